@@ -1,0 +1,225 @@
+"""Every error that dhis2sh raises on purpose, in one tree, with the exit code that the batch CLI ends with.
+
+    Dhis2Error                 1  unexpected
+    ├── UsageError             2  the command, an argument, a filter or a pipeline is malformed
+    │   ├── PipelineError         a stage refused: where in the line, and why
+    │   ├── ConfigError           profiles.toml or the environment cannot be used
+    │   ├── MissingExtra          an optional extra is not installed
+    │   └── NeedsConfirmation     a write was planned and nobody has confirmed it (carries the plan)
+    ├── NotFound               3  no such object, type, profile or file
+    ├── AccessError            4  sign-in or permission
+    │   ├── SignInError           wrong or expired credentials, login page instead of data
+    │   └── Forbidden             signed in, but may not do this
+    ├── Refused                5  the server understood and refused (carries the server's envelope)
+    │   ├── ReadOnlyProfile       our own transport refused a write on a read-only profile
+    │   └── ServerFault           the server failed (5xx)
+    ├── NetworkError           6  nothing usable came back
+    │   ├── Unreachable           host unknown, connection refused, TLS failure
+    │   ├── TimedOut              a time limit passed
+    │   ├── BrokenAnswer          the body was cut off or is not what its type says
+    │   └── NotDhis2              something answered, but not a DHIS2 server
+    ├── PartlyDone             7  some of the objects were written, some were refused
+    ├── CheckFailed            8  a check (doctor, completeness, lint, drift) found something
+    └── Interrupted          130  Ctrl-C
+
+An error is two lines: `message` says what failed and why, in the server's own words with its `code`; `hint` is the next
+command to try. Neither ever holds a secret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dhis2sh.types import JsonObject
+
+EXIT_CODES: dict[int, str] = {
+    0: "done",
+    1: "unexpected failure",
+    2: "usage: the command cannot be carried out as written",
+    3: "not found",
+    4: "sign-in or permission",
+    5: "the server refused",
+    6: "network",
+    7: "partly done",
+    8: "a check failed",
+    130: "interrupted",
+}
+
+
+class Dhis2Error(Exception):
+    """Base of every error raised on purpose.
+
+    Parameters:
+        message: one line, what failed and why.
+        hint: one line, the next command to try.
+        code: the server's error code, such as `E1003`, where it gave one.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.code})" if self.code and self.code not in self.message else self.message
+
+
+class UsageError(Dhis2Error):
+    """The command, an argument, a filter or a pipeline is malformed; nothing was sent."""
+
+    exit_code = 2
+
+
+class PipelineError(UsageError):
+    """A pipeline cannot be compiled or a stage refused a row.
+
+    Parameters:
+        source: the text of the pipeline, `position` the offset in it (characters) that the message is about.
+    """
+
+    def __init__(
+        self, message: str, *, source: str | None = None, position: int | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.source = source
+        self.position = position
+
+
+class ConfigError(UsageError):
+    """A configuration file or environment variable cannot be used; the file is left as it is."""
+
+
+class MissingExtra(UsageError):
+    """An optional extra is not installed; the hint is the command that installs it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the extra '{extra}'", hint=f"pip install 'dhis2sh[{extra}]'")
+        self.extra = extra
+
+
+class NeedsConfirmation(UsageError):
+    """A write was planned and nobody has confirmed it. `plan` is a `dhis2sh.results.Plan`."""
+
+    def __init__(self, message: str, *, plan: object, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.plan = plan
+
+
+class NotFound(Dhis2Error):
+    """No such object, type, profile or file."""
+
+    exit_code = 3
+
+
+class AccessError(Dhis2Error):
+    """Sign-in or permission."""
+
+    exit_code = 4
+
+
+class SignInError(AccessError):
+    """The server did not accept the credentials, or wants some."""
+
+
+class Forbidden(AccessError):
+    """Signed in, but not allowed to do this."""
+
+
+class Refused(Dhis2Error):
+    """The server understood the request and refused it.
+
+    Parameters:
+        status: the HTTP status.
+        envelope: the server's whole answer, for `-o json` and `explain`; None when it was not JSON.
+    """
+
+    exit_code = 5
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        code: str | None = None,
+        status: int | None = None,
+        envelope: JsonObject | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.status = status
+        self.envelope = envelope
+
+
+class ReadOnlyProfile(Refused):
+    """The profile says `read_only = true`; the transport refused to send a write."""
+
+
+class ServerFault(Refused):
+    """The server failed while answering (HTTP 5xx)."""
+
+
+class NetworkError(Dhis2Error):
+    """Nothing usable came back."""
+
+    exit_code = 6
+
+
+class Unreachable(NetworkError):
+    """Host unknown, connection refused or TLS failure."""
+
+
+class TimedOut(NetworkError):
+    """A time limit passed."""
+
+
+class BrokenAnswer(NetworkError):
+    """The body was cut off, or is not what its content type says."""
+
+
+class NotDhis2(NetworkError):
+    """Something answered, but it is not a DHIS2 server."""
+
+
+class PartlyDone(Dhis2Error):
+    """Some objects were written and some refused. `summary` is a `dhis2sh.results.WriteSummary`."""
+
+    exit_code = 7
+
+    def __init__(self, message: str, *, summary: object, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.summary = summary
+
+
+class CheckFailed(Dhis2Error):
+    """A check found something. `findings` is the result that the verb would have returned."""
+
+    exit_code = 8
+
+    def __init__(self, message: str, *, findings: object = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = findings
+
+
+class Interrupted(Dhis2Error):
+    """Ctrl-C."""
+
+    exit_code = 130
+
+
+def did_you_mean(word: str, known: Sequence[str], *, limit: int = 3) -> str | None:
+    """A hint that names the nearest known words, or None when none is near.
+
+    Parameters:
+        word: what was typed.
+        known: what would have been right.
+        limit: how many words to name at the most.
+    """
+    from rapidfuzz import fuzz, process  # lazy: only a mistake pays for it
+
+    near = process.extract(word, known, scorer=fuzz.WRatio, processor=str.casefold, limit=limit, score_cutoff=70)
+    return "did you mean " + " or ".join(match for match, _, _ in near) + "?" if near else None

@@ -1,0 +1,8 @@
+"""The named types of plain JSON data that cross module boundaries.
+
+A `Row` is one row of a result as the server gave it; it becomes a pydantic model only when somebody asks for one.
+"""
+
+type JsonValue = None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]
+type JsonObject = dict[str, JsonValue]
+type Row = dict[str, JsonValue]
