@@ -1,0 +1,26 @@
+"""How the project's JSON facts are written: sorted, compact, one row per line, so that a diff shows one fact per line."""
+
+import json
+from typing import Any
+
+
+def dumps(data: dict[str, Any]) -> str:
+    """One line per top-level value, and one per item of a top-level list or object.
+
+    Parameters:
+        data: what to write; lists keep their order, keys keep theirs (the callers sort).
+    """
+    parts: list[str] = []
+    for key, value in data.items():
+        if isinstance(value, dict) and value:
+            rows = [f"{_line(k)}: {_line(v)}" for k, v in value.items()]  # pyright: ignore[reportUnknownVariableType]
+            parts.append(f"{_line(key)}: {{\n" + ",\n".join(rows) + "\n}")
+        elif isinstance(value, list) and value:
+            parts.append(f"{_line(key)}: [\n" + ",\n".join(map(_line, value)) + "\n]")  # pyright: ignore[reportUnknownArgumentType]
+        else:
+            parts.append(f"{_line(key)}: {_line(value)}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,162 @@
+"""From an answer to data or to one error of the tree. Every envelope that DHIS2 wraps a refusal in ends here.
+
+API source: WebMessage, ObjectReport, ImportReport, ImportSummary and the tracker report (`api-facts` a.7, b.2, e.1, f.1,
+h.7), the servlet container's HTML pages and what stands between (proxies).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NotDhis2, NotFound, Refused, ServerFault, SignInError
+
+if TYPE_CHECKING:
+    from dhis2sh.client.transport import Answer
+    from dhis2sh.types import JsonObject, JsonValue
+
+_TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.I | re.S)
+_LOGIN = re.compile(rb"dhis-web-login|j_password|login-?form|loginConfig|type=.password", re.I)
+
+
+def parse(answer: Answer) -> JsonValue:
+    """The JSON of a good answer; raises the error that a bad one means.
+
+    Raises `SignInError`, `Forbidden`, `NotFound`, `Refused`, `ServerFault`, `BrokenAnswer`, `NotDhis2`.
+    """
+    if answer.status >= 400:
+        raise error_of(answer)
+    if answer.status in {204, 205} or not answer.body:
+        return _empty(answer)
+    if "html" in answer.content_type:
+        raise _html(answer)
+    if answer.content_type and "json" not in answer.content_type:
+        return answer.body.decode("utf-8", "replace")
+    return _json(answer)
+
+
+def _empty(answer: Answer) -> JsonValue:
+    if answer.method == "GET" and answer.status == 200 and "json" in answer.content_type:
+        raise BrokenAnswer(f"{_where(answer)}: the server promised JSON and sent nothing", hint="try again")
+    return None
+
+
+def _json(answer: Answer) -> JsonValue:
+    import orjson  # 2 x faster than json on a whole metadata export
+
+    try:
+        return orjson.loads(answer.body)
+    except orjson.JSONDecodeError as error:
+        text = answer.body.strip()
+        if text == b"pong":  # /api/system/ping says JSON and is not
+            return "pong"
+        if text[:1] in {b"{", b"["}:
+            raise BrokenAnswer(
+                f"{_where(answer)}: the answer was cut off after {len(answer.body):,} bytes ({error})",
+                hint="try again, or ask for less with --page-size",
+            ) from error
+        raise NotDhis2(f"{_where(answer)}: not JSON ({error})", hint="dhis2 profile verify") from error
+
+
+def error_of(answer: Answer) -> Dhis2Error:
+    """The error that an answer of status 400 or more means."""
+    envelope = _envelope(answer)
+    if envelope is None:
+        return _without_envelope(answer)
+    message, code = _reason(envelope, answer)
+    if answer.status == 401:
+        return SignInError(
+            f"{message}: the server did not accept the credentials", hint="dhis2 profile verify", code=code
+        )
+    if answer.status == 403:
+        return Forbidden(message, hint="dhis2 system whoami  shows what this user may do", code=code)
+    if answer.status == 404:
+        return NotFound(message, hint="dhis2 metadata search WORDS  finds by name, code or part of a UID", code=code)
+    kind = ServerFault if answer.status >= 500 else Refused
+    return kind(message, code=code, status=answer.status, envelope=envelope, hint=_hint(answer.status, code))
+
+
+def _hint(status: int, code: str | None) -> str | None:
+    if status >= 500:
+        return "the server failed; its log says more. Try again, or: dhis2 system info"
+    return {
+        "E1003": "dhis2 metadata describe TYPE  shows the properties",
+        "E4030": "dhis2 explain  puts the refusal into words",
+    }.get(code or "", "dhis2 explain  puts the refusal into words")
+
+
+def _envelope(answer: Answer) -> JsonObject | None:
+    if "json" not in answer.content_type:
+        return None
+    try:
+        parsed = json.loads(answer.body)
+    except ValueError:
+        return None
+    return cast("JsonObject", parsed) if isinstance(parsed, dict) else None
+
+
+def _reason(envelope: JsonObject, answer: Answer) -> tuple[str, str | None]:
+    """The most telling text and code: the first error report, else the message."""
+    reports = list(error_reports(envelope))
+    message = str(envelope.get("message") or envelope.get("httpStatus") or f"status {answer.status}")
+    code = cast("str | None", envelope.get("errorCode"))
+    if reports:
+        first = reports[0]
+        text = first.get("message") or first.get("value") or message
+        more = f" (and {len(reports) - 1} more)" if len(reports) > 1 else ""
+        return f"{text}{more}", cast("str | None", first.get("errorCode"))
+    return message.splitlines()[0], code
+
+
+def error_reports(value: JsonValue) -> Iterator[JsonObject]:
+    """Every error report and conflict inside an envelope, in order."""
+    if isinstance(value, list):
+        for item in value:
+            yield from error_reports(item)
+    elif isinstance(value, dict):
+        if "errorCode" in value and ("message" in value or "value" in value) and "httpStatus" not in value:
+            yield value
+        for item in value.values():
+            yield from error_reports(item)
+
+
+def _without_envelope(answer: Answer) -> Dhis2Error:
+    if answer.status == 401:
+        return SignInError(f"{_where(answer)}: the server did not accept the credentials", hint="dhis2 profile verify")
+    if answer.status == 403:
+        return Forbidden(f"{_where(answer)}: forbidden{_title(answer)}", hint="dhis2 system whoami")
+    if answer.status == 404:
+        return NotFound(
+            f"{_where(answer)}: there is no such address on this server{_title(answer)}",
+            hint="check the address of the profile (without /api): dhis2 profile show",
+        )
+    if answer.status >= 500:
+        return ServerFault(
+            f"{_where(answer)}: status {answer.status}{_title(answer)}",
+            status=answer.status,
+            hint="the server or a proxy before it failed; try again in a minute",
+        )
+    return Refused(f"{_where(answer)}: status {answer.status}{_title(answer)}", status=answer.status)
+
+
+def _html(answer: Answer) -> Dhis2Error:
+    """A page where data was asked for: the login page, or something that is not DHIS2."""
+    if _LOGIN.search(answer.body):
+        return SignInError(f"{_where(answer)}: the server answered with its login page", hint="dhis2 profile verify")
+    return NotDhis2(
+        f"{_where(answer)}: an HTML page came back, not data{_title(answer)}",
+        hint="check the address of the profile: dhis2 profile show",
+    )
+
+
+def _title(answer: Answer) -> str:
+    found = _TITLE.search(answer.body)
+    return f" ('{' '.join(found[1].decode('utf-8', 'replace').split())}')" if found else ""
+
+
+def _where(answer: Answer) -> str:
+    from urllib.parse import urlsplit
+
+    return f"{answer.method} {urlsplit(answer.url).path}"

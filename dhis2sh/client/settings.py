@@ -1,0 +1,29 @@
+"""How to reach one server: plain data, so that a connection can be made without profiles or a shell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """Where a server is and how patiently to talk to it.
+
+    Parameters:
+        url: the server's address without `/api`, such as `https://play.example.org/dev`.
+        verify_tls: False accepts any certificate; shown in the prompt.
+        read_only: the transport refuses every write.
+        connect_timeout, read_timeout: seconds to connect, and seconds without a byte.
+        max_connections: concurrent requests.
+        retries: how often an idempotent request is sent again after a fault that may pass.
+        profile: the profile's name, for messages.
+    """
+
+    url: str
+    verify_tls: bool = True
+    read_only: bool = False
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    max_connections: int = 8
+    retries: int = 3
+    profile: str = ""

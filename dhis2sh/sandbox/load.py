@@ -1,0 +1,79 @@
+"""Loads real exports into the sandbox as they are: metadata, data values, gzipped or not. Loading again updates."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from dhis2sh.sandbox.store import Store
+    from dhis2sh.types import JsonObject
+
+
+@dataclass(slots=True)
+class LoadReport:
+    """What a load wrote: created and updated objects by type, data values, and what was left out and why."""
+
+    source: str
+    created: int = 0
+    updated: int = 0
+    data_values: int = 0
+    types: dict[str, int] = field(default_factory=lambda: {})
+    left_out: list[str] = field(default_factory=lambda: [])
+
+
+def read(path: Path) -> JsonObject:
+    """The JSON object in a file, gzipped or not. Raises `NotFound` and `UsageError`."""
+    import orjson
+
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        body = orjson.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+    except (orjson.JSONDecodeError, OSError, EOFError) as error:
+        raise UsageError(f"{path} is not JSON, or cut off: {error}", hint="export it again") from error
+    if not isinstance(body, dict):
+        raise UsageError(f"{path} is not an export: a JSON object was expected")
+    return cast("JsonObject", body)
+
+
+def load_file(store: Store, path: Path) -> LoadReport:
+    """Load one export. Everything in it is written, or nothing.
+
+    Raises `NotFound`, and `UsageError` for a file that is no export.
+    """
+    return load(store, read(path), source=path.name)
+
+
+def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadReport:
+    """Load a metadata or data-value export that is already parsed."""
+    report = LoadReport(source)
+    if "dataValues" in body:
+        report.data_values = store.put_data_values(cast("list[JsonObject]", body["dataValues"]))
+        return report
+    bundle: dict[str, list[JsonObject]] = {}
+    for key, value in body.items():
+        if key in {"system", "date"}:
+            continue
+        if not isinstance(value, list):
+            report.left_out.append(f"{key}: not a list of objects")
+        elif key not in store.resources or store.resources[key].endpoint is None:
+            report.left_out.append(f"{key}: {len(cast('list[object]', value)):,} objects; the sandbox has no such type")
+        else:
+            bundle[key] = [item for item in cast("list[JsonObject]", value) if "id" in item]
+    if not bundle:
+        raise UsageError(
+            f"{source or 'this'} holds no metadata type that the sandbox knows", hint="dhis2 sandbox status"
+        )
+    for plural, (created, updated) in store.put_objects(bundle).items():
+        report.created += created
+        report.updated += updated
+        report.types[plural] = created + updated
+    return report
