@@ -77,3 +77,13 @@ def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadR
         report.updated += updated
         report.types[plural] = created + updated
     return report
+
+
+def load_country(store: Store, size: str) -> LoadReport:
+    """Load the fictional country of a size: its metadata, then its data values."""
+    from dhis2sh.sandbox.seed import country
+
+    nation = country(size)  # type: ignore[arg-type]
+    report = load(store, nation.metadata(), source=f"fictional country, {size}")
+    report.data_values = store.put_data_values(nation.data_values())
+    return report

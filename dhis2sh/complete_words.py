@@ -1,0 +1,86 @@
+"""Completion of a command line from the manifest: domains, verbs, options, choices, types and profiles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh import manifest
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject
+
+COMMON = ("--profile", "--format", "--json", "--jq", "--out", "--debug", "--help")
+WRITING = ("--dry-run", "--yes", "--confirm")
+FORMATS = ("table", "json", "ndjson", "csv", "tsv", "yaml", "md", "xlsx", "parquet")
+
+
+def candidates(words: list[str]) -> list[str]:
+    """What may stand where the last word is.
+
+    Parameters:
+        words: the line's words without the program's name; the last one is being typed (it may be empty).
+    """
+    *before, typed = words or [""]
+    before = _without_leading(before)
+    if not before:
+        return _matching([*cast("JsonObject", manifest.index()["domains"])], typed)
+    verb, rest = _verb(before)
+    if verb is None:
+        tails = [cast("str", item["path"]).split()[len(before) :] for item in manifest.verbs(before[0])]
+        return _matching(sorted({tail[0] for tail in tails if tail}), typed)
+    if typed.startswith("-"):
+        writing = WRITING if verb["effect"] != "read" else ()
+        return _matching([*cast("list[str]", verb["options"]), *COMMON, *writing], typed)
+    return _matching(_values(verb, rest), typed)
+
+
+def _without_leading(words: list[str]) -> list[str]:
+    words = list(words)
+    while words and words[0].startswith("-"):
+        words = words[2:] if words[0] in {"-p", "--profile", "-o", "--format"} else words[1:]
+    return words
+
+
+def _verb(words: list[str]) -> tuple[JsonObject | None, list[str]]:
+    """The verb that the words name, and the words after it."""
+    for length in range(len(words), 0, -1):
+        path = " ".join(words[:length])
+        for item in manifest.verbs(words[0]):
+            if item["path"] == path:
+                return item, words[length:]
+    return None, []
+
+
+def _values(verb: JsonObject, rest: list[str]) -> list[str]:
+    previous = rest[-1] if rest else ""
+    if previous in {"-p", "--profile"}:
+        return _named("profiles")
+    if previous in {"-o", "--format"}:
+        return [*FORMATS]
+    properties = cast("dict[str, JsonObject]", cast("JsonObject", verb["input"])["properties"])
+    name = previous.removeprefix("--").replace("-", "_") if previous.startswith("--") else None
+    if name is None or name not in properties:
+        position = sum(not word.startswith("-") for word in rest)
+        arguments = cast("list[str]", verb["arguments"])
+        name = arguments[min(position, len(arguments) - 1)] if arguments else None
+    if name is None:
+        return []
+    schema = properties[name]
+    choices = cast("list[str] | None", schema.get("enum"))
+    return list(choices) if choices else _named(cast("dict[str, str]", verb["complete"]).get(name))
+
+
+def _named(what: str | None) -> list[str]:
+    if what == "types":
+        from dhis2_models import facts
+
+        return sorted(facts.resources("v42"))
+    if what == "profiles":
+        from dhis2sh import profiles
+
+        return list(profiles.all_profiles())
+    return []
+
+
+def _matching(found: list[str], typed: str) -> list[str]:
+    return [item for item in found if item.startswith(typed)]

@@ -1,0 +1,238 @@
+"""The one grammar of the command line and the magics: a Typer command for each verb, made from its declaration."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+from typer.main import get_command
+
+from dhis2sh import plugins
+from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.verbs import REGISTRY, Param, Verb, load_domain
+
+if TYPE_CHECKING:
+    from dhis2sh.session import Consent
+
+FORMATS = ("table", "json", "ndjson", "csv", "tsv", "yaml", "md", "xlsx", "parquet")
+EPILOG = "Docs: dhis2 verbs lists everything; every verb is also a magic, a Python call and an MCP tool."
+
+
+@dataclass(slots=True)
+class Options:
+    """What every verb takes besides its own parameters."""
+
+    profile: str | None = None
+    format: str | None = None
+    json: bool = False
+    jq: str | None = None
+    out: Path | None = None
+    debug: bool = False
+    dry_run: bool = False
+    yes: bool = False
+    confirm: str | None = None
+
+    def consent(self) -> Consent:
+        """What these options agree to."""
+        from dhis2sh.session import Consent
+
+        return Consent(dry_run=self.dry_run, yes=self.yes, confirm=self.confirm)
+
+
+@dataclass(slots=True)
+class Invocation:
+    """A line that was understood: the verb, its arguments by name, the common options."""
+
+    verb: Verb
+    arguments: dict[str, object]
+    options: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True, slots=True)
+class HelpText:
+    """The answer to `--help`, which is no invocation."""
+
+    text: str
+
+
+_COMMON: dict[str, tuple[Any, Any, Any]] = {
+    "profile": (str | None, None, typer.Option("-p", "--profile", help="Act on this profile.")),
+    "format": (str | None, None, typer.Option("-o", "--format", metavar="|".join(FORMATS), help="How to print.")),
+    "json": (bool, False, typer.Option("--json", help="Short for -o json.")),
+    "jq": (str | None, None, typer.Option("--jq", metavar="EXPR", help="Filter the JSON by a jq expression.")),
+    "out": (str | None, None, typer.Option("--out", metavar="FILE", help="Write to a file, in its ending's format.")),
+    "debug": (bool, False, typer.Option("--debug", help="Trace requests to stderr.")),
+}
+_WRITING: dict[str, tuple[Any, Any, Any]] = {
+    "dry_run": (bool, False, typer.Option("--dry-run", help="Show the plan, write nothing.")),
+    "yes": (bool, False, typer.Option("--yes", "-y", help="Apply without asking.")),
+    "confirm": (str | None, None, typer.Option("--confirm", metavar="NAME", help="The production profile's name.")),
+}
+
+
+def common_options(verb: Verb) -> dict[str, tuple[Any, Any, Any]]:
+    """The common options of a verb, those that its own parameters shadow left out."""
+    own = {param.name for param in verb.params}
+    offered = _COMMON if verb.effect == "read" else _COMMON | _WRITING
+    return {name: option for name, option in offered.items() if name not in own}
+
+
+def _parameter(param: Param) -> inspect.Parameter:
+    """A verb's parameter as Typer reads it. Values stay text here: the verb itself judges them, on every surface."""
+    metavar = "|".join(param.choices) if param.choices else param.name.upper() if not param.option else None
+    if param.kind == "integer" and param.option:
+        metavar = "N"
+    kind: Any = bool if param.kind == "boolean" else str
+    if param.many:
+        kind = list[str]
+    elif not param.required and kind is str:
+        kind = str | None
+    if param.option:
+        info = typer.Option(param.flag, help=param.help, metavar=metavar, show_default=False)
+    else:
+        info = typer.Argument(help=param.help, metavar=metavar, show_default=False)
+    default = inspect.Parameter.empty if param.required else (False if kind is bool else [] if param.many else None)
+    return inspect.Parameter(
+        param.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info]
+    )
+
+
+def _callback(verb: Verb) -> Any:
+    common = common_options(verb)
+
+    def callback(**values: Any) -> Invocation:
+        options = Options(**{name: values.pop(name) for name in common})
+        options.out = Path(options.out) if options.out else None
+        given = {name: value for name, value in values.items() if value not in (None, [], False, ())}
+        return Invocation(verb, given, options)
+
+    parameters = [_parameter(param) for param in verb.params]
+    parameters += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
+        for name, (kind, default, info) in common.items()
+    ]
+    callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    callback.__annotations__ = {item.name: item.annotation for item in parameters}
+    examples = "Examples:\n\n\b\n" + "\n".join(f"  {line}" for line in verb.examples) if verb.examples else ""
+    callback.__doc__ = f"{verb.summary}\n\n{verb.description}\n\n{examples}".strip()
+    return callback
+
+
+@cache
+def command_of(domain: str) -> Any:
+    """The Typer command of a domain. Raises `UsageError` for an unknown one."""
+    load_domain(domain)
+    app = _app(f"dhis2 {domain}", f"{domain}: {len(_verbs(domain))} verbs.")
+    groups: dict[tuple[str, ...], typer.Typer] = {(): app}
+    for verb in _verbs(domain):
+        words = tuple(verb.path.split()[1:])
+        for depth in range(1, len(words)):
+            if words[:depth] not in groups:
+                groups[words[:depth]] = _app(words[depth - 1], "")
+                groups[words[: depth - 1]].add_typer(groups[words[:depth]], name=words[depth - 1])
+        target = groups[words[:-1]] if words else app
+        target.command(words[-1] if words else domain, short_help=verb.summary)(_callback(verb))
+    if len(_verbs(domain)) > 1:
+        app.callback()(lambda: None)
+    return get_command(app)
+
+
+def _app(name: str, text: str) -> typer.Typer:
+    return typer.Typer(
+        name=name, help=text, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "terminal_width": 100},
+    )  # fmt: skip
+
+
+def _verbs(domain: str) -> list[Verb]:
+    return [verb for path, verb in sorted(REGISTRY.items()) if path.split()[0] == domain and "cli" not in verb.left_out]
+
+
+def help_of(words: Sequence[str]) -> str:
+    """The help of a domain or verb, as Typer writes it."""
+    command = command_of(words[0])
+    context = command.make_context(f"dhis2 {words[0]}", [], resilient_parsing=True)
+    for word in words[1:]:
+        inner = command.get_command(context, word)
+        if inner is None:
+            break
+        command, context = inner, inner.make_context(word, [], parent=context, resilient_parsing=True)
+    return cast("str", command.get_help(context))
+
+
+def words_of(line: str) -> list[str]:
+    """The words of a line, as a shell reads quotes. Raises `UsageError` for an open quote."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"the line cannot be read: {error}", hint="close the quote") from error
+
+
+def parse(words: Sequence[str]) -> Invocation | HelpText:
+    """Understand the words of a command line, without the program's name.
+
+    Raises `UsageError` with the nearest known words.
+    """
+    leading, rest = _leading_options(words)
+    if not rest:
+        raise UsageError("what to do?", hint="dhis2 --help")
+    domain, arguments = rest[0], [*rest[1:], *leading]
+    if domain not in plugins.domains():
+        raise UsageError(
+            f"there is no command '{domain}'", hint=did_you_mean(domain, plugins.domains()) or "dhis2 --help"
+        )
+    command = command_of(domain)
+    if any(word in {"-h", "--help"} for word in arguments) or (not arguments and len(_verbs(domain)) > 1):
+        return HelpText(help_of([domain, *(word for word in arguments if not word.startswith("-"))]))
+    try:
+        result = command.main(args=list(arguments), prog_name=f"dhis2 {domain}", standalone_mode=False)
+    except Exception as error:
+        raise _usage(error, domain, arguments) from None
+    if not isinstance(result, Invocation):
+        raise UsageError(f"'{domain}' needs a verb", hint=f"dhis2 {domain} --help")
+    return result
+
+
+def _leading_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """`dhis2 -p play metadata list`: common options before the domain belong to the verb."""
+    leading: list[str] = []
+    rest = list(words)
+    while rest and rest[0].startswith("-"):
+        word = rest.pop(0)
+        leading.append(word)
+        if word in {"-p", "--profile", "-o", "--format", "--jq", "--confirm", "--out"} and rest:
+            leading.append(rest.pop(0))
+    return leading, rest
+
+
+def _usage(error: Exception, domain: str, arguments: Sequence[str]) -> Exception:
+    """What Typer refused, as our error with the nearest word."""
+    message = getattr(error, "format_message", None)
+    if message is None:
+        return error
+    verb_words = " ".join([domain, *(word for word in arguments if not word.startswith("-"))][:2])
+    option = getattr(error, "option_name", None)
+    if option is not None:
+        known = [flag for verb in _verbs(domain) if verb.path == verb_words for flag in _flags(verb)]
+        return UsageError(
+            f"{verb_words} has no option '{option}'", hint=did_you_mean(option, known) or f"dhis2 {verb_words} --help"
+        )
+    text = str(message()).rstrip(".")
+    unknown = next((word for word in arguments if not word.startswith("-")), "")
+    if "No such command" in text:
+        known = [verb.path.split()[1] for verb in _verbs(domain) if " " in verb.path]
+        return UsageError(
+            f"{domain} has no verb '{unknown}'", hint=did_you_mean(unknown, known) or f"dhis2 {domain} --help"
+        )
+    return UsageError(text, hint=f"dhis2 {verb_words} --help")
+
+
+def _flags(verb: Verb) -> list[str]:
+    own = [param.flag for param in verb.params if param.option]
+    return own + [f"--{name.replace('_', '-')}" for name in common_options(verb)]

@@ -1,0 +1,181 @@
+"""What metadata verbs share: finding the type, checking filters, and warning of what a server would silently ignore."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from dhis2_models import facts
+
+from dhis2sh.errors import Dhis2Error, NotFound, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Resource
+
+    from dhis2sh.session import Session
+
+OPERATORS = (
+    "eq", "ieq", "!eq", "neq", "ne", "gt", "lt", "gte", "ge", "lte", "le", "like", "!like", "$like", "!$like", "like$",
+    "!like$", "ilike", "!ilike", "$ilike", "!$ilike", "ilike$", "!ilike$", "startsWith", "endsWith", "token", "!token",
+    "in", "!in", "null", "!null", "empty", "!empty",
+)  # fmt: skip
+PRESETS = ("all", "owner", "persisted", "simple", "identifiable", "nameable")
+_NO_VALUE = {"null", "!null", "empty", "!empty"}
+_UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
+_VIRTUAL = {"identifiable", "mentions"}
+
+
+def is_uid(text: str) -> bool:
+    """Is this a UID by the server's rule?"""
+    return _UID.fullmatch(text) is not None
+
+
+async def resources_of(s: Session) -> Mapping[str, Resource]:
+    """The metadata types of the server's version that can be listed, by plural."""
+    key = (await s.client.version()).models
+    return {
+        plural: item
+        for plural, item in facts.resources(key).items()
+        if item.endpoint == f"/{plural}" and item.identifiable
+    }
+
+
+async def resource_of(s: Session, name: str) -> Resource:
+    """A type by its plural or singular, in any case. Raises `NotFound` with the nearest names."""
+    known = await resources_of(s)
+    wanted = name.replace("-", "").replace("_", "").lower()
+    for plural, item in known.items():
+        if wanted in {plural.lower(), item.singular.lower()}:
+            return item
+    raise NotFound(
+        f"there is no metadata type '{name}'", hint=did_you_mean(name, list(known)) or "dhis2 metadata types"
+    )
+
+
+def default_fields(resource: Resource) -> str:
+    """What a list shows when nobody says: id and name, code and a type's own kind."""
+    return ",".join(default_columns(resource))
+
+
+def default_columns(resource: Resource) -> list[str]:
+    """The columns of `default_fields`."""
+    wanted = (
+        "id",
+        "displayName",
+        "code",
+        "valueType",
+        "domainType",
+        "level",
+        "periodType",
+        "programType",
+        "username",
+        "type",
+    )
+    found = [name for name in wanted if name in resource.properties or name in {"id", "displayName"}]
+    return found[:6]
+
+
+def columns(fields: str | None) -> list[str] | None:
+    """The top-level names of a `fields` text, or None when it has presets."""
+    if fields is None or re.search(r"[:*!~|]", fields):
+        return None
+    depth, names, word = 0, list[str](), ""
+    for mark in fields + ",":
+        if mark in "[(":
+            depth += 1
+        elif mark in "])":
+            depth -= 1
+        elif depth == 0 and mark == ",":
+            if word.strip():
+                names.append(word.strip().partition(".")[0])
+            word = ""
+        elif depth == 0:
+            word += mark
+    return list(dict.fromkeys(names))
+
+
+def checked_filters(resource: Resource, filters: Sequence[str]) -> list[str]:
+    """Filters that the server will understand. Raises `UsageError` with the nearest property or operator."""
+    for text in filters:
+        parts = text.split(":", 2)
+        if len(parts) < 2 or not parts[0]:
+            raise UsageError(f"filter '{text}' is malformed", hint="filters look like name:ilike:bcg")
+        path, operator = parts[0], parts[1]
+        if operator not in OPERATORS:
+            hint = did_you_mean(operator, OPERATORS) or f"operators: {' '.join(OPERATORS)}"
+            raise UsageError(f"filter '{text}': '{operator}' is not an operator", hint=hint)
+        if operator not in _NO_VALUE and len(parts) < 3:
+            raise UsageError(f"filter '{text}' has no value", hint=f"{path}:{operator}:VALUE")
+        first = path.partition(".")[0]
+        if first not in resource.properties and first not in _VIRTUAL and not is_uid(first):
+            hint = did_you_mean(first, list(resource.properties)) or f"dhis2 metadata describe {resource.plural}"
+            raise UsageError(f"filter '{text}': {resource.plural} have no property '{first}'", hint=hint)
+    return list(filters)
+
+
+def silently_ignored(resource: Resource, fields: str | None, order: Sequence[str], filters: Sequence[str]) -> list[str]:
+    """What a server would drop without a word: unknown fields, presets and orders, filters cut at a comma."""
+    found: list[str] = []
+    for name in columns(fields) or []:
+        if name not in resource.properties:
+            hint = did_you_mean(name, list(resource.properties))
+            found.append(
+                f"fields: {resource.plural} have no property '{name}'; the server leaves it out{'; ' + hint if hint else ''}"
+            )
+    found += [
+        f"fields: there is no preset ':{preset}'; the server leaves it out"
+        for preset in re.findall(r"(?<![:\w]):(\w+)", fields or "")
+        if preset not in PRESETS
+    ]
+    for text in (part for item in order for part in item.split(",")):
+        name, _, direction = text.partition(":")
+        prop = resource.properties.get(name)
+        if prop is None or not (prop.simple and prop.persisted):
+            found.append(f"order: {resource.plural} cannot be sorted by '{name}'; the server ignores it")
+        elif direction and direction not in {"asc", "desc", "iasc", "idesc"}:
+            found.append(f"order: '{direction}' is no direction; the server ignores it")
+    if len(filters) > 1 or any("," in text for text in filters):
+        for text in filters:
+            value = text.split(":", 2)[-1]
+            if "," in value and not value.startswith("["):
+                found.append(f"filter '{text}': the server cuts its value at the comma")
+    return found
+
+
+async def uid_of(s: Session, plural: str, text: str) -> str:
+    """The UID of an object by code or unique name. Raises `NotFound`, or names the candidates."""
+    for path in ("code", "name"):
+        page = await s.client.list_page(plural, {"filter": f"{path}:eq:{text}", "fields": "id,name", "pageSize": 10})
+        if len(page.rows) == 1:
+            return cast("str", page.rows[0]["id"])
+        if page.rows:
+            candidates = ", ".join(f"{row.get('name')} [{row['id']}]" for row in page.rows)
+            raise UsageError(f"'{text}' is ambiguous among {plural}: {candidates}", hint="use a UID")
+    raise NotFound(f"no {plural} has the UID, code or name '{text}'", hint=f"dhis2 metadata search {text!r}")
+
+
+def rank(query: str, uid: str, name: str, code: str | None) -> tuple[int, str]:
+    """Best hits first: exact, then prefix, then the rest by name."""
+    wanted, low = query.lower(), name.lower()
+    if query in {uid, code} or wanted == low:
+        return (0, low)
+    if low.startswith(wanted) or (code or "").lower().startswith(wanted):
+        return (1, low)
+    return (2, low)
+
+
+def write_export(path: Path, content: bytes) -> int:
+    """Write an export under a temporary name, then rename it. Returns the bytes written; raises `Dhis2Error`."""
+    data = gzip.compress(content) if path.suffix == ".gz" else content
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise Dhis2Error(f"{path} cannot be written: {error.strerror}", hint="choose another --out") from error
+    return len(data)

@@ -1,0 +1,169 @@
+"""`sandbox`: the embedded DHIS2 for trying, teaching and testing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel
+
+from dhis2sh.errors import UsageError
+from dhis2sh.results import Plan, PlanStep, Text, WriteSummary
+from dhis2sh.sandbox.store import VERSION, Store
+from dhis2sh.session import Session, sandbox_file
+from dhis2sh.verbs import Bounds, Complete, Doc, applies, verb
+
+Database = Annotated[Path | None, Doc("Act on this file, not on the sandbox's own."), Complete("files")]
+Files = Annotated[list[Path], Doc("Exports to load: metadata or data values, gzipped or not."), Complete("files")]
+BLOCKS = "it does not come back until it is stopped"
+
+
+class SandboxStatus(BaseModel):
+    """What the sandbox holds."""
+
+    file: str
+    version: str
+    objects: int
+    data_values: int
+    organisation_units: int
+    data_elements: int
+    bytes: int
+
+
+def _open(s: Session, db: Path | None) -> tuple[Store, bool]:
+    """The store to act on, and whether we have to close it."""
+    if db is None:
+        return s.sandbox_store(), False
+    db.parent.mkdir(parents=True, exist_ok=True)
+    return Store(db), True
+
+
+@verb("sandbox status", effect="read", examples=["dhis2 sandbox status"])
+async def status(s: Session, *, db: Database = None) -> SandboxStatus:
+    """Show what the sandbox holds and where its file is."""
+    store, ours = _open(s, db)
+    try:
+        counts = store.counts()
+        path = db or sandbox_file()
+        return SandboxStatus(
+            file=str(path), version=VERSION, objects=sum(counts.values()), data_values=store.data_value_count(),
+            organisation_units=counts.get("organisationUnits", 0), data_elements=counts.get("dataElements", 0),
+            bytes=path.stat().st_size if path.exists() else 0,
+        )  # fmt: skip
+    finally:
+        if ours:
+            store.close()
+
+
+@verb("sandbox load", effect="write", examples=["dhis2 sandbox load metadata.json.gz dataValues.json.gz"])
+async def load(s: Session, files: Files, *, db: Database = None) -> Plan:
+    """Load real exports into the sandbox; what is there already is updated."""
+    missing = [str(path) for path in files if not path.is_file()]
+    if missing:
+        raise UsageError(f"no such file: {', '.join(missing)}", hint="give exports of metadata or data values")
+    return Plan(
+        f"load {', '.join(path.name for path in files)} into the sandbox",
+        [PlanStep("import", "sandbox", name=str(db or sandbox_file()))], payload=(files, db), local=True,
+    )  # fmt: skip
+
+
+@applies(load)
+async def _(s: Session, plan: Plan) -> WriteSummary:
+    import asyncio
+
+    from dhis2sh.sandbox.load import load_file
+
+    files, db = plan.payload
+    store, ours = _open(s, db)
+    summary, left_out, values = WriteSummary("sandbox"), list[str](), 0
+    try:
+        for number, path in enumerate(files):
+            s.reporter.progress(f"load {path.name}", number, len(files))
+            report = await asyncio.to_thread(load_file, store, path)
+            summary.created += report.created
+            summary.updated += report.updated
+            values += report.data_values
+            left_out += report.left_out
+    finally:
+        if ours:
+            store.close()
+    notes = [f"{values:,} data values"] if values else []
+    summary.note = "; ".join([*notes, *left_out]) or None
+    return summary
+
+
+@verb("sandbox seed", effect="write", examples=["dhis2 sandbox seed --size small"])
+async def seed(
+    s: Session,
+    *,
+    size: Annotated[Literal["small", "medium", "large"], Doc("How large the fictional country is.")] = "small",
+    db: Database = None,
+) -> Plan:
+    """Fill the sandbox with a fictional country, the same each time."""
+    return Plan(
+        f"seed the sandbox with a fictional country ({size})",
+        [PlanStep("import", "sandbox", name=str(db or sandbox_file()))], payload=(size, db), local=True,
+    )  # fmt: skip
+
+
+@applies(seed)
+async def _(s: Session, plan: Plan) -> WriteSummary:
+    import asyncio
+
+    from dhis2sh.sandbox.load import load_country
+
+    size, db = plan.payload
+    store, ours = _open(s, db)
+    try:
+        report = await asyncio.to_thread(load_country, store, size)
+    finally:
+        if ours:
+            store.close()
+    return WriteSummary(
+        "sandbox", created=report.created, updated=report.updated, note=f"{report.data_values:,} data values"
+    )
+
+
+@verb("sandbox reset", effect="destroy", examples=["dhis2 sandbox reset --yes"])
+async def reset(s: Session, *, db: Database = None) -> Plan:
+    """Empty the sandbox: everything in it is gone."""
+    return Plan(
+        "empty the sandbox", [PlanStep("delete", "sandbox", name=str(db or sandbox_file()))], payload=db, local=True
+    )
+
+
+@applies(reset)
+async def _(s: Session, plan: Plan) -> WriteSummary:
+    await s.aclose()
+    path: Path = plan.payload or sandbox_file()
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return WriteSummary(f"sandbox {path}", deleted=1)
+
+
+@verb(
+    "sandbox serve",
+    effect="read",
+    examples=["dhis2 sandbox serve --port 8099 --db demo.db --load metadata.json.gz"],
+    left_out={"mcp": BLOCKS, "magic": BLOCKS},
+)
+async def serve(
+    s: Session,
+    *,
+    port: Annotated[int, Bounds(0, 65535), Doc("The port on 127.0.0.1; 0 picks a free one.")] = 8080,
+    db: Database = None,
+    load: Files = [],
+) -> Text:
+    """Serve the sandbox on loopback until Ctrl-C; sign in with admin and district."""
+    from dhis2sh.sandbox.serve import serve as run_server
+
+    missing = [str(path) for path in load if not path.is_file()]
+    if missing:
+        raise UsageError(f"no such file: {', '.join(missing)}")
+    store, ours = _open(s, db)
+    try:
+        address = await run_server(store, port, load, s.reporter.note)
+    finally:
+        if ours:
+            store.close()
+    return Text(f"{address} stopped")

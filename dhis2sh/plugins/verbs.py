@@ -1,0 +1,44 @@
+"""`verbs`: the catalogue itself, as rows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel
+
+from dhis2sh.results import Rows
+from dhis2sh.session import Session
+from dhis2sh.verbs import Doc, load_all, verb
+
+
+class CatalogueRow(BaseModel):
+    """One verb."""
+
+    name: str
+    effect: str
+    parameters: list[str]
+    result: str
+    summary: str
+    example: str | None
+    left_out: dict[str, str]
+
+
+@verb("verbs", effect="read", examples=["dhis2 verbs", "%verbs | where(effect != 'read')"])
+async def verbs(
+    s: Session, *, effect: Annotated[str | None, Doc("Only verbs of this effect.")] = None
+) -> Rows[CatalogueRow]:
+    """List every verb with its effect, parameters and an example."""
+    rows = [
+        CatalogueRow(
+            name=item.path,
+            effect=item.effect,
+            parameters=[param.flag if param.option else param.name for param in item.params],
+            result=item.result,
+            summary=item.summary,
+            example=next(iter(item.examples), None),
+            left_out=dict(item.left_out),
+        )
+        for _, item in sorted(load_all().items())
+        if effect is None or item.effect == effect
+    ]
+    return Rows(rows, columns=["name", "effect", "summary", "example"])

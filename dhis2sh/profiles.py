@@ -1,0 +1,352 @@
+"""Profiles: which server, as whom, and how carefully. Read with tomllib, written with tomlkit so that comments stay.
+
+`./.dhis2/profiles.toml` (found upwards) comes before the user's configuration folder; the environment before both;
+`--profile` before all. Secrets are never in that file: they are in the system's keyring, else in a 0600 file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from dhis2sh import paths
+from dhis2sh.errors import ConfigError, Dhis2Error, NotFound, did_you_mean
+
+if TYPE_CHECKING:
+    from dhis2sh.client.auth import SignIn
+    from dhis2sh.client.settings import ConnectionSettings
+
+SANDBOX = "sandbox"
+SERVICE = "dhis2sh"
+_FILE = "profiles.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One server as one user.
+
+    Parameters:
+        name, url: what it is called and where it is (without `/api`).
+        username: for Basic sign-in.
+        auth: the sign-in provider: `basic`, `pat`, or one that a plugin registered.
+        read_only: no write is ever sent.
+        production: every write shows its plan and wants the profile's name as confirmation.
+        colour: of the prompt.
+        verify_tls: False accepts any certificate.
+        connect_timeout, read_timeout: seconds.
+        max_connections, retries: limits of the transport.
+        source: the file or the environment that it came from.
+    """
+
+    name: str
+    url: str
+    username: str | None = None
+    auth: str = "basic"
+    read_only: bool = False
+    production: bool = False
+    colour: str | None = None
+    verify_tls: bool = True
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    max_connections: int = 8
+    retries: int = 3
+    source: str = ""
+
+    @property
+    def embedded(self) -> bool:
+        """True for the sandbox in this process."""
+        return self.name == SANDBOX
+
+    def settings(self) -> ConnectionSettings:
+        """How the client reaches it."""
+        from dhis2sh.client.settings import ConnectionSettings
+
+        names = [item.name for item in fields(ConnectionSettings) if item.name != "profile"]
+        return ConnectionSettings(profile=self.name, **{name: getattr(self, name) for name in names})
+
+    def sign_in(self) -> SignIn:
+        """Who we are there. Raises `ConfigError` without a secret."""
+        from dhis2sh.client.auth import Basic, Credentials, sign_in
+
+        if self.embedded:
+            return Basic("admin", "district")
+        return sign_in(Credentials(self.auth, self.username, secret_of(self.name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """The active profile, and why it is active."""
+
+    profile: Profile
+    why: str
+
+
+WRITABLE = tuple(item.name for item in fields(Profile) if item.name not in {"name", "source"})
+
+
+def sandbox_profile() -> Profile:
+    """The reserved profile of the embedded sandbox."""
+    return Profile(SANDBOX, "http://sandbox", username="admin", source="built in")
+
+
+def user_file() -> Path:
+    """The user's profiles file."""
+    return paths.config_dir() / _FILE
+
+
+def project_file(start: Path | None = None) -> Path | None:
+    """The nearest `.dhis2/profiles.toml` from here upwards, or None."""
+    here = start or Path.cwd()
+    for folder in [here, *here.parents]:
+        candidate = folder / ".dhis2" / _FILE
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def files() -> list[Path]:
+    """The profiles files that count, the nearest first."""
+    return [path for path in (project_file(), user_file()) if path is not None and path.is_file()]
+
+
+def read_file(path: Path) -> Mapping[str, Any]:
+    """A profiles file. Raises `ConfigError` with line and column; the file is left alone."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f"{path} is not valid TOML: {error}", hint=f"mend that line; {path.name} was left as it is"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
+def all_profiles() -> dict[str, Profile]:
+    """Every profile by name: the project's file wins over the user's; the sandbox is always there."""
+    found: dict[str, Profile] = {}
+    for path in files():
+        for name, table in cast("Mapping[str, Mapping[str, Any]]", read_file(path).get("profiles", {})).items():
+            found.setdefault(name, _profile(name, table, path))
+    found[SANDBOX] = sandbox_profile()
+    return found
+
+
+def _profile(name: str, table: Mapping[str, Any], path: Path) -> Profile:
+    unknown = [key for key in table if key not in WRITABLE]
+    if unknown:
+        hint = did_you_mean(unknown[0], WRITABLE) or f"known: {', '.join(WRITABLE)}"
+        raise ConfigError(f"{path}: profile '{name}' has an unknown setting '{unknown[0]}'", hint=hint)
+    if not isinstance(table.get("url"), str):
+        raise ConfigError(f"{path}: profile '{name}' has no url", hint=f"dhis2 profile add {name} --url URL")
+    for key, value in table.items():
+        wanted = type(getattr(Profile(name, ""), key))
+        if wanted in {bool, int} and type(value) is not wanted:
+            raise ConfigError(
+                f"{path}: {key} of profile '{name}' should be {'true or false' if wanted is bool else 'a number'}"
+            )
+    return Profile(name=name, source=str(path), **table)
+
+
+def get(name: str) -> Profile:
+    """A profile by its name. Raises `NotFound` with the nearest names."""
+    known = all_profiles()
+    if name not in known:
+        hint = did_you_mean(name, list(known)) or f"known: {', '.join(known)}; dhis2 profile add {name} --url URL"
+        raise NotFound(f"there is no profile '{name}'", hint=hint)
+    return known[name]
+
+
+def active(chosen: str | None = None) -> Active:
+    """The profile that a command acts on, and why.
+
+    Parameters:
+        chosen: what `--profile` said.
+
+    Raises `ConfigError` when there is none, `NotFound` for an unknown one.
+    """
+    if chosen:
+        return Active(get(chosen), "named by --profile")
+    url = os.environ.get("DHIS2_URL")
+    if url:
+        return Active(_from_environment(url), "from DHIS2_URL in the environment")
+    named = os.environ.get("DHIS2_PROFILE")
+    if named:
+        return Active(get(named), "named by DHIS2_PROFILE in the environment")
+    for path in files():
+        current = read_file(path).get("active")
+        if isinstance(current, str):
+            return Active(get(current), f"active in {path}")
+    return _only_one()
+
+
+def _only_one() -> Active:
+    others = [profile for name, profile in all_profiles().items() if name != SANDBOX]
+    if len(others) == 1:
+        return Active(others[0], f"the only profile, in {others[0].source}")
+    if others:
+        raise ConfigError("no profile is active", hint=f"dhis2 profile use NAME  ({', '.join(p.name for p in others)})")
+    raise ConfigError(
+        "there is no profile yet",
+        hint="try the sandbox with -p sandbox, or: dhis2 profile add NAME --url URL --username USER",
+    )
+
+
+def _from_environment(url: str) -> Profile:
+    token = "DHIS2_PAT" in os.environ
+    return Profile(
+        "environment",
+        url,
+        username=os.environ.get("DHIS2_USERNAME"),
+        auth="pat" if token else "basic",
+        source="environment",
+    )
+
+
+# Writing -----------------------------------------------------------------------------------------------------------
+
+
+def save(profile: Profile, *, activate: bool = False) -> Path:
+    """Write a profile into the file it came from, or into the user's. Returns the file.
+
+    Raises `Dhis2Error` when the disk cannot be written.
+    """
+    return _edit(profile.source, lambda document: _put(document, profile, activate))
+
+
+def _put(document: Any, profile: Profile, activate: bool) -> None:
+    import tomlkit
+
+    table = document.setdefault("profiles", tomlkit.table())
+    entry = table.setdefault(profile.name, tomlkit.table())
+    plain = Profile(profile.name, "")
+    for key in WRITABLE:
+        value = getattr(profile, key)
+        if value != getattr(plain, key):
+            entry[key] = value
+        elif key in entry:
+            del entry[key]
+    if activate or "active" not in document:
+        document["active"] = profile.name
+
+
+def remove(name: str) -> Path:
+    """Take a profile and its secret away. Raises `NotFound`."""
+    profile = get(name)
+
+    def edit(document: Any) -> None:
+        document["profiles"].pop(name, None)
+        if document.get("active") == name:
+            del document["active"]
+
+    path = _edit(profile.source, edit)
+    set_secret(name, None)
+    return path
+
+
+def rename(old: str, new: str) -> Path:
+    """Give a profile another name; its secret goes with it. Raises `NotFound` and `ConfigError`."""
+    profile = get(old)
+    if new in all_profiles():
+        raise ConfigError(f"there is a profile '{new}' already", hint="dhis2 profile list")
+    secret = secret_of(old)
+    was_active = read_file(Path(profile.source)).get("active") == old
+    path = save(replace(profile, name=new), activate=was_active)
+    if secret is not None:
+        set_secret(new, secret)
+    remove(old)
+    return path
+
+
+def activate(name: str) -> Path:
+    """Make a profile the active one, in the nearest file. Raises `NotFound`."""
+    get(name)
+
+    def edit(document: Any) -> None:
+        document["active"] = name
+
+    return _edit(str(files()[0]) if files() else "", edit)
+
+
+def _edit(source: str, change: Any) -> Path:
+    """Change one file under a lock, so that two processes never lose each other's profiles."""
+    import tomlkit
+    from filelock import FileLock
+
+    path = Path(source) if source.endswith(_FILE) else user_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock"), timeout=10):
+            if path.is_file():
+                read_file(path)
+            document = tomlkit.parse(path.read_text("utf-8")) if path.is_file() else tomlkit.document()
+            change(document)
+            paths.write_atomic(path, tomlkit.dumps(document))
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror or error}", hint="set DHIS2SH_HOME to a folder that can"
+        ) from error
+    return path
+
+
+# Secrets -----------------------------------------------------------------------------------------------------------
+
+
+def _secrets_file() -> Path:
+    return paths.data_dir() / "secrets.json"
+
+
+def _keyring() -> Any:
+    """The system's keyring, or None where there is none."""
+    if os.environ.get("DHIS2SH_KEYRING") == "off" or os.environ.get("DHIS2SH_HOME"):
+        return None
+    import keyring
+    from keyring.backends import fail
+
+    return None if isinstance(keyring.get_keyring(), fail.Keyring) else keyring
+
+
+def secret_of(name: str) -> str | None:
+    """The password or token of a profile: the environment's, the keyring's, or the 0600 file's."""
+    if name == "environment":
+        return os.environ.get("DHIS2_PAT") or os.environ.get("DHIS2_PASSWORD")
+    ring = _keyring()
+    if ring is not None:
+        found = ring.get_password(SERVICE, name)
+        if found is not None:
+            return cast("str", found)
+    return _read_secrets().get(name)
+
+
+def set_secret(name: str, secret: str | None) -> None:
+    """Keep or (with None) forget a profile's password or token."""
+    ring = _keyring()
+    if ring is not None:
+        if secret is not None:
+            ring.set_password(SERVICE, name, secret)
+        elif ring.get_password(SERVICE, name) is not None:
+            ring.delete_password(SERVICE, name)
+        return
+    known = _read_secrets()
+    if secret is None and name not in known:
+        return
+    known.pop(name, None)
+    if secret is not None:
+        known[name] = secret
+    try:
+        paths.write_atomic(_secrets_file(), json.dumps(known), mode=0o600)
+    except OSError as error:
+        raise Dhis2Error(f"{_secrets_file()} cannot be written: {error.strerror}") from error
+
+
+def _read_secrets() -> dict[str, str]:
+    try:
+        return json.loads(_secrets_file().read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{_secrets_file()} cannot be read", hint="remove it and add the passwords again") from error

@@ -1,0 +1,194 @@
+"""Draws results: a plain table for anything that is no terminal, the same with colour on one, HTML in notebooks.
+
+Text from a server is data: control characters and ANSI escapes are shown, not obeyed.
+"""
+
+from __future__ import annotations
+
+import html as html_module
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.results import Plan, Rows, Text, WriteSummary, to_plain
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonValue, Row
+
+NARROWEST = 6
+WIDEST_CELL = 60
+HEAD_COLOUR = "\x1b[1;36m"
+DIM = "\x1b[2m"
+RESET = "\x1b[0m"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def safe(text: str) -> str:
+    """Text with control characters made visible (`\\x1b` becomes `\\\\x1b`)."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def cell(value: JsonValue) -> str:
+    """One value as a table shows it; references by their name or id."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        for key in ("displayName", "name", "id", "username"):
+            if isinstance(value.get(key), str):
+                return safe(str(value[key]))
+        return safe(json.dumps(value, ensure_ascii=False))
+    if isinstance(value, list):
+        return ", ".join(cell(item) for item in value)
+    return safe(str(value))
+
+
+def _width_of(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    from wcwidth import wcswidth  # comes with prompt_toolkit; only other scripts pay for it
+
+    return max(0, wcswidth(text))
+
+
+def _fit(text: str, width: int) -> str:
+    if _width_of(text) > width:
+        while text and _width_of(text) >= width:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (width - _width_of(text))
+
+
+def text(result: object, *, width: int | None = None, colour: bool = False) -> str:
+    """A result as text.
+
+    Parameters:
+        result: what a verb returned.
+        width: columns of the screen; the terminal's when None, unlimited when 0.
+        colour: True draws headings in colour.
+    """
+    if isinstance(result, Rows):
+        return _rows(cast("Rows[object]", result), width, colour)
+    if isinstance(result, Plan):
+        return _plan(result, colour)
+    if isinstance(result, WriteSummary):
+        return _summary(result)
+    line = getattr(result, "line", None)
+    if callable(line):  # a record that people want as one line, such as a count
+        return safe(str(line()))
+    if isinstance(result, Text):
+        return result.text
+    if result is None:
+        return ""
+    if isinstance(result, (str, int, float)):
+        return safe(str(result))
+    return _record(to_plain(result), width, colour)
+
+
+def _summary(summary: WriteSummary) -> str:
+    lines = [summary.line()]
+    lines += [f"  refused: {cell(failure)}" for failure in summary.failures[:20]]
+    return "\n".join(lines)
+
+
+def _plan(plan: Plan, colour: bool) -> str:
+    mark = HEAD_COLOUR if colour else ""
+    lines = [f"{mark}plan: {safe(plan.title)}{RESET if colour else ''}"]
+    for step in plan.steps[:50]:
+        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.detail or ""]
+        lines.append("  " + safe(" ".join(part for part in parts if part)))
+    if len(plan.steps) > 50:
+        lines.append(f"  ... and {len(plan.steps) - 50:,} more")
+    return "\n".join([*lines, *(f"  note: {safe(note)}" for note in plan.notes)])
+
+
+def _screen(width: int | None) -> int:
+    return shutil.get_terminal_size((120, 24)).columns if width is None else width
+
+
+def _rows(rows: Rows[object], width: int | None, colour: bool) -> str:
+    if not len(rows):
+        return "no rows" + _note(rows)
+    columns, screen = rows.columns, _screen(width)
+    cells = [[cell(row.get(column)) for column in columns] for row in rows.plain()]
+    longest = [max(_width_of(name), *(_width_of(line[i]) for line in cells)) for i, name in enumerate(columns)]
+    widths = _widths(longest, screen)
+    if widths is None:
+        return _vertical(columns, cells, colour) + _note(rows)
+    head = "  ".join(_fit(name, size) for name, size in zip(columns, widths, strict=True)).rstrip()
+    lines = [f"{HEAD_COLOUR}{head}{RESET}" if colour else head]
+    lines += ["  ".join(_fit(part, size) for part, size in zip(line, widths, strict=True)).rstrip() for line in cells]
+    return "\n".join(lines) + _note(rows)
+
+
+def _widths(longest: Sequence[int], screen: int) -> list[int] | None:
+    """Column widths that fit the screen, or None when the rows are better shown one below the other."""
+    widths = [min(size, WIDEST_CELL) if screen else size for size in longest]
+    room = screen - 2 * (len(widths) - 1)
+    if not screen or sum(widths) <= room:
+        return widths
+    if room < NARROWEST * len(widths):
+        return None
+    while sum(widths) > room:
+        widest = widths.index(max(widths))
+        if widths[widest] <= NARROWEST * 2:
+            return None
+        widths[widest] -= 1
+    return widths
+
+
+def _vertical(columns: Sequence[str], cells: list[list[str]], colour: bool) -> str:
+    size = max(_width_of(name) for name in columns)
+    blocks: list[str] = []
+    for number, line in enumerate(cells, 1):
+        title = f"-- {number} " + "-" * 20
+        shown = [f"{_fit(name, size)}  {value}".rstrip() for name, value in zip(columns, line, strict=True)]
+        blocks.append("\n".join([f"{DIM}{title}{RESET}" if colour else title, *shown]))
+    return "\n".join(blocks)
+
+
+def _record(row: Row, width: int | None, colour: bool) -> str:
+    if not row:
+        return "nothing"
+    size = max(_width_of(name) for name in row)
+    lines: list[str] = []
+    for name, value in row.items():
+        label = _fit(name, size)
+        lines.append(f"{HEAD_COLOUR}{label}{RESET}  {cell(value)}" if colour else f"{label}  {cell(value)}".rstrip())
+    return "\n".join(lines)
+
+
+def _note(rows: Rows[object]) -> str:
+    if rows.page is not None and rows.page.truncated:
+        return f"\n({rows.page} rows; --all for every one)"
+    return ""
+
+
+_STYLE = """<style>
+.dhis2sh{border-collapse:collapse;font-size:90%;color:inherit;background:transparent}
+.dhis2sh th{text-align:left;border-bottom:2px solid rgba(128,128,128,.6);padding:2px 10px}
+.dhis2sh td{text-align:left;border-bottom:1px solid rgba(128,128,128,.25);padding:2px 10px}
+.dhis2sh-note{opacity:.7;font-size:85%}
+</style>"""
+MOST_HTML_ROWS = 200
+
+
+def html(result: object) -> str:
+    """A result as HTML that reads in light and dark: it takes its colours from the page."""
+    if not isinstance(result, Rows):
+        return f"<pre>{html_module.escape(text(result, width=0))}</pre>"
+    rows = cast("Rows[object]", result)
+    head = "".join(f"<th>{html_module.escape(name)}</th>" for name in rows.columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html_module.escape(cell(row.get(name)))}</td>" for name in rows.columns) + "</tr>"
+        for row in rows.plain()[:MOST_HTML_ROWS]
+    )
+    note = str(rows.page) if rows.page else f"{len(rows):,}"
+    shown = f"{min(len(rows), MOST_HTML_ROWS):,} shown; " if len(rows) > MOST_HTML_ROWS else ""
+    return (
+        f'{_STYLE}<table class="dhis2sh"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        f'<div class="dhis2sh-note">{shown}{note} rows</div>'
+    )

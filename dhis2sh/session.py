@@ -1,0 +1,224 @@
+"""What a verb gets: the active profile, its client, the name index and a reporter. And the one way to run a verb."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from dhis2sh import paths, profiles
+from dhis2sh.errors import NeedsConfirmation, UsageError
+from dhis2sh.profiles import Active, Profile
+
+if TYPE_CHECKING:
+    from dhis2sh.client.client import Client
+    from dhis2sh.client.tracing import Tracer
+    from dhis2sh.results import Plan
+    from dhis2sh.sandbox.store import Store
+    from dhis2sh.verbs import Verb
+
+
+class Reporter(Protocol):
+    """Where a verb's talk goes; results never do."""
+
+    def warn(self, message: str) -> None:
+        """Something the user should know before trusting the result."""
+        ...
+
+    def note(self, message: str) -> None:
+        """Something that has happened."""
+        ...
+
+    def progress(self, task: str, done: int, total: int | None) -> None:
+        """How far long work has come."""
+        ...
+
+
+class SilentReporter:
+    """Keeps warnings for whoever asks (MCP, tests)."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        """Keep a warning."""
+        self.warnings.append(message)
+
+    def note(self, message: str) -> None:
+        """Notes are not kept."""
+
+    def progress(self, task: str, done: int, total: int | None) -> None:
+        """Progress is not kept."""
+
+
+@dataclass(slots=True)
+class Consent:
+    """What the user has agreed to, and how to ask for the rest.
+
+    Parameters:
+        dry_run: show the plan, write nothing.
+        yes: apply without asking.
+        confirm: the name of the production profile, typed out.
+        ask: asks on a terminal (`ask(plan, name)`: with a name, that name must be typed); None where nobody can answer.
+    """
+
+    dry_run: bool = False
+    yes: bool = False
+    confirm: str | None = None
+    ask: Callable[[Plan, str | None], bool] | None = None
+
+
+class Session:
+    """One user's view of one server. Made cheaply: the profile is read at once, the client on first use.
+
+    Parameters:
+        profile: the name that `--profile` gave, or None for the active one.
+        reporter: where talk goes.
+        tracer: writes requests down (`--debug`).
+    """
+
+    def __init__(
+        self, profile: str | None = None, *, reporter: Reporter | None = None, tracer: Tracer | None = None
+    ) -> None:
+        self._chosen = profile
+        self.reporter: Reporter = reporter or SilentReporter()
+        self._tracer = tracer
+        self._active: Active | None = None
+        self._client: Client | None = None
+        self._store: Store | None = None
+
+    @property
+    def active(self) -> Active:
+        """The active profile and why. Raises `ConfigError`, `NotFound`."""
+        if self._active is None:
+            self._active = profiles.active(self._chosen)
+        return self._active
+
+    @property
+    def profile(self) -> Profile:
+        """The active profile."""
+        return self.active.profile
+
+    @property
+    def client(self) -> Client:
+        """The client of the active profile."""
+        if self._client is None:
+            self._client = self._connect(self.profile)
+        return self._client
+
+    def _connect(self, profile: Profile) -> Client:
+        from dhis2sh.client.client import Client
+
+        app: object | None = None
+        if profile.embedded:
+            from dhis2sh.sandbox.app import create_app
+
+            app = create_app(self.sandbox_store())
+        return Client(profile.settings(), profile.sign_in(), asgi_app=app, tracer=self._tracer)
+
+    def sandbox_store(self) -> Store:
+        """The sandbox's database in the data folder, opened on first use."""
+        if self._store is None:
+            from dhis2sh.sandbox.store import Store
+
+            path = sandbox_file()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._store = Store(path)
+        return self._store
+
+    async def use(self, name: str | None) -> Profile:
+        """Bind another profile in place; the old client is closed."""
+        found = profiles.active(name)
+        await self.aclose()
+        self._chosen, self._active = name, found
+        return found.profile
+
+    async def aclose(self) -> None:
+        """Close the client and the sandbox's file."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+
+def sandbox_file() -> Any:
+    """The file of the reserved profile `sandbox`."""
+    return paths.data_dir() / "sandbox.db"
+
+
+async def run(session: Session, verb: Verb, arguments: Mapping[str, object], consent: Consent | None = None) -> object:
+    """Run a verb: the one path that every surface takes.
+
+    Parameters:
+        session: profile and client.
+        verb: the verb.
+        arguments: by parameter name, as JSON or Python values.
+        consent: for writes and destroying verbs.
+
+    Returns the verb's result; for a dry run the `Plan`.
+
+    Raises `UsageError` for bad arguments, `NeedsConfirmation` when a plan waits for a yes, and whatever the verb raises.
+    """
+    from dhis2sh.client.transport import effect_scope
+
+    bound = verb.bind(arguments)
+    if verb.effect == "read":
+        with effect_scope("read"):
+            return stamped(await verb.function(session, **bound), session, verb)
+    consent = consent or Consent()
+    with effect_scope("read"):
+        plan = cast("Plan", await verb.function(session, **bound))
+    plan.verb = verb.path
+    if consent.dry_run:
+        return plan
+    _require_consent(session, verb, plan, consent)
+    return await apply_plan(session, verb, plan)
+
+
+async def apply_plan(session: Session, verb: Verb, plan: Plan) -> object:
+    """Carry out a plan that somebody has confirmed."""
+    from dhis2sh.client.transport import effect_scope
+
+    if verb.apply is None:
+        raise UsageError(f"{verb.path} has nothing to apply")
+    with effect_scope("write"):
+        return await verb.apply(session, plan)
+
+
+def _require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent) -> None:
+    production = None if plan.local else (session.profile.name if session.profile.production else None)
+    if production is not None:
+        if consent.confirm == production:
+            return
+        if consent.ask is not None and consent.confirm is None and consent.ask(plan, production):
+            return
+        raise NeedsConfirmation(
+            f"'{production}' is a production profile: nothing was written",
+            plan=plan,
+            hint=f"add --confirm {production} to write",
+        )
+    if (verb.effect != "destroy" and len(plan.steps) <= 1) or consent.yes or not plan.steps:
+        return
+    if consent.ask is not None and consent.ask(plan, None):
+        return
+    raise NeedsConfirmation(f"{plan.title}: nothing was written", plan=plan, hint="add --yes to apply this plan")
+
+
+def stamped(result: object, session: Session, verb: Verb) -> object:
+    """Rows know where they came from."""
+    from dhis2sh.results import Rows
+
+    if isinstance(result, Rows):
+        rows = cast("Rows[object]", result)
+        name = (
+            ""
+            if rows.provenance.verb.startswith(("profile", "sandbox"))
+            else session.active.profile.name
+            if session._active
+            else ""
+        )  # pyright: ignore[reportPrivateUsage]
+        rows.with_provenance(verb=verb.path, profile=name, at=dt.datetime.now(dt.UTC))
+    return cast("object", result)

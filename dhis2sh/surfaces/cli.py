@@ -1,0 +1,159 @@
+"""`dhis2`: one verb a call. Standard output is data, standard error is talk, the exit code is API.
+
+Nothing but `sys` is imported before the front door has been asked: help, version and completion come from the manifest.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from dhis2sh.grammar import Invocation
+    from dhis2sh.session import Session
+
+COMPLETION = {
+    "bash": """_dhis2() { local IFS=$'\\n'; COMPREPLY=($(dhis2 --complete "${COMP_WORDS[@]:1:COMP_CWORD}")); }
+complete -o default -F _dhis2 dhis2""",
+    "zsh": """#compdef dhis2
+_dhis2() { local -a found; found=("${(@f)$(dhis2 --complete "${words[@]:1:$CURRENT-1}")}"); compadd -a found; }
+compdef _dhis2 dhis2""",
+    "fish": """complete -c dhis2 -f -a '(dhis2 --complete (commandline -opc)[2..-1] (commandline -ct))'""",
+}
+
+
+def main() -> None:
+    """The command's entry point."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Carry out one command line; returns its exit code.
+
+    Parameters:
+        words: the arguments, without the program's name.
+    """
+    text = front_door(words)
+    if text is not None:
+        print(text)
+        return 0
+    from dhis2sh.errors import Dhis2Error, Interrupted
+
+    debug = "--debug" in words
+    try:
+        return _invoke(words)
+    except KeyboardInterrupt:
+        return report(Interrupted("interrupted"))
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Dhis2Error as error:
+        if debug:
+            raise
+        return report(error)
+    except Exception as error:
+        if debug:
+            raise
+        fault = Dhis2Error(
+            f"{type(error).__name__}: {error}", hint="this is a fault of dhis2sh: try --debug and report it"
+        )
+        return report(fault)
+
+
+def front_door(words: list[str]) -> str | None:
+    """What needs no verb: version, help of the root and of shipped domains, completion. None for the rest."""
+    if not words or words[0] in {"-h", "--help"}:
+        from dhis2sh import manifest
+
+        return cast("str", manifest.index()["help"])
+    if words[0] == "--version":
+        from dhis2sh import __version__
+
+        return f"dhis2sh {__version__}"
+    if words[0] == "--show-completion" and len(words) == 2 and words[1] in COMPLETION:
+        return COMPLETION[words[1]]
+    if words[0] == "--complete":
+        from dhis2sh import complete_words
+
+        return "\n".join(complete_words.candidates(words[1:]))
+    if words[-1] in {"-h", "--help"} and not words[0].startswith("-"):
+        from dhis2sh import manifest
+
+        found = manifest.domain(words[0])
+        helps = cast("dict[str, str]", found["help"]) if found else {}
+        return helps.get(" ".join(words[1:-1]))
+    return None
+
+
+def report(error: Any) -> int:
+    """Say what failed, and what to try, on standard error; returns the exit code."""
+    from dhis2sh.errors import NeedsConfirmation
+
+    if isinstance(error, NeedsConfirmation):
+        from dhis2sh import render
+
+        print(render.text(error.plan, width=0), file=sys.stderr)
+    print(f"error: {_one_line(str(error))}", file=sys.stderr)
+    if error.hint:
+        print(f"  try: {_one_line(error.hint)}", file=sys.stderr)
+    return int(error.exit_code)
+
+
+def _one_line(text: str) -> str:
+    from dhis2sh.render import safe
+
+    return safe(" ".join(text.split()))
+
+
+def _invoke(words: list[str]) -> int:
+    from dhis2sh import grammar
+
+    invocation = grammar.parse(words)
+    if isinstance(invocation, grammar.HelpText):
+        print(invocation.text)
+        return 0
+    import asyncio
+
+    return asyncio.run(_carry_out(invocation))
+
+
+async def _carry_out(invocation: Invocation) -> int:
+    from dhis2sh import output
+    from dhis2sh.client.tracing import Tracer
+    from dhis2sh.session import Session, run
+    from dhis2sh.surfaces.terminal import TerminalReporter, ask, interactive, pick_missing
+
+    options = invocation.options
+    output.check(options)
+    reporter = TerminalReporter()
+    session = Session(options.profile, reporter=reporter, tracer=Tracer() if options.debug else None)
+    consent = options.consent()
+    if interactive():
+        consent.ask = ask
+        await pick_missing(invocation)
+    try:
+        result = await run(session, invocation.verb, invocation.arguments, consent)
+    finally:
+        reporter.done()
+        await session.aclose()
+    await _ask_password(invocation, session)
+    output.write(result, options)
+    return 0
+
+
+async def _ask_password(invocation: Invocation, session: Session) -> None:
+    """A profile that was just added on a terminal asks for its password, unseen; it never is an argument."""
+    from dhis2sh import profiles
+    from dhis2sh.surfaces.terminal import interactive
+
+    if invocation.verb.path != "profile add" or invocation.options.dry_run or not interactive():
+        return
+    name = str(invocation.arguments["name"])
+    if profiles.secret_of(name) is None:
+        import getpass
+
+        profiles.set_secret(name, getpass.getpass(f"password or token for '{name}': "))
+
+
+if __name__ == "__main__":
+    main()

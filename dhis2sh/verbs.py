@@ -1,0 +1,345 @@
+"""Verbs: each is one typed async function, and its signature, docstring and `@verb(...)` line are all that it declares.
+
+The command line, the magics, the MCP tools and Python calls are projections of this declaration.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import types
+import typing
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+from dhis2sh.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from dhis2sh.results import Plan, WriteSummary
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue
+
+type Effect = Literal["read", "write", "destroy"]
+type Surface = Literal["cli", "magic", "mcp", "python"]
+type Kind = Literal["text", "integer", "number", "boolean", "path", "choice"]
+
+DOMAINS = ("metadata", "profile", "sandbox", "system", "verbs")
+"""The domains that dhis2sh ships, each a module in `dhis2sh.plugins`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """The help of a parameter."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The smallest and the largest number that a parameter takes."""
+
+    least: int | None = None
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Names what completes a parameter: `types`, `profiles`, `fields`, `filter`, `uids`, `verbs`, `files`."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metavar:
+    """What help calls the value."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter of a verb, as every surface needs it.
+
+    Parameters:
+        name: the Python name; options are called `--name` in kebab case.
+        option: True for keyword-only parameters.
+        kind: what it holds; `many` when it is repeated; `choices` for a closed list.
+    """
+
+    name: str
+    kind: Kind
+    option: bool
+    required: bool
+    many: bool
+    default: JsonValue
+    help: str
+    choices: tuple[str, ...] = ()
+    least: int | None = None
+    most: int | None = None
+    complete: str | None = None
+
+    @property
+    def flag(self) -> str:
+        """The option's name on the command line."""
+        return "--" + self.name.rstrip("_").replace("_", "-")
+
+    def schema(self) -> JsonObject:
+        """The parameter as JSON schema."""
+        kinds = {"integer": "integer", "number": "number", "boolean": "boolean"}
+        one: JsonObject = {"type": kinds.get(self.kind, "string")}
+        if self.choices:
+            one["enum"] = [*self.choices]
+        if self.least is not None:
+            one["minimum"] = self.least
+        if self.most is not None:
+            one["maximum"] = self.most
+        schema: JsonObject = {"type": "array", "items": one} if self.many else one
+        schema["description"] = self.help
+        if not self.required and self.default not in (None, [], ""):
+            schema["default"] = self.default
+        return schema
+
+    def accept(self, value: object) -> object:
+        """A value from any surface as the verb's Python value. Raises `UsageError`."""
+        if self.many:
+            items = cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else [value]
+            return [self._one(item) for item in items]
+        return None if value is None else self._one(value)
+
+    def _one(self, value: object) -> object:
+        try:
+            match self.kind:
+                case "integer" | "number":
+                    number = _number(value, self.kind)
+                    self._within(number)
+                    return number
+                case "boolean":
+                    return _boolean(value)
+                case "path":
+                    return Path(str(value)).expanduser()
+                case _:
+                    text = str(value)
+        except (TypeError, ValueError):
+            raise UsageError(f"{self.name}: {value!r} is not {_ARTICLES[self.kind]}") from None
+        if self.choices and text not in self.choices:
+            hint = did_you_mean(text, self.choices) or f"one of: {', '.join(self.choices)}"
+            raise UsageError(f"{self.name}: '{text}' is not one of its values", hint=hint)
+        return text
+
+    def _within(self, number: float) -> None:
+        if (self.least is not None and number < self.least) or (self.most is not None and number > self.most):
+            raise UsageError(
+                f"{self.name}: {number} is not within {self.least}..{self.most if self.most is not None else ''}"
+            )
+
+
+_ARTICLES = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
+
+
+def _number(value: object, kind: str) -> int | float:
+    if isinstance(value, bool):
+        raise TypeError
+    return int(str(value)) if kind == "integer" else float(str(value))
+
+
+def _boolean(value: object) -> bool:
+    known = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+    if str(value).lower() not in known:
+        raise ValueError
+    return known[str(value).lower()]
+
+
+@dataclass(slots=True)
+class Verb:
+    """A declared verb.
+
+    Parameters:
+        path: its full path, such as `metadata list`.
+        effect: read, write or destroy.
+        function: the async function; a write's function returns a `Plan` and `apply` carries it out.
+        surfaces: where it is offered; `left_out` gives the reason for each surface where it is not.
+    """
+
+    path: str
+    effect: Effect
+    function: Callable[..., Awaitable[Any]]
+    params: tuple[Param, ...]
+    summary: str
+    description: str
+    examples: tuple[str, ...]
+    result: str
+    aliases: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=lambda: {})
+    apply: Callable[[Session, Plan], Awaitable[WriteSummary]] | None = None
+
+    @property
+    def domain(self) -> str:
+        """The first word of the path."""
+        return self.path.partition(" ")[0]
+
+    @property
+    def tool(self) -> str:
+        """The name of the MCP tool: the path with spaces and hyphens as `_`."""
+        return self.path.replace(" ", "_").replace("-", "_")
+
+    def input_schema(self) -> JsonObject:
+        """The parameters as JSON schema."""
+        return {
+            "type": "object",
+            "properties": {param.name: param.schema() for param in self.params},
+            "required": [param.name for param in self.params if param.required],
+            "additionalProperties": False,
+        }
+
+    def bind(self, arguments: Mapping[str, object]) -> dict[str, object]:
+        """Arguments by name as the function's keywords; raises `UsageError` for unknown, missing and bad ones."""
+        known = {param.name: param for param in self.params}
+        bound: dict[str, object] = {}
+        for name, value in arguments.items():
+            param = known.get(name.replace("-", "_"))
+            if param is None:
+                hint = did_you_mean(name, list(known)) or f"it takes: {', '.join(known) or 'nothing'}"
+                raise UsageError(f"{self.path} has no parameter '{name}'", hint=hint)
+            bound[param.name] = param.accept(value)
+        for param in self.params:
+            if param.required and bound.get(param.name) is None:
+                raise UsageError(
+                    f"{self.path} needs {param.name.upper()}", hint=self.examples[0] if self.examples else None
+                )
+        return bound
+
+
+REGISTRY: dict[str, Verb] = {}
+"""Every verb that has been imported, by path."""
+
+
+def verb(
+    path: str,
+    *,
+    effect: Effect,
+    examples: Sequence[str] = (),
+    aliases: Sequence[str] = (),
+    left_out: Mapping[str, str] | None = None,
+) -> Callable[[Callable[..., Awaitable[Any]]], Verb]:
+    """Declare a verb. The function's first parameter is the session; its docstring's first line is the summary.
+
+    Parameters:
+        path: the verb's full path.
+        effect: `read`, `write` or `destroy`; the last two return a `Plan` and have an `@<name>.applies` function.
+        examples: complete lines that work on the sandbox.
+        left_out: surfaces on which it is not offered, each with the reason.
+    """
+
+    def declare(function: Callable[..., Awaitable[Any]]) -> Verb:
+        text = inspect.getdoc(function) or ""
+        summary, _, description = text.partition("\n")
+        hints = typing.get_type_hints(function, include_extras=True)
+        declared = Verb(
+            path=path,
+            effect=effect,
+            function=function,
+            params=tuple(_params(function, hints)),
+            summary=summary.strip(),
+            description=description.strip(),
+            examples=tuple(examples),
+            result=_type_name(hints.get("return")),
+            aliases=tuple(aliases),
+            left_out=dict(left_out or {}),
+        )
+        REGISTRY[path] = declared
+        return declared
+
+    return declare
+
+
+def applies(declared: Verb) -> Callable[[Callable[..., Awaitable[WriteSummary]]], Verb]:
+    """Declare the function that carries out a verb's plan."""
+
+    def declare(function: Callable[..., Awaitable[WriteSummary]]) -> Verb:
+        declared.apply = function
+        return declared
+
+    return declare
+
+
+def _type_name(hint: object) -> str:
+    name = getattr(hint, "__name__", str(hint))
+    arguments = ", ".join(_type_name(item) for item in typing.get_args(hint))
+    return f"{name}[{arguments}]" if arguments else name
+
+
+def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typing.Iterator[Param]:
+    for number, (name, declared) in enumerate(inspect.signature(function).parameters.items()):
+        if number == 0:
+            continue
+        hint, notes = _unwrap(hints[name])
+        kind, many, choices = _kind(hint)
+        bounds = next((note for note in notes if isinstance(note, Bounds)), Bounds())
+        default = None if declared.default is inspect.Parameter.empty else declared.default
+        yield Param(
+            name=name,
+            kind=kind,
+            option=declared.kind is inspect.Parameter.KEYWORD_ONLY,
+            required=declared.default is inspect.Parameter.empty,
+            many=many,
+            default=default,
+            help=next((note.text for note in notes if isinstance(note, Doc)), ""),
+            choices=choices,
+            least=bounds.least,
+            most=bounds.most,
+            complete=next((note.what for note in notes if isinstance(note, Complete)), None),
+        )
+
+
+def _unwrap(hint: object) -> tuple[object, tuple[object, ...]]:
+    if typing.get_origin(hint) is Annotated:
+        first, *notes = typing.get_args(hint)
+        return first, tuple(notes)
+    return hint, ()
+
+
+def _kind(hint: object) -> tuple[Kind, bool, tuple[str, ...]]:
+    if typing.get_origin(hint) in {types.UnionType, typing.Union}:
+        hint = next(item for item in typing.get_args(hint) if item is not type(None))
+    if typing.get_origin(hint) is list:
+        kind, _, choices = _kind(typing.get_args(hint)[0])
+        return kind, True, choices
+    if typing.get_origin(hint) is Literal:
+        return "choice", False, tuple(str(item) for item in typing.get_args(hint))
+    kinds: dict[object, Kind] = {str: "text", int: "integer", float: "number", bool: "boolean", Path: "path"}
+    return kinds[hint], False, ()
+
+
+def load_domain(domain: str) -> None:
+    """Import the module that declares a domain's verbs. Raises `UsageError` for an unknown domain."""
+    from dhis2sh import plugins
+
+    module = plugins.module_of(domain)
+    if module is None:
+        raise UsageError(
+            f"there is no domain '{domain}'", hint=did_you_mean(domain, plugins.domains()) or "dhis2 --help"
+        )
+    importlib.import_module(module)
+
+
+def load_all() -> dict[str, Verb]:
+    """Import every domain; returns the registry."""
+    from dhis2sh import plugins
+
+    for domain in plugins.domains():
+        load_domain(domain)
+    return REGISTRY
+
+
+def find(path: str) -> Verb:
+    """A verb by its path or tool name, importing its domain. Raises `UsageError` with the nearest names."""
+    words = path.replace("_", " ").split()
+    if words:
+        load_domain(words[0])
+    wanted = " ".join(words)
+    for declared in REGISTRY.values():
+        if path in {declared.path, declared.tool} or wanted in {declared.path.replace("-", " "), *declared.aliases}:
+            return declared
+    raise UsageError(f"there is no verb '{path}'", hint=did_you_mean(path, list(REGISTRY)) or "dhis2 verbs")
