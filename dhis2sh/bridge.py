@@ -1,0 +1,179 @@
+"""One event loop in one daemon thread, for the shell and notebooks: the only place where threads and loops meet.
+
+`asyncio.run` per call fails with a shared client, IPython's own loop is busy in a kernel, and patching asyncio patches
+everybody's. So all async work runs here; the calling thread waits, draws progress and passes Ctrl-C on as cancellation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import queue
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from dhis2sh.session import Session
+
+TICK = 0.05
+"""Seconds between looks at the progress queue while waiting."""
+READ_AHEAD = 64
+"""How many items of an async generator may wait on the other side."""
+
+
+class Portal:
+    """Runs coroutines on its own loop and gives their results to other threads. Started on first use."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+        self.talk: queue.SimpleQueue[tuple[str, tuple[object, ...]]] = queue.SimpleQueue()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop, running in its thread."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="dhis2sh", daemon=True).start()
+            return self._loop
+
+    def submit[T](self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Start a coroutine over there; does not wait."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def run[T](
+        self, coroutine: Coroutine[Any, Any, T], hear: Callable[[str, tuple[object, ...]], None] | None = None
+    ) -> T:
+        """Run a coroutine over there and wait for it. Ctrl-C cancels it, so the server sees the connection close.
+
+        Parameters:
+            coroutine: what to run.
+            hear: told everything that was said over there (progress, warnings), in this thread.
+        """
+        future = self.submit(coroutine)
+        try:
+            while True:
+                try:
+                    return future.result(TICK)
+                except concurrent.futures.TimeoutError:
+                    if future.done():
+                        raise
+                finally:
+                    self._pass_on(hear)
+        except KeyboardInterrupt:
+            future.cancel()
+            concurrent.futures.wait([future], timeout=1)
+            raise
+
+    def _pass_on(self, hear: Callable[[str, tuple[object, ...]], None] | None) -> None:
+        while not self.talk.empty():
+            kind, arguments = self.talk.get()
+            if hear is not None:
+                hear(kind, arguments)
+
+    async def hop[T](self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Await, on any loop, a coroutine that runs over there."""
+        if asyncio.get_running_loop() is self._loop:
+            return await coroutine
+        return await asyncio.wrap_future(self.submit(coroutine))
+
+    async def iterate[T](self, source: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
+        """Iterate, on any loop, an async generator that runs over there, through a bounded queue."""
+        if asyncio.get_running_loop() is self._loop:
+            async for item in source():
+                yield item
+            return
+        here = asyncio.get_running_loop()
+        items: asyncio.Queue[tuple[bool, object]] = asyncio.Queue(READ_AHEAD)
+
+        async def pump() -> None:
+            try:
+                async for item in source():
+                    await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(items.put((True, item)), here))
+                ending: object = None
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                ending = error
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(items.put((False, ending)), here))
+
+        task = self.submit(pump())
+        try:
+            while True:
+                more, item = await items.get()
+                if not more:
+                    if isinstance(item, BaseException):
+                        raise item
+                    return
+                yield cast("T", item)
+        finally:
+            task.cancel()
+
+    def close(self) -> None:
+        """Stop the loop; what still runs is cancelled."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.call_soon_threadsafe(loop.stop)
+
+
+class QueueReporter:
+    """A reporter over there: nothing is written, everything is said through the portal's queue."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._talk = portal.talk
+
+    def warn(self, message: str) -> None:
+        """Pass a warning on."""
+        self._talk.put(("warn", (message,)))
+
+    def note(self, message: str) -> None:
+        """Pass a note on."""
+        self._talk.put(("note", (message,)))
+
+    def progress(self, task: str, done: int, total: int | None) -> None:
+        """Pass progress on."""
+        self._talk.put(("progress", (task, done, total)))
+
+
+class ClientProxy:
+    """The shell's `client`: every call hops to the service loop, so `await client.get(...)` works at any prompt.
+
+    It is the client of the session's profile at that moment; `%profile use` rebinds it in place.
+    """
+
+    def __init__(self, portal: Portal, session: Session) -> None:
+        self._portal = portal
+        self._session = session
+
+    def __getattr__(self, name: str) -> Any:
+        """An attribute of the client; methods come back as ones that hop loops."""
+        from dhis2sh.client.client import Client
+
+        if name.startswith("_"):
+            raise AttributeError(name)
+        declared = getattr(Client, name, None)
+        if declared is None or not callable(declared):
+            return getattr(self._session.client, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            if name == "iter":
+                return self._portal.iterate(lambda: self._session.client.iter(*args, **options))
+            return self._portal.hop(self._call(name, args, options))
+
+        call.__name__, call.__doc__ = name, declared.__doc__
+        return call
+
+    async def _call(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """The client is made over there too: its limits belong to that loop."""
+        return await cast("Awaitable[Any]", getattr(self._session.client, name)(*args, **options))
+
+    def __dir__(self) -> list[str]:
+        from dhis2sh.client.client import Client
+
+        return [name for name in dir(Client) if not name.startswith("_")]
+
+    def __repr__(self) -> str:
+        return f"<client of {self._session.profile.name}, {self._session.profile.url}>"

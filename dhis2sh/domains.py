@@ -1,0 +1,76 @@
+"""Python calls of verbs: `metadata.list("dataElements")` in the shell's namespace, `await`able and pipeable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dhis2sh import manifest, plugins
+from dhis2sh.verbs import find
+
+if TYPE_CHECKING:
+    from dhis2sh.verbs import Verb
+
+
+class Domain:
+    """One domain as an object: each verb a method, hyphens as underscores.
+
+    Parameters:
+        name: the path so far, such as `metadata`.
+        call: runs a verb with arguments (on the surface's own loop).
+    """
+
+    def __init__(self, name: str, call: Callable[[Verb, Mapping[str, object]], Any]) -> None:
+        self._name = name
+        self._call = call
+        self.__doc__ = f"The verbs of {name}: {', '.join(self.__dir__())}"
+
+    def __getattr__(self, name: str) -> Any:
+        """A verb of this domain, or a sub-domain."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        path = f"{self._name} {name.rstrip('_').replace('_', '-')}"
+        if any(known.startswith(f"{path} ") for known in self._paths()):
+            return Domain(path, self._call)
+        if path not in self._paths():
+            raise AttributeError(f"{self._name} has no verb '{name}'")
+        return _bound(path, self._call)
+
+    def __call__(self, **options: object) -> Any:
+        """A domain that is a verb itself (`verbs()`)."""
+        return self._call(find(self._name), options)
+
+    def _paths(self) -> list[str]:
+        return [str(verb["path"]) for verb in manifest.verbs(self._name.split()[0])] or _plugin_paths(self._name)
+
+    def __dir__(self) -> list[str]:
+        depth = len(self._name.split())
+        words = [path.split()[depth] for path in self._paths() if path.startswith(f"{self._name} ")]
+        return sorted({word.replace("-", "_") for word in words})
+
+    def __repr__(self) -> str:
+        return f"<{self._name}: {', '.join(self.__dir__()) or 'call it'}>"
+
+
+def _plugin_paths(name: str) -> list[str]:
+    from dhis2sh.verbs import REGISTRY, load_domain
+
+    load_domain(name.split()[0])
+    return [path for path, verb in REGISTRY.items() if verb.domain == name.split()[0]]
+
+
+def _bound(path: str, call: Callable[[Verb, Mapping[str, object]], Any]) -> Callable[..., Any]:
+    def run(*args: object, **options: object) -> Any:
+        verb = find(path)
+        names = [param.name for param in verb.params if not param.option]
+        return call(verb, {**dict(zip(names, args, strict=False)), **options})
+
+    found = next((verb for verb in manifest.verbs(path.split()[0]) if verb["path"] == path), None)
+    run.__name__ = path.replace(" ", "_").replace("-", "_")
+    run.__doc__ = manifest.domain(path.split()[0])["help"][path.partition(" ")[2]] if found else path  # type: ignore[index]
+    return run
+
+
+def namespace(call: Callable[[Verb, Mapping[str, object]], Any]) -> dict[str, Domain]:
+    """Every domain by name."""
+    return {name: Domain(name, call) for name in plugins.domains()}

@@ -1,0 +1,294 @@
+"""Magics for the shell and for notebooks (`%load_ext dhis2sh`): one per domain, `%dhis2` for any line, `%%dhis2` for more.
+
+The head of a line is read by the command line's grammar; what follows the first top-level `|` is a Python pipeline.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from dhis2sh import domains, plugins, render
+from dhis2sh.bridge import ClientProxy, Portal, QueueReporter
+from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation, UsageError
+from dhis2sh.results import Rows, Text
+from dhis2sh.session import Consent, Session, run
+from dhis2sh.verbs import Verb
+
+if TYPE_CHECKING:
+    from dhis2sh.grammar import Invocation
+    from dhis2sh.pipeline import Pipeline
+
+_EXPAND = re.compile(r"\$(\w+)|(?<![\w\]\)])\{(\w+)\}")
+
+
+class Runner:
+    """Runs lines for one IPython: the portal, the session, and what the user's namespace holds.
+
+    Parameters:
+        shell: the IPython instance.
+        profile: the profile to begin with.
+    """
+
+    def __init__(self, shell: Any, profile: str | None = None) -> None:
+        self.shell = shell
+        self.portal = Portal()
+        self.session = Session(profile, reporter=QueueReporter(self.portal))
+        self.client = ClientProxy(self.portal, self.session)
+        self.last_error: Dhis2Error | None = None
+        self.output = "table"
+        self.timing = False
+        self.failed = False
+
+    def namespace(self) -> dict[str, object]:
+        """What the user finds at the prompt."""
+        return {"client": self.client, "session": self.session, **domains.namespace(self.call_async)}
+
+    def call_async(self, verb: Verb, arguments: Mapping[str, object]) -> Any:
+        """A verb as a Python call: a coroutine for `await metadata.list(...)`."""
+        consent = Consent(yes=bool(arguments.get("yes")), confirm=cast("str | None", arguments.get("confirm")))
+        given = {name: value for name, value in arguments.items() if name not in {"yes", "confirm"}}
+        return self.portal.hop(run(self.session, verb, given, consent))
+
+    def line(self, text: str) -> object:
+        """Run one line and return its result; errors are said in two lines and return None."""
+        started = time.perf_counter()
+        self.failed = False
+        try:
+            return self._line(text)
+        except KeyboardInterrupt:
+            self._say(Interrupted("interrupted"))
+        except Dhis2Error as error:
+            self._say(error)
+        finally:
+            if self.timing:
+                print(f"{time.perf_counter() - started:.2f} s", file=sys.stderr)
+        return None
+
+    def _line(self, text: str) -> object:
+        from dhis2sh import grammar
+        from dhis2sh.pipeline import compile_tail, split
+
+        parts = split(text)
+        words = grammar.words_of(self._expanded(parts.head))
+        if words[:1] == ["explain"]:
+            return self._explain(text.strip().removeprefix("explain").strip())
+        parsed = grammar.parse(words)
+        if isinstance(parsed, grammar.HelpText):
+            return Text(parsed.text)
+        pipeline = compile_tail(parts.tail, offset=parts.tail_at, source=text) if parts.tail else None
+        result = self._run(parsed, pipeline)
+        return None if parts.quiet else self._formatted(result, parsed)
+
+    def _formatted(self, result: object, invocation: Invocation) -> object:
+        """`-o json` and `%output json` print text; without them the object itself is the result."""
+        from dhis2sh import output
+
+        options = invocation.options
+        if options.out is not None or options.jq:
+            output.check(options)
+            output.write(result, options)
+            return None
+        chosen = output.format_of(options) if options.json or options.format else self.output
+        return result if chosen == "table" else Text(output.formatted(result, chosen))
+
+    def _run(self, invocation: Invocation, pipeline: Pipeline | None) -> object:
+        verb, options = invocation.verb, invocation.options
+        if "magic" in verb.left_out:
+            raise UsageError(f"{verb.path} is not a magic: {verb.left_out['magic']}", hint=f"dhis2 {verb.path}")
+        consent = options.consent()
+        arguments = whole_head(invocation, pipeline) if pipeline is not None else invocation.arguments
+        if options.profile is not None and options.profile != self.session.active.profile.name:
+            session = Session(options.profile, reporter=QueueReporter(self.portal))
+        else:
+            session = self.session
+        try:
+            result = self._confirmed(session, verb, arguments, consent)
+            if pipeline is None:
+                return result
+            rows = cast("Rows[Any]", result) if isinstance(result, Rows) else Rows([result])
+            work = pipeline.run(rows, self.shell.user_ns, self._call_piped)
+            return self.portal.run(cast("Any", work), self._hear)
+        finally:
+            if session is not self.session:
+                self.portal.run(session.aclose())
+
+    async def _call_piped(self, path: str, rows: Rows[Any], args: tuple[Any, ...], options: dict[str, Any]) -> object:
+        """A verb as a stage: it receives the upstream rows as its first argument."""
+        raise UsageError(f"{path} does not take piped rows", hint="dhis2 verbs")
+
+    def _confirmed(self, session: Session, verb: Verb, arguments: Mapping[str, object], consent: Consent) -> object:
+        """Run a verb; when its plan wants a yes and somebody is there, show it and ask in this thread."""
+        from dhis2sh.session import apply_plan
+        from dhis2sh.surfaces.terminal import ask, interactive
+
+        try:
+            return self.portal.run(run(session, verb, arguments, consent), self._hear)
+        except NeedsConfirmation as waiting:
+            plan = cast("Any", waiting.plan)
+            name = session.profile.name if not plan.local and session.profile.production else None
+            if not interactive() or consent.confirm is not None or not ask(plan, name):
+                raise
+            return self.portal.run(cast("Any", apply_plan(session, verb, plan)), self._hear)
+
+    def _explain(self, line: str) -> object:
+        """`explain LINE`: what would be sent; `explain` alone: the last refusal in words."""
+        from dhis2sh import grammar
+        from dhis2sh.pipeline import compile_tail, split
+
+        if not line:
+            return Text(explain_error(self.last_error))
+        parts = split(line.lstrip("%"))
+        parsed = grammar.parse(grammar.words_of(parts.head))
+        if isinstance(parsed, grammar.HelpText):
+            return Text(parsed.text)
+        pipeline = compile_tail(parts.tail, offset=parts.tail_at, source=line) if parts.tail else None
+        arguments = whole_head(parsed, pipeline) if pipeline is not None else parsed.arguments
+        lines = [f"verb      {parsed.verb.path} ({parsed.verb.effect})"]
+        lines += [f"argument  {name} = {value}" for name, value in arguments.items()]
+        if pipeline is not None:
+            lines.append(f"locally   {parts.tail.strip() if parts.tail else ''}")
+        return Text("\n".join(lines))
+
+    def _expanded(self, head: str) -> str:
+        """`$x` and `{x}` become the user's variables, in the head only."""
+
+        def value(found: re.Match[str]) -> str:
+            name = found[1] or found[2]
+            return str(self.shell.user_ns[name]) if name in self.shell.user_ns else found[0]
+
+        return _EXPAND.sub(value, head)
+
+    def _hear(self, kind: str, arguments: tuple[object, ...]) -> None:
+        if kind == "warn":
+            print(f"warning: {render.safe(str(arguments[0]))}", file=sys.stderr)
+        elif kind == "note":
+            print(render.safe(str(arguments[0])), file=sys.stderr)
+        elif kind == "progress" and sys.stderr.isatty():
+            task, done, total = arguments
+            sys.stderr.write(f"\r{task}: {done:,}{f' of {total:,}' if total else ''}\x1b[K\r")
+            sys.stderr.flush()
+
+    def _say(self, error: Dhis2Error) -> None:
+        from dhis2sh.surfaces.cli import report
+
+        self.failed = True
+        if not isinstance(error, Interrupted):
+            self.last_error = error
+        source, position = getattr(error, "source", None), getattr(error, "position", None)
+        if source is not None and position is not None:
+            print(f"{source}\n{' ' * position}^", file=sys.stderr)
+        report(error)
+
+
+def whole_head(invocation: Invocation, pipeline: Pipeline | None) -> dict[str, object]:
+    """In a pipeline the head is complete, unless a page or a limit is asked for; the fields that it names are read."""
+    arguments = dict(invocation.arguments)
+    names = {param.name for param in invocation.verb.params}
+    if "all" in names and not {"page", "page_size", "limit"} & set(arguments):
+        arguments["all"] = True
+    needed = pipeline.fields_needed() if pipeline is not None else []
+    if "fields" in names and needed:
+        given = cast("str | None", arguments.get("fields"))
+        base = given or "id,displayName,code"
+        extra = [nested(path) for path in needed]
+        arguments["fields"] = (
+            ",".join(dict.fromkeys([*base.split(","), *extra])) if "[" not in base else f"{base},{','.join(extra)}"
+        )
+    return arguments
+
+
+def nested(path: str) -> str:
+    """A dotted path as DHIS2's fields: `categoryCombo.name` is `categoryCombo[name]`."""
+    first, _, rest = path.partition(".")
+    return f"{first}[{nested(rest)}]" if rest else first
+
+
+def explain_error(error: Dhis2Error | None) -> str:
+    """The last refusal of a server in words."""
+    from dhis2sh.client.envelopes import error_reports
+
+    if error is None:
+        return "nothing has been refused yet"
+    lines = [f"{type(error).__name__}: {error}"]
+    envelope = getattr(error, "envelope", None)
+    for report in list(error_reports(envelope))[:20] if envelope else []:
+        lines.append(f"  {report.get('errorCode')}: {report.get('message') or report.get('value')}")
+    return "\n".join([*lines, f"try: {error.hint}"] if error.hint else lines)
+
+
+def load(shell: Any, profile: str | None = None) -> Runner:
+    """Register the magics and put the namespace into an IPython.
+
+    Parameters:
+        shell: the IPython instance.
+        profile: the profile to begin with; the active one when None.
+    """
+    from IPython.core.magic import no_var_expand
+
+    runner = Runner(shell, profile)
+
+    def magic_for(domain: str) -> Any:
+        @no_var_expand
+        def magic(line: str) -> object:
+            return runner.line(f"{domain} {line}".strip())
+
+        magic.__doc__ = _help(domain)
+        return magic
+
+    for domain in plugins.domains():
+        shell.register_magic_function(magic_for(domain), "line", domain)
+
+    @no_var_expand
+    def dhis2(line: str) -> object:
+        """Run any dhis2sh line: %dhis2 metadata list dataElements."""
+        return runner.line(line)
+
+    @no_var_expand
+    def dhis2_cell(line: str, cell: str) -> object:
+        """Run several dhis2sh lines; the last one's result is the cell's."""
+        result: object = None
+        for text in [line, *cell.splitlines()]:
+            if text.strip() and not text.lstrip().startswith("#"):
+                if result is not None:
+                    print(render.text(result))
+                result = runner.line(text.strip())
+                if runner.failed:
+                    return None
+        return result
+
+    @no_var_expand
+    def explain(line: str) -> object:
+        """Show what a line would send, sending nothing; alone: the last refusal in words."""
+        return runner.line(f"explain {line}")
+
+    def output(line: str) -> None:
+        """Set how results are shown: %output table|json|yaml|csv|md."""
+        from dhis2sh.grammar import FORMATS
+
+        if line.strip() and line.strip() not in FORMATS:
+            print(f"error: there is no format '{line.strip()}'\n  try: {' '.join(FORMATS)}", file=sys.stderr)
+            return
+        runner.output = line.strip() or "table"
+
+    def timing(line: str) -> None:
+        """Switch on or off how long each line took: %timing."""
+        runner.timing = not runner.timing if not line.strip() else line.strip() == "on"
+        print(f"timing is {'on' if runner.timing else 'off'}")
+
+    for function, name in ((dhis2, "dhis2"), (explain, "explain"), (output, "output"), (timing, "timing")):
+        shell.register_magic_function(function, "line", name)
+    shell.register_magic_function(dhis2_cell, "cell", "dhis2")
+    for name, value in runner.namespace().items():
+        shell.user_ns.setdefault(name, value)
+    return runner
+
+
+def _help(domain: str) -> str:
+    from dhis2sh import manifest
+
+    found = manifest.domain(domain)
+    return str(cast("dict[str, str]", found["help"])[""]) if found else f"The verbs of {domain}."
