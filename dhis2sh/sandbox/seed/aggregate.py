@@ -148,7 +148,14 @@ def _cells(combo: str) -> list[tuple[str, ...]]:
 def add_categories(book: Book) -> None:
     """The default category model with its fixed UIDs, and four categories with every combination of their options."""
     kind = {"dataDimensionType": "DISAGGREGATION"}
-    book.add("categoryOptions", "default", id=DEFAULT_CATEGORY_OPTION, code="default", shortName="default")
+    book.add(
+        "categoryOptions",
+        "default",
+        id=DEFAULT_CATEGORY_OPTION,
+        code="default",
+        shortName="default",
+        organisationUnits=[],
+    )
     owned = refs([DEFAULT_CATEGORY_OPTION])
     book.add(
         "categories",
@@ -180,7 +187,8 @@ def add_categories(book: Book) -> None:
     )
     for name, (dimension, translated, options) in _CATEGORIES.items():
         for option in options:
-            book.add("categoryOptions", option, shortName=option, code=f"CO_{option.upper().replace(' ', '_')}")
+            code = f"CO_{option.upper().replace(' ', '_')}"
+            book.add("categoryOptions", option, shortName=option, code=code, organisationUnits=[])
         members = refs(book.ids("categoryOptions", *options))
         book.add(
             "categories",
@@ -349,8 +357,7 @@ def add_data_sets(book: Book) -> None:
         greyed: list[object] = []
         if name == "Child immunisation":
             grey, cell = uid("dataElements/Tuberculosis vaccine at birth"), option_combos(_UNDER5)[1]
-            greyed = [part(f"operand/{grey}/{cell}", dataElement=ref(grey), categoryOptionCombo=ref(cell))]
-            greyed[0] |= {"id": f"{grey}.{cell}"}  # type: ignore[operator]
+            greyed = [part("", id=f"{grey}.{cell}", dataElement=ref(grey), categoryOptionCombo=ref(cell))]
         book.add(
             "sections",
             name,

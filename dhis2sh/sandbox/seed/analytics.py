@@ -22,6 +22,10 @@ _FLAGS = (
     "colTotals rowTotals rowSubTotals colSubTotals hideTitle hideSubtitle showDimensionLabels regression "
     "hideEmptyColumns fixColumnHeaders fixRowHeaders"
 )
+_NOT_OF_EVENTS = (
+    "dataElementGroupSetDimensions yearlySeries series optionalAxes icons axes regression hideEmptyColumns "
+    "fixColumnHeaders fixRowHeaders"
+)
 _PLAIN = {
     "regressionType": "NONE",
     "displayDensity": "NORMAL",
@@ -109,7 +113,7 @@ def add_visualizations(book: Book, places: Places) -> None:
     events: dict[str, object] = _analytical()
     for name in ("attributeDimensions", "programIndicatorDimensions", "simpleDimensions", "repetitions"):
         events[name] = []
-    for unused in ("yearlySeries", "series", "optionalAxes", "icons", "axes", "categoryOptionGroupSetDimensions"):
+    for unused in _NOT_OF_EVENTS.split():
         events.pop(unused)
     book.add(
         "eventVisualizations",
@@ -235,4 +239,5 @@ def add_dashboards(book: Book) -> None:
         comments=[],
         mentions=[],
     )
-    book.objects["interpretations"][-1].pop("name")
+    for unused in ("name", "translations", "lastUpdatedBy"):
+        book.objects["interpretations"][-1].pop(unused)

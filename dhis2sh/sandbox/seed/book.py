@@ -29,7 +29,7 @@ _PLAIN = (
     "organisationUnitLevels indicatorTypes dataEntryForms dataSetNotificationTemplates programNotificationTemplates "
     "programStageSections programSections programRules programRuleVariables programRuleActions predictors attributes "
     "dataApprovalLevels dataApprovalWorkflows externalMapLayers interpretations indicatorGroupSets optionGroups "
-    "programIndicatorGroups userRoles"
+    "programIndicatorGroups predictorGroups categoryCombos dashboards userRoles"
 )
 _NO_ATTRIBUTES = frozenset(_PLAIN.split())
 

@@ -106,8 +106,6 @@ def _add_attributes_and_type(book: Book) -> None:
     for order, (name, short, code, kind, options) in enumerate(ATTRIBUTES, 1):
         more: dict[str, object] = {"optionSet": ref(book.id("optionSets", options))} if options else {}
         unique = code == "TEA_REG"
-        if unique:
-            more["pattern"] = "SEQUENTIAL(#######)"
         book.add(
             "trackedEntityAttributes",
             name,
@@ -124,6 +122,7 @@ def _add_attributes_and_type(book: Book) -> None:
             confidential=False,
             unique=unique,
             generated=unique,
+            pattern="SEQUENTIAL(#######)" if unique else "",
             orgunitScope=False,
             skipSynchronization=False,
             **more,
