@@ -85,6 +85,8 @@ def text(result: object, *, width: int | None = None, colour: bool = False) -> s
         return ""
     if isinstance(result, (str, int, float)):
         return safe(str(result))
+    if not isinstance(result, dict) and not hasattr(result, "model_dump"):
+        return repr(result)  # a frame, a drawing, a list: it knows best how it looks
     return _record(to_plain(result), width, colour)
 
 

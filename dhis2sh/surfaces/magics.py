@@ -79,7 +79,11 @@ class Runner:
         parsed = grammar.parse(words)
         if isinstance(parsed, grammar.HelpText):
             return Text(parsed.text)
-        pipeline = compile_tail(parts.tail, offset=parts.tail_at, source=text) if parts.tail else None
+        pipeline = (
+            compile_tail(parts.tail, offset=parts.tail_at, source=text, names=self.shell.user_ns)
+            if parts.tail
+            else None
+        )
         result = self._run(parsed, pipeline)
         return None if parts.quiet else self._formatted(result, parsed)
 
@@ -145,7 +149,11 @@ class Runner:
         parsed = grammar.parse(grammar.words_of(parts.head))
         if isinstance(parsed, grammar.HelpText):
             return Text(parsed.text)
-        pipeline = compile_tail(parts.tail, offset=parts.tail_at, source=line) if parts.tail else None
+        pipeline = (
+            compile_tail(parts.tail, offset=parts.tail_at, source=line, names=self.shell.user_ns)
+            if parts.tail
+            else None
+        )
         arguments = whole_head(parsed, pipeline) if pipeline is not None else parsed.arguments
         lines = [f"verb      {parsed.verb.path} ({parsed.verb.effect})"]
         lines += [f"argument  {name} = {value}" for name, value in arguments.items()]

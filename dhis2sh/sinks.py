@@ -1,0 +1,231 @@
+"""Where a pipeline ends: frames, texts and files. Each takes rows, the user's namespace and its arguments."""
+
+from __future__ import annotations
+
+import base64
+import csv as csv_module
+import io
+import json as json_module
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dhis2sh.errors import Dhis2Error, MissingExtra
+from dhis2sh.render import cell
+from dhis2sh.results import Rows, Text
+from dhis2sh.types import JsonValue, Row
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _frame_rows(rows: Rows[Any]) -> list[Row]:
+    columns = rows.columns
+    return [{name: row.get(name) for name in columns} for row in rows.plain()]
+
+
+def df(rows: Rows[Any], space: object) -> object:
+    """A pandas frame."""
+    try:
+        import pandas
+    except ImportError:
+        raise MissingExtra("df", "frames") from None
+    return pandas.DataFrame(_frame_rows(rows), columns=list(rows.columns))
+
+
+def pl(rows: Rows[Any], space: object) -> object:
+    """A polars frame."""
+    try:
+        import polars
+    except ImportError:
+        raise MissingExtra("pl", "frames") from None
+    return polars.DataFrame(_frame_rows(rows), infer_schema_length=None, strict=False)
+
+
+def _given(text: str, file: str | None) -> Text:
+    """Text as the result, or written to a file."""
+    if file is None:
+        return Text(text)
+    from dhis2sh import paths
+
+    try:
+        paths.write_atomic(Path(file).expanduser(), text if text.endswith("\n") else text + "\n")
+    except OSError as error:
+        raise Dhis2Error(f"{file} cannot be written: {error.strerror}") from error
+    return Text(f"{file}: {len(text.encode()):,} bytes")
+
+
+def json(rows: Rows[Any], space: object, file: str | None = None) -> Text:
+    """JSON, an array of objects: json, json('rows.json')."""
+    return _given(json_module.dumps(_frame_rows(rows), indent=2, ensure_ascii=False), file)
+
+
+def ndjson(rows: Rows[Any], space: object, file: str | None = None) -> Text:
+    """JSON, one object a line."""
+    return _given("\n".join(json_module.dumps(row, ensure_ascii=False) for row in _frame_rows(rows)), file)
+
+
+def _flat(value: JsonValue, safe: bool) -> str:
+    text = value if isinstance(value, str) else cell(value)
+    return f"'{text}" if safe and text.startswith(FORMULA) else text
+
+
+def _separated(rows: Rows[Any], separator: str, safe: bool) -> str:
+    out = io.StringIO()
+    writer = csv_module.writer(out, delimiter=separator, lineterminator="\n")
+    writer.writerow(rows.columns)
+    writer.writerows([_flat(value, safe) for value in row.values()] for row in _frame_rows(rows))
+    return out.getvalue()
+
+
+def csv(rows: Rows[Any], space: object, file: str | None = None, safe: bool = False) -> Text:
+    """CSV: csv, csv('rows.csv', safe=True) so that no cell is taken for a formula."""
+    return _given(_separated(rows, ",", safe), file)
+
+
+def tsv(rows: Rows[Any], space: object, file: str | None = None, safe: bool = False) -> Text:
+    """Tab-separated values."""
+    return _given(_separated(rows, "\t", safe), file)
+
+
+def yaml(rows: Rows[Any], space: object, file: str | None = None) -> Text:
+    """YAML."""
+    import yaml as yaml_module
+
+    return _given(yaml_module.safe_dump(_frame_rows(rows), sort_keys=False, allow_unicode=True), file)
+
+
+def md(rows: Rows[Any], space: object, file: str | None = None) -> Text:
+    """A Markdown table."""
+    lines = [rows.columns, ["---"] * len(rows.columns)]
+    lines += [[cell(value).replace("|", "\\|") for value in row.values()] for row in _frame_rows(rows)]
+    return _given("\n".join(f"| {' | '.join(line)} |" for line in lines), file)
+
+
+def _binary(file: str, what: str, write: Callable[[Path], object]) -> Text:
+    """A file that a library writes, under a temporary name first."""
+    path = Path(file).expanduser()
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise Dhis2Error(f"{file} cannot be written: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return Text(f"{file}: {what}")
+
+
+def xlsx(rows: Rows[Any], space: object, file: str, safe: bool = False) -> Text:
+    """A workbook: xlsx('rows.xlsx'). Texts are written as texts, never as formulas."""
+    try:
+        import xlsxwriter
+    except ImportError:
+        raise MissingExtra("xlsx", "frames") from None
+
+    def write(path: Path) -> None:
+        with xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+            sheet = book.add_worksheet()
+            sheet.write_row(0, 0, rows.columns)
+            for number, row in enumerate(_frame_rows(rows), 1):
+                values = [v if isinstance(v, (int, float)) else _flat(v, safe) for v in row.values()]
+                sheet.write_row(number, 0, values)
+
+    return _binary(file, f"{len(rows):,} rows", write)
+
+
+def parquet(rows: Rows[Any], space: object, file: str) -> Text:
+    """A Parquet file: parquet('rows.parquet')."""
+    frame: Any = pl(rows, space)
+    return _binary(file, f"{len(rows):,} rows", frame.write_parquet)
+
+
+def chart(rows: Rows[Any], space: object, x: object = None, y: object = None, kind: object = "bar") -> Text:
+    """A chart in the terminal: chart(name, value), chart(period, value, kind='line')."""
+    try:
+        import plotext
+    except ImportError:
+        raise MissingExtra("chart", "charts") from None
+    columns = list(rows.columns)
+    across = str(x or columns[0]).strip("'\"")
+    up = str(y or columns[-1]).strip("'\"")
+    plain = rows.plain()
+    labels = [cell(row.get(across)) for row in plain]
+    values = [float(str(row.get(up) or 0)) for row in plain]
+    plot: Any = plotext
+    plot.clear_figure()
+    plot.theme("clear")
+    if str(kind).strip("'\"") == "line":
+        plot.plot(list(range(len(values))), values)
+        plot.xticks(list(range(len(labels))), labels)
+    else:
+        plot.bar(labels, values, orientation="horizontal")
+    return Text(plot.build())
+
+
+class MapDrawing:
+    """Organisation units on a map: SVG in notebooks, a line of words at the prompt."""
+
+    def __init__(self, shapes: list[tuple[str, list[list[tuple[float, float]]]]], missing: int) -> None:
+        self._shapes = shapes
+        self._missing = missing
+
+    def __repr__(self) -> str:
+        return f"map of {len(self._shapes):,} organisation units; {self._missing:,} have no geometry"
+
+    def _repr_html_(self) -> str:
+        points = [point for _, rings in self._shapes for ring in rings for point in ring]
+        if not points:
+            return f"<p>{self!r}</p>"
+        west, east = min(p[0] for p in points), max(p[0] for p in points)
+        south, north = min(p[1] for p in points), max(p[1] for p in points)
+        scale = 480 / max(east - west, north - south, 1e-6)
+        import html
+
+        drawn: list[str] = []
+        for name, rings in self._shapes:
+            title = f"<title>{html.escape(name)}</title>"
+            for ring in rings:
+                at = [f"{(x - west) * scale:.1f},{(north - y) * scale:.1f}" for x, y in ring]
+                if len(at) == 1:
+                    cx, cy = at[0].split(",")
+                    drawn.append(f'<circle cx="{cx}" cy="{cy}" r="3" fill="#c33">{title}</circle>')
+                else:
+                    drawn.append(f'<polygon points="{" ".join(at)}" fill="#8ac4" stroke="#888">{title}</polygon>')
+        size = f'width="{(east - west) * scale + 8:.0f}" height="{(north - south) * scale + 8:.0f}"'
+        return f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="-4 -4 500 500">{"".join(drawn)}</svg>'
+
+
+def _rings(geometry: Any) -> list[list[tuple[float, float]]]:
+    kind, coordinates = geometry.get("type"), geometry.get("coordinates") or []
+    if kind == "Point":
+        return [[(coordinates[0], coordinates[1])]]
+    polygons = coordinates if kind == "MultiPolygon" else [coordinates] if kind == "Polygon" else []
+    return [[(point[0], point[1]) for point in ring] for polygon in polygons for ring in polygon]
+
+
+def map_(rows: Rows[Any], space: object) -> MapDrawing:
+    """A map of rows that have a geometry: %metadata list organisationUnits --fields name,geometry | map."""
+    shapes = [
+        (str(row.get("name") or row.get("displayName") or row.get("id")), _rings(row["geometry"]))
+        for row in rows.plain()
+        if isinstance(row.get("geometry"), dict)
+    ]
+    return MapDrawing(shapes, len(rows) - len(shapes))
+
+
+def clip(rows: Rows[Any], space: object) -> Text:
+    """Copy as tab-separated text to the terminal's clipboard (OSC 52)."""
+    data = base64.b64encode(_separated(rows, "\t", False).encode()).decode()
+    return Text(f"\x1b]52;c;{data}\x07{len(rows):,} rows copied")
+
+
+def length(rows: Rows[Any], space: object) -> int:
+    """How many rows."""
+    return len(rows)
+
+
+SINKS: dict[str, Callable[..., object]] = {
+    "df": df, "pl": pl, "json": json, "ndjson": ndjson, "csv": csv, "tsv": tsv, "yaml": yaml, "md": md,
+    "xlsx": xlsx, "parquet": parquet, "chart": chart, "map": map_, "clip": clip, "len": length,
+}  # fmt: skip
