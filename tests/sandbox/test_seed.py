@@ -23,8 +23,8 @@ from tests.shared import needs_shared, shared
 
 UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
 # What examples, documents and stored answers count on. A change here is a change for all of them.
-SMALL_METADATA = "3ccd968b36782a8d"
-SMALL_DATA = "1509270f94c6093c"
+SMALL_METADATA = "fdc4049f4de1fdcf"
+SMALL_DATA = "ff15a399c38779a9"
 
 
 @cache

@@ -101,6 +101,9 @@ ELEMENTS = (
         aggregation="NONE",
         choices=("Nothing to report", "Generator broken; Łukasz’s bridge flooded", "Réunion du comité"),
     ),
+    Element(
+        "Population under 1 year", "Pop < 1", MONTHLY, "Facility", type="INTEGER_POSITIVE", aggregation="LAST", mean=560
+    ),
     Element("Penta vials received", "Vials received", STOCK, mean=60),
     Element("Penta vials used", "Vials used", STOCK, mean=42),
     Element("Penta vials at end of month", "Vials at end", STOCK, type="INTEGER", aggregation="LAST", mean=35),
@@ -116,7 +119,7 @@ ELEMENTS = (
 OTHER_ELEMENTS = (
     ("Malaria, cases confirmed", "Malaria confirmed", "INTEGER_ZERO_OR_POSITIVE"),  # a near duplicate, in no group
     ("Predicted antenatal visits", "ANC predicted", "NUMBER"),
-    ("Population under 1 year", "Pop < 1", "INTEGER_POSITIVE"),
+    ("Number of beds", "Beds", "INTEGER_POSITIVE"),
     ("Ambulance available", "Ambulance", "TRUE_ONLY"),
     ("Facility web page", "Web page", "URL"),
     ("Opening time", "Opening time", "TIME"),
@@ -147,44 +150,7 @@ def _cells(combo: str) -> list[tuple[str, ...]]:
 
 def add_categories(book: Book) -> None:
     """The default category model with its fixed UIDs, and four categories with every combination of their options."""
-    kind = {"dataDimensionType": "DISAGGREGATION"}
-    book.add(
-        "categoryOptions",
-        "default",
-        id=DEFAULT_CATEGORY_OPTION,
-        code="default",
-        shortName="default",
-        organisationUnits=[],
-    )
-    owned = refs([DEFAULT_CATEGORY_OPTION])
-    book.add(
-        "categories",
-        "default",
-        id=DEFAULT_CATEGORY,
-        code="default",
-        shortName="default",
-        dataDimension=True,
-        categoryOptions=owned,
-        **kind,
-    )
-    book.add(
-        "categoryCombos",
-        "default",
-        id=DEFAULT_CATEGORY_COMBO,
-        code="default",
-        categories=refs([DEFAULT_CATEGORY]),
-        skipTotal=False,
-        **kind,
-    )
-    book.add(
-        "categoryOptionCombos",
-        "default",
-        id=DEFAULT_OPTION_COMBO,
-        code="default",
-        categoryCombo=ref(DEFAULT_CATEGORY_COMBO),
-        categoryOptions=owned,
-        ignoreApproval=False,
-    )
+    _add_default_categories(book)
     for name, (dimension, translated, options) in _CATEGORIES.items():
         for option in options:
             code = f"CO_{option.upper().replace(' ', '_')}"
@@ -228,6 +194,47 @@ def add_categories(book: Book) -> None:
         dataDimensionType="ATTRIBUTE",
         dataDimension=True,
         categoryOptionGroups=refs(book.ids("categoryOptionGroups", "Outside funding")),
+    )
+
+
+def _add_default_categories(book: Book) -> None:
+    kind = {"dataDimensionType": "DISAGGREGATION"}
+    book.add(
+        "categoryOptions",
+        "default",
+        id=DEFAULT_CATEGORY_OPTION,
+        code="default",
+        shortName="default",
+        organisationUnits=[],
+    )
+    owned = refs([DEFAULT_CATEGORY_OPTION])
+    book.add(
+        "categories",
+        "default",
+        id=DEFAULT_CATEGORY,
+        code="default",
+        shortName="default",
+        dataDimension=True,
+        categoryOptions=owned,
+        **kind,
+    )
+    book.add(
+        "categoryCombos",
+        "default",
+        id=DEFAULT_CATEGORY_COMBO,
+        code="default",
+        categories=refs([DEFAULT_CATEGORY]),
+        skipTotal=False,
+        **kind,
+    )
+    book.add(
+        "categoryOptionCombos",
+        "default",
+        id=DEFAULT_OPTION_COMBO,
+        code="default",
+        categoryCombo=ref(DEFAULT_CATEGORY_COMBO),
+        categoryOptions=owned,
+        ignoreApproval=False,
     )
 
 
@@ -351,9 +358,14 @@ def add_data_sets(book: Book) -> None:
         code="DS_FINANCE",
         categoryCombo=ref(book.id("categoryCombos", "Funding")),
     )
-    sections = {e.section: None for e in members[MONTHLY]}
+    _add_sections(book, members[MONTHLY])
+    _add_notification(book)
+
+
+def _add_sections(book: Book, members: list[Element]) -> None:
+    sections = {e.section: None for e in members}
     for order, name in enumerate(sections):
-        inside = refs([e.id for e in members[MONTHLY] if e.section == name])
+        inside = refs([e.id for e in members if e.section == name])
         greyed: list[object] = []
         if name == "Child immunisation":
             grey, cell = uid("dataElements/Tuberculosis vaccine at birth"), option_combos(_UNDER5)[1]
@@ -371,6 +383,9 @@ def add_data_sets(book: Book) -> None:
             disableDataElementAutoGroup=False,
             displayOptions="{}",
         )
+
+
+def _add_notification(book: Book) -> None:
     book.add(
         "dataSetNotificationTemplates",
         "Monthly report completed",

@@ -106,6 +106,10 @@ def add_visualizations(book: Book, places: Places) -> None:
             filterDimensions=filters,
             **(_analytical() | more),
         )
+    _add_event_chart(book, regions, months)
+
+
+def _add_event_chart(book: Book, regions: list[str], months: list[str]) -> None:
     stage = ref(book.id("programStages", SUPERVISION_STAGE))
     fields = [
         {"dataElement": ref(element(name)), "programStage": stage} for name in ("Staff met", "Score of the checklist")
