@@ -1,7 +1,7 @@
-"""How the project's JSON facts are written: sorted, compact, one row per line, so that a diff shows one fact per line."""
+"""How the project's JSON facts are written: sorted, compact, one row per line, so that a diff shows one fact a line."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 
 def dumps(data: dict[str, Any]) -> str:
@@ -13,12 +13,14 @@ def dumps(data: dict[str, Any]) -> str:
     parts: list[str] = []
     for key, value in data.items():
         if isinstance(value, dict) and value:
-            rows = [f"{_line(k)}: {_line(v)}" for k, v in value.items()]  # pyright: ignore[reportUnknownVariableType]
+            table = cast("dict[str, Any]", value)
+            rows = [f"{_line(k)}: {_line(v)}" for k, v in table.items()]
             parts.append(f"{_line(key)}: {{\n" + ",\n".join(rows) + "\n}")
         elif isinstance(value, list) and value:
-            parts.append(f"{_line(key)}: [\n" + ",\n".join(map(_line, value)) + "\n]")  # pyright: ignore[reportUnknownArgumentType]
+            items = cast("list[Any]", value)
+            parts.append(f"{_line(key)}: [\n" + ",\n".join(_line(item) for item in items) + "\n]")
         else:
-            parts.append(f"{_line(key)}: {_line(value)}")
+            parts.append(f"{_line(key)}: {_line(value)}")  # pyright: ignore[reportUnknownArgumentType]
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 

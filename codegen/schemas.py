@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, cast
 
 from dhis2_models import facts
@@ -43,7 +44,7 @@ def distil_schemas(answer: Facts) -> Facts:
     data["constants"] = dict(sorted(data["constants"].items()))
     heads = {s["klass"]: {k: v for k, v in s.items() if k != "properties"} for s in schemas}
     data["schemas"] = [
-        _compact(head, lambda row: facts.expand_head(row, data), ("klass", "singular"), data["schemaDefaults"])
+        _compact(head, partial(_expand_head, data), ("klass", "singular"), data["schemaDefaults"])
         | {"properties": [_compact_property(p, heads, data) for p in schema["properties"]]}
         for head, schema in zip(heads.values(), schemas, strict=True)
     ]
@@ -69,11 +70,40 @@ def _usual_rows(named: Iterable[tuple[str, Facts]]) -> Facts:
 
 
 _DERIVED_PROPERTY = frozenset(
-    ["name", "propertyType", "fieldName", "collectionName", "constants", "href", "relativeApiEndpoint", "apiEndpoint", "itemKlass"]
+    [
+        "name",
+        "propertyType",
+        "fieldName",
+        "collectionName",
+        "constants",
+        "href",
+        "relativeApiEndpoint",
+        "apiEndpoint",
+        "itemKlass",
+    ]
 )
 _DERIVED_SCHEMA = frozenset(
-    ["klass", "singular", "plural", "collectionName", "name", "displayName", "href", "relativeApiEndpoint", "apiEndpoint", "properties"]
+    [
+        "klass",
+        "singular",
+        "plural",
+        "collectionName",
+        "name",
+        "displayName",
+        "href",
+        "relativeApiEndpoint",
+        "apiEndpoint",
+        "properties",
+    ]
 )
+
+
+def _expand_head(data: Facts, row: Facts) -> Facts:
+    return facts.expand_head(row, data)
+
+
+def _expand_property(heads: Facts, data: Facts, row: Facts) -> Facts:
+    return facts.expand_property(row, heads, data)
 
 
 def _without_base(schema: Facts) -> Facts:
@@ -88,7 +118,8 @@ def _usual(rows: list[Facts], derived: frozenset[str]) -> Facts:
     usual: Facts = {}
     for key in sorted({k for row in rows for k in row} - derived):
         values = [row.get(key) for row in rows]
-        value = max(values, key=lambda v, count=Counter(map(repr, values)): (count[repr(v)], repr(v)))
+        count = Counter(map(repr, values))
+        value = max(values, key=lambda v: (count[repr(v)], repr(v)))
         if value is not None:
             usual[key] = value
     return usual
@@ -99,7 +130,7 @@ def _compact_property(full: Facts, heads: Facts, data: Facts) -> Facts:
     if "description" in row:
         row["description"] = data["descriptions"].index(row["description"])
     defaults = data["propertyDefaults"][full["propertyType"]]
-    return _compact(row, lambda r: facts.expand_property(r, heads, data), ("name", "propertyType"), defaults, full)
+    return _compact(row, partial(_expand_property, heads, data), ("name", "propertyType"), defaults, full)
 
 
 def _compact(row: Facts, expand: Any, keep: tuple[str, ...], defaults: Facts, full: Facts | None = None) -> Facts:

@@ -95,7 +95,7 @@ class Portal:
                 ending: object = None
             except asyncio.CancelledError:
                 raise
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  (it is raised again on the other side)
                 ending = error
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(items.put((False, ending)), here))
 

@@ -55,8 +55,8 @@ class Domain:
 def _plugin_paths(name: str) -> list[str]:
     from dhis2sh.verbs import REGISTRY, load_domain
 
-    load_domain(name.split()[0])
-    return [path for path, verb in REGISTRY.items() if verb.domain == name.split()[0]]
+    load_domain(name.split(maxsplit=1)[0])
+    return [path for path, verb in REGISTRY.items() if verb.domain == name.split(maxsplit=1)[0]]
 
 
 def _bound(path: str, call: Callable[[Verb, Mapping[str, object]], Any]) -> Callable[..., Any]:
@@ -65,9 +65,9 @@ def _bound(path: str, call: Callable[[Verb, Mapping[str, object]], Any]) -> Call
         names = [param.name for param in verb.params if not param.option]
         return call(verb, {**dict(zip(names, args, strict=False)), **options})
 
-    found = next((verb for verb in manifest.verbs(path.split()[0]) if verb["path"] == path), None)
+    found = next((verb for verb in manifest.verbs(path.split(maxsplit=1)[0]) if verb["path"] == path), None)
     run.__name__ = path.replace(" ", "_").replace("-", "_")
-    run.__doc__ = manifest.domain(path.split()[0])["help"][path.partition(" ")[2]] if found else path  # type: ignore[index]
+    run.__doc__ = manifest.domain(path.split(maxsplit=1)[0])["help"][path.partition(" ")[2]] if found else path  # type: ignore[index]
     return run
 
 

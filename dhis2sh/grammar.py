@@ -97,10 +97,16 @@ def _parameter(param: Param) -> inspect.Parameter:
         info = typer.Option(param.flag, help=param.help, metavar=metavar, show_default=False)
     else:
         info = typer.Argument(help=param.help, metavar=metavar, show_default=False)
-    default = inspect.Parameter.empty if param.required else (False if kind is bool else [] if param.many else None)
+    default: Any = (
+        inspect.Parameter.empty if param.required else (False if kind is bool else [] if param.many else None)
+    )
     return inspect.Parameter(
         param.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info]
     )
+
+
+def _annotated(kind: Any, info: Any) -> Any:
+    return Annotated[kind, info]
 
 
 def _callback(verb: Verb) -> Any:
@@ -114,12 +120,13 @@ def _callback(verb: Verb) -> Any:
 
     parameters = [_parameter(param) for param in verb.params]
     parameters += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=_annotated(kind, info))
         for name, (kind, default, info) in common.items()
     ]
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {item.name: item.annotation for item in parameters}
-    examples = "Examples:\n\n\b\n" + "\n".join(f"  {line}" for line in verb.examples) if verb.examples else ""
+    lines = "\n".join(f"  {line}" for line in verb.examples)
+    examples = f"Examples:\n\n\b\n{lines}" if lines else ""
     callback.__doc__ = f"{verb.summary}\n\n{verb.description}\n\n{examples}".strip()
     return callback
 
@@ -192,7 +199,7 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
         return HelpText(help_of([domain, *(word for word in arguments if not word.startswith("-"))]))
     try:
         result = command.main(args=list(arguments), prog_name=f"dhis2 {domain}", standalone_mode=False)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (Typer's own classes are vendored and private)
         raise _usage(error, domain, arguments) from None
     if not isinstance(result, Invocation):
         raise UsageError(f"'{domain}' needs a verb", hint=f"dhis2 {domain} --help")

@@ -74,10 +74,10 @@ def build() -> dict[str, str]:
     files: dict[str, str] = {}
     domains: dict[str, Any] = {}
     for name in sorted(SHIPPED):
-        mine = [verb for path, verb in sorted(registry.items()) if verb.domain == name]
+        mine = [verb for _, verb in sorted(registry.items()) if verb.domain == name]
         helps = {"": grammar.help_of([name])}
         helps |= {verb.path.partition(" ")[2]: grammar.help_of(verb.path.split()) for verb in mine if " " in verb.path}
-        files[f"{name}.json"] = _text({"help": helps, "verbs": [describe(verb) for verb in mine]})
+        files[f"{name}.json"] = _text({"help": dict(helps), "verbs": [describe(verb) for verb in mine]})
         domains[name] = (
             mine[0].summary
             if len(mine) == 1

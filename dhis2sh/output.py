@@ -89,7 +89,7 @@ def _jq(expression: str, value: JsonValue) -> Iterator[str]:
     import jq
 
     try:
-        for item in jq.compile(expression).input_value(value):
+        for item in cast("Any", jq).compile(expression).input_value(value):
             yield item if isinstance(item, str) else json.dumps(item, indent=2, ensure_ascii=False)
     except ValueError as error:
         raise UsageError(f"jq: {str(error).splitlines()[0]}", hint="try --jq '.[].id'") from error

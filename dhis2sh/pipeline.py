@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from dhis2sh.errors import PipelineError, did_you_mean
 from dhis2sh.expressions import Expression
@@ -104,7 +105,7 @@ class Pipeline:
         for step in self.steps:
             if not isinstance(value, Rows):
                 raise PipelineError(f"`{step.name}` wants rows, and what came before it gave {type(value).__name__}")
-            current = cast("Rows[Any]", value)
+            current: Rows[Any] = value  # pyright: ignore[reportUnknownVariableType]
             if step.kind == "stage":
                 value = _apply(step, current, namespace)
             elif step.kind == "verb" and call_verb is not None:
@@ -132,7 +133,11 @@ def _apply(step: Step, rows: Rows[Any], namespace: Mapping[str, object]) -> obje
 
 def _evaluated(step: Step, namespace: Mapping[str, object]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     def value(text: str) -> Any:
-        return Expression(text).bind([], namespace)({})
+        expression = Expression(text)
+        for name in expression.names:
+            if name not in namespace and not hasattr(builtins, name):
+                raise PipelineError(f"{step.name}: there is no `{name}`", hint=f"{step.name}('{text}') for a text")
+        return expression.value(expression.bind([], namespace), {})
 
     return tuple(value(text) for text in step.args), {name: value(text) for name, text in step.options.items()}
 
@@ -183,7 +188,7 @@ def _flatten(node: ast.expr) -> list[ast.expr]:
 def _step(node: ast.expr, text: str, lead: int, source: str | None, names: Mapping[str, object]) -> Step:
     target = node.func if isinstance(node, ast.Call) else node
     name = ast.unparse(target)
-    position = lead + node.col_offset
+    position = lead + len(text.encode()[: node.col_offset].decode())
     if not isinstance(target, (ast.Name, ast.Attribute)):
         raise PipelineError(
             f"`{name}` is no stage", source=source, position=position, hint=f"stages: {', '.join(STAGES)}"

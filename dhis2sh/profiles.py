@@ -144,10 +144,10 @@ def _profile(name: str, table: Mapping[str, Any], path: Path) -> Profile:
     if not isinstance(table.get("url"), str):
         raise ConfigError(f"{path}: profile '{name}' has no url", hint=f"dhis2 profile add {name} --url URL")
     for key, value in table.items():
-        wanted = type(getattr(Profile(name, ""), key))
-        if wanted in {bool, int} and type(value) is not wanted:
+        default: object = getattr(Profile(name, ""), key)
+        if isinstance(default, int) and type(value) is not type(default):
             raise ConfigError(
-                f"{path}: {key} of profile '{name}' should be {'true or false' if wanted is bool else 'a number'}"
+                f"{path}: {key} of profile '{name}' should be {'true or false' if isinstance(default, bool) else 'a number'}"
             )
     return Profile(name=name, source=str(path), **table)
 
@@ -215,7 +215,11 @@ def save(profile: Profile, *, activate: bool = False) -> Path:
 
     Raises `Dhis2Error` when the disk cannot be written.
     """
-    return _edit(profile.source, lambda document: _put(document, profile, activate))
+
+    def edit(document: Any) -> None:
+        _put(document, profile, activate)
+
+    return _edit(profile.source, edit)
 
 
 def _put(document: Any, profile: Profile, activate: bool) -> None:

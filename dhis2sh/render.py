@@ -87,7 +87,7 @@ def text(result: object, *, width: int | None = None, colour: bool = False) -> s
         return safe(str(result))
     if not isinstance(result, dict) and not hasattr(result, "model_dump"):
         return repr(result)  # a frame, a drawing, a list: it knows best how it looks
-    return _record(to_plain(result), width, colour)
+    return _record(to_plain(cast("object", result)), width, colour)
 
 
 def _summary(summary: WriteSummary) -> str:

@@ -96,6 +96,11 @@ class Session:
         return self._active
 
     @property
+    def bound(self) -> str | None:
+        """The profile's name where a verb has already asked for it; never looks for one."""
+        return self._active.profile.name if self._active else None
+
+    @property
     def profile(self) -> Profile:
         """The active profile."""
         return self.active.profile
@@ -213,12 +218,6 @@ def stamped(result: object, session: Session, verb: Verb) -> object:
 
     if isinstance(result, Rows):
         rows = cast("Rows[object]", result)
-        name = (
-            ""
-            if rows.provenance.verb.startswith(("profile", "sandbox"))
-            else session.active.profile.name
-            if session._active
-            else ""
-        )  # pyright: ignore[reportPrivateUsage]
+        name = session.bound or ""
         rows.with_provenance(verb=verb.path, profile=name, at=dt.datetime.now(dt.UTC))
     return cast("object", result)

@@ -9,7 +9,7 @@ import json as json_module
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dhis2sh.errors import Dhis2Error, MissingExtra
 from dhis2sh.render import cell
@@ -67,13 +67,14 @@ def ndjson(rows: Rows[Any], space: object, file: str | None = None) -> Text:
 
 def _flat(value: JsonValue, safe: bool) -> str:
     text = value if isinstance(value, str) else cell(value)
-    return f"'{text}" if safe and text.startswith(FORMULA) else text
+    number = isinstance(value, (int, float))
+    return f"'{text}" if safe and not number and text.startswith(FORMULA) else text
 
 
 def _separated(rows: Rows[Any], separator: str, safe: bool) -> str:
     out = io.StringIO()
     writer = csv_module.writer(out, delimiter=separator, lineterminator="\n")
-    writer.writerow(rows.columns)
+    writer.writerow([_flat(name, safe) for name in rows.columns])
     writer.writerows([_flat(value, safe) for value in row.values()] for row in _frame_rows(rows))
     return out.getvalue()
 
@@ -197,10 +198,10 @@ class MapDrawing:
 
 
 def _rings(geometry: Any) -> list[list[tuple[float, float]]]:
-    kind, coordinates = geometry.get("type"), geometry.get("coordinates") or []
+    kind, coordinates = geometry.get("type"), cast("list[Any]", geometry.get("coordinates") or [])
     if kind == "Point":
         return [[(coordinates[0], coordinates[1])]]
-    polygons = coordinates if kind == "MultiPolygon" else [coordinates] if kind == "Polygon" else []
+    polygons: list[Any] = coordinates if kind == "MultiPolygon" else [coordinates] if kind == "Polygon" else []
     return [[(point[0], point[1]) for point in ring] for polygon in polygons for ring in polygon]
 
 

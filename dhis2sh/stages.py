@@ -15,6 +15,7 @@ from typing import Any, cast
 from dhis2sh import sinks
 from dhis2sh.errors import PipelineError, did_you_mean
 from dhis2sh.expressions import Expression
+from dhis2sh.render import cell
 from dhis2sh.results import Rows
 from dhis2sh.types import JsonValue, Row
 
@@ -93,7 +94,7 @@ def where(rows: Rows[Row], space: Namespace, condition: object = "True") -> Rows
 
 
 @stage()
-def select(rows: Rows[Row], space: Namespace, *fields: object, **named: object) -> Rows[Row]:
+def select(rows: Rows[Row], space: Namespace, /, *fields: object, **named: object) -> Rows[Row]:
     """Keep these fields, in this order: select(id, name, combo=categoryCombo.name)."""
     wanted = {**{_label(text): text for text in fields}, **named}
     bound = {label: _bound(text, rows, space) for label, text in wanted.items()}
@@ -111,7 +112,7 @@ def drop(rows: Rows[Row], space: Namespace, *fields: object) -> Rows[Row]:
 
 
 @stage()
-def rename(rows: Rows[Row], space: Namespace, **named: object) -> Rows[Row]:
+def rename(rows: Rows[Row], space: Namespace, /, **named: object) -> Rows[Row]:
     """Give fields other names: rename(label=displayName)."""
     new = {_label(old): label for label, old in named.items()}
     _known(rows, set(new))
@@ -120,7 +121,7 @@ def rename(rows: Rows[Row], space: Namespace, **named: object) -> Rows[Row]:
 
 
 @stage()
-def derive(rows: Rows[Row], space: Namespace, **named: object) -> Rows[Row]:
+def derive(rows: Rows[Row], space: Namespace, /, **named: object) -> Rows[Row]:
     """Add computed fields: derive(length=len(name))."""
     bound = {label: _bound(text, rows, space) for label, text in named.items()}
     items = [{**row, **{k: cast("JsonValue", e.value(f, row)) for k, (e, f) in bound.items()}} for row in rows.items]
@@ -175,7 +176,7 @@ def uniq(rows: Rows[Row], space: Namespace, *fields: object) -> Rows[Row]:
 
 
 @stage()
-def group(rows: Rows[Row], space: Namespace, *fields: object, **named: object) -> Rows[Row]:
+def group(rows: Rows[Row], space: Namespace, /, *fields: object, **named: object) -> Rows[Row]:
     """One row per group, with counts and sums: group(valueType, n=count(), total=sum(value))."""
     bound = {_label(text): _bound(text, rows, space) for text in fields}
     groups: dict[str, tuple[Row, list[Row]]] = {}
@@ -231,9 +232,8 @@ def count(rows: Rows[Row], space: Namespace, field: object = None) -> object:
     """How many rows; with a field, how many rows for each of its values: count(valueType)."""
     if field is None:
         return len(rows)
-    counted = Counter(
-        repr(value) if isinstance(value, (list, dict)) else value for value in _values(rows, space, field)
-    )
+    values = _values(rows, space, field)
+    counted = Counter[Any](cell(cast("JsonValue", v)) if isinstance(v, (list, dict)) else v for v in values)
     items: list[Row] = [{_label(field): cast("JsonValue", value), "count": n} for value, n in counted.most_common()]
     return rows.with_items(items, columns=[_label(field), "count"])
 
@@ -262,8 +262,10 @@ def join(rows: Rows[Row], space: Namespace, other: object, on: object = "id", ho
     right = space.get(_label(other)) if isinstance(other, str) else other
     if not isinstance(right, Rows):
         raise PipelineError(f"`{other}` is not rows", hint="groups = %metadata list dataElementGroups --all")
-    key = _label(on)
-    index: dict[object, Row] = {row.get(key): row for row in cast("Rows[Any]", right).plain()}
+    key = _label(on).strip("'\"")
+    _known(rows, {key})
+    plain = cast("Rows[Any]", right).plain()
+    index: dict[object, Row] = {row[key]: row for row in plain if row.get(key) is not None}
     inner = _label(how).strip("'\"") == "inner"
     items = [{**index.get(row.get(key), {}), **row} for row in rows.items if not inner or row.get(key) in index]
     return rows.with_items(items)

@@ -1,7 +1,7 @@
 """From an answer to data or to one error of the tree. Every envelope that DHIS2 wraps a refusal in ends here.
 
-API source: WebMessage, ObjectReport, ImportReport, ImportSummary and the tracker report (`api-facts` a.7, b.2, e.1, f.1,
-h.7), the servlet container's HTML pages and what stands between (proxies).
+API source: WebMessage, ObjectReport, ImportReport, ImportSummary and the tracker report (`api-facts` a.7, b.2, e.1,
+f.1, h.7), the servlet container's HTML pages and what stands between (proxies).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import contextlib
 import ssl
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -52,7 +52,7 @@ _LOGIN_PAGES = ("/dhis-web-login", "/dhis-web-commons/security/login", "/login")
 
 
 @contextlib.contextmanager
-def effect_scope(effect: str) -> Iterator[None]:
+def effect_scope(effect: str) -> Generator[None]:
     """Inside, a verb of this effect runs: with `read` the transport refuses to send anything that writes."""
     token = _effect.set(effect)
     try:
@@ -217,7 +217,8 @@ class Transport:
             )
         if (here.scheme, here.host, here.port) != (there.scheme, there.host, there.port):
             raise NotDhis2(
-                f"{here.host} redirects to {there.scheme}://{there.netloc.decode()}; credentials are never sent to another address",
+                f"{here.host} redirects to {there.scheme}://{there.netloc.decode()}; "
+                "credentials are never sent to another address",
                 hint=f"if that is right: dhis2 profile add NAME --url {there.scheme}://{there.netloc.decode()}",
             )
         if method not in {"GET", "HEAD"}:
@@ -238,7 +239,7 @@ class Transport:
             response = await self._http.request(
                 method,
                 url,
-                params=pairs or None,
+                params=cast("Any", pairs or None),
                 content=body,
                 headers=headers,
                 timeout=httpx.USE_CLIENT_DEFAULT
@@ -287,7 +288,7 @@ class Transport:
         if "certificate" in low or "ssl" in low or "tls" in low:
             return Unreachable(
                 f"{host}: TLS failed: {reason}",
-                hint="check the address (http or https?); a self-signed certificate wants verify_tls = false in the profile",
+                hint="is it http or https? A self-signed certificate wants verify_tls = false in the profile",
             )
         if "name or service" in low or "nodename" in low or "getaddrinfo" in low or "name resolution" in low:
             return Unreachable(f"{host}: no such host ({reason})", hint="check the address: dhis2 profile show")

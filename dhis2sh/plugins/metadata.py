@@ -79,7 +79,7 @@ class Count(BaseModel):
         "%metadata list dataElements | where(valueType == 'NUMBER') | select(id, name) | df",
     ],
 )
-async def list_(  # noqa: PLR0917
+async def list_(
     s: Session,
     type: Type,
     *,

@@ -113,7 +113,7 @@ async def verify(
     examples=["dhis2 profile add play --url https://play.example.org --username admin"],
     left_out={"mcp": AGENTS},
 )
-async def add(  # noqa: PLR0917
+async def add(
     s: Session,
     name: Annotated[str, Doc("What to call it.")],
     *,

@@ -277,12 +277,12 @@ class Api:
 
     def schemas(self, request: Request) -> Response:
         """`GET /api/schemas` and `/api/schemas/{name}`."""
-        found = facts.schemas("v42", base_of(request))["schemas"]
+        found = cast("list[JsonObject]", facts.schemas("v42", base_of(request))["schemas"])
         name = request.path_params.get("name")
         if name is None:
-            return answer({"schemas": found})
+            return answer({"schemas": cast("list[JsonValue]", found)})
         for schema in found:
-            if name in {schema["singular"], schema["plural"]}:
+            if name in (schema["singular"], schema["plural"]):
                 return answer(schema)
         return refuse(404, f"Type {name} does not exist.", "E1005")
 

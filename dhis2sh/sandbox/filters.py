@@ -102,7 +102,9 @@ OPERATORS: dict[str, Callable[[JsonValue, JsonValue], bool]] = {
     "token": _text(_tokens, True),
     "in": lambda a, b: isinstance(b, list) and a in b,
 }
-OPERATORS |= {f"!{name}": (lambda a, b, test=test: a is None or not test(a, b)) for name, test in OPERATORS.items()}
+OPERATORS.update(
+    {f"!{name}": (lambda a, b, test=test: a is None or not test(a, b)) for name, test in list(OPERATORS.items())}
+)
 OPERATORS["!eq"] = lambda a, b: a is not None and a != b
 OPERATORS["!in"] = lambda a, b: a is not None and isinstance(b, list) and a not in b
 

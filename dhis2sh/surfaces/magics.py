@@ -1,4 +1,4 @@
-"""Magics for the shell and for notebooks (`%load_ext dhis2sh`): one per domain, `%dhis2` for any line, `%%dhis2` for more.
+"""Magics for the shell and notebooks (`%load_ext dhis2sh`): one per domain, `%dhis2` for a line, `%%dhis2` for more.
 
 The head of a line is read by the command line's grammar; what follows the first top-level `|` is a Python pipeline.
 """
@@ -105,7 +105,7 @@ class Runner:
             raise UsageError(f"{verb.path} is not a magic: {verb.left_out['magic']}", hint=f"dhis2 {verb.path}")
         consent = options.consent()
         arguments = whole_head(invocation, pipeline) if pipeline is not None else invocation.arguments
-        if options.profile is not None and options.profile != self.session.active.profile.name:
+        if options.profile is not None and options.profile != self.session.bound:
             session = Session(options.profile, reporter=QueueReporter(self.portal))
         else:
             session = self.session

@@ -135,7 +135,7 @@ def listing(*, tools: str = "pinned", toolsets: tuple[str, ...] = (), read_only:
     shown: list[JsonObject] = []
     for verb in manifest.all_verbs():
         path = str(verb["path"])
-        chosen = tools == "all" or path in PINNED or path.split()[0] in toolsets
+        chosen = tools == "all" or path in PINNED or path.split(maxsplit=1)[0] in toolsets
         if not chosen or "mcp" in cast("JsonObject", verb["left_out"]) or (read_only and verb["effect"] != "read"):
             continue
         schema = cast("JsonObject", verb["input"])
@@ -177,7 +177,7 @@ async def call(tools: Tools, entry: JsonObject, arguments: Mapping[str, Any]) ->
     }
     profile = given.pop("profile", None)
     if path is None:
-        inner = given.get("arguments") or {}
+        inner = cast("dict[str, Any]", given.get("arguments") or {})
         return await tools.run(str(given["verb"]), inner, profile, name, **consent)
     return await tools.run(path, given, profile, str(entry["effect"]), **consent)
 

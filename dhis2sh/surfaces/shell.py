@@ -104,7 +104,7 @@ def make_shell(profile: str | None) -> Dhis2Shell:
     folder = paths.config_dir() / "ipython"
     folder.mkdir(parents=True, exist_ok=True)
     paths.data_dir().mkdir(parents=True, exist_ok=True)
-    shell = cast("Dhis2Shell", Dhis2Shell.instance(config=_config(), ipython_dir=str(folder)))
+    shell = Dhis2Shell.instance(config=_config(), ipython_dir=str(folder))
     shell.runner = load(shell, profile)
     _complete(shell)
     return shell
