@@ -56,7 +56,7 @@ def _attribute(value: object, name: str) -> object:
     """`categoryCombo.name` of nested objects, and methods of texts and numbers."""
     if isinstance(value, dict):
         nested = cast("dict[str, object]", value)
-        return nested[name] if name in nested else getattr(value, name) if name in _DICT_METHODS else _NULL
+        return nested[name] if name in nested else getattr(nested, name) if name in _DICT_METHODS else _NULL
     return _NULL if value is None or value is _NULL else getattr(value, name)
 
 

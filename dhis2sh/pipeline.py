@@ -86,6 +86,7 @@ class Pipeline:
     def fields_needed(self) -> list[str]:
         """Dotted paths of the fields that the tail reads before a stage changes the columns."""
         found: dict[str, None] = {}
+        derived: set[str] = set()
         for step in self.steps:
             if step.kind != "stage" or step.name not in READS_FIELDS:
                 continue
@@ -94,7 +95,9 @@ class Pipeline:
                 if step.name == "group" and inner.endswith(")"):
                     inner = inner.partition("(")[2].removesuffix(")")
                 if inner and not inner.isdigit():
-                    found |= dict.fromkeys(Expression(inner).field_paths())
+                    paths = Expression(inner).field_paths()
+                    found |= dict.fromkeys(path for path in paths if path.partition(".")[0] not in derived)
+            derived |= set(step.options) if step.name == "derive" else set()
             if step.name in CHANGES_COLUMNS:
                 break
         return list(found)
@@ -125,8 +128,8 @@ def _apply(step: Step, rows: Rows[Any], namespace: Mapping[str, object]) -> obje
         args, options = _evaluated(step, namespace)
     try:
         return stage.bind(*args, **options)(rows, namespace)
-    except TypeError as error:
-        if "argument" not in str(error):
+    except (TypeError, ValueError) as error:
+        if "argument" not in str(error) and not (stage.literal and not stage.sink):
             raise
         raise PipelineError(f"{step.name}: {error}", hint=stage.help.splitlines()[0]) from None
 

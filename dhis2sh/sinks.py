@@ -121,6 +121,7 @@ def xlsx(rows: Rows[Any], space: object, file: str, safe: bool = False) -> Text:
     """A workbook: xlsx('rows.xlsx'). Texts are written as texts, never as formulas."""
     try:
         import xlsxwriter
+        from xlsxwriter.exceptions import FileCreateError
     except ImportError:
         raise MissingExtra("xlsx", "frames") from None
 
@@ -132,7 +133,10 @@ def xlsx(rows: Rows[Any], space: object, file: str, safe: bool = False) -> Text:
                 values = [v if isinstance(v, (int, float)) else _flat(v, safe) for v in row.values()]
                 sheet.write_row(number, 0, values)
 
-    return _binary(file, f"{len(rows):,} rows", write)
+    try:
+        return _binary(file, f"{len(rows):,} rows", write)
+    except FileCreateError as error:
+        raise Dhis2Error(f"{file} cannot be written: {error}") from error
 
 
 def parquet(rows: Rows[Any], space: object, file: str) -> Text:

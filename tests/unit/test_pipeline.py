@@ -1,0 +1,190 @@
+"""Lines cut into head and tail, tails compiled before any request, and names looked up in a row."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dhis2sh.errors import PipelineError
+from dhis2sh.expressions import Expression
+from dhis2sh.pipeline import compile_tail, split
+from dhis2sh.results import Rows
+
+PLAIN = st.text(alphabet="abc =,.:-", max_size=12)
+INSIDE = st.text(alphabet="abc |,=", max_size=12)
+CLOSED = st.one_of(
+    INSIDE.map(lambda text: f"'{text}'"),
+    INSIDE.map(lambda text: f'"{text}"'),
+    INSIDE.map(lambda text: f"({text})"),
+    INSIDE.map(lambda text: f"[{text}]"),
+    INSIDE.map(lambda text: f"{{{text}}}"),
+    INSIDE.map(lambda text: f"([{text}] '){text}')"),
+    st.just("\\|"),
+)
+HEAD = st.lists(st.one_of(PLAIN, CLOSED), max_size=6).map("".join)
+
+
+def units() -> Rows[dict[str, object]]:
+    return Rows([
+        {"id": "a", "name": "Bo", "level": 2, "parent": {"name": "Sierra Leone"}},
+        {"id": "b", "name": "Ngelehun", "level": 4, "parent": {"name": "Badjia"}},
+        {"id": "c", "name": "Root", "level": None},
+    ])  # fmt: skip
+
+
+async def run(tail: str, rows: Rows[dict[str, object]] | None = None, **names: object) -> object:
+    return await compile_tail(tail, names=names).run(units() if rows is None else rows, names)
+
+
+@given(head=HEAD, tail=PLAIN)
+def test_split_never_cuts_inside_quotes_brackets_or_after_a_backslash(head: str, tail: str):
+    parts = split(f"{head}|{tail}")
+    assert (parts.head, parts.tail, parts.tail_at) == (head, tail, len(head) + 1)
+
+
+@given(head=HEAD)
+def test_a_line_without_a_top_level_bar_has_no_tail(head: str):
+    assert split(head).tail is None
+    assert split(head).head == head
+
+
+def test_split_gives_the_rest_to_the_tail_and_sees_the_semicolon():
+    parts = split("metadata list x | where(a | b) | head(3);")
+    assert parts.head == "metadata list x "
+    assert parts.tail == " where(a | b) | head(3)"
+    assert parts.quiet
+    assert not split("metadata list x").quiet
+
+
+def test_a_tail_is_compiled_into_its_steps():
+    where, head = compile_tail("where(level == 2) | head(n=3)").steps
+    assert (where.name, where.args, where.kind) == ("where", ["level == 2"], "stage")
+    assert (head.name, head.options) == ("head", {"n": "3"})
+
+
+def test_a_syntax_error_has_its_position_in_the_whole_line():
+    line = "metadata list x | where(level = = 2)"
+    parts = split(line)
+    with pytest.raises(PipelineError, match="not Python") as caught:
+        compile_tail(parts.tail or "", offset=parts.tail_at, source=line)
+    assert caught.value.source == line
+    assert caught.value.position is not None
+    assert line.index("where") <= caught.value.position <= line.rindex("=") + 1
+
+
+@pytest.mark.parametrize("before", ["where(level == 2)", "where(name == 'Tomé é')"])
+def test_an_unknown_stage_has_a_hint_and_its_position(before: str):
+    line = f"x | {before} | selct(id)"
+    with pytest.raises(PipelineError, match="no stage `selct`") as caught:
+        compile_tail(line[3:], offset=3, source=line, names={"other": 1})
+    assert "select" in str(caught.value.hint)
+    assert caught.value.position == line.index("selct")
+
+
+def test_something_that_is_no_name_is_no_stage():
+    with pytest.raises(PipelineError, match="is no stage"):
+        compile_tail("where(level == 2) | 3")
+
+
+async def test_without_known_names_an_unknown_stage_is_found_when_it_runs():
+    with pytest.raises(PipelineError, match="no stage `selct`"):
+        await run("selct(id)")
+
+
+@pytest.mark.parametrize(
+    ("tail", "needed"),
+    [
+        ("where(level == 2)", ["level"]),
+        ("where(categoryCombo.name == 'default')", ["categoryCombo.name"]),
+        ("where(name.startswith('ANC'))", ["name"]),
+        ("where(type == 'X' and id in ('a', 'b'))", ["type", "id"]),
+        ("select(id, combo=categoryCombo.name) | where(combo == 'x')", ["id", "categoryCombo.name"]),
+        ("sort(-level, name, reverse=True) | head(3)", ["level", "name"]),
+        ("group(valueType, total=sum(value))", ["valueType", "value"]),
+        ("derive(length=len(name)) | where(length > 3 and level == 2)", ["name", "level"]),
+        ("head(3) | csv('x.csv')", []),
+        ("get(0)", []),
+    ],
+)
+def test_the_fields_that_a_tail_needs(tail: str, needed: list[str]):
+    assert compile_tail(tail).fields_needed() == needed
+
+
+async def test_a_pipeline_runs_stage_by_stage():
+    found = await run("where(level >= 2) | select(id, above=parent.name) | sort(-id)")
+    assert isinstance(found, Rows)
+    assert found.plain() == [{"id": "b", "above": "Badjia"}, {"id": "a", "above": "Sierra Leone"}]
+
+
+async def test_a_function_of_the_user_is_a_stage_and_may_be_async():
+    async def first(rows: Rows[dict[str, object]], n: int) -> Rows[dict[str, object]]:
+        return rows[:n]
+
+    assert await run("first(2) | len", first=first) == 2
+
+
+async def test_a_verb_is_a_stage():
+    async def call_verb(name: str, rows: Rows[object], args: tuple[object, ...], options: dict[str, object]) -> object:
+        return name, len(rows), args, options
+
+    found = await compile_tail("metadata.delete(1, force=True)").run(units(), {}, call_verb)
+    assert found == ("metadata.delete", 3, (1,), {"force": True})
+
+
+async def test_nothing_follows_a_stage_that_gives_no_rows():
+    with pytest.raises(PipelineError, match="`head` wants rows"):
+        await run("count | head(2)")
+
+
+@pytest.mark.parametrize("tail", ["csv(rows.csv)", "head(many)", "head('x')", "head(1, 2, 3)", "sample(-1)"])
+async def test_wrong_arguments_are_errors_of_the_pipeline(tail: str):
+    with pytest.raises(PipelineError):
+        await run(tail)
+
+
+def value(text: str, row: dict[str, object], **names: object) -> object:
+    expression = Expression(text)
+    return expression.value(expression.bind([row], names), row)
+
+
+def test_a_row_wins_over_a_variable_and_a_variable_over_a_builtin():
+    assert value("max", {"max": 1}, max=2) == 1
+    assert value("max", {"other": 1}, max=2) == 2
+    assert value("max(1, 3)", {"other": 1}) == 3
+    assert value("id + type", {"id": "a", "type": "b"}, id="x") == "ab"
+
+
+@pytest.mark.parametrize("name", ["id", "type"])
+def test_id_and_type_are_fields_and_never_builtins(name: str):
+    with pytest.raises(PipelineError, match=f"`{name}` is missing in 1 of 1 rows"):
+        value(name, {"name": "x"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["level > 3", "level + 1", "name.startswith('A')", "len(name)", "combo.name", "combo.level > 3", "combo.code + 'x'",
+     "full.level > 3", "full.gone > 3", "full.gone.deeper.upper()"],
+)  # fmt: skip
+def test_nulls_do_not_raise(text: str):
+    assert not value(text, {"level": None, "name": None, "combo": None, "full": {"level": None}})
+
+
+def test_a_type_error_without_a_null_is_shown():
+    with pytest.raises(PipelineError, match="not supported"):
+        value("level > word", {"level": 1}, word="x")
+
+
+def test_python_inside_an_expression():
+    row: dict[str, object] = {"name": "Bo", "items": [{"n": 1}, {}], "style": {"color": "red"}}
+    assert value("[e.n for e in items]", row) == [1, None]
+    assert value("(size := len(name)) == 2 and size", row) == 2
+    assert value("(lambda *a, k=1: a[0] + k)(2)", row) == 3
+    assert value("style.get('color')", row) == "red"
+    assert value("f'{style.gone}'", row) == "None"
+
+
+@pytest.mark.parametrize("text", ["1 / zero", "name.nope", "names[5]", "int(name)"])
+def test_what_an_expression_raises_is_an_error_of_the_pipeline(text: str):
+    with pytest.raises(PipelineError):
+        value(text, {"zero": 0, "name": "x", "names": []})
