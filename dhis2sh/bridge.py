@@ -27,6 +27,7 @@ class Portal:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self.talk: queue.SimpleQueue[tuple[str, tuple[object, ...]]] = queue.SimpleQueue()
 
@@ -36,7 +37,8 @@ class Portal:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="dhis2sh", daemon=True).start()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="dhis2sh", daemon=True)
+                self._thread.start()
             return self._loop
 
     def submit[T](self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
@@ -112,11 +114,25 @@ class Portal:
             task.cancel()
 
     def close(self) -> None:
-        """Stop the loop; what still runs is cancelled."""
+        """Stop the loop and its thread; what still runs there is cancelled."""
         with self._lock:
-            loop, self._loop = self._loop, None
-        if loop is not None:
-            loop.call_soon_threadsafe(loop.stop)
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(_cancel_all(), loop).result(5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        loop.close()
+
+
+async def _cancel_all() -> None:
+    """Cancel every other task of this loop, and wait for them."""
+    others = asyncio.all_tasks() - {cast("asyncio.Task[object]", asyncio.current_task())}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_default_executor()
 
 
 class QueueReporter:

@@ -4,7 +4,7 @@ from dhis2sh import __version__, profiles
 from dhis2sh.errors import Dhis2Error
 
 try:
-    _profile = session.profile  # noqa: F821  (the shell's namespace has it)
+    _profile = session.profile
     print(
         f"dhis2sh {__version__}  {_profile.name}  {_profile.url}"
         + (f"  as {_profile.username}" if _profile.username else "")

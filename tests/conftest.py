@@ -1,0 +1,92 @@
+"""A home of its own for every test, and sandboxes to act on."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from dhis2sh.sandbox.load import load_file
+from dhis2sh.sandbox.store import Store
+from dhis2sh.session import Session
+from tests.shared import SHARED, shared
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home; no profile of the developer's and no environment reaches a test."""
+    for name in [name for name in os.environ if name.startswith("DHIS2")]:
+        monkeypatch.delenv(name)
+    folder = tmp_path / "home"
+    monkeypatch.setenv("DHIS2SH_HOME", str(folder))
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return folder
+
+
+def small_metadata() -> dict[str, list[dict]]:
+    combo = {"id": "bjDvmb4bfuf"}
+    units = [
+        {"id": "ouCountry01", "name": "Country", "shortName": "Country", "openingDate": "2000-01-01T00:00:00.000"},
+        {"id": "ouDistrict1", "name": "Bo", "shortName": "Bo", "parent": {"id": "ouCountry01"}},
+        {"id": "ouDistrict2", "name": "Kono", "shortName": "Kono", "parent": {"id": "ouCountry01"}},
+        {"id": "ouFacility1", "name": "Ngele CHC", "shortName": "Ngele", "parent": {"id": "ouDistrict1"}},
+    ]
+    elements = [
+        {"id": "deNumber001", "name": "BCG doses given", "shortName": "BCG", "code": "DE_1", "valueType": "NUMBER"},
+        {"id": "deNumber002", "name": "OPV doses given", "shortName": "OPV", "code": "DE_2", "valueType": "NUMBER"},
+        {"id": "deText00001", "name": "Remark", "shortName": "Remark", "valueType": "TEXT"},
+    ]
+    for element in elements:
+        element |= {"aggregationType": "SUM", "domainType": "AGGREGATE", "categoryCombo": combo}
+    groups = [{"id": "deGroup0001", "name": "Vaccines", "dataElements": [{"id": "deNumber001"}, {"id": "deNumber002"}]}]
+    return {"organisationUnits": units, "dataElements": elements, "dataElementGroups": groups}
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """A sandbox in memory with a dozen objects."""
+    store = Store(None)
+    store.put_objects(small_metadata())
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def sandbox_home(home: Path) -> Path:
+    """A home whose reserved profile `sandbox` holds a dozen objects."""
+    (home / "data").mkdir(parents=True)
+    store = Store(home / "data" / "sandbox.db")
+    store.put_objects(small_metadata())
+    store.close()
+    return home
+
+
+@pytest.fixture(scope="session")
+def real_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sandbox's file with the real metadata export; only for tests marked `needs_shared`."""
+    assert SHARED is not None
+    path = tmp_path_factory.mktemp("real") / "sandbox.db"
+    store = Store(path)
+    load_file(store, shared("real", "v42", "metadata.json.gz"))
+    store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    return path
+
+
+@pytest.fixture
+def real_home(home: Path, real_database: Path) -> Path:
+    """A home whose sandbox holds the real metadata export."""
+    (home / "data").mkdir(parents=True)
+    shutil.copy(real_database, home / "data" / "sandbox.db")
+    return home
+
+
+@pytest.fixture
+async def session(sandbox_home: Path) -> AsyncIterator[Session]:
+    """A session on the small sandbox."""
+    session = Session("sandbox")
+    yield session
+    await session.aclose()

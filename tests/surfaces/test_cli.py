@@ -1,0 +1,114 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from dhis2sh.surfaces import cli
+
+BAD = [
+    ("metdata list dataElements", 2, "did you mean metadata?"),
+    ("metadata lits dataElements", 2, "did you mean list?"),
+    ("metadata list dataElemnts -p sandbox", 3, "dataElements"),
+    ("metadata list dataElements --fitler a -p sandbox", 2, "--filter"),
+    ("metadata list dataElements --filter nmae:eq:x -p sandbox", 2, "did you mean name?"),
+    ("metadata list dataElements --filter name:ilik:x -p sandbox", 2, "ilike"),
+    ("metadata list dataElements --filter name -p sandbox", 2, "name:ilike:bcg"),
+    ("metadata list dataElements --page zero -p sandbox", 2, "whole number"),
+    ("metadata list dataElements -o jsno -p sandbox", 2, "did you mean json"),
+    ("metadata get dataElements aaaaaaaaaaa -p sandbox", 3, "E1005"),
+    ("metadata get dataElements nothing -p sandbox", 3, "metadata search"),
+    ("metadata list dataElements -p sandbx", 3, "did you mean sandbox?"),
+    ("metadata list dataElements", 2, "profile add"),
+    ("sandbox load nothing.json", 2, "no such file"),
+    ("sandbox seed --size huge", 2, "small"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "says"), BAD, ids=[line for line, _, _ in BAD])
+def test_a_mistake_is_answered_with_what_failed_and_what_to_try(
+    line: str, code: int, says: str, sandbox_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(line.split()) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert says in err
+    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) <= 2
+
+
+def test_standard_output_is_data_and_standard_error_is_talk(
+    sandbox_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "metadata list dataElements --fields id,nope --order x -o json -p sandbox".split()
+    assert cli.run(words) == 0
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)) == 3
+    assert "no property 'nope'" in err
+    assert "cannot be sorted by 'x'" in err
+
+
+@pytest.mark.parametrize(
+    ("chosen", "begins"),
+    [("csv", "id,name\n"), ("tsv", "id\tname\n"), ("md", "| id | name |"), ("ndjson", '{"id"'), ("yaml", "- id:")],
+)
+def test_every_text_format(chosen: str, begins: str, sandbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(f"metadata list dataElements --fields id,name -o {chosen} -p sandbox".split()) == 0
+    assert capsys.readouterr().out.replace('"name":', '"name":').startswith(begins)
+
+
+def test_jq_filters_the_json(sandbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["metadata", "list", "dataElements", "--jq", ".[].displayName", "-p", "sandbox"]) == 0
+    assert capsys.readouterr().out == "BCG doses given\nOPV doses given\nRemark\n"
+    assert cli.run(["metadata", "list", "dataElements", "--jq", ".[", "-p", "sandbox"]) == 2
+
+
+def test_out_writes_a_file_in_its_endings_format(sandbox_home: Path) -> None:
+    assert cli.run("metadata list dataElements --fields id,name --out rows.csv -p sandbox".split()) == 0
+    assert Path("rows.csv").read_text().splitlines()[0] == "id,name"
+
+
+def test_an_export_goes_to_a_file_whole(sandbox_home: Path) -> None:
+    assert cli.run("metadata export --types dataElements --out export.json -p sandbox".split()) == 0
+    assert len(json.loads(Path("export.json").read_text())["dataElements"]) == 3
+
+
+def test_debug_traces_requests_without_the_password(sandbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run("system whoami --debug -p sandbox".split()) == 0
+    err = capsys.readouterr().err
+    assert "GET http://sandbox/api/me" in err
+    assert "district" not in err
+
+
+def test_destroying_without_a_terminal_prints_the_plan_and_ends_with_2(
+    sandbox_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["sandbox", "reset"]) == 2
+    assert "plan: empty the sandbox" in capsys.readouterr().err
+    assert cli.run(["sandbox", "reset", "--yes"]) == 0
+    assert cli.run(["metadata", "count", "dataElements", "-p", "sandbox"]) == 0
+    assert capsys.readouterr().out.endswith("0\n")
+
+
+def test_nothing_listens_there(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DHIS2_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("DHIS2_USERNAME", "admin")
+    monkeypatch.setenv("DHIS2_PASSWORD", "s3cret-word")
+    monkeypatch.setattr("dhis2sh.client.retry.LONGEST_WAIT", 0.0)
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    assert cli.run(["system", "ping"]) == 6
+    err = capsys.readouterr().err
+    assert "http://127.0.0.1:9: nothing answers" in err
+    assert "s3cret-word" not in err
+
+
+def test_completion_knows_verbs_options_types_and_profiles(capsys: pytest.CaptureFixture[str]) -> None:
+    def complete(*words: str) -> list[str]:
+        cli.run(["--complete", *words])
+        return capsys.readouterr().out.split()
+
+    assert complete("meta") == ["metadata"]
+    assert complete("metadata", "l") == ["list"]
+    assert "dataElements" in complete("metadata", "list", "dataEl")
+    assert complete("metadata", "list", "dataElements", "--fil") == ["--filter"]
+    assert complete("metadata", "list", "dataElements", "-p", "sand") == ["sandbox"]
+    assert complete("sandbox", "seed", "--size", "s") == ["small"]

@@ -1,0 +1,231 @@
+"""One table of cases through all four surfaces: the answers are equal."""
+
+import contextlib
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from dhis2sh.results import Text, to_json
+from dhis2sh.session import Session, run
+from dhis2sh.surfaces import cli, magics, mcp
+from dhis2sh.verbs import find
+from tests.shared import needs_shared
+
+
+@dataclass
+class Case:
+    verb: str
+    line: str
+    arguments: dict = field(default_factory=dict)
+    volatile: tuple[str, ...] = ()
+
+
+CASES = [
+    Case("metadata list", "dataElements", {"type": "dataElements"}),
+    Case("metadata list", "dataElements --fields id,name", {"type": "dataElements", "fields": "id,name"}),
+    Case(
+        "metadata list",
+        "dataElements --filter valueType:eq:NUMBER --filter name:ilike:bcg",
+        {"type": "dataElements", "filter": ["valueType:eq:NUMBER", "name:ilike:bcg"]},
+    ),
+    Case(
+        "metadata list",
+        "dataElements --filter name:ilike:bcg --filter name:ilike:opv --root-junction OR",
+        {"type": "dataElements", "filter": ["name:ilike:bcg", "name:ilike:opv"], "root_junction": "OR"},
+    ),
+    Case("metadata list", "dataElements --order name:desc", {"type": "dataElements", "order": ["name:desc"]}),
+    Case(
+        "metadata list",
+        "dataElements --page 2 --page-size 1",
+        {"type": "dataElements", "page": 2, "page_size": 1},
+    ),
+    Case("metadata list", "organisationUnits --all", {"type": "organisationUnits", "all": True}),
+    Case("metadata list", "organisationUnits --limit 2", {"type": "organisationUnits", "limit": 2}),
+    Case("metadata list", "dataElements --locale fr", {"type": "dataElements", "locale": "fr"}),
+    Case("metadata list", "dataElements --translate", {"type": "dataElements", "translate": True}),
+    Case("metadata get", "dataElements deNumber001", {"type": "dataElements", "uid": "deNumber001"}),
+    Case("metadata get", "dataElements Remark", {"type": "dataElements", "uid": "Remark"}),
+    Case("metadata search", "bcg", {"query": "bcg"}),
+    Case("metadata types", ""),
+    Case("metadata describe", "dataElements", {"type": "dataElements"}),
+    Case("metadata count", "organisationUnits", {"type": "organisationUnits"}),
+    Case("metadata export", "--types dataElements", {"types": ["dataElements"]}, ("system",)),
+    Case("system info", "", volatile=("serverDate", "userAgent")),
+    Case("system whoami", ""),
+    Case("system ping", "", volatile=("milliseconds",)),
+    Case("profile list", ""),
+    Case("profile show", "sandbox", {"name": "sandbox"}),
+    Case("profile why", ""),
+    Case("profile verify", "sandbox", {"name": "sandbox"}),
+    Case("sandbox status", "", volatile=("bytes",)),
+    Case("verbs", "--effect destroy", {"effect": "destroy"}),
+]
+
+
+def settled(value: object, case: Case) -> object:
+    if isinstance(value, dict):
+        return {key: item for key, item in value.items() if key not in case.volatile}
+    return value
+
+
+def on_the_command_line(case: Case) -> object:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        code = cli.run([*case.verb.split(), *case.line.split(), "-p", "sandbox", "-o", "json"])
+    assert code == 0
+    return json.loads(out.getvalue())
+
+
+async def over_mcp(case: Case) -> object:
+    answer = await mcp.Tools().run(case.verb, case.arguments, "sandbox", "read")
+    return answer["result"]
+
+
+async def in_python(case: Case) -> object:
+    session = Session("sandbox")
+    try:
+        return to_json(await run(session, find(case.verb), case.arguments))
+    finally:
+        await session.aclose()
+
+
+@pytest.fixture
+def runner(sandbox_home: Path) -> Iterator[magics.Runner]:
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    runner = magics.load(shell, "sandbox")
+    yield runner
+    runner.portal.run(runner.session.aclose())
+    runner.portal.close()
+    shell.history_manager.end_session()
+    InteractiveShell.clear_instance()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.verb} {case.line}".strip())
+def test_the_same_answer_on_every_surface(case: Case, sandbox_home: Path, runner: magics.Runner) -> None:
+    from_cli = settled(on_the_command_line(case), case)
+    from_magic = settled(to_json(runner.shell.run_line_magic("dhis2", f"{case.verb} {case.line}".strip())), case)
+    from_mcp = settled(runner.portal.run(over_mcp(case)), case)
+    from_python = settled(runner.portal.run(in_python(case)), case)
+
+    assert from_cli == from_magic == from_mcp == from_python
+    assert from_cli
+
+
+def test_every_reading_verb_is_in_the_table() -> None:
+    from dhis2sh.verbs import load_all
+
+    reading = {path for path, verb in load_all().items() if verb.effect == "read" and not verb.left_out}
+
+    assert reading == {case.verb for case in CASES}
+
+
+def test_a_pipeline_gives_the_rows_that_a_filter_gives(runner: magics.Runner) -> None:
+    piped = runner.line("metadata list organisationUnits | where(level == 2) | select(id, name) | sort(name)")
+    filtered = runner.line("metadata list organisationUnits --all --filter level:eq:2 --fields id,name --order name:asc")
+
+    assert to_json(piped) == to_json(filtered) == [
+        {"id": "ouDistrict1", "name": "Bo"},
+        {"id": "ouDistrict2", "name": "Kono"},
+    ]
+
+
+def test_a_mistake_in_a_pipeline_is_pointed_at_before_anything_is_sent(
+    runner: magics.Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = len(runner.session.client.transport.sent)
+
+    assert runner.line("metadata list dataElements | where(name ==)") is None
+    assert len(runner.session.client.transport.sent) == before
+    assert "^" in capsys.readouterr().err
+
+
+def test_variables_are_expanded_in_the_head_alone(runner: magics.Runner) -> None:
+    runner.shell.user_ns["wanted"] = "bcg"
+
+    rows = runner.line("metadata list dataElements --filter name:ilike:$wanted | select(name)")
+
+    assert to_json(rows) == [{"name": "BCG doses given"}]
+
+
+def test_a_cell_magic_runs_several_lines(runner: magics.Runner) -> None:
+    result = runner.shell.run_cell_magic("dhis2", "", "metadata count dataElements\nmetadata count organisationUnits")
+
+    assert to_json(result) == {"type": "organisationUnits", "count": 4}
+
+
+def test_output_as_json_is_text(runner: magics.Runner) -> None:
+    result = runner.line("metadata count dataElements -o json")
+
+    assert isinstance(result, Text)
+    assert json.loads(result.text) == {"type": "dataElements", "count": 3}
+
+
+def test_explain_shows_the_requests_and_sends_nothing(runner: magics.Runner) -> None:
+    before = len(runner.session.client.transport.sent)
+
+    shown = runner.line("explain metadata list dataElements | where(valueType == 'NUMBER')")
+
+    assert "valueType" in str(shown)
+    assert len(runner.session.client.transport.sent) == before
+
+
+async def test_the_client_at_the_prompt_hops_to_the_service_loop(runner: magics.Runner) -> None:
+    import asyncio
+
+    me, info = await asyncio.gather(runner.client.get("me"), runner.client.get("system/info"))
+    names = [row["name"] async for row in runner.client.iter("dataElements", {"fields": "name"}, page_size=1)]
+
+    assert me["username"] == "admin"
+    assert info["version"].startswith("2.42")
+    assert names == ["BCG doses given", "OPV doses given", "Remark"]
+
+
+def test_a_slow_call_is_cancelled_by_ctrl_c(runner: magics.Runner) -> None:
+    import _thread
+    import asyncio
+    import threading
+    import time
+
+    ended = threading.Event()
+
+    async def slow() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ended.set()
+
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        runner.portal.run(slow())
+    assert ended.wait(2)
+    assert time.monotonic() - started < 5
+
+
+@needs_shared
+def test_the_numbers_of_the_real_metadata(real_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["metadata", "count", "organisationUnits", "-p", "sandbox"]) == 0
+    assert capsys.readouterr().out == "1332\n"
+
+    words = "metadata list organisationUnits --all --filter level:eq:2 --fields id,name --order name:asc -o json"
+    assert cli.run([*words.split(), "-p", "sandbox"]) == 0
+    districts = json.loads(capsys.readouterr().out)
+    assert len(districts) == 13
+    assert districts[0] == {"id": "O6uvpzGd5pu", "name": "Bo"}
+
+    InteractiveShell.clear_instance()
+    runner = magics.load(InteractiveShell.instance(), "sandbox")
+    line = "metadata list organisationUnits --all | where(level == 2) | select(id, name) | sort(name)"
+    assert to_json(runner.line(line)) == districts
+    assert runner.line("metadata list dataElements | where(valueType == 'NUMBER') | len") == 48
+    assert runner.line("metadata list dataElements | len") == 69
+    runner.portal.run(runner.session.aclose())
+    runner.portal.close()
+    runner.shell.history_manager.end_session()
+    InteractiveShell.clear_instance()

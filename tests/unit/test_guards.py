@@ -1,0 +1,125 @@
+"""What must stay true of the whole tree."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dhis2sh import grammar, manifest
+from dhis2sh.errors import EXIT_CODES, Dhis2Error
+from dhis2sh.surfaces import cli, mcp
+from dhis2sh.verbs import Verb, load_all
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted((ROOT / "dhis2sh").rglob("*.py"))
+VERBS = sorted(load_all().items())
+HTTP_EDGE: set[str] = set()
+"""Functions at the edge of HTTP that may take or give `dict[str, Any]`; none at present."""
+
+
+def test_the_manifest_is_the_registry() -> None:
+    built = manifest.build()
+    kept = {path.name: path.read_text("utf-8") for path in manifest.FOLDER.glob("*.json")}
+    assert kept == built, "run: make manifest"
+
+
+@pytest.mark.parametrize(("path", "verb"), VERBS, ids=[path for path, _ in VERBS])
+def test_a_verb_declares_everything(path: str, verb: Verb) -> None:
+    assert verb.summary.endswith((".", "?"))
+    assert verb.examples
+    assert verb.result != "NoneType"
+    assert verb.effect == "read" or verb.apply is not None
+    assert all(param.help for param in verb.params)
+    assert all(reason for reason in verb.left_out.values())
+    assert verb.input_schema()["additionalProperties"] is False
+
+
+def test_tool_names_are_the_paths_and_unique() -> None:
+    names = [verb.tool for _, verb in VERBS]
+    assert len(names) == len(set(names))
+    assert all(name == path.replace(" ", "_").replace("-", "_") for name, (path, _) in zip(names, VERBS, strict=True))
+
+
+def test_every_verb_is_on_every_surface_that_it_does_not_leave_out() -> None:
+    tools = {entry["verb"] for entry in mcp.listing(tools="all")} - {None}
+    assert tools == {path for path, verb in VERBS if "mcp" not in verb.left_out}
+    commands = {str(verb["path"]) for verb in manifest.all_verbs()}
+    assert commands == {path for path, _ in VERBS}
+
+
+def test_the_front_door_says_what_typer_says(capsys: pytest.CaptureFixture[str]) -> None:
+    for path, verb in VERBS:
+        if " " not in path or "cli" in verb.left_out:
+            continue
+        words = path.split()
+        assert cli.front_door([*words, "--help"]) == grammar.help_of(words)
+    assert cli.front_door(["metadata", "--help"]) == grammar.help_of(["metadata"])
+
+
+def test_the_front_door_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, json; from dhis2sh.surfaces import cli; sys.stdout = open(__import__('os').devnull, 'w');"
+        "[cli.run(w) for w in (['--help'], ['--version'], ['metadata', 'list', '--help'], ['--complete', 'metadata', 'l'])];"
+        "sys.__stdout__.write(json.dumps([m for m in ('typer', 'pydantic', 'httpx', 'rich', 'IPython') if m in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
+
+
+def test_httpx_is_imported_in_one_file() -> None:
+    found = {path.name for path in SOURCES if "httpx" in imported(path)}
+    assert found == {"transport.py"}
+
+
+def test_the_portal_lives_in_the_bridge() -> None:
+    users = {path.name for path in SOURCES if "run_coroutine_threadsafe" in path.read_text("utf-8")}
+    assert users == {"bridge.py"}
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_no_loose_dictionary_crosses_a_module_boundary() -> None:
+    loose: list[str] = []
+    for path in SOURCES:
+        for node in ast.parse(path.read_text("utf-8")).body:
+            for item in node.body if isinstance(node, ast.ClassDef) else [node]:
+                if not isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)) or item.name.startswith("_"):
+                    continue
+                hints = [arg.annotation for arg in (*item.args.args, *item.args.kwonlyargs)] + [item.returns]
+                if any(hint is not None and "dict[str, Any]" in ast.unparse(hint) for hint in hints):
+                    loose.append(f"{path.stem}.{item.name}")
+    assert set(loose) == HTTP_EDGE
+
+
+def test_files_stay_readable() -> None:
+    long = {path.name: size for path in SOURCES if (size := len(path.read_text("utf-8").splitlines())) > 600}
+    assert long == {}
+
+
+def test_every_exit_code_is_documented() -> None:
+    def walk(kind: type[Dhis2Error]) -> set[int]:
+        return {kind.exit_code}.union(*(walk(child) for child in kind.__subclasses__()))
+
+    assert walk(Dhis2Error) <= set(EXIT_CODES)
+
+
+def test_the_default_mcp_listing_is_small() -> None:
+    listed = mcp.listing()
+    assert len(json.dumps(listed)) / 4 < 4000
+    assert {"search", "read", "write", "destroy"} <= {entry["name"] for entry in listed}
+
+
+def test_a_read_only_mcp_server_lists_reads_alone_whatever_is_asked() -> None:
+    listed = mcp.listing(tools="all", toolsets=("sandbox",), read_only=True)
+    assert {entry["effect"] for entry in listed} == {"read"}

@@ -1,0 +1,153 @@
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dhis2sh import profiles
+from dhis2sh.errors import ConfigError, NotFound
+from dhis2sh.surfaces import cli
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def user_file(home: Path, text: str) -> Path:
+    return write(home / "config" / "profiles.toml", text)
+
+
+TWO = """# my servers
+active = "demo"
+
+[profiles.demo]
+url = "https://demo.example.org"  # the demo
+username = "ann"
+
+[profiles.prod]
+url = "https://prod.example.org"
+production = true
+"""
+
+
+def test_without_any_profile_the_sandbox_and_add_are_offered() -> None:
+    with pytest.raises(ConfigError) as caught:
+        profiles.active()
+    assert "sandbox" in str(caught.value.hint)
+    assert "profile add" in str(caught.value.hint)
+
+
+def test_a_mistyped_profile_names_the_nearest(home: Path) -> None:
+    user_file(home, TWO)
+    with pytest.raises(NotFound) as caught:
+        profiles.active("demp")
+    assert caught.value.hint == "did you mean demo?"
+
+
+def test_the_project_wins_over_the_user_and_the_environment_over_both(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_file(home, TWO)
+    assert profiles.active().profile.name == "demo"
+
+    write(Path.cwd().parent / ".dhis2" / "profiles.toml", 'active = "here"\n[profiles.here]\nurl = "http://localhost"\n')
+    assert profiles.active().profile.name == "here"
+
+    monkeypatch.setenv("DHIS2_PROFILE", "prod")
+    assert profiles.active().why == "named by DHIS2_PROFILE in the environment"
+
+    monkeypatch.setenv("DHIS2_URL", "https://env.example.org")
+    assert profiles.active().profile.url == "https://env.example.org"
+
+    assert profiles.active("demo").why == "named by --profile"
+
+
+def test_broken_toml_is_said_with_its_line_and_left_alone(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = user_file(home, 'active = "demo"\n[profiles.demo\nurl = "x"\n')
+
+    assert cli.run(["profile", "list"]) == 2
+    assert "line 2" in capsys.readouterr().err
+    assert cli.run(["profile", "add", "new", "--url", "https://x.example.org"]) == 2
+    assert path.read_text() == 'active = "demo"\n[profiles.demo\nurl = "x"\n'
+
+
+def test_an_unknown_setting_names_the_nearest(home: Path) -> None:
+    user_file(home, '[profiles.a]\nurl = "https://a.example.org"\nread_onyl = true\n')
+    with pytest.raises(ConfigError, match="read_onyl") as caught:
+        profiles.all_profiles()
+    assert "read_only" in str(caught.value.hint)
+
+
+def test_adding_keeps_the_users_comments(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = user_file(home, TWO)
+    monkeypatch.setenv("DHIS2_PASSWORD", "s3cret-word")
+
+    assert cli.run(["profile", "add", "third", "--url", "https://third.example.org", "--username", "bob"]) == 0
+
+    text = path.read_text()
+    assert "# my servers" in text
+    assert "# the demo" in text
+    assert "s3cret-word" not in text
+    assert profiles.get("third").username == "bob"
+    assert profiles.secret_of("third") == "s3cret-word"
+
+
+def test_secrets_are_for_the_user_alone_and_never_shown(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DHIS2_PASSWORD", "s3cret-word")
+    cli.run(["profile", "add", "a", "--url", "https://a.example.org", "--username", "ann"])
+    for words in (["profile", "show", "a", "-o", "json"], ["profile", "list", "-o", "json"]):
+        assert cli.run(words) == 0
+
+    mode = stat.S_IMODE(os.stat(home / "data" / "secrets.json").st_mode)
+    assert mode == 0o600
+    assert "s3cret-word" not in "".join(capsys.readouterr())
+    assert "s3cret-word" not in repr(profiles.get("a").sign_in())
+
+
+def test_rename_and_remove_take_the_secret_along(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DHIS2_PASSWORD", "word")
+    cli.run(["profile", "add", "a", "--url", "https://a.example.org", "--username", "ann"])
+
+    assert cli.run(["profile", "rename", "a", "b"]) == 0
+    assert profiles.secret_of("b") == "word"
+    assert profiles.active().profile.name == "b"
+
+    assert cli.run(["profile", "remove", "b"]) == 2, "destroying wants --yes without a terminal"
+    assert cli.run(["profile", "remove", "b", "--yes"]) == 0
+    assert "b" not in profiles.all_profiles()
+    assert json.loads((home / "data" / "secrets.json").read_text()) == {}
+
+
+def test_two_processes_adding_at_once_lose_nothing(home: Path) -> None:
+    code = "import sys; from dhis2sh import profiles; profiles.save(profiles.Profile(sys.argv[1], 'https://x.example.org'))"
+    running = [subprocess.Popen([sys.executable, "-c", code, f"p{number}"]) for number in range(6)]
+    assert [process.wait(60) for process in running] == [0] * 6
+    assert {f"p{number}" for number in range(6)} <= set(profiles.all_profiles())
+
+
+def test_a_reserved_name_and_a_bare_host_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["profile", "add", "sandbox", "--url", "https://x.example.org"]) == 2
+    assert cli.run(["profile", "add", "x", "--url", "play.example.org"]) == 2
+    assert "did you mean https://play.example.org" in capsys.readouterr().err
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["profile", "add", "a", "--url", "https://a.example.org", "--dry-run"]) == 0
+    assert "plan: create profile 'a'" in capsys.readouterr().out
+    assert not (home / "config").exists()
+
+
+def test_use_makes_a_profile_active(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    user_file(home, TWO)
+    assert cli.run(["profile", "use", "prod"]) == 0
+    assert cli.run(["profile", "why", "-o", "json"]) == 0
+    out = capsys.readouterr().out
+    assert '"name": "prod"' in out
+    assert cli.run(["profile", "use"]) == 2
