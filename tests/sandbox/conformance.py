@@ -52,7 +52,9 @@ def main() -> int:
         asyncio.run(record(Path(folder), reads))
         compare = [sys.executable, str(SHARED / "wire" / "compare.py"), str(SHARED / "wire" / "v42"), f"{folder}/out"]
         done = subprocess.run([*compare, "--only", *reads], check=False)
-    print(f"reading scenarios only: {len(reads)} of {len(names)}; writes, data, analytics and tracker come with issue C")
+    print(
+        f"reading scenarios only: {len(reads)} of {len(names)}; writes, data, analytics and tracker come with issue C"
+    )
     return done.returncode
 
 

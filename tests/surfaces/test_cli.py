@@ -39,7 +39,7 @@ def test_a_mistake_is_answered_with_what_failed_and_what_to_try(
 def test_standard_output_is_data_and_standard_error_is_talk(
     sandbox_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = "metadata list dataElements --fields id,nope --order x -o json -p sandbox".split()
+    words = ["metadata", "list", "dataElements", "--fields", "id,nope", "--order", "x", "-o", "json", "-p", "sandbox"]
     assert cli.run(words) == 0
     out, err = capsys.readouterr()
     assert len(json.loads(out)) == 3
@@ -63,17 +63,17 @@ def test_jq_filters_the_json(sandbox_home: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_out_writes_a_file_in_its_endings_format(sandbox_home: Path) -> None:
-    assert cli.run("metadata list dataElements --fields id,name --out rows.csv -p sandbox".split()) == 0
+    assert cli.run(["metadata", "list", "dataElements", "--fields", "id,name", "--out", "rows.csv", "-p", "sandbox"]) == 0
     assert Path("rows.csv").read_text().splitlines()[0] == "id,name"
 
 
 def test_an_export_goes_to_a_file_whole(sandbox_home: Path) -> None:
-    assert cli.run("metadata export --types dataElements --out export.json -p sandbox".split()) == 0
+    assert cli.run(["metadata", "export", "--types", "dataElements", "--out", "export.json", "-p", "sandbox"]) == 0
     assert len(json.loads(Path("export.json").read_text())["dataElements"]) == 3
 
 
 def test_debug_traces_requests_without_the_password(sandbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run("system whoami --debug -p sandbox".split()) == 0
+    assert cli.run(["system", "whoami", "--debug", "-p", "sandbox"]) == 0
     err = capsys.readouterr().err
     assert "GET http://sandbox/api/me" in err
     assert "district" not in err

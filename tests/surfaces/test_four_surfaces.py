@@ -127,12 +127,18 @@ def test_every_reading_verb_is_in_the_table() -> None:
 
 def test_a_pipeline_gives_the_rows_that_a_filter_gives(runner: magics.Runner) -> None:
     piped = runner.line("metadata list organisationUnits | where(level == 2) | select(id, name) | sort(name)")
-    filtered = runner.line("metadata list organisationUnits --all --filter level:eq:2 --fields id,name --order name:asc")
+    filtered = runner.line(
+        "metadata list organisationUnits --all --filter level:eq:2 --fields id,name --order name:asc"
+    )
 
-    assert to_json(piped) == to_json(filtered) == [
-        {"id": "ouDistrict1", "name": "Bo"},
-        {"id": "ouDistrict2", "name": "Kono"},
-    ]
+    assert (
+        to_json(piped)
+        == to_json(filtered)
+        == [
+            {"id": "ouDistrict1", "name": "Bo"},
+            {"id": "ouDistrict2", "name": "Kono"},
+        ]
+    )
 
 
 def test_a_mistake_in_a_pipeline_is_pointed_at_before_anything_is_sent(

@@ -1,5 +1,4 @@
 import json
-import os
 import stat
 import subprocess
 import sys
@@ -55,7 +54,9 @@ def test_the_project_wins_over_the_user_and_the_environment_over_both(
     user_file(home, TWO)
     assert profiles.active().profile.name == "demo"
 
-    write(Path.cwd().parent / ".dhis2" / "profiles.toml", 'active = "here"\n[profiles.here]\nurl = "http://localhost"\n')
+    write(
+        Path.cwd().parent / ".dhis2" / "profiles.toml", 'active = "here"\n[profiles.here]\nurl = "http://localhost"\n'
+    )
     assert profiles.active().profile.name == "here"
 
     monkeypatch.setenv("DHIS2_PROFILE", "prod")
@@ -105,7 +106,7 @@ def test_secrets_are_for_the_user_alone_and_never_shown(
     for words in (["profile", "show", "a", "-o", "json"], ["profile", "list", "-o", "json"]):
         assert cli.run(words) == 0
 
-    mode = stat.S_IMODE(os.stat(home / "data" / "secrets.json").st_mode)
+    mode = stat.S_IMODE((home / "data" / "secrets.json").stat().st_mode)
     assert mode == 0o600
     assert "s3cret-word" not in "".join(capsys.readouterr())
     assert "s3cret-word" not in repr(profiles.get("a").sign_in())

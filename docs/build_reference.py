@@ -1,0 +1,87 @@
+"""Writes docs/reference from the catalogue. `--check` ends with 1 and names what is stale."""
+
+import sys
+from pathlib import Path
+
+from dhis2sh import manifest
+from dhis2sh.errors import EXIT_CODES
+from dhis2sh.stages import STAGES
+from dhis2sh.surfaces import mcp
+
+DOCS = Path(__file__).resolve().parent
+EXAMPLES = DOCS.parent / "examples"
+
+
+def cli() -> str:
+    """Every verb with its help."""
+    parts = ["# Command line\n\nGenerated from the catalogue. Every verb is also a magic (`%domain verb`).\n"]
+    for verb in manifest.all_verbs():
+        path = str(verb["path"])
+        domain = manifest.domain(path.split(maxsplit=1)[0])
+        helps = domain["help"] if domain else {}
+        text = helps.get(path.partition(" ")[2], "") if isinstance(helps, dict) else ""
+        parts.append(f"## dhis2 {path}\n\nEffect: {verb['effect']}.\n\n```text\n{text}\n```\n")
+    return "\n".join(parts)
+
+
+def mcp_tools() -> str:
+    """Every tool with its effect; the default listing is marked."""
+    pinned = {entry["name"] for entry in mcp.listing()}
+    lines = ["# MCP tools\n", "Listed by default: marked with *. The others by `--tools all` or through the proxies.\n"]
+    for entry in mcp.listing(tools="all"):
+        mark = " *" if entry["name"] in pinned else ""
+        lines.append(f"- `{entry['name']}`{mark} ({entry['effect']}): {entry['description']}")
+    return "\n".join(lines) + "\n"
+
+
+def stages() -> str:
+    """Every stage of a pipeline."""
+    lines = ["# Stages of a pipeline\n"]
+    lines += [f"- `{name}`: {' '.join(stage.help.split())}" for name, stage in STAGES.items()]
+    return "\n".join(lines) + "\n"
+
+
+def examples() -> str:
+    """An index of the examples, from their first lines."""
+    lines = ["# Examples\n", "Each runs on the sandbox with `make examples`.\n"]
+    for path in sorted(EXAMPLES.glob("[0-9]*")):
+        title = path.read_text("utf-8").splitlines()[0].lstrip("# ")
+        lines.append(f"- `examples/{path.name}`: {title}")
+    return "\n".join(lines) + "\n"
+
+
+def errors() -> str:
+    """The exit codes."""
+    lines = ["# Errors and exit codes\n", "An error is two lines: what failed and why, then what to try.\n"]
+    lines += [f"- `{code}`: {text}" for code, text in EXIT_CODES.items()]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {
+    "reference/cli.md": cli,
+    "reference/mcp.md": mcp_tools,
+    "reference/stages.md": stages,
+    "reference/examples.md": examples,
+    "errors.md": errors,
+}
+
+
+def main(words: list[str]) -> int:
+    """Write the pages, or with `--check` compare them."""
+    stale = [
+        name
+        for name, make in PAGES.items()
+        if not (DOCS / name).is_file() or (DOCS / name).read_text("utf-8") != make()
+    ]
+    if "--check" in words:
+        for name in stale:
+            print(f"docs/{name} is stale: run python docs/build_reference.py", file=sys.stderr)
+        return 1 if stale else 0
+    for name in stale:
+        (DOCS / name).parent.mkdir(parents=True, exist_ok=True)
+        (DOCS / name).write_text(PAGES[name](), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
