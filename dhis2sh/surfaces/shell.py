@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from IPython.core.prefilter import PrefilterChecker
 from IPython.terminal.interactiveshell import TerminalInteractiveShell
 from IPython.terminal.prompts import Prompts
 from pygments.token import Token
+from traitlets import Integer
 from traitlets.config import Config
 
 from dhis2sh import __version__, paths
@@ -107,7 +109,34 @@ def make_shell(profile: str | None) -> Dhis2Shell:
     shell = Dhis2Shell.instance(config=_config(), ipython_dir=str(folder))
     shell.runner = load(shell, profile)
     _complete(shell)
+    manager = shell.prefilter_manager
+    DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)
     return shell
+
+
+PYTHON_WORDS = {"in", "is", "if", "and", "or", "not", "for", "else"}
+
+
+class DomainChecker(PrefilterChecker):
+    """`metadata list ...` without `%` is a magic, although `metadata` is a name too: no Python begins like that."""
+
+    priority = Integer(650).tag(config=True)  # before AutoMagicChecker, which steps back for names
+
+    def check(self, line_info: Any) -> Any:
+        """The magic handler for a domain that is followed by a word or an option."""
+        from dhis2sh import plugins
+
+        rest = cast("str", line_info.the_rest).lstrip()
+        word = rest.split(" ")[0]
+        if (
+            line_info.ifun not in plugins.domains()
+            or line_info.pre
+            or not line_info.line.startswith(f"{line_info.ifun} ")
+        ):
+            return None
+        if not rest or not (rest[0].isalpha() or rest[0] == "-") or word in PYTHON_WORDS:
+            return None
+        return self.prefilter_manager.get_handler_by_name("magic")
 
 
 def run_startup(shell: Any) -> list[Path]:

@@ -63,7 +63,9 @@ def test_jq_filters_the_json(sandbox_home: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_out_writes_a_file_in_its_endings_format(sandbox_home: Path) -> None:
-    assert cli.run(["metadata", "list", "dataElements", "--fields", "id,name", "--out", "rows.csv", "-p", "sandbox"]) == 0
+    assert (
+        cli.run(["metadata", "list", "dataElements", "--fields", "id,name", "--out", "rows.csv", "-p", "sandbox"]) == 0
+    )
     assert Path("rows.csv").read_text().splitlines()[0] == "id,name"
 
 
