@@ -1,0 +1,66 @@
+import json
+
+import pytest
+
+from dhis2sh.client import envelopes
+from dhis2sh.client.transport import Answer
+from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NotDhis2, NotFound, Refused, ServerFault, SignInError
+from tests.shared import needs_shared, shared
+
+JSON, HTML = "application/json;charset=UTF-8", "text/html"
+
+
+def answer(status: int, body: bytes, content_type: str = JSON) -> Answer:
+    return Answer(status, {"content-type": content_type}, body, "GET", "http://t/api/me")
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "exit_code"),
+    [
+        (answer(409, b'{"message": "no"}'), Refused, 5),
+        (answer(404, b'{"message": "no"}'), NotFound, 3),
+        (answer(403, b'{"message": "no"}'), Forbidden, 4),
+        (answer(401, b'{"message": "no"}'), SignInError, 4),
+        (answer(200, b'<input name="j_password">', HTML), SignInError, 4),
+        (answer(200, b"<title>Shop</title>", HTML), NotDhis2, 6),
+        (answer(200, b""), BrokenAnswer, 6),
+        (answer(200, b'{"a": [1,'), BrokenAnswer, 6),
+        (answer(200, b"hello"), NotDhis2, 6),
+        (answer(502, b"<title>Bad Gateway</title>", HTML), ServerFault, 5),
+        (answer(404, b"", HTML), NotFound, 3),
+        (answer(403, b"", HTML), Forbidden, 4),
+        (answer(401, b"", HTML), SignInError, 4),
+    ],
+)
+def test_every_envelope_is_one_error(given: Answer, error: type[Dhis2Error], exit_code: int):
+    with pytest.raises(Dhis2Error) as caught:
+        envelopes.parse(given)
+    assert type(caught.value) is error
+    assert caught.value.exit_code == exit_code
+    assert caught.value.hint
+
+
+def test_import_report_gives_its_first_error():
+    report = {"message": "see", "response": {"errorReports": [{"message": "bad name", "errorCode": "E4000"}]}}
+    error = envelopes.error_of(answer(409, json.dumps(report).encode()))
+    assert str(error) == "bad name (E4000)"
+
+
+def test_ping_is_text():
+    assert envelopes.parse(answer(200, b"pong")) == "pong"
+
+
+@needs_shared
+def test_recorded_refusals_are_our_errors():
+    seen = 0
+    for path in sorted(shared("wire", "v42").glob("*.jsonl")):
+        for line in path.read_text().splitlines():
+            response = json.loads(line)["response"]
+            if response["status"] >= 400:
+                body = response["body"]
+                raw = body if isinstance(body, str) else json.dumps(body)
+                error = envelopes.error_of(answer(response["status"], raw.encode(), response["content_type"] or ""))
+                assert isinstance(error, Dhis2Error)
+                assert error.message
+                seen += 1
+    assert seen
