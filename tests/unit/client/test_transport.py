@@ -1,4 +1,5 @@
 import asyncio
+import io
 
 import pytest
 
@@ -6,7 +7,9 @@ from dhis2sh.client.auth import Basic
 from dhis2sh.client.client import Client
 from dhis2sh.client.retry import RetryRule
 from dhis2sh.client.settings import ConnectionSettings
-from dhis2sh.errors import BrokenAnswer, Unreachable
+from dhis2sh.client.tracing import Tracer
+from dhis2sh.client.transport import encode_params
+from dhis2sh.errors import BrokenAnswer, TimedOut, Unreachable, UsageError
 
 
 async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -26,3 +29,43 @@ async def test_a_cut_body_and_a_refused_connection():
         await server.wait_closed()
         with pytest.raises(Unreachable, match="nothing answers"):
             await client.get("me")
+
+
+async def test_a_cancelled_request_gives_its_place_back():
+    waiting = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        waiting.set()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    settings = ConnectionSettings(url, max_connections=1, read_timeout=0.05, retries=0)
+    async with Client(settings, Basic("u", "p")) as client:
+        task = asyncio.create_task(client.get("me", timeout=30))
+        await waiting.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        with pytest.raises(TimedOut, match="no answer within"):
+            await client.get("me")
+    server.close()
+    await server.wait_closed()
+
+
+async def test_an_address_that_is_none():
+    async with Client(ConnectionSettings("gopher://t"), Basic("u", "p")) as client:
+        with pytest.raises(UsageError, match="not an address"):
+            await client.get("me")
+
+
+def test_parameters_as_dhis2_reads_them():
+    pairs = encode_params({"paging": False, "filter": ["a:eq:1", "b:eq:2"], "order": None, "page": 1})
+    assert pairs == [("paging", "false"), ("filter", "a:eq:1"), ("filter", "b:eq:2"), ("page", "1")]
+
+
+def test_the_tracer_writes_no_secret():
+    out = io.StringIO()
+    Tracer(out).note("GET http://t/api/me?token=s3cret 200")
+    assert out.getvalue() == "http  GET http://t/api/me?token=*** 200\n"
