@@ -136,7 +136,7 @@ class DomainChecker(PrefilterChecker):
             return None
         if not rest or not (rest[0].isalpha() or rest[0] == "-") or word in PYTHON_WORDS:
             return None
-        return self.prefilter_manager.get_handler_by_name("magic")
+        return cast("Any", self.prefilter_manager).get_handler_by_name("magic")
 
 
 def run_startup(shell: Any) -> list[Path]:
