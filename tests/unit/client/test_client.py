@@ -119,3 +119,12 @@ async def test_version_is_read_once():
     async with client_of(info) as client:
         assert (await client.version()).models == (await client.version()).models == "v42"
         assert len(client.transport.sent) == 1
+
+
+async def test_bytes_ping_and_find():
+    async with client_of(echo) as client:
+        assert b'"GET"' in await client.get_bytes("x.csv")
+        assert (await client.ping()).status == 200
+        assert (await client.find("abc"))["method"] == "GET"
+        with pytest.raises(Dhis2Error, match="has no 'options'"):
+            await client.list_page("options")
