@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 COMMON = ("--profile", "--format", "--json", "--jq", "--out", "--debug", "--help")
 WRITING = ("--dry-run", "--yes", "--confirm")
+OPERATORS = ("eq", "ieq", "!eq", "gt", "lt", "ge", "le", "like", "ilike", "$ilike", "ilike$", "token", "in", "!in", "null", "!null", "empty", "!empty")  # fmt: skip
 FORMATS = ("table", "json", "ndjson", "csv", "tsv", "yaml", "md", "xlsx", "parquet")
 
 
@@ -31,7 +32,7 @@ def candidates(words: list[str]) -> list[str]:
     if typed.startswith("-"):
         writing = WRITING if verb["effect"] != "read" else ()
         return _matching([*cast("list[str]", verb["options"]), *COMMON, *writing], typed)
-    return _matching(_values(verb, rest), typed)
+    return _matching(_values(verb, rest, typed), typed)
 
 
 def _without_leading(words: list[str]) -> list[str]:
@@ -51,7 +52,7 @@ def _verb(words: list[str]) -> tuple[JsonObject | None, list[str]]:
     return None, []
 
 
-def _values(verb: JsonObject, rest: list[str]) -> list[str]:
+def _values(verb: JsonObject, rest: list[str], typed: str) -> list[str]:
     previous = rest[-1] if rest else ""
     if previous in {"-p", "--profile"}:
         return _named("profiles")
@@ -67,7 +68,32 @@ def _values(verb: JsonObject, rest: list[str]) -> list[str]:
         return []
     schema = properties[name]
     choices = cast("list[str] | None", schema.get("enum"))
-    return list(choices) if choices else _named(cast("dict[str, str]", verb["complete"]).get(name))
+    if choices:
+        return list(choices)
+    what = cast("dict[str, str]", verb["complete"]).get(name)
+    plural = next((word for word in rest if not word.startswith("-")), "")
+    return _of_type(what, plural, typed) if what in {"fields", "order", "filter"} else _named(what)
+
+
+def _of_type(what: str, plural: str, typed: str) -> list[str]:
+    """Property names of a type, for the last piece of what is typed; in a filter the operators and enum values too."""
+    from dhis2_models import facts
+
+    resource = facts.resources("v42").get(plural)
+    if resource is None:
+        return []
+    done, _, _ = typed.rpartition(",")
+    before = f"{done}," if done else ""
+    if what != "filter":
+        return [before + name for name in sorted(resource.properties)]
+    parts = typed.split(":")
+    prop = resource.properties.get(parts[0])
+    if len(parts) == 1 or prop is None:
+        return [f"{name}:" for name in sorted(resource.properties)]
+    if len(parts) == 2:
+        return [f"{parts[0]}:{operator}:" for operator in OPERATORS]
+    values = ("true", "false") if prop.kind == "BOOLEAN" else prop.constants
+    return [f"{parts[0]}:{parts[1]}:{value}" for value in values]
 
 
 def _named(what: str | None) -> list[str]:

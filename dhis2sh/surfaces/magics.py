@@ -6,6 +6,7 @@ The head of a line is read by the command line's grammar; what follows the first
 from __future__ import annotations
 
 import re
+import sqlite3
 import sys
 import time
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from dhis2sh import domains, plugins, render
 from dhis2sh.bridge import ClientProxy, Portal, QueueReporter
 from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation, UsageError
+from dhis2sh.index.names import NameIndex
 from dhis2sh.results import Rows, Text
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.verbs import Verb
@@ -42,6 +44,33 @@ class Runner:
         self.output = "table"
         self.timing = False
         self.failed = False
+        self.index_failure: str | None = None
+        self._names: NameIndex | None = None
+
+    @property
+    def names(self) -> NameIndex:
+        """The name index of the session's profile; empty where there is no profile."""
+        from dhis2sh import paths
+
+        try:
+            name = self.session.profile.name
+        except Dhis2Error:
+            name = "none"
+        if self._names is None or self._names.path.stem != name:
+            self._names = NameIndex(paths.cache_dir() / "names" / f"{name}.db")
+        return self._names
+
+    def refresh_names(self) -> None:
+        """Fill the name index in the background; what goes wrong there is told by `%system ping`, not here."""
+        from dhis2sh.index.refresh import refresh
+
+        async def work() -> None:
+            try:
+                await refresh(self.names, self.session.client)
+            except* (Dhis2Error, OSError, sqlite3.Error) as failed:
+                self.index_failure = str(failed.exceptions[0])
+
+        self.portal.submit(work())
 
     def namespace(self) -> dict[str, object]:
         """What the user finds at the prompt."""

@@ -149,16 +149,37 @@ def run_startup(shell: Any) -> list[Path]:
     return ran
 
 
+def complete_line(line: str, symbol: str, runner: Runner) -> list[str]:
+    """What may stand at the end of a magic line: words of the head from the manifest, stages after a `|`, names.
+
+    Parameters:
+        line: the text before the cursor.
+        symbol: the part of it that IPython will replace.
+        runner: knows the name index of the profile.
+    """
+    from dhis2sh.complete_words import candidates
+    from dhis2sh.pipeline import split
+    from dhis2sh.stages import STAGES
+
+    parts = split(line.lstrip().lstrip("%"))
+    if parts.tail is not None:
+        return [name for name in STAGES if name.startswith(symbol)]
+    words = parts.head.split(" ")
+    if words[0] == "dhis2":
+        words = words[1:]
+    cut = len(words[-1]) - len(symbol)
+    found = [item[cut:] for item in candidates(words)]
+    if not found and len(words[-1]) >= 2 and not words[-1].startswith("-"):
+        found = [hit.uid for hit in runner.names.search(words[-1], limit=20)]
+    return found
+
+
 def _complete(shell: Dhis2Shell) -> None:
     """Complete magic lines from the manifest, with or without `%`."""
     from dhis2sh import plugins
-    from dhis2sh.complete_words import candidates
 
     def complete(_shell: Any, event: Any) -> list[str]:
-        words = event.text_until_cursor.lstrip().lstrip("%").split(" ")
-        if words[0] == "dhis2":
-            words = words[1:]
-        return candidates(words)
+        return complete_line(event.text_until_cursor, event.symbol, cast("Runner", shell.runner))
 
     for name in [*plugins.domains(), "dhis2"]:
         for key in (name, f"%{name}"):
@@ -200,7 +221,27 @@ def main(words: list[str] | None = None) -> None:
     if not sys.stdin.isatty():
         sys.exit(max((_run_line(shell, line) for line in sys.stdin if line.strip()), default=0))
     run_startup(shell)
+    _after_the_first_prompt(shell)
     shell.mainloop()
+
+
+def _after_the_first_prompt(shell: Dhis2Shell) -> None:
+    """Connecting and the name index begin when the first prompt has been drawn, never before."""
+    started: list[bool] = []
+
+    def begin(_: Any) -> None:
+        runner = cast("Runner", shell.runner)
+        if not started:
+            started.append(True)
+            try:
+                runner.session.profile  # noqa: B018  (without a profile there is nothing to read names from)
+            except Dhis2Error:
+                return
+            runner.refresh_names()
+
+    app = getattr(getattr(shell, "pt_app", None), "app", None)
+    if app is not None:
+        app.after_render += begin
 
 
 def _run_file(shell: Dhis2Shell, path: Path) -> int:
