@@ -79,7 +79,7 @@ class _Rewrite(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         dotted = _dotted(node)
         value = self.visit(node.value)
-        if dotted is not None:
+        if dotted is not None and not any(dotted.partition(".")[0] in bound for bound in self._bound):
             self.paths.setdefault(dotted)
         return ast.Call(ast.Name("_attribute", ast.Load()), [value, ast.Constant(node.attr)], [])
 

@@ -16,6 +16,7 @@ from dhis2sh.stages import STAGES
 
 CHANGES_COLUMNS = {"select", "drop", "rename", "group", "count", "sum", "stats", "explode", "get"}
 READS_FIELDS = {
+    "chart",
     "where",
     "select",
     "derive",
@@ -88,6 +89,8 @@ class Pipeline:
         found: dict[str, None] = {}
         derived: set[str] = set()
         for step in self.steps:
+            if step.kind == "stage" and step.name == "map":
+                found |= dict.fromkeys(["displayName", "geometry"])
             if step.kind != "stage" or step.name not in READS_FIELDS:
                 continue
             for text in [*step.args, *(v for k, v in step.options.items() if k not in {"reverse", "on", "how"})]:

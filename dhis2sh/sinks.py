@@ -157,15 +157,13 @@ def chart(rows: Rows[Any], space: object, x: object = None, y: object = None, ki
     plain = rows.plain()
     labels = [cell(row.get(across)) for row in plain]
     values = [float(str(row.get(up) or 0)) for row in plain]
-    plot: Any = plotext
-    plot.clear_figure()
-    plot.theme("clear")
+    figure: Any = plotext.figure
+    figure.clear()
     if str(kind).strip("'\"") == "line":
-        plot.plot(list(range(len(values))), values)
-        plot.xticks(list(range(len(labels))), labels)
+        figure.signal(values)
     else:
-        plot.bar(labels, values, orientation="horizontal")
-    return Text(plot.build())
+        figure.bar(labels, values)
+    return Text(str(figure.build()))
 
 
 class MapDrawing:

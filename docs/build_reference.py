@@ -26,7 +26,7 @@ def cli() -> str:
 
 def mcp_tools() -> str:
     """Every tool with its effect; the default listing is marked."""
-    pinned = {entry["name"] for entry in mcp.listing()}
+    pinned = {str(entry["name"]) for entry in mcp.listing()}
     lines = ["# MCP tools\n", "Listed by default: marked with *. The others by `--tools all` or through the proxies.\n"]
     for entry in mcp.listing(tools="all"):
         mark = " *" if entry["name"] in pinned else ""

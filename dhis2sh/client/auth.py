@@ -92,7 +92,10 @@ def _basic(credentials: Credentials) -> SignIn:
 def _token(credentials: Credentials) -> SignIn:
     if not credentials.secret:
         raise ConfigError("sign-in 'pat' needs a personal access token", hint="set DHIS2_PAT, or dhis2 profile add")
-    return PersonalAccessToken(credentials.secret)
+    token = credentials.secret.strip()
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise ConfigError("the personal access token has characters that no token has", hint="set DHIS2_PAT again")
+    return PersonalAccessToken(token)
 
 
 _PROVIDERS: dict[str, Factory] = {"basic": _basic, "pat": _token, "none": lambda _: Anonymous()}

@@ -102,8 +102,8 @@ class Client:
     async def get_bytes(self, path: str, params: Params | None = None, *, accept: str = "*/*") -> bytes:
         """Read an address as it is (CSV, files)."""
         answer = await self.transport.send("GET", api_path(path), params=params, headers={"Accept": accept})
-        if answer.status >= 400:
-            raise envelopes.error_of(answer)
+        if answer.status >= 400 or answer.content_type == "text/html":
+            envelopes.parse(answer)  # raises what a refusal or a login page means
         return answer.body
 
     async def post(

@@ -28,6 +28,8 @@ def parse(answer: Answer) -> JsonValue:
     """
     if answer.status >= 400:
         raise error_of(answer)
+    if 300 <= answer.status < 400:
+        raise NotDhis2(f"{_where(answer)}: a redirect that leads nowhere", hint="dhis2 profile verify")
     if answer.status in {204, 205} or not answer.body:
         return _empty(answer)
     if "html" in answer.content_type:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import ssl
 import sys
 import time
@@ -44,8 +45,14 @@ type Param = str | int | float | bool | Sequence[str] | None
 type Params = Mapping[str, Param]
 type Body = bytes | AsyncIterator[bytes] | None
 
-READING_POSTS = ("/api/query/alias", "/description", "/expression/validate")
-"""POST routes that change nothing on the server."""
+READING_POSTS: tuple[tuple[str, tuple[str, str] | None], ...] = (
+    (r"/api/query/alias", None),
+    (r"/api/(\w+/)?\w+/description", None),
+    (r"/api/metadata", ("importMode", "VALIDATE")),
+    (r"/api/tracker", ("importMode", "VALIDATE")),
+    (r"/api/dataValueSets", ("dryRun", "true")),
+)
+"""POST routes that change nothing on the server, with the parameter that makes them so."""
 
 _effect: ContextVar[str] = ContextVar("dhis2sh_effect", default="write")
 _LOGIN_PAGES = ("/dhis-web-login", "/dhis-web-commons/security/login", "/login")
@@ -212,7 +219,7 @@ class Transport:
         here, there = httpx.URL(answer.url), httpx.URL(answer.url).join(target)
         if any(page in there.path for page in _LOGIN_PAGES):
             raise SignInError(
-                f"{self.settings.url} sent us to its login page: it wants credentials, or those it got have expired",
+                f"{redact(self.settings.url)} sent us to its login page: it wants credentials, or those it got have expired",
                 hint="dhis2 profile verify",
             )
         if (here.scheme, here.host, here.port) != (there.scheme, there.host, there.port):
@@ -249,7 +256,7 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._failure(error, method, url) from error
         elapsed = time.perf_counter() - started
-        self.sent.append(f"{method} {response.url.raw_path.decode()}")
+        self.sent.append(redact(f"{method} {response.url.raw_path.decode()}"))
         self._trace(f"{method} {response.url} {response.status_code} {elapsed * 1000:.0f} ms {len(response.content)} B")
         return Answer(
             status=response.status_code,
@@ -264,7 +271,7 @@ class Transport:
     def _failure(self, error: Exception, method: str, url: str) -> Dhis2Error:
         """What a failure on the network means, in one line and with the next thing to try."""
         where = redact(f"{method} {url}")
-        host = self.settings.url
+        host = redact(self.settings.url)
         if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
             return UsageError(f"'{redact(url)}' is not an address", hint="addresses look like https://host/path")
         if isinstance(error, httpx.ConnectTimeout):
@@ -295,10 +302,11 @@ class Transport:
         return Unreachable(f"{host}: nothing answers ({reason})", hint="is the server up? dhis2 profile verify")
 
     def _guard(self, method: str, path: str, pairs: list[tuple[str, str]]) -> None:
-        if method in {"GET", "HEAD"} or path.startswith(READING_POSTS[:1]) or path.endswith(READING_POSTS[1:]):
+        if method in {"GET", "HEAD"}:
             return
-        if ("importMode", "VALIDATE") in pairs or ("dryRun", "true") in pairs:
-            return
+        for route, wanted in READING_POSTS if method == "POST" else ():
+            if re.fullmatch(route, path) and (wanted is None or wanted in pairs):
+                return
         if self.settings.read_only:
             raise ReadOnlyProfile(
                 f"profile '{self.settings.profile}' is read-only: {method} {path} was not sent",

@@ -133,6 +133,8 @@ async def add(
 
     if name in {profiles.SANDBOX, "environment"}:
         raise ConfigError(f"'{name}' is a reserved profile", hint="choose another name")
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise ConfigError("an address holds no user and no password", hint="use --username; the password is asked for")
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"'{url}' is not an address", hint=f"did you mean https://{url} ?")
     known = profiles.all_profiles().get(name)

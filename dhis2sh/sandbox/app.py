@@ -267,7 +267,10 @@ class Api:
 
     def uids(self, request: Request) -> Response:
         """`GET /api/system/id?limit=n`."""
-        limit = int(request.query_params.get("limit", "1"))
+        text = request.query_params.get("limit", "1")
+        if not text.isdigit():
+            return refuse(400, f"Value '{text}' is not valid for parameter limit. It should be of type int")
+        limit = int(text)
         return answer({"codes": cast("list[JsonValue]", [new_uid() for _ in range(min(limit, 10_000))])})
 
     def counts(self, request: Request) -> Response:

@@ -56,7 +56,6 @@ class Store:
         self._write_lock = threading.RLock()
         self._cache: dict[str, tuple[int, dict[str, JsonObject]]] = {}
         self._inverse: dict[tuple[str, str], tuple[int, dict[str, list[str]]]] = {}
-        self._changes = 0
         self._connections: list[sqlite3.Connection] = []
         self._keep = self._connect()
         self._keep.executescript(_TABLES)
@@ -97,12 +96,14 @@ class Store:
         """One transaction: everything in it is written, or nothing."""
         with self._write_lock, self.connection as connection:
             yield connection
-        self._changes += 1
+            connection.execute(
+                "INSERT INTO fact VALUES ('generation', '1') "
+                "ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+            )
 
     def _generation(self) -> int:
-        """Changes when this or another process has written."""
-        row = self.connection.execute("PRAGMA data_version").fetchone()
-        return self._changes * 1_000_003 + (cast("int", row[0]) if self.path else 0)
+        """Changes when any thread or process has written. A pragma would count for each connection by itself."""
+        return int(self.fact("generation") or 0)
 
     def fact(self, key: str) -> str | None:
         """A single value of the database (`systemId`)."""

@@ -9,7 +9,7 @@ import re
 import sqlite3
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import domains, plugins, render
@@ -133,7 +133,9 @@ class Runner:
         if "magic" in verb.left_out:
             raise UsageError(f"{verb.path} is not a magic: {verb.left_out['magic']}", hint=f"dhis2 {verb.path}")
         consent = options.consent()
-        arguments = whole_head(invocation, pipeline) if pipeline is not None else invocation.arguments
+        arguments = (
+            whole_head(invocation, pipeline, self._variables()) if pipeline is not None else invocation.arguments
+        )
         if options.profile is not None and options.profile != self.session.bound:
             session = Session(options.profile, reporter=QueueReporter(self.portal))
         else:
@@ -183,7 +185,7 @@ class Runner:
             if parts.tail
             else None
         )
-        arguments = whole_head(parsed, pipeline) if pipeline is not None else parsed.arguments
+        arguments = whole_head(parsed, pipeline, self._variables()) if pipeline is not None else parsed.arguments
         lines = [f"verb      {parsed.verb.path} ({parsed.verb.effect})"]
         lines += [f"argument  {name} = {value}" for name, value in arguments.items()]
         if pipeline is not None:
@@ -198,6 +200,10 @@ class Runner:
             return str(self.shell.user_ns[name]) if name in self.shell.user_ns else found[0]
 
         return _EXPAND.sub(value, head)
+
+    def _variables(self) -> set[str]:
+        """The user's own variables: a pipeline may name them, and they are no fields."""
+        return set(self.shell.user_ns) - set(self.shell.user_ns_hidden)
 
     def _hear(self, kind: str, arguments: tuple[object, ...]) -> None:
         if kind == "warn":
@@ -221,13 +227,16 @@ class Runner:
         report(error)
 
 
-def whole_head(invocation: Invocation, pipeline: Pipeline | None) -> dict[str, object]:
+def whole_head(invocation: Invocation, pipeline: Pipeline | None, variables: Container[str] = ()) -> dict[str, object]:
     """In a pipeline the head is complete, unless a page or a limit is asked for; the fields that it names are read."""
     arguments = dict(invocation.arguments)
     names = {param.name for param in invocation.verb.params}
     if "all" in names and not {"page", "page_size", "limit"} & set(arguments):
         arguments["all"] = True
     needed = pipeline.fields_needed() if pipeline is not None else []
+    needed = [
+        path for path in needed if path.partition(".")[0] in {"id", "type"} or path.partition(".")[0] not in variables
+    ]
     if "fields" in names and needed:
         given = cast("str | None", arguments.get("fields"))
         base = given or "id,displayName,code"

@@ -6,6 +6,7 @@ Nothing is asked of a server before the first prompt is drawn.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -186,6 +187,15 @@ def _complete(shell: Dhis2Shell) -> None:
             shell.set_hook("complete_command", complete, str_key=key)
 
 
+def _print(text: str) -> None:
+    """Print a result; a reader that has gone away (`| head`) is no failure."""
+    try:
+        sys.stdout.write(f"{text}\n" if text else "")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  (Python flushes it once more)
+
+
 def _run_line(shell: Dhis2Shell, line: str) -> int:
     """Run one line as the prompt would, print only its result; returns the exit code."""
     from dhis2sh import render
@@ -195,7 +205,7 @@ def _run_line(shell: Dhis2Shell, line: str) -> int:
         result = runner.line(line.strip().lstrip("%").removeprefix("dhis2 "))
         if result is not None:
             text = render.text(result, width=None if sys.stdout.isatty() else 0)
-            print(text) if text else None
+            _print(text)
         if runner.failed:
             return runner.last_error.exit_code if runner.last_error else 130
         return 0

@@ -1,0 +1,74 @@
+import gzip
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.sandbox.load import load, load_file
+from dhis2sh.sandbox.store import Store
+from tests.shared import needs_shared, shared
+
+
+def test_every_thread_sees_one_parsed_copy_until_somebody_writes(tmp_path: Path) -> None:
+    store = Store(tmp_path / "sandbox.db")
+    seen: list[object] = []
+
+    def look() -> None:
+        seen.append(store.objects("users"))
+
+    for _ in range(3):
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+    assert all(found is seen[0] for found in seen)
+
+    store.put_objects({"users": [{"id": "uNew0000001", "name": "new"}]})
+    assert "uNew0000001" in store.objects("users")
+    store.close()
+
+
+def test_another_process_writes_and_we_see_it(tmp_path: Path) -> None:
+    ours, theirs = Store(tmp_path / "sandbox.db"), Store(tmp_path / "sandbox.db")
+    assert "ouNew000001" not in ours.objects("organisationUnits")
+    theirs.put_objects({"organisationUnits": [{"id": "ouNew000001", "name": "new"}]})
+    assert "ouNew000001" in ours.objects("organisationUnits")
+    ours.close()
+    theirs.close()
+
+
+def test_loading_again_updates(store: Store) -> None:
+    bundle = {"dataElements": [{"id": "deNumber001", "name": "BCG"}, {"id": "deNew000001", "name": "new"}]}
+    first, again = load(store, bundle), load(store, bundle)
+    assert (first.created, first.updated) == (1, 1)
+    assert (again.created, again.updated) == (0, 2)
+
+
+def test_data_values_are_replaced_by_their_key(store: Store) -> None:
+    value = {"dataElement": "deNumber001", "period": "202501", "orgUnit": "ouFacility1", "value": "1"}
+    load(store, {"dataValues": [value]})
+    load(store, {"dataValues": [{**value, "value": "2"}]})
+    assert store.data_value_count() == 1
+
+
+def test_what_cannot_be_loaded_is_said(store: Store, tmp_path: Path) -> None:
+    assert "no such type" in load(store, {"trackedEntities": [{"trackedEntity": "x"}]}).left_out[0]
+    with pytest.raises(UsageError, match="no metadata type"):
+        load(store, {"nonsense": []})
+    with pytest.raises(NotFound):
+        load_file(store, tmp_path / "missing.json")
+    cut = tmp_path / "cut.json.gz"
+    cut.write_bytes(gzip.compress(json.dumps({"dataElements": []}).encode())[:-4])
+    with pytest.raises(UsageError, match="cut off"):
+        load_file(store, cut)
+
+
+@needs_shared
+def test_the_real_exports_load_as_they_are(tmp_path: Path) -> None:
+    store = Store(tmp_path / "sandbox.db")
+    report = load_file(store, shared("real", "v42", "metadata.json.gz"))
+    assert report.types["organisationUnits"] == 1332
+    assert report.left_out == []
+    assert load_file(store, shared("real", "v42", "dataValues.json.gz")).data_values == 188_697
+    store.close()
