@@ -1,5 +1,5 @@
 """The generator: facts of running servers (`manifests/`) become the package `dhis2_models`.
 
-`distil` makes manifests from answers of a server, `patches` mends what the server gets wrong about itself, `emit` writes
-the code, `build` ties them together. A checkout's tool: it is in no wheel.
+`schemas` makes the compact manifests and `resources.json` from `/api/schemas`; `layout` is how they are written. The
+models of issue B come beside them. A checkout's tool: it is in no wheel.
 """

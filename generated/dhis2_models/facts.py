@@ -8,8 +8,8 @@ The one hand-written module of this package: standard library only, lazy and cac
     resources('v42')['dataElements'].properties['valueType'].constants
     schemas('v42', base_url)     the whole answer of `GET /api/schemas`, as the server gave it
 
-`schemas` is the server's own word. `resources` and `types` are the same facts after the patches of
-`codegen/patches.py`, keyed by the names that stand on the wire. Treat all of it as read only: it is shared.
+`schemas` is the server's own word; `resources` and `types` are the same facts,
+keyed by the names that stand on the wire. Treat all of it as read only: it is shared.
 """
 
 from __future__ import annotations
