@@ -14,13 +14,13 @@ import typer
 from typer.main import get_command
 
 from dhis2sh import plugins
+from dhis2sh.complete_words import FORMATS
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.verbs import REGISTRY, Param, Verb, load_domain
 
 if TYPE_CHECKING:
     from dhis2sh.session import Consent
 
-FORMATS = ("table", "json", "ndjson", "csv", "tsv", "yaml", "md", "xlsx", "parquet")
 EPILOG = "Docs: dhis2 verbs lists everything; every verb is also a magic, a Python call and an MCP tool."
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -37,20 +39,27 @@ def startup_dir() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[1] / "startup"
 
 
+@contextmanager
+def replacing(path: Path) -> Generator[Path]:
+    """A temporary name beside a file, with its ending; renamed into place when the block ends well, else removed."""
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Write a file under a temporary name beside it, then rename it into place.
 
     Raises `OSError` when the folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_quietly(path: Path, text: str) -> None:

@@ -6,11 +6,11 @@ import base64
 import csv as csv_module
 import io
 import json as json_module
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+from dhis2sh import paths
 from dhis2sh.errors import Dhis2Error, MissingExtra
 from dhis2sh.render import cell
 from dhis2sh.results import Rows, Text
@@ -46,8 +46,6 @@ def _given(text: str, file: str | None) -> Text:
     """Text as the result, or written to a file."""
     if file is None:
         return Text(text)
-    from dhis2sh import paths
-
     try:
         paths.write_atomic(Path(file).expanduser(), text if text.endswith("\n") else text + "\n")
     except OSError as error:
@@ -106,14 +104,11 @@ def md(rows: Rows[Any], space: object, file: str | None = None) -> Text:
 def _binary(file: str, what: str, write: Callable[[Path], object]) -> Text:
     """A file that a library writes, under a temporary name first."""
     path = Path(file).expanduser()
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        write(temporary)
-        temporary.replace(path)
+        with paths.replacing(path) as temporary:
+            write(temporary)
     except OSError as error:
         raise Dhis2Error(f"{file} cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return Text(f"{file}: {what}")
 
 

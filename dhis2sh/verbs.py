@@ -52,13 +52,6 @@ class Complete:
 
 
 @dataclass(frozen=True, slots=True)
-class Metavar:
-    """What help calls the value."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class Param:
     """One parameter of a verb, as every surface needs it.
 

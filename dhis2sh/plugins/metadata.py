@@ -10,6 +10,7 @@ from typing import Annotated, Literal, cast
 from pydantic import BaseModel
 
 from dhis2sh.client.transport import Param
+from dhis2sh.client.uids import is_uid
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.results import PageNote, Provenance, Rows, Text
@@ -160,7 +161,7 @@ async def get(
     API source: `GET /api/{type}/{uid}`.
     """
     resource = await queries.resource_of(s, type)
-    found = uid if queries.is_uid(uid) else await queries.uid_of(s, resource.plural, uid)
+    found = uid if is_uid(uid) else await queries.uid_of(s, resource.plural, uid)
     return await s.client.get_object(f"{resource.plural}/{found}", {"fields": fields or ":owner", "locale": locale})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2_models import facts
 
+from dhis2sh import paths
+from dhis2sh.client.uids import is_uid
 from dhis2sh.errors import Dhis2Error, NotFound, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -25,13 +26,7 @@ OPERATORS = (
 )  # fmt: skip
 PRESETS = ("all", "owner", "persisted", "simple", "identifiable", "nameable")
 _NO_VALUE = {"null", "!null", "empty", "!empty"}
-_UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
 _VIRTUAL = {"identifiable", "mentions"}
-
-
-def is_uid(text: str) -> bool:
-    """Is this a UID by the server's rule?"""
-    return _UID.fullmatch(text) is not None
 
 
 async def resources_of(s: Session) -> Mapping[str, Resource]:
@@ -171,11 +166,9 @@ def rank(query: str, uid: str, name: str, code: str | None) -> tuple[int, str]:
 def write_export(path: Path, content: bytes) -> int:
     """Write an export under a temporary name, then rename it. Returns the bytes written; raises `Dhis2Error`."""
     data = gzip.compress(content) if path.suffix == ".gz" else content
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        with paths.replacing(path) as temporary:
+            temporary.write_bytes(data)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise Dhis2Error(f"{path} cannot be written: {error.strerror}", hint="choose another --out") from error
     return len(data)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 _PIECE = re.compile(r"([a-zA-Z0-9.]+):([!$a-zA-Z]{2,10})(?::(\[[^\]]*\]|[^,\n\r]+))?(?=,|$)")
-_UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
 _WORDS = re.compile(r"[^\W_]+")
 ALIASES = {"neq": "!eq", "ne": "!eq", "ge": "gte", "le": "lte", "startsWith": "$ilike", "endsWith": "ilike$"}
 NO_VALUE = {"null", "!null", "empty", "!empty"}
@@ -199,8 +198,3 @@ def _parse_date(text: str) -> str:
     except ValueError:
         raise BadFilter(f"Unable to parse `{text}` as `Date`.") from None
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-
-
-def is_uid(text: str) -> bool:
-    """Is this a UID: a letter, then ten letters or digits?"""
-    return _UID.fullmatch(text) is not None

@@ -22,7 +22,7 @@ from dhis2sh.verbs import Verb
 
 if TYPE_CHECKING:
     from dhis2sh.grammar import Invocation
-    from dhis2sh.pipeline import Pipeline
+    from dhis2sh.pipeline import Pipeline, Split
 
 _EXPAND = re.compile(r"\$(\w+)|(?<![\w\]\)])\{(\w+)\}")
 
@@ -98,23 +98,28 @@ class Runner:
         return None
 
     def _line(self, text: str) -> object:
+        if text.split()[:1] == ["explain"]:
+            return self._explain(text.strip().removeprefix("explain").strip())
+        understood = self._understood(text)
+        if isinstance(understood, Text):
+            return understood
+        parts, parsed, pipeline = understood
+        result = self._run(parsed, pipeline)
+        return None if parts.quiet else self._formatted(result, parsed)
+
+    def _understood(self, text: str) -> Text | tuple[Split, Invocation, Pipeline | None]:
+        """A line's parts, its head as an invocation and its tail compiled; or the help that it asks for."""
         from dhis2sh import grammar
         from dhis2sh.pipeline import compile_tail, split
 
         parts = split(text)
-        words = grammar.words_of(self._expanded(parts.head))
-        if words[:1] == ["explain"]:
-            return self._explain(text.strip().removeprefix("explain").strip())
-        parsed = grammar.parse(words)
+        parsed = grammar.parse(grammar.words_of(self._expanded(parts.head)))
         if isinstance(parsed, grammar.HelpText):
             return Text(parsed.text)
-        pipeline = (
-            compile_tail(parts.tail, offset=parts.tail_at, source=text, names=self.shell.user_ns)
-            if parts.tail
-            else None
-        )
-        result = self._run(parsed, pipeline)
-        return None if parts.quiet else self._formatted(result, parsed)
+        if not parts.tail:
+            return parts, parsed, None
+        tail = compile_tail(parts.tail, offset=parts.tail_at, source=text, names=self.shell.user_ns)
+        return parts, parsed, tail
 
     def _formatted(self, result: object, invocation: Invocation) -> object:
         """`-o json` and `%output json` print text; without them the object itself is the result."""
@@ -171,20 +176,12 @@ class Runner:
 
     def _explain(self, line: str) -> object:
         """`explain LINE`: what would be sent; `explain` alone: the last refusal in words."""
-        from dhis2sh import grammar
-        from dhis2sh.pipeline import compile_tail, split
-
         if not line:
             return Text(explain_error(self.last_error))
-        parts = split(line.lstrip("%"))
-        parsed = grammar.parse(grammar.words_of(parts.head))
-        if isinstance(parsed, grammar.HelpText):
-            return Text(parsed.text)
-        pipeline = (
-            compile_tail(parts.tail, offset=parts.tail_at, source=line, names=self.shell.user_ns)
-            if parts.tail
-            else None
-        )
+        understood = self._understood(line.lstrip("%"))
+        if isinstance(understood, Text):
+            return understood
+        parts, parsed, pipeline = understood
         arguments = whole_head(parsed, pipeline, self._variables()) if pipeline is not None else parsed.arguments
         lines = [f"verb      {parsed.verb.path} ({parsed.verb.effect})"]
         lines += [f"argument  {name} = {value}" for name, value in arguments.items()]
@@ -313,7 +310,7 @@ def load(shell: Any, profile: str | None = None) -> Runner:
 
     def output(line: str) -> None:
         """Set how results are shown: %output table|json|yaml|csv|md."""
-        from dhis2sh.grammar import FORMATS
+        from dhis2sh.complete_words import FORMATS
 
         if line.strip() and line.strip() not in FORMATS:
             print(f"error: there is no format '{line.strip()}'\n  try: {' '.join(FORMATS)}", file=sys.stderr)
