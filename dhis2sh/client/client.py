@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast, overload
 
@@ -141,6 +142,17 @@ class Client:
             method, api_path(path), params=params, body=content, headers=headers, idempotent=idempotent
         )
         return envelopes.parse(answer)
+
+    @contextmanager
+    def assuming(self, version: str) -> Generator[bool]:
+        """Inside, a server that nobody has asked yet is taken for this version; gives whether that is so."""
+        unknown = self._version is None
+        self._version = self._version or parse_version(version)
+        try:
+            yield unknown
+        finally:
+            if unknown:
+                self._version = None
 
     async def version(self) -> ServerVersion:
         """The server's version, read once per client. Raises `NotDhis2` when the answer has none."""

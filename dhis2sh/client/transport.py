@@ -54,6 +54,7 @@ READING_POSTS: tuple[tuple[str, tuple[str, str] | None], ...] = (
 )
 """POST routes that change nothing on the server, with the parameter that makes them so."""
 
+_rehearsal: ContextVar[list[str] | None] = ContextVar("dhis2sh_rehearsal", default=None)
 _effect: ContextVar[str] = ContextVar("dhis2sh_effect", default="write")
 _LOGIN_PAGES = ("/dhis-web-login", "/dhis-web-commons/security/login", "/login")
 
@@ -66,6 +67,21 @@ def effect_scope(effect: str) -> Generator[None]:
         yield
     finally:
         _effect.reset(token)
+
+
+class Rehearsed(Dhis2Error):
+    """A request that would have been sent: raised in its place inside `rehearsing`."""
+
+
+@contextlib.contextmanager
+def rehearsing() -> Generator[list[str]]:
+    """Inside, nothing is sent: each first request is written into the list and ends its call with `Rehearsed`."""
+    requests: list[str] = []
+    token = _rehearsal.set(requests)
+    try:
+        yield requests
+    finally:
+        _rehearsal.reset(token)
 
 
 @dataclass(slots=True)
@@ -100,6 +116,13 @@ def encode_params(params: Params | None) -> list[tuple[str, str]]:
         values: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
         pairs += [(name, str(item).lower() if isinstance(item, bool) else str(item)) for item in values]
     return pairs
+
+
+def _readable(pairs: list[tuple[str, str]]) -> str:
+    """A query as a person writes it: only what would end a value is escaped."""
+    from urllib.parse import quote
+
+    return "&".join(f"{name}={quote(value, safe=':,[]!$~|(){} /')}" for name, value in pairs)
 
 
 class Transport:
@@ -172,6 +195,10 @@ class Transport:
         """
         pairs = encode_params(params)
         self._guard(method, path, pairs)
+        rehearsal = _rehearsal.get()
+        if rehearsal is not None:
+            rehearsal.append(redact(f"{method} {path}{'?' if pairs else ''}{_readable(pairs)}"))
+            raise Rehearsed("this is only what would be sent")
         repeat = method in IDEMPOTENT if idempotent is None else idempotent
         attempt = 0
         while True:
