@@ -1,21 +1,15 @@
-"""`explain LINE`: what a line would ask of the server, sending nothing; and the last refusal in words."""
+"""`explain LINE`: what a line would ask of the server, sending nothing."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Container, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
-
-from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, Refused
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dhis2sh.pipeline import Pipeline
     from dhis2sh.pushdown import Head
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject
     from dhis2sh.verbs import Verb
 
 ASSUMED_VERSION = "2.42"
@@ -64,31 +58,3 @@ def _split(head: Head, pipeline: Pipeline | None) -> list[str]:
     if head.hidden:
         lines.append(f"hidden    {', '.join(sorted(head.hidden))}: read for the tail, shown where it selects them")
     return lines
-
-
-def keep(error: Dhis2Error) -> None:
-    """Remember a server's refusal, so that `dhis2 explain` can put it into words, in another process too."""
-    from dhis2sh.client.tracing import redact
-
-    kept: JsonObject = {
-        "error": type(error).__name__,
-        "message": error.message,
-        "code": error.code,
-        "hint": error.hint,
-        "status": error.status if isinstance(error, Refused) else None,
-        "envelope": error.envelope if isinstance(error, Refused) else None,
-    }
-    paths.write_quietly(_file(), redact(json.dumps(kept, ensure_ascii=False)))
-
-
-def last() -> JsonObject | None:
-    """What was kept last, or None."""
-    try:
-        kept = json.loads(_file().read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return cast("JsonObject", kept) if isinstance(kept, dict) else None
-
-
-def _file() -> Path:
-    return paths.data_dir() / "last-refusal.json"

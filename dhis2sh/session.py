@@ -170,9 +170,9 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
     try:
         return await _run(session, verb, verb.bind(arguments), consent or Consent())
     except (Refused, Forbidden) as error:
-        from dhis2sh import explain
+        from dhis2sh import refusals
 
-        explain.keep(error)
+        refusals.keep(error)
         raise
 
 

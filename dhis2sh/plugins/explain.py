@@ -6,7 +6,7 @@ from typing import cast
 
 from pydantic import BaseModel
 
-from dhis2sh import explain as core
+from dhis2sh import refusals
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.verbs import verb
@@ -42,7 +42,7 @@ async def explain(s: Session) -> Refusal:
     """Put the last refusal of a server into words, with every report it gave."""
     from dhis2sh.client.envelopes import error_reports
 
-    kept = core.last()
+    kept = refusals.last()
     if kept is None:
         return Refusal()
     envelope = cast("JsonObject | None", kept.pop("envelope"))
