@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.http import base_of
+from dhis2sh.sandbox.jobs import JobService
 from dhis2sh.sandbox.render import Renderer
+from dhis2sh.sandbox.tracker.storage import Tracker
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -21,9 +23,17 @@ class Server:
 
     Parameters:
         store: the database; the caller closes it.
+        job_delay: seconds until a job that waits for the scheduler starts.
     """
 
     store: Store
+    job_delay: float = 0.0
+    jobs: JobService = field(init=False)
+    tracker: Tracker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.jobs = JobService(self.store, delay=self.job_delay)
+        self.tracker = Tracker(self.store)
 
     def resource_of(self, request: Request) -> Resource | None:
         """The type that a path names; `.json` after it is dropped."""
