@@ -30,4 +30,4 @@ def create_app(store: Store, *, job_delay: float = 0.0) -> Starlette:
     """
     server = Server(store, job_delay)
     routes = [route for area in AREAS for route in area.routes(server)]
-    return Starlette(routes=routes, middleware=[Middleware(WithoutVersion), Middleware(SignedIn)])
+    return Starlette(routes=routes, middleware=[Middleware(WithoutVersion), Middleware(SignedIn, signin=server.signin)])

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2_models import facts
 
 from dhis2sh.errors import Dhis2Error
-from dhis2sh.sandbox import jobs_tables
+from dhis2sh.sandbox import accounts, jobs_tables, run_tables
 from dhis2sh.sandbox.tracker import tables as tracker_tables
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Store:
         self._inverse: dict[tuple[str, str], tuple[int, dict[str, list[str]]]] = {}
         self._connections: list[sqlite3.Connection] = []
         self._keep = self._connect()
-        for tables in (_TABLES, tracker_tables.TABLES, jobs_tables.TABLES):
+        for tables in (_TABLES, tracker_tables.TABLES, jobs_tables.TABLES, run_tables.TABLES):
             self._keep.executescript(tables)
         if not self.fact("systemId"):
             from dhis2sh.sandbox.fresh import fresh_metadata
@@ -163,6 +163,9 @@ class Store:
             for plural, objects in bundle.items():
                 known = {row[0] for row in connection.execute("SELECT uid FROM object WHERE type = ?", (plural,))}
                 items = list(objects)
+                if plural == "users":
+                    items = [dict(item) for item in items]
+                    accounts.take_passwords(connection, items)
                 connection.executemany(
                     "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?)",
                     [
