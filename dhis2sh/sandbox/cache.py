@@ -71,7 +71,9 @@ class TypeCache:
         if self._keys is not None:
             after._keys = _moved(self._keys, [self.objects[uid] for uid in gone], put.values())
         for prop, values in list(self._unique.items()):
-            lost = {value for value in (self.objects[uid].get(prop) for uid in gone) if not isinstance(value, (dict, list))}
+            lost = {
+                value for value in (self.objects[uid].get(prop) for uid in gone) if not isinstance(value, (dict, list))
+            }
             kept = {value: uid for value, uid in values.items() if value not in lost or uid not in gone}
             after._unique[prop] = kept | _by_value(prop, put)
         for prop, index in list(self._inverse.items()):

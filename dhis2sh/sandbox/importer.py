@@ -6,8 +6,7 @@ schema and by the short tables of `importer_hooks`.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -22,6 +21,7 @@ from dhis2sh.sandbox.relations import inline
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
+    from starlette.datastructures import QueryParams
 
     from dhis2sh.sandbox.store import Store
     from dhis2sh.types import JsonObject, JsonValue
@@ -56,6 +56,32 @@ class ImportOptions:
     skip_sharing: bool = False
     skip_translation: bool = False
     skip_validation: bool = False
+
+
+def import_options(query: QueryParams, report_mode: str = "ERRORS") -> ImportOptions:
+    """The parameters of a request. A value that the server does not know is silently the default (api-facts b.1).
+
+    Parameters:
+        report_mode: the default of `importReportMode`.
+    """
+
+    def word(name: str, default: str, known: Collection[str]) -> str:
+        text = query.get(name, default)
+        return text if text in known else default
+
+    def yes(name: str) -> bool:
+        return query.get(name, "").lower() == "true"
+
+    return ImportOptions(
+        strategy=STRATEGIES[word("importStrategy", CREATE_AND_UPDATE, STRATEGIES)],
+        commit=word("importMode", "COMMIT", ("COMMIT", "VALIDATE")) == "COMMIT",
+        atomic=word("atomicMode", "ALL", ("ALL", "NONE")) == "ALL",
+        report_mode=word("importReportMode", report_mode, ("ERRORS", "ERRORS_NOT_OWNER", "FULL", "DEBUG")),
+        identifier=word("identifier", "UID", ("UID", "CODE")),
+        skip_sharing=yes("skipSharing"),
+        skip_translation=yes("skipTranslation"),
+        skip_validation=yes("skipValidation"),
+    )
 
 
 @dataclass(slots=True)
@@ -140,7 +166,7 @@ class Importer:
         types = [plural for plural in bundle if self._importable(plural)]
         types.sort(key=lambda plural: self._store.resources[plural].order)
         if options.strategy == DELETE:
-            return Deletion(self._store, options).run({plural: bundle[plural] for plural in types})
+            return Deletion(self._store, options).run({plural: bundle[plural] for plural in reversed(types)})
         work = Bundle(self._store, self._user, options)
         for plural in types:
             for item in self._items(self._store.resources[plural], bundle[plural], options):
@@ -250,7 +276,7 @@ class Importer:
             sent = before
         if sent is None:
             public = "--------" if resource.default_private else PUBLIC.get(resource.plural, "rw------")
-            sent = {"external": False, "users": {}, "userGroups": {}, "public": public}
+            sent = cast("JsonObject", {"external": False, "users": {}, "userGroups": {}, "public": public})
         return {"owner": self._user.get("id"), **sent}
 
     def _stamp_inside(self, resource: Resource, body: JsonObject, before: JsonObject, moment: str) -> None:
@@ -299,8 +325,3 @@ def reference_to_user(user: JsonObject) -> JsonObject:
     shown: JsonObject = {"id": user.get("id"), "code": user.get("code"), "name": name, "displayName": name,
                          "username": user.get("username")}  # fmt: skip
     return {key: value for key, value in shown.items() if value is not None}
-
-
-def copy_of(body: JsonObject) -> JsonObject:
-    """A copy of a stored object that may be changed."""
-    return copy.deepcopy(body)

@@ -141,10 +141,10 @@ def _unique(bundle: Bundle, item: Item) -> None:
     for name in resource.unique:
         prop = resource.properties[name]
         value = item.body.get(name)
-        if name == "id" or value is None or not prop.persisted or prop.kind == "REFERENCE":
+        if name == "id" or value is None or not prop.persisted or isinstance(value, (dict, list)):
             continue
         if item.before is None or item.before.get(name) != value:
-            other = bundle.store.unique(resource.plural, name).get(cast("str", value))
+            other = bundle.store.unique(resource.plural, name).get(value)
             if other is not None and other != item.uid:
                 text = described(item.body, resource.model)
                 item.refuse("E5003", prop.name, value, text, other, prop=prop.name, main_id=other)

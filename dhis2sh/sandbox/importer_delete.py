@@ -39,6 +39,7 @@ CLEARED = {
 VETOING_MEMBERSHIPS = {"categoryCombos.categories", "categoryOptionCombos.categoryOptions", "users.userRoles"}
 """Memberships that forbid the deletion of a member."""
 
+
 def _data_values(column: str) -> Callable[[Store, str], str | None]:
     def veto(store: Store, uid: str) -> str | None:
         query = f"SELECT 1 FROM data_value WHERE {column} = ? LIMIT 1"  # noqa: S608
@@ -70,10 +71,10 @@ class Deletion:
         self._changed: dict[str, dict[str, JsonObject]] = {}
 
     def run(self, bundle: Mapping[str, list[JsonObject]]) -> ImportReport:
-        """Delete what is named, by plural; later types first, so that what refers goes before what is referred to."""
+        """Delete what is named, by plural, in that order: what refers goes before what is referred to."""
         report = ImportReport()
         missing = False
-        for plural in reversed(bundle):
+        for plural in bundle:
             part = TypeReport(self._store.resources[plural].klass)
             report.types.append(part)
             for index, row in enumerate(bundle[plural]):
@@ -83,7 +84,7 @@ class Deletion:
             for part in report.types:
                 part.stats.ignore_all()
             return report
-        for part, plural in zip(report.types, reversed(bundle), strict=True):
+        for part, plural in zip(report.types, bundle, strict=True):
             self._delete_all(plural, bundle[plural], part)
         if any(part.stats.ignored for part in report.types):
             report.status = "WARNING"

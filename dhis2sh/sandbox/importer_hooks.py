@@ -43,8 +43,8 @@ def ids(value: JsonValue) -> list[str]:
 
 def _unit_path(bundle: Bundle, item: Item) -> None:
     """A unit's path and level follow from its parents."""
-    item.body["path"] = path_of(bundle, item.body)
-    item.body["level"] = cast("str", item.body["path"]).count("/")
+    path = path_of(bundle, item.body)
+    item.body |= {"path": path, "level": path.count("/")}
 
 
 def path_of(bundle: Bundle, body: JsonObject) -> str:

@@ -72,7 +72,7 @@ class Reader:
         items = [self._one(prop, prop.item_kind or "TEXT", prop.item_klass or "", item, chain) for item in value]
         return [item for item in items if item is not None]
 
-    def _one(self, prop: Property, kind: str, klass: str, value: JsonValue, chain: list[str]) -> JsonValue:  # noqa: PLR0911
+    def _one(self, prop: Property, kind: str, klass: str, value: JsonValue, chain: list[str]) -> JsonValue:
         if value is None:
             return None
         if kind == "REFERENCE" and prop.target == "users":
@@ -101,12 +101,12 @@ class Reader:
 
 def add_defaults(resource: Resource, body: JsonObject) -> None:
     """Add the initial values of what is missing in owner JSON."""
+    for name, value in DEFAULTS.get(resource.plural, {}).items():
+        body.setdefault(name, value)
     empty = NO_INITIAL_VALUE.get(resource.plural, frozenset())
     for name, prop in resource.properties.items():
         if prop.owner and prop.kind == "BOOLEAN" and name not in empty:
             body.setdefault(name, False)
-    for name, value in DEFAULTS.get(resource.plural, {}).items():
-        body.setdefault(name, value)
 
 
 def read_sharing(value: JsonValue) -> JsonObject:

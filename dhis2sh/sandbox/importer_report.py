@@ -166,7 +166,9 @@ class Stats:
     def sum(cls, parts: Iterable[Stats]) -> Stats:
         """The sums of several."""
         found = list(parts)
-        return cls(*(sum(getattr(part, name) for part in found) for name in ("created", "updated", "deleted", "ignored")))
+        return cls(
+            *(sum(getattr(part, name) for part in found) for name in ("created", "updated", "deleted", "ignored"))
+        )
 
 
 @dataclass(slots=True)

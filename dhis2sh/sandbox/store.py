@@ -19,8 +19,10 @@ import orjson
 from dhis2_models import facts
 
 from dhis2sh.errors import Dhis2Error
+from dhis2sh.sandbox import accounts, jobs_tables, run_tables
 from dhis2sh.sandbox.cache import TypeCache
 from dhis2sh.sandbox.relations import Relation, relations
+from dhis2sh.sandbox.tracker import tables as tracker_tables
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -61,7 +63,8 @@ class Store:
         self._cache_lock = threading.RLock()
         self._connections: list[sqlite3.Connection] = []
         self._keep = self._connect()
-        self._keep.executescript(_TABLES)
+        for tables in (_TABLES, tracker_tables.TABLES, jobs_tables.TABLES, run_tables.TABLES):
+            self._keep.executescript(tables)
         if not self.fact("systemId"):
             from dhis2sh.sandbox.fresh import fresh_metadata
 
@@ -73,6 +76,8 @@ class Store:
             connection = sqlite3.connect(self._name, uri=self.path is None, check_same_thread=False, timeout=30)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
+            # A memory database is shared by its threads table by table: without this a reader meets a writer's lock.
+            connection.execute("PRAGMA read_uncommitted=1")
         except sqlite3.Error as error:
             raise Dhis2Error(
                 f"the sandbox's file {self.path} cannot be opened: {error}", hint="dhis2 sandbox reset  starts afresh"
@@ -95,14 +100,10 @@ class Store:
         self._connections.clear()
 
     @contextmanager
-    def writing(self) -> Generator[sqlite3.Connection]:
-        """One transaction: everything in it is written, or nothing."""
+    def writing(self, *, metadata: bool = False) -> Generator[sqlite3.Connection]:
+        """One transaction: everything in it is written, or nothing. Objects are written by `change` only."""
         with self._write_lock, self.connection as connection:
             yield connection
-            connection.execute(
-                "INSERT INTO fact VALUES ('generation', '1') "
-                "ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
-            )
 
     def fact(self, key: str) -> str | None:
         """A single value of the database (`systemId`)."""
@@ -200,11 +201,14 @@ class Store:
         Returns how many were created and updated, by type.
         """
         puts = {plural: {cast("str", item["id"]): item for item in items} for plural, items in put.items()}
+        if "users" in puts:
+            puts["users"] = {uid: dict(user) for uid, user in puts["users"].items()}
         deletes = {plural: list(uids) for plural, uids in (delete or {}).items()}
         counts: dict[str, tuple[int, int]] = {}
         versions: dict[str, int] = {}
         with self._write_lock:
             with self.writing() as connection:
+                accounts.take_passwords(connection, puts.get("users", {}).values())
                 for plural, uids in deletes.items():
                     connection.executemany(
                         "DELETE FROM object WHERE type = ? AND uid = ?", [(plural, uid) for uid in uids]
