@@ -350,6 +350,16 @@ class Client:
 
     # What is known of the server ---------------------------------------------------------------------------------
 
+    @asynccontextmanager
+    async def assuming(self, version: str) -> AsyncGenerator[bool]:
+        """Inside, a server of which nothing is known is taken for this version; gives whether that is so."""
+        kept = self._server or (await asyncio.to_thread(self._known.read) if self._known else None)
+        before, self._server = self._server, kept or KnownServer(self.settings.url, version)
+        try:
+            yield kept is None
+        finally:
+            self._server = before
+
     async def version(self) -> ServerVersion:
         """The server's version: what is known of it, or one request.
 
