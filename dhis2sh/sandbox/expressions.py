@@ -190,7 +190,7 @@ class _Parser:
                 arguments.append(self.level(0))
         return self.modified(Call(text, tuple(arguments)))
 
-    def modified[N: (Item, Call)](self, node: N) -> N:
+    def modified(self, node: Item | Call) -> Item | Call:
         """`.periodOffset(-1)`, `.aggregationType(AVERAGE)` and the like after an item."""
         while self.accept("."):
             name = self.take()[1]
