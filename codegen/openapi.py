@@ -5,6 +5,7 @@ prose, no examples, no paths. A shape is written as short as JSON allows:
 
     "string", "string:date-time", "integer:int32", "boolean", "number:double", "any"
     "#DataElement"                          a reference to a component
+    "!MapView"                              the same, sent whole although it lives on its own (in patches only)
     ["integer:int32"]                       a list
     {"map": "string"}                       an object whose keys are data
     {"oneOf": ["string", "#Axis"]}          one of several

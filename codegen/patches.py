@@ -31,7 +31,27 @@ class Patch:
 PATCHES: tuple[Patch, ...] = (
     Patch("ErrorCode", None, "string", "some 490 codes that grow with every release; a new one must be readable", "L3"),
     Patch("*", "errorCode", "string", "the same codes, written out in place", "L3", ("v40", "v41")),
+    Patch(
+        "AttributeValues",
+        None,
+        '["#AttributeValue"]',
+        "described by a getter of the Java class; the wire has the list",
+        "L2",
+        ("v42", "v43", "v44"),
+    ),
+    Patch("WebMessage", "response", "any", "described as another WebMessage or as nothing", "15", ("v40", "v41")),
+    Patch("FileResource", "contentLength", "integer:int64", "said to be text; the wire has a number", "L2"),
+    Patch("OrganisationUnit", "level", "integer:int32", "said to be text; the wire has a number", "L2", ("v40",)),
+    Patch("DimensionalObject", "id", "string", "said to be a number; the wire has a UID or `dx`", "L2", ("v40",)),
+    Patch("ApprovalStatusDto", "pe", "string:period", "said to be an object; the wire has the ISO period", "L2", ("v43", "v44")),
+    Patch("Page", "items", '["any"]', "one component for the pages of many types names the last", None, ("v42", "v43", "v44")),
+    Patch("JsonValue", None, "any", "described by the getters of a Java class; it is any JSON", "L2", ("v41",)),
+    Patch("JsonRoot", None, "any", "described by the getters of a Java class; it is any JSON", "L2", ("v40", "v41")),
+    Patch("Map", "mapViews", '["!MapView"]', "sent whole with their map, though a type of their own since 2.43", None, ("v43", "v44")),
 )
+
+# A reference to a type that the server writes with more than an id, by Java class: the component that has the rest.
+REFERENCE_MODELS = {"org.hisp.dhis.user.User": "UserDto"}  # username and name, wherever a user is referred to
 
 
 @dataclass(frozen=True, slots=True, eq=False)

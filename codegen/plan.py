@@ -7,7 +7,15 @@ from typing import Any, cast
 
 from codegen import names
 from codegen.errors import CodegenError
-from codegen.patches import DISCRIMINATORS, PATCHES, REFERENCES, UNDISCRIMINATED, Discriminator, Patch
+from codegen.patches import (
+    DISCRIMINATORS,
+    PATCHES,
+    REFERENCE_MODELS,
+    REFERENCES,
+    UNDISCRIMINATED,
+    Discriminator,
+    Patch,
+)
 from codegen.schemas import class_names, resource_table, wire_name
 from dhis2_models import facts
 
@@ -23,6 +31,7 @@ _VALUES = {
     "string:date-time": "Timestamp", "string:uid": "Uid",
 }  # fmt: skip
 _ALIASES_DEEP = 20
+_COMMON = 20  # in so many classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +236,15 @@ class _Planner:
             return _SCALARS[kind]
         model = self.models.get(klass or "")
         if kind == "REFERENCE":
-            return self._referring(model, described)
+            return self._referring(klass or "", model, described)
         if model and (described is None or described in ("Any", "Reference", model)):
             return model
         return described or "Any"
 
-    def _referring(self, model: str | None, described: str | None) -> str:
+    def _referring(self, klass: str, model: str | None, described: str | None) -> str:
         """A Reference to what lives on its own; the class itself where the server sends the object with its owner."""
+        if REFERENCE_MODELS.get(klass) in self.components:
+            return self.python[REFERENCE_MODELS[klass]]
         if model and not self.type_of[model].get("metadata"):
             return model
         small = described in self.python and described not in self.type_of and described in self.components
@@ -246,6 +257,8 @@ class _Planner:
 
     def _expression(self, owner: str, wire: str, shape: Any, seen: tuple[str, ...]) -> str:
         if isinstance(shape, str):
+            if shape.startswith("!"):
+                return self.python[shape[1:]]
             return self._named(owner, wire, shape, seen) if shape.startswith("#") else self._value(shape)
         if isinstance(shape, list):
             return f"list[{self._expression(owner, wire, shape[0], seen)}]"
@@ -339,9 +352,15 @@ class _Planner:
                 paths[home].append(name)
             else:
                 rest.append(name)
-        for name, family in _families(rest).items():
+        for name, family in _families(rest, self._uses(classes)).items():
             paths[f"components/{family}"].append(name)
         return [self._module(path, found, classes) for path, found in sorted(paths.items())]
+
+    def _uses(self, classes: dict[str, dict[str, str]]) -> Counter[str]:
+        """How many classes name each class."""
+        return Counter(
+            name for fields in classes.values() for name in set[str]().union(*map(names.words, fields.values())) & {*classes}
+        )
 
     def _module(self, path: str, found: list[str], classes: dict[str, dict[str, str]]) -> Module:
         first = self.type_of.get(found[0])
@@ -396,8 +415,14 @@ class _Planner:
         )
 
 
-def _families(classes: list[str]) -> dict[str, str]:
-    """The file of each component: its first word where three have it in common, else its first letter."""
+def _families(classes: list[str], uses: Counter[str]) -> dict[str, str]:
+    """The file of each component: that of the common ones, else its first word where three share it, else its first letter.
+
+    What most resources have as a part, such as `Sharing`, stands in one file, so that using one resource reads few files.
+    """
     words = {name: names.first_word(name) for name in classes}
     count = Counter(words.values())
-    return {name: word if count[word] >= 3 else f"{names.initial(word)}_" for name, word in words.items()}
+    return {
+        name: "common" if uses[name] >= _COMMON else word if count[word] >= 3 else f"{names.initial(word)}_"
+        for name, word in words.items()
+    }

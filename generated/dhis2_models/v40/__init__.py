@@ -9,24 +9,25 @@ __getattr__, __dir__ = package(
     {
         "aggregate_data_exchange": "AggregateDataExchange",
         "aliases": (
-            "EndDateTime StartDateTime UID_AggregateDataExchange UID_AnalyticsTableHook UID_ApiToken UID_Attribute "
-            "UID_Category UID_CategoryCombo UID_CategoryOption UID_CategoryOptionCombo UID_CategoryOptionGroup "
-            "UID_CategoryOptionGroupSet UID_Constant UID_Dashboard UID_DashboardItem UID_DataApprovalLevel "
-            "UID_DataApprovalWorkflow UID_DataElement UID_DataElementGroup UID_DataElementGroupSet UID_DataEntryForm "
-            "UID_DataSet UID_DataSetNotificationTemplate UID_DimensionalObject UID_Document UID_EventHook "
-            "UID_EventVisualization UID_ExpressionDimensionItem UID_ExternalMapLayer UID_FileResource "
-            "UID_IdentifiableObject UID_IncomingSms UID_Indicator UID_IndicatorGroup UID_IndicatorGroupSet "
-            "UID_IndicatorType UID_Interpretation UID_JobConfiguration UID_LegendSet UID_LockException UID_Map "
-            "UID_MapView UID_MessageConversation UID_MetadataProposal UID_OAuth2Client UID_Option UID_OptionGroup "
-            "UID_OptionGroupSet UID_OptionSet UID_OrganisationUnit UID_OrganisationUnitGroup "
-            "UID_OrganisationUnitGroupSet UID_OrganisationUnitLevel UID_OutboundSms UID_Predictor UID_PredictorGroup "
-            "UID_Program UID_ProgramIndicator UID_ProgramIndicatorGroup UID_ProgramMessage "
-            "UID_ProgramNotificationTemplate UID_ProgramRule UID_ProgramRuleAction UID_ProgramRuleVariable "
-            "UID_ProgramSection UID_ProgramStage UID_ProgramStageInstanceFilter UID_ProgramStageSection "
-            "UID_ProgramStageWorkingList UID_PushAnalysis UID_RelationshipType UID_Report UID_Route UID_SMSCommand "
-            "UID_Section UID_SqlView UID_TrackedEntityAttribute UID_TrackedEntityInstanceFilter "
-            "UID_TrackedEntityType UID_User UID_UserGroup UID_UserRole UID_ValidationNotificationTemplate "
-            "UID_ValidationRule UID_ValidationRuleGroup UID_Visualization UID_null"
+            "EndDateTime JsonRoot StartDateTime UID_AggregateDataExchange UID_AnalyticsTableHook UID_ApiToken "
+            "UID_Attribute UID_Category UID_CategoryCombo UID_CategoryOption UID_CategoryOptionCombo "
+            "UID_CategoryOptionGroup UID_CategoryOptionGroupSet UID_Constant UID_Dashboard UID_DashboardItem "
+            "UID_DataApprovalLevel UID_DataApprovalWorkflow UID_DataElement UID_DataElementGroup "
+            "UID_DataElementGroupSet UID_DataEntryForm UID_DataSet UID_DataSetNotificationTemplate "
+            "UID_DimensionalObject UID_Document UID_EventHook UID_EventVisualization UID_ExpressionDimensionItem "
+            "UID_ExternalMapLayer UID_FileResource UID_IdentifiableObject UID_IncomingSms UID_Indicator "
+            "UID_IndicatorGroup UID_IndicatorGroupSet UID_IndicatorType UID_Interpretation UID_JobConfiguration "
+            "UID_LegendSet UID_LockException UID_Map UID_MapView UID_MessageConversation UID_MetadataProposal "
+            "UID_OAuth2Client UID_Option UID_OptionGroup UID_OptionGroupSet UID_OptionSet UID_OrganisationUnit "
+            "UID_OrganisationUnitGroup UID_OrganisationUnitGroupSet UID_OrganisationUnitLevel UID_OutboundSms "
+            "UID_Predictor UID_PredictorGroup UID_Program UID_ProgramIndicator UID_ProgramIndicatorGroup "
+            "UID_ProgramMessage UID_ProgramNotificationTemplate UID_ProgramRule UID_ProgramRuleAction "
+            "UID_ProgramRuleVariable UID_ProgramSection UID_ProgramStage UID_ProgramStageInstanceFilter "
+            "UID_ProgramStageSection UID_ProgramStageWorkingList UID_PushAnalysis UID_RelationshipType UID_Report "
+            "UID_Route UID_SMSCommand UID_Section UID_SqlView UID_TrackedEntityAttribute "
+            "UID_TrackedEntityInstanceFilter UID_TrackedEntityType UID_User UID_UserGroup UID_UserRole "
+            "UID_ValidationNotificationTemplate UID_ValidationRule UID_ValidationRuleGroup UID_Visualization "
+            "UID_null"
         ),
         "analytics_table_hook": "AnalyticsTableHook",
         "api_token": "ApiToken",
@@ -38,18 +39,19 @@ __getattr__, __dir__ = package(
         "category_option_group": "CategoryOptionGroup",
         "category_option_group_set": "CategoryOptionGroupSet",
         "components.a_": (
-            "Access AccessData AddOperation AggregateDataExchangeJobParameters AnalyticsJobParameters "
+            "AccessData AddOperation AggregateDataExchangeJobParameters AnalyticsJobParameters "
             "AnalyticsPeriodBoundary ApprovalDto ApprovalStatusDto ApprovalsDto AvailabilityStatus Axis AxisV2"
         ),
         "components.api": "Api ApiHeadersAuthScheme ApiQueryParamsAuthScheme ApiTokenAuthScheme",
         "components.app": "App AppActivities AppDeveloper AppDhis AppIcons AppSettings",
-        "components.attribute": "AttributeInfo AttributeValue AttributeValueFilter",
+        "components.attribute": "AttributeInfo AttributeValueFilter",
         "components.b_": "BaseIdentifiableObject BatchResponseStatus Body BulkJsonPatch",
         "components.c_": (
             "CascadeSharingReport CategoryDimension CategoryOptionGroupSetDimension CodeList Column "
             "CompleteStatusDto Config Configuration ConsoleTarget ContinuousAnalyticsJobParameters "
             "CustomDataEntryFormDto"
         ),
+        "components.common": "Access AttributeValue LegacyUserAccess LegacyUserGroupAccess Sharing Translation UserDto",
         "components.d_": (
             "DatabaseInfo DateFilterPeriod DeflatedDataValue DeletedObject Dhis2Info DimensionItemKeywords "
             "DimensionalObject DisableInactiveUsersJobParameters"
@@ -83,12 +85,9 @@ __getattr__, __dir__ = package(
             "IndexResource IndexResources InterpretationComment IpAllowedList Item ItemConfig"
         ),
         "components.import_": "ImportConflict ImportConflicts ImportReport",
-        "components.j_": "JmsTarget JobTypeInfo JobTypes JsonPatch JsonRoot",
+        "components.j_": "JmsTarget JobTypeInfo JobTypes JsonPatch",
         "components.k_": "KafkaTarget Keyword",
-        "components.l_": (
-            "Layout LeaderNodeInfo LegacyUserAccess LegacyUserGroupAccess Legend LegendDefinitions Line "
-            "LockExceptionDto LockExceptionsDto"
-        ),
+        "components.l_": "Layout LeaderNodeInfo Legend LegendDefinitions Line LockExceptionDto LockExceptionsDto",
         "components.m_": (
             "MapView MeDto Mention MergeObject MessageConversationInfo Meta MethodAllowedList MinMaxValueDto "
             "MinMaxValueParams MonitoringJobParameters"
@@ -125,10 +124,10 @@ __getattr__, __dir__ = package(
             "Stats StyleObject StyledObject SystemInfo"
         ),
         "components.scheduler": "SchedulerEntry SchedulerEntryJob SchedulerQueue",
-        "components.sharing": "Sharing SharingInfo SharingObject SharingUser SharingUserAccess SharingUserGroupAccess",
+        "components.sharing": "SharingInfo SharingObject SharingUser SharingUserAccess SharingUserGroupAccess",
         "components.sms": "SMSCode SMSSpecialCharacter SmsJobParameters",
         "components.source": "Source SourceParams SourceRequest",
-        "components.t_": "TargetRequest TestJobParameters TimingsStats Translation TrigramSummary TypeReport",
+        "components.t_": "TargetRequest TestJobParameters TimingsStats TrigramSummary TypeReport",
         "components.tracked": (
             "TrackedEntity TrackedEntityAttributeDimension TrackedEntityAttributeValue "
             "TrackedEntityDataElementDimension TrackedEntityInfo TrackedEntityProgramIndicatorDimension "
@@ -141,8 +140,8 @@ __getattr__, __dir__ = package(
         ),
         "components.u_": "UpdateFollowUpForDataValuesRequest",
         "components.user": (
-            "UserAccess UserCredentialsDto UserDto UserGroupAccess UserInfoSnapshot UserLookup UserLookups "
-            "UserMessage UserSettings"
+            "UserAccess UserCredentialsDto UserGroupAccess UserInfoSnapshot UserLookup UserLookups UserMessage "
+            "UserSettings"
         ),
         "components.v_": "VisualizationFontStyle",
         "components.validation": (

@@ -4,6 +4,7 @@ from dhis2_models.runtime import Reference as Reference
 
 from .aggregate_data_exchange import AggregateDataExchange as AggregateDataExchange
 from .aliases import EndDateTime as EndDateTime
+from .aliases import JsonRoot as JsonRoot
 from .aliases import StartDateTime as StartDateTime
 from .aliases import UID_AggregateDataExchange as UID_AggregateDataExchange
 from .aliases import UID_AnalyticsTableHook as UID_AnalyticsTableHook
@@ -99,7 +100,6 @@ from .category_option import CategoryOption as CategoryOption
 from .category_option_combo import CategoryOptionCombo as CategoryOptionCombo
 from .category_option_group import CategoryOptionGroup as CategoryOptionGroup
 from .category_option_group_set import CategoryOptionGroupSet as CategoryOptionGroupSet
-from .components.a_ import Access as Access
 from .components.a_ import AccessData as AccessData
 from .components.a_ import AddOperation as AddOperation
 from .components.a_ import AggregateDataExchangeJobParameters as AggregateDataExchangeJobParameters
@@ -122,7 +122,6 @@ from .components.app import AppDhis as AppDhis
 from .components.app import AppIcons as AppIcons
 from .components.app import AppSettings as AppSettings
 from .components.attribute import AttributeInfo as AttributeInfo
-from .components.attribute import AttributeValue as AttributeValue
 from .components.attribute import AttributeValueFilter as AttributeValueFilter
 from .components.b_ import BaseIdentifiableObject as BaseIdentifiableObject
 from .components.b_ import BatchResponseStatus as BatchResponseStatus
@@ -139,6 +138,13 @@ from .components.c_ import Configuration as Configuration
 from .components.c_ import ConsoleTarget as ConsoleTarget
 from .components.c_ import ContinuousAnalyticsJobParameters as ContinuousAnalyticsJobParameters
 from .components.c_ import CustomDataEntryFormDto as CustomDataEntryFormDto
+from .components.common import Access as Access
+from .components.common import AttributeValue as AttributeValue
+from .components.common import LegacyUserAccess as LegacyUserAccess
+from .components.common import LegacyUserGroupAccess as LegacyUserGroupAccess
+from .components.common import Sharing as Sharing
+from .components.common import Translation as Translation
+from .components.common import UserDto as UserDto
 from .components.d_ import DatabaseInfo as DatabaseInfo
 from .components.d_ import DateFilterPeriod as DateFilterPeriod
 from .components.d_ import DeflatedDataValue as DeflatedDataValue
@@ -243,13 +249,10 @@ from .components.j_ import JmsTarget as JmsTarget
 from .components.j_ import JobTypeInfo as JobTypeInfo
 from .components.j_ import JobTypes as JobTypes
 from .components.j_ import JsonPatch as JsonPatch
-from .components.j_ import JsonRoot as JsonRoot
 from .components.k_ import KafkaTarget as KafkaTarget
 from .components.k_ import Keyword as Keyword
 from .components.l_ import Layout as Layout
 from .components.l_ import LeaderNodeInfo as LeaderNodeInfo
-from .components.l_ import LegacyUserAccess as LegacyUserAccess
-from .components.l_ import LegacyUserGroupAccess as LegacyUserGroupAccess
 from .components.l_ import Legend as Legend
 from .components.l_ import LegendDefinitions as LegendDefinitions
 from .components.l_ import Line as Line
@@ -346,7 +349,6 @@ from .components.s_ import SystemInfo as SystemInfo
 from .components.scheduler import SchedulerEntry as SchedulerEntry
 from .components.scheduler import SchedulerEntryJob as SchedulerEntryJob
 from .components.scheduler import SchedulerQueue as SchedulerQueue
-from .components.sharing import Sharing as Sharing
 from .components.sharing import SharingInfo as SharingInfo
 from .components.sharing import SharingObject as SharingObject
 from .components.sharing import SharingUser as SharingUser
@@ -361,7 +363,6 @@ from .components.source import SourceRequest as SourceRequest
 from .components.t_ import TargetRequest as TargetRequest
 from .components.t_ import TestJobParameters as TestJobParameters
 from .components.t_ import TimingsStats as TimingsStats
-from .components.t_ import Translation as Translation
 from .components.t_ import TrigramSummary as TrigramSummary
 from .components.t_ import TypeReport as TypeReport
 from .components.tracked import TrackedEntity as TrackedEntity
@@ -388,7 +389,6 @@ from .components.tracker import TrackerUser as TrackerUser
 from .components.u_ import UpdateFollowUpForDataValuesRequest as UpdateFollowUpForDataValuesRequest
 from .components.user import UserAccess as UserAccess
 from .components.user import UserCredentialsDto as UserCredentialsDto
-from .components.user import UserDto as UserDto
 from .components.user import UserGroupAccess as UserGroupAccess
 from .components.user import UserInfoSnapshot as UserInfoSnapshot
 from .components.user import UserLookup as UserLookup

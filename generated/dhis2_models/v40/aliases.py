@@ -5,6 +5,7 @@ from typing import Any
 from dhis2_models.runtime import Uid
 
 EndDateTime = Any
+JsonRoot = Any
 StartDateTime = Any
 UID_AggregateDataExchange = Uid
 UID_AnalyticsTableHook = Uid

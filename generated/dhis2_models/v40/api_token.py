@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-from dhis2_models.runtime import Model, Number, Reference, Timestamp
+from dhis2_models.runtime import Model, Number, Timestamp
 
 
 class ApiToken(Model):
@@ -15,7 +15,7 @@ class ApiToken(Model):
     attributes: "list[Annotated[Annotated[IpAllowedList | MethodAllowedList | RefererAllowedList, pydantic.Field(discriminator='type')] | dict[str, Any], pydantic.Field(union_mode='left_to_right')]] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_name: str | None = None
     expire: Number | None = None
     external_access: bool | None = None
@@ -24,13 +24,13 @@ class ApiToken(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     public_access: str | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
     type: "ApiTokenType | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None
     version: int | None = None

@@ -16,7 +16,7 @@ class Attribute(Model):
     code: str | None = None
     constant_attribute: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_element_attribute: bool | None = None
     data_element_group_attribute: str | None = None
     data_element_group_set_attribute: str | None = None
@@ -38,7 +38,7 @@ class Attribute(Model):
     indicator_attribute: bool | None = None
     indicator_group_attribute: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legend_set_attribute: str | None = None
     mandatory: bool | None = None
     map_attribute: str | None = None
@@ -64,7 +64,7 @@ class Attribute(Model):
     tracked_entity_type_attribute: str | None = None
     translations: "list[Translation] | None" = None
     unique: bool | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_attribute: bool | None = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

@@ -12,7 +12,7 @@ class CategoryCombo(Model):
     category_option_combos: list[Reference] | None = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_dimension_type: "DataDimensionType | None" = None
     display_name: str | None = None
     external_access: bool | None = None
@@ -22,12 +22,12 @@ class CategoryCombo(Model):
     id: str | None = None
     is_default: bool | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     public_access: str | None = None
     sharing: "Sharing | None" = None
     skip_total: bool | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

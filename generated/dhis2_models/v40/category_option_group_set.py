@@ -13,7 +13,7 @@ class CategoryOptionGroupSet(Model):
     category_option_groups: list[Reference] | None = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_dimension: bool | None = None
     data_dimension_type: "DataDimensionType | None" = None
     description: str | None = None
@@ -33,7 +33,7 @@ class CategoryOptionGroupSet(Model):
     id: str | None = None
     items: list[Reference] | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legend_set: Reference | None = None
     name: str | None = None
     option_set: Reference | None = None
@@ -43,7 +43,7 @@ class CategoryOptionGroupSet(Model):
     sharing: "Sharing | None" = None
     short_name: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None
     value_type: "ValueType | None" = None

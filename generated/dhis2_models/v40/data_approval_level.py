@@ -11,7 +11,7 @@ class DataApprovalLevel(Model):
     category_option_group_set: Reference | None = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_name: str | None = None
     external_access: bool | None = None
     favorite: bool | None = None
@@ -19,7 +19,7 @@ class DataApprovalLevel(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     level: int | None = None
     name: str | None = None
     org_unit_level: int | None = None
@@ -27,6 +27,6 @@ class DataApprovalLevel(Model):
     public_access: str | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

@@ -11,7 +11,7 @@ class DataApprovalWorkflow(Model):
     category_combo: Reference | None = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_approval_levels: list[Reference] | None = None
     data_sets: list[Reference] | None = None
     display_name: str | None = None
@@ -21,12 +21,12 @@ class DataApprovalWorkflow(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     period_type: str | None = None
     public_access: str | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

@@ -10,7 +10,7 @@ class DataSetNotificationTemplate(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_set_notification_trigger: "DataSetNotificationTrigger | None" = None
     data_sets: list[Reference] | None = None
     delivery_channels: list[str] | None = None
@@ -23,7 +23,7 @@ class DataSetNotificationTemplate(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     message_template: str | None = None
     name: str | None = None
     notification_recipient: "DataSetNotificationRecipient | None" = None
@@ -36,6 +36,6 @@ class DataSetNotificationTemplate(Model):
     sharing: "Sharing | None" = None
     subject_template: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

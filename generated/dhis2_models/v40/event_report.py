@@ -23,7 +23,7 @@ class EventReport(Model):
     columns: list[Reference] | None = None
     completed_only: bool | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_dimension_items: list[Any] | None = None
     data_element_dimensions: "list[TrackedEntityDataElementDimension] | None" = None
     data_element_group_set_dimensions: "list[DataElementGroupSetDimension] | None" = None
@@ -56,7 +56,7 @@ class EventReport(Model):
     interpretations: "list[Interpretation] | None" = None
     item_organisation_unit_groups: list[Reference] | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legacy: bool | None = None
     name: str | None = None
     org_unit_field: str | None = None
@@ -93,7 +93,7 @@ class EventReport(Model):
     top_limit: int | None = None
     translations: list[Any] | None = None
     type: "EventVisualizationType | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: list[Any] | None = None
     user_group_accesses: list[Any] | None = None
     user_org_unit_type: "UserOrgUnitType | None" = None

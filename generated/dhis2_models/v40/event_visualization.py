@@ -23,7 +23,7 @@ class EventVisualization(Model):
     columns: list[Reference] | None = None
     completed_only: bool | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     cumulative_values: bool | None = None
     data_dimension_items: "list[DataDimensionItem] | None" = None
     data_element_dimensions: "list[TrackedEntityDataElementDimension] | None" = None
@@ -64,7 +64,7 @@ class EventVisualization(Model):
     interpretations: "list[Interpretation] | None" = None
     item_organisation_unit_groups: list[Reference] | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legacy: bool | None = None
     legend: "LegendDefinitions | None" = None
     name: str | None = None
@@ -115,7 +115,7 @@ class EventVisualization(Model):
     top_limit: int | None = None
     translations: "list[Translation] | None" = None
     type: "EventVisualizationType | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None
     user_org_unit_type: "UserOrgUnitType | None" = None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dhis2_models.runtime import Model, Reference, Timestamp
+from dhis2_models.runtime import Model, Timestamp
 
 
 class ExternalFileResource(Model):
@@ -13,7 +13,7 @@ class ExternalFileResource(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_name: str | None = None
     expires: Timestamp | None = None
     external_access: bool | None = None
@@ -23,11 +23,11 @@ class ExternalFileResource(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     public_access: str | None = None
     sharing: "Sharing | None" = None
     translations: list[Any] | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: list[Any] | None = None
     user_group_accesses: list[Any] | None = None

@@ -14,7 +14,7 @@ class Indicator(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_sets: list[Reference] | None = None
     decimals: int | None = None
     denominator: str | None = None
@@ -39,7 +39,7 @@ class Indicator(Model):
     indicator_groups: list[Reference] | None = None
     indicator_type: Reference | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legend_set: Reference | None = None
     legend_sets: list[Reference] | None = None
     name: str | None = None
@@ -52,6 +52,6 @@ class Indicator(Model):
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
     url: str | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

@@ -10,7 +10,7 @@ class Option(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     display_description: str | None = None
     display_form_name: str | None = None
@@ -23,7 +23,7 @@ class Option(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     option_set: Reference | None = None
     public_access: str | None = None
@@ -32,6 +32,6 @@ class Option(Model):
     sort_order: int | None = None
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

@@ -19,7 +19,7 @@ class OrganisationUnit(Model):
     comment: str | None = None
     contact_person: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_sets: list[Reference] | None = None
     description: str | None = None
     dimension_item: str | None = None
@@ -38,11 +38,11 @@ class OrganisationUnit(Model):
     id: str | None = None
     image: "FileResource | None" = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     leaf: bool | None = None
     legend_set: Reference | None = None
     legend_sets: list[Reference] | None = None
-    level: str | None = None
+    level: int | None = None
     member_count: int | None = None
     name: str | None = None
     opening_date: Timestamp | None = None
@@ -58,7 +58,7 @@ class OrganisationUnit(Model):
     translations: "list[Translation] | None" = None
     type: str | None = None
     url: str | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None
     users: "list[UserDto] | None" = None

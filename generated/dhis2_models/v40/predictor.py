@@ -11,7 +11,7 @@ class Predictor(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     display_description: str | None = None
     display_form_name: str | None = None
@@ -25,7 +25,7 @@ class Predictor(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     organisation_unit_descendants: "OrganisationUnitDescendants | None" = None
     organisation_unit_levels: list[Reference] | None = None
@@ -40,6 +40,6 @@ class Predictor(Model):
     sharing: "Sharing | None" = None
     short_name: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

@@ -11,7 +11,7 @@ class ProgramRule(Model):
     code: str | None = None
     condition: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     display_name: str | None = None
     external_access: bool | None = None
@@ -20,7 +20,7 @@ class ProgramRule(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     priority: int | None = None
     program: Reference | None = None
@@ -29,6 +29,6 @@ class ProgramRule(Model):
     public_access: str | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

@@ -11,7 +11,7 @@ class ProgramRuleAction(Model):
     code: str | None = None
     content: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data: str | None = None
     data_element: Reference | None = None
     display_content: str | None = None
@@ -24,7 +24,7 @@ class ProgramRuleAction(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     location: str | None = None
     name: str | None = None
     option: Reference | None = None
@@ -41,6 +41,6 @@ class ProgramRuleAction(Model):
     template_uid: str | None = None
     tracked_entity_attribute: Reference | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

@@ -12,7 +12,7 @@ class ProgramSection(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     display_description: str | None = None
     display_form_name: str | None = None
@@ -25,7 +25,7 @@ class ProgramSection(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     program: Reference | None = None
     public_access: str | None = None
@@ -36,6 +36,6 @@ class ProgramSection(Model):
     style: "ObjectStyle | None" = None
     tracked_entity_attributes: list[Reference] | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

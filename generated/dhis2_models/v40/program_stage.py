@@ -17,7 +17,7 @@ class ProgramStage(Model):
     block_entry_form: bool | None = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_entry_form: Reference | None = None
     description: str | None = None
     display_description: str | None = None
@@ -41,7 +41,7 @@ class ProgramStage(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     min_days_from_start: int | None = None
     name: str | None = None
     next_schedule_date: Reference | None = None
@@ -63,7 +63,7 @@ class ProgramStage(Model):
     standard_interval: int | None = None
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None
     validation_strategy: "ValidationStrategy | None" = None

@@ -12,7 +12,7 @@ class ProgramStageSection(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_elements: list[Reference] | None = None
     description: str | None = None
     display_description: str | None = None
@@ -26,7 +26,7 @@ class ProgramStageSection(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     program_indicators: list[Reference] | None = None
     program_stage: Reference | None = None
@@ -37,6 +37,6 @@ class ProgramStageSection(Model):
     sort_order: int | None = None
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

@@ -10,7 +10,7 @@ class ProgramStageWorkingList(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     display_description: str | None = None
     display_name: str | None = None
@@ -20,7 +20,7 @@ class ProgramStageWorkingList(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     program: Reference | None = None
     program_stage: Reference | None = None
@@ -28,6 +28,6 @@ class ProgramStageWorkingList(Model):
     public_access: str | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

@@ -13,7 +13,7 @@ class Relationship(Model):
     bidirectional: bool | None = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     deleted: bool | None = None
     description: str | None = None
     display_name: str | None = None
@@ -25,7 +25,7 @@ class Relationship(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     public_access: str | None = None
     relationship: str | None = None
@@ -35,6 +35,6 @@ class Relationship(Model):
     style: "ObjectStyle | None" = None
     to: "TrackerRelationshipItem | None" = None
     translations: list[Any] | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: list[Any] | None = None
     user_group_accesses: list[Any] | None = None

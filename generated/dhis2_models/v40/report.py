@@ -11,7 +11,7 @@ class Report(Model):
     cache_strategy: "CacheStrategy | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     design_content: str | None = None
     display_name: str | None = None
     external_access: bool | None = None
@@ -20,7 +20,7 @@ class Report(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     public_access: str | None = None
     relative_periods: "RelativePeriods | None" = None
@@ -28,7 +28,7 @@ class Report(Model):
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
     type: "ReportType | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None
     visualization: Reference | None = None

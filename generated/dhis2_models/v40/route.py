@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-from dhis2_models.runtime import Model, Reference, Timestamp
+from dhis2_models.runtime import Model, Timestamp
 
 
 class Route(Model):
@@ -16,7 +16,7 @@ class Route(Model):
     authorities: list[str] | None = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     disabled: bool | None = None
     display_name: str | None = None
@@ -27,13 +27,13 @@ class Route(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     public_access: str | None = None
     response_timeout_seconds: int | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
     url: str | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

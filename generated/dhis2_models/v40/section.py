@@ -11,7 +11,7 @@ class Section(Model):
     category_combos: list[Reference] | None = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_elements: list[Reference] | None = None
     data_set: Reference | None = None
     description: str | None = None
@@ -25,7 +25,7 @@ class Section(Model):
     id: str | None = None
     indicators: list[Reference] | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     public_access: str | None = None
     sharing: "Sharing | None" = None
@@ -33,6 +33,6 @@ class Section(Model):
     show_row_totals: bool | None = None
     sort_order: int | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

@@ -12,7 +12,7 @@ class SMSCommand(Model):
     code_value_separator: str | None = None
     completeness_method: "CompletenessMethod | None" = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     current_period_used_for_reporting: bool | None = None
     dataset: Reference | None = None
     default_message: str | None = None
@@ -23,7 +23,7 @@ class SMSCommand(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     more_than_one_org_unit_message: str | None = None
     name: str | None = None
     no_user_message: str | None = None
@@ -38,7 +38,7 @@ class SMSCommand(Model):
     special_characters: "list[SMSSpecialCharacter] | None" = None
     success_message: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group: Reference | None = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

@@ -13,7 +13,7 @@ class TrackedEntityInstance(Model):
     code: str | None = None
     created: Timestamp | None = None
     created_at_client: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     created_by_user_info: "UserInfoSnapshot | None" = None
     deleted: bool | None = None
     display_name: str | None = None
@@ -26,7 +26,7 @@ class TrackedEntityInstance(Model):
     inactive: bool | None = None
     last_updated: Timestamp | None = None
     last_updated_at_client: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     last_updated_by_user_info: "UserInfoSnapshot | None" = None
     name: str | None = None
     organisation_unit: Reference | None = None
@@ -40,6 +40,6 @@ class TrackedEntityInstance(Model):
     tracked_entity_attribute_values: "list[TrackedEntityAttributeValue] | None" = None
     tracked_entity_type: Reference | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

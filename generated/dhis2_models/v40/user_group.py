@@ -10,7 +10,7 @@ class UserGroup(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_name: str | None = None
     external_access: bool | None = None
     favorite: bool | None = None
@@ -18,14 +18,14 @@ class UserGroup(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     managed_by_groups: list[Reference] | None = None
     managed_groups: list[Reference] | None = None
     name: str | None = None
     public_access: str | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None
-    users: list[Reference] | None = None
+    users: "list[UserDto] | None" = None

@@ -13,7 +13,7 @@ class ValidationRule(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     dimension_item: str | None = None
     dimension_item_type: "DimensionItemType | None" = None
@@ -31,7 +31,7 @@ class ValidationRule(Model):
     importance: "Importance | None" = None
     instruction: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     left_side: "Expression | None" = None
     legend_set: Reference | None = None
     legend_sets: list[Reference] | None = None
@@ -47,7 +47,7 @@ class ValidationRule(Model):
     short_name: str | None = None
     skip_form_validation: bool | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None
     validation_rule_groups: list[Reference] | None = None

@@ -9,8 +9,8 @@ __getattr__, __dir__ = package(
     {
         "aggregate_data_exchange": "AggregateDataExchange",
         "aliases": (
-            "AutowireCapableBeanFactory BeanFactory EndDateTime File InputStream JsonTypedAccessStore "
-            "MinMaxValueDeleteRequest MinMaxValueUpsertRequest StartDateTime UID_AggregateDataExchange "
+            "AutowireCapableBeanFactory BeanFactory EndDateTime File InputStream JsonRoot JsonTypedAccessStore "
+            "JsonValue MinMaxValueDeleteRequest MinMaxValueUpsertRequest StartDateTime UID_AggregateDataExchange "
             "UID_AnalyticsTableHook UID_ApiToken UID_Attribute UID_Category UID_CategoryCombo UID_CategoryOption "
             "UID_CategoryOptionCombo UID_CategoryOptionGroup UID_CategoryOptionGroupSet UID_Constant UID_Dashboard "
             "UID_DashboardItem UID_DataApprovalLevel UID_DataApprovalWorkflow UID_DataElement UID_DataElementGroup "
@@ -41,8 +41,8 @@ __getattr__, __dir__ = package(
         "category_option_group": "CategoryOptionGroup",
         "category_option_group_set": "CategoryOptionGroupSet",
         "components.a_": (
-            "Access AccessData AddIconRequest AddOperation AggregateDataExchangeJobParameters AnalyticsJobParameters "
-            "AnalyticsPeriodBoundary ApplicationContext ApprovalDto ApprovalStatusDto ApprovalsDto AttributeValue "
+            "AccessData AddIconRequest AddOperation AggregateDataExchangeJobParameters AnalyticsJobParameters "
+            "AnalyticsPeriodBoundary ApplicationContext ApprovalDto ApprovalStatusDto ApprovalsDto "
             "AttributeValueFilter AvailabilityStatus Axis AxisV2"
         ),
         "components.api": "Api ApiHeadersAuthScheme ApiQueryParamsAuthScheme ApiTokenAuthScheme",
@@ -53,6 +53,7 @@ __getattr__, __dir__ = package(
             "CompleteStatusDto Config Configuration ConsoleTarget ContinuousAnalyticsJobParameters "
             "CustomDataEntryFormDto"
         ),
+        "components.common": "Access AttributeValue Sharing Translation UserDto",
         "components.d_": (
             "DatabaseInfo DateFilterPeriod DeflatedDataValue DeletedObject Dhis2Info DimensionItemKeywords "
             "DimensionalObject DisableInactiveUsersJobParameters"
@@ -95,8 +96,7 @@ __getattr__, __dir__ = package(
             "IndexResource IndexResources InputStreamResource InterpretationComment IpAllowedList Item ItemConfig"
         ),
         "components.import_": "ImportConflicts ImportOptions ImportReport ImportSuccessResponse",
-        "components.j_": "JmsTarget JobTypeInfo JobTypes",
-        "components.json": "JsonObject JsonPatch JsonRoot JsonValue",
+        "components.j_": "JmsTarget JobTypeInfo JobTypes JsonObject JsonPatch",
         "components.k_": "KafkaTarget Keyword",
         "components.l_": "Layout LeaderNodeInfo Legend LegendDefinitions Line",
         "components.lock": "LockExceptionCleanupJobParameters LockExceptionDto LockExceptionsDto",
@@ -134,10 +134,10 @@ __getattr__, __dir__ = package(
             "Stats StyleObject StyledObject SystemInfo"
         ),
         "components.scheduler": "SchedulerEntry SchedulerEntryJob SchedulerQueue",
-        "components.sharing": "Sharing SharingInfo SharingObject SharingUser SharingUserAccess SharingUserGroupAccess",
+        "components.sharing": "SharingInfo SharingObject SharingUser SharingUserAccess SharingUserGroupAccess",
         "components.sms": "SMSCode SMSSpecialCharacter SmsJobParameters",
         "components.source": "Source SourceParams SourceRequest",
-        "components.t_": "TargetRequest TestJobParameters Translation TrigramSummary TypeReport",
+        "components.t_": "TargetRequest TestJobParameters TrigramSummary TypeReport",
         "components.tracked": (
             "TrackedEntityAttributeDimension TrackedEntityAttributeValue TrackedEntityDataElementDimension "
             "TrackedEntityProgramIndicatorDimension TrackedEntityProgramOwner TrackedEntityTypeAttribute"
@@ -152,8 +152,8 @@ __getattr__, __dir__ = package(
         ),
         "components.u_": "UpdateFollowUpForDataValuesRequest UpdateIconRequest",
         "components.user": (
-            "UserAccess UserCredentialsDto UserDetails UserDto UserGroupAccess UserInfoSnapshot UserInviteParams "
-            "UserLookup UserLookups UserMessage UserRegistrationParams UserSettings"
+            "UserAccess UserCredentialsDto UserDetails UserGroupAccess UserInfoSnapshot UserInviteParams UserLookup "
+            "UserLookups UserMessage UserRegistrationParams UserSettings"
         ),
         "components.v_": "VisualizationFontStyle VisualizationIcon",
         "components.validation": (

@@ -8,7 +8,9 @@ from .aliases import BeanFactory as BeanFactory
 from .aliases import EndDateTime as EndDateTime
 from .aliases import File as File
 from .aliases import InputStream as InputStream
+from .aliases import JsonRoot as JsonRoot
 from .aliases import JsonTypedAccessStore as JsonTypedAccessStore
+from .aliases import JsonValue as JsonValue
 from .aliases import MinMaxValueDeleteRequest as MinMaxValueDeleteRequest
 from .aliases import MinMaxValueUpsertRequest as MinMaxValueUpsertRequest
 from .aliases import StartDateTime as StartDateTime
@@ -113,7 +115,6 @@ from .category_option import CategoryOption as CategoryOption
 from .category_option_combo import CategoryOptionCombo as CategoryOptionCombo
 from .category_option_group import CategoryOptionGroup as CategoryOptionGroup
 from .category_option_group_set import CategoryOptionGroupSet as CategoryOptionGroupSet
-from .components.a_ import Access as Access
 from .components.a_ import AccessData as AccessData
 from .components.a_ import AddIconRequest as AddIconRequest
 from .components.a_ import AddOperation as AddOperation
@@ -124,7 +125,6 @@ from .components.a_ import ApplicationContext as ApplicationContext
 from .components.a_ import ApprovalDto as ApprovalDto
 from .components.a_ import ApprovalStatusDto as ApprovalStatusDto
 from .components.a_ import ApprovalsDto as ApprovalsDto
-from .components.a_ import AttributeValue as AttributeValue
 from .components.a_ import AttributeValueFilter as AttributeValueFilter
 from .components.a_ import AvailabilityStatus as AvailabilityStatus
 from .components.a_ import Axis as Axis
@@ -154,6 +154,11 @@ from .components.c_ import Configuration as Configuration
 from .components.c_ import ConsoleTarget as ConsoleTarget
 from .components.c_ import ContinuousAnalyticsJobParameters as ContinuousAnalyticsJobParameters
 from .components.c_ import CustomDataEntryFormDto as CustomDataEntryFormDto
+from .components.common import Access as Access
+from .components.common import AttributeValue as AttributeValue
+from .components.common import Sharing as Sharing
+from .components.common import Translation as Translation
+from .components.common import UserDto as UserDto
 from .components.d_ import DatabaseInfo as DatabaseInfo
 from .components.d_ import DateFilterPeriod as DateFilterPeriod
 from .components.d_ import DeflatedDataValue as DeflatedDataValue
@@ -272,10 +277,8 @@ from .components.import_ import ImportSuccessResponse as ImportSuccessResponse
 from .components.j_ import JmsTarget as JmsTarget
 from .components.j_ import JobTypeInfo as JobTypeInfo
 from .components.j_ import JobTypes as JobTypes
-from .components.json import JsonObject as JsonObject
-from .components.json import JsonPatch as JsonPatch
-from .components.json import JsonRoot as JsonRoot
-from .components.json import JsonValue as JsonValue
+from .components.j_ import JsonObject as JsonObject
+from .components.j_ import JsonPatch as JsonPatch
 from .components.k_ import KafkaTarget as KafkaTarget
 from .components.k_ import Keyword as Keyword
 from .components.l_ import Layout as Layout
@@ -377,7 +380,6 @@ from .components.s_ import SystemInfo as SystemInfo
 from .components.scheduler import SchedulerEntry as SchedulerEntry
 from .components.scheduler import SchedulerEntryJob as SchedulerEntryJob
 from .components.scheduler import SchedulerQueue as SchedulerQueue
-from .components.sharing import Sharing as Sharing
 from .components.sharing import SharingInfo as SharingInfo
 from .components.sharing import SharingObject as SharingObject
 from .components.sharing import SharingUser as SharingUser
@@ -391,7 +393,6 @@ from .components.source import SourceParams as SourceParams
 from .components.source import SourceRequest as SourceRequest
 from .components.t_ import TargetRequest as TargetRequest
 from .components.t_ import TestJobParameters as TestJobParameters
-from .components.t_ import Translation as Translation
 from .components.t_ import TrigramSummary as TrigramSummary
 from .components.t_ import TypeReport as TypeReport
 from .components.tracked import TrackedEntityAttributeDimension as TrackedEntityAttributeDimension
@@ -429,7 +430,6 @@ from .components.u_ import UpdateIconRequest as UpdateIconRequest
 from .components.user import UserAccess as UserAccess
 from .components.user import UserCredentialsDto as UserCredentialsDto
 from .components.user import UserDetails as UserDetails
-from .components.user import UserDto as UserDto
 from .components.user import UserGroupAccess as UserGroupAccess
 from .components.user import UserInfoSnapshot as UserInfoSnapshot
 from .components.user import UserInviteParams as UserInviteParams

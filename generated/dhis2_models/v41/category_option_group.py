@@ -12,7 +12,7 @@ class CategoryOptionGroup(Model):
     category_options: list[Reference] | None = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_dimension_type: "DataDimensionType | None" = None
     description: str | None = None
     dimension_item: str | None = None
@@ -28,7 +28,7 @@ class CategoryOptionGroup(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legend_set: Reference | None = None
     legend_sets: list[Reference] | None = None
     name: str | None = None
@@ -36,4 +36,4 @@ class CategoryOptionGroup(Model):
     sharing: "Sharing | None" = None
     short_name: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None

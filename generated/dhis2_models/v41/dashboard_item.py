@@ -12,7 +12,7 @@ class DashboardItem(Model):
     code: str | None = None
     content_count: int | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_name: str | None = None
     event_chart: Reference | None = None
     event_report: Reference | None = None
@@ -25,7 +25,7 @@ class DashboardItem(Model):
     interpretation_count: int | None = None
     interpretation_like_count: int | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     map: Reference | None = None
     messages: bool | None = None
     name: str | None = None
@@ -36,8 +36,8 @@ class DashboardItem(Model):
     text: str | None = None
     translations: "list[Translation] | None" = None
     type: "DashboardItemType | None" = None
-    user: Reference | None = None
-    users: list[Reference] | None = None
+    user: "UserDto | None" = None
+    users: "list[UserDto] | None" = None
     visualization: Reference | None = None
     width: int | None = None
     x: int | None = None

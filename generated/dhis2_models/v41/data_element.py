@@ -14,7 +14,7 @@ class DataElement(Model):
     code: str | None = None
     comment_option_set: Reference | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_element_groups: list[Reference] | None = None
     data_set_elements: "list[DataSetElement] | None" = None
     description: str | None = None
@@ -32,7 +32,7 @@ class DataElement(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legend_set: Reference | None = None
     legend_sets: list[Reference] | None = None
     name: str | None = None
@@ -44,7 +44,7 @@ class DataElement(Model):
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
     url: str | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None
     value_type_options: "FileTypeValueOptions | None" = None
     zero_is_significant: bool | None = None

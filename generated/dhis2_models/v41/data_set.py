@@ -14,7 +14,7 @@ class DataSet(Model):
     compulsory_data_element_operands: "list[DataElementOperand] | None" = None
     compulsory_fields_complete_only: bool | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_element_decoration: bool | None = None
     data_entry_form: Reference | None = None
     data_input_periods: "list[DataInputPeriod] | None" = None
@@ -37,7 +37,7 @@ class DataSet(Model):
     indicators: list[Reference] | None = None
     interpretations: "list[Interpretation] | None" = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legend_set: Reference | None = None
     legend_sets: list[Reference] | None = None
     mobile: bool | None = None
@@ -59,7 +59,7 @@ class DataSet(Model):
     style: "ObjectStyle | None" = None
     timely_days: Number | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     valid_complete_only: bool | None = None
     version: int | None = None
     workflow: Reference | None = None

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-from dhis2_models.runtime import Model, Reference, Timestamp
+from dhis2_models.runtime import Model, Timestamp
 
 
 class EventHook(Model):
@@ -14,7 +14,7 @@ class EventHook(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     disabled: bool | None = None
     display_name: str | None = None
@@ -23,10 +23,10 @@ class EventHook(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     sharing: "Sharing | None" = None
     source: "Source | None" = None
     targets: "list[Annotated[Annotated[ConsoleTarget | JmsTarget | KafkaTarget | WebhookTarget, pydantic.Field(discriminator='type')] | dict[str, Any], pydantic.Field(union_mode='left_to_right')]] | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None

@@ -11,7 +11,7 @@ class ExternalMapLayer(Model):
     attribution: str | None = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_name: str | None = None
     favorite: bool | None = None
     favorites: list[str] | None = None
@@ -19,7 +19,7 @@ class ExternalMapLayer(Model):
     id: str | None = None
     image_format: "ImageFormat | None" = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     layers: str | None = None
     legend_set: Reference | None = None
     legend_set_url: str | None = None
@@ -29,4 +29,4 @@ class ExternalMapLayer(Model):
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
     url: str | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None

@@ -11,7 +11,7 @@ class Interpretation(Model):
     code: str | None = None
     comments: "list[InterpretationComment] | None" = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_set: Reference | None = None
     display_name: str | None = None
     event_chart: Reference | None = None
@@ -22,8 +22,8 @@ class Interpretation(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
-    liked_by: list[Reference] | None = None
+    last_updated_by: "UserDto | None" = None
+    liked_by: "list[UserDto] | None" = None
     likes: int | None = None
     map: Reference | None = None
     mentions: "list[Mention] | None" = None
@@ -34,5 +34,5 @@ class Interpretation(Model):
     text: str | None = None
     translations: "list[Translation] | None" = None
     type: "AnalyticsFavoriteType | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     visualization: Reference | None = None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dhis2_models.runtime import Model, Reference, Timestamp
+from dhis2_models.runtime import Model, Timestamp
 
 
 class JobConfiguration(Model):
@@ -13,7 +13,7 @@ class JobConfiguration(Model):
     code: str | None = None
     configurable: bool | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     cron_expression: str | None = None
     delay: int | None = None
     display_name: str | None = None
@@ -33,7 +33,7 @@ class JobConfiguration(Model):
     last_finished: Timestamp | None = None
     last_runtime_execution: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     leader_only_job: bool | None = None
     max_delayed_execution_time: Timestamp | None = None
     name: str | None = None
@@ -43,5 +43,5 @@ class JobConfiguration(Model):
     scheduling_type: "SchedulingType | None" = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_uid: str | None = None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dhis2_models.runtime import Model, Reference, Timestamp
+from dhis2_models.runtime import Model, Timestamp
 
 
 class MetadataProposal(Model):
@@ -11,9 +11,9 @@ class MetadataProposal(Model):
     change: Any = None
     comment: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     finalised: Timestamp | None = None
-    finalised_by: Reference | None = None
+    finalised_by: "UserDto | None" = None
     id: str | None = None
     reason: str | None = None
     status: "MetadataProposalStatus | None" = None

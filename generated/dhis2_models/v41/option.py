@@ -10,7 +10,7 @@ class Option(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     display_description: str | None = None
     display_form_name: str | None = None
@@ -22,7 +22,7 @@ class Option(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     option_set: Reference | None = None
     sharing: "Sharing | None" = None
@@ -30,4 +30,4 @@ class Option(Model):
     sort_order: int | None = None
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None

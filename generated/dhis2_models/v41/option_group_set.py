@@ -12,7 +12,7 @@ class OptionGroupSet(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_dimension: bool | None = None
     data_dimension_type: "DataDimensionType | None" = None
     description: str | None = None
@@ -31,7 +31,7 @@ class OptionGroupSet(Model):
     id: str | None = None
     items: list[Reference] | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legend_set: Reference | None = None
     name: str | None = None
     option_groups: list[Reference] | None = None
@@ -42,5 +42,5 @@ class OptionGroupSet(Model):
     sharing: "Sharing | None" = None
     short_name: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None

@@ -13,7 +13,7 @@ class Program(Model):
     code: str | None = None
     complete_events_expiry_days: int | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_entry_form: Reference | None = None
     description: str | None = None
     display_description: str | None = None
@@ -47,7 +47,7 @@ class Program(Model):
     ignore_overdue_events: bool | None = None
     incident_date_label: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     max_tei_count_to_return: int | None = None
     min_attributes_required_to_search: int | None = None
     name: str | None = None
@@ -77,7 +77,7 @@ class Program(Model):
     tracked_entity_type: Reference | None = None
     translations: "list[Translation] | None" = None
     use_first_stage_during_registration: bool | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_roles: list[Reference] | None = None
     version: int | None = None
     without_registration: bool | None = None

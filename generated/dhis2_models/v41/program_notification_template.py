@@ -10,7 +10,7 @@ class ProgramNotificationTemplate(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     delivery_channels: list[str] | None = None
     display_message_template: str | None = None
     display_name: str | None = None
@@ -20,7 +20,7 @@ class ProgramNotificationTemplate(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     message_template: str | None = None
     name: str | None = None
     notification_recipient: "ProgramNotificationRecipient | None" = None
@@ -35,4 +35,4 @@ class ProgramNotificationTemplate(Model):
     sharing: "Sharing | None" = None
     subject_template: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None

@@ -11,7 +11,7 @@ class ProgramRule(Model):
     code: str | None = None
     condition: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     display_name: str | None = None
     favorite: bool | None = None
@@ -19,7 +19,7 @@ class ProgramRule(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     priority: int | None = None
     program: Reference | None = None
@@ -27,4 +27,4 @@ class ProgramRule(Model):
     program_stage: Reference | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None

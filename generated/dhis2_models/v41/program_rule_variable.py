@@ -10,7 +10,7 @@ class ProgramRuleVariable(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_element: Reference | None = None
     display_name: str | None = None
     favorite: bool | None = None
@@ -18,7 +18,7 @@ class ProgramRuleVariable(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     program: Reference | None = None
     program_rule_variable_source_type: "ProgramRuleVariableSourceType | None" = None
@@ -27,5 +27,5 @@ class ProgramRuleVariable(Model):
     tracked_entity_attribute: Reference | None = None
     translations: "list[Translation] | None" = None
     use_code_for_option_set: bool | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None

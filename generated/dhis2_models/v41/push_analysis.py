@@ -10,7 +10,7 @@ class PushAnalysis(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     dashboard: Reference | None = None
     display_name: str | None = None
     favorite: bool | None = None
@@ -18,11 +18,11 @@ class PushAnalysis(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     message: str | None = None
     name: str | None = None
     recipient_user_groups: list[Reference] | None = None
     sharing: "Sharing | None" = None
     title: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None

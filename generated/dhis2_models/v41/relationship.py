@@ -13,7 +13,7 @@ class Relationship(Model):
     code: str | None = None
     created: Timestamp | None = None
     created_at_client: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     deleted: bool | None = None
     description: str | None = None
     display_name: str | None = None
@@ -24,11 +24,11 @@ class Relationship(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     relationship_type: Reference | None = None
     sharing: "Sharing | None" = None
     style: "ObjectStyle | None" = None
     to: "RelationshipItem | None" = None
     translations: list[Any] | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None

@@ -11,7 +11,7 @@ class Report(Model):
     cache_strategy: "CacheStrategy | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     design_content: str | None = None
     display_name: str | None = None
     favorite: bool | None = None
@@ -19,12 +19,12 @@ class Report(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     relative_periods: "RelativePeriods | None" = None
     report_params: "ReportingParams | None" = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
     type: "ReportType | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     visualization: Reference | None = None

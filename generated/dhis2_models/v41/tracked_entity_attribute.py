@@ -12,7 +12,7 @@ class TrackedEntityAttribute(Model):
     code: str | None = None
     confidential: bool | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     dimension_item: str | None = None
     dimension_item_type: "DimensionItemType | None" = None
@@ -32,7 +32,7 @@ class TrackedEntityAttribute(Model):
     id: str | None = None
     inherit: bool | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legend_set: Reference | None = None
     legend_sets: list[Reference] | None = None
     name: str | None = None
@@ -49,5 +49,5 @@ class TrackedEntityAttribute(Model):
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
     unique: bool | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None

@@ -15,7 +15,7 @@ class User(Model):
     code: str | None = None
     cogs_dimension_constraints: list[Reference] | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_view_max_organisation_unit_level: int | None = None
     data_view_organisation_units: list[Reference] | None = None
     disabled: bool | None = None
@@ -39,7 +39,7 @@ class User(Model):
     last_checked_interpretations: Timestamp | None = None
     last_login: Timestamp | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     ldap_id: str | None = None
     name: str | None = None
     nationality: str | None = None
@@ -58,7 +58,7 @@ class User(Model):
     translations: "list[Translation] | None" = None
     twitter: str | None = None
     two_factor_enabled: bool | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_credentials: "UserCredentialsDto | None" = None
     user_groups: list[Reference] | None = None
     user_roles: list[Reference] | None = None

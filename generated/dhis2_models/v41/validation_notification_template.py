@@ -10,7 +10,7 @@ class ValidationNotificationTemplate(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_message_template: str | None = None
     display_name: str | None = None
     display_subject_template: str | None = None
@@ -19,7 +19,7 @@ class ValidationNotificationTemplate(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     message_template: str | None = None
     name: str | None = None
     notify_parent_organisation_unit_only: bool | None = None
@@ -29,5 +29,5 @@ class ValidationNotificationTemplate(Model):
     sharing: "Sharing | None" = None
     subject_template: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     validation_rules: list[Reference] | None = None

@@ -9,11 +9,11 @@ __getattr__, __dir__ = package(
     {
         "aggregate_data_exchange": "AggregateDataExchange AggregateDataExchangeParams",
         "aliases": (
-            "ErrorCode Fields Instant JsonMixed MinMaxValueDeleteRequest MinMaxValueUpsertRequest Object "
-            "UID_AggregateDataExchange UID_AnalyticsTableHook UID_ApiToken UID_Attribute UID_BaseDimensionalObject "
-            "UID_BaseIdentifiableObject UID_Category UID_CategoryCombo UID_CategoryOption UID_CategoryOptionCombo "
-            "UID_CategoryOptionGroup UID_CategoryOptionGroupSet UID_Constant UID_Dashboard UID_DashboardItem "
-            "UID_DataApprovalLevel UID_DataApprovalWorkflow UID_DataElement UID_DataElementGroup "
+            "AttributeValues ErrorCode Fields Instant JsonMixed MinMaxValueDeleteRequest MinMaxValueUpsertRequest "
+            "Object UID_AggregateDataExchange UID_AnalyticsTableHook UID_ApiToken UID_Attribute "
+            "UID_BaseDimensionalObject UID_BaseIdentifiableObject UID_Category UID_CategoryCombo UID_CategoryOption "
+            "UID_CategoryOptionCombo UID_CategoryOptionGroup UID_CategoryOptionGroupSet UID_Constant UID_Dashboard "
+            "UID_DashboardItem UID_DataApprovalLevel UID_DataApprovalWorkflow UID_DataElement UID_DataElementGroup "
             "UID_DataElementGroupSet UID_DataEntryForm UID_DataSet UID_DataSetNotificationTemplate "
             "UID_Dhis2OAuth2Authorization UID_Dhis2OAuth2AuthorizationConsent UID_Dhis2OAuth2Client "
             "UID_DimensionalItemObject UID_DimensionalObject UID_Document UID_Enrollment UID_Event UID_EventFilter "
@@ -42,13 +42,13 @@ __getattr__, __dir__ = package(
         "category_option_group": "CategoryOptionGroup CategoryOptionGroupParams",
         "category_option_group_set": "CategoryOptionGroupSet CategoryOptionGroupSetParams",
         "components.a_": (
-            "Access AccessData AddIconRequest AddOperation AggregateDataExchangeJobParameters ApprovalDto "
-            "ApprovalStatusDto ApprovalsDto Authority AvailabilityStatus Axis AxisV2"
+            "AccessData AddIconRequest AddOperation AggregateDataExchangeJobParameters ApprovalDto ApprovalStatusDto "
+            "ApprovalsDto Authority AvailabilityStatus Axis AxisV2"
         ),
         "components.analytics": "AnalyticsJobParameters AnalyticsPeriodBoundary AnalyticsPeriodBoundaryParams",
         "components.api": "Api ApiHeadersAuthScheme ApiQueryParamsAuthScheme ApiTokenAuthScheme ApiTokenCreationResponse",
         "components.app": "App AppActivities AppDeveloper AppDhis AppIcons AppSettings AppShortcut",
-        "components.attribute": "AttributeValue AttributeValueFilter AttributeValueParams AttributeValues",
+        "components.attribute": "AttributeValueFilter",
         "components.b_": "BatchResponseStatus Body BulkJsonPatch BulkSmsGatewayConfig",
         "components.base": (
             "BaseDimensionalItemObject BaseDimensionalObject BaseDimensionalObjectParams BaseIdentifiableObject "
@@ -62,6 +62,7 @@ __getattr__, __dir__ = package(
             "CategoryDimension CategoryDimensionParams CategoryOptionGroupSetDimension "
             "CategoryOptionGroupSetDimensionParams"
         ),
+        "components.common": "Access AttributeValue AttributeValueParams ObjectStyle QueryModifiers Sharing Translation UserDto",
         "components.d_": (
             "DatabaseInfo DatastoreNamespace DatastoreNamespaceProtection DateFilterPeriod DeflatedDataValue "
             "DeletedObject Dhis2Info DimensionItemKeywords DimensionItemKeywordsParams DimensionalItemObject "
@@ -129,7 +130,7 @@ __getattr__, __dir__ = package(
             "OAuth2ClientCredentialsAuthScheme OpenApiObject OrderCriteria OrganisationUnitGroupSetDimension "
             "OrganisationUnitGroupSetDimensionParams"
         ),
-        "components.object": "ObjectCount ObjectReport ObjectReportWebMessageResponse ObjectStyle ObjectValueTypeRenderingOption",
+        "components.object": "ObjectCount ObjectReport ObjectReportWebMessageResponse ObjectValueTypeRenderingOption",
         "components.org": "OrgUnitInfo OrgUnitMergeQuery OrgUnitProfile OrgUnitProfileData OrgUnitSplitQuery",
         "components.outbound": "OutboundMessageResponseSummary OutboundSms OutboundSmsParams",
         "components.outlier": "OutlierAnalysis OutlierDetectionMetadata OutlierDetectionResponse OutlierLine OutlierValue",
@@ -146,7 +147,7 @@ __getattr__, __dir__ = package(
             "ProgramTrackedEntityAttributeDimensionItemParams ProgramTrackedEntityAttributeOptionDimensionItemParams "
             "ProgramTrackedEntityAttributeParams"
         ),
-        "components.q_": "QRCode QueryAlias QueryModifiers",
+        "components.q_": "QRCode QueryAlias",
         "components.r_": (
             "Rectangle Reference_ RefererAllowedList RelativePeriods RemoveByIdOperation RemoveOperation "
             "ReplaceOperation ReservedValue ResetPasswordRequest ResponseBodyEmitter"
@@ -161,13 +162,13 @@ __getattr__, __dir__ = package(
         ),
         "components.scheduler": "SchedulerEntry SchedulerEntryJob SchedulerQueue",
         "components.sharing": (
-            "Sharing SharingInfo SharingMeta SharingObject SharingSearchResult SharingUser SharingUserAccess "
+            "SharingInfo SharingMeta SharingObject SharingSearchResult SharingUser SharingUserAccess "
             "SharingUserGroupAccess"
         ),
         "components.simple": "SimpleDimension SimpleEventVisualizationView SimpleImageResource SimpleVisualizationView",
         "components.sms": "SMSCode SMSCodeParams SMSSpecialCharacter SmsJobParameters",
         "components.source": "Source SourceParams SourceRequest",
-        "components.t_": "TagObject TargetRequest TestJobParameters Translation TrigramSummary TwoFactorMethods TypeReport",
+        "components.t_": "TagObject TargetRequest TestJobParameters TrigramSummary TwoFactorMethods TypeReport",
         "components.tracked": (
             "TrackedEntityAttributeDimension TrackedEntityAttributeDimensionParams TrackedEntityAttributeValueParams "
             "TrackedEntityDataElementDimension TrackedEntityDataElementDimensionParams TrackedEntityParams "
@@ -184,7 +185,7 @@ __getattr__, __dir__ = package(
         ),
         "components.u_": "UpdateFollowUpForDataValuesRequest UpdateIconRequest",
         "components.user": (
-            "UserAccess UserDetails UserDto UserGroupAccess UserInfoSnapshot UserInviteParams UserLookup UserLookups "
+            "UserAccess UserDetails UserGroupAccess UserInfoSnapshot UserInviteParams UserLookup UserLookups "
             "UserMessage UserRegistrationParams UserSettings"
         ),
         "components.v_": "VisualizationFontStyle VisualizationIcon",

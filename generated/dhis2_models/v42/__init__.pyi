@@ -4,6 +4,7 @@ from dhis2_models.runtime import Reference as Reference
 
 from .aggregate_data_exchange import AggregateDataExchange as AggregateDataExchange
 from .aggregate_data_exchange import AggregateDataExchangeParams as AggregateDataExchangeParams
+from .aliases import AttributeValues as AttributeValues
 from .aliases import ErrorCode as ErrorCode
 from .aliases import Fields as Fields
 from .aliases import Instant as Instant
@@ -126,7 +127,6 @@ from .category_option_group import CategoryOptionGroup as CategoryOptionGroup
 from .category_option_group import CategoryOptionGroupParams as CategoryOptionGroupParams
 from .category_option_group_set import CategoryOptionGroupSet as CategoryOptionGroupSet
 from .category_option_group_set import CategoryOptionGroupSetParams as CategoryOptionGroupSetParams
-from .components.a_ import Access as Access
 from .components.a_ import AccessData as AccessData
 from .components.a_ import AddIconRequest as AddIconRequest
 from .components.a_ import AddOperation as AddOperation
@@ -153,10 +153,7 @@ from .components.app import AppDhis as AppDhis
 from .components.app import AppIcons as AppIcons
 from .components.app import AppSettings as AppSettings
 from .components.app import AppShortcut as AppShortcut
-from .components.attribute import AttributeValue as AttributeValue
 from .components.attribute import AttributeValueFilter as AttributeValueFilter
-from .components.attribute import AttributeValueParams as AttributeValueParams
-from .components.attribute import AttributeValues as AttributeValues
 from .components.b_ import BatchResponseStatus as BatchResponseStatus
 from .components.b_ import Body as Body
 from .components.b_ import BulkJsonPatch as BulkJsonPatch
@@ -180,6 +177,14 @@ from .components.category import CategoryDimension as CategoryDimension
 from .components.category import CategoryDimensionParams as CategoryDimensionParams
 from .components.category import CategoryOptionGroupSetDimension as CategoryOptionGroupSetDimension
 from .components.category import CategoryOptionGroupSetDimensionParams as CategoryOptionGroupSetDimensionParams
+from .components.common import Access as Access
+from .components.common import AttributeValue as AttributeValue
+from .components.common import AttributeValueParams as AttributeValueParams
+from .components.common import ObjectStyle as ObjectStyle
+from .components.common import QueryModifiers as QueryModifiers
+from .components.common import Sharing as Sharing
+from .components.common import Translation as Translation
+from .components.common import UserDto as UserDto
 from .components.d_ import DatabaseInfo as DatabaseInfo
 from .components.d_ import DatastoreNamespace as DatastoreNamespace
 from .components.d_ import DatastoreNamespaceProtection as DatastoreNamespaceProtection
@@ -367,7 +372,6 @@ from .components.o_ import OrganisationUnitGroupSetDimensionParams as Organisati
 from .components.object import ObjectCount as ObjectCount
 from .components.object import ObjectReport as ObjectReport
 from .components.object import ObjectReportWebMessageResponse as ObjectReportWebMessageResponse
-from .components.object import ObjectStyle as ObjectStyle
 from .components.object import ObjectValueTypeRenderingOption as ObjectValueTypeRenderingOption
 from .components.org import OrgUnitInfo as OrgUnitInfo
 from .components.org import OrgUnitMergeQuery as OrgUnitMergeQuery
@@ -421,7 +425,6 @@ from .components.program import (
 from .components.program import ProgramTrackedEntityAttributeParams as ProgramTrackedEntityAttributeParams
 from .components.q_ import QRCode as QRCode
 from .components.q_ import QueryAlias as QueryAlias
-from .components.q_ import QueryModifiers as QueryModifiers
 from .components.r_ import Rectangle as Rectangle
 from .components.r_ import Reference_ as Reference_
 from .components.r_ import RefererAllowedList as RefererAllowedList
@@ -460,7 +463,6 @@ from .components.s_ import SystemSettings as SystemSettings
 from .components.scheduler import SchedulerEntry as SchedulerEntry
 from .components.scheduler import SchedulerEntryJob as SchedulerEntryJob
 from .components.scheduler import SchedulerQueue as SchedulerQueue
-from .components.sharing import Sharing as Sharing
 from .components.sharing import SharingInfo as SharingInfo
 from .components.sharing import SharingMeta as SharingMeta
 from .components.sharing import SharingObject as SharingObject
@@ -482,7 +484,6 @@ from .components.source import SourceRequest as SourceRequest
 from .components.t_ import TagObject as TagObject
 from .components.t_ import TargetRequest as TargetRequest
 from .components.t_ import TestJobParameters as TestJobParameters
-from .components.t_ import Translation as Translation
 from .components.t_ import TrigramSummary as TrigramSummary
 from .components.t_ import TwoFactorMethods as TwoFactorMethods
 from .components.t_ import TypeReport as TypeReport
@@ -525,7 +526,6 @@ from .components.u_ import UpdateFollowUpForDataValuesRequest as UpdateFollowUpF
 from .components.u_ import UpdateIconRequest as UpdateIconRequest
 from .components.user import UserAccess as UserAccess
 from .components.user import UserDetails as UserDetails
-from .components.user import UserDto as UserDto
 from .components.user import UserGroupAccess as UserGroupAccess
 from .components.user import UserInfoSnapshot as UserInfoSnapshot
 from .components.user import UserInviteParams as UserInviteParams

@@ -41,7 +41,7 @@ class CategoryOption(Model):
     start_date: Timestamp | None = None
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class CategoryOptionParams(Model):

@@ -27,7 +27,7 @@ class Constant(Model):
     sharing: "Sharing | None" = None
     short_name: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value: Number | None = None
 
 

@@ -36,7 +36,7 @@ class DashboardItem(Model):
     text: str | None = None
     translations: "list[Translation] | None" = None
     type: "DashboardItemType | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     users: "list[UserDto] | None" = None
     visualization: Reference | None = None
     width: int | None = None

@@ -25,7 +25,7 @@ class DataApprovalLevel(Model):
     org_unit_level_name: str | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class DataApprovalLevelParams(Model):

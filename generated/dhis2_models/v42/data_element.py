@@ -44,7 +44,7 @@ class DataElement(Model):
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
     url: str | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None
     value_type_options: "FileTypeValueOptions | None" = None
     zero_is_significant: bool | None = None

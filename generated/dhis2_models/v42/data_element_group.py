@@ -35,7 +35,7 @@ class DataElementGroup(Model):
     sharing: "Sharing | None" = None
     short_name: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class DataElementGroupParams(Model):

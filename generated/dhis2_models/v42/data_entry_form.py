@@ -24,7 +24,7 @@ class DataEntryForm(Model):
     sharing: "Sharing | None" = None
     style: "DisplayDensity | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class DataEntryFormParams(Model):

@@ -29,7 +29,7 @@ class EventHook(Model):
     source: "Source | None" = None
     targets: "list[Annotated[Annotated[ConsoleTarget | JmsTarget | KafkaTarget | WebhookTarget, pydantic.Field(discriminator='type')] | dict[str, Any], pydantic.Field(union_mode='left_to_right')]] | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class EventHookParams(Model):

@@ -29,7 +29,7 @@ class ExternalMapLayer(Model):
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
     url: str | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ExternalMapLayerParams(Model):

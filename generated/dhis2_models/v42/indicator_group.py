@@ -25,7 +25,7 @@ class IndicatorGroup(Model):
     name: str | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class IndicatorGroupParams(Model):

@@ -25,7 +25,7 @@ class IndicatorGroupSet(Model):
     sharing: "Sharing | None" = None
     short_name: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class IndicatorGroupSetParams(Model):

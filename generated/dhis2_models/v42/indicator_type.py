@@ -23,7 +23,7 @@ class IndicatorType(Model):
     number: bool | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class IndicatorTypeParams(Model):

@@ -23,7 +23,7 @@ class LegendSet(Model):
     sharing: "Sharing | None" = None
     symbolizer: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class LegendSetParams(Model):

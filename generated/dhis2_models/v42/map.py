@@ -35,7 +35,7 @@ class Map(Model):
     subscribers: list[str] | None = None
     title: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     zoom: int | None = None
 
 

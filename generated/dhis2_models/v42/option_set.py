@@ -23,7 +23,7 @@ class OptionSet(Model):
     options: list[Reference] | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None
     version: int | None = None
 

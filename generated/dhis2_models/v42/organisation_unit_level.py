@@ -23,7 +23,7 @@ class OrganisationUnitLevel(Model):
     offline_levels: int | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class OrganisationUnitLevelParams(Model):

@@ -78,7 +78,7 @@ class Program(Model):
     tracked_entity_type: Reference | None = None
     translations: "list[Translation] | None" = None
     use_first_stage_during_registration: bool | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_roles: list[Reference] | None = None
     version: int | None = None
     without_registration: bool | None = None

@@ -23,7 +23,7 @@ class ProgramIndicatorGroup(Model):
     program_indicators: list[Reference] | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ProgramIndicatorGroupParams(Model):

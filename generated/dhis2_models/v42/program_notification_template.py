@@ -35,7 +35,7 @@ class ProgramNotificationTemplate(Model):
     sharing: "Sharing | None" = None
     subject_template: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ProgramNotificationTemplateParams(Model):

@@ -27,7 +27,7 @@ class ProgramRule(Model):
     program_stage: Reference | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ProgramRuleParams(Model):

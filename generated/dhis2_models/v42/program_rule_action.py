@@ -39,7 +39,7 @@ class ProgramRuleAction(Model):
     template_uid: str | None = None
     tracked_entity_attribute: Reference | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ProgramRuleActionParams(Model):

@@ -26,7 +26,7 @@ class ProgramStageWorkingList(Model):
     program_stage_query_criteria: "ProgramStageQueryCriteria | None" = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ProgramStageWorkingListParams(Model):

@@ -25,7 +25,7 @@ class PushAnalysis(Model):
     sharing: "Sharing | None" = None
     title: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class PushAnalysisParams(Model):

@@ -26,7 +26,7 @@ class Report(Model):
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
     type: "ReportType | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     visualization: Reference | None = None
 
 

@@ -34,7 +34,7 @@ class Section(Model):
     show_row_totals: bool | None = None
     sort_order: int | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class SectionParams(Model):

@@ -49,7 +49,7 @@ class TrackedEntityAttribute(Model):
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
     unique: bool | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None
 
 

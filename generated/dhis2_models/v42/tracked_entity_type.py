@@ -33,7 +33,7 @@ class TrackedEntityType(Model):
     style: "ObjectStyle | None" = None
     tracked_entity_type_attributes: "list[TrackedEntityTypeAttribute] | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class TrackedEntityTypeParams(Model):

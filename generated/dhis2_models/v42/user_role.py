@@ -24,7 +24,7 @@ class UserRole(Model):
     restrictions: list[str] | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     users: "list[UserDto] | None" = None
 
 

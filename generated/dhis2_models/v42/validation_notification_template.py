@@ -29,7 +29,7 @@ class ValidationNotificationTemplate(Model):
     sharing: "Sharing | None" = None
     subject_template: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     validation_rules: list[Reference] | None = None
 
 

@@ -116,7 +116,7 @@ class Visualization(Model):
     top_limit: int | None = None
     translations: "list[Translation] | None" = None
     type: "VisualizationType | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_org_unit_type: "UserOrgUnitType | None" = None
     user_organisation_unit: bool | None = None
     user_organisation_unit_children: bool | None = None

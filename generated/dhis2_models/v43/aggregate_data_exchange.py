@@ -23,7 +23,7 @@ class AggregateDataExchange(Model):
     source: "ExchangeSource | None" = None
     target: "ExchangeTarget | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class AggregateDataExchangeParams(Model):

@@ -28,7 +28,7 @@ class ApiToken(Model):
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
     type: "ApiTokenType | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     version: int | None = None
 
 

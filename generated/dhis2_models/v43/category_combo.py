@@ -26,7 +26,7 @@ class CategoryCombo(Model):
     sharing: "Sharing | None" = None
     skip_total: bool | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class CategoryComboParams(Model):

@@ -38,7 +38,7 @@ class CategoryOption(Model):
     style: "ObjectStyle | None" = None
     total_aggregation_type: "TotalAggregationType | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class CategoryOptionParams(Model):

@@ -36,7 +36,7 @@ class CategoryOptionGroup(Model):
     sharing: "Sharing | None" = None
     short_name: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class CategoryOptionGroupParams(Model):

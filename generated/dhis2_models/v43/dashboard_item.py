@@ -14,7 +14,7 @@ class DashboardItem(Model):
     code: str | None = None
     content_count: int | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_text: str | None = None
     event_chart: Reference | None = None
     event_report: Reference | None = None
@@ -25,7 +25,7 @@ class DashboardItem(Model):
     interpretation_count: int | None = None
     interpretation_like_count: int | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     map: Reference | None = None
     messages: bool | None = None
     name: str | None = None

@@ -25,7 +25,7 @@ class DataApprovalWorkflow(Model):
     period_type: str | None = None
     sharing: "Sharing | None" = None
     translations: list[Any] | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class DataApprovalWorkflowParams(Model):

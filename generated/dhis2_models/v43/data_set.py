@@ -62,7 +62,7 @@ class DataSet(Model):
     style: "ObjectStyle | None" = None
     timely_days: Number | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     valid_complete_only: bool | None = None
     version: int | None = None
     workflow: Reference | None = None

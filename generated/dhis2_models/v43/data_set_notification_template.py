@@ -34,7 +34,7 @@ class DataSetNotificationTemplate(Model):
     sharing: "Sharing | None" = None
     subject_template: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class DataSetNotificationTemplateParams(Model):

@@ -32,7 +32,7 @@ class Dhis2OAuth2Client(Model):
     sharing: "Sharing | None" = None
     token_settings: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class Dhis2OAuth2ClientParams(Model):

@@ -119,7 +119,7 @@ class EventVisualization(Model):
     tracked_entity_type: Reference | None = None
     translations: "list[Translation] | None" = None
     type: "EventVisualizationType | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_org_unit_type: "UserOrgUnitType | None" = None
     user_organisation_unit: bool | None = None
     user_organisation_unit_children: bool | None = None

@@ -34,7 +34,7 @@ class Interpretation(Model):
     text: str | None = None
     translations: "list[Translation] | None" = None
     type: "AnalyticsFavoriteType | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     visualization: Reference | None = None
 
 

@@ -43,7 +43,7 @@ class JobConfiguration(Model):
     scheduling_type: "SchedulingType | None" = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_uid: str | None = None
 
 

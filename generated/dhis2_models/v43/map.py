@@ -28,7 +28,7 @@ class Map(Model):
     last_updated_by: "UserDto | None" = None
     latitude: Number | None = None
     longitude: Number | None = None
-    map_views: list[Reference] | None = None
+    map_views: "list[MapView] | None" = None
     name: str | None = None
     sharing: "Sharing | None" = None
     short_name: str | None = None
@@ -36,7 +36,7 @@ class Map(Model):
     subscribers: list[str] | None = None
     title: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     zoom: int | None = None
 
 

@@ -126,7 +126,7 @@ class MapView(Model):
     top_limit: int | None = None
     tracked_entity_type: Reference | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_org_unit_type: "UserOrgUnitType | None" = None
     user_organisation_unit: bool | None = None
     user_organisation_unit_children: bool | None = None

@@ -7,7 +7,7 @@ class MessageConversation(Model):
     """One of `messageConversations` (org.hisp.dhis.message.MessageConversation)."""
 
     access: "Access | None" = None
-    assignee: Reference | None = None
+    assignee: "UserDto | None" = None
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
@@ -20,7 +20,7 @@ class MessageConversation(Model):
     href: str | None = None
     id: str | None = None
     last_message: Timestamp | None = None
-    last_sender: Reference | None = None
+    last_sender: "UserDto | None" = None
     last_sender_firstname: str | None = None
     last_sender_surname: str | None = None
     last_updated: Timestamp | None = None
@@ -35,7 +35,7 @@ class MessageConversation(Model):
     status: "MessageConversationStatus | None" = None
     subject: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_firstname: str | None = None
     user_messages: "list[UserMessage] | None" = None
     user_surname: str | None = None

@@ -49,7 +49,7 @@ class ProgramIndicator(Model):
     short_name: str | None = None
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ProgramIndicatorParams(Model):

@@ -27,7 +27,7 @@ class ProgramRuleVariable(Model):
     tracked_entity_attribute: Reference | None = None
     translations: "list[Translation] | None" = None
     use_code_for_option_set: bool | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None
 
 

@@ -32,7 +32,7 @@ class ProgramSection(Model):
     style: "ObjectStyle | None" = None
     tracked_entity_attributes: list[Reference] | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ProgramSectionParams(Model):

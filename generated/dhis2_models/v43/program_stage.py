@@ -67,7 +67,7 @@ class ProgramStage(Model):
     standard_interval: int | None = None
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     validation_strategy: "ValidationStrategy | None" = None
 
 

@@ -30,7 +30,7 @@ class RelationshipType(Model):
     to_constraint: "RelationshipConstraint | None" = None
     to_from_name: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class RelationshipTypeParams(Model):

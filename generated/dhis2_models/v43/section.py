@@ -9,11 +9,11 @@ class Section(Model):
     """One of `sections` (org.hisp.dhis.dataset.Section)."""
 
     access: "Access | None" = None
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     category_combos: list[Reference] | None = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_elements: list[Reference] | None = None
     data_set: Reference | None = None
     description: str | None = None
@@ -25,7 +25,7 @@ class Section(Model):
     id: str | None = None
     indicators: list[Reference] | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     sharing: "Sharing | None" = None
     show_column_totals: bool | None = None
@@ -37,7 +37,7 @@ class Section(Model):
 class SectionParams(Model):
     """Component SectionParams."""
 
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     data_elements: list[Reference] | None = None

@@ -45,7 +45,7 @@ class ValidationRule(Model):
     short_name: str | None = None
     skip_form_validation: bool | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     validation_rule_groups: list[Reference] | None = None
 
 

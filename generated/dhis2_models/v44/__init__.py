@@ -9,26 +9,26 @@ __getattr__, __dir__ = package(
     {
         "aggregate_data_exchange": "AggregateDataExchange AggregateDataExchangeParams",
         "aliases": (
-            "DataValueHistory ErrorCode Instant MinMaxValueDeleteRequest MinMaxValueUpsertRequest Object "
-            "UID_AggregateDataExchange UID_AnalyticsTableHook UID_ApiToken UID_Attribute UID_BaseIdentifiableObject "
-            "UID_Category UID_CategoryCombo UID_CategoryOption UID_CategoryOptionCombo UID_CategoryOptionGroup "
-            "UID_CategoryOptionGroupSet UID_Constant UID_Dashboard UID_DashboardItem UID_DataApprovalLevel "
-            "UID_DataApprovalWorkflow UID_DataElement UID_DataElementGroup UID_DataElementGroupSet UID_DataEntryForm "
-            "UID_DataSet UID_DataSetNotificationTemplate UID_Dhis2OAuth2Client UID_DimensionalItemObject "
-            "UID_DimensionalObject UID_Document UID_Enrollment UID_EventFilter UID_EventHook UID_EventVisualization "
-            "UID_ExpressionDimensionItem UID_ExternalMapLayer UID_FileResource UID_IdentifiableObject "
-            "UID_IncomingSms UID_Indicator UID_IndicatorGroup UID_IndicatorGroupSet UID_IndicatorType "
-            "UID_Interpretation UID_InterpretationComment UID_JobConfiguration UID_LegendSet UID_Map UID_Message "
-            "UID_MessageConversation UID_Note UID_Option UID_OptionGroup UID_OptionGroupSet UID_OptionSet "
-            "UID_OrganisationUnit UID_OrganisationUnitGroup UID_OrganisationUnitGroupSet UID_OrganisationUnitLevel "
-            "UID_OutboundSms UID_Predictor UID_PredictorGroup UID_Program UID_ProgramIndicator "
-            "UID_ProgramIndicatorGroup UID_ProgramMessage UID_ProgramNotificationTemplate UID_ProgramRule "
-            "UID_ProgramRuleAction UID_ProgramRuleVariable UID_ProgramSection UID_ProgramStage "
-            "UID_ProgramStageSection UID_ProgramStageWorkingList UID_Relationship UID_RelationshipType UID_Report "
-            "UID_Route UID_SMSCommand UID_Section UID_SingleEvent UID_SqlView UID_TrackedEntity "
-            "UID_TrackedEntityAttribute UID_TrackedEntityFilter UID_TrackedEntityType UID_TrackerEvent UID_User "
-            "UID_UserGroup UID_UserRole UID_ValidationNotificationTemplate UID_ValidationRule "
-            "UID_ValidationRuleGroup UID_Visualization"
+            "AttributeValues DataValueHistory ErrorCode Instant MinMaxValueDeleteRequest MinMaxValueUpsertRequest "
+            "Object UID_AggregateDataExchange UID_AnalyticsTableHook UID_ApiToken UID_Attribute "
+            "UID_BaseIdentifiableObject UID_Category UID_CategoryCombo UID_CategoryOption UID_CategoryOptionCombo "
+            "UID_CategoryOptionGroup UID_CategoryOptionGroupSet UID_Constant UID_Dashboard UID_DashboardItem "
+            "UID_DataApprovalLevel UID_DataApprovalWorkflow UID_DataElement UID_DataElementGroup "
+            "UID_DataElementGroupSet UID_DataEntryForm UID_DataSet UID_DataSetNotificationTemplate "
+            "UID_Dhis2OAuth2Client UID_DimensionalItemObject UID_DimensionalObject UID_Document UID_Enrollment "
+            "UID_EventFilter UID_EventHook UID_EventVisualization UID_ExpressionDimensionItem UID_ExternalMapLayer "
+            "UID_FileResource UID_IdentifiableObject UID_IncomingSms UID_Indicator UID_IndicatorGroup "
+            "UID_IndicatorGroupSet UID_IndicatorType UID_Interpretation UID_InterpretationComment "
+            "UID_JobConfiguration UID_LegendSet UID_Map UID_Message UID_MessageConversation UID_Note UID_Option "
+            "UID_OptionGroup UID_OptionGroupSet UID_OptionSet UID_OrganisationUnit UID_OrganisationUnitGroup "
+            "UID_OrganisationUnitGroupSet UID_OrganisationUnitLevel UID_OutboundSms UID_Predictor UID_PredictorGroup "
+            "UID_Program UID_ProgramIndicator UID_ProgramIndicatorGroup UID_ProgramMessage "
+            "UID_ProgramNotificationTemplate UID_ProgramRule UID_ProgramRuleAction UID_ProgramRuleVariable "
+            "UID_ProgramSection UID_ProgramStage UID_ProgramStageSection UID_ProgramStageWorkingList "
+            "UID_Relationship UID_RelationshipType UID_Report UID_Route UID_SMSCommand UID_Section UID_SingleEvent "
+            "UID_SqlView UID_TrackedEntity UID_TrackedEntityAttribute UID_TrackedEntityFilter UID_TrackedEntityType "
+            "UID_TrackerEvent UID_User UID_UserGroup UID_UserRole UID_ValidationNotificationTemplate "
+            "UID_ValidationRule UID_ValidationRuleGroup UID_Visualization"
         ),
         "analytics_table_hook": "AnalyticsTableHook AnalyticsTableHookParams",
         "api_token": "ApiToken ApiTokenParams",
@@ -40,13 +40,13 @@ __getattr__, __dir__ = package(
         "category_option_group": "CategoryOptionGroup CategoryOptionGroupParams",
         "category_option_group_set": "CategoryOptionGroupSet CategoryOptionGroupSetParams",
         "components.a_": (
-            "Access AccessData AddIconRequest AddOperation AggregateDataExchangeJobParameters AnalyticsJobParameters "
+            "AccessData AddIconRequest AddOperation AggregateDataExchangeJobParameters AnalyticsJobParameters "
             "AnalyticsPeriodBoundary ApprovalDto ApprovalStatusDto ApprovalsDto Authority AvailabilityStatus Axis "
             "AxisV2"
         ),
         "components.api": "Api ApiHeadersAuthScheme ApiQueryParamsAuthScheme ApiTokenAuthScheme ApiTokenCreationResponse",
         "components.app": "App AppActivities AppCacheConfig AppDeveloper AppDhis AppIcons AppSettings AppShortcut",
-        "components.attribute": "AttributeValue AttributeValueFilter AttributeValueParams AttributeValues",
+        "components.attribute": "AttributeValueFilter",
         "components.b_": (
             "BaseIdentifiableObject BaseNameableObject Basemap BatchResponseStatus Body BulkJsonPatch "
             "BulkSmsGatewayConfig"
@@ -59,6 +59,7 @@ __getattr__, __dir__ = package(
             "CategoryDimension CategoryDimensionParams CategoryOptionGroupSetDimension "
             "CategoryOptionGroupSetDimensionParams"
         ),
+        "components.common": "Access AttributeValue AttributeValueParams ObjectStyle QueryModifiers Sharing Translation UserDto",
         "components.d_": (
             "DatabaseInfo DatastoreNamespace DatastoreNamespaceProtection DateFilterPeriod DeflatedDataValue "
             "DeletedObject Dhis2Info DimensionItemKeywords DimensionItemKeywordsParams "
@@ -124,7 +125,7 @@ __getattr__, __dir__ = package(
             "OAuth2ClientCredentialsAuthScheme OpenApiObject OrderCriteria OrganisationUnitGroupSetDimension "
             "OrganisationUnitGroupSetDimensionParams"
         ),
-        "components.object": "ObjectCount ObjectReport ObjectReportWebMessageResponse ObjectStyle ObjectValueTypeRenderingOption",
+        "components.object": "ObjectCount ObjectReport ObjectReportWebMessageResponse ObjectValueTypeRenderingOption",
         "components.org": "OrgUnitInfo OrgUnitMergeQuery OrgUnitProfile OrgUnitProfileData OrgUnitSplitQuery",
         "components.outbound": "OutboundMessageResponseSummary OutboundSms OutboundSmsParams",
         "components.outlier": "OutlierAnalysis OutlierDetectionMetadata OutlierDetectionResponse OutlierLine OutlierValue",
@@ -141,7 +142,7 @@ __getattr__, __dir__ = package(
             "ProgramTrackedEntityAttributeDimensionItem ProgramTrackedEntityAttributeDimensionItemParams "
             "ProgramTrackedEntityAttributeOptionDimensionItemParams ProgramTrackedEntityAttributeParams"
         ),
-        "components.q_": "QRCode QueryAlias QueryModifiers",
+        "components.q_": "QRCode QueryAlias",
         "components.r_": (
             "Rectangle Reference_ RefererAllowedList RelativePeriods RemoveByIdOperation RemoveOperation "
             "ReplaceOperation ReservedValue ResetPasswordRequest ResponseBodyEmitter"
@@ -155,14 +156,14 @@ __getattr__, __dir__ = package(
         ),
         "components.scheduler": "SchedulerEntry SchedulerEntryJob SchedulerQueue",
         "components.sharing": (
-            "Sharing SharingInfo SharingMeta SharingObject SharingSearchResult SharingUser SharingUserAccess "
+            "SharingInfo SharingMeta SharingObject SharingSearchResult SharingUser SharingUserAccess "
             "SharingUserGroupAccess"
         ),
         "components.simple": "SimpleDimension SimpleEventVisualizationView SimpleImageResource SimpleVisualizationView",
         "components.sms": "SMSCode SMSCodeParams SMSSpecialCharacter SmsJobParameters",
         "components.source": "Source SourceParams SourceRequest",
         "components.system": "SystemCapability SystemInfo SystemSettings",
-        "components.t_": "TagObject TargetRequest TestJobParameters Text Translation TypeReport",
+        "components.t_": "TagObject TargetRequest TestJobParameters Text TypeReport",
         "components.tracked": (
             "TrackedEntityAttributeDimension TrackedEntityAttributeDimensionParams TrackedEntityAttributeValueParams "
             "TrackedEntityDataElementDimension TrackedEntityDataElementDimensionParams TrackedEntityParams "
@@ -180,7 +181,7 @@ __getattr__, __dir__ = package(
         "components.two": "TwoFactorAuditEntry TwoFactorAuditList TwoFactorAuditSummary TwoFactorMethods",
         "components.update": "UpdateFollowUpForDataValuesRequest UpdateIconRequest UpdatePasswordRequest",
         "components.user": (
-            "UserAccess UserDetails UserDto UserGroupAccess UserInfoSnapshot UserInviteParams UserLookup UserLookups "
+            "UserAccess UserDetails UserGroupAccess UserInfoSnapshot UserInviteParams UserLookup UserLookups "
             "UserMessage UserRegistrationParams UserSessionInfo UserSettings"
         ),
         "components.v_": "ValueTypeRenderingObject VisualizationFontStyle VisualizationIcon",

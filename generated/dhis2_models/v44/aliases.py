@@ -3,7 +3,9 @@
 from typing import Any
 
 from dhis2_models.runtime import Timestamp, Uid
+from .components.common import AttributeValue
 
+AttributeValues = list[AttributeValue]
 DataValueHistory = Any
 ErrorCode = str
 Instant = Timestamp | int

@@ -23,7 +23,7 @@ class AnalyticsTableHook(Model):
     sharing: "Sharing | None" = None
     sql: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class AnalyticsTableHookParams(Model):

@@ -60,7 +60,7 @@ class Attribute(Model):
     tracked_entity_type_attribute: bool | None = None
     translations: "list[Translation] | None" = None
     unique: bool | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_attribute: bool | None = None
     user_group_attribute: bool | None = None
     validation_rule_attribute: bool | None = None

@@ -9,7 +9,7 @@ class Category(Model):
     access: "Access | None" = None
     aggregation_type: "AggregationType | None" = None
     all_items: bool | None = None
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     category_combos: list[Reference] | None = None
     category_options: list[Reference] | None = None
     code: str | None = None
@@ -39,7 +39,7 @@ class Category(Model):
     sharing: "Sharing | None" = None
     short_name: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None
 
 
@@ -48,7 +48,7 @@ class CategoryParams(Model):
 
     aggregation_type: "AggregationType | None" = None
     all_items: bool | None = None
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     category_combos: list[Reference] | None = None
     category_options: list[Reference] | None = None
     code: str | None = None

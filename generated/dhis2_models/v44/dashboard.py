@@ -32,7 +32,7 @@ class Dashboard(Model):
     restrict_filters: bool | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class DashboardParams(Model):

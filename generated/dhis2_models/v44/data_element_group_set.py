@@ -41,7 +41,7 @@ class DataElementGroupSet(Model):
     sharing: "Sharing | None" = None
     short_name: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None
 
 

@@ -23,7 +23,7 @@ class Document(Model):
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
     url: str | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class DocumentParams(Model):

@@ -25,7 +25,7 @@ class EventChart(Model):
     columns: list[Reference] | None = None
     completed_only: bool | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     cumulative_values: bool | None = None
     data_dimension_items: list[Any] | None = None
     data_element_dimensions: "list[TrackedEntityDataElementDimension] | None" = None
@@ -65,7 +65,7 @@ class EventChart(Model):
     interpretations: "list[Interpretation] | None" = None
     item_organisation_unit_groups: list[Reference] | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legacy: bool | None = None
     legend: "LegendDefinitions | None" = None
     legend_display_strategy: "LegendDisplayStrategy | None" = None
@@ -115,7 +115,7 @@ class EventChart(Model):
     top_limit: int | None = None
     translations: list[Any] | None = None
     type: "EventVisualizationType | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_org_unit_type: "UserOrgUnitType | None" = None
     user_organisation_unit: bool | None = None
     user_organisation_unit_children: bool | None = None

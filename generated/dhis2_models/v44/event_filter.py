@@ -24,7 +24,7 @@ class EventFilter(Model):
     program_stage: str | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class EventFilterParams(Model):

@@ -48,7 +48,7 @@ class Indicator(Model):
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
     url: str | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class IndicatorParams(Model):

@@ -28,7 +28,7 @@ class Option(Model):
     sort_order: int | None = None
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class OptionParams(Model):

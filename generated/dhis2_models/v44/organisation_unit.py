@@ -54,7 +54,7 @@ class OrganisationUnit(Model):
     translations: "list[Translation] | None" = None
     type: str | None = None
     url: str | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     users: "list[UserDto] | None" = None
 
 

@@ -39,7 +39,7 @@ class OrganisationUnitGroup(Model):
     short_name: str | None = None
     symbol: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class OrganisationUnitGroupParams(Model):

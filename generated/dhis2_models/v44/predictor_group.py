@@ -21,7 +21,7 @@ class PredictorGroup(Model):
     predictors: list[Reference] | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class PredictorGroupParams(Model):

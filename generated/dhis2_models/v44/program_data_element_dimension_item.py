@@ -13,7 +13,7 @@ class ProgramDataElementDimensionItem(Model):
     attribute_values: Any = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_element: Reference | None = None
     description: str | None = None
     dimension_item: str | None = None
@@ -26,7 +26,7 @@ class ProgramDataElementDimensionItem(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legend_set: Reference | None = None
     legend_sets: list[Reference] | None = None
     name: str | None = None
@@ -35,7 +35,7 @@ class ProgramDataElementDimensionItem(Model):
     sharing: "Sharing | None" = None
     short_name: str | None = None
     translations: list[Any] | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None
 
 

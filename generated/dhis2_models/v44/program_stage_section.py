@@ -31,7 +31,7 @@ class ProgramStageSection(Model):
     sort_order: int | None = None
     style: "ObjectStyle | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ProgramStageSectionParams(Model):

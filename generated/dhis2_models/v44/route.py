@@ -30,7 +30,7 @@ class Route(Model):
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
     url: str | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class RouteParams(Model):

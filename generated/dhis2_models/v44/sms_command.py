@@ -34,7 +34,7 @@ class SMSCommand(Model):
     special_characters: "list[SMSSpecialCharacter] | None" = None
     success_message: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_group: Reference | None = None
     wrong_format_message: str | None = None
 

@@ -24,7 +24,7 @@ class SqlView(Model):
     translations: "list[Translation] | None" = None
     type: "SqlViewType | None" = None
     update_job_id: str | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class SqlViewParams(Model):

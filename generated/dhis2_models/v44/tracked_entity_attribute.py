@@ -52,7 +52,7 @@ class TrackedEntityAttribute(Model):
     trigram_indexable: bool | None = None
     trigram_indexed: bool | None = None
     unique: bool | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None
 
 

@@ -34,7 +34,7 @@ class TrackedEntityType(Model):
     tracked_entity_type_attributes: "list[TrackedEntityTypeAttribute] | None" = None
     tracked_entity_types_label: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class TrackedEntityTypeParams(Model):

@@ -57,7 +57,7 @@ class User(Model):
     telegram: str | None = None
     translations: "list[Translation] | None" = None
     twitter: str | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_groups: list[Reference] | None = None
     user_roles: list[Reference] | None = None
     username: str | None = None

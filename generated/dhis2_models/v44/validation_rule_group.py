@@ -20,7 +20,7 @@ class ValidationRuleGroup(Model):
     name: str | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     validation_rules: list[Reference] | None = None
 
 

@@ -2,19 +2,7 @@
 
 from typing import Any, Literal
 
-from dhis2_models.runtime import Model, Number, Reference, Tagged, Timestamp, Uid
-
-
-class Access(Model):
-    """One of `accesses` (org.hisp.dhis.security.acl.Access)."""
-
-    data: "AccessData | None" = None
-    delete: bool | None = None
-    externalize: bool | None = None
-    manage: bool | None = None
-    read: bool | None = None
-    update: bool | None = None
-    write: bool | None = None
+from dhis2_models.runtime import Model, Number, Tagged, Timestamp, Uid
 
 
 class AccessData(Model):
@@ -58,7 +46,7 @@ class AnalyticsPeriodBoundary(Model):
     boundary_target: str | None = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_name: str | None = None
     external_access: bool | None = None
     favorite: bool | None = None
@@ -66,14 +54,14 @@ class AnalyticsPeriodBoundary(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     offset_period_type: str | None = None
     offset_periods: int | None = None
     public_access: str | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None
 

@@ -106,7 +106,7 @@ class DimensionalObject(Model):
     fixed: bool | None = None
     group_uuid: Annotated[str | None, pydantic.Field(alias="groupUUID")] = None
     href: str | None = None
-    id: int | None = None
+    id: str | None = None
     items: list[Reference] | None = None
     key: str | None = None
     last_updated: Timestamp | None = None

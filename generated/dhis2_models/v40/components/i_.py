@@ -141,7 +141,7 @@ class InterpretationComment(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_name: str | None = None
     external_access: bool | None = None
     favorite: bool | None = None
@@ -149,14 +149,14 @@ class InterpretationComment(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     mentions: list[Any] | None = None
     name: str | None = None
     public_access: str | None = None
     sharing: "Sharing | None" = None
     text: str | None = None
     translations: list[Any] | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: list[Any] | None = None
     user_group_accesses: list[Any] | None = None
 

@@ -41,9 +41,3 @@ class JsonPatch(Model):
     """Component JsonPatch."""
 
     operations: "list[Annotated[Annotated[AddOperation | RemoveByIdOperation | RemoveOperation | ReplaceOperation, pydantic.Field(discriminator='op')] | dict[str, Any], pydantic.Field(union_mode='left_to_right')]] | None" = None
-
-
-class JsonRoot(Model):
-    """Component JsonRoot."""
-
-    properties: dict[str, Any] | None = None

@@ -20,26 +20,6 @@ class LeaderNodeInfo(Model):
     leader_node_uuid: str | None = None
 
 
-class LegacyUserAccess(Model):
-    """Component LegacyUserAccess."""
-
-    access: str | None = None
-    display_name: str | None = None
-    id: str | None = None
-    user: Reference | None = None
-    user_uid: str | None = None
-
-
-class LegacyUserGroupAccess(Model):
-    """Component LegacyUserGroupAccess."""
-
-    access: str | None = None
-    display_name: str | None = None
-    id: str | None = None
-    user_group: Reference | None = None
-    user_group_uid: str | None = None
-
-
 class Legend(Model):
     """One of `legends` (org.hisp.dhis.legend.Legend)."""
 
@@ -48,7 +28,7 @@ class Legend(Model):
     code: str | None = None
     color: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_name: str | None = None
     end_value: Number | None = None
     external_access: bool | None = None
@@ -58,13 +38,13 @@ class Legend(Model):
     id: str | None = None
     image: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     public_access: str | None = None
     sharing: "Sharing | None" = None
     start_value: Number | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None
 

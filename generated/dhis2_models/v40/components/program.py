@@ -14,7 +14,7 @@ class ProgramInstance(Model):
     completed_by: str | None = None
     created: Timestamp | None = None
     created_at_client: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     created_by_user_info: Any = None
     deleted: bool | None = None
     display_name: str | None = None
@@ -30,7 +30,7 @@ class ProgramInstance(Model):
     incident_date: Timestamp | None = None
     last_updated: Timestamp | None = None
     last_updated_at_client: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     last_updated_by_user_info: Any = None
     message_conversations: "list[MessageConversation] | None" = None
     name: str | None = None
@@ -45,7 +45,7 @@ class ProgramInstance(Model):
     tracked_entity_comments: list[Reference] | None = None
     tracked_entity_instance: "TrackedEntityInstance | None" = None
     translations: list[Any] | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: list[Any] | None = None
     user_group_accesses: list[Any] | None = None
 
@@ -120,7 +120,7 @@ class ProgramStageDataElement(Model):
     code: str | None = None
     compulsory: bool | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_element: Reference | None = None
     display_in_reports: bool | None = None
     display_name: str | None = None
@@ -130,7 +130,7 @@ class ProgramStageDataElement(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     program_stage: Reference | None = None
     public_access: str | None = None
@@ -141,7 +141,7 @@ class ProgramStageDataElement(Model):
     skip_synchronization: bool | None = None
     sort_order: int | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None
 
@@ -150,7 +150,7 @@ class ProgramStageInstance(Model):
     """One of `programStageInstances` (org.hisp.dhis.program.ProgramStageInstance)."""
 
     access: "Access | None" = None
-    assigned_user: Reference | None = None
+    assigned_user: "UserDto | None" = None
     attribute_option_combo: Reference | None = None
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
@@ -161,7 +161,7 @@ class ProgramStageInstance(Model):
     creatable_in_search_scope: bool | None = None
     created: Timestamp | None = None
     created_at_client: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     created_by_user_info: "UserInfoSnapshot | None" = None
     deleted: bool | None = None
     display_name: str | None = None
@@ -176,7 +176,7 @@ class ProgramStageInstance(Model):
     id: str | None = None
     last_updated: Timestamp | None = None
     last_updated_at_client: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     last_updated_by_user_info: "UserInfoSnapshot | None" = None
     message_conversations: "list[MessageConversation] | None" = None
     name: str | None = None
@@ -189,7 +189,7 @@ class ProgramStageInstance(Model):
     status: "EventStatus | None" = None
     stored_by: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None
 
@@ -223,7 +223,7 @@ class ProgramTrackedEntityAttribute(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_in_list: bool | None = None
     display_name: str | None = None
     display_short_name: str | None = None
@@ -233,7 +233,7 @@ class ProgramTrackedEntityAttribute(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     mandatory: bool | None = None
     name: str | None = None
     program: Reference | None = None
@@ -245,7 +245,7 @@ class ProgramTrackedEntityAttribute(Model):
     sort_order: int | None = None
     tracked_entity_attribute: Reference | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None
     value_type: "ValueType | None" = None
@@ -260,7 +260,7 @@ class ProgramTrackedEntityAttributeDimensionItem(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     dimension_item: str | None = None
     dimension_item_type: "DimensionItemType | None" = None
@@ -275,7 +275,7 @@ class ProgramTrackedEntityAttributeDimensionItem(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legend_set: Reference | None = None
     legend_sets: list[Reference] | None = None
     name: str | None = None
@@ -285,6 +285,6 @@ class ProgramTrackedEntityAttributeDimensionItem(Model):
     sharing: "Sharing | None" = None
     short_name: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     user_accesses: "list[LegacyUserAccess] | None" = None
     user_group_accesses: "list[LegacyUserGroupAccess] | None" = None

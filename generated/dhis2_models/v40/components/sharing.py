@@ -3,16 +3,6 @@
 from dhis2_models.runtime import Model
 
 
-class Sharing(Model):
-    """One of `sharings` (org.hisp.dhis.user.sharing.Sharing)."""
-
-    external: bool | None = None
-    owner: str | None = None
-    public: str | None = None
-    user_groups: "dict[str, UserGroupAccess] | None" = None
-    users: "dict[str, UserAccess] | None" = None
-
-
 class SharingInfo(Model):
     """Component SharingInfo."""
 

@@ -42,14 +42,6 @@ class TimingsStats(Model):
     validation: str | None = None
 
 
-class Translation(Model):
-    """Component Translation."""
-
-    locale: str | None = None
-    property: str | None = None
-    value: str | None = None
-
-
 class TrigramSummary(Model):
     """Component TrigramSummary."""
 

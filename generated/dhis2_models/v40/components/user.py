@@ -44,16 +44,6 @@ class UserCredentialsDto(Model):
     uuid: str | None = None
 
 
-class UserDto(Model):
-    """Component UserDto."""
-
-    code: str | None = None
-    display_name: str | None = None
-    id: str | None = None
-    name: str | None = None
-    username: str | None = None
-
-
 class UserGroupAccess(Model):
     """One of `userGroupAccesses` (org.hisp.dhis.user.sharing.UserGroupAccess)."""
 

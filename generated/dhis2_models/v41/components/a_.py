@@ -2,18 +2,7 @@
 
 from typing import Any, Literal
 
-from dhis2_models.runtime import Model, Number, Reference, Tagged, Timestamp, Uid
-
-
-class Access(Model):
-    """One of `accesses` (org.hisp.dhis.security.acl.Access)."""
-
-    data: "AccessData | None" = None
-    delete: bool | None = None
-    manage: bool | None = None
-    read: bool | None = None
-    update: bool | None = None
-    write: bool | None = None
+from dhis2_models.runtime import Model, Number, Tagged, Timestamp, Uid
 
 
 class AccessData(Model):
@@ -67,20 +56,20 @@ class AnalyticsPeriodBoundary(Model):
     boundary_target: str | None = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_name: str | None = None
     favorite: bool | None = None
     favorites: list[str] | None = None
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     offset_period_type: str | None = None
     offset_periods: int | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ApplicationContext(Model):
@@ -126,13 +115,6 @@ class ApprovalsDto(Model):
     ds: list[Uid] | None = None
     pe: list[str] | None = None
     wf: list[Uid] | None = None
-
-
-class AttributeValue(Model):
-    """One of `attributeValues` (org.hisp.dhis.attribute.AttributeValue)."""
-
-    attribute: Reference | None = None
-    value: str | None = None
 
 
 class AttributeValueFilter(Model):

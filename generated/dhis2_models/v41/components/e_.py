@@ -24,7 +24,7 @@ class Enrollment(Model):
     completed_date: Timestamp | None = None
     created: Timestamp | None = None
     created_at_client: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     created_by_user_info: "UserInfoSnapshot | None" = None
     deleted: bool | None = None
     display_name: str | None = None
@@ -38,7 +38,7 @@ class Enrollment(Model):
     id: str | None = None
     last_updated: Timestamp | None = None
     last_updated_at_client: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     last_updated_by_user_info: "UserInfoSnapshot | None" = None
     message_conversations: "list[MessageConversation] | None" = None
     name: str | None = None
@@ -52,7 +52,7 @@ class Enrollment(Model):
     tracked_entity_comments: list[Reference] | None = None
     tracked_entity_instance: "TrackedEntity | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class Entity(Model):
@@ -176,7 +176,7 @@ class ExpressionDimensionItem(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     dimension_item: str | None = None
     dimension_item_type: "DimensionItemType | None" = None
@@ -191,7 +191,7 @@ class ExpressionDimensionItem(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legend_set: Reference | None = None
     legend_sets: list[Reference] | None = None
     missing_value_strategy: "MissingValueStrategy | None" = None
@@ -201,4 +201,4 @@ class ExpressionDimensionItem(Model):
     short_name: str | None = None
     sliding_window: bool | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None

@@ -9,7 +9,7 @@ class Event(Model):
     """One of `programStageInstances` (org.hisp.dhis.program.Event)."""
 
     access: "Access | None" = None
-    assigned_user: Reference | None = None
+    assigned_user: "UserDto | None" = None
     attribute_option_combo: Reference | None = None
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
@@ -19,7 +19,7 @@ class Event(Model):
     creatable_in_search_scope: bool | None = None
     created: Timestamp | None = None
     created_at_client: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     created_by_user_info: "UserInfoSnapshot | None" = None
     deleted: bool | None = None
     display_name: str | None = None
@@ -33,7 +33,7 @@ class Event(Model):
     id: str | None = None
     last_updated: Timestamp | None = None
     last_updated_at_client: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     last_updated_by_user_info: "UserInfoSnapshot | None" = None
     message_conversations: "list[MessageConversation] | None" = None
     name: str | None = None
@@ -46,7 +46,7 @@ class Event(Model):
     status: "EventStatus | None" = None
     stored_by: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class EventDataFilter(Model):

@@ -126,20 +126,20 @@ class InterpretationComment(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_name: str | None = None
     favorite: bool | None = None
     favorites: list[str] | None = None
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     mentions: list[Any] | None = None
     name: str | None = None
     sharing: "Sharing | None" = None
     text: str | None = None
     translations: list[Any] | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class IpAllowedList(Tagged):

@@ -28,7 +28,7 @@ class Legend(Model):
     code: str | None = None
     color: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_name: str | None = None
     end_value: Number | None = None
     favorite: bool | None = None
@@ -37,12 +37,12 @@ class Legend(Model):
     id: str | None = None
     image: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     sharing: "Sharing | None" = None
     start_value: Number | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class LegendDefinitions(Model):

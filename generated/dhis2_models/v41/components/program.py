@@ -55,7 +55,7 @@ class ProgramStageDataElement(Model):
     code: str | None = None
     compulsory: bool | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_element: Reference | None = None
     display_in_reports: bool | None = None
     display_name: str | None = None
@@ -64,7 +64,7 @@ class ProgramStageDataElement(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     program_stage: Reference | None = None
     render_options_as_radio: bool | None = None
@@ -74,7 +74,7 @@ class ProgramStageDataElement(Model):
     skip_synchronization: bool | None = None
     sort_order: int | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ProgramStageQueryCriteria(Model):
@@ -106,7 +106,7 @@ class ProgramTrackedEntityAttribute(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_in_list: bool | None = None
     display_name: str | None = None
     display_short_name: str | None = None
@@ -115,7 +115,7 @@ class ProgramTrackedEntityAttribute(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     mandatory: bool | None = None
     name: str | None = None
     program: Reference | None = None
@@ -126,7 +126,7 @@ class ProgramTrackedEntityAttribute(Model):
     sort_order: int | None = None
     tracked_entity_attribute: Reference | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None
 
 
@@ -139,7 +139,7 @@ class ProgramTrackedEntityAttributeDimensionItem(Model):
     attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     dimension_item: str | None = None
     dimension_item_type: "DimensionItemType | None" = None
@@ -153,7 +153,7 @@ class ProgramTrackedEntityAttributeDimensionItem(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legend_set: Reference | None = None
     legend_sets: list[Reference] | None = None
     name: str | None = None
@@ -162,4 +162,4 @@ class ProgramTrackedEntityAttributeDimensionItem(Model):
     sharing: "Sharing | None" = None
     short_name: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None

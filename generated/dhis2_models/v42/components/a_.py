@@ -5,18 +5,6 @@ from typing import Any, Literal
 from dhis2_models.runtime import Model, Number, Tagged, Uid
 
 
-class Access(Model):
-    """One of `accesses` (org.hisp.dhis.security.acl.Access)."""
-
-    data: "AccessData | None" = None
-    delete: bool | None = None
-    externalize: bool | None = None
-    manage: bool | None = None
-    read: bool | None = None
-    update: bool | None = None
-    write: bool | None = None
-
-
 class AccessData(Model):
     """An object described in place."""
 

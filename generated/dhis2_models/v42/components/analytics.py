@@ -35,7 +35,7 @@ class AnalyticsPeriodBoundary(Model):
     offset_periods: int | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class AnalyticsPeriodBoundaryParams(Model):

@@ -49,7 +49,7 @@ class ExpressionDimensionItem(Model):
     short_name: str | None = None
     sliding_window: bool | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ExpressionDimensionItemParams(Model):

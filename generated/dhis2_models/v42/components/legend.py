@@ -25,7 +25,7 @@ class Legend(Model):
     sharing: "Sharing | None" = None
     start_value: Number | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class LegendDefinitions(Model):

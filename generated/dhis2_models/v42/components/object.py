@@ -28,13 +28,6 @@ class ObjectReportWebMessageResponse(Model):
     uid: str | None = None
 
 
-class ObjectStyle(Model):
-    """One of `objectStyles` (org.hisp.dhis.common.ObjectStyle)."""
-
-    color: str | None = None
-    icon: str | None = None
-
-
 class ObjectValueTypeRenderingOption(Model):
     """Component ObjectValueTypeRenderingOption."""
 

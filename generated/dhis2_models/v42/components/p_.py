@@ -10,7 +10,7 @@ from dhis2_models.runtime import Model, Number, Reference, Timestamp, Uid
 class Page(Model):
     """Component Page."""
 
-    items: "list[TrackerTrackedEntity] | None" = None
+    items: list[Any] | None = None
     pager: "TrackerPager | None" = None
 
 

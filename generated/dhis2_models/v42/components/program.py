@@ -135,7 +135,7 @@ class ProgramStageDataElement(Model):
     code: str | None = None
     compulsory: bool | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     data_element: Reference | None = None
     display_in_reports: bool | None = None
     display_name: str | None = None
@@ -144,7 +144,7 @@ class ProgramStageDataElement(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     name: str | None = None
     program_stage: Reference | None = None
     render_options_as_radio: bool | None = None
@@ -154,7 +154,7 @@ class ProgramStageDataElement(Model):
     skip_synchronization: bool | None = None
     sort_order: int | None = None
     translations: list[Any] | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ProgramStageDataElementParams(Model):
@@ -215,7 +215,7 @@ class ProgramTrackedEntityAttribute(Model):
     attribute_values: Any = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_in_list: bool | None = None
     display_name: str | None = None
     display_short_name: str | None = None
@@ -224,7 +224,7 @@ class ProgramTrackedEntityAttribute(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     mandatory: bool | None = None
     name: str | None = None
     program: Reference | None = None
@@ -236,7 +236,7 @@ class ProgramTrackedEntityAttribute(Model):
     sort_order: int | None = None
     tracked_entity_attribute: Reference | None = None
     translations: list[Any] | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None
 
 
@@ -249,7 +249,7 @@ class ProgramTrackedEntityAttributeDimensionItem(Model):
     attribute_values: Any = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     description: str | None = None
     dimension_item: str | None = None
     dimension_item_type: "DimensionItemType | None" = None
@@ -263,7 +263,7 @@ class ProgramTrackedEntityAttributeDimensionItem(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     legend_set: Reference | None = None
     legend_sets: list[Reference] | None = None
     name: str | None = None
@@ -272,7 +272,7 @@ class ProgramTrackedEntityAttributeDimensionItem(Model):
     sharing: "Sharing | None" = None
     short_name: str | None = None
     translations: list[Any] | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ProgramTrackedEntityAttributeDimensionItemParams(Model):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import pydantic
 
-from dhis2_models.runtime import Model, Timestamp
+from dhis2_models.runtime import Model
 
 
 class QRCode(Model):
@@ -21,14 +21,3 @@ class QueryAlias(Model):
     id: str | None = None
     path: str | None = None
     target: str | None = None
-
-
-class QueryModifiers(Model):
-    """Component QueryModifiers."""
-
-    aggregation_type: "AggregationType | None" = None
-    max_date: Timestamp | None = None
-    min_date: Timestamp | None = None
-    period_offset: int | None = None
-    value_type: "ValueType | None" = None
-    year_to_date: bool | None = None

@@ -41,14 +41,6 @@ class TestJobParameters(Model):
     wait_millis: int | None = None
 
 
-class Translation(Model):
-    """Component Translation."""
-
-    locale: str | None = None
-    property: str | None = None
-    value: str | None = None
-
-
 class TrigramSummary(Model):
     """Component TrigramSummary."""
 

@@ -7,7 +7,7 @@ class DimensionalItemObject(Model):
     """Component DimensionalItemObject."""
 
     access: "Access | None" = None
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     created_by: Reference | None = None
@@ -22,7 +22,7 @@ class DimensionalItemObject(Model):
 class DimensionalItemObjectParams(Model):
     """Component DimensionalItemObjectParams."""
 
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     created_by: Reference | None = None
@@ -38,7 +38,7 @@ class DimensionalObject(Model):
     """Component DimensionalObject."""
 
     access: "Access | None" = None
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     created_by: Reference | None = None
@@ -53,7 +53,7 @@ class DimensionalObject(Model):
 class DimensionalObjectParams(Model):
     """Component DimensionalObjectParams."""
 
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     created_by: Reference | None = None

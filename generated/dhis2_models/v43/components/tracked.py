@@ -69,7 +69,7 @@ class TrackedEntityTypeAttribute(Model):
     attribute_values: Any = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_in_list: bool | None = None
     display_name: str | None = None
     display_short_name: str | None = None
@@ -78,7 +78,7 @@ class TrackedEntityTypeAttribute(Model):
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     mandatory: bool | None = None
     name: str | None = None
     searchable: bool | None = None
@@ -86,7 +86,7 @@ class TrackedEntityTypeAttribute(Model):
     tracked_entity_attribute: Reference | None = None
     tracked_entity_type: Reference | None = None
     translations: list[Any] | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None
 
 

@@ -5,17 +5,6 @@ from typing import Any, Literal
 from dhis2_models.runtime import Model, Number, Reference, Tagged, Timestamp, Uid
 
 
-class Access(Model):
-    """One of `accesses` (org.hisp.dhis.security.acl.Access)."""
-
-    data: "AccessData | None" = None
-    delete: bool | None = None
-    manage: bool | None = None
-    read: bool | None = None
-    update: bool | None = None
-    write: bool | None = None
-
-
 class AccessData(Model):
     """An object described in place."""
 
@@ -78,7 +67,7 @@ class AnalyticsPeriodBoundary(Model):
     offset_periods: int | None = None
     sharing: "Sharing | None" = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class ApprovalDto(Model):
@@ -95,7 +84,7 @@ class ApprovalStatusDto(Model):
     level: str | None = None
     ou: Uid | None = None
     ou_name: str | None = None
-    pe: Reference | None = None
+    pe: str | None = None
     permissions: "DataApprovalPermissions | None" = None
     state: "DataApprovalState | None" = None
     wf: Uid | None = None

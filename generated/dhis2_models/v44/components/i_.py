@@ -142,7 +142,7 @@ class InterpretationComment(Model):
     sharing: "Sharing | None" = None
     text: str | None = None
     translations: "list[Translation] | None" = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
 
 
 class IpAllowedList(Tagged):

@@ -7,7 +7,7 @@ class IdentifiableObject(Model):
     """Component IdentifiableObject."""
 
     access: "Access | None" = None
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     created_by: Reference | None = None
@@ -22,7 +22,7 @@ class IdentifiableObject(Model):
 class IdentifiableObjectParams(Model):
     """Component IdentifiableObjectParams."""
 
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     created_by: Reference | None = None

@@ -13,7 +13,7 @@ class Legend(Model):
     code: str | None = None
     color: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_name: str | None = None
     end_value: Number | None = None
     href: str | None = None

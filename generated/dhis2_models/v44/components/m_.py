@@ -9,7 +9,7 @@ class MeDto(Model):
     """Component MeDto."""
 
     access: "Access | None" = None
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     authorities: list[str] | None = None
     avatar: "FileResource | None" = None
     birthday: Timestamp | None = None

@@ -9,7 +9,7 @@ class NameableObject(Model):
     """Component NameableObject."""
 
     access: "Access | None" = None
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     created_by: Reference | None = None

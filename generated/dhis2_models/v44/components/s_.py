@@ -127,7 +127,7 @@ class SoftDeletableEntity(Model):
     """Component SoftDeletableEntity."""
 
     access: "Access | None" = None
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     created_by: Reference | None = None

@@ -49,14 +49,6 @@ class Text(Model):
     textual_integer: bool | None = None
 
 
-class Translation(Model):
-    """Component Translation."""
-
-    locale: str | None = None
-    property: str | None = None
-    value: str | None = None
-
-
 class TypeReport(Model):
     """Component TypeReport."""
 

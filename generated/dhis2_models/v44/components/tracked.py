@@ -56,7 +56,7 @@ class TrackedEntityParams(Model):
     """Component TrackedEntityParams."""
 
     access: "Access | None" = None
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     created_at_client: Timestamp | None = None
@@ -120,14 +120,14 @@ class TrackedEntityTypeAttribute(Model):
     attribute_values: Any = None
     code: str | None = None
     created: Timestamp | None = None
-    created_by: Reference | None = None
+    created_by: "UserDto | None" = None
     display_in_list: bool | None = None
     display_name: str | None = None
     display_short_name: str | None = None
     href: str | None = None
     id: str | None = None
     last_updated: Timestamp | None = None
-    last_updated_by: Reference | None = None
+    last_updated_by: "UserDto | None" = None
     mandatory: bool | None = None
     name: str | None = None
     searchable: bool | None = None
@@ -135,7 +135,7 @@ class TrackedEntityTypeAttribute(Model):
     tracked_entity_attribute: Reference | None = None
     tracked_entity_type: Reference | None = None
     translations: list[Any] | None = None
-    user: Reference | None = None
+    user: "UserDto | None" = None
     value_type: "ValueType | None" = None
 
 

@@ -79,7 +79,7 @@ class TrackerEventParams(Model):
     access: "Access | None" = None
     assigned_user: Reference | None = None
     attribute_option_combo: Reference | None = None
-    attribute_values: "AttributeValues | None" = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     completed_by: str | None = None
     completed_date: Timestamp | None = None

@@ -1,0 +1,94 @@
+"""What a recorded server answered, with the model that its own OpenAPI description names for it."""
+
+import gzip
+import importlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from dhis2_models import facts
+from dhis2_models.runtime import Model
+
+from tests.shared import shared
+
+_REF = "#/components/schemas/"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One JSON object of an answer, and the class that it should be."""
+
+    model: str
+    row: dict[str, Any]
+    where: str  # for the failure's message: the file, the step and the request
+
+
+@cache
+def recorded(version: str, name: str) -> Any:
+    return json.loads(gzip.decompress(shared("real", version, f"{name}.json.gz").read_bytes()))
+
+
+def model(version: str, name: str) -> type[Model]:
+    return getattr(importlib.import_module(f"dhis2_models.{version}"), name)
+
+
+def exported(version: str = "v42") -> Iterator[Answer]:
+    """Every object of the recorded metadata export."""
+    table = facts.resources(version)
+    for plural, rows in recorded(version, "metadata").items():
+        if isinstance(rows, list):
+            yield from (Answer(table[plural].model, row, f"metadata {plural} {row.get('id')}") for row in rows)
+
+
+def wire(version: str) -> Iterator[Answer]:
+    """Every object of the recorded exchanges whose model the server's description names."""
+    for file in sorted(shared("wire", version).glob("*.jsonl")):
+        for line in file.read_text("utf-8").splitlines():
+            exchange = json.loads(line)
+            response = exchange["response"]
+            if not str(response["content_type"]).startswith("application/json"):
+                continue
+            where = f"{file.stem} {exchange['step']}: {exchange['method']} {exchange['path']} {exchange['query']}"
+            schema = _described(version, exchange["method"].lower(), exchange["path"], response["status"])
+            yield from _objects(version, schema, response["body"], where)
+
+
+def _described(version: str, method: str, path: str, status: int) -> Any:
+    """The schema of an answer; a refusal is a WebMessage everywhere, whatever the description says."""
+    if status >= 400:
+        return {"$ref": _REF + "WebMessage"}
+    bare = path.removeprefix("/api").removesuffix(".json").strip("/")
+    for pattern, operations in _paths(version):
+        if pattern.fullmatch(bare) and method in operations:
+            answers = operations[method].get("responses", {})
+            found = answers.get(str(status)) or answers.get("200") or answers.get("201") or {}
+            return found.get("content", {}).get("application/json", {}).get("schema")
+    return None
+
+
+@cache
+def _paths(version: str) -> list[tuple[re.Pattern[str], Any]]:
+    """Paths without parameters first, so that `/dataElements/gist` is not an object with the UID `gist`."""
+    rows: list[tuple[int, str, re.Pattern[str], Any]] = []
+    for path, operations in recorded(version, "openapi")["paths"].items():
+        bare = path.removeprefix("/api").removesuffix(".json").strip("/")
+        parts = [re.escape(part) if part[:1] != "{" else "[^/]+" for part in re.split(r"(\{[^}]*\})", bare)]
+        rows.append((bare.count("{"), bare, re.compile("".join(parts)), operations))
+    return [(pattern, operations) for _, _, pattern, operations in sorted(rows, key=lambda row: row[:2])]
+
+
+def _objects(version: str, schema: Any, body: Any, where: str) -> Iterator[Answer]:
+    if not isinstance(schema, dict):
+        return
+    name = schema.get("$ref", "").removeprefix(_REF)
+    if name and isinstance(body, dict) and hasattr(importlib.import_module(f"dhis2_models.{version}"), name):
+        yield Answer(name, body, where)
+    elif "items" in schema and isinstance(body, list):
+        for item in body:
+            yield from _objects(version, schema["items"], item, where)
+    elif "properties" in schema and isinstance(body, dict):
+        for key, value in body.items():
+            yield from _objects(version, schema["properties"].get(key), value, where)
