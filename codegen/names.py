@@ -12,7 +12,19 @@ _ATTRIBUTES = frozenset(name for name in dir(Model) if not name.startswith("_"))
     ["bool", "dict", "float", "int", "list", "str", "model_config"]
 )
 CLASSES = frozenset(
-    ["Annotated", "Any", "Literal", "Model", "Number", "OpenEnum", "Reference", "Tagged", "Timestamp", "Uid", "pydantic"]
+    [
+        "Annotated",
+        "Any",
+        "Literal",
+        "Model",
+        "Number",
+        "OpenEnum",
+        "Reference",
+        "Tagged",
+        "Timestamp",
+        "Uid",
+        "pydantic",
+    ]
     + [name for name in dir(builtins) if not name.startswith("_")]  # an annotation would find Python's `Warning` first
 )
 MODULES = frozenset(["aliases", "components", "enums", "property_names"])

@@ -43,11 +43,33 @@ PATCHES: tuple[Patch, ...] = (
     Patch("FileResource", "contentLength", "integer:int64", "said to be text; the wire has a number", "L2"),
     Patch("OrganisationUnit", "level", "integer:int32", "said to be text; the wire has a number", "L2", ("v40",)),
     Patch("DimensionalObject", "id", "string", "said to be a number; the wire has a UID or `dx`", "L2", ("v40",)),
-    Patch("ApprovalStatusDto", "pe", "string:period", "said to be an object; the wire has the ISO period", "L2", ("v43", "v44")),
-    Patch("Page", "items", '["any"]', "one component for the pages of many types names the last", None, ("v42", "v43", "v44")),
+    Patch(
+        "ApprovalStatusDto",
+        "pe",
+        "string:period",
+        "said to be an object; the wire has the ISO period",
+        "L2",
+        ("v43", "v44"),
+    ),
+    Patch(
+        "Page",
+        "items",
+        '["any"]',
+        "one component for the pages of many types names the last",
+        None,
+        ("v42", "v43", "v44"),
+    ),
+    Patch("*", "args", '["any"]', "an argument of a message may be null"),
     Patch("JsonValue", None, "any", "described by the getters of a Java class; it is any JSON", "L2", ("v41",)),
     Patch("JsonRoot", None, "any", "described by the getters of a Java class; it is any JSON", "L2", ("v40", "v41")),
-    Patch("Map", "mapViews", '["!MapView"]', "sent whole with their map, though a type of their own since 2.43", None, ("v43", "v44")),
+    Patch(
+        "Map",
+        "mapViews",
+        '["!MapView"]',
+        "sent whole with their map, though a type of their own since 2.43",
+        None,
+        ("v43", "v44"),
+    ),
 )
 
 # A reference to a type that the server writes with more than an id, by Java class: the component that has the rest.
@@ -93,15 +115,26 @@ DISCRIMINATORS: tuple[Discriminator, ...] = (
     ),
     Discriminator(
         "op",
-        {"AddOperation": "add", "RemoveByIdOperation": "remove-by-id", "RemoveOperation": "remove", "ReplaceOperation": "replace"},
+        {
+            "AddOperation": "add",
+            "RemoveByIdOperation": "remove-by-id",
+            "RemoveOperation": "remove",
+            "ReplaceOperation": "replace",
+        },
         "an operation of a JSON patch",
     ),
 )
 
 # oneOf that stay plain JSON, by the property's name on the wire
 UNDISCRIMINATED: dict[str, tuple[str, str | None]] = {
-    "jobParameters": ("the variant follows from `jobType` of the object around it, which no discriminator can name", "15"),
-    "response": ("told apart by `responseType`, which is the class name on older servers and not in the variants", "15"),
+    "jobParameters": (
+        "the variant follows from `jobType` of the object around it, which no discriminator can name",
+        "15",
+    ),
+    "response": (
+        "told apart by `responseType`, which is the class name on older servers and not in the variants",
+        "15",
+    ),
 }
 
 # Components that stand for "some object with an id": what refers to one is a Reference.

@@ -171,10 +171,11 @@ class _Planner:
         """The components that are no objects: constants, and names for plain values."""
         for name, shape in sorted(self.components.items()):
             if isinstance(shape, dict) and "enum" in shape:
+                constants = cast("list[str]", shape["enum"])
                 if "PropertyNames" in name:
-                    self.plan.property_names[self.python[name]] = self._spaceless(name, shape["enum"])
+                    self.plan.property_names[self.python[name]] = self._spaceless(name, constants)
                 elif name not in self.plan.enums:
-                    self._enum(self.python[name], shape["enum"])
+                    self._enum(self.python[name], constants)
         for name, shape in sorted(self.components.items()):
             if not self._is_class(shape) and not (isinstance(shape, dict) and "enum" in shape):
                 self.plan.aliases[self.python[name]] = self._annotation(name, "", shape, (name,))
@@ -337,7 +338,9 @@ class _Planner:
 
     def _tag(self, classes: dict[str, dict[str, str]]) -> None:
         for component, discriminator in self.tagged.items():
-            classes[self.python[component]][discriminator.property] = f"Literal[{json.dumps(discriminator.tags[component])}]"
+            classes[self.python[component]][discriminator.property] = (
+                f"Literal[{json.dumps(discriminator.tags[component])}]"
+            )
 
     # -- modules -------------------------------------------------------------------------------------------------
 
@@ -359,12 +362,18 @@ class _Planner:
     def _uses(self, classes: dict[str, dict[str, str]]) -> Counter[str]:
         """How many classes name each class."""
         return Counter(
-            name for fields in classes.values() for name in set[str]().union(*map(names.words, fields.values())) & {*classes}
+            name
+            for fields in classes.values()
+            for name in set[str]().union(*map(names.words, fields.values())) & {*classes}
         )
 
     def _module(self, path: str, found: list[str], classes: dict[str, dict[str, str]]) -> Module:
         first = self.type_of.get(found[0])
-        doc = f"`{first['relativeApiEndpoint']}`" if first and "/" not in path else f"Components: {path.rpartition('/')[2]}"
+        doc = (
+            f"`{first['relativeApiEndpoint']}`"
+            if first and "/" not in path
+            else f"Components: {path.rpartition('/')[2]}"
+        )
         return Module(path, doc, tuple(self._class(name, classes[name]) for name in found))
 
     def _class(self, name: str, fields: dict[str, str]) -> Class:
@@ -400,7 +409,9 @@ class _Planner:
 
     def _write_log(self) -> None:
         log = self.plan.log
-        log.extend(f"patch {p}; {len(places)} places" for p, places in sorted(self.used.items(), key=lambda i: str(i[0])))
+        log.extend(
+            f"patch {p} [{len(places)}]" for p, places in sorted(self.used.items(), key=lambda i: str(i[0]))
+        )
         for found, places in sorted(self.places.items(), key=lambda item: item[1]):
             log.append(f"discriminator `{found.property}` added to {', '.join(sorted({*places}))}: {found.reason}"
                        + (f" (quirk {found.quirk})" if found.quirk else ""))  # fmt: skip

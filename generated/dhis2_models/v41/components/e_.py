@@ -109,7 +109,7 @@ class Environment(Model):
 class Error(Model):
     """Component Error."""
 
-    args: list[str] | None = None
+    args: list[Any] | None = None
     code: str | None = None
     id: str | None = None
     message: str | None = None
@@ -119,7 +119,7 @@ class Error(Model):
 class ErrorReport(Model):
     """Component ErrorReport."""
 
-    args: list[str] | None = None
+    args: list[Any] | None = None
     error_code: str | None = None
     error_klass: str | None = None
     error_properties: list[Any] | None = None

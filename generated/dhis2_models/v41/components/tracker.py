@@ -102,7 +102,7 @@ class TrackerEvent(Model):
 class TrackerImportError(Model):
     """Component TrackerImportError."""
 
-    args: list[str] | None = None
+    args: list[Any] | None = None
     error_code: str | None = None
     message: str | None = None
     tracker_type: str | None = None

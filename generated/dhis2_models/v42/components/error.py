@@ -8,7 +8,7 @@ from dhis2_models.runtime import Model
 class Error(Model):
     """Component Error."""
 
-    args: list[str] | None = None
+    args: list[Any] | None = None
     code: str | None = None
     id: str | None = None
     message: str | None = None
@@ -18,7 +18,7 @@ class Error(Model):
 class ErrorMessage(Model):
     """Component ErrorMessage."""
 
-    args: list[str] | None = None
+    args: list[Any] | None = None
     error_code: str | None = None
     message: str | None = None
 
@@ -26,7 +26,7 @@ class ErrorMessage(Model):
 class ErrorReport(Model):
     """Component ErrorReport."""
 
-    args: list[str] | None = None
+    args: list[Any] | None = None
     error_code: str | None = None
     error_klass: str | None = None
     error_properties: list[Any] | None = None

@@ -27,7 +27,7 @@ class JobEntry(Model):
 class JobRunError(Model):
     """Component JobRunError."""
 
-    args: list[str] | None = None
+    args: list[Any] | None = None
     code: str | None = None
     id: Uid | None = None
     message: str | None = None

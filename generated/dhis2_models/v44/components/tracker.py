@@ -119,7 +119,7 @@ class TrackerEventParams(Model):
 class TrackerImportError(Model):
     """Component TrackerImportError."""
 
-    args: list[str] | None = None
+    args: list[Any] | None = None
     error_code: str | None = None
     message: str | None = None
     tracker_type: str | None = None
