@@ -178,20 +178,30 @@ class Metadata:
         return await send(self._client, "POST", "metadata", _content(bundle), params)
 
     async def save_bulk(
-        self, objects: Mapping[str, Iterable[Object]], *, concurrency: int = 4, **options: Unpack[WriteOptions]
+        self,
+        objects: Mapping[str, Iterable[Object]],
+        *,
+        concurrency: int = 4,
+        chunk_size: int = 1000,
+        **options: Unpack[WriteOptions],
     ) -> BulkResult:
         """Create or update objects of several types, by plural. As `dhis2sh.client.bulk.save`."""
         from dhis2sh.client import bulk
 
-        return await bulk.save(self._client, objects, concurrency=concurrency, **options)
+        return await bulk.save(self._client, objects, concurrency=concurrency, chunk_size=chunk_size, **options)
 
     async def delete_bulk(
-        self, uids: Mapping[str, Iterable[str]], *, concurrency: int = 4, **options: Unpack[WriteOptions]
+        self,
+        uids: Mapping[str, Iterable[str]],
+        *,
+        concurrency: int = 4,
+        chunk_size: int = 1000,
+        **options: Unpack[WriteOptions],
     ) -> BulkResult:
         """Delete objects of several types, by plural. As `dhis2sh.client.bulk.delete`."""
         from dhis2sh.client import bulk
 
-        return await bulk.delete(self._client, uids, concurrency=concurrency, **options)
+        return await bulk.delete(self._client, uids, concurrency=concurrency, chunk_size=chunk_size, **options)
 
     async def patch_bulk(
         self, patches: Mapping[str, Mapping[str, Patch]], *, concurrency: int = 4, **options: Unpack[WriteOptions]
