@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from dhis2sh import __version__
 from dhis2sh.client.answers import Answer, AnswerStream
-from dhis2sh.client.auth import Renewing, SignIn
+from dhis2sh.client.auth import Renewing, SignIn, remedy
 from dhis2sh.client.limits import Places, origin
 from dhis2sh.client.retry import IDEMPOTENT, RETRIED_STATUSES, RetryRule
 from dhis2sh.client.settings import ConnectionSettings
@@ -59,6 +59,7 @@ READING_POSTS: tuple[tuple[str, tuple[str, str] | None], ...] = (
 )
 """POST routes that change nothing on the server, with the parameter that makes them so."""
 
+_rehearsal: ContextVar[list[str] | None] = ContextVar("dhis2sh_rehearsal", default=None)
 _effect: ContextVar[str] = ContextVar("dhis2sh_effect", default="write")
 _LOGIN_PAGE = re.compile(r"/dhis-web-login|/security/login|/login(\.html)?/?$")
 _REDIRECTS = 5
@@ -75,6 +76,21 @@ def effect_scope(effect: str) -> Generator[None]:
         _effect.reset(token)
 
 
+class Rehearsed(Dhis2Error):
+    """A request that would have been sent: raised in its place inside `rehearsing`."""
+
+
+@contextlib.contextmanager
+def rehearsing() -> Generator[list[str]]:
+    """Inside, nothing is sent: each first request is written into the list and ends its call with `Rehearsed`."""
+    requests: list[str] = []
+    token = _rehearsal.set(requests)
+    try:
+        yield requests
+    finally:
+        _rehearsal.reset(token)
+
+
 def encode_params(params: Params | None) -> list[tuple[str, str]]:
     """Query parameters as DHIS2 reads them: booleans lower case, lists repeated, None left out."""
     pairs: list[tuple[str, str]] = []
@@ -84,6 +100,13 @@ def encode_params(params: Params | None) -> list[tuple[str, str]]:
         values: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
         pairs += [(name, str(item).lower() if isinstance(item, bool) else str(item)) for item in values]
     return pairs
+
+
+def _readable(pairs: list[tuple[str, str]]) -> str:
+    """A query as a person writes it: only what would end a value is escaped."""
+    from urllib.parse import quote
+
+    return "&".join(f"{name}={quote(value, safe=':,[]!$~|(){} /')}" for name, value in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +192,7 @@ class Transport:
         started = time.perf_counter()
         async with self._within(self._deadline(total_timeout), call):
             stream, content = await self._attempts(call, idempotent, whole=True)
-        return Answer(
-            stream.status,
-            stream.headers,
-            content,
-            method,
-            stream.url,
-            elapsed=time.perf_counter() - started,
-            request_params=call.pairs,
-        )
+        return replace(stream.whole(content), elapsed=time.perf_counter() - started, request_params=call.pairs)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -218,7 +233,7 @@ class Transport:
         call = replace(self._call(method, path, None, body, headers, None, guarded=False), signed=False)
         async with self._within(self._deadline(None), call):
             stream, content = await self._once(call, whole=True, deadline=None)
-        return Answer(stream.status, stream.headers, content, method, stream.url)
+        return stream.whole(content)
 
     def _call(
         self,
@@ -234,6 +249,10 @@ class Transport:
         pairs = encode_params(params)
         if guarded:
             self._guard(method, path, pairs)
+        rehearsal = _rehearsal.get()
+        if rehearsal is not None:
+            rehearsal.append(redact(f"{method} {path}{'?' if pairs else ''}{_readable(pairs)}"))
+            raise Rehearsed("this is only what would be sent")
         return _Call(method, self.settings.url.rstrip("/") + path, pairs, body, headers or {}, timeout)
 
     # One call: repetitions, redirects, the limit of the host ------------------------------------------------------
@@ -323,7 +342,7 @@ class Transport:
         if _LOGIN_PAGE.search(there.path):
             raise SignInError(
                 f"{redact(self.settings.url)} sent us to its login page: it wants credentials, or those it got have expired",
-                hint=f"dhis2 profile login {self.settings.profile}".rstrip(),
+                hint=remedy(self.sign_in, self.settings.profile),
             )
         if origin(str(here)) != origin(str(there)):
             where = f"{there.scheme}://{there.netloc.decode()}"
@@ -379,6 +398,8 @@ class Transport:
             url=str(response.url),
             raw=self._body(response, call, deadline),
             close=self._closing(response),
+            who=self.sign_in.describe(),
+            remedy=remedy(self.sign_in, self.settings.profile),
         )
 
     def _closing(self, response: httpx.Response) -> Callable[[], Awaitable[None]]:

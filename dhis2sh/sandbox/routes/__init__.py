@@ -1,0 +1,1 @@
+"""The sandbox's routes, one module an area; each has `routes(server)`."""

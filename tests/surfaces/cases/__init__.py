@@ -1,0 +1,21 @@
+"""The cases that run through all four surfaces: one module a domain, each with a list `CASES`."""
+
+import importlib
+import pkgutil
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Case:
+    """A verb, its line and the same arguments as JSON; `volatile` names fields that differ from call to call."""
+
+    verb: str
+    line: str
+    arguments: dict = field(default_factory=dict)
+    volatile: tuple[str, ...] = ()
+
+
+def all_cases() -> list[Case]:
+    """The cases of every domain."""
+    modules = sorted(found.name for found in pkgutil.iter_modules(__path__))
+    return [case for name in modules for case in importlib.import_module(f"{__name__}.{name}").CASES]

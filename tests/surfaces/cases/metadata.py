@@ -1,0 +1,33 @@
+from tests.surfaces.cases import Case
+
+CASES = [
+    Case("metadata list", "dataElements", {"type": "dataElements"}),
+    Case("metadata list", "dataElements --fields id,name", {"type": "dataElements", "fields": "id,name"}),
+    Case(
+        "metadata list",
+        "dataElements --filter valueType:eq:NUMBER --filter name:ilike:bcg",
+        {"type": "dataElements", "filter": ["valueType:eq:NUMBER", "name:ilike:bcg"]},
+    ),
+    Case(
+        "metadata list",
+        "dataElements --filter name:ilike:bcg --filter name:ilike:opv --root-junction OR",
+        {"type": "dataElements", "filter": ["name:ilike:bcg", "name:ilike:opv"], "root_junction": "OR"},
+    ),
+    Case("metadata list", "dataElements --order name:desc", {"type": "dataElements", "order": ["name:desc"]}),
+    Case(
+        "metadata list",
+        "dataElements --page 2 --page-size 1",
+        {"type": "dataElements", "page": 2, "page_size": 1},
+    ),
+    Case("metadata list", "organisationUnits --all", {"type": "organisationUnits", "all": True}),
+    Case("metadata list", "organisationUnits --limit 2", {"type": "organisationUnits", "limit": 2}),
+    Case("metadata list", "dataElements --locale fr", {"type": "dataElements", "locale": "fr"}),
+    Case("metadata list", "dataElements --translate", {"type": "dataElements", "translate": True}),
+    Case("metadata get", "dataElements deNumber001", {"type": "dataElements", "uid": "deNumber001"}),
+    Case("metadata get", "dataElements Remark", {"type": "dataElements", "uid": "Remark"}),
+    Case("metadata search", "bcg", {"query": "bcg"}),
+    Case("metadata types", ""),
+    Case("metadata describe", "dataElements", {"type": "dataElements"}),
+    Case("metadata count", "organisationUnits", {"type": "organisationUnits"}),
+    Case("metadata export", "--types dataElements", {"types": ["dataElements"]}, ("system",)),
+]

@@ -1,0 +1,5 @@
+from tests.surfaces.cases import Case
+
+CASES = [
+    Case("verbs", "--effect destroy", {"effect": "destroy"}),
+]
