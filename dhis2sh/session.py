@@ -60,12 +60,14 @@ class Consent:
         dry_run: show the plan, write nothing.
         yes: apply without asking.
         confirm: the name of the production profile, typed out.
+        journal: write down what changes, so that it can be taken back (`dhis2sh.journal`).
         ask: asks on a terminal (`ask(plan, name)`: with a name, that name must be typed); None where nobody can answer.
     """
 
     dry_run: bool = False
     yes: bool = False
     confirm: str | None = None
+    journal: bool = True
     ask: Callable[[Plan, str | None], bool] | None = None
 
 
@@ -170,6 +172,11 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
     from dhis2sh.client.transport import effect_scope
 
     bound = verb.bind(arguments)
+    if any(param.refers for param in verb.params):
+        from dhis2sh import names
+
+        with effect_scope("read"):
+            bound = await names.resolve_arguments(session, verb, bound)
     if verb.effect == "read":
         with effect_scope("read"):
             return stamped(await verb.function(session, **bound), session, verb)
@@ -180,17 +187,25 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
     if consent.dry_run:
         return plan
     _require_consent(session, verb, plan, consent)
-    return await apply_plan(session, verb, plan)
+    return await apply_plan(session, verb, plan, journal=consent.journal)
 
 
-async def apply_plan(session: Session, verb: Verb, plan: Plan) -> object:
-    """Carry out a plan that somebody has confirmed."""
+async def apply_plan(session: Session, verb: Verb, plan: Plan, *, journal: bool = True) -> object:
+    """Carry out a plan that somebody has confirmed: the one place that every write passes.
+
+    What it is about to change is in the journal of the profile before the first request, and how it ended afterwards.
+
+    Raises `PartlyDone` when the server refused some of the objects, and whatever the verb raises.
+    """
     from dhis2sh.client.transport import effect_scope
+    from dhis2sh.journal import recording
 
     if verb.apply is None:
         raise UsageError(f"{verb.path} has nothing to apply")
-    with effect_scope("write"):
-        return await verb.apply(session, plan)
+    with effect_scope("write"), recording(None if plan.local or not journal else session, plan) as entry:
+        summary = await verb.apply(session, plan)
+        entry.finish(summary)
+    return summary
 
 
 def _require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent) -> None:

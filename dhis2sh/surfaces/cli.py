@@ -79,9 +79,10 @@ def front_door(words: list[str]) -> str | None:
     if words[-1] in {"-h", "--help"} and not words[0].startswith("-"):
         from dhis2sh import manifest
 
-        found = manifest.domain(words[0])
+        section, rest = manifest.section_of(words[:-1])
+        found = manifest.domain(section)
         helps = cast("dict[str, str]", found["help"]) if found else {}
-        return helps.get(" ".join(words[1:-1]))
+        return helps.get(" ".join(rest))
     return None
 
 

@@ -172,7 +172,7 @@ class Runner:
             name = session.profile.name if not plan.local and session.profile.production else None
             if not interactive() or consent.confirm is not None or not ask(plan, name):
                 raise
-            return self.portal.run(cast("Any", apply_plan(session, verb, plan)), self._hear)
+            return self.portal.run(cast("Any", apply_plan(session, verb, plan, journal=consent.journal)), self._hear)
 
     def _explain(self, line: str) -> object:
         """`explain LINE`: what would be sent; `explain` alone: the last refusal in words."""

@@ -27,6 +27,8 @@ PINNED = (
 )  # fmt: skip
 MOST_ROWS = 200
 MOST_PLANS = 50
+SCHEMA_ROOM = 24_000
+"""Characters of input schemas that one search gives at the most; one schema always is whole."""
 PROFILE: JsonObject = {"type": "string", "description": "Act on this profile; the active one without it."}
 RESULT: JsonObject = {
     "type": "object",
@@ -52,18 +54,28 @@ class Tools:
         self._plans: OrderedDict[str, tuple[str, str | None, Plan]] = OrderedDict()
 
     def search(self, query: str, limit: int = 10) -> JsonObject:
-        """Verbs whose path, summary or parameters hold the words, with their input schemas."""
+        """Verbs whose path, summary or parameters hold the words, best first, with the input schemas of the best.
+
+        A type's own verbs are among them: `create data element` finds `metadata data-elements create` and its schema.
+        """
         words = query.lower().split()
-        scored: list[tuple[int, str, JsonObject]] = []
+        scored: list[tuple[int, int, str, JsonObject]] = []
         for verb in manifest.all_verbs():
             if "mcp" in cast("JsonObject", verb["left_out"]) or (self.read_only and verb["effect"] != "read"):
                 continue
-            text = f"{verb['path']} {verb['summary']} {' '.join(cast('list[str]', verb['options']))}".lower()
-            score = sum((3 if word in str(verb["path"]) else 1) for word in words if word in text)
+            path = str(verb["path"])
+            score = _score(words, path, f"{verb['summary']} {' '.join(cast('list[str]', verb['options']))}".lower())
             if score or not words:
-                scored.append((-score, str(verb["path"]), verb))
-        found = [verb for _, _, verb in sorted(scored, key=lambda item: item[:2])[:limit]]
-        shown: list[JsonValue] = [{key: verb[key] for key in ("path", "effect", "summary", "input")} for verb in found]
+                scored.append((-score, len(path), path, verb))
+        found = [verb for *_, verb in sorted(scored, key=lambda item: item[:3])[:limit]]
+        shown: list[JsonValue] = []
+        room = SCHEMA_ROOM
+        for verb in found:
+            row = {key: verb[key] for key in ("path", "effect", "summary", "input")}
+            room -= len(str(row["input"]))
+            if room < 0 and shown:
+                row["input"] = f"long: search for '{verb['path']}' alone"
+            shown.append(row)
         return {"result": shown, "truncated": len(scored) > limit, "total": len(scored)}
 
     async def run(
@@ -111,6 +123,16 @@ class Tools:
         return wrapped(await apply_plan(session, verb, plan))
 
 
+def _score(words: list[str], path: str, other: str) -> int:
+    """How well a verb answers words: words of its path count most, in the singular too."""
+    tokens = set(path.replace("-", " ").split())
+    tokens |= {token.removesuffix("s") for token in tokens}
+    return sum(
+        5 if word in tokens or word.removesuffix("s") in tokens else 3 if word in path else 1 if word in other else 0
+        for word in words
+    )
+
+
 def wrapped(result: object) -> JsonObject:
     """A result as structured content: what `-o json` prints, capped, and whether it was."""
     from dhis2sh.results import Rows, to_json
@@ -129,13 +151,16 @@ def listing(*, tools: str = "pinned", toolsets: tuple[str, ...] = (), read_only:
 
     Parameters:
         tools: `pinned`, or `all` for every verb.
-        toolsets: domains that are listed whole.
+        toolsets: domains that are listed whole, without the verbs of single types; `data-elements` lists those of one.
         read_only: leave out whatever is no read; wins over the other two.
     """
     shown: list[JsonObject] = []
-    for verb in manifest.all_verbs():
+    whole = tools == "all" or set(toolsets) - set(cast("JsonObject", manifest.index()["domains"]))
+    handwritten = manifest.domain_verbs()
+    for number, verb in enumerate(manifest.all_verbs() if whole else handwritten):
         path = str(verb["path"])
-        chosen = tools == "all" or path in PINNED or path.split(maxsplit=1)[0] in toolsets
+        wanted = path.split()[0 if number < len(handwritten) else 1] in toolsets
+        chosen = tools == "all" or path in PINNED or wanted
         if not chosen or "mcp" in cast("JsonObject", verb["left_out"]) or (read_only and verb["effect"] != "read"):
             continue
         schema = cast("JsonObject", verb["input"])

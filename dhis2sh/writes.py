@@ -1,0 +1,281 @@
+"""The one way in which metadata objects are written: a plan of exact changes, then as few requests as the server allows.
+
+A verb says what each object is and what it shall be (`Write`); `plan` makes the steps with the values before and after, and
+`apply` sends them: one object by its own address (POST, PATCH, DELETE), several as one bundle (`POST /api/metadata`).
+The journal learns of every part before it is sent and of what came of it.
+
+API source: api-facts a.7, b.1, b.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.client import jsonpatch
+from dhis2sh.errors import NotFound, Refused
+from dhis2sh.journal import current
+from dhis2sh.results import Plan, PlanStep, WriteSummary
+
+if TYPE_CHECKING:
+    from dhis2sh.client.transport import Param
+    from dhis2sh.results import Action
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+IN_ONE_BUNDLE = 2000
+"""Objects in one import: 1,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
+UIDS_IN_ONE_ADDRESS = 500
+SET_BY_SERVER = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "user", "href", "access"})
+"""What a server writes itself: no difference in these is a change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One object as it is and as it shall be, both with all properties that it owns (`fields=:owner`).
+
+    Parameters:
+        plural: its type.
+        before: None for one that is created.
+        after: None for one that is deleted.
+    """
+
+    plural: str
+    before: JsonObject | None
+    after: JsonObject | None
+
+    @property
+    def action(self) -> Action:
+        """create, update or delete."""
+        return "create" if self.before is None else "delete" if self.after is None else "update"
+
+    @property
+    def uid(self) -> str:
+        """The object's UID; creations get theirs before the plan is shown."""
+        return str((self.before or self.after or {})["id"])
+
+    @property
+    def name(self) -> str | None:
+        """What people call it, as it is now."""
+        found = self.before or self.after or {}
+        return cast("str | None", found.get("name") or found.get("displayName") or found.get("code"))
+
+    def changed(self) -> tuple[JsonObject | None, JsonObject | None]:
+        """Before and after for the journal: of an update the changed properties, else the whole object."""
+        if self.before is None or self.after is None:
+            return self.before, self.after
+        names = [
+            name
+            for name in {**self.before, **self.after}
+            if name not in SET_BY_SERVER and self.before.get(name) != self.after.get(name)
+        ]
+        return (
+            {name: self.before[name] for name in names if name in self.before},
+            {name: self.after[name] for name in names if name in self.after},
+        )
+
+    def step(self) -> PlanStep:
+        """This change as a plan shows it."""
+        before, after = self.changed()
+        return PlanStep(self.action, self.plural, uid=self.uid, name=self.name, before=before, after=after)
+
+
+@dataclass(slots=True)
+class Payload:
+    """What `apply` needs of a plan.
+
+    Parameters:
+        what: the objects in words, for the summary.
+        writes: one per step, in the same order.
+        atomic: all or none of one bundle; else the server writes what it can and names the rest.
+        bundle: send even a single object as a bundle (keeps translations and sharing of a creation).
+    """
+
+    what: str
+    writes: list[Write]
+    atomic: bool = False
+    bundle: bool = False
+
+
+@dataclass(slots=True)
+class Report:
+    """What one bundle did."""
+
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    ignored: int = 0
+    failures: list[Row] = field(default_factory=list["Row"])
+    envelope: JsonObject | None = None
+
+
+def plan(
+    title: str,
+    writes: Iterable[Write],
+    *,
+    what: str | None = None,
+    atomic: bool = False,
+    bundle: bool = False,
+    notes: Sequence[str] = (),
+) -> Plan:
+    """The plan of some changes; objects that are right already are no steps, but counted in a note.
+
+    Parameters:
+        title: one line that says what will happen.
+        writes: the changes.
+        what: the objects in words; their type without it.
+        atomic, bundle: see `Payload`.
+        notes: what was left out and why.
+    """
+    everything = list(writes)
+    needed = [write for write in everything if write.action != "update" or any(write.changed())]
+    same = len(everything) - len(needed)
+    plurals = list(dict.fromkeys(write.plural for write in everything))
+    return Plan(
+        title,
+        [write.step() for write in needed],
+        notes=[*notes, *([f"{same:,} already right"] if same else [])],
+        payload=Payload(what or ", ".join(plurals) or "metadata", needed, atomic, bundle),
+    )
+
+
+async def read_objects(s: Session, plural: str, uids: Sequence[str], *, fields: str = ":owner") -> list[JsonObject]:
+    """Objects by UID, in the order asked for, a few hundred a request. Raises `NotFound` naming those that are missing."""
+    found: dict[str, JsonObject] = {}
+    wanted = list(dict.fromkeys(uids))
+    for at in range(0, len(wanted), UIDS_IN_ONE_ADDRESS):
+        part = wanted[at : at + UIDS_IN_ONE_ADDRESS]
+        text = f"id:in:[{','.join(part)}]" if len(part) > 1 else f"id:eq:{part[0]}"
+        params: dict[str, Param] = {"filter": text, "fields": fields, "paging": False}
+        page = await s.client.list_page(plural, params)
+        found |= {str(row["id"]): row for row in page.rows}
+        s.reporter.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
+    missing = [uid for uid in wanted if uid not in found]
+    if missing:
+        more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
+        raise NotFound(
+            f"the server has no {plural} {', '.join(missing[:5])}{more}", hint=f"dhis2 metadata search {missing[0]}"
+        )
+    return [found[uid] for uid in wanted]
+
+
+async def read_all(s: Session, plural: str, filters: Sequence[str], *, fields: str = ":owner") -> list[JsonObject]:
+    """Every object that the filters let through, in one request."""
+    params: dict[str, Param] = {"filter": list(filters), "fields": fields, "paging": False}
+    return (await s.client.list_page(plural, params)).rows
+
+
+async def apply(s: Session, planned: Plan) -> WriteSummary:
+    """Carry out a plan of `plan`. What a server refused is among the summary's failures, never silent.
+
+    Raises `Refused` where it refused the only object, and network errors; the journal says how far it came.
+    """
+    payload: Payload = planned.payload
+    summary = WriteSummary(payload.what)
+    if not payload.writes:
+        summary.note = next(iter(planned.notes), None)
+    elif len(payload.writes) == 1 and not payload.bundle:
+        await _one(s, payload.writes[0], summary)
+    else:
+        await _many(s, payload, summary)
+    return summary
+
+
+async def _one(s: Session, write: Write, summary: WriteSummary) -> None:
+    entry = current()
+    entry.sent([0])
+    address = f"{write.plural}/{write.uid}"
+    match write.action:
+        case "create":
+            answer = await s.client.post(write.plural, write.after)
+            summary.created = 1
+        case "delete":
+            answer = await s.client.delete(address)
+            summary.deleted = 1
+        case _:
+            before, after = write.changed()
+            answer = await s.client.patch(address, [*jsonpatch.diff(before or {}, after or {})])
+            summary.updated = 1
+    entry.done([0])
+    summary.uids = [write.uid]
+    summary.envelope = answer if isinstance(answer, dict) else None
+
+
+async def _many(s: Session, payload: Payload, summary: WriteSummary) -> None:
+    """Bundles of one action each: creations, then updates, then deletions."""
+    entry = current()
+    strategies = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
+    total, sent = len(payload.writes), 0
+    for action, strategy in strategies.items():
+        numbers = [number for number, write in enumerate(payload.writes) if write.action == action]
+        for at in range(0, len(numbers), IN_ONE_BUNDLE):
+            part = numbers[at : at + IN_ONE_BUNDLE]
+            entry.sent(part)
+            report = await send_bundle(s, [payload.writes[n] for n in part], strategy, atomic=payload.atomic)
+            refused = {str(row["uid"]): str(row["message"]) for row in report.failures}
+            rejected_whole = payload.atomic and report.failures
+            for n in part:
+                uid = payload.writes[n].uid
+                if rejected_whole or uid in refused:
+                    entry.refused(n, refused.get(uid, "another object of the bundle was refused"))
+            done = [n for n in part if not rejected_whole and payload.writes[n].uid not in refused]
+            entry.done(done)
+            summary.created += report.created
+            summary.updated += report.updated
+            summary.deleted += report.deleted
+            summary.ignored += report.ignored
+            summary.uids += [payload.writes[n].uid for n in done]
+            summary.failures += report.failures
+            summary.envelope = report.envelope
+            sent += len(part)
+            s.reporter.progress(f"write {payload.what}", sent, total)
+
+
+async def send_bundle(s: Session, writes: Sequence[Write], strategy: str, *, atomic: bool) -> Report:
+    """One import of some objects, all with the same strategy. Raises `Refused` where the answer is no import report."""
+    bundle: dict[str, list[JsonValue]] = {}
+    for write in writes:
+        whole = write.after or write.before or {}
+        bundle.setdefault(write.plural, []).append({"id": write.uid} if strategy == "DELETE" else whole)
+    params: dict[str, Param] = {"importStrategy": strategy, "atomicMode": "ALL" if atomic else "NONE"}
+    try:
+        answer = await s.client.post("metadata", cast("JsonObject", bundle), params)
+    except Refused as refusal:
+        if refusal.envelope is None or "typeReports" not in _response(refusal.envelope):
+            raise
+        answer = refusal.envelope
+    return report_of(cast("JsonObject", answer), {write.uid: write for write in writes})
+
+
+def _response(envelope: JsonObject) -> JsonObject:
+    """The report in a WebMessage, or the answer itself where a server sends it bare."""
+    inner = envelope.get("response")
+    return inner if isinstance(inner, dict) else envelope
+
+
+def report_of(envelope: JsonObject, writes: dict[str, Write]) -> Report:
+    """An import report as counts and refused objects, with the names that they have here."""
+    response = _response(envelope)
+    stats = cast("dict[str, int]", response.get("stats") or {})
+    report = Report(
+        stats.get("created", 0), stats.get("updated", 0), stats.get("deleted", 0), stats.get("ignored", 0),
+        envelope=envelope,
+    )  # fmt: skip
+    for type_report in cast("list[JsonObject]", response.get("typeReports") or []):
+        for item in cast("list[JsonObject]", type_report.get("objectReports") or []):
+            errors = cast("list[JsonObject]", item.get("errorReports") or [])
+            if not errors:
+                continue
+            uid = str(item.get("uid") or errors[0].get("mainId"))
+            known = writes.get(uid)
+            report.failures.append(
+                {
+                    "type": known.plural if known else str(item.get("klass")).rpartition(".")[2],
+                    "uid": uid,
+                    "name": (known.name if known else None) or cast("str | None", item.get("displayName")),
+                    "code": errors[0].get("errorCode"),
+                    "message": "; ".join(str(error.get("message")) for error in errors),
+                }
+            )
+    return report
