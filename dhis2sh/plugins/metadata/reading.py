@@ -131,12 +131,10 @@ async def _take(
         return page.rows, len(page.rows)
     rows: list[Row] = []
     size = min(page_size or LARGE_PAGE, limit or LARGE_PAGE)
-    async for row in s.client.iter(plural, params, page_size=size):
+    async for row in s.client.iter(plural, params, page_size=size, limit=limit):
         rows.append(row)
         s.reporter.progress(f"list {plural}", len(rows), limit)
-        if limit is not None and len(rows) >= limit:
-            return rows, None
-    return rows, len(rows)
+    return rows, None if limit is not None and len(rows) >= limit else len(rows)
 
 
 def _sent(s: Session) -> Provenance:
