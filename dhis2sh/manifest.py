@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
@@ -107,7 +107,10 @@ def build() -> dict[str, str]:
         mine = verbs_of(name)
         family = FAMILIES.get(name)
         inner = {section: [*others] for section, others in family.names().items()} if family else {}
-        files[f"{name}.json"] = _text(_file(name, mine) | ({"sections": dict(inner)} if inner else {}))
+        whole = _file(name, mine)
+        if inner:
+            whole["sections"] = cast("JsonObject", inner)
+        files[f"{name}.json"] = _text(whole)
         for section in inner:
             path = f"{name} {section}"
             files[f"{name}/{section}.json"] = _compact(_file(path, verbs_of(path)))
@@ -139,7 +142,9 @@ def _text(value: JsonObject) -> str:
 
 def _compact(value: JsonObject) -> str:
     """Generated files are many: a line for each verb, so that a change of one verb is a change of one line."""
-    verbs = ",\n".join(json.dumps(verb, sort_keys=True, ensure_ascii=False) for verb in cast("list[JsonObject]", value["verbs"]))
+    verbs = ",\n".join(
+        json.dumps(verb, sort_keys=True, ensure_ascii=False) for verb in cast("list[JsonObject]", value["verbs"])
+    )
     helps = json.dumps(value["help"], sort_keys=True, ensure_ascii=False)
     return f'{{"help": {helps},\n"verbs": [\n{verbs}\n]}}\n'
 

@@ -76,9 +76,7 @@ def types() -> dict[str, Resource]:
 def names() -> dict[str, tuple[str, ...]]:
     """Each sub-domain with its other names: the singular, and short words for the most used."""
     return {
-        name: tuple(
-            other for other in (kebab(item.singular), *MORE_NAMES.get(name, ())) if other not in TAKEN | {name}
-        )
+        name: tuple(other for other in (kebab(item.singular), *MORE_NAMES.get(name, ())) if other not in TAKEN | {name})
         for name, item in types().items()
     }
 
@@ -99,7 +97,8 @@ def declare(name: str) -> None:
 def _allowed(word: str, resource: Resource) -> bool:
     if word in WITH_MEMBERS:
         return bool(writing.collections_of(resource))
-    return word not in {"rename", "clone"} or "name" in resource.properties
+    name = resource.properties.get("name")
+    return word not in {"rename", "clone"} or (name is not None and name.persisted and name.owner)
 
 
 def _bound(path: str, word: str, resource: Resource) -> Verb:
