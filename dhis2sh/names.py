@@ -158,7 +158,7 @@ async def _plural(s: Session, refers: str, bound: Mapping[str, object], value: o
         return None
     from dhis2sh.plugins.metadata_query import resource_of
 
-    with s.client.assuming("2.42"):  # a type is called the same everywhere: no request for it
+    async with s.client.assuming("2.42"):  # a type is called the same everywhere: no request for it
         return (await resource_of(s, str(named))).plural
 
 

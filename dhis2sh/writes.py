@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import jsonpatch
 from dhis2sh.client.messages import WebMessage
+from dhis2sh.client.writes import attempt, send
 from dhis2sh.errors import Dhis2Error, NotFound, Refused
 from dhis2sh.journal import current
 from dhis2sh.results import Plan, PlanStep, WriteSummary
@@ -253,14 +254,12 @@ async def send_bundle(s: Session, writes: Sequence[Write], strategy: str, *, ato
         whole = write.after or write.before or {}
         bundle.setdefault(write.plural, []).append({"id": write.uid} if strategy == "DELETE" else whole)
     params: dict[str, Param] = {"importStrategy": strategy, "atomicMode": "ALL" if atomic else "NONE"}
-    try:
-        answer = await s.client.post("metadata", cast("JsonObject", bundle), params)
-    except Refused as refusal:
-        told = WebMessage.of_refusal(refusal)
-        if told is None or "typeReports" not in (told.response or {}):
-            raise
+    told = await attempt(send(s.client, "POST", "metadata", cast("JsonObject", bundle), params))
+    if isinstance(told, WebMessage) and "typeReports" in (told.response or {}):
         return told
-    return WebMessage.of(answer)
+    if isinstance(told, Dhis2Error):
+        raise told
+    raise Refused(f"the server's answer is no import report: {told.message}", status=told.http_status_code)
 
 
 def failures_of(message: WebMessage, writes: Sequence[Write]) -> list[Row]:

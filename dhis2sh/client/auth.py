@@ -173,6 +173,24 @@ def _from_plugin(name: str) -> Factory:
     return factory
 
 
+def remedy(signed: SignIn, profile: str) -> str:
+    """The command that helps when a server does not accept this sign-in.
+
+    Parameters:
+        signed: the sign-in that was refused.
+        profile: the profile's name; empty for a client without one.
+    """
+    real = signed.made if isinstance(signed, Later) else signed
+    name = profile or "NAME"
+    if isinstance(real, Anonymous):
+        return f"dhis2 profile add {name} --url URL --username USER"
+    if profile == "environment":
+        return "set DHIS2_PAT, or DHIS2_USERNAME and DHIS2_PASSWORD, to what the server accepts"
+    if isinstance(real, PersonalAccessToken):
+        return f"make a new token with: dhis2 profile bootstrap {name}  (or set DHIS2_PAT, then: dhis2 profile login {name})"
+    return f"dhis2 profile login {name}"
+
+
 class Later:
     """A sign-in that is made when the first request needs it, in a thread: keyrings, files and plugins may be slow.
 
@@ -186,14 +204,18 @@ class Later:
         self._making = asyncio.Lock()
         self._exchange: Exchange | None = None
 
+    @property
+    def made(self) -> SignIn | None:
+        """The real one, once a request has needed it."""
+        return self._made
+
     def attach(self, exchange: Exchange) -> None:
         """Kept for the sign-in to come."""
         self._exchange = exchange
 
     async def headers(self) -> dict[str, str]:
         """The headers of the real one."""
-        made = self._made or await self._ready()
-        return await made.headers()
+        return await (self._made or await self._ready()).headers()
 
     async def renew(self) -> bool:
         """What the real one says, if it can renew itself at all."""

@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from dhis2sh import __version__
 from dhis2sh.client.answers import Answer, AnswerStream
-from dhis2sh.client.auth import Renewing, SignIn
+from dhis2sh.client.auth import Renewing, SignIn, remedy
 from dhis2sh.client.limits import Places, origin
 from dhis2sh.client.retry import IDEMPOTENT, RETRIED_STATUSES, RetryRule
 from dhis2sh.client.settings import ConnectionSettings
@@ -192,15 +192,7 @@ class Transport:
         started = time.perf_counter()
         async with self._within(self._deadline(total_timeout), call):
             stream, content = await self._attempts(call, idempotent, whole=True)
-        return Answer(
-            stream.status,
-            stream.headers,
-            content,
-            method,
-            stream.url,
-            elapsed=time.perf_counter() - started,
-            request_params=call.pairs,
-        )
+        return replace(stream.whole(content), elapsed=time.perf_counter() - started, request_params=call.pairs)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -241,7 +233,7 @@ class Transport:
         call = replace(self._call(method, path, None, body, headers, None, guarded=False), signed=False)
         async with self._within(self._deadline(None), call):
             stream, content = await self._once(call, whole=True, deadline=None)
-        return Answer(stream.status, stream.headers, content, method, stream.url)
+        return stream.whole(content)
 
     def _call(
         self,
@@ -350,7 +342,7 @@ class Transport:
         if _LOGIN_PAGE.search(there.path):
             raise SignInError(
                 f"{redact(self.settings.url)} sent us to its login page: it wants credentials, or those it got have expired",
-                hint=f"dhis2 profile login {self.settings.profile}".rstrip(),
+                hint=remedy(self.sign_in, self.settings.profile),
             )
         if origin(str(here)) != origin(str(there)):
             where = f"{there.scheme}://{there.netloc.decode()}"
@@ -406,6 +398,8 @@ class Transport:
             url=str(response.url),
             raw=self._body(response, call, deadline),
             close=self._closing(response),
+            who=self.sign_in.describe(),
+            remedy=remedy(self.sign_in, self.settings.profile),
         )
 
     def _closing(self, response: httpx.Response) -> Callable[[], Awaitable[None]]:

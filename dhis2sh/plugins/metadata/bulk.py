@@ -130,7 +130,7 @@ async def rename(
     new_name = renamer(
         prefix=prefix, suffix=suffix, strip_prefix=strip_prefix, strip_suffix=strip_suffix, replace=replace, set=set
     )
-    with s.client.assuming("2.42"):  # what is asked of the type is the same in every version: no request for it
+    async with s.client.assuming("2.42"):  # what is asked of the type is the same in every version: no request for it
         resource = await queries.resource_of(s, type)
         if field not in resource.properties:
             raise UsageError(f"{resource.plural} have no {field}", hint=f"dhis2 metadata describe {resource.plural}")

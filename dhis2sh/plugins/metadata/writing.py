@@ -25,6 +25,8 @@ from dhis2sh.writes import Write
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
 
+    from dhis2sh.client.transport import Param
+
 Type = Annotated[str, Doc("The type's plural, such as dataElements."), Complete("types")]
 Object = Annotated[str, Doc("UID, code or unique name."), Refers("@type")]
 Objects = Annotated[Rows[Row], Piped(), Doc("UIDs, codes or unique names; rows of a pipeline."), Refers("@type")]
@@ -290,9 +292,7 @@ async def clone(
 
 def _belong_to_one(prop: Property) -> bool:
     """Objects with an address of their own that no two objects hold: options of a set, stages of a program."""
-    return (
-        prop.collection and not prop.many_to_many and values.refers_to_objects(prop) and prop.target in _importable()
-    )
+    return prop.collection and not prop.many_to_many and values.refers_to_objects(prop) and prop.target in _importable()
 
 
 def _importable() -> set[str]:
@@ -371,40 +371,41 @@ def leaves_first(resource: Resource, objects: Sequence[JsonObject]) -> list[Json
 
 
 async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> list[str]:
-    """What points to some objects, in words, with the command that shows or deletes it; one request per type that may.
+    """What refers to some objects, in words, with the command that shows or deletes it; one request per property that may.
 
-    Types that hold the objects in a collection of theirs (groups) lose them and block nothing: they are left out.
+    A collection that holds them (a group's members) loses them when they go and blocks nothing: it is left out.
     """
-    import asyncio
+    from dhis2sh.client.metadata import paths_to
+    from dhis2sh.client.writes import gather_bounded
 
     gone = {str(item["id"]) for item in objects}
-    wanted = f"id:in:[{','.join(gone)}]" if len(gone) > 1 else f"id:eq:{next(iter(gone))}"
+    if len(gone) > writes.UIDS_IN_ONE_ADDRESS:
+        return [f"what refers to {len(gone):,} objects was not looked for"]
+    wanted = f"id:in:[{','.join(sorted(gone))}]" if len(gone) > 1 else f"id:eq:{next(iter(gone))}"
 
-    async def users(plural: str, name: str) -> str | None:
+    async def users(plural: str, path: str) -> str | None:
+        params: dict[str, Param] = {"filter": f"{path}.{wanted}", "fields": "id,displayName", "pageSize": 50}
         try:
-            page = await s.client.list_page(
-                plural, {"filter": f"{name}.{wanted}", "fields": "id,displayName", "pageSize": 50}
-            )
+            page = await s.client.list_page(plural, params)
         except (Refused, NotFound, Forbidden):
             return None  # this server does not filter by it, or this user may not read it
         rows = [row for row in page.rows if str(row["id"]) not in gone]
         if not rows:
             return None
+        count = page.total or len(rows)
         shown = ", ".join(f"{row.get('displayName')} [{row['id']}]" for row in rows[:3])
-        more = f" and {(page.total or len(rows)) - 3:,} more" if (page.total or len(rows)) > 3 else ""
-        return f"{name} of {page.total or len(rows):,} {plural} ({shown}{more}); first: dhis2 metadata delete {plural} ..., or change them"
+        more = f" and {count - 3:,} more" if count > 3 else ""
+        return f"in use: {path} of {count:,} {plural} ({shown}{more}); change those, or delete them first"
 
-    if len(gone) > writes.UIDS_IN_ONE_ADDRESS:
-        return [f"what points to {len(gone):,} objects was not looked for"]
+    models = (await s.client.version()).models
     known = await queries.resources_of(s)
-    asked = [
-        users(plural, name)
+    asked = (
+        users(plural, path)
         for plural, item in known.items()
-        if item.metadata
-        for name, prop in item.properties.items()
-        if prop.target == resource.plural and prop.kind == "REFERENCE" and prop.owner and prop.persisted
-    ]
-    return [f"in use: {note}" for note in await asyncio.gather(*asked) if note is not None]
+        for path in paths_to(resource.plural, item, models)
+        if not item.properties[path.partition(".")[0]].many_to_many
+    )
+    return [note async for note in gather_bounded(asked, 4) if note is not None]
 
 
 def collections_of(resource: Resource) -> dict[str, Property]:
