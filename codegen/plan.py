@@ -5,6 +5,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from dhis2_models import facts
+
 from codegen import names
 from codegen.errors import CodegenError
 from codegen.patches import (
@@ -17,7 +19,6 @@ from codegen.patches import (
     Patch,
 )
 from codegen.schemas import class_names, resource_table, wire_name
-from dhis2_models import facts
 
 type Facts = dict[str, Any]
 

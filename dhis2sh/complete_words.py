@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
 COMMON = ("--profile", "--format", "--json", "--jq", "--out", "--debug", "--help")
-WRITING = ("--dry-run", "--yes", "--confirm")
+WRITING = ("--dry-run", "--yes", "--confirm", "--no-journal")
 OPERATORS = ("eq", "ieq", "!eq", "gt", "lt", "ge", "le", "like", "ilike", "$ilike", "ilike$", "token", "in", "!in", "null", "!null", "empty", "!empty")  # fmt: skip
 FORMATS = ("table", "json", "ndjson", "csv", "tsv", "yaml", "md", "xlsx", "parquet")
 
@@ -25,10 +25,13 @@ def candidates(words: list[str]) -> list[str]:
     before = _without_leading(before)
     if not before:
         return _matching([*cast("JsonObject", manifest.index()["domains"])], typed)
-    verb, rest = _verb(before)
+    section, words = manifest.section_of(before)
+    before = [*section.split(), *words]
+    verb, rest = _verb(section, before)
     if verb is None:
-        tails = [cast("str", item["path"]).split()[len(before) :] for item in manifest.verbs(before[0])]
-        return _matching(sorted({tail[0] for tail in tails if tail}), typed)
+        tails = [cast("str", item["path"]).split()[len(before) :] for item in manifest.verbs(section)]
+        inner = manifest.sections(section) if not words else {}
+        return _matching(sorted({*(tail[0] for tail in tails if tail), *inner}), typed)
     if typed.startswith("-"):
         writing = WRITING if verb["effect"] != "read" else ()
         return _matching([*cast("list[str]", verb["options"]), *COMMON, *writing], typed)
@@ -42,11 +45,11 @@ def _without_leading(words: list[str]) -> list[str]:
     return words
 
 
-def _verb(words: list[str]) -> tuple[JsonObject | None, list[str]]:
+def _verb(section: str, words: list[str]) -> tuple[JsonObject | None, list[str]]:
     """The verb that the words name, and the words after it."""
     for length in range(len(words), 0, -1):
         path = " ".join(words[:length])
-        for item in manifest.verbs(words[0]):
+        for item in manifest.verbs(section):
             if item["path"] == path:
                 return item, words[length:]
     return None, []

@@ -26,6 +26,27 @@ def ask(plan: Plan, name: str | None) -> bool:
     return answer == name if name else answer.lower() in {"y", "yes"}
 
 
+def edit(text: str) -> str:
+    """Let the user edit a text in $VISUAL or $EDITOR; gives what was left. Raises `UsageError` where that fails."""
+    import os
+    import shlex
+    import subprocess
+    import tempfile
+    from pathlib import Path
+
+    from dhis2sh.errors import UsageError
+
+    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "object.yaml"
+        path.write_text(text, "utf-8")
+        try:
+            subprocess.run([*command, str(path)], check=True)  # noqa: S603  (the user's own editor)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise UsageError(f"the editor '{command[0]}' failed: {error}", hint="set EDITOR") from error
+        return path.read_text("utf-8")
+
+
 async def pick_missing(invocation: Invocation) -> None:
     """A write that wants a profile's name and got none offers the known ones with the arrow keys."""
     if invocation.verb.effect == "read":
