@@ -73,9 +73,9 @@ def front_door(words: list[str]) -> str | None:
     if words[0] == "--show-completion" and len(words) == 2 and words[1] in COMPLETION:
         return COMPLETION[words[1]]
     if words[0] == "--complete":
-        from dhis2sh import complete_words
+        from dhis2sh import complete
 
-        return "\n".join(complete_words.candidates(words[1:]))
+        return "\n".join(complete.candidates(words[1:]))
     if words[-1] in {"-h", "--help"} and not words[0].startswith("-"):
         from dhis2sh import manifest
 

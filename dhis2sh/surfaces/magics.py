@@ -6,7 +6,6 @@ The head of a line is read by the command line's grammar; what follows the first
 from __future__ import annotations
 
 import re
-import sqlite3
 import sys
 import time
 from collections.abc import Container, Mapping
@@ -15,9 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 from dhis2sh import domains, plugins, render
 from dhis2sh.bridge import ClientProxy, Portal, QueueReporter
 from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation, UsageError
-from dhis2sh.index.names import NameIndex
 from dhis2sh.results import Rows, Text
 from dhis2sh.session import Consent, Session, run
+from dhis2sh.surfaces.background import Background
+from dhis2sh.surfaces.lines import Transformer, joined
 from dhis2sh.verbs import Verb
 
 if TYPE_CHECKING:
@@ -44,37 +44,14 @@ class Runner:
         self.output = "table"
         self.timing = False
         self.failed = False
-        self.index_failure: str | None = None
-        self._names: NameIndex | None = None
-
-    @property
-    def names(self) -> NameIndex:
-        """The name index of the session's profile; empty where there is no profile."""
-        from dhis2sh import paths
-
-        try:
-            name = self.session.profile.name
-        except Dhis2Error:
-            name = "none"
-        if self._names is None or self._names.path.stem != name:
-            self._names = NameIndex(paths.cache_dir() / "names" / f"{name}.db")
-        return self._names
-
-    def refresh_names(self) -> None:
-        """Fill the name index in the background; what goes wrong there is told by `%system ping`, not here."""
-        from dhis2sh.index.refresh import refresh
-
-        async def work() -> None:
-            try:
-                await refresh(self.names, self.session.client)
-            except* (Dhis2Error, OSError, sqlite3.Error) as failed:
-                self.index_failure = str(failed.exceptions[0])
-
-        self.portal.submit(work())
+        self.background = Background(self.session, self.portal)
+        self._reporter = reporter_of(shell)
 
     def namespace(self) -> dict[str, object]:
         """What the user finds at the prompt."""
-        return {"client": self.client, "session": self.session, **domains.namespace(self.call_async)}
+        found = domains.namespace(self.call_async)
+        profile = domains.ProfileDomain("profile", self.call_async, lambda: self.session.profile)
+        return {"client": self.client, "session": self.session, **found, "profile": profile}
 
     def call_async(self, verb: Verb, arguments: Mapping[str, object]) -> Any:
         """A verb as a Python call: a coroutine for `await metadata.list(...)`."""
@@ -93,11 +70,15 @@ class Runner:
         except Dhis2Error as error:
             self._say(error)
         finally:
+            self._reporter.done()
+            self.background.follow()
             if self.timing:
                 print(f"{time.perf_counter() - started:.2f} s", file=sys.stderr)
         return None
 
     def _line(self, text: str) -> object:
+        if text.rstrip().endswith("?"):
+            return help_of(text.strip())
         if text.split()[:1] == ["explain"]:
             return self._explain(text.strip().removeprefix("explain").strip())
         understood = self._understood(text)
@@ -203,14 +184,8 @@ class Runner:
         return set(self.shell.user_ns) - set(self.shell.user_ns_hidden)
 
     def _hear(self, kind: str, arguments: tuple[object, ...]) -> None:
-        if kind == "warn":
-            print(f"warning: {render.safe(str(arguments[0]))}", file=sys.stderr)
-        elif kind == "note":
-            print(render.safe(str(arguments[0])), file=sys.stderr)
-        elif kind == "progress" and sys.stderr.isatty():
-            task, done, total = arguments
-            sys.stderr.write(f"\r{task}: {done:,}{f' of {total:,}' if total else ''}\x1b[K\r")
-            sys.stderr.flush()
+        """What was said on the other side, said here: the thread that waits is the only one that writes."""
+        getattr(self._reporter, kind)(*arguments)
 
     def _say(self, error: Dhis2Error) -> None:
         from dhis2sh.surfaces.cli import report
@@ -248,6 +223,13 @@ def nested(path: str) -> str:
     """A dotted path as DHIS2's fields: `categoryCombo.name` is `categoryCombo[name]`."""
     first, _, rest = path.partition(".")
     return f"{first}[{nested(rest)}]" if rest else first
+
+
+def reporter_of(shell: Any) -> Any:
+    """Who says what verbs say: bars and lines on a terminal, in a notebook in the cell."""
+    from dhis2sh.surfaces.terminal import NotebookReporter, TerminalReporter
+
+    return NotebookReporter() if hasattr(shell, "kernel") else TerminalReporter()
 
 
 def explain_error(error: Dhis2Error | None) -> str:
@@ -294,7 +276,7 @@ def load(shell: Any, profile: str | None = None) -> Runner:
     def dhis2_cell(line: str, cell: str) -> object:
         """Run several dhis2sh lines; the last one's result is the cell's."""
         result: object = None
-        for text in [line, *cell.splitlines()]:
+        for text in [line, *joined(cell)]:
             if text.strip() and not text.lstrip().startswith("#"):
                 if result is not None:
                     print(render.text(result))
@@ -309,16 +291,22 @@ def load(shell: Any, profile: str | None = None) -> Runner:
         return runner.line(f"explain {line}")
 
     def output(line: str) -> None:
-        """Set how results are shown: %output table|json|yaml|csv|md."""
-        from dhis2sh.complete_words import FORMATS
+        """Set how results are shown: %output table|json|ndjson|csv|tsv|yaml|md; alone: say it."""
+        from dhis2sh.complete import FORMATS
 
-        if line.strip() and line.strip() not in FORMATS:
-            print(f"error: there is no format '{line.strip()}'\n  try: {' '.join(FORMATS)}", file=sys.stderr)
+        wanted = line.strip()
+        if wanted and (wanted not in FORMATS or wanted in {"xlsx", "parquet"}):
+            shown = " ".join(name for name in FORMATS if name not in {"xlsx", "parquet"})
+            print(f"error: output cannot be '{wanted}'\n  try: {shown}", file=sys.stderr)
             return
-        runner.output = line.strip() or "table"
+        runner.output = wanted or runner.output
+        print(f"output is {runner.output}")
 
     def timing(line: str) -> None:
-        """Switch on or off how long each line took: %timing."""
+        """Say how long each line took: %timing on|off; alone: the other of the two."""
+        if line.strip() not in {"", "on", "off"}:
+            print(f"error: timing is on or off, not '{line.strip()}'\n  try: %timing on", file=sys.stderr)
+            return
         runner.timing = not runner.timing if not line.strip() else line.strip() == "on"
         print(f"timing is {'on' if runner.timing else 'off'}")
 
@@ -327,7 +315,47 @@ def load(shell: Any, profile: str | None = None) -> Runner:
     shell.register_magic_function(dhis2_cell, "cell", "dhis2")
     for name, value in runner.namespace().items():
         shell.user_ns.setdefault(name, value)
+    _listen(shell, runner)
     return runner
+
+
+def _listen(shell: Any, runner: Runner) -> None:
+    """Completion, help by `?` and continued lines, and domains without `%`, in a terminal and in a kernel alike."""
+    from dhis2sh.surfaces import completion, prefilter
+
+    def is_stage(name: str) -> bool:
+        from dhis2sh.stages import STAGES
+
+        return name in STAGES and name not in shell.user_ns
+
+    completion.install(shell, runner)
+    shell.input_transformers_cleanup.append(Transformer(frozenset(plugins.domains()), is_stage))
+    manager = shell.prefilter_manager
+    prefilter.DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)
+    runner.background.on = hasattr(shell, "kernel")  # a kernel has no prompt to wait for
+
+
+def help_of(text: str) -> Text:
+    """What `?` says of a verb, a domain or a stage; `??` shows its source too. Raises `UsageError` for others."""
+    import inspect
+
+    from dhis2sh import grammar
+    from dhis2sh.stages import STAGES
+    from dhis2sh.verbs import find
+
+    words = text.rstrip("?").split()
+    deep = text.endswith("??")
+    if len(words) == 1 and words[0] in STAGES:
+        stage = STAGES[words[0]]
+        source = inspect.getsource(stage.function) if deep else ""
+        return Text(f"{words[0]}: a stage of a pipeline\n\n{inspect.cleandoc(stage.help)}\n\n{source}".rstrip())
+    shown = grammar.help_of(words)
+    if not deep:
+        return Text(shown)
+    try:
+        return Text(f"{shown}\n\n{inspect.getsource(find(' '.join(words)).function)}".rstrip())
+    except UsageError:
+        return Text(shown)  # a domain has no source of its own
 
 
 def _help(domain: str) -> str:
