@@ -310,7 +310,7 @@ def of_type(what: str, plural: str | None, typed: str, at: int = 0, version: str
     path, *rest = text[begin:].split(":", 2)
     start = at + begin
     if not rest:
-        return _path(plural, path, start, version, end=":")
+        return _path(plural, path, start, version, end=":", sortable=what == "order")
     start += len(path) + 1
     if what == "order":
         return Found(start, matching([Candidate(*item) for item in DIRECTIONS.items()], rest[0]))
@@ -347,7 +347,7 @@ def _fields(plural: str | None, text: str, at: int, version: str) -> Found:
     return Found(found.at, [*found.items, *presets])
 
 
-def _path(plural: str | None, path: str, at: int, version: str, end: str = "") -> Found:
+def _path(plural: str | None, path: str, at: int, version: str, *, end: str = "", sortable: bool = False) -> Found:
     """Property names that may follow in a dotted path; `end` is added where a path may end."""
     before, _, last = path.rpartition(".")
     start = at + len(path) - len(last)
@@ -357,6 +357,7 @@ def _path(plural: str | None, path: str, at: int, version: str, end: str = "") -
     names = [
         Candidate(prop.name + (end if not prop.target or prop.collection else ""), note_of(prop))
         for prop in sorted(resource.properties.values(), key=lambda prop: prop.name)
+        if not sortable or (prop.simple and prop.persisted)
     ]
     return Found(start, matching(names, last))
 

@@ -25,7 +25,6 @@ class Domain:
     def __init__(self, name: str, call: Callable[[Verb, Mapping[str, object]], Any]) -> None:
         self._name = name
         self._call = call
-        self.__doc__ = f"The verbs of {name}: {', '.join(self.__dir__())}"
 
     def __getattr__(self, name: str) -> Any:
         """A verb of this domain, or a sub-domain."""

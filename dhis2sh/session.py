@@ -148,6 +148,9 @@ class Session:
             self._store.close()
             self._store = None
 
+    def __repr__(self) -> str:
+        return f"<session on {self.bound or self._chosen or 'the active profile'}>"
+
 
 def sandbox_file() -> Any:
     """The file of the reserved profile `sandbox`."""

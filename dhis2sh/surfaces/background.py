@@ -81,6 +81,8 @@ class Background:
 
         name = self._profile() or "none"
         if self._names is None or self._names.path.stem != name:
+            if self._names is not None:
+                self._names.close()
             self._names = NameIndex(paths.cache_dir() / "names" / f"{name}.db")
         return self._names
 
@@ -105,6 +107,12 @@ class Background:
             self._task.cancel()
         self._task, self._facts, self.working, self.failure = None, None, "", ""
         self._count, self._read_at = 0, None
+
+    def close(self) -> None:
+        """End the work and close the index."""
+        self.stop()
+        if self._names is not None:
+            self._names.close()
 
     async def _work(self, profile: str, index: NameIndex) -> None:
         self._facts = known_facts(profile)

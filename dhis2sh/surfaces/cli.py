@@ -114,6 +114,10 @@ def _invoke(words: list[str]) -> int:
         return 0
     import asyncio
 
+    from dhis2sh.surfaces.terminal import interactive, pick_missing
+
+    if interactive():
+        pick_missing(invocation)
     return asyncio.run(_carry_out(invocation))
 
 
@@ -121,7 +125,7 @@ async def _carry_out(invocation: Invocation) -> int:
     from dhis2sh import output
     from dhis2sh.client.tracing import Tracer
     from dhis2sh.session import Session, run
-    from dhis2sh.surfaces.terminal import TerminalReporter, ask, interactive, pick_missing
+    from dhis2sh.surfaces.terminal import TerminalReporter, ask, interactive
 
     options = invocation.options
     output.check(options)
@@ -130,7 +134,6 @@ async def _carry_out(invocation: Invocation) -> int:
     consent = options.consent()
     if interactive():
         consent.ask = ask
-        await pick_missing(invocation)
     try:
         result = await run(session, invocation.verb, invocation.arguments, consent)
     finally:

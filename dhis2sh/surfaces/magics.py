@@ -16,8 +16,10 @@ from dhis2sh.bridge import ClientProxy, Portal, QueueReporter
 from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation, UsageError
 from dhis2sh.results import Rows, Text
 from dhis2sh.session import Consent, Session, run
+from dhis2sh.surfaces import display
 from dhis2sh.surfaces.background import Background
 from dhis2sh.surfaces.lines import Transformer, joined
+from dhis2sh.surfaces.terminal import NotebookReporter, TerminalReporter, ask, interactive, pick_missing
 from dhis2sh.verbs import Verb
 
 if TYPE_CHECKING:
@@ -46,6 +48,12 @@ class Runner:
         self.failed = False
         self.background = Background(self.session, self.portal)
         self._reporter = reporter_of(shell)
+
+    def close(self) -> None:
+        """End the work behind the prompt and close what is open."""
+        self.background.close()
+        self.portal.run(self.session.aclose())
+        self.portal.close()
 
     def namespace(self) -> dict[str, object]:
         """What the user finds at the prompt."""
@@ -85,6 +93,8 @@ class Runner:
         if isinstance(understood, Text):
             return understood
         parts, parsed, pipeline = understood
+        if interactive():
+            pick_missing(parsed)
         result = self._run(parsed, pipeline)
         return None if parts.quiet else self._formatted(result, parsed)
 
@@ -112,7 +122,7 @@ class Runner:
             output.write(result, options)
             return None
         chosen = output.format_of(options) if options.json or options.format else self.output
-        return result if chosen == "table" else Text(output.formatted(result, chosen))
+        return display.shown(result) if chosen == "table" else Text(output.formatted(result, chosen))
 
     def _run(self, invocation: Invocation, pipeline: Pipeline | None) -> object:
         verb, options = invocation.verb, invocation.options
@@ -144,7 +154,6 @@ class Runner:
     def _confirmed(self, session: Session, verb: Verb, arguments: Mapping[str, object], consent: Consent) -> object:
         """Run a verb; when its plan wants a yes and somebody is there, show it and ask in this thread."""
         from dhis2sh.session import apply_plan
-        from dhis2sh.surfaces.terminal import ask, interactive
 
         try:
             return self.portal.run(run(session, verb, arguments, consent), self._hear)
@@ -225,10 +234,8 @@ def nested(path: str) -> str:
     return f"{first}[{nested(rest)}]" if rest else first
 
 
-def reporter_of(shell: Any) -> Any:
+def reporter_of(shell: Any) -> TerminalReporter:
     """Who says what verbs say: bars and lines on a terminal, in a notebook in the cell."""
-    from dhis2sh.surfaces.terminal import NotebookReporter, TerminalReporter
-
     return NotebookReporter() if hasattr(shell, "kernel") else TerminalReporter()
 
 
@@ -329,9 +336,16 @@ def _listen(shell: Any, runner: Runner) -> None:
         return name in STAGES and name not in shell.user_ns
 
     completion.install(shell, runner)
+    display.install(shell)
     shell.input_transformers_cleanup.append(Transformer(frozenset(plugins.domains()), is_stage))
     manager = shell.prefilter_manager
     prefilter.DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)
+
+    def after_a_cell(result: Any) -> None:
+        if isinstance(result.error_in_exec, KeyboardInterrupt):
+            runner.portal.cancel_awaited()
+
+    shell.events.register("post_run_cell", after_a_cell)
     runner.background.on = hasattr(shell, "kernel")  # a kernel has no prompt to wait for
 
 
@@ -359,7 +373,8 @@ def help_of(text: str) -> Text:
 
 
 def _help(domain: str) -> str:
+    """A magic's docstring: one line from the catalogue's index, since a start must not read every domain."""
     from dhis2sh import manifest
 
-    found = manifest.domain(domain)
-    return str(cast("dict[str, str]", found["help"])[""]) if found else f"The verbs of {domain}."
+    domains = cast("dict[str, str]", manifest.index()["domains"])
+    return f"{domain}: {domains.get(domain, 'verbs of a plugin')}. {domain}? shows its help."

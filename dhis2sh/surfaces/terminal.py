@@ -28,19 +28,16 @@ def ask(plan: Plan, name: str | None) -> bool:
     return answer == name if name else answer.lower() in {"y", "yes"}
 
 
-async def pick_missing(invocation: Invocation) -> None:
-    """A write that wants a profile's name and got none offers the known ones with the arrow keys."""
+def pick_missing(invocation: Invocation) -> None:
+    """A write that wants a profile's name and got none offers the known ones with the arrow keys. Waits for the choice."""
     if invocation.verb.effect == "read":
         return
     for param in invocation.verb.params:
         if param.complete == "profiles" and param.name not in invocation.arguments:
             from prompt_toolkit.shortcuts import choice
 
-            known = profiles.all_profiles()
-            options = [(name, f"{name}  {profile.url}") for name, profile in known.items()]
-            import asyncio
-
-            invocation.arguments[param.name] = await asyncio.to_thread(choice, "which profile?", options=options)
+            options = [(name, f"{name}  {profile.url}") for name, profile in profiles.all_profiles().items()]
+            invocation.arguments[param.name] = choice("which profile?", options=options)
 
 
 class TerminalReporter:
