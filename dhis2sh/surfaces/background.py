@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import paths
+from dhis2sh.client.known import Known, KnownServer
 from dhis2sh.complete import NEWEST
 from dhis2sh.errors import Dhis2Error
 
@@ -21,29 +21,6 @@ if TYPE_CHECKING:
 
 EVERY = 900.0
 """Seconds between looks for changed names while the shell is open."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerFacts:
-    """What a server said about itself the last time: shown before anything is asked.
-
-    Parameters:
-        version: DHIS2's version, as the server writes it.
-        models: the facts that serve it, such as `v42`.
-        user: who we were there.
-    """
-
-    version: str
-    models: str
-    user: str
-
-
-def known_facts(profile: str) -> ServerFacts | None:
-    """The facts of a profile's server from the last session; None for one that was never reached."""
-    try:
-        return ServerFacts(**json.loads((paths.cache_dir() / "servers" / f"{profile}.json").read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None  # a cache: without it the banner says name and address
 
 
 class Background:
@@ -64,7 +41,7 @@ class Background:
         self._names: NameIndex | None = None
         self._followed: str | None = None
         self._task: Future[None] | None = None
-        self._facts: ServerFacts | None = None
+        self._known: KnownServer | None = None
         self._count = 0
         self._read_at: float | None = None
 
@@ -89,7 +66,9 @@ class Background:
     @property
     def models(self) -> str:
         """Which facts serve the profile's server."""
-        return self._facts.models if self._facts else NEWEST
+        from dhis2sh.client.versions import parse_version
+
+        return parse_version(self._known.version).models if self._known else NEWEST
 
     def follow(self) -> None:
         """Begin the work for the session's profile, unless it is done already; the work for another one ends."""
@@ -99,13 +78,14 @@ class Background:
         self.stop()
         self._followed = name
         if name is not None:
-            self._task = self._portal.submit(self._work(name, self.names))
+            profile = self._session.profile
+            self._task = self._portal.submit(self._work(Known(profile.name, profile.url), self.names))
 
     def stop(self) -> None:
         """End the work."""
         if self._task is not None:
             self._task.cancel()
-        self._task, self._facts, self.working, self.failure = None, None, "", ""
+        self._task, self._known, self.working, self.failure = None, None, "", ""
         self._count, self._read_at = 0, None
 
     def close(self) -> None:
@@ -114,12 +94,12 @@ class Background:
         if self._names is not None:
             self._names.close()
 
-    async def _work(self, profile: str, index: NameIndex) -> None:
-        self._facts = known_facts(profile)
+    async def _work(self, kept: Known, index: NameIndex) -> None:
+        self._known = await asyncio.to_thread(kept.read, stale=True)
         await asyncio.to_thread(self._look, index)
         while True:
             try:
-                await self._connect(profile)
+                await self._connect(kept)
                 await self._read(index)
                 self.failure = ""
             except* Dhis2Error as failed:
@@ -129,14 +109,17 @@ class Background:
             self._say("")
             await asyncio.sleep(EVERY)
 
-    async def _connect(self, profile: str) -> None:
+    async def _connect(self, kept: Known) -> None:
+        """Reach the server and sign in; what it says of itself is kept for the next banner."""
         self._say("connecting")
         client = self._session.client
         version = await client.version()
         me = await client.get_object("me", {"fields": "username"})
-        self._facts = ServerFacts(str(version), version.models, str(me.get("username")))
-        path = paths.cache_dir() / "servers" / f"{profile}.json"
-        await asyncio.to_thread(paths.write_quietly, path, json.dumps(asdict(self._facts)))
+        known = await asyncio.to_thread(kept.read, stale=True) or KnownServer(
+            kept.url, str(version), read_at=time.time()
+        )
+        self._known = replace(known, version=str(version), username=str(me.get("username")))
+        await asyncio.to_thread(kept.write, self._known)
 
     async def _read(self, index: NameIndex) -> None:
         import sqlite3
@@ -162,8 +145,8 @@ class Background:
     def status(self) -> str:
         """For the toolbar: how many names are known, how old they are, and what is being done."""
         parts: list[str] = []
-        if self._facts is not None:
-            parts.append(f"DHIS2 {self._facts.version}")
+        if self._known is not None:
+            parts.append(f"DHIS2 {self._known.version}")
         if self._read_at is not None:
             parts.append(f"{self._count:,} names, {age(time.time() - self._read_at)}")
         parts += [part for part in (self.working, self.failure) if part]
