@@ -1,6 +1,5 @@
 """From a plan to the text of its files: jinja2 templates whose output is what `ruff format` would leave alone."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import manifest, plugins
+from dhis2sh.errors import Dhis2Error
 from dhis2sh.verbs import find
 
 if TYPE_CHECKING:
+    from dhis2sh.profiles import Profile
     from dhis2sh.verbs import Verb
 
 
@@ -23,7 +25,6 @@ class Domain:
     def __init__(self, name: str, call: Callable[[Verb, Mapping[str, object]], Any]) -> None:
         self._name = name
         self._call = call
-        self.__doc__ = f"The verbs of {name}: {', '.join(self.__dir__())}"
 
     def __getattr__(self, name: str) -> Any:
         """A verb of this domain, or a sub-domain."""
@@ -52,6 +53,45 @@ class Domain:
 
     def __repr__(self) -> str:
         return f"<{self._name}: {', '.join(self.__dir__()) or 'call it'}>"
+
+
+class ProfileDomain(Domain):
+    """The domain `profile`, which is the active profile too: `profile.url`, and it says so when it is shown.
+
+    Parameters:
+        name, call: as for `Domain`.
+        active: gives the active profile; raises our errors where there is none.
+    """
+
+    def __init__(
+        self, name: str, call: Callable[[Verb, Mapping[str, object]], Any], active: Callable[[], Profile]
+    ) -> None:
+        super().__init__(name, call)
+        self._active = active
+
+    def __getattr__(self, name: str) -> Any:
+        """A verb, else a field of the active profile (`name`, `url`, `username`, `read_only`, ...)."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name.startswith("_"):
+                raise
+            return getattr(self._active(), name)
+
+    def __dir__(self) -> list[str]:
+        from dhis2sh.profiles import WRITABLE
+
+        return sorted({*super().__dir__(), "name", *WRITABLE})
+
+    def __repr__(self) -> str:
+        try:
+            active = self._active()
+        except Dhis2Error as error:
+            return f"<profile: {error}>"
+        marks = [name for name in ("production", "read_only") if getattr(active, name)]
+        marks += [] if active.verify_tls else ["insecure"]
+        user = f" as {active.username}" if active.username else ""
+        return f"<profile {active.name}: {active.url}{user}{' [' + ', '.join(marks) + ']' if marks else ''}>"
 
 
 def _plugin_paths(name: str) -> list[str]:

@@ -14,7 +14,7 @@ import typer
 from typer.main import get_command
 
 from dhis2sh import plugins
-from dhis2sh.complete_words import FORMATS
+from dhis2sh.complete import FORMATS
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.verbs import FAMILIES, Param, Verb, section_of, verbs_of
 

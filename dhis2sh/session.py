@@ -174,6 +174,9 @@ class Session:
             self._store.close()
             self._store = None
 
+    def __repr__(self) -> str:
+        return f"<session on {self.bound or self._chosen or 'the active profile'}>"
+
 
 @asynccontextmanager
 async def open_client(

@@ -73,9 +73,9 @@ def front_door(words: list[str]) -> str | None:
     if words[0] == "--show-completion" and len(words) == 2 and words[1] in COMPLETION:
         return COMPLETION[words[1]]
     if words[0] == "--complete":
-        from dhis2sh import complete_words
+        from dhis2sh import complete
 
-        return "\n".join(complete_words.candidates(words[1:]))
+        return "\n".join(complete.candidates(words[1:]))
     if words[-1] in {"-h", "--help"} and not words[0].startswith("-"):
         from dhis2sh import manifest
 
@@ -115,6 +115,10 @@ def _invoke(words: list[str]) -> int:
         return 0
     import asyncio
 
+    from dhis2sh.surfaces.terminal import interactive, pick_missing
+
+    if interactive():
+        pick_missing(invocation)
     return asyncio.run(_carry_out(invocation))
 
 
@@ -123,7 +127,7 @@ async def _carry_out(invocation: Invocation) -> int:
     from dhis2sh.client.tracing import Tracer
     from dhis2sh.errors import PartlyDone
     from dhis2sh.session import Session, run
-    from dhis2sh.surfaces.terminal import TerminalReporter, ask, edit, interactive, pick_missing
+    from dhis2sh.surfaces.terminal import TerminalReporter, ask, edit, interactive
 
     options = invocation.options
     output.check(options)
@@ -133,7 +137,6 @@ async def _carry_out(invocation: Invocation) -> int:
     if interactive():
         consent.ask = ask
         session.editor = edit
-        await pick_missing(invocation)
     await _read_stdin(invocation)
     try:
         result = await run(session, invocation.verb, invocation.arguments, consent)
