@@ -206,7 +206,7 @@ class Store:
         with self.writing() as connection:
             for batch in _batches((_value_row(value) for value in values), 10_000):
                 placeholders = ",".join("?" * 12)
-                connection.executemany(f"INSERT OR REPLACE INTO data_value VALUES ({placeholders})", batch)  # noqa: S608
+                connection.executemany(f"INSERT OR REPLACE INTO data_value VALUES ({placeholders})", batch)
                 count += len(batch)
         return count
 
