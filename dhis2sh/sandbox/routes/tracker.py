@@ -31,10 +31,9 @@ _CSV_TYPES = ("application/csv", "text/csv")
 
 
 class _Kinds(Convertor[str]):
-    """The plural of a tracker kind, alone or with an ending."""
+    """The plural of a tracker kind."""
 
-    def __init__(self, endings: str) -> None:
-        self.regex = f"(?:{'|'.join(KIND_OF)}){endings}"
+    regex = "|".join(KIND_OF)
 
     def convert(self, value: str) -> str:
         return value
@@ -43,8 +42,14 @@ class _Kinds(Convertor[str]):
         return value
 
 
-register_url_convertor("tracker", _Kinds(""))
-register_url_convertor("trackerlist", _Kinds(r"(?:\.(?:json|csv)(?:\.gz|\.zip)?)?"))
+class _Lists(_Kinds):
+    """The plural of a tracker kind, alone or with the ending of a format."""
+
+    regex = rf"(?:{'|'.join(KIND_OF)})(?:\.(?:json|csv)(?:\.gz|\.zip)?)?"
+
+
+register_url_convertor("tracker", _Kinds())
+register_url_convertor("trackerlist", _Lists())
 
 
 def refused(error: BadQuery) -> Response:
@@ -133,7 +138,9 @@ class Api:
         try:
             wanted = {"tracked_entity": uids(query, "trackedEntities"), "accessed_by": query.getlist("user"),
                       "audit_type": [part for text in query.getlist("auditType") for part in text.split(",")]}  # fmt: skip
-            found = changes.audits(self.server.tracker, wanted, moment(query, "startDate"), moment(query, "endDate", end=True))
+            found = changes.audits(
+                self.server.tracker, wanted, moment(query, "startDate"), moment(query, "endDate", end=True)
+            )
         except BadQuery as error:
             return refused(error)
         if not wanted["tracked_entity"]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zipfile
 from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.sandbox.bodies import Refusal, complaint, unpacked, with_body
 from dhis2sh.sandbox.http import answer, base_of, new_uid, refuse
-from dhis2sh.sandbox.jackson import BadJson, read_json
 from dhis2sh.sandbox.jobs import Progress
 from dhis2sh.sandbox.routes.tracker import refused
 from dhis2sh.sandbox.server import Server
@@ -35,27 +33,20 @@ class Api:
     def __init__(self, server: Server) -> None:
         self.server = server
 
-    async def import_(self, request: Request) -> Response:
+    def import_(self, request: Request, raw: bytes) -> Response:
         """`POST /api/tracker`: JSON, or events as CSV; gzipped or zipped bodies are read too."""
-        import asyncio
-
-        return await asyncio.to_thread(self._import, request, await request.body())
-
-    def _import(self, request: Request, raw: bytes) -> Response:
         try:
             options = Options.of(request.query_params)
             payload = _payload(request, unpacked(raw))
         except BadQuery as error:
             return refused(error)
-        except BadJson as error:
-            return refuse(400, f"JSON parse error: {error}")
         rights = self.server.rights(request)
         if not options.asynchronous:
             try:
                 report = importer.run(self.server.tracker, rights, payload, options)
             except BadPayload as error:
                 return refuse(400, f"JSON parse error: {error}")
-            return answer(report, 409 if report["status"] == "ERROR" else 200, utf8=True)
+            return answer(report, 409 if report["status"] == "ERROR" else 200)
 
         def work(progress: Progress) -> JsonValue:
             for step in importer.STEPS[:2]:
@@ -65,7 +56,12 @@ class Api:
             return report
 
         config = self.server.jobs.submit(
-            _JOB, user=rights.uid, parameters=options.parameters(), work=work, opening="Tracker import started"
+            _JOB,
+            user=rights.uid,
+            parameters=options.parameters(),
+            work=work,
+            opening="Tracker import started",
+            opening_data=options.parameters(nulls=True),
         )
         job = config["id"]
         return answer({
@@ -86,23 +82,14 @@ class Api:
             return refuse(404, f"Summary for job {uid} does not exist", "E1005")
         return answer(found)
 
-    async def note(self, request: Request) -> Response:
+    def note(self, request: Request, raw: bytes) -> Response:
         """`POST /api/tracker/{enrollments|events}/{uid}/note`."""
-        import asyncio
-
-        return await asyncio.to_thread(self._note, request, await request.body())
-
-    def _note(self, request: Request, raw: bytes) -> Response:
         kind: Kind = "enrollment" if request.path_params["plural"] == "enrollments" else "event"
         owner = request.path_params["uid"]
         row = self.server.tracker.row(kind, owner)
         if row is None or row["deleted"]:
             return refuse(404, f"{kind.capitalize()} with id {owner} could not be found.", "E1005")
-        try:
-            body = read_json(raw)
-        except BadJson as error:
-            return refuse(400, f"JSON parse error: {error}")
-        note = cast("JsonObject", body if isinstance(body, dict) else {})
+        note = _json(raw)
         if not note.get("value"):
             return refuse(400, "Note value cannot be empty", "E1003")
         given = cast("str", note.get("note") or new_uid())
@@ -113,7 +100,7 @@ class Api:
         user = self.server.user(request)
         written: JsonObject = {"note": given, "value": note["value"], "storedAt": now(), "storedBy": note.get("storedBy"),
                                "createdBy": user_of(user)}  # fmt: skip
-        with self.server.store.writing(metadata=False) as connection:
+        with self.server.store.writing() as connection:
             Writer(connection).note(owner, written)
         return answer({name: value for name, value in written.items() if value is not None})
 
@@ -126,7 +113,7 @@ class Api:
         rights = self.server.rights(request)
         if not rights.superuser and not rights.in_scope(unit, "teiSearchOrganisationUnits"):
             return refuse(403, "User does not have access to the new owner org unit", "E1006")
-        with self.server.store.writing(metadata=False) as connection:
+        with self.server.store.writing() as connection:
             Writer(connection).owner(entity, program, unit)
         return answer(_done("Ownership transferred"))
 
@@ -167,22 +154,26 @@ def _done(message: str) -> JsonObject:
     return {"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "message": message}
 
 
-def unpacked(raw: bytes) -> bytes:
-    """A body as it is, or out of its gzip or zip."""
-    if raw[:2] == b"\x1f\x8b":
-        return gzip.decompress(raw)
-    if raw[:4] == b"PK\x03\x04":
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            return archive.read(archive.namelist()[0])
-    return raw
+def _json(raw: bytes) -> JsonObject:
+    """A body's JSON object. Raises `Refusal` as this controller words it: 400, without a code."""
+    import orjson
+
+    try:
+        body = cast("JsonValue", orjson.loads(raw) if raw.strip() else {})
+    except orjson.JSONDecodeError as error:
+        raise Refusal(refuse(400, f"JSON parse error: {complaint(error.doc, error.pos).splitlines()[0]}")) from None
+    return body if isinstance(body, dict) else {}
 
 
 def _payload(request: Request, raw: bytes) -> JsonObject:
     kind = request.headers.get("content-type", "")
     if "csv" in kind:
-        return {"events": cast("list[JsonValue]", events_of(raw.decode(), skip=request.query_params.get("skipFirst") == "true"))}
-    body = read_json(raw) if raw.strip() else {}
-    return body if isinstance(body, dict) else {}
+        return {
+            "events": cast(
+                "list[JsonValue]", events_of(raw.decode(), skip=request.query_params.get("skipFirst") == "true")
+            )
+        }
+    return _json(raw)
 
 
 _COLUMNS = ("event", "status", "program", "programStage", "enrollment", "orgUnit", "occurredAt", "scheduledAt", "geometry",
@@ -201,7 +192,9 @@ def events_of(text: str, *, skip: bool) -> list[JsonObject]:
             continue
         cells = dict(zip(_COLUMNS, row, strict=False))
         key = cells.get("event") or new_uid()
-        event = events.setdefault(key, {"event": key, **{name: cells[name] for name in _KEPT if cells.get(name)}, "dataValues": []})
+        event = events.setdefault(
+            key, {"event": key, **{name: cells[name] for name in _KEPT if cells.get(name)}, "dataValues": []}
+        )
         if cells.get("dataElement"):
             value: JsonObject = {"dataElement": cells["dataElement"], "value": cells.get("value"),
                                  "providedElsewhere": cells.get("providedElsewhere") == "true"}  # fmt: skip
@@ -213,10 +206,10 @@ def routes(server: Server) -> list[Route]:
     """This area's routes."""
     api = Api(server)
     return [
-        Route("/api/tracker", api.import_, methods=["POST"]),
+        Route("/api/tracker", with_body(api.import_), methods=["POST"]),
         Route("/api/tracker/jobs/{uid}", api.job),
         Route("/api/tracker/jobs/{uid}/report", api.report),
-        Route("/api/tracker/{plural:tracker}/{uid:uid}/note", api.note, methods=["POST"]),
+        Route("/api/tracker/{plural:tracker}/{uid:uid}/note", with_body(api.note), methods=["POST"]),
         Route("/api/tracker/ownership/transfer", api.transfer, methods=["PUT"]),
         Route("/api/tracker/ownership/override", api.override, methods=["POST"]),
     ]

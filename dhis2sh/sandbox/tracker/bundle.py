@@ -68,10 +68,12 @@ class Options:
             {name: query.get(name) or base for name in _SCHEMES},
         )
 
-    def parameters(self) -> JsonObject:
-        """As the job's parameters show them."""
-        schemes: JsonObject = {name: _scheme_json(self.schemes.get(name, "UID")) for name in _SCHEMES}
+    def parameters(self, *, nulls: bool = False) -> JsonObject:
+        """As the job's parameters show them; its first notification has what is unset as null."""
+        schemes: JsonObject = {name: _scheme_json(self.schemes.get(name, "UID"), nulls) for name in _SCHEMES}
+        unset: JsonObject = {"filename": None} if nulls else {}
         return {
+            **unset,
             "importMode": self.mode, "idSchemes": schemes, "importStrategy": self.strategy, "atomicMode": self.atomic,
             "flushMode": self.flush, "validationMode": self.validation,
             "skipPatternValidation": self.skip_pattern_validation, "skipSideEffects": self.skip_side_effects,
@@ -79,9 +81,9 @@ class Options:
         }  # fmt: skip
 
 
-def _scheme_json(text: str) -> JsonObject:
+def _scheme_json(text: str, nulls: bool) -> JsonObject:
     name, _, attribute = text.partition(":")
-    return {"idScheme": name.upper(), **({"attributeUid": attribute} if attribute else {})}
+    return {"idScheme": name.upper(), **({"attributeUid": attribute or None} if attribute or nulls else {})}
 
 
 class BadPayload(Exception):

@@ -90,7 +90,7 @@ def _entry(row: sqlite3.Row) -> JsonObject:
 
 def audit(tracker: Tracker, entity: str, user: JsonObject, audit_type: str) -> None:
     """Keep that somebody read or searched a tracked entity."""
-    with tracker.store.writing(metadata=False) as connection:
+    with tracker.store.writing() as connection:
         connection.execute(
             "INSERT INTO tracked_entity_audit (tracked_entity, created, accessed_by, audit_type) VALUES (?, ?, ?, ?)",
             (entity, now(), user.get("username"), audit_type),

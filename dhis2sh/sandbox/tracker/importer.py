@@ -118,9 +118,7 @@ def _report(bundle: Bundle, validator: Validator, counts: dict[Kind, Counts], *,
 
 
 def _type_report(kind: Kind, counts: Counts) -> JsonObject:
-    objects: list[JsonValue] = [
-        {"trackerType": TYPE_OF[kind], "uid": uid, "errorReports": []} for uid in counts.uids
-    ]
+    objects: list[JsonValue] = [{"trackerType": TYPE_OF[kind], "uid": uid, "errorReports": []} for uid in counts.uids]
     return {"trackerType": TYPE_OF[kind], "stats": counts.json(), "objectReports": objects}
 
 
@@ -146,7 +144,7 @@ def _count(counts: Counts, item: Item) -> None:
 def _persist(bundle: Bundle, rights: Rights, counts: dict[Kind, Counts]) -> None:
     """Write every valid item in one transaction: parents first, and children first when deleting."""
     deleting = bundle.options.strategy == "DELETE"
-    with bundle.store.writing(metadata=False) as connection:
+    with bundle.store.writing() as connection:
         keeper = Keeper(bundle, connection, user_of(rights.user))
         for kind in _UPWARDS if deleting else KINDS:
             for item in bundle.items[kind]:
@@ -237,7 +235,9 @@ class Keeper:
         else:
             body |= {"completedAt": None, "completedBy": None}
         combo = attribute_combo(self.bundle, item) or {}
-        options = option_list(item) or [cast("str", one["id"]) for one in cast("list[JsonObject]", combo.get("categoryOptions") or [])]
+        options = option_list(item) or [
+            cast("str", one["id"]) for one in cast("list[JsonObject]", combo.get("categoryOptions") or [])
+        ]
         body |= {"attributeOptionCombo": combo.get("id"), "attributeCategoryOptions": ",".join(options)}
         if body.get("assignedUser"):
             body["assignedUser"] = self._assigned(cast("JsonObject", body["assignedUser"]))
@@ -253,7 +253,9 @@ class Keeper:
         """The events of a program without registration share one enrollment, made with the first."""
         known = self.connection.execute("SELECT 1 FROM enrollment WHERE uid = ?", (body["enrollment"],)).fetchone()
         if not known:
-            self.writer.put("enrollment", cast("str", body["enrollment"]), {"program": body["program"], "status": "ACTIVE"})
+            self.writer.put(
+                "enrollment", cast("str", body["enrollment"]), {"program": body["program"], "status": "ACTIVE"}
+            )
 
     def _assigned(self, wanted: JsonObject) -> JsonValue:
         users = self.bundle.store.objects("users").values()

@@ -112,7 +112,7 @@ class Tracker:
             export: `trackedEntities`, `enrollments`, `events` and `relationships`, as the API gives them.
         """
         written = Written()
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             writer = Writer(connection, written)
             # An export lists the newest first, and lists go by the order of writing: so the last is written first.
             for item in reversed(list(export.get("trackedEntities", ()))):

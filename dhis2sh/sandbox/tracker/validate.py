@@ -191,9 +191,9 @@ class Validator:
         def rest() -> Found:
             mandatory = {uid for uid, entry in _attributes(kind, "trackedEntityTypeAttributes").items()
                          if entry.get("mandatory")}  # fmt: skip
-            given = {value.get("attribute") for value in item.items("attributes")}
+            given = {str(value.get("attribute")) for value in item.items("attributes")}
             if item.action == "CREATE":
-                inside = {value.get("attribute") for one in self.bundle.items["enrollment"]
+                inside = {str(value.get("attribute")) for one in self.bundle.items["enrollment"]
                           if one.text("trackedEntity") == item.uid for value in one.items("attributes")}  # fmt: skip
                 for uid in mandatory - given - inside:
                     yield "E1090", (Named(uid), kind.get("id"), item.uid)
@@ -237,7 +237,9 @@ class Validator:
         if self.tracker.rows(sql, (attribute, value.lower(), owner or "")):
             return True
         return any(
-            one.uid != owner and entry.get("attribute") == attribute and str(entry.get("value")).lower() == value.lower()
+            one.uid != owner
+            and entry.get("attribute") == attribute
+            and str(entry.get("value")).lower() == value.lower()
             for one in self.bundle.items["trackedEntity"]
             for entry in one.items("attributes")
         )
@@ -359,7 +361,7 @@ class Validator:
         rows = self.tracker.rows("SELECT attribute FROM attribute_value WHERE tracked_entity = ?", (entity,))
         known = {row["attribute"] for row in rows}
         parent = self.bundle.find("trackedEntity", entity)
-        given = {cast("str", value.get("attribute")) for one in (item, parent) if one for value in one.items("attributes")}
+        given = {str(value.get("attribute")) for one in (item, parent) if one for value in one.items("attributes")}
         for uid in mandatory - known - given:
             yield "E1018", (Named(uid), program["id"], item.uid)
         for value in item.items("attributes"):
@@ -381,7 +383,10 @@ class Validator:
 
         yield metadata()
         yield self._unchanged(item)
-        program, stage = self._get("programs", item.text("program")), self._get("programStages", item.text("programStage"))
+        program, stage = (
+            self._get("programs", item.text("program")),
+            self._get("programStages", item.text("programStage")),
+        )
         yield self._event_relations(item, program)
 
         def security() -> Found:
@@ -390,8 +395,10 @@ class Validator:
             if not self.rights.can_write_data(target):
                 yield code, (self.rights.uid, target["id"])
             before = existing(item)
-            if before.get("status") == "COMPLETED" and item.text("status") not in {None, "COMPLETED"} and (
-                not self.rights.has("F_UNCOMPLETE_EVENT") and before.get("createdBy") != self.rights.uid
+            if (
+                before.get("status") == "COMPLETED"
+                and item.text("status") not in {None, "COMPLETED"}
+                and (not self.rights.has("F_UNCOMPLETE_EVENT") and before.get("createdBy") != self.rights.uid)
             ):
                 yield "E1083", (self.rights.uid,)
 
@@ -485,13 +492,6 @@ class Validator:
             until = dt.date.fromisoformat(str(completed)[:10]) + dt.timedelta(days=days)
             if dt.datetime.now(dt.UTC).date() > until:
                 yield "E1043", (item.uid,)
-        expiry = cast("int", program.get("expiryDays") or 0)
-        day = item.text("occurredAt") or item.text("scheduledAt")
-        if expiry and day and program.get("expiryPeriodType") and not self.rights.has("F_EDIT_EXPIRED"):
-            from dhis2sh.sandbox.tracker.expiry import expired
-
-            if expired(day[:10], str(program["expiryPeriodType"]), expiry):
-                yield "E1047", (item.uid,)
 
     def _data_values(self, item: Item, stage: JsonObject) -> Found:
         status, values = item.text("status") or "ACTIVE", item.items("dataValues")
@@ -551,7 +551,13 @@ class Validator:
         for item in self.bundle.items["event"]:
             stage = self._get("programStages", item.text("programStage"))
             program = self._get("programs", item.text("program"))
-            if item.valid and item.action != "DELETE" and stage and not stage.get("repeatable") and not _single(program):
+            if (
+                item.valid
+                and item.action != "DELETE"
+                and stage
+                and not stage.get("repeatable")
+                and not _single(program)
+            ):
                 seen.setdefault((item.text("enrollment"), item.text("programStage")), []).append(item)
         for (enrollment, stage), items in seen.items():
             rows = self.tracker.rows(
