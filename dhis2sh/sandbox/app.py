@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from dhis2sh.sandbox.routes import bundle, me, objects, sharing, system, writes
+from dhis2sh.sandbox.routes import bundle, me, objects, sharing, system, tracker, tracker_import, writes
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.signin import SignedIn, WithoutVersion
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.store import Store
 
-AREAS = (me, system, bundle, sharing, writes, objects)
+AREAS = (me, system, tracker, tracker_import, bundle, sharing, writes, objects)
 
 
 def create_app(store: Store, *, job_delay: float = 0.0) -> Starlette:

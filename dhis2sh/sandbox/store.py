@@ -257,7 +257,7 @@ class Store:
         with self.writing() as connection:
             for batch in _batches((_value_row(value) for value in values), 10_000):
                 placeholders = ",".join("?" * 12)
-                connection.executemany(f"INSERT OR REPLACE INTO data_value VALUES ({placeholders})", batch)  # noqa: S608
+                connection.executemany(f"INSERT OR REPLACE INTO data_value VALUES ({placeholders})", batch)
                 count += len(batch)
         return count
 
@@ -267,7 +267,7 @@ def _put(connection: sqlite3.Connection, plural: str, items: Mapping[str, JsonOb
     if len(items) > 100:
         known = {row[0] for row in connection.execute("SELECT uid FROM object WHERE type = ?", (plural,))}
     else:
-        query = f"SELECT uid FROM object WHERE type = ? AND uid IN ({','.join('?' * len(items))})"  # noqa: S608
+        query = f"SELECT uid FROM object WHERE type = ? AND uid IN ({','.join('?' * len(items))})"
         known = {row[0] for row in connection.execute(query, (plural, *items))}
     connection.executemany(
         "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?)",
