@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, cast
 from dhis2_models import facts
 
 from dhis2sh.errors import Dhis2Error
+from dhis2sh.sandbox.analytics import tables as analytics_tables
+from dhis2sh.sandbox.data import tables as data_tables
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -58,7 +60,8 @@ class Store:
         self._inverse: dict[tuple[str, str], tuple[int, dict[str, list[str]]]] = {}
         self._connections: list[sqlite3.Connection] = []
         self._keep = self._connect()
-        self._keep.executescript(_TABLES)
+        for tables in (_TABLES, data_tables.TABLES, analytics_tables.TABLES):
+            self._keep.executescript(tables)
         if not self.fact("systemId"):
             from dhis2sh.sandbox.fresh import fresh_metadata
 
@@ -92,14 +95,19 @@ class Store:
         self._connections.clear()
 
     @contextmanager
-    def writing(self) -> Generator[sqlite3.Connection]:
-        """One transaction: everything in it is written, or nothing."""
+    def writing(self, *, metadata: bool = True) -> Generator[sqlite3.Connection]:
+        """One transaction: everything in it is written, or nothing.
+
+        Parameters:
+            metadata: whether objects change; data alone leaves the parsed copies of them valid.
+        """
         with self._write_lock, self.connection as connection:
             yield connection
-            connection.execute(
-                "INSERT INTO fact VALUES ('generation', '1') "
-                "ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
-            )
+            if metadata:
+                connection.execute(
+                    "INSERT INTO fact VALUES ('generation', '1') "
+                    "ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+                )
 
     def _generation(self) -> int:
         """Changes when any thread or process has written. A pragma would count for each connection by itself."""
