@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 AREAS = (me, system, bundle, objects)
 
 
-def create_app(store: Store) -> Starlette:
+def create_app(store: Store, *, job_delay: float = 0.0) -> Starlette:
     """The sandbox over a store, as an ASGI application.
 
     Parameters:
         store: the database; the caller closes it.
+        job_delay: seconds until a job that waits for the scheduler (`jobs.WAITING`) starts.
     """
-    server = Server(store)
+    server = Server(store, job_delay)
     routes = [route for area in AREAS for route in area.routes(server)]
-    return Starlette(routes=routes, middleware=[Middleware(WithoutVersion), Middleware(SignedIn)])
+    return Starlette(routes=routes, middleware=[Middleware(WithoutVersion), Middleware(SignedIn, signin=server.signin)])

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, cast
 from dhis2_models import facts
 
 from dhis2sh.errors import Dhis2Error
+from dhis2sh.sandbox import accounts, jobs_tables, run_tables
 from dhis2sh.sandbox.analytics import tables as analytics_tables
 from dhis2sh.sandbox.data import tables as data_tables
+from dhis2sh.sandbox.tracker import tables as tracker_tables
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -60,8 +62,9 @@ class Store:
         self._inverse: dict[tuple[str, str], tuple[int, dict[str, list[str]]]] = {}
         self._connections: list[sqlite3.Connection] = []
         self._keep = self._connect()
-        for tables in (_TABLES, data_tables.TABLES, analytics_tables.TABLES):
-            self._keep.executescript(tables)
+        self._keep.executescript(_TABLES)
+        for area in (tracker_tables, jobs_tables, run_tables, data_tables, analytics_tables):
+            self._keep.executescript(area.TABLES)
         if not self.fact("systemId"):
             from dhis2sh.sandbox.fresh import fresh_metadata
 
@@ -73,6 +76,8 @@ class Store:
             connection = sqlite3.connect(self._name, uri=self.path is None, check_same_thread=False, timeout=30)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
+            # A memory database is shared by its threads table by table: without this a reader meets a writer's lock.
+            connection.execute("PRAGMA read_uncommitted=1")
         except sqlite3.Error as error:
             raise Dhis2Error(
                 f"the sandbox's file {self.path} cannot be opened: {error}", hint="dhis2 sandbox reset  starts afresh"
@@ -161,6 +166,9 @@ class Store:
             for plural, objects in bundle.items():
                 known = {row[0] for row in connection.execute("SELECT uid FROM object WHERE type = ?", (plural,))}
                 items = list(objects)
+                if plural == "users":
+                    items = [dict(item) for item in items]
+                    accounts.take_passwords(connection, items)
                 connection.executemany(
                     "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?)",
                     [
