@@ -171,7 +171,7 @@ def _periods(store: Store, chosen: Selection) -> set[str] | None:
         return {period.iso for period in chosen.periods}
     if chosen.start is None or chosen.end is None:
         return None
-    known = [row[0] for row in store.connection.execute(_DISTINCT_PERIODS)]
+    known = [row[0] for row in store.connection.execute(DISTINCT_PERIODS)]
     return {
         text
         for text in known
@@ -180,7 +180,7 @@ def _periods(store: Store, chosen: Selection) -> set[str] | None:
 
 
 # A loose index scan: one seek for each element and period, not one read for each value.
-_DISTINCT_PERIODS = """
+DISTINCT_PERIODS = """
 WITH RECURSIVE
   element(uid) AS (
     SELECT min(data_element) FROM data_value
