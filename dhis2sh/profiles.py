@@ -38,8 +38,8 @@ class Profile:
         production: every write shows its plan and wants the profile's name as confirmation.
         colour: of the prompt.
         verify_tls: False accepts any certificate.
-        connect_timeout, read_timeout: seconds.
-        max_connections, retries: limits of the transport.
+        connect_timeout, read_timeout, total_timeout, max_connections, retries, max_url: limits of the connection, as of
+            `dhis2sh.client.settings.ConnectionSettings`.
         source: the file or the environment that it came from.
     """
 
@@ -53,8 +53,10 @@ class Profile:
     verify_tls: bool = True
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
+    total_timeout: float | None = None
     max_connections: int = 8
     retries: int = 3
+    max_url: int = 1900
     source: str = ""
 
     @property
@@ -87,6 +89,16 @@ class Active:
 
 
 WRITABLE = tuple(item.name for item in fields(Profile) if item.name not in {"name", "source"})
+
+
+_TYPES = {item.name: str(item.type) for item in fields(Profile)}
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "bool": ((bool,), "true or false"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number of seconds"),
+    "str": ((str,), "a text"),
+}
+"""What a setting in the file may be, by its type here."""
 
 
 def sandbox_profile() -> Profile:
@@ -144,11 +156,9 @@ def _profile(name: str, table: Mapping[str, Any], path: Path) -> Profile:
     if not isinstance(table.get("url"), str):
         raise ConfigError(f"{path}: profile '{name}' has no url", hint=f"dhis2 profile add {name} --url URL")
     for key, value in table.items():
-        default: object = getattr(Profile(name, ""), key)
-        if isinstance(default, int) and type(value) is not type(default):
-            raise ConfigError(
-                f"{path}: {key} of profile '{name}' should be {'true or false' if isinstance(default, bool) else 'a number'}"
-            )
+        kinds, words = _KINDS[_TYPES[key].removesuffix(" | None")]
+        if type(value) not in kinds:
+            raise ConfigError(f"{path}: {key} of profile '{name}' should be {words}", hint="dhis2 profile show")
     return Profile(name=name, source=str(path), **table)
 
 

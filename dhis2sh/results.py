@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
+from dhis2sh.errors import UsageError
+
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
 
@@ -269,6 +271,23 @@ class Text:
 
     def __repr__(self) -> str:
         return self.text
+
+
+def objects_of(text: str) -> list[JsonValue]:
+    """The objects in a text, as another program prints them: a JSON array, NDJSON, or a UID a line.
+
+    Raises `UsageError` for a line that begins like JSON and is none.
+    """
+    import orjson
+
+    text = text.strip()
+    try:
+        if text.startswith("["):
+            return cast("list[JsonValue]", orjson.loads(text))
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return [orjson.loads(line) if line.startswith("{") else line for line in lines]
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"standard input is not JSON: {error}", hint="dhis2 metadata list TYPE -o ndjson") from error
 
 
 def record_fields(item: object) -> Iterable[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from dhis2sh import paths, profiles
-from dhis2sh.errors import NeedsConfirmation, UsageError
+from dhis2sh.errors import Forbidden, NeedsConfirmation, Refused, UsageError
 from dhis2sh.profiles import Active, Profile
 
 if TYPE_CHECKING:
@@ -167,13 +167,21 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
 
     Raises `UsageError` for bad arguments, `NeedsConfirmation` when a plan waits for a yes, and whatever the verb raises.
     """
+    try:
+        return await _run(session, verb, verb.bind(arguments), consent or Consent())
+    except (Refused, Forbidden) as error:
+        from dhis2sh import refusals
+
+        refusals.keep(error)
+        raise
+
+
+async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consent: Consent) -> object:
     from dhis2sh.client.transport import effect_scope
 
-    bound = verb.bind(arguments)
     if verb.effect == "read":
         with effect_scope("read"):
             return stamped(await verb.function(session, **bound), session, verb)
-    consent = consent or Consent()
     with effect_scope("read"):
         plan = cast("Plan", await verb.function(session, **bound))
     plan.verb = verb.path

@@ -6,11 +6,14 @@ API source: Basic and personal access tokens (`Authorization: ApiToken ...`, hea
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from dhis2sh.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from dhis2sh.client.answers import Answer
 
 
 @runtime_checkable
@@ -23,6 +26,29 @@ class SignIn(Protocol):
 
     def describe(self) -> str:
         """Who this is, without a secret (`admin, with a password`)."""
+        ...
+
+
+class Exchange(Protocol):
+    """How a sign-in reaches its server: one request without credentials, past the guards of verbs."""
+
+    async def __call__(
+        self, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send it. Raises network errors; an answer of any status is given back."""
+        ...
+
+
+@runtime_checkable
+class Renewing(Protocol):
+    """A sign-in that asks its server for tokens, and can ask again."""
+
+    def attach(self, exchange: Exchange) -> None:
+        """Told once, by the transport that it signs for."""
+        ...
+
+    async def renew(self) -> bool:
+        """After a 401: True when other headers are worth one more try. Raises `SignInError`."""
         ...
 
 

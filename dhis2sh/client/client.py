@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, cast, overload
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Self, overload
+from urllib.parse import urlencode
 
 from dhis2sh.client import envelopes
-from dhis2sh.client.transport import Answer, Param, Params, Transport
+from dhis2sh.client.answers import Answer, AnswerStream
+from dhis2sh.client.paging import Page, page_of, rows_of
+from dhis2sh.client.transport import Body, Param, Params, Transport, encode_params
 from dhis2sh.client.versions import ServerVersion, parse_version
-from dhis2sh.errors import NotDhis2, NotFound
+from dhis2sh.errors import NotDhis2
+from dhis2sh.types import JsonValue
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -19,20 +22,13 @@ if TYPE_CHECKING:
     from dhis2sh.client.retry import RetryRule
     from dhis2sh.client.settings import ConnectionSettings
     from dhis2sh.client.tracing import Tracer
-    from dhis2sh.types import JsonObject, JsonValue, Row
+    from dhis2sh.types import JsonObject, Row
 
-READ_AHEAD = 2
-"""How many pages are fetched before somebody asks for them."""
+type Content = JsonValue | bytes | AsyncIterator[bytes]
+"""What a request may carry: data that is encoded as JSON here, bytes, or an async iterator of bytes sent as it comes."""
 
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list: its rows, and what the server says of the whole (None without a pager)."""
-
-    rows: list[Row]
-    page: int = 1
-    page_count: int | None = None
-    total: int | None = None
+JSON = "application/json"
+JSON_PATCH = "application/json-patch+json"
 
 
 class Client:
@@ -70,13 +66,32 @@ class Client:
         await self.transport.aclose()
 
     @overload
-    async def get(self, path: str, params: Params | None = None, *, timeout: float | None = None) -> JsonValue: ...
+    async def get(
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+    ) -> JsonValue: ...
     @overload
     async def get[M: BaseModel](
-        self, path: str, params: Params | None = None, *, model: type[M], timeout: float | None = None
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        model: type[M],
+        timeout: float | None = None,
+        total_timeout: float | None = None,
     ) -> M: ...
     async def get(
-        self, path: str, params: Params | None = None, *, model: Any = None, timeout: float | None = None
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        model: Any = None,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
     ) -> Any:
         """Read an address.
 
@@ -85,12 +100,28 @@ class Client:
             params: query parameters; lists are repeated, None is left out.
             model: a pydantic model to validate the answer with.
             timeout: seconds without a byte, instead of the profile's.
+            total_timeout: seconds in all, repetitions included, instead of the profile's.
 
-        Raises every error of `dhis2sh.client.envelopes.parse` and of the transport.
+        Raises every error of `dhis2sh.client.envelopes.parse` and of the transport; `BrokenAnswer` where the answer is
+        not what the model says.
         """
-        answer = await self.transport.send("GET", api_path(path), params=params, timeout=timeout)
-        data = envelopes.parse(answer)
-        return data if model is None else model.model_validate(data)
+        answer = await self.read(path, params, timeout=timeout, total_timeout=total_timeout)
+        return envelopes.parsed(answer, model)
+
+    async def read(
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        accept: str = JSON,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+    ) -> Answer:
+        """GET an address as the server gives it, refusals included; one that is too long goes as an alias."""
+        path, params = await self._shortened(api_path(path), params)
+        return await self.transport.send(
+            "GET", path, params=params, headers={"Accept": accept}, timeout=timeout, total_timeout=total_timeout
+        )
 
     async def get_object(self, path: str, params: Params | None = None) -> JsonObject:
         """Read an address that answers with a JSON object; anything else raises `NotDhis2`."""
@@ -100,47 +131,222 @@ class Client:
         return data
 
     async def get_bytes(self, path: str, params: Params | None = None, *, accept: str = "*/*") -> bytes:
-        """Read an address as it is (CSV, files)."""
-        answer = await self.transport.send("GET", api_path(path), params=params, headers={"Accept": accept})
+        """Read an address as it is (CSV, small files). What may be large is read with `stream`."""
+        answer = await self.read(path, params, accept=accept)
         if answer.status >= 400 or answer.content_type == "text/html":
             envelopes.parse(answer)  # raises what a refusal or a login page means
         return answer.body
 
-    async def post(
-        self, path: str, body: JsonValue | bytes = None, params: Params | None = None, *, idempotent: bool | None = None
-    ) -> JsonValue:
-        """Send a POST; a JSON body is encoded here. Raises as `get` does."""
-        return await self._write("POST", path, body, params, idempotent)
-
-    async def put(self, path: str, body: JsonValue | bytes = None, params: Params | None = None) -> JsonValue:
-        """Send a PUT. Raises as `get` does."""
-        return await self._write("PUT", path, body, params, None)
-
-    async def patch(self, path: str, body: JsonValue, params: Params | None = None) -> JsonValue:
-        """Send an RFC 6902 JSON patch. Raises as `get` does."""
-        return await self._write("PATCH", path, body, params, None, "application/json-patch+json")
-
-    async def delete(self, path: str, params: Params | None = None) -> JsonValue:
-        """Send a DELETE. Raises as `get` does."""
-        return await self._write("DELETE", path, None, params, None)
-
-    async def _write(
+    @asynccontextmanager
+    async def stream(
         self,
         method: str,
         path: str,
-        body: JsonValue | bytes,
-        params: Params | None,
-        idempotent: bool | None,
-        content_type: str = "application/json",
-    ) -> JsonValue:
-        import orjson
+        params: Params | None = None,
+        *,
+        body: Content = None,
+        content_type: str = JSON,
+        accept: str = "*/*",
+        idempotent: bool | None = None,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+    ) -> AsyncGenerator[AnswerStream]:
+        """Read an answer as it comes, never holding it whole; a request body may be an async iterator.
 
-        content = body if isinstance(body, bytes) else None if body is None else orjson.dumps(body)
-        headers = {"Content-Type": content_type} if content is not None else {}
-        answer = await self.transport.send(
-            method, api_path(path), params=params, body=content, headers=headers, idempotent=idempotent
-        )
+            async with client.stream("GET", "dataValueSets", params, accept="text/csv") as answer:
+                async for piece in answer:
+                    file.write(piece)
+
+        Parameters:
+            method, path, params, timeout, total_timeout: as of `get` and `post`.
+            body: data, bytes, or an async iterator of bytes, which is sent as it comes and never repeated.
+            accept: the media type to ask for.
+
+        Raises a refusal before the block is entered; `BrokenAnswer` from the iteration when the body was cut off.
+        """
+        path = api_path(path)
+        if method == "GET":
+            path, params = await self._shortened(path, params)
+        content, headers = _encoded(body, content_type)
+        async with self.transport.stream(
+            method,
+            path,
+            params=params,
+            body=content,
+            headers={"Accept": accept, **headers},
+            idempotent=idempotent,
+            timeout=timeout,
+            total_timeout=total_timeout,
+        ) as answer:
+            if answer.status >= 300 or (answer.content_type == "text/html" and "html" not in accept):
+                envelopes.parse(await envelopes.whole(answer))
+                raise NotDhis2(f"{method} {path}: status {answer.status}", hint="dhis2 profile verify")
+            yield answer
+
+    @overload
+    async def post(
+        self,
+        path: str,
+        body: Content = None,
+        params: Params | None = None,
+        *,
+        content_type: str = JSON,
+        idempotent: bool | None = None,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+    ) -> JsonValue: ...
+    @overload
+    async def post[M: BaseModel](
+        self,
+        path: str,
+        body: Content = None,
+        params: Params | None = None,
+        *,
+        model: type[M],
+        content_type: str = JSON,
+        idempotent: bool | None = None,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+    ) -> M: ...
+    async def post(
+        self, path: str, body: Content = None, params: Params | None = None, *, model: Any = None, **how: Any
+    ) -> Any:
+        """Send a POST.
+
+        Parameters:
+            path, params, model, timeout, total_timeout: as of `get`.
+            body: data, which is encoded as JSON; bytes; or an async iterator of bytes, sent as it comes.
+            content_type: of bytes and iterators.
+            idempotent: True lets it be sent again after a fault that may pass.
+
+        Raises as `get` does.
+        """
+        return envelopes.parsed(await self.write("POST", path, body, params, **how), model)
+
+    @overload
+    async def put(
+        self,
+        path: str,
+        body: Content = None,
+        params: Params | None = None,
+        *,
+        content_type: str = JSON,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+    ) -> JsonValue: ...
+    @overload
+    async def put[M: BaseModel](
+        self,
+        path: str,
+        body: Content = None,
+        params: Params | None = None,
+        *,
+        model: type[M],
+        content_type: str = JSON,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+    ) -> M: ...
+    async def put(
+        self, path: str, body: Content = None, params: Params | None = None, *, model: Any = None, **how: Any
+    ) -> Any:
+        """Send a PUT. Parameters and errors as of `post`."""
+        return envelopes.parsed(await self.write("PUT", path, body, params, **how), model)
+
+    @overload
+    async def patch(
+        self,
+        path: str,
+        body: Content,
+        params: Params | None = None,
+        *,
+        content_type: str = JSON_PATCH,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+    ) -> JsonValue: ...
+    @overload
+    async def patch[M: BaseModel](
+        self,
+        path: str,
+        body: Content,
+        params: Params | None = None,
+        *,
+        model: type[M],
+        content_type: str = JSON_PATCH,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+    ) -> M: ...
+    async def patch(
+        self,
+        path: str,
+        body: Content,
+        params: Params | None = None,
+        *,
+        model: Any = None,
+        content_type: str = JSON_PATCH,
+        **how: Any,
+    ) -> Any:
+        """Send an RFC 6902 JSON patch. Parameters and errors as of `post`."""
+        answer = await self.write("PATCH", path, body, params, content_type=content_type, **how)
+        return envelopes.parsed(answer, model)
+
+    async def delete(
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+    ) -> JsonValue:
+        """Send a DELETE. Raises as `get` does."""
+        answer = await self.write("DELETE", path, None, params, timeout=timeout, total_timeout=total_timeout)
         return envelopes.parse(answer)
+
+    async def write(
+        self,
+        method: str,
+        path: str,
+        body: Content = None,
+        params: Params | None = None,
+        *,
+        content_type: str = JSON,
+        idempotent: bool | None = None,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+    ) -> Answer:
+        """Send a request that may change something; the answer as it is, refusals and headers included."""
+        content, headers = _encoded(body, content_type)
+        return await self.transport.send(
+            method,
+            api_path(path),
+            params=params,
+            body=content,
+            headers=headers,
+            idempotent=idempotent,
+            timeout=timeout,
+            total_timeout=total_timeout,
+        )
+
+    async def _shortened(self, path: str, params: Params | None) -> tuple[str, Params | None]:
+        """An address that servers and proxies would refuse for its length, as `POST /api/query/alias` knows it."""
+        query = urlencode(encode_params(params))
+        if len(self.settings.url) + len(path) + len(query) + 1 <= self.settings.max_url or not query:
+            return path, params
+        if not (await self.version()).has("query_alias"):
+            return path, params  # the server may take it; cutting it into several is the caller's
+        alias = await self.post("/api/query/alias", {"target": f"{path}?{query}"}, idempotent=True)
+        short = alias.get("path") if isinstance(alias, dict) else None
+        return (short, None) if isinstance(short, str) else (path, params)
+
+    @contextmanager
+    def assuming(self, version: str) -> Generator[bool]:
+        """Inside, a server that nobody has asked yet is taken for this version; gives whether that is so."""
+        unknown = self._version is None
+        self._version = self._version or parse_version(version)
+        try:
+            yield unknown
+        finally:
+            if unknown:
+                self._version = None
 
     async def version(self) -> ServerVersion:
         """The server's version, read once per client. Raises `NotDhis2` when the answer has none."""
@@ -149,38 +355,47 @@ class Client:
             self._version = parse_version(str(info.get("version", "")))
         return self._version
 
-    async def list_page(self, resource: str, params: Params | None = None) -> Page:
-        """One page of a list (`GET /api/<resource>`)."""
-        return _page(resource, await self.get_object(resource, params))
-
-    async def iter(self, resource: str, params: Params | None = None, *, page_size: int = 500) -> AsyncIterator[Row]:
-        """Every row of a list, page by page, with at most `READ_AHEAD` pages fetched ahead.
+    async def list_page(self, resource: str, params: Params | None = None, *, key: str | None = None) -> Page:
+        """One page of a list (`GET /api/<resource>`).
 
         Parameters:
-            resource: the type's plural.
-            params: `fields`, `filter`, `order`, ...
-            page_size: rows per request.
+            resource: the list's path, such as `dataElements`, `dataElements/gist`, `tracker/events`.
+            params: `fields`, `filter`, `order`, `page`, `pageSize`, ...
+            key: where the rows are, when neither the path says it nor there is only one array.
+        """
+        return page_of(resource, await self.get(resource, params), key=key)
 
-        A list without `order` is stable: DHIS2 sorts it by name, then by UID.
+    async def iter(
+        self,
+        resource: str,
+        params: Params | None = None,
+        *,
+        page_size: int = 500,
+        limit: int | None = None,
+        key: str | None = None,
+    ) -> AsyncIterator[Row]:
+        """Every row of a list of any kind (plain, gist, tracker), page by page, with a little read ahead.
+
+        Parameters:
+            resource, params, key: as of `list_page`.
+            page_size: rows per request.
+            limit: stop after so many rows, and fetch no page beyond them.
+
+        A plain list without `order` is stable: DHIS2 sorts it by name, then by UID.
         """
         query: dict[str, Param] = {**(params or {}), "pageSize": page_size}
-        first = await self.list_page(resource, {**query, "page": 1})
-        for row in first.rows:
-            yield row
-        ahead: list[asyncio.Task[Page]] = []
-        following = iter(range(2, (first.page_count or 1) + 1))
-        try:
-            while True:
-                while len(ahead) < READ_AHEAD and (number := next(following, None)) is not None:
-                    ahead.append(asyncio.create_task(self.list_page(resource, {**query, "page": number})))
-                if not ahead:
+
+        def fetch(number: int) -> Awaitable[Page]:
+            return self.list_page(resource, {**query, "page": number}, key=key)
+
+        pages = None if limit is None else -(-limit // page_size)
+        async with aclosing(rows_of(fetch, pages=pages)) as rows:
+            taken = 0
+            async for row in rows:
+                yield row
+                taken += 1
+                if taken == limit:
                     return
-                page = await ahead.pop(0)
-                for row in page.rows:
-                    yield row
-        finally:
-            for task in ahead:
-                task.cancel()
 
     async def find(self, uid: str) -> Row:
         """Any object by its UID (`GET /api/identifiableObjects/{uid}`). Raises `NotFound`."""
@@ -199,15 +414,13 @@ def api_path(path: str) -> str:
     return path if path.startswith(("/api/", "/oauth2/", "/.well-known/")) else f"/api{path}"
 
 
-def _page(resource: str, body: JsonObject) -> Page:
-    key = resource.rpartition("/")[2]
-    rows = body.get(key)
-    if not isinstance(rows, list):
-        raise NotFound(f"the server's answer has no '{key}'", hint="dhis2 metadata types")
-    pager = cast("JsonObject", body.get("pager") or {})
-    return Page(
-        rows=cast("list[Row]", rows),
-        page=cast("int", pager.get("page", 1)),
-        page_count=cast("int | None", pager.get("pageCount")),
-        total=cast("int | None", pager.get("total", len(rows) if not pager else None)),
-    )
+def _encoded(body: Content, content_type: str) -> tuple[Body, dict[str, str]]:
+    """A request's body and the header that names it; data becomes JSON."""
+    if body is None:
+        return None, {}
+    headers = {"Content-Type": content_type}
+    if isinstance(body, (bytes, AsyncIterator)):
+        return body, headers
+    import orjson
+
+    return orjson.dumps(body), headers

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast, overload
 
+from dhis2sh.client.answers import Answer, AnswerStream
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NotDhis2, NotFound, Refused, ServerFault, SignInError
 
 if TYPE_CHECKING:
-    from dhis2sh.client.transport import Answer
+    from pydantic import BaseModel
+
     from dhis2sh.types import JsonObject, JsonValue
 
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.I | re.S)
@@ -37,6 +39,37 @@ def parse(answer: Answer) -> JsonValue:
     if answer.content_type and "json" not in answer.content_type:
         return answer.body.decode("utf-8", "replace")
     return _json(answer)
+
+
+@overload
+def parsed(answer: Answer, model: None) -> JsonValue: ...
+@overload
+def parsed[M: BaseModel](answer: Answer, model: type[M]) -> M: ...
+def parsed[M: BaseModel](answer: Answer, model: type[M] | None) -> JsonValue | M:
+    """The JSON of a good answer, or the model made of it. Raises as `parse`, and `BrokenAnswer` where it does not fit."""
+    data = parse(answer)
+    if model is None:
+        return data
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the answer"
+        raise BrokenAnswer(
+            f"{_where(answer)}: not a {model.__name__}: {place}: {first['msg']}",
+            hint="dhis2 profile verify  shows which server answers",
+        ) from error
+
+
+_PAGE_LIMIT = 4 * 1024 * 1024
+
+
+async def whole(stream: AnswerStream) -> Answer:
+    """A refusal that came as a stream, read as far as an error message can need it."""
+    body = await stream.read(_PAGE_LIMIT)
+    return Answer(stream.status, stream.headers, body, stream.method, stream.url)
 
 
 def _empty(answer: Answer) -> JsonValue:

@@ -14,8 +14,11 @@ class ConnectionSettings:
         verify_tls: False accepts any certificate; shown in the prompt.
         read_only: the transport refuses every write.
         connect_timeout, read_timeout: seconds to connect, and seconds without a byte.
-        max_connections: concurrent requests.
+        total_timeout: seconds that one call may take in all, repetitions included; None sets no limit.
+        max_connections: concurrent requests to the host, shared by all clients of the process.
         retries: how often an idempotent request is sent again after a fault that may pass.
+        max_url: characters of an address beyond which a read goes through `POST /api/query/alias` where the version
+            has it; servers and proxies commonly refuse more than 2,000 to 8,000.
         profile: the profile's name, for messages.
     """
 
@@ -24,6 +27,8 @@ class ConnectionSettings:
     read_only: bool = False
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
+    total_timeout: float | None = None
     max_connections: int = 8
     retries: int = 3
+    max_url: int = 1900
     profile: str = ""

@@ -1,6 +1,7 @@
 """The only file that imports httpx: one request out, one answer back, as our own types.
 
-httpx has had no release for two years; keeping it behind `Answer` and `Transport` lets it be replaced in a day.
+httpx has had no release for two years; keeping it behind `Answer`, `AnswerStream` and `Transport` lets it be replaced
+in a day.
 """
 
 from __future__ import annotations
@@ -8,22 +9,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 import ssl
 import sys
 import time
-from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from dhis2sh import __version__
-from dhis2sh.client.auth import SignIn
+from dhis2sh.client.answers import Answer, AnswerStream
+from dhis2sh.client.auth import Renewing, SignIn
+from dhis2sh.client.limits import Places, origin
 from dhis2sh.client.retry import IDEMPOTENT, RETRIED_STATUSES, RetryRule
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.client.tracing import Tracer, redact
 from dhis2sh.errors import (
     BrokenAnswer,
     Dhis2Error,
+    NetworkError,
     NotDhis2,
     ReadOnlyProfile,
     SignInError,
@@ -54,8 +59,11 @@ READING_POSTS: tuple[tuple[str, tuple[str, str] | None], ...] = (
 )
 """POST routes that change nothing on the server, with the parameter that makes them so."""
 
+_rehearsal: ContextVar[list[str] | None] = ContextVar("dhis2sh_rehearsal", default=None)
 _effect: ContextVar[str] = ContextVar("dhis2sh_effect", default="write")
-_LOGIN_PAGES = ("/dhis-web-login", "/dhis-web-commons/security/login", "/login")
+_LOGIN_PAGE = re.compile(r"/dhis-web-login|/security/login|/login(\.html)?/?$")
+_REDIRECTS = 5
+_REMEMBERED = 200
 
 
 @contextlib.contextmanager
@@ -68,27 +76,19 @@ def effect_scope(effect: str) -> Generator[None]:
         _effect.reset(token)
 
 
-@dataclass(slots=True)
-class Answer:
-    """What a server answered.
+class Rehearsed(Dhis2Error):
+    """A request that would have been sent: raised in its place inside `rehearsing`."""
 
-    Parameters:
-        status: the HTTP status; `headers` with lower-case names; `body` the whole body, decoded from gzip.
-        method, url: the request it answers; `elapsed` seconds it took.
-    """
 
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    method: str
-    url: str
-    elapsed: float = 0.0
-    request_params: list[tuple[str, str]] = field(default_factory=lambda: [])
-
-    @property
-    def content_type(self) -> str:
-        """The media type without its parameters, lower case."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+@contextlib.contextmanager
+def rehearsing() -> Generator[list[str]]:
+    """Inside, nothing is sent: each first request is written into the list and ends its call with `Rehearsed`."""
+    requests: list[str] = []
+    token = _rehearsal.set(requests)
+    try:
+        yield requests
+    finally:
+        _rehearsal.reset(token)
 
 
 def encode_params(params: Params | None) -> list[tuple[str, str]]:
@@ -100,6 +100,26 @@ def encode_params(params: Params | None) -> list[tuple[str, str]]:
         values: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
         pairs += [(name, str(item).lower() if isinstance(item, bool) else str(item)) for item in values]
     return pairs
+
+
+def _readable(pairs: list[tuple[str, str]]) -> str:
+    """A query as a person writes it: only what would end a value is escaped."""
+    from urllib.parse import quote
+
+    return "&".join(f"{name}={quote(value, safe=':,[]!$~|(){} /')}" for name, value in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request as it goes out, and how patiently."""
+
+    method: str
+    url: str
+    pairs: list[tuple[str, str]]
+    body: Body
+    headers: Mapping[str, str]
+    timeout: float | None
+    signed: bool = True
 
 
 class Transport:
@@ -127,28 +147,23 @@ class Transport:
         self.sent: list[str] = []
         self._tracer = tracer
         self._retry = retry or RetryRule(attempts=settings.retries)
-        self._limit = asyncio.Semaphore(settings.max_connections)
-        self._http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=cast("Any", asgi_app)) if asgi_app is not None else None,
-            timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
-            limits=httpx.Limits(max_connections=settings.max_connections),
-            verify=self._tls(),
-            follow_redirects=False,
-            headers={"User-Agent": f"dhis2sh/{__version__}", "Accept-Encoding": "gzip"},
-            trust_env=True,
-        )
-
-    def _tls(self) -> ssl.SSLContext | bool:
-        """A context is costly to build: only an https address pays for it."""
-        if not self.settings.url.startswith("https:"):
-            return False
-        if not self.settings.verify_tls:
-            return False
-        return ssl.create_default_context()
+        self._places = Places(settings.url if asgi_app is None else None, settings.max_connections)
+        self._asgi_app = asgi_app
+        self._http: httpx.AsyncClient | None = None
+        self._opening: asyncio.Task[httpx.AsyncClient] | None = None
+        if isinstance(sign_in, Renewing):
+            sign_in.attach(self.unsigned)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._http.aclose()
+        http, self._http, self._opening = self._http, None, None
+        if http is not None:
+            await http.aclose()
+
+    def forget_session(self) -> None:
+        """Drop the server's session cookie: it remembers the user's organisation units as they were at sign-in."""
+        if self._http is not None:
+            self._http.cookies.clear()
 
     async def send(
         self,
@@ -156,150 +171,329 @@ class Transport:
         path: str,
         *,
         params: Params | None = None,
-        body: bytes | None = None,
+        body: Body = None,
         headers: Mapping[str, str] | None = None,
         idempotent: bool | None = None,
         timeout: float | None = None,
+        total_timeout: float | None = None,
     ) -> Answer:
         """Send one request and read its whole answer.
 
         Parameters:
-            method, path, params, body, headers: the request; `path` begins with `/`.
+            method, path, params, headers: the request; `path` begins with `/`.
+            body: bytes, or an async iterator of them, which is sent as it comes and never repeated.
             idempotent: True opts in to repetition of a request that is not idempotent by its method.
             timeout: seconds without a byte, instead of the profile's.
+            total_timeout: seconds in all, repetitions included, instead of the profile's.
 
-        Raises `ReadOnlyProfile`, `Unreachable`, `TimedOut`, `BrokenAnswer`, `SignInError`.
+        Raises `ReadOnlyProfile`, `Unreachable`, `TimedOut`, `BrokenAnswer`, `NotDhis2`, `SignInError`.
         """
-        pairs = encode_params(params)
-        self._guard(method, path, pairs)
-        repeat = method in IDEMPOTENT if idempotent is None else idempotent
-        attempt = 0
-        while True:
-            attempt += 1
-            retry_after: str | None = None
-            try:
-                answer = await self._once(method, path, pairs, body, headers or {}, timeout)
-                if answer.status not in RETRIED_STATUSES or not repeat:
-                    return answer
-                retry_after, failure = answer.headers.get("retry-after"), None
-            except (Unreachable, TimedOut, BrokenAnswer) as error:
-                if not repeat or isinstance(error.__cause__, ssl.SSLError):
-                    raise
-                answer, failure = None, error
-            wait = self._retry.wait(attempt, retry_after)
-            if wait is None:
-                if failure is not None:
-                    raise failure
-                return cast("Answer", answer)
-            self._trace(f"again in {wait:.1f} s: {failure or f'status {cast("Answer", answer).status}'}")
-            await asyncio.sleep(wait)
+        call = self._call(method, path, params, body, headers, timeout)
+        started = time.perf_counter()
+        async with self._within(self._deadline(total_timeout), call):
+            stream, content = await self._attempts(call, idempotent, whole=True)
+        return Answer(
+            stream.status,
+            stream.headers,
+            content,
+            method,
+            stream.url,
+            elapsed=time.perf_counter() - started,
+            request_params=call.pairs,
+        )
 
-    async def _once(
+    @contextlib.asynccontextmanager
+    async def stream(
         self,
         method: str,
         path: str,
-        pairs: list[tuple[str, str]],
-        body: bytes | None,
-        headers: Mapping[str, str],
-        timeout: float | None,
-    ) -> Answer:
-        url = self.settings.url.rstrip("/") + path
-        signed = {"Accept": "application/json", **headers, **await self.sign_in.headers()}
-        async with self._limit:
-            for _ in range(5):
-                answer = await self._exchange(method, url, pairs, body, signed, timeout)
-                target = answer.headers.get("location")
-                if not (300 <= answer.status < 400 and target):
-                    return answer
-                url, pairs = self._redirect(method, answer, target), []
-        raise NotDhis2(f"{url} redirects in a circle", hint="dhis2 profile verify")
+        *,
+        params: Params | None = None,
+        body: Body = None,
+        headers: Mapping[str, str] | None = None,
+        idempotent: bool | None = None,
+        timeout: float | None = None,
+        total_timeout: float | None = None,
+    ) -> AsyncGenerator[AnswerStream]:
+        """Send one request and read its answer as it comes. Parameters and errors as of `send`.
 
-    def _redirect(self, method: str, answer: Answer, target: str) -> str:
-        """Where a redirect leads: the login page is a failed sign-in, another host never gets our credentials."""
-        here, there = httpx.URL(answer.url), httpx.URL(answer.url).join(target)
-        if any(page in there.path for page in _LOGIN_PAGES):
-            raise SignInError(
-                f"{redact(self.settings.url)} sent us to its login page: it wants credentials, or those it got have expired",
-                hint="dhis2 profile verify",
-            )
-        if (here.scheme, here.host, here.port) != (there.scheme, there.host, there.port):
-            raise NotDhis2(
-                f"{here.host} redirects to {there.scheme}://{there.netloc.decode()}; "
-                "credentials are never sent to another address",
-                hint=f"if that is right: dhis2 profile add NAME --url {there.scheme}://{there.netloc.decode()}",
-            )
-        if method not in {"GET", "HEAD"}:
-            raise NotDhis2(f"{method} {here.path} was redirected to {there.path}; nothing was written")
-        return str(there)
+        It is repeated, as `send` is, until the answer's head has come; after that a fault is an error of the iteration.
+        `total_timeout` counts the waiting for the server, not what the caller does between two pieces.
+        """
+        call = self._call(method, path, params, body, headers, timeout)
+        deadline = self._deadline(total_timeout)
+        async with self._within(deadline, call):
+            stream, _ = await self._attempts(call, idempotent, whole=False, deadline=deadline)
+        try:
+            yield stream
+        finally:
+            await stream.aclose()
 
-    async def _exchange(
+    async def unsigned(
         self,
         method: str,
-        url: str,
-        pairs: list[tuple[str, str]],
-        body: bytes | None,
-        headers: Mapping[str, str],
-        timeout: float | None,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
+        """What a sign-in sends for itself (a token request, a login): once, without credentials, and no verb's write."""
+        call = replace(self._call(method, path, None, body, headers, None, guarded=False), signed=False)
+        async with self._within(self._deadline(None), call):
+            stream, content = await self._once(call, whole=True, deadline=None)
+        return Answer(stream.status, stream.headers, content, method, stream.url)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        params: Params | None,
+        body: Body,
+        headers: Mapping[str, str] | None,
+        timeout: float | None,
+        *,
+        guarded: bool = True,
+    ) -> _Call:
+        pairs = encode_params(params)
+        if guarded:
+            self._guard(method, path, pairs)
+        rehearsal = _rehearsal.get()
+        if rehearsal is not None:
+            rehearsal.append(redact(f"{method} {path}{'?' if pairs else ''}{_readable(pairs)}"))
+            raise Rehearsed("this is only what would be sent")
+        return _Call(method, self.settings.url.rstrip("/") + path, pairs, body, headers or {}, timeout)
+
+    # One call: repetitions, redirects, the limit of the host ------------------------------------------------------
+
+    def _deadline(self, total_timeout: float | None) -> float | None:
+        total = self.settings.total_timeout if total_timeout is None else total_timeout
+        return None if total is None else asyncio.get_running_loop().time() + total
+
+    @contextlib.asynccontextmanager
+    async def _within(self, deadline: float | None, call: _Call) -> AsyncGenerator[None]:
+        """The total time limit: what is not done by then is cancelled."""
+        if deadline is None:
+            yield
+            return
+        limit = asyncio.timeout_at(deadline)
+        try:
+            async with limit:
+                yield
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise TimedOut(
+                f"{redact(f'{call.method} {call.url}')}: not done within the total time limit",
+                hint="ask for less (--page-size, --filter), or raise total_timeout in the profile",
+            ) from error
+
+    async def _attempts(
+        self, call: _Call, idempotent: bool | None, *, whole: bool, deadline: float | None = None
+    ) -> tuple[AnswerStream, bytes]:
+        """Send until it works, or until the rule for repetition says that it is enough."""
+        replayable = call.body is None or isinstance(call.body, bytes)
+        repeat = replayable and (call.method in IDEMPOTENT if idempotent is None else idempotent)
+        attempt, renewed = 0, False
+        while True:
+            attempt += 1
+            try:
+                stream, content = await self._once(call, whole=whole, deadline=deadline)
+            except (Unreachable, TimedOut, BrokenAnswer) as error:
+                wait = self._retry.wait(attempt, None) if repeat and _may_pass(error) else None
+                if wait is None:
+                    raise
+                why = str(error)
+            else:
+                if stream.status == 401 and replayable and not renewed and isinstance(self.sign_in, Renewing):
+                    renewed = True
+                    if await self.sign_in.renew():
+                        await stream.aclose()
+                        continue
+                wait = self._repetition(stream, attempt) if repeat else None
+                if wait is None:
+                    return stream, content
+                await stream.aclose()
+                why = f"status {stream.status}"
+            self._trace(f"again in {wait:.1f} s: {why}")
+            await asyncio.sleep(wait)
+
+    def _repetition(self, stream: AnswerStream, attempt: int) -> float | None:
+        if stream.status not in RETRIED_STATUSES:
+            return None
+        return self._retry.wait(attempt, stream.headers.get("retry-after"))
+
+    async def _once(self, call: _Call, *, whole: bool, deadline: float | None) -> tuple[AnswerStream, bytes]:
+        """One attempt: sign, follow redirects on this server, and read the body when the whole is wanted."""
+        headers = {"Accept": "application/json", **call.headers}
+        if call.signed:
+            headers |= await self.sign_in.headers()
+        call = replace(call, headers=headers)
+        for _ in range(_REDIRECTS):
+            stream = await self._open(call, deadline)
+            try:
+                target = stream.headers.get("location")
+                if not (300 <= stream.status < 400 and target):
+                    content = await stream.read() if whole else b""
+                    if whole:
+                        await stream.aclose()
+                    return stream, content
+                call = self._redirected(call, stream, target)
+            except BaseException:
+                await stream.aclose()
+                raise
+            await stream.aclose()
+        raise NotDhis2(f"{redact(call.url)} redirects in a circle", hint="dhis2 profile verify")
+
+    def _redirected(self, call: _Call, stream: AnswerStream, target: str) -> _Call:
+        """Where a redirect leads: the login page is a failed sign-in, another host never gets our credentials."""
+        here, there = httpx.URL(stream.url), httpx.URL(stream.url).join(target)
+        if _LOGIN_PAGE.search(there.path):
+            raise SignInError(
+                f"{redact(self.settings.url)} sent us to its login page: it wants credentials, or those it got have expired",
+                hint=f"dhis2 profile login {self.settings.profile}".rstrip(),
+            )
+        if origin(str(here)) != origin(str(there)):
+            where = f"{there.scheme}://{there.netloc.decode()}"
+            name = self.settings.profile or "NAME"
+            raise NotDhis2(
+                f"{here.host} redirects to {where}; credentials are never sent to another address",
+                hint=f"if that is right: dhis2 profile add {name} --url {where}",
+            )
+        # Spring's authorization server answers a POST to /oauth2/token with a 301 to the same path and a slash.
+        slash = here.path.startswith("/oauth2/") or "/oauth2/" in here.path
+        if call.method not in {"GET", "HEAD"} and not (slash and there.path == here.path + "/"):
+            raise NotDhis2(
+                f"{call.method} {here.path} was redirected to {there.path}; nothing was written",
+                hint="check the address of the profile: dhis2 profile show",
+            )
+        return replace(call, url=str(there), pairs=[])
+
+    # One exchange: here httpx begins --------------------------------------------------------------------------------
+
+    async def _open(self, call: _Call, deadline: float | None) -> AnswerStream:
+        """Send a request and read the head of its answer; the stream holds a place in the host's limit."""
+        http = self._http or await self._connect()
+        await self._places.enter()
+        try:
+            return await self._exchange(http, call, deadline)
+        except BaseException:
+            self._places.leave()
+            raise
+
+    async def _exchange(self, http: httpx.AsyncClient, call: _Call, deadline: float | None) -> AnswerStream:
         started = time.perf_counter()
         try:
-            response = await self._http.request(
-                method,
-                url,
-                params=cast("Any", pairs or None),
-                content=body,
-                headers=headers,
+            request = http.build_request(
+                call.method,
+                call.url,
+                params=cast("Any", call.pairs or None),
+                content=call.body,
+                headers=call.headers,
                 timeout=httpx.USE_CLIENT_DEFAULT
-                if timeout is None
-                else httpx.Timeout(timeout, connect=self.settings.connect_timeout),
+                if call.timeout is None
+                else httpx.Timeout(call.timeout, connect=self.settings.connect_timeout),
             )
+            response = await http.send(request, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._failure(error, method, url) from error
+            raise self._failure(error, call) from error
         elapsed = time.perf_counter() - started
-        self.sent.append(redact(f"{method} {response.url.raw_path.decode()}"))
-        self._trace(f"{method} {response.url} {response.status_code} {elapsed * 1000:.0f} ms {len(response.content)} B")
-        return Answer(
-            status=response.status_code,
-            headers={key.lower(): value for key, value in response.headers.items()},
-            body=response.content,
-            method=method,
+        self._remember(f"{call.method} {response.url.raw_path.decode()}")
+        self._trace(f"{call.method} {response.url} {response.status_code} {elapsed * 1000:.0f} ms")
+        return AnswerStream(
+            response.status_code,
+            {key.lower(): value for key, value in response.headers.items()},
+            method=call.method,
             url=str(response.url),
-            elapsed=elapsed,
-            request_params=pairs,
+            raw=self._body(response, call, deadline),
+            close=self._closing(response),
         )
 
-    def _failure(self, error: Exception, method: str, url: str) -> Dhis2Error:
+    def _closing(self, response: httpx.Response) -> Callable[[], Awaitable[None]]:
+        """What gives the connection and the place back, once."""
+        held = True
+
+        async def close() -> None:
+            nonlocal held
+            if held:
+                held = False
+                try:
+                    await response.aclose()
+                finally:
+                    self._places.leave()
+
+        return close
+
+    async def _body(self, response: httpx.Response, call: _Call, deadline: float | None) -> AsyncGenerator[bytes]:
+        """The body as it was sent, under the total limit, with our errors."""
+        pieces = response.aiter_raw()
+        try:
+            while True:
+                async with self._within(deadline, call):
+                    piece = await anext(pieces, None)
+                if piece is None:
+                    return
+                yield piece
+        except httpx.HTTPError as error:
+            raise self._failure(error, call) from error
+
+    def _remember(self, line: str) -> None:
+        """Keep the last requests for provenance, and no more: a shell runs for days."""
+        self.sent.append(redact(line))
+        if len(self.sent) > 2 * _REMEMBERED:
+            del self.sent[:_REMEMBERED]
+
+    async def _connect(self) -> httpx.AsyncClient:
+        """Make the connection pool, once. Reading the certificates of an https address is work for a thread."""
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._pool())
+        return await asyncio.shield(self._opening)
+
+    async def _pool(self) -> httpx.AsyncClient:
+        settings = self.settings
+        wants_tls = settings.url.startswith("https:") and settings.verify_tls
+        verify: ssl.SSLContext | bool = await asyncio.to_thread(ssl.create_default_context) if wants_tls else False
+        app = self._asgi_app
+        try:
+            self._http = httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=cast("Any", app)) if app is not None else None,
+                timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
+                limits=httpx.Limits(max_connections=settings.max_connections),
+                verify=verify,
+                follow_redirects=False,
+                headers={"User-Agent": f"dhis2sh/{__version__}", "Accept-Encoding": "gzip"},
+                trust_env=app is None,
+            )
+        except ValueError as error:
+            raise UsageError(
+                f"the proxy of the environment cannot be used: {redact(str(error))}",
+                hint="look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY",
+            ) from error
+        return self._http
+
+    def _failure(self, error: Exception, call: _Call) -> Dhis2Error:
         """What a failure on the network means, in one line and with the next thing to try."""
-        where = redact(f"{method} {url}")
+        where = redact(f"{call.method} {call.url}")
         host = redact(self.settings.url)
         if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-            return UsageError(f"'{redact(url)}' is not an address", hint="addresses look like https://host/path")
+            return UsageError(f"'{redact(call.url)}' is not an address", hint="addresses look like https://host/path")
+        if isinstance(error, httpx.ProxyError):
+            return Unreachable(
+                f"{host}: the proxy did not let us through ({error})", hint="look at HTTPS_PROXY and NO_PROXY"
+            )
         if isinstance(error, httpx.ConnectTimeout):
             return TimedOut(
                 f"no connection to {host} within {self.settings.connect_timeout:g} s", hint="dhis2 system ping"
             )
         if isinstance(error, httpx.TimeoutException):
             return TimedOut(
-                f"{where}: no answer within {self.settings.read_timeout:g} s",
+                f"{where}: no answer within {call.timeout or self.settings.read_timeout:g} s",
                 hint="ask for less (--page-size, --filter), or raise read_timeout in the profile",
             )
         if isinstance(error, httpx.ConnectError):
-            return self._unreachable(str(error), host)
+            return _unreachable(error, host)
         if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.DecodingError):
             return BrokenAnswer(f"{where}: the answer was cut off ({error})", hint="try again; the network lost it")
         return Unreachable(f"{where}: {error or type(error).__name__}", hint="dhis2 system ping")
-
-    @staticmethod
-    def _unreachable(reason: str, host: str) -> Unreachable:
-        low = reason.lower()
-        if "certificate" in low or "ssl" in low or "tls" in low:
-            return Unreachable(
-                f"{host}: TLS failed: {reason}",
-                hint="is it http or https? A self-signed certificate wants verify_tls = false in the profile",
-            )
-        if "name or service" in low or "nodename" in low or "getaddrinfo" in low or "name resolution" in low:
-            return Unreachable(f"{host}: no such host ({reason})", hint="check the address: dhis2 profile show")
-        return Unreachable(f"{host}: nothing answers ({reason})", hint="is the server up? dhis2 profile verify")
 
     def _guard(self, method: str, path: str, pairs: list[tuple[str, str]]) -> None:
         if method in {"GET", "HEAD"}:
@@ -320,3 +514,33 @@ class Transport:
     def _trace(self, line: str) -> None:
         if self._tracer is not None:
             self._tracer.note(line)
+
+
+def _causes(error: BaseException) -> Generator[BaseException]:
+    """An error and everything that led to it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def _may_pass(error: NetworkError) -> bool:
+    """Whether sending again could help: a name that does not resolve and a certificate that is not trusted stay so."""
+    return not any(isinstance(cause, ssl.SSLError | socket.gaierror) for cause in _causes(error))
+
+
+def _unreachable(error: Exception, host: str) -> Unreachable:
+    """Why no connection was made: the name, the certificate, or nobody there."""
+    cause = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError | socket.gaierror)), None)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Unreachable(
+            f"{host}: its certificate is not trusted: {cause.verify_message}",
+            hint="SSL_CERT_FILE names a certificate authority of your own; verify_tls = false in the profile trusts anyone",
+        )
+    if isinstance(cause, ssl.SSLError):
+        return Unreachable(
+            f"{host}: TLS failed: {cause.reason or cause}", hint="is it http, not https? dhis2 profile show"
+        )
+    if isinstance(cause, socket.gaierror):
+        return Unreachable(f"{host}: no such host ({cause.strerror})", hint="check the address: dhis2 profile show")
+    return Unreachable(f"{host}: nothing answers ({error})", hint="is the server up? dhis2 profile verify")

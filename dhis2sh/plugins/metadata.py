@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -13,10 +13,11 @@ from dhis2sh.client.transport import Param
 from dhis2sh.client.uids import is_uid
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.plugins import metadata_query as queries
+from dhis2sh.pushdown import Head, Wants
 from dhis2sh.results import PageNote, Provenance, Rows, Text
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
-from dhis2sh.verbs import Bounds, Complete, Doc, verb
+from dhis2sh.verbs import Bounds, Complete, Doc, prepares, verb
 
 PAGE_SIZE = 50
 LARGE_PAGE = 1000
@@ -122,6 +123,11 @@ async def list_(
     return Rows(rows, columns=columns, page=note, resource=resource.plural, provenance=_sent(s))
 
 
+@prepares(list_)
+async def _(s: Session, arguments: Mapping[str, object], wants: Wants) -> Head:
+    return await queries.prepared(s, str(arguments.get("type", "")), arguments, wants)
+
+
 async def _take(
     s: Session, plural: str, params: dict[str, Param], limit: int | None, page_size: int | None
 ) -> tuple[list[Row], int | None]:
@@ -131,12 +137,10 @@ async def _take(
         return page.rows, len(page.rows)
     rows: list[Row] = []
     size = min(page_size or LARGE_PAGE, limit or LARGE_PAGE)
-    async for row in s.client.iter(plural, params, page_size=size):
+    async for row in s.client.iter(plural, params, page_size=size, limit=limit):
         rows.append(row)
         s.reporter.progress(f"list {plural}", len(rows), limit)
-        if limit is not None and len(rows) >= limit:
-            return rows, None
-    return rows, len(rows)
+    return rows, None if limit is not None and len(rows) >= limit else len(rows)
 
 
 def _sent(s: Session) -> Provenance:

@@ -152,3 +152,19 @@ def test_use_makes_a_profile_active(home: Path, capsys: pytest.CaptureFixture[st
     out = capsys.readouterr().out
     assert '"name": "prod"' in out
     assert cli.run(["profile", "use"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('read_timeout = "long"', "a number of seconds"),
+        ("total_timeout = true", "a number of seconds"),
+        ("max_connections = 2.5", "a whole number"),
+        ("read_only = 1", "true or false"),
+        ("username = 7", "a text"),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_says_what_it_should_be(home: Path, line: str, words: str) -> None:
+    user_file(home, f'[profiles.a]\nurl = "https://a.example.org"\n{line}\n')
+    with pytest.raises(ConfigError, match=f"{line.split()[0]} of profile 'a' should be {words}"):
+        profiles.all_profiles()

@@ -1,0 +1,129 @@
+"""What a server answered: whole (`Answer`), or as it comes (`AnswerStream`). Gzip is undone here, so that a body that
+was cut off is noticed even where HTTP itself cannot tell."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+from dhis2sh.errors import BrokenAnswer
+
+PIECE = 256 * 1024
+"""The most bytes that one step of decompression gives: what keeps a stream's memory flat."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a server answered.
+
+    Parameters:
+        status: the HTTP status; `headers` with lower-case names; `body` the whole body, decoded from gzip.
+        method, url: the request it answers; `elapsed` seconds it took.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    method: str
+    url: str
+    elapsed: float = 0.0
+    request_params: list[tuple[str, str]] = field(default_factory=lambda: [])
+
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters, lower case."""
+        return media_type(self.headers)
+
+
+class AnswerStream:
+    """An answer whose body is read as it comes, decoded from gzip, and never held whole.
+
+    Iterate over it once for its bytes. It holds its connection and its place in the limit until `aclose`.
+
+    Parameters:
+        status, headers: as of `Answer`; `method`, `url` the request it answers.
+        raw: the body's bytes as they were sent; raises our errors.
+        close: gives the connection back.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        headers: dict[str, str],
+        *,
+        method: str,
+        url: str,
+        raw: AsyncGenerator[bytes],
+        close: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.status, self.headers, self.method, self.url = status, headers, method, url
+        gzip = headers.get("content-encoding") == "gzip"
+        self._raw = raw
+        self._pieces = unzipped(raw, f"{method} {url.partition('?')[0]}") if gzip else raw
+        self._close = close
+
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters, lower case."""
+        return media_type(self.headers)
+
+    @property
+    def file_name(self) -> str | None:
+        """The last part of the name that the server gives the file, or None. Never a path."""
+        from email.message import Message
+
+        header = Message()
+        header["Content-Disposition"] = self.headers.get("content-disposition", "")
+        name = (header.get_filename() or "").replace("\\", "/").rpartition("/")[2]
+        return name if name.strip(". ") else None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+    async def read(self, at_most: int | None = None) -> bytes:
+        """The whole body, or its first `at_most` bytes (what an error page needs)."""
+        parts: list[bytes] = []
+        size = 0
+        async for piece in self:
+            parts.append(piece)
+            size += len(piece)
+            if at_most is not None and size >= at_most:
+                break
+        return b"".join(parts)[:at_most]
+
+    async def aclose(self) -> None:
+        """Give the connection back; what was not read is thrown away."""
+        await self._pieces.aclose()
+        await self._raw.aclose()
+        await self._close()
+
+
+def media_type(headers: dict[str, str]) -> str:
+    """The media type of an answer without its parameters, lower case."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def unzipped(raw: AsyncIterator[bytes], where: str) -> AsyncGenerator[bytes]:
+    """The bytes behind gzip, at most `PIECE` at a time. Raises `BrokenAnswer` when the end is missing.
+
+    Parameters:
+        raw: the compressed bytes; several gzip members may follow each other.
+        where: the request, for the message.
+    """
+    unzip = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    begun = False
+    try:
+        async for given in raw:
+            piece = given
+            while piece:
+                if unzip.eof:
+                    unzip = zlib.decompressobj(16 + zlib.MAX_WBITS)
+                begun = True
+                if data := unzip.decompress(piece, PIECE):
+                    yield data
+                piece = unzip.unused_data if unzip.eof else unzip.unconsumed_tail
+    except zlib.error as error:
+        raise BrokenAnswer(f"{where}: the answer is not the gzip that it says ({error})", hint="try again") from error
+    if begun and not unzip.eof:
+        raise BrokenAnswer(f"{where}: the answer was cut off", hint="try again; the network lost it")

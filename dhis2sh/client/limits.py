@@ -1,0 +1,56 @@
+"""How many requests one host gets at a time: one limiter per host, shared by every client of this process on a loop."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+_HOSTS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
+"""Per event loop, since a semaphore belongs to one."""
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of an address: what a limiter counts by, and what credentials never leave."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
+
+
+class Places:
+    """A client's places at a host: at most its own `max_connections`, and together with all others no more than the
+    first client of that host asked for.
+
+    Parameters:
+        url: the server's address; None for an application in this process, which is shared with nobody.
+        at_most: concurrent requests.
+    """
+
+    def __init__(self, url: str | None, at_most: int) -> None:
+        self._url, self._at_most = url, max(1, at_most)
+        self._own: asyncio.Semaphore | None = None
+        self._host: asyncio.Semaphore | None = None
+
+    async def enter(self) -> None:
+        """Wait for a place. Own places come first, so that a small client does not queue at the host for nothing."""
+        if self._own is None:
+            self._own = asyncio.Semaphore(self._at_most)
+            self._host = None if self._url is None else self._shared(self._url)
+        await self._own.acquire()
+        if self._host is not None:
+            try:
+                await self._host.acquire()
+            except BaseException:
+                self._own.release()
+                raise
+
+    def leave(self) -> None:
+        """Give the place back."""
+        assert self._own is not None, "leave follows enter"
+        if self._host is not None:
+            self._host.release()
+        self._own.release()
+
+    def _shared(self, url: str) -> asyncio.Semaphore:
+        hosts = _HOSTS.setdefault(asyncio.get_running_loop(), {})
+        return hosts.setdefault(origin(url), asyncio.Semaphore(self._at_most))
