@@ -2,12 +2,20 @@
 
 A name is looked up in the row, then among the user's variables, then among the builtins. A field that only some rows
 have counts as None where it is missing, since DHIS2 leaves nulls out; one that no row has is an error.
+
+Nulls follow one rule: a null equals None and nothing else, and every other comparison with it is false; an attribute,
+a method, a call or a sum over it is null again. So `level > 2 or name == 'Bo'` keeps Bo where it has no level, and
+`not (level > 2)` keeps the rows without a level. Each expression is compiled twice: as it stands, which is fast, and
+with that rule spelled out, for the rows on which the first one fails.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
+import copy
+import operator
+import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -60,8 +68,103 @@ def _attribute(value: object, name: str) -> object:
     return _NULL if value is None or value is _NULL else getattr(value, name)
 
 
+def _is_null(value: object) -> bool:
+    return value is None or value is _NULL
+
+
+def _comparison(test: Callable[[Any, Any], object]) -> Callable[[object, object], object]:
+    return lambda left, right: False if _is_null(left) or _is_null(right) else test(left, right)
+
+
+def _contains(test: Callable[[Any, Any], object]) -> Callable[[object, object], object]:
+    """`in` and `not in`: a null is in no text, and a list may well hold None."""
+    return lambda item, where: (
+        test is _not_in if _is_null(where) or (_is_null(item) and isinstance(where, str)) else test(item, where)
+    )
+
+
+def _in(item: Any, where: Any) -> bool:
+    return item in where
+
+
+def _not_in(item: Any, where: Any) -> bool:
+    return item not in where
+
+
+_COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[[object, object], object]]] = {
+    ast.Lt: ("_lt", _comparison(operator.lt)),
+    ast.LtE: ("_le", _comparison(operator.le)),
+    ast.Gt: ("_gt", _comparison(operator.gt)),
+    ast.GtE: ("_ge", _comparison(operator.ge)),
+    ast.In: ("_in", _contains(_in)),
+    ast.NotIn: ("_not_in", _contains(_not_in)),
+}
+
+
+def _call(function: Any, *args: Any, **options: Any) -> object:
+    """A call with a null among its arguments gives null where the function cannot take it."""
+    try:
+        return function(*args, **options)
+    except (TypeError, AttributeError, ValueError):
+        if any(_is_null(value) for value in [*args, *options.values()]):
+            return _NULL
+        raise
+
+
+def _sum(combine: Callable[[Any, Any], object]) -> Callable[[object, object], object]:
+    return lambda left, right: _NULL if _is_null(left) or _is_null(right) else combine(left, right)
+
+
+_SUMS: dict[type[ast.operator], Callable[[Any, Any], object]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
+}  # fmt: skip
+_SUM_NAMES = {kind: f"_{kind.__name__}" for kind in _SUMS}
+_SAFE: dict[str, object] = {
+    "_call": _call,
+    "_item": _sum(operator.getitem),
+    **dict(_COMPARISONS.values()),
+    **{_SUM_NAMES[kind]: _sum(function) for kind, function in _SUMS.items()},
+}
+
+
+class _NullSafe(ast.NodeTransformer):
+    """The rule of nulls spelled out: comparisons, sums, calls and subscripts become functions that know it."""
+
+    def _function(self, name: str, *args: ast.expr) -> ast.Call:
+        return ast.Call(ast.Name(name, ast.Load()), list(args), [])
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        """`a < b < c` is `a < b and b < c`; its middle is evaluated twice, which rows do not notice."""
+        self.generic_visit(node)
+        parts: list[ast.expr] = []
+        left = node.left
+        for test, right in zip(node.ops, node.comparators, strict=True):
+            named = _COMPARISONS.get(type(test))
+            parts.append(self._function(named[0], left, right) if named else ast.Compare(left, [test], [right]))
+            left = right
+        return parts[0] if len(parts) == 1 else ast.BoolOp(ast.And(), parts)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        name = _SUM_NAMES.get(type(node.op))
+        return self._function(name, node.left, node.right) if name else node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.ctx, ast.Load) or isinstance(node.slice, ast.Slice):
+            return node
+        return self._function("_item", node.value, node.slice)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id in {"_other", "_attribute", "_is_null", *_SAFE}:
+            return node
+        return ast.Call(ast.Name("_call", ast.Load()), [node.func, *node.args], node.keywords)
+
+
 class _Rewrite(ast.NodeTransformer):
-    """Free names become look-ups in the row; attributes reach into nested objects."""
+    """Free names become look-ups in the row; attributes reach into nested objects; `is None` knows nulls."""
 
     def __init__(self, assigned: set[str]) -> None:
         self.names: dict[str, None] = {}
@@ -82,6 +185,16 @@ class _Rewrite(ast.NodeTransformer):
         if dotted is not None and not any(dotted.partition(".")[0] in bound for bound in self._bound):
             self.paths.setdefault(dotted)
         return ast.Call(ast.Name("_attribute", ast.Load()), [value, ast.Constant(node.attr)], [])
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        """`parent.name is None` where there is no parent: the attribute of a null is as null as None."""
+        self.generic_visit(node)
+        if len(node.ops) != 1 or not isinstance(node.ops[0], (ast.Is, ast.IsNot)):
+            return node
+        if not (isinstance(node.comparators[0], ast.Constant) and node.comparators[0].value is None):
+            return node
+        test = ast.Call(ast.Name("_is_null", ast.Load()), [node.left], [])
+        return test if isinstance(node.ops[0], ast.Is) else ast.UnaryOp(ast.Not(), test)
 
     def _scoped(self, node: Any, bound: set[str]) -> ast.AST:
         self._bound.append(bound)
@@ -131,10 +244,10 @@ class Expression:
         body = rewrite.visit(tree.body)
         self.names = list(rewrite.names)
         self._paths = list(rewrite.paths)
-        self._fields: list[str] = []
-        arguments = ast.arguments([], [ast.arg("_r")], None, [], [], None, [])
-        whole = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, body)))
-        self._code = compile(whole, "<pipeline>", "eval")
+        self._body = body
+        self._code = _compiled(body)
+        self._safe: Callable[[Row], object] | None = None
+        self._space: dict[str, object] = {}
 
     def field_paths(self) -> list[str]:
         """Dotted paths of fields that it reads; names of builtins and methods are left out."""
@@ -145,11 +258,18 @@ class Expression:
         trimmed = [path.rpartition(".")[0] if path.rpartition(".")[2] in methods else path for path in found]
         return [p for p in dict.fromkeys(trimmed) if p and not any(q.startswith(f"{p}.") for q in trimmed)]
 
-    def bind(self, rows: Iterable[Row], namespace: Mapping[str, object] | None = None) -> Callable[[Row], object]:
-        """The function of a row, for these rows. Raises `PipelineError` for a name that nothing has."""
+    def bind(
+        self, rows: Iterable[Row], namespace: Mapping[str, object] | None = None, columns: Iterable[str] = ()
+    ) -> Callable[[Row], object]:
+        """The function of a row, for these rows. Raises `PipelineError` for a name that nothing has.
+
+        Parameters:
+            rows: the rows that are there.
+            namespace: the user's variables.
+            columns: fields that were asked for; where no row has one, it is null in all of them.
+        """
         items = list(rows)
-        fields = {key for row in items for key in row} if items else set[str]()
-        self._fields = [name for name in self.names if name in fields]
+        fields = {key for row in items for key in row} | set(columns) if items else set[str]()
         user = namespace or {}
         others: dict[str, object] = {}
         for name in self.names:
@@ -162,20 +282,33 @@ class Expression:
             elif items:
                 hint = did_you_mean(name, sorted(fields)) or f"the rows have: {', '.join(sorted(fields))}"
                 raise PipelineError(f"`{name}` is missing in {len(items):,} of {len(items):,} rows", hint=hint)
-        space = {"_other": others.__getitem__, "_attribute": _attribute}
-        return cast("Callable[[Row], object]", eval(self._code, space))  # noqa: S307  (the user's own Python)
+        self._space = {"_other": others.__getitem__, "_attribute": _attribute, "_is_null": _is_null}
+        self._safe = None
+        return cast("Callable[[Row], object]", eval(self._code, self._space))  # noqa: S307  (the user's own Python)
 
     def value(self, function: Callable[[Row], object], row: Row) -> object:
-        """The value for a row; a null that cannot be computed with gives None. Raises `PipelineError`."""
+        """The value for a row, by the rule of nulls where it has some. Raises `PipelineError`."""
         try:
-            found = function(row)
-        except TypeError as error:
-            null = any(word in str(error) for word in ("NoneType", "_Null"))
-            if null or any(row.get(name) is None for name in self._fields):
-                return None
-            raise PipelineError(f"`{self.text}`: {error}") from None
-        except (AttributeError, ArithmeticError, LookupError, ValueError) as error:
+            try:
+                found = function(row)
+            except (TypeError, AttributeError, ValueError, LookupError):
+                found = self._null_safe()(row)
+        except (TypeError, AttributeError, ArithmeticError, LookupError, ValueError) as error:
             raise PipelineError(f"`{self.text}`: {error}") from None
         if isinstance(found, list):
             return [None if item is _NULL else item for item in cast("list[object]", found)]
         return None if found is _NULL else found
+
+    def _null_safe(self) -> Callable[[Row], object]:
+        """The same expression with the rule of nulls spelled out, made when the first row needs it."""
+        if self._safe is None:
+            code = _compiled(_NullSafe().visit(copy.deepcopy(self._body)))
+            self._safe = cast("Callable[[Row], object]", eval(code, self._space | _SAFE))  # noqa: S307  (as above)
+        return self._safe
+
+
+def _compiled(body: ast.expr) -> types.CodeType:
+    """A function of the row `_r`."""
+    arguments = ast.arguments([], [ast.arg("_r")], None, [], [], None, [])
+    whole = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, body)))
+    return compile(whole, "<pipeline>", "eval")

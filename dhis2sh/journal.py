@@ -269,9 +269,9 @@ def current() -> Recording:
 
 
 @contextmanager
-def recording(session: Session | None, plan: Plan) -> Generator[Recording]:
-    """Keep an entry open while a plan is carried out; without a session nothing is kept (local plans, `--no-journal`)."""
-    if session is None:
+def recording(session: Session, plan: Plan) -> Generator[Recording]:
+    """Keep an entry open while a plan is carried out. Local plans and those of `--no-journal` leave nothing behind."""
+    if plan.local or not plan.journal:
         entry = Recording(None, plan)
     else:
         entry = Recording(journal_of(session), plan, session.profile.url)

@@ -5,32 +5,24 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from dhis2sh.errors import PipelineError, did_you_mean
+from dhis2sh import plugins
+from dhis2sh.errors import PipelineError, UsageError, did_you_mean
 from dhis2sh.expressions import Expression
+from dhis2sh.pushdown import Head, Wants, complete, conditions
 from dhis2sh.results import Rows
+from dhis2sh.session import Consent, Session
 from dhis2sh.stages import STAGES
+from dhis2sh.verbs import Param, Verb, find
 
-CHANGES_COLUMNS = {"select", "drop", "rename", "group", "count", "sum", "stats", "explode", "get"}
-READS_FIELDS = {
-    "chart",
-    "where",
-    "select",
-    "derive",
-    "sort",
-    "uniq",
-    "group",
-    "count",
-    "sum",
-    "stats",
-    "get",
-    "rename",
-    "drop",
-    "explode",
-}
+REPLACES_COLUMNS = {"select", "group", "count", "sum", "stats", "get"}
+"""Stages after which only what they name is there."""
+READS_FIELDS = REPLACES_COLUMNS | {"chart", "where", "derive", "sort", "uniq", "rename", "drop", "explode", "join"}
+READ_BY_DEFAULT = {"map": ("displayName", "geometry"), "sort": ("name",)}
+"""What a stage reads when it is given no field."""
 type CallVerb = Callable[[str, Rows[Any], tuple[Any, ...], dict[str, Any]], Awaitable[object]]
 
 
@@ -77,6 +69,12 @@ class Step:
     options: dict[str, str]
     kind: str
 
+    @property
+    def text(self) -> str:
+        """The stage as it was written."""
+        inside = [*self.args, *(f"{name}={value}" for name, value in self.options.items())]
+        return f"{self.name}({', '.join(inside)})" if inside else self.name
+
 
 @dataclass(slots=True)
 class Pipeline:
@@ -84,31 +82,64 @@ class Pipeline:
 
     steps: list[Step] = field(default_factory=lambda: [])
 
-    def fields_needed(self) -> list[str]:
-        """Dotted paths of the fields that the tail reads before a stage changes the columns."""
-        found: dict[str, None] = {}
-        derived: set[str] = set()
-        for step in self.steps:
-            if step.kind == "stage" and step.name == "map":
-                found |= dict.fromkeys(["displayName", "geometry"])
-            if step.kind != "stage" or step.name not in READS_FIELDS:
-                continue
-            for text in [*step.args, *(v for k, v in step.options.items() if k not in {"reverse", "on", "how"})]:
-                inner = text.strip().removeprefix("-")
-                if step.name == "group" and inner.endswith(")"):
-                    inner = inner.partition("(")[2].removesuffix(")")
-                if inner and not inner.isdigit():
-                    paths = Expression(inner).field_paths()
-                    found |= dict.fromkeys(path for path in paths if path.partition(".")[0] not in derived)
-            derived |= set(step.options) if step.name == "derive" else set()
-            if step.name in CHANGES_COLUMNS:
-                break
-        return list(found)
+    def wants(self, variables: Container[str] = ()) -> Wants:
+        """What the tail reads of its head.
 
-    async def run(self, rows: Rows[Any], namespace: Mapping[str, object], call_verb: CallVerb | None = None) -> object:
-        """Send rows through every stage. Raises `PipelineError` at the first stage that refuses."""
+        Parameters:
+            variables: the user's own names, which are no fields.
+        """
+        fields: dict[str, None] = {}
+        made: set[str] = set()
+        closed = False
+        for step in self.steps:
+            if step.kind != "stage" or step.name == "join":
+                fields |= dict.fromkeys(_key_of_join(step) if step.kind == "stage" else ())
+                break
+            fields |= {path: None for path in _read_by(step) if path.partition(".")[0] not in made}
+            made |= set(step.options) if step.name in {"derive", "rename"} else set()
+            closed = step.name in REPLACES_COLUMNS and bool(step.args or step.options)
+            if closed:
+                break
+        leading, limit = self._leading()
+        return Wants(tuple(fields), closed, tuple(leading), limit, variables)
+
+    def _leading(self) -> tuple[list[str], int | None]:
+        """The conditions of the first `where`s, and the rows that a `head` right after them keeps."""
+        found: list[str] = []
+        for step in self.steps:
+            if step.kind != "stage" or step.options:
+                return found, None
+            if step.name == "where" and len(step.args) == 1:
+                found += conditions(step.args[0])
+            elif step.name == "head":
+                text = step.args[0] if step.args else "10"
+                return found, int(text) if text.isdigit() and int(text) else None
+            else:
+                return found, None
+        return found, None
+
+    async def run(
+        self,
+        rows: Rows[Any],
+        namespace: Mapping[str, object],
+        call_verb: CallVerb | None = None,
+        hidden: frozenset[str] = frozenset(),
+    ) -> object:
+        """Send rows through every stage. Raises `PipelineError` at the first stage that refuses.
+
+        Parameters:
+            rows: what the head gave.
+            namespace: the user's variables.
+            call_verb: runs a verb that stands as a stage.
+            hidden: fields that the head read for the tail alone.
+        """
         value: object = rows
         for step in self.steps:
+            if hidden and (step.kind != "stage" or STAGES[step.name].sink):
+                value, hidden = _without(value, hidden), frozenset()
+            hidden -= set(step.options)
+            if step.kind == "stage" and step.name in REPLACES_COLUMNS:
+                hidden = frozenset()
             if not isinstance(value, Rows):
                 raise PipelineError(f"`{step.name}` wants rows, and what came before it gave {type(value).__name__}")
             current: Rows[Any] = value  # pyright: ignore[reportUnknownVariableType]
@@ -120,7 +151,34 @@ class Pipeline:
             else:
                 value = _call(step, current, namespace)
                 value = await value if inspect.isawaitable(value) else value
+        return _without(value, hidden)
+
+
+def _without(value: object, hidden: frozenset[str]) -> object:
+    """Rows without the fields that were read for the tail alone."""
+    if not hidden or not isinstance(value, Rows):
         return value
+    rows = cast("Rows[Any]", value)
+    items = [{key: item for key, item in row.items() if key not in hidden} for row in rows.plain()]
+    return rows.with_items(items, columns=[name for name in rows.columns if name not in hidden])
+
+
+def _read_by(step: Step) -> list[str]:
+    """Dotted paths of the fields that a stage reads."""
+    if step.name not in READS_FIELDS or not (step.args or step.options):
+        return list(READ_BY_DEFAULT.get(step.name, ()))
+    found: list[str] = []
+    for text in [*step.args, *(value for name, value in step.options.items() if name != "reverse")]:
+        inner = text.strip().removeprefix("-")
+        if step.name == "group" and inner.endswith(")"):
+            inner = inner.partition("(")[2].removesuffix(")")
+        if inner and not inner.isdigit():
+            found += Expression(inner).field_paths()
+    return found
+
+
+def _key_of_join(step: Step) -> list[str]:
+    return [step.options.get("on", step.args[1] if len(step.args) > 1 else "id").strip("'\"")]
 
 
 def _apply(step: Step, rows: Rows[Any], namespace: Mapping[str, object]) -> object:
@@ -149,12 +207,74 @@ def _evaluated(step: Step, namespace: Mapping[str, object]) -> tuple[tuple[Any, 
 
 
 def _call(step: Step, rows: Rows[Any], namespace: Mapping[str, object]) -> object:
-    function = namespace.get(step.name)
+    function = _named(step.name, namespace)
     if not callable(function):
         hint = did_you_mean(step.name, list(STAGES)) or f"stages: {', '.join(STAGES)}"
         raise PipelineError(f"there is no stage `{step.name}`", hint=hint)
     args, options = _evaluated(step, namespace)
     return function(rows, *args, **options)
+
+
+def _named(dotted: str, namespace: Mapping[str, object]) -> object:
+    """What a dotted name of the user's means, or None."""
+    first, *rest = dotted.split(".")
+    value = namespace.get(first)
+    for name in rest:
+        value = getattr(value, name, None)
+    return value
+
+
+def _takes_rows(name: str, source: str | None, position: int) -> None:
+    """A verb as a stage exists and takes rows, or the line is refused before its first request."""
+    try:
+        verb = find(name.replace(".", " "))
+    except UsageError as error:
+        raise PipelineError(str(error), source=source, position=position, hint=error.hint) from None
+    if verb.piped is None:
+        raise PipelineError(
+            f"{verb.path} does not take piped rows", source=source, position=position,
+            hint="dhis2 verbs --takes-rows",
+        )  # fmt: skip
+
+
+async def fit(
+    session: Session,
+    verb: Verb,
+    arguments: Mapping[str, object],
+    pipeline: Pipeline | None,
+    variables: Container[str] = (),
+) -> Head:
+    """A head's arguments made ready for its tail: complete, and where the verb knows how, narrow and filtered."""
+    if pipeline is None:
+        return Head(dict(arguments))
+    wants = pipeline.wants(variables)
+    if verb.head is not None:
+        return await verb.head(session, arguments, wants)
+    return Head(complete(arguments, {param.name for param in verb.params}), local=list(wants.conditions))
+
+
+def piped(
+    name: str, rows: Rows[Any], args: tuple[Any, ...], options: Mapping[str, Any]
+) -> tuple[Verb, dict[str, object], Consent]:
+    """A verb that stands as a stage: the verb, its arguments with the rows among them, and what was agreed to.
+
+    Parameters:
+        name: as it was written, such as `metadata.rename`.
+        args: its positional arguments; the type is that of the rows unless the stage gives it.
+        options: keywords; `dry_run`, `yes` and `confirm` are consent.
+    """
+    verb = find(name.replace(".", " "))
+    taken = cast("Param", verb.piped)
+    given = dict(options)
+    consent = Consent(**{word: given.pop(word) for word in ("dry_run", "yes", "confirm") if word in given})
+    arguments: dict[str, object] = {taken.name: rows, **given}
+    free = [param.name for param in verb.params if not param.option and param.name not in arguments]
+    if "type" in free and rows.resource is not None and len(args) < len(free):
+        free.remove("type")
+        arguments["type"] = rows.resource
+    if len(args) > len(free):
+        raise PipelineError(f"{verb.path} takes {len(free)} values here, not {len(args)}", hint=f"{verb.path} --help")
+    return verb, {**arguments, **dict(zip(free, args, strict=False))}, consent
 
 
 def compile_tail(
@@ -199,8 +319,11 @@ def _step(node: ast.expr, text: str, lead: int, source: str | None, names: Mappi
         raise PipelineError(
             f"`{name}` is no stage", source=source, position=position, hint=f"stages: {', '.join(STAGES)}"
         )
-    kind = "stage" if name in STAGES else "verb" if "." in name else "function"
-    if kind == "function" and not callable(names.get(name)) and names:
+    first = name.partition(".")[0]
+    kind = "stage" if name in STAGES else "verb" if "." in name and first in plugins.domains() else "function"
+    if kind == "verb":
+        _takes_rows(name, source, position)
+    if kind == "function" and names and not callable(_named(name, names)):
         hint = did_you_mean(name, list(STAGES)) or f"stages: {', '.join(STAGES)}"
         raise PipelineError(f"there is no stage `{name}`", source=source, position=position, hint=hint)
     if not isinstance(node, ast.Call):

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
+from dhis2sh.errors import UsageError
+
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
 
@@ -218,6 +220,7 @@ class Plan:
         payload: what `apply` needs; private to the verb, never drawn.
         local: True when nothing on a server changes (profiles, the sandbox's file).
         undoes: the journal's entry that this plan takes back.
+        journal: whether what it changes is written down (`--no-journal`).
     """
 
     title: str
@@ -227,6 +230,7 @@ class Plan:
     local: bool = False
     verb: str = ""
     undoes: int | None = None
+    journal: bool = True
 
     def to_json(self) -> JsonObject:
         """The plan as `-o json` prints it."""
@@ -302,6 +306,23 @@ class Text:
 
     def __repr__(self) -> str:
         return self.text
+
+
+def objects_of(text: str) -> list[JsonValue]:
+    """The objects in a text, as another program prints them: a JSON array, NDJSON, or a UID a line.
+
+    Raises `UsageError` for a line that begins like JSON and is none.
+    """
+    import orjson
+
+    text = text.strip()
+    try:
+        if text.startswith("["):
+            return cast("list[JsonValue]", orjson.loads(text))
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return [orjson.loads(line) if line.startswith("{") else line for line in lines]
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"standard input is not JSON: {error}", hint="dhis2 metadata list TYPE -o ndjson") from error
 
 
 def record_fields(item: object) -> Iterable[str]:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from dhis2sh import paths, profiles
-from dhis2sh.errors import NeedsConfirmation, UsageError
+from dhis2sh.errors import Forbidden, NeedsConfirmation, PartlyDone, Refused, UsageError
 from dhis2sh.profiles import Active, Profile
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client
     from dhis2sh.client.tracing import Tracer
-    from dhis2sh.results import Plan
+    from dhis2sh.results import Plan, WriteSummary
     from dhis2sh.sandbox.store import Store
+    from dhis2sh.types import JsonObject
     from dhis2sh.verbs import Verb
 
 
@@ -89,6 +90,8 @@ class Session:
         self._active: Active | None = None
         self._client: Client | None = None
         self._store: Store | None = None
+        self.editor: Callable[[str], str] | None = None
+        """Lets the user edit a text and gives what was left; None where nobody can."""
 
     @property
     def active(self) -> Active:
@@ -169,9 +172,18 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
 
     Raises `UsageError` for bad arguments, `NeedsConfirmation` when a plan waits for a yes, and whatever the verb raises.
     """
+    try:
+        return await _run(session, verb, verb.bind(arguments), consent or Consent())
+    except (Refused, Forbidden) as error:
+        from dhis2sh import refusals
+
+        refusals.keep(error)
+        raise
+
+
+async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consent: Consent) -> object:
     from dhis2sh.client.transport import effect_scope
 
-    bound = verb.bind(arguments)
     if any(param.refers for param in verb.params):
         from dhis2sh import names
 
@@ -180,17 +192,17 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
     if verb.effect == "read":
         with effect_scope("read"):
             return stamped(await verb.function(session, **bound), session, verb)
-    consent = consent or Consent()
     with effect_scope("read"):
         plan = cast("Plan", await verb.function(session, **bound))
     plan.verb = verb.path
+    plan.journal = consent.journal
     if consent.dry_run:
         return plan
     _require_consent(session, verb, plan, consent)
-    return await apply_plan(session, verb, plan, journal=consent.journal)
+    return await apply_plan(session, verb, plan)
 
 
-async def apply_plan(session: Session, verb: Verb, plan: Plan, *, journal: bool = True) -> object:
+async def apply_plan(session: Session, verb: Verb, plan: Plan) -> object:
     """Carry out a plan that somebody has confirmed: the one place that every write passes.
 
     What it is about to change is in the journal of the profile before the first request, and how it ended afterwards.
@@ -202,10 +214,27 @@ async def apply_plan(session: Session, verb: Verb, plan: Plan, *, journal: bool 
 
     if verb.apply is None:
         raise UsageError(f"{verb.path} has nothing to apply")
-    with effect_scope("write"), recording(None if plan.local or not journal else session, plan) as entry:
+    with effect_scope("write"), recording(session, plan) as entry:
         summary = await verb.apply(session, plan)
         entry.finish(summary)
-    return summary
+    return _whole(summary)
+
+
+def _whole(summary: WriteSummary) -> WriteSummary:
+    """A summary without refusals. A 200 of the server with ignored objects is no success here."""
+    if not summary.failures:
+        return summary
+    first = cast("JsonObject", summary.failures[0])
+    what = f"{first.get('name') or first.get('uid') or first.get('type')}: {first.get('message')}"
+    more = f" (and {len(summary.failures) - 1:,} more)" if len(summary.failures) > 1 else ""
+    code = cast("str | None", first.get("code"))
+    if summary.created or summary.updated or summary.deleted:
+        raise PartlyDone(
+            f"{summary.line()}; {len(summary.failures):,} refused: {what}{more}", summary=summary, hint="dhis2 journal show"
+        )
+    raise Refused(
+        f"nothing was written: {what}{more}", code=code, envelope=summary.envelope, hint="dhis2 explain"
+    )
 
 
 def _require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent) -> None:

@@ -75,7 +75,7 @@ def stage(
 
 def _bound(text: object, rows: Rows[Row], space: Namespace) -> tuple[Expression, Callable[[Row], object]]:
     expression = Expression(str(text))
-    return expression, expression.bind(rows.items, space)
+    return expression, expression.bind(rows.items, space, rows.columns)
 
 
 def _label(text: object) -> str:
@@ -296,7 +296,7 @@ def get(rows: Rows[Row], space: Namespace, what: object = 0) -> object:
 
 
 def _known(rows: Rows[Row], names: set[str]) -> None:
-    fields = {key for row in rows.items for key in row}
+    fields = {key for row in rows.items for key in row} | set(rows.columns)
     for name in names - fields if rows.items else ():
         raise PipelineError(
             f"`{name}` is missing in {len(rows):,} of {len(rows):,} rows", hint=did_you_mean(name, sorted(fields))

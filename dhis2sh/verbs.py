@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from dhis2sh.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from dhis2sh.results import Plan, WriteSummary
+    from dhis2sh.pushdown import Head, Wants
+    from dhis2sh.results import Plan, Rows, WriteSummary
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject, JsonValue
+    from dhis2sh.types import JsonObject, JsonValue, Row
 
 type Effect = Literal["read", "write", "destroy"]
 type Surface = Literal["cli", "magic", "mcp", "python"]
-type Kind = Literal["text", "integer", "number", "boolean", "path", "choice"]
+type Kind = Literal["text", "integer", "number", "boolean", "path", "choice", "rows"]
 
 @dataclass(frozen=True, slots=True)
 class Doc:
@@ -57,6 +58,11 @@ class Refers:
     """
 
     to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piped:
+    """Marks the parameter (`Rows[Row]`) that takes a pipeline's rows; on the command line UIDs, or `-` for stdin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,8 @@ class Param:
             one["minimum"] = self.least
         if self.most is not None:
             one["maximum"] = self.most
+        if self.kind == "rows":
+            one = {"anyOf": [{"type": "string"}, {"type": "object"}]}
         schema: JsonObject = {"type": "array", "items": one} if self.many else one
         schema["description"] = self.help
         if not self.required and self.default not in (None, [], ""):
@@ -106,6 +114,8 @@ class Param:
 
     def accept(self, value: object) -> object:
         """A value from any surface as the verb's Python value. Raises `UsageError`."""
+        if self.kind == "rows":
+            return _rows(value, self.name)
         if self.many:
             items = cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else [value]
             return [self._one(item) for item in items]
@@ -141,6 +151,21 @@ class Param:
 def kebab(name: str) -> str:
     """A name of DHIS2's or Python's in kebab case: `dataElements` and `data_elements` are `data-elements`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).replace("_", "-").lower()
+
+
+def _rows(value: object, name: str) -> Rows[Row] | None:
+    """Rows from a pipeline as they are; UIDs and objects from elsewhere as rows."""
+    from dhis2sh.results import Rows
+
+    if value is None or isinstance(value, Rows):
+        return cast("Rows[Row] | None", value)
+    items = cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else [value]
+    rows: list[Row] = []
+    for item in items:
+        if not isinstance(item, (str, dict)):
+            raise UsageError(f"{name}: {item!r} is neither a UID nor an object")
+        rows.append({"id": item} if isinstance(item, str) else cast("Row", item))
+    return Rows(rows)
 
 
 _ARTICLES = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
@@ -181,6 +206,12 @@ class Verb:
     aliases: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=lambda: {})
     apply: Callable[[Session, Plan], Awaitable[WriteSummary]] | None = None
+    head: Callable[[Session, Mapping[str, object], Wants], Awaitable[Head]] | None = None
+
+    @property
+    def piped(self) -> Param | None:
+        """The parameter that takes a pipeline's rows, where there is one."""
+        return next((param for param in self.params if param.kind == "rows"), None)
 
     @property
     def domain(self) -> str:
@@ -273,6 +304,16 @@ def applies(declared: Verb) -> Callable[[Callable[..., Awaitable[WriteSummary]]]
     return declare
 
 
+def prepares(declared: Verb) -> Callable[[Callable[..., Awaitable[Head]]], Verb]:
+    """Declare the function that makes a reading verb's arguments fit the pipeline that follows it."""
+
+    def declare(function: Callable[..., Awaitable[Head]]) -> Verb:
+        declared.head = function
+        return declared
+
+    return declare
+
+
 def _type_name(hint: object) -> str:
     name = getattr(hint, "__name__", str(hint))
     arguments = ", ".join(_type_name(item) for item in typing.get_args(hint))
@@ -314,6 +355,8 @@ def _unwrap(hint: object) -> tuple[object, tuple[object, ...]]:
 def _kind(hint: object) -> tuple[Kind, bool, tuple[str, ...]]:
     if typing.get_origin(hint) in {types.UnionType, typing.Union}:
         hint = next(item for item in typing.get_args(hint) if item is not type(None))
+    if getattr(typing.get_origin(hint), "__name__", "") == "Rows":
+        return "rows", True, ()
     if typing.get_origin(hint) is list:
         kind, _, choices = _kind(typing.get_args(hint)[0])
         return kind, True, choices

@@ -10,10 +10,11 @@ API source: api-facts a.7, b.1, b.2.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import jsonpatch
+from dhis2sh.client.messages import WebMessage
 from dhis2sh.errors import NotFound, Refused
 from dhis2sh.journal import current
 from dhis2sh.results import Plan, PlanStep, WriteSummary
@@ -96,18 +97,6 @@ class Payload:
     writes: list[Write]
     atomic: bool = False
     bundle: bool = False
-
-
-@dataclass(slots=True)
-class Report:
-    """What one bundle did."""
-
-    created: int = 0
-    updated: int = 0
-    deleted: int = 0
-    ignored: int = 0
-    failures: list[Row] = field(default_factory=list["Row"])
-    envelope: JsonObject | None = None
 
 
 def plan(
@@ -212,27 +201,29 @@ async def _many(s: Session, payload: Payload, summary: WriteSummary) -> None:
         for at in range(0, len(numbers), IN_ONE_BUNDLE):
             part = numbers[at : at + IN_ONE_BUNDLE]
             entry.sent(part)
-            report = await send_bundle(s, [payload.writes[n] for n in part], strategy, atomic=payload.atomic)
-            refused = {str(row["uid"]): str(row["message"]) for row in report.failures}
-            rejected_whole = payload.atomic and report.failures
+            writes = [payload.writes[n] for n in part]
+            message = await send_bundle(s, writes, strategy, atomic=payload.atomic)
+            failures = failures_of(message, writes)
+            reasons = {str(row["uid"]): str(row["message"]) for row in failures}
             for n in part:
                 uid = payload.writes[n].uid
-                if rejected_whole or uid in refused:
-                    entry.refused(n, refused.get(uid, "another object of the bundle was refused"))
-            done = [n for n in part if not rejected_whole and payload.writes[n].uid not in refused]
+                if uid in reasons or (payload.atomic and failures):
+                    entry.refused(n, reasons.get(uid, "another object of the bundle was refused"))
+            done = [n for n in part if payload.writes[n].uid not in reasons and not (payload.atomic and failures)]
             entry.done(done)
-            summary.created += report.created
-            summary.updated += report.updated
-            summary.deleted += report.deleted
-            summary.ignored += report.ignored
+            count = message.import_count
+            summary.created += count.created
+            summary.updated += count.updated
+            summary.deleted += count.deleted
+            summary.ignored += count.ignored
             summary.uids += [payload.writes[n].uid for n in done]
-            summary.failures += report.failures
-            summary.envelope = report.envelope
+            summary.failures += failures
+            summary.envelope = message.model_dump(mode="json", by_alias=True, exclude_none=True)
             sent += len(part)
             s.reporter.progress(f"write {payload.what}", sent, total)
 
 
-async def send_bundle(s: Session, writes: Sequence[Write], strategy: str, *, atomic: bool) -> Report:
+async def send_bundle(s: Session, writes: Sequence[Write], strategy: str, *, atomic: bool) -> WebMessage:
     """One import of some objects, all with the same strategy. Raises `Refused` where the answer is no import report."""
     bundle: dict[str, list[JsonValue]] = {}
     for write in writes:
@@ -242,40 +233,25 @@ async def send_bundle(s: Session, writes: Sequence[Write], strategy: str, *, ato
     try:
         answer = await s.client.post("metadata", cast("JsonObject", bundle), params)
     except Refused as refusal:
-        if refusal.envelope is None or "typeReports" not in _response(refusal.envelope):
+        told = WebMessage.of_refusal(refusal)
+        if told is None or "typeReports" not in (told.response or {}):
             raise
-        answer = refusal.envelope
-    return report_of(cast("JsonObject", answer), {write.uid: write for write in writes})
+        return told
+    return WebMessage.of(answer)
 
 
-def _response(envelope: JsonObject) -> JsonObject:
-    """The report in a WebMessage, or the answer itself where a server sends it bare."""
-    inner = envelope.get("response")
-    return inner if isinstance(inner, dict) else envelope
-
-
-def report_of(envelope: JsonObject, writes: dict[str, Write]) -> Report:
-    """An import report as counts and refused objects, with the names that they have here."""
-    response = _response(envelope)
-    stats = cast("dict[str, int]", response.get("stats") or {})
-    report = Report(
-        stats.get("created", 0), stats.get("updated", 0), stats.get("deleted", 0), stats.get("ignored", 0),
-        envelope=envelope,
-    )  # fmt: skip
-    for type_report in cast("list[JsonObject]", response.get("typeReports") or []):
-        for item in cast("list[JsonObject]", type_report.get("objectReports") or []):
-            errors = cast("list[JsonObject]", item.get("errorReports") or [])
-            if not errors:
-                continue
-            uid = str(item.get("uid") or errors[0].get("mainId"))
-            known = writes.get(uid)
-            report.failures.append(
-                {
-                    "type": known.plural if known else str(item.get("klass")).rpartition(".")[2],
-                    "uid": uid,
-                    "name": (known.name if known else None) or cast("str | None", item.get("displayName")),
-                    "code": errors[0].get("errorCode"),
-                    "message": "; ".join(str(error.get("message")) for error in errors),
-                }
-            )
-    return report
+def failures_of(message: WebMessage, writes: Sequence[Write]) -> list[Row]:
+    """The refused objects of a report, one row each, with the names that they have here."""
+    known = {write.uid: write for write in writes}
+    found: dict[str, Row] = {}
+    for conflict in message.conflicts:
+        uid = conflict.uid or ""
+        write = known.get(uid)
+        row: Row = {
+            "type": write.plural if write else conflict.type, "uid": uid, "name": write.name if write else None,
+            "code": conflict.code, "property": conflict.property, "message": conflict.message,
+        }  # fmt: skip
+        if uid in found:
+            row = {**found[uid], "message": f"{found[uid]['message']}; {conflict.message}"}
+        found[uid] = row
+    return list(found.values())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Self, overload
 from urllib.parse import urlencode
 
@@ -336,6 +336,17 @@ class Client:
         alias = await self.post("/api/query/alias", {"target": f"{path}?{query}"}, idempotent=True)
         short = alias.get("path") if isinstance(alias, dict) else None
         return (short, None) if isinstance(short, str) else (path, params)
+
+    @contextmanager
+    def assuming(self, version: str) -> Generator[bool]:
+        """Inside, a server that nobody has asked yet is taken for this version; gives whether that is so."""
+        unknown = self._version is None
+        self._version = self._version or parse_version(version)
+        try:
+            yield unknown
+        finally:
+            if unknown:
+                self._version = None
 
     async def version(self) -> ServerVersion:
         """The server's version, read once per client. Raises `NotDhis2` when the answer has none."""

@@ -59,6 +59,7 @@ READING_POSTS: tuple[tuple[str, tuple[str, str] | None], ...] = (
 )
 """POST routes that change nothing on the server, with the parameter that makes them so."""
 
+_rehearsal: ContextVar[list[str] | None] = ContextVar("dhis2sh_rehearsal", default=None)
 _effect: ContextVar[str] = ContextVar("dhis2sh_effect", default="write")
 _LOGIN_PAGE = re.compile(r"/dhis-web-login|/security/login|/login(\.html)?/?$")
 _REDIRECTS = 5
@@ -75,6 +76,21 @@ def effect_scope(effect: str) -> Generator[None]:
         _effect.reset(token)
 
 
+class Rehearsed(Dhis2Error):
+    """A request that would have been sent: raised in its place inside `rehearsing`."""
+
+
+@contextlib.contextmanager
+def rehearsing() -> Generator[list[str]]:
+    """Inside, nothing is sent: each first request is written into the list and ends its call with `Rehearsed`."""
+    requests: list[str] = []
+    token = _rehearsal.set(requests)
+    try:
+        yield requests
+    finally:
+        _rehearsal.reset(token)
+
+
 def encode_params(params: Params | None) -> list[tuple[str, str]]:
     """Query parameters as DHIS2 reads them: booleans lower case, lists repeated, None left out."""
     pairs: list[tuple[str, str]] = []
@@ -84,6 +100,13 @@ def encode_params(params: Params | None) -> list[tuple[str, str]]:
         values: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
         pairs += [(name, str(item).lower() if isinstance(item, bool) else str(item)) for item in values]
     return pairs
+
+
+def _readable(pairs: list[tuple[str, str]]) -> str:
+    """A query as a person writes it: only what would end a value is escaped."""
+    from urllib.parse import quote
+
+    return "&".join(f"{name}={quote(value, safe=':,[]!$~|(){} /')}" for name, value in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +257,10 @@ class Transport:
         pairs = encode_params(params)
         if guarded:
             self._guard(method, path, pairs)
+        rehearsal = _rehearsal.get()
+        if rehearsal is not None:
+            rehearsal.append(redact(f"{method} {path}{'?' if pairs else ''}{_readable(pairs)}"))
+            raise Rehearsed("this is only what would be sent")
         return _Call(method, self.settings.url.rstrip("/") + path, pairs, body, headers or {}, timeout)
 
     # One call: repetitions, redirects, the limit of the host ------------------------------------------------------

@@ -13,6 +13,7 @@ from dhis2_models import facts
 from dhis2sh import paths
 from dhis2sh.client.uids import is_uid
 from dhis2sh.errors import Dhis2Error, NotFound, UsageError, did_you_mean
+from dhis2sh.pushdown import Head, Wants, prepare
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -49,6 +50,13 @@ async def resource_of(s: Session, name: str) -> Resource:
     raise NotFound(
         f"there is no metadata type '{name}'", hint=did_you_mean(name, list(known)) or "dhis2 metadata types"
     )
+
+
+async def prepared(s: Session, type: str, arguments: Mapping[str, object], wants: Wants) -> Head:
+    """A list's arguments made ready for the pipeline that follows it. Raises `NotFound`, `PipelineError`."""
+    resource = await resource_of(s, type)
+    types = facts.types((await s.client.version()).models)
+    return prepare(arguments, wants, resource, types, default_fields(resource))
 
 
 def default_fields(resource: Resource) -> str:

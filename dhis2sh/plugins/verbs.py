@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel
 
@@ -25,7 +25,10 @@ class CatalogueRow(BaseModel):
 
 @verb("verbs", effect="read", examples=["dhis2 verbs", "%verbs | where(effect != 'read')"])
 async def verbs(
-    s: Session, *, effect: Annotated[str | None, Doc("Only verbs of this effect.")] = None
+    s: Session,
+    *,
+    effect: Annotated[Literal["read", "write", "destroy"] | None, Doc("Only verbs of this effect.")] = None,
+    takes_rows: Annotated[bool, Doc("Only verbs that stand in a pipeline and take its rows.")] = False,
 ) -> Rows[CatalogueRow]:
     """List every verb with its effect, parameters and an example."""
     rows = [
@@ -39,6 +42,6 @@ async def verbs(
             left_out=dict(item.left_out),
         )
         for _, item in sorted(load_all().items())
-        if effect is None or item.effect == effect
+        if effect in (None, item.effect) and (item.piped is not None or not takes_rows)
     ]
     return Rows(rows, columns=["name", "effect", "summary", "example"])

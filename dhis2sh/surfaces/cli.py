@@ -132,6 +132,7 @@ async def _carry_out(invocation: Invocation) -> int:
     if interactive():
         consent.ask = ask
         await pick_missing(invocation)
+    await _read_stdin(invocation)
     try:
         result = await run(session, invocation.verb, invocation.arguments, consent)
     finally:
@@ -140,6 +141,18 @@ async def _carry_out(invocation: Invocation) -> int:
     await _ask_password(invocation, session)
     output.write(result, options)
     return 0
+
+
+async def _read_stdin(invocation: Invocation) -> None:
+    """`-` in the place of objects: standard input has them, as NDJSON, a JSON array or a UID a line."""
+    taken = invocation.verb.piped
+    if taken is None or "-" not in cast("list[object]", invocation.arguments.get(taken.name, [])):
+        return
+    import asyncio
+
+    from dhis2sh.results import objects_of
+
+    invocation.arguments[taken.name] = objects_of(await asyncio.to_thread(sys.stdin.read))
 
 
 async def _ask_password(invocation: Invocation, session: Session) -> None:

@@ -9,7 +9,7 @@ import re
 import sqlite3
 import sys
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import domains, plugins, render
@@ -23,6 +23,7 @@ from dhis2sh.verbs import Verb
 if TYPE_CHECKING:
     from dhis2sh.grammar import Invocation
     from dhis2sh.pipeline import Pipeline, Split
+    from dhis2sh.results import Plan
 
 _EXPAND = re.compile(r"\$(\w+)|(?<![\w\]\)])\{(\w+)\}")
 
@@ -98,8 +99,9 @@ class Runner:
         return None
 
     def _line(self, text: str) -> object:
-        if text.split()[:1] == ["explain"]:
-            return self._explain(text.strip().removeprefix("explain").strip())
+        first, _, rest = text.strip().partition(" ")
+        if first == "explain" and rest.strip() and not rest.lstrip().startswith("-"):
+            return self._explain(rest.strip())
         understood = self._understood(text)
         if isinstance(understood, Text):
             return understood
@@ -137,57 +139,65 @@ class Runner:
         verb, options = invocation.verb, invocation.options
         if "magic" in verb.left_out:
             raise UsageError(f"{verb.path} is not a magic: {verb.left_out['magic']}", hint=f"dhis2 {verb.path}")
-        consent = options.consent()
-        arguments = (
-            whole_head(invocation, pipeline, self._variables()) if pipeline is not None else invocation.arguments
-        )
         if options.profile is not None and options.profile != self.session.bound:
             session = Session(options.profile, reporter=QueueReporter(self.portal))
         else:
             session = self.session
         try:
-            result = self._confirmed(session, verb, arguments, consent)
             if pipeline is None:
-                return result
-            rows = cast("Rows[Any]", result) if isinstance(result, Rows) else Rows([result])
-            work = pipeline.run(rows, self.shell.user_ns, self._call_piped)
-            return self.portal.run(cast("Any", work), self._hear)
+                return self._confirmed(session, verb, invocation.arguments, options.consent())
+            try:
+                return self.portal.run(self._piped(session, invocation, pipeline), self._hear)
+            except NeedsConfirmation as waiting:
+                return self._asked(session, waiting)
         finally:
             if session is not self.session:
                 self.portal.run(session.aclose())
 
-    async def _call_piped(self, path: str, rows: Rows[Any], args: tuple[Any, ...], options: dict[str, Any]) -> object:
-        """A verb as a stage: it receives the upstream rows as its first argument."""
-        raise UsageError(f"{path} does not take piped rows", hint="dhis2 verbs")
+    async def _piped(self, session: Session, invocation: Invocation, pipeline: Pipeline) -> object:
+        """A head and its tail, over there: the head gives what the tail needs, then each stage takes its turn."""
+        from dhis2sh.pipeline import fit, piped
+
+        async def call_verb(name: str, rows: Rows[Any], args: tuple[Any, ...], options: dict[str, Any]) -> object:
+            verb, arguments, consent = piped(name, rows, args, options)
+            return await run(session, verb, arguments, consent)
+
+        head = await fit(session, invocation.verb, invocation.arguments, pipeline, self._variables())
+        result = await run(session, invocation.verb, head.arguments, invocation.options.consent())
+        rows = cast("Rows[Any]", result) if isinstance(result, Rows) else Rows([result])
+        return await pipeline.run(rows, self.shell.user_ns, call_verb, head.hidden)
 
     def _confirmed(self, session: Session, verb: Verb, arguments: Mapping[str, object], consent: Consent) -> object:
         """Run a verb; when its plan wants a yes and somebody is there, show it and ask in this thread."""
-        from dhis2sh.session import apply_plan
-        from dhis2sh.surfaces.terminal import ask, interactive
-
         try:
             return self.portal.run(run(session, verb, arguments, consent), self._hear)
         except NeedsConfirmation as waiting:
-            plan = cast("Any", waiting.plan)
-            name = session.profile.name if not plan.local and session.profile.production else None
-            if not interactive() or consent.confirm is not None or not ask(plan, name):
+            if consent.confirm is not None:
                 raise
-            return self.portal.run(cast("Any", apply_plan(session, verb, plan, journal=consent.journal)), self._hear)
+            return self._asked(session, waiting)
+
+    def _asked(self, session: Session, waiting: NeedsConfirmation) -> object:
+        """Show the plan that waits and ask, in this thread; what is agreed to is carried out."""
+        from dhis2sh.session import apply_plan
+        from dhis2sh.surfaces.terminal import ask, interactive
+        from dhis2sh.verbs import find
+
+        plan = cast("Plan", waiting.plan)
+        name = session.profile.name if not plan.local and session.profile.production else None
+        if not interactive() or not ask(plan, name):
+            raise waiting
+        return self.portal.run(apply_plan(session, find(plan.verb), plan), self._hear)
 
     def _explain(self, line: str) -> object:
-        """`explain LINE`: what would be sent; `explain` alone: the last refusal in words."""
-        if not line:
-            return Text(explain_error(self.last_error))
+        """What a line would send, sending nothing."""
+        from dhis2sh import explain
+
         understood = self._understood(line.lstrip("%"))
         if isinstance(understood, Text):
             return understood
-        parts, parsed, pipeline = understood
-        arguments = whole_head(parsed, pipeline, self._variables()) if pipeline is not None else parsed.arguments
-        lines = [f"verb      {parsed.verb.path} ({parsed.verb.effect})"]
-        lines += [f"argument  {name} = {value}" for name, value in arguments.items()]
-        if pipeline is not None:
-            lines.append(f"locally   {parts.tail.strip() if parts.tail else ''}")
-        return Text("\n".join(lines))
+        _, parsed, pipeline = understood
+        work = explain.line(self.session, parsed.verb, parsed.arguments, pipeline, self._variables())
+        return Text(self.portal.run(work, self._hear))
 
     def _expanded(self, head: str) -> str:
         """`$x` and `{x}` become the user's variables, in the head only."""
@@ -222,45 +232,6 @@ class Runner:
         if source is not None and position is not None:
             print(f"{source}\n{' ' * position}^", file=sys.stderr)
         report(error)
-
-
-def whole_head(invocation: Invocation, pipeline: Pipeline | None, variables: Container[str] = ()) -> dict[str, object]:
-    """In a pipeline the head is complete, unless a page or a limit is asked for; the fields that it names are read."""
-    arguments = dict(invocation.arguments)
-    names = {param.name for param in invocation.verb.params}
-    if "all" in names and not {"page", "page_size", "limit"} & set(arguments):
-        arguments["all"] = True
-    needed = pipeline.fields_needed() if pipeline is not None else []
-    needed = [
-        path for path in needed if path.partition(".")[0] in {"id", "type"} or path.partition(".")[0] not in variables
-    ]
-    if "fields" in names and needed:
-        given = cast("str | None", arguments.get("fields"))
-        base = given or "id,displayName,code"
-        extra = [nested(path) for path in needed]
-        arguments["fields"] = (
-            ",".join(dict.fromkeys([*base.split(","), *extra])) if "[" not in base else f"{base},{','.join(extra)}"
-        )
-    return arguments
-
-
-def nested(path: str) -> str:
-    """A dotted path as DHIS2's fields: `categoryCombo.name` is `categoryCombo[name]`."""
-    first, _, rest = path.partition(".")
-    return f"{first}[{nested(rest)}]" if rest else first
-
-
-def explain_error(error: Dhis2Error | None) -> str:
-    """The last refusal of a server in words."""
-    from dhis2sh.client.envelopes import error_reports
-
-    if error is None:
-        return "nothing has been refused yet"
-    lines = [f"{type(error).__name__}: {error}"]
-    envelope = getattr(error, "envelope", None)
-    for report in list(error_reports(envelope))[:20] if envelope else []:
-        lines.append(f"  {report.get('errorCode')}: {report.get('message') or report.get('value')}")
-    return "\n".join([*lines, f"try: {error.hint}"] if error.hint else lines)
 
 
 def load(shell: Any, profile: str | None = None) -> Runner:
@@ -303,11 +274,6 @@ def load(shell: Any, profile: str | None = None) -> Runner:
                     return None
         return result
 
-    @no_var_expand
-    def explain(line: str) -> object:
-        """Show what a line would send, sending nothing; alone: the last refusal in words."""
-        return runner.line(f"explain {line}")
-
     def output(line: str) -> None:
         """Set how results are shown: %output table|json|yaml|csv|md."""
         from dhis2sh.complete_words import FORMATS
@@ -322,7 +288,7 @@ def load(shell: Any, profile: str | None = None) -> Runner:
         runner.timing = not runner.timing if not line.strip() else line.strip() == "on"
         print(f"timing is {'on' if runner.timing else 'off'}")
 
-    for function, name in ((dhis2, "dhis2"), (explain, "explain"), (output, "output"), (timing, "timing")):
+    for function, name in ((dhis2, "dhis2"), (output, "output"), (timing, "timing")):
         shell.register_magic_function(function, "line", name)
     shell.register_magic_function(dhis2_cell, "cell", "dhis2")
     for name, value in runner.namespace().items():

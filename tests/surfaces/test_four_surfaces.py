@@ -3,16 +3,18 @@
 import contextlib
 import io
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from dhis2sh import grammar, plugins
 from dhis2sh.results import Text, to_json
 from dhis2sh.session import Session, run
 from dhis2sh.surfaces import cli, magics, mcp
-from dhis2sh.verbs import find
+from dhis2sh.verbs import REGISTRY, find
 from tests.shared import needs_shared
 from tests.surfaces.cases import Case, all_cases
 
@@ -127,10 +129,44 @@ def test_output_as_json_is_text(runner: magics.Runner) -> None:
 def test_explain_shows_the_requests_and_sends_nothing(runner: magics.Runner) -> None:
     before = len(runner.session.client.transport.sent)
 
-    shown = runner.line("explain metadata list dataElements | where(valueType == 'NUMBER')")
+    shown = str(runner.line("explain metadata list dataElements | where(valueType == 'NUMBER' and len(name) > 3)"))
 
-    assert "valueType" in str(shown)
+    assert "GET /api/dataElements?" in shown
+    assert "filter=valueType:eq:NUMBER" in shown
+    assert "locally   len(name) > 3" in shown
     assert len(runner.session.client.transport.sent) == before
+
+
+@pytest.fixture
+def trial(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The domain of `tests/trial_plugin.py`, as if a distribution had registered it."""
+    monkeypatch.setattr(plugins, "_plugins", lambda: {"trial": "tests.trial_plugin"})
+    yield
+    REGISTRY.pop("trial label", None)
+    sys.modules.pop("tests.trial_plugin", None)
+    grammar.command_of.cache_clear()
+
+
+def test_rows_are_piped_into_a_verb(trial: None, runner: magics.Runner) -> None:
+    line = "metadata list dataElements | where(valueType == 'NUMBER') | trial.label(text='x', {})"
+
+    planned = to_json(runner.line(line.format("dry_run=True")))
+    written = to_json(runner.line(line.format("yes=True")))
+
+    assert planned["plan"] == "label 2 dataElements"
+    assert written["updated"] == 2
+    assert written["uids"] == ["deNumber001", "deNumber002"]
+
+
+@pytest.mark.parametrize("text", ["deNumber001\ndeNumber002\n", '{"id": "deNumber001"}\n{"id": "deNumber002"}\n'])
+def test_objects_come_from_standard_input(
+    text: str, trial: None, sandbox_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+    assert cli.run(["trial", "label", "dataElements", "-", "--yes", "-p", "sandbox", "-o", "json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["uids"] == ["deNumber001", "deNumber002"]
 
 
 async def test_the_client_at_the_prompt_hops_to_the_service_loop(runner: magics.Runner) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -13,10 +13,11 @@ from dhis2sh.client.transport import Param
 from dhis2sh.client.uids import is_uid
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.plugins import metadata_query as queries
+from dhis2sh.pushdown import Head, Wants
 from dhis2sh.results import PageNote, Provenance, Rows, Text
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
-from dhis2sh.verbs import Bounds, Complete, Doc, verb
+from dhis2sh.verbs import Bounds, Complete, Doc, prepares, verb
 
 PAGE_SIZE = 50
 LARGE_PAGE = 1000
@@ -120,6 +121,11 @@ async def list_(
     note = PageNote(len(rows), total, page=page or 1)
     columns = shown or queries.default_columns(resource)
     return Rows(rows, columns=columns, page=note, resource=resource.plural, provenance=_sent(s))
+
+
+@prepares(list_)
+async def _(s: Session, arguments: Mapping[str, object], wants: Wants) -> Head:
+    return await queries.prepared(s, str(arguments.get("type", "")), arguments, wants)
 
 
 async def _take(

@@ -1,0 +1,322 @@
+"""`metadata create|update|clone|delete|members|add|remove`: objects of any type, one or many.
+
+The generated verbs of a type (`metadata data-elements create --name ...`) are these with the type bound
+(`dhis2sh.plugins.metadata.family`); both end in `plan_create` and `plan_update`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+from dhis2sh import writes
+from dhis2sh.client.uids import generate_uid
+from dhis2sh.errors import NotFound, UsageError, did_you_mean
+from dhis2sh.plugins import metadata_query as queries
+from dhis2sh.plugins.metadata import values
+from dhis2sh.results import Plan, Rows
+from dhis2sh.session import Session
+from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.verbs import Complete, Doc, Piped, Refers, applies, verb
+from dhis2sh.writes import Write
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Property, Resource
+
+Type = Annotated[str, Doc("The type's plural, such as dataElements."), Complete("types")]
+Object = Annotated[str, Doc("UID, code or unique name."), Refers("@type")]
+Objects = Annotated[Rows[Row], Piped(), Doc("UIDs, codes or unique names; rows of a pipeline."), Refers("@type")]
+SetValues = Annotated[list[str], Doc("property=value or property.part=value; may be repeated.")]
+FromFile = Annotated[
+    Path | None,
+    Doc("A file of objects: JSON, NDJSON, YAML, CSV, TSV or XLSX; columns by header in any order."),
+    Complete("files"),
+]
+Edit = Annotated[bool, Doc("Open the object as YAML in $EDITOR first.")]
+Property_ = Annotated[str | None, Doc("Which collection, where a type has several.")]
+
+NOT_CLONED = {"id", "code", "created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "translations",
+              "favorites", "subscribers", "interpretations"}  # fmt: skip
+NOT_EDITED = {"created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "access", "favorites"}
+
+
+@verb(
+    "metadata create",
+    effect="write",
+    examples=[
+        "dhis2 metadata create dataElementGroups --set name=Malaria --set shortName=Malaria",
+        "dhis2 metadata create dataElements --from elements.csv --dry-run",
+    ],
+)
+async def create(s: Session, type: Type, *, set: SetValues = [], from_: FromFile = None, edit: Edit = False) -> Plan:
+    """Create one object from its properties, or many from a file.
+
+    References take UIDs, codes or unique names. What is unknown, too long or missing is told before anything is sent.
+
+    API source: `POST /api/{type}`, `POST /api/metadata`.
+    """
+    return await plan_create(s, type, {}, set=set, from_=from_, edit=edit)
+
+
+@verb(
+    "metadata update",
+    effect="write",
+    examples=[
+        "dhis2 metadata update dataElements s46m5MS0hxu --set description='BCG, first dose'",
+        "dhis2 metadata update organisationUnits --from units.csv --dry-run",
+    ],
+)
+async def update(
+    s: Session,
+    type: Type,
+    uid: Annotated[str | None, Doc("UID, code or unique name; a file names its objects itself."), Refers("@type")] = None,
+    *,
+    set: SetValues = [],
+    from_: FromFile = None,
+    edit: Edit = False,
+) -> Plan:
+    """Change properties of an object, or of many from a file with a column id or code; the others stay as they are.
+
+    API source: `PATCH /api/{type}/{uid}`, `POST /api/metadata?importStrategy=UPDATE`.
+    """
+    return await plan_update(s, type, uid, {}, set=set, from_=from_, edit=edit)
+
+
+async def plan_create(
+    s: Session,
+    type: str,
+    given: Mapping[str, JsonValue],
+    *,
+    set: Sequence[str] = (),
+    from_: Path | None = None,
+    edit: bool = False,
+) -> Plan:
+    """The plan of a creation.
+
+    Parameters:
+        type: the type's plural.
+        given: properties from options; they hold for every object of a file too.
+        set: `path=value` texts, after the options.
+        from_: a file of objects.
+        edit: let the user write the object as YAML.
+
+    Raises `UsageError` that tells every problem of every row.
+    """
+    resource = await queries.resource_of(s, type)
+    reader = values.Reader(resource)
+    rows = _rows_of(resource, from_)
+    objects = [_read(reader, row, given, set, f"row {number}" if from_ else "") for number, row in rows]
+    reader.check()
+    if edit:
+        objects = [_edited(s, reader, objects[0] if objects else {}, values.required_of(resource))]
+    objects = [values.with_uid(item) for item in objects]
+    await reader.resolved(s, objects)
+    _check_whole(resource, reader, objects, named=from_ is not None)
+    reader.check()
+    what = f"{len(objects):,} {resource.plural}" if len(objects) != 1 else f"{resource.singular} {_called(objects[0])}"
+    return writes.plan(
+        f"create {what}", [Write(resource.plural, None, item) for item in objects], what=resource.plural, atomic=True
+    )
+
+
+async def plan_update(
+    s: Session,
+    type: str,
+    uid: str | None,
+    given: Mapping[str, JsonValue],
+    *,
+    set: Sequence[str] = (),
+    from_: Path | None = None,
+    edit: bool = False,
+) -> Plan:
+    """The plan of an update; parameters and errors as `plan_create`."""
+    resource = await queries.resource_of(s, type)
+    reader = values.Reader(resource)
+    if uid is None and from_ is None:
+        raise UsageError(f"which {resource.singular}?", hint=f"a UID, a code, a name, or --from FILE: {type}")
+    rows = [(1, cast("JsonObject", {}))] if from_ is None else _rows_of(resource, from_)
+    wanted = [_read(reader, row, {}, (), f"row {number}" if from_ else "") for number, row in rows]
+    reader.check()
+    uids = [uid] if uid is not None else await _identified(s, resource, wanted)
+    found = await writes.read_objects(s, resource.plural, cast("list[str]", uids))
+    changed: list[JsonObject] = []
+    for before, new in zip(found, wanted, strict=True):
+        after = {**copy.deepcopy(before), **new, "id": before["id"]}
+        for path, value in [*given.items(), *values.pairs(set)]:
+            reader.put(after, path, value)
+        changed.append(after)
+    reader.check()
+    if edit:
+        changed = [_edited(s, reader, changed[0], [])]
+        reader.check()
+    await reader.resolved(s, changed)
+    changed = [{name: value for name, value in item.items() if value is not None} for item in changed]
+    pairs = [Write(resource.plural, before, after) for before, after in zip(found, changed, strict=True)]
+    what = f"{len(pairs):,} {resource.plural}" if len(pairs) != 1 else f"{resource.singular} {_called(found[0])}"
+    return writes.plan(f"update {what}", pairs, what=resource.plural)
+
+
+def _rows_of(resource: Resource, path: Path | None) -> list[tuple[int, JsonObject]]:
+    """The rows of a file with the numbers that a sheet shows; one empty row without a file."""
+    if path is None:
+        return [(1, {})]
+    from dhis2sh.tables import read_rows
+
+    rows = read_rows(path, key=resource.plural)
+    if not rows:
+        raise UsageError(f"{path} has no rows")
+    first = 2 if path.suffix.lower() in {".csv", ".tsv", ".xlsx"} else 1
+    unknown = {header for row in rows for header in row}
+    for header in sorted(unknown):
+        values.property_of(resource, header.partition(".")[0])
+    return list(enumerate(rows, first))
+
+
+def _read(
+    reader: values.Reader, row: JsonObject, given: Mapping[str, JsonValue], texts: Sequence[str], where: str
+) -> JsonObject:
+    item = reader.read(row, where)
+    for path, value in [*given.items(), *values.pairs(texts)]:
+        if value is not None:
+            reader.put(item, path, value, where)
+    return item
+
+
+async def _identified(s: Session, resource: Resource, rows: Sequence[JsonObject]) -> list[str]:
+    """The UIDs of a file's rows: their id, else their code, else their name."""
+    from dhis2sh import names
+
+    texts: list[str] = []
+    for number, row in enumerate(rows, 1):
+        text = row.get("id") or row.get("code") or row.get("name")
+        if not text:
+            raise UsageError(f"object {number} has no id, code or name", hint="add a column id")
+        texts.append(str(text))
+    doubled = {text for text in texts if texts.count(text) > 1} if len(set(texts)) < len(texts) else set[str]()
+    if doubled:
+        raise UsageError(f"{', '.join(sorted(doubled)[:5])}: more than once in the file")
+    found = await names.resolve_all(s, resource.plural, texts)
+    return [found[text] for text in texts]
+
+
+def _check_whole(resource: Resource, reader: values.Reader, objects: Sequence[JsonObject], *, named: bool) -> None:
+    """What a creation must have, and what two objects of one file may not share."""
+    required = values.required_of(resource)
+    for number, item in enumerate(objects, 1):
+        missing = [name for name in required if item.get(name) in (None, "")]
+        if missing:
+            where = f"object {number} ({item.get('name') or item.get('code') or item['id']})" if named else resource.singular
+            reader.problems.append(f"{where} needs {', '.join(missing)}")
+    for name in {*resource.unique, "id"}:
+        seen: dict[str, int] = {}
+        for number, item in enumerate(objects, 1):
+            value = item.get(name)
+            if value is None:
+                continue
+            if str(value) in seen:
+                reader.problems.append(f"objects {seen[str(value)]} and {number} have the same {name} '{value}'")
+            seen[str(value)] = number
+
+
+def _edited(s: Session, reader: values.Reader, item: JsonObject, wanted: Sequence[str]) -> JsonObject:
+    """An object as the user left it in the editor. Raises `UsageError` where there is no editor, or nothing was left."""
+    if s.editor is None:
+        raise UsageError("--edit wants a terminal", hint="--set property=value, or --from FILE")
+    import yaml
+
+    from dhis2sh.tables import parse_yaml
+
+    shown = {name: value for name, value in item.items() if name not in NOT_EDITED}
+    shown |= {name: None for name in wanted if name not in shown}
+    text = yaml.safe_dump(shown, allow_unicode=True, sort_keys=False, width=120)
+    parsed = parse_yaml(s.editor(text), "what you wrote")
+    if not isinstance(parsed, dict) or not parsed:
+        raise UsageError("nothing was left: nothing is written")
+    kept = {name: value for name, value in item.items() if name in NOT_EDITED}
+    return {**kept, **reader.read(parsed)}
+
+
+@verb(
+    "metadata clone",
+    effect="write",
+    examples=["dhis2 metadata clone dataElementGroups 'ANC' --name 'ANC (copy)' --dry-run"],
+)
+async def clone(
+    s: Session,
+    type: Type,
+    uid: Object,
+    *,
+    name: Annotated[str, Doc("The copy's name.")],
+    set: SetValues = [],
+) -> Plan:
+    """Copy an object under a new name: new UIDs for it and what it holds, no code, no translations.
+
+    Objects with an address of their own that belong to the original alone (options, program stages) are left out and named.
+
+    API source: `POST /api/{type}`.
+    """
+    resource = await queries.resource_of(s, type)
+    [before] = await writes.read_objects(s, resource.plural, [uid])
+    notes: list[str] = []
+    after: JsonObject = {"id": generate_uid()}
+    for key, value in before.items():
+        prop = resource.properties.get(key)
+        if key in NOT_CLONED or (prop is not None and prop.unique):
+            continue
+        if prop is not None and prop.collection and values.refers_to_objects(prop) and not prop.many_to_many:
+            if prop.target in _importable() and value:
+                notes.append(f"{key} belong to the original: not in the copy")
+                continue
+        after[key] = _fresh(value)
+    after["name"] = name
+    if "shortName" in after:
+        after["shortName"] = name[: resource.properties["shortName"].length or 50]
+    reader = values.Reader(resource)
+    for path, value in values.pairs(set):
+        reader.put(after, path, value)
+    reader.check()
+    await reader.resolved(s, [after])
+    title = f"clone {resource.singular} {_called(before)} as '{name}'"
+    return writes.plan(title, [Write(resource.plural, None, after)], what=resource.plural, notes=notes)
+
+
+def _importable() -> set[str]:
+    from dhis2_models import facts
+
+    return {plural for plural, item in facts.resources("v42").items() if item.metadata}
+
+
+def _fresh(value: JsonValue) -> JsonValue:
+    """A copy in which objects that are held (more than a UID) have new UIDs; plain references stay."""
+    if isinstance(value, list):
+        return [_fresh(item) for item in value]
+    if isinstance(value, dict):
+        inner = {key: _fresh(item) for key, item in value.items() if key not in NOT_CLONED - {"id", "code"}}
+        if "id" in inner and len(inner) > 1 and isinstance(inner["id"], str) and not _only_names(inner):
+            inner["id"] = generate_uid()
+        return inner
+    return value
+
+
+def _only_names(item: JsonObject) -> bool:
+    return set(item) <= {"id", "name", "displayName", "code", "username", "access"}
+
+
+@verb(
+    "metadata delete",
+    effect="destroy",
+    examples=[
+        "dhis2 metadata delete dataElementGroups 'Old group' --dry-run",
+        "%metadata list dataElements --filter name:like:Old | metadata.delete()",
+    ],
+)
+async def delete(s: Session, objects: Objects, *, type: Annotated[str | None, Doc("The type's plural."), Complete("types")] = None) -> Plan:
+    """Delete objects; shows what points to them, and takes the ones that point to others first.
+
+    A server refuses to delete what is in use (E4030); the plan says what to delete or change before.
+
+    API source: `DELETE /api/{type}/{uid}`, `POST /api/metadata?importStrategy=DELETE`.
+    """
+    raise NotImplementedError

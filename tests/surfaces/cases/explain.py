@@ -1,0 +1,3 @@
+from tests.surfaces.cases import Case
+
+CASES = [Case("explain", "")]
