@@ -180,7 +180,7 @@ def help_of(words: Sequence[str]) -> str:
     command = command_of(section)
     context = command.make_context(f"dhis2 {section}", [], resilient_parsing=True)
     for word in rest:
-        inner = command.get_command(context, word)
+        inner = command.get_command(context, word) if hasattr(command, "get_command") else None
         if inner is None:
             break
         command, context = inner, inner.make_context(word, [], parent=context, resilient_parsing=True)

@@ -28,6 +28,11 @@ def redacted(value: JsonValue, *, whole: bool = False) -> JsonValue:
     return SECRET if whole and isinstance(value, str) and value else value
 
 
+def is_secret(name: str) -> bool:
+    """Does a property of this name hold a secret?"""
+    return _NAMES.search(name) is not None
+
+
 def has_secret(value: JsonValue) -> bool:
     """Does `SECRET` stand somewhere in a value that was kept?"""
     if isinstance(value, dict):

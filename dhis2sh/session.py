@@ -174,7 +174,7 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
     """
     try:
         return await _run(session, verb, verb.bind(arguments), consent or Consent())
-    except (Refused, Forbidden) as error:
+    except (Refused, Forbidden, PartlyDone) as error:
         from dhis2sh import refusals
 
         refusals.keep(error)

@@ -423,12 +423,18 @@ def verbs_of(section: str) -> list[Verb]:
     ]
 
 
-def load_all() -> dict[str, Verb]:
-    """Import every domain and make every family's verbs; returns the registry."""
+def load_domains() -> dict[str, Verb]:
+    """Import every domain; returns its verbs by path, without those of sub-domains that families make."""
     from dhis2sh import plugins
 
     for domain in plugins.domains():
         load_domain(domain)
+    return {verb.path: verb for domain in plugins.domains() for verb in verbs_of(domain)}
+
+
+def load_all() -> dict[str, Verb]:
+    """Import every domain and make every family's verbs; returns the registry."""
+    load_domains()
     for family in FAMILIES.values():
         for name in family.names():
             family.declare(name)

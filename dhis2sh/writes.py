@@ -9,13 +9,14 @@ API source: api-facts a.7, b.1, b.2.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import jsonpatch
 from dhis2sh.client.messages import WebMessage
-from dhis2sh.errors import NotFound, Refused
+from dhis2sh.errors import Dhis2Error, NotFound, Refused
 from dhis2sh.journal import current
 from dhis2sh.results import Plan, PlanStep, WriteSummary
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 IN_ONE_BUNDLE = 2000
 """Objects in one import: 1,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
 UIDS_IN_ONE_ADDRESS = 500
+STRATEGIES: Mapping[Action, str] = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
+"""How an import is told what to do; in this order, so that what is new can be referred to by what changes."""
 SET_BY_SERVER = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "user", "href", "access"})
 """What a server writes itself: no difference in these is a change."""
 
@@ -91,12 +94,14 @@ class Payload:
         writes: one per step, in the same order.
         atomic: all or none of one bundle; else the server writes what it can and names the rest.
         bundle: send even a single object as a bundle (keeps translations and sharing of a creation).
+        concurrency: how many bundles are under way at once.
     """
 
     what: str
     writes: list[Write]
     atomic: bool = False
     bundle: bool = False
+    concurrency: int = 1
 
 
 def plan(
@@ -106,6 +111,7 @@ def plan(
     what: str | None = None,
     atomic: bool = False,
     bundle: bool = False,
+    concurrency: int = 1,
     notes: Sequence[str] = (),
 ) -> Plan:
     """The plan of some changes; objects that are right already are no steps, but counted in a note.
@@ -114,7 +120,7 @@ def plan(
         title: one line that says what will happen.
         writes: the changes.
         what: the objects in words; their type without it.
-        atomic, bundle: see `Payload`.
+        atomic, bundle, concurrency: see `Payload`.
         notes: what was left out and why.
     """
     everything = list(writes)
@@ -125,7 +131,7 @@ def plan(
         title,
         [write.step() for write in needed],
         notes=[*notes, *([f"{same:,} already right"] if same else [])],
-        payload=Payload(what or ", ".join(plurals) or "metadata", needed, atomic, bundle),
+        payload=Payload(what or ", ".join(plurals) or "metadata", needed, atomic, bundle, concurrency),
     )
 
 
@@ -193,34 +199,51 @@ async def _one(s: Session, write: Write, summary: WriteSummary) -> None:
 
 async def _many(s: Session, payload: Payload, summary: WriteSummary) -> None:
     """Bundles of one action each: creations, then updates, then deletions."""
-    entry = current()
-    strategies = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
-    total, sent = len(payload.writes), 0
-    for action, strategy in strategies.items():
+    gate = asyncio.Semaphore(payload.concurrency)
+    for action, strategy in STRATEGIES.items():
         numbers = [number for number, write in enumerate(payload.writes) if write.action == action]
-        for at in range(0, len(numbers), IN_ONE_BUNDLE):
-            part = numbers[at : at + IN_ONE_BUNDLE]
-            entry.sent(part)
-            writes = [payload.writes[n] for n in part]
-            message = await send_bundle(s, writes, strategy, atomic=payload.atomic)
-            failures = failures_of(message, writes)
-            reasons = {str(row["uid"]): str(row["message"]) for row in failures}
-            for n in part:
-                uid = payload.writes[n].uid
-                if uid in reasons or (payload.atomic and failures):
-                    entry.refused(n, reasons.get(uid, "another object of the bundle was refused"))
-            done = [n for n in part if payload.writes[n].uid not in reasons and not (payload.atomic and failures)]
-            entry.done(done)
-            count = message.import_count
-            summary.created += count.created
-            summary.updated += count.updated
-            summary.deleted += count.deleted
-            summary.ignored += count.ignored
-            summary.uids += [payload.writes[n].uid for n in done]
-            summary.failures += failures
-            summary.envelope = message.model_dump(mode="json", by_alias=True, exclude_none=True)
-            sent += len(part)
-            s.reporter.progress(f"write {payload.what}", sent, total)
+        parts = [numbers[at : at + IN_ONE_BUNDLE] for at in range(0, len(numbers), IN_ONE_BUNDLE)]
+
+        async def one(part: list[int], strategy: str = strategy) -> None:
+            async with gate:
+                await _part(s, payload, part, strategy, summary)
+
+        if payload.concurrency == 1:
+            for part in parts:
+                await one(part)
+        else:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for part in parts:
+                        group.create_task(one(part))
+            except* Dhis2Error as failed:
+                raise failed.exceptions[0] from None
+
+
+async def _part(s: Session, payload: Payload, part: Sequence[int], strategy: str, summary: WriteSummary) -> None:
+    """One bundle: told to the journal, sent, and its report counted."""
+    entry = current()
+    entry.sent(part)
+    writes = [payload.writes[number] for number in part]
+    message = await send_bundle(s, writes, strategy, atomic=payload.atomic)
+    failures = failures_of(message, writes)
+    reasons = {str(row["uid"]): str(row["message"]) for row in failures}
+    all_refused = payload.atomic and bool(failures)
+    for number in part:
+        uid = payload.writes[number].uid
+        if uid in reasons or all_refused:
+            entry.refused(number, reasons.get(uid, "another object of the bundle was refused"))
+    done = [number for number in part if payload.writes[number].uid not in reasons and not all_refused]
+    entry.done(done)
+    count = message.import_count
+    summary.created += count.created
+    summary.updated += count.updated
+    summary.deleted += count.deleted
+    summary.ignored += count.ignored
+    summary.uids += [payload.writes[number].uid for number in done]
+    summary.failures += failures
+    summary.envelope = message.model_dump(mode="json", by_alias=True, exclude_none=True)
+    s.reporter.progress(f"write {payload.what}", len(summary.uids) + len(summary.failures), len(payload.writes))
 
 
 async def send_bundle(s: Session, writes: Sequence[Write], strategy: str, *, atomic: bool) -> WebMessage:

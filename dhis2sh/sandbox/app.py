@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from dhis2sh.sandbox.routes import bundle, me, objects, system
+from dhis2sh.sandbox.routes import bundle, me, objects, sharing, system, writes
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.signin import SignedIn, WithoutVersion
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.store import Store
 
-AREAS = (me, system, bundle, objects)
+AREAS = (me, system, bundle, sharing, writes, objects)
 
 
-def create_app(store: Store) -> Starlette:
+def create_app(store: Store, *, job_delay: float = 0.0) -> Starlette:
     """The sandbox over a store, as an ASGI application.
 
     Parameters:
         store: the database; the caller closes it.
+        job_delay: seconds until a job that waits for the scheduler (`jobs.WAITING`) starts.
     """
-    server = Server(store)
+    server = Server(store, job_delay)
     routes = [route for area in AREAS for route in area.routes(server)]
-    return Starlette(routes=routes, middleware=[Middleware(WithoutVersion), Middleware(SignedIn)])
+    return Starlette(routes=routes, middleware=[Middleware(WithoutVersion), Middleware(SignedIn, signin=server.signin)])

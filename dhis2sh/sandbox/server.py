@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.http import base_of
+from dhis2sh.sandbox.jobs import JobService
 from dhis2sh.sandbox.render import Renderer
+from dhis2sh.sandbox.rights import Rights
+from dhis2sh.sandbox.signin import SignIn
+from dhis2sh.sandbox.tracker.storage import Tracker
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
     from starlette.requests import Request
 
     from dhis2sh.sandbox.store import Store
+    from dhis2sh.types import JsonObject
 
 
 @dataclass(slots=True)
@@ -21,9 +26,28 @@ class Server:
 
     Parameters:
         store: the database; the caller closes it.
+        job_delay: seconds until a job that waits for the scheduler starts.
     """
 
     store: Store
+    job_delay: float = 0.0
+    jobs: JobService = field(init=False)
+    tracker: Tracker = field(init=False)
+    signin: SignIn = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.jobs = JobService(self.store, delay=self.job_delay)
+        self.tracker = Tracker(self.store)
+        self.signin = SignIn(self.store)
+
+    def user(self, request: Request) -> JsonObject:
+        """The user who asks, as owner JSON; `SignedIn` has seen to it that there is one."""
+        uid = cast("str", request.scope["dhis2_user"])
+        return self.store.get("users", uid) or {"id": uid}
+
+    def rights(self, request: Request) -> Rights:
+        """What the user who asks may do."""
+        return Rights(self.store, self.user(request))
 
     def resource_of(self, request: Request) -> Resource | None:
         """The type that a path names; `.json` after it is dropped."""

@@ -1,12 +1,11 @@
 """The sandbox's database: one SQLite file that holds metadata objects and data values.
 
-Every object is kept as its owner JSON. Reads go through a parsed copy of a whole type, made again when the file has
-changed; inverse sides (`dataElementGroups` of a data element) come from an index over the owning sides.
+Every object is kept as its owner JSON. Reads go through parsed copies by type (`cache.py`): a write by this process
+changes the copies in place of reading a type again, a write by another process drops the copies of the types it wrote.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 import uuid
@@ -16,9 +15,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import orjson
 from dhis2_models import facts
 
 from dhis2sh.errors import Dhis2Error
+from dhis2sh.sandbox import accounts, jobs_tables, run_tables
+from dhis2sh.sandbox.cache import TypeCache
+from dhis2sh.sandbox.relations import Relation, relations
+from dhis2sh.sandbox.tracker import tables as tracker_tables
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -32,6 +36,7 @@ CREATE TABLE IF NOT EXISTS object (
     type TEXT NOT NULL, uid TEXT NOT NULL, name TEXT, code TEXT, body TEXT NOT NULL, PRIMARY KEY (type, uid)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS object_uid ON object (uid);
+CREATE TABLE IF NOT EXISTS type_version (type TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS data_value (
     data_element TEXT NOT NULL, period TEXT NOT NULL, org_unit TEXT NOT NULL, category_option_combo TEXT NOT NULL,
     attribute_option_combo TEXT NOT NULL, value TEXT, stored_by TEXT, created TEXT, last_updated TEXT, comment TEXT,
@@ -54,11 +59,12 @@ class Store:
         self._name = str(path) if path else f"file:dhis2sh-{uuid.uuid4().hex}?mode=memory&cache=shared"
         self._local = threading.local()
         self._write_lock = threading.RLock()
-        self._cache: dict[str, tuple[int, dict[str, JsonObject]]] = {}
-        self._inverse: dict[tuple[str, str], tuple[int, dict[str, list[str]]]] = {}
+        self._cache: dict[str, TypeCache] = {}
+        self._cache_lock = threading.RLock()
         self._connections: list[sqlite3.Connection] = []
         self._keep = self._connect()
-        self._keep.executescript(_TABLES)
+        for tables in (_TABLES, tracker_tables.TABLES, jobs_tables.TABLES, run_tables.TABLES):
+            self._keep.executescript(tables)
         if not self.fact("systemId"):
             from dhis2sh.sandbox.fresh import fresh_metadata
 
@@ -70,6 +76,8 @@ class Store:
             connection = sqlite3.connect(self._name, uri=self.path is None, check_same_thread=False, timeout=30)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
+            # A memory database is shared by its threads table by table: without this a reader meets a writer's lock.
+            connection.execute("PRAGMA read_uncommitted=1")
         except sqlite3.Error as error:
             raise Dhis2Error(
                 f"the sandbox's file {self.path} cannot be opened: {error}", hint="dhis2 sandbox reset  starts afresh"
@@ -92,18 +100,10 @@ class Store:
         self._connections.clear()
 
     @contextmanager
-    def writing(self) -> Generator[sqlite3.Connection]:
-        """One transaction: everything in it is written, or nothing."""
+    def writing(self, *, metadata: bool = False) -> Generator[sqlite3.Connection]:
+        """One transaction: everything in it is written, or nothing. Objects are written by `change` only."""
         with self._write_lock, self.connection as connection:
             yield connection
-            connection.execute(
-                "INSERT INTO fact VALUES ('generation', '1') "
-                "ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
-            )
-
-    def _generation(self) -> int:
-        """Changes when any thread or process has written. A pragma would count for each connection by itself."""
-        return int(self.fact("generation") or 0)
 
     def fact(self, key: str) -> str | None:
         """A single value of the database (`systemId`)."""
@@ -120,25 +120,60 @@ class Store:
         """The schemas of the version that this sandbox mimics, by plural."""
         return facts.types("v42")
 
-    def objects(self, plural: str) -> dict[str, JsonObject]:
-        """Every object of a type by UID, as owner JSON. Shared: callers must not change them."""
-        generation = self._generation()
-        cached = self._cache.get(plural)
-        if cached and cached[0] == generation:
-            return cached[1]
-        rows = self.connection.execute("SELECT uid, body FROM object WHERE type = ?", (plural,))
-        found = {uid: cast("JsonObject", json.loads(body)) for uid, body in rows}
-        self._cache[plural] = (generation, found)
+    @cached_property
+    def relations(self) -> Mapping[str, list[Relation]]:
+        """For each type the properties that refer to it."""
+        return relations(self.resources)
+
+    def _known(self, plural: str) -> TypeCache:
+        """The parsed copy of a type, read when it is first asked for or when another process wrote the type."""
+        self._forget_what_others_wrote()
+        found = self._cache.get(plural)
+        if found is None:
+            with self._cache_lock:
+                found = self._cache.get(plural) or self._read_type(plural)
+                self._cache[plural] = found
         return found
+
+    def _read_type(self, plural: str) -> TypeCache:
+        connection = self.connection
+        version = self._versions().get(plural, 0)  # before the rows: what is written in between is read again
+        rows = connection.execute("SELECT uid, body FROM object WHERE type = ?", (plural,))
+        return TypeCache(version, {uid: orjson.loads(body) for uid, body in rows})
+
+    def _versions(self) -> dict[str, int]:
+        return dict(self.connection.execute("SELECT type, value FROM type_version"))
+
+    def _forget_what_others_wrote(self) -> None:
+        """Drop the copies of types that have another version in the file. Cheap while nobody else has written."""
+        if self.path is None:  # nobody else can open it
+            return
+        connection = self.connection
+        seen = cast("int", connection.execute("PRAGMA data_version").fetchone()[0])
+        if seen == getattr(self._local, "data_version", None):
+            return
+        with self._cache_lock:
+            versions = self._versions()
+            for plural in [name for name, copy in self._cache.items() if copy.version != versions.get(name, 0)]:
+                del self._cache[plural]
+        self._local.data_version = seen
+
+    def objects(self, plural: str) -> Mapping[str, JsonObject]:
+        """Every object of a type by UID, as owner JSON. Shared: callers must not change them."""
+        return self._known(plural).objects
+
+    def ordered(self, plural: str) -> Iterable[JsonObject]:
+        """The objects of a type in the order of a list: by name without regard to case, then by UID."""
+        return self._known(plural).ordered()
 
     def get(self, plural: str, uid: str) -> JsonObject | None:
         """One object of a type, or None."""
-        return self.objects(plural).get(uid)
+        return self._known(plural).objects.get(uid)
 
     def find(self, uid: str) -> tuple[str, JsonObject] | None:
         """An object of any type by its UID: its plural and its owner JSON."""
         row = self.connection.execute("SELECT type, body FROM object WHERE uid = ?", (uid,)).fetchone()
-        return (row[0], json.loads(row[1])) if row else None
+        return (row[0], orjson.loads(row[1])) if row else None
 
     def put_objects(self, bundle: Mapping[str, Iterable[JsonObject]]) -> dict[str, tuple[int, int]]:
         """Write objects of several types in one transaction; those that are there are replaced.
@@ -148,36 +183,65 @@ class Store:
 
         Returns how many were created and updated, by type.
         """
+        return self.change(bundle)
+
+    def delete_objects(self, plural: str, uids: Iterable[str]) -> None:
+        """Delete objects of one type; what refers to them is left as it is."""
+        self.change({}, {plural: uids})
+
+    def change(
+        self, put: Mapping[str, Iterable[JsonObject]], delete: Mapping[str, Iterable[str]] | None = None
+    ) -> dict[str, tuple[int, int]]:
+        """Write and delete objects of several types in one transaction, and keep the parsed copies right.
+
+        Parameters:
+            put: objects by plural; those that are there are replaced. They must not be changed afterwards.
+            delete: UIDs by plural.
+
+        Returns how many were created and updated, by type.
+        """
+        puts = {plural: {cast("str", item["id"]): item for item in items} for plural, items in put.items()}
+        if "users" in puts:
+            puts["users"] = {uid: dict(user) for uid, user in puts["users"].items()}
+        deletes = {plural: list(uids) for plural, uids in (delete or {}).items()}
         counts: dict[str, tuple[int, int]] = {}
-        with self.writing() as connection:
-            for plural, objects in bundle.items():
-                known = {row[0] for row in connection.execute("SELECT uid FROM object WHERE type = ?", (plural,))}
-                items = list(objects)
-                connection.executemany(
-                    "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?)",
-                    [
-                        (plural, item["id"], item.get("name"), item.get("code"), json.dumps(item, ensure_ascii=False))
-                        for item in items
-                    ],
-                )
-                updated = sum(item["id"] in known for item in items)
-                counts[plural] = (len(items) - updated, updated)
+        versions: dict[str, int] = {}
+        with self._write_lock:
+            with self.writing() as connection:
+                accounts.take_passwords(connection, puts.get("users", {}).values())
+                for plural, uids in deletes.items():
+                    connection.executemany(
+                        "DELETE FROM object WHERE type = ? AND uid = ?", [(plural, uid) for uid in uids]
+                    )
+                for plural, items in puts.items():
+                    counts[plural] = _put(connection, plural, items)
+                for plural in sorted({*puts, *deletes}):
+                    versions[plural] = connection.execute(
+                        "INSERT INTO type_version VALUES (?, 1) "
+                        "ON CONFLICT (type) DO UPDATE SET value = value + 1 RETURNING value",
+                        (plural,),
+                    ).fetchone()[0]
+            with self._cache_lock:
+                for plural, version in versions.items():
+                    copy = self._cache.get(plural)
+                    if copy is not None and copy.version == version - 1:
+                        self._cache[plural] = copy.changed(version, puts.get(plural, {}), deletes.get(plural, []))
+                    else:
+                        self._cache.pop(plural, None)
         return counts
 
-    def inverse(self, plural: str, prop: str) -> dict[str, list[str]]:
-        """For an owning property (`dataElementGroups`, `dataElements`): who owns each referenced UID."""
-        generation = self._generation()
-        cached = self._inverse.get((plural, prop))
-        if cached and cached[0] == generation:
-            return cached[1]
-        index: dict[str, list[str]] = {}
-        for uid, body in self.objects(plural).items():
-            value = body.get(prop)
-            for item in value if isinstance(value, list) else [value]:
-                if isinstance(item, dict) and "id" in item:
-                    index.setdefault(cast("str", item["id"]), []).append(uid)
-        self._inverse[(plural, prop)] = (generation, index)
-        return index
+    def inverse(self, plural: str, prop: str) -> Mapping[str, list[str]]:
+        """For an owning property (`dataElementGroups`, `dataElements`): who owns each referenced UID.
+
+        Parameters:
+            plural: the owning type.
+            prop: the property, or a dotted path through an embedded list (`dataSetElements.dataElement`).
+        """
+        return self._known(plural).inverse(prop)
+
+    def unique(self, plural: str, prop: str) -> Mapping[JsonValue, str]:
+        """For a property that no two objects share (`code`): the UID of the object that has each value."""
+        return self._known(plural).unique(prop)
 
     def counts(self) -> dict[str, int]:
         """How many objects of each type there are."""
@@ -196,6 +260,21 @@ class Store:
                 connection.executemany(f"INSERT OR REPLACE INTO data_value VALUES ({placeholders})", batch)  # noqa: S608
                 count += len(batch)
         return count
+
+
+def _put(connection: sqlite3.Connection, plural: str, items: Mapping[str, JsonObject]) -> tuple[int, int]:
+    """Write objects of one type. Returns how many were created and updated."""
+    if len(items) > 100:
+        known = {row[0] for row in connection.execute("SELECT uid FROM object WHERE type = ?", (plural,))}
+    else:
+        query = f"SELECT uid FROM object WHERE type = ? AND uid IN ({','.join('?' * len(items))})"  # noqa: S608
+        known = {row[0] for row in connection.execute(query, (plural, *items))}
+    connection.executemany(
+        "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?)",
+        [(plural, uid, item.get("name"), item.get("code"), orjson.dumps(item).decode()) for uid, item in items.items()],
+    )
+    updated = sum(uid in known for uid in items)
+    return len(items) - updated, updated
 
 
 def _value_row(value: JsonObject) -> tuple[JsonValue, ...]:

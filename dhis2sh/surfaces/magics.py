@@ -79,8 +79,10 @@ class Runner:
 
     def call_async(self, verb: Verb, arguments: Mapping[str, object]) -> Any:
         """A verb as a Python call: a coroutine for `await metadata.list(...)`."""
-        consent = Consent(yes=bool(arguments.get("yes")), confirm=cast("str | None", arguments.get("confirm")))
-        given = {name: value for name, value in arguments.items() if name not in {"yes", "confirm"}}
+        from dhis2sh.pipeline import CONSENT
+
+        consent = Consent(**{word: cast("Any", arguments[word]) for word in CONSENT if word in arguments})
+        given = {name: value for name, value in arguments.items() if name not in CONSENT}
         return self.portal.hop(run(self.session, verb, given, consent))
 
     def line(self, text: str) -> object:

@@ -53,7 +53,7 @@ def test_data_values_are_replaced_by_their_key(store: Store) -> None:
 
 
 def test_what_cannot_be_loaded_is_said(store: Store, tmp_path: Path) -> None:
-    assert "no such type" in load(store, {"trackedEntities": [{"trackedEntity": "x"}]}).left_out[0]
+    assert "no such type" in load(store, {"dataElements": [], "noSuchType": [{"id": "x"}]}).left_out[0]
     with pytest.raises(UsageError, match="no metadata type"):
         load(store, {"nonsense": []})
     with pytest.raises(NotFound):

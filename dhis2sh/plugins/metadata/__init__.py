@@ -9,9 +9,9 @@
 
 from __future__ import annotations
 
-from dhis2sh.plugins.metadata import family, reading, writing
+from dhis2sh.plugins.metadata import bulk, family, reading, writing
 from dhis2sh.verbs import FAMILIES
 
 FAMILIES["metadata"] = family.FAMILY
 
-__all__ = ["family", "reading", "writing"]
+__all__ = ["bulk", "family", "reading", "writing"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh import writes
 from dhis2sh.client.uids import generate_uid
-from dhis2sh.errors import NotFound, UsageError, did_you_mean
+from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.plugins.metadata import values
 from dhis2sh.results import Plan, Rows
@@ -209,7 +209,8 @@ def _check_whole(resource: Resource, reader: values.Reader, objects: Sequence[Js
         if missing:
             where = f"object {number} ({item.get('name') or item.get('code') or item['id']})" if named else resource.singular
             reader.problems.append(f"{where} needs {', '.join(missing)}")
-    for name in {*resource.unique, "id"}:
+    simple = {name for name in resource.unique if resource.properties[name].simple}
+    for name in sorted(simple | {"id"}):
         seen: dict[str, int] = {}
         for number, item in enumerate(objects, 1):
             value = item.get(name)
@@ -312,11 +313,195 @@ def _only_names(item: JsonObject) -> bool:
         "%metadata list dataElements --filter name:like:Old | metadata.delete()",
     ],
 )
-async def delete(s: Session, objects: Objects, *, type: Annotated[str | None, Doc("The type's plural."), Complete("types")] = None) -> Plan:
-    """Delete objects; shows what points to them, and takes the ones that point to others first.
+async def delete(s: Session, type: Type, objects: Objects) -> Plan:
+    """Delete objects. The plan shows what points to them and offers the order: those that are pointed to go last.
 
-    A server refuses to delete what is in use (E4030); the plan says what to delete or change before.
+    A server refuses to delete what is in use (E4030).
 
     API source: `DELETE /api/{type}/{uid}`, `POST /api/metadata?importStrategy=DELETE`.
     """
-    raise NotImplementedError
+    resource = await queries.resource_of(s, type)
+    found = await writes.read_objects(s, resource.plural, uids_of(objects))
+    notes = await blocking(s, resource, found)
+    ordered = leaves_first(resource, found)
+    what = f"{len(found):,} {resource.plural}" if len(found) != 1 else f"{resource.singular} {_called(found[0])}"
+    pairs = [Write(resource.plural, item, None) for item in ordered]
+    return writes.plan(f"delete {what}", pairs, what=resource.plural, notes=notes)
+
+
+def uids_of(objects: Rows[Row]) -> list[str]:
+    """The UIDs of piped rows. Raises `UsageError` for none, and for rows without `id`."""
+    rows = objects.plain()
+    if not rows:
+        raise UsageError("there is nothing to act on: no object was named or piped", hint="UIDs, codes, names, or -")
+    missing = [number for number, row in enumerate(rows, 1) if not isinstance(row.get("id"), str)]
+    if missing:
+        raise UsageError(f"row {missing[0]} has no id", hint="... | select(id, name)")
+    return list(dict.fromkeys(str(row["id"]) for row in rows))
+
+
+def leaves_first(resource: Resource, objects: Sequence[JsonObject]) -> list[JsonObject]:
+    """Objects of a type that points to itself (organisation units), children before their parents."""
+    own = [
+        name for name, prop in resource.properties.items() if prop.target == resource.plural and prop.kind == "REFERENCE"
+    ]
+    by_uid = {str(item["id"]): item for item in objects}
+
+    def depth(item: JsonObject, seen: frozenset[str] = frozenset()) -> int:
+        above = [str(cast("JsonObject", item[name]).get("id")) for name in own if isinstance(item.get(name), dict)]
+        return max((1 + depth(by_uid[uid], seen | {uid}) for uid in above if uid in by_uid and uid not in seen), default=0)
+
+    return sorted(objects, key=lambda item: -depth(item))
+
+
+async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> list[str]:
+    """What points to some objects, in words, with the command that shows or deletes it; one request per type that may.
+
+    Types that hold the objects in a collection of theirs (groups) lose them and block nothing: they are left out.
+    """
+    import asyncio
+
+    gone = {str(item["id"]) for item in objects}
+    wanted = f"id:in:[{','.join(gone)}]" if len(gone) > 1 else f"id:eq:{next(iter(gone))}"
+
+    async def users(plural: str, name: str) -> str | None:
+        try:
+            page = await s.client.list_page(
+                plural, {"filter": f"{name}.{wanted}", "fields": "id,displayName", "pageSize": 50}
+            )
+        except (Refused, NotFound, Forbidden):
+            return None  # this server does not filter by it, or this user may not read it
+        rows = [row for row in page.rows if str(row["id"]) not in gone]
+        if not rows:
+            return None
+        shown = ", ".join(f"{row.get('displayName')} [{row['id']}]" for row in rows[:3])
+        more = f" and {(page.total or len(rows)) - 3:,} more" if (page.total or len(rows)) > 3 else ""
+        return f"{name} of {page.total or len(rows):,} {plural} ({shown}{more}); first: dhis2 metadata delete {plural} ..., or change them"
+
+    if len(gone) > writes.UIDS_IN_ONE_ADDRESS:
+        return [f"what points to {len(gone):,} objects was not looked for"]
+    known = await queries.resources_of(s)
+    asked = [
+        users(plural, name)
+        for plural, item in known.items()
+        if item.metadata
+        for name, prop in item.properties.items()
+        if prop.target == resource.plural and prop.kind == "REFERENCE" and prop.owner and prop.persisted
+    ]
+    return [f"in use: {note}" for note in await asyncio.gather(*asked) if note is not None]
+
+
+def collections_of(resource: Resource) -> dict[str, Property]:
+    """The collections of a type whose members are objects with an address of their own."""
+    return {
+        name: prop
+        for name, prop in resource.properties.items()
+        if prop.owner and prop.persisted and prop.collection and values.refers_to_objects(prop)
+        and prop.target in _importable()
+    }  # fmt: skip
+
+
+def collection_of(resource: Resource, name: str | None) -> Property:
+    """The collection that is meant: the only one, or the one that is named. Raises `UsageError`."""
+    known = collections_of(resource)
+    if name is None and len(known) == 1:
+        return next(iter(known.values()))
+    if not known:
+        raise UsageError(f"{resource.plural} have no members", hint=f"dhis2 metadata describe {resource.plural}")
+    if name is None:
+        raise UsageError(f"{resource.plural} have several collections", hint=f"--property {'|'.join(known)}")
+    for key, prop in known.items():
+        if name.replace("-", "").lower() == key.lower():
+            return prop
+    hint = did_you_mean(name, list(known)) or f"--property {'|'.join(known)}"
+    raise UsageError(f"{resource.plural} have no collection '{name}'", hint=hint)
+
+
+@verb(
+    "metadata members",
+    effect="read",
+    examples=["dhis2 metadata members dataElementGroups 'ANC'", "%metadata members dataElementGroups ANC | select(name)"],
+)
+async def members(s: Session, type: Type, uid: Object, *, property: Property_ = None) -> Rows[Row]:
+    """List the members of an object: the data elements of a group, the options of a set, the units of a data set.
+
+    API source: `GET /api/{type}/{uid}?fields={property}[id,code,displayName]`.
+    """
+    resource = await queries.resource_of(s, type)
+    prop = collection_of(resource, property)
+    body = await s.client.get_object(
+        f"{resource.plural}/{uid}", {"fields": f"{prop.name}[id,code,name,displayName]"}
+    )
+    rows = cast("list[Row]", body.get(prop.name) or [])
+    return Rows(rows, columns=["id", "displayName", "code"], resource=prop.target)
+
+
+async def _with_members(
+    s: Session, type: str, uid: str, items: Rows[Row], property: str | None, *, adding: bool
+) -> Plan:
+    from dhis2sh import names
+
+    resource = await queries.resource_of(s, type)
+    prop = collection_of(resource, property)
+    texts = [str(row.get("id") or "") for row in items.plain()]
+    if not all(texts) or not texts:
+        raise UsageError("which members?", hint="UIDs, codes or unique names, or rows of a pipeline")
+    resolved = await names.resolve_all(s, cast("str", prop.target), texts)
+    wanted = list(dict.fromkeys(resolved[text] for text in texts))
+    [before] = await writes.read_objects(s, resource.plural, [uid])
+    have = list(cast("list[JsonObject]", before.get(prop.name) or []))
+    uids = {str(item.get("id")) for item in have}
+    if adding:
+        after = have + [cast("JsonObject", {"id": member}) for member in wanted if member not in uids]
+        right = sum(member in uids for member in wanted)
+    else:
+        after = [item for item in have if str(item.get("id")) not in wanted]
+        right = sum(member not in uids for member in wanted)
+    notes = [f"{right:,} are {'there already' if adding else 'not there'}"] if right else []
+    count = abs(len(after) - len(have))
+    word = "add" if adding else "remove"
+    where = f"{prop.name} of {resource.singular} {_called(before)}"
+    return writes.plan(
+        f"{word} {count:,} {'to' if adding else 'from'} {where}",
+        [Write(resource.plural, before, {**before, prop.name: cast("JsonValue", after)})],
+        what=resource.plural, notes=notes,
+    )  # fmt: skip
+
+
+Members = Annotated[Rows[Row], Piped(), Doc("The members: UIDs, codes or unique names; rows of a pipeline.")]
+
+
+@verb(
+    "metadata add",
+    effect="write",
+    examples=["dhis2 metadata add dataElementGroups 'ANC' 'ANC 1st visit' --dry-run"],
+)
+async def add(s: Session, type: Type, uid: Object, items: Members, *, property: Property_ = None) -> Plan:
+    """Add members to an object; those that are there already stay.
+
+    API source: `PATCH /api/{type}/{uid}`.
+    """
+    return await _with_members(s, type, uid, items, property, adding=True)
+
+
+@verb(
+    "metadata remove",
+    effect="write",
+    examples=["dhis2 metadata remove dataElementGroups 'ANC' 'ANC 1st visit' --dry-run"],
+)
+async def remove(s: Session, type: Type, uid: Object, items: Members, *, property: Property_ = None) -> Plan:
+    """Take members out of an object; the members themselves stay.
+
+    API source: `PATCH /api/{type}/{uid}`.
+    """
+    return await _with_members(s, type, uid, items, property, adding=False)
+
+
+def _called(item: JsonObject) -> str:
+    """An object in a title: its name in quotes and its UID."""
+    name = item.get("name") or item.get("displayName") or item.get("code")
+    return f"'{name}' [{item['id']}]" if name else f"[{item['id']}]"
+
+
+for _declared in (create, update, clone, delete, add, remove):
+    applies(_declared)(writes.apply)

@@ -1,4 +1,4 @@
-"""`/api/metadata`: export of many types at once."""
+"""`/api/metadata`: export and import of many types at once (api-facts b)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.sandbox.bodies import JSON, Refusal, import_answer, read_object, with_body
 from dhis2sh.sandbox.fields import parse_fields
 from dhis2sh.sandbox.filters import BadFilter
-from dhis2sh.sandbox.http import answer, refuse
+from dhis2sh.sandbox.http import answer, base_of, refuse
+from dhis2sh.sandbox.importer import Importer, ImportOptions, import_options
+from dhis2sh.sandbox.importer_read import Unreadable
+from dhis2sh.sandbox.jobs import initiated
 from dhis2sh.sandbox.listing import matching
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.store import VERSION
 
 if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
+
+    from dhis2sh.sandbox.importer_report import ImportReport
+    from dhis2sh.sandbox.jobs import Progress
     from dhis2sh.types import JsonObject, JsonValue
+
+GZIP, ZIP = "application/gzip", "application/zip"
 
 
 class Api:
@@ -54,11 +64,78 @@ class Api:
             body[plural] = cast("JsonValue", [renderer.show(resource, item, tree) for item in found])
         return answer(body)
 
+    # Import ------------------------------------------------------------------------------------------------------------
+
+    def import_(self, request: Request, raw: bytes) -> Response:
+        """`POST /api/metadata`."""
+        query = request.query_params
+        bundle = _bundle(read_object(request, raw, JSON, GZIP, ZIP, "application/octet-stream"))
+        options = import_options(query)
+        if options.identifier == "CODE" and bundle.get("dataElements"):
+            method = "org.hisp.dhis.dataelement.DataElement.getValueType()"
+            return refuse(500, f'Cannot invoke "{method}" because "dePreheat" is null')
+        importer = Importer(self.server.store, self.server.user(request))
+        if query.get("async", "").lower() == "true":
+            return self._later(request, importer, bundle, options)
+        try:
+            return import_answer(importer.run(bundle, options))
+        except Unreadable as error:
+            raise Refusal(
+                refuse(500, str(error).replace("{where}", "[Source: UNKNOWN; byte offset: #UNKNOWN]"))
+            ) from None
+
+    def _later(
+        self, request: Request, importer: Importer, bundle: dict[str, list[JsonObject]], options: ImportOptions
+    ) -> Response:
+        """An import as a job: the answer says where to watch it."""
+        parameters = _parameters(request.query_params, options)
+
+        def work(progress: Progress) -> JsonValue:
+            report: ImportReport = importer.run(bundle, options)
+            counts = report.stats
+            progress.finish_with(
+                f"Import complete with status {report.status}, {counts.created} created, {counts.updated} updated, "
+                f"{counts.deleted} deleted, {counts.ignored} ignored"
+            )
+            return {"importParams": parameters, **report.json()}
+
+        config = self.server.jobs.submit(
+            "METADATA_IMPORT",
+            user=cast("str", self.server.user(request)["id"]),
+            parameters=parameters,
+            work=work,
+            opening="Metadata import started",
+        )
+        body, location = initiated(config, base=base_of(request))
+        return answer(body, Location=location)
+
+
+def _bundle(body: JsonObject) -> dict[str, list[JsonObject]]:
+    """The lists of objects in a body; whatever else is in it is ignored."""
+    found: dict[str, list[JsonObject]] = {}
+    for plural, rows in body.items():
+        if isinstance(rows, list):
+            found[plural] = [row for row in rows if isinstance(row, dict)]
+    return found
+
+
+def _parameters(query: QueryParams, options: ImportOptions) -> JsonObject:
+    """The parameters of an import as its job shows them."""
+    return {
+        "importMode": "COMMIT" if options.commit else "VALIDATE", "identifier": options.identifier,
+        "preheatMode": "REFERENCE", "importStrategy": options.strategy,
+        "atomicMode": "ALL" if options.atomic else "NONE", "flushMode": query.get("flushMode", "AUTO"),
+        "importReportMode": options.report_mode, "skipSharing": options.skip_sharing,
+        "skipTranslation": options.skip_translation, "skipValidation": options.skip_validation,
+        "metadataSyncImport": False, "async": True, "firstRowIsHeader": True,
+    }  # fmt: skip
+
 
 def routes(server: Server) -> list[Route]:
     """This area's routes."""
     api = Api(server)
     return [
+        Route("/api/metadata", with_body(api.import_), methods=["POST"]),
         Route("/api/metadata", api.export),
         Route("/api/metadata.json", api.export),
     ]

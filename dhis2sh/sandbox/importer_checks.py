@@ -1,0 +1,242 @@
+"""The checks of a metadata import, in the server's order. Each adds errors to an item; most take it out of the bundle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.sandbox.importer_hooks import HOOKS
+from dhis2sh.sandbox.importer_read import TEXTS
+from dhis2sh.sandbox.importer_report import ErrorReport
+from dhis2sh.sandbox.relations import USER_REFERENCES, inline
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Property, Resource
+
+    from dhis2sh.sandbox.importer import Bundle, Item
+    from dhis2sh.types import JsonObject, JsonValue
+
+UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_COLOR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
+_URL = re.compile(r"(https?|ftp)://\S+")
+
+
+def described(body: JsonObject, model: str | None) -> str:
+    """An object as messages name it: `Wire DE 1 [wiredeAAA01] (DataElement)`."""
+    name, uid = body.get("name"), body.get("id")
+    parts = [str(name)] if name is not None else []
+    if uid is not None:
+        parts.append(f"[{uid}]")
+    if model is not None:
+        parts.append(f"({model})")
+    return " ".join(parts)
+
+
+def duplicates(items: list[Item]) -> None:
+    """E5004: an id twice in the payload; the first stays."""
+    seen: set[str] = set()
+    for item in items:
+        if item.uid in seen:
+            item.refuse("E5004", item.uid, item.resource.model, prop="id")
+        seen.add(item.uid)
+
+
+def check_all(bundle: Bundle, item: Item) -> None:
+    """Every check of one object. What takes it out of the bundle ends the row."""
+    for check in (_hooks, _exists, _schema, _unique, _attributes, _references, _translations):
+        check(bundle, item)
+        if not item.kept:
+            return
+
+
+def _hooks(bundle: Bundle, item: Item) -> None:
+    hook = HOOKS.get(item.resource.plural)
+    if hook is not None and hook.check is not None:
+        hook.check(bundle, item)
+
+
+def _exists(bundle: Bundle, item: Item) -> None:
+    """E5000, E5001: the object is there and should not be, or the other way round."""
+    strategy = bundle.options.strategy
+    identifier = bundle.options.identifier
+    if strategy == "CREATE" and item.before is not None:
+        name = described({**item.before, "name": item.before.get("name")}, item.resource.model)
+        item.refuse("E5000", identifier, name, main_id=item.uid)
+    elif strategy == "UPDATE" and item.before is None:
+        item.refuse("E5001", identifier, described(item.body, item.resource.model), prop="id", main_id=item.uid)
+
+
+# The schema: required, lengths, ranges, forms -------------------------------------------------------------------------
+
+
+def _schema(bundle: Bundle, item: Item) -> None:
+    resource, body = item.resource, item.body
+    found = list(schema_errors(resource, body))
+    if not UID.fullmatch(item.uid):
+        found.append(ErrorReport("E4014", [item.uid, resource.model], resource.klass))
+    if found:
+        item.errors += found
+        item.kept = False
+
+
+def schema_errors(resource: Resource, body: JsonObject) -> Iterator[ErrorReport]:
+    """What the schema of a type has against an object."""
+    for name, prop in resource.properties.items():
+        if not prop.owner or not prop.persisted or name in USER_REFERENCES or name in _SET_BY_SERVER:
+            continue
+        value = body.get(name)
+        if value is None:
+            if prop.required:
+                yield _error(resource, prop, "E4000", prop.name)
+            continue
+        yield from _value_errors(resource, prop, value)
+
+
+_SET_BY_SERVER = {"created", "lastUpdated", "sharing", "translations", "attributeValues"}
+
+
+def _error(resource: Resource, prop: Property, code: str, *values: JsonValue) -> ErrorReport:
+    return ErrorReport(code, list(values), resource.klass, prop=prop.name, error_klass=prop.item_klass or prop.klass)
+
+
+def _value_errors(resource: Resource, prop: Property, value: JsonValue) -> Iterator[ErrorReport]:
+    if prop.kind == "COLLECTION":
+        size = len(value) if isinstance(value, list) else 0
+        if size < (prop.min or 0) or (prop.max is not None and size > prop.max):
+            yield _error(resource, prop, "E4007", prop.name, prop.min or 0.0, prop.max, size)
+    elif prop.kind in TEXTS and isinstance(value, str):
+        yield from _text_errors(resource, prop, value)
+    elif (
+        prop.kind in {"INTEGER", "NUMBER"}
+        and isinstance(value, (int, float))
+        and ((prop.min is not None and value < prop.min) or (prop.max is not None and value > prop.max))
+    ):
+        yield _error(resource, prop, "E4008", prop.name, prop.min, prop.max, value)
+
+
+def _text_errors(resource: Resource, prop: Property, value: str) -> Iterator[ErrorReport]:
+    size = len(value)
+    if prop.length is not None and size > prop.length:
+        yield _error(resource, prop, "E4001", prop.name, prop.length, size)
+    elif prop.min is not None and (size < prop.min or (prop.max is not None and size > prop.max)):
+        yield _error(resource, prop, "E4002", prop.name, float(prop.min), prop.max and float(prop.max), size)
+    if not value:
+        return
+    if prop.kind == "EMAIL" and not _EMAIL.fullmatch(value):
+        yield _error(resource, prop, "E4003", prop.name, value)
+    if prop.kind == "URL" and not _URL.fullmatch(value):
+        yield _error(resource, prop, "E4004", prop.name, value)
+    if prop.kind == "COLOR" and not _COLOR.fullmatch(value):
+        yield _error(resource, prop, "E4006", prop.name, value)
+
+
+# Uniqueness ------------------------------------------------------------------------------------------------------------
+
+
+def _unique(bundle: Bundle, item: Item) -> None:
+    """E5003 against what is stored, E5005 within the payload."""
+    resource = item.resource
+    for name in resource.unique:
+        prop = resource.properties[name]
+        value = item.body.get(name)
+        if name == "id" or value is None or not prop.persisted or isinstance(value, (dict, list)):
+            continue
+        if item.before is None or item.before.get(name) != value:
+            other = bundle.store.unique(resource.plural, name).get(value)
+            if other is not None and other != item.uid:
+                text = described(item.body, resource.model)
+                item.refuse("E5003", prop.name, value, text, other, prop=prop.name, main_id=other)
+                item.errors[-1].error_klass = None
+        for twin in bundle.items[resource.plural]:
+            if twin is item:
+                break
+            if twin.kept and twin.body.get(name) == value and twin.uid != item.uid:
+                item.refuse("E5005", f"{prop.name}={value}", f"{twin.uid},{item.uid}", prop=prop.name)
+                break
+
+
+def _attributes(bundle: Bundle, item: Item) -> None:
+    """Attribute values: assigned to the type, mandatory, unique, of the right kind."""
+    resource = item.resource
+    if "attributeValues" not in resource.properties:
+        return
+    flag = f"{resource.singular}Attribute"
+    attributes = bundle.store.objects("attributes")
+    given: dict[str, JsonValue] = {}
+    for row in cast("list[JsonObject]", item.body.get("attributeValues") or []):
+        uid = cast("str", cast("JsonObject", row["attribute"])["id"])
+        given[uid] = row["value"]
+        attribute = attributes.get(uid) or bundle.get("attributes", uid)
+        if attribute is None:
+            item.refuse("E5002", f"[{uid}] (Attribute)", described(item.body, resource.model), "attributeValues",
+                        prop="attributeValues", main_id=item.uid)  # fmt: skip
+        elif not attribute.get(flag):
+            item.refuse("E6012", uid, resource.model)
+        elif attribute.get("unique"):
+            for other in bundle.store.objects(resource.plural).values():
+                if other["id"] != item.uid and row in cast("list[JsonValue]", other.get("attributeValues") or []):
+                    item.refuse("E4009", attribute.get("name"), row["value"], prop=attribute_name(attribute))
+                    break
+    for uid, attribute in attributes.items():
+        if attribute.get("mandatory") and attribute.get(flag) and uid not in given:
+            item.refuse("E4011", attribute.get("name"), prop="attributeValues")
+
+
+def attribute_name(attribute: JsonObject) -> str:
+    """An attribute as a report names it."""
+    return str(attribute.get("name"))
+
+
+# References ------------------------------------------------------------------------------------------------------------
+
+
+def _references(bundle: Bundle, item: Item) -> None:
+    """E5002: a reference to nothing. The object is still counted, so its type report counts it twice."""
+    text = described(item.body, item.resource.model)
+    for prop, plural, uid in references(bundle, item.resource, item.body):
+        if bundle.get(plural, uid) is None:
+            model = bundle.store.resources[plural].model
+            report = ErrorReport("E5002", [f"[{uid}] ({model})", text, prop.schema_name], item.resource.klass)
+            report.prop, report.main_id = prop.schema_name, item.uid
+            report.error_klass = prop.item_klass if prop.collection else None
+            item.errors.append(report)
+
+
+def references(bundle: Bundle, resource: Resource, body: JsonObject) -> Iterator[tuple[Property, str, str]]:
+    """Every reference of an object to another: the property, the other's type and its UID."""
+    for name, value in body.items():
+        prop = resource.properties.get(name)
+        if prop is None or name in USER_REFERENCES or prop.target is None:
+            continue
+        target = bundle.store.resources[prop.target]
+        rows = value if isinstance(value, list) else [value]
+        for row in rows:
+            if not isinstance(row, dict):
+                continue
+            if prop.reference and not inline(target):
+                if target.metadata and isinstance(row.get("id"), str):
+                    yield prop, prop.target, cast("str", row["id"])
+            elif prop.name != "sharing":
+                yield from _inner_references(bundle, resource, body, target, row)
+
+
+def _inner_references(
+    bundle: Bundle, owner: Resource, body: JsonObject, resource: Resource, row: JsonObject
+) -> Iterator[tuple[Property, str, str]]:
+    """References of an embedded value; the one back to its owner needs no check."""
+    for prop, plural, uid in references(bundle, resource, row):
+        if plural != owner.plural or uid != body.get("id"):
+            yield prop, plural, uid
+
+
+def _translations(bundle: Bundle, item: Item) -> None:
+    """E1106: two translations of a property into one language."""
+    seen: set[tuple[JsonValue, JsonValue]] = set()
+    for row in cast("list[JsonObject]", item.body.get("translations") or []):
+        key = (row.get("property"), row.get("locale"))
+        if key in seen:
+            item.refuse("E1106", *key, prop="translations")
+            return
+        seen.add(key)

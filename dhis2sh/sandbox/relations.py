@@ -1,0 +1,54 @@
+"""Which type refers to which, and by what: read once from the schemas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dhis2_models.facts import Resource
+
+USER_REFERENCES = {"user", "createdBy", "lastUpdatedBy"}
+"""Who made an object: no relation between objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A property that refers to objects of another type.
+
+    Parameters:
+        owner: plural of the type that has it.
+        prop: its name, with the name inside an embedded value after a dot (`dataSetElements.dataElement`).
+        single: it holds one object, not a list.
+    """
+
+    owner: str
+    prop: str
+    single: bool
+
+
+def inline(target: Resource | None) -> bool:
+    """Is a reference to this type kept whole inside the object that refers (legends, dashboard items)?"""
+    return target is None or target.embedded or target.endpoint is None
+
+
+def relations(resources: Mapping[str, Resource]) -> dict[str, list[Relation]]:
+    """For each type, by plural, the properties of other types that refer to it."""
+    found: dict[str, list[Relation]] = {plural: [] for plural in resources}
+    for plural, resource in resources.items():
+        if inline(resource):
+            continue
+        for name, prop in resource.properties.items():
+            target = resources.get(prop.target or "")
+            if not prop.owner or target is None or name in USER_REFERENCES:
+                continue
+            if prop.reference and not inline(target):
+                found[target.plural].append(Relation(plural, name, not prop.collection))
+            elif prop.reference or "COMPLEX" in (prop.kind, prop.item_kind):
+                for inner, deeper in target.properties.items():
+                    other = resources.get(deeper.target or "")
+                    if other is not None and deeper.reference and inner not in USER_REFERENCES and not inline(other):
+                        found[other.plural].append(Relation(plural, f"{name}.{inner}", False))
+    return found

@@ -1,0 +1,1 @@
+"""Tracker in the sandbox: storage, import and export of tracked entities, enrollments, events and relationships."""

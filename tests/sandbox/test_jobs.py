@@ -1,0 +1,66 @@
+"""Jobs: notifications while they run, a summary at their end, cancelling."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from dhis2sh.sandbox.fresh import ADMIN
+from dhis2sh.sandbox.jobs import JobService, Progress
+from dhis2sh.sandbox.store import Store
+from dhis2sh.types import JsonValue
+
+
+@pytest.fixture
+def jobs():
+    store = Store()
+    yield JobService(store)
+    store.close()
+
+
+def test_a_job_tells_how_far_it_is_newest_first_and_leaves_a_summary(jobs: JobService):
+    def work(progress: Progress) -> JsonValue:
+        progress.note("halfway")
+        progress.finish_with("Import complete")
+        return {"status": "OK"}
+
+    config = jobs.submit("METADATA_IMPORT", user=ADMIN, parameters={"async": True}, work=work, opening="started")
+    assert jobs.wait(str(config["id"]), 5)
+
+    notes = jobs.notes("METADATA_IMPORT")["METADATA_IMPORT"][str(config["id"])]
+    assert [(note["message"], note["completed"]) for note in notes] == [
+        ("Import complete", True), ("halfway", False), ("started", False),
+    ]  # fmt: skip
+    assert notes[-1]["data"] == {"async": True} and notes[-1]["dataType"] == "PARAMETERS"
+    assert jobs.summaries("METADATA_IMPORT") == {config["id"]: {"status": "OK"}}
+    done = jobs.store.get("jobConfigurations", str(config["id"])) or {}
+    assert (done["jobStatus"], done["enabled"], done["lastExecutedStatus"]) == ("DISABLED", False, "COMPLETED")
+
+
+def test_work_that_fails_ends_with_a_completed_error(jobs: JobService):
+    def work(progress: Progress) -> JsonValue:
+        raise ValueError("no such table")
+
+    config = jobs.submit("TEST", user=ADMIN, work=work)
+    assert jobs.wait(str(config["id"]), 5)
+    last = jobs.notes("TEST")["TEST"][str(config["id"])][0]
+    assert (last["level"], last["completed"], last["message"]) == ("ERROR", True, "ValueError: no such table")
+
+
+def test_a_cancelled_job_stops_at_its_next_notification(jobs: JobService):
+    began, go_on = threading.Event(), threading.Event()
+
+    def work(progress: Progress) -> JsonValue:
+        began.set()
+        go_on.wait(5)
+        progress.note("never said")
+        return None
+
+    config = jobs.submit("TEST", user=ADMIN, work=work)
+    uid = str(config["id"])
+    assert began.wait(5) and jobs.cancel(uid)
+    go_on.set()
+    assert jobs.wait(uid, 5)
+    assert (jobs.store.get("jobConfigurations", uid) or {})["lastExecutedStatus"] == "STOPPED"
+    assert not jobs.cancel(uid)
