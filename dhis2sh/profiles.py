@@ -72,12 +72,12 @@ class Profile:
         return ConnectionSettings(profile=self.name, **{name: getattr(self, name) for name in names})
 
     def sign_in(self) -> SignIn:
-        """Who we are there. Raises `ConfigError` without a secret."""
-        from dhis2sh.client.auth import Basic, Credentials, sign_in
+        """Who we are there; secrets are read when the first request needs them, which raises `ConfigError` without."""
+        from dhis2sh.client.auth import Basic, Credentials, Later, sign_in
 
         if self.embedded:
             return Basic("admin", "district")
-        return sign_in(Credentials(self.auth, self.username, secret_of(self.name)))
+        return Later(lambda: sign_in(Credentials(self.auth, self.username, secret_of(self.name))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -13,6 +15,8 @@ from dhis2sh.profiles import Active, Profile
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client
+    from dhis2sh.client.retry import RetryRule
+    from dhis2sh.client.settings import Limits
     from dhis2sh.client.tracing import Tracer
     from dhis2sh.results import Plan, WriteSummary
     from dhis2sh.sandbox.store import Store
@@ -79,12 +83,20 @@ class Session:
         profile: the name that `--profile` gave, or None for the active one.
         reporter: where talk goes.
         tracer: writes requests down (`--debug`).
+        retry, limits: how patiently, otherwise than the profile says.
     """
 
     def __init__(
-        self, profile: str | None = None, *, reporter: Reporter | None = None, tracer: Tracer | None = None
+        self,
+        profile: str | None = None,
+        *,
+        reporter: Reporter | None = None,
+        tracer: Tracer | None = None,
+        retry: RetryRule | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._chosen = profile
+        self._retry, self._limits = retry, limits
         self.reporter: Reporter = reporter or SilentReporter()
         self._tracer = tracer
         self._active: Active | None = None
@@ -119,13 +131,23 @@ class Session:
 
     def _connect(self, profile: Profile) -> Client:
         from dhis2sh.client.client import Client
+        from dhis2sh.client.known import Known
 
         app: object | None = None
         if profile.embedded:
             from dhis2sh.sandbox.app import create_app
 
             app = create_app(self.sandbox_store())
-        return Client(profile.settings(), profile.sign_in(), asgi_app=app, tracer=self._tracer)
+        settings = profile.settings()
+        return Client(
+            self._limits.applied(settings) if self._limits else settings,
+            profile.sign_in(),
+            asgi_app=app,
+            tracer=self._tracer,
+            retry=self._retry,
+            known=None if profile.embedded else Known(profile.name, profile.url),
+            warn=self.reporter.warn,
+        )
 
     def sandbox_store(self) -> Store:
         """The sandbox's database in the data folder, opened on first use."""
@@ -152,6 +174,43 @@ class Session:
         if self._store is not None:
             self._store.close()
             self._store = None
+
+
+@asynccontextmanager
+async def open_client(
+    profile: str | None = None,
+    *,
+    retry: RetryRule | None = None,
+    limits: Limits | None = None,
+    tracer: Tracer | None = None,
+) -> AsyncGenerator[Client]:
+    """A client for a script, without a shell: profiles, secrets and limits as everywhere else.
+
+        async with open_client("prod", limits=Limits(read_timeout=300)) as client:
+            async for unit in client.iter("organisationUnits"):
+                print(unit["displayName"])
+
+    Parameters:
+        profile: its name, or None for the active one; `sandbox` is the embedded server.
+        retry: how often to send again, and how patiently.
+        limits: time limits and connections, otherwise than the profile says.
+        tracer: writes a line per request.
+
+    What a shell would warn of is a Python warning. Raises `ConfigError` and `NotFound` for the profile.
+    """
+    session = Session(profile, reporter=_Warnings(), tracer=tracer, retry=retry, limits=limits)
+    try:
+        yield session.client
+    finally:
+        await session.aclose()
+
+
+class _Warnings(SilentReporter):
+    """Warnings as Python's own, for scripts."""
+
+    def warn(self, message: str) -> None:
+        """Warn by `warnings.warn`."""
+        warnings.warn(message, stacklevel=2)
 
 
 def sandbox_file() -> Any:

@@ -5,6 +5,7 @@ API source: Basic and personal access tokens (`Authorization: ApiToken ...`, hea
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -127,8 +128,15 @@ def _token(credentials: Credentials) -> SignIn:
 _PROVIDERS: dict[str, Factory] = {"basic": _basic, "pat": _token, "none": lambda _: Anonymous()}
 
 
+GROUP = "dhis2.auth"
+"""The entry points of plugins: the name that profiles use, and a `Factory`."""
+
+
 def register_sign_in(name: str, factory: Factory) -> None:
     """Add a sign-in provider, so that a profile can say `auth = "<name>"`.
+
+    A distribution that is installed declares an entry point of the group `dhis2.auth` instead; it is imported when a
+    profile names it, and not before.
 
     Parameters:
         name: what profiles call it.
@@ -139,10 +147,68 @@ def register_sign_in(name: str, factory: Factory) -> None:
 
 def sign_in(credentials: Credentials) -> SignIn:
     """The sign-in of a profile. Raises `ConfigError` for an unknown provider or missing credentials."""
-    factory = _PROVIDERS.get(credentials.method)
-    if factory is None:
-        raise ConfigError(
-            f"no sign-in provider is called '{credentials.method}'",
-            hint=did_you_mean(credentials.method, list(_PROVIDERS)) or f"known: {', '.join(_PROVIDERS)}",
-        )
+    factory = _PROVIDERS.get(credentials.method) or _from_plugin(credentials.method)
     return factory(credentials)
+
+
+def _from_plugin(name: str) -> Factory:
+    """The factory that an installed plugin offers. Looking for it reads every distribution, so it is the last resort."""
+    from importlib.metadata import entry_points
+
+    offered = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in offered:
+        known = [*_PROVIDERS, *offered]
+        raise ConfigError(
+            f"no sign-in provider is called '{name}'",
+            hint=did_you_mean(name, known) or f"known: {', '.join(known)}",
+        )
+    try:
+        factory = offered[name].load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"the sign-in provider '{name}' ({offered[name].value}) cannot be imported: {error}",
+            hint="install that plugin again",
+        ) from error
+    register_sign_in(name, factory)
+    return factory
+
+
+class Later:
+    """A sign-in that is made when the first request needs it, in a thread: keyrings, files and plugins may be slow.
+
+    Parameters:
+        make: makes it; may block, and may raise `ConfigError`.
+    """
+
+    def __init__(self, make: Callable[[], SignIn]) -> None:
+        self._make = make
+        self._made: SignIn | None = None
+        self._making = asyncio.Lock()
+        self._exchange: Exchange | None = None
+
+    def attach(self, exchange: Exchange) -> None:
+        """Kept for the sign-in to come."""
+        self._exchange = exchange
+
+    async def headers(self) -> dict[str, str]:
+        """The headers of the real one."""
+        made = self._made or await self._ready()
+        return await made.headers()
+
+    async def renew(self) -> bool:
+        """What the real one says, if it can renew itself at all."""
+        made = self._made or await self._ready()
+        return await made.renew() if isinstance(made, Renewing) else False
+
+    def describe(self) -> str:
+        """Who this is, as soon as that is known."""
+        return self._made.describe() if self._made else "not signed in yet"
+
+    async def _ready(self) -> SignIn:
+        async with self._making:
+            if self._made is None:
+                made = await asyncio.to_thread(self._make)
+                if isinstance(made, Renewing) and self._exchange is not None:
+                    made.attach(self._exchange)
+                self._made = made
+        return self._made
