@@ -229,7 +229,9 @@ class Recording:
     def finish(self, summary: object) -> None:
         """The verb has ended well: what it did not speak of is done, unless its summary names it as refused."""
         failures = cast("list[JsonObject]", getattr(summary, "failures", []))
-        reasons = {str(row.get("uid") or row.get("id")): str(row.get("message") or row.get("reason")) for row in failures}
+        reasons = {
+            str(row.get("uid") or row.get("id")): str(row.get("message") or row.get("reason")) for row in failures
+        }
         open_ = [number for number, state in self._states.items() if state in {"planned", "sent"}]
         for number in open_:
             if (uid := self._steps[number].uid) is not None and uid in reasons:

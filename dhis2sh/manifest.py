@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
@@ -139,7 +139,9 @@ def _text(value: JsonObject) -> str:
 
 def _compact(value: JsonObject) -> str:
     """Generated files are many: a line for each verb, so that a change of one verb is a change of one line."""
-    verbs = ",\n".join(json.dumps(verb, sort_keys=True, ensure_ascii=False) for verb in cast("list[JsonObject]", value["verbs"]))
+    verbs = ",\n".join(
+        json.dumps(verb, sort_keys=True, ensure_ascii=False) for verb in cast("list[JsonObject]", value["verbs"])
+    )
     helps = json.dumps(value["help"], sort_keys=True, ensure_ascii=False)
     return f'{{"help": {helps},\n"verbs": [\n{verbs}\n]}}\n'
 

@@ -107,9 +107,7 @@ async def _missing(s: Session, plural: str, text: str) -> str:
     rows = (await s.client.list_page(plural, {**params, "pageSize": 200})).rows
     near = {str(row.get("displayName")): str(row["id"]) for row in rows}
     hint = did_you_mean(text, list(near))
-    raise NotFound(
-        f"no {plural} has the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}"
-    )
+    raise NotFound(f"no {plural} has the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
 
 
 async def _anywhere(s: Session, text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -102,6 +102,8 @@ class Session:
         self._active: Active | None = None
         self._client: Client | None = None
         self._store: Store | None = None
+        self.chooser: Callable[[str, Sequence[str]], str | None] | None = None
+        """Lets the user choose one of several words, asked about a text; None where nobody can."""
         self.editor: Callable[[str], str] | None = None
         """Lets the user edit a text and gives what was left; None where nobody can."""
 
@@ -158,6 +160,18 @@ class Session:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._store = Store(path)
         return self._store
+
+    @asynccontextmanager
+    async def beside(self, name: str) -> AsyncGenerator[Session]:
+        """A session on another profile, for verbs that compare or move; it shares the reporter and is closed after."""
+        if name == self.profile.name:
+            yield self
+            return
+        other = Session(name, reporter=self.reporter, tracer=self._tracer)
+        try:
+            yield other
+        finally:
+            await other.aclose()
 
     async def use(self, name: str | None) -> Profile:
         """Bind another profile in place; the old client is closed."""
@@ -289,11 +303,11 @@ def _whole(summary: WriteSummary) -> WriteSummary:
     code = cast("str | None", first.get("code"))
     if summary.created or summary.updated or summary.deleted:
         raise PartlyDone(
-            f"{summary.line()}; {len(summary.failures):,} refused: {what}{more}", summary=summary, hint="dhis2 journal show"
+            f"{summary.line()}; {len(summary.failures):,} refused: {what}{more}",
+            summary=summary,
+            hint="dhis2 journal show",
         )
-    raise Refused(
-        f"nothing was written: {what}{more}", code=code, envelope=summary.envelope, hint="dhis2 explain"
-    )
+    raise Refused(f"nothing was written: {what}{more}", code=code, envelope=summary.envelope, hint="dhis2 explain")
 
 
 def _require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent) -> None:

@@ -27,6 +27,7 @@ type Effect = Literal["read", "write", "destroy"]
 type Surface = Literal["cli", "magic", "mcp", "python"]
 type Kind = Literal["text", "integer", "number", "boolean", "path", "choice", "rows"]
 
+
 @dataclass(frozen=True, slots=True)
 class Doc:
     """The help of a parameter."""
@@ -459,9 +460,7 @@ def _canonical(words: list[str]) -> list[str]:
     family = FAMILIES.get(words[0])
     if family is None:
         return words
-    spelled = {
-        other.replace("-", " "): name for name, others in family.names().items() for other in (name, *others)
-    }
+    spelled = {other.replace("-", " "): name for name, others in family.names().items() for other in (name, *others)}
     for size in range(len(words) - 1, 0, -1):  # the longest wins: `option groups` before `option`
         name = spelled.get(" ".join(words[1 : size + 1]))
         if name is not None:

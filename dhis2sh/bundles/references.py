@@ -104,7 +104,8 @@ def _in_object(
     """A reference, which has a UID and at most names; or an embedded object, whose own properties lead on."""
     target = types.get(prop.target) if prop is not None and prop.target else None
     uid = value.get("id")
-    if isinstance(uid, str) and is_uid(uid) and value.keys() <= NAMES:
+    embedded = target is not None and target.embedded
+    if isinstance(uid, str) and is_uid(uid) and value.keys() <= NAMES and not embedded:
         yield Reference(path, uid, target.plural if target is not None and target.endpoint else _plural(path, types))
         return
     for name, item in value.items():

@@ -41,7 +41,11 @@ async def undo(
         raise UsageError(f"entry {entry.id} was written to {entry.url}, and this profile is {s.profile.url} now")
     done = [change for change in journal.changes(entry.id) if change.state in {"done", "sent"}]
     metadata = [change for change in done if change.action in ACTIONS and change.uid is not None]
-    notes = [f"cannot be taken back: {change.action} {change.type} {change.name or ''}" for change in done if change not in metadata]
+    notes = [
+        f"cannot be taken back: {change.action} {change.type} {change.name or ''}"
+        for change in done
+        if change not in metadata
+    ]
     pairs: list[Write] = []
     for plural, changes in _by_type(metadata):
         pairs += await _taken_back(s, plural, changes, notes, force=force)

@@ -179,9 +179,7 @@ async def _with_names(
     return found, {str(row["id"]): str(row[field]) for row in named if row.get(field)}
 
 
-def _problem(
-    resource: Resource, field: str, before: JsonObject, new: str, taken: dict[str, str]
-) -> str | None:
+def _problem(resource: Resource, field: str, before: JsonObject, new: str, taken: dict[str, str]) -> str | None:
     """Why a new text cannot be."""
     if not new:
         return f"its {field} would be empty"
@@ -207,7 +205,9 @@ async def retag(
     type: Type,
     objects: Some = None,
     *,
-    set: Annotated[list[str], Doc("property=value: a reference by UID, code or name, an enum value; may be repeated.")] = [],
+    set: Annotated[
+        list[str], Doc("property=value: a reference by UID, code or name, an enum value; may be repeated.")
+    ] = [],
     add: Annotated[list[str], Doc("collection=object: put it in; may be repeated.")] = [],
     remove: Annotated[list[str], Doc("collection=object: take it out; may be repeated.")] = [],
     filter: Filter = [],
@@ -219,7 +219,9 @@ async def retag(
     API source: `PATCH /api/{type}/{uid}`, `POST /api/metadata?importStrategy=UPDATE`.
     """
     if not (set or add or remove):
-        raise UsageError("retag with what?", hint="--set categoryCombo='Age and Sex', --add legendSets=..., --remove ...")
+        raise UsageError(
+            "retag with what?", hint="--set categoryCombo='Age and Sex', --add legendSets=..., --remove ..."
+        )
     resource = await queries.resource_of(s, type)
     wanted, added, removed = [await _tags(s, resource, texts) for texts in (set, add, remove)]
     for name in [*added, *removed]:

@@ -71,7 +71,9 @@ async def create(s: Session, type: Type, *, set: SetValues = [], from_: FromFile
 async def update(
     s: Session,
     type: Type,
-    uid: Annotated[str | None, Doc("UID, code or unique name; a file names its objects itself."), Refers("@type")] = None,
+    uid: Annotated[
+        str | None, Doc("UID, code or unique name; a file names its objects itself."), Refers("@type")
+    ] = None,
     *,
     set: SetValues = [],
     from_: FromFile = None,
@@ -207,7 +209,11 @@ def _check_whole(resource: Resource, reader: values.Reader, objects: Sequence[Js
     for number, item in enumerate(objects, 1):
         missing = [name for name in required if item.get(name) in (None, "")]
         if missing:
-            where = f"object {number} ({item.get('name') or item.get('code') or item['id']})" if named else resource.singular
+            where = (
+                f"object {number} ({item.get('name') or item.get('code') or item['id']})"
+                if named
+                else resource.singular
+            )
             reader.problems.append(f"{where} needs {', '.join(missing)}")
     simple = {name for name in resource.unique if resource.properties[name].simple}
     for name in sorted(simple | {"id"}):
@@ -343,13 +349,17 @@ def uids_of(objects: Rows[Row]) -> list[str]:
 def leaves_first(resource: Resource, objects: Sequence[JsonObject]) -> list[JsonObject]:
     """Objects of a type that points to itself (organisation units), children before their parents."""
     own = [
-        name for name, prop in resource.properties.items() if prop.target == resource.plural and prop.kind == "REFERENCE"
+        name
+        for name, prop in resource.properties.items()
+        if prop.target == resource.plural and prop.kind == "REFERENCE"
     ]
     by_uid = {str(item["id"]): item for item in objects}
 
     def depth(item: JsonObject, seen: frozenset[str] = frozenset()) -> int:
         above = [str(cast("JsonObject", item[name]).get("id")) for name in own if isinstance(item.get(name), dict)]
-        return max((1 + depth(by_uid[uid], seen | {uid}) for uid in above if uid in by_uid and uid not in seen), default=0)
+        return max(
+            (1 + depth(by_uid[uid], seen | {uid}) for uid in above if uid in by_uid and uid not in seen), default=0
+        )
 
     return sorted(objects, key=lambda item: -depth(item))
 
@@ -420,7 +430,10 @@ def collection_of(resource: Resource, name: str | None) -> Property:
 @verb(
     "metadata members",
     effect="read",
-    examples=["dhis2 metadata members dataElementGroups 'ANC'", "%metadata members dataElementGroups ANC | select(name)"],
+    examples=[
+        "dhis2 metadata members dataElementGroups 'ANC'",
+        "%metadata members dataElementGroups ANC | select(name)",
+    ],
 )
 async def members(s: Session, type: Type, uid: Object, *, property: Property_ = None) -> Rows[Row]:
     """List the members of an object: the data elements of a group, the options of a set, the units of a data set.
@@ -429,9 +442,7 @@ async def members(s: Session, type: Type, uid: Object, *, property: Property_ = 
     """
     resource = await queries.resource_of(s, type)
     prop = collection_of(resource, property)
-    body = await s.client.get_object(
-        f"{resource.plural}/{uid}", {"fields": f"{prop.name}[id,code,name,displayName]"}
-    )
+    body = await s.client.get_object(f"{resource.plural}/{uid}", {"fields": f"{prop.name}[id,code,name,displayName]"})
     rows = cast("list[Row]", body.get(prop.name) or [])
     return Rows(rows, columns=["id", "displayName", "code"], resource=prop.target)
 
