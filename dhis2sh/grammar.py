@@ -251,10 +251,8 @@ def _usage(error: Exception, section: str, arguments: Sequence[str]) -> Exceptio
         unknown, depth = next(iter(words), ""), len(section.split())
         known = [verb.path.split()[depth] for verb in _verbs(section) if len(verb.path.split()) > depth]
         family = FAMILIES.get(section)
-        known += list(family.names()) if family is not None else []
-        return UsageError(
-            f"{section} has no verb '{unknown}'", hint=did_you_mean(unknown, known) or f"dhis2 {section} --help"
-        )
+        near = did_you_mean(unknown, known) or did_you_mean(unknown, list(family.names()) if family else [])
+        return UsageError(f"{section} has no verb '{unknown}'", hint=near or f"dhis2 {section} --help")
     return UsageError(text, hint=f"dhis2 {verb_words} --help")
 
 

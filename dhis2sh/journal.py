@@ -179,7 +179,10 @@ class Journal:
                 "WHERE entry = ? ORDER BY number",
                 (entry,),
             ).fetchall()
-        return [Change(*row[:6], _object(row[6]), _object(row[7]), row[8], row[9]) for row in rows]
+        return [
+            Change(number, action, kind, uid, name, detail, _object(before), _object(after), state, reason)
+            for number, action, kind, uid, name, detail, before, after, state, reason in rows
+        ]
 
 
 def _text(value: JsonObject | None) -> str | None:
@@ -272,8 +275,8 @@ def current() -> Recording:
 
 @contextmanager
 def recording(session: Session, plan: Plan) -> Generator[Recording]:
-    """Keep an entry open while a plan is carried out. Local plans and those of `--no-journal` leave nothing behind."""
-    if plan.local or not plan.journal:
+    """Keep an entry open while a plan is carried out. Local and empty plans and those of `--no-journal` leave nothing."""
+    if plan.local or not plan.journal or not plan.steps:
         entry = Recording(None, plan)
     else:
         entry = Recording(journal_of(session), plan, session.profile.url)

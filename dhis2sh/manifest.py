@@ -107,7 +107,10 @@ def build() -> dict[str, str]:
         mine = verbs_of(name)
         family = FAMILIES.get(name)
         inner = {section: [*others] for section, others in family.names().items()} if family else {}
-        files[f"{name}.json"] = _text(_file(name, mine) | ({"sections": dict(inner)} if inner else {}))
+        whole = _file(name, mine)
+        if inner:
+            whole["sections"] = cast("JsonObject", inner)
+        files[f"{name}.json"] = _text(whole)
         for section in inner:
             path = f"{name} {section}"
             files[f"{name}/{section}.json"] = _compact(_file(path, verbs_of(path)))

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from dhis2sh.client.tracing import Tracer
     from dhis2sh.results import Plan, WriteSummary
     from dhis2sh.sandbox.store import Store
-    from dhis2sh.types import JsonObject
     from dhis2sh.verbs import Verb
 
 
@@ -297,7 +296,7 @@ def _whole(summary: WriteSummary) -> WriteSummary:
     """A summary without refusals. A 200 of the server with ignored objects is no success here."""
     if not summary.failures:
         return summary
-    first = cast("JsonObject", summary.failures[0])
+    first = summary.failures[0]
     what = f"{first.get('name') or first.get('uid') or first.get('type')}: {first.get('message')}"
     more = f" (and {len(summary.failures) - 1:,} more)" if len(summary.failures) > 1 else ""
     code = cast("str | None", first.get("code"))

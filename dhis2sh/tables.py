@@ -103,11 +103,11 @@ def _separated(text: str, separator: str) -> list[Row]:
 def _sheet(path: Path) -> list[Row]:
     try:
         import fastexcel
-        import polars  # noqa: F401  (fastexcel gives its frames)
+        from polars import DataFrame
     except ImportError as error:
         raise MissingExtra("reading XLSX", "frames") from error
     try:
-        frame = fastexcel.read_excel(path).load_sheet(0).to_polars()
+        frame: DataFrame = fastexcel.read_excel(path).load_sheet(0).to_polars()
     except fastexcel.FastExcelError as error:
         if not path.exists():
             raise NotFound(f"there is no file {path}") from None

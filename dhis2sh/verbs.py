@@ -416,7 +416,7 @@ def verbs_of(section: str) -> list[Verb]:
     """The loaded verbs of a domain or a sub-domain, by path; those of its sub-domains are not among them."""
     domain, _, name = section.partition(" ")
     family = FAMILIES.get(domain)
-    inner = family.names() if family is not None and not name else {}
+    inner: Mapping[str, Sequence[str]] = family.names() if family is not None and not name else {}
     return [
         verb
         for path, verb in sorted(REGISTRY.items())

@@ -121,8 +121,9 @@ def _invoke(words: list[str]) -> int:
 async def _carry_out(invocation: Invocation) -> int:
     from dhis2sh import output
     from dhis2sh.client.tracing import Tracer
+    from dhis2sh.errors import PartlyDone
     from dhis2sh.session import Session, run
-    from dhis2sh.surfaces.terminal import TerminalReporter, ask, interactive, pick_missing
+    from dhis2sh.surfaces.terminal import TerminalReporter, ask, choose, edit, interactive, pick_missing
 
     options = invocation.options
     output.check(options)
@@ -131,10 +132,14 @@ async def _carry_out(invocation: Invocation) -> int:
     consent = options.consent()
     if interactive():
         consent.ask = ask
+        session.editor, session.chooser = edit, choose
         await pick_missing(invocation)
     await _read_stdin(invocation)
     try:
         result = await run(session, invocation.verb, invocation.arguments, consent)
+    except PartlyDone as partly:
+        output.write(partly.summary, options)  # what was written is data; the error that follows is talk
+        raise
     finally:
         reporter.done()
         await session.aclose()

@@ -39,7 +39,7 @@ class Runner:
     def __init__(self, shell: Any, profile: str | None = None) -> None:
         self.shell = shell
         self.portal = Portal()
-        self.session = Session(profile, reporter=QueueReporter(self.portal))
+        self.session = self._open(profile)
         self.client = ClientProxy(self.portal, self.session)
         self.last_error: Dhis2Error | None = None
         self.output = "table"
@@ -47,6 +47,13 @@ class Runner:
         self.failed = False
         self.index_failure: str | None = None
         self._names: NameIndex | None = None
+
+    def _open(self, profile: str | None) -> Session:
+        from dhis2sh.surfaces.terminal import edit, interactive
+
+        session = Session(profile, reporter=QueueReporter(self.portal))
+        session.editor = edit if interactive() else None
+        return session
 
     @property
     def names(self) -> NameIndex:
@@ -142,7 +149,7 @@ class Runner:
         if "magic" in verb.left_out:
             raise UsageError(f"{verb.path} is not a magic: {verb.left_out['magic']}", hint=f"dhis2 {verb.path}")
         if options.profile is not None and options.profile != self.session.bound:
-            session = Session(options.profile, reporter=QueueReporter(self.portal))
+            session = self._open(options.profile)
         else:
             session = self.session
         try:

@@ -308,11 +308,11 @@ def _operations(text: str) -> list[JsonObject]:
     if not text.lstrip().startswith(("[", "{")):
         return read_rows(Path(text).expanduser())
     try:
-        parsed = json.loads(text)
+        parsed: JsonValue = json.loads(text)
     except ValueError as error:
         raise UsageError(f"the patch is not JSON: {error}") from None
     operations = parsed if isinstance(parsed, list) else [parsed]
-    if not all(isinstance(item, dict) for item in cast("list[JsonValue]", operations)):
+    if not all(isinstance(item, dict) for item in operations):
         raise UsageError("a patch is a list of operations", hint='[{"op": "replace", "path": "/name", "value": "..."}]')
     return cast("list[JsonObject]", operations)
 

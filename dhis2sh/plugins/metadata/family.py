@@ -97,7 +97,8 @@ def declare(name: str) -> None:
 def _allowed(word: str, resource: Resource) -> bool:
     if word in WITH_MEMBERS:
         return bool(writing.collections_of(resource))
-    return word not in {"rename", "clone"} or "name" in resource.properties
+    name = resource.properties.get("name")
+    return word not in {"rename", "clone"} or (name is not None and name.persisted and name.owner)
 
 
 def _bound(path: str, word: str, resource: Resource) -> Verb:

@@ -24,11 +24,18 @@ if TYPE_CHECKING:
 
 MOST_PROBLEMS = 10
 DEFAULTED = {
-    # what /api/schemas calls required and a server fills in by itself (recorded: creations without them got 201)
     "apiToken": {"type", "version", "expire"},
+    "constants": {"value"},
+    "dataApprovalLevels": {"level"},
+    "indicatorTypes": {"factor"},
     "jobConfigurations": {"jobStatus", "lastExecutedStatus", "schedulingType"},
+    "programIndicators": {"analyticsType"},
+    "programStages": {"minDaysFromStart"},
     "routes": {"authorities", "headers"},
+    "sections": {"sortOrder"},
+    "sqlViews": {"cacheStrategy"},
 }
+"""What /api/schemas calls required and a server fills in by itself: creations without them are recorded with 201."""
 DEFAULT_CLASSES = {"categoryCombos", "categories", "categoryOptions", "categoryOptionCombos"}
 """References that are the default object where nothing is said (`Preheat.isDefaultClass`)."""
 _TRUE, _FALSE = {"true", "yes", "1"}, {"false", "no", "0"}
@@ -42,8 +49,8 @@ def required_of(resource: Resource) -> list[str]:
         name
         for name in resource.required
         if name not in known
-        and (prop := resource.properties[name]).kind not in {"BOOLEAN", "INTEGER", "NUMBER", "COLLECTION"}
-        and not (prop.kind == "REFERENCE" and prop.target in DEFAULT_CLASSES)
+        and (prop := resource.properties[name]).kind != "BOOLEAN"
+        and not (prop.target in DEFAULT_CLASSES and resource.plural not in DEFAULT_CLASSES)
     ]
 
 

@@ -142,7 +142,7 @@ async def plan_update(
     wanted = [_read(reader, row, {}, (), f"row {number}" if from_ else "") for number, row in rows]
     reader.check()
     uids = [uid] if uid is not None else await _identified(s, resource, wanted)
-    found = await writes.read_objects(s, resource.plural, cast("list[str]", uids))
+    found = await writes.read_objects(s, resource.plural, uids)
     changed: list[JsonObject] = []
     for before, new in zip(found, wanted, strict=True):
         after = {**copy.deepcopy(before), **new, "id": before["id"]}
@@ -272,10 +272,9 @@ async def clone(
         prop = resource.properties.get(key)
         if key in NOT_CLONED or (prop is not None and prop.unique):
             continue
-        if prop is not None and prop.collection and values.refers_to_objects(prop) and not prop.many_to_many:
-            if prop.target in _importable() and value:
-                notes.append(f"{key} belong to the original: not in the copy")
-                continue
+        if prop is not None and value and _belong_to_one(prop):
+            notes.append(f"{key} belong to the original: not in the copy")
+            continue
         after[key] = _fresh(value)
     after["name"] = name
     if "shortName" in after:
@@ -287,6 +286,13 @@ async def clone(
     await reader.resolved(s, [after])
     title = f"clone {resource.singular} {_called(before)} as '{name}'"
     return writes.plan(title, [Write(resource.plural, None, after)], what=resource.plural, notes=notes)
+
+
+def _belong_to_one(prop: Property) -> bool:
+    """Objects with an address of their own that no two objects hold: options of a set, stages of a program."""
+    return (
+        prop.collection and not prop.many_to_many and values.refers_to_objects(prop) and prop.target in _importable()
+    )
 
 
 def _importable() -> set[str]:
