@@ -6,6 +6,7 @@ have none do not count.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
@@ -89,9 +90,7 @@ def settled(value: JsonValue, ordered: bool = False) -> JsonValue:
 
 
 def _key(value: JsonValue) -> str:
-    import orjson
-
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    return json.dumps(value, sort_keys=True)
 
 
 def in_words(value: JsonValue) -> str:

@@ -37,7 +37,12 @@ def a_value(prop: Property, existing: dict[str, str]) -> object:
         case "REFERENCE":
             return existing.setdefault(str(prop.target), generate_uid())
         case "COMPLEX":
-            return {"expression": "1", "description": "one", "type": "A", "relationshipEntity": "TRACKED_ENTITY_INSTANCE"}
+            return {
+                "expression": "1",
+                "description": "one",
+                "type": "A",
+                "relationshipEntity": "TRACKED_ENTITY_INSTANCE",
+            }
         case "DATE":
             return "2020-01-31"
         case "INTEGER" | "NUMBER":
