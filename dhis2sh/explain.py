@@ -36,10 +36,11 @@ async def line(
     from dhis2sh.client.transport import Rehearsed, effect_scope, rehearsing
     from dhis2sh.pipeline import fit
 
-    with session.client.assuming(ASSUMED_VERSION) as assumed, rehearsing() as requests, effect_scope("read"):
-        head = await fit(session, verb, arguments, pipeline, variables)
-        with contextlib.suppress(Rehearsed):  # the request that it stands for is in `requests`
-            await verb.function(session, **verb.bind(head.arguments))
+    async with session.client.assuming(ASSUMED_VERSION) as assumed:
+        with rehearsing() as requests, effect_scope("read"):
+            head = await fit(session, verb, arguments, pipeline, variables)
+            with contextlib.suppress(Rehearsed):  # the request that it stands for is in `requests`
+                await verb.function(session, **verb.bind(head.arguments))
     lines = [f"verb      {verb.path} ({verb.effect})"]
     lines += [f"request   {text}" for text in requests] or ["request   none"]
     lines += _split(head, pipeline)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from dhis2sh import paths, profiles
-from dhis2sh.errors import Forbidden, NeedsConfirmation, Refused, UsageError
+from dhis2sh.errors import Forbidden, NeedsConfirmation, PartlyDone, Refused, UsageError
 from dhis2sh.profiles import Active, Profile
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client
+    from dhis2sh.client.retry import RetryRule
+    from dhis2sh.client.settings import Limits
     from dhis2sh.client.tracing import Tracer
-    from dhis2sh.results import Plan
+    from dhis2sh.results import Plan, WriteSummary
     from dhis2sh.sandbox.store import Store
     from dhis2sh.verbs import Verb
 
@@ -60,12 +64,14 @@ class Consent:
         dry_run: show the plan, write nothing.
         yes: apply without asking.
         confirm: the name of the production profile, typed out.
+        journal: write down what changes, so that it can be taken back (`dhis2sh.journal`).
         ask: asks on a terminal (`ask(plan, name)`: with a name, that name must be typed); None where nobody can answer.
     """
 
     dry_run: bool = False
     yes: bool = False
     confirm: str | None = None
+    journal: bool = True
     ask: Callable[[Plan, str | None], bool] | None = None
 
 
@@ -76,17 +82,27 @@ class Session:
         profile: the name that `--profile` gave, or None for the active one.
         reporter: where talk goes.
         tracer: writes requests down (`--debug`).
+        retry, limits: how patiently, otherwise than the profile says.
     """
 
     def __init__(
-        self, profile: str | None = None, *, reporter: Reporter | None = None, tracer: Tracer | None = None
+        self,
+        profile: str | None = None,
+        *,
+        reporter: Reporter | None = None,
+        tracer: Tracer | None = None,
+        retry: RetryRule | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._chosen = profile
+        self._retry, self._limits = retry, limits
         self.reporter: Reporter = reporter or SilentReporter()
         self._tracer = tracer
         self._active: Active | None = None
         self._client: Client | None = None
         self._store: Store | None = None
+        self.editor: Callable[[str], str] | None = None
+        """Lets the user edit a text and gives what was left; None where nobody can."""
 
     @property
     def active(self) -> Active:
@@ -114,13 +130,23 @@ class Session:
 
     def _connect(self, profile: Profile) -> Client:
         from dhis2sh.client.client import Client
+        from dhis2sh.client.known import Known
 
         app: object | None = None
         if profile.embedded:
             from dhis2sh.sandbox.app import create_app
 
             app = create_app(self.sandbox_store())
-        return Client(profile.settings(), profile.sign_in(), asgi_app=app, tracer=self._tracer)
+        settings = profile.settings()
+        return Client(
+            self._limits.applied(settings) if self._limits else settings,
+            profile.sign_in(),
+            asgi_app=app,
+            tracer=self._tracer,
+            retry=self._retry,
+            known=None if profile.embedded else Known(profile.name, profile.url),
+            warn=self.reporter.warn,
+        )
 
     def sandbox_store(self) -> Store:
         """The sandbox's database in the data folder, opened on first use."""
@@ -148,6 +174,46 @@ class Session:
             self._store.close()
             self._store = None
 
+    def __repr__(self) -> str:
+        return f"<session on {self.bound or self._chosen or 'the active profile'}>"
+
+
+@asynccontextmanager
+async def open_client(
+    profile: str | None = None,
+    *,
+    retry: RetryRule | None = None,
+    limits: Limits | None = None,
+    tracer: Tracer | None = None,
+) -> AsyncGenerator[Client]:
+    """A client for a script, without a shell: profiles, secrets and limits as everywhere else.
+
+        async with open_client("prod", limits=Limits(read_timeout=300)) as client:
+            async for unit in client.iter("organisationUnits"):
+                print(unit["displayName"])
+
+    Parameters:
+        profile: its name, or None for the active one; `sandbox` is the embedded server.
+        retry: how often to send again, and how patiently.
+        limits: time limits and connections, otherwise than the profile says.
+        tracer: writes a line per request.
+
+    What a shell would warn of is a Python warning. Raises `ConfigError` and `NotFound` for the profile.
+    """
+    session = Session(profile, reporter=_Warnings(), tracer=tracer, retry=retry, limits=limits)
+    try:
+        yield session.client
+    finally:
+        await session.aclose()
+
+
+class _Warnings(SilentReporter):
+    """Warnings as Python's own, for scripts."""
+
+    def warn(self, message: str) -> None:
+        """Warn by `warnings.warn`."""
+        warnings.warn(message, stacklevel=2)
+
 
 def sandbox_file() -> Any:
     """The file of the reserved profile `sandbox`."""
@@ -169,7 +235,7 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
     """
     try:
         return await _run(session, verb, verb.bind(arguments), consent or Consent())
-    except (Refused, Forbidden) as error:
+    except (Refused, Forbidden, PartlyDone) as error:
         from dhis2sh import refusals
 
         refusals.keep(error)
@@ -179,12 +245,18 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
 async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consent: Consent) -> object:
     from dhis2sh.client.transport import effect_scope
 
+    if any(param.refers for param in verb.params):
+        from dhis2sh import names
+
+        with effect_scope("read"):
+            bound = await names.resolve_arguments(session, verb, bound)
     if verb.effect == "read":
         with effect_scope("read"):
             return stamped(await verb.function(session, **bound), session, verb)
     with effect_scope("read"):
         plan = cast("Plan", await verb.function(session, **bound))
     plan.verb = verb.path
+    plan.journal = consent.journal
     if consent.dry_run:
         return plan
     _require_consent(session, verb, plan, consent)
@@ -192,13 +264,38 @@ async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consen
 
 
 async def apply_plan(session: Session, verb: Verb, plan: Plan) -> object:
-    """Carry out a plan that somebody has confirmed."""
+    """Carry out a plan that somebody has confirmed: the one place that every write passes.
+
+    What it is about to change is in the journal of the profile before the first request, and how it ended afterwards.
+
+    Raises `PartlyDone` when the server refused some of the objects, and whatever the verb raises.
+    """
     from dhis2sh.client.transport import effect_scope
+    from dhis2sh.journal import recording
 
     if verb.apply is None:
         raise UsageError(f"{verb.path} has nothing to apply")
-    with effect_scope("write"):
-        return await verb.apply(session, plan)
+    with effect_scope("write"), recording(session, plan) as entry:
+        summary = await verb.apply(session, plan)
+        entry.finish(summary)
+    return _whole(summary)
+
+
+def _whole(summary: WriteSummary) -> WriteSummary:
+    """A summary without refusals. A 200 of the server with ignored objects is no success here."""
+    if not summary.failures:
+        return summary
+    first = summary.failures[0]
+    what = f"{first.get('name') or first.get('uid') or first.get('type')}: {first.get('message')}"
+    more = f" (and {len(summary.failures) - 1:,} more)" if len(summary.failures) > 1 else ""
+    code = cast("str | None", first.get("code"))
+    if summary.created or summary.updated or summary.deleted:
+        raise PartlyDone(
+            f"{summary.line()}; {len(summary.failures):,} refused: {what}{more}",
+            summary=summary,
+            hint="dhis2 journal show",
+        )
+    raise Refused(f"nothing was written: {what}{more}", code=code, envelope=summary.envelope, hint="dhis2 explain")
 
 
 def _require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent) -> None:

@@ -5,6 +5,7 @@ API source: Basic and personal access tokens (`Authorization: ApiToken ...`, hea
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -47,8 +48,24 @@ class Renewing(Protocol):
         """Told once, by the transport that it signs for."""
         ...
 
-    async def renew(self) -> bool:
-        """After a 401: True when other headers are worth one more try. Raises `SignInError`."""
+    async def renew(self, refused: Mapping[str, str]) -> bool:
+        """After a refusal: True when other headers are worth one more try. Raises `SignInError`.
+
+        Parameters:
+            refused: the headers that were not accepted; others may be there already.
+        """
+        ...
+
+
+class Secrets(Protocol):
+    """Keeps a profile's secrets between processes: a keyring, or a file. May block: called in threads."""
+
+    def read(self, kind: str = "", /) -> str | None:
+        """The secret of a kind: the password or token (empty), `tokens`, `client`, `cookie`; None without one."""
+        ...
+
+    def write(self, secret: str | None, kind: str = "", /) -> None:
+        """Keep it, or with None forget it."""
         ...
 
 
@@ -99,11 +116,22 @@ class Anonymous:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a profile knows of its sign-in: the provider's name, the user and the secret."""
+    """What a profile knows of its sign-in.
+
+    Parameters:
+        method: the provider's name.
+        username, secret: the user, and the password or token.
+        client_id: of an OAuth2 client.
+        kept: the profile's other secrets; None for a client without a profile.
+        profile: its name, for messages.
+    """
 
     method: str
     username: str | None = None
     secret: str | None = field(default=None, repr=False)
+    client_id: str | None = None
+    kept: Secrets | None = field(default=None, repr=False)
+    profile: str = ""
 
 
 type Factory = Callable[[Credentials], SignIn]
@@ -124,11 +152,36 @@ def _token(credentials: Credentials) -> SignIn:
     return PersonalAccessToken(token)
 
 
-_PROVIDERS: dict[str, Factory] = {"basic": _basic, "pat": _token, "none": lambda _: Anonymous()}
+def _oauth2(credentials: Credentials) -> SignIn:
+    from dhis2sh.client import oauth2
+
+    return oauth2.from_credentials(credentials)
+
+
+def _session(credentials: Credentials) -> SignIn:
+    from dhis2sh.client import session_login
+
+    return session_login.from_credentials(credentials)
+
+
+_PROVIDERS: dict[str, Factory] = {
+    "basic": _basic,
+    "pat": _token,
+    "oauth2": _oauth2,
+    "session": _session,
+    "none": lambda _: Anonymous(),
+}
+
+
+GROUP = "dhis2.auth"
+"""The entry points of plugins: the name that profiles use, and a `Factory`."""
 
 
 def register_sign_in(name: str, factory: Factory) -> None:
     """Add a sign-in provider, so that a profile can say `auth = "<name>"`.
+
+    A distribution that is installed declares an entry point of the group `dhis2.auth` instead; it is imported when a
+    profile names it, and not before.
 
     Parameters:
         name: what profiles call it.
@@ -139,10 +192,90 @@ def register_sign_in(name: str, factory: Factory) -> None:
 
 def sign_in(credentials: Credentials) -> SignIn:
     """The sign-in of a profile. Raises `ConfigError` for an unknown provider or missing credentials."""
-    factory = _PROVIDERS.get(credentials.method)
-    if factory is None:
-        raise ConfigError(
-            f"no sign-in provider is called '{credentials.method}'",
-            hint=did_you_mean(credentials.method, list(_PROVIDERS)) or f"known: {', '.join(_PROVIDERS)}",
-        )
+    factory = _PROVIDERS.get(credentials.method) or _from_plugin(credentials.method)
     return factory(credentials)
+
+
+def _from_plugin(name: str) -> Factory:
+    """The factory that an installed plugin offers. Looking for it reads every distribution, so it is the last resort."""
+    from importlib.metadata import entry_points
+
+    offered = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in offered:
+        known = [*_PROVIDERS, *offered]
+        raise ConfigError(
+            f"no sign-in provider is called '{name}'",
+            hint=did_you_mean(name, known) or f"known: {', '.join(known)}",
+        )
+    try:
+        factory = offered[name].load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"the sign-in provider '{name}' ({offered[name].value}) cannot be imported: {error}",
+            hint="install that plugin again",
+        ) from error
+    register_sign_in(name, factory)
+    return factory
+
+
+def remedy(signed: SignIn, profile: str) -> str:
+    """The command that helps when a server does not accept this sign-in.
+
+    Parameters:
+        signed: the sign-in that was refused.
+        profile: the profile's name; empty for a client without one.
+    """
+    real = signed.made if isinstance(signed, Later) else signed
+    name = profile or "NAME"
+    if isinstance(real, Anonymous):
+        return f"dhis2 profile add {name} --url URL --username USER"
+    if profile == "environment":
+        return "set DHIS2_PAT, or DHIS2_USERNAME and DHIS2_PASSWORD, to what the server accepts"
+    if isinstance(real, PersonalAccessToken):
+        return f"make a new token with: dhis2 profile bootstrap {name}  (or set DHIS2_PAT, then: dhis2 profile login {name})"
+    return f"dhis2 profile login {name}"
+
+
+class Later:
+    """A sign-in that is made when the first request needs it, in a thread: keyrings, files and plugins may be slow.
+
+    Parameters:
+        make: makes it; may block, and may raise `ConfigError`.
+    """
+
+    def __init__(self, make: Callable[[], SignIn]) -> None:
+        self._make = make
+        self._made: SignIn | None = None
+        self._making = asyncio.Lock()
+        self._exchange: Exchange | None = None
+
+    @property
+    def made(self) -> SignIn | None:
+        """The real one, once a request has needed it."""
+        return self._made
+
+    def attach(self, exchange: Exchange) -> None:
+        """Kept for the sign-in to come."""
+        self._exchange = exchange
+
+    async def headers(self) -> dict[str, str]:
+        """The headers of the real one."""
+        return await (self._made or await self._ready()).headers()
+
+    async def renew(self, refused: Mapping[str, str]) -> bool:
+        """What the real one says, if it can renew itself at all."""
+        made = self._made or await self._ready()
+        return await made.renew(refused) if isinstance(made, Renewing) else False
+
+    def describe(self) -> str:
+        """Who this is, as soon as that is known."""
+        return self._made.describe() if self._made else "not signed in yet"
+
+    async def _ready(self) -> SignIn:
+        async with self._making:
+            if self._made is None:
+                made = await asyncio.to_thread(self._make)
+                if isinstance(made, Renewing) and self._exchange is not None:
+                    made.attach(self._exchange)
+                self._made = made
+        return self._made

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, overload
 from urllib.parse import urlencode
 
 from dhis2sh.client import envelopes
 from dhis2sh.client.answers import Answer, AnswerStream
+from dhis2sh.client.known import FIELDS, Known, KnownServer, known_from
 from dhis2sh.client.paging import Page, page_of, rows_of
 from dhis2sh.client.transport import Body, Param, Params, Transport, encode_params
-from dhis2sh.client.versions import ServerVersion, parse_version
-from dhis2sh.errors import NotDhis2
+from dhis2sh.client.versions import NEWEST, ServerVersion, parse_version
+from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotDhis2, NotFound, Refused
 from dhis2sh.types import JsonValue
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from dhis2sh.client.analytics import Analytics
     from dhis2sh.client.auth import SignIn
+    from dhis2sh.client.data_values import DataValues
+    from dhis2sh.client.files import Files
+    from dhis2sh.client.metadata import Metadata
+    from dhis2sh.client.resources import Resources
     from dhis2sh.client.retry import RetryRule
     from dhis2sh.client.settings import ConnectionSettings
+    from dhis2sh.client.sharing import SharingService
+    from dhis2sh.client.system import System
+    from dhis2sh.client.tasks import Tasks
     from dhis2sh.client.tracing import Tracer
+    from dhis2sh.client.tracker import Tracker
     from dhis2sh.types import JsonObject, Row
 
 type Content = JsonValue | bytes | AsyncIterator[bytes]
@@ -40,6 +53,8 @@ class Client:
         asgi_app: an application in this process in place of a network address.
         tracer: writes a line per request.
         retry: the rule for sending again.
+        known: keeps what is known of the server between processes; None asks anew.
+        warn: told, in one line, what the user should know before trusting a result.
     """
 
     def __init__(
@@ -50,10 +65,81 @@ class Client:
         asgi_app: object | None = None,
         tracer: Tracer | None = None,
         retry: RetryRule | None = None,
+        known: Known | None = None,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         self.settings = settings
         self.transport = Transport(settings, sign_in, asgi_app=asgi_app, tracer=tracer, retry=retry)
-        self._version: ServerVersion | None = None
+        self._known = known
+        self._warn = warn
+        self._server: KnownServer | None = None
+        self._from_before = False
+        self._asking = asyncio.Lock()
+
+    # What is built on top; each is imported when it is first used.
+
+    @cached_property
+    def resources(self) -> Resources:
+        """The metadata types of the server: `client.resources.data_elements`."""
+        from dhis2sh.client.resources import Resources
+
+        return Resources(self)
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """Metadata of several types: search, export, import, usage."""
+        from dhis2sh.client.metadata import Metadata
+
+        return Metadata(self)
+
+    @cached_property
+    def data_values(self) -> DataValues:
+        """Aggregate data values, in and out."""
+        from dhis2sh.client.data_values import DataValues
+
+        return DataValues(self)
+
+    @cached_property
+    def analytics(self) -> Analytics:
+        """Tables of analytics."""
+        from dhis2sh.client.analytics import Analytics
+
+        return Analytics(self)
+
+    @cached_property
+    def tracker(self) -> Tracker:
+        """Tracked entities, enrollments, events and relationships."""
+        from dhis2sh.client.tracker import Tracker
+
+        return Tracker(self)
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        """Jobs that run on the server."""
+        from dhis2sh.client.tasks import Tasks
+
+        return Tasks(self)
+
+    @cached_property
+    def system(self) -> System:
+        """Facts of the server, kept for five minutes."""
+        from dhis2sh.client.system import System
+
+        return System(self)
+
+    @cached_property
+    def sharing(self) -> SharingService:
+        """Who may see and change objects."""
+        from dhis2sh.client.sharing import SharingService
+
+        return SharingService(self)
+
+    @cached_property
+    def files(self) -> Files:
+        """File resources and documents."""
+        from dhis2sh.client.files import Files
+
+        return Files(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -106,7 +192,7 @@ class Client:
         not what the model says.
         """
         answer = await self.read(path, params, timeout=timeout, total_timeout=total_timeout)
-        return envelopes.parsed(answer, model)
+        return await self._fitting(answer, model)
 
     async def read(
         self,
@@ -221,7 +307,7 @@ class Client:
 
         Raises as `get` does.
         """
-        return envelopes.parsed(await self.write("POST", path, body, params, **how), model)
+        return await self._fitting(await self.write("POST", path, body, params, **how), model)
 
     @overload
     async def put(
@@ -250,7 +336,7 @@ class Client:
         self, path: str, body: Content = None, params: Params | None = None, *, model: Any = None, **how: Any
     ) -> Any:
         """Send a PUT. Parameters and errors as of `post`."""
-        return envelopes.parsed(await self.write("PUT", path, body, params, **how), model)
+        return await self._fitting(await self.write("PUT", path, body, params, **how), model)
 
     @overload
     async def patch(
@@ -287,7 +373,7 @@ class Client:
     ) -> Any:
         """Send an RFC 6902 JSON patch. Parameters and errors as of `post`."""
         answer = await self.write("PATCH", path, body, params, content_type=content_type, **how)
-        return envelopes.parsed(answer, model)
+        return await self._fitting(answer, model)
 
     async def delete(
         self,
@@ -299,7 +385,7 @@ class Client:
     ) -> JsonValue:
         """Send a DELETE. Raises as `get` does."""
         answer = await self.write("DELETE", path, None, params, timeout=timeout, total_timeout=total_timeout)
-        return envelopes.parse(answer)
+        return await self._fitting(answer)
 
     async def write(
         self,
@@ -337,23 +423,79 @@ class Client:
         short = alias.get("path") if isinstance(alias, dict) else None
         return (short, None) if isinstance(short, str) else (path, params)
 
-    @contextmanager
-    def assuming(self, version: str) -> Generator[bool]:
-        """Inside, a server that nobody has asked yet is taken for this version; gives whether that is so."""
-        unknown = self._version is None
-        self._version = self._version or parse_version(version)
+    # What is known of the server ---------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def assuming(self, version: str) -> AsyncGenerator[bool]:
+        """Inside, a server of which nothing is known is taken for this version; gives whether that is so."""
+        kept = self._server or (await asyncio.to_thread(self._known.read) if self._known else None)
+        before, self._server = self._server, kept or KnownServer(self.settings.url, version)
         try:
-            yield unknown
+            yield kept is None
         finally:
-            if unknown:
-                self._version = None
+            self._server = before
 
     async def version(self) -> ServerVersion:
-        """The server's version, read once per client. Raises `NotDhis2` when the answer has none."""
-        if self._version is None:
-            info = await self.get_object("system/info", {"fields": "version"})
-            self._version = parse_version(str(info.get("version", "")))
-        return self._version
+        """The server's version: what is known of it, or one request.
+
+        Raises `NotDhis2` when the answer has none, `Refused` for a server that is too old.
+        """
+        return parse_version((await self.server()).version)
+
+    async def server(self) -> KnownServer:
+        """What the server says of itself: read once, and kept for the next process where there is a profile.
+
+        API source: `GET /api/system/info`.
+        """
+        if self._server is None:
+            async with self._asking:  # many may want to know at once; one asks
+                if self._server is None:
+                    kept = await asyncio.to_thread(self._known.read) if self._known else None
+                    self._from_before = kept is not None
+                    self._server = kept or await self._ask_server()
+        return self._server
+
+    async def remember(self, *, username: str) -> None:
+        """Keep who is signed in, for the banner of the next shell."""
+        self._server = replace(await self.server(), username=username)
+        if self._known is not None:
+            await asyncio.to_thread(self._known.write, self._server)
+
+    async def _ask_server(self) -> KnownServer:
+        answer = await self.transport.send("GET", "/api/system/info", params={"fields": FIELDS})
+        info = envelopes.parse(answer)
+        server = known_from(self.settings.url, info if isinstance(info, dict) else {})
+        version = parse_version(server.version)
+        if version.newer_than_known and self._warn is not None:
+            self._warn(
+                f"this server is DHIS2 {version}, newer than dhis2sh knows; what it knows of 2.{NEWEST[1]} is used for it"
+            )
+        if self._known is not None:
+            await asyncio.to_thread(self._known.write, server)
+        return server
+
+    async def _fitting(self, answer: Answer, model: Any = None) -> Any:
+        """The answer's data; one that does not fit what we know of the server makes us look again."""
+        try:
+            return envelopes.parsed(answer, model)
+        except Dhis2Error as error:
+            await self._look_again(error)
+            raise
+
+    async def _look_again(self, error: Dhis2Error) -> None:
+        """After an error that another version would explain: ask the server anew, once, if all we know is from before."""
+        if not self._from_before or not _may_be_another_version(error):
+            return
+        self._from_before = False
+        before = self._server
+        try:
+            self._server = await self._ask_server()
+        except Dhis2Error:
+            return  # what the user asked for has failed already; that error says more
+        if before is not None and self._server.version != before.version:
+            error.hint = (
+                f"the server was DHIS2 {before.version} and is {self._server.version} now: run the same command again"
+            )
 
     async def list_page(self, resource: str, params: Params | None = None, *, key: str | None = None) -> Page:
         """One page of a list (`GET /api/<resource>`).
@@ -363,7 +505,12 @@ class Client:
             params: `fields`, `filter`, `order`, `page`, `pageSize`, ...
             key: where the rows are, when neither the path says it nor there is only one array.
         """
-        return page_of(resource, await self.get(resource, params), key=key)
+        body = await self.get(resource, params)
+        try:
+            return page_of(resource, body, key=key)
+        except NotFound as error:
+            await self._look_again(error)
+            raise
 
     async def iter(
         self,
@@ -412,6 +559,13 @@ def api_path(path: str) -> str:
     """The path below the server's address: `/api/` is put before what does not have it."""
     path = "/" + path.lstrip("/")
     return path if path.startswith(("/api/", "/oauth2/", "/.well-known/")) else f"/api{path}"
+
+
+def _may_be_another_version(error: Dhis2Error) -> bool:
+    """An address that is not there, a parameter or an answer that is not understood; not an object that is missing."""
+    if isinstance(error, Refused):
+        return error.status in {400, 405, 406, 415, 500, 501}
+    return isinstance(error, NotFound | BrokenAnswer) and error.code is None
 
 
 def _encoded(body: Content, content_type: str) -> tuple[Body, dict[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +32,23 @@ class ConnectionSettings:
     retries: int = 3
     max_url: int = 1900
     profile: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a call of ours wants otherwise than its profile; None leaves a setting as it is.
+
+    Parameters: as of `ConnectionSettings`.
+    """
+
+    connect_timeout: float | None = None
+    read_timeout: float | None = None
+    total_timeout: float | None = None
+    max_connections: int | None = None
+    retries: int | None = None
+    max_url: int | None = None
+
+    def applied(self, settings: ConnectionSettings) -> ConnectionSettings:
+        """The settings with these limits."""
+        wanted = {item.name: value for item in fields(self) if (value := getattr(self, item.name)) is not None}
+        return replace(settings, **wanted)

@@ -16,10 +16,14 @@ from dhis2sh.errors import Dhis2Error, NotDhis2, ReadOnlyProfile, ServerFault, S
 type Handler = Callable[[Request], Awaitable[Response]]
 
 
-def client_of(handler: Handler, sign_in: SignIn | None = None, *, read_only: bool = False) -> Client:
-    app = Starlette(routes=[Route("/{path:path}", handler, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])])
-    settings = ConnectionSettings("http://t", read_only=read_only, profile="play")
-    return Client(settings, sign_in or Basic("u", "p"), asgi_app=app, retry=RetryRule(base=0.0))
+def app_of(handler: Handler) -> Starlette:
+    return Starlette(routes=[Route("/{path:path}", handler, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])])
+
+
+def client_of(handler: Handler, sign_in: SignIn | None = None, **settings: object) -> Client:
+    """A client of a server that answers everything by one function."""
+    how = ConnectionSettings("http://t", profile="play", **settings)
+    return Client(how, sign_in or Basic("u", "p"), asgi_app=app_of(handler), retry=RetryRule(base=0.0))
 
 
 async def echo(request: Request) -> Response:
