@@ -291,7 +291,7 @@ class Validator:
             if item.text("orgUnit") not in _ids(program, "organisationUnits"):
                 yield "E1041", (item.text("orgUnit"), program["id"])
             wanted = cast("JsonObject", program.get("trackedEntityType") or {}).get("id")
-            if wanted and self._type_of(item.text("trackedEntity")) not in {None, wanted}:
+            if wanted and self._type_of(item.text("trackedEntity")) not in (None, wanted):
                 yield "E1022", (item.text("trackedEntity"), program["id"])
 
         yield relations()
