@@ -15,10 +15,15 @@ from starlette.responses import Response
 
 from dhis2sh.sandbox.bodies import Refusal
 from dhis2sh.sandbox.routes import (
+    approvals,
+    audits,
     bundle,
+    completeness,
+    data_values,
     datastore,
     jobs,
     me,
+    minmax,
     objects,
     settings,
     sharing,
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
 
 AREAS = (
     me, system, settings, jobs, datastore, tokens, tracker, tracker_import,
+    data_values, completeness, approvals, audits, minmax,
     bundle, sharing, writes, objects,
 )  # fmt: skip
 
