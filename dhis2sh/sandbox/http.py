@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 UID = "[a-zA-Z0-9]{11}"
-_REASONS = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 503: "Service Unavailable", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
             409: "Conflict", 415: "Unsupported Media Type", 500: "Internal Server Error"}  # fmt: skip
 
 
@@ -40,6 +40,19 @@ def refuse(status: int, message: str | None = None, code: str | None = None) -> 
     if code is not None:
         body["errorCode"] = code
     return answer(body, status)
+
+
+def done(message: str | None = None, status: int = 200, **headers: str) -> Response:
+    """A WebMessage that says yes."""
+    body: JsonObject = {"httpStatus": _REASONS[status], "httpStatusCode": status, "status": "OK"}
+    if message is not None:
+        body["message"] = message
+    return answer(body, status, **headers)
+
+
+def empty() -> Response:
+    """Done, and nothing to say: 204."""
+    return Response(status_code=204)
 
 
 _PAGE = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.http import base_of
+from dhis2sh.sandbox.bodies import Refusal
+from dhis2sh.sandbox.http import base_of, refuse
 from dhis2sh.sandbox.jobs import JobService
 from dhis2sh.sandbox.render import Renderer
 from dhis2sh.sandbox.rights import Rights
@@ -44,6 +45,12 @@ class Server:
         """The user who asks, as owner JSON; `SignedIn` has seen to it that there is one."""
         uid = cast("str", request.scope["dhis2_user"])
         return self.store.get("users", uid) or {"id": uid}
+
+    def demand(self, request: Request, *authorities: str) -> None:
+        """Raise `Refusal` with 403 unless who asks has one of these authorities."""
+        if not self.rights(request).has(*authorities):
+            wanted = " or ".join(authorities)
+            raise Refusal(refuse(403, f"Access is denied, requires one Authority from [{wanted}]", "E1006"))
 
     def rights(self, request: Request) -> Rights:
         """What the user who asks may do."""
