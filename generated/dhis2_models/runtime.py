@@ -67,6 +67,13 @@ class Model(BaseModel):
         protected_namespaces=(),
     )
 
+    def __init_subclass__(cls, **settings: Any) -> None:
+        """A class of the user's own inherits fields whose types only the generated class's module can name: build that first."""
+        for base in cls.__bases__:
+            if issubclass(base, Model) and base.__module__ != __name__:
+                base.model_rebuild()
+        super().__init_subclass__(**settings)
+
     def to_wire(self) -> JsonObject:
         """What DHIS2 is sent: the fields that were set, under their names on the wire, as plain JSON values."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)

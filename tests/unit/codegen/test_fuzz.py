@@ -90,7 +90,7 @@ def components(draw: st.DrawFn) -> dict[str, Any]:
     return {name: draw(shapes(found)) for name in found}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(components())
 @example({"A": {"oneOf": [{"$ref": "#/components/schemas/A"}, {"type": "string"}]}})
 @example({"A": {"$ref": "#/components/schemas/B"}, "B": {"$ref": "#/components/schemas/A"}})
