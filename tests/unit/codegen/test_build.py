@@ -133,12 +133,27 @@ def test_the_manifests_hold_no_prose() -> None:
                     stack += node.values()
             elif isinstance(node, list):
                 stack += node
-        assert keys <= {"properties", "required", "readOnly", "map", "oneOf", "enum", "value", "pattern", "minLength", "maxLength"}
+        assert keys <= {
+            "properties",
+            "required",
+            "readOnly",
+            "map",
+            "oneOf",
+            "enum",
+            "value",
+            "pattern",
+            "minLength",
+            "maxLength",
+        }
 
 
 def test_drift_is_a_row_for_each_fact() -> None:
-    manifest = {"components": {"A": {"properties": {"x": "string", "y": "boolean"}}, "B": {"enum": ["ONE"]}, "C": "any"}}
-    server = {"components": {"A": {"properties": {"x": "integer", "z": "any"}}, "B": {"enum": ["ONE", "TWO"]}, "D": "any"}}
+    manifest = {
+        "components": {"A": {"properties": {"x": "string", "y": "boolean"}}, "B": {"enum": ["ONE"]}, "C": "any"}
+    }
+    server = {
+        "components": {"A": {"properties": {"x": "integer", "z": "any"}}, "B": {"enum": ["ONE", "TWO"]}, "D": "any"}
+    }
 
     found = [(d.name, d.property, d.change, d.manifest, d.server) for d in drift("openapi", manifest, server)]
 

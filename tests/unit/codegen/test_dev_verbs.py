@@ -73,7 +73,7 @@ async def test_fetch_build_check_and_diff(manifests: Path) -> None:
     assert fetched.created == 2
     assert sorted(path.name for path in (manifests / "v42").iterdir()) == ["openapi.json", "schemas.json"]
 
-    with pytest.raises(CheckFailed, match="generated files differ from a build: v42/__init__.py missing"):
+    with pytest.raises(CheckFailed, match=r"generated files differ from a build: v42/__init__\.py missing"):
         await do(session, "dev codegen check", version="2.42")
     written = await do(session, "dev codegen build", version="v42")
     assert written.created > 4
@@ -95,7 +95,14 @@ async def test_drift_is_shown_and_fails_a_scheduled_job(manifests: Path) -> None
     found = await do(session, "dev codegen diff")
     assert isinstance(found, Rows)
     assert found.plain() == [
-        {"source": "openapi", "name": "Ping", "property": "took", "change": "added", "manifest": "", "server": "integer"}
+        {
+            "source": "openapi",
+            "name": "Ping",
+            "property": "took",
+            "change": "added",
+            "manifest": "",
+            "server": "integer",
+        }
     ]
     with pytest.raises(CheckFailed, match=r"1 facts of v42 have changed: Ping.took added") as failed:
         await do(session, "dev codegen diff", fail=True)

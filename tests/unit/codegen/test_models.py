@@ -40,7 +40,10 @@ def without_null(value: Any) -> Any:
 
 
 def test_importing_a_model_imports_no_other() -> None:
-    assert loaded_by("from dhis2_models.v42 import DataElement") == {"dhis2_models.v42", "dhis2_models.v42.data_element"}
+    assert loaded_by("from dhis2_models.v42 import DataElement") == {
+        "dhis2_models.v42",
+        "dhis2_models.v42.data_element",
+    }
 
 
 def test_the_first_use_imports_only_what_the_fields_name() -> None:
@@ -116,7 +119,12 @@ def test_repr_shows_what_was_set() -> None:
 
 
 def test_pickling_keeps_a_model_a_reference_and_an_enum() -> None:
-    for value in (v42.DataElement.model_validate(ELEMENT), Reference(id="a"), v42.ValueType.TEXT, v42.DataElementPropertyNames("id")):
+    for value in (
+        v42.DataElement.model_validate(ELEMENT),
+        Reference(id="a"),
+        v42.ValueType.TEXT,
+        v42.DataElementPropertyNames("id"),
+    ):
         assert pickle.loads(pickle.dumps(value)) == value
 
 
