@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dhis2_models.facts import JsonObject
 
 Number = int | float  # an integer stays one: 1 is not written as 1.0
-Timestamp = str  # as the server writes it, '2026-11-25T09:54:00.000' with or without a zone; datetime.fromisoformat reads it
+Timestamp = str  # as the server writes it, with or without a zone; datetime.fromisoformat reads it
 Uid = str  # 11 letters and digits, the first a letter
 
 _NAME = re.compile(r"\b[^\W\d_]\w*")

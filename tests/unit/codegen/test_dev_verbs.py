@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +19,7 @@ from starlette.routing import Route
 
 from codegen import build as generator
 from dhis2sh.client.client import Client
-from dhis2sh.errors import CheckFailed, NotFound, UsageError
-from dhis2sh.plugins import dev
+from dhis2sh.errors import CheckFailed, NotFound
 from dhis2sh.results import Plan, Rows, WriteSummary
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.surfaces import cli
@@ -148,10 +149,15 @@ def test_the_shipped_tree_passes_the_check_on_the_command_line() -> None:
     assert json.loads(out.getvalue())[0]["version"] == "v42"
 
 
-async def test_outside_a_checkout_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(dev, "__file__", str(tmp_path / "site" / "dhis2sh" / "plugins" / "dev.py"))
-    with pytest.raises(UsageError, match="in a checkout of dhis2sh only"):
-        await do(Session("sandbox"), "dev codegen check", all=True)
+def test_outside_a_checkout_it_says_so(tmp_path: Path) -> None:
+    shutil.copytree(generator.ROOT / "dhis2sh", tmp_path / "dhis2sh", ignore=shutil.ignore_patterns("__pycache__"))
+    code = "import sys; from dhis2sh.surfaces import cli; sys.exit(cli.run(['dev', 'codegen', 'check', '--all']))"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "works in a checkout of dhis2sh only" in done.stderr
 
 
 def test_starting_up_loads_neither_the_generator_nor_jinja() -> None:
