@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         AttributeValue,
         CategoryDimension,
         CategoryOptionGroupSetDimension,
+        DataDimensionItem,
         DataElementGroupSetDimension,
         DigitGroupSeparator,
         EventOutputType,
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
         OrganisationUnitGroupSetDimension,
         ProgramStatus,
         RegressionType,
+        RelativePeriods,
         Sharing,
+        TrackedEntityAttributeDimension,
         TrackedEntityDataElementDimension,
         TrackedEntityProgramIndicatorDimension,
+        Translation,
         UserDto,
         UserOrgUnitType,
     )
@@ -35,7 +39,7 @@ class EventChart(Model):
 
     access: "Access | None" = None
     aggregation_type: "AggregationType | None" = None
-    attribute_dimensions: list[Any] | None = None
+    attribute_dimensions: "list[TrackedEntityAttributeDimension] | None" = None
     attribute_value_dimension: Reference | None = None
     attribute_values: "list[AttributeValue] | None" = None
     base_line_label: str | None = None
@@ -50,7 +54,7 @@ class EventChart(Model):
     created: Timestamp | None = None
     created_by: "UserDto | None" = None
     cumulative_values: bool | None = None
-    data_dimension_items: list[Any] | None = None
+    data_dimension_items: "list[DataDimensionItem] | None" = None
     data_element_dimensions: "list[TrackedEntityDataElementDimension] | None" = None
     data_element_group_set_dimensions: "list[DataElementGroupSetDimension] | None" = None
     data_element_value_dimension: Reference | None = None
@@ -111,7 +115,7 @@ class EventChart(Model):
     range_axis_steps: int | None = None
     raw_periods: list[str] | None = None
     regression_type: "RegressionType | None" = None
-    relative_periods: Any = None
+    relative_periods: "RelativePeriods | None" = None
     row_dimensions: list[str] | None = None
     rows: list[Reference] | None = None
     sharing: "Sharing | None" = None
@@ -128,7 +132,7 @@ class EventChart(Model):
     time_field: str | None = None
     title: str | None = None
     top_limit: int | None = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     type: "EventVisualizationType | None" = None
     user: "UserDto | None" = None
     user_accesses: list[Any] | None = None

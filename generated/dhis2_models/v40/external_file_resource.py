@@ -5,7 +5,7 @@ from typing import Any, TYPE_CHECKING
 from dhis2_models.runtime import Model, Timestamp
 
 if TYPE_CHECKING:
-    from . import Access, AttributeValue, FileResource, Sharing, UserDto
+    from . import Access, AttributeValue, FileResource, Sharing, Translation, UserDto
 
 
 class ExternalFileResource(Model):
@@ -30,7 +30,7 @@ class ExternalFileResource(Model):
     name: str | None = None
     public_access: str | None = None
     sharing: "Sharing | None" = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     user: "UserDto | None" = None
     user_accesses: list[Any] | None = None
     user_group_accesses: list[Any] | None = None

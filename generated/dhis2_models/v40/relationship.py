@@ -5,7 +5,7 @@ from typing import Any, TYPE_CHECKING
 from dhis2_models.runtime import Model, Reference, Timestamp
 
 if TYPE_CHECKING:
-    from . import Access, AttributeValue, ObjectStyle, Sharing, TrackerRelationshipItem, UserDto
+    from . import Access, AttributeValue, ObjectStyle, Sharing, TrackerRelationshipItem, Translation, UserDto
 
 
 class Relationship(Model):
@@ -37,7 +37,7 @@ class Relationship(Model):
     sharing: "Sharing | None" = None
     style: "ObjectStyle | None" = None
     to: "TrackerRelationshipItem | None" = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     user: "UserDto | None" = None
     user_accesses: list[Any] | None = None
     user_group_accesses: list[Any] | None = None

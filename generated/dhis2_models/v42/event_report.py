@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from . import (
         Access,
         AggregationType,
+        AttributeValue,
         AttributeValueParams,
         CategoryDimension,
         CategoryDimensionParams,
         CategoryOptionGroupSetDimension,
         CategoryOptionGroupSetDimensionParams,
+        DataDimensionItem,
         DataDimensionItemParams,
         DataElementGroupSetDimension,
         DataElementGroupSetDimensionParams,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
         RelativePeriods,
         Sharing,
         SimpleDimension,
+        TrackedEntityAttributeDimension,
         TrackedEntityAttributeDimensionParams,
         TrackedEntityAttributeParams,
         TrackedEntityDataElementDimension,
@@ -55,9 +58,9 @@ class EventReport(Model):
 
     access: "Access | None" = None
     aggregation_type: "AggregationType | None" = None
-    attribute_dimensions: list[Any] | None = None
+    attribute_dimensions: "list[TrackedEntityAttributeDimension] | None" = None
     attribute_value_dimension: Reference | None = None
-    attribute_values: Any = None
+    attribute_values: "list[AttributeValue] | None" = None
     category_dimensions: "list[CategoryDimension] | None" = None
     category_option_group_set_dimensions: "list[CategoryOptionGroupSetDimension] | None" = None
     code: str | None = None
@@ -70,7 +73,7 @@ class EventReport(Model):
     created: Timestamp | None = None
     created_by: "UserDto | None" = None
     cumulative_values: bool | None = None
-    data_dimension_items: list[Any] | None = None
+    data_dimension_items: "list[DataDimensionItem] | None" = None
     data_element_dimensions: "list[TrackedEntityDataElementDimension] | None" = None
     data_element_group_set_dimensions: "list[DataElementGroupSetDimension] | None" = None
     data_element_value_dimension: Reference | None = None
@@ -125,7 +128,7 @@ class EventReport(Model):
     program_status: "EnrollmentStatus | None" = None
     raw_periods: list[str] | None = None
     regression_type: "RegressionType | None" = None
-    relative_periods: Any = None
+    relative_periods: "RelativePeriods | None" = None
     row_dimensions: list[str] | None = None
     row_sub_totals: bool | None = None
     row_totals: bool | None = None
@@ -135,7 +138,7 @@ class EventReport(Model):
     show_data: bool | None = None
     show_dimension_labels: bool | None = None
     show_hierarchy: bool | None = None
-    simple_dimensions: list[Any] | None = None
+    simple_dimensions: "list[SimpleDimension] | None" = None
     skip_rounding: bool | None = None
     sort_order: int | None = None
     start_date: Timestamp | None = None
@@ -145,7 +148,7 @@ class EventReport(Model):
     time_field: str | None = None
     title: str | None = None
     top_limit: int | None = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     type: "EventVisualizationType | None" = None
     user: "UserDto | None" = None
     user_org_unit_type: "UserOrgUnitType | None" = None

@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from . import (
         Access,
         AggregationType,
+        AttributeValue,
         AttributeValueParams,
         CategoryDimension,
         CategoryDimensionParams,
         CategoryOptionGroupSetDimension,
         CategoryOptionGroupSetDimensionParams,
+        DataDimensionItem,
         DataDimensionItemParams,
         DataElementGroupSetDimension,
         DataElementGroupSetDimensionParams,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         RegressionType,
         RelativePeriods,
         Sharing,
+        TrackedEntityAttributeDimension,
         TrackedEntityAttributeDimensionParams,
         TrackedEntityAttributeParams,
         TrackedEntityDataElementDimension,
@@ -53,9 +56,9 @@ class EventChart(Model):
 
     access: "Access | None" = None
     aggregation_type: "AggregationType | None" = None
-    attribute_dimensions: list[Any] | None = None
+    attribute_dimensions: "list[TrackedEntityAttributeDimension] | None" = None
     attribute_value_dimension: Reference | None = None
-    attribute_values: Any = None
+    attribute_values: "list[AttributeValue] | None" = None
     base_line_label: str | None = None
     base_line_value: Number | None = None
     category_dimensions: "list[CategoryDimension] | None" = None
@@ -70,7 +73,7 @@ class EventChart(Model):
     created: Timestamp | None = None
     created_by: "UserDto | None" = None
     cumulative_values: bool | None = None
-    data_dimension_items: list[Any] | None = None
+    data_dimension_items: "list[DataDimensionItem] | None" = None
     data_element_dimensions: "list[TrackedEntityDataElementDimension] | None" = None
     data_element_group_set_dimensions: "list[DataElementGroupSetDimension] | None" = None
     data_element_value_dimension: Reference | None = None
@@ -135,7 +138,7 @@ class EventChart(Model):
     range_axis_steps: int | None = None
     raw_periods: list[str] | None = None
     regression_type: "RegressionType | None" = None
-    relative_periods: Any = None
+    relative_periods: "RelativePeriods | None" = None
     row_dimensions: list[str] | None = None
     row_sub_totals: bool | None = None
     row_totals: bool | None = None
@@ -156,7 +159,7 @@ class EventChart(Model):
     time_field: str | None = None
     title: str | None = None
     top_limit: int | None = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     type: "EventVisualizationType | None" = None
     user: "UserDto | None" = None
     user_org_unit_type: "UserOrgUnitType | None" = None

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         ItemStatus,
         LegacyUserAccess,
         LegacyUserGroupAccess,
+        Mention,
         OnFailure,
         Position,
         Sharing,
@@ -166,12 +167,12 @@ class InterpretationComment(Model):
     id: str | None = None
     last_updated: Timestamp | None = None
     last_updated_by: "UserDto | None" = None
-    mentions: list[Any] | None = None
+    mentions: "list[Mention] | None" = None
     name: str | None = None
     public_access: str | None = None
     sharing: "Sharing | None" = None
     text: str | None = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     user: "UserDto | None" = None
     user_accesses: list[Any] | None = None
     user_group_accesses: list[Any] | None = None

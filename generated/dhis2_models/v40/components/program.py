@@ -44,7 +44,7 @@ class ProgramInstance(Model):
     created: Timestamp | None = None
     created_at_client: Timestamp | None = None
     created_by: "UserDto | None" = None
-    created_by_user_info: Any = None
+    created_by_user_info: "UserInfoSnapshot | None" = None
     deleted: bool | None = None
     display_name: str | None = None
     end_date: Timestamp | None = None
@@ -60,7 +60,7 @@ class ProgramInstance(Model):
     last_updated: Timestamp | None = None
     last_updated_at_client: Timestamp | None = None
     last_updated_by: "UserDto | None" = None
-    last_updated_by_user_info: Any = None
+    last_updated_by_user_info: "UserInfoSnapshot | None" = None
     message_conversations: "list[MessageConversation] | None" = None
     name: str | None = None
     organisation_unit: Reference | None = None
@@ -73,7 +73,7 @@ class ProgramInstance(Model):
     stored_by: str | None = None
     tracked_entity_comments: list[Reference] | None = None
     tracked_entity_instance: "TrackedEntityInstance | None" = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     user: "UserDto | None" = None
     user_accesses: list[Any] | None = None
     user_group_accesses: list[Any] | None = None

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         AttributeValue,
         Field,
         ItemStatus,
+        Mention,
         OnFailure,
         Pager,
         Position,
@@ -150,11 +151,11 @@ class InterpretationComment(Model):
     id: str | None = None
     last_updated: Timestamp | None = None
     last_updated_by: "UserDto | None" = None
-    mentions: list[Any] | None = None
+    mentions: "list[Mention] | None" = None
     name: str | None = None
     sharing: "Sharing | None" = None
     text: str | None = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     user: "UserDto | None" = None
 
 

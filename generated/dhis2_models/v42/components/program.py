@@ -163,7 +163,7 @@ class ProgramStageDataElement(Model):
     access: "Access | None" = None
     allow_future_date: bool | None = None
     allow_provided_elsewhere: bool | None = None
-    attribute_values: Any = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     compulsory: bool | None = None
     created: Timestamp | None = None
@@ -185,7 +185,7 @@ class ProgramStageDataElement(Model):
     skip_analytics: bool | None = None
     skip_synchronization: bool | None = None
     sort_order: int | None = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     user: "UserDto | None" = None
 
 
@@ -244,7 +244,7 @@ class ProgramTrackedEntityAttribute(Model):
 
     access: "Access | None" = None
     allow_future_date: bool | None = None
-    attribute_values: Any = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     created_by: "UserDto | None" = None
@@ -267,7 +267,7 @@ class ProgramTrackedEntityAttribute(Model):
     skip_individual_analytics: bool | None = None
     sort_order: int | None = None
     tracked_entity_attribute: Reference | None = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     user: "UserDto | None" = None
     value_type: "ValueType | None" = None
 
@@ -278,7 +278,7 @@ class ProgramTrackedEntityAttributeDimensionItem(Model):
     access: "Access | None" = None
     aggregation_type: "AggregationType | None" = None
     attribute: Reference | None = None
-    attribute_values: Any = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     created_by: "UserDto | None" = None
@@ -300,10 +300,10 @@ class ProgramTrackedEntityAttributeDimensionItem(Model):
     legend_sets: list[Reference] | None = None
     name: str | None = None
     program: Reference | None = None
-    query_mods: Any = None
+    query_mods: "QueryModifiers | None" = None
     sharing: "Sharing | None" = None
     short_name: str | None = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     user: "UserDto | None" = None
 
 

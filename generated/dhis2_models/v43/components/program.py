@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         Access,
         AggregationType,
         AssignedUserSelectionMode,
+        AttributeValue,
         AttributeValueFilter,
         AttributeValueParams,
         DataElementParams,
@@ -160,7 +161,7 @@ class ProgramStageDataElement(Model):
     access: "Access | None" = None
     allow_future_date: bool | None = None
     allow_provided_elsewhere: bool | None = None
-    attribute_values: Any = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     compulsory: bool | None = None
     created: Timestamp | None = None
@@ -182,7 +183,7 @@ class ProgramStageDataElement(Model):
     skip_analytics: bool | None = None
     skip_synchronization: bool | None = None
     sort_order: int | None = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     user: "UserDto | None" = None
 
 
@@ -241,7 +242,7 @@ class ProgramTrackedEntityAttribute(Model):
 
     access: "Access | None" = None
     allow_future_date: bool | None = None
-    attribute_values: Any = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     created_by: "UserDto | None" = None
@@ -263,7 +264,7 @@ class ProgramTrackedEntityAttribute(Model):
     sharing: "Sharing | None" = None
     sort_order: int | None = None
     tracked_entity_attribute: Reference | None = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     user: "UserDto | None" = None
     value_type: "ValueType | None" = None
 
@@ -274,7 +275,7 @@ class ProgramTrackedEntityAttributeDimensionItem(Model):
     access: "Access | None" = None
     aggregation_type: "AggregationType | None" = None
     attribute: Reference | None = None
-    attribute_values: Any = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     created_by: "UserDto | None" = None
@@ -296,10 +297,10 @@ class ProgramTrackedEntityAttributeDimensionItem(Model):
     legend_sets: list[Reference] | None = None
     name: str | None = None
     program: Reference | None = None
-    query_mods: Any = None
+    query_mods: "QueryModifiers | None" = None
     sharing: "Sharing | None" = None
     short_name: str | None = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     user: "UserDto | None" = None
 
 

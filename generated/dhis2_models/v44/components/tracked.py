@@ -139,7 +139,7 @@ class TrackedEntityTypeAttribute(Model):
     """One of `trackedEntityTypeAttributes` (org.hisp.dhis.trackedentity.TrackedEntityTypeAttribute)."""
 
     access: "Access | None" = None
-    attribute_values: Any = None
+    attribute_values: "list[AttributeValue] | None" = None
     code: str | None = None
     created: Timestamp | None = None
     created_by: "UserDto | None" = None
@@ -156,7 +156,7 @@ class TrackedEntityTypeAttribute(Model):
     sharing: "Sharing | None" = None
     tracked_entity_attribute: Reference | None = None
     tracked_entity_type: Reference | None = None
-    translations: list[Any] | None = None
+    translations: "list[Translation] | None" = None
     user: "UserDto | None" = None
     value_type: "ValueType | None" = None
 
