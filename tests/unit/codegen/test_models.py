@@ -15,6 +15,8 @@ from dhis2_models.runtime import Model, OpenEnum, Reference
 from fastmcp import Client, FastMCP
 from pydantic import BaseModel, TypeAdapter
 
+from dhis2sh.results import Rows, to_json
+
 ELEMENT = {
     "id": "s46m5MS0hxu",
     "name": "BCG doses given",
@@ -116,6 +118,15 @@ def test_repr_shows_what_was_set() -> None:
     assert repr(v42.DataElement(name="BCG", value_type="NUMBER")) == (
         "DataElement(name='BCG', value_type=<ValueType.NUMBER: 'NUMBER'>)"
     )
+
+
+def test_rows_of_models_show_and_print_what_was_set() -> None:
+    rows = Rows(
+        [v42.DataElement(id="a", value_type="TEXT"), v42.DataElement.model_validate({"id": "b", "hologram": 1})]
+    )
+
+    assert rows.columns == ("id", "valueType", "hologram")
+    assert to_json(rows) == [{"id": "a", "valueType": "TEXT"}, {"id": "b", "hologram": 1}]
 
 
 def test_pickling_keeps_a_model_a_reference_and_an_enum() -> None:
