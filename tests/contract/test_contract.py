@@ -10,7 +10,7 @@ from dhis2_models import facts
 from dhis2_models.runtime import Model
 from pydantic import ValidationError
 
-from tests.contract.answers import Answer, exported, model, tracked, wire
+from tests.contract.answers import Answer, exported, model, sent, tracked, wire
 from tests.contract.unknown import UNKNOWN
 from tests.shared import needs_shared
 
@@ -69,14 +69,15 @@ def test_every_tracked_entity_and_event() -> None:
 
 @cache
 def unknown_on_the_wire(version: str) -> frozenset[str]:
-    """Takes every recorded answer; the keys that no field has."""
-    found = taken(version, wire(version))
-    assert len({type(item) for item in found}) > 55
-    return frozenset(unknown_keys(found))
+    """Takes every recorded answer and every body that a server took; the keys that no field has."""
+    answered, asked = taken(version, wire(version)), taken(version, sent(version))
+    assert len({type(item) for item in answered}) > 55
+    assert len({type(item) for item in asked}) > 25
+    return frozenset(unknown_keys([*answered, *asked]))
 
 
 @pytest.mark.parametrize("version", facts.VERSIONS)
-def test_every_recorded_answer(version: str) -> None:
+def test_every_recorded_answer_and_accepted_body(version: str) -> None:
     assert not sorted(key for key in unknown_on_the_wire(version) if not explained(version, key))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, TYPE_CHECKING
 
-from dhis2_models.runtime import Model, Number, Reference, Tagged, Timestamp, Uid
+from dhis2_models.runtime import Model, Number, Tagged, Timestamp, Uid
 
 if TYPE_CHECKING:
     from .. import (
@@ -114,7 +114,7 @@ class ApprovalsDto(Model):
 
     approvals: "list[ApprovalDto] | None" = None
     ds: list[Uid] | None = None
-    pe: list[Reference] | None = None
+    pe: list[str] | None = None
     wf: list[Uid] | None = None
 
 
