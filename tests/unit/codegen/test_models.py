@@ -9,12 +9,14 @@ import sys
 import threading
 from typing import Any
 
+import jedi
 import pytest
 from dhis2_models import facts, runtime, v40, v42, v44
 from dhis2_models.runtime import Model, OpenEnum, Reference
 from fastmcp import Client, FastMCP
 from pydantic import BaseModel, TypeAdapter
 
+from codegen.build import GENERATED
 from dhis2sh.results import Rows, to_json
 
 ELEMENT = {
@@ -180,6 +182,22 @@ def test_the_tag_is_sent_though_nobody_set_it() -> None:
 @pytest.mark.parametrize("scheme", [{"type": "quantum-key", "spin": "up"}, {"token": "t"}])
 def test_a_variant_of_a_newer_server_stays_plain(scheme: dict[str, Any]) -> None:
     assert v42.Route.model_validate({"auth": scheme}).to_wire() == {"auth": scheme}
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("from dhis2_models.v42 import DataEl", "DataElement"),
+        ("from dhis2_models.v42 import DataElement; DataElement().val", "value_type"),
+        ("from dhis2_models.v42 import DataElement; DataElement().sharing.user", "user_groups"),
+        ("from dhis2_models.v42 import ValueType; ValueType.TE", "TEXT"),
+        ("from dhis2_models.v42 import Reference; Reference().disp", "display_name"),
+    ],
+)
+def test_an_editor_completes_without_running_anything(line: str, name: str) -> None:
+    script = jedi.Script(line, project=jedi.Project(GENERATED.parent))
+
+    assert name in [found.name for found in script.complete()]
 
 
 async def test_a_list_of_models_is_what_an_mcp_tool_can_return() -> None:
