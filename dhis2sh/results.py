@@ -87,7 +87,7 @@ class Rows[T]:
         """The fields that are shown, in order."""
         if self._columns is not None:
             return self._columns
-        if self.items and not isinstance(self.items[0], Mapping):
+        if self.items and not isinstance(self.items[0], Mapping) and not hasattr(self.items[0], "to_wire"):
             return tuple(record_fields(self.items[0]))
         seen: dict[str, None] = {}
         for row in self.plain():
@@ -339,6 +339,9 @@ def to_plain(item: object) -> Row:
     """One row or record as a plain JSON object."""
     if isinstance(item, dict):
         return cast("Row", item)
+    wire = getattr(item, "to_wire", None)  # a generated model: what was read or set, not its sixty fields
+    if wire is not None:
+        return cast("Row", wire())
     dump = getattr(item, "model_dump", None)
     if dump is not None:
         return cast("Row", dump(mode="json", by_alias=True))
