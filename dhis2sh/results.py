@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, overload
 from dhis2sh.errors import UsageError
 
 if TYPE_CHECKING:
+    from dhis2sh.profiles import Profile
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 type Action = Literal["create", "update", "delete", "share", "import", "run", "set", "move"]
@@ -188,6 +189,7 @@ class Plan:
         notes: what was left out and why.
         payload: what `apply` needs; private to the verb, never drawn.
         local: True when nothing on a server changes (profiles, the sandbox's file).
+        target: the profile whose server it changes, where that is not the session's.
     """
 
     title: str
@@ -196,6 +198,7 @@ class Plan:
     payload: Any = None
     local: bool = False
     verb: str = ""
+    target: Profile | None = None
 
     def to_json(self) -> JsonObject:
         """The plan as `-o json` prints it."""

@@ -26,6 +26,13 @@ def ask(plan: Plan, name: str | None) -> bool:
     return answer == name if name else answer.lower() in {"y", "yes"}
 
 
+def ask_secret(prompt: str) -> str:
+    """Ask for a password or token, unseen; it never is an argument."""
+    import getpass
+
+    return getpass.getpass(f"{prompt}: ")
+
+
 async def pick_missing(invocation: Invocation) -> None:
     """A write that wants a profile's name and got none offers the known ones with the arrow keys."""
     if invocation.verb.effect == "read":
