@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, overload
 from dhis2sh.errors import Dhis2Error, UsageError
 
 if TYPE_CHECKING:
+    from dhis2sh.profiles import Profile
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 type Action = Literal["create", "update", "delete", "share", "import", "run", "set", "move"]
@@ -219,6 +220,7 @@ class Plan:
         notes: what was left out and why.
         payload: what `apply` needs; private to the verb, never drawn.
         local: True when nothing on a server changes (profiles, the sandbox's file).
+        target: the profile whose server it changes, where that is not the session's.
         undoes: the journal's entry that this plan takes back.
         journal: whether what it changes is written down (`--no-journal`).
         blocked: why it cannot be carried out, found out by reading; shown by a dry run, raised by anything else.
@@ -230,6 +232,7 @@ class Plan:
     payload: Any = None
     local: bool = False
     verb: str = ""
+    target: Profile | None = None
     undoes: int | None = None
     journal: bool = True
     blocked: Dhis2Error | None = None
