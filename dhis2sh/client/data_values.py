@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
 
 from dhis2sh.client import bodies
-from dhis2sh.client.messages import ConflictRow, WebMessage
+from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
 from dhis2sh.client.query import camel
 from dhis2sh.client.writes import BulkResult, ImportStrategy, attempt, gather_bounded, send
-from dhis2sh.errors import Dhis2Error, UsageError
+from dhis2sh.errors import Dhis2Error, Refused, UsageError
 
 if TYPE_CHECKING:
     from dhis2sh.client.bodies import Target
@@ -225,22 +225,18 @@ _PATHS: dict[Format, str] = {
 
 def _place(result: BulkResult, outcome: WebMessage | Dhis2Error, start: int, size: int) -> None:
     """Add a chunk's outcome; places in the chunk become places in the whole."""
-    if isinstance(outcome, Dhis2Error):
-        status = getattr(outcome, "status", None)
-        result.failures.append(
-            ConflictRow(
-                type="dataValue",
-                message=outcome.message,
-                code=outcome.code,
-                status=status,
-                indexes=list(range(start, start + size)),
-            )
-        )
-        return
     before = len(result.failures)
-    result.take(outcome, [], "dataValue")
+    if isinstance(outcome, Dhis2Error):
+        status = outcome.status if isinstance(outcome, Refused) else None
+        told = {"message": outcome.message, "code": outcome.code, "status": status, "type": "dataValue"}
+        result.failures.append(ConflictRow.model_validate(told))
+    else:
+        result.take(outcome, [], "dataValue")
+    whole = isinstance(outcome, Dhis2Error) or (outcome.status == "ERROR" and not outcome.conflicts)
+    if whole:
+        result.count += ImportCount(ignored=size)
     for row in result.failures[before:]:
-        row.indexes = [start + index for index in row.indexes]
+        row.indexes = list(range(start, start + size)) if whole else [start + index for index in row.indexes]
 
 
 async def rows_of_csv(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Row]:

@@ -54,7 +54,7 @@ class System:
 
     async def calendar(self) -> str:
         """The server's calendar, such as `iso8601`; what `Period.parse` needs to know."""
-        return str((await self.info()).get("calendar") or "iso8601")
+        return (await self._client.server()).calendar
 
     async def me(self) -> Me:
         """The user who is signed in."""

@@ -164,8 +164,10 @@ class BulkResult:
         if outcome.status == "ERROR" and not refused:
             whole = {"message": outcome.message or "refused", "code": outcome.error_code, "type": kind}
             self.failures += [
-                ConflictRow.model_validate({"uid": uid, "status": outcome.http_status_code, **whole}) for uid in sent
+                ConflictRow.model_validate({"uid": uid, "status": outcome.http_status_code, **whole})
+                for uid in sent or [None]
             ]
+            self.count += ImportCount(ignored=0 if counted.total else len(sent))
             return
         failed = {row.uid for row in refused}
         nothing_written = bool(refused) and counted.total == counted.ignored
@@ -178,9 +180,10 @@ class BulkResult:
         first = self.failures[0]
         more = f" (and {len(self.failures) - 1:,} more)" if len(self.failures) > 1 else ""
         text = f"{first.uid or first.type or 'refused'}: {first.message}{more}"
-        if not self.uids:
+        written = self.count.total - self.count.ignored
+        if not written:
             raise Refused(text, code=first.code, status=first.status, hint="dhis2 explain  puts the refusal into words")
-        raise PartlyDone(f"{len(self.uids):,} written; {text}", summary=self)
+        raise PartlyDone(f"{written:,} written; {text}", summary=self)
 
 
 async def gather_bounded[T](work: Iterable[Awaitable[T]], concurrency: int) -> AsyncIterator[T]:

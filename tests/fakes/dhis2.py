@@ -74,7 +74,9 @@ class Fake:
     async def _answer(self, request: Request) -> Response:
         path = request.path_params["path"]
         body = await request.body()
-        seen = Seen(request.method, path, request.query_params.multi_items(), body, request.headers.get("content-type", ""))
+        seen = Seen(
+            request.method, path, request.query_params.multi_items(), body, request.headers.get("content-type", "")
+        )
         self.requests.append(seen)
         planned = self.answers.get((request.method, path))
         if planned is not None:
@@ -137,7 +139,9 @@ class Fake:
 
     def _bundle(self, seen: Seen) -> Response:
         content = gzip.decompress(seen.body) if seen.body[:2] == b"\x1f\x8b" else seen.body
-        rows = [(plural, index, row) for plural, found in json.loads(content).items() for index, row in enumerate(found)]
+        rows = [
+            (plural, index, row) for plural, found in json.loads(content).items() for index, row in enumerate(found)
+        ]
         query = dict(seen.query)
         deleting = query.get("importStrategy") == "DELETE"
         faults = {}

@@ -111,9 +111,13 @@ async def test_bulk_over_several_types():
         saved = await client.metadata.save_bulk(both)
         assert (saved.uids, [row.uid for row in saved.failures]) == (["deElement01", "inIndicat01"], ["deElement02"])
         patch = [{"op": "add", "path": "/code", "value": "C"}]
-        patched = await client.metadata.patch_bulk({"dataElements": {"deElement01": patch}, "indicators": {"inIndicat01": patch}})
+        patched = await client.metadata.patch_bulk(
+            {"dataElements": {"deElement01": patch}, "indicators": {"inIndicat01": patch}}
+        )
         assert patched.ok
-        gone = await client.metadata.delete_bulk({"indicators": ["inIndicat01"], "dataElements": ["deElement01"]}, chunk_size=1)
+        gone = await client.metadata.delete_bulk(
+            {"indicators": ["inIndicat01"], "dataElements": ["deElement01"]}, chunk_size=1
+        )
         assert (gone.count.deleted, gone.uids) == (2, ["inIndicat01", "deElement01"])
     assert fake.objects == {"dataElements": {}, "indicators": {}}
 

@@ -19,7 +19,9 @@ from tests.shared import needs_shared, shared
 names = st.lists(st.text(string.ascii_letters + string.digits, min_size=1, max_size=8), min_size=1, max_size=3)
 properties = names.map(".".join)
 operators = st.sampled_from(["eq", "!eq", "ieq", "like", "$like", "like$", "!$ilike", "token", "gte", "lt"])
-plain_text = st.text(st.characters(exclude_characters=",[]\n\r", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
+plain_text = st.text(
+    st.characters(exclude_characters=",[]\n\r", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12
+)
 filters = st.one_of(
     st.builds(where, properties, operators, plain_text | st.integers() | st.booleans()),
     st.builds(where, properties, st.sampled_from(["in", "!in"]), st.lists(plain_text, min_size=1, max_size=4)),

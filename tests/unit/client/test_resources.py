@@ -57,7 +57,9 @@ async def test_pages_counts_and_many_by_uid(fake: Fake):
 
 
 async def test_a_long_list_of_uids_goes_in_several_requests():
-    fake = Fake(objects={"dataElements": elements(100) | {f"deOther{n:04}": {"id": f"deOther{n:04}"} for n in range(150)}})
+    fake = Fake(
+        objects={"dataElements": elements(100) | {f"deOther{n:04}": {"id": f"deOther{n:04}"} for n in range(150)}}
+    )
     async with fake.client() as client:
         found = await client.resources.data_elements.get_many(fake.objects["dataElements"], fields="id")
     assert len(found) == 250
@@ -88,7 +90,10 @@ async def test_models_are_sent_under_their_wire_names(fake: Fake):
 
 async def test_a_patch_that_dhis2_does_not_know_is_rewritten(fake: Fake):
     async with fake.client() as client:
-        patch = [{"op": "test", "path": "/name", "value": "Element 1"}, {"op": "copy", "from": "/name", "path": "/formName"}]
+        patch = [
+            {"op": "test", "path": "/name", "value": "Element 1"},
+            {"op": "copy", "from": "/name", "path": "/formName"},
+        ]
         await client.resources.data_elements.patch("deElement01", patch)
         assert fake.objects["dataElements"]["deElement01"]["formName"] == "Element 1"
         patch[0]["value"] = "other"
@@ -129,7 +134,9 @@ async def test_a_dry_run_writes_nothing_whatever_the_route(fake: Fake):
     assert all(seen.values("importMode") == ["VALIDATE"] for seen in fake.of("POST"))
 
 
-@pytest.mark.parametrize(("version", "sent"), [("2.40.12", ["MERGE"]), ("2.41.9.1", ["MERGE"]), ("2.42.5.2", []), ("2.44", [])])
+@pytest.mark.parametrize(
+    ("version", "sent"), [("2.40.12", ["MERGE"]), ("2.41.9.1", ["MERGE"]), ("2.42.5.2", []), ("2.44", [])]
+)
 async def test_only_what_the_version_reads_is_sent(version: str, sent: list[str]):
     fake = Fake(version, objects={"dataElements": elements(1)})
     async with fake.client() as client:
@@ -147,7 +154,12 @@ async def test_bulk_writes_list_refusals_and_write_the_rest(fake: Fake):
         result = await accessor.save_bulk([{"id": "deElement01", "name": "A"}, {"id": "deElement77", "name": "bad"}])
         assert (result.count.updated, result.count.ignored, result.uids) == (1, 1, ["deElement01"])
         (failure,) = result.failures
-        assert (failure.uid, failure.type, failure.status, failure.code) == ("deElement77", "dataElements", 409, "E4000")
+        assert (failure.uid, failure.type, failure.status, failure.code) == (
+            "deElement77",
+            "dataElements",
+            409,
+            "E4000",
+        )
         with pytest.raises(PartlyDone, match="1 written; deElement77"):
             result.raise_for_failures()
         gone = await accessor.delete_bulk(["deElement00", "deElement04", "aaaaaaaaaaa"])
