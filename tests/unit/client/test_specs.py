@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -145,7 +146,7 @@ def test_a_map_of_three_layers():
 def test_equal_classes_cover_their_range(low: int, width: int, count: int):
     legends = LegendSetSpec.equal("x", low, low + width, ["#ffffff"] * count).payload()["legends"]
     assert (legends[0]["startValue"], legends[-1]["endValue"], len(legends)) == (low, low + width, count)
-    assert all(one["endValue"] == other["startValue"] for one, other in zip(legends, legends[1:], strict=False))
+    assert all(one["endValue"] == other["startValue"] for one, other in itertools.pairwise(legends))
 
 
 def test_classes_that_overlap():
