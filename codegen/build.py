@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dhis2_models import facts
+
 from codegen.emit import emit
 from codegen.plan import plan
-from dhis2_models import facts
 
 ROOT = Path(__file__).resolve().parent.parent
 MANIFESTS = ROOT / "codegen" / "manifests"

@@ -1,6 +1,5 @@
 """From a plan to the text of its files: jinja2 templates whose output is what `ruff format` would leave alone."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -75,20 +74,21 @@ def _annotated(field: Field) -> str:
     optional = field.annotation if field.annotation == "Any" else f"{field.annotation} | None"
     if field.constant:
         optional = field.annotation
-    if field.lazy:
-        return _quoted(optional) if not field.alias else f"Annotated[{_quoted(optional)}, {_alias(field)}]"
-    return optional if not field.alias else f"Annotated[{optional}, {_alias(field)}]"
-
-
-def _alias(field: Field) -> str:
-    # inside Annotated: type checkers then still take the attribute's name as the constructor's
-    return f"pydantic.Field(alias={_quoted(field.wire)})"
+    if field.alias:
+        # inside Annotated: type checkers then still take the attribute's name as the constructor's
+        optional = f"Annotated[{optional}, pydantic.Field(alias={_quoted(field.wire)})]"
+    return _quoted(optional) if field.lazy else optional
 
 
 def _quoted(text: str) -> str:
     """A Python string as `ruff format` writes it: double quotes unless that needs more escapes."""
-    made = json.dumps(text, ensure_ascii=not text.isprintable())
-    return repr(text) if made.count('\\"') and "'" not in text and text.isprintable() and "\\" not in text else made
+    made = repr(text)
+    return f'"{made[1:-1]}"' if made[0] == "'" and '"' not in made else made
+
+
+def _prose(text: str) -> str:
+    """A text that can stand in a docstring."""
+    return "".join(c if c.isprintable() and c not in '\\"' else "?" for c in text)
 
 
 def _lines(found: Iterable[str], indent: int) -> list[str]:
@@ -117,4 +117,4 @@ _ENVIRONMENT = Environment(  # noqa: S701  Python source, not HTML
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-_ENVIRONMENT.filters.update(quoted=_quoted, annotated=_annotated)
+_ENVIRONMENT.filters.update(quoted=_quoted, annotated=_annotated, prose=_prose)

@@ -3,13 +3,14 @@
 import builtins
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from dhis2_models.lazy import camel, snake, upper_snake
 from dhis2_models.runtime import Model
 
 _ATTRIBUTES = frozenset(name for name in dir(Model) if not name.startswith("_")) | frozenset(
-    ["bool", "dict", "float", "int", "list", "str", "model_config"]
+    ["bool", "dict", "float", "int", "list", "str", "pydantic", "model_config"]
 )
 CLASSES = frozenset(
     [
@@ -31,8 +32,8 @@ MODULES = frozenset(["aliases", "components", "enums", "property_names"])
 
 
 def identifier(name: str, fallback: str) -> str:
-    """The nearest Python identifier; ASCII letters, digits and `_` stay, anything else is `_`."""
-    made = re.sub(r"\W", "_", name)
+    """The nearest Python identifier: letters, digits and `_` stay, anything else is `_`."""
+    made = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name)).lstrip("_")  # as Python itself reads an identifier
     if not made.strip("_"):
         made = fallback
     if made[0].isdigit():
@@ -57,7 +58,7 @@ def attributes(wires: Iterable[str]) -> dict[str, str]:
     wires = sorted(wires)
     names: dict[str, str] = {}
     for wire in sorted(wires, key=lambda w: (snake(w) != w, w)):
-        made = identifier(snake(wire), "field").lstrip("_") or "field"
+        made = identifier(snake(wire), "field")
         if made in _ATTRIBUTES or made.startswith("model_"):
             made += "_"
         made = unique(made, {*names.values(), *(w for w in wires if w != wire)})
@@ -75,9 +76,23 @@ def classes(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
     made: dict[str, str] = {}
     used = {*taken, *CLASSES}
     for name in sorted(names):
-        made[name] = unique(identifier(name, "Component"), used)
+        made[name] = unique(class_name(name), used)
         used.add(made[name])
     return made
+
+
+def class_name(name: str) -> str:
+    """The nearest name of a class; never what an attribute can be called, where pydantic looks for a type first."""
+    made = identifier(name, "Component")
+    made = made[0].upper() + made[1:]
+    return made if made != snake(made) and made.isidentifier() else f"Component{made}"
+
+
+def can_be_made_later(constants: Iterable[str]) -> bool:
+    """Can `dhis2_models.lazy.property_names` make an enum of these?"""
+    found = [*constants]
+    upper = {upper_snake(constant) for constant in found}
+    return len(upper) == len(found) and all(c.isascii() and c.isidentifier() and c[0] != "_" for c in found)
 
 
 def members(constants: Iterable[str]) -> list[tuple[str, str]]:

@@ -42,7 +42,13 @@ def distil_openapi(answer: Facts) -> Facts:
     if not isinstance(schemas, dict):
         raise CodegenError("not an OpenAPI description: it has no object components.schemas")
     named = cast("dict[str, Any]", schemas)
-    return {"openapi": answer.get("openapi", ""), "components": {n: _component(n, named[n]) for n in sorted(named)}}
+    components = {name: _component(name, named[name]) for name in sorted(named)}
+    for name, shape in components.items():
+        try:
+            json.dumps([name, shape], ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise CodegenError(f"component {name!r} holds half a character: {error.reason}") from error
+    return {"openapi": answer.get("openapi", ""), "components": components}
 
 
 def _component(name: str, node: Any) -> Any:

@@ -5,6 +5,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from dhis2_models import facts
+
 from codegen import names
 from codegen.errors import CodegenError
 from codegen.patches import (
@@ -17,7 +19,6 @@ from codegen.patches import (
     Patch,
 )
 from codegen.schemas import class_names, resource_table, wire_name
-from dhis2_models import facts
 
 type Facts = dict[str, Any]
 
@@ -31,6 +32,7 @@ _VALUES = {
     "string:date-time": "Timestamp", "string:uid": "Uid",
 }  # fmt: skip
 _ALIASES_DEEP = 20
+_LONGEST = 1000  # characters of an annotation that names for plain values make when they are written out
 _COMMON = 20  # in so many classes
 
 
@@ -108,6 +110,7 @@ class _Planner:
         self.tagged: dict[str, Discriminator] = {}
         self.places: dict[Discriminator, list[str]] = defaultdict(list)  # where each was put in
         self.untagged: dict[str, str] = {}
+        self.expanded: dict[str, str] = {}  # what stands for a component that is a plain value
         self._patch_components()
         self._name_all()
 
@@ -124,11 +127,14 @@ class _Planner:
     # -- names ---------------------------------------------------------------------------------------------------
 
     def _name_all(self) -> None:
-        self.models = class_names([t["klass"] for t in self.types])  # by Java class
+        self.models = class_names([t["klass"] for t in self.types], {*names.CLASSES})  # by Java class
         self.type_of = {self.models[t["klass"]]: t for t in self.types}  # by class
         constants = [p.get("itemKlass", p["klass"]) for t in self.types for p in t["properties"] if "constants" in p]
-        self.enum_names = class_names(constants, {*self.models.values()})
+        self.enum_names = class_names(constants, {*self.models.values(), *names.CLASSES})
         mine = {*self.models.values(), *self.enum_names.values()}
+        wrong = [name for name in sorted(mine) if not name.isidentifier() or name == names.snake(name)]
+        if wrong:
+            raise CodegenError(f"schemas: the Java class {wrong[0]!r} has a name that no Python class can have")
         others = [name for name in self.components if name not in mine]
         self.python = {name: name for name in mine} | names.classes(others, mine)
         for name, made in self.python.items():
@@ -172,18 +178,13 @@ class _Planner:
         for name, shape in sorted(self.components.items()):
             if isinstance(shape, dict) and "enum" in shape:
                 constants = cast("list[str]", shape["enum"])
-                if "PropertyNames" in name:
-                    self.plan.property_names[self.python[name]] = self._spaceless(name, constants)
+                if "PropertyNames" in name and names.can_be_made_later(constants):
+                    self.plan.property_names[self.python[name]] = constants
                 elif name not in self.plan.enums:
                     self._enum(self.python[name], constants)
         for name, shape in sorted(self.components.items()):
             if not self._is_class(shape) and not (isinstance(shape, dict) and "enum" in shape):
                 self.plan.aliases[self.python[name]] = self._annotation(name, "", shape, (name,))
-
-    def _spaceless(self, name: str, constants: list[str]) -> list[str]:
-        if any(not c or c.split() != [c] for c in constants):
-            raise CodegenError(f"{name}: the name of a property holds a space or is empty")
-        return constants
 
     @staticmethod
     def _is_class(shape: Any) -> bool:
@@ -194,8 +195,12 @@ class _Planner:
         known = self.by_constants.get(tuple(sorted(constants)))
         if known:
             return known
-        short = names.identifier(wire[:1].upper() + wire[1:], "Constants")
-        name = short if short not in self.taken else names.unique(self.python.get(owner, owner) + short, self.taken)
+        short = names.class_name(wire)
+        name = (
+            short
+            if short not in self.taken | names.CLASSES
+            else names.unique(self.python.get(owner, owner) + short, self.taken)
+        )
         self.taken.add(name)
         return self._enum(name, constants)
 
@@ -291,9 +296,12 @@ class _Planner:
         if isinstance(target, dict) and "enum" in target:
             return self.python[name]
         if name in seen or len(seen) > _ALIASES_DEEP:
-            self.plan.log.append(f"{owner}.{wire}: {name!r} is defined by itself; its inside is any JSON")
+            self.plan.log.append(f"{owner}.{wire}: {name!r} is defined by itself or too deep; its inside is any JSON")
             return "Any"
-        return self._expression(name, wire, target, (*seen, name))
+        if name not in self.expanded:
+            made = self._expression(name, wire, target, (*seen, name))
+            self.expanded[name] = made if len(made) <= _LONGEST else "Any"
+        return self.expanded[name]
 
     def _nested(self, owner: str, wire: str, shape: Facts) -> str:
         """An object that is described in place: a Reference if it has an id only, else a class of its own."""
@@ -302,7 +310,7 @@ class _Planner:
             return "Reference"
         key = json.dumps(properties, sort_keys=True)
         if key not in self.nested:
-            stem = self.python.get(owner, owner) + names.identifier(wire[:1].upper() + wire[1:], "Object")
+            stem = self.python.get(owner, owner) + names.class_name(wire or "object")
             name = self.nested[key] = names.unique(stem, self.taken | names.CLASSES)
             self.taken.add(name)
             self.extra[name] = {}
@@ -399,7 +407,7 @@ class _Planner:
         if t:
             return f"One of `{t['plural']}` ({t['klass']})."
         if component in self.components:
-            return f"Component {component}." if component.isprintable() and "\\" not in component else "A component."
+            return f"Component {component}."
         return "An object described in place."
 
     def _is_lazy(self, annotation: str) -> bool:
@@ -409,9 +417,7 @@ class _Planner:
 
     def _write_log(self) -> None:
         log = self.plan.log
-        log.extend(
-            f"patch {p} [{len(places)}]" for p, places in sorted(self.used.items(), key=lambda i: str(i[0]))
-        )
+        log.extend(f"patch {p} [{len(places)}]" for p, places in sorted(self.used.items(), key=lambda i: str(i[0])))
         for found, places in sorted(self.places.items(), key=lambda item: item[1]):
             log.append(f"discriminator `{found.property}` added to {', '.join(sorted({*places}))}: {found.reason}"
                        + (f" (quirk {found.quirk})" if found.quirk else ""))  # fmt: skip

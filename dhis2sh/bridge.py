@@ -29,6 +29,7 @@ class Portal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._awaited: set[concurrent.futures.Future[Any]] = set()
         self.talk: queue.SimpleQueue[tuple[str, tuple[object, ...]]] = queue.SimpleQueue()
 
     @property
@@ -79,7 +80,17 @@ class Portal:
         """Await, on any loop, a coroutine that runs over there."""
         if asyncio.get_running_loop() is self._loop:
             return await coroutine
-        return await asyncio.wrap_future(self.submit(coroutine))
+        return await asyncio.wrap_future(self._remembered(self.submit(coroutine)))
+
+    def _remembered[T](self, future: concurrent.futures.Future[T]) -> concurrent.futures.Future[T]:
+        self._awaited.add(future)
+        future.add_done_callback(self._awaited.discard)
+        return future
+
+    def cancel_awaited(self) -> None:
+        """Cancel what is awaited on other loops. Ctrl-C at a prompt stops IPython's loop and leaves its tasks waiting."""
+        for future in list(self._awaited):
+            future.cancel()
 
     async def iterate[T](self, source: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
         """Iterate, on any loop, an async generator that runs over there, through a bounded queue."""
@@ -101,7 +112,7 @@ class Portal:
                 ending = error
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(items.put((False, ending)), here))
 
-        task = self.submit(pump())
+        task = self._remembered(self.submit(pump()))
         try:
             while True:
                 more, item = await items.get()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import render
-from dhis2sh.complete_words import FORMATS
+from dhis2sh.complete import FORMATS
 from dhis2sh.errors import Dhis2Error, UsageError, did_you_mean
 from dhis2sh.results import Rows, to_json, to_plain
 

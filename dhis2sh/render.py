@@ -100,7 +100,7 @@ def _plan(plan: Plan, colour: bool) -> str:
     mark = HEAD_COLOUR if colour else ""
     lines = [f"{mark}plan: {safe(plan.title)}{RESET if colour else ''}"]
     for step in plan.steps[:50]:
-        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.detail or ""]
+        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words()]
         lines.append("  " + safe(" ".join(part for part in parts if part)))
     if len(plan.steps) > 50:
         lines.append(f"  ... and {len(plan.steps) - 50:,} more")
@@ -171,21 +171,39 @@ def _note(rows: Rows[object]) -> str:
 
 _STYLE = """<style>
 .dhis2sh{border-collapse:collapse;font-size:90%;color:inherit;background:transparent}
-.dhis2sh th{text-align:left;border-bottom:2px solid rgba(128,128,128,.6);padding:2px 10px}
-.dhis2sh td{text-align:left;border-bottom:1px solid rgba(128,128,128,.25);padding:2px 10px}
-.dhis2sh-note{opacity:.7;font-size:85%}
+.dhis2sh th,.dhis2sh td{text-align:left;vertical-align:top;padding:2px 10px;color:inherit;background:transparent}
+.dhis2sh th{border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}
+.dhis2sh td{border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.25))}
+.dhis2sh tbody tr:hover{background:var(--jp-rendermime-table-row-hover-background,rgba(128,128,128,.15))}
+.dhis2sh td.number{text-align:right;font-variant-numeric:tabular-nums}
+.dhis2sh-note{opacity:.75;font-size:85%}
 </style>"""
+# No colour of text or ground is set: both are the page's, whatever its theme; lines are the theme's, else half-clear grey.
 MOST_HTML_ROWS = 200
 
 
 def html(result: object) -> str:
     """A result as HTML that reads in light and dark: it takes its colours from the page."""
-    if not isinstance(result, Rows):
+    if isinstance(result, Rows):
+        return _html_rows(cast("Rows[object]", result))
+    if isinstance(result, (Plan, WriteSummary, Text)) or not (
+        isinstance(result, dict) or hasattr(result, "model_dump")
+    ):
         return f"<pre>{html_module.escape(text(result, width=0))}</pre>"
-    rows = cast("Rows[object]", result)
+    record = to_plain(cast("object", result))
+    body = "".join(f"<tr><th>{html_module.escape(name)}</th>{_html_cell(value)}</tr>" for name, value in record.items())
+    return f'{_STYLE}<table class="dhis2sh"><tbody>{body}</tbody></table>'
+
+
+def _html_cell(value: JsonValue) -> str:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f"<td{' class="number"' if number else ''}>{html_module.escape(cell(value))}</td>"
+
+
+def _html_rows(rows: Rows[object]) -> str:
     head = "".join(f"<th>{html_module.escape(name)}</th>" for name in rows.columns)
     body = "".join(
-        "<tr>" + "".join(f"<td>{html_module.escape(cell(row.get(name)))}</td>" for name in rows.columns) + "</tr>"
+        "<tr>" + "".join(_html_cell(row.get(name)) for name in rows.columns) + "</tr>"
         for row in rows.plain()[:MOST_HTML_ROWS]
     )
     note = str(rows.page) if rows.page else f"{len(rows):,}"

@@ -1,13 +1,17 @@
 """Two lines from what is known without a request: where we are, and what to try."""
 
 from dhis2sh import __version__, profiles
+from dhis2sh.client.known import Known
 from dhis2sh.errors import Dhis2Error
 
 try:
     _profile = session.profile
+    _known = Known(_profile.name, _profile.url).read(stale=True)
+    _user = _profile.username or (_known and _known.username)
     print(
         f"dhis2sh {__version__}  {_profile.name}  {_profile.url}"
-        + (f"  as {_profile.username}" if _profile.username else "")
+        + (f"  DHIS2 {_known.version}" if _known else "")
+        + (f"  as {_user}" if _user else "")
     )
     print("try: %metadata search malaria   %metadata list dataElements | where(valueType == 'NUMBER')   %verbs")
 except Dhis2Error as _error:

@@ -228,7 +228,7 @@ class Metadata:
         resources = facts.resources(version.models)
         if type not in resources:
             raise NotFound(f"DHIS2 {version} has no type '{type}'", hint="dhis2 metadata types")
-        paths = [(plural, path) for plural, item in resources.items() for path in _paths_to(type, item, version.models)]
+        paths = [(plural, path) for plural, item in resources.items() for path in paths_to(type, item, version.models)]
         asked = (self._users(plural, path, uid, limit) for plural, path in paths)
         return [hit async for found in gather_bounded(asked, concurrency) for hit in found if hit.id != uid]
 
@@ -241,7 +241,7 @@ class Metadata:
         return [Hit(plural, str(row["id"]), str(row.get("name") or ""), _code(row), path) for row in page.rows]
 
 
-def _paths_to(target: str, resource: Resource, models: str) -> list[str]:
+def paths_to(target: str, resource: Resource, models: str) -> list[str]:
     """The properties of a type by which it may refer to another: its own, and those of what is embedded in it."""
     from dhis2_models import facts
 

@@ -1,24 +1,32 @@
 """UIDs, names and codes of one profile in SQLite: found while typing, and while offline.
 
 Nothing is made on disk before the first write. Texts of three characters and more use a trigram index, shorter ones the
-beginnings of names; a disk that cannot be written leaves the index empty.
+beginnings of names; a disk that cannot be written leaves the index empty. A search never waits for a refresh: it has a
+connection of its own, and SQLite's write-ahead log lets both work at once.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+VERSION = 2
+"""Of the schema. The index is a cache: a file of another version is made again."""
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS name (uid TEXT PRIMARY KEY, type TEXT, name TEXT, code TEXT, low TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS name
+    (id INTEGER PRIMARY KEY, uid TEXT UNIQUE, type TEXT, name TEXT, code TEXT, low TEXT);
 CREATE INDEX IF NOT EXISTS name_low ON name (low);
-CREATE TABLE IF NOT EXISTS refreshed (type TEXT PRIMARY KEY, last_updated TEXT) WITHOUT ROWID;
-CREATE VIRTUAL TABLE IF NOT EXISTS trigram USING fts5 (uid UNINDEXED, text, tokenize = 'trigram');
+CREATE INDEX IF NOT EXISTS name_type ON name (type, low);
+CREATE TABLE IF NOT EXISTS refreshed (type TEXT PRIMARY KEY, last_updated TEXT, whole REAL, looked REAL) WITHOUT ROWID;
+CREATE VIRTUAL TABLE IF NOT EXISTS trigram USING fts5 (text, type, tokenize = 'trigram');
 """
 SHORTEST_TRIGRAM = 3
+MOST_READ = 500
+"""Rows that a search looks at before it puts the best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,81 +48,104 @@ class NameIndex:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._reading, self._writing = threading.Lock(), threading.Lock()
+        self._reader: sqlite3.Connection | None = None
+        self._writer: sqlite3.Connection | None = None
 
-    def _open(self, *, create: bool) -> sqlite3.Connection | None:
-        if self._connection is None and (create or self.path.is_file()):
+    def _open_writer(self) -> sqlite3.Connection:
+        if self._writer is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self.path, check_same_thread=False, timeout=5)
             try:
-                connection.executescript(SCHEMA)
+                self._writer = _made(self.path)
             except sqlite3.DatabaseError:
-                connection.close()
                 self.path.replace(self.path.with_suffix(".broken"))  # a cache: it is filled again
-                connection = sqlite3.connect(self.path, check_same_thread=False, timeout=5)
-                connection.executescript(SCHEMA)
-            self._connection = connection
-        return self._connection
+                self._writer = _made(self.path)
+        return self._writer
+
+    def _open_reader(self) -> sqlite3.Connection | None:
+        if self._reader is None and self.path.is_file():
+            connection = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, check_same_thread=False, timeout=0.2)
+            try:
+                current = connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
+            except sqlite3.DatabaseError:
+                current = False
+            if not current:
+                connection.close()
+                return None
+            self._reader = connection
+        return self._reader
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        with self._reading, self._writing:
+            for connection in (self._reader, self._writer):
+                if connection is not None:
+                    connection.close()
+            self._reader = self._writer = None
 
-    def put(self, plural: str, hits: Iterable[Hit], *, last_updated: str | None = None) -> int:
+    def put(self, plural: str, hits: Iterable[Hit], *, last_updated: str | None = None, whole: bool = False) -> int:
         """Add or replace names of a type in one transaction; returns how many.
 
         Parameters:
             plural: the type.
             hits: the names.
             last_updated: the newest change among them by the server's clock; the next refresh asks from there on.
+            whole: these are all that the server has; names of the type that are not among them are forgotten.
         """
-        with self._lock:
-            connection = self._open(create=True)
-            if connection is None:
-                return 0
-            rows = list(hits)
+        rows = list(hits)
+        with self._writing:
+            connection = self._open_writer()
             with connection:
+                if whole:
+                    connection.execute(
+                        "DELETE FROM trigram WHERE rowid IN (SELECT id FROM name WHERE type = ?)", (plural,)
+                    )
+                    connection.execute("DELETE FROM name WHERE type = ?", (plural,))
                 uids = [(hit.uid,) for hit in rows]
+                connection.executemany("DELETE FROM trigram WHERE rowid = (SELECT id FROM name WHERE uid = ?)", uids)
+                connection.executemany("DELETE FROM name WHERE uid = ?", uids)
                 connection.executemany(
-                    "DELETE FROM trigram WHERE rowid IN (SELECT rowid FROM trigram WHERE uid = ?)",
-                    uids if self._has(connection, plural) else [],
-                )
-                connection.executemany(
-                    "INSERT OR REPLACE INTO name VALUES (?, ?, ?, ?, ?)",
+                    "INSERT INTO name (uid, type, name, code, low) VALUES (?, ?, ?, ?, ?)",
                     [(hit.uid, hit.type, hit.name, hit.code, hit.name.lower()) for hit in rows],
                 )
                 connection.executemany(
-                    "INSERT INTO trigram (uid, text) VALUES (?, ?)",
-                    [(hit.uid, f"{hit.name} {hit.code or ''} {hit.uid}") for hit in rows],
+                    "INSERT INTO trigram (rowid, text, type) SELECT id, name || ' ' || ifnull(code, '') || ' ' || uid, type "
+                    "FROM name WHERE uid = ?",
+                    uids,
                 )
                 if last_updated is not None:
-                    connection.execute("INSERT OR REPLACE INTO refreshed VALUES (?, ?)", (plural, last_updated))
-            return len(rows)
+                    now = time.time()
+                    connection.execute(
+                        "INSERT INTO refreshed VALUES (?1, ?2, ?3, ?4) ON CONFLICT (type) DO UPDATE "
+                        "SET last_updated = ?2, looked = ?4, whole = max(whole, ?3)",
+                        (plural, last_updated, now if whole else 0, now),
+                    )
+        return len(rows)
 
-    @staticmethod
-    def _has(connection: sqlite3.Connection, plural: str) -> bool:
-        return connection.execute("SELECT 1 FROM refreshed WHERE type = ?", (plural,)).fetchone() is not None
+    def _one(self, query: str, *values: object) -> tuple[object, ...]:
+        with self._reading:
+            connection = self._open_reader()
+            return (connection.execute(query, values).fetchone() if connection else None) or ()
 
     def last_updated(self, plural: str) -> str | None:
         """The newest change of a type that the index has seen, by the server's clock."""
-        with self._lock:
-            connection = self._open(create=False)
-            row = (
-                connection.execute("SELECT last_updated FROM refreshed WHERE type = ?", (plural,)).fetchone()
-                if connection
-                else None
-            )
-        return row[0] if row else None
+        row = self._one("SELECT last_updated FROM refreshed WHERE type = ?", plural)
+        return str(row[0]) if row and row[0] is not None else None
+
+    def read_whole_at(self, plural: str) -> float:
+        """When every name of a type was last read, in seconds since 1970 by this machine's clock; 0 for never."""
+        row = self._one("SELECT whole FROM refreshed WHERE type = ?", plural)
+        return float(str(row[0] or 0)) if row else 0.0
+
+    def refreshed_at(self) -> float | None:
+        """When the server was last asked for changes, in seconds since 1970; None for never."""
+        row = self._one("SELECT min(looked) FROM refreshed")
+        return float(str(row[0])) if row and row[0] is not None else None
 
     def count(self) -> int:
         """How many names there are."""
-        with self._lock:
-            connection = self._open(create=False)
-            return connection.execute("SELECT count(*) FROM name").fetchone()[0] if connection else 0
+        row = self._one("SELECT count(*) FROM name")
+        return int(str(row[0])) if row else 0
 
     def search(self, text: str, *, types: Sequence[str] = (), limit: int = 50) -> list[Hit]:
         """Names, codes and UIDs that hold the text: beginnings first, then the rest by name.
@@ -125,21 +156,55 @@ class NameIndex:
             limit: how many at the most.
         """
         wanted = text.strip().lower()
-        with self._lock:
-            connection = self._open(create=False)
+        with self._reading:
+            connection = self._open_reader()
             if connection is None or not wanted:
                 return []
-            if len(wanted) < SHORTEST_TRIGRAM:
-                found = connection.execute(
-                    "SELECT uid, type, name, code FROM name WHERE low >= ? AND low < ? ORDER BY low LIMIT 500",
-                    (wanted, wanted + "\U0010ffff"),
-                ).fetchall()
-            else:
-                quoted = '"' + wanted.replace('"', '""') + '"'
-                found = connection.execute(
-                    "SELECT n.uid, n.type, n.name, n.code FROM trigram t JOIN name n ON n.uid = t.uid "
-                    "WHERE t.text MATCH ? LIMIT 500",
-                    (quoted,),
-                ).fetchall()
-        hits = [Hit(*row) for row in found if not types or row[1] in types]
-        return sorted(hits, key=lambda hit: (not hit.name.lower().startswith(wanted), hit.name.lower()))[:limit]
+            found = _beginning(connection, wanted, types, limit)
+            if len(found) < limit and len(wanted) >= SHORTEST_TRIGRAM:
+                found += _holding(connection, wanted, types)
+        hits = {row[0]: Hit(*row) for row in found}
+        return sorted(hits.values(), key=lambda hit: (not hit.name.lower().startswith(wanted), hit.name.lower()))[
+            :limit
+        ]
+
+
+type _Row = tuple[str, str, str, str | None]
+
+
+def _beginning(connection: sqlite3.Connection, wanted: str, types: Sequence[str], limit: int) -> list[_Row]:
+    one_of = f"AND type IN ({','.join('?' * len(types))})" if types else ""
+    query = f"SELECT uid, type, name, code FROM name WHERE low >= ? AND low < ? {one_of} ORDER BY low LIMIT ?"  # noqa: S608
+    return connection.execute(query, (wanted, wanted + "\U0010ffff", *types, limit)).fetchall()
+
+
+def _holding(connection: sqlite3.Connection, wanted: str, types: Sequence[str]) -> list[_Row]:
+    """Rows whose text holds what is wanted; the type is a column of the trigram index too, so that both narrow at once."""
+    match = f"text: {_quoted(wanted)}"
+    if types:
+        match += f" AND ({' OR '.join(f'type: {_quoted(name)}' for name in types)})"
+    rows = connection.execute(
+        "SELECT n.uid, n.type, n.name, n.code FROM trigram t JOIN name n ON n.id = t.rowid WHERE trigram MATCH ? LIMIT ?",
+        (match, MOST_READ),
+    ).fetchall()
+    return [row for row in rows if not types or row[1] in types]
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _made(path: Path) -> sqlite3.Connection:
+    """A connection that writes, to a file with today's schema. Raises `sqlite3.DatabaseError` for a broken file."""
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=5)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+            for table in ("trigram", "name", "refreshed"):
+                connection.execute(f"DROP TABLE IF EXISTS {table}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.executescript(SCHEMA)
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+    return connection

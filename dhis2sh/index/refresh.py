@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dhis2_models import facts
@@ -15,16 +17,21 @@ if TYPE_CHECKING:
     from dhis2sh.client.transport import Param
 
 CONCURRENT = 3
+WHOLE_EVERY = 24 * 3600.0
+"""Seconds after which a type is read whole again: a change is seen by its time, a deletion only by its absence."""
 LEFT_OUT = {"categoryOptionCombos", "dashboardItems", "fileResources", "dataElementOperands", "programDataElements"}
 """Types whose names nobody types, or that are too many for what they help."""
 
 
-async def refresh(index: NameIndex, client: Client) -> dict[str, int]:
+async def refresh(
+    index: NameIndex, client: Client, progress: Callable[[int, int], None] | None = None
+) -> dict[str, int]:
     """Read the names of every metadata type, or since the last time what has changed.
 
     Parameters:
         index: what to fill; a cancelled refresh keeps the types that it had finished.
         client: the server. Types that it refuses are left out.
+        progress: told how many types of how many are done.
 
     Returns how many names of each type were read. Raises network errors.
     """
@@ -36,25 +43,38 @@ async def refresh(index: NameIndex, client: Client) -> dict[str, int]:
     ]
     limit = asyncio.Semaphore(CONCURRENT)
     found: dict[str, int] = {}
+    done = 0
 
     async def one(plural: str) -> None:
+        nonlocal done
         async with limit:
-            since = index.last_updated(plural)
-            params: dict[str, Param] = {"fields": "id,name,code,lastUpdated"}
-            if since is not None:
-                params["filter"] = f"lastUpdated:ge:{since}"
-            try:
-                rows = [row async for row in client.iter(plural, params, page_size=1000)]
-            except (AccessError, NotFound, Refused):
-                return  # this user may not read the type, or the server has it not
-        hits = [
-            Hit(str(row["id"]), plural, str(row.get("name") or ""), str(row["code"]) if row.get("code") else None)
-            for row in rows
-        ]
-        newest = max([str(row.get("lastUpdated") or "") for row in rows] + [since or ""])
-        found[plural] = await asyncio.to_thread(index.put, plural, hits, last_updated=newest)
+            count = await _refresh_type(index, client, plural)
+        done += 1
+        if count is not None:
+            found[plural] = count
+        if progress is not None:
+            progress(done, len(plurals))
 
     async with asyncio.TaskGroup() as group:
         for plural in plurals:
             group.create_task(one(plural))
     return found
+
+
+async def _refresh_type(index: NameIndex, client: Client, plural: str) -> int | None:
+    """Read what has changed of one type, once a day all of it; None where this user or this server has it not."""
+    whole = time.time() - index.read_whole_at(plural) > WHOLE_EVERY
+    since = None if whole else index.last_updated(plural)
+    params: dict[str, Param] = {"fields": "id,name,code,lastUpdated"}
+    if since:
+        params["filter"] = f"lastUpdated:ge:{since}"
+    try:
+        rows = [row async for row in client.iter(plural, params, page_size=1000)]
+    except (AccessError, NotFound, Refused):
+        return None
+    hits = [
+        Hit(str(row["id"]), plural, str(row.get("name") or ""), str(row["code"]) if row.get("code") else None)
+        for row in rows
+    ]
+    newest = max([str(row.get("lastUpdated") or "") for row in rows] + [since or ""])
+    return await asyncio.to_thread(index.put, plural, hits, last_updated=newest, whole=whole)

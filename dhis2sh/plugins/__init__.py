@@ -12,7 +12,8 @@ from pathlib import Path
 
 GROUP = "dhis2.plugins"
 SHIPPED = {
-    name: f"dhis2sh.plugins.{name}" for name in ("dev", "explain", "metadata", "profile", "sandbox", "system", "verbs")
+    name: f"dhis2sh.plugins.{name}"
+    for name in ("dev", "explain", "journal", "metadata", "profile", "sandbox", "system", "undo", "verbs")
 }
 
 

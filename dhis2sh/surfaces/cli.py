@@ -73,15 +73,16 @@ def front_door(words: list[str]) -> str | None:
     if words[0] == "--show-completion" and len(words) == 2 and words[1] in COMPLETION:
         return COMPLETION[words[1]]
     if words[0] == "--complete":
-        from dhis2sh import complete_words
+        from dhis2sh import complete
 
-        return "\n".join(complete_words.candidates(words[1:]))
+        return "\n".join(complete.candidates(words[1:]))
     if words[-1] in {"-h", "--help"} and not words[0].startswith("-"):
         from dhis2sh import manifest
 
-        found = manifest.domain(words[0])
+        section, rest = manifest.section_of(words[:-1])
+        found = manifest.domain(section)
         helps = cast("dict[str, str]", found["help"]) if found else {}
-        return helps.get(" ".join(words[1:-1]))
+        return helps.get(" ".join(rest))
     return None
 
 
@@ -114,14 +115,19 @@ def _invoke(words: list[str]) -> int:
         return 0
     import asyncio
 
+    from dhis2sh.surfaces.terminal import interactive, pick_missing
+
+    if interactive():
+        pick_missing(invocation)
     return asyncio.run(_carry_out(invocation))
 
 
 async def _carry_out(invocation: Invocation) -> int:
     from dhis2sh import output
     from dhis2sh.client.tracing import Tracer
+    from dhis2sh.errors import PartlyDone
     from dhis2sh.session import Session, run
-    from dhis2sh.surfaces.terminal import TerminalReporter, ask, interactive, pick_missing
+    from dhis2sh.surfaces.terminal import TerminalReporter, ask, edit, interactive
 
     options = invocation.options
     output.check(options)
@@ -130,10 +136,13 @@ async def _carry_out(invocation: Invocation) -> int:
     consent = options.consent()
     if interactive():
         consent.ask = ask
-        await pick_missing(invocation)
+        session.editor = edit
     await _read_stdin(invocation)
     try:
         result = await run(session, invocation.verb, invocation.arguments, consent)
+    except PartlyDone as partly:
+        output.write(partly.summary, options)  # what was written is data; the error that follows is talk
+        raise
     finally:
         reporter.done()
         await session.aclose()

@@ -6,7 +6,6 @@ The head of a line is read by the command line's grammar; what follows the first
 from __future__ import annotations
 
 import re
-import sqlite3
 import sys
 import time
 from collections.abc import Mapping
@@ -15,9 +14,12 @@ from typing import TYPE_CHECKING, Any, cast
 from dhis2sh import domains, plugins, render
 from dhis2sh.bridge import ClientProxy, Portal, QueueReporter
 from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation, UsageError
-from dhis2sh.index.names import NameIndex
 from dhis2sh.results import Rows, Text
 from dhis2sh.session import Consent, Session, run
+from dhis2sh.surfaces import display
+from dhis2sh.surfaces.background import Background
+from dhis2sh.surfaces.lines import Transformer, joined
+from dhis2sh.surfaces.terminal import NotebookReporter, TerminalReporter, ask, edit, interactive, pick_missing
 from dhis2sh.verbs import Verb
 
 if TYPE_CHECKING:
@@ -39,48 +41,38 @@ class Runner:
     def __init__(self, shell: Any, profile: str | None = None) -> None:
         self.shell = shell
         self.portal = Portal()
-        self.session = Session(profile, reporter=QueueReporter(self.portal))
+        self.session = self._open(profile)
         self.client = ClientProxy(self.portal, self.session)
         self.last_error: Dhis2Error | None = None
         self.output = "table"
         self.timing = False
         self.failed = False
-        self.index_failure: str | None = None
-        self._names: NameIndex | None = None
+        self.background = Background(self.session, self.portal)
+        self._reporter = reporter_of(shell)
 
-    @property
-    def names(self) -> NameIndex:
-        """The name index of the session's profile; empty where there is no profile."""
-        from dhis2sh import paths
+    def _open(self, profile: str | None) -> Session:
+        session = Session(profile, reporter=QueueReporter(self.portal))
+        session.editor = edit if interactive() else None
+        return session
 
-        try:
-            name = self.session.profile.name
-        except Dhis2Error:
-            name = "none"
-        if self._names is None or self._names.path.stem != name:
-            self._names = NameIndex(paths.cache_dir() / "names" / f"{name}.db")
-        return self._names
-
-    def refresh_names(self) -> None:
-        """Fill the name index in the background; what goes wrong there is told by `%system ping`, not here."""
-        from dhis2sh.index.refresh import refresh
-
-        async def work() -> None:
-            try:
-                await refresh(self.names, self.session.client)
-            except* (Dhis2Error, OSError, sqlite3.Error) as failed:
-                self.index_failure = str(failed.exceptions[0])
-
-        self.portal.submit(work())
+    def close(self) -> None:
+        """End the work behind the prompt and close what is open."""
+        self.background.close()
+        self.portal.run(self.session.aclose())
+        self.portal.close()
 
     def namespace(self) -> dict[str, object]:
         """What the user finds at the prompt."""
-        return {"client": self.client, "session": self.session, **domains.namespace(self.call_async)}
+        found = domains.namespace(self.call_async)
+        profile = domains.ProfileDomain("profile", self.call_async, lambda: self.session.profile)
+        return {"client": self.client, "session": self.session, **found, "profile": profile}
 
     def call_async(self, verb: Verb, arguments: Mapping[str, object]) -> Any:
         """A verb as a Python call: a coroutine for `await metadata.list(...)`."""
-        consent = Consent(yes=bool(arguments.get("yes")), confirm=cast("str | None", arguments.get("confirm")))
-        given = {name: value for name, value in arguments.items() if name not in {"yes", "confirm"}}
+        from dhis2sh.pipeline import CONSENT
+
+        consent = Consent(**{word: cast("Any", arguments[word]) for word in CONSENT if word in arguments})
+        given = {name: value for name, value in arguments.items() if name not in CONSENT}
         return self.portal.hop(run(self.session, verb, given, consent))
 
     def line(self, text: str) -> object:
@@ -94,11 +86,15 @@ class Runner:
         except Dhis2Error as error:
             self._say(error)
         finally:
+            self._reporter.done()
+            self.background.follow()
             if self.timing:
                 print(f"{time.perf_counter() - started:.2f} s", file=sys.stderr)
         return None
 
     def _line(self, text: str) -> object:
+        if text.rstrip().endswith("?"):
+            return help_of(text.strip())
         first, _, rest = text.strip().partition(" ")
         if first == "explain" and rest.strip() and not rest.lstrip().startswith("-"):
             return self._explain(rest.strip())
@@ -106,6 +102,8 @@ class Runner:
         if isinstance(understood, Text):
             return understood
         parts, parsed, pipeline = understood
+        if interactive():
+            pick_missing(parsed)
         result = self._run(parsed, pipeline)
         return None if parts.quiet else self._formatted(result, parsed)
 
@@ -133,14 +131,14 @@ class Runner:
             output.write(result, options)
             return None
         chosen = output.format_of(options) if options.json or options.format else self.output
-        return result if chosen == "table" else Text(output.formatted(result, chosen))
+        return display.shown(result) if chosen == "table" else Text(output.formatted(result, chosen))
 
     def _run(self, invocation: Invocation, pipeline: Pipeline | None) -> object:
         verb, options = invocation.verb, invocation.options
         if "magic" in verb.left_out:
             raise UsageError(f"{verb.path} is not a magic: {verb.left_out['magic']}", hint=f"dhis2 {verb.path}")
         if options.profile is not None and options.profile != self.session.bound:
-            session = Session(options.profile, reporter=QueueReporter(self.portal))
+            session = self._open(options.profile)
         else:
             session = self.session
         try:
@@ -179,7 +177,6 @@ class Runner:
     def _asked(self, session: Session, waiting: NeedsConfirmation) -> object:
         """Show the plan that waits and ask, in this thread; what is agreed to is carried out."""
         from dhis2sh.session import apply_plan
-        from dhis2sh.surfaces.terminal import ask, interactive
         from dhis2sh.verbs import find
 
         plan = cast("Plan", waiting.plan)
@@ -213,14 +210,8 @@ class Runner:
         return set(self.shell.user_ns) - set(self.shell.user_ns_hidden)
 
     def _hear(self, kind: str, arguments: tuple[object, ...]) -> None:
-        if kind == "warn":
-            print(f"warning: {render.safe(str(arguments[0]))}", file=sys.stderr)
-        elif kind == "note":
-            print(render.safe(str(arguments[0])), file=sys.stderr)
-        elif kind == "progress" and sys.stderr.isatty():
-            task, done, total = arguments
-            sys.stderr.write(f"\r{task}: {done:,}{f' of {total:,}' if total else ''}\x1b[K\r")
-            sys.stderr.flush()
+        """What was said on the other side, said here: the thread that waits is the only one that writes."""
+        getattr(self._reporter, kind)(*arguments)
 
     def _say(self, error: Dhis2Error) -> None:
         from dhis2sh.surfaces.cli import report
@@ -232,6 +223,11 @@ class Runner:
         if source is not None and position is not None:
             print(f"{source}\n{' ' * position}^", file=sys.stderr)
         report(error)
+
+
+def reporter_of(shell: Any) -> TerminalReporter:
+    """Who says what verbs say: bars and lines on a terminal, in a notebook in the cell."""
+    return NotebookReporter() if hasattr(shell, "kernel") else TerminalReporter()
 
 
 def load(shell: Any, profile: str | None = None) -> Runner:
@@ -265,7 +261,7 @@ def load(shell: Any, profile: str | None = None) -> Runner:
     def dhis2_cell(line: str, cell: str) -> object:
         """Run several dhis2sh lines; the last one's result is the cell's."""
         result: object = None
-        for text in [line, *cell.splitlines()]:
+        for text in [line, *joined(cell)]:
             if text.strip() and not text.lstrip().startswith("#"):
                 if result is not None:
                     print(render.text(result))
@@ -275,16 +271,22 @@ def load(shell: Any, profile: str | None = None) -> Runner:
         return result
 
     def output(line: str) -> None:
-        """Set how results are shown: %output table|json|yaml|csv|md."""
-        from dhis2sh.complete_words import FORMATS
+        """Set how results are shown: %output table|json|ndjson|csv|tsv|yaml|md; alone: say it."""
+        from dhis2sh.complete import FORMATS
 
-        if line.strip() and line.strip() not in FORMATS:
-            print(f"error: there is no format '{line.strip()}'\n  try: {' '.join(FORMATS)}", file=sys.stderr)
+        wanted = line.strip()
+        if wanted and (wanted not in FORMATS or wanted in {"xlsx", "parquet"}):
+            shown = " ".join(name for name in FORMATS if name not in {"xlsx", "parquet"})
+            print(f"error: output cannot be '{wanted}'\n  try: {shown}", file=sys.stderr)
             return
-        runner.output = line.strip() or "table"
+        runner.output = wanted or runner.output
+        print(f"output is {runner.output}")
 
     def timing(line: str) -> None:
-        """Switch on or off how long each line took: %timing."""
+        """Say how long each line took: %timing on|off; alone: the other of the two."""
+        if line.strip() not in {"", "on", "off"}:
+            print(f"error: timing is on or off, not '{line.strip()}'\n  try: %timing on", file=sys.stderr)
+            return
         runner.timing = not runner.timing if not line.strip() else line.strip() == "on"
         print(f"timing is {'on' if runner.timing else 'off'}")
 
@@ -293,11 +295,59 @@ def load(shell: Any, profile: str | None = None) -> Runner:
     shell.register_magic_function(dhis2_cell, "cell", "dhis2")
     for name, value in runner.namespace().items():
         shell.user_ns.setdefault(name, value)
+    _listen(shell, runner)
     return runner
 
 
+def _listen(shell: Any, runner: Runner) -> None:
+    """Completion, help by `?` and continued lines, and domains without `%`, in a terminal and in a kernel alike."""
+    from dhis2sh.surfaces import completion, prefilter
+
+    def is_stage(name: str) -> bool:
+        from dhis2sh.stages import STAGES
+
+        return name in STAGES and name not in shell.user_ns
+
+    completion.install(shell, runner)
+    display.install(shell)
+    shell.input_transformers_cleanup.append(Transformer(frozenset(plugins.domains()), is_stage))
+    manager = shell.prefilter_manager
+    prefilter.DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)
+
+    def after_a_cell(result: Any) -> None:
+        if isinstance(result.error_in_exec, KeyboardInterrupt):
+            runner.portal.cancel_awaited()
+
+    shell.events.register("post_run_cell", after_a_cell)
+    runner.background.on = hasattr(shell, "kernel")  # a kernel has no prompt to wait for
+
+
+def help_of(text: str) -> Text:
+    """What `?` says of a verb, a domain or a stage; `??` shows its source too. Raises `UsageError` for others."""
+    import inspect
+
+    from dhis2sh import grammar
+    from dhis2sh.stages import STAGES
+    from dhis2sh.verbs import find
+
+    words = text.rstrip("?").split()
+    deep = text.endswith("??")
+    if len(words) == 1 and words[0] in STAGES:
+        stage = STAGES[words[0]]
+        source = inspect.getsource(stage.function) if deep else ""
+        return Text(f"{words[0]}: a stage of a pipeline\n\n{inspect.cleandoc(stage.help)}\n\n{source}".rstrip())
+    shown = grammar.help_of(words)
+    if not deep:
+        return Text(shown)
+    try:
+        return Text(f"{shown}\n\n{inspect.getsource(find(' '.join(words)).function)}".rstrip())
+    except UsageError:
+        return Text(shown)  # a domain has no source of its own
+
+
 def _help(domain: str) -> str:
+    """A magic's docstring: one line from the catalogue's index, since a start must not read every domain."""
     from dhis2sh import manifest
 
-    found = manifest.domain(domain)
-    return str(cast("dict[str, str]", found["help"])[""]) if found else f"The verbs of {domain}."
+    domains = cast("dict[str, str]", manifest.index()["domains"])
+    return f"{domain}: {domains.get(domain, 'verbs of a plugin')}. {domain}? shows its help."

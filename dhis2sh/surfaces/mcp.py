@@ -15,11 +15,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import __version__, manifest
-from dhis2sh.errors import Dhis2Error, MissingExtra, UsageError
+from dhis2sh.errors import Dhis2Error, MissingExtra, NeedsConfirmation, UsageError
 
 if TYPE_CHECKING:
     from dhis2sh.results import Plan
+    from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue
+    from dhis2sh.verbs import Verb
 
 PINNED = (
     "metadata list", "metadata get", "metadata search", "metadata types", "metadata describe", "metadata count",
@@ -27,6 +29,8 @@ PINNED = (
 )  # fmt: skip
 MOST_ROWS = 200
 MOST_PLANS = 50
+SCHEMA_ROOM = 24_000
+"""Characters of input schemas that one search gives at the most; one schema always is whole."""
 PROFILE: JsonObject = {"type": "string", "description": "Act on this profile; the active one without it."}
 RESULT: JsonObject = {
     "type": "object",
@@ -35,7 +39,7 @@ RESULT: JsonObject = {
 }
 PROXIES = {
     "read": "Run any reading verb. search finds verbs and their parameters.",
-    "write": "Run a verb that writes. With dry_run it only returns the plan.",
+    "write": "Run a verb that writes. With dry_run it only returns the plan; many objects at once need the plan_id that comes back.",
     "destroy": "Plan a verb that destroys; call again with the plan_id that comes back to apply it.",
 }
 
@@ -52,18 +56,28 @@ class Tools:
         self._plans: OrderedDict[str, tuple[str, str | None, Plan]] = OrderedDict()
 
     def search(self, query: str, limit: int = 10) -> JsonObject:
-        """Verbs whose path, summary or parameters hold the words, with their input schemas."""
+        """Verbs whose path, summary or parameters hold the words, best first, with the input schemas of the best.
+
+        A type's own verbs are among them: `create data element` finds `metadata data-elements create` and its schema.
+        """
         words = query.lower().split()
-        scored: list[tuple[int, str, JsonObject]] = []
+        scored: list[tuple[int, int, str, JsonObject]] = []
         for verb in manifest.all_verbs():
             if "mcp" in cast("JsonObject", verb["left_out"]) or (self.read_only and verb["effect"] != "read"):
                 continue
-            text = f"{verb['path']} {verb['summary']} {' '.join(cast('list[str]', verb['options']))}".lower()
-            score = sum((3 if word in str(verb["path"]) else 1) for word in words if word in text)
+            path = str(verb["path"])
+            score = _score(words, path, f"{verb['summary']} {' '.join(cast('list[str]', verb['options']))}".lower())
             if score or not words:
-                scored.append((-score, str(verb["path"]), verb))
-        found = [verb for _, _, verb in sorted(scored, key=lambda item: item[:2])[:limit]]
-        shown: list[JsonValue] = [{key: verb[key] for key in ("path", "effect", "summary", "input")} for verb in found]
+                scored.append((-score, len(path), path, verb))
+        found = [verb for *_, verb in sorted(scored, key=lambda item: item[:3])[:limit]]
+        shown: list[JsonValue] = []
+        room = SCHEMA_ROOM
+        for verb in found:
+            row = {key: verb[key] for key in ("path", "effect", "summary", "input")}
+            room -= len(str(row["input"]))
+            if room < 0 and shown:
+                row["input"] = f"long: search for '{verb['path']}' alone"
+            shown.append(row)
         return {"result": shown, "truncated": len(scored) > limit, "total": len(scored)}
 
     async def run(
@@ -82,40 +96,65 @@ class Tools:
             raise UsageError("this server is read-only: nothing was written")
         session = Session(profile)
         try:
-            if effect != "destroy":
-                agreed = Consent(yes=True, confirm=consent.get("confirm"), dry_run=bool(consent.get("dry_run")))
-                return wrapped(await run(session, verb, arguments, agreed))
-            return await self._destroy(session, verb, arguments, profile, consent)
+            if consent.get("plan_id") is not None:
+                return await self._apply(session, verb, profile, consent)
+            dry_run = bool(consent.get("dry_run"))
+            agreed = Consent(confirm=consent.get("confirm"), dry_run=dry_run or effect == "destroy")
+            try:
+                result = await run(session, verb, arguments, agreed)
+            except NeedsConfirmation as waiting:  # many objects at once are planned like a destruction
+                plan = cast("Plan", waiting.plan)
+                if not plan.local and session.profile.production:
+                    raise
+                return self._planned(plan, profile)
+            if effect == "destroy" and not dry_run:
+                return self._planned(cast("Plan", result), profile)
+            return wrapped(result)
         finally:
             await session.aclose()
 
-    async def _destroy(
-        self, session: Any, verb: Any, arguments: Mapping[str, object], profile: str | None, consent: Mapping[str, Any]
-    ) -> JsonObject:
-        from dhis2sh.session import Consent, apply_plan, run
+    def _planned(self, plan: Plan, profile: str | None) -> JsonObject:
+        """Keep a plan until it is asked for by its id."""
+        plan_id = secrets.token_hex(8)
+        self._plans[plan_id] = (plan.verb, profile, plan)
+        while len(self._plans) > MOST_PLANS:
+            self._plans.popitem(last=False)
+        shown = wrapped(plan)
+        cast("JsonObject", shown["result"])["plan_id"] = plan_id
+        return shown
 
-        plan_id = cast("str | None", consent.get("plan_id"))
-        if plan_id is None:
-            plan = cast("Plan", await run(session, verb, arguments, Consent(dry_run=True)))
-            plan_id = secrets.token_hex(8)
-            self._plans[plan_id] = (verb.path, profile, plan)
-            while len(self._plans) > MOST_PLANS:
-                self._plans.popitem(last=False)
-            return {"result": {**plan.to_json(), "plan_id": plan_id}, "truncated": False, "total": len(plan.steps)}
-        path, planned_profile, plan = self._plans.get(plan_id, ("", None, cast("Any", None)))
-        if path != verb.path or planned_profile != profile:
-            raise UsageError(f"there is no plan '{plan_id}' of {verb.path}", hint="call destroy without plan_id first")
+    async def _apply(self, session: Session, verb: Verb, profile: str | None, consent: Mapping[str, Any]) -> JsonObject:
+        from dhis2sh.session import apply_plan
+
+        plan_id = str(consent["plan_id"])
+        path, planned_profile, plan = self._plans.get(plan_id, ("", None, None))
+        if plan is None or path != verb.path or planned_profile != profile:
+            raise UsageError(f"there is no plan '{plan_id}' of {verb.path}", hint="call without plan_id first")
         if not plan.local and session.profile.production and consent.get("confirm") != session.profile.name:
             raise UsageError(f"'{session.profile.name}' is a production profile", hint="confirm with its name")
         del self._plans[plan_id]
         return wrapped(await apply_plan(session, verb, plan))
 
 
+def _score(words: list[str], path: str, other: str) -> int:
+    """How well a verb answers words: words of its path count most, in the singular too."""
+    tokens = set(path.replace("-", " ").split())
+    tokens |= {token.removesuffix("s") for token in tokens}
+    return sum(
+        5 if word in tokens or word.removesuffix("s") in tokens else 3 if word in path else 1 if word in other else 0
+        for word in words
+    )
+
+
 def wrapped(result: object) -> JsonObject:
     """A result as structured content: what `-o json` prints, capped, and whether it was."""
-    from dhis2sh.results import Rows, to_json
+    from dhis2sh.results import Plan, Rows, to_json
 
     value = to_json(result)
+    if isinstance(result, Plan):
+        steps = cast("list[JsonValue]", cast("JsonObject", value)["steps"])
+        cast("JsonObject", value)["steps"] = steps[:MOST_ROWS]
+        return {"result": value, "truncated": len(steps) > MOST_ROWS, "total": len(steps)}
     if not isinstance(result, Rows):
         return {"result": value, "truncated": False, "total": None}
     rows = cast("list[JsonValue]", value)
@@ -129,18 +168,21 @@ def listing(*, tools: str = "pinned", toolsets: tuple[str, ...] = (), read_only:
 
     Parameters:
         tools: `pinned`, or `all` for every verb.
-        toolsets: domains that are listed whole.
+        toolsets: domains that are listed whole, without the verbs of single types; `data-elements` lists those of one.
         read_only: leave out whatever is no read; wins over the other two.
     """
     shown: list[JsonObject] = []
-    for verb in manifest.all_verbs():
+    whole = tools == "all" or set(toolsets) - set(cast("JsonObject", manifest.index()["domains"]))
+    handwritten = manifest.domain_verbs()
+    for number, verb in enumerate(manifest.all_verbs() if whole else handwritten):
         path = str(verb["path"])
-        chosen = tools == "all" or path in PINNED or path.split(maxsplit=1)[0] in toolsets
+        wanted = path.split()[0 if number < len(handwritten) else 1] in toolsets
+        chosen = tools == "all" or path in PINNED or wanted
         if not chosen or "mcp" in cast("JsonObject", verb["left_out"]) or (read_only and verb["effect"] != "read"):
             continue
         schema = cast("JsonObject", verb["input"])
         properties = {**cast("JsonObject", schema["properties"]), "profile": PROFILE}
-        if verb["effect"] == "destroy":
+        if verb["effect"] != "read":
             properties["plan_id"] = {"type": "string", "description": "Apply the plan of this id."}
         entry: JsonObject = {
             "name": verb["tool"], "verb": path, "description": verb["summary"], "effect": verb["effect"],
@@ -157,8 +199,8 @@ def listing(*, tools: str = "pinned", toolsets: tuple[str, ...] = (), read_only:
             properties["confirm"] = {"type": "string", "description": "The production profile's name."}
         if name == "write":
             properties["dry_run"] = {"type": "boolean"}
-        if name == "destroy":
-            properties["plan_id"] = {"type": "string"}
+        if name != "read":
+            properties["plan_id"] = {"type": "string", "description": "Apply the plan of this id."}
         shown.append({"name": name, "verb": None, "description": description, "effect": name,
                       "input": {"type": "object", "properties": properties, "required": ["verb"]}})  # fmt: skip
     return shown

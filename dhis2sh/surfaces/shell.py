@@ -11,18 +11,24 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from IPython.core.prefilter import PrefilterChecker
 from IPython.terminal.interactiveshell import TerminalInteractiveShell
-from IPython.terminal.prompts import Prompts
+from IPython.terminal.prompts import Prompts, RichPromptDisplayHook
+from IPython.terminal.ptutils import IPythonPTLexer
 from pygments.token import Token
-from traitlets import Integer
+from traitlets import Bool, Type
 from traitlets.config import Config
 
-from dhis2sh import __version__, paths
+from dhis2sh import __version__, paths, plugins
 from dhis2sh.errors import Dhis2Error
+from dhis2sh.surfaces import lines, pager
 
 if TYPE_CHECKING:
+    from dhis2sh.profiles import Profile
     from dhis2sh.surfaces.magics import Runner
+
+
+COLOURS = ("red", "green", "yellow", "blue", "magenta", "cyan")
+"""Colours that a profile may give its prompt."""
 
 
 class ProfilePrompts(Prompts):
@@ -30,11 +36,14 @@ class ProfilePrompts(Prompts):
 
     def in_prompt_tokens(self) -> list[tuple[Any, str]]:
         """`profile:user> `."""
-        name, user, production, insecure = _who(cast("Dhis2Shell", self.shell).runner)
-        token = Token.OutPrompt if production else Token.Prompt
-        marks = " [production]" if production else ""
-        marks += " [insecure]" if insecure else ""
-        return [(token, f"{name}{':' + user if user else ''}{marks}"), (Token.Prompt, "> ")]
+        profile = _active(cast("Dhis2Shell", self.shell).runner)
+        if profile is None:
+            return [(Token.Prompt, "no profile> ")]
+        user = f":{profile.username}" if profile.username else ""
+        pieces = [(_prompt_token(profile), f"{profile.name}{user}")]
+        pieces += [(Token.Prompt.Production, " [production]")] if profile.production else []
+        pieces += [(Token.Prompt.Production, " [insecure]")] if not profile.verify_tls else []
+        return [*pieces, (Token.Prompt, "> ")]
 
     def continuation_prompt_tokens(
         self, width: int | None = None, *, lineno: int | None = None, wrap_count: int | None = None
@@ -47,28 +56,81 @@ class ProfilePrompts(Prompts):
         return []
 
 
-def _who(runner: Runner | None) -> tuple[str, str, bool, bool]:
-    if runner is None:
-        return ("dhis2sh", "", False, False)
+def _active(runner: Runner | None) -> Profile | None:
     try:
-        profile = runner.session.profile
+        return runner.session.profile if runner is not None else None
     except Dhis2Error:
-        return ("no profile", "", False, False)
-    return (profile.name, profile.username or "", profile.production, not profile.verify_tls)
+        return None
+
+
+def _prompt_token(profile: Profile) -> Any:
+    if profile.production:
+        return Token.Prompt.Production
+    return getattr(Token.Prompt, profile.colour.capitalize()) if profile.colour in COLOURS else Token.Prompt
+
+
+class PagingHook(RichPromptDisplayHook):
+    """Shows results; through the pager where they do not fit."""
+
+    def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
+        """Print the text of a result."""
+        text = cast("str | None", format_dict.get("text/plain"))
+        if text is None or cast("Any", self.shell).mime_renderers:
+            super().write_format_data(format_dict, md_dict)
+        elif text:
+            pager.show(text, wanted=cast("Dhis2Shell", self.shell).pager)
+
+
+class ShellLexer(IPythonPTLexer):
+    """Colours what is typed: dhis2sh lines by our lexer (imported with the first of them), the rest by IPython's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._domains = frozenset(plugins.domains())
+        self._ours: Any = None
+
+    def lex_document(self, document: Any) -> Any:
+        """A function that gives the coloured pieces of each line."""
+        text = cast("str", document.text)
+        if not text.startswith("%%dhis2") and lines.find(text.partition("\n")[0], self._domains) is None:
+            return cast("Any", super()).lex_document(document)
+        if self._ours is None:
+            from prompt_toolkit.lexers import PygmentsLexer
+
+            from dhis2sh.surfaces.lexer import Dhis2Lexer
+
+            self._ours = PygmentsLexer(Dhis2Lexer, sync_from_start=True)
+        return self._ours.lex_document(document)
 
 
 class Dhis2Shell(TerminalInteractiveShell):
     """The shell. Its history, configuration and start-up files are its own, never `~/.ipython`."""
 
     runner: Runner | None = None
+    displayhook_class = Type(PagingHook)
+    pager = Bool(True, help="show results that do not fit the screen in a pager").tag(config=True)
 
     def _extra_prompt_options(self) -> dict[str, Any]:
         options = cast("dict[str, Any]", super()._extra_prompt_options())  # type: ignore[misc]
-        return {**options, "complete_in_thread": True, "bottom_toolbar": self._toolbar}
+        ours = {"complete_in_thread": True, "bottom_toolbar": self._toolbar, "lexer": ShellLexer()}
+        return {**options, **ours}
 
-    def _toolbar(self) -> str:
-        name, user, _, _ = _who(self.runner)
-        return f" {name} {user}   Tab completes, ? helps, Ctrl-C interrupts, Ctrl-D leaves "
+    def check_complete(self, code: str) -> tuple[str, str]:
+        """Enter after a `|` begins the next line of the pipeline."""
+        if lines.unfinished(code, frozenset(plugins.domains())):
+            return "incomplete", "  "
+        return super().check_complete(code)
+
+    def _toolbar(self) -> list[tuple[str, str]]:
+        profile = _active(self.runner)
+        if profile is None or self.runner is None:
+            return [("", " no profile   %profile use sandbox, or: dhis2 profile add NAME --url URL ")]
+        status = self.runner.background.status()
+        where = profile.url if not profile.embedded else "in this process"
+        return [
+            ("bold", f" {profile.name} "),
+            ("", f" {where}   {status}{'   ' if status else ''}Tab completes, ? helps "),
+        ]
 
 
 def _arguments(words: list[str]) -> argparse.Namespace:
@@ -91,6 +153,12 @@ def _config() -> Config:
     shell.automagic = True
     shell.term_title = False
     shell.autosuggestions_provider = "AutoSuggestFromHistory"
+    shell.display_completions = "column"  # a name beside each UID, a word beside each option
+    shell.space_for_menu = 8
+    shell.highlighting_style_overrides = {
+        Token.Prompt.Production: "bold ansired",
+        **{getattr(Token.Prompt, name.capitalize()): f"ansi{name}" for name in COLOURS},
+    }
     config.IPCompleter.use_jedi = False
     config.IPCompleter.backslash_combining_completions = False
     return config
@@ -109,35 +177,7 @@ def make_shell(profile: str | None) -> Dhis2Shell:
     paths.data_dir().mkdir(parents=True, exist_ok=True)
     shell = Dhis2Shell.instance(config=_config(), ipython_dir=str(folder))
     shell.runner = load(shell, profile)
-    _complete(shell)
-    manager = shell.prefilter_manager
-    DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)
     return shell
-
-
-PYTHON_WORDS = {"in", "is", "if", "and", "or", "not", "for", "else"}
-
-
-class DomainChecker(PrefilterChecker):
-    """`metadata list ...` without `%` is a magic, although `metadata` is a name too: no Python begins like that."""
-
-    priority = Integer(650).tag(config=True)  # before AutoMagicChecker, which steps back for names
-
-    def check(self, line_info: Any) -> Any:
-        """The magic handler for a domain that is followed by a word or an option."""
-        from dhis2sh import plugins
-
-        rest = cast("str", line_info.the_rest).lstrip()
-        word = rest.split(" ")[0]
-        if (
-            line_info.ifun not in plugins.domains()
-            or line_info.pre
-            or not line_info.line.startswith(f"{line_info.ifun} ")
-        ):
-            return None
-        if not rest or not (rest[0].isalpha() or rest[0] == "-") or word in PYTHON_WORDS:
-            return None
-        return cast("Any", self.prefilter_manager).get_handler_by_name("magic")
 
 
 def run_startup(shell: Any) -> list[Path]:
@@ -148,43 +188,6 @@ def run_startup(shell: Any) -> list[Path]:
             shell.safe_execfile(str(path), shell.user_ns, raise_exceptions=False)
             ran.append(path)
     return ran
-
-
-def complete_line(line: str, symbol: str, runner: Runner) -> list[str]:
-    """What may stand at the end of a magic line: words of the head from the manifest, stages after a `|`, names.
-
-    Parameters:
-        line: the text before the cursor.
-        symbol: the part of it that IPython will replace.
-        runner: knows the name index of the profile.
-    """
-    from dhis2sh.complete_words import candidates
-    from dhis2sh.pipeline import split
-    from dhis2sh.stages import STAGES
-
-    parts = split(line.lstrip().lstrip("%"))
-    if parts.tail is not None:
-        return [name for name in STAGES if name.startswith(symbol)]
-    words = parts.head.split(" ")
-    if words[0] == "dhis2":
-        words = words[1:]
-    cut = len(words[-1]) - len(symbol)
-    found = [item[cut:] for item in candidates(words)]
-    if not found and len(words[-1]) >= 2 and not words[-1].startswith("-"):
-        found = [hit.uid for hit in runner.names.search(words[-1], limit=20)]
-    return found
-
-
-def _complete(shell: Dhis2Shell) -> None:
-    """Complete magic lines from the manifest, with or without `%`."""
-    from dhis2sh import plugins
-
-    def complete(_shell: Any, event: Any) -> list[str]:
-        return complete_line(event.text_until_cursor, event.symbol, cast("Runner", shell.runner))
-
-    for name in [*plugins.domains(), "dhis2"]:
-        for key in (name, f"%{name}"):
-            shell.set_hook("complete_command", complete, str_key=key)
 
 
 def _print(text: str) -> None:
@@ -237,20 +240,16 @@ def main(words: list[str] | None = None) -> None:
 
 def _after_the_first_prompt(shell: Dhis2Shell) -> None:
     """Connecting and the name index begin when the first prompt has been drawn, never before."""
-    started: list[bool] = []
+    background = cast("Runner", shell.runner).background
 
     def begin(_: Any) -> None:
-        runner = cast("Runner", shell.runner)
-        if not started:
-            started.append(True)
-            try:
-                runner.session.profile  # noqa: B018  (without a profile there is nothing to read names from)
-            except Dhis2Error:
-                return
-            runner.refresh_names()
+        if not background.on:
+            background.on = True
+            background.follow()
 
     app = getattr(getattr(shell, "pt_app", None), "app", None)
     if app is not None:
+        background.changed = app.invalidate
         app.after_render += begin
 
 

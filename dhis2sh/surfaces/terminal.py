@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dhis2sh import profiles, render
@@ -26,19 +28,37 @@ def ask(plan: Plan, name: str | None) -> bool:
     return answer == name if name else answer.lower() in {"y", "yes"}
 
 
-async def pick_missing(invocation: Invocation) -> None:
-    """A write that wants a profile's name and got none offers the known ones with the arrow keys."""
+def edit(text: str) -> str:
+    """Let the user edit a text in $VISUAL or $EDITOR; gives what was left. Raises `UsageError` where that fails."""
+    import os
+    import shlex
+    import subprocess
+    import tempfile
+    from pathlib import Path
+
+    from dhis2sh.errors import UsageError
+
+    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "object.yaml"
+        path.write_text(text, "utf-8")
+        try:
+            subprocess.run([*command, str(path)], check=True)  # noqa: S603  (the user's own editor)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise UsageError(f"the editor '{command[0]}' failed: {error}", hint="set EDITOR") from error
+        return path.read_text("utf-8")
+
+
+def pick_missing(invocation: Invocation) -> None:
+    """A write that wants a profile's name and got none offers the known ones with the arrow keys. Waits for the choice."""
     if invocation.verb.effect == "read":
         return
     for param in invocation.verb.params:
         if param.complete == "profiles" and param.name not in invocation.arguments:
             from prompt_toolkit.shortcuts import choice
 
-            known = profiles.all_profiles()
-            options = [(name, f"{name}  {profile.url}") for name, profile in known.items()]
-            import asyncio
-
-            invocation.arguments[param.name] = await asyncio.to_thread(choice, "which profile?", options=options)
+            options = [(name, f"{name}  {profile.url}") for name, profile in profiles.all_profiles().items()]
+            invocation.arguments[param.name] = choice("which profile?", options=options)
 
 
 class TerminalReporter:
@@ -75,3 +95,48 @@ class TerminalReporter:
         if self._bar is not None:
             self._bar.stop()
             self._bar, self._tasks = None, {}
+
+
+class NotebookReporter(TerminalReporter):
+    """Warnings on standard error; progress as one bar in the cell, taken away at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._handle: Any = None
+
+    def progress(self, task: str, done: int, total: int | None) -> None:
+        """Draw how far a task has come; the same place of the cell is drawn again."""
+        from IPython.display import DisplayHandle
+
+        shown = Bar(task, done, total)
+        if self._handle is None:
+            self._handle = DisplayHandle()
+            self._handle.display(shown)
+        else:
+            self._handle.update(shown)
+
+    def done(self) -> None:
+        """Take the bar away."""
+        if self._handle is not None:
+            self._handle.update(Bar("", 0, None))
+            self._handle = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How far a task has come, as a notebook shows it; without a task, nothing."""
+
+    task: str
+    done: int
+    total: int | None
+
+    def _repr_html_(self) -> str:
+        if not self.task:
+            return ""
+        bar = f'<progress value="{self.done}" max="{self.total}"></progress>' if self.total else "<progress></progress>"
+        return f"<div>{bar} {html.escape(repr(self))}</div>"
+
+    def __repr__(self) -> str:
+        if not self.task:
+            return ""
+        return f"{render.safe(self.task)}: {self.done:,}" + (f" of {self.total:,}" if self.total else "")

@@ -17,7 +17,12 @@ from tests.shared import shared
 _REF = "#/components/schemas/"
 
 # The lists of a page of tracker objects, which the description leaves open: class by version
-_TRACKER = {"trackedEntities": "TrackedEntity", "enrollments": "Enrollment", "events": "Event", "relationships": "Relationship"}
+_TRACKER = {
+    "trackedEntities": "TrackedEntity",
+    "enrollments": "Enrollment",
+    "events": "Event",
+    "relationships": "Relationship",
+}
 
 
 @dataclass(frozen=True)

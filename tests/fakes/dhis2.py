@@ -1,241 +1,216 @@
-"""A small DHIS2 in memory for the tests of the client: it answers writes as the recordings in ../shared/wire/v42 do.
+"""A DHIS2 server in a hundred lines, as far as signing in goes: passwords, tokens, sessions, OAuth2 and its faults."""
 
-Only what the client's upper half sends is here. What was sent is kept in `requests`.
-"""
-
-from __future__ import annotations
-
-import gzip
+import base64
+import hashlib
+import itertools
 import json
-import re
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from dhis2sh.client import jsonpatch
-from dhis2sh.client.auth import Basic
-from dhis2sh.client.client import Client
-from dhis2sh.client.retry import RetryRule
-from dhis2sh.client.settings import ConnectionSettings
-
-CREATED = {"httpStatus": "Created", "httpStatusCode": 201, "status": "OK"}
-OK = {"httpStatus": "OK", "httpStatusCode": 200, "status": "OK"}
-CONFLICT = {
-    "httpStatus": "Conflict",
-    "httpStatusCode": 409,
-    "message": "One or more errors occurred, please see full details in import report.",
-}
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass
-class Seen:
-    """One request as it came."""
+class FakeDhis2:
+    """What it knows, and what it was asked. Turn its knobs between two requests.
 
-    method: str
-    path: str
-    query: list[tuple[str, str]]
-    body: bytes
-    content_type: str
-
-    @property
-    def json(self) -> object:
-        return json.loads(self.body)
-
-    def values(self, name: str) -> list[str]:
-        return [value for key, value in self.query if key == name]
-
-
-@dataclass
-class Fake:
-    """The server: `objects` by plural and UID. An object named `bad` is refused, one with `needed` cannot be deleted."""
+    Parameters:
+        version: what it says that it is; `oauth2_on` whether its authorization server is switched on.
+        login_status: what `/api/auth/login` answers after the right password.
+        lifetime: seconds of an access token; `gives_refresh` whether a refresh token comes with it.
+        moved: the token endpoint redirects to the same address with a slash, as DHIS2 does.
+        open_id: whether users have the `openId` that its own tokens need.
+    """
 
     version: str = "2.42.5.2"
-    objects: dict[str, dict[str, dict]] = field(default_factory=dict)
-    requests: list[Seen] = field(default_factory=list)
-    answers: dict[tuple[str, str], Response | list[Response]] = field(default_factory=dict)
+    oauth2_on: bool = True
+    login_status: str = "SUCCESS"
+    two_factor: str | None = None
+    lifetime: int = 300
+    gives_refresh: bool = True
+    moved: bool = False
+    open_id: bool = True
+    users: dict[str, str] = field(default_factory=lambda: {"ann": "district"})
+    pats: set[str] = field(default_factory=lambda: {"d2p_good"})
+    clients: dict[str, str | None] = field(default_factory=lambda: {"dhis2sh": None})
+    tokens: dict[str, str] = field(default_factory=dict)
+    refreshes: dict[str, str] = field(default_factory=dict)
+    sessions: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    bodies: list[object] = field(default_factory=list)
 
-    def client(self, **settings: object) -> Client:
-        """A client of this server."""
-        routes = [Route("/api/{path:path}", self._answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])]
-        where = ConnectionSettings("http://t", **settings)
-        return Client(where, Basic("u", "p"), asgi_app=Starlette(routes=routes), retry=RetryRule(base=0.0))
+    def __post_init__(self) -> None:
+        self._codes: dict[str, dict[str, str]] = {}
+        self._number = itertools.count(1)
+        self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=METHODS)])
 
-    def of(self, method: str, path: str | None = None) -> list[Seen]:
-        """The requests of a method, the one for the version apart."""
-        return [
-            seen
-            for seen in self.requests
-            if seen.method == method and path in {None, seen.path} and seen.path != "system/info"
-        ]
+    def forget(self) -> None:
+        """What a restart with a new signing key does: no token and no session is known any more."""
+        self.tokens.clear()
+        self.refreshes.clear()
+        self.sessions.clear()
 
     async def _answer(self, request: Request) -> Response:
-        path = request.path_params["path"]
-        body = await request.body()
-        seen = Seen(
-            request.method, path, request.query_params.multi_items(), body, request.headers.get("content-type", "")
-        )
-        self.requests.append(seen)
-        planned = self.answers.get((request.method, path))
-        if planned is not None:
-            return (planned.pop(0) if len(planned) > 1 else planned[0]) if isinstance(planned, list) else planned
-        return self._reads(seen) if seen.method == "GET" else self._writes(seen)
+        path = request.url.path
+        self.asked.append(f"{request.method} {path}")
+        public = {
+            "/.well-known/openid-configuration": self._discovery,
+            "/api/loginConfig": self._login_config,
+            "/api/auth/login": self._login,
+            "/oauth2/authorize": self._authorize,
+            "/oauth2/token": self._token,
+            "/oauth2/token/": self._token,
+            "/oauth2/revoke": self._revoke,
+            "/uaa/oauth/token": self._token,
+        }
+        if path in public:
+            return await public[path](request)
+        user = self._user(request)
+        if isinstance(user, Response):
+            return user
+        return await self._signed(request, user)
 
-    def _reads(self, seen: Seen) -> Response:
-        if seen.path == "system/info":
-            return JSONResponse({"version": self.version, "calendar": "iso8601"})
-        plural, _, uid = seen.path.partition("/")
-        known = self.objects.get(plural)
-        if known is None:
-            return problem(404, f"No static resource api/{seen.path}.")
-        if uid:
-            found = known.get(uid)
-            return JSONResponse(found) if found else missing(plural, uid)
-        rows = list(known.values())
-        for text in seen.values("filter"):
-            rows = [row for row in rows if matches(row, text)]
-        if "false" in seen.values("paging"):
-            return JSONResponse({plural: rows})
-        page, size = int((seen.values("page") or ["1"])[0]), int((seen.values("pageSize") or ["50"])[0])
-        pager = {"page": page, "pageSize": size, "total": len(rows), "pageCount": -(-len(rows) // size)}
-        return JSONResponse({"pager": pager, plural: rows[(page - 1) * size : page * size]})
+    def _user(self, request: Request) -> str | Response:
+        scheme, _, rest = request.headers.get("authorization", "").partition(" ")
+        if scheme == "Basic":
+            name, _, password = base64.b64decode(rest).decode().partition(":")
+            return name if self.users.get(name) == password else unauthorized()
+        if scheme == "ApiToken":
+            return "ann" if rest in self.pats else unauthorized("Failed to authenticate API token, token has expired.")
+        if scheme == "Bearer":
+            if rest not in self.tokens:
+                return challenged("Jwt expired")
+            name = self.tokens[rest]
+            text = f"Found no matching DHIS2 user for the mapping claim: 'sub' with the value: '{name}'"
+            return name if self.open_id else challenged(text)
+        cookie = request.cookies.get("JSESSIONID", "")
+        return self.sessions.get(cookie) or RedirectResponse("/login/", status_code=302)
 
-    def _writes(self, seen: Seen) -> Response:
-        if seen.path == "metadata":
-            return self._bundle(seen)
-        if seen.method == "PATCH" and seen.path.endswith("/sharing"):
-            return self._sharing(seen)
-        plural, uid, collection = (*seen.path.split("/"), "", "")[:3]
-        known = self.objects.setdefault(plural, {})
-        if seen.method == "POST" and not uid:
-            row = seen.json
-            if error := fault(row):
-                return JSONResponse({**CONFLICT, "status": "ERROR", "response": report(row.get("id"), error)}, 409)
-            row.setdefault("id", "GYHYHsiqG5L")
-            known[row["id"]] = row
-            location = {"Location": f"http://t/api/{plural}/{row['id']}"}
-            return JSONResponse({**CREATED, "response": report(row["id"])}, 201, location)
-        if uid not in known:
-            return missing(plural, uid)
-        if collection:
-            return self._members(known[uid], collection, seen.json)
-        if seen.method == "DELETE" and known[uid].get("needed"):
-            error = {"message": "Object could not be deleted because it is associated", "errorCode": "E4030"}
-            return JSONResponse({**CONFLICT, "status": "WARNING", "response": report(uid, error)}, 409)
-        if seen.method == "DELETE":
-            del known[uid]
-        elif seen.method == "PUT":
-            known[uid] = seen.json
-        elif seen.content_type != "application/json-patch+json":
-            return problem(415, "Content-Type 'application/json' is not supported")
+    async def _signed(self, request: Request, user: str) -> Response:
+        path, body = request.url.path, await request.body()
+        if body:
+            self.bodies.append(json.loads(body))
+        if path == "/api/system/info":
+            return JSONResponse({"version": self.version, "calendar": "iso8601", "systemName": "Fake"})
+        if path == "/api/me":
+            return JSONResponse({"id": "u1234567890", "username": user, "authorities": ["ALL"]})
+        if path == "/api/apiToken" and request.method == "POST":
+            key = f"d2p_made{next(self._number)}"
+            self.pats.add(key)
+            return created({"responseType": "ObjectReport", "key": key, "uid": "tok12345678"})
+        if path == "/api/oAuth2Clients" and request.method == "POST":
+            made = json.loads(body)
+            name = made.get("clientId") or made.get("cid")
+            if name in self.clients:
+                report = {"errorReports": [{"message": f"client {name} already exists", "errorCode": "E5003"}]}
+                return JSONResponse({"httpStatusCode": 409, "response": report}, status_code=409)
+            self.clients[name] = made.get("clientSecret") or made.get("secret")
+            return created({"responseType": "ObjectReport", "uid": "cli12345678"})
+        return JSONResponse({"path": path})
+
+    async def _discovery(self, request: Request) -> Response:
+        if not self.oauth2_on or self.version < "2.42":
+            return Response("<title>404</title>", status_code=404, media_type="text/html")
+        return JSONResponse({"issuer": "http://t", "token_endpoint": "http://t/oauth2/token"})
+
+    async def _login_config(self, request: Request) -> Response:
+        if self.version < "2.41":
+            return RedirectResponse("/dhis-web-commons/security/login.action", status_code=302)
+        return JSONResponse({"apiVersion": self.version})
+
+    async def _login(self, request: Request) -> Response:
+        if self.version < "2.41":
+            return RedirectResponse("/dhis-web-commons/security/login.action", status_code=302)
+        given = await request.json()
+        if self.users.get(given["username"]) != given["password"]:
+            return unauthorized("Bad credentials")
+        status = self.login_status
+        if self.two_factor is not None and given.get("twoFactorCode") != self.two_factor:
+            status = "INCORRECT_TWO_FACTOR_CODE_TOTP"
+        answer = JSONResponse({"loginStatus": status, "redirectUrl": "/"})
+        if status == "SUCCESS":
+            session = f"session{next(self._number)}"
+            self.sessions[session] = given["username"]
+            answer.set_cookie("JSESSIONID", session, httponly=True)
+        return answer
+
+    async def _authorize(self, request: Request) -> Response:
+        """Consents at once, as a person would."""
+        asked = dict(request.query_params)
+        back = {"state": asked["state"]}
+        if asked["client_id"] not in self.clients:
+            back["error"], back["error_description"] = "access_denied", "ann said no"
         else:
-            for operation in seen.json:
-                if operation["op"] not in {"add", "replace", "remove", "remove-by-id"}:
-                    return problem(500, f"Could not resolve type id '{operation['op']}'")
-            known[uid] = jsonpatch.apply(seen.json, known[uid])
-        return JSONResponse({**OK, "response": report(uid)})
+            back["code"] = f"code{next(self._number)}"
+            self._codes[back["code"]] = asked
+        return RedirectResponse(f"{asked['redirect_uri']}?{urlencode(back)}", status_code=302)
 
-    def _bundle(self, seen: Seen) -> Response:
-        content = gzip.decompress(seen.body) if seen.body[:2] == b"\x1f\x8b" else seen.body
-        rows = [
-            (plural, index, row) for plural, found in json.loads(content).items() for index, row in enumerate(found)
-        ]
-        query = dict(seen.query)
-        deleting = query.get("importStrategy") == "DELETE"
-        faults = {}
-        for plural, index, row in rows:
-            there = row.get("id") in self.objects.get(plural, {})
-            error = self._bundle_fault(row, query.get("importStrategy"), plural, there=there)
-            if error:
-                faults[plural, index] = (row, error)
-        atomic = query.get("atomicMode") != "NONE"
-        written = [] if faults and atomic else [row for row in rows if row[:2] not in faults]
-        stats = {"created": 0, "updated": 0, "deleted": 0, "ignored": len(rows) - len(written), "total": len(rows)}
-        for plural, _, row in written:
-            known = self.objects.setdefault(plural, {})
-            stats["deleted" if deleting else "updated" if row.get("id") in known else "created"] += 1
-            if query.get("importMode") == "VALIDATE":
-                continue
-            if deleting:
-                del known[row["id"]]
-            else:
-                known[row["id"]] = row
-        reports = [
-            {"klass": f"org.hisp.dhis.{plural}", "index": index, "uid": row.get("id"), "errorReports": [error]}
-            for (plural, index), (row, error) in faults.items()
-        ]
-        status = "OK" if not faults else "WARNING" if written else "ERROR"
-        response = {"status": status, "stats": stats, "typeReports": [{"objectReports": reports}]}
-        envelope = {**CONFLICT, "status": "WARNING"} if faults else OK
-        return JSONResponse({**envelope, "response": response}, 409 if faults else 200)
+    async def _token(self, request: Request) -> Response:
+        if self.moved and not request.url.path.endswith("/"):
+            return RedirectResponse("/oauth2/token/", status_code=301)
+        if not self.oauth2_on:
+            return Response("<title>Unauthorized</title>", status_code=401, media_type="text/html")
+        form = dict(parse_qsl((await request.body()).decode()))
+        name, secret = form.get("client_id", ""), None
+        if request.headers.get("authorization", "").startswith("Basic "):
+            name, _, secret = base64.b64decode(request.headers["authorization"][6:]).decode().partition(":")
+        if name not in self.clients or not matches(secret, self.clients[name]):
+            return refused("invalid_client", "client authentication failed", 401)
+        if form["grant_type"] == "refresh_token":
+            user = self.refreshes.pop(form["refresh_token"], None)
+            return self._grant(user) if user else refused("invalid_grant", "the refresh token is not known")
+        asked = self._codes.pop(form["code"], None)
+        digest = hashlib.sha256(form["code_verifier"].encode()).digest()
+        proof = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        if asked is None or asked["code_challenge"] != proof or asked["redirect_uri"] != form["redirect_uri"]:
+            return refused("invalid_grant", "the code is not valid")
+        return self._grant("ann")
 
-    def _bundle_fault(self, row: dict, strategy: str | None, plural: str, *, there: bool) -> dict | None:
-        if strategy == "CREATE" and there:
-            return {"message": "Found matching object for reference", "errorCode": "E5000"}
-        if strategy in {"UPDATE", "DELETE"} and not there:
-            return {"message": "No matching object for reference", "errorCode": "E5001"}
-        if strategy == "DELETE":
-            needed = self.objects[plural][row["id"]].get("needed")
-            return {"message": "associated with another object", "errorCode": "E4030"} if needed else None
-        return fault(row)
+    def _grant(self, user: str) -> Response:
+        number = next(self._number)
+        self.tokens[f"access{number}"] = user
+        answer = {"access_token": f"access{number}", "token_type": "Bearer", "expires_in": self.lifetime}
+        if self.gives_refresh:
+            self.refreshes[f"refresh{number}"] = user
+            answer["refresh_token"] = f"refresh{number}"
+        return JSONResponse(answer)
 
-    def _members(self, row: dict, collection: str, body: dict) -> Response:
-        members = row.setdefault(collection, [])
-        known = self.objects.get(collection, {})
-        added = [item for item in body["additions"] if item["id"] in known and item not in members]
-        removed = [item for item in body["deletions"] if item in members]
-        row[collection] = [item for item in members if item not in removed] + added
-        total = len(added) + len(removed)
-        stats = {"created": 0, "updated": len(added), "deleted": len(removed), "ignored": 0, "total": total}
-        return JSONResponse({**OK, "response": {"status": "OK", "stats": stats, "responseType": "TypeReport"}})
-
-    def _sharing(self, seen: Seen) -> Response:
-        body, plural = seen.json, seen.path.partition("/")[0]
-        each = body if plural == "metadata" else {plural: dict.fromkeys(body[plural], body["patch"])}
-        reports, done = [], 0
-        for kind, patches in each.items():
-            for uid, patch in patches.items():
-                row = self.objects.get(kind, {}).get(uid)
-                if row is None:
-                    error = {"message": f"No matching object for reference {uid}", "errorCode": "E4014"}
-                    reports.append({"uid": uid, "errorReports": [error]})
-                    continue
-                row |= jsonpatch.apply(patch, row)
-                done += 1
-        stats = {"created": 0, "updated": done, "deleted": 0, "ignored": len(reports), "total": done + len(reports)}
-        status = "WARNING" if reports else "OK"
-        response = {"responseType": "ImportReport", "status": status, "stats": stats}
-        response["typeReports"] = [{"objectReports": reports}]
-        envelope = {**CONFLICT, "status": "WARNING"} if reports else OK
-        return JSONResponse({**envelope, "response": response}, 409 if reports else 200)
+    async def _revoke(self, request: Request) -> Response:
+        form = dict(parse_qsl((await request.body()).decode()))
+        self.refreshes.pop(form["token"], None)
+        return Response(status_code=200)
 
 
-def fault(row: dict) -> dict | None:
-    """What is wrong with an object: those named `bad` have no value type."""
-    if row.get("name") != "bad":
-        return None
-    return {"message": "Missing required property `valueType`", "errorCode": "E4000", "errorProperty": "valueType"}
+def matches(secret: str | None, kept: str | None) -> bool:
+    """Whether a client's secret is the one whose hash (or, before 2.42, text) the server keeps."""
+    if secret is None or kept is None:
+        return secret is kept
+    if kept.startswith("$2"):
+        import bcrypt
+
+        return bcrypt.checkpw(secret.encode(), kept.encode())
+    return secret == kept
 
 
-def report(uid: str | None, *errors: dict) -> dict:
-    return {"uid": uid, "klass": "org.hisp.dhis.X", "errorReports": list(errors), "responseType": "ObjectReport"}
+def created(response: dict) -> Response:
+    body = {"httpStatus": "Created", "httpStatusCode": 201, "status": "OK", "response": response}
+    return JSONResponse(body, status_code=201)
 
 
-def problem(status: int, message: str) -> Response:
-    return JSONResponse({"httpStatusCode": status, "httpStatus": "x", "status": "ERROR", "message": message}, status)
+def unauthorized(message: str = "Unauthorized") -> Response:
+    body = {"httpStatus": "Unauthorized", "httpStatusCode": 401, "status": "ERROR", "message": message}
+    return JSONResponse(body, status_code=401)
 
 
-def missing(plural: str, uid: str) -> Response:
-    return problem(404, f"{plural} with id {uid} could not be found.")
+def challenged(text: str) -> Response:
+    header = f'Bearer error="invalid_token", error_description="{text}"'
+    return Response(status_code=401, headers={"WWW-Authenticate": header})
 
 
-def matches(row: dict, text: str) -> bool:
-    path, operator, value = (*text.split(":", 2), "")[:3]
-    found: object = row
-    for name in path.split("."):
-        found = found.get(name) if isinstance(found, dict) else None
-    if operator == "in":
-        return found in value.strip("[]").split(",")
-    return found == value if operator == "eq" else bool(re.search(re.escape(value), str(found), re.I))
+def refused(error: str, why: str, status: int = 400) -> Response:
+    return JSONResponse({"error": error, "error_description": why}, status_code=status)

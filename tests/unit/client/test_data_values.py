@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from dhis2sh.client.data_values import COLUMNS, rows_of_csv
 from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, Refused, ServerFault, UsageError
-from tests.fakes.dhis2 import Fake, problem
+from tests.fakes.objects import Fake, problem
 from tests.shared import needs_shared, shared
 
 ROW = {"dataElement": "vI2csg55S9C", "period": "202312", "orgUnit": "y77LiPqLMoq", "value": "7"}

@@ -10,7 +10,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from dhis2sh.errors import NotFound, PartlyDone, Refused, ServerFault, UsageError
-from tests.fakes.dhis2 import Fake, problem
+from tests.fakes.objects import Fake, problem
 
 GOOD, BAD = {"id": "deElement01", "name": "good"}, {"id": "deElement02", "name": "bad"}
 

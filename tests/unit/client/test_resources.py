@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from dhis2sh.client.resources import ENDPOINTS, camel, snake
 from dhis2sh.errors import NotFound, PartlyDone, ReadOnlyProfile, Refused, UsageError
-from tests.fakes.dhis2 import Fake
+from tests.fakes.objects import Fake
 
 
 class Element(BaseModel):

@@ -14,7 +14,7 @@ from dhis2sh.client.sharing import Sharing, access, check_access
 from dhis2sh.client.system import System
 from dhis2sh.client.versions import parse_version
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound, Refused, ServerFault, TimedOut, UsageError
-from tests.fakes.dhis2 import Fake, problem
+from tests.fakes.objects import Fake, problem
 
 GRID = {"headers": [{"name": "dx"}, {"name": "value", "valueType": "NUMBER"}], "rows": [["s46m5MS0hxu", "1.0"]]}
 

@@ -32,7 +32,7 @@ class ParameterObject(Model):
     description: str | None = None
     in_: "In | None" = None
     name: str | None = None
-    ref: Annotated["ParameterObject | None", pydantic.Field(alias="$ref")] = None
+    ref: 'Annotated[ParameterObject | None, pydantic.Field(alias="$ref")]' = None
     required: bool | None = None
     schema_: "SchemaObject | None" = None
     schema_default: Annotated[Any, pydantic.Field(alias="schema.default")] = None

@@ -1,0 +1,50 @@
+"""How results look when a cell ends with one: tables and records in colour on a terminal, as HTML in a notebook."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, cast
+
+from dhis2sh import render
+from dhis2sh.types import Row
+
+
+class Record(dict[str, Any]):
+    """One object as a verb gave it: a dictionary that is shown as a record, not as Python."""
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(render.text(dict(self), colour=_colour()))
+
+    def _repr_html_(self) -> str:
+        return render.html(dict(self))
+
+
+def shown(result: object) -> object:
+    """A result in the form that displays well; what it holds is the same."""
+    return Record(cast("Row", result)) if type(result) is dict else result
+
+
+def install(shell: Any) -> None:
+    """Teach an IPython to show our results.
+
+    Parameters:
+        shell: the IPython instance, a terminal's or a kernel's.
+    """
+    formatters = shell.display_formatter.formatters
+    for module, name in (("dhis2sh.results", "Rows"), ("dhis2sh.results", "Plan"), ("pydantic.main", "BaseModel")):
+        formatters["text/plain"].for_type_by_name(module, name, _text)
+        formatters["text/html"].for_type_by_name(module, name, _html)
+
+
+def _text(result: object, printer: Any, cycle: bool) -> None:
+    ours = type(result).__module__.startswith("dhis2sh")
+    printer.text(render.text(result, colour=_colour()) if ours else repr(result))
+
+
+def _html(result: object) -> str | None:
+    return render.html(result) if type(result).__module__.startswith("dhis2sh") else None
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ

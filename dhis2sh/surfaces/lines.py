@@ -1,0 +1,154 @@
+"""Which of the lines that are typed are ours: with `%` or without, after `x = %`, `explain` or `%dhis2`, in `%%dhis2`.
+
+Completion, colours and the help of `?` all ask here, so that they never disagree. Nothing is imported for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+LEADING = ("dhis2", "explain")
+"""Magics that another line follows."""
+SETTINGS = ("output", "timing")
+PYTHON_WORDS = {"in", "is", "if", "and", "or", "not", "for", "else"}
+_MAGIC = re.compile(
+    r"(?P<lead>\s*(?:[^\s=%|(]+(?:\s*,\s*[^\s=%|(]+)*\s*=\s*)?(?P<mark>%?))(?P<name>[A-Za-z_]\w*)(?P<gap>[ \t]+|$)"
+)
+_HELP = re.compile(r"^(?P<line>\s*%?[A-Za-z_][\w-]*(?:[ \t]+[A-Za-z_][\w-]*)*)[ \t]*(?P<marks>\?{1,2})[ \t]*$")
+
+
+class Ours(NamedTuple):
+    """A line that dhis2sh reads.
+
+    Parameters:
+        at: where in the text the verb's path (`metadata list ...`) begins.
+        text: from there on.
+        name: the first word of it; empty where none is typed yet.
+        led: another magic (`explain`, `%dhis2`) or a `%%dhis2` cell leads to it.
+    """
+
+    at: int
+    text: str
+    name: str
+    led: bool = False
+
+
+def find(text: str, domains: frozenset[str], *, cell: bool = False) -> Ours | None:
+    """The dhis2sh line in a line of text, or None where it is Python.
+
+    Parameters:
+        text: one line (continued ones joined).
+        domains: every domain.
+        cell: the line stands in a `%%dhis2` cell, where no magic's name is needed.
+    """
+    at = len(text) - len(text.lstrip()) if cell else 0
+    led = cell
+    while True:
+        found = _MAGIC.match(text, at)
+        if found is None or ("=" in found["lead"] and (led or not found["mark"])):
+            rest = text[at:].lstrip()
+            return Ours(len(text) - len(rest), rest, "", led) if led and "=" not in rest else None
+        name, begin = found["name"], found.start("name")
+        if name in LEADING and found["gap"]:
+            at, led = found.end(), True
+            continue
+        known = name in domains or name in SETTINGS
+        if not led and (not known or not (found["mark"] or _is_magic(text[found.end() :]))):
+            return None
+        return Ours(begin, text[begin:], name, led)
+
+
+def _is_magic(rest: str) -> bool:
+    """`metadata list` is a magic although `metadata` is a name too: no Python goes on like that."""
+    word = rest.partition(" ")[0]
+    return not rest or ((rest[0].isalpha() or rest[0] in "-?") and word not in PYTHON_WORDS)
+
+
+def logical(text: str, offset: int) -> tuple[int, str]:
+    """The line that the cursor is on, from its beginning to the cursor, with the lines that it continues.
+
+    Returns where it begins in the text, and the text from there to the offset.
+    """
+    begin = text.rfind("\n", 0, offset) + 1
+    while begin > 0 and _continues(text[text.rfind("\n", 0, begin - 1) + 1 : begin - 1], text[begin:offset]):
+        begin = text.rfind("\n", 0, begin - 1) + 1
+    return begin, text[begin:offset]
+
+
+def _continues(before: str, line: str) -> bool:
+    return before.rstrip().endswith(("\\", "|")) or line.lstrip().startswith("|")
+
+
+def groups(text: str) -> Iterator[str]:
+    """The lines of a text, each with those that continue it: after `\\` or `|`, or before `|`."""
+    group = ""
+    for line in text.splitlines(keepends=True):
+        if group and not _continues(group, line):
+            yield group
+            group = ""
+        group += line
+    if group:
+        yield group
+
+
+def joined(text: str) -> list[str]:
+    """The lines of a `%%dhis2` cell, continued ones put together."""
+    parts = ([line.strip().removesuffix("\\").rstrip() for line in group.splitlines()] for group in groups(text))
+    return [" ".join(part for part in group if part) for group in parts]
+
+
+def unfinished(text: str, domains: frozenset[str]) -> bool:
+    """Does a line of ours end with `|`, so that the next one belongs to it?"""
+    return (
+        text.splitlines()[-1:] != []
+        and text.rstrip(" ").endswith("|")
+        and find(text.partition("\n")[0], domains) is not None
+    )
+
+
+class Transformer:
+    """What must happen before IPython reads a cell: `metadata list?` asks for a verb's help, and a line may be continued.
+
+    Parameters:
+        domains: every domain.
+        is_stage: says whether a name that is no domain is a pipeline's stage, and nothing else in the session.
+    """
+
+    has_side_effects = False
+
+    def __init__(self, domains: frozenset[str], is_stage: Callable[[str], bool]) -> None:
+        self._domains = domains
+        self._is_stage = is_stage
+
+    def __call__(self, lines: list[str]) -> list[str]:
+        """The lines as IPython should read them; Python stays as it is."""
+        if not lines or lines[0].startswith("%%"):
+            return lines
+        if len(lines) == 1:
+            asked = self._help(lines[0].rstrip("\n"))
+            if asked is not None:
+                return [f"{asked}\n"]
+        first = lines[0].rstrip("\n")
+        ours = find(first, self._domains)
+        if ours is None or not (
+            first.rstrip().endswith(("|", "\\")) or (len(lines) > 1 and _continues(first, lines[1]))
+        ):
+            return lines
+        end = 1
+        while end < len(lines) and _continues(lines[end - 1], lines[end]):
+            end += 1
+        text = "\\\n".join(line.rstrip().removesuffix("\\").rstrip() + " " for line in lines[:end])
+        percent = "" if "%" in first[: ours.at] else "%"
+        return [*f"{percent}{text.lstrip() if percent else text}\n".splitlines(keepends=True), *lines[end:]]
+
+    def _help(self, line: str) -> str | None:
+        found = _HELP.match(line)
+        if found is None:
+            return None
+        ours = find(found["line"], self._domains)
+        text = ours.text.strip() if ours and ours.name not in SETTINGS else ""
+        if not text and self._is_stage(found["line"].strip()):
+            text = found["line"].strip()
+        return f"get_ipython().run_line_magic('dhis2', '{text} {found['marks']}')" if text else None

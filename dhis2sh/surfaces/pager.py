@@ -1,0 +1,52 @@
+"""A pager for what does not fit the screen, on a terminal only."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def fits(text: str) -> bool:
+    """Does a text fit the terminal, a line for the next prompt included?"""
+    columns, rows = shutil.get_terminal_size((80, 24))
+    needed = 0
+    for line in text.splitlines():
+        needed += max(1, -(-len(_ESCAPES.sub("", line)) // columns))
+        if needed > rows - 2:
+            return False
+    return True
+
+
+def command() -> list[str] | None:
+    """The pager: `DHIS2SH_PAGER`, `PAGER`, else less. None where there is none or where it is set to nothing."""
+    chosen = os.environ.get("DHIS2SH_PAGER", os.environ.get("PAGER", "less -RS"))
+    words = chosen.split()
+    return words if words and shutil.which(words[0]) else None
+
+
+def show(text: str, *, wanted: bool = True) -> None:
+    """Print a text, through the pager when it does not fit and somebody looks at a terminal.
+
+    Parameters:
+        text: what to show.
+        wanted: False prints it whatever its size.
+    """
+    pager = command() if wanted and sys.stdout.isatty() and not fits(text) else None
+    if pager is None:
+        print(text)
+        return
+    environment = {**os.environ, "LESS": os.environ.get("LESS", "-RS"), "LESSCHARSET": "utf-8"}
+    with subprocess.Popen(pager, stdin=subprocess.PIPE, env=environment) as process:  # noqa: S603  (the user's own)
+        while True:
+            try:
+                process.communicate(f"{text}\n".encode())
+            except BrokenPipeError:
+                break  # left before the end
+            except KeyboardInterrupt:
+                continue  # Ctrl-C is the pager's while it is open
+            break

@@ -1,0 +1,26 @@
+"""Domains without `%`: IPython's automagic steps back for names, and ours are names too."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from IPython.core.prefilter import PrefilterChecker
+from traitlets import Integer
+
+from dhis2sh import plugins
+from dhis2sh.surfaces import lines
+
+
+class DomainChecker(PrefilterChecker):
+    """`metadata list ...` without `%` is a magic, although `metadata` is a name too: no Python begins like that."""
+
+    priority = Integer(650).tag(config=True)  # before AutoMagicChecker, which steps back for names
+
+    def check(self, line_info: Any) -> Any:
+        """The magic handler for a domain that is followed by a word or an option."""
+        line = cast("str", line_info.line)
+        domains = frozenset(plugins.domains())
+        if line_info.ifun not in domains or line_info.pre or line.strip() == line_info.ifun:
+            return None
+        ours = lines.find(line, domains)
+        return cast("Any", self.prefilter_manager).get_handler_by_name("magic") if ours else None

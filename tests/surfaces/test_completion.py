@@ -1,0 +1,181 @@
+"""Completion, colours and continued lines of what is typed at the prompt and in notebooks."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+from pygments.token import Keyword, Name, Operator, String
+
+from dhis2sh.complete import Candidate
+from dhis2sh.index.names import Hit
+from dhis2sh.surfaces import lines, magics
+from dhis2sh.surfaces.completion import suggest
+from dhis2sh.surfaces.lexer import Dhis2Lexer
+
+DOMAINS = frozenset({"metadata", "profile", "sandbox", "system", "verbs"})
+
+
+def names(text: str, plural: str | None) -> list[Candidate]:
+    return [Candidate("s46m5MS0hxu", f"{text} in {plural}")]
+
+
+@pytest.mark.parametrize(
+    ("line", "fragment", "first"),
+    [
+        ("metadata l", "l", "list"),
+        ("%metadata l", "l", "list"),
+        ("x = %metadata l", "l", "list"),
+        ("%dhis2 meta", "meta", "metadata"),
+        ("%dhis2 metadata l", "l", "list"),
+        ("explain metadata l", "l", "list"),
+        ("explain %metadata list dataElements --fi", "--fi", "--fields"),
+        ("metadata list dataElements --fields id,categoryCombo[na", "na", "name"),
+        ("metadata get dataElements bcg", "bcg", "s46m5MS0hxu"),
+        ("metadata get dataElements 'BCG do", "'BCG do", "s46m5MS0hxu"),
+        ("metadata list dataElements | wh", "wh", "where"),
+        ("metadata list dataElements | where(valueType == 'X') | se", "se", "select"),
+        ("metadata list dataElements | where(valueT", "valueT", "valueType"),
+        ("metadata list dataElements | where(categoryCombo.na", "na", "name"),
+        ("metadata list dataElements | where(valueType == 'NU", "NU", "NUMBER"),
+        ("metadata list dataElements | where(valueType in ['TEXT', 'NU", "NU", "NUMBER"),
+        ("metadata list dataElements | where(id == 'bc", "bc", "s46m5MS0hxu"),
+        ("metadata list dataElements | select(id, na", "na", "name"),
+        ("metadata search bcg | where(ty", "ty", "type"),
+        ("metadata describe dataElements | select(req", "req", "required"),
+        ("metadata list dataElements | metadata.ge", "ge", "get"),
+        ("%output js", "js", "json"),
+        ("%timing o", "o", "on"),
+    ],
+)
+def test_what_is_offered_at_the_end_of_a_line(line: str, fragment: str, first: str) -> None:
+    found = suggest(line, DOMAINS, names)
+    assert found is not None
+    assert (found.fragment, found.items[0].text) == (fragment, first)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["%meta", "metadata", "x = metadata.li", "metadata = 5", "print(metadata", "metadata in x", "y = 'metadata l"],
+)
+def test_python_is_left_to_python(line: str) -> None:
+    assert suggest(line, DOMAINS, names) is None
+
+
+def test_files_are_offered_where_a_file_belongs(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").touch()
+    found = suggest(f"metadata list dataElements --out {tmp_path}/ro", DOMAINS, names)
+    assert found is not None
+    assert found.items == [Candidate("rows.csv", "file")]
+
+
+@pytest.fixture
+def runner(sandbox_home: Path) -> Iterator[magics.Runner]:
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    shell.Completer.use_jedi = False  # as in the shell
+    runner = magics.load(shell, "sandbox")
+    yield runner
+    runner.close()
+    shell.history_manager.end_session()
+    InteractiveShell.clear_instance()
+
+
+def completions(runner: magics.Runner, text: str) -> list[tuple[str, str]]:
+    """What IPython offers: the text as it would then stand, and what is shown beside it."""
+    with provisionalcompleter():
+        found = list(runner.shell.Completer.completions(text, len(text)))
+    return [(text[: item.start] + item.text, item.type) for item in found]
+
+
+def test_ipython_offers_uids_by_name_alone(runner: magics.Runner) -> None:
+    runner.background.names.put("dataElements", [Hit("s46m5MS0hxu", "dataElements", "BCG doses given", "DE_1")])
+    found = completions(runner, "metadata get dataElements dose")
+    assert found == [("metadata get dataElements s46m5MS0hxu", "BCG doses given  DE_1  dataElements")]
+
+
+def test_in_brackets_the_users_names_stand_after_the_fields(runner: magics.Runner) -> None:
+    runner.shell.user_ns["nation"] = "x"
+    texts = [text for text, _ in completions(runner, "metadata list dataElements | where(na")]
+    assert texts[0].endswith("where(name")
+    assert any(text.endswith("where(nation") for text in texts)
+
+
+def test_a_cell_and_a_continued_line_complete_too(runner: magics.Runner) -> None:
+    assert completions(runner, "%%dhis2\nmetadata count dataElements\nmetadata li")[0][0].endswith("metadata list")
+    assert completions(runner, "metadata list dataElements |\n  where(valueType == 'TE")[0][0].endswith("'TEXT")
+
+
+def test_python_completion_still_works(runner: magics.Runner) -> None:
+    assert [text for text, _ in completions(runner, "metadata.li")] == ["metadata.list"]
+
+
+def coloured(text: str) -> dict[str, object]:
+    return {value: kind for kind, value in Dhis2Lexer(stripnl=False, ensurenl=False).get_tokens(text) if value.strip()}
+
+
+def test_colours() -> None:
+    line = "%metadata list dataElements --filter 'name:ilike:bcg' s46m5MS0hxu | where(valueType == 'TEXT') | select(id)"
+    kinds = coloured(line)
+    assert kinds["%"] is kinds["metadata"] is Keyword
+    assert kinds["list"] is kinds["where"] is kinds["select"] is Name.Function
+    assert kinds["--filter"] is Name.Attribute
+    assert kinds["'name:ilike:bcg'"] is String
+    assert kinds["s46m5MS0hxu"] is Name.Constant
+    assert kinds["|"] is Operator.Word
+    assert kinds["id"] is Name, "a field, not Python's function"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "metadata list",
+        "%%dhis2\nmetadata list x\n| head(1)\nsystem info\n",
+        "x = %metadata list a |\n  where(b == 'c",
+        "explain metadata list a;",
+        "# no",
+    ],
+)
+def test_the_lexer_loses_nothing(text: str) -> None:
+    pieces = list(Dhis2Lexer().get_tokens_unprocessed(text))
+    assert "".join(value for _, _, value in pieces) == text
+    assert all(text[at:].startswith(value) for at, _, value in pieces)
+
+
+def read(text: str) -> str:
+    transform = lines.Transformer(DOMAINS, lambda name: name == "where")
+    return "".join(transform(text.splitlines(keepends=True)))
+
+
+def test_a_question_mark_asks_for_help() -> None:
+    for text in ("metadata list?", "%metadata list ?", "metadata list?\n"):
+        assert read(text).split("'")[3] == "metadata list ?"
+    assert "where ??" in read("where??")
+    assert read("len?") == "len?"
+    assert read("metadata.list?") == "metadata.list?"
+
+
+def test_lines_are_continued_by_bars_and_backslashes() -> None:
+    joined = "%metadata list dataElements | \\\n  head(2) \n"
+    assert read("metadata list dataElements |\n  head(2)\n") == joined
+    assert read("x = 1\n") == "x = 1\n"
+    assert lines.unfinished("metadata list dataElements |", DOMAINS)
+    assert not lines.unfinished("a = b |", DOMAINS)
+    assert lines.joined("metadata list a\n  | head(1)\nsystem info") == ["metadata list a | head(1)", "system info"]
+
+
+def test_a_continued_line_runs(runner: magics.Runner) -> None:
+    runner.shell.run_cell("x = %metadata list dataElements |\\\n  select(name) | head(1)")
+    assert runner.shell.user_ns["x"].plain() == [{"name": "BCG doses given"}]
+    runner.shell.run_cell("y = %metadata list dataElements\n  | select(name)\n  | len")
+    assert runner.shell.user_ns["y"] == 3
+
+
+def test_the_namespace_holds_the_profile_as_domain_and_as_itself(runner: magics.Runner) -> None:
+    profile = runner.shell.user_ns["profile"]
+    assert repr(profile) == "<profile sandbox: http://sandbox as admin>"
+    assert (profile.name, profile.read_only) == ("sandbox", False)
+    rows = asyncio.run(profile.list())
+    assert [row.name for row in rows] == ["sandbox"]
