@@ -63,12 +63,14 @@ class Metadata:
             types: only these plurals.
             limit: hits per type.
 
-        Three requests at once, merged by UID: `/api/metadata` ignores `rootJunction` (api-facts b.4).
+        Up to three requests at once, merged by UID: `/api/metadata` ignores `rootJunction` (api-facts b.4).
         """
         if not text.strip():
             raise UsageError("search for what?", hint="dhis2 metadata search bcg")
-        words = text.split()
+        words = text.replace(",", " ").split()
         wanted = [("id", "$like", text), ("code", "ilike", text), ("name", "token", " ".join(words))]
+        if "," in text:  # the server would cut it there; no UID has one, and hardly a code
+            wanted = wanted[2:]
         chosen = dict.fromkeys(types, True)
         bodies = await asyncio.gather(
             *(

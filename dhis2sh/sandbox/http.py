@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import string
 from typing import TYPE_CHECKING
 
 from starlette.convertors import Convertor, register_url_convertor
@@ -74,9 +72,3 @@ class _UidConvertor(Convertor[str]):
 
 
 register_url_convertor("uid", _UidConvertor())
-
-
-def new_uid() -> str:
-    """A UID by the server's rule: a letter, then ten letters or digits."""
-    letters, rest = string.ascii_letters, string.digits + string.ascii_letters
-    return secrets.choice(letters) + "".join(secrets.choice(rest) for _ in range(10))

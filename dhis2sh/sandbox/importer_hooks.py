@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import new_uid
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.importer import Bundle, Item
@@ -121,7 +121,7 @@ def missing_option_combos(
         names = [str((get("categoryOptions", uid) or {}).get("name", "")) for uid in chosen]
         made.append(
             {
-                "id": new_uid(), "name": ", ".join(names), "created": moment, "lastUpdated": moment, "translations": [],
+                "id": generate_uid(), "name": ", ".join(names), "created": moment, "lastUpdated": moment, "translations": [],
                 "categoryCombo": {"id": combo["id"]}, "categoryOptions": [{"id": uid} for uid in chosen],
                 "ignoreApproval": False, "attributeValues": [],
             }

@@ -10,9 +10,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import answer, base_of, new_uid, refuse
+from dhis2sh.sandbox.http import answer, base_of, refuse
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.store import VERSION
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -52,7 +53,7 @@ class Api:
         if not text.isdigit():
             return refuse(400, f"Value '{text}' is not valid for parameter limit. It should be of type int")
         limit = int(text)
-        return answer({"codes": cast("list[JsonValue]", [new_uid() for _ in range(min(limit, 10_000))])})
+        return answer({"codes": cast("list[JsonValue]", [generate_uid() for _ in range(min(limit, 10_000))])})
 
     def counts(self, request: Request) -> Response:
         """`GET /api/system/objectCounts`."""

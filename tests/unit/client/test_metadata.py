@@ -24,8 +24,10 @@ async def test_search_merges_three_requests_and_ranks():
         hits = await client.metadata.search("bcg", types=["dataElements"], limit=2)
         with pytest.raises(UsageError):
             await client.metadata.search(" ")
+        assert [hit.id for hit in await client.metadata.search("doses, bcg")] == ["deElement02", "deElement01"]
     assert [hit.id for hit in hits] == ["deElement03", "deElement01"]
-    assert [seen.values("filter")[0] for seen in fake.of("GET")] == ["id:$like:bcg", "code:ilike:bcg", "name:token:bcg"]
+    sent = [seen.values("filter")[0] for seen in fake.of("GET")]
+    assert sent == ["id:$like:bcg", "code:ilike:bcg", "name:token:bcg", "name:token:doses bcg"]
 
 
 async def test_import_from_anywhere(tmp_path: Path):
