@@ -21,6 +21,7 @@ from dhis2sh.client.writes import (
     object_params,
     send,
 )
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -59,7 +60,8 @@ async def save(
     server's own import order; a type that refers to itself (organisation units) one chunk after the other, parents
     first.
     """
-    rows = {plural: [plain(item) for item in items] for plural, items in objects.items()}
+    # what is new gets its UID here: the server does not say which it has chosen
+    rows = {plural: [{"id": generate_uid(), **plain(item)} for item in items] for plural, items in objects.items()}
     strategy = options.get("import_strategy", "CREATE_AND_UPDATE")
     sent = WriteOptions(**{"atomic_mode": "NONE", **options, "import_strategy": strategy})  # type: ignore[typeddict-item]
     return await _bundles(client, rows, sent, concurrency, chunk_size)

@@ -121,7 +121,7 @@ class BulkResult:
     uids: list[str] = field(default_factory=lambda: [])
     failures: list[ConflictRow] = field(default_factory=lambda: [])
     warnings: list[ConflictRow] = field(default_factory=lambda: [])
-    messages: list[WebMessage] = field(default_factory=lambda: [])
+    messages: list[WebMessage] = field(default_factory=lambda: [], repr=False)
     dry_run: bool = False
 
     @property
