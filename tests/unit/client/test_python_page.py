@@ -37,6 +37,6 @@ def test_every_block_is_python_and_its_calls_exist(block: str):
 
 
 def test_the_page_has_every_service():
-    services = "resources metadata data_values analytics tracker tasks sharing system files".split()
+    services = ["resources", "metadata", "data_values", "analytics", "tracker", "tasks", "sharing", "system", "files"]
     text = "\n".join(BLOCKS) + PAGE.read_text("utf-8")
     assert all(f"client.{service}" in text for service in services)
