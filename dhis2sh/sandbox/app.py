@@ -11,14 +11,31 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from dhis2sh.sandbox.routes import bundle, me, objects, sharing, system, writes
+from dhis2sh.sandbox.routes import (
+    approvals,
+    audits,
+    bundle,
+    completeness,
+    data_values,
+    me,
+    minmax,
+    objects,
+    sharing,
+    system,
+    tracker,
+    tracker_import,
+    writes,
+)
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.signin import SignedIn, WithoutVersion
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.store import Store
 
-AREAS = (me, system, bundle, sharing, writes, objects)
+AREAS = (
+    me, system, data_values, completeness, approvals, audits, minmax, tracker, tracker_import,
+    bundle, sharing, writes, objects,
+)  # fmt: skip
 
 
 def create_app(store: Store, *, job_delay: float = 0.0) -> Starlette:

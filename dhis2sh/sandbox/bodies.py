@@ -84,10 +84,10 @@ def parse_json(raw: bytes) -> JsonValue:
     try:
         return cast("JsonValue", orjson.loads(raw))
     except orjson.JSONDecodeError as error:
-        raise Refusal(refuse(409, _complaint(error.doc, error.pos))) from None
+        raise Refusal(refuse(409, complaint(error.doc, error.pos))) from None
 
 
-def _complaint(text: str, position: int) -> str:
+def complaint(text: str, position: int) -> str:
     """What the server's JSON reader says about the character that it did not expect."""
     line = text.count("\n", 0, position) + 1
     column = position - (text.rfind("\n", 0, position) + 1) + 1

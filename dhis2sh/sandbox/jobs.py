@@ -123,6 +123,7 @@ class JobService:
         parameters: JsonObject | None = None,
         work: Work | None = None,
         opening: str | None = None,
+        opening_data: JsonObject | None = None,
     ) -> JsonObject:
         """Start a job of its own and return its configuration.
 
@@ -132,6 +133,7 @@ class JobService:
             parameters: `jobParameters`; the first notification carries them.
             work: what to do; by default what is registered for the type.
             opening: the first notification's words.
+            opening_data: what it carries, where that is more than the parameters.
         """
         moment = dt.datetime.now(dt.UTC)
         config: JsonObject = {
@@ -150,11 +152,18 @@ class JobService:
         if parameters is not None:
             config["jobParameters"] = parameters
         self.store.put_objects({"jobConfigurations": [config]})
-        self.start(config, work=work, opening=opening, wait=self.delay if job_type in WAITING else 0.0)
+        wait = self.delay if job_type in WAITING else 0.0
+        self.start(config, work=work, opening=opening, opening_data=opening_data, wait=wait)
         return config
 
     def start(
-        self, config: JsonObject, *, work: Work | None = None, opening: str | None = None, wait: float = 0.0
+        self,
+        config: JsonObject,
+        *,
+        work: Work | None = None,
+        opening: str | None = None,
+        opening_data: JsonObject | None = None,
+        wait: float = 0.0,
     ) -> None:
         """Run a job configuration in a thread of its own after `wait` seconds."""
         uid, job_type = cast("str", config["id"]), cast("str", config["jobType"])
@@ -164,14 +173,12 @@ class JobService:
             chosen: Work = (lambda progress: runner(parameters, progress)) if runner else _nothing
         else:
             chosen = work
-        thread = threading.Thread(
-            target=self._run, args=(config, chosen, words if opening is None else opening, wait), daemon=True,
-            name=f"job-{uid}",
-        )  # fmt: skip
+        said = (words if opening is None else opening, opening_data or config.get("jobParameters"))
+        thread = threading.Thread(target=self._run, args=(config, chosen, said, wait), daemon=True, name=f"job-{uid}")
         self._threads[uid] = thread
         thread.start()
 
-    def _run(self, config: JsonObject, work: Work, opening: str, wait: float) -> None:
+    def _run(self, config: JsonObject, work: Work, opening: tuple[str, JsonValue], wait: float) -> None:
         if wait:
             time.sleep(wait)
         uid, job_type = cast("str", config["id"]), cast("str", config["jobType"])
@@ -179,7 +186,7 @@ class JobService:
         self.running[uid] = progress
         began = now()
         self._change(uid, jobStatus="RUNNING", lastExecuted=began, lastAlive=began)
-        self.notify(progress, opening, data=config.get("jobParameters"), data_type="PARAMETERS")
+        self.notify(progress, opening[0], data=opening[1], data_type="PARAMETERS")
         status = "COMPLETED"
         try:
             summary = work(progress)
@@ -217,7 +224,7 @@ class JobService:
         data_type: str | None = None,
     ) -> None:
         """Keep one notification of a job."""
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             connection.execute(
                 "INSERT INTO job_note (job_type, job, uid, level, time, message, completed, data_type, data) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -226,7 +233,7 @@ class JobService:
             )  # fmt: skip
 
     def _keep_summary(self, job_type: str, uid: str, summary: JsonValue) -> None:
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO job_summary VALUES (?, ?, ?)",
                 (job_type, uid, json.dumps(summary, ensure_ascii=False)),
@@ -251,7 +258,7 @@ class JobService:
 
     def clear_notes(self, job_type: str | None = None, uid: str | None = None) -> None:
         """Forget notifications, of all jobs, of a type or of one job."""
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             connection.execute(
                 "DELETE FROM job_note WHERE (?1 IS NULL OR job_type = ?1) AND (?2 IS NULL OR job = ?2)",
                 (job_type, uid),

@@ -20,7 +20,9 @@ from dhis2_models import facts
 
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.sandbox import accounts, jobs_tables, run_tables
+from dhis2sh.sandbox.analytics import tables as analytics_tables
 from dhis2sh.sandbox.cache import TypeCache
+from dhis2sh.sandbox.data import tables as data_tables
 from dhis2sh.sandbox.relations import Relation, relations
 from dhis2sh.sandbox.tracker import tables as tracker_tables
 
@@ -63,8 +65,9 @@ class Store:
         self._cache_lock = threading.RLock()
         self._connections: list[sqlite3.Connection] = []
         self._keep = self._connect()
-        for tables in (_TABLES, tracker_tables.TABLES, jobs_tables.TABLES, run_tables.TABLES):
-            self._keep.executescript(tables)
+        self._keep.executescript(_TABLES)
+        for area in (tracker_tables, jobs_tables, run_tables, data_tables, analytics_tables):
+            self._keep.executescript(area.TABLES)
         if not self.fact("systemId"):
             from dhis2sh.sandbox.fresh import fresh_metadata
 
@@ -257,7 +260,7 @@ class Store:
         with self.writing() as connection:
             for batch in _batches((_value_row(value) for value in values), 10_000):
                 placeholders = ",".join("?" * 12)
-                connection.executemany(f"INSERT OR REPLACE INTO data_value VALUES ({placeholders})", batch)  # noqa: S608
+                connection.executemany(f"INSERT OR REPLACE INTO data_value VALUES ({placeholders})", batch)
                 count += len(batch)
         return count
 
@@ -267,7 +270,7 @@ def _put(connection: sqlite3.Connection, plural: str, items: Mapping[str, JsonOb
     if len(items) > 100:
         known = {row[0] for row in connection.execute("SELECT uid FROM object WHERE type = ?", (plural,))}
     else:
-        query = f"SELECT uid FROM object WHERE type = ? AND uid IN ({','.join('?' * len(items))})"  # noqa: S608
+        query = f"SELECT uid FROM object WHERE type = ? AND uid IN ({','.join('?' * len(items))})"
         known = {row[0] for row in connection.execute(query, (plural, *items))}
     connection.executemany(
         "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?)",

@@ -9,9 +9,9 @@ family     the same verbs with the type bound and its own properties: `metadata 
 
 from __future__ import annotations
 
-from dhis2sh.plugins.metadata import bulk, family, reading, writing
+from dhis2sh.plugins.metadata import attributes, bulk, family, reading, sharing, translate, writing
 from dhis2sh.verbs import FAMILIES
 
 FAMILIES["metadata"] = family.FAMILY
 
-__all__ = ["bulk", "family", "reading", "writing"]
+__all__ = ["attributes", "bulk", "family", "reading", "sharing", "translate", "writing"]
