@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-=======
 import html
-import secrets
-import string
->>>>>>> main
 from typing import TYPE_CHECKING
 
 from starlette.convertors import Convertor, register_url_convertor

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from collections.abc import Mapping
-from pathlib import Path
-=======
-import asyncio
-from collections.abc import Mapping, Sequence
->>>>>>> main
 from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel
