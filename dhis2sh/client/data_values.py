@@ -307,7 +307,7 @@ async def _rows_or_pieces(
 
     if isinstance(first, bytes):
         return cast("AsyncIterator[bytes]", all_of())
-    return bodies.json_rows(cast("AsyncIterable[Row]", all_of()), "dataValues", head)
+    return bodies.json_rows({"dataValues": cast("AsyncIterable[Row]", all_of())}, head)
 
 
 def _format_of(path: Path) -> Format | None:

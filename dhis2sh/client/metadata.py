@@ -144,7 +144,7 @@ class Metadata:
         """Import a bundle.
 
         Parameters:
-            bundle: objects by plural, or JSON as a file, bytes or pieces; never held twice.
+            bundle: objects by plural, lists or generators; or JSON as a file, bytes or pieces.
             options: as of `WriteOptions`.
 
         Raises `Refused` when nothing was written, `PartlyDone` (its `summary` is the message) when a part was.
@@ -267,14 +267,16 @@ def paths_to(target: str, resource: Resource, models: str) -> list[str]:
 
 
 def _content(bundle: Bundle) -> Content:
-    from dhis2sh.client.bodies import pieces_of
+    from dhis2sh.client.bodies import json_rows, pieces_of
     from dhis2sh.client.bulk import plain
 
     if isinstance(bundle, (str, Path)):
         return pieces_of(Path(bundle))
-    if isinstance(bundle, Mapping):
+    if not isinstance(bundle, Mapping):
+        return bundle
+    if all(isinstance(items, list) for items in bundle.values()):  # in memory already: bytes can be sent again
         return {plural: [plain(item) for item in items] for plural, items in bundle.items()}
-    return bundle
+    return json_rows({plural: map(plain, items) for plural, items in bundle.items()})
 
 
 def _hits(body: JsonObject) -> list[Hit]:

@@ -39,7 +39,8 @@ async def test_import_from_anywhere(tmp_path: Path):
         yield b'{"dataElements":'
         yield json.dumps([GOOD]).encode() + b"}"
 
-    for source in (bundle, packed, str(packed), json.dumps(bundle).encode(), pieces()):
+    lazily = {"dataElements": iter([GOOD]), "indicators": []}
+    for source in (bundle, lazily, packed, str(packed), json.dumps(bundle).encode(), pieces()):
         fake = Fake(objects={"dataElements": {}})
         async with fake.client() as client:
             message = await client.metadata.import_(source)
