@@ -61,7 +61,7 @@ async def save(
     first.
     """
     # what is new gets its UID here: the server does not say which it has chosen
-    rows = {plural: [{"id": generate_uid(), **plain(item)} for item in items] for plural, items in objects.items()}
+    rows = {plural: [_with_uid(plain(item)) for item in items] for plural, items in objects.items()}
     strategy = options.get("import_strategy", "CREATE_AND_UPDATE")
     sent = WriteOptions(**{"atomic_mode": "NONE", **options, "import_strategy": strategy})  # type: ignore[typeddict-item]
     return await _bundles(client, rows, sent, concurrency, chunk_size)
@@ -193,6 +193,10 @@ def _in_order(rows: list[JsonObject], resource: Resource | None, *, deleting: bo
     found = list(ordered.values())
     # Only rows that are deleted by UID alone have no parents in them; their order is then the caller's.
     return (found[::-1] if deleting else found), True
+
+
+def _with_uid(row: JsonObject) -> JsonObject:
+    return row if row.get("id") else {**row, "id": generate_uid()}
 
 
 def plain(item: Object) -> JsonObject:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dhis2sh.client.client import Client
+from dhis2sh.client.periods import periods
 from dhis2sh.client.sharing import Sharing, access
 from dhis2sh.errors import NotFound, Refused
 from dhis2sh.session import Session
@@ -70,3 +73,32 @@ async def test_a_bundle_is_tried_and_imported(client: Client):
     exported = await client.metadata.export("dataElementGroups")
     groups = [{**group, "shortName": "Vaccines"} for group in exported["dataElementGroups"]]
     assert (await client.metadata.import_({"dataElementGroups": groups})).import_count.updated == 1
+
+
+async def test_data_values_stream_out_and_in(client: Client, tmp_path: Path):
+    element = {"dataElement": {"id": "deNumber001"}}
+    data_set = {"id": "dsMonthly01", "name": "Monthly", "shortName": "Monthly", "periodType": "Monthly"}
+    units = [{"id": "ouFacility1"}]
+    await client.resources.data_sets.create({**data_set, "dataSetElements": [element], "organisationUnits": units})
+    me = await client.system.me()
+    country = {"op": "add", "path": "/organisationUnits", "value": [{"id": "ouCountry01"}]}
+    await client.resources.users.patch(me.id, [country])
+    months = [period.iso for period in periods("202401", "202412", "Monthly")]
+    rows = [
+        {
+            "dataElement": "deNumber001",
+            "period": month,
+            "orgUnit": "ouFacility1",
+            "value": "x" if month == "202406" else "5",
+        }
+        for month in months
+    ]
+    result = await client.data_values.save_bulk(rows, chunk_size=5, data_set="dsMonthly01")
+    assert (result.count.created, [(row.code, row.indexes) for row in result.failures]) == (11, [("E7619", [5])])
+    query = {"data_set": "dsMonthly01", "org_unit": "ouFacility1", "start_date": "2024-01-01", "end_date": "2024-12-31"}
+    read = [row async for row in client.data_values.iter(**query)]
+    assert sorted(str(row["period"]) for row in read) == [month for month in months if month != "202406"]
+    for name in ("values.json", "values.csv", "values.xml"):
+        await client.data_values.stream_to(tmp_path / name, **query)
+        again = await client.data_values.stream_in(tmp_path / name, dry_run=True)
+        assert (again.import_count.ignored, again.conflicts) == (11, []), name
