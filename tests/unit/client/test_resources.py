@@ -147,6 +147,15 @@ async def test_only_what_the_version_reads_is_sent(version: str, sent: list[str]
         assert fake.requests[-1].values("mergeMode") == sent
 
 
+@pytest.mark.parametrize(("version", "route"), [("2.42.5", "POST metadata"), ("2.43.1", "DELETE options/opOption001")])
+async def test_an_option_is_deleted_by_a_route_that_works(version: str, route: str):
+    fake = Fake(version, objects={"options": {"opOption001": {"id": "opOption001"}}})
+    async with fake.client() as client:
+        await client.resources.options.delete("opOption001")
+    assert f"{fake.requests[-1].method} {fake.requests[-1].path}" == route
+    assert fake.objects["options"] == {}
+
+
 async def test_bulk_writes_list_refusals_and_write_the_rest(fake: Fake):
     fake.objects["dataElements"]["deElement04"]["needed"] = True
     async with fake.client() as client:
