@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -251,9 +253,9 @@ def shared_objects() -> dict[str, dict[str, dict]]:
 )
 async def test_sharing_of_many_in_one_request(objects: dict[str, list[str]]):
     fake = Fake(objects=shared_objects())
-    sharing = Sharing().public("r-------").group(GROUP, access("rw", "r")).without_user(USER)
     async with fake.client() as client:
-        result = await client.sharing.apply(objects, sharing, atomic=True)
+        sharing = client.sharing.builder().public("r-------").group(GROUP, access("rw", "r")).without_user(USER)
+        result = await client.sharing.apply(objects, sharing, atomic_mode="ALL")
         assert (result.count.updated, result.ok) == (sum(map(len, objects.values())), True)
         assert len(fake.of("PATCH")) == 1
         assert fake.requests[-1].query == [("atomic", "true")]
@@ -341,3 +343,27 @@ async def test_contents_are_written_under_safe_names(tmp_path: Path):
         with pytest.raises(UsageError, match="is a folder"):
             await client.files.download("UZcv9TmB7V8", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} >= {"evil.txt", "doc", "value"}
+
+
+# Start-up -----------------------------------------------------------------------------------------------------------
+
+SCRIPT = """
+import asyncio, sys
+from tests.fakes.objects import Fake  # with starlette, before we look
+from dhis2sh.client.client import Client
+before = {name for name in sys.modules if name.startswith(("dhis2sh.client.resources", "dhis2_models", "pydantic"))}
+
+async def main():
+    unit = {"id": "ouCountry01", "name": "Country"}
+    async with Fake(objects={"organisationUnits": {"ouCountry01": unit}}).client() as client:
+        await client.resources.organisation_units.list("name", typed=True)
+
+asyncio.run(main())
+models = {name.rpartition(".")[2] for name in sys.modules if name.startswith("dhis2_models.v")}
+print(sorted(before), "organisation_unit" in models, "data_element" in models, "program" in models)
+"""
+
+
+def test_only_what_is_touched_is_imported():
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[] True False False"
