@@ -93,18 +93,15 @@ async def test_export_whole_or_into_a_file(tmp_path: Path):
 
 
 async def test_usage_asks_every_property_that_can_refer():
-    uid = "deElement01"
-    group = {"id": "deGroup0001", "name": "Group", "dataElements": {"id": uid}}
-    data_set = {"id": "dsDataSet01", "name": "Set", "dataSetElements": {"dataElement": {"id": uid}}}
-    fake = Fake(objects={"dataElementGroups": {"deGroup0001": group}, "dataSets": {"dsDataSet01": data_set}})
+    group = {"dataElementGroups": [{"id": "deGroup0001", "name": "Group"}]}
+    fake = Fake(answers={("GET", "metadata"): JSONResponse(group)})
     async with fake.client() as client:
-        hits = await client.metadata.usage("dataElements", uid)
+        uses = await client.metadata.usage("dataElements", "deElement01")
         with pytest.raises(NotFound):
-            await client.metadata.usage("nonsense", uid)
-    assert {(hit.type, hit.id, hit.property) for hit in hits} == {
-        ("dataElementGroups", "deGroup0001", "dataElements"),
-        ("dataSets", "dsDataSet01", "dataSetElements.dataElement"),
-    }
+            await client.metadata.usage("nonsense", "deElement01")
+    assert ("dataElementGroups", "deGroup0001", "dataElements") in {(use.type, use.uid, use.path) for use in uses}
+    asked = {name: value for seen in fake.of("GET") for name, value in seen.query if name.endswith(":filter")}
+    assert asked["dataSets:filter"] == "dataSetElements.dataElement.id:eq:deElement01"
 
 
 async def test_bulk_over_several_types():

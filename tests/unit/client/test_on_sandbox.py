@@ -62,7 +62,7 @@ async def test_members_sharing_search_and_usage(client: Client):
     assert (await client.sharing.get("dataElementGroups", "deGroup0001"))["public"] == "r-------"
     assert [hit.id for hit in await client.metadata.search("bcg doses")] == ["deNumber001"]
     used = await client.metadata.usage("dataElements", "deText00001")
-    assert ("dataElementGroups", "dataElements") in {(hit.type, hit.property) for hit in used}
+    assert ("dataElementGroups", "dataElements") in {(use.type, use.path) for use in used}
 
 
 async def test_a_bundle_is_tried_and_imported(client: Client):
