@@ -205,6 +205,18 @@ async def test_large_writes_are_cut_by_type_in_import_order_parents_first():
     assert sent == [["ouUnit00004", "ouUnit00003"], ["ouUnit00002", "ouUnit00001"], ["ouUnit00000"], ["dsDataSet01"]]
 
 
+async def test_types_that_refer_to_each_other_are_never_cut_apart():
+    fake = Fake(objects={})
+    program, stage = {"id": "prProgram01", "name": "p"}, {"id": "psStage0001", "name": "s"}
+    elements = [{"id": f"deElement{n:02}", "name": "e"} for n in range(3)]
+    bundle = {"programs": [program], "programStages": [stage, {**stage, "id": "psStage0002"}], "dataElements": elements}
+    async with fake.client() as client:
+        result = await client.metadata.save_bulk(bundle, chunk_size=2)
+    assert result.count.created == 6
+    sent = [{plural: len(rows) for plural, rows in seen.json.items()} for seen in fake.of("POST", "metadata")]
+    assert sent == [{"dataElements": 2}, {"dataElements": 1}, {"programStages": 2, "programs": 1}]
+
+
 async def test_members_are_added_and_removed_without_the_others(fake: Fake):
     async with fake.client() as client:
         groups = client.resources.data_element_groups
