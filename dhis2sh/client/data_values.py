@@ -111,10 +111,16 @@ class DataValues:
             format: `json`, `csv`, `xml` or `adx`; by the file's ending without it, else JSON.
             query: which values.
 
-        Raises `Refused` (E2001, E2002, E2006, ...) when data, period or organisation unit is missing.
+        Raises `Refused` (E2001, E2002, E2006, ...) when data, period or organisation unit is missing, and for ADX from
+        a server that does not give it.
         """
         chosen = format or (_format_of(Path(target)) if isinstance(target, (str, Path)) else None) or "json"
-        async with self._client.stream("GET", _PATHS[chosen], _params(query), accept=CONTENT_TYPES[chosen]) as answer:
+        params = _params(query) | ({"format": "adx+xml"} if chosen == "adx" else {})
+        async with self._client.stream("GET", _PATHS[chosen], params, accept=CONTENT_TYPES[chosen]) as answer:
+            if chosen == "adx" and answer.content_type == CONTENT_TYPES["json"]:
+                raise Refused(  # recorded on 2.43 and 2.44, which ignore what they were asked for
+                    "this server answers JSON where ADX is asked for", status=answer.status, hint="use json, csv or xml"
+                )
             return await bodies.write_to(target, aiter(answer))
 
     async def iter(self, **query: Unpack[DataValueQuery]) -> AsyncGenerator[Row]:
@@ -219,7 +225,7 @@ _PATHS: dict[Format, str] = {
     "json": "dataValueSets",
     "csv": "dataValueSets.csv",
     "xml": "dataValueSets.xml",
-    "adx": "dataValueSets",  # no ending of its own: by its media type (recorded)
+    "adx": "dataValueSets",  # no ending of its own: by its media type, and by `format`
 }
 
 
