@@ -120,7 +120,7 @@ async def test_an_asynchronous_import_is_followed_to_its_report():
     fake = Fake(
         answers={
             ("POST", "tracker"): JSONResponse(job),
-            ("GET", "system/tasks/TRACKER_IMPORT_JOB/kdlJmrpyDlZ"): JSONResponse(lines),
+            ("GET", "tracker/jobs/kdlJmrpyDlZ"): JSONResponse(lines),
             ("GET", "tracker/jobs/kdlJmrpyDlZ/report"): tracker_report("OK", 1),
         }
     )
