@@ -9,12 +9,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack, cast, overload
+from typing import TYPE_CHECKING, Unpack, overload
 
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.query import list_params, where
-from dhis2sh.client.writes import BulkResult, WriteOptions, attempt, bundle_params, send
-from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, Refused, UsageError
+from dhis2sh.client.writes import BulkResult, WriteOptions, attempt, bundle_params, refusal, send
+from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, UsageError
 
 if TYPE_CHECKING:
     from dhis2sh.client.bodies import Target
@@ -146,19 +146,10 @@ class Metadata:
         if isinstance(outcome, Dhis2Error):
             raise outcome
         if outcome.http_status_code == 409 or outcome.status == "ERROR":
-            count = outcome.import_count
-            first = next(iter(outcome.conflicts), None)
-            text = first.message if first else outcome.message or "the import was refused"
-            more = f" (and {len(outcome.conflicts) - 1:,} more)" if len(outcome.conflicts) > 1 else ""
+            count, refused = outcome.import_count, refusal(outcome)
             if count.total == count.ignored or options.get("dry_run"):
-                raise Refused(
-                    f"{text}{more}",
-                    code=first.code if first else outcome.error_code,
-                    status=outcome.http_status_code,
-                    envelope=cast("JsonObject", outcome.model_dump(mode="json", by_alias=True, exclude_none=True)),
-                    hint="dhis2 explain  puts the refusal into words",
-                )
-            raise PartlyDone(f"{count.total - count.ignored:,} written; {text}{more}", summary=outcome)
+                raise refused
+            raise PartlyDone(f"{count.total - count.ignored:,} written; {refused.message}", summary=outcome)
         return outcome
 
     async def dry_run(self, bundle: Bundle, **options: Unpack[WriteOptions]) -> WebMessage:

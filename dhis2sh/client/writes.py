@@ -104,6 +104,21 @@ async def attempt(sending: Awaitable[WebMessage]) -> WebMessage | Dhis2Error:
         return error
 
 
+def refusal(message: WebMessage) -> Refused:
+    """The error that an envelope means: its first refusal in the server's words, and how many more there are."""
+    conflicts = [row for row in message.conflicts if row.severity == "error"]
+    told = (message.response or {}).get("description") or message.message or "the server refused it"
+    more = f" (and {len(conflicts) - 1:,} more)" if len(conflicts) > 1 else ""
+    about = f"{conflicts[0].uid}: " if conflicts and conflicts[0].uid else ""
+    return Refused(
+        f"{about}{conflicts[0].message}{more}" if conflicts else str(told),
+        code=conflicts[0].code if conflicts else message.error_code,
+        status=message.http_status_code,
+        envelope=message.model_dump(mode="json", by_alias=True, exclude_none=True),
+        hint="dhis2 explain  puts the refusal into words",
+    )
+
+
 @dataclass(slots=True)
 class BulkResult:
     """What a write of many objects did. It never raises for single objects; `failures` says which were refused and why.

@@ -125,6 +125,16 @@ async def test_chunks_count_places_in_the_whole():
         result.raise_for_failures()
 
 
+async def test_what_the_server_could_not_read_is_raised():
+    """As a 2.42 answers broken JSON."""
+    report = {"status": "ERROR", "description": "The import process failed: Post-condition was null", "conflicts": []}
+    answer = {"httpStatus": "Conflict", "httpStatusCode": 409, "status": "ERROR", "message": "see", "response": report}
+    async with Fake(answers={("POST", "dataValueSets"): JSONResponse(answer, 409)}).client() as client:
+        with pytest.raises(Refused, match="Post-condition was null") as caught:
+            await client.data_values.stream_in(b"{oops")
+    assert caught.value.status == 409
+
+
 async def test_the_server_failing_is_raised():
     async with Fake(answers={("POST", "dataValueSets"): JSONResponse(["?"], 500)}).client() as client:
         with pytest.raises(ServerFault):
