@@ -21,10 +21,14 @@ from dhis2sh.sandbox.routes import (
     completeness,
     data_values,
     datastore,
+    dependencies,
+    descriptions,
     jobs,
     me,
+    merges,
     minmax,
     objects,
+    org_units,
     settings,
     sharing,
     system,
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
 AREAS = (
     me, system, settings, jobs, datastore, tokens, tracker, tracker_import,
     data_values, completeness, approvals, audits, minmax,
-    bundle, sharing, writes, objects,
+    bundle, sharing, org_units, merges, dependencies, descriptions, writes, objects,
 )  # fmt: skip
 
 
