@@ -16,21 +16,26 @@ from starlette.responses import Response
 from dhis2sh.sandbox.bodies import Refusal
 from dhis2sh.sandbox.routes import (
     approvals,
+    apps,
     audits,
     bundle,
     completeness,
     data_values,
     datastore,
+    files,
     jobs,
     me,
+    messages,
     minmax,
     objects,
+    routes_,
     settings,
     sharing,
     system,
     tokens,
     tracker,
     tracker_import,
+    users,
     writes,
 )
 from dhis2sh.sandbox.server import Server
@@ -40,7 +45,7 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store import Store
 
 AREAS = (
-    me, system, settings, jobs, datastore, tokens, tracker, tracker_import,
+    me, system, settings, jobs, datastore, tokens, tracker, tracker_import, users, files, messages, routes_, apps,
     data_values, completeness, approvals, audits, minmax,
     bundle, sharing, writes, objects,
 )  # fmt: skip

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 UID = "[a-zA-Z0-9]{11}"
-_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 503: "Service Unavailable", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 503: "Service Unavailable", 502: "Bad Gateway", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
             409: "Conflict", 415: "Unsupported Media Type", 500: "Internal Server Error"}  # fmt: skip
 
 
