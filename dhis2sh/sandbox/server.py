@@ -57,11 +57,17 @@ class Server:
         return Rights(self.store, self.user(request))
 
     def resource_of(self, request: Request) -> Resource | None:
-        """The type that a path names; `.json` after it is dropped."""
-        plural = request.path_params["plural"].removesuffix(".json")
+        """The type that a path names; `.json` and `.csv` after it are dropped."""
+        plural = request.path_params["plural"].removesuffix(".json").removesuffix(".csv")
         resource = self.store.resources.get(plural)
         return resource if resource and resource.endpoint == f"/{plural}" else None
 
-    def renderer(self, request: Request) -> Renderer:
-        """Shows objects to this request's user, in its language."""
-        return Renderer(self.store, base_of(request), request.query_params.get("locale"))
+    def renderer(self, request: Request, *, single: bool = False) -> Renderer:
+        """Shows objects to this request's user, in its language.
+
+        Parameters:
+            single: one object is shown, not a list.
+        """
+        query = request.query_params
+        locale = query.get("locale") if query.get("translate", "true").lower() != "false" else None
+        return Renderer(self.store, base_of(request), locale, rights=self.rights(request), single=single)
