@@ -24,6 +24,7 @@ from dhis2sh.sandbox.routes import (
     datastore,
     files,
     jobs,
+    maintenance,
     me,
     messages,
     minmax,
@@ -31,11 +32,13 @@ from dhis2sh.sandbox.routes import (
     routes_,
     settings,
     sharing,
+    sqlviews,
     system,
     tokens,
     tracker,
     tracker_import,
     users,
+    validation,
     writes,
 )
 from dhis2sh.sandbox.server import Server
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 
 AREAS = (
     me, system, settings, jobs, datastore, tokens, tracker, tracker_import, users, files, messages, routes_, apps,
+    maintenance, validation, sqlviews,
     data_values, completeness, approvals, audits, minmax,
     bundle, sharing, writes, objects,
 )  # fmt: skip
