@@ -23,6 +23,7 @@ from dhis2sh.sandbox.routes import (
     data_values,
     datastore,
     files,
+    integrity,
     jobs,
     maintenance,
     me,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 AREAS = (
     me, system, settings, jobs, datastore, tokens, tracker, tracker_import, users, files, messages, routes_, apps,
-    maintenance, validation, sqlviews,
+    maintenance, validation, sqlviews, integrity,
     data_values, completeness, approvals, audits, minmax,
     bundle, sharing, writes, objects,
 )  # fmt: skip
