@@ -181,8 +181,7 @@ class Engine:
 
     def rows(self) -> list[Row]:
         """Every row of the answer, those that the measure criteria leave out aside."""
-        found = [row for row in self._all() if _within(row.value, self.options.limits)]
-        return found
+        return [row for row in self._all() if _within(row.value, self.options.limits)]
 
     def _all(self) -> Iterable[Row]:
         dx = self.query.find("dx")

@@ -23,6 +23,8 @@ _FALSE = ("persisted", "attribute", "simple", "collection", "ordered", "owner", 
           "embeddedObject", "analyticalObject", "readable", "writable", "unique", "required", "manyToMany", "oneToOne",
           "manyToOne", "oneToMany")  # fmt: skip
 _KLASS = "org.hisp.dhis.scheduling.JobConfiguration"
+
+
 def _descriptor(name: str, row: JsonObject) -> JsonObject:
     """One job parameter as the server describes it."""
     collection = "itemKlass" in row
