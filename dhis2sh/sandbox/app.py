@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from dhis2sh.sandbox.aliases import Replayed
 from dhis2sh.sandbox.bodies import Refusal
+from dhis2sh.sandbox.faults import Faults, Troubled
 from dhis2sh.sandbox.routes import (
     approvals,
     apps,
@@ -58,18 +59,20 @@ AREAS = (
 )  # fmt: skip
 
 
-def create_app(store: Store, *, job_delay: float = 0.0) -> Starlette:
+def create_app(store: Store, *, job_delay: float = 0.0, faults: Faults | None = None) -> Starlette:
     """The sandbox over a store, as an ASGI application.
 
     Parameters:
         store: the database; the caller closes it.
         job_delay: seconds until a job that waits for the scheduler (`jobs.WAITING`) starts.
+        faults: trouble on purpose, in front of everything else.
     """
     server = Server(store, job_delay)
     routes = [route for area in AREAS for route in area.routes(server)]
     return Starlette(
         routes=routes,
         middleware=[
+            *([Middleware(Troubled, faults=faults)] if faults is not None else []),
             Middleware(WithoutVersion),
             Middleware(Replayed, aliases=server.aliases),
             Middleware(SignedIn, signin=server.signin),
