@@ -15,8 +15,15 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 UID = "[a-zA-Z0-9]{11}"
-_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 503: "Service Unavailable", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 503: "Service Unavailable", 502: "Bad Gateway", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
             409: "Conflict", 415: "Unsupported Media Type", 500: "Internal Server Error"}  # fmt: skip
+
+
+def reason(status: int) -> str:
+    """The words for a status, as DHIS2 writes them."""
+    from http import HTTPStatus
+
+    return _REASONS.get(status) or HTTPStatus(status).phrase
 
 
 def answer(body: JsonValue, status: int = 200, **headers: str) -> Response:
@@ -34,7 +41,7 @@ def answer(body: JsonValue, status: int = 200, **headers: str) -> Response:
 
 def refuse(status: int, message: str | None = None, code: str | None = None) -> Response:
     """A WebMessage that says no."""
-    body: JsonObject = {"httpStatus": _REASONS[status], "httpStatusCode": status, "status": "ERROR"}
+    body: JsonObject = {"httpStatus": reason(status), "httpStatusCode": status, "status": "ERROR"}
     if message is not None:
         body["message"] = message
     if code is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.fresh import now
 from dhis2sh.sandbox.hierarchy import path_of
+from dhis2sh.sandbox.importer_running import check_user, prepare_job, prepare_user
 from dhis2sh.uids import generate_uid, is_uid
 
 if TYPE_CHECKING:
@@ -204,8 +205,10 @@ HOOKS: Mapping[str, Hook] = {
     "categoryCombos": Hook(also=_option_combos),
     "dataSets": Hook(prepare=_data_set),
     "eventVisualizations": Hook(prepare=_axes),
+    "jobConfigurations": Hook(prepare=prepare_job),
     "maps": Hook(prepare=_axes),
     "optionSets": Hook(prepare=_raise_version),
     "organisationUnits": Hook(prepare=_unit_path, also=_units_below),
+    "users": Hook(prepare=prepare_user, check=check_user),
     "visualizations": Hook(prepare=_axes),
 }

@@ -116,6 +116,10 @@ class Store:
             found = self._local.connection = self._connect()
         return found
 
+    def open_connection(self) -> sqlite3.Connection:
+        """A connection of the caller's own, to be closed by the caller; the store knows nothing of it."""
+        return sqlite3.connect(self._name, uri=self.path is None, check_same_thread=False, timeout=30)
+
     def close(self) -> None:
         """Close every connection; an in-memory store is gone."""
         for connection in self._connections:
