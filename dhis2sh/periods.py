@@ -230,7 +230,7 @@ class _Months(PeriodType):
 
     def end_of(self, start: dt.date) -> dt.date:
         year, month = divmod(start.year * 12 + start.month - 1 + self.months, 12)
-        return dt.date(9999, 12, 31) if year > 9999 else dt.date(year, month + 1, 1) - _DAY
+        return dt.date.max if year > 9999 else dt.date(year, month + 1, 1) - _DAY
 
     def write(self, start: dt.date) -> str:
         year, n = divmod(self._ordinal(start), self.per_year)
@@ -329,7 +329,9 @@ class Period:
         _check_calendar(calendar)
         found = _parse(text)
         if found is None:
-            raise UsageError(f"'{text}' is not a period", hint="periods look like 2024, 2024Q1, 202402, 2024W5, 20240229")
+            raise UsageError(
+                f"'{text}' is not a period", hint="periods look like 2024, 2024Q1, 202402, 2024W5, 20240229"
+            )
         kind, start = found
         return cls(kind, start)
 
@@ -341,8 +343,11 @@ class Period:
 
     @property
     def end(self) -> dt.date:
-        """Its last day."""
-        return self.type.end_of(self.start)
+        """Its last day; at the end of the calendar, 9999-12-31."""
+        try:
+            return self.type.end_of(self.start)
+        except OverflowError:
+            return dt.date.max
 
     @property
     def iso(self) -> str:

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from dhis2sh.sandbox.routes import (
+    analytics,
     approvals,
     audits,
     bundle,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store import Store
 
 AREAS = (
-    me, system, data_values, completeness, approvals, audits, minmax, bundle, sharing, writes, objects,
+    me, system, data_values, completeness, approvals, audits, minmax, analytics, bundle, sharing, writes, objects,
 )  # fmt: skip
 
 

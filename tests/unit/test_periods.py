@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dhis2sh.client.periods import (
+from dhis2sh.periods import (
     PERIOD_TYPES,
     Period,
     PeriodType,
