@@ -18,9 +18,11 @@ from dhis2sh.sandbox.routes import (
     bundle,
     completeness,
     data_values,
+    dimensions,
     me,
     minmax,
     objects,
+    outliers,
     sharing,
     system,
     writes,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store import Store
 
 AREAS = (
-    me, system, data_values, completeness, approvals, audits, minmax, analytics, bundle, sharing, writes, objects,
+    me, system, data_values, completeness, approvals, audits, minmax, analytics, outliers, dimensions, bundle, sharing, writes, objects,
 )  # fmt: skip
 
 
