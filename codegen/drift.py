@@ -80,7 +80,7 @@ def _compare(source: str, manifest: Table, server: Table) -> Iterator[Drift]:
 def _changed(old: Any, new: Any) -> tuple[Any, Any]:
     """Of two objects only the keys that differ."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
-        return cast("Any", old), cast("Any", new)
+        return cast("tuple[Any, Any]", (old, new))
     before, after = cast("Facts", old), cast("Facts", new)
     keys = [k for k in sorted({*before, *after}) if before.get(k) != after.get(k)]
     return {k: before[k] for k in keys if k in before}, {k: after[k] for k in keys if k in after}

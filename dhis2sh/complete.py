@@ -277,13 +277,16 @@ def _filled(wanted: Expected, version: str) -> Iterable[Candidate]:
 def _words(path: tuple[str, ...]) -> list[Candidate]:
     """The next words after a domain or a sub-domain."""
     section, after = manifest.section_of(path)
-    found: dict[str, list[str]] = {name: ["its verbs"] for name in manifest.sections(section)} if not after else {}
+    found: dict[str, list[str]] = {}
     for verb in manifest.verbs(section):
         words = str(verb["path"]).split()
         if tuple(words[: len(path)]) == path and len(words) > len(path):
             last = len(words) == len(path) + 1
             found.setdefault(words[len(path)], []).append(str(verb["summary"]) if last else words[len(path) + 1])
-    return [Candidate(word, notes[0] if len(notes) == 1 else ", ".join(notes)) for word, notes in sorted(found.items())]
+    verbs = [
+        Candidate(word, notes[0] if len(notes) == 1 else ", ".join(notes)) for word, notes in sorted(found.items())
+    ]
+    return [*verbs, *(Candidate(name, "verbs of this type") for name in (() if after else manifest.sections(section)))]
 
 
 def _options(wanted: Expected) -> list[Candidate]:

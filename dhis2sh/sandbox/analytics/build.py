@@ -113,7 +113,11 @@ def _number_keys(connection: sqlite3.Connection, store: Store) -> None:
 
     elements = store.objects("dataElements")
     numeric = {
-        uid: "dx" if body.get("valueType") in NUMERIC_TYPES else "bx" if body.get("valueType") in BOOLEAN_TYPES else "tx"
+        uid: "dx"
+        if body.get("valueType") in NUMERIC_TYPES
+        else "bx"
+        if body.get("valueType") in BOOLEAN_TYPES
+        else "tx"
         for uid, body in elements.items()
     }
     periods = {row[0] for row in connection.execute(DISTINCT_PERIODS)}
