@@ -45,7 +45,7 @@ def aggregate_grid(engine: Engine, query: QueryParams) -> Grid:
         if num_den:
             grid.headers += [number(name, name.capitalize()) for name in _FRACTION]
             for cells, row in zip(grid.rows, rows, strict=True):
-                cells += _fraction(row)
+                cells.extend(_fraction(row))
     if not params.boolean(query, "skipMeta"):
         grid.meta = metadata(found, query)
     if not skip_data:
@@ -65,7 +65,11 @@ def _fraction(row: Row) -> list[str]:
     if part is None:
         return [""] * len(_FRACTION)
     doubles = (part.numerator, part.denominator, part.factor)
-    return [*(numbers.java_double(numbers.rounded(value)) for value in doubles), str(part.multiplier), str(part.divisor)]
+    return [
+        *(numbers.java_double(numbers.rounded(value)) for value in doubles),
+        str(part.multiplier),
+        str(part.divisor),
+    ]
 
 
 def _order(rows: list[Row], order: str | None) -> None:
@@ -151,7 +155,9 @@ def _full_name(model: Model, uid: str) -> str:
 
 
 def _prefix(grid: Grid, found: Query) -> None:
-    renamed(grid, {"ou": {uid: _full_name(found.model, uid) for d in found.dimensions if d.kind == "ou" for uid in d.items}})
+    renamed(
+        grid, {"ou": {uid: _full_name(found.model, uid) for d in found.dimensions if d.kind == "ou" for uid in d.items}}
+    )
 
 
 # Identifiers ---------------------------------------------------------------------------------------------------------
@@ -223,7 +229,9 @@ def _laid_out(grid: Grid, found: Query, query: QueryParams) -> Grid:
         headers.append(number(title.lower(), title))
     table: list[list[str]] = []
     for side in itertools.product(*(dimension.items for dimension in down)):
-        cells = [text for dimension, uid in zip(down, side, strict=True) for text in _identity(found, dimension, uid, words)]
+        cells = [
+            text for dimension, uid in zip(down, side, strict=True) for text in _identity(found, dimension, uid, words)
+        ]
         cells += [values.get(frozenset({*side, *top}), "") for top in tops]
         table.append(cells)
     return Grid(headers, table, grid.meta)
@@ -263,7 +271,8 @@ def raw_grid(engine: Engine, query: QueryParams) -> Grid:
         dimensions = cast("JsonObject", meta["dimensions"]) | kept
         periods = {period.iso for period in found.periods}
         items = {key: item for key, item in cast("JsonObject", meta["items"]).items() if key not in periods}
-        grid.meta = meta | {"items": items | {"pe": {}}, "dimensions": dimensions}
+        raw: JsonObject = {"items": items | {"pe": {}}, "dimensions": dimensions}
+        grid.meta = meta | raw
     return grid
 
 
@@ -316,13 +325,23 @@ def value_set(engine: Engine) -> list[JsonObject]:
     values: list[JsonObject] = []
     for row in engine.rows():
         element, *combos = row.items[places["dx"]].split(".")
-        item: JsonObject = {"dataElement": element, "period": row.items[places["pe"]], "orgUnit": row.items[places["ou"]]}
+        item: JsonObject = {
+            "dataElement": element,
+            "period": row.items[places["pe"]],
+            "orgUnit": row.items[places["ou"]],
+        }
         combo = combos[0] if combos else (row.items[places["co"]] if "co" in places else None)
         attribute = combos[1] if len(combos) > 1 else (row.items[places["ao"]] if "ao" in places else None)
         if combo:
             item["categoryOptionCombo"] = combo
         if attribute:
             item["attributeOptionCombo"] = attribute
-        item |= {"value": row.text, "created": today, "lastUpdated": today, "comment": "[aggregated]", "followup": False}
+        item |= {
+            "value": row.text,
+            "created": today,
+            "lastUpdated": today,
+            "comment": "[aggregated]",
+            "followup": False,
+        }
         values.append(item)
     return values

@@ -41,9 +41,7 @@ def clear(store: Store) -> None:
         _remember(connection, {BUILT: ""})
 
 
-def build(
-    store: Store, types: Sequence[str] = TABLE_TYPES, note: Callable[[str], None] = lambda words: None
-) -> float:
+def build(store: Store, types: Sequence[str] = TABLE_TYPES, note: Callable[[str], None] = lambda words: None) -> float:
     """Build the tables anew, in one transaction: readers see the old ones until it ends.
 
     Parameters:
@@ -84,7 +82,7 @@ def _remember(connection: sqlite3.Connection, facts: dict[str, str]) -> None:
 
 def _empty(connection: sqlite3.Connection, types: Sequence[str]) -> None:
     for table in ("key", "org_unit", *(_TABLES[name] for name in types if name in _TABLES)):
-        connection.execute(f"DELETE FROM analytics_{table}")  # noqa: S608
+        connection.execute(f"DELETE FROM analytics_{table}")
 
 
 def _number_org_units(connection: sqlite3.Connection, model: Model) -> None:

@@ -181,9 +181,7 @@ class _References:
         if len(item.parts) != 2:
             return {}
         kind = ItemKind.PROGRAM_DATA_ELEMENT if item.kind == "D" else ItemKind.PROGRAM_ATTRIBUTE
-        return self.engine.program_values(
-            DataItem(kind, ".".join(item.parts), item.parts[1], program=item.parts[0])
-        )
+        return self.engine.program_values(DataItem(kind, ".".join(item.parts), item.parts[1], program=item.parts[0]))
 
     def constant(self, item: Item) -> dict[Cell, float]:
         """A constant's value, or how many org units a group has within the units of the query: the same everywhere."""

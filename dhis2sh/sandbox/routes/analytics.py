@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 from xml.sax.saxutils import quoteattr
 
@@ -99,7 +100,9 @@ class Api:
         query = request.query_params
         roots = params.many(query, "userOrgUnit") or rights.roots("dataViewOrganisationUnits")
         found = read_query(query, model, roots, financial_year_start(setting[0] if setting else None))
-        viewed = [str(unit["id"]) for unit in cast("list[JsonObject]", rights.user.get("dataViewOrganisationUnits") or [])]
+        viewed = [
+            str(unit["id"]) for unit in cast("list[JsonObject]", rights.user.get("dataViewOrganisationUnits") or [])
+        ]
         units = found.find("ou")
         for uid in units.items if units is not None and viewed else []:
             if not model.within(uid, viewed):
@@ -187,11 +190,11 @@ def routes(server: Server) -> list[Route]:
     ]
 
 
-def _with(handler: object, ending: str) -> object:
+def _with(handler: Callable[[Request], Response], ending: str) -> Callable[[Request], Response]:
     """A handler that is told the ending of its path."""
 
     def handle(request: Request) -> Response:
         request.path_params["ending"] = ending
-        return handler(request)  # type: ignore[operator, no-any-return]
+        return handler(request)
 
     return handle

@@ -19,7 +19,7 @@ from dhis2sh.sandbox.data.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
 from dhis2sh.sandbox.fields import parse_fields
 from dhis2sh.sandbox.filters import BadFilter
 from dhis2sh.sandbox.http import answer, base_of, refuse
-from dhis2sh.sandbox.listing import BadParameter, matching
+from dhis2sh.sandbox.listing import matching
 from dhis2sh.sandbox.params import Refused, answering
 
 if TYPE_CHECKING:
@@ -52,8 +52,6 @@ class Api:
                 found = matching(self.store, resource, query, renderer)
             except BadFilter as error:
                 return refuse(400, str(error), "E1003")
-            except BadParameter as error:
-                return refuse(400, str(error))
             found.sort(key=lambda body: str(body["id"]))  # unlike other lists, by id within a type
             rows += [renderer.show(resource, body, tree) for body in found if body.get("dataDimension")]
         return answer(_paged(query, "dimensions", rows, f"{base_of(request)}/api/dimensions", total_first=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
@@ -89,14 +90,12 @@ class Api:
             code, text = failed[-1]
             raise Refused(MESSAGES[code].format(text), code)
         first, last = span or (cast("dt.date", start), cast("dt.date", end))
-        search = Search(
-            list(dict.fromkeys(elements)), units, first, last, algorithm, threshold, data_start, data_end
-        )
+        search = Search(list(dict.fromkeys(elements)), units, first, last, algorithm, threshold, data_start, data_end)
         return search, limit, order
 
     def _found(self, search: Search, model: Model, limit: int, order: str, *, up: bool = False) -> list[Outlier]:
         rows = find(self.store, model, search)
-        rows.sort(key=lambda row: _ORDER_KEYS.get(order, _by_score)(row), reverse=not up)
+        rows.sort(key=_ORDER_KEYS.get(order, _by_score), reverse=not up)
         return rows[:limit]
 
     @answering
@@ -157,7 +156,7 @@ def _by_score(row: Outlier) -> float:
     return row.score or row.deviation
 
 
-_ORDER_KEYS = {
+_ORDER_KEYS: dict[str, Callable[[Outlier], float]] = {
     "ABS_DEV": lambda row: row.deviation,
     "MEAN_ABS_DEV": lambda row: row.deviation,
     "MEDIAN_ABS_DEV": lambda row: row.usual.spread if row.usual else 0.0,
