@@ -17,6 +17,7 @@ from dhis2sh.sandbox.aliases import Replayed
 from dhis2sh.sandbox.bodies import Refusal
 from dhis2sh.sandbox.routes import (
     analytics,
+    analytics_events,
     approvals,
     audits,
     bundle,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 AREAS = (
     me, system, query_alias, settings, jobs, datastore, tokens, tracker, tracker_import,
-    data_values, completeness, approvals, audits, minmax, analytics, outliers, dimensions,
+    data_values, completeness, approvals, audits, minmax, analytics, analytics_events, outliers, dimensions,
     bundle, sharing, writes, objects,
 )  # fmt: skip
 

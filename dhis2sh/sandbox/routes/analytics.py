@@ -25,8 +25,10 @@ from dhis2sh.sandbox.jobs import Progress, initiated
 from dhis2sh.sandbox.params import answering
 
 if TYPE_CHECKING:
+    from dhis2sh.periods import FinancialYearStart
     from dhis2sh.sandbox.analytics.grid import Grid
     from dhis2sh.sandbox.server import Server
+    from dhis2sh.sandbox.store import Store
     from dhis2sh.types import JsonObject, JsonValue
 
 _SKIPS = {
@@ -50,6 +52,14 @@ def grid_answer(grid: Grid, ending: str) -> Response:
     if ending in {"html", "html+css"}:
         return Response(grid.html(), media_type="text/html;charset=UTF-8")
     return answer(grid.shown())
+
+
+def financial_setting(store: Store) -> FinancialYearStart:
+    """Where financial years start, by the system setting."""
+    row = store.connection.execute(
+        "SELECT value FROM setting WHERE user = '' AND key = 'analyticsFinancialYearStart'"
+    ).fetchone()
+    return financial_year_start(row[0] if row else None)
 
 
 class Api:
@@ -93,13 +103,10 @@ class Api:
     def _read(self, request: Request) -> Query:
         """The query of a request. Raises `Refused`."""
         rights = self.server.rights(request)
-        setting = self.store.connection.execute(
-            "SELECT value FROM setting WHERE user = '' AND key = 'analyticsFinancialYearStart'"
-        ).fetchone()
         model = Model(self.store)
         query = request.query_params
         roots = params.many(query, "userOrgUnit") or rights.roots("dataViewOrganisationUnits")
-        found = read_query(query, model, roots, financial_year_start(setting[0] if setting else None))
+        found = read_query(query, model, roots, financial_setting(self.store))
         viewed = [
             str(unit["id"]) for unit in cast("list[JsonObject]", rights.user.get("dataViewOrganisationUnits") or [])
         ]
