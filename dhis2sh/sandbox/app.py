@@ -22,6 +22,7 @@ from dhis2sh.sandbox.routes import (
     audits,
     bundle,
     completeness,
+    data_entry,
     data_values,
     datastore,
     dimensions,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 AREAS = (
     me, system, query_alias, settings, jobs, datastore, tokens, tracker, tracker_import,
-    data_values, completeness, approvals, audits, minmax, analytics, analytics_events, outliers, dimensions,
+    data_values, completeness, approvals, audits, minmax, analytics, analytics_events, outliers, dimensions, data_entry,
     bundle, sharing, writes, objects,
 )  # fmt: skip
 

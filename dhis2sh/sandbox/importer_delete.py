@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.data.vetoes import audits_of_level, levels_of_workflow
 from dhis2sh.sandbox.importer_checks import described
 from dhis2sh.sandbox.importer_report import ErrorReport, ImportReport, ObjectReport, TypeReport
 
@@ -52,6 +53,8 @@ DATA_VETOES: dict[str, list[Callable[[Store, str], str | None]]] = {
     "dataElements": [_data_values("data_element")],
     "organisationUnits": [_data_values("org_unit")],
     "categoryOptionCombos": [_data_values("category_option_combo")],
+    "dataApprovalWorkflows": [levels_of_workflow],
+    "dataApprovalLevels": [audits_of_level],
 }
 """What forbids a deletion besides metadata, by type: each names the class of what is in the way, or None."""
 

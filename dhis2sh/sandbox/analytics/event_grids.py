@@ -38,16 +38,23 @@ class Column(NamedTuple):
     text: Callable[[Model, Record], str]
 
 
+def _column(header: Header, column: str, write: Callable[[str], str] = str) -> Column:
+    def text(model: Model, record: Record) -> str:
+        return write(record.text(column))
+
+    return Column(header, text)
+
+
 def _plain(name: str, label: str, column: str) -> Column:
-    return Column(Header(name, label), lambda model, record: record.text(column))
+    return _column(Header(name, label), column)
 
 
 def _time(name: str, label: str, column: str) -> Column:
-    return Column(moment(name, label), lambda model, record: timestamp(record.text(column)))
+    return _column(moment(name, label), column, timestamp)
 
 
 def _user(name: str, label: str, column: str) -> Column:
-    return Column(Header(name, label), lambda model, record: person(record.text(column)))
+    return _column(Header(name, label), column, person)
 
 
 def _place(empty: str) -> list[Column]:
@@ -64,7 +71,7 @@ def _place(empty: str) -> list[Column]:
         return text
 
     return [
-        Column(Header("geometry", "Geometry"), lambda model, record: record.text("geometry")),
+        _plain("geometry", "Geometry", "geometry"),
         Column(number("longitude", "Longitude", meta=True), part(0)),
         Column(number("latitude", "Latitude", meta=True), part(1)),
     ]
@@ -77,13 +84,15 @@ def _unit(hierarchy: str, *, code_last: bool = True) -> list[Column]:
     def code(model: Model, record: Record) -> str:
         return str(model.body("organisationUnits", record.text("org_unit")).get("code") or "")
 
-    name = Column(
-        Header("ouname", "Organisation unit name"),
-        lambda model, record: model.name("organisationUnits", record.text("org_unit")),
-    )
+    def name(model: Model, record: Record) -> str:
+        return model.name("organisationUnits", record.text("org_unit"))
+
+    name_column = Column(Header("ouname", "Organisation unit name"), name)
     hierarchy_column = Column(Header("ounamehierarchy", hierarchy), path)
     code_column = Column(Header("oucode", "Organisation unit code"), code)
-    return [name, hierarchy_column, code_column] if code_last else [name, code_column, hierarchy_column]
+    if code_last:
+        return [name_column, hierarchy_column, code_column]
+    return [name_column, code_column, hierarchy_column]
 
 
 def _label(model: Model, plural: str, uid: str | None, prop: str, default: str) -> str:
@@ -323,7 +332,7 @@ def aggregate_grid(store: Store, found: EventQuery, query: QueryParams) -> Grid:
     grid = Grid([*headers, number("value", "Value")], [])
     kind = (query.get("aggregationType") or "").upper()
     for place, members in cells.items():
-        total = _total(members, measured, kind, query.get("outputType") or "EVENT", model)
+        total = _total(found, members, measured, kind, query.get("outputType") or "EVENT")
         if total is not None:
             grid.rows.append([*place, numbers.plain(numbers.rounded(total))])
     order = (query.get("sortOrder") or "").upper()
@@ -365,18 +374,19 @@ def _places(found: EventQuery, name: str, record: Record, spans: dict[str, tuple
     return [] if value is None else [value]
 
 
-def _total(members: Sequence[Record], measured: QueryItem | None, kind: str, output: str, model: Model) -> float | None:
+def _total(
+    found: EventQuery, members: Sequence[Record], measured: QueryItem | None, kind: str, output: str
+) -> float | None:
+    """How many, or the value added up: events, enrollments or tracked entities as `outputType` says."""
     if measured is None:
-        if output == "ENROLLMENT":
-            return float(
-                len({record.text("enrollment" if "enrollment" in record.row.keys() else "uid") for record in members})
-            )  # noqa: SIM118
+        if output == "ENROLLMENT" and found.kind == "event":
+            return float(len({record.text("enrollment") for record in members}))
         if output == "TRACKED_ENTITY_INSTANCE":
             return float(len({record.text("tracked_entity") for record in members}))
         return float(len(members))
-    found = [float(record.values[measured.name]) for record in members if measured.name in record.values]
-    own = str(model.body(measured.plural, measured.uid).get("aggregationType") or "SUM")
-    return combine(found, kind or own)
+    values = [float(record.values[measured.name]) for record in members if measured.name in record.values]
+    own = str(found.model.body(measured.plural, measured.uid).get("aggregationType") or "SUM")
+    return combine(values, kind or own)
 
 
 def combine(values: Sequence[float], kind: str) -> float | None:

@@ -94,7 +94,9 @@ class Api:
             "skipOutliers": params.boolean(query, "skipOutliers"),
         }
         user = cast("str", self.server.user(request)["id"])
-        config = self.server.jobs.submit("ANALYTICS_TABLE", user=user, parameters=parameters)
+        config = self.server.jobs.submit(
+            "ANALYTICS_TABLE", user=user, parameters=parameters, opening_data={"lastYears": None, **parameters}
+        )
         body, location = initiated(config, base=base_of(request))
         return answer(body, 200, Location=location)
 
