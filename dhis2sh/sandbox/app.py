@@ -17,17 +17,21 @@ from dhis2sh.sandbox.aliases import Replayed
 from dhis2sh.sandbox.bodies import Refusal
 from dhis2sh.sandbox.faults import Faults, Troubled
 from dhis2sh.sandbox.routes import (
+    analytics,
+    analytics_events,
     approvals,
     apps,
     audits,
     bundle,
     completeness,
+    data_entry,
     data_values,
     datastore,
     dependencies,
     descriptions,
     files,
     integrity,
+    dimensions,
     jobs,
     maintenance,
     me,
@@ -36,6 +40,7 @@ from dhis2sh.sandbox.routes import (
     minmax,
     objects,
     org_units,
+    outliers,
     query_alias,
     routes_,
     settings,
@@ -58,7 +63,7 @@ if TYPE_CHECKING:
 AREAS = (
     me, system, query_alias, settings, jobs, datastore, tokens, tracker, tracker_import, users, files, messages, routes_, apps,
     maintenance, validation, sqlviews, integrity,
-    data_values, completeness, approvals, audits, minmax,
+    data_values, completeness, approvals, audits, minmax, analytics, analytics_events, outliers, dimensions, data_entry,
     bundle, sharing, org_units, merges, dependencies, descriptions, writes, objects,
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dhis2sh.client import jsonpatch
-from dhis2sh.client.periods import Period, RelativePeriod
+from dhis2sh.periods import Period, RelativePeriod
 from dhis2sh.client.specs import (
     DashboardSlot,
     DataItem,

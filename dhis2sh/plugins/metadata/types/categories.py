@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dhis2sh import tables, writes
-from dhis2sh.client.uids import generate_uid
+from dhis2sh.uids import generate_uid
 from dhis2sh.errors import CheckFailed, TimedOut, UsageError
 from dhis2sh.plugins.metadata.writing import uids_of
 from dhis2sh.results import Plan, Rows, WriteSummary

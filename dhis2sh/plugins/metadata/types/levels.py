@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from dhis2sh import writes
-from dhis2sh.client.uids import generate_uid
+from dhis2sh.uids import generate_uid
 from dhis2sh.results import Plan, WriteSummary
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject

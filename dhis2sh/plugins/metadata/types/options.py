@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh import tables, writes
-from dhis2sh.client.uids import generate_uid
+from dhis2sh.uids import generate_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.results import Plan, Rows, WriteSummary
 from dhis2sh.session import Session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, cast
 
-from dhis2sh.client.uids import generate_uid
+from dhis2sh.uids import generate_uid
 from dhis2sh.errors import Dhis2Error, UsageError
 from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
 from dhis2sh.session import Session

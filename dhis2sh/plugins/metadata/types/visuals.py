@@ -209,7 +209,7 @@ async def create_dashboard(
 
     API source: `POST /api/dashboards`.
     """
-    from dhis2sh.client.uids import generate_uid
+    from dhis2sh.uids import generate_uid
 
     slots = arranged(await _slots(s, items), columns=per_row)
     body: JsonObject = {
