@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 IN_ONE_BUNDLE = 2000
 """Objects in one import: 1,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
-UIDS_IN_ONE_ADDRESS = 500
+UIDS_IN_ONE_ADDRESS = 120
+"""An address stays below the 1,900 characters that every proxy takes."""
+MANY = 600
+"""From here on one request for the whole type is less work than many for its parts."""
 STRATEGIES: Mapping[Action, str] = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
 """How an import is told what to do; in this order, so that what is new can be referred to by what changes."""
 SET_BY_SERVER = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "user", "href", "access"})
@@ -136,11 +139,15 @@ def plan(
     )
 
 
-async def read_objects(s: Session, plural: str, uids: Sequence[str], *, fields: str = ":owner") -> list[JsonObject]:
-    """Objects by UID, in the order asked for, a few hundred a request. Raises `NotFound` naming those that are missing."""
+async def read_objects(
+    s: Session, plural: str, uids: Sequence[str], *, fields: str = ":owner", missing_is_fine: bool = False
+) -> list[JsonObject]:
+    """Objects by UID, in the order asked for, in as few requests as make sense. Raises `NotFound` naming those that are missing."""
     found: dict[str, JsonObject] = {}
     wanted = list(dict.fromkeys(uids))
-    for at in range(0, len(wanted), UIDS_IN_ONE_ADDRESS):
+    if len(wanted) > MANY:
+        found = {str(row["id"]): row for row in await read_all(s, plural, (), fields=fields)}
+    for at in range(0, len(wanted) if not found else 0, UIDS_IN_ONE_ADDRESS):
         part = wanted[at : at + UIDS_IN_ONE_ADDRESS]
         text = f"id:in:[{','.join(part)}]" if len(part) > 1 else f"id:eq:{part[0]}"
         params: dict[str, Param] = {"filter": text, "fields": fields, "paging": False}
@@ -148,12 +155,12 @@ async def read_objects(s: Session, plural: str, uids: Sequence[str], *, fields: 
         found |= {str(row["id"]): row for row in page.rows}
         s.reporter.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
     missing = [uid for uid in wanted if uid not in found]
-    if missing:
+    if missing and not missing_is_fine:
         more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
         raise NotFound(
             f"the server has no {plural} {', '.join(missing[:5])}{more}", hint=f"dhis2 metadata search {missing[0]}"
         )
-    return [found[uid] for uid in wanted]
+    return [found[uid] for uid in wanted if uid in found]
 
 
 async def read_all(s: Session, plural: str, filters: Sequence[str], *, fields: str = ":owner") -> list[JsonObject]:

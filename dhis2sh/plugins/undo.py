@@ -101,15 +101,10 @@ async def _taken_back(
 
 async def _present(s: Session, plural: str, uids: Sequence[str]) -> list[JsonObject]:
     """Those of the objects that are there, with all that they own."""
-    found: list[JsonObject] = []
-    wanted = list(dict.fromkeys(uids))
-    for at in range(0, len(wanted), writes.UIDS_IN_ONE_ADDRESS):
-        part = wanted[at : at + writes.UIDS_IN_ONE_ADDRESS]
-        try:
-            found += await writes.read_all(s, plural, [f"id:in:[{','.join(part)}]"])
-        except (NotFound, Refused) as error:
-            raise UsageError(f"{plural} cannot be read: {error}", hint="dhis2 metadata types") from error
-    return found
+    try:
+        return await writes.read_objects(s, plural, uids, missing_is_fine=True)
+    except (NotFound, Refused) as error:
+        raise UsageError(f"{plural} cannot be read: {error}", hint="dhis2 metadata types") from error
 
 
 def _without_secrets(value: JsonObject) -> tuple[JsonObject, list[str]]:
