@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -82,9 +83,7 @@ async def test_what_somebody_has_changed_again_stays_unless_forced(session: Sess
     assert (await session.client.get_object("dataElements/deText00001"))["name"] == "Remark"
 
 
-async def test_an_interrupted_bulk_write_is_known_to_be_open(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_interrupted_bulk_write_is_known_to_be_open(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     from dhis2sh import writes
 
     monkeypatch.setattr(writes, "IN_ONE_BUNDLE", 1)
@@ -125,9 +124,7 @@ async def test_what_a_server_refuses_of_many_is_named_and_the_rest_is_done(sessi
 
 async def test_a_refused_write_is_kept_as_refused(session: Session) -> None:
     with pytest.raises(Refused):
-        await do(
-            session, "metadata create", type="dataElementGroups", set=["name=Vaccines", "shortName=Vaccines"]
-        )
+        await do(session, "metadata create", type="dataElementGroups", set=["name=Vaccines", "shortName=Vaccines"])
 
     [entry] = journal_of(session).entries()
     assert (entry.outcome, entry.states) == ("refused", {"refused": 1})
@@ -157,7 +154,8 @@ def test_processes_share_a_journal(home: Path) -> None:
     other.end(second, "failed", "why")
 
     assert [(entry.id, entry.outcome) for entry in one.entries()] == [(second, "failed"), (first, "done")]
-    assert sqlite3.connect(home / "j.db").execute("SELECT count(*) FROM change").fetchone() == (2,)
+    with closing(sqlite3.connect(home / "j.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM change").fetchone() == (2,)
 
 
 def settled(value: object) -> object:

@@ -395,7 +395,9 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
         count = page.total or len(rows)
         shown = ", ".join(f"{row.get('displayName')} [{row['id']}]" for row in rows[:3])
         more = f" and {count - 3:,} more" if count > 3 else ""
-        return f"in use: {path} of {count:,} {plural} ({shown}{more}); if the server refuses, change or delete those first"
+        return (
+            f"in use: {path} of {count:,} {plural} ({shown}{more}); if the server refuses, change or delete those first"
+        )
 
     models = (await s.client.version()).models
     known = await queries.resources_of(s)
