@@ -164,10 +164,10 @@ class Reader:
                 return text
 
     def _object(self, prop: Property, value: JsonValue) -> JsonValue:
-        if isinstance(value, str) and value.lstrip().startswith("{"):
+        if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
             value = _parsed(value)
         if not refers_to_objects(prop):
-            if isinstance(value, dict):
+            if isinstance(value, (dict, list)):
                 return value
             raise ValueError(f"is an object: write JSON, or --set {prop.name}.PART=VALUE")
         if isinstance(value, dict):

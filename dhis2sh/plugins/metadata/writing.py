@@ -392,7 +392,7 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
         rows = [row for row in page.rows if str(row["id"]) not in gone]
         if not rows:
             return None
-        count = page.total or len(rows)
+        count = (page.total or len(page.rows)) - (len(page.rows) - len(rows))
         shown = ", ".join(f"{row.get('displayName')} [{row['id']}]" for row in rows[:3])
         more = f" and {count - 3:,} more" if count > 3 else ""
         return (
