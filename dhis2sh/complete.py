@@ -283,7 +283,9 @@ def _words(path: tuple[str, ...]) -> list[Candidate]:
         if tuple(words[: len(path)]) == path and len(words) > len(path):
             last = len(words) == len(path) + 1
             found.setdefault(words[len(path)], []).append(str(verb["summary"]) if last else words[len(path) + 1])
-    verbs = [Candidate(word, notes[0] if len(notes) == 1 else ", ".join(notes)) for word, notes in sorted(found.items())]
+    verbs = [
+        Candidate(word, notes[0] if len(notes) == 1 else ", ".join(notes)) for word, notes in sorted(found.items())
+    ]
     return [*verbs, *(Candidate(name, "verbs of this type") for name in (() if after else manifest.sections(section)))]
 
 

@@ -329,7 +329,9 @@ class Period:
         _check_calendar(calendar)
         found = _parse(text)
         if found is None:
-            raise UsageError(f"'{text}' is not a period", hint="periods look like 2024, 2024Q1, 202402, 2024W5, 20240229")
+            raise UsageError(
+                f"'{text}' is not a period", hint="periods look like 2024, 2024Q1, 202402, 2024W5, 20240229"
+            )
         kind, start = found
         return cls(kind, start)
 

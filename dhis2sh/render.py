@@ -77,8 +77,8 @@ def text(result: object, *, width: int | None = None, colour: bool = False) -> s
     if isinstance(result, WriteSummary):
         return _summary(result)
     line = getattr(result, "line", None)
-    if callable(line):  # a record that people want as one line, such as a count
-        return safe(str(line()))
+    if callable(line):  # a record that people want in words, such as a count
+        return "\n".join(map(safe, str(line()).split("\n")))
     if isinstance(result, Text):
         return result.text
     if result is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -101,6 +101,8 @@ class Session:
         self._active: Active | None = None
         self._client: Client | None = None
         self._store: Store | None = None
+        self.chooser: Callable[[str, Sequence[str]], str | None] | None = None
+        """Lets the user choose one of several words, asked about a text; None where nobody can."""
         self.editor: Callable[[str], str] | None = None
         """Lets the user edit a text and gives what was left; None where nobody can."""
 
@@ -157,6 +159,18 @@ class Session:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._store = Store(path)
         return self._store
+
+    @asynccontextmanager
+    async def beside(self, name: str) -> AsyncGenerator[Session]:
+        """A session on another profile, for verbs that compare or move; it shares the reporter and is closed after."""
+        if name == self.profile.name:
+            yield self
+            return
+        other = Session(name, reporter=self.reporter, tracer=self._tracer)
+        try:
+            yield other
+        finally:
+            await other.aclose()
 
     async def use(self, name: str | None) -> Profile:
         """Bind another profile in place; the old client is closed."""

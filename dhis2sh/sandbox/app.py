@@ -6,22 +6,31 @@ general routes of metadata objects come last.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 
+from dhis2sh.sandbox.aliases import Replayed
+from dhis2sh.sandbox.bodies import Refusal
 from dhis2sh.sandbox.routes import (
     approvals,
     audits,
     bundle,
     completeness,
     data_values,
+    datastore,
+    jobs,
     me,
     minmax,
     objects,
+    query_alias,
+    settings,
     sharing,
     system,
+    tokens,
     tracker,
     tracker_import,
     writes,
@@ -33,7 +42,8 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store import Store
 
 AREAS = (
-    me, system, data_values, completeness, approvals, audits, minmax, tracker, tracker_import,
+    me, system, query_alias, settings, jobs, datastore, tokens, tracker, tracker_import,
+    data_values, completeness, approvals, audits, minmax,
     bundle, sharing, writes, objects,
 )  # fmt: skip
 
@@ -47,4 +57,17 @@ def create_app(store: Store, *, job_delay: float = 0.0) -> Starlette:
     """
     server = Server(store, job_delay)
     routes = [route for area in AREAS for route in area.routes(server)]
-    return Starlette(routes=routes, middleware=[Middleware(WithoutVersion), Middleware(SignedIn, signin=server.signin)])
+    return Starlette(
+        routes=routes,
+        middleware=[
+            Middleware(WithoutVersion),
+            Middleware(Replayed, aliases=server.aliases),
+            Middleware(SignedIn, signin=server.signin),
+        ],
+        exception_handlers={Refusal: _refused},
+    )
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    """What a handler refuses by raising."""
+    return cast("Refusal", error).response

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.http import answer, refuse
+from dhis2sh.sandbox.importer_read import REDACTED
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.importer_report import ImportReport, ObjectReport
     from dhis2sh.types import JsonObject, JsonValue
 
-REDACTED = (
-    "[Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: {line}, column: {column}]"
-)
-UNKNOWN = "[Source: UNKNOWN; byte offset: #UNKNOWN]"
 JSON, PATCH = "application/json", "application/json-patch+json"
 
 

@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -71,6 +72,7 @@ class Progress:
     stages: list[Stage] = field(default_factory=list["Stage"])
     cancelled: threading.Event = field(default_factory=threading.Event)
     closing: str = ""
+    ended: str | None = None
 
     def note(self, message: str, *, level: str = "INFO") -> None:
         """Say something; whoever watches the task reads it. Raises `JobCancelled`."""
@@ -104,6 +106,7 @@ class JobService:
         self.store = store
         self.delay = delay
         self.running: dict[str, Progress] = {}
+        self.finished: deque[Progress] = deque(maxlen=200)
         self._runners: dict[str, tuple[Runner, str]] = {}
         self._threads: dict[str, threading.Thread] = {}
 
@@ -197,8 +200,9 @@ class JobService:
         except Exception as error:  # noqa: BLE001 - a job must end with a notification whatever its work did
             status, progress.closing = "FAILED", f"{type(error).__name__}: {error}"
         finally:
+            progress.ended = now()
+            self.finished.append(progress)
             self.running.pop(uid, None)
-            self._threads.pop(uid, None)
         once = config.get("schedulingType") == "ONCE_ASAP"
         ended: JsonObject = {"jobStatus": "DISABLED", "enabled": False} if once else {"jobStatus": "SCHEDULED"}
         finished = now()
@@ -207,6 +211,7 @@ class JobService:
         )  # type: ignore[arg-type]
         level = "ERROR" if status == "FAILED" else "INFO"
         self.notify(progress, progress.closing, level=level, completed=True)
+        self._threads.pop(uid, None)
 
     def _change(self, uid: str, **values: JsonValue) -> None:
         config = self.store.get("jobConfigurations", uid)
@@ -270,6 +275,13 @@ class JobService:
             "SELECT job, body FROM job_summary WHERE job_type = ?1 AND (?2 IS NULL OR job = ?2)", (job_type, uid)
         )
         return {job: json.loads(body) for job, body in rows}
+
+    def failures(self, uid: str) -> list[JsonObject]:
+        """What went wrong in a job's runs."""
+        rows = self.store.connection.execute(
+            "SELECT uid, message, job_type FROM job_note WHERE job = ? AND level = 'ERROR' ORDER BY id", (uid,)
+        )
+        return [{"code": "E7000", "uid": note, "type": kind, "args": [], "message": text} for note, text, kind in rows]
 
     def cancel(self, uid: str) -> bool:
         """Ask a running job to stop; it does at its next notification. False when it does not run."""

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import orjson
-from dhis2_models import facts
 
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.sandbox import accounts, jobs_tables, run_tables
@@ -24,6 +23,7 @@ from dhis2sh.sandbox.analytics import tables as analytics_tables
 from dhis2sh.sandbox.cache import TypeCache
 from dhis2sh.sandbox.data import tables as data_tables
 from dhis2sh.sandbox.relations import Relation, relations
+from dhis2sh.sandbox.schemas import schemas
 from dhis2sh.sandbox.tracker import tables as tracker_tables
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ VERSION = "2.42.5.2"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS object (
-    type TEXT NOT NULL, uid TEXT NOT NULL, name TEXT, code TEXT, body TEXT NOT NULL, PRIMARY KEY (type, uid)
-) WITHOUT ROWID;
+    number INTEGER PRIMARY KEY, type TEXT NOT NULL, uid TEXT NOT NULL, name TEXT, code TEXT, body TEXT NOT NULL,
+    UNIQUE (type, uid)
+);
 CREATE INDEX IF NOT EXISTS object_uid ON object (uid);
 CREATE TABLE IF NOT EXISTS type_version (type TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS data_value (
@@ -46,6 +47,8 @@ CREATE TABLE IF NOT EXISTS data_value (
     PRIMARY KEY (data_element, period, org_unit, category_option_combo, attribute_option_combo)
 ) WITHOUT ROWID;
 """
+LAYOUT = 2
+"""Number of the tables above and of the areas'; one more whenever a table that is there changes."""
 DEFAULT_COMBO = "HllvX50cXC0"
 
 
@@ -65,6 +68,7 @@ class Store:
         self._cache_lock = threading.RLock()
         self._connections: list[sqlite3.Connection] = []
         self._keep = self._connect()
+        self._check_layout()
         self._keep.executescript(_TABLES)
         for area in (tracker_tables, jobs_tables, run_tables, data_tables, analytics_tables):
             self._keep.executescript(area.TABLES)
@@ -73,6 +77,18 @@ class Store:
 
             self.set_fact("systemId", str(uuid.uuid4()))
             self.put_objects(fresh_metadata())
+
+    def _check_layout(self) -> None:
+        """A file with other tables than ours is left alone; an empty one gets our number."""
+        found = self._keep.execute("PRAGMA user_version").fetchone()[0]
+        tables = self._keep.execute("SELECT count(*) FROM sqlite_master WHERE name = 'object'").fetchone()[0]
+        if tables and found != LAYOUT:
+            self.close()
+            raise Dhis2Error(
+                f"the sandbox's file {self.path} was made by another version of dhis2sh",
+                hint="dhis2 sandbox reset --yes, then load or seed it again",
+            )
+        self._keep.execute(f"PRAGMA user_version = {LAYOUT}")
 
     def _connect(self) -> sqlite3.Connection:
         try:
@@ -121,7 +137,7 @@ class Store:
     @cached_property
     def resources(self) -> Mapping[str, Resource]:
         """The schemas of the version that this sandbox mimics, by plural."""
-        return facts.types("v42")
+        return schemas("v42")
 
     @cached_property
     def relations(self) -> Mapping[str, list[Relation]]:
@@ -141,7 +157,7 @@ class Store:
     def _read_type(self, plural: str) -> TypeCache:
         connection = self.connection
         version = self._versions().get(plural, 0)  # before the rows: what is written in between is read again
-        rows = connection.execute("SELECT uid, body FROM object WHERE type = ?", (plural,))
+        rows = connection.execute("SELECT uid, body FROM object WHERE type = ? ORDER BY number", (plural,))
         return TypeCache(version, {uid: orjson.loads(body) for uid, body in rows})
 
     def _versions(self) -> dict[str, int]:
@@ -162,7 +178,10 @@ class Store:
         self._local.data_version = seen
 
     def objects(self, plural: str) -> Mapping[str, JsonObject]:
-        """Every object of a type by UID, as owner JSON. Shared: callers must not change them."""
+        """Every object of a type by UID, as owner JSON, in the order in which they were first written.
+
+        Shared: callers must not change them.
+        """
         return self._known(plural).objects
 
     def ordered(self, plural: str) -> Iterable[JsonObject]:
@@ -273,7 +292,8 @@ def _put(connection: sqlite3.Connection, plural: str, items: Mapping[str, JsonOb
         query = f"SELECT uid FROM object WHERE type = ? AND uid IN ({','.join('?' * len(items))})"
         known = {row[0] for row in connection.execute(query, (plural, *items))}
     connection.executemany(
-        "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO object (type, uid, name, code, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT (type, uid) "
+        "DO UPDATE SET name = excluded.name, code = excluded.code, body = excluded.body",
         [(plural, uid, item.get("name"), item.get("code"), orjson.dumps(item).decode()) for uid, item in items.items()],
     )
     updated = sum(uid in known for uid in items)

@@ -127,7 +127,7 @@ async def _carry_out(invocation: Invocation) -> int:
     from dhis2sh.client.tracing import Tracer
     from dhis2sh.errors import PartlyDone
     from dhis2sh.session import Session, run
-    from dhis2sh.surfaces.terminal import TerminalReporter, ask, edit, interactive
+    from dhis2sh.surfaces.terminal import TerminalReporter, ask, choose, edit, interactive
 
     options = invocation.options
     output.check(options)
@@ -136,7 +136,7 @@ async def _carry_out(invocation: Invocation) -> int:
     consent = options.consent()
     if interactive():
         consent.ask = ask
-        session.editor = edit
+        session.editor, session.chooser = edit, choose
     await _read_stdin(invocation)
     try:
         result = await run(session, invocation.verb, invocation.arguments, consent)

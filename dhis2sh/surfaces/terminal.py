@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,15 @@ def edit(text: str) -> str:
         except (OSError, subprocess.CalledProcessError) as error:
             raise UsageError(f"the editor '{command[0]}' failed: {error}", hint="set EDITOR") from error
         return path.read_text("utf-8")
+
+
+def choose(about: str, words: Sequence[str]) -> str | None:
+    """Ask which of some words it shall be; an empty answer is none of them."""
+    print(render.safe(about), file=sys.stderr)
+    sys.stderr.write(f"{' / '.join(words)}? ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline().strip().lower()
+    return next((word for word in words if answer and word.startswith(answer)), None)
 
 
 def pick_missing(invocation: Invocation) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel
@@ -13,7 +12,7 @@ from dhis2sh.client.transport import Param
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.pushdown import Head, Wants
-from dhis2sh.results import PageNote, Provenance, Rows, Text
+from dhis2sh.results import PageNote, Provenance, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs import Bounds, Complete, Doc, Refers, prepares, verb
@@ -279,34 +278,3 @@ async def count(s: Session, type: Type, *, filter: Filter = []) -> Count:
             f"the server does not count {resource.plural}", hint=f"dhis2 metadata list {resource.plural} --all"
         )
     return Count(type=resource.plural, count=page.total)
-
-
-@verb(
-    "metadata export",
-    effect="read",
-    examples=["dhis2 metadata export --types dataElements,indicators --out export.json"],
-)
-async def export(
-    s: Session,
-    *,
-    types: Annotated[
-        list[str], Doc("Which types; everything without it. May be repeated or separated by commas."), Complete("types")
-    ] = [],
-    fields: Annotated[str | None, Doc("Which properties; :owner without it.")] = None,
-    filter: Filter = [],
-    skip_sharing: Annotated[bool, Doc("Leave sharing out.")] = False,
-    out: Annotated[Path | None, Doc("Write to this file, gzipped when it ends in .gz."), Complete("files")] = None,
-) -> Text | Row:
-    """Export metadata as one bundle, as the server gives it.
-
-    API source: `GET /api/metadata`.
-    """
-    names = [name for item in types for name in item.split(",") if name]
-    plurals = [(await queries.resource_of(s, name)).plural for name in names]
-    params: dict[str, Param] = {"fields": fields, "filter": filter, "skipSharing": skip_sharing or None}
-    params |= dict.fromkeys(plurals, True)
-    if out is None:
-        return await s.client.get_object("metadata", params)
-    content = await s.client.get_bytes("metadata", params, accept="application/json")
-    size = queries.write_export(out, content)
-    return Text(f"{out}: {size:,} bytes")

@@ -144,7 +144,7 @@ class Tables:
         """The numbers of everything at and below each org unit."""
         wanted = list(units)
         marks = ",".join("?" * len(wanted))
-        sql = f"SELECT uid, number, last FROM analytics_org_unit WHERE uid IN ({marks})"  # noqa: S608
+        sql = f"SELECT uid, number, last FROM analytics_org_unit WHERE uid IN ({marks})"
         if len(wanted) > 900:
             sql, wanted = "SELECT uid, number, last FROM analytics_org_unit", []
         return {uid: (number, last) for uid, number, last in self.connection.execute(sql, wanted)}
@@ -170,9 +170,7 @@ class Tables:
             known: Mapping[str, int] = {uid: span[0] for uid, span in self.spans(_flat(members)).items()}
         else:
             known = self.numbers("dx" if column == "dx" else "co")
-        spans = [
-            (known[uid], known[uid], at) for at, group in enumerate(members) for uid in group if uid in known
-        ]
+        spans = [(known[uid], known[uid], at) for at, group in enumerate(members) for uid in group if uid in known]
         return Axis(column, items, spans)
 
     def option_members(self, options: Sequence[str]) -> list[list[str]]:
@@ -245,9 +243,7 @@ def _statement(
     rule: Rule, elements: list[int], request: Request, combos: Mapping[str, int]
 ) -> tuple[str, list[object]]:
     """The SQL of a request, with its parameters. The axes that rows look up are in `temp.axis_<number>`."""
-    windows = [
-        [*member, at, window.days] for at, window in enumerate(request.windows) for member in window.members
-    ]
+    windows = [[*member, at, window.days] for at, window in enumerate(request.windows) for member in window.members]
     parameters: list[object] = [_json(elements), _json(windows)]
     tables = [
         "d(dx) AS (SELECT value FROM json_each(?))",
@@ -275,7 +271,7 @@ def _statement(
     ats = "".join(f", x{number}.at AS a{number}" for number in range(len(request.axes)))
     element = "v.dx" if request.by_element else "0"
     rows = (
-        f"SELECT {element} AS dx, p.at AS at{ats}, v.number AS x, p.days AS days, p.target_days AS target_days, "  # noqa: S608
+        f"SELECT {element} AS dx, p.at AS at{ats}, v.number AS x, p.days AS days, p.target_days AS target_days, "
         f"p.begins AS begins, v.dx AS e, v.ou AS ou, v.co AS co, v.ao AS ao "
         f"FROM {' '.join(joins + late)} WHERE {' AND '.join(where)}"
     )
@@ -283,8 +279,8 @@ def _statement(
     if rule.inner:
         # SQLite takes the other columns of the row that holds the single max() or min().
         pick = {"LAST": "max(begins)", "FIRST": "min(begins)", "MIN": "min(x)", "MAX": "max(x)"}[rule.inner]
-        rows = f"SELECT {group}, x, days, target_days, {pick} FROM ({rows}) GROUP BY {group}, e, ou, co, ao"  # noqa: S608
-    sql = f"WITH {', '.join(tables)} SELECT {group}, {rule.outer} FROM ({rows}) GROUP BY {group}"  # noqa: S608
+        rows = f"SELECT {group}, x, days, target_days, {pick} FROM ({rows}) GROUP BY {group}, e, ou, co, ao"
+    sql = f"WITH {', '.join(tables)} SELECT {group}, {rule.outer} FROM ({rows}) GROUP BY {group}"
     return sql, parameters
 
 
@@ -303,8 +299,8 @@ def _lay_out(connection: sqlite3.Connection, axes: Sequence[Axis]) -> None:
             connection.execute(
                 f"CREATE TABLE IF NOT EXISTS {name} (id INTEGER, at INTEGER, PRIMARY KEY (id, at)) WITHOUT ROWID"
             )
-            connection.execute(f"DELETE FROM {name}")  # noqa: S608
-            connection.executemany(f"INSERT OR IGNORE INTO {name} VALUES (?, ?)", _points(axis.spans))  # noqa: S608
+            connection.execute(f"DELETE FROM {name}")
+            connection.executemany(f"INSERT OR IGNORE INTO {name} VALUES (?, ?)", _points(axis.spans))
 
 
 _FEW = 40

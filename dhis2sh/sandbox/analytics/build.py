@@ -66,7 +66,7 @@ def _remember(connection: sqlite3.Connection, facts: dict[str, str]) -> None:
 
 def _empty(connection: sqlite3.Connection) -> None:
     for table in ("key", "org_unit", "value", "completeness", "target"):
-        connection.execute(f"DELETE FROM analytics_{table}")  # noqa: S608
+        connection.execute(f"DELETE FROM analytics_{table}")
 
 
 def _number_org_units(connection: sqlite3.Connection, model: Model) -> None:
@@ -95,7 +95,11 @@ def _number_keys(connection: sqlite3.Connection, store: Store) -> None:
 
     elements = store.objects("dataElements")
     numeric = {
-        uid: "dx" if body.get("valueType") in NUMERIC_TYPES else "bx" if body.get("valueType") in BOOLEAN_TYPES else "tx"
+        uid: "dx"
+        if body.get("valueType") in NUMERIC_TYPES
+        else "bx"
+        if body.get("valueType") in BOOLEAN_TYPES
+        else "tx"
         for uid, body in elements.items()
     }
     periods = {row[0] for row in connection.execute(DISTINCT_PERIODS)}

@@ -88,7 +88,9 @@ class Engine:
                 dimension.items = self._combos(dimension.kind)
             return dimension.kind, [[uid] for uid in dimension.items]
         if dimension.kind == "category":
-            column = "ao" if self.model.body("categories", dimension.name).get("dataDimensionType") == "ATTRIBUTE" else "co"
+            column = (
+                "ao" if self.model.body("categories", dimension.name).get("dataDimensionType") == "ATTRIBUTE" else "co"
+            )
             return column, self.tables.option_members(dimension.items)
         _, _, plural, prop = next(row for row in GROUP_SETS.values() if row[0] == dimension.kind)
         groups = [references(self.model.body(plural, uid), prop) for uid in dimension.items]
@@ -179,8 +181,7 @@ class Engine:
 
     def rows(self) -> list[Row]:
         """Every row of the answer, those that the measure criteria leave out aside."""
-        found = [row for row in self._all() if _within(row.value, self.options.limits)]
-        return found
+        return [row for row in self._all() if _within(row.value, self.options.limits)]
 
     def _all(self) -> Iterable[Row]:
         dx = self.query.find("dx")
@@ -197,7 +198,9 @@ class Engine:
             yield from self._item_rows(item)
 
     def _grouped_elements(self) -> list[str]:
-        groups = [axis for axis, dimension in zip(self.axes, self.rest, strict=True) if dimension.kind == "element_groups"]
+        groups = [
+            axis for axis, dimension in zip(self.axes, self.rest, strict=True) if dimension.kind == "element_groups"
+        ]
         names = {number: uid for uid, number in self.tables.numbers("dx").items()}
         return list(dict.fromkeys(names[first] for axis in groups for first, _, _ in axis.spans))
 

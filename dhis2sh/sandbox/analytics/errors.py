@@ -44,9 +44,7 @@ MESSAGES = {
     "E7208": "Page size must be zero or a positive number: `{0}`",
     "E7222": "Query item or filter is invalid: `{0}`",
     "E7223": "Value does not refer to a data element or attribute which are numeric and part of the program: `{0}`",
-    "E7224": (
-        "Item identifier does not reference any data element, attribute or indicator part of the program: `{0}`"
-    ),
+    "E7224": ("Item identifier does not reference any data element, attribute or indicator part of the program: `{0}`"),
     "E7226": "Dimension is not a valid query item: `{0}`",
     "E7229": "Operator `{0}` does not allow missing value",
     "E7230": "Header param `{0}` does not exist",

@@ -79,7 +79,10 @@ class Query:
 
 
 def read_query(
-    query: QueryParams, model: Model, user_roots: Sequence[str], financial: FinancialYearStart = "FINANCIAL_YEAR_OCTOBER"
+    query: QueryParams,
+    model: Model,
+    user_roots: Sequence[str],
+    financial: FinancialYearStart = "FINANCIAL_YEAR_OCTOBER",
 ) -> Query:
     """Read and check the parameters of an aggregate query.
 
@@ -279,7 +282,9 @@ class UnitReader:
 def _check(found: Query) -> None:
     """The server's checks; of several that fail the last one is said. Raises `Refused`."""
     names = [dimension.name for dimension in found.dimensions]
-    twice = [name for name in dict.fromkeys(names) if sum(d.name == name and not d.filter for d in found.dimensions) > 1]
+    twice = [
+        name for name in dict.fromkeys(names) if sum(d.name == name and not d.filter for d in found.dimensions) > 1
+    ]
     both = [
         name
         for name in dict.fromkeys(names)

@@ -21,9 +21,7 @@ class Rates:
         units: the org unit axis; None for everywhere.
     """
 
-    def __init__(
-        self, tables: Tables, windows: Sequence[tuple[Window, dt.date, dt.date]], units: Axis | None
-    ) -> None:
+    def __init__(self, tables: Tables, windows: Sequence[tuple[Window, dt.date, dt.date]], units: Axis | None) -> None:
         self.tables, self.windows, self.units = tables, windows, units
 
     def cells(self, data_set: str, metric: str) -> dict[Cell, float]:

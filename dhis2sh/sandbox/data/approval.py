@@ -92,7 +92,9 @@ class Approvals:
             for uid in references(self.model.body("dataApprovalWorkflows", workflow), "dataApprovalLevels"):
                 body = self.model.body("dataApprovalLevels", uid)
                 found.append(
-                    Level(uid, int(cast("int", body.get("level") or 1)), int(cast("int", body.get("orgUnitLevel") or 1)))
+                    Level(
+                        uid, int(cast("int", body.get("level") or 1)), int(cast("int", body.get("orgUnitLevel") or 1))
+                    )
                 )
             self._levels[workflow] = sorted(found, key=lambda level: level.number)
         return self._levels[workflow]
@@ -115,7 +117,7 @@ class Approvals:
         path = self.model.path(selection.unit)
         marks = ",".join("?" * len(path))
         rows = self.store.connection.execute(
-            "SELECT org_unit, level, accepted, approved_at, approved_by, accepted_at, accepted_by FROM approval "  # noqa: S608
+            "SELECT org_unit, level, accepted, approved_at, approved_by, accepted_at, accepted_by FROM approval "
             f"WHERE workflow = ? AND period = ? AND attribute_option_combo = ? AND org_unit IN ({marks})",
             (selection.workflow, selection.period, selection.combo, *path),
         )
@@ -261,7 +263,7 @@ def is_approved(store: Store, model: Model, data_set: Mapping[str, JsonValue], k
     path = model.path(key.org_unit)
     marks = ",".join("?" * len(path))
     rows = store.connection.execute(
-        "SELECT DISTINCT period FROM approval WHERE workflow = ? AND attribute_option_combo = ? "  # noqa: S608
+        "SELECT DISTINCT period FROM approval WHERE workflow = ? AND attribute_option_combo = ? "
         f"AND org_unit IN ({marks})",
         (workflow, key.attribute_option_combo, *path),
     )

@@ -107,7 +107,9 @@ def _since(chosen: Selection, query: QueryParams) -> None:
     moment: dt.datetime | None = None
     if text := query.get("lastUpdated"):
         day = params.date(query, "lastUpdated")
-        moment = dt.datetime.fromisoformat(text) if day and len(text) > 10 else day and dt.datetime.combine(day, dt.time())
+        moment = (
+            dt.datetime.fromisoformat(text) if day and len(text) > 10 else day and dt.datetime.combine(day, dt.time())
+        )
     if text := query.get("lastUpdatedDuration"):
         moment = dt.datetime.now(dt.UTC) - duration(text)
     if moment:

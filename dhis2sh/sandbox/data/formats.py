@@ -178,9 +178,7 @@ def write_xml(envelope: Mapping[str, JsonValue], found: Iterable[Value]) -> str:
     rows: list[str] = []
     for value in found:
         body = value.shown()
-        cells = "".join(
-            f" {name}={quoteattr(_csv(cell))}" for name in _NAMES if (cell := body.get(name)) is not None
-        )
+        cells = "".join(f" {name}={quoteattr(_csv(cell))}" for name in _NAMES if (cell := body.get(name)) is not None)
         rows.append(f"<dataValue{cells}/>")
     head = f"<?xml version='1.0' encoding='UTF-8'?><dataValueSet xmlns=\"{DXF}\"{attributes}"
     return f"{head}>{''.join(rows)}</dataValueSet>" if rows else f"{head}/>"

@@ -52,9 +52,7 @@ class Options:
     @classmethod
     def of(cls, query: QueryParams) -> Options:
         """Read the query. Raises `Refused` with 400."""
-        flags = {
-            name: params.boolean(query, name, name == "firstRowIsHeader") for name in _FLAGS if name not in _WORDS
-        }
+        flags = {name: params.boolean(query, name, name == "firstRowIsHeader") for name in _FLAGS if name not in _WORDS}
         strategy = params.choice(
             query, "importStrategy" if "importStrategy" in query else "strategy", "CREATE_AND_UPDATE", STRATEGIES
         )
@@ -423,7 +421,9 @@ class Importer:
             self.summary.deleted += 1
             self._change(connection, row, old, "DELETE")
         elif alive:
-            if strategy == "CREATE" or (old and old.value == row.value and old.comment == _text(row.source.get("comment"))):
+            if strategy == "CREATE" or (
+                old and old.value == row.value and old.comment == _text(row.source.get("comment"))
+            ):
                 self.summary.ignored += 1
                 return
             self.summary.updated += 1
@@ -573,14 +573,14 @@ def _attribute_combo_open(importer: Importer, row: Row) -> Conflict | None:
     model = importer.model
     if row.attribute_option_combo == DEFAULT_COMBO:
         return None
-    for option in cast("list[JsonObject]", model.body("categoryOptionCombos", row.attribute_option_combo).get("categoryOptions") or []):
+    for option in cast(
+        "list[JsonObject]", model.body("categoryOptionCombos", row.attribute_option_combo).get("categoryOptions") or []
+    ):
         body = model.body("categoryOptions", cast("str", option["id"]))
         start, end = cast("str | None", body.get("startDate")), cast("str | None", body.get("endDate"))
         early = start is not None and row.period.end.isoformat() < start[:10]
         if early or (end is not None and row.period.start.isoformat() > end[:10]):
-            return conflict(
-                "E7638", {"period": row.period.iso, "categoryOptionCombo": row.attribute_option_combo}
-            )
+            return conflict("E7638", {"period": row.period.iso, "categoryOptionCombo": row.attribute_option_combo})
         units = {cast("str", unit["id"]) for unit in cast("list[JsonObject]", body.get("organisationUnits") or [])}
         if units and not model.within(row.org_unit, units):
             return conflict(

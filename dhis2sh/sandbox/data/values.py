@@ -17,9 +17,7 @@ COLUMNS = (
     "data_element, period, org_unit, category_option_combo, attribute_option_combo, value, stored_by, created, "
     "last_updated, comment, follow_up, deleted"
 )
-_MATCH = (
-    "data_element = ? AND period = ? AND org_unit = ? AND category_option_combo = ? AND attribute_option_combo = ?"
-)
+_MATCH = "data_element = ? AND period = ? AND org_unit = ? AND category_option_combo = ? AND attribute_option_combo = ?"
 
 
 class Key(NamedTuple):
@@ -71,14 +69,14 @@ def _value(row: tuple[object, ...]) -> Value:
 
 def find(connection: sqlite3.Connection, key: Key) -> Value | None:
     """A data value, deleted ones included, or None."""
-    row = connection.execute(f"SELECT {COLUMNS} FROM data_value WHERE {_MATCH}", key).fetchone()  # noqa: S608
+    row = connection.execute(f"SELECT {COLUMNS} FROM data_value WHERE {_MATCH}", key).fetchone()
     return _value(row) if row else None
 
 
 def select(store: Store, where: str, parameters: Iterable[object], limit: int | None = None) -> Iterator[Value]:
     """The data values that meet a condition over the columns of `data_value`."""
     cut = "" if limit is None else f" LIMIT {limit}"
-    cursor = store.connection.execute(f"SELECT {COLUMNS} FROM data_value WHERE {where}{cut}", tuple(parameters))  # type: ignore[arg-type]  # noqa: S608
+    cursor = store.connection.execute(f"SELECT {COLUMNS} FROM data_value WHERE {where}{cut}", tuple(parameters))  # type: ignore[arg-type]
     return (_value(row) for row in cursor)
 
 
@@ -119,9 +117,9 @@ def prune(store: Store, column: str, uid: str) -> int:
     if column not in {"org_unit", "data_element"}:
         raise ValueError(column)
     with store.writing(metadata=False) as connection:
-        connection.execute(f"DELETE FROM data_value_audit WHERE {column} = ?", (uid,))  # noqa: S608
-        connection.execute(f"DELETE FROM min_max WHERE {column} = ?", (uid,))  # noqa: S608
-        return connection.execute(f"DELETE FROM data_value WHERE {column} = ?", (uid,)).rowcount  # noqa: S608
+        connection.execute(f"DELETE FROM data_value_audit WHERE {column} = ?", (uid,))
+        connection.execute(f"DELETE FROM min_max WHERE {column} = ?", (uid,))
+        return connection.execute(f"DELETE FROM data_value WHERE {column} = ?", (uid,)).rowcount
 
 
 def remove_soft_deleted(store: Store) -> int:

@@ -69,7 +69,7 @@ class Api:
             wanted.update(references(model.body("organisationUnitGroups", group), "organisationUnits"))
         marks = ",".join("?" * len(sets))
         rows = self.store.connection.execute(
-            f"SELECT {_COLUMNS} FROM completeness WHERE data_set IN ({marks}) AND (? IS NULL OR last_updated >= ?)",  # noqa: S608
+            f"SELECT {_COLUMNS} FROM completeness WHERE data_set IN ({marks}) AND (? IS NULL OR last_updated >= ?)",
             (*sets, since, since),
         )
         isos = {period.iso for period in periods}
@@ -130,12 +130,12 @@ class Api:
             return
         key = (data_set, period.iso, unit, combo)
         where = "data_set = ? AND period = ? AND org_unit = ? AND attribute_option_combo = ?"
-        known = connection.execute(f"SELECT 1 FROM completeness WHERE {where}", key).fetchone() is not None  # noqa: S608
+        known = connection.execute(f"SELECT 1 FROM completeness WHERE {where}", key).fetchone() is not None
         if options.strategy == "DELETE":
             summary.deleted += known
             summary.ignored += not known
             if known and not options.on("dryRun"):
-                connection.execute(f"DELETE FROM completeness WHERE {where}", key)  # noqa: S608
+                connection.execute(f"DELETE FROM completeness WHERE {where}", key)
             return
         if (known and options.strategy == "CREATE") or (not known and options.strategy == "UPDATE"):
             summary.ignored += 1
@@ -179,11 +179,14 @@ class Api:
 
     def _exceptions(self, model: Model, sql: str = "") -> list[JsonObject]:
         rows = self.store.connection.execute(
-            f"SELECT data_set, period, org_unit, created FROM lock_exception {sql} ORDER BY created, org_unit"  # noqa: S608
+            f"SELECT data_set, period, org_unit, created FROM lock_exception {sql} ORDER BY created, org_unit"
         )
         found: list[JsonObject] = []
         for data_set, period, unit, created in rows:
-            item: JsonObject = {"created": created, "dataSet": {"id": data_set, "name": model.name("dataSets", data_set)}}
+            item: JsonObject = {
+                "created": created,
+                "dataSet": {"id": data_set, "name": model.name("dataSets", data_set)},
+            }
             name = model.name("dataSets", data_set)
             if unit:
                 item["organisationUnit"] = {"id": unit, "name": model.name("organisationUnits", unit)}
@@ -226,7 +229,9 @@ class Api:
             )
         if not assigned:
             raise Refused(
-                f"None of the target organisation unit(s) are linked to the specified data set: {data_set}", "E1004", 409
+                f"None of the target organisation unit(s) are linked to the specified data set: {data_set}",
+                "E1004",
+                409,
             )
         body: JsonObject = {"httpStatus": "Created", "httpStatusCode": 201, "status": "OK",
                             "message": "LockException created successfully."}  # fmt: skip

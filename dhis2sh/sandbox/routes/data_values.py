@@ -15,7 +15,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.periods import Period
-from dhis2sh.sandbox import params
 from dhis2sh.sandbox.data import approval, export, formats, locks, value_types, values
 from dhis2sh.sandbox.data.imports import Importer, Options, Summary, latest_open_period, server_time
 from dhis2sh.sandbox.data.model import Model, read_period, reference
@@ -31,7 +30,12 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.server import Server
     from dhis2sh.types import JsonObject, JsonValue
 
-_FORMATS = {"xml": "application/xml", "csv": "application/csv", "adx+xml": "application/adx+xml", "json": "application/json"}
+_FORMATS = {
+    "xml": "application/xml",
+    "csv": "application/csv",
+    "adx+xml": "application/adx+xml",
+    "json": "application/json",
+}
 MESSAGES = {
     "SUCCESS": "Import was successful.",
     "WARNING": "One more conflicts encountered, please check import summary.",
@@ -176,13 +180,17 @@ class Api:
         if text and option_set:
             members = self.store.inverse("options", "optionSet").get(option_set, [])
             if text not in {model.body("options", uid).get("code") for uid in members}:
-                raise Refused(f"Data value is not a valid option of the data element option set: `{option_set}`", "E2029")
+                raise Refused(
+                    f"Data value is not a valid option of the data element option set: `{option_set}`", "E2029"
+                )
         user = cast("str", self.server.user(request).get("username"))
         moment = server_time()
         with self.store.writing(metadata=False) as connection:
             old = values.find(connection, key)
             alive = old is not None and not old.deleted
-            stored = value_types.normal(text, value_type) if text is not None else (old.value if alive and old else None)
+            stored = (
+                value_types.normal(text, value_type) if text is not None else (old.value if alive and old else None)
+            )
             new = Value(key, stored, user, (old.created if alive and old else None) or moment, moment,
                         comment if comment is not None else (old.comment if alive and old else None))  # fmt: skip
             follow_up = form.get("followUp")
@@ -237,7 +245,9 @@ class Api:
         if "json" in kind and raw:
             body = formats.read_json(raw)
             words = {"dataElement": "de", "period": "pe", "orgUnit": "ou", "categoryOptionCombo": "co", "dataSet": "ds"}
-            form |= {words.get(name, name): str(item) for name, item in body.items() if isinstance(item, (str, int, float))}
+            form |= {
+                words.get(name, name): str(item) for name, item in body.items() if isinstance(item, (str, int, float))
+            }
             attribute = body.get("attribute")
             if isinstance(attribute, dict):
                 form["cc"] = str(attribute.get("combo") or "")

@@ -84,7 +84,11 @@ class Api:
     ) -> tuple[tuple[str, str, str], tuple[int, int, bool]]:
         """The key and the limits of a single body. Raises `Refused`."""
         found: list[str] = []
-        names = (("dataElement", "dataElements"), ("source", "organisationUnits"), ("optionCombo", "categoryOptionCombos"))
+        names = (
+            ("dataElement", "dataElements"),
+            ("source", "organisationUnits"),
+            ("optionCombo", "categoryOptionCombos"),
+        )
         for name, plural in names:
             uid = reference(body, name) or (DEFAULT_COMBO if name == "optionCombo" else None)
             if uid is None:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.periods import period_type
+from dhis2sh.sandbox.data.value_types import problem
 from dhis2sh.sandbox.rights import Rights
 from dhis2sh.sandbox.store import DEFAULT_COMBO
 from dhis2sh.sandbox.tracker.bundle import Bundle, Item, existing
 from dhis2sh.sandbox.tracker.codes import MESSAGES
 from dhis2sh.sandbox.tracker.storage import Kind, end_of
-from dhis2sh.sandbox.value_types import fits
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -220,7 +221,7 @@ class Validator:
             words = str(text)
             if len(words) > 1200:
                 yield "E1077", (uid, 1200)
-            complaint = fits(cast("str | None", attribute.get("valueType")), words)
+            complaint = problem(words, str(attribute.get("valueType")))
             if complaint:
                 yield "E1007", (attribute.get("valueType"), complaint)
             options = self._options(attribute)
@@ -291,7 +292,7 @@ class Validator:
             if item.text("orgUnit") not in _ids(program, "organisationUnits"):
                 yield "E1041", (item.text("orgUnit"), program["id"])
             wanted = cast("JsonObject", program.get("trackedEntityType") or {}).get("id")
-            if wanted and self._type_of(item.text("trackedEntity")) not in {None, wanted}:
+            if wanted and self._type_of(item.text("trackedEntity")) not in (None, wanted):
                 yield "E1022", (item.text("trackedEntity"), program["id"])
 
         yield relations()
@@ -486,12 +487,24 @@ class Validator:
             yield "E1050", ()
         if item.text("completedAt") and status != "COMPLETED":
             yield "E1051", (item.uid, status)
+        yield from self._expired(item, program, status)
+
+    def _expired(self, item: Item, program: JsonObject, status: str) -> Found:
+        """A completed event, or one of a period that is over, may not be changed for ever."""
+        if self.rights.has("F_EDIT_EXPIRED"):
+            return
         days = cast("int", program.get("completeEventsExpiryDays") or 0)
         completed = existing(item).get("completedAt")
-        if days and status == "COMPLETED" and completed and not self.rights.has("F_EDIT_EXPIRED"):
+        if days and status == "COMPLETED" and completed:
             until = dt.date.fromisoformat(str(completed)[:10]) + dt.timedelta(days=days)
             if dt.datetime.now(dt.UTC).date() > until:
                 yield "E1043", (item.uid,)
+        days, period_name = cast("int", program.get("expiryDays") or 0), program.get("expiryPeriodType")
+        day = item.text("occurredAt") or item.text("scheduledAt")
+        if days and day and isinstance(period_name, str):
+            period = period_type(period_name).at(dt.date.fromisoformat(day[:10]))
+            if dt.datetime.now(dt.UTC).date() > period.end + dt.timedelta(days=days):
+                yield "E1047", (item.uid,)
 
     def _data_values(self, item: Item, stage: JsonObject) -> Found:
         status, values = item.text("status") or "ACTIVE", item.items("dataValues")
@@ -507,7 +520,7 @@ class Validator:
             options = self._options(element)
             if options is not None and str(text) not in options:
                 yield "E1125", (text, cast("JsonObject", element["optionSet"])["id"])
-            complaint = fits(cast("str | None", element.get("valueType")), str(text))
+            complaint = problem(str(text), str(element.get("valueType")))
             if complaint:
                 yield "E1302", (uid, complaint)
         if status in WITHOUT_VALUES and values:
