@@ -150,7 +150,7 @@ async def read_objects(
     for at in range(0, len(wanted) if not found else 0, UIDS_IN_ONE_ADDRESS):
         part = wanted[at : at + UIDS_IN_ONE_ADDRESS]
         text = f"id:in:[{','.join(part)}]" if len(part) > 1 else f"id:eq:{part[0]}"
-        params: dict[str, Param] = {"filter": text, "fields": fields, "paging": False}
+        params: dict[str, Param] = {"filter": text, "fields": _with_id(fields), "paging": False}
         page = await s.client.list_page(plural, params)
         found |= {str(row["id"]): row for row in page.rows}
         s.reporter.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
@@ -163,9 +163,14 @@ async def read_objects(
     return [found[uid] for uid in wanted if uid in found]
 
 
+def _with_id(fields: str) -> str:
+    """`:owner` of a few types (tokens) leaves the UID out."""
+    return f"id,{fields}" if fields.startswith(":") else fields
+
+
 async def read_all(s: Session, plural: str, filters: Sequence[str], *, fields: str = ":owner") -> list[JsonObject]:
     """Every object that the filters let through, in one request."""
-    params: dict[str, Param] = {"filter": list(filters), "fields": fields, "paging": False}
+    params: dict[str, Param] = {"filter": list(filters), "fields": _with_id(fields), "paging": False}
     return (await s.client.list_page(plural, params)).rows
 
 
@@ -188,11 +193,16 @@ async def apply(s: Session, planned: Plan) -> WriteSummary:
 async def _one(s: Session, write: Write, summary: WriteSummary) -> None:
     entry = current()
     entry.sent([0])
-    address = f"{write.plural}/{write.uid}"
+    uid = write.uid
+    address = f"{write.plural}/{uid}"
     match write.action:
         case "create":
             answer = await s.client.post(write.plural, write.after)
             summary.created = 1
+            created = WebMessage.of(answer).created_uid
+            if created is not None and created != write.uid:  # some types (tokens) get theirs from the server
+                entry.became(0, created)
+                uid = created
         case "delete":
             answer = await s.client.delete(address)
             summary.deleted = 1
@@ -201,7 +211,7 @@ async def _one(s: Session, write: Write, summary: WriteSummary) -> None:
             answer = await s.client.patch(address, [*jsonpatch.diff(before or {}, after or {})])
             summary.updated = 1
     entry.done([0])
-    summary.uids = [write.uid]
+    summary.uids = [uid]
     summary.envelope = answer if isinstance(answer, dict) else None
 
 

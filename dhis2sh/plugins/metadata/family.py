@@ -98,7 +98,7 @@ def _allowed(word: str, resource: Resource) -> bool:
     if word in WITH_MEMBERS:
         return bool(writing.collections_of(resource))
     name = resource.properties.get("name")
-    return word not in {"rename", "clone"} or (name is not None and name.persisted and name.owner)
+    return word not in {"rename", "clone"} or (name is not None and name.persisted and name.owner and name.writable)
 
 
 def _bound(path: str, word: str, resource: Resource) -> Verb:

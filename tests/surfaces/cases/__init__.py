@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Case:
-    """A verb, its line and the same arguments as JSON; `volatile` names fields that differ from call to call."""
+    """A verb, its line and the same arguments as JSON.
+
+    `volatile` names fields that differ from call to call; `before` are command lines that are run first.
+    """
 
     verb: str
     line: str
     arguments: dict = field(default_factory=dict)
     volatile: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
 
 
 def all_cases() -> list[Case]:

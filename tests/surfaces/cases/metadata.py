@@ -30,4 +30,17 @@ CASES = [
     Case("metadata describe", "dataElements", {"type": "dataElements"}),
     Case("metadata count", "organisationUnits", {"type": "organisationUnits"}),
     Case("metadata export", "--types dataElements", {"types": ["dataElements"]}, ("system",)),
+    Case(
+        "metadata list",
+        "organisationUnits --fields name,parent --names",
+        {"type": "organisationUnits", "fields": "name,parent", "names": True},
+    ),
+    Case("metadata data-elements list", "--filter name:ilike:bcg", {"filter": ["name:ilike:bcg"]}),
+    Case("metadata data-elements get", "DE_1", {"uid": "DE_1"}),
+    Case("metadata data-element-groups members", "Vaccines", {"uid": "Vaccines"}),
+    Case("metadata viz list", "--fields id,name --all", {"fields": "id,name", "all": True}),
+    Case("metadata members", "dataElementGroups Vaccines", {"type": "dataElementGroups", "uid": "Vaccines"}),
+    Case("metadata translate export", "dataElements --locale fr", {"type": "dataElements", "locale": "fr"}),
+    Case("metadata attribute get", "dataElements DE_1", {"type": "dataElements", "uid": "DE_1"}),
+    Case("metadata attribute find", "dataElements KE 7", {"type": "dataElements", "attribute": "KE", "value": "7"}),
 ]
