@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 class Case:
     """A verb, its line and the same arguments as JSON.
 
-    `volatile` names fields that differ from call to call; `before` are command lines that are run first.
+    `volatile` names fields that differ from call to call, `before` are command lines that are run first, `files` what
+    lies in the working folder (as JSON), `empty` that there is nothing to find.
     """
 
     verb: str
@@ -17,6 +18,8 @@ class Case:
     arguments: dict = field(default_factory=dict)
     volatile: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
+    files: dict = field(default_factory=dict)
+    empty: bool = False
 
 
 def all_cases() -> list[Case]:
