@@ -75,6 +75,23 @@ def _with_endpoint() -> Mapping[str, object]:
     return facts.resources("v42")
 
 
+def importable() -> set[str]:
+    """The types that a server imports and exports as metadata."""
+    from dhis2_models import facts
+
+    return {plural for plural, item in facts.resources("v42").items() if item.metadata}
+
+
+def collections_of(resource: Resource) -> dict[str, Property]:
+    """The collections of a type whose members are objects with an address of their own."""
+    return {
+        name: prop
+        for name, prop in resource.properties.items()
+        if prop.owner and prop.persisted and prop.collection and refers_to_objects(prop)
+        and prop.target in importable()
+    }  # fmt: skip
+
+
 def pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
     """`path=value` texts as pairs. Raises `UsageError`."""
     found: list[tuple[str, str]] = []

@@ -292,13 +292,12 @@ async def clone(
 
 def _belong_to_one(prop: Property) -> bool:
     """Objects with an address of their own that no two objects hold: options of a set, stages of a program."""
-    return prop.collection and not prop.many_to_many and values.refers_to_objects(prop) and prop.target in _importable()
-
-
-def _importable() -> set[str]:
-    from dhis2_models import facts
-
-    return {plural for plural, item in facts.resources("v42").items() if item.metadata}
+    return (
+        prop.collection
+        and not prop.many_to_many
+        and values.refers_to_objects(prop)
+        and prop.target in values.importable()
+    )
 
 
 def _fresh(value: JsonValue) -> JsonValue:
@@ -410,19 +409,9 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
     return [note async for note in gather_bounded(asked, 4) if note is not None]
 
 
-def collections_of(resource: Resource) -> dict[str, Property]:
-    """The collections of a type whose members are objects with an address of their own."""
-    return {
-        name: prop
-        for name, prop in resource.properties.items()
-        if prop.owner and prop.persisted and prop.collection and values.refers_to_objects(prop)
-        and prop.target in _importable()
-    }  # fmt: skip
-
-
 def collection_of(resource: Resource, name: str | None) -> Property:
     """The collection that is meant: the only one, or the one that is named. Raises `UsageError`."""
-    known = collections_of(resource)
+    known = values.collections_of(resource)
     if name is None and len(known) == 1:
         return next(iter(known.values()))
     if not known:
