@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import jsonpatch
@@ -39,6 +39,10 @@ SET_BY_SERVER = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy
 """What a server writes itself: no difference in these is a change."""
 
 
+HELD_BY = "$heldBy"
+"""Under this the journal keeps `Write.held_by` with the object."""
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
     """One object as it is and as it shall be, both with all properties that it owns (`fields=:owner`).
@@ -47,11 +51,14 @@ class Write:
         plural: its type.
         before: None for one that is created.
         after: None for one that is deleted.
+        held_by: of one that is deleted the objects that hold it in a collection, UIDs by `type.collection`: they lose it
+            without a word, and only what is written down can give it back to them.
     """
 
     plural: str
     before: JsonObject | None
     after: JsonObject | None
+    held_by: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
 
     @property
     def action(self) -> Action:
@@ -71,6 +78,8 @@ class Write:
 
     def changed(self) -> tuple[JsonObject | None, JsonObject | None]:
         """Before and after for the journal: of an update the changed properties, else the whole object."""
+        if self.before is not None and self.after is None and self.held_by:
+            return {**self.before, HELD_BY: {name: [*uids] for name, uids in self.held_by.items()}}, None
         if self.before is None or self.after is None:
             return self.before, self.after
         names = [

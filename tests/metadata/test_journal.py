@@ -47,7 +47,7 @@ async def test_undo_takes_back_creations_updates_and_deletions(session: Session)
     before = await session.client.get("metadata", {"dataElementGroups": True, "dataElements": True})
     made = await do(session, "metadata create", type="dataElementGroups", set=["name=New", "shortName=New"])
     await do(session, "metadata update", type="dataElements", uid="deText00001", set=["description=Words"])
-    await do(session, "metadata delete", type="dataElements", objects=["deText00001"])
+    await do(session, "metadata delete", type="dataElements", objects=["deText00001", "deNumber001"])
 
     for _ in range(3):
         await do(session, "undo")

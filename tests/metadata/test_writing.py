@@ -55,7 +55,7 @@ def test_a_type_declares_its_enums_references_and_what_it_needs() -> None:
 @pytest.mark.parametrize(
     ("wanted", "says"),
     [
-        ({"set": ["nmae=X"]}, r"no property 'nmae' \(did you mean name"),
+        ({"set": ["nmae=X"]}, r"no property 'nmae' in DHIS2 2.42.5.2 \(did you mean name"),
         ({"set": ["valueType=NUMBR"]}, r"'NUMBR' is not one of its values \(did you mean NUMBER"),
         ({"set": ["shortName=" + "x" * 51]}, "shortName: 51 characters, 50 at the most"),
         ({"set": ["name=X"]}, "needs aggregationType, domainType, shortName, valueType"),
@@ -144,6 +144,29 @@ async def test_many_at_once_are_planned_and_wait_for_a_yes(session: Session, tmp
     file = sheet(tmp_path / "g.csv", "name,shortName", "A,A", "B,B")
     with pytest.raises(NeedsConfirmation):
         await do(session, "metadata create", Consent(), type="dataElementGroups", from_=file)
+
+
+async def test_a_second_run_of_a_file_finishes_the_first(session: Session, tmp_path: Path) -> None:
+    rows = ["name,shortName,code", "A,A,GA", "B,B,GB"]
+    await do(session, "metadata create", type="dataElementGroups", from_=sheet(tmp_path / "g.csv", *rows))
+    more = {"type": "dataElementGroups", "from_": sheet(tmp_path / "g.csv", *rows, "C,C,GC")}
+
+    with pytest.raises(UsageError, match=r"object 1: code GA is A \[\w+\] already"):
+        await do(session, "metadata create", **more)
+    plan = await do(session, "metadata create", DRY, **more, skip_existing=True)
+    assert [step.name for step in plan.steps] == ["C"]
+    assert plan.notes == ["2 are there already and are left out"]
+
+
+async def test_a_circle_of_parents_is_refused_before_the_server_fails_over_it(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"ouCountry01 cannot be put under 'Ngele CHC' \[ouFacility1\]: that is a circle"
+    ):
+        await do(session, "metadata update", type="organisationUnits", uid="Country", set=["parent=Ngele CHC"])
+
+    file = sheet(tmp_path / "u.csv", "name,shortName,openingDate,parent", "A,A,2020-01-01,B", "B,B,2020-01-01,A")
+    with pytest.raises(UsageError, match="that is a circle"):
+        await do(session, "metadata create", type="organisationUnits", from_=file)
 
 
 async def test_a_file_is_created_whole_or_not_at_all(session: Session, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """`metadata`: everything an administrator does with metadata, for any type of the server.
 
 reading    list, get, search, types, describe, count
-writing    create, update, clone, delete, members, add, remove
+writing    create, update, clone               members      members, add, remove       deleting  delete
 bulk       rename, retag, patch            sharing      share
 translate  translate export, import        attributes   attribute get, set, find, delete
 bundles    export, import, diff, diff-profiles, merge, merge-bundle
@@ -17,7 +17,18 @@ from collections.abc import Mapping, Sequence
 
 from dhis2sh.verbs import FAMILIES, Family
 
-MODULES = ("attributes", "bulk", "bundles", "reading", "sharing", "translate", "usage", "writing")
+MODULES = (
+    "attributes",
+    "bulk",
+    "bundles",
+    "deleting",
+    "members",
+    "reading",
+    "sharing",
+    "translate",
+    "usage",
+    "writing",
+)
 
 
 def _names() -> Mapping[str, Sequence[str]]:

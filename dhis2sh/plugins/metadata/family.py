@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 DECLARED_BY = "v42"
 """The version whose properties are the options; at run time the server's own version is asked whether it has them."""
 GENERIC = {
-    "list": "reading", "get": "reading", "create": "writing", "update": "writing", "rename": "bulk", "delete": "writing",
-    "members": "writing", "add": "writing", "remove": "writing", "clone": "writing",
+    "list": "reading", "get": "reading", "create": "writing", "update": "writing", "rename": "bulk", "delete": "deleting",
+    "members": "members", "add": "members", "remove": "members", "clone": "writing",
 }  # fmt: skip
 """The generic verbs that a type may have, each with the module of this package that declares it."""
 WITH_MEMBERS = {"members", "add", "remove"}

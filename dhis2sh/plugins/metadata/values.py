@@ -54,14 +54,21 @@ def required_of(resource: Resource) -> list[str]:
     ]
 
 
-def property_of(resource: Resource, text: str) -> Property:
-    """A property by its name as DHIS2, a command line or a sheet's header writes it. Raises `UsageError`."""
+def property_of(resource: Resource, text: str, version: str = "") -> Property:
+    """A property by its name as DHIS2, a command line or a sheet's header writes it.
+
+    Parameters:
+        version: of the server whose type it is, to be named where it lacks what others have.
+
+    Raises `UsageError` with the nearest.
+    """
     wanted = kebab(text.strip().replace(" ", "-"))
     for name, prop in resource.properties.items():
         if wanted in {kebab(name), name.lower()}:
             return prop
     hint = did_you_mean(text, list(resource.properties)) or f"dhis2 metadata describe {resource.plural}"
-    raise UsageError(f"{resource.plural} have no property '{text}'", hint=hint)
+    here = f" in DHIS2 {version}" if version else ""
+    raise UsageError(f"{resource.plural} have no property '{text}'{here}", hint=hint)
 
 
 def refers_to_objects(prop: Property) -> bool:
@@ -108,10 +115,12 @@ class Reader:
 
     Parameters:
         resource: the type, of the server's own version.
+        version: that version.
     """
 
-    def __init__(self, resource: Resource) -> None:
+    def __init__(self, resource: Resource, version: str = "") -> None:
         self.resource = resource
+        self.version = version
         self.problems: list[str] = []
         self._references: dict[str, dict[str, None]] = {}
 
@@ -144,7 +153,7 @@ class Reader:
         first, _, rest = path.partition(".")
         before = f"{where}: " if where else ""
         try:
-            prop = property_of(self.resource, first)
+            prop = property_of(self.resource, first, self.version)
         except UsageError as error:
             self.problems.append(f"{before}{error.message}{f' ({error.hint})' if error.hint else ''}")
             return
