@@ -55,8 +55,9 @@ class Portal:
             coroutine: what to run.
             hear: told everything that was said over there (progress, warnings), in this thread.
         """
-        future = self.submit(coroutine)
+        work = _Work(coroutine)
         try:
+            future = self.submit(work.run())
             while True:
                 try:
                     return future.result(TICK)
@@ -66,8 +67,8 @@ class Portal:
                 finally:
                     self._pass_on(hear)
         except KeyboardInterrupt:
-            future.cancel()
-            concurrent.futures.wait([future], timeout=1)
+            self.loop.call_soon_threadsafe(work.cancel)
+            work.ended.wait(1)
             raise
 
     def _pass_on(self, hear: Callable[[str, tuple[object, ...]], None] | None) -> None:
@@ -144,6 +145,36 @@ async def _cancel_all() -> None:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
     await asyncio.get_running_loop().shutdown_default_executor()
+
+
+class _Work[T]:
+    """A coroutine that another thread may cancel at any moment, even before it has heard that it was started.
+
+    Ctrl-C may reach the waiting thread inside `submit`, when the work is under way and its future is not known yet.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._coroutine = coroutine
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelled = False
+        self.ended = threading.Event()
+
+    async def run(self) -> T:
+        """Run it. Raises `CancelledError` when it was cancelled before or meanwhile."""
+        self._task = asyncio.current_task()
+        try:
+            if self._cancelled:
+                self._coroutine.close()
+                raise asyncio.CancelledError
+            return await self._coroutine
+        finally:
+            self.ended.set()
+
+    def cancel(self) -> None:
+        """Cancel it; to be called on its loop."""
+        self._cancelled = True
+        if self._task is not None and not self.ended.is_set():
+            self._task.cancel()
 
 
 class QueueReporter:
