@@ -13,6 +13,8 @@ from typing import Any, cast
 
 from dhis2_models import facts
 
+from codegen.errors import CodegenError
+
 type Facts = dict[str, Any]
 
 _BASED = ("href", "apiEndpoint")
@@ -25,10 +27,14 @@ def distil_schemas(answer: Facts) -> Facts:
         answer: the decoded JSON of the whole answer.
 
     Raises:
-        ValueError: the answer has no list `schemas`.
+        CodegenError: it is no answer of /api/schemas, or a type or property has no name; the message says which.
     """
     if not isinstance(answer.get("schemas"), list):
-        raise ValueError("not an answer of /api/schemas: it has no list 'schemas'")
+        raise CodegenError("not an answer of /api/schemas: it has no list 'schemas'")
+    for number, schema in enumerate(answer["schemas"]):
+        _require(f"schemas[{number}]", schema, _NEEDED)
+        for place, p in enumerate(schema["properties"]):
+            _require(f"schemas[{number}] {schema['klass']}, properties[{place}]", p, _NEEDED_OF_PROPERTY)
     schemas = [_without_base(s) for s in cast("list[Facts]", answer["schemas"])]
     properties = [p for s in schemas for p in s["properties"]]
     by_type: dict[str, list[Facts]] = defaultdict(list)
@@ -49,6 +55,19 @@ def distil_schemas(answer: Facts) -> Facts:
         for head, schema in zip(heads.values(), schemas, strict=True)
     ]
     return data | _share(data["schemas"])
+
+
+_NEEDED = {"klass": str, "singular": str, "plural": str, "displayName": str, "order": int, "authorities": list,
+           "properties": list}  # fmt: skip
+_NEEDED_OF_PROPERTY = {"name": str, "propertyType": str, "klass": str}
+
+
+def _require(where: str, row: Any, needed: dict[str, type]) -> None:
+    if not isinstance(row, dict):
+        raise CodegenError(f"{where}: must be an object, not {type(row).__name__}")
+    for key, kind in needed.items():
+        if not isinstance(row.get(key), kind):  # pyright: ignore[reportUnknownMemberType]
+            raise CodegenError(f"{where}: '{key}' is missing or is no {kind.__name__}")
 
 
 def _share(schemas: list[Facts]) -> Facts:

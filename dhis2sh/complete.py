@@ -23,7 +23,10 @@ COMMON = {
     "--profile": "act on this profile", "--format": "how to print", "--json": "short for -o json",
     "--jq": "filter the JSON", "--out": "write to a file", "--debug": "trace requests", "--help": "what it does",
 }  # fmt: skip
-WRITING = {"--dry-run": "show the plan", "--yes": "apply without asking", "--confirm": "the production profile's name"}
+WRITING = {
+    "--dry-run": "show the plan", "--yes": "apply without asking", "--confirm": "the production profile's name",
+    "--no-journal": "do not write down what changes",
+}  # fmt: skip
 WITH_VALUE = {"-p", "--profile", "-o", "--format", "--jq", "--out", "--confirm"}
 OPERATORS = {
     "eq": "equal", "ieq": "equal, in any case", "!eq": "not equal", "gt": "greater", "ge": "greater or equal",
@@ -124,7 +127,9 @@ def expected(words: Sequence[str]) -> Expected:
         return Expected("profiles")
     if not before:
         return Expected("options" if typed.startswith("-") else "domains")
-    verb, rest = _verb(before)
+    section, after = manifest.section_of(before)
+    before = [*section.split(), *after]
+    verb, rest = _verb(section, before)
     if verb is None:
         return Expected("words", path=tuple(before))
     used = tuple(word.partition("=")[0] for word in rest if word.startswith("--"))
@@ -156,9 +161,9 @@ def _without_leading(words: Sequence[str]) -> list[str]:
     return rest if rest and (not rest[0].startswith("-") or rest[0] in {"-p", "--profile"}) else []
 
 
-def _verb(words: Sequence[str]) -> tuple[JsonObject | None, list[str]]:
-    """The verb that the words name, and the words after it."""
-    verbs = manifest.verbs(words[0])
+def _verb(section: str, words: Sequence[str]) -> tuple[JsonObject | None, list[str]]:
+    """The verb that the words name, and the words after it; `section` is the domain or sub-domain that they lead to."""
+    verbs = manifest.verbs(section)
     for length in range(len(words), 0, -1):
         path = " ".join(words[:length])
         for item in verbs:
@@ -232,7 +237,8 @@ def _value(verb: JsonObject, name: str, plural: str | None, at: int) -> Expected
     choices = tuple(cast("list[str]", items.get("enum") or []))
     if choices:
         return Expected("choices", at, verb=verb, plural=plural, choices=choices)
-    what = cast("dict[str, str]", verb["complete"]).get(known)
+    target = cast("dict[str, str]", verb["refers"]).get(known)
+    what = f"uids:{target}" if target else cast("dict[str, str]", verb["complete"]).get(known)
     return Expected(what or "nothing", at, verb=verb, plural=plural)
 
 
@@ -271,13 +277,17 @@ def _filled(wanted: Expected, version: str) -> Iterable[Candidate]:
 
 def _words(path: tuple[str, ...]) -> list[Candidate]:
     """The next words after a domain or a sub-domain."""
+    section, after = manifest.section_of(path)
     found: dict[str, list[str]] = {}
-    for verb in manifest.verbs(path[0]):
+    for verb in manifest.verbs(section):
         words = str(verb["path"]).split()
         if tuple(words[: len(path)]) == path and len(words) > len(path):
             last = len(words) == len(path) + 1
             found.setdefault(words[len(path)], []).append(str(verb["summary"]) if last else words[len(path) + 1])
-    return [Candidate(word, notes[0] if len(notes) == 1 else ", ".join(notes)) for word, notes in sorted(found.items())]
+    verbs = [
+        Candidate(word, notes[0] if len(notes) == 1 else ", ".join(notes)) for word, notes in sorted(found.items())
+    ]
+    return [*verbs, *(Candidate(name, "verbs of this type") for name in (() if after else manifest.sections(section)))]
 
 
 def _options(wanted: Expected) -> list[Candidate]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import manifest, plugins
 from dhis2sh.errors import Dhis2Error
@@ -31,8 +31,9 @@ class Domain:
         if name.startswith("_"):
             raise AttributeError(name)
         path = f"{self._name} {name.rstrip('_').replace('_', '-')}"
-        if any(known.startswith(f"{path} ") for known in self._paths()):
-            return Domain(path, self._call)
+        section, rest = manifest.section_of(path.split())
+        if not rest or any(known.startswith(f"{path} ") for known in self._paths()):
+            return Domain(path if rest else section, self._call)
         if path not in self._paths():
             raise AttributeError(f"{self._name} has no verb '{name}'")
         return _bound(path, self._call)
@@ -42,12 +43,13 @@ class Domain:
         return self._call(find(self._name), options)
 
     def _paths(self) -> list[str]:
-        return [str(verb["path"]) for verb in manifest.verbs(self._name.split()[0])] or _plugin_paths(self._name)
+        section, _ = manifest.section_of(self._name.split())
+        return [str(verb["path"]) for verb in manifest.verbs(section)] or _plugin_paths(self._name)
 
     def __dir__(self) -> list[str]:
         depth = len(self._name.split())
         words = [path.split()[depth] for path in self._paths() if path.startswith(f"{self._name} ")]
-        return sorted({word.replace("-", "_") for word in words})
+        return sorted({word.replace("-", "_") for word in [*words, *manifest.sections(self._name)]})
 
     def __repr__(self) -> str:
         return f"<{self._name}: {', '.join(self.__dir__()) or 'call it'}>"
@@ -105,9 +107,10 @@ def _bound(path: str, call: Callable[[Verb, Mapping[str, object]], Any]) -> Call
         names = [param.name for param in verb.params if not param.option]
         return call(verb, {**dict(zip(names, args, strict=False)), **options})
 
-    found = next((verb for verb in manifest.verbs(path.split(maxsplit=1)[0]) if verb["path"] == path), None)
+    section, rest = manifest.section_of(path.split())
+    found = manifest.domain(section)
     run.__name__ = path.replace(" ", "_").replace("-", "_")
-    run.__doc__ = manifest.domain(path.split(maxsplit=1)[0])["help"][path.partition(" ")[2]] if found else path  # type: ignore[index]
+    run.__doc__ = cast("dict[str, str]", found["help"]).get(" ".join(rest), path) if found else path
     return run
 
 

@@ -16,7 +16,7 @@ from typer.main import get_command
 from dhis2sh import plugins
 from dhis2sh.complete import FORMATS
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.verbs import REGISTRY, Param, Verb, load_domain
+from dhis2sh.verbs import FAMILIES, Param, Verb, section_of, verbs_of
 
 if TYPE_CHECKING:
     from dhis2sh.session import Consent
@@ -37,12 +37,13 @@ class Options:
     dry_run: bool = False
     yes: bool = False
     confirm: str | None = None
+    no_journal: bool = False
 
     def consent(self) -> Consent:
         """What these options agree to."""
         from dhis2sh.session import Consent
 
-        return Consent(dry_run=self.dry_run, yes=self.yes, confirm=self.confirm)
+        return Consent(dry_run=self.dry_run, yes=self.yes, confirm=self.confirm, journal=not self.no_journal)
 
 
 @dataclass(slots=True)
@@ -73,6 +74,7 @@ _WRITING: dict[str, tuple[Any, Any, Any]] = {
     "dry_run": (bool, False, typer.Option("--dry-run", help="Show the plan, write nothing.")),
     "yes": (bool, False, typer.Option("--yes", "-y", help="Apply without asking.")),
     "confirm": (str | None, None, typer.Option("--confirm", metavar="NAME", help="The production profile's name.")),
+    "no_journal": (bool, False, typer.Option("--no-journal", help="Do not write down what changes; undo cannot help.")),
 }
 
 
@@ -132,22 +134,33 @@ def _callback(verb: Verb) -> Any:
 
 
 @cache
-def command_of(domain: str) -> Any:
-    """The Typer command of a domain. Raises `UsageError` for an unknown one."""
-    load_domain(domain)
-    app = _app(f"dhis2 {domain}", f"{domain}: {len(_verbs(domain))} verbs.")
+def command_of(section: str) -> Any:
+    """The Typer command of a domain or a sub-domain of a family. Raises `UsageError` for an unknown one."""
+    section, _ = section_of(section.split())
+    verbs = _verbs(section)
+    depth = len(section.split())
+    app = _app(f"dhis2 {section}", _summary(section, verbs))
     groups: dict[tuple[str, ...], typer.Typer] = {(): app}
-    for verb in _verbs(domain):
-        words = tuple(verb.path.split()[1:])
-        for depth in range(1, len(words)):
-            if words[:depth] not in groups:
-                groups[words[:depth]] = _app(words[depth - 1], "")
-                groups[words[: depth - 1]].add_typer(groups[words[:depth]], name=words[depth - 1])
+    for verb in verbs:
+        words = tuple(verb.path.split()[depth:])
+        for size in range(1, len(words)):
+            if words[:size] not in groups:
+                groups[words[:size]] = _app(words[size - 1], "")
+                groups[words[: size - 1]].add_typer(groups[words[:size]], name=words[size - 1])
         target = groups[words[:-1]] if words else app
-        target.command(words[-1] if words else domain, short_help=verb.summary)(_callback(verb))
-    if len(_verbs(domain)) > 1:
+        target.command(words[-1] if words else section, short_help=verb.summary)(_callback(verb))
+    if len(verbs) > 1:
         app.callback()(lambda: None)
     return get_command(app)
+
+
+def _summary(section: str, verbs: Sequence[Verb]) -> str:
+    """A section's own help: how many verbs, and the sub-domains that a family adds."""
+    text = f"{section}: {len(verbs)} verbs."
+    family = FAMILIES.get(section)
+    if family is None:
+        return text
+    return f"{text}\n\nEach type has its own verbs too, such as `{section} {next(iter(family.names()))} --help`: {', '.join(family.names())}."
 
 
 def _app(name: str, text: str) -> typer.Typer:
@@ -157,16 +170,17 @@ def _app(name: str, text: str) -> typer.Typer:
     )  # fmt: skip
 
 
-def _verbs(domain: str) -> list[Verb]:
-    return [verb for path, verb in sorted(REGISTRY.items()) if path.split()[0] == domain and "cli" not in verb.left_out]
+def _verbs(section: str) -> list[Verb]:
+    return [verb for verb in verbs_of(section) if "cli" not in verb.left_out]
 
 
 def help_of(words: Sequence[str]) -> str:
-    """The help of a domain or verb, as Typer writes it."""
-    command = command_of(words[0])
-    context = command.make_context(f"dhis2 {words[0]}", [], resilient_parsing=True)
-    for word in words[1:]:
-        inner = command.get_command(context, word)
+    """The help of a domain, sub-domain or verb, as Typer writes it."""
+    section, rest = section_of(words)
+    command = command_of(section)
+    context = command.make_context(f"dhis2 {section}", [], resilient_parsing=True)
+    for word in rest:
+        inner = command.get_command(context, word) if hasattr(command, "get_command") else None
         if inner is None:
             break
         command, context = inner, inner.make_context(word, [], parent=context, resilient_parsing=True)
@@ -194,15 +208,16 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
         raise UsageError(
             f"there is no command '{domain}'", hint=did_you_mean(domain, plugins.domains()) or "dhis2 --help"
         )
-    command = command_of(domain)
-    if any(word in {"-h", "--help"} for word in arguments) or (not arguments and len(_verbs(domain)) > 1):
-        return HelpText(help_of([domain, *(word for word in arguments if not word.startswith("-"))]))
+    section, arguments = section_of([domain, *arguments])
+    command = command_of(section)
+    if any(word in {"-h", "--help"} for word in arguments) or (not arguments and len(_verbs(section)) > 1):
+        return HelpText(help_of([*section.split(), *(word for word in arguments if not word.startswith("-"))]))
     try:
-        result = command.main(args=list(arguments), prog_name=f"dhis2 {domain}", standalone_mode=False)
+        result = command.main(args=list(arguments), prog_name=f"dhis2 {section}", standalone_mode=False)
     except Exception as error:  # noqa: BLE001  (Typer's own classes are vendored and private)
-        raise _usage(error, domain, arguments) from None
+        raise _usage(error, section, arguments) from None
     if not isinstance(result, Invocation):
-        raise UsageError(f"'{domain}' needs a verb", hint=f"dhis2 {domain} --help")
+        raise UsageError(f"'{section}' needs a verb", hint=f"dhis2 {section} --help")
     return result
 
 
@@ -218,25 +233,26 @@ def _leading_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return leading, rest
 
 
-def _usage(error: Exception, domain: str, arguments: Sequence[str]) -> Exception:
+def _usage(error: Exception, section: str, arguments: Sequence[str]) -> Exception:
     """What Typer refused, as our error with the nearest word."""
     message = getattr(error, "format_message", None)
     if message is None:
         return error
-    verb_words = " ".join([domain, *(word for word in arguments if not word.startswith("-"))][:2])
+    words = [word for word in arguments if not word.startswith("-")]
+    verb_words = " ".join([section, *words[:1]])
     option = getattr(error, "option_name", None)
     if option is not None:
-        known = [flag for verb in _verbs(domain) if verb.path == verb_words for flag in _flags(verb)]
+        known = [flag for verb in _verbs(section) if verb.path == verb_words for flag in _flags(verb)]
         return UsageError(
             f"{verb_words} has no option '{option}'", hint=did_you_mean(option, known) or f"dhis2 {verb_words} --help"
         )
     text = str(message()).rstrip(".")
-    unknown = next((word for word in arguments if not word.startswith("-")), "")
     if "No such command" in text:
-        known = [verb.path.split()[1] for verb in _verbs(domain) if " " in verb.path]
-        return UsageError(
-            f"{domain} has no verb '{unknown}'", hint=did_you_mean(unknown, known) or f"dhis2 {domain} --help"
-        )
+        unknown, depth = next(iter(words), ""), len(section.split())
+        known = [verb.path.split()[depth] for verb in _verbs(section) if len(verb.path.split()) > depth]
+        family = FAMILIES.get(section)
+        near = did_you_mean(unknown, known) or did_you_mean(unknown, list(family.names()) if family else [])
+        return UsageError(f"{section} has no verb '{unknown}'", hint=near or f"dhis2 {section} --help")
     return UsageError(text, hint=f"dhis2 {verb_words} --help")
 
 

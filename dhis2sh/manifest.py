@@ -1,22 +1,26 @@
 """The catalogue as data: what help, completion and tool search need, without importing a verb.
 
-One file per domain in `dhis2sh/_manifest`, built by `python -m dhis2sh.manifest` from the registry; a test proves that
-they are the same. Reading it imports `json` and nothing else.
+One file per domain in `dhis2sh/_manifest`, and one per sub-domain of a family (`metadata/data-elements.json`), built by
+`python -m dhis2sh.manifest` from the registry; a test proves that they are the same. Reading a file imports `json` and
+nothing else, and a line reads only the files of its own words.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
     from dhis2sh.verbs import Verb
 
 FOLDER = Path(__file__).parent / "_manifest"
+_NAME = re.compile(r"[a-z0-9_]+( [a-z0-9-]+)?")
 
 
 @cache
@@ -27,22 +31,48 @@ def index() -> JsonObject:
 
 @cache
 def domain(name: str) -> JsonObject | None:
-    """A shipped domain: its verbs and the help of each path in it; None for an unknown one or a plugin's."""
-    path = FOLDER / f"{name}.json"
-    if not name.isidentifier() or not path.is_file():
+    """A shipped domain or sub-domain (`metadata data-elements`): its verbs and the help of each path in it.
+
+    None for an unknown one or a plugin's.
+    """
+    path = FOLDER / f"{name.replace(' ', '/')}.json"
+    if not _NAME.fullmatch(name) or not path.is_file():
         return None
     return json.loads(path.read_text("utf-8"))
 
 
+def sections(name: str) -> dict[str, list[str]]:
+    """The sub-domains of a domain's family, each with its other names; empty where there is no family."""
+    found = domain(name)
+    return cast("dict[str, list[str]]", found.get("sections", {})) if found else {}
+
+
+def section_of(words: Sequence[str]) -> tuple[str, list[str]]:
+    """Where words lead: a domain or a sub-domain under its first name, and what follows; loads no verb."""
+    if len(words) > 1:
+        for name, others in sections(words[0]).items():
+            if words[1] == name or words[1] in others:
+                return f"{words[0]} {name}", list(words[2:])
+    return words[0], list(words[1:])
+
+
 def verbs(name: str) -> list[JsonObject]:
-    """The verbs of a domain, by path."""
+    """The verbs of a domain or a sub-domain, by path."""
     found = domain(name)
     return cast("list[JsonObject]", found["verbs"]) if found else []
 
 
-def all_verbs() -> list[JsonObject]:
-    """Every shipped verb, by path."""
+def domain_verbs() -> list[JsonObject]:
+    """Every shipped verb that is written by hand, by path: those of the domains, without the sub-domains."""
     return [verb for name in cast("JsonObject", index()["domains"]) for verb in verbs(name)]
+
+
+def all_verbs() -> list[JsonObject]:
+    """Every shipped verb: those of the domains, then those of the sub-domains."""
+    names = cast("JsonObject", index()["domains"])
+    return domain_verbs() + [
+        verb for name in names for section in sections(name) for verb in verbs(f"{name} {section}")
+    ]
 
 
 def describe(verb: Verb) -> JsonObject:
@@ -60,35 +90,63 @@ def describe(verb: Verb) -> JsonObject:
         "options": [param.flag for param in verb.params if param.option],
         "arguments": [param.name for param in verb.params if not param.option],
         "complete": {param.name: param.complete for param in verb.params if param.complete},
+        "refers": {param.name: param.refers for param in verb.params if param.refers},
         "input": verb.input_schema(),
     }
 
 
 def build() -> dict[str, str]:
     """The manifest's files by name, from the registry."""
-    from dhis2sh import grammar
     from dhis2sh.plugins import SHIPPED
-    from dhis2sh.verbs import load_all
+    from dhis2sh.verbs import FAMILIES, load_all, verbs_of
 
-    registry = load_all()
+    load_all()
     files: dict[str, str] = {}
-    domains: dict[str, Any] = {}
+    domains: dict[str, str] = {}
     for name in sorted(SHIPPED):
-        mine = [verb for _, verb in sorted(registry.items()) if verb.domain == name]
-        helps = {"": grammar.help_of([name])}
-        helps |= {verb.path.partition(" ")[2]: grammar.help_of(verb.path.split()) for verb in mine if " " in verb.path}
-        files[f"{name}.json"] = _text({"help": dict(helps), "verbs": [describe(verb) for verb in mine]})
+        mine = verbs_of(name)
+        family = FAMILIES.get(name)
+        inner = {section: [*others] for section, others in family.names().items()} if family else {}
+        whole = _file(name, mine)
+        if inner:
+            whole["sections"] = cast("JsonObject", inner)
+        files[f"{name}.json"] = _text(whole)
+        for section in inner:
+            path = f"{name} {section}"
+            files[f"{name}/{section}.json"] = _compact(_file(path, verbs_of(path)))
         domains[name] = (
             mine[0].summary
             if len(mine) == 1
             else f"{len(mine)} verbs: " + ", ".join(verb.path.partition(" ")[2] for verb in mine)
         )
-    files["index.json"] = _text({"help": _root_help(domains), "domains": domains})
+    files["index.json"] = _text({"help": _root_help(domains), "domains": dict(domains)})
     return files
+
+
+def _file(section: str, verbs: Sequence[Verb]) -> JsonObject:
+    """One file: the verbs of a domain or sub-domain, and the help of each by the words that follow it."""
+    from dhis2sh import grammar
+
+    words = section.split()
+    helps = {"": grammar.help_of(words)}
+    for verb in verbs:
+        rest = verb.path.split()[len(words) :]
+        if rest:
+            helps[" ".join(rest)] = grammar.help_of(verb.path.split())
+    return {"help": dict(helps), "verbs": [describe(verb) for verb in verbs]}
 
 
 def _text(value: JsonObject) -> str:
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _compact(value: JsonObject) -> str:
+    """Generated files are many: a line for each verb, so that a change of one verb is a change of one line."""
+    verbs = ",\n".join(
+        json.dumps(verb, sort_keys=True, ensure_ascii=False) for verb in cast("list[JsonObject]", value["verbs"])
+    )
+    helps = json.dumps(value["help"], sort_keys=True, ensure_ascii=False)
+    return f'{{"help": {helps},\n"verbs": [\n{verbs}\n]}}\n'
 
 
 def _root_help(domains: dict[str, str]) -> str:
@@ -123,10 +181,11 @@ def main() -> int:
     """Write the manifest's files."""
     FOLDER.mkdir(exist_ok=True)
     files = build()
-    for stale in FOLDER.glob("*.json"):
-        if stale.name not in files:
+    for stale in FOLDER.rglob("*.json"):
+        if stale.relative_to(FOLDER).as_posix() not in files:
             stale.unlink()
     for name, text in files.items():
+        (FOLDER / name).parent.mkdir(exist_ok=True)
         (FOLDER / name).write_text(text, encoding="utf-8")
     return 0
 

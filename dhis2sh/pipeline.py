@@ -23,6 +23,8 @@ REPLACES_COLUMNS = {"select", "group", "count", "sum", "stats", "get"}
 READS_FIELDS = REPLACES_COLUMNS | {"chart", "where", "derive", "sort", "uniq", "rename", "drop", "explode", "join"}
 READ_BY_DEFAULT = {"map": ("displayName", "geometry"), "sort": ("name",)}
 """What a stage reads when it is given no field."""
+CONSENT = ("dry_run", "yes", "confirm", "journal")
+"""Keywords of a Python call that agree to a write."""
 type CallVerb = Callable[[str, Rows[Any], tuple[Any, ...], dict[str, Any]], Awaitable[object]]
 
 
@@ -261,12 +263,12 @@ def piped(
     Parameters:
         name: as it was written, such as `metadata.rename`.
         args: its positional arguments; the type is that of the rows unless the stage gives it.
-        options: keywords; `dry_run`, `yes` and `confirm` are consent.
+        options: keywords; `dry_run`, `yes`, `confirm` and `journal` are consent.
     """
     verb = find(name.replace(".", " "))
     taken = cast("Param", verb.piped)
     given = dict(options)
-    consent = Consent(**{word: given.pop(word) for word in ("dry_run", "yes", "confirm") if word in given})
+    consent = Consent(**{word: given.pop(word) for word in CONSENT if word in given})
     arguments: dict[str, object] = {taken.name: rows, **given}
     free = [param.name for param in verb.params if not param.option and param.name not in arguments]
     if "type" in free and rows.resource is not None and len(args) < len(free):

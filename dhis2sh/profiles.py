@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,7 +19,7 @@ from dhis2sh import paths
 from dhis2sh.errors import ConfigError, Dhis2Error, NotFound, did_you_mean
 
 if TYPE_CHECKING:
-    from dhis2sh.client.auth import SignIn
+    from dhis2sh.client.auth import Credentials, SignIn
     from dhis2sh.client.settings import ConnectionSettings
 
 SANDBOX = "sandbox"
@@ -33,7 +34,8 @@ class Profile:
     Parameters:
         name, url: what it is called and where it is (without `/api`).
         username: for Basic sign-in.
-        auth: the sign-in provider: `basic`, `pat`, or one that a plugin registered.
+        auth: the sign-in provider: `basic`, `pat`, `oauth2`, `session`, or one that a plugin registered.
+        client_id, scope: of OAuth2.
         read_only: no write is ever sent.
         production: every write shows its plan and wants the profile's name as confirmation.
         colour: of the prompt.
@@ -47,6 +49,8 @@ class Profile:
     url: str
     username: str | None = None
     auth: str = "basic"
+    client_id: str | None = None
+    scope: str = "ALL"
     read_only: bool = False
     production: bool = False
     colour: str | None = None
@@ -73,11 +77,18 @@ class Profile:
 
     def sign_in(self) -> SignIn:
         """Who we are there; secrets are read when the first request needs them, which raises `ConfigError` without."""
-        from dhis2sh.client.auth import Basic, Credentials, Later, sign_in
+        from dhis2sh.client.auth import Basic, Later, sign_in
 
         if self.embedded:
             return Basic("admin", "district")
-        return Later(lambda: sign_in(Credentials(self.auth, self.username, secret_of(self.name))))
+        return Later(lambda: sign_in(self.credentials()))
+
+    def credentials(self) -> Credentials:
+        """What a sign-in is made of; reads the keyring. Raises `ConfigError`."""
+        from dhis2sh.client.auth import Credentials
+
+        kept = ProfileSecrets(self.name)
+        return Credentials(self.auth, self.username, kept.read(), self.client_id, kept, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +269,8 @@ def remove(name: str) -> Path:
             del document["active"]
 
     path = _edit(profile.source, edit)
-    set_secret(name, None)
+    for kind in KINDS:
+        set_secret(name, None, kind)
     return path
 
 
@@ -267,11 +279,11 @@ def rename(old: str, new: str) -> Path:
     profile = get(old)
     if new in all_profiles():
         raise ConfigError(f"there is a profile '{new}' already", hint="dhis2 profile list")
-    secret = secret_of(old)
+    secrets = {kind: secret_of(old, kind) for kind in KINDS}
     was_active = read_file(Path(profile.source)).get("active") == old
     path = save(replace(profile, name=new), activate=was_active)
-    if secret is not None:
-        set_secret(new, secret)
+    for kind, secret in secrets.items():
+        set_secret(new, secret, kind)
     remove(old)
     return path
 
@@ -309,6 +321,24 @@ def _edit(source: str, change: Any) -> Path:
 
 # Secrets -----------------------------------------------------------------------------------------------------------
 
+KINDS = ("", "tokens", "client", "cookie")
+"""What a profile can have secrets for: the password or token, OAuth2 tokens, its OAuth2 client, a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSecrets:
+    """A profile's secrets in the system's keyring, else in a 0600 file. May block: sign-ins call it in threads."""
+
+    profile: str
+
+    def read(self, kind: str = "", /) -> str | None:
+        """The secret of a kind, or None."""
+        return secret_of(self.profile, kind)
+
+    def write(self, secret: str | None, kind: str = "", /) -> None:
+        """Keep it, or with None forget it."""
+        set_secret(self.profile, secret, kind)
+
 
 def _secrets_file() -> Path:
     return paths.data_dir() / "secrets.json"
@@ -324,37 +354,70 @@ def _keyring() -> Any:
     return None if isinstance(keyring.get_keyring(), fail.Keyring) else keyring
 
 
-def secret_of(name: str) -> str | None:
-    """The password or token of a profile: the environment's, the keyring's, or the 0600 file's."""
-    if name == "environment":
+@contextmanager
+def _asking_the_keyring() -> Generator[None]:
+    """A keyring that is locked, or that a person did not open, is one line and not a traceback."""
+    from keyring.errors import KeyringError
+
+    try:
+        yield
+    except KeyringError as error:
+        raise ConfigError(
+            f"the system's keyring did not answer: {error or type(error).__name__}",
+            hint="unlock it, or keep secrets in a file of your own with DHIS2SH_KEYRING=off",
+        ) from error
+
+
+def _entry(name: str, kind: str) -> str:
+    return f"{name}:{kind}" if kind else name
+
+
+def secret_of(name: str, kind: str = "") -> str | None:
+    """A secret of a profile: the environment's, the keyring's, or the 0600 file's. Raises `ConfigError`.
+
+    Parameters:
+        name: the profile's.
+        kind: one of `KINDS`; the password or token without it.
+    """
+    if name == "environment" and not kind:
         return os.environ.get("DHIS2_PAT") or os.environ.get("DHIS2_PASSWORD")
     ring = _keyring()
     if ring is not None:
-        found = ring.get_password(SERVICE, name)
+        with _asking_the_keyring():
+            found = ring.get_password(SERVICE, _entry(name, kind))
         if found is not None:
             return cast("str", found)
-    return _read_secrets().get(name)
+    return _read_secrets().get(_entry(name, kind))
 
 
-def set_secret(name: str, secret: str | None) -> None:
-    """Keep or (with None) forget a profile's password or token."""
-    ring = _keyring()
+def set_secret(name: str, secret: str | None, kind: str = "") -> None:
+    """Keep or (with None) forget a secret of a profile. Raises `ConfigError` and `Dhis2Error`."""
+    entry, ring = _entry(name, kind), _keyring()
     if ring is not None:
+        with _asking_the_keyring():
+            if secret is not None:
+                ring.set_password(SERVICE, entry, secret)
+            elif ring.get_password(SERVICE, entry) is not None:
+                ring.delete_password(SERVICE, entry)
         if secret is not None:
-            ring.set_password(SERVICE, name, secret)
-        elif ring.get_password(SERVICE, name) is not None:
-            ring.delete_password(SERVICE, name)
+            return
+    if secret is None and entry not in _read_secrets():
         return
-    known = _read_secrets()
-    if secret is None and name not in known:
-        return
-    known.pop(name, None)
-    if secret is not None:
-        known[name] = secret
+    from filelock import FileLock
+
+    path = _secrets_file()
     try:
-        paths.write_atomic(_secrets_file(), json.dumps(known), mode=0o600)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock"), timeout=10):  # another process may be refreshing its token
+            known = _read_secrets()
+            known.pop(entry, None)
+            if secret is not None:
+                known[entry] = secret
+            paths.write_atomic(path, json.dumps(known), mode=0o600)
     except OSError as error:
-        raise Dhis2Error(f"{_secrets_file()} cannot be written: {error.strerror}") from error
+        raise Dhis2Error(
+            f"{path} cannot be written: {error.strerror or error}", hint="set DHIS2SH_HOME to a folder that can"
+        ) from error
 
 
 def _read_secrets() -> dict[str, str]:

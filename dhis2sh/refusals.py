@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, Refused
+from dhis2sh.errors import Dhis2Error, PartlyDone, Refused
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
@@ -23,9 +23,15 @@ def keep(error: Dhis2Error) -> None:
         "code": error.code,
         "hint": error.hint,
         "status": error.status if isinstance(error, Refused) else None,
-        "envelope": error.envelope if isinstance(error, Refused) else None,
+        "envelope": _envelope(error),
     }
     paths.write_quietly(_file(), redact(json.dumps(kept, ensure_ascii=False)))
+
+
+def _envelope(error: Dhis2Error) -> JsonObject | None:
+    """The server's whole answer; of a write that was done in part, that of its summary."""
+    holder = error.summary if isinstance(error, PartlyDone) else error
+    return getattr(holder, "envelope", None)
 
 
 def last() -> JsonObject | None:

@@ -77,8 +77,8 @@ def text(result: object, *, width: int | None = None, colour: bool = False) -> s
     if isinstance(result, WriteSummary):
         return _summary(result)
     line = getattr(result, "line", None)
-    if callable(line):  # a record that people want as one line, such as a count
-        return safe(str(line()))
+    if callable(line):  # a record that people want in words, such as a count
+        return "\n".join(map(safe, str(line()).split("\n")))
     if isinstance(result, Text):
         return result.text
     if result is None:
@@ -100,7 +100,7 @@ def _plan(plan: Plan, colour: bool) -> str:
     mark = HEAD_COLOUR if colour else ""
     lines = [f"{mark}plan: {safe(plan.title)}{RESET if colour else ''}"]
     for step in plan.steps[:50]:
-        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.detail or ""]
+        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words()]
         lines.append("  " + safe(" ".join(part for part in parts if part)))
     if len(plan.steps) > 50:
         lines.append(f"  ... and {len(plan.steps) - 50:,} more")

@@ -168,7 +168,9 @@ class PlanStep:
         action: create, update, delete, ...
         type: the resource type or the kind of thing.
         uid: its UID, or None before it has one; `name` its display name.
-        detail: what changes, in words (`name: 'A' -> 'B'`).
+        detail: what changes, in words, where `before` and `after` do not say it.
+        before: what the object is now: the changed properties of an update, the whole of a deletion.
+        after: what it will be: the changed properties of an update, the whole of a creation.
     """
 
     action: Action
@@ -176,6 +178,35 @@ class PlanStep:
     uid: str | None = None
     name: str | None = None
     detail: str | None = None
+    before: JsonObject | None = None
+    after: JsonObject | None = None
+
+    def words(self) -> str:
+        """What changes: `name: 'A' -> 'B'`, property by property; secrets are not shown."""
+        if self.detail is not None or self.before is None or self.after is None:
+            return self.detail or ""
+        from dhis2sh.redact import redacted
+
+        old, new = cast("JsonObject", redacted(self.before)), cast("JsonObject", redacted(self.after))
+        return "; ".join(f"{name}: {_said(old.get(name))} -> {_said(new.get(name))}" for name in {**old, **new})
+
+    def to_json(self) -> JsonObject:
+        """The step as `-o json` prints it; secrets are not shown."""
+        from dhis2sh.redact import redacted
+
+        return cast("JsonObject", redacted(_plain_fields(self)))
+
+
+def _said(value: JsonValue) -> str:
+    """A value in a plan: short, references by their name or UID."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        value = value.get("displayName") or value.get("name") or value.get("id") or f"{{{', '.join(value)}}}"
+    if isinstance(value, list):
+        return f"{len(value)} items" if len(value) > 3 else "[" + ", ".join(_said(item) for item in value) + "]"
+    text = repr(value)
+    return text if len(text) <= 70 else text[:66] + "...'"
 
 
 @dataclass(slots=True)
@@ -188,6 +219,8 @@ class Plan:
         notes: what was left out and why.
         payload: what `apply` needs; private to the verb, never drawn.
         local: True when nothing on a server changes (profiles, the sandbox's file).
+        undoes: the journal's entry that this plan takes back.
+        journal: whether what it changes is written down (`--no-journal`).
     """
 
     title: str
@@ -196,13 +229,15 @@ class Plan:
     payload: Any = None
     local: bool = False
     verb: str = ""
+    undoes: int | None = None
+    journal: bool = True
 
     def to_json(self) -> JsonObject:
         """The plan as `-o json` prints it."""
         return {
             "plan": self.title,
             "verb": self.verb,
-            "steps": [_plain_fields(step) for step in self.steps],
+            "steps": [step.to_json() for step in self.steps],
             "notes": [*self.notes],
         }
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from dhis2sh import paths, profiles
-from dhis2sh.errors import Forbidden, NeedsConfirmation, Refused, UsageError
+from dhis2sh.errors import Forbidden, NeedsConfirmation, PartlyDone, Refused, UsageError
 from dhis2sh.profiles import Active, Profile
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dhis2sh.client.retry import RetryRule
     from dhis2sh.client.settings import Limits
     from dhis2sh.client.tracing import Tracer
-    from dhis2sh.results import Plan
+    from dhis2sh.results import Plan, WriteSummary
     from dhis2sh.sandbox.store import Store
     from dhis2sh.verbs import Verb
 
@@ -64,12 +64,14 @@ class Consent:
         dry_run: show the plan, write nothing.
         yes: apply without asking.
         confirm: the name of the production profile, typed out.
+        journal: write down what changes, so that it can be taken back (`dhis2sh.journal`).
         ask: asks on a terminal (`ask(plan, name)`: with a name, that name must be typed); None where nobody can answer.
     """
 
     dry_run: bool = False
     yes: bool = False
     confirm: str | None = None
+    journal: bool = True
     ask: Callable[[Plan, str | None], bool] | None = None
 
 
@@ -99,6 +101,10 @@ class Session:
         self._active: Active | None = None
         self._client: Client | None = None
         self._store: Store | None = None
+        self.chooser: Callable[[str, Sequence[str]], str | None] | None = None
+        """Lets the user choose one of several words, asked about a text; None where nobody can."""
+        self.editor: Callable[[str], str] | None = None
+        """Lets the user edit a text and gives what was left; None where nobody can."""
 
     @property
     def active(self) -> Active:
@@ -153,6 +159,18 @@ class Session:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._store = Store(path)
         return self._store
+
+    @asynccontextmanager
+    async def beside(self, name: str) -> AsyncGenerator[Session]:
+        """A session on another profile, for verbs that compare or move; it shares the reporter and is closed after."""
+        if name == self.profile.name:
+            yield self
+            return
+        other = Session(name, reporter=self.reporter, tracer=self._tracer)
+        try:
+            yield other
+        finally:
+            await other.aclose()
 
     async def use(self, name: str | None) -> Profile:
         """Bind another profile in place; the old client is closed."""
@@ -231,7 +249,7 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
     """
     try:
         return await _run(session, verb, verb.bind(arguments), consent or Consent())
-    except (Refused, Forbidden) as error:
+    except (Refused, Forbidden, PartlyDone) as error:
         from dhis2sh import refusals
 
         refusals.keep(error)
@@ -241,12 +259,18 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
 async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consent: Consent) -> object:
     from dhis2sh.client.transport import effect_scope
 
+    if any(param.refers for param in verb.params):
+        from dhis2sh import names
+
+        with effect_scope("read"):
+            bound = await names.resolve_arguments(session, verb, bound)
     if verb.effect == "read":
         with effect_scope("read"):
             return stamped(await verb.function(session, **bound), session, verb)
     with effect_scope("read"):
         plan = cast("Plan", await verb.function(session, **bound))
     plan.verb = verb.path
+    plan.journal = consent.journal
     if consent.dry_run:
         return plan
     _require_consent(session, verb, plan, consent)
@@ -254,13 +278,38 @@ async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consen
 
 
 async def apply_plan(session: Session, verb: Verb, plan: Plan) -> object:
-    """Carry out a plan that somebody has confirmed."""
+    """Carry out a plan that somebody has confirmed: the one place that every write passes.
+
+    What it is about to change is in the journal of the profile before the first request, and how it ended afterwards.
+
+    Raises `PartlyDone` when the server refused some of the objects, and whatever the verb raises.
+    """
     from dhis2sh.client.transport import effect_scope
+    from dhis2sh.journal import recording
 
     if verb.apply is None:
         raise UsageError(f"{verb.path} has nothing to apply")
-    with effect_scope("write"):
-        return await verb.apply(session, plan)
+    with effect_scope("write"), recording(session, plan) as entry:
+        summary = await verb.apply(session, plan)
+        entry.finish(summary)
+    return _whole(summary)
+
+
+def _whole(summary: WriteSummary) -> WriteSummary:
+    """A summary without refusals. A 200 of the server with ignored objects is no success here."""
+    if not summary.failures:
+        return summary
+    first = summary.failures[0]
+    what = f"{first.get('name') or first.get('uid') or first.get('type')}: {first.get('message')}"
+    more = f" (and {len(summary.failures) - 1:,} more)" if len(summary.failures) > 1 else ""
+    code = cast("str | None", first.get("code"))
+    if summary.created or summary.updated or summary.deleted:
+        raise PartlyDone(
+            f"{summary.line()}; {len(summary.failures):,} refused: {what}{more}",
+            summary=summary,
+            hint="dhis2 journal show",
+        )
+    raise Refused(f"nothing was written: {what}{more}", code=code, envelope=summary.envelope, hint="dhis2 explain")
 
 
 def _require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent) -> None:

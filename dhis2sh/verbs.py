@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import types
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -50,6 +51,17 @@ class Complete:
 
 
 @dataclass(frozen=True, slots=True)
+class Refers:
+    """Marks a parameter that names objects: `session.run` turns codes and unique names into UIDs (`dhis2sh.names`).
+
+    Parameters:
+        to: the plural of the type, `@type` for the one that the parameter `type` names, or `*` for any type.
+    """
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Piped:
     """Marks the parameter (`Rows[Row]`) that takes a pipeline's rows; on the command line UIDs, or `-` for stdin."""
 
@@ -62,6 +74,7 @@ class Param:
         name: the Python name; options are called `--name` in kebab case.
         option: True for keyword-only parameters.
         kind: what it holds; `many` when it is repeated; `choices` for a closed list.
+        refers: the type of the objects that it names, as `Refers` says it.
     """
 
     name: str
@@ -75,11 +88,12 @@ class Param:
     least: int | None = None
     most: int | None = None
     complete: str | None = None
+    refers: str | None = None
 
     @property
     def flag(self) -> str:
-        """The option's name on the command line."""
-        return "--" + self.name.rstrip("_").replace("_", "-")
+        """The option's name on the command line: `data_set` and DHIS2's own `dataSet` are both `--data-set`."""
+        return "--" + kebab(self.name.rstrip("_"))
 
     def schema(self) -> JsonObject:
         """The parameter as JSON schema."""
@@ -133,6 +147,11 @@ class Param:
             raise UsageError(
                 f"{self.name}: {number} is not within {self.least}..{self.most if self.most is not None else ''}"
             )
+
+
+def kebab(name: str) -> str:
+    """A name of DHIS2's or Python's in kebab case: `dataElements` and `data_elements` are `data-elements`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).replace("_", "-").lower()
 
 
 def _rows(value: object, name: str) -> Rows[Row] | None:
@@ -216,12 +235,13 @@ class Verb:
 
     def bind(self, arguments: Mapping[str, object]) -> dict[str, object]:
         """Arguments by name as the function's keywords; raises `UsageError` for unknown, missing and bad ones."""
-        known = {param.name: param for param in self.params}
+        known = {param.flag: param for param in self.params}
         bound: dict[str, object] = {}
         for name, value in arguments.items():
-            param = known.get(name.replace("-", "_"))
+            param = known.get("--" + kebab(name.rstrip("_")))
             if param is None:
-                hint = did_you_mean(name, list(known)) or f"it takes: {', '.join(known) or 'nothing'}"
+                names = [param.name for param in self.params]
+                hint = did_you_mean(name, names) or f"it takes: {', '.join(names) or 'nothing'}"
                 raise UsageError(f"{self.path} has no parameter '{name}'", hint=hint)
             bound[param.name] = param.accept(value)
         for param in self.params:
@@ -308,6 +328,7 @@ def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typ
         hint, notes = _unwrap(hints[name])
         kind, many, choices = _kind(hint)
         bounds = next((note for note in notes if isinstance(note, Bounds)), Bounds())
+        refers = next((note.to for note in notes if isinstance(note, Refers)), None)
         default = None if declared.default is inspect.Parameter.empty else declared.default
         yield Param(
             name=name,
@@ -320,7 +341,8 @@ def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typ
             choices=choices,
             least=bounds.least,
             most=bounds.most,
-            complete=next((note.what for note in notes if isinstance(note, Complete)), None),
+            complete=next((note.what for note in notes if isinstance(note, Complete)), "uids" if refers else None),
+            refers=refers,
         )
 
 
@@ -345,6 +367,23 @@ def _kind(hint: object) -> tuple[Kind, bool, tuple[str, ...]]:
     return kinds[hint], False, ()
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Sub-domains of one domain whose verbs are made from data when they are asked for.
+
+    Parameters:
+        names: each sub-domain with its other names, such as `visualizations` with `visualization` and `viz`.
+        declare: puts the verbs of one sub-domain into the registry; what is there already stays.
+    """
+
+    names: Callable[[], Mapping[str, Sequence[str]]]
+    declare: Callable[[str], None]
+
+
+FAMILIES: dict[str, Family] = {}
+"""The family of each domain that has one; the domain's module puts it here."""
+
+
 def load_domain(domain: str) -> None:
     """Import the module that declares a domain's verbs. Raises `UsageError` for an unknown domain."""
     from dhis2sh import plugins
@@ -357,22 +396,74 @@ def load_domain(domain: str) -> None:
     importlib.import_module(module)
 
 
-def load_all() -> dict[str, Verb]:
-    """Import every domain; returns the registry."""
+def section_of(words: Sequence[str]) -> tuple[str, list[str]]:
+    """Where words lead: a domain (`metadata`) or a sub-domain of a family (`metadata data-elements`), and what follows.
+
+    Loads both. Raises `UsageError` for an unknown domain.
+    """
+    load_domain(words[0])
+    family = FAMILIES.get(words[0])
+    if family is None or len(words) < 2:
+        return words[0], list(words[1:])
+    for name, others in family.names().items():
+        if words[1] == name or words[1] in others:
+            family.declare(name)
+            return f"{words[0]} {name}", list(words[2:])
+    return words[0], list(words[1:])
+
+
+def verbs_of(section: str) -> list[Verb]:
+    """The loaded verbs of a domain or a sub-domain, by path; those of its sub-domains are not among them."""
+    domain, _, name = section.partition(" ")
+    family = FAMILIES.get(domain)
+    inner: Mapping[str, Sequence[str]] = family.names() if family is not None and not name else {}
+    return [
+        verb
+        for path, verb in sorted(REGISTRY.items())
+        if f"{path} ".startswith(f"{section} ") and (path.split()[1:] or [""])[0] not in inner
+    ]
+
+
+def load_domains() -> dict[str, Verb]:
+    """Import every domain; returns its verbs by path, without those of sub-domains that families make."""
     from dhis2sh import plugins
 
     for domain in plugins.domains():
         load_domain(domain)
+    return {verb.path: verb for domain in plugins.domains() for verb in verbs_of(domain)}
+
+
+def load_all() -> dict[str, Verb]:
+    """Import every domain and make every family's verbs; returns the registry."""
+    load_domains()
+    for family in FAMILIES.values():
+        for name in family.names():
+            family.declare(name)
     return REGISTRY
 
 
 def find(path: str) -> Verb:
     """A verb by its path or tool name, importing its domain. Raises `UsageError` with the nearest names."""
-    words = path.replace("_", " ").split()
+    words = path.replace("_", " ").replace("-", " ").split()
     if words:
         load_domain(words[0])
+        words = _canonical(words)
     wanted = " ".join(words)
     for declared in REGISTRY.values():
-        if path in {declared.path, declared.tool} or wanted in {declared.path.replace("-", " "), *declared.aliases}:
+        if wanted in {declared.path.replace("-", " "), *(alias.replace("-", " ") for alias in declared.aliases)}:
             return declared
     raise UsageError(f"there is no verb '{path}'", hint=did_you_mean(path, list(REGISTRY)) or "dhis2 verbs")
+
+
+def _canonical(words: list[str]) -> list[str]:
+    """The words of a path without hyphens, with a sub-domain loaded and under its first name."""
+    family = FAMILIES.get(words[0])
+    if family is None:
+        return words
+    spelled = {other.replace("-", " "): name for name, others in family.names().items() for other in (name, *others)}
+    for size in range(len(words) - 1, 0, -1):  # the longest wins: `option groups` before `option`
+        name = spelled.get(" ".join(words[1 : size + 1]))
+        if name is not None:
+            family.declare(name)
+            return [words[0], *name.split("-"), *words[size + 1 :]]
+    return words

@@ -16,20 +16,42 @@ EXAMPLES = DOCS.parent / "examples"
 def cli() -> str:
     """Every verb with its help."""
     parts = ["# Command line\n\nGenerated from the catalogue. Every verb is also a magic (`%domain verb`).\n"]
-    for verb in manifest.all_verbs():
+    for verb in manifest.domain_verbs():
         path = str(verb["path"])
         domain = manifest.domain(path.split(maxsplit=1)[0])
         helps = domain["help"] if domain else {}
         text = helps.get(path.partition(" ")[2], "") if isinstance(helps, dict) else ""
         parts.append(f"## dhis2 {path}\n\nEffect: {verb['effect']}.\n\n```text\n{text}\n```\n")
-    return "\n".join(parts)
+    return "\n".join([*parts, types()])
+
+
+def types() -> str:
+    """The verbs of single types: a line each, since their help follows from the type's properties."""
+    lines = [
+        "## Verbs of single types\n",
+        "Each type has the generic verbs with its own properties as options: `dhis2 metadata data-elements create --help`.\n",
+    ]
+    for domain in manifest.index()["domains"]:
+        for section, others in manifest.sections(domain).items():
+            path = f"{domain} {section}"
+            words = ", ".join(str(verb["path"]).removeprefix(f"{path} ") for verb in manifest.verbs(path))
+            also = f" (also {', '.join(f'`{other}`' for other in others)})" if others else ""
+            lines.append(f"- `dhis2 {path}`{also}: {words}")
+    return "\n".join(lines) + "\n"
 
 
 def mcp_tools() -> str:
     """Every tool with its effect and its schema; the default listing is marked."""
     pinned = {str(entry["name"]) for entry in mcp.listing()}
     lines = ["# MCP tools\n", "Listed by default: marked with *. The others by `--tools all` or through the proxies.\n"]
+    written = {verb["path"] for verb in manifest.domain_verbs()}
+    lines.append(
+        "Each metadata type has tools of its own besides, such as `metadata_data_elements_create` with the type's schema;"
+    )
+    lines.append("`search` finds them and the proxies run them.\n")
     for entry in mcp.listing(tools="all"):
+        if entry["verb"] is not None and entry["verb"] not in written:
+            continue
         mark = " *" if entry["name"] in pinned else ""
         schema: Any = entry["input"]
         lines.append(f"- `{entry['name']}`{mark} ({entry['effect']}): {entry['description']}")

@@ -20,6 +20,7 @@ class Answer:
     Parameters:
         status: the HTTP status; `headers` with lower-case names; `body` the whole body, decoded from gzip.
         method, url: the request it answers; `elapsed` seconds it took.
+        who, remedy: who was signed in, and what helps when the server does not accept that.
     """
 
     status: int
@@ -29,6 +30,8 @@ class Answer:
     url: str
     elapsed: float = 0.0
     request_params: list[tuple[str, str]] = field(default_factory=lambda: [])
+    who: str = ""
+    remedy: str = "dhis2 profile verify"
 
     @property
     def content_type(self) -> str:
@@ -45,6 +48,7 @@ class AnswerStream:
         status, headers: as of `Answer`; `method`, `url` the request it answers.
         raw: the body's bytes as they were sent; raises our errors.
         close: gives the connection back.
+        who, remedy: as of `Answer`.
     """
 
     def __init__(
@@ -56,8 +60,11 @@ class AnswerStream:
         url: str,
         raw: AsyncGenerator[bytes],
         close: Callable[[], Awaitable[None]],
+        who: str = "",
+        remedy: str = "",
     ) -> None:
         self.status, self.headers, self.method, self.url = status, headers, method, url
+        self.who, self.remedy = who, remedy
         gzip = headers.get("content-encoding") == "gzip"
         self._raw = raw
         self._pieces = unzipped(raw, f"{method} {url.partition('?')[0]}") if gzip else raw
@@ -91,6 +98,10 @@ class AnswerStream:
             if at_most is not None and size >= at_most:
                 break
         return b"".join(parts)[:at_most]
+
+    def whole(self, body: bytes) -> Answer:
+        """The same answer with its body, once that has been read."""
+        return Answer(self.status, self.headers, body, self.method, self.url, who=self.who, remedy=self.remedy)
 
     async def aclose(self) -> None:
         """Give the connection back; what was not read is thrown away."""

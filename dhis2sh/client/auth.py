@@ -48,8 +48,24 @@ class Renewing(Protocol):
         """Told once, by the transport that it signs for."""
         ...
 
-    async def renew(self) -> bool:
-        """After a 401: True when other headers are worth one more try. Raises `SignInError`."""
+    async def renew(self, refused: Mapping[str, str]) -> bool:
+        """After a refusal: True when other headers are worth one more try. Raises `SignInError`.
+
+        Parameters:
+            refused: the headers that were not accepted; others may be there already.
+        """
+        ...
+
+
+class Secrets(Protocol):
+    """Keeps a profile's secrets between processes: a keyring, or a file. May block: called in threads."""
+
+    def read(self, kind: str = "", /) -> str | None:
+        """The secret of a kind: the password or token (empty), `tokens`, `client`, `cookie`; None without one."""
+        ...
+
+    def write(self, secret: str | None, kind: str = "", /) -> None:
+        """Keep it, or with None forget it."""
         ...
 
 
@@ -100,11 +116,22 @@ class Anonymous:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a profile knows of its sign-in: the provider's name, the user and the secret."""
+    """What a profile knows of its sign-in.
+
+    Parameters:
+        method: the provider's name.
+        username, secret: the user, and the password or token.
+        client_id: of an OAuth2 client.
+        kept: the profile's other secrets; None for a client without a profile.
+        profile: its name, for messages.
+    """
 
     method: str
     username: str | None = None
     secret: str | None = field(default=None, repr=False)
+    client_id: str | None = None
+    kept: Secrets | None = field(default=None, repr=False)
+    profile: str = ""
 
 
 type Factory = Callable[[Credentials], SignIn]
@@ -125,7 +152,25 @@ def _token(credentials: Credentials) -> SignIn:
     return PersonalAccessToken(token)
 
 
-_PROVIDERS: dict[str, Factory] = {"basic": _basic, "pat": _token, "none": lambda _: Anonymous()}
+def _oauth2(credentials: Credentials) -> SignIn:
+    from dhis2sh.client import oauth2
+
+    return oauth2.from_credentials(credentials)
+
+
+def _session(credentials: Credentials) -> SignIn:
+    from dhis2sh.client import session_login
+
+    return session_login.from_credentials(credentials)
+
+
+_PROVIDERS: dict[str, Factory] = {
+    "basic": _basic,
+    "pat": _token,
+    "oauth2": _oauth2,
+    "session": _session,
+    "none": lambda _: Anonymous(),
+}
 
 
 GROUP = "dhis2.auth"
@@ -173,6 +218,24 @@ def _from_plugin(name: str) -> Factory:
     return factory
 
 
+def remedy(signed: SignIn, profile: str) -> str:
+    """The command that helps when a server does not accept this sign-in.
+
+    Parameters:
+        signed: the sign-in that was refused.
+        profile: the profile's name; empty for a client without one.
+    """
+    real = signed.made if isinstance(signed, Later) else signed
+    name = profile or "NAME"
+    if isinstance(real, Anonymous):
+        return f"dhis2 profile add {name} --url URL --username USER"
+    if profile == "environment":
+        return "set DHIS2_PAT, or DHIS2_USERNAME and DHIS2_PASSWORD, to what the server accepts"
+    if isinstance(real, PersonalAccessToken):
+        return f"make a new token with: dhis2 profile bootstrap {name}  (or set DHIS2_PAT, then: dhis2 profile login {name})"
+    return f"dhis2 profile login {name}"
+
+
 class Later:
     """A sign-in that is made when the first request needs it, in a thread: keyrings, files and plugins may be slow.
 
@@ -186,19 +249,23 @@ class Later:
         self._making = asyncio.Lock()
         self._exchange: Exchange | None = None
 
+    @property
+    def made(self) -> SignIn | None:
+        """The real one, once a request has needed it."""
+        return self._made
+
     def attach(self, exchange: Exchange) -> None:
         """Kept for the sign-in to come."""
         self._exchange = exchange
 
     async def headers(self) -> dict[str, str]:
         """The headers of the real one."""
-        made = self._made or await self._ready()
-        return await made.headers()
+        return await (self._made or await self._ready()).headers()
 
-    async def renew(self) -> bool:
+    async def renew(self, refused: Mapping[str, str]) -> bool:
         """What the real one says, if it can renew itself at all."""
         made = self._made or await self._ready()
-        return await made.renew() if isinstance(made, Renewing) else False
+        return await made.renew(refused) if isinstance(made, Renewing) else False
 
     def describe(self) -> str:
         """Who this is, as soon as that is known."""

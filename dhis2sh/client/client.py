@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, overload
 from urllib.parse import urlencode
 
@@ -21,10 +22,19 @@ from dhis2sh.types import JsonValue
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from dhis2sh.client.analytics import Analytics
     from dhis2sh.client.auth import SignIn
+    from dhis2sh.client.data_values import DataValues
+    from dhis2sh.client.files import Files
+    from dhis2sh.client.metadata import Metadata
+    from dhis2sh.client.resources import Resources
     from dhis2sh.client.retry import RetryRule
     from dhis2sh.client.settings import ConnectionSettings
+    from dhis2sh.client.sharing import SharingService
+    from dhis2sh.client.system import System
+    from dhis2sh.client.tasks import Tasks
     from dhis2sh.client.tracing import Tracer
+    from dhis2sh.client.tracker import Tracker
     from dhis2sh.types import JsonObject, Row
 
 type Content = JsonValue | bytes | AsyncIterator[bytes]
@@ -65,6 +75,71 @@ class Client:
         self._server: KnownServer | None = None
         self._from_before = False
         self._asking = asyncio.Lock()
+
+    # What is built on top; each is imported when it is first used.
+
+    @cached_property
+    def resources(self) -> Resources:
+        """The metadata types of the server: `client.resources.data_elements`."""
+        from dhis2sh.client.resources import Resources
+
+        return Resources(self)
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """Metadata of several types: search, export, import, usage."""
+        from dhis2sh.client.metadata import Metadata
+
+        return Metadata(self)
+
+    @cached_property
+    def data_values(self) -> DataValues:
+        """Aggregate data values, in and out."""
+        from dhis2sh.client.data_values import DataValues
+
+        return DataValues(self)
+
+    @cached_property
+    def analytics(self) -> Analytics:
+        """Tables of analytics."""
+        from dhis2sh.client.analytics import Analytics
+
+        return Analytics(self)
+
+    @cached_property
+    def tracker(self) -> Tracker:
+        """Tracked entities, enrollments, events and relationships."""
+        from dhis2sh.client.tracker import Tracker
+
+        return Tracker(self)
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        """Jobs that run on the server."""
+        from dhis2sh.client.tasks import Tasks
+
+        return Tasks(self)
+
+    @cached_property
+    def system(self) -> System:
+        """Facts of the server, kept for five minutes."""
+        from dhis2sh.client.system import System
+
+        return System(self)
+
+    @cached_property
+    def sharing(self) -> SharingService:
+        """Who may see and change objects."""
+        from dhis2sh.client.sharing import SharingService
+
+        return SharingService(self)
+
+    @cached_property
+    def files(self) -> Files:
+        """File resources and documents."""
+        from dhis2sh.client.files import Files
+
+        return Files(self)
 
     async def __aenter__(self) -> Self:
         return self

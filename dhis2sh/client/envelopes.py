@@ -12,7 +12,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast, overload
 
 from dhis2sh.client.answers import Answer, AnswerStream
-from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NotDhis2, NotFound, Refused, ServerFault, SignInError
+from dhis2sh.errors import (
+    BrokenAnswer,
+    Dhis2Error,
+    Forbidden,
+    NotDhis2,
+    NotFound,
+    Refused,
+    ServerFault,
+    SignInError,
+    Unreachable,
+)
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -20,6 +30,8 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.I | re.S)
+_DESCRIPTION = re.compile(r'error_description="([^"]+)"')
+_MAPPING = re.compile(r"mapping claim: ?'[^']*' with the value: ?'([^']*)'")
 _LOGIN = re.compile(rb"dhis-web-login|j_password|login-?form|loginConfig|type=.password", re.I)
 
 
@@ -68,8 +80,7 @@ _PAGE_LIMIT = 4 * 1024 * 1024
 
 async def whole(stream: AnswerStream) -> Answer:
     """A refusal that came as a stream, read as far as an error message can need it."""
-    body = await stream.read(_PAGE_LIMIT)
-    return Answer(stream.status, stream.headers, body, stream.method, stream.url)
+    return stream.whole(await stream.read(_PAGE_LIMIT))
 
 
 def _empty(answer: Answer) -> JsonValue:
@@ -98,19 +109,34 @@ def _json(answer: Answer) -> JsonValue:
 def error_of(answer: Answer) -> Dhis2Error:
     """The error that an answer of status 400 or more means."""
     envelope = _envelope(answer)
+    if answer.status == 401:
+        return _not_signed_in(answer, envelope)
     if envelope is None:
         return _without_envelope(answer)
     message, code = _reason(envelope, answer)
-    if answer.status == 401:
-        return SignInError(
-            f"{message}: the server did not accept the credentials", hint="dhis2 profile verify", code=code
-        )
     if answer.status == 403:
         return Forbidden(message, hint="dhis2 system whoami  shows what this user may do", code=code)
     if answer.status == 404:
         return NotFound(message, hint="dhis2 metadata search WORDS  finds by name, code or part of a UID", code=code)
     kind = ServerFault if answer.status >= 500 else Refused
     return kind(message, code=code, status=answer.status, envelope=envelope, hint=_hint(answer.status, code))
+
+
+def _not_signed_in(answer: Answer, envelope: JsonObject | None) -> SignInError:
+    """A 401 in the server's words; those of a bearer token stand in a header (RFC 6750)."""
+    described = _DESCRIPTION.search(answer.headers.get("www-authenticate", ""))
+    told, code = _reason(envelope, answer) if envelope is not None else (_where(answer), None)
+    message = described[1] if described else told
+    who = f" ({answer.who})" if answer.who else ""
+    hint = answer.remedy
+    if mapped := _MAPPING.search(message):
+        hint = (
+            "an administrator sets that user's openId: PATCH /api/users/UID with "
+            f'[{{"op": "add", "path": "/openId", "value": "{mapped[1]}"}}]'
+        )
+    elif "issuer" in message.lower():
+        hint = "its dhis.conf names another address: server.base.url and oidc.provider.*.issuer_uri (docs: Sign-in)"
+    return SignInError(f"{message}: the server did not accept our sign-in{who}", hint=hint, code=code)
 
 
 def _hint(status: int, code: str | None) -> str | None:
@@ -158,8 +184,27 @@ def error_reports(value: JsonValue) -> Iterator[JsonObject]:
 
 
 def _without_envelope(answer: Answer) -> Dhis2Error:
-    if answer.status == 401:
-        return SignInError(f"{_where(answer)}: the server did not accept the credentials", hint="dhis2 profile verify")
+    if b"http request was sent to https port" in answer.body.lower() or b"requires TLS" in answer.body:
+        return NotDhis2(
+            f"{_where(answer)}: the server wants https", hint="the profile's address should begin with https://"
+        )
+    if answer.status == 407:
+        return Unreachable(
+            f"{_where(answer)}: a proxy wants a password", hint="HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
+        )
+    if answer.status in {414, 431}:
+        return Refused(
+            f"{_where(answer)}: the address is too long for the server or a proxy before it",
+            status=answer.status,
+            hint="ask for less (fewer --fields, --filter or UIDs), or lower max_url in the profile",
+        )
+    if answer.status == 429:
+        wait = answer.headers.get("retry-after")
+        return Refused(
+            f"{_where(answer)}: the server asks us to slow down",
+            status=429,
+            hint=f"try again in {wait} s" if wait and wait.isdigit() else "try again in a minute",
+        )
     if answer.status == 403:
         return Forbidden(f"{_where(answer)}: forbidden{_title(answer)}", hint="dhis2 system whoami")
     if answer.status == 404:
@@ -179,7 +224,7 @@ def _without_envelope(answer: Answer) -> Dhis2Error:
 def _html(answer: Answer) -> Dhis2Error:
     """A page where data was asked for: the login page, or something that is not DHIS2."""
     if _LOGIN.search(answer.body):
-        return SignInError(f"{_where(answer)}: the server answered with its login page", hint="dhis2 profile verify")
+        return SignInError(f"{_where(answer)}: the server answered with its login page", hint=answer.remedy)
     return NotDhis2(
         f"{_where(answer)}: an HTML page came back, not data{_title(answer)}",
         hint="check the address of the profile: dhis2 profile show",

@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from dhis2sh import __version__
 from dhis2sh.client.answers import Answer, AnswerStream
-from dhis2sh.client.auth import Renewing, SignIn
+from dhis2sh.client.auth import Renewing, SignIn, remedy
 from dhis2sh.client.limits import Places, origin
 from dhis2sh.client.retry import IDEMPOTENT, RETRIED_STATUSES, RetryRule
 from dhis2sh.client.settings import ConnectionSettings
@@ -119,7 +119,6 @@ class _Call:
     body: Body
     headers: Mapping[str, str]
     timeout: float | None
-    signed: bool = True
 
 
 class Transport:
@@ -192,15 +191,7 @@ class Transport:
         started = time.perf_counter()
         async with self._within(self._deadline(total_timeout), call):
             stream, content = await self._attempts(call, idempotent, whole=True)
-        return Answer(
-            stream.status,
-            stream.headers,
-            content,
-            method,
-            stream.url,
-            elapsed=time.perf_counter() - started,
-            request_params=call.pairs,
-        )
+        return replace(stream.whole(content), elapsed=time.perf_counter() - started, request_params=call.pairs)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -237,11 +228,26 @@ class Transport:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """What a sign-in sends for itself (a token request, a login): once, without credentials, and no verb's write."""
-        call = replace(self._call(method, path, None, body, headers, None, guarded=False), signed=False)
+        """What a sign-in sends for itself (a token request, a login): once, without credentials, and no verb's write.
+
+        A redirect is an answer like any other, but for the slash that Spring's authorization server puts after
+        `/oauth2/token`.
+        """
+        call = self._call(method, path, None, body, headers, None, guarded=False)
+        call = replace(call, headers={"Accept": "application/json", **call.headers})
         async with self._within(self._deadline(None), call):
-            stream, content = await self._once(call, whole=True, deadline=None)
-        return Answer(stream.status, stream.headers, content, method, stream.url)
+            answer = await self._whole(call)
+            target = httpx.URL(call.url).join(answer.headers.get("location", ""))
+            if 300 <= answer.status < 400 and str(target) == f"{call.url}/":
+                answer = await self._whole(replace(call, url=str(target)))
+        return answer
+
+    async def _whole(self, call: _Call) -> Answer:
+        stream = await self._open(call, None)
+        try:
+            return stream.whole(await stream.read())
+        finally:
+            await stream.aclose()
 
     def _call(
         self,
@@ -293,20 +299,26 @@ class Transport:
         """Send until it works, or until the rule for repetition says that it is enough."""
         replayable = call.body is None or isinstance(call.body, bytes)
         repeat = replayable and (call.method in IDEMPOTENT if idempotent is None else idempotent)
-        attempt, renewed = 0, False
+        attempt, renewed = 0, not replayable
         while True:
             attempt += 1
+            signed = await self.sign_in.headers()
             try:
-                stream, content = await self._once(call, whole=whole, deadline=deadline)
+                stream, content = await self._once(call, signed, whole=whole, deadline=deadline)
             except (Unreachable, TimedOut, BrokenAnswer) as error:
                 wait = self._retry.wait(attempt, None) if repeat and _may_pass(error) else None
                 if wait is None:
                     raise
                 why = str(error)
+            except SignInError:
+                if renewed or not await self._renewed(signed):
+                    raise
+                renewed = True
+                continue
             else:
-                if stream.status == 401 and replayable and not renewed and isinstance(self.sign_in, Renewing):
+                if stream.status == 401 and not renewed:
                     renewed = True
-                    if await self.sign_in.renew():
+                    if await self._renewed(signed):
                         await stream.aclose()
                         continue
                 wait = self._repetition(stream, attempt) if repeat else None
@@ -317,17 +329,20 @@ class Transport:
             self._trace(f"again in {wait:.1f} s: {why}")
             await asyncio.sleep(wait)
 
+    async def _renewed(self, signed: Mapping[str, str]) -> bool:
+        """Whether the sign-in has other headers than those that were refused."""
+        return isinstance(self.sign_in, Renewing) and await self.sign_in.renew(signed)
+
     def _repetition(self, stream: AnswerStream, attempt: int) -> float | None:
         if stream.status not in RETRIED_STATUSES:
             return None
         return self._retry.wait(attempt, stream.headers.get("retry-after"))
 
-    async def _once(self, call: _Call, *, whole: bool, deadline: float | None) -> tuple[AnswerStream, bytes]:
-        """One attempt: sign, follow redirects on this server, and read the body when the whole is wanted."""
-        headers = {"Accept": "application/json", **call.headers}
-        if call.signed:
-            headers |= await self.sign_in.headers()
-        call = replace(call, headers=headers)
+    async def _once(
+        self, call: _Call, signed: Mapping[str, str], *, whole: bool, deadline: float | None
+    ) -> tuple[AnswerStream, bytes]:
+        """One attempt: follow redirects on this server, and read the body when the whole is wanted."""
+        call = replace(call, headers={"Accept": "application/json", **call.headers, **signed})
         for _ in range(_REDIRECTS):
             stream = await self._open(call, deadline)
             try:
@@ -350,7 +365,7 @@ class Transport:
         if _LOGIN_PAGE.search(there.path):
             raise SignInError(
                 f"{redact(self.settings.url)} sent us to its login page: it wants credentials, or those it got have expired",
-                hint=f"dhis2 profile login {self.settings.profile}".rstrip(),
+                hint=remedy(self.sign_in, self.settings.profile),
             )
         if origin(str(here)) != origin(str(there)):
             where = f"{there.scheme}://{there.netloc.decode()}"
@@ -359,9 +374,7 @@ class Transport:
                 f"{here.host} redirects to {where}; credentials are never sent to another address",
                 hint=f"if that is right: dhis2 profile add {name} --url {where}",
             )
-        # Spring's authorization server answers a POST to /oauth2/token with a 301 to the same path and a slash.
-        slash = here.path.startswith("/oauth2/") or "/oauth2/" in here.path
-        if call.method not in {"GET", "HEAD"} and not (slash and there.path == here.path + "/"):
+        if call.method not in {"GET", "HEAD"}:
             raise NotDhis2(
                 f"{call.method} {here.path} was redirected to {there.path}; nothing was written",
                 hint="check the address of the profile: dhis2 profile show",
@@ -406,6 +419,8 @@ class Transport:
             url=str(response.url),
             raw=self._body(response, call, deadline),
             close=self._closing(response),
+            who=self.sign_in.describe(),
+            remedy=remedy(self.sign_in, self.settings.profile),
         )
 
     def _closing(self, response: httpx.Response) -> Callable[[], Awaitable[None]]:

@@ -11,7 +11,10 @@ from functools import cache
 from pathlib import Path
 
 GROUP = "dhis2.plugins"
-SHIPPED = {name: f"dhis2sh.plugins.{name}" for name in ("explain", "metadata", "profile", "sandbox", "system", "verbs")}
+SHIPPED = {
+    name: f"dhis2sh.plugins.{name}"
+    for name in ("dev", "explain", "journal", "metadata", "profile", "sandbox", "system", "undo", "verbs")
+}
 
 
 @cache

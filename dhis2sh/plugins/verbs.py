@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from dhis2sh.results import Rows
 from dhis2sh.session import Session
-from dhis2sh.verbs import Doc, load_all, verb
+from dhis2sh.verbs import Doc, load_all, load_domains, verb
 
 
 class CatalogueRow(BaseModel):
@@ -28,6 +28,7 @@ async def verbs(
     s: Session,
     *,
     effect: Annotated[Literal["read", "write", "destroy"] | None, Doc("Only verbs of this effect.")] = None,
+    types: Annotated[bool, Doc("The verbs of every metadata type too (metadata data-elements list, ...).")] = False,
     takes_rows: Annotated[bool, Doc("Only verbs that stand in a pipeline and take its rows.")] = False,
 ) -> Rows[CatalogueRow]:
     """List every verb with its effect, parameters and an example."""
@@ -41,7 +42,7 @@ async def verbs(
             example=next(iter(item.examples), None),
             left_out=dict(item.left_out),
         )
-        for _, item in sorted(load_all().items())
+        for _, item in sorted((load_all() if types else load_domains()).items())
         if effect in (None, item.effect) and (item.piped is not None or not takes_rows)
     ]
     return Rows(rows, columns=["name", "effect", "summary", "example"])

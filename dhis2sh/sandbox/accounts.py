@@ -91,5 +91,5 @@ class Accounts:
 
     def change_password(self, user: str, password: str) -> None:
         """Set a user's password."""
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             set_password(connection, user, password)

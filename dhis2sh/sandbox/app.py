@@ -6,19 +6,44 @@ general routes of metadata objects come last.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 
-from dhis2sh.sandbox.routes import bundle, me, objects, sharing, system, writes
+from dhis2sh.sandbox.bodies import Refusal
+from dhis2sh.sandbox.routes import (
+    approvals,
+    audits,
+    bundle,
+    completeness,
+    data_values,
+    datastore,
+    jobs,
+    me,
+    minmax,
+    objects,
+    settings,
+    sharing,
+    system,
+    tokens,
+    tracker,
+    tracker_import,
+    writes,
+)
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.signin import SignedIn, WithoutVersion
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.store import Store
 
-AREAS = (me, system, bundle, sharing, writes, objects)
+AREAS = (
+    me, system, settings, jobs, datastore, tokens, tracker, tracker_import,
+    data_values, completeness, approvals, audits, minmax,
+    bundle, sharing, writes, objects,
+)  # fmt: skip
 
 
 def create_app(store: Store, *, job_delay: float = 0.0) -> Starlette:
@@ -30,4 +55,13 @@ def create_app(store: Store, *, job_delay: float = 0.0) -> Starlette:
     """
     server = Server(store, job_delay)
     routes = [route for area in AREAS for route in area.routes(server)]
-    return Starlette(routes=routes, middleware=[Middleware(WithoutVersion), Middleware(SignedIn, signin=server.signin)])
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(WithoutVersion), Middleware(SignedIn, signin=server.signin)],
+        exception_handlers={Refusal: _refused},
+    )
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    """What a handler refuses by raising."""
+    return cast("Refusal", error).response

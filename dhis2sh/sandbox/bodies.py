@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.http import answer, refuse
+from dhis2sh.sandbox.importer_read import REDACTED
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.importer_report import ImportReport, ObjectReport
     from dhis2sh.types import JsonObject, JsonValue
 
-REDACTED = (
-    "[Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: {line}, column: {column}]"
-)
-UNKNOWN = "[Source: UNKNOWN; byte offset: #UNKNOWN]"
 JSON, PATCH = "application/json", "application/json-patch+json"
 
 
@@ -84,10 +81,10 @@ def parse_json(raw: bytes) -> JsonValue:
     try:
         return cast("JsonValue", orjson.loads(raw))
     except orjson.JSONDecodeError as error:
-        raise Refusal(refuse(409, _complaint(error.doc, error.pos))) from None
+        raise Refusal(refuse(409, complaint(error.doc, error.pos))) from None
 
 
-def _complaint(text: str, position: int) -> str:
+def complaint(text: str, position: int) -> str:
     """What the server's JSON reader says about the character that it did not expect."""
     line = text.count("\n", 0, position) + 1
     column = position - (text.rfind("\n", 0, position) + 1) + 1

@@ -65,6 +65,7 @@ class _Scanner:
         target = node
         for part in name.split("."):
             target = target.children.setdefault(part, Field())
+        closed = False  # a transformer behind a block is read and forgotten
         while self.at < len(self.text):
             if self.text[self.at] in "([":
                 self.at += 1
@@ -72,9 +73,12 @@ class _Scanner:
                 target.children.update(inner.children)
                 target.presets += inner.presets
                 target.excluded += inner.excluded
+                closed = True
             elif self.text[self.at] in "~|" or self.text.startswith("::", self.at):
                 self.at += 2 if self.text[self.at] == ":" else 1
-                target.transformers.append((self.word(), self.arguments()))
+                transformer = (self.word(), self.arguments())
+                if not closed:
+                    target.transformers.append(transformer)
             else:
                 return
 

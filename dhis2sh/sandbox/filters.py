@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 _PIECE = re.compile(r"([a-zA-Z0-9.]+):([!$a-zA-Z]{2,10})(?::(\[[^\]]*\]|[^,\n\r]+))?(?=,|$)")
+UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
+IDENTIFIABLE = ("id", "code", "name", "shortName")
 _WORDS = re.compile(r"[^\W_]+")
 ALIASES = {"neq": "!eq", "ne": "!eq", "ge": "gte", "le": "lte", "startsWith": "$ilike", "endsWith": "ilike$"}
 NO_VALUE = {"null", "!null", "empty", "!empty"}
@@ -57,6 +59,8 @@ def parse_filter(text: str) -> Filter:
     if operator not in OPERATORS and operator not in NO_VALUE:
         raise BadFilter(f"`{parts[1]}` is not a valid operator.")
     value = parts[2] if len(parts) == 3 else None
+    if path == "attributeValues.attribute.id" and operator == "eq" and value is not None:
+        return Filter(value, "!null", None)  # "has a value for this attribute"
     if value is None and operator not in NO_VALUE:
         raise ServerBug
     return Filter(path, operator, value)
@@ -109,9 +113,10 @@ OPERATORS["!in"] = lambda a, b: a is not None and isinstance(b, list) and a not 
 
 
 class Condition:
-    """A filter bound to a type: the property is known and the value parsed.
+    """A filter bound to a type: the property is known, the value parsed, the test compiled.
 
     Parameters:
+        item: the filter.
         resource: the type that is listed.
         renderer: resolves property paths, computed ones and references included.
 
@@ -119,32 +124,87 @@ class Condition:
     """
 
     def __init__(self, item: Filter, resource: Resource, renderer: Renderer) -> None:
-        self._renderer = renderer
-        self._resource = resource
-        self._paths = ["id", "code", "name", "shortName"] if item.path == "identifiable" else [item.path]
         self._operator = item.operator
-        self._property = None if item.path == "identifiable" else renderer.property_at(resource, item.path)
-        if self._property is None and item.path != "identifiable":
+        attribute = _attribute_of(item, resource, renderer)
+        if attribute is not None:
+            self._collection = False
+            self._value = _parse_value(item, None)
+            self._test = self._any_of([_attribute_value(attribute)])
+            return
+        paths = [p for p in IDENTIFIABLE if p in resource.properties] if item.path == "identifiable" else [item.path]
+        prop = renderer.property_at(resource, paths[0])
+        if prop is None:
             raise BadFilter(f"Unknown path property: {item.path}")
-        self._value = _parse_value(item, self._property)
+        self._collection = prop.collection
+        self._value = _parse_value(item, prop)
+        plain = (
+            len(paths) == 1
+            and "." not in item.path
+            and prop.owner
+            and not prop.collection
+            and prop.kind not in {"REFERENCE", "COMPLEX"}
+        )
+        if plain and item.operator in OPERATORS:
+            self._test = _compiled(item.path, item.operator, self._value)
+        else:
+            self._test = self._any_of([renderer.getter(resource, path) for path in paths])
 
     def __call__(self, body: JsonObject) -> bool:
         """Does an object meet the condition?"""
-        results = [self._holds(self._renderer.values_at(self._resource, body, path)) for path in self._paths]
-        return all(results) if self._operator.startswith("!") else any(results)
+        return self._test(body)
+
+    def _any_of(self, getters: list[Callable[[JsonObject], list[JsonValue]]]) -> Callable[[JsonObject], bool]:
+        every = all if self._operator.startswith("!") else any
+        return lambda body: every(self._holds(getter(body)) for getter in getters)
 
     def _holds(self, values: list[JsonValue]) -> bool:
         if self._operator in {"null", "!null"}:
             return all(value is None for value in values) == (self._operator == "null")
-        collection = self._property is not None and self._property.collection
         if self._operator in {"empty", "!empty"}:
             return (not any(values)) == (self._operator == "empty")
-        if collection and isinstance(self._value, int):
+        if self._collection and isinstance(self._value, int):
             items = values[0] if values and isinstance(values[0], list) else []
             return OPERATORS[self._operator](len(items), self._value)
         test = OPERATORS[self._operator]
         flat = [part for value in values for part in (value if isinstance(value, list) else [value])]
         return any(test(_plain(value), self._value) for value in flat)
+
+
+def _compiled(name: str, operator: str, value: JsonValue) -> Callable[[JsonObject], bool]:
+    """The test of a stored property, with what does not change from object to object done once."""
+    if isinstance(value, str):
+        wanted = value.lower()
+        match operator:
+            case "eq":
+                return lambda body: body.get(name) == value
+            case "ilike":
+                return lambda body: (text := body.get(name)) is not None and wanted in str(text).lower()
+            case "like":
+                return lambda body: (text := body.get(name)) is not None and value in str(text)
+            case _:
+                pass
+    test = OPERATORS[operator]
+    return lambda body: test(body.get(name), value)
+
+
+def _attribute_of(item: Filter, resource: Resource, renderer: Renderer) -> str | None:
+    """The UID of the metadata attribute that a filter is about: its path is a UID, not a property."""
+    path = item.path
+    if path in resource.properties or not UID.fullmatch(path) or renderer.find("attributes", path) is None:
+        return None
+    return path
+
+
+def _attribute_value(uid: str) -> Callable[[JsonObject], list[JsonValue]]:
+    def values(body: JsonObject) -> list[JsonValue]:
+        rows = body.get("attributeValues")
+        for row in rows if isinstance(rows, list) else []:
+            attribute = row.get("attribute") if isinstance(row, dict) else None
+            if isinstance(row, dict) and isinstance(attribute, dict) and attribute.get("id") == uid:
+                return [row.get("value")]
+        return [None]
+
+    return values
 
 
 def _plain(value: JsonValue) -> JsonValue:

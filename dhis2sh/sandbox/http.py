@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import secrets
 import string
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 UID = "[a-zA-Z0-9]{11}"
-_REASONS = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 503: "Service Unavailable", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
             409: "Conflict", 415: "Unsupported Media Type", 500: "Internal Server Error"}  # fmt: skip
 
 
@@ -41,14 +42,34 @@ def refuse(status: int, message: str | None = None, code: str | None = None) -> 
     return answer(body, status)
 
 
-def missing_page() -> Response:
-    """The servlet container's own 404 page."""
-    return Response(
-        '<!doctype html><html lang="en"><head><title>HTTP Status 404 \u2013 Not Found</title></head>'
-        "<body><h1>HTTP Status 404 \u2013 Not Found</h1></body></html>",
-        404,
-        media_type="text/html",
-    )
+def done(message: str | None = None, status: int = 200, **headers: str) -> Response:
+    """A WebMessage that says yes."""
+    body: JsonObject = {"httpStatus": _REASONS[status], "httpStatusCode": status, "status": "OK"}
+    if message is not None:
+        body["message"] = message
+    return answer(body, status, **headers)
+
+
+def empty() -> Response:
+    """Done, and nothing to say: 204."""
+    return Response(status_code=204)
+
+
+_PAGE = (
+    '<!doctype html><html lang="en"><head><title>HTTP Status 404 \u2013 Not Found</title><style type="text/css">body '
+    "{font-family:Tahoma,Arial,sans-serif;} h1, h2, h3, b {color:white;background-color:#525D76;} h1 {font-size:22px;} "
+    "h2 {font-size:16px;} h3 {font-size:14px;} p {font-size:12px;} a {color:black;} .line {height:1px;background-color:"
+    '#525D76;border:none;}</style></head><body><h1>HTTP Status 404 \u2013 Not Found</h1><hr class="line" /><p><b>Type'
+    "</b> Status Report</p><p><b>Message</b> No static resource $path.</p><p><b>Description</b> The origin server did "
+    "not find a current representation for the target resource or is not willing to disclose that one exists.</p>"
+    '<hr class="line" /><h3>Apache Tomcat/11.0.20</h3></body></html>'
+)
+
+
+def missing_page(path: str = "") -> Response:
+    """The servlet container's own 404 page, which names the path that was asked for."""
+    named = html.escape(path.lstrip("/"), quote=True).replace("/", "&#47;")
+    return Response(_PAGE.replace("$path", named), 404, media_type="text/html")
 
 
 def base_of(request: Request) -> str:

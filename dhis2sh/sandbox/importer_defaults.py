@@ -34,8 +34,7 @@ DEFAULTS: Mapping[str, Mapping[str, JsonValue]] = {
     "eventVisualizations": _EVENT_ANALYTICAL,
     "expressions": {"missingValueStrategy": "SKIP_IF_ALL_VALUES_MISSING"},
     "indicatorTypes": {"factor": 0},
-    "mapViews": {"regressionType": "NONE", "sortOrder": 0, "topLimit": 0, "eventPointRadius": 0, "parentLevel": 0,
-                 "renderingStrategy": "SINGLE"},
+    "mapViews": {**_ANALYTICAL, "eventPointRadius": 0, "parentLevel": 0, "renderingStrategy": "SINGLE"},
     "optionGroupSets": {"dataDimension": True},
     "optionSets": {"version": 0},
     "organisationUnitGroupSets": {"dataDimension": True},
@@ -58,6 +57,7 @@ DEFAULTS: Mapping[str, Mapping[str, JsonValue]] = {
 NO_INITIAL_VALUE: Mapping[str, frozenset[str]] = {
     "dashboardItems": frozenset({"messages"}),
     "indicatorTypes": frozenset({"number"}),
+    "mapViews": frozenset({"followUp"}),
     "trackedEntityTypeAttributes": frozenset({"mandatory"}),
 }
 """Yes/no properties that stay empty until somebody sets them."""

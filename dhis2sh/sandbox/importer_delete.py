@@ -42,7 +42,7 @@ VETOING_MEMBERSHIPS = {"categoryCombos.categories", "categoryOptionCombos.catego
 
 def _data_values(column: str) -> Callable[[Store, str], str | None]:
     def veto(store: Store, uid: str) -> str | None:
-        query = f"SELECT 1 FROM data_value WHERE {column} = ? LIMIT 1"  # noqa: S608
+        query = f"SELECT 1 FROM data_value WHERE {column} = ? LIMIT 1"
         return "DataValue" if store.connection.execute(query, (uid,)).fetchone() else None
 
     return veto

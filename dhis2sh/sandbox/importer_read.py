@@ -7,9 +7,11 @@ by the whole request. The schema decides; there is no code for a single type her
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.importer_defaults import DEFAULTS, NO_INITIAL_VALUE
+from dhis2sh.sandbox.java_order import accepted
 from dhis2sh.sandbox.relations import inline
 
 if TYPE_CHECKING:
@@ -26,11 +28,38 @@ PERIOD_TYPES = frozenset(
      "WeeklySaturday", "WeeklySunday", "WeeklyThursday", "WeeklyWednesday", "Yearly"]
 )  # fmt: skip
 PERIOD_TYPE = "org.hisp.dhis.period.PeriodType"
+REDACTED = (
+    "[Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: {line}, column: {column}]"
+)
+"""The place in a text as the server's reader names it."""
 _DATES = ("%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%Y-%m", "%Y")
 
 
 class Unreadable(Exception):
-    """A value that the server's JSON reader cannot make the property's type of; the text is the reader's."""
+    """A value that the server's JSON reader cannot make the property's type of.
+
+    Parameters:
+        text: the reader's words, with `{where}` for the place.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        found = re.search(r'\["(\w+)"\]\)$', text)
+        self._property = found[1] if found else ""
+
+    def at(self, raw: bytes | None) -> str:
+        """The whole complaint.
+
+        Parameters:
+            raw: the request's body, to name the place of the value in it; None where the server no longer has the text.
+        """
+        if raw is None:
+            return str(self).replace("{where}", "[Source: UNKNOWN; byte offset: #UNKNOWN]")
+        body = raw.decode(errors="replace")
+        found = re.search(rf'"{self._property}"\s*:\s*', body)
+        at = found.end() if found else 0
+        line, column = body.count("\n", 0, at) + 1, at - (body.rfind("\n", 0, at) + 1) + 1
+        return str(self).replace("{where}", REDACTED.format(line=line, column=column))
 
 
 class Reader:
@@ -160,10 +189,9 @@ def _constant(prop: Property, klass: str, value: JsonValue, chain: list[str]) ->
         return value
     if value == "":
         return None
-    known = ", ".join(prop.constants)
     raise Unreadable(
         f'Cannot deserialize value of type `{klass}` from String "{value}": not one of the values accepted for Enum '
-        f"class: [{known}]\n at {{where}} (through reference chain: {'->'.join(chain)})"
+        f"class: [{accepted(prop.constants)}]\n at {{where}} (through reference chain: {'->'.join(chain)})"
     )
 
 

@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -71,6 +72,7 @@ class Progress:
     stages: list[Stage] = field(default_factory=list["Stage"])
     cancelled: threading.Event = field(default_factory=threading.Event)
     closing: str = ""
+    ended: str | None = None
 
     def note(self, message: str, *, level: str = "INFO") -> None:
         """Say something; whoever watches the task reads it. Raises `JobCancelled`."""
@@ -104,6 +106,7 @@ class JobService:
         self.store = store
         self.delay = delay
         self.running: dict[str, Progress] = {}
+        self.finished: deque[Progress] = deque(maxlen=200)
         self._runners: dict[str, tuple[Runner, str]] = {}
         self._threads: dict[str, threading.Thread] = {}
 
@@ -123,6 +126,7 @@ class JobService:
         parameters: JsonObject | None = None,
         work: Work | None = None,
         opening: str | None = None,
+        opening_data: JsonObject | None = None,
     ) -> JsonObject:
         """Start a job of its own and return its configuration.
 
@@ -132,6 +136,7 @@ class JobService:
             parameters: `jobParameters`; the first notification carries them.
             work: what to do; by default what is registered for the type.
             opening: the first notification's words.
+            opening_data: what it carries, where that is more than the parameters.
         """
         moment = dt.datetime.now(dt.UTC)
         config: JsonObject = {
@@ -150,11 +155,18 @@ class JobService:
         if parameters is not None:
             config["jobParameters"] = parameters
         self.store.put_objects({"jobConfigurations": [config]})
-        self.start(config, work=work, opening=opening, wait=self.delay if job_type in WAITING else 0.0)
+        wait = self.delay if job_type in WAITING else 0.0
+        self.start(config, work=work, opening=opening, opening_data=opening_data, wait=wait)
         return config
 
     def start(
-        self, config: JsonObject, *, work: Work | None = None, opening: str | None = None, wait: float = 0.0
+        self,
+        config: JsonObject,
+        *,
+        work: Work | None = None,
+        opening: str | None = None,
+        opening_data: JsonObject | None = None,
+        wait: float = 0.0,
     ) -> None:
         """Run a job configuration in a thread of its own after `wait` seconds."""
         uid, job_type = cast("str", config["id"]), cast("str", config["jobType"])
@@ -164,14 +176,12 @@ class JobService:
             chosen: Work = (lambda progress: runner(parameters, progress)) if runner else _nothing
         else:
             chosen = work
-        thread = threading.Thread(
-            target=self._run, args=(config, chosen, words if opening is None else opening, wait), daemon=True,
-            name=f"job-{uid}",
-        )  # fmt: skip
+        said = (words if opening is None else opening, opening_data or config.get("jobParameters"))
+        thread = threading.Thread(target=self._run, args=(config, chosen, said, wait), daemon=True, name=f"job-{uid}")
         self._threads[uid] = thread
         thread.start()
 
-    def _run(self, config: JsonObject, work: Work, opening: str, wait: float) -> None:
+    def _run(self, config: JsonObject, work: Work, opening: tuple[str, JsonValue], wait: float) -> None:
         if wait:
             time.sleep(wait)
         uid, job_type = cast("str", config["id"]), cast("str", config["jobType"])
@@ -179,7 +189,7 @@ class JobService:
         self.running[uid] = progress
         began = now()
         self._change(uid, jobStatus="RUNNING", lastExecuted=began, lastAlive=began)
-        self.notify(progress, opening, data=config.get("jobParameters"), data_type="PARAMETERS")
+        self.notify(progress, opening[0], data=opening[1], data_type="PARAMETERS")
         status = "COMPLETED"
         try:
             summary = work(progress)
@@ -190,8 +200,9 @@ class JobService:
         except Exception as error:  # noqa: BLE001 - a job must end with a notification whatever its work did
             status, progress.closing = "FAILED", f"{type(error).__name__}: {error}"
         finally:
+            progress.ended = now()
+            self.finished.append(progress)
             self.running.pop(uid, None)
-            self._threads.pop(uid, None)
         once = config.get("schedulingType") == "ONCE_ASAP"
         ended: JsonObject = {"jobStatus": "DISABLED", "enabled": False} if once else {"jobStatus": "SCHEDULED"}
         finished = now()
@@ -200,6 +211,7 @@ class JobService:
         )  # type: ignore[arg-type]
         level = "ERROR" if status == "FAILED" else "INFO"
         self.notify(progress, progress.closing, level=level, completed=True)
+        self._threads.pop(uid, None)
 
     def _change(self, uid: str, **values: JsonValue) -> None:
         config = self.store.get("jobConfigurations", uid)
@@ -217,7 +229,7 @@ class JobService:
         data_type: str | None = None,
     ) -> None:
         """Keep one notification of a job."""
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             connection.execute(
                 "INSERT INTO job_note (job_type, job, uid, level, time, message, completed, data_type, data) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -226,7 +238,7 @@ class JobService:
             )  # fmt: skip
 
     def _keep_summary(self, job_type: str, uid: str, summary: JsonValue) -> None:
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO job_summary VALUES (?, ?, ?)",
                 (job_type, uid, json.dumps(summary, ensure_ascii=False)),
@@ -251,7 +263,7 @@ class JobService:
 
     def clear_notes(self, job_type: str | None = None, uid: str | None = None) -> None:
         """Forget notifications, of all jobs, of a type or of one job."""
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             connection.execute(
                 "DELETE FROM job_note WHERE (?1 IS NULL OR job_type = ?1) AND (?2 IS NULL OR job = ?2)",
                 (job_type, uid),
@@ -263,6 +275,13 @@ class JobService:
             "SELECT job, body FROM job_summary WHERE job_type = ?1 AND (?2 IS NULL OR job = ?2)", (job_type, uid)
         )
         return {job: json.loads(body) for job, body in rows}
+
+    def failures(self, uid: str) -> list[JsonObject]:
+        """What went wrong in a job's runs."""
+        rows = self.store.connection.execute(
+            "SELECT uid, message, job_type FROM job_note WHERE job = ? AND level = 'ERROR' ORDER BY id", (uid,)
+        )
+        return [{"code": "E7000", "uid": note, "type": kind, "args": [], "message": text} for note, text, kind in rows]
 
     def cancel(self, uid: str) -> bool:
         """Ask a running job to stop; it does at its next notification. False when it does not run."""

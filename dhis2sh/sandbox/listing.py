@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
 from dhis2sh.sandbox.fields import parse_fields
-from dhis2sh.sandbox.filters import BadFilter, Condition, Filter, parse_filter, split_filters
-from dhis2sh.sandbox.render import Renderer
+from dhis2sh.sandbox.filters import Condition, Filter, parse_filter, split_filters
+from dhis2sh.sandbox.params import Refused, boolean, choice, integer
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
     from starlette.datastructures import QueryParams
 
+    from dhis2sh.sandbox.render import Renderer
     from dhis2sh.sandbox.store import Store
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -21,42 +22,30 @@ DEFAULT_PAGE_SIZE = 50
 DEFAULT_FIELDS = "id,displayName"
 
 
-class BadParameter(Exception):
-    """A query parameter that the server refuses with 400 and no error code."""
+def matching(
+    store: Store, resource: Resource, query: QueryParams, renderer: Renderer, *, of: list[JsonObject] | None = None,
+    by_name: bool = True,
+) -> list[JsonObject]:  # fmt: skip
+    """The objects of a type that meet `filter`, `query` and `defaults` and that the user may read, as `order` says.
 
-
-def _int(query: QueryParams, name: str, default: int) -> int:
-    text = query.get(name)
-    if text is None or text == "":
-        return default
-    try:
-        return int(text)
-    except ValueError:
-        raise BadParameter(f"Value '{text}' is not valid for parameter {name}. It should be of type int") from None
-
-
-def _boolean(query: QueryParams, name: str, default: bool) -> bool:
-    text = query.get(name)
-    if text is None or text == "":
-        return default
-    if text.lower() not in {"true", "false"}:
-        raise BadParameter(f"Value '{text}' is not valid for parameter {name}. It should be of type boolean")
-    return text.lower() == "true"
-
-
-def _enum(query: QueryParams, name: str, default: str, known: list[str]) -> str:
-    text = query.get(name) or default
-    if text.upper() not in known:
-        raise BadParameter(f"Value '{text}' is not valid for parameter {name}. Valid values are: [{', '.join(known)}]")
-    return text.upper()
-
-
-def matching(store: Store, resource: Resource, query: QueryParams, renderer: Renderer) -> list[JsonObject]:
-    """The objects of a type that meet `filter`, `query` and `defaults`, in the order of `order`."""
+    Parameters:
+        of: only these objects; by default all of the type.
+        by_name: without `order`, sort by name; else keep the order in which they were made.
+    """
     filters = [parse_filter(text) for text in split_filters(query.getlist("filter"))]
     conditions = [Condition(item, resource, renderer) for item in filters]
-    junction = any if _enum(query, "rootJunction", "AND", ["AND", "OR"]) == "OR" and conditions else all
-    found: Iterable[JsonObject] = store.objects(resource.plural).values()
+    junction = any if choice(query, "rootJunction", "AND", ["AND", "OR"]) == "OR" and conditions else all
+    orders = _orders(resource, query.getlist("order"))
+    found: Iterable[JsonObject]
+    if of is not None:
+        found = of
+    elif orders or not by_name:
+        found = store.objects(resource.plural).values()
+    else:
+        found = store.ordered(resource.plural)
+    rights = renderer.rights
+    if rights is not None and not rights.superuser:
+        found = (body for body in found if rights.can_read(resource, body))
     if conditions:
         found = (body for body in found if junction(condition(body) for condition in conditions))
     text = query.get("query")
@@ -68,13 +57,13 @@ def matching(store: Store, resource: Resource, query: QueryParams, renderer: Ren
             if path in resource.properties
         ]
         found = (body for body in found if any(condition(body) for condition in either))
-    if _enum(query, "defaults", "INCLUDE", ["INCLUDE", "EXCLUDE"]) == "EXCLUDE":
+    if choice(query, "defaults", "INCLUDE", ["INCLUDE", "EXCLUDE"]) == "EXCLUDE":
         found = (body for body in found if body.get("name") != "default")
-    return _ordered(list(found), resource, query.getlist("order"))
+    return _sorted(list(found), orders)
 
 
-def _ordered(found: list[JsonObject], resource: Resource, orders: list[str]) -> list[JsonObject]:
-    """Sort by `order`; what cannot be sorted by is ignored without a word, as on a server."""
+def _orders(resource: Resource, orders: list[str]) -> dict[str, str]:
+    """Properties and directions of `order`; what cannot be sorted by is ignored without a word, as on a server."""
     keys: dict[str, str] = {}
     for text in ",".join(orders).split(","):
         name, _, direction = text.strip().partition(":")
@@ -82,8 +71,12 @@ def _ordered(found: list[JsonObject], resource: Resource, orders: list[str]) -> 
         if prop is None or not (prop.simple and prop.persisted) or (direction or "asc") not in _DIRECTIONS:
             continue
         keys.setdefault(name, direction or "asc")
+    return keys
+
+
+def _sorted(found: list[JsonObject], keys: dict[str, str]) -> list[JsonObject]:
     if not keys:
-        return sorted(found, key=lambda body: (str(body.get("name") or "").lower(), str(body["id"])))
+        return found
     found.sort(key=lambda body: str(body["id"]))
     for name, direction in reversed(keys.items()):
         fold = direction.startswith("i")
@@ -104,21 +97,20 @@ def _sort_key(value: JsonValue, fold: bool) -> tuple[int, float, str]:
     return (1, 0.0, text.lower() if fold else text)
 
 
-def list_objects(store: Store, resource: Resource, query: QueryParams, base_url: str, path: str) -> JsonObject:
-    """The answer of `GET /api/{plural}`. Raises `BadFilter`, `BadParameter` and `ServerBug`."""
-    renderer = Renderer(store, base_url, query.get("locale"))
-    size = _int(query, "pageSize", DEFAULT_PAGE_SIZE)
-    page = max(1, _int(query, "page", 1))
-    paging = _boolean(query, "paging", True)
+def list_objects(store: Store, resource: Resource, query: QueryParams, renderer: Renderer, path: str) -> JsonObject:
+    """The answer of `GET /api/{plural}`. Raises `BadFilter`, `Refused` and `ServerBug`."""
+    size = integer(query, "pageSize", DEFAULT_PAGE_SIZE)
+    page = max(1, integer(query, "page", 1))
+    paging = boolean(query, "paging", True)
     if size < 0:
-        raise BadParameter("max-results cannot be negative")
+        raise Refused("max-results cannot be negative", status=400)
     tree = parse_fields(query.get("fields", DEFAULT_FIELDS))
     found = matching(store, resource, query, renderer)
     rows = found[(page - 1) * size : page * size] if paging else found
     shown = cast("list[JsonValue]", [renderer.show(resource, body, tree) for body in rows])
     if not paging:
         return {resource.plural: shown}
-    return {"pager": _pager(len(found), page, max(1, size), query, base_url + path), resource.plural: shown}
+    return {"pager": _pager(len(found), page, max(1, size), query, renderer.base_url + path), resource.plural: shown}
 
 
 def _pager(total: int, page: int, size: int, query: QueryParams, address: str) -> JsonObject:
@@ -143,6 +135,3 @@ def _page_query(query: QueryParams, page: int, size: int) -> str:
         pairs += [(name, value) for value in query.getlist(name)]
     pairs += [(n, v) for n, v in query.multi_items() if n not in {"page", "pageSize", "filter", "fields", "order"}]
     return urlencode(pairs)
-
-
-__all__ = ["BadFilter", "BadParameter", "list_objects", "matching"]

@@ -77,7 +77,7 @@ def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadR
         elif key not in store.resources or store.resources[key].endpoint is None:
             report.left_out.append(f"{key}: {len(cast('list[object]', value)):,} objects; the sandbox has no such type")
         else:
-            bundle[key] = [item for item in cast("list[JsonObject]", value) if "id" in item]
+            bundle[key] = sorted((item for item in cast("list[JsonObject]", value) if "id" in item), key=_age)
     if not bundle:
         raise UsageError(
             f"{source or 'this'} holds no metadata type that the sandbox knows", hint="dhis2 sandbox status"
@@ -87,6 +87,11 @@ def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadR
         report.updated += updated
         report.types[plural] = created + updated
     return report
+
+
+def _age(item: JsonObject) -> tuple[bool, str, str]:
+    """Exports are sorted by name; this comes near the order in which the server wrote them, which `gist` shows."""
+    return item.get("name") != "default", str(item.get("lastUpdated")), str(item["id"])
 
 
 def load_country(store: Store, size: str) -> LoadReport:

@@ -2,68 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.computed import BY_TYPE, COMPUTED
 from dhis2sh.sandbox.fields import PRESETS, Field
+from dhis2sh.sandbox.relations import USER_REFERENCES, inline
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
 
+    from dhis2sh.sandbox.rights import Rights
     from dhis2sh.sandbox.store import Store
     from dhis2sh.types import JsonObject, JsonValue
 
 ACCESS: JsonObject = dict.fromkeys(["manage", "externalize", "write", "read", "update", "delete"], True)
 IDENTIFIABLE = ("id", "name", "code", "created", "lastUpdated", "lastUpdatedBy")
 NAMEABLE = ("id", "name", "shortName", "description", "code", "created", "lastUpdated")
-USER_REFERENCES = {"user", "createdBy", "lastUpdatedBy"}
-WHOLE_WHEN_BARE = {"access", "sharing", "translations", "style", "attributeValues"}
-DISPLAYED = {
-    "displayName": ("name", "NAME"),
-    "displayShortName": ("shortName", "SHORT_NAME"),
-    "displayDescription": ("description", "DESCRIPTION"),
-    "displayFormName": ("formName", "FORM_NAME"),
-}
-DIMENSION_ITEMS = {
-    "dataElements": "DATA_ELEMENT",
-    "indicators": "INDICATOR",
-    "organisationUnits": "ORGANISATION_UNIT",
-    "categoryOptions": "CATEGORY_OPTION",
-    "organisationUnitGroups": "ORGANISATION_UNIT_GROUP",
-    "categoryOptionGroups": "CATEGORY_OPTION_GROUP",
-    "dataElementGroups": "DATA_ELEMENT_GROUP",
-    "programIndicators": "PROGRAM_INDICATOR",
-    "dataSets": "REPORTING_RATE",
-    "options": "OPTION",
-}
+ALL = Field(presets=["all"])
+_DISPLAY = re.compile(r"display([A-Z]\w*)")
 
 
 class Renderer:
-    """Shows objects of one store to one user.
+    """Shows objects of one store to one user. Lives as long as one request and sees one state of each type.
 
     Parameters:
         store: where the objects are.
         base_url: what `href` begins with.
         locale: the language of display names, None for none.
+        rights: what the user may do; None for everything.
+        single: one object is shown, not a list; favourites then say more.
     """
 
-    def __init__(self, store: Store, base_url: str, locale: str | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        base_url: str,
+        locale: str | None = None,
+        *,
+        rights: Rights | None = None,
+        single: bool = False,
+    ) -> None:
         self._store = store
-        self._base_url = base_url
+        self.base_url = base_url
         self._locale = locale
+        self.single = single
+        self.rights = rights
+        self.me = rights.uid if rights is not None else None
+        self.resources = store.resources
+        self._types: dict[str, Mapping[str, JsonObject]] = {}
+        self._inverses: dict[tuple[str, str], Mapping[str, list[str]]] = {}
+
+    # Looking up ------------------------------------------------------------------------------------------------------
+
+    def find(self, plural: str, uid: str) -> JsonObject | None:
+        """An object of a type, or None."""
+        known = self._types.get(plural)
+        if known is None:
+            known = self._types[plural] = self._store.objects(plural)
+        return known.get(uid)
+
+    def every(self, plural: str) -> Iterable[JsonObject]:
+        """Every object of a type."""
+        return self._store.objects(plural).values()
+
+    def referring(self, plural: str, prop: str, uid: str) -> list[str]:
+        """UIDs of the objects of a type that refer to a UID by a property."""
+        known = self._inverses.get((plural, prop))
+        if known is None:
+            known = self._inverses[(plural, prop)] = self._store.inverse(plural, prop)
+        return known.get(uid, [])
+
+    def access(self, resource: Resource, body: JsonObject) -> JsonObject:
+        """The `access` property of an object, for this user."""
+        if self.rights is not None and not self.rights.superuser and resource.endpoint is not None:
+            return self.rights.access(resource, body)
+        data: JsonObject = {"data": {"write": True, "read": True}} if resource.data_shareable else {}
+        return {**ACCESS, **data}
+
+    # Showing ---------------------------------------------------------------------------------------------------------
 
     def show(self, resource: Resource, body: JsonObject, tree: Field) -> JsonObject:
         """An object as `fields` asks for it."""
         shown: JsonObject = {}
-        names = self._wanted(resource, tree)
-        for name in names:
-            node = tree.children.get(name, Field())
+        for name in self._wanted(resource, tree):
             prop = resource.properties.get(name)
-            if prop is None:
+            if prop is None or not prop.readable:
                 continue
-            value = self._value(resource, body, prop)
+            value = self.value(resource, body, prop)
             if value is None:
                 continue
+            node = _with_plucked(tree.children.get(name) or Field())
             label = name
             rendered = self._nested(prop, value, node)
             for transformer, argument in node.transformers:
@@ -79,27 +109,32 @@ class Renderer:
         names |= dict.fromkeys(tree.children)
         return [name for name in names if name not in tree.excluded]
 
-    def _value(self, resource: Resource, body: JsonObject, prop: Property) -> JsonValue:
+    def value(self, resource: Resource, body: JsonObject, prop: Property) -> JsonValue:
         """The value of a property: stored, computed, or from the owning side of a relation."""
         name = prop.name
         if name in body:
             return body[name]
-        computed = _COMPUTED.get(name)
+        own = BY_TYPE.get(resource.plural)
+        computed = (own.get(name) if own is not None else None) or COMPUTED.get(name)
         if computed is not None:
             return computed(self, resource, body)
-        if name in DISPLAYED:
-            source, key = DISPLAYED[name]
-            text = self._translated(body, key) or body.get(source)
-            return text if text is not None or name != "displayFormName" else body.get("name")
-        if resource.plural == "organisationUnits" and name in _ORG_UNIT:
-            return _ORG_UNIT[name](self, body)
+        displayed = _DISPLAY.fullmatch(name)
+        if displayed is not None:
+            return self._displayed(resource, body, displayed[1])
         if prop.kind == "COLLECTION":
             return self._inverse(resource, body, prop)
-        if name == "dimensionItem":
-            return body.get("id") if resource.plural in DIMENSION_ITEMS else None
-        if name == "dimensionItemType":
-            return DIMENSION_ITEMS.get(resource.plural)
         return None
+
+    def _displayed(self, resource: Resource, body: JsonObject, what: str) -> JsonValue:
+        """`displayName`, `displayFormName` and the like: the user's language, else what is stored, else the name."""
+        source = what[0].lower() + what[1:]
+        prop = resource.properties.get(source)
+        text = self._translated(body, re.sub(r"(?<!^)(?=[A-Z])", "_", what).upper())
+        if text is None and prop is not None:
+            text = self.value(resource, body, prop)
+        if text is None and what == "FormName":
+            return self._displayed(resource, body, "Name")
+        return text
 
     def _translated(self, body: JsonObject, key: str) -> JsonValue:
         if self._locale is None:
@@ -110,31 +145,29 @@ class Renderer:
         return None
 
     def _inverse(self, resource: Resource, body: JsonObject, prop: Property) -> list[JsonValue]:
-        """The inverse side of a relation, read from the side that owns it."""
+        """The other side of a relation, read from the side that owns it."""
         uid = cast("str", body.get("id", ""))
-        if prop.target is None:
+        target = self.resources.get(prop.target or "")
+        if prop.owner or target is None:
             return []
-        target = self._store.resources[prop.target]
-        for owner in target.properties.values():
-            if owner.owner and owner.target == resource.plural and owner.name not in USER_REFERENCES:
-                found = self._store.inverse(prop.target, owner.name).get(uid, [])
-                return [{"id": other} for other in found]
-        if target.endpoint is None:
-            return self._embedded(resource, uid, prop)
-        return []
+        if inline(target):
+            return self._rows_inside_others(resource, uid, prop)
+        owner = owning_property(self._store, resource, prop)
+        return [{"id": other} for other in self.referring(target.plural, owner, uid)] if owner is not None else []
 
-    def _embedded(self, resource: Resource, uid: str, prop: Property) -> list[JsonValue]:
-        """Rows of a join (`dataSetElements`) that another type holds and that name this object."""
+    def _rows_inside_others(self, resource: Resource, uid: str, prop: Property) -> list[JsonValue]:
+        """Rows that another type holds inside and that name this object: the `dataSetElements` of a data element."""
         rows: list[JsonValue] = []
-        for other in self._store.resources.values():
-            held = other.properties.get(prop.name)
-            if other.endpoint is None or other.plural == resource.plural or held is None or not held.owner:
+        for relation in self._store.relations[resource.plural]:
+            held, _, inner = relation.prop.partition(".")
+            if held != prop.name or not inner:
                 continue
-            for item in self._store.objects(other.plural).values():
-                for row in cast("list[JsonObject]", item.get(prop.name) or []):
-                    reference = row.get(resource.singular)
+            for other in self.referring(relation.owner, relation.prop, uid):
+                holder = self.find(relation.owner, other) or {}
+                for row in cast("list[JsonObject]", holder.get(held) or []):
+                    reference = row.get(inner)
                     if isinstance(reference, dict) and reference.get("id") == uid:
-                        rows.append({other.singular: {"id": item["id"]}, **row})
+                        rows.append(row)
         return rows
 
     def _nested(self, prop: Property, value: JsonValue, node: Field) -> JsonValue:
@@ -147,37 +180,31 @@ class Renderer:
             return value
         if prop.name in USER_REFERENCES or (prop.target == "users" and "username" in value):
             return self._user(value)
-        target = self._store.resources.get(prop.target or "")
-        if target is None or target.endpoint is None or prop.kind == "COMPLEX":
-            return self._complex(target, value, node)
+        target = self.resources.get(prop.target or "")
+        if target is None or prop.name in {"sharing", "access"}:
+            return value if node.bare else _pick(value, node)
+        if inline(target):
+            return self._embedded(target, value, node)
         if node.bare:
             return {"id": value["id"]} if "id" in value else value
-        found = self._store.get(target.plural, cast("str", value.get("id", "")))
+        found = self.find(target.plural, cast("str", value.get("id", "")))
         shown = self.show(target, found or value, node)
         return shown or ({"id": value["id"]} if "id" in value else {})
 
-    def _complex(self, target: Resource | None, value: JsonObject, node: Field) -> JsonValue:
-        """An embedded value: whole when bare, with the references in it shortened to their ids."""
-        if node.bare or target is None:
-            return (
-                {
-                    key: (
-                        {"id": item["id"]} if isinstance(item, dict) and key != "attribute" and "id" in item else item
-                    )
-                    for key, item in value.items()
-                    if not node.excluded or key not in node.excluded
-                }
-                if target is not None
-                else _pick(value, node)
-            )
+    def _embedded(self, target: Resource, value: JsonObject, node: Field) -> JsonValue:
+        """A value that is kept inside its owner: whole unless a block names parts of it."""
+        if node.bare:
+            return self.show(target, value, ALL)
         return self.show(target, value, node) or _pick(value, node)
 
     def _user(self, value: JsonObject) -> JsonObject:
-        known = self._store.get("users", cast("str", value.get("id", ""))) or value
+        known = self.find("users", cast("str", value.get("id", ""))) or value
         name = known.get("name") or f"{known.get('firstName', '')} {known.get('surname', '')}".strip()
         shown: JsonObject = {"id": value.get("id"), "code": known.get("code"), "name": name, "displayName": name,
                              "username": known.get("username")}  # fmt: skip
         return {key: item for key, item in shown.items() if item is not None}
+
+    # Paths -------------------------------------------------------------------------------------------------------------
 
     def property_at(self, resource: Resource, path: str) -> Property | None:
         """The property at the end of a dotted path, or None when a part of it is unknown."""
@@ -189,53 +216,64 @@ class Renderer:
             prop = current.properties.get(part)
             if prop is None:
                 return None
-            current = self._store.resources.get(prop.target or "")
+            current = self.resources.get(prop.target or "")
         return prop
 
-    def values_at(self, resource: Resource, body: JsonObject, path: str) -> list[JsonValue]:
-        """Every value at a dotted path; collections on the way are walked."""
+    def getter(self, resource: Resource, path: str) -> Callable[[JsonObject], list[JsonValue]]:
+        """A function that gives every value at a dotted path; collections on the way are walked."""
         first, _, rest = path.partition(".")
-        prop = resource.properties.get(first)
-        value = body.get(first) if prop is None else self._value(resource, body, prop)
+        prop = resource.properties[first]
         if not rest:
-            return [value]
-        items = value if isinstance(value, list) else [value]
-        target = self._store.resources.get(prop.target or "") if prop else None
-        found: list[JsonValue] = []
-        for item in items:
-            if not isinstance(item, dict):
-                continue
-            if target is None:
-                found.append(item.get(rest))
-                continue
-            known = self._store.get(target.plural, cast("str", item.get("id", ""))) if target.endpoint else None
-            found += self.values_at(target, known or item, rest)
-        return found
+            if prop.owner and prop.kind != "COLLECTION" and first not in COMPUTED:
+                return lambda body: [body.get(first)]
+            return lambda body: [self.value(resource, body, prop)]
+        target = self.resources.get(prop.target or "")
+        if target is None:
+            return lambda body: [item.get(rest) for item in _items(self.value(resource, body, prop))]
+        deeper = self.getter(target, rest)
 
-    # Computed properties -------------------------------------------------------------------------------------------
+        def values(body: JsonObject) -> list[JsonValue]:
+            found: list[JsonValue] = []
+            for item in _items(self.value(resource, body, prop)):
+                known = None if inline(target) else self.find(target.plural, cast("str", item.get("id", "")))
+                found += deeper(known or item)
+            return found
 
-    def href(self, resource: Resource, body: JsonObject) -> JsonValue:
-        """The object's own address."""
-        return f"{self._base_url}/api{resource.endpoint}/{body.get('id')}" if resource.endpoint else None
+        return values
 
-    def path(self, body: JsonObject) -> str:
-        """An organisation unit's path, from its parents when it is not stored."""
-        if "path" in body:
-            return cast("str", body["path"])
-        parent = cast("JsonObject | None", body.get("parent"))
-        above = self._store.get("organisationUnits", cast("str", parent["id"])) if parent else None
-        return (self.path(above) if above else "") + f"/{body['id']}"
 
-    def children(self, body: JsonObject) -> list[JsonValue]:
-        """References to an organisation unit's children."""
-        below = self._store.inverse("organisationUnits", "parent").get(cast("str", body["id"]), [])
-        return [{"id": uid} for uid in below]
+def owning_property(store: Store, resource: Resource, prop: Property) -> str | None:
+    """The property of the other type that holds a relation which `prop` only mirrors; None when there is none."""
+    candidates = [r for r in store.relations[resource.plural] if r.owner == prop.target and "." not in r.prop]
+    if prop.owning_role is not None:
+        other = store.resources[prop.target or ""].properties
+        matched = [r for r in candidates if other[r.prop].owning_role == prop.owning_role]
+        candidates = matched or candidates
+    return candidates[0].prop if candidates else None
+
+
+def _with_plucked(node: Field) -> Field:
+    """A node that also shows what its `pluck` or `keyBy` looks at."""
+    wanted = [argument for name, argument in node.transformers if name in {"pluck", "keyBy"} and argument]
+    if not wanted or not node.bare:
+        return node
+    return Field({name: Field() for name in wanted}, transformers=node.transformers)
+
+
+def _items(value: JsonValue) -> list[JsonObject]:
+    rows = value if isinstance(value, list) else [value]
+    return [row for row in rows if isinstance(row, dict)]
 
 
 def _pick(value: JsonObject, node: Field) -> JsonObject:
     if not node.children or node.presets:
         return {key: item for key, item in value.items() if key not in node.excluded}
-    return {key: value[key] for key in node.children if key in value}
+    picked: JsonObject = {}
+    for key, inner in node.children.items():
+        if key in value:
+            item = value[key]
+            picked[key] = _pick(item, inner) if isinstance(item, dict) and not inner.bare else item
+    return picked
 
 
 def _preset(resource: Resource, preset: str) -> Iterable[str]:
@@ -248,7 +286,7 @@ def _preset(resource: Resource, preset: str) -> Iterable[str]:
         case "persisted":
             return [name for name, prop in properties.items() if prop.persisted]
         case "simple":
-            return [name for name, prop in properties.items() if prop.simple]
+            return [name for name, prop in properties.items() if prop.simple and not prop.collection]
         case "identifiable":
             return IDENTIFIABLE
         case _:
@@ -273,26 +311,3 @@ def _transform(name: str, argument: str, label: str, value: JsonValue) -> tuple[
             return label, {str(item.get(argument or "id")): item for item in rows}
         case _:
             return label, value
-
-
-type _Compute = Callable[[Renderer, "Resource", "JsonObject"], "JsonValue"]
-_COMPUTED: dict[str, _Compute] = {
-    "access": lambda r, t, b: dict(ACCESS),
-    "href": Renderer.href,
-    "favorite": lambda r, t, b: False,
-    "favorites": lambda r, t, b: [],
-    "translations": lambda r, t, b: [],
-    "attributeValues": lambda r, t, b: [],
-    "user": lambda r, t, b: b.get("createdBy"),
-    "sharing": lambda r, t, b: {"external": False, "users": {}, "userGroups": {}},
-    "legendSet": lambda r, t, b: cast("list[JsonValue]", b.get("legendSets") or [None])[0],
-    "optionSetValue": lambda r, t, b: "optionSet" in b,
-    "isDefault": lambda r, t, b: b.get("name") == "default",
-}
-_ORG_UNIT: dict[str, Callable[[Renderer, JsonObject], JsonValue]] = {
-    "path": Renderer.path,
-    "level": lambda r, b: r.path(b).count("/"),
-    "leaf": lambda r, b: not r.children(b),
-    "children": Renderer.children,
-    "ancestors": lambda r, b: [{"id": uid} for uid in r.path(b).split("/")[1:-1]],
-}

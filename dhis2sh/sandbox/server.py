@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.http import base_of
+from dhis2sh.sandbox.bodies import Refusal
+from dhis2sh.sandbox.http import base_of, refuse
 from dhis2sh.sandbox.jobs import JobService
 from dhis2sh.sandbox.render import Renderer
 from dhis2sh.sandbox.rights import Rights
@@ -45,16 +46,28 @@ class Server:
         uid = cast("str", request.scope["dhis2_user"])
         return self.store.get("users", uid) or {"id": uid}
 
+    def demand(self, request: Request, *authorities: str) -> None:
+        """Raise `Refusal` with 403 unless who asks has one of these authorities."""
+        if not self.rights(request).has(*authorities):
+            wanted = " or ".join(authorities)
+            raise Refusal(refuse(403, f"Access is denied, requires one Authority from [{wanted}]", "E1006"))
+
     def rights(self, request: Request) -> Rights:
         """What the user who asks may do."""
         return Rights(self.store, self.user(request))
 
     def resource_of(self, request: Request) -> Resource | None:
-        """The type that a path names; `.json` after it is dropped."""
-        plural = request.path_params["plural"].removesuffix(".json")
+        """The type that a path names; `.json` and `.csv` after it are dropped."""
+        plural = request.path_params["plural"].removesuffix(".json").removesuffix(".csv")
         resource = self.store.resources.get(plural)
         return resource if resource and resource.endpoint == f"/{plural}" else None
 
-    def renderer(self, request: Request) -> Renderer:
-        """Shows objects to this request's user, in its language."""
-        return Renderer(self.store, base_of(request), request.query_params.get("locale"))
+    def renderer(self, request: Request, *, single: bool = False) -> Renderer:
+        """Shows objects to this request's user, in its language.
+
+        Parameters:
+            single: one object is shown, not a list.
+        """
+        query = request.query_params
+        locale = query.get("locale") if query.get("translate", "true").lower() != "false" else None
+        return Renderer(self.store, base_of(request), locale, rights=self.rights(request), single=single)

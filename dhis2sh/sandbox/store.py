@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import orjson
-from dhis2_models import facts
 
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.sandbox import accounts, jobs_tables, run_tables
+from dhis2sh.sandbox.analytics import tables as analytics_tables
 from dhis2sh.sandbox.cache import TypeCache
+from dhis2sh.sandbox.data import tables as data_tables
 from dhis2sh.sandbox.relations import Relation, relations
+from dhis2sh.sandbox.schemas import schemas
 from dhis2sh.sandbox.tracker import tables as tracker_tables
 
 if TYPE_CHECKING:
@@ -33,8 +35,9 @@ VERSION = "2.42.5.2"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS object (
-    type TEXT NOT NULL, uid TEXT NOT NULL, name TEXT, code TEXT, body TEXT NOT NULL, PRIMARY KEY (type, uid)
-) WITHOUT ROWID;
+    number INTEGER PRIMARY KEY, type TEXT NOT NULL, uid TEXT NOT NULL, name TEXT, code TEXT, body TEXT NOT NULL,
+    UNIQUE (type, uid)
+);
 CREATE INDEX IF NOT EXISTS object_uid ON object (uid);
 CREATE TABLE IF NOT EXISTS type_version (type TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS data_value (
@@ -63,8 +66,9 @@ class Store:
         self._cache_lock = threading.RLock()
         self._connections: list[sqlite3.Connection] = []
         self._keep = self._connect()
-        for tables in (_TABLES, tracker_tables.TABLES, jobs_tables.TABLES, run_tables.TABLES):
-            self._keep.executescript(tables)
+        self._keep.executescript(_TABLES)
+        for area in (tracker_tables, jobs_tables, run_tables, data_tables, analytics_tables):
+            self._keep.executescript(area.TABLES)
         if not self.fact("systemId"):
             from dhis2sh.sandbox.fresh import fresh_metadata
 
@@ -118,7 +122,7 @@ class Store:
     @cached_property
     def resources(self) -> Mapping[str, Resource]:
         """The schemas of the version that this sandbox mimics, by plural."""
-        return facts.types("v42")
+        return schemas("v42")
 
     @cached_property
     def relations(self) -> Mapping[str, list[Relation]]:
@@ -138,7 +142,7 @@ class Store:
     def _read_type(self, plural: str) -> TypeCache:
         connection = self.connection
         version = self._versions().get(plural, 0)  # before the rows: what is written in between is read again
-        rows = connection.execute("SELECT uid, body FROM object WHERE type = ?", (plural,))
+        rows = connection.execute("SELECT uid, body FROM object WHERE type = ? ORDER BY number", (plural,))
         return TypeCache(version, {uid: orjson.loads(body) for uid, body in rows})
 
     def _versions(self) -> dict[str, int]:
@@ -159,7 +163,10 @@ class Store:
         self._local.data_version = seen
 
     def objects(self, plural: str) -> Mapping[str, JsonObject]:
-        """Every object of a type by UID, as owner JSON. Shared: callers must not change them."""
+        """Every object of a type by UID, as owner JSON, in the order in which they were first written.
+
+        Shared: callers must not change them.
+        """
         return self._known(plural).objects
 
     def ordered(self, plural: str) -> Iterable[JsonObject]:
@@ -257,7 +264,7 @@ class Store:
         with self.writing() as connection:
             for batch in _batches((_value_row(value) for value in values), 10_000):
                 placeholders = ",".join("?" * 12)
-                connection.executemany(f"INSERT OR REPLACE INTO data_value VALUES ({placeholders})", batch)  # noqa: S608
+                connection.executemany(f"INSERT OR REPLACE INTO data_value VALUES ({placeholders})", batch)
                 count += len(batch)
         return count
 
@@ -267,10 +274,11 @@ def _put(connection: sqlite3.Connection, plural: str, items: Mapping[str, JsonOb
     if len(items) > 100:
         known = {row[0] for row in connection.execute("SELECT uid FROM object WHERE type = ?", (plural,))}
     else:
-        query = f"SELECT uid FROM object WHERE type = ? AND uid IN ({','.join('?' * len(items))})"  # noqa: S608
+        query = f"SELECT uid FROM object WHERE type = ? AND uid IN ({','.join('?' * len(items))})"
         known = {row[0] for row in connection.execute(query, (plural, *items))}
     connection.executemany(
-        "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO object (type, uid, name, code, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT (type, uid) "
+        "DO UPDATE SET name = excluded.name, code = excluded.code, body = excluded.body",
         [(plural, uid, item.get("name"), item.get("code"), orjson.dumps(item).decode()) for uid, item in items.items()],
     )
     updated = sum(uid in known for uid in items)

@@ -79,9 +79,10 @@ def front_door(words: list[str]) -> str | None:
     if words[-1] in {"-h", "--help"} and not words[0].startswith("-"):
         from dhis2sh import manifest
 
-        found = manifest.domain(words[0])
+        section, rest = manifest.section_of(words[:-1])
+        found = manifest.domain(section)
         helps = cast("dict[str, str]", found["help"]) if found else {}
-        return helps.get(" ".join(words[1:-1]))
+        return helps.get(" ".join(rest))
     return None
 
 
@@ -124,8 +125,9 @@ def _invoke(words: list[str]) -> int:
 async def _carry_out(invocation: Invocation) -> int:
     from dhis2sh import output
     from dhis2sh.client.tracing import Tracer
+    from dhis2sh.errors import PartlyDone
     from dhis2sh.session import Session, run
-    from dhis2sh.surfaces.terminal import TerminalReporter, ask, interactive
+    from dhis2sh.surfaces.terminal import TerminalReporter, ask, choose, edit, interactive
 
     options = invocation.options
     output.check(options)
@@ -134,9 +136,13 @@ async def _carry_out(invocation: Invocation) -> int:
     consent = options.consent()
     if interactive():
         consent.ask = ask
+        session.editor, session.chooser = edit, choose
     await _read_stdin(invocation)
     try:
         result = await run(session, invocation.verb, invocation.arguments, consent)
+    except PartlyDone as partly:
+        output.write(partly.summary, options)  # what was written is data; the error that follows is talk
+        raise
     finally:
         reporter.done()
         await session.aclose()

@@ -19,7 +19,7 @@ from dhis2sh.session import Consent, Session, run
 from dhis2sh.surfaces import display
 from dhis2sh.surfaces.background import Background
 from dhis2sh.surfaces.lines import Transformer, joined
-from dhis2sh.surfaces.terminal import NotebookReporter, TerminalReporter, ask, interactive, pick_missing
+from dhis2sh.surfaces.terminal import NotebookReporter, TerminalReporter, ask, edit, interactive, pick_missing
 from dhis2sh.verbs import Verb
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Runner:
     def __init__(self, shell: Any, profile: str | None = None) -> None:
         self.shell = shell
         self.portal = Portal()
-        self.session = Session(profile, reporter=QueueReporter(self.portal))
+        self.session = self._open(profile)
         self.client = ClientProxy(self.portal, self.session)
         self.last_error: Dhis2Error | None = None
         self.output = "table"
@@ -49,6 +49,11 @@ class Runner:
         self.failed = False
         self.background = Background(self.session, self.portal)
         self._reporter = reporter_of(shell)
+
+    def _open(self, profile: str | None) -> Session:
+        session = Session(profile, reporter=QueueReporter(self.portal))
+        session.editor = edit if interactive() else None
+        return session
 
     def close(self) -> None:
         """End the work behind the prompt and close what is open."""
@@ -64,8 +69,10 @@ class Runner:
 
     def call_async(self, verb: Verb, arguments: Mapping[str, object]) -> Any:
         """A verb as a Python call: a coroutine for `await metadata.list(...)`."""
-        consent = Consent(yes=bool(arguments.get("yes")), confirm=cast("str | None", arguments.get("confirm")))
-        given = {name: value for name, value in arguments.items() if name not in {"yes", "confirm"}}
+        from dhis2sh.pipeline import CONSENT
+
+        consent = Consent(**{word: cast("Any", arguments[word]) for word in CONSENT if word in arguments})
+        given = {name: value for name, value in arguments.items() if name not in CONSENT}
         return self.portal.hop(run(self.session, verb, given, consent))
 
     def line(self, text: str) -> object:
@@ -131,7 +138,7 @@ class Runner:
         if "magic" in verb.left_out:
             raise UsageError(f"{verb.path} is not a magic: {verb.left_out['magic']}", hint=f"dhis2 {verb.path}")
         if options.profile is not None and options.profile != self.session.bound:
-            session = Session(options.profile, reporter=QueueReporter(self.portal))
+            session = self._open(options.profile)
         else:
             session = self.session
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,36 @@ def ask(plan: Plan, name: str | None) -> bool:
     sys.stderr.flush()
     answer = sys.stdin.readline().strip()
     return answer == name if name else answer.lower() in {"y", "yes"}
+
+
+def edit(text: str) -> str:
+    """Let the user edit a text in $VISUAL or $EDITOR; gives what was left. Raises `UsageError` where that fails."""
+    import os
+    import shlex
+    import subprocess
+    import tempfile
+    from pathlib import Path
+
+    from dhis2sh.errors import UsageError
+
+    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "object.yaml"
+        path.write_text(text, "utf-8")
+        try:
+            subprocess.run([*command, str(path)], check=True)  # noqa: S603  (the user's own editor)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise UsageError(f"the editor '{command[0]}' failed: {error}", hint="set EDITOR") from error
+        return path.read_text("utf-8")
+
+
+def choose(about: str, words: Sequence[str]) -> str | None:
+    """Ask which of some words it shall be; an empty answer is none of them."""
+    print(render.safe(about), file=sys.stderr)
+    sys.stderr.write(f"{' / '.join(words)}? ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline().strip().lower()
+    return next((word for word in words if answer and word.startswith(answer)), None)
 
 
 def pick_missing(invocation: Invocation) -> None:

@@ -8,12 +8,15 @@ type Script = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awai
 
 
 @asynccontextmanager
-async def wire(script: Script, **options: object) -> AsyncIterator[str]:
-    """The address of a server that runs `script(head, reader, writer)` for each connection, then closes it."""
+async def wire(script: Script, *, until: bytes = b"\r\n\r\n", **options: object) -> AsyncIterator[str]:
+    """The address of a server that runs `script(head, reader, writer)` for each connection, then closes it.
+
+    The head is what came up to `until`.
+    """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await script(await reader.readuntil(b"\r\n\r\n"), reader, writer)
+            await script(await reader.readuntil(until), reader, writer)
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client went away, as some tests want

@@ -2,9 +2,11 @@ import json
 from pathlib import Path
 
 import pytest
+from dhis2_models import facts
 
 from dhis2sh.surfaces import cli
 
+VALUE_TYPES = facts.resources("v42")["dataElements"].properties["valueType"].constants
 BAD = [
     ("metdata list dataElements", 2, "did you mean metadata?"),
     ("metadata lits dataElements", 2, "did you mean list?"),
@@ -109,7 +111,9 @@ def test_completion_knows_verbs_options_types_and_profiles(capsys: pytest.Captur
         return capsys.readouterr().out.split()
 
     assert complete("meta") == ["metadata"]
-    assert complete("metadata", "l") == ["list"]
+    assert complete("metadata", "l") == ["legend-sets", "list"]
+    assert complete("metadata", "viz", "l") == ["list"]
+    assert complete("metadata", "data-elements", "create", "--value-type", "") == list(VALUE_TYPES)
     assert "dataElements" in complete("metadata", "list", "dataEl")
     assert complete("metadata", "list", "dataElements", "--fil") == ["--filter"]
     assert complete("metadata", "list", "dataElements", "-p", "sand") == ["sandbox"]

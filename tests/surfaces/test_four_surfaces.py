@@ -72,11 +72,11 @@ def test_the_same_answer_on_every_surface(case: Case, sandbox_home: Path, runner
 
 
 def test_every_reading_verb_is_in_the_table() -> None:
-    from dhis2sh.verbs import load_all
+    from dhis2sh.verbs import load_domains
 
-    reading = {path for path, verb in load_all().items() if verb.effect == "read" and not verb.left_out}
+    reading = {path for path, verb in load_domains().items() if verb.effect == "read" and not verb.left_out}
 
-    assert reading == {case.verb for case in CASES}
+    assert reading <= {case.verb for case in CASES}
 
 
 def test_a_pipeline_gives_the_rows_that_a_filter_gives(runner: magics.Runner) -> None:

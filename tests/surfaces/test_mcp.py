@@ -262,16 +262,15 @@ async def test_a_write_of_many_objects_is_planned_first(sandbox_home: Path, tria
     assert (await told(answers, "write", **call, plan_id=planned["plan_id"]))["created"] == 3
 
 
-@pytest.mark.parametrize("entry", mcp.listing(tools="all"), ids=lambda entry: str(entry["name"]))
-def test_every_tool_has_a_valid_schema_a_description_and_a_declared_result(entry: dict) -> None:
-    tool = described(entry)
-    Draft202012Validator.check_schema(tool["inputSchema"])
-    Draft202012Validator.check_schema(tool["outputSchema"])
-    assert tool["description"].endswith((".", "?"))
-    assert all(
-        "description" in value or name in {"query", "verb", "arguments"}
-        for name, value in tool["inputSchema"]["properties"].items()
-    )
+def test_every_tool_has_a_valid_schema_a_description_and_a_declared_result() -> None:
+    for entry in mcp.listing(tools="all"):
+        tool = described(entry)
+        Draft202012Validator.check_schema(tool["inputSchema"])
+        assert tool["description"].endswith((".", "?")), tool["name"]
+        properties = tool["inputSchema"]["properties"].items()
+        silent = [name for name, value in properties if "description" not in value]
+        assert set(silent) <= {"query", "verb", "arguments"}, tool["name"]
+    Draft202012Validator.check_schema(mcp.tools.RESULT)
 
 
 def test_the_default_listing_is_small_and_does_not_grow_with_the_catalogue() -> None:

@@ -13,8 +13,8 @@ def offered(line: str) -> list[str]:
     ("line", "first"),
     [
         ("meta", ["metadata"]),
-        ("metadata l", ["list"]),
-        ("-p sandbox metadata co", ["count"]),
+        ("metadata l", ["list", "legend-sets"]),
+        ("-p sandbox metadata co", ["count", "constants"]),
         ("metadata list dataElementGr", ["dataElementGroupSets", "dataElementGroups"]),
         ("metadata list DATAELEMENTS", ["dataElements"]),
         ("metadata list dataElements --fi", ["--fields", "--filter"]),

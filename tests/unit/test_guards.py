@@ -22,7 +22,8 @@ HTTP_EDGE: set[str] = set()
 
 def test_the_manifest_is_the_registry() -> None:
     built = manifest.build()
-    kept = {path.name: path.read_text("utf-8") for path in manifest.FOLDER.glob("*.json")}
+    files = manifest.FOLDER.rglob("*.json")
+    kept = {path.relative_to(manifest.FOLDER).as_posix(): path.read_text("utf-8") for path in files}
     assert kept == built, "run: make manifest"
 
 

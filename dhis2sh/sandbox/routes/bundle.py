@@ -80,9 +80,7 @@ class Api:
         try:
             return import_answer(importer.run(bundle, options))
         except Unreadable as error:
-            raise Refusal(
-                refuse(500, str(error).replace("{where}", "[Source: UNKNOWN; byte offset: #UNKNOWN]"))
-            ) from None
+            raise Refusal(refuse(500, error.at(None))) from None
 
     def _later(
         self, request: Request, importer: Importer, bundle: dict[str, list[JsonObject]], options: ImportOptions

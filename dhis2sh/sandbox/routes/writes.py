@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.bodies import PATCH, REDACTED, UNKNOWN, Refusal, object_answer, read_json, read_object, with_body
+from dhis2sh.sandbox.bodies import PATCH, Refusal, object_answer, read_json, read_object, with_body
 from dhis2sh.sandbox.http import answer, base_of, missing_page, refuse
 from dhis2sh.sandbox.importer import CREATE, DELETE, UPDATE, Importer, ImportOptions, import_options
 from dhis2sh.sandbox.importer_read import Unreadable, read_sharing
@@ -64,7 +64,7 @@ class Api:
             return refuse(403, "You don't have the proper permissions to create this object.", "E1006")
         sent.pop("translations", None)
         options = replace(import_options(request.query_params), strategy=CREATE, commit=True, atomic=True)
-        report = self._import(request, resource, sent, options)
+        report = self._import(request, raw, resource, sent, options)
         return object_answer(report, created=f"{base_of(request)}/api{resource.endpoint}/{report.uid}")
 
     def replace(self, request: Request, raw: bytes) -> Response:
@@ -76,7 +76,7 @@ class Api:
         resource, _ = self._writable(request)
         sent["id"] = request.path_params["uid"]
         options = replace(import_options(request.query_params), strategy=UPDATE, commit=True, atomic=True)
-        return object_answer(self._import(request, resource, sent, options))
+        return object_answer(self._import(request, raw, resource, sent, options))
 
     def patch(self, request: Request, raw: bytes) -> Response:
         """`PATCH /api/{plural}/{uid}` with a JSON patch."""
@@ -92,7 +92,7 @@ class Api:
         try:
             report = self.importer(request).one(resource.plural, patched, options)
         except Unreadable as error:
-            return refuse(400, str(error).replace("{where}", UNKNOWN))
+            return refuse(400, error.at(None))
         return object_answer(report)
 
     def delete(self, request: Request, raw: bytes) -> Response:
@@ -103,11 +103,13 @@ class Api:
         options = ImportOptions(strategy=DELETE)
         return object_answer(self.importer(request).one(resource.plural, {"id": body["id"]}, options), failed="WARNING")
 
-    def _import(self, request: Request, resource: Resource, sent: JsonObject, options: ImportOptions) -> ObjectReport:
+    def _import(
+        self, request: Request, raw: bytes, resource: Resource, sent: JsonObject, options: ImportOptions
+    ) -> ObjectReport:
         try:
             return self.importer(request).one(resource.plural, sent, options)
         except Unreadable as error:
-            raise Refusal(refuse(500, str(error).replace("{where}", REDACTED.format(line=1, column=1)))) from None
+            raise Refusal(refuse(500, error.at(raw))) from None
 
     # Its collections -------------------------------------------------------------------------------------------------
 

@@ -90,7 +90,7 @@ class Tracker:
 
     def row(self, kind: Kind, uid: str) -> sqlite3.Row | None:
         """One row by its UID, deleted ones included."""
-        found = self.rows(f"SELECT * FROM {TABLE_OF[kind]} WHERE uid = ?", (uid,))  # noqa: S608
+        found = self.rows(f"SELECT * FROM {TABLE_OF[kind]} WHERE uid = ?", (uid,))
         return found[0] if found else None
 
     def get(self, kind: Kind, uid: str) -> JsonObject | None:
@@ -101,7 +101,7 @@ class Tracker:
     def counts(self) -> dict[Kind, int]:
         """How many there are of each kind, deleted ones aside."""
         return {
-            kind: cast("int", self.rows(f"SELECT count(*) AS n FROM {TABLE_OF[kind]} WHERE NOT deleted")[0]["n"])  # noqa: S608
+            kind: cast("int", self.rows(f"SELECT count(*) AS n FROM {TABLE_OF[kind]} WHERE NOT deleted")[0]["n"])
             for kind in KINDS
         }
 
@@ -112,15 +112,16 @@ class Tracker:
             export: `trackedEntities`, `enrollments`, `events` and `relationships`, as the API gives them.
         """
         written = Written()
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             writer = Writer(connection, written)
-            for item in export.get("trackedEntities", ()):
+            # An export lists the newest first, and lists go by the order of writing: so the last is written first.
+            for item in reversed(list(export.get("trackedEntities", ()))):
                 writer.tracked_entity(item)
-            for item in export.get("enrollments", ()):
+            for item in reversed(list(export.get("enrollments", ()))):
                 writer.enrollment(item)
-            for item in export.get("events", ()):
+            for item in reversed(list(export.get("events", ()))):
                 writer.event(item)
-            for item in export.get("relationships", ()):
+            for item in reversed(list(export.get("relationships", ()))):
                 writer.relationship(item)
         return written
 
@@ -141,15 +142,15 @@ class Writer:
         """Write one row; what `item` does not name keeps its value. Returns whether it is new."""
         names = [name for name in COLUMNS[kind] if name in item]
         columns = ["uid", *(column_of(name) for name in names)]
-        known = self.connection.execute(f"SELECT 1 FROM {TABLE_OF[kind]} WHERE uid = ?", (uid,)).fetchone()  # noqa: S608
+        known = self.connection.execute(f"SELECT 1 FROM {TABLE_OF[kind]} WHERE uid = ?", (uid,)).fetchone()
         cells = [uid, *(_cell(name, item[name]) for name in names)]
         if known:
             sets = ", ".join(f"{column} = ?" for column in columns)
-            self.connection.execute(f"UPDATE {TABLE_OF[kind]} SET {sets} WHERE uid = ?", (*cells, uid))  # noqa: S608
+            self.connection.execute(f"UPDATE {TABLE_OF[kind]} SET {sets} WHERE uid = ?", (*cells, uid))
         else:
             marks = ", ".join("?" * len(columns))
             self.connection.execute(
-                f"INSERT INTO {TABLE_OF[kind]} ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608
+                f"INSERT INTO {TABLE_OF[kind]} ({', '.join(columns)}) VALUES ({marks})",
                 cells,
             )
         counted = self.written.updated if known else self.written.created
@@ -161,14 +162,14 @@ class Writer:
         owner_column, item_column = VALUE_KEYS[table]
         if row.get("value") is None:
             self.connection.execute(
-                f"DELETE FROM {table} WHERE {owner_column} = ? AND {item_column} = ?",  # noqa: S608
+                f"DELETE FROM {table} WHERE {owner_column} = ? AND {item_column} = ?",
                 (owner, item),
             )
             return
         names = [*_VALUE, *(("providedElsewhere", *_USERS) if table == "event_value" else ())]
         columns = [owner_column, item_column, *(column_of(name) for name in names)]
         self.connection.execute(
-            f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608
+            f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
             [owner, item, *(_cell(name, row.get(name)) for name in names)],
         )
 
@@ -189,7 +190,7 @@ class Writer:
         """Say which org unit owns a tracked entity in a program; `keep` leaves an owner that is there."""
         word = "IGNORE" if keep else "REPLACE"
         self.connection.execute(
-            f"INSERT OR {word} INTO program_owner VALUES (?, ?, ?)",  # noqa: S608
+            f"INSERT OR {word} INTO program_owner VALUES (?, ?, ?)",
             (tracked_entity, program, org_unit),
         )
 
@@ -205,7 +206,7 @@ class Writer:
                 )
         for note in _list(item, "notes"):
             self.note(uid, note)
-        for event in _list(item, "events"):
+        for event in sorted(_list(item, "events"), key=_age):
             self.event({"enrollment": uid, "trackedEntity": item.get("trackedEntity"), **event})
         for relationship in _list(item, "relationships"):
             self.relationship(relationship)
@@ -259,6 +260,10 @@ def end_of(end: JsonObject) -> tuple[Kind, str]:
         if isinstance(value, str):
             return kind, value
     return "trackedEntity", ""
+
+
+def _age(event: JsonObject) -> tuple[str, str]:
+    return str(event.get("createdAt") or ""), str(event.get("occurredAt") or event.get("scheduledAt") or "")
 
 
 def _list(item: JsonObject, name: str) -> list[JsonObject]:

@@ -200,9 +200,9 @@ def _verb_docs(name: str) -> str | None:
             if "mcp" not in cast("JsonObject", verb["left_out"])
         ]
         return json.dumps(rows, ensure_ascii=False)
-    domain, _, rest = name.replace("%20", "/").replace("_", "/").partition("/")
-    found = manifest.domain(domain)
-    return cast("dict[str, str]", found["help"]).get(rest.replace("/", " ")) if found else None
+    section, rest = manifest.section_of(name.replace("%20", "/").split("/"))
+    found = manifest.domain(section)
+    return cast("dict[str, str]", found["help"]).get(" ".join(rest)) if found else None
 
 
 def _type_docs(name: str) -> str | None:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from dhis2sh import manifest
-from dhis2sh.errors import NeedsConfirmation, UsageError
+from dhis2sh.errors import NeedsConfirmation, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from dhis2sh.results import Plan
@@ -28,6 +28,8 @@ PINNED = (
 )  # fmt: skip
 MOST_ROWS = 200
 MOST_PLANS = 50
+SCHEMA_ROOM = 24_000
+"""Characters of input schemas that one search gives at the most; one schema always is whole."""
 PROFILE: JsonObject = {"type": "string", "description": "Act on this profile; the active one without it."}
 RESULT: JsonObject = {
     "type": "object",
@@ -75,17 +77,27 @@ class Tools:
         self._plans: OrderedDict[str, Kept] = OrderedDict()
 
     def search(self, query: str, limit: int = 10) -> JsonObject:
-        """Verbs whose path, summary or parameters hold the words, the best first, with their input schemas."""
+        """Verbs whose path, summary or parameters hold the words, best first, with the input schemas of the best.
+
+        A type's own verbs are among them: `create data element` finds `metadata data-elements create` and its schema.
+        """
         words = _stems(query)
-        scored: list[tuple[int, str, JsonObject]] = []
+        scored: list[tuple[int, int, str, JsonObject]] = []
         for verb, path, rest in _searched():
             if self.read_only and verb["effect"] != "read":
                 continue
-            score = sum(3 if word in path else 1 if word in rest else 0 for word in words)
+            score = sum(11 if word == path[-1] else 5 if word in path else 1 if word in rest else 0 for word in words)
             if score or not words:
-                scored.append((-score, str(verb["path"]), verb))
-        found = [verb for _, _, verb in sorted(scored, key=lambda item: (item[0], len(item[1]), item[1]))[:limit]]
-        shown: list[JsonValue] = [{key: verb[key] for key in ("path", "effect", "summary", "input")} for verb in found]
+                scored.append((-score, len(str(verb["path"])), str(verb["path"]), verb))
+        found = [verb for *_, verb in sorted(scored, key=lambda item: item[:3])[:limit]]
+        shown: list[JsonValue] = []
+        room = SCHEMA_ROOM
+        for verb in found:
+            row = {key: verb[key] for key in ("path", "effect", "summary", "input")}
+            room -= len(str(row["input"]))
+            if room < 0 and shown:
+                row["input"] = f"long: search for '{verb['path']}' alone"
+            shown.append(row)
         return {"result": shown, "truncated": len(scored) > limit, "total": len(scored)}
 
     async def run(
@@ -118,7 +130,9 @@ class Tools:
             answer = await self._answer(session, verb, arguments, profile, consent)
         finally:
             await session.aclose()
-        return answer | ({"warnings": [*heard.warnings]} if heard.warnings else {})
+        if heard.warnings:
+            answer["warnings"] = [*heard.warnings]
+        return answer
 
     async def _answer(
         self,
@@ -159,9 +173,9 @@ class Tools:
         self._plans[plan_id] = Kept(verb.path, profile, result)
         while len(self._plans) > MOST_PLANS:
             self._plans.popitem(last=False)
-        steps = cast("list[JsonValue]", (shown := result.to_json())["steps"])
-        shown |= {"steps": steps[:MOST_ROWS], "plan_id": plan_id}
-        return {"result": shown, "truncated": len(steps) > MOST_ROWS, "total": len(steps)}
+        shown = wrapped(result)
+        cast("JsonObject", shown["result"])["plan_id"] = plan_id
+        return shown
 
     async def _apply(
         self, session: Session, verb: Verb, profile: str | None, plan_id: str, confirm: str | None
@@ -186,21 +200,25 @@ def _stems(text: str) -> list[str]:
 
 
 @cache
-def _searched() -> list[tuple[JsonObject, frozenset[str], str]]:
+def _searched() -> list[tuple[JsonObject, tuple[str, ...], str]]:
     """Every verb that agents may call, the words of its path, and the text of the rest."""
-    found: list[tuple[JsonObject, frozenset[str], str]] = []
+    found: list[tuple[JsonObject, tuple[str, ...], str]] = []
     for verb in manifest.all_verbs():
         if "mcp" not in cast("JsonObject", verb["left_out"]):
             rest = f"{verb['summary']} {' '.join(cast('list[str]', verb['options']))}".lower()
-            found.append((verb, frozenset(_stems(str(verb["path"]))), rest))
+            found.append((verb, tuple(_stems(str(verb["path"]))), rest))
     return found
 
 
 def wrapped(result: object) -> JsonObject:
     """A result as structured content: what `-o json` prints, capped, and whether it was."""
-    from dhis2sh.results import Rows, to_json
+    from dhis2sh.results import Plan, Rows, to_json
 
     value = to_json(result)
+    if isinstance(result, Plan):
+        steps = cast("list[JsonValue]", cast("JsonObject", value)["steps"])
+        cast("JsonObject", value)["steps"] = steps[:MOST_ROWS]
+        return {"result": value, "truncated": len(steps) > MOST_ROWS, "total": len(steps)}
     if not isinstance(result, Rows):
         return {"result": value, "truncated": False, "total": None}
     rows = cast("list[JsonValue]", value)
@@ -214,7 +232,7 @@ def listing(*, tools: str = "pinned", toolsets: tuple[str, ...] = (), read_only:
 
     Parameters:
         tools: `pinned`, or `all` for every verb.
-        toolsets: domains that are listed whole.
+        toolsets: domains that are listed whole, without the verbs of single types; `data-elements` lists those of one.
         read_only: leave out whatever is no read; wins over the other two.
     """
     shown: list[JsonObject] = []
@@ -238,18 +256,16 @@ def listing(*, tools: str = "pinned", toolsets: tuple[str, ...] = (), read_only:
 
 
 def _chosen(toolsets: tuple[str, ...]) -> list[JsonObject]:
-    """The pinned verbs and whole domains. Raises `UsageError` for an unknown domain."""
-    known = cast("JsonObject", manifest.index()["domains"])
-    unknown = [name for name in toolsets if name not in known]
-    if unknown:
-        raise UsageError(f"there is no toolset '{unknown[0]}'", hint=f"toolsets: {', '.join(known)}")
-    found = {
-        str(verb["path"]): verb
-        for path in PINNED
-        for verb in manifest.verbs(path.partition(" ")[0])
-        if verb["path"] == path
-    }
-    found |= {str(verb["path"]): verb for name in toolsets for verb in manifest.verbs(name)}
+    """The pinned verbs, and those of whole domains and sub-domains. Raises `UsageError` for an unknown one."""
+    found = {str(verb["path"]): verb for verb in manifest.domain_verbs() if verb["path"] in PINNED}
+    known = {name: name for name in cast("JsonObject", manifest.index()["domains"])}
+    if toolsets:
+        known |= {section: f"{name} {section}" for name in known for section in manifest.sections(name)}
+    for name in toolsets:
+        if name not in known:
+            hint = did_you_mean(name, list(known)) or "dhis2 --help shows the domains"
+            raise UsageError(f"there is no toolset '{name}'", hint=hint)
+        found |= {str(verb["path"]): verb for verb in manifest.verbs(known[name])}
     return [*found.values()]
 
 

@@ -249,7 +249,7 @@ async def test_a_verb_on_a_known_profile_sends_its_own_request_alone(home: Path)
 async def test_secrets_are_read_in_a_thread(home: Path, monkeypatch: pytest.MonkeyPatch):
     read_in: list[str] = []
 
-    def slow(name: str) -> str:
+    def slow(name: str, kind: str = "") -> str:
         read_in.append(threading.current_thread().name)
         return "p"
 

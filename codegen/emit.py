@@ -1,0 +1,120 @@
+"""From a plan to the text of its files: jinja2 templates whose output is what `ruff format` would leave alone."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from codegen import names
+from codegen.layout import dumps
+from codegen.plan import Field, Module, Plan
+
+_WIDTH = 120
+_TYPING = ("Annotated", "Any", "Literal")
+_RUNTIME = ("Model", "Number", "Reference", "Tagged", "Timestamp", "Uid")
+
+
+def emit(plan: Plan) -> dict[str, str]:
+    """The text of each file of a version, by its path below the version's folder.
+
+    Parameters:
+        plan: what `codegen.plan.plan` decided.
+    """
+    release = f"2.{plan.version.removeprefix('v')}"
+    where = [*plan.where.items()]
+    files = {f"{m.path}.py": _module(m, release) for m in plan.modules}
+    if any("/" in module.path for module in plan.modules):
+        files["components/__init__.py"] = '"""Classes that are no resources of their own."""\n'
+    files["__init__.py"] = _render("package.py.j2", release=release, where=[(m, _lines(n, 12)) for m, n in where])
+    files["__init__.pyi"] = _render("package.pyi.j2", imports=[_reexport(m, n) for m, found in where for n in found])
+    if plan.enums:
+        files["enums.py"] = _render("enums.py.j2", release=release, enums=sorted(plan.enums.items()))
+    if plan.aliases:
+        files["aliases.py"] = _aliases(plan, release)
+    if plan.property_names:
+        table = sorted(plan.property_names.items())
+        lines = [(name, _lines(values, 12)) for name, values in table]
+        files["property_names.py"] = _render("property_names.py.j2", release=release, property_names=lines)
+        files["property_names.pyi"] = _render("property_names.pyi.j2", property_names=table)
+    files["resources.json"] = dumps(plan.resources)
+    return dict(sorted(files.items()))
+
+
+def _module(module: Module, release: str) -> str:
+    used = set[str]()
+    for found in module.classes:
+        used |= {"Tagged" if found.tag else "Model"}
+        for field in found.fields:
+            used |= names.words(_annotated(field))
+    typing, runtime = _imports(used)
+    pydantic = "pydantic" in used
+    return _render("module.py.j2", release=release, module=module, typing=typing, pydantic=pydantic, runtime=runtime)
+
+
+def _aliases(plan: Plan, release: str) -> str:
+    used = set[str]().union(*(names.words(annotation) for annotation in plan.aliases.values()))
+    typing, runtime = _imports(used)
+    lazy = [(module, sorted(used & {*found})) for module, found in plan.where.items() if module != "aliases"]
+    return _render(
+        "aliases.py.j2",
+        release=release,
+        typing=typing,
+        runtime=runtime,
+        lazy=[(module, found) for module, found in lazy if found],
+        aliases=sorted(plan.aliases.items()),
+    )
+
+
+def _imports(used: set[str]) -> tuple[list[str], list[str]]:
+    return [n for n in _TYPING if n in used], [n for n in _RUNTIME if n in used]
+
+
+def _annotated(field: Field) -> str:
+    """A field's annotation: in quotes where it names what its module imports only when the class is built."""
+    optional = field.annotation if field.annotation == "Any" else f"{field.annotation} | None"
+    if field.constant:
+        optional = field.annotation
+    if field.alias:
+        # inside Annotated: type checkers then still take the attribute's name as the constructor's
+        optional = f"Annotated[{optional}, pydantic.Field(alias={_quoted(field.wire)})]"
+    return _quoted(optional) if field.lazy else optional
+
+
+def _quoted(text: str) -> str:
+    """A Python string as `ruff format` writes it: double quotes unless that needs more escapes."""
+    made = repr(text)
+    return f'"{made[1:-1]}"' if made[0] == "'" and '"' not in made else made
+
+
+def _prose(text: str) -> str:
+    """A text that can stand in a docstring."""
+    return "".join(c if c.isprintable() and c not in '\\"' else "?" for c in text)
+
+
+def _lines(found: Iterable[str], indent: int) -> list[str]:
+    """Names separated by spaces, as the strings of several lines; each but the last ends with a space."""
+    lines = [""]
+    for name in found:
+        if lines[-1] and len(lines[-1]) + len(name) + 3 > _WIDTH - indent - 2:
+            lines.append("")
+        lines[-1] += name + " "
+    return [*lines[:-1], lines[-1].rstrip()]
+
+
+def _reexport(module: str, name: str) -> str:
+    line = f"from .{module} import {name} as {name}"
+    return line if len(line) <= _WIDTH else f"from .{module} import (\n    {name} as {name},\n)"
+
+
+def _render(template: str, **values: Any) -> str:
+    return _ENVIRONMENT.get_template(template).render(**values).rstrip("\n") + "\n"
+
+
+_ENVIRONMENT = Environment(  # noqa: S701  Python source, not HTML
+    loader=PackageLoader("codegen"),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+_ENVIRONMENT.filters.update(quoted=_quoted, annotated=_annotated, prose=_prose)

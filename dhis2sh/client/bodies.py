@@ -1,0 +1,128 @@
+"""Bodies that are never held whole: files, rows and pieces on their way to a server, and answers on their way to a file."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Literal, cast
+
+from dhis2sh.errors import Dhis2Error, NotFound
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject, Row
+
+PIECE = 256 * 1024
+"""Bytes that are read, sent or written at a time."""
+
+type Target = Path | str | IO[bytes]
+"""Where an answer goes: a file, written under a temporary name and renamed; or an open binary file."""
+
+
+async def pieces_of(path: Path, *, unpack: bool = True) -> AsyncGenerator[bytes]:
+    """A file's bytes in pieces.
+
+    Parameters:
+        path: the file.
+        unpack: undo gzip when its name ends in `.gz`.
+
+    Raises `NotFound`, or `Dhis2Error` when it cannot be read.
+    """
+    packed = unpack and path.suffix == ".gz"
+    try:
+        file = await asyncio.to_thread(_open, path, "rb", packed=packed)
+        try:
+            while piece := await asyncio.to_thread(file.read, PIECE):
+                yield piece
+        finally:
+            file.close()
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no file {path}", hint="check the path") from error
+    except (OSError, EOFError) as error:
+        raise Dhis2Error(f"{path} cannot be read: {error}", hint="check the file") from error
+
+
+async def json_rows(
+    rows: Iterable[Row] | AsyncIterable[Row], key: str, head: JsonObject | None = None
+) -> AsyncGenerator[bytes]:
+    """Rows as one JSON object, `{...head, "<key>": [row, row, ...]}`, in pieces of about `PIECE`.
+
+    Parameters:
+        rows: taken one by one, as they are sent.
+        key: the name of the array.
+        head: what stands before it.
+    """
+    import orjson
+
+    start = orjson.dumps(head or {})[:-1] + (b"," if head else b"") + orjson.dumps(key) + b":["
+    buffer, size, first = [start], 0, True
+    async for row in each(rows):
+        data = orjson.dumps(row)
+        buffer += [data] if first else [b",", data]
+        first = False
+        size += len(data)
+        if size >= PIECE:
+            yield b"".join(buffer)
+            buffer, size = [], 0
+    yield b"".join([*buffer, b"]}"])
+
+
+async def each[T](items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T]:
+    """The items of any iterable."""
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item
+
+
+async def write_to(target: Target, pieces: AsyncIterator[bytes]) -> int:
+    """Write an answer as it comes; the bytes written. A file appears only when it is complete.
+
+    Raises `Dhis2Error` when the file cannot be written, and whatever the pieces raise.
+    """
+    if not isinstance(target, (str, Path)):
+        return await _pour(target, pieces)
+    from dhis2sh import paths
+
+    path = Path(target)
+    try:
+        with (
+            paths.replacing(path) as temporary,
+            await asyncio.to_thread(_open, temporary, "wb", packed=path.suffix == ".gz") as file,
+        ):
+            return await _pour(file, pieces)
+    except OSError as error:
+        raise Dhis2Error(f"{path} cannot be written: {error.strerror or error}", hint="choose another file") from error
+
+
+def _open(path: Path, mode: Literal["rb", "wb"], *, packed: bool) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, mode)) if packed else path.open(mode)
+
+
+async def _pour(file: IO[bytes], pieces: AsyncIterator[bytes]) -> int:
+    """Pieces into an open file, gathered to about `PIECE`, so that a thread is asked seldom."""
+    written = size = 0
+    buffer: list[bytes] = []
+    async for piece in pieces:
+        buffer.append(piece)
+        size += len(piece)
+        if size >= PIECE:
+            await asyncio.to_thread(file.write, b"".join(buffer))
+            written, size = written + size, 0
+            buffer = []
+    if buffer:
+        await asyncio.to_thread(file.write, b"".join(buffer))
+    return written + size
+
+
+async def sized(pieces: AsyncIterable[bytes], at_most: int) -> bytes:
+    """The first `at_most` bytes of pieces, or all."""
+    found = b""
+    async for piece in pieces:
+        found += piece
+        if len(found) >= at_most:
+            break
+    return found[:at_most]

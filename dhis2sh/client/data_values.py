@@ -1,0 +1,342 @@
+"""Aggregate data values, in and out, streamed: memory does not grow with their number.
+
+API source: `DataValueSetController.java`, `ImportOptions.java`, `DataValueSetQueryParams.java` (api-facts f).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
+
+from dhis2sh.client import bodies
+from dhis2sh.client.messages import ConflictRow, WebMessage
+from dhis2sh.client.query import camel
+from dhis2sh.client.writes import BulkResult, ImportStrategy, attempt, gather_bounded, send
+from dhis2sh.errors import Dhis2Error, UsageError
+
+if TYPE_CHECKING:
+    from dhis2sh.client.bodies import Target
+    from dhis2sh.client.client import Client, Content
+    from dhis2sh.client.transport import Param
+    from dhis2sh.types import JsonObject, Row
+
+type Format = Literal["json", "csv", "xml", "adx"]
+type Source = Path | str | bytes | Mapping[str, object] | Iterable[Row] | AsyncIterable[Row] | AsyncIterable[bytes]
+"""Data values: a file, bytes, one JSON envelope, rows from anywhere, or pieces of bytes as they come."""
+
+CONTENT_TYPES: dict[Format, str] = {
+    "json": "application/json",
+    "csv": "application/csv",
+    "xml": "application/xml",
+    "adx": "application/adx+xml",
+}
+_SUFFIXES: dict[str, Format] = {".json": "json", ".csv": "csv", ".xml": "xml", ".adx": "adx"}
+
+COLUMNS = (
+    "dataElement", "period", "orgUnit", "categoryOptionCombo", "attributeOptionCombo", "value", "storedBy",
+    "lastUpdated", "comment", "followup", "deleted",
+)  # fmt: skip
+"""The columns of the server's CSV, in its order, by their names in JSON."""
+_BOOLEANS = {"followup", "deleted"}
+
+
+class DataValueQuery(TypedDict, total=False):
+    """Which data values; the names are DHIS2's own in snake case. At least data, period and organisation unit."""
+
+    data_set: str | Sequence[str]
+    data_element: str | Sequence[str]
+    data_element_group: str | Sequence[str]
+    period: str | Sequence[str]
+    start_date: str
+    end_date: str
+    org_unit: str | Sequence[str]
+    org_unit_group: str | Sequence[str]
+    children: bool
+    attribute_option_combo: str | Sequence[str]
+    include_deleted: bool
+    last_updated: str
+    last_updated_duration: str
+    limit: int
+    id_scheme: str
+    data_element_id_scheme: str
+    org_unit_id_scheme: str
+    category_option_combo_id_scheme: str
+
+
+class ImportOptions(TypedDict, total=False):
+    """How data values are imported; the names are DHIS2's own in snake case."""
+
+    import_strategy: ImportStrategy
+    dry_run: bool
+    data_set: str
+    id_scheme: str
+    data_element_id_scheme: str
+    org_unit_id_scheme: str
+    category_option_combo_id_scheme: str
+    skip_existing_check: bool
+    skip_audit: bool
+    force: bool
+    strict_periods: bool
+    strict_data_elements: bool
+    strict_category_option_combos: bool
+    strict_attribute_option_combos: bool
+    strict_organisation_units: bool
+    require_category_option_combo: bool
+    require_attribute_option_combo: bool
+    first_row_is_header: bool
+    # read by metadata only, taken so that one set of options serves every write
+    atomic_mode: Literal["ALL", "NONE"]
+    skip_sharing: bool
+    skip_translation: bool
+    merge_mode: Literal["MERGE", "REPLACE"]
+
+
+_NOT_SENT = {"atomic_mode", "skip_sharing", "skip_translation", "merge_mode"}
+
+
+class DataValues:
+    """`client.data_values`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    # Out ------------------------------------------------------------------------------------------------------------
+
+    async def stream_to(self, target: Target, *, format: Format | None = None, **query: Unpack[DataValueQuery]) -> int:
+        """Write data values to a file as they come; the bytes written.
+
+        Parameters:
+            target: a file (`.gz` packs it), written under a temporary name and renamed; or an open binary file.
+            format: `json`, `csv`, `xml` or `adx`; by the file's ending without it, else JSON.
+            query: which values.
+
+        Raises `Refused` (E2001, E2002, E2006, ...) when data, period or organisation unit is missing.
+        """
+        chosen = format or (_format_of(Path(target)) if isinstance(target, (str, Path)) else None) or "json"
+        async with self._client.stream("GET", _PATHS[chosen], _params(query), accept=CONTENT_TYPES[chosen]) as answer:
+            return await bodies.write_to(target, aiter(answer))
+
+    async def iter(self, **query: Unpack[DataValueQuery]) -> AsyncGenerator[Row]:
+        """Data values one by one, read from the server's CSV as it comes: the only one of its formats with a row a line.
+
+        Parameters and errors as of `stream_to`. Empty cells are left out; `value` is text, as in JSON.
+        """
+        async with self._client.stream("GET", _PATHS["csv"], _params(query), accept=CONTENT_TYPES["csv"]) as answer:
+            async for row in rows_of_csv(aiter(answer)):
+                yield row
+
+    async def get(self, **query: Unpack[DataValueQuery]) -> JsonObject:
+        """Data values as one envelope, for what is small. Parameters and errors as of `stream_to`."""
+        return await self._client.get_object("dataValueSets", _params(query))
+
+    # In -------------------------------------------------------------------------------------------------------------
+
+    async def stream_in(
+        self,
+        source: Source,
+        *,
+        format: Format | None = None,
+        head: JsonObject | None = None,
+        **options: Unpack[ImportOptions],
+    ) -> WebMessage:
+        """Import data values in one request, sent as they are read.
+
+        Parameters:
+            source: a file (by its ending; `.gz` is unpacked), bytes, an envelope, rows, or pieces of bytes.
+            format: of bytes and of files with another ending.
+            head: of rows: what stands for all of them (`dataSet`, `period`, `orgUnit`, `completeDate`).
+            options: how; `dry_run` writes nothing.
+
+        The message has `import_count`, `conflicts` and `rejected_indexes`: one bad value makes the whole import a
+        WARNING although the good ones are written (there is no atomic mode), so that is no error here.
+
+        Raises `Refused` when the server could not read it at all.
+        """
+        content, media = await _content(source, format, head)
+        outcome = await attempt(
+            send(self._client, "POST", "dataValueSets", content, _options(options), content_type=media)
+        )
+        if isinstance(outcome, Dhis2Error):
+            raise outcome
+        return outcome
+
+    async def save_bulk(
+        self,
+        rows: Iterable[Row] | AsyncIterable[Row],
+        *,
+        chunk_size: int = 10_000,
+        concurrency: int = 1,
+        head: JsonObject | None = None,
+        **options: Unpack[ImportOptions],
+    ) -> BulkResult:
+        """Import rows in several requests; `failures` has every rejected row by its place in what was given.
+
+        Parameters:
+            rows: from anywhere; at most `concurrency` chunks are held.
+            chunk_size: rows in one request. A 2.43 wants about 1,000 (facts, quirk 37).
+            concurrency: requests at a time.
+            head, options: as of `stream_in`.
+        """
+        result = BulkResult(dry_run=bool(options.get("dry_run")))
+        params = _options(options)
+        start = 0
+        batch: list[list[Row]] = []
+
+        async def flush() -> None:
+            nonlocal start
+            work = (
+                attempt(send(self._client, "POST", "dataValueSets", {**(head or {}), "dataValues": [*chunk]}, params))
+                for chunk in batch
+            )
+            done = iter(batch)
+            async for outcome in gather_bounded(work, concurrency):
+                size = len(next(done))
+                _place(result, outcome, start, size)
+                start += size
+            batch.clear()
+
+        async for chunk in _chunks(rows, chunk_size):
+            batch.append(chunk)
+            if len(batch) >= concurrency:
+                await flush()
+        await flush()
+        return result
+
+
+async def _chunks(rows: Iterable[Row] | AsyncIterable[Row], size: int) -> AsyncGenerator[list[Row]]:
+    chunk: list[Row] = []
+    async for row in bodies.each(rows):
+        chunk.append(row)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+_PATHS: dict[Format, str] = {
+    "json": "dataValueSets",
+    "csv": "dataValueSets.csv",
+    "xml": "dataValueSets.xml",
+    "adx": "dataValueSets",  # no ending of its own: by its media type (recorded)
+}
+
+
+def _place(result: BulkResult, outcome: WebMessage | Dhis2Error, start: int, size: int) -> None:
+    """Add a chunk's outcome; places in the chunk become places in the whole."""
+    if isinstance(outcome, Dhis2Error):
+        status = getattr(outcome, "status", None)
+        result.failures.append(
+            ConflictRow(
+                type="dataValue",
+                message=outcome.message,
+                code=outcome.code,
+                status=status,
+                indexes=list(range(start, start + size)),
+            )
+        )
+        return
+    before = len(result.failures)
+    result.take(outcome, [], "dataValue")
+    for row in result.failures[before:]:
+        row.indexes = [start + index for index in row.indexes]
+
+
+async def rows_of_csv(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Row]:
+    """Rows of the server's CSV, from its bytes as they come. A value may hold line breaks, in quotes."""
+    import codecs
+    import csv
+
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    rest, header = "", True
+    async for piece in pieces:
+        text = rest + decoder.decode(piece)
+        cut = _last_line_end(text)
+        rest = text[cut:]
+        for cells in csv.reader(text[:cut].splitlines(keepends=True)):
+            if header:
+                header = False
+            elif cells:
+                yield _row(cells)
+    for cells in csv.reader(rest.splitlines(keepends=True)):
+        if header:
+            header = False
+        elif cells:
+            yield _row(cells)
+
+
+def _last_line_end(text: str) -> int:
+    """Where the last whole row ends: a line break that is not inside quotes."""
+    cut = text.rfind("\n") + 1
+    while cut and text.count('"', 0, cut) % 2:
+        cut = text.rfind("\n", 0, cut - 1) + 1
+    return cut
+
+
+def _row(cells: list[str]) -> Row:
+    row: Row = {name: cell for name, cell in zip(COLUMNS, cells, strict=False) if cell != ""}
+    for name in _BOOLEANS & row.keys():
+        row[name] = row[name] == "true"
+    return row
+
+
+async def _content(source: Source, format: Format | None, head: JsonObject | None) -> tuple[Content, str]:
+    """The body of an import, and what it is."""
+    if isinstance(source, (str, Path)):
+        path = Path(source)
+        chosen = format or _format_of(path) or await _sniffed(path)
+        return bodies.pieces_of(path), CONTENT_TYPES[chosen]
+    if isinstance(source, bytes):
+        return source, CONTENT_TYPES[format or _looks_like(source)]
+    if isinstance(source, Mapping):
+        return {**cast("JsonObject", source), **(head or {})}, CONTENT_TYPES["json"]
+    if format is not None and format != "json":
+        return aiter(bodies.each(cast("Iterable[bytes]", source))), CONTENT_TYPES[format]
+    return await _rows_or_pieces(source, head), CONTENT_TYPES["json"]
+
+
+async def _rows_or_pieces(
+    source: Iterable[Row] | AsyncIterable[Row] | AsyncIterable[bytes], head: JsonObject | None
+) -> Content:
+    """Rows become JSON, pieces of bytes go as they are: the first item tells which."""
+    items = bodies.each(cast("AsyncIterable[Row | bytes]", source))
+    first = await anext(items, None)
+
+    async def all_of() -> AsyncGenerator[Row | bytes]:
+        if first is not None:
+            yield first
+        async for item in items:
+            yield item
+
+    if isinstance(first, bytes):
+        return cast("AsyncIterator[bytes]", all_of())
+    return bodies.json_rows(cast("AsyncIterable[Row]", all_of()), "dataValues", head)
+
+
+def _format_of(path: Path) -> Format | None:
+    return _SUFFIXES.get(Path(path.stem).suffix if path.suffix == ".gz" else path.suffix)
+
+
+async def _sniffed(path: Path) -> Format:
+    return _looks_like(await bodies.sized(bodies.pieces_of(path), 1024))
+
+
+def _looks_like(data: bytes) -> Format:
+    """The format of bytes, by how they begin."""
+    text = data.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text[:1] in {b"{", b"["}:
+        return "json"
+    if text[:1] == b"<":
+        return "adx" if b"<adx" in text[:500] else "xml"
+    if b"," in text[:500]:
+        return "csv"
+    raise UsageError("these bytes are no data values", hint="format= json, csv, xml or adx")
+
+
+def _params(query: DataValueQuery) -> dict[str, Param]:
+    return {camel(name): cast("Param", value) for name, value in query.items()}
+
+
+def _options(options: ImportOptions) -> dict[str, Param]:
+    return {camel(name): cast("Param", value) for name, value in options.items() if name not in _NOT_SENT}

@@ -1,0 +1,423 @@
+"""What DHIS2 answers, typed by hand where its OpenAPI description says nothing or too much.
+
+Everything unknown is kept (`extra="allow"`) and everything is optional: the description marks as required what servers
+leave out. `ConflictRow` is the one form that a refusal of a single object has, whatever was written.
+
+API source: WebMessage and its responses (api-facts a.7, b.2, e.1, f.1, h.1, h.3, h.7), `GET /api/me` (h.8), analytics
+grids (g.1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from dhis2sh.client.uids import is_uid
+from dhis2sh.types import JsonObject, JsonValue, Row
+
+if TYPE_CHECKING:
+    from dhis2sh.errors import Refused
+
+
+class Answered(BaseModel):
+    """Base of what a server answered: wire names as aliases, unknown keys kept."""
+
+    model_config = ConfigDict(
+        extra="allow", populate_by_name=True, alias_generator=to_camel, defer_build=True, protected_namespaces=()
+    )
+
+
+class Ref(Answered):
+    """An object by its UID, with a name where the server gave one."""
+
+    id: str = ""
+    name: str | None = None
+
+
+class ConflictRow(Answered):
+    """One refusal or warning about one object or value.
+
+    Parameters:
+        uid: the object's UID, where there is one.
+        type: what it is: a class (`DataElement`), a tracker type (`EVENT`) or `dataValue`.
+        status: the HTTP status of the answer that it came with.
+        message: the server's words; `code` its error code, such as `E5002`.
+        property: which property or column; `value` what was wrong with it.
+        indexes: places in what was sent, from 0.
+        severity: a warning has been written all the same.
+    """
+
+    uid: str | None = None
+    type: str | None = None
+    status: int | None = None
+    message: str = ""
+    code: str | None = None
+    property: str | None = None
+    value: str | None = None
+    indexes: list[int] = []
+    severity: Literal["error", "warning"] = "error"
+
+
+class ImportCount(Answered):
+    """How many objects a write has created, updated, deleted and left alone."""
+
+    created: int = Field(default=0, validation_alias=AliasChoices("created", "imported"))
+    updated: int = 0
+    deleted: int = 0
+    ignored: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.created + self.updated + self.deleted + self.ignored
+
+    def __add__(self, other: ImportCount) -> ImportCount:
+        return ImportCount(
+            created=self.created + other.created,
+            updated=self.updated + other.updated,
+            deleted=self.deleted + other.deleted,
+            ignored=self.ignored + other.ignored,
+        )
+
+
+class TaskRef(Answered):
+    """A job that runs on the server: `GET /api/system/tasks/{job_type}/{uid}`."""
+
+    job_type: str
+    uid: str
+
+
+class WebMessage(Answered):
+    """The envelope around the result of a write.
+
+    Parameters:
+        http_status, http_status_code: the reason phrase and the status.
+        status: OK, WARNING or ERROR; `message` and `error_code` of the whole.
+        response: the report inside, by `responseType`; of a tracker import the report itself.
+        location: the `Location` header.
+    """
+
+    http_status: str | None = None
+    http_status_code: int | None = None
+    status: str = "OK"
+    code: int | None = None
+    error_code: str | None = None
+    message: str | None = None
+    dev_message: str | None = None
+    response: JsonObject | None = None
+    location: str | None = None
+
+    @classmethod
+    def of(cls, body: JsonValue, *, status: int | None = None, location: str | None = None) -> Self:
+        """The message in an answer's body; a bare report (tracker) becomes its `response`, an empty body an OK.
+
+        Parameters:
+            body: the JSON of the answer.
+            status: the HTTP status, for bodies that do not say it.
+            location: the `Location` header.
+        """
+        given = body if isinstance(body, dict) else {}
+        if given and "httpStatus" not in given:
+            given = {"response": given, "status": given.get("status", "OK")}
+        found = cls.model_validate(given)
+        found.http_status_code = found.http_status_code or status
+        found.location = location
+        return found
+
+    @classmethod
+    def of_refusal(cls, error: Refused) -> Self | None:
+        """The message that a refusal carries, or None when the server sent none."""
+        return None if error.envelope is None else cls.of(error.envelope, status=error.status)
+
+    @property
+    def created_uid(self) -> str | None:
+        """The UID of what was created, wherever the server has put it.
+
+        `response.uid` of metadata, `response.fileResource.id` of files, the end of `Location` of messages.
+        """
+        report = self.response or {}
+        nested = report.get("fileResource")
+        for candidate in (report.get("uid"), nested.get("id") if isinstance(nested, dict) else None):
+            if isinstance(candidate, str):
+                return candidate
+        last = (self.location or "").rstrip("/").rpartition("/")[2]
+        return last if is_uid(last) and self.task_ref is None else None
+
+    @property
+    def import_count(self) -> ImportCount:
+        """How many objects were created, updated, deleted and ignored."""
+        report = self.response or {}
+        counted = report.get("importCount") or report.get("stats")
+        if isinstance(counted, dict):
+            return ImportCount.model_validate(counted)
+        if self.status == "OK" and self.http_status_code == 201 and report.get("uid"):
+            return ImportCount(created=1)
+        return ImportCount()
+
+    @property
+    def conflicts(self) -> list[ConflictRow]:
+        """Every refusal and warning in the report, in the server's order."""
+        return list(conflicts_of(self.response or {}, self.http_status_code))
+
+    @property
+    def rejected_indexes(self) -> list[int]:
+        """Places of rejected rows in what was sent, sorted."""
+        report = self.response or {}
+        told = report.get("rejectedIndexes")
+        if isinstance(told, list) and told:
+            return sorted(cast("list[int]", told))
+        return sorted({index for row in self.conflicts if row.severity == "error" for index in row.indexes})
+
+    @property
+    def task_ref(self) -> TaskRef | None:
+        """The job that does the work, when the write was asynchronous."""
+        report = self.response or {}
+        uid, kind = report.get("id"), report.get("jobType")
+        if not isinstance(uid, str):
+            return None
+        if isinstance(kind, str):
+            return TaskRef(job_type=kind, uid=uid)
+        # 2.41 leaves responseType out of a tracker job; its location says what it is
+        if report.get("responseType") == "TrackerJob" or "/tracker/jobs/" in str(report.get("location")):
+            return TaskRef(job_type="TRACKER_IMPORT_JOB", uid=uid)
+        return None
+
+
+def conflicts_of(report: JsonObject, status: int | None = None) -> Iterator[ConflictRow]:
+    """The refusals in any report: of an object, a type, a bundle, data values or a tracker import."""
+    for conflict in _objects(report.get("conflicts")):
+        yield _data_conflict(conflict, status)
+    validation = report.get("validationReport")
+    if isinstance(validation, dict):
+        for error in _objects(validation.get("errorReports")):
+            yield _tracker_row(error, status, "error")
+        for warning in _objects(validation.get("warningReports")):
+            yield _tracker_row(warning, status, "warning")
+    for error in _objects(report.get("errorReports")):
+        yield _object_row(report, error, status)
+    for nested in [*_objects(report.get("typeReports")), *_objects(report.get("objectReports"))]:
+        yield from conflicts_of(nested, status)
+
+
+def _objects(value: JsonValue) -> Iterable[JsonObject]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _text(value: JsonValue) -> str | None:
+    return None if value is None else str(value)
+
+
+def _object_row(report: JsonObject, error: JsonObject, status: int | None) -> ConflictRow:
+    index = report.get("index")
+    return ConflictRow(
+        uid=_text(report.get("uid") or error.get("mainId")),
+        type=_text(report.get("klass") or error.get("mainKlass") or "").rpartition(".")[2] or None,  # type: ignore[union-attr]
+        status=status,
+        message=str(error.get("message") or ""),
+        code=_text(error.get("errorCode")),
+        property=_text(error.get("errorProperty")),
+        value=_text(error.get("value")),
+        indexes=[index] if isinstance(index, int) else [],
+    )
+
+
+def _tracker_row(error: JsonObject, status: int | None, severity: Literal["error", "warning"]) -> ConflictRow:
+    return ConflictRow(
+        uid=_text(error.get("uid")),
+        type=_text(error.get("trackerType")),
+        status=status,
+        message=str(error.get("message") or error.get("warningMessage") or ""),
+        code=_text(error.get("errorCode") or error.get("warningCode")),
+        severity=severity,
+    )
+
+
+def _data_conflict(conflict: JsonObject, status: int | None) -> ConflictRow:
+    about = _text(conflict.get("object"))
+    return ConflictRow(
+        uid=about if is_uid(about) else None,
+        type="dataValue",
+        status=status,
+        message=str(conflict.get("value") or ""),
+        code=_text(conflict.get("errorCode")),
+        property=_text(conflict.get("property")),
+        value=None if is_uid(about) else about,
+        indexes=cast("list[int]", conflict.get("indexes") or []),
+    )
+
+
+class Notification(Answered):
+    """One line of a job's progress. A job has ended when one of its notifications is `completed`."""
+
+    uid: str = Field(default="", validation_alias=AliasChoices("uid", "id"))
+    level: str = "INFO"
+    category: str | None = None
+    time: str | None = None
+    message: str | None = None
+    completed: bool = False
+    data_type: str | None = None
+    data: JsonValue = None
+
+
+class Me(Answered):
+    """The user who is signed in (`GET /api/me`)."""
+
+    id: str = ""
+    username: str | None = None
+    first_name: str | None = None
+    surname: str | None = None
+    display_name: str | None = None
+    email: str | None = None
+    authorities: list[str] = []
+    organisation_units: list[Ref] = []
+    data_view_organisation_units: list[Ref] = []
+    tei_search_organisation_units: list[Ref] = []
+    user_groups: list[Ref] = []
+    user_roles: list[Ref] = []
+    programs: list[str] = []
+    data_sets: list[str] = []
+    settings: JsonObject = {}
+
+    def may(self, authority: str) -> bool:
+        """Whether the user has an authority; `ALL` has every one."""
+        return "ALL" in self.authorities or authority in self.authorities
+
+
+class AnalyticsItem(Answered):
+    """What a UID or period in a grid is called."""
+
+    uid: str | None = None
+    name: str | None = None
+    code: str | None = None
+
+
+class AnalyticsMetaData(Answered):
+    """`metaData` of an analytics answer: names of everything in the grid, and the members of each dimension."""
+
+    items: dict[str, AnalyticsItem] = {}
+    dimensions: dict[str, list[str]] = {}
+    ou_hierarchy: dict[str, str] = {}
+    ou_name_hierarchy: JsonObject = {}
+    pager: JsonObject | None = None
+
+    def name_of(self, identifier: str) -> str:
+        """The name of an item, or the identifier itself when the server gave none."""
+        item = self.items.get(identifier)
+        return item.name if item is not None and item.name else identifier
+
+
+class GridHeader(Answered):
+    """A column of a grid."""
+
+    name: str = ""
+    column: str | None = None
+    value_type: str | None = None
+    hidden: bool = False
+    meta: bool = False
+
+
+class Grid(Answered):
+    """The table that analytics answers with: columns, rows of cells, and what the identifiers mean."""
+
+    headers: list[GridHeader] = []
+    rows: list[list[Any]] = []
+    meta_data: AnalyticsMetaData = Field(default_factory=AnalyticsMetaData)
+    width: int | None = None
+    height: int | None = None
+
+    def records(self, *, names: bool = False) -> Iterator[Row]:
+        """The rows as objects by column; numbers as numbers.
+
+        Parameters:
+            names: also put each identifier's name beside it, as `<column>Name`.
+        """
+        numeric = {"NUMBER", "INTEGER", "PERCENTAGE", "UNIT_INTERVAL"}
+        for cells in self.rows:
+            row: Row = {}
+            for header, cell in zip(self.headers, cells, strict=False):
+                row[header.name] = _number(cell) if header.value_type in numeric else cell
+                if names and header.meta and isinstance(cell, str):
+                    row[f"{header.name}Name"] = self.meta_data.name_of(cell)
+            yield row
+
+
+_WHOLE = re.compile(r"-?\d+(\.0)?")
+
+
+def _number(cell: Any) -> JsonValue:
+    if not isinstance(cell, str):
+        return cell
+    try:
+        return int(float(cell)) if _WHOLE.fullmatch(cell) else float(cell)
+    except ValueError:
+        return cell
+
+
+class TrackerBundle(Answered):
+    """What `POST /api/tracker` takes: flat lists, or enrollments inside entities and events inside enrollments."""
+
+    tracked_entities: list[JsonObject] = []
+    enrollments: list[JsonObject] = []
+    events: list[JsonObject] = []
+    relationships: list[JsonObject] = []
+
+    def payload(self) -> JsonObject:
+        """The bundle as it is sent: lists that are empty are left out."""
+        return {
+            name: cast("JsonValue", value)
+            for name, value in self.model_dump(mode="json", by_alias=True).items()
+            if value != []
+        }
+
+    @property
+    def size(self) -> int:
+        """How many objects it has at the top level."""
+        return len(self.tracked_entities) + len(self.enrollments) + len(self.events) + len(self.relationships)
+
+
+class DataIntegrityIssue(Answered):
+    """One object that a check found."""
+
+    id: str = ""
+    name: str | None = None
+    comment: str | None = None
+    refs: list[str] = []
+
+
+class DataIntegrityCheck(Answered):
+    """What one check found; `issues` only of a detailed run."""
+
+    name: str = ""
+    display_name: str | None = None
+    section: str | None = None
+    severity: str | None = None
+    description: str | None = None
+    recommendation: str | None = None
+    start_time: str | None = None
+    finished_time: str | None = None
+    error: str | None = None
+    count: int | None = None
+    percentage: float | None = None
+    issues: list[DataIntegrityIssue] = []
+
+
+class DataIntegrityReport(Answered):
+    """The finished checks of a run, by name (`GET /api/dataIntegrity/summary` and `/details`)."""
+
+    checks: dict[str, DataIntegrityCheck] = {}
+
+    @classmethod
+    def of(cls, body: JsonObject) -> Self:
+        """The report in an answer's body."""
+        return cls.model_validate({"checks": {name: value for name, value in body.items() if isinstance(value, dict)}})
+
+    @property
+    def failing(self) -> list[DataIntegrityCheck]:
+        """The checks that found something, the worst first."""
+        order = {"CRITICAL": 0, "SEVERE": 1, "WARNING": 2, "INFO": 3}
+        found = [check for check in self.checks.values() if check.count or check.issues]
+        return sorted(found, key=lambda check: (order.get(check.severity or "", 4), check.name))

@@ -1,0 +1,203 @@
+"""What all writes share: their options, sending one, and the result of many.
+
+API source: `MetadataImportParams.java`, `AbstractCrudController.java` (api-facts a.7, b.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from dhis2sh.client import envelopes
+from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
+from dhis2sh.errors import Dhis2Error, PartlyDone, ReadOnlyProfile, Refused, SignInError, UsageError
+
+if TYPE_CHECKING:
+    from dhis2sh.client.client import Client, Content
+    from dhis2sh.client.transport import Param
+    from dhis2sh.client.versions import ServerVersion
+
+CONCURRENCY = 4
+"""Requests of one bulk write at a time, unless somebody says otherwise."""
+
+type ImportStrategy = Literal["CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE"]
+type AtomicMode = Literal["ALL", "NONE"]
+type MergeMode = Literal["MERGE", "REPLACE"]
+
+
+class WriteOptions(TypedDict, total=False):
+    """The options of every write. Each is sent only where the server's version and the route read it.
+
+    Keys:
+        import_strategy: what to do with objects that are there already, or are not.
+        atomic_mode: `ALL` writes everything or nothing, `NONE` what can be written.
+        skip_sharing: leave sharing as it is.
+        skip_translation: leave translations as they are.
+        dry_run: validate on the server and write nothing.
+        merge_mode: 2.40 and 2.41 only; later servers always replace.
+    """
+
+    import_strategy: ImportStrategy
+    atomic_mode: AtomicMode
+    skip_sharing: bool
+    skip_translation: bool
+    dry_run: bool
+    merge_mode: MergeMode
+
+
+def bundle_params(options: WriteOptions, version: ServerVersion) -> dict[str, Param]:
+    """The options as `POST /api/metadata` reads them."""
+    return {
+        "importStrategy": options.get("import_strategy"),
+        "atomicMode": options.get("atomic_mode"),
+        "importMode": "VALIDATE" if options.get("dry_run") else None,
+        **object_params(options, version),
+    }
+
+
+def object_params(options: WriteOptions, version: ServerVersion) -> dict[str, Param]:
+    """The options that the routes of a single object read too."""
+    return {
+        "skipSharing": options.get("skip_sharing"),
+        "skipTranslation": options.get("skip_translation"),
+        "mergeMode": options.get("merge_mode") if version.has("merge_mode") else None,
+    }
+
+
+def needs_bundle(options: WriteOptions) -> bool:
+    """Whether only `/api/metadata` can do it.
+
+    The routes of a single object set their own strategy and know no dry run: `DELETE /api/{type}/{uid}` would delete.
+    """
+    return bool(options.get("dry_run") or options.get("import_strategy") or options.get("atomic_mode"))
+
+
+async def send(
+    client: Client,
+    method: str,
+    path: str,
+    body: Content = None,
+    params: dict[str, Param] | None = None,
+    *,
+    content_type: str = "application/json",
+) -> WebMessage:
+    """Send one write; its envelope. Raises every error of `dhis2sh.client.envelopes.parse`."""
+    answer = await client.write(method, path, body, params, content_type=content_type)
+    data = envelopes.parse(answer)
+    return WebMessage.of(data, status=answer.status, location=answer.headers.get("location"))
+
+
+async def attempt(sending: Awaitable[WebMessage]) -> WebMessage | Dhis2Error:
+    """The envelope of a write, a refusal's too; the error when the server sent none.
+
+    Raises what no other write would survive either: `SignInError`, `ReadOnlyProfile`, `UsageError`.
+    """
+    try:
+        return await sending
+    except (SignInError, ReadOnlyProfile, UsageError):
+        raise
+    except Refused as error:
+        return WebMessage.of_refusal(error) or error
+    except Dhis2Error as error:
+        return error
+
+
+@dataclass(slots=True)
+class BulkResult:
+    """What a write of many objects did. It never raises for single objects; `failures` says which were refused and why.
+
+    Parameters:
+        count: created, updated, deleted, ignored.
+        uids: the objects that were written.
+        failures: the objects that were not.
+        warnings: what was written with a remark.
+        messages: the server's envelopes, one per request.
+        dry_run: True when nothing was written.
+    """
+
+    count: ImportCount = field(default_factory=ImportCount)
+    uids: list[str] = field(default_factory=lambda: [])
+    failures: list[ConflictRow] = field(default_factory=lambda: [])
+    warnings: list[ConflictRow] = field(default_factory=lambda: [])
+    messages: list[WebMessage] = field(default_factory=lambda: [])
+    dry_run: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing was refused."""
+        return not self.failures
+
+    def take(
+        self,
+        outcome: WebMessage | Dhis2Error,
+        uids: Iterable[str],
+        kind: str | None,
+        *,
+        single: Literal["created", "updated", "deleted"] | None = None,
+    ) -> None:
+        """Add what one request did for some objects.
+
+        Parameters:
+            outcome: the envelope, or the error that came instead of one.
+            uids: the objects that were sent.
+            kind: their type, where the server does not say it.
+            single: what a good answer means where the server does not count (the routes of one object).
+        """
+        sent = list(uids)
+        if isinstance(outcome, Dhis2Error):
+            status = outcome.status if isinstance(outcome, Refused) else None
+            reason = {"message": outcome.message, "code": outcome.code, "status": status, "type": kind}
+            self.failures += [ConflictRow.model_validate({"uid": uid, **reason}) for uid in sent]
+            self.count += ImportCount(ignored=len(sent))
+            return
+        self.messages.append(outcome)
+        conflicts = outcome.conflicts
+        refused = [row for row in conflicts if row.severity == "error"]
+        counted = outcome.import_count
+        if single is not None and not counted.total:
+            counted = ImportCount.model_validate({"ignored" if refused or outcome.status == "ERROR" else single: 1})
+        self.count += counted
+        self.warnings += [row for row in conflicts if row.severity == "warning"]
+        self.failures += refused
+        if outcome.status == "ERROR" and not refused:
+            whole = {"message": outcome.message or "refused", "code": outcome.error_code, "type": kind}
+            self.failures += [
+                ConflictRow.model_validate({"uid": uid, "status": outcome.http_status_code, **whole}) for uid in sent
+            ]
+            return
+        failed = {row.uid for row in refused}
+        nothing_written = bool(refused) and counted.total == counted.ignored
+        self.uids += [] if nothing_written else [uid for uid in sent if uid not in failed]
+
+    def raise_for_failures(self) -> None:
+        """Raise `PartlyDone` when some were refused, `Refused` when all were; the result is its `summary`."""
+        if not self.failures:
+            return
+        first = self.failures[0]
+        more = f" (and {len(self.failures) - 1:,} more)" if len(self.failures) > 1 else ""
+        text = f"{first.uid or first.type or 'refused'}: {first.message}{more}"
+        if not self.uids:
+            raise Refused(text, code=first.code, status=first.status, hint="dhis2 explain  puts the refusal into words")
+        raise PartlyDone(f"{len(self.uids):,} written; {text}", summary=self)
+
+
+async def gather_bounded[T](work: Iterable[Awaitable[T]], concurrency: int) -> AsyncIterator[T]:
+    """Results in the order of the work, with at most `concurrency` running; a failure or an early end cancels the rest.
+
+    The work is taken from its iterable only when there is room for it, so that its bodies are not all made at once.
+    """
+    waiting: list[asyncio.Future[T]] = []
+    pending = iter(work)
+    try:
+        while True:
+            while len(waiting) < max(1, concurrency) and (one := next(pending, None)) is not None:
+                waiting.append(asyncio.ensure_future(one))
+            if not waiting:
+                return
+            yield await waiting.pop(0)
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)

@@ -1,0 +1,172 @@
+"""Names everywhere: wherever a UID is expected, a code or a unique name works too.
+
+`session.run` resolves every parameter that is marked with `Refers` before the verb sees it; services that read names from
+files use `resolve` themselves. A text that has the form of a UID is taken as one and costs no request, unless it could
+be a word or a code as well ("Vaccination" has eleven letters): then the server is asked which it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.client.uids import is_uid
+from dhis2sh.errors import NotFound, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from dhis2sh.client.transport import Param
+    from dhis2sh.results import Rows
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, Row
+    from dhis2sh.verbs import Verb
+
+IN_ONE_REQUEST = 50
+"""Names per request: an address stays under 8 kB even where each name is 100 characters long."""
+NAMED_BY_OTHERS = {"users": ("username",), "options": ("code", "name")}
+"""What names an object of a type besides its UID; code and name for the rest."""
+_WORD_OR_CODE = re.compile(r"[A-Za-z][a-z]{10}|[A-Z][A-Z0-9]{10}")
+
+
+def certain(text: str) -> bool:
+    """Is the text a UID and nothing else?"""
+    return is_uid(text) and not _WORD_OR_CODE.fullmatch(text)
+
+
+def keys_of(plural: str) -> tuple[str, ...]:
+    """The properties that may name an object of a type, in the order in which they are tried."""
+    return NAMED_BY_OTHERS.get(plural, ("code", "name"))
+
+
+async def resolve(s: Session, plural: str, text: str) -> str:
+    """The UID of one object.
+
+    Parameters:
+        plural: its type, such as `organisationUnits`, or `*` for any.
+        text: a UID, a code or a unique name.
+
+    Raises `UsageError` that lists the candidates of an ambiguous name with their UIDs, and `NotFound` that names the
+    nearest.
+    """
+    return (await resolve_all(s, plural, [text]))[text]
+
+
+async def resolve_all(s: Session, plural: str, texts: Iterable[str]) -> dict[str, str]:
+    """The UIDs of many objects of one type, with a few requests for all of them; errors as `resolve`."""
+    found = {text: text for text in texts if certain(text)}
+    open_ = list(dict.fromkeys(text for text in texts if text not in found))
+    keys = ("id", *keys_of(plural)) if any(is_uid(text) for text in open_) else keys_of(plural)
+    for key in keys if plural != "*" else ():
+        if not open_:
+            break
+        hits = await _by(s, plural, key, [text for text in open_ if key != "id" or is_uid(text)])
+        for text, rows in hits.items():
+            if len(rows) > 1:
+                raise _ambiguous(plural, text, rows)
+            found[text] = str(rows[0]["id"])
+        open_ = [text for text in open_ if text not in found]
+    for text in open_:
+        found[text] = await _anywhere(s, text) if plural == "*" else await _missing(s, plural, text)
+    return found
+
+
+async def _by(s: Session, plural: str, key: str, texts: Sequence[str]) -> dict[str, list[JsonObject]]:
+    """Objects whose `key` is one of the texts.
+
+    The server cuts a value at a comma or bracket: such a text is looked for by its longest piece, and compared here.
+    """
+    plain = [text for text in texts if not set(text) & set(",[]")]
+    chunks = [plain[at : at + IN_ONE_REQUEST] for at in range(0, len(plain), IN_ONE_REQUEST)]
+    filters = [f"{key}:in:[{','.join(chunk)}]" if len(chunk) > 1 else f"{key}:eq:{chunk[0]}" for chunk in chunks]
+    pieces = [max(re.split(r"[,\[\]]", text), key=len).strip() for text in texts if text not in plain]
+    filters += [f"{key}:like:{piece}" for piece in pieces if piece]
+    pages = await asyncio.gather(*(_list(s, plural, key, text) for text in filters))
+    wanted, hits = set(texts), dict[str, "list[JsonObject]"]()
+    for row in (row for page in pages for row in page):
+        if (text := str(row.get(key))) in wanted:
+            hits.setdefault(text, []).append(row)
+    return hits
+
+
+async def _list(s: Session, plural: str, key: str, text: str) -> list[Row]:
+    params: dict[str, Param] = {"filter": text, "fields": f"id,{key},displayName", "paging": False}
+    return (await s.client.list_page(plural, params)).rows
+
+
+def _ambiguous(plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError:
+    listed = ", ".join(f"{row.get('displayName') or row.get('name')} [{row['id']}]" for row in rows[:10])
+    more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
+    return UsageError(f"'{text}' is ambiguous among {plural}: {listed}{more}", hint="use a UID")
+
+
+async def _missing(s: Session, plural: str, text: str) -> str:
+    """Nothing has that code or name: say what comes nearest among those that share a word."""
+    words = sorted(text.split(), key=len, reverse=True)[:1]
+    params: dict[str, Param] = {"filter": f"name:ilike:{words[0][:5]}" if words else None, "fields": "id,displayName"}
+    rows = (await s.client.list_page(plural, {**params, "pageSize": 200})).rows
+    near = {str(row.get("displayName")): str(row["id"]) for row in rows}
+    hint = did_you_mean(text, list(near))
+    raise NotFound(f"no {plural} has the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
+
+
+async def _anywhere(s: Session, text: str) -> str:
+    """The UID of an object of any type by its code or name."""
+    hits: dict[str, JsonObject] = {}
+    for key in ("id", "code", "name") if is_uid(text) else ("code", "name"):
+        params: dict[str, Param] = {"filter": f"{key}:eq:{text}", "fields": "id,name,displayName"}
+        body = await s.client.get_object("metadata", params)
+        for plural, rows in body.items():
+            for row in cast("list[JsonObject]", rows if isinstance(rows, list) else []):
+                hits[str(row["id"])] = {**row, "displayName": f"{plural} {row.get('displayName') or row.get('name')}"}
+        if len(hits) == 1:
+            return next(iter(hits))
+        if hits:
+            raise _ambiguous("all types", text, list(hits.values()))
+    raise NotFound(f"nothing has the UID, code or name '{text}'", hint=f"dhis2 metadata search {text!r}")
+
+
+async def resolve_arguments(s: Session, verb: Verb, bound: Mapping[str, object]) -> dict[str, object]:
+    """A verb's arguments with every code and name in a `Refers` parameter turned into a UID; errors as `resolve`."""
+    from dhis2sh.results import Rows
+
+    resolved = dict(bound)
+    for param in verb.params:
+        value = bound.get(param.name)
+        if param.refers is None or value in (None, [], ""):
+            continue
+        plural = await _plural(s, param.refers, bound, value)
+        if plural is None:
+            continue
+        if isinstance(value, Rows):
+            resolved[param.name] = await _resolve_rows(s, plural, cast("Rows[Row]", value))
+        elif isinstance(value, list):
+            texts = [str(item) for item in cast("list[object]", value)]
+            uids = await resolve_all(s, plural, texts)
+            resolved[param.name] = [uids[text] for text in texts]
+        else:
+            resolved[param.name] = await resolve(s, plural, str(value))
+    return resolved
+
+
+async def _plural(s: Session, refers: str, bound: Mapping[str, object], value: object) -> str | None:
+    """The type that a parameter points to; None where nothing says it, and the verb will."""
+    if not refers.startswith("@"):
+        return refers
+    named = bound.get(refers[1:]) or getattr(value, "resource", None)
+    if named is None:
+        return None
+    from dhis2sh.plugins.metadata_query import resource_of
+
+    async with s.client.assuming("2.42"):  # a type is called the same everywhere: no request for it
+        return (await resource_of(s, str(named))).plural
+
+
+async def _resolve_rows(s: Session, plural: str, rows: Rows[Row]) -> Rows[Row]:
+    """Rows from the command line hold what was typed in `id`; those of a pipeline hold UIDs, and cost nothing."""
+    items = rows.plain()
+    missing = [number for number, row in enumerate(items, 1) if not row.get("id")]
+    if missing:
+        raise UsageError(f"row {missing[0]} has no id", hint="select id too: ... | select(id, name)")
+    uids = await resolve_all(s, plural, [str(row["id"]) for row in items])
+    return rows.with_items([{**row, "id": uids[str(row["id"])]} for row in items], columns=rows.columns)

@@ -1,0 +1,89 @@
+"""`journal`: what was written through this profile, before and after."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel
+
+from dhis2sh.journal import journal_of
+from dhis2sh.results import PageNote, Rows
+from dhis2sh.session import Session
+from dhis2sh.types import JsonObject
+from dhis2sh.verbs import Bounds, Doc, verb
+
+EntryNumber = Annotated[int | None, Doc("The entry's number; the newest that can be taken back without it.")]
+
+
+class EntryRow(BaseModel):
+    """One write: how many of its changes were done, refused, or sent without an answer."""
+
+    id: int
+    at: str
+    verb: str
+    title: str
+    outcome: str
+    done: int
+    refused: int
+    unknown: int
+    undone_by: int | None
+    undoes: int | None
+    reason: str | None
+
+
+class ChangeRow(BaseModel):
+    """One object that a write changed; of an update the changed properties alone."""
+
+    number: int
+    action: str
+    type: str
+    uid: str | None
+    name: str | None
+    state: str
+    changes: str
+    before: JsonObject | None
+    after: JsonObject | None
+    reason: str | None
+
+
+@verb("journal list", effect="read", examples=["dhis2 journal list", "%journal list | where(outcome != 'done')"])
+async def list_(s: Session, *, limit: Annotated[int, Bounds(1), Doc("At the most so many.")] = 50) -> Rows[EntryRow]:
+    """List what was written through this profile, newest first; `unknown` was sent and never answered."""
+    entries = journal_of(s).entries()
+    rows = [
+        EntryRow(
+            id=entry.id, at=entry.at, verb=entry.verb, title=entry.title, outcome=entry.outcome,
+            done=entry.states.get("done", 0), refused=entry.states.get("refused", 0),
+            unknown=entry.states.get("sent", 0), undone_by=entry.undone_by, undoes=entry.undoes, reason=entry.reason,
+        )
+        for entry in entries[:limit]
+    ]  # fmt: skip
+    columns = ["id", "at", "title", "outcome", "done", "refused", "unknown", "undone_by"]
+    return Rows(rows, columns=columns, page=PageNote(len(rows), len(entries)))
+
+
+@verb("journal show", effect="read", examples=["dhis2 journal show", "%journal show 12 | where(state == 'refused')"])
+async def show(
+    s: Session, id: Annotated[int | None, Doc("The entry's number; the newest without it.")] = None
+) -> Rows[ChangeRow]:
+    """Show what one write changed, object by object, before and after."""
+    from dhis2sh.errors import NotFound
+    from dhis2sh.results import PlanStep
+
+    journal = journal_of(s)
+    if id is None:
+        newest = journal.entries(limit=1)
+        if not newest:
+            raise NotFound("the journal is empty", hint="writes are kept there unless --no-journal is given")
+        entry = newest[0]
+    else:
+        entry = journal.entry(id)
+    rows = [
+        ChangeRow(
+            number=change.number, action=change.action, type=change.type, uid=change.uid, name=change.name,
+            state=change.state, before=change.before, after=change.after, reason=change.reason,
+            changes=PlanStep("set", change.type, detail=change.detail, before=change.before, after=change.after).words(),
+        )
+        for change in journal.changes(entry.id)
+    ]  # fmt: skip
+    return Rows(rows, columns=["action", "type", "uid", "name", "state", "changes", "reason"])

@@ -1,0 +1,199 @@
+"""The verbs of every type, made from `resources.json`: `metadata data-elements create --name ...`.
+
+Each is a generic verb (`metadata create`) with its type bound; `create` and `update` get the type's own properties as
+options: enums as choices, references by UID, code or unique name, what a server wants marked. A type of a new version costs no code.
+What is written by hand for one type (`metadata options sync`) stands in the module that `EXTRAS` names; a verb there that
+has the path of a generated one takes its place.
+
+    EXTRAS["options"] = "dhis2sh.plugins.metadata.options"
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+from dhis2_models import facts
+
+from dhis2sh.plugins.metadata import values, writing
+from dhis2sh.redact import is_secret
+from dhis2sh.verbs import REGISTRY, Family, Kind, Param, Verb, kebab
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Property, Resource
+
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonValue
+
+DECLARED_BY = "v42"
+"""The version whose properties are the options; at run time the server's own version is asked whether it has them."""
+GENERIC = ("list", "get", "create", "update", "rename", "delete", "members", "add", "remove", "clone")
+WITH_MEMBERS = {"members", "add", "remove"}
+EXTRAS: dict[str, str] = {}
+"""Sub-domains with verbs of their own, and the module that declares them."""
+MORE_NAMES = {"visualizations": ("viz",)}
+TAKEN = {"attribute"}
+"""Singulars that are sub-domains of their own: `metadata attribute get` reads attribute values of any type."""
+NOT_OPTIONS = {
+    "created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "access", "sharing", "translations",
+    "attributeValues", "favorite", "favorites", "subscribed", "subscribers", "publicAccess", "externalAccess",
+    "interpretations", "displayName", "externalId",
+    "format", "profile", "json", "jq", "out", "debug", "yes", "confirm", "set", "edit",  # the command line's own words
+}  # fmt: skip
+KINDS: Mapping[str, Kind] = {"BOOLEAN": "boolean", "INTEGER": "integer", "NUMBER": "number", "CONSTANT": "choice"}
+SUMMARIES = {
+    "list": "List {many}, a page of 50 or all of them.",
+    "get": "Show one of the {many} with its properties.",
+    "create": "Create {one}, or many from a file.",
+    "update": "Change {one}, or many from a file; what is not named stays.",
+    "rename": "Rename {many}: one, those that filters let through, or those of a pipeline.",
+    "delete": "Delete {many}; the plan shows what points to them.",
+    "members": "List the members of {one}.",
+    "add": "Add members to {one}.",
+    "remove": "Take members out of {one}; they themselves stay.",
+    "clone": "Copy {one} under a new name.",
+}
+EXAMPLES = {
+    "list": "dhis2 {path} --filter name:ilike:a", "get": "dhis2 {path} UID", "create": "dhis2 {path} --from FILE",
+    "update": "dhis2 {path} UID --set name='New name'", "rename": "dhis2 {path} UID --set 'New name' --dry-run",
+    "delete": "dhis2 {path} UID --dry-run", "members": "dhis2 {path} UID", "add": "dhis2 {path} UID MEMBER --dry-run",
+    "remove": "dhis2 {path} UID MEMBER --dry-run", "clone": "dhis2 {path} UID --name 'A copy' --dry-run",
+}  # fmt: skip
+
+
+@cache
+def types() -> dict[str, Resource]:
+    """The types that have a sub-domain, by its name: what a server imports and exports as metadata."""
+    found = facts.resources(DECLARED_BY)
+    rows = ((kebab(plural), item) for plural, item in found.items() if item.metadata and item.endpoint == f"/{plural}")
+    return dict(sorted(rows, key=lambda row: row[0]))
+
+
+@cache
+def names() -> dict[str, tuple[str, ...]]:
+    """Each sub-domain with its other names: the singular, and short words for the most used."""
+    return {
+        name: tuple(other for other in (kebab(item.singular), *MORE_NAMES.get(name, ())) if other not in TAKEN | {name})
+        for name, item in types().items()
+    }
+
+
+def declare(name: str) -> None:
+    """Put the verbs of one type into the registry, those by hand first."""
+    if f"metadata {name} list" in REGISTRY:
+        return
+    if name in EXTRAS:
+        importlib.import_module(EXTRAS[name])
+    resource = types()[name]
+    for word in GENERIC:
+        path = f"metadata {name} {word}"
+        if path not in REGISTRY and _allowed(word, resource):
+            REGISTRY[path] = _bound(path, word, resource)
+
+
+def _allowed(word: str, resource: Resource) -> bool:
+    if word in WITH_MEMBERS:
+        return bool(writing.collections_of(resource))
+    name = resource.properties.get("name")
+    return word not in {"rename", "clone"} or (name is not None and name.persisted and name.owner)
+
+
+def _bound(path: str, word: str, resource: Resource) -> Verb:
+    """A generic verb with its type bound."""
+    generic = REGISTRY[f"metadata {word}"]
+    own = _options(resource) if word in {"create", "update"} else ()
+    words = {"one": f"one of the {_spoken(resource)}", "many": _spoken(resource)}
+    return replace(
+        generic,
+        path=path,
+        params=tuple(_param(param, resource) for param in generic.params if param.name != "type") + own,
+        function=_with_type(generic, word, resource, {param.name for param in own}),
+        head=_head(generic, resource),
+        summary=SUMMARIES[word].format(**words),
+        examples=(EXAMPLES[word].format(path=path),),
+    )
+
+
+def _spoken(resource: Resource) -> str:
+    return kebab(resource.plural).replace("-", " ")
+
+
+def _param(param: Param, resource: Resource) -> Param:
+    """A parameter of the generic verb, as this type has it."""
+    if param.refers == "@type":
+        return replace(param, refers=resource.plural)
+    if param.name == "property":
+        known = writing.collections_of(resource)
+        return replace(param, choices=tuple(known), kind="choice", required=False)
+    return param
+
+
+def _with_type(generic: Verb, word: str, resource: Resource, own: set[str]) -> Any:
+    async def function(s: Session, **given: Any) -> object:
+        if word not in {"create", "update"}:
+            return await generic.function(s, type=resource.plural, **given)
+        properties: dict[str, JsonValue] = {name: given.pop(name) for name in list(given) if name in own}
+        if word == "create":
+            return await writing.plan_create(s, resource.plural, properties, **given)
+        return await writing.plan_update(s, resource.plural, given.pop("uid", None), properties, **given)
+
+    return function
+
+
+def _head(generic: Verb, resource: Resource) -> Any:
+    if generic.head is None:
+        return None
+    prepare = generic.head
+
+    async def head(s: Session, arguments: Mapping[str, object], wants: Any) -> Any:
+        prepared = await prepare(s, {**arguments, "type": resource.plural}, wants)
+        prepared.arguments.pop("type", None)
+        return prepared
+
+    return head
+
+
+def _options(resource: Resource) -> tuple[Param, ...]:
+    """The properties of a type that an option can hold; the required ones first."""
+    required = values.required_of(resource)
+    names = sorted(resource.properties, key=lambda name: (name not in required, name))
+    found = (resource.properties[name] for name in names if _is_option(resource.properties[name]))
+    return tuple(_option(prop, required=prop.name in required) for prop in found)
+
+
+def _is_option(prop: Property) -> bool:
+    kind = prop.item_kind if prop.collection else prop.kind
+    holds = kind != "COMPLEX" and (kind != "REFERENCE" or values.refers_to_objects(prop))
+    writable = prop.owner and prop.persisted and prop.writable
+    # a secret is never an argument: other users of the machine would see it
+    return holds and writable and kind != "PASSWORD" and not is_secret(prop.name) and prop.name not in NOT_OPTIONS
+
+
+def _option(prop: Property, *, required: bool) -> Param:
+    kind = (prop.item_kind if prop.collection else prop.kind) or "TEXT"
+    reference = kind == "REFERENCE"
+    says = [f"{_words(prop)}{' (required)' if required else ''}."]
+    if reference:
+        says.append(f"UID, code or unique name of {prop.target}.")
+    if prop.length and prop.length < 2000 and kind in {"TEXT", "IDENTIFIER", "URL"}:
+        says.append(f"At the most {prop.length} characters.")
+    if kind == "DATE":
+        says.append("A date, 2026-01-31.")
+    return Param(
+        name=prop.name, kind=KINDS.get(kind, "text"), option=True, required=False, many=prop.collection,
+        default=None, help=" ".join(says), choices=prop.constants if kind == "CONSTANT" else (),
+        complete="uids" if reference else None, refers=cast("str", prop.target) if reference else None,
+    )  # fmt: skip
+
+
+def _words(prop: Property) -> str:
+    text = kebab(prop.name).replace("-", " ")
+    return text[0].upper() + text[1:]
+
+
+FAMILY = Family(names, declare)
+
+__all__ = ["EXTRAS", "FAMILY", "declare", "names", "types"]

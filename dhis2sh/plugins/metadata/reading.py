@@ -1,0 +1,275 @@
+"""`metadata`: read metadata of any type of the server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, cast
+
+from pydantic import BaseModel
+
+from dhis2sh.client.transport import Param
+from dhis2sh.client.uids import is_uid
+from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.plugins import metadata_query as queries
+from dhis2sh.pushdown import Head, Wants
+from dhis2sh.results import PageNote, Provenance, Rows
+from dhis2sh.session import Session
+from dhis2sh.types import JsonObject, Row
+from dhis2sh.verbs import Bounds, Complete, Doc, prepares, verb
+
+PAGE_SIZE = 50
+LARGE_PAGE = 1000
+
+Type = Annotated[str, Doc("The type's plural, such as dataElements."), Complete("types")]
+Fields = Annotated[
+    str | None, Doc("Which properties: DHIS2's fields, such as id,name,categoryCombo[name]."), Complete("fields")
+]
+Filter = Annotated[list[str], Doc("property:operator:value; may be repeated."), Complete("filter")]
+
+
+class TypeRow(BaseModel):
+    """One metadata type of the server."""
+
+    type: str
+    name: str
+    class_name: str
+    shareable: bool
+    properties: int
+
+
+class PropertyRow(BaseModel):
+    """One property of a metadata type."""
+
+    property: str
+    type: str
+    required: bool
+    unique: bool
+    owner: bool
+    writable: bool
+    references: str | None
+    values: list[str]
+    max_length: int | None
+
+
+class SearchHit(BaseModel):
+    """An object that a search found, with what it is."""
+
+    type: str
+    id: str
+    name: str
+    code: str | None
+
+
+class Count(BaseModel):
+    """How many objects of a type there are."""
+
+    type: str
+    count: int
+
+    def line(self) -> str:
+        """What a terminal shows: the number alone."""
+        return str(self.count)
+
+
+@verb(
+    "metadata list",
+    effect="read",
+    examples=[
+        "dhis2 metadata list dataElements --filter name:ilike:bcg",
+        "%metadata list dataElements | where(valueType == 'NUMBER') | select(id, name) | df",
+    ],
+)
+async def list_(
+    s: Session,
+    type: Type,
+    *,
+    fields: Fields = None,
+    filter: Filter = [],
+    root_junction: Annotated[Literal["AND", "OR"] | None, Doc("How several filters combine; AND without it.")] = None,
+    order: Annotated[list[str], Doc("property:asc, :desc, :iasc or :idesc; may be repeated."), Complete("order")] = [],
+    page: Annotated[int | None, Bounds(1), Doc("Which page.")] = None,
+    page_size: Annotated[int | None, Bounds(1, 10_000), Doc("Rows per page; 50 without it.")] = None,
+    all: Annotated[bool, Doc("Every row, not the first page.")] = False,
+    limit: Annotated[int | None, Bounds(1), Doc("At the most so many rows.")] = None,
+    translate: Annotated[bool | None, Doc("Show display names in the user's language.")] = None,
+    locale: Annotated[str | None, Doc("Show display names in this language, such as fr.")] = None,
+) -> Rows[Row]:
+    """List objects of a type, a page of 50 or all of them.
+
+    API source: `GET /api/{type}`.
+    """
+    resource = await queries.resource_of(s, type)
+    shown = queries.columns(fields)
+    for warning in queries.silently_ignored(resource, fields, order, filter):
+        s.reporter.warn(warning)
+    params: dict[str, Param] = {
+        "fields": fields or queries.default_fields(resource),
+        "filter": queries.checked_filters(resource, filter),
+        "order": order,
+        "rootJunction": root_junction,
+        "translate": translate,
+        "locale": locale,
+    }
+    if (all or limit) and page is None:
+        rows, total = await _take(s, resource.plural, params, limit, page_size)
+    else:
+        params |= {"page": page, "pageSize": page_size or PAGE_SIZE}
+        got = await s.client.list_page(resource.plural, params)
+        rows, total = got.rows, got.total
+    note = PageNote(len(rows), total, page=page or 1)
+    columns = shown or queries.default_columns(resource)
+    return Rows(rows, columns=columns, page=note, resource=resource.plural, provenance=_sent(s))
+
+
+@prepares(list_)
+async def _(s: Session, arguments: Mapping[str, object], wants: Wants) -> Head:
+    return await queries.prepared(s, str(arguments.get("type", "")), arguments, wants)
+
+
+async def _take(
+    s: Session, plural: str, params: dict[str, Param], limit: int | None, page_size: int | None
+) -> tuple[list[Row], int | None]:
+    """Every row, or the first `limit`; one request where the server lets us."""
+    if limit is None and page_size is None:
+        page = await s.client.list_page(plural, {**params, "paging": False})
+        return page.rows, len(page.rows)
+    rows: list[Row] = []
+    size = min(page_size or LARGE_PAGE, limit or LARGE_PAGE)
+    async for row in s.client.iter(plural, params, page_size=size, limit=limit):
+        rows.append(row)
+        s.reporter.progress(f"list {plural}", len(rows), limit)
+    return rows, None if limit is not None and len(rows) >= limit else len(rows)
+
+
+def _sent(s: Session) -> Provenance:
+    return Provenance(query=tuple(s.client.transport.sent[-1:]))
+
+
+@verb(
+    "metadata get",
+    effect="read",
+    examples=["dhis2 metadata get dataElements s46m5MS0hxu", "%metadata get dataElements 'BCG doses given'"],
+)
+async def get(
+    s: Session,
+    type: Type,
+    uid: Annotated[str, Doc("UID, code or unique name."), Complete("uids")],
+    *,
+    fields: Fields = None,
+    locale: Annotated[str | None, Doc("Show display names in this language.")] = None,
+) -> Row:
+    """Show one object with its properties.
+
+    API source: `GET /api/{type}/{uid}`.
+    """
+    resource = await queries.resource_of(s, type)
+    found = uid if is_uid(uid) else await queries.uid_of(s, resource.plural, uid)
+    return await s.client.get_object(f"{resource.plural}/{found}", {"fields": fields or ":owner", "locale": locale})
+
+
+@verb("metadata search", effect="read", examples=["dhis2 metadata search bcg -o json", "%metadata search bcg"])
+async def search(
+    s: Session,
+    query: Annotated[str, Doc("UID, part of one, code, or words of a name.")],
+    *,
+    types: Annotated[list[str], Doc("Only these types."), Complete("types")] = [],
+    limit: Annotated[int, Bounds(1, 1000), Doc("Hits per type.")] = 50,
+) -> Rows[SearchHit]:
+    """Find metadata of any type by UID, part of a UID, code or words of a name.
+
+    API source: `GET /api/metadata` with a filter, three requests at once, merged by UID.
+    """
+    if not query.strip():
+        raise UsageError("search for what?", hint="dhis2 metadata search bcg")
+    plurals = [(await queries.resource_of(s, name)).plural for name in types]
+    words = query.split()
+    # Filters are cut at commas when several are sent, so each goes alone (api-facts a.2).
+    filters = [f"id:$like:{query}", f"code:ilike:{query}", f"name:token:{' '.join(words)}"]
+    bodies = await asyncio.gather(*(_search_one(s, text, plurals) for text in filters))
+    hits: dict[str, SearchHit] = {}
+    counts: dict[str, int] = {}
+    for body in bodies:
+        for plural, rows in body.items():
+            for row in cast("list[JsonObject]", rows if isinstance(rows, list) else []):
+                uid = str(row.get("id"))
+                if uid in hits or counts.get(plural, 0) >= limit:
+                    continue
+                counts[plural] = counts.get(plural, 0) + 1
+                hits[uid] = SearchHit(
+                    type=plural, id=uid, name=str(row.get("name") or ""), code=cast("str | None", row.get("code"))
+                )
+    ranked = sorted(hits.values(), key=lambda hit: queries.rank(query, hit.id, hit.name, hit.code))
+    return Rows(
+        ranked, columns=["type", "id", "name", "code"], provenance=Provenance(query=tuple(s.client.transport.sent[-3:]))
+    )
+
+
+async def _search_one(s: Session, text: str, plurals: Sequence[str]) -> JsonObject:
+    params: dict[str, Param] = {"filter": text, "fields": "id,name,code"}
+    params |= dict.fromkeys(plurals, True)
+    return await s.client.get_object("metadata", params)
+
+
+@verb("metadata types", effect="read", examples=["dhis2 metadata types", "%metadata types | where(shareable)"])
+async def types_(s: Session) -> Rows[TypeRow]:
+    """List the metadata types of the server's version."""
+    resources = await queries.resources_of(s)
+    rows = [
+        TypeRow(
+            type=plural, name=item.display_name, class_name=item.model, shareable=item.shareable,
+            properties=len(item.properties),
+        )
+        for plural, item in sorted(resources.items())
+    ]  # fmt: skip
+    return Rows(rows, columns=["type", "name", "shareable", "properties"])
+
+
+@verb(
+    "metadata describe",
+    effect="read",
+    examples=["dhis2 metadata describe dataElements", "%metadata describe dataElements | where(required)"],
+)
+async def describe(s: Session, type: Type) -> Rows[PropertyRow]:
+    """Show a type's properties: type, required, enum values and what references point to.
+
+    API source: `GET /api/schemas/{type}`.
+    """
+    resource = await queries.resource_of(s, type)
+    schema = await s.client.get_object(f"schemas/{resource.singular}")
+    rows = [_property(item) for item in cast("list[JsonObject]", schema["properties"])]
+    rows.sort(key=lambda row: (not row.required, not row.owner, row.property))
+    return Rows(rows, columns=["property", "type", "required", "unique", "references", "values"])
+
+
+def _property(item: JsonObject) -> PropertyRow:
+    collection = bool(item.get("collection"))
+    kind = str(item.get("itemPropertyType") if collection else item["propertyType"])
+    klass = str(item.get("itemKlass") if collection else item["klass"]).rpartition(".")[2]
+    length = cast("float | None", item.get("length"))
+    return PropertyRow(
+        property=str(item.get("collectionName") if collection else item["name"]),
+        type=f"list of {kind}" if collection else kind,
+        required=bool(item.get("required")),
+        unique=bool(item.get("unique")),
+        owner=bool(item.get("owner")),
+        writable=bool(item.get("writable")),
+        references=klass if kind in {"REFERENCE", "COMPLEX"} else None,
+        values=cast("list[str]", item.get("constants") or []),
+        max_length=int(length) if length and length < 2_000_000_000 else None,
+    )
+
+
+@verb(
+    "metadata count", effect="read", examples=["dhis2 metadata count organisationUnits", "%metadata count dataElements"]
+)
+async def count(s: Session, type: Type, *, filter: Filter = []) -> Count:
+    """Count the objects of a type, all of them or those that filters let through."""
+    resource = await queries.resource_of(s, type)
+    params: dict[str, Param] = {"fields": "id", "pageSize": 1, "filter": queries.checked_filters(resource, filter)}
+    page = await s.client.list_page(resource.plural, params)
+    if page.total is None:
+        raise NotFound(
+            f"the server does not count {resource.plural}", hint=f"dhis2 metadata list {resource.plural} --all"
+        )
+    return Count(type=resource.plural, count=page.total)

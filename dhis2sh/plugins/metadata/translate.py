@@ -1,0 +1,176 @@
+"""`metadata translate export|import`: translations as a sheet, out and back in."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+from pydantic import BaseModel
+
+from dhis2sh import names, writes
+from dhis2sh.errors import UsageError
+from dhis2sh.plugins import metadata_query as queries
+from dhis2sh.plugins.metadata.bulk import Filter, Some
+from dhis2sh.plugins.metadata.values import property_of
+from dhis2sh.plugins.metadata.writing import Type, uids_of
+from dhis2sh.results import Plan, Rows
+from dhis2sh.session import Session
+from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.verbs import Complete, Doc, applies, verb
+from dhis2sh.writes import Write
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Resource
+
+COLUMNS = ("type", "id", "property", "locale", "original", "translation")
+Locale = Annotated[str, Doc("The language, such as fr or pt_BR.")]
+
+
+class TranslationRow(BaseModel):
+    """One text of one object in one language; `translation` is empty where there is none."""
+
+    type: str
+    id: str
+    property: str
+    locale: str
+    original: str
+    translation: str | None
+
+
+def keys_of(resource: Resource) -> dict[str, str]:
+    """The properties that can be translated, by the key that stands in a translation (`shortName`: `SHORT_NAME`)."""
+    return {
+        name: prop.translation_key or name.upper()
+        for name, prop in resource.properties.items()
+        if prop.translatable and prop.persisted and prop.owner
+    }
+
+
+@verb(
+    "metadata translate export",
+    effect="read",
+    examples=[
+        "dhis2 metadata translate export dataElements --locale fr --missing --out fr.csv",
+        "%metadata translate export options --locale fr | where(translation is None)",
+    ],
+)
+async def export(
+    s: Session,
+    type: Type,
+    objects: Some = None,
+    *,
+    locale: Locale,
+    property: Annotated[list[str], Doc("Only these properties; name, shortName, ... without it.")] = [],
+    missing: Annotated[bool, Doc("Only texts that have no translation.")] = False,
+    filter: Filter = [],
+) -> Rows[TranslationRow]:
+    """List the texts of a type with their translations into one language, a row for each property.
+
+    API source: `GET /api/{type}?fields=translations`.
+    """
+    resource = await queries.resource_of(s, type)
+    keys = keys_of(resource)
+    wanted = [property_of(resource, name).name for name in property] or list(keys)
+    for name in wanted:
+        if name not in keys:
+            raise UsageError(f"{name} cannot be translated", hint=f"these can: {', '.join(keys)}")
+    fields = ",".join(["id", "translations", *wanted])
+    if objects is not None:
+        found = await writes.read_objects(s, resource.plural, uids_of(objects), fields=fields)
+    else:
+        found = await writes.read_all(s, resource.plural, queries.checked_filters(resource, filter), fields=fields)
+    rows: list[TranslationRow] = []
+    for item in found:
+        known = {
+            str(entry.get("property")): str(entry.get("value"))
+            for entry in cast("list[JsonObject]", item.get("translations") or [])
+            if entry.get("locale") == locale
+        }
+        for name in wanted:
+            if not item.get(name) or (missing and keys[name] in known):
+                continue
+            rows.append(
+                TranslationRow(
+                    type=resource.plural, id=str(item["id"]), property=name, locale=locale, original=str(item[name]),
+                    translation=known.get(keys[name]),
+                )
+            )  # fmt: skip
+    return Rows(rows, columns=COLUMNS)
+
+
+@verb(
+    "metadata translate import",
+    effect="write",
+    examples=["dhis2 metadata translate import fr.csv --dry-run"],
+)
+async def import_(
+    s: Session,
+    file: Annotated[Path, Doc("A sheet with the columns of the export: CSV, TSV, XLSX, JSON."), Complete("files")],
+    *,
+    overwrite: Annotated[
+        bool, Doc("Replace translations that are there; without it only missing ones are added.")
+    ] = False,
+) -> Plan:
+    """Add translations from a sheet; rows without a translation say nothing.
+
+    API source: `POST /api/metadata?importStrategy=UPDATE`.
+    """
+    from dhis2sh.tables import read_rows
+
+    rows = read_rows(file)
+    _check_columns(rows, file)
+    by_type: dict[str, list[Row]] = {}
+    for row in rows:
+        if str(row.get("translation") or "").strip():
+            by_type.setdefault(str(row["type"]), []).append(row)
+    pairs: list[Write] = []
+    kept = 0
+    for type_name, mine in by_type.items():
+        resource = await queries.resource_of(s, type_name)
+        uids = await names.resolve_all(s, resource.plural, [str(row["id"]) for row in mine])
+        found = await writes.read_objects(s, resource.plural, [uids[str(row["id"])] for row in mine])
+        after = {str(item["id"]): copy.deepcopy(item) for item in found}
+        for row in mine:
+            kept += _put(resource, after[uids[str(row["id"])]], row, overwrite=overwrite)
+        pairs += [Write(resource.plural, item, after[str(item["id"])]) for item in found]
+    notes = [f"{kept:,} are there already and stay (--overwrite replaces them)"] if kept else []
+    changing = sum(write.before != write.after for write in pairs)
+    return writes.plan(f"translate {changing:,} objects", pairs, what="translations", bundle=True, notes=notes)
+
+
+applies(import_)(writes.apply)
+
+
+def _check_columns(rows: Sequence[Row], file: Path) -> None:
+    needed = {"type", "id", "property", "locale", "translation"}
+    for number, row in enumerate(rows, 1):
+        missing = sorted(needed - set(row))
+        if missing:
+            raise UsageError(
+                f"{file}, row {number} has no {', '.join(missing)}", hint="metadata translate export makes such a sheet"
+            )
+
+
+def _put(resource: Resource, item: JsonObject, row: Row, *, overwrite: bool) -> int:
+    """Add one translation to an object; 1 where another one is there and stays."""
+    keys = keys_of(resource)
+    name = property_of(resource, str(row["property"])).name if row["property"] not in keys.values() else ""
+    key = keys.get(name) if name else str(row["property"])
+    if key is None:
+        raise UsageError(f"{resource.plural}: {name} cannot be translated", hint=f"these can: {', '.join(keys)}")
+    entries = list(cast("list[JsonObject]", item.get("translations") or []))
+    new: JsonObject = {"locale": str(row["locale"]), "property": key, "value": str(row["translation"]).strip()}
+    for place, entry in enumerate(entries):
+        if entry.get("locale") == new["locale"] and entry.get("property") == key:
+            if entry.get("value") == new["value"]:
+                return 0
+            if not overwrite:
+                return 1
+            entries[place] = new
+            break
+    else:
+        entries.append(new)
+    item["translations"] = cast("JsonValue", entries)
+    return 0

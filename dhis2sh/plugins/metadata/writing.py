@@ -1,0 +1,525 @@
+"""`metadata create|update|clone|delete|members|add|remove`: objects of any type, one or many.
+
+The generated verbs of a type (`metadata data-elements create --name ...`) are these with the type bound
+(`dhis2sh.plugins.metadata.family`); both end in `plan_create` and `plan_update`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+from dhis2sh import writes
+from dhis2sh.client.uids import generate_uid
+from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
+from dhis2sh.plugins import metadata_query as queries
+from dhis2sh.plugins.metadata import values
+from dhis2sh.results import Plan, Rows
+from dhis2sh.session import Session
+from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.verbs import Complete, Doc, Piped, Refers, applies, verb
+from dhis2sh.writes import Write
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Property, Resource
+
+    from dhis2sh.client.transport import Param
+
+Type = Annotated[str, Doc("The type's plural, such as dataElements."), Complete("types")]
+Object = Annotated[str, Doc("UID, code or unique name."), Refers("@type")]
+Objects = Annotated[Rows[Row], Piped(), Doc("UIDs, codes or unique names; rows of a pipeline."), Refers("@type")]
+SetValues = Annotated[list[str], Doc("property=value or property.part=value; may be repeated.")]
+FromFile = Annotated[
+    Path | None,
+    Doc("A file of objects: JSON, NDJSON, YAML, CSV, TSV or XLSX; columns by header in any order."),
+    Complete("files"),
+]
+Edit = Annotated[bool, Doc("Open the object as YAML in $EDITOR first.")]
+Property_ = Annotated[str | None, Doc("Which collection, where a type has several.")]
+
+NOT_CLONED = {"id", "code", "created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "translations",
+              "favorites", "subscribers", "interpretations"}  # fmt: skip
+NOT_EDITED = {"created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "access", "favorites"}
+
+
+@verb(
+    "metadata create",
+    effect="write",
+    examples=[
+        "dhis2 metadata create dataElementGroups --set name=Malaria --set shortName=Malaria",
+        "dhis2 metadata create dataElements --from elements.csv --dry-run",
+    ],
+)
+async def create(s: Session, type: Type, *, set: SetValues = [], from_: FromFile = None, edit: Edit = False) -> Plan:
+    """Create one object from its properties, or many from a file.
+
+    References take UIDs, codes or unique names. What is unknown, too long or missing is told before anything is sent.
+
+    API source: `POST /api/{type}`, `POST /api/metadata`.
+    """
+    return await plan_create(s, type, {}, set=set, from_=from_, edit=edit)
+
+
+@verb(
+    "metadata update",
+    effect="write",
+    examples=[
+        "dhis2 metadata update dataElements s46m5MS0hxu --set description='BCG, first dose'",
+        "dhis2 metadata update organisationUnits --from units.csv --dry-run",
+    ],
+)
+async def update(
+    s: Session,
+    type: Type,
+    uid: Annotated[
+        str | None, Doc("UID, code or unique name; a file names its objects itself."), Refers("@type")
+    ] = None,
+    *,
+    set: SetValues = [],
+    from_: FromFile = None,
+    edit: Edit = False,
+) -> Plan:
+    """Change properties of an object, or of many from a file with a column id or code; the others stay as they are.
+
+    API source: `PATCH /api/{type}/{uid}`, `POST /api/metadata?importStrategy=UPDATE`.
+    """
+    return await plan_update(s, type, uid, {}, set=set, from_=from_, edit=edit)
+
+
+async def plan_create(
+    s: Session,
+    type: str,
+    given: Mapping[str, JsonValue],
+    *,
+    set: Sequence[str] = (),
+    from_: Path | None = None,
+    edit: bool = False,
+) -> Plan:
+    """The plan of a creation.
+
+    Parameters:
+        type: the type's plural.
+        given: properties from options; they hold for every object of a file too.
+        set: `path=value` texts, after the options.
+        from_: a file of objects.
+        edit: let the user write the object as YAML.
+
+    Raises `UsageError` that tells every problem of every row.
+    """
+    resource = await queries.resource_of(s, type)
+    reader = values.Reader(resource)
+    rows = _rows_of(resource, from_)
+    objects = [_read(reader, row, given, set, f"row {number}" if from_ else "") for number, row in rows]
+    reader.check()
+    if edit:
+        objects = [_edited(s, reader, objects[0] if objects else {}, values.required_of(resource))]
+    objects = [values.with_uid(item) for item in objects]
+    await reader.resolved(s, objects)
+    _check_whole(resource, reader, objects, named=from_ is not None)
+    reader.check()
+    what = f"{len(objects):,} {resource.plural}" if len(objects) != 1 else f"{resource.singular} {_called(objects[0])}"
+    return writes.plan(
+        f"create {what}", [Write(resource.plural, None, item) for item in objects], what=resource.plural, atomic=True
+    )
+
+
+async def plan_update(
+    s: Session,
+    type: str,
+    uid: str | None,
+    given: Mapping[str, JsonValue],
+    *,
+    set: Sequence[str] = (),
+    from_: Path | None = None,
+    edit: bool = False,
+) -> Plan:
+    """The plan of an update; parameters and errors as `plan_create`."""
+    resource = await queries.resource_of(s, type)
+    reader = values.Reader(resource)
+    if uid is None and from_ is None:
+        raise UsageError(f"which {resource.singular}?", hint=f"a UID, a code, a name, or --from FILE: {type}")
+    rows = [(1, cast("JsonObject", {}))] if from_ is None else _rows_of(resource, from_)
+    wanted = [_read(reader, row, {}, (), f"row {number}" if from_ else "") for number, row in rows]
+    reader.check()
+    uids = [uid] if uid is not None else await _identified(s, resource, wanted)
+    found = await writes.read_objects(s, resource.plural, uids)
+    changed: list[JsonObject] = []
+    for before, new in zip(found, wanted, strict=True):
+        after = {**copy.deepcopy(before), **new, "id": before["id"]}
+        for path, value in [*given.items(), *values.pairs(set)]:
+            reader.put(after, path, value)
+        changed.append(after)
+    reader.check()
+    if edit:
+        changed = [_edited(s, reader, changed[0], [])]
+        reader.check()
+    await reader.resolved(s, changed)
+    changed = [{name: value for name, value in item.items() if value is not None} for item in changed]
+    pairs = [Write(resource.plural, before, after) for before, after in zip(found, changed, strict=True)]
+    what = f"{len(pairs):,} {resource.plural}" if len(pairs) != 1 else f"{resource.singular} {_called(found[0])}"
+    return writes.plan(f"update {what}", pairs, what=resource.plural)
+
+
+def _rows_of(resource: Resource, path: Path | None) -> list[tuple[int, JsonObject]]:
+    """The rows of a file with the numbers that a sheet shows; one empty row without a file."""
+    if path is None:
+        return [(1, {})]
+    from dhis2sh.tables import read_rows
+
+    rows = read_rows(path, key=resource.plural)
+    if not rows:
+        raise UsageError(f"{path} has no rows")
+    first = 2 if path.suffix.lower() in {".csv", ".tsv", ".xlsx"} else 1
+    unknown = {header for row in rows for header in row}
+    for header in sorted(unknown):
+        values.property_of(resource, header.partition(".")[0])
+    return list(enumerate(rows, first))
+
+
+def _read(
+    reader: values.Reader, row: JsonObject, given: Mapping[str, JsonValue], texts: Sequence[str], where: str
+) -> JsonObject:
+    item = reader.read(row, where)
+    for path, value in [*given.items(), *values.pairs(texts)]:
+        if value is not None:
+            reader.put(item, path, value, where)
+    return item
+
+
+async def _identified(s: Session, resource: Resource, rows: Sequence[JsonObject]) -> list[str]:
+    """The UIDs of a file's rows: their id, else their code, else their name."""
+    from dhis2sh import names
+
+    texts: list[str] = []
+    for number, row in enumerate(rows, 1):
+        text = row.get("id") or row.get("code") or row.get("name")
+        if not text:
+            raise UsageError(f"object {number} has no id, code or name", hint="add a column id")
+        texts.append(str(text))
+    doubled = {text for text in texts if texts.count(text) > 1} if len(set(texts)) < len(texts) else set[str]()
+    if doubled:
+        raise UsageError(f"{', '.join(sorted(doubled)[:5])}: more than once in the file")
+    found = await names.resolve_all(s, resource.plural, texts)
+    return [found[text] for text in texts]
+
+
+def _check_whole(resource: Resource, reader: values.Reader, objects: Sequence[JsonObject], *, named: bool) -> None:
+    """What a creation must have, and what two objects of one file may not share."""
+    required = values.required_of(resource)
+    for number, item in enumerate(objects, 1):
+        missing = [name for name in required if item.get(name) in (None, "")]
+        if missing:
+            where = (
+                f"object {number} ({item.get('name') or item.get('code') or item['id']})"
+                if named
+                else resource.singular
+            )
+            reader.problems.append(f"{where} needs {', '.join(missing)}")
+    simple = {name for name in resource.unique if resource.properties[name].simple}
+    for name in sorted(simple | {"id"}):
+        seen: dict[str, int] = {}
+        for number, item in enumerate(objects, 1):
+            value = item.get(name)
+            if value is None:
+                continue
+            if str(value) in seen:
+                reader.problems.append(f"objects {seen[str(value)]} and {number} have the same {name} '{value}'")
+            seen[str(value)] = number
+
+
+def _edited(s: Session, reader: values.Reader, item: JsonObject, wanted: Sequence[str]) -> JsonObject:
+    """An object as the user left it in the editor. Raises `UsageError` where there is no editor, or nothing was left."""
+    if s.editor is None:
+        raise UsageError("--edit wants a terminal", hint="--set property=value, or --from FILE")
+    import yaml
+
+    from dhis2sh.tables import parse_yaml
+
+    shown = {name: value for name, value in item.items() if name not in NOT_EDITED}
+    shown |= {name: None for name in wanted if name not in shown}
+    text = yaml.safe_dump(shown, allow_unicode=True, sort_keys=False, width=120)
+    parsed = parse_yaml(s.editor(text), "what you wrote")
+    if not isinstance(parsed, dict) or not parsed:
+        raise UsageError("nothing was left: nothing is written")
+    kept = {name: value for name, value in item.items() if name in NOT_EDITED}
+    return {**kept, **reader.read(parsed)}
+
+
+@verb(
+    "metadata clone",
+    effect="write",
+    examples=["dhis2 metadata clone dataElementGroups 'ANC' --name 'ANC (copy)' --dry-run"],
+)
+async def clone(
+    s: Session,
+    type: Type,
+    uid: Object,
+    *,
+    name: Annotated[str, Doc("The copy's name.")],
+    set: SetValues = [],
+) -> Plan:
+    """Copy an object under a new name: new UIDs for it and what it holds, no code, no translations.
+
+    Objects with an address of their own that belong to the original alone (options, program stages) are left out and named.
+
+    API source: `POST /api/{type}`.
+    """
+    resource = await queries.resource_of(s, type)
+    [before] = await writes.read_objects(s, resource.plural, [uid])
+    notes: list[str] = []
+    after: JsonObject = {"id": generate_uid()}
+    for key, value in before.items():
+        prop = resource.properties.get(key)
+        if key in NOT_CLONED or (prop is not None and prop.unique):
+            continue
+        if prop is not None and value and _belong_to_one(prop):
+            notes.append(f"{key} belong to the original: not in the copy")
+            continue
+        after[key] = _fresh(value)
+    after["name"] = name
+    if "shortName" in after:
+        after["shortName"] = name[: resource.properties["shortName"].length or 50]
+    reader = values.Reader(resource)
+    for path, value in values.pairs(set):
+        reader.put(after, path, value)
+    reader.check()
+    await reader.resolved(s, [after])
+    title = f"clone {resource.singular} {_called(before)} as '{name}'"
+    return writes.plan(title, [Write(resource.plural, None, after)], what=resource.plural, notes=notes)
+
+
+def _belong_to_one(prop: Property) -> bool:
+    """Objects with an address of their own that no two objects hold: options of a set, stages of a program."""
+    return prop.collection and not prop.many_to_many and values.refers_to_objects(prop) and prop.target in _importable()
+
+
+def _importable() -> set[str]:
+    from dhis2_models import facts
+
+    return {plural for plural, item in facts.resources("v42").items() if item.metadata}
+
+
+def _fresh(value: JsonValue) -> JsonValue:
+    """A copy in which objects that are held (more than a UID) have new UIDs; plain references stay."""
+    if isinstance(value, list):
+        return [_fresh(item) for item in value]
+    if isinstance(value, dict):
+        inner = {key: _fresh(item) for key, item in value.items() if key not in NOT_CLONED - {"id", "code"}}
+        if "id" in inner and len(inner) > 1 and isinstance(inner["id"], str) and not _only_names(inner):
+            inner["id"] = generate_uid()
+        return inner
+    return value
+
+
+def _only_names(item: JsonObject) -> bool:
+    return set(item) <= {"id", "name", "displayName", "code", "username", "access"}
+
+
+@verb(
+    "metadata delete",
+    effect="destroy",
+    examples=[
+        "dhis2 metadata delete dataElementGroups 'Old group' --dry-run",
+        "%metadata list dataElements --filter name:like:Old | metadata.delete()",
+    ],
+)
+async def delete(s: Session, type: Type, objects: Objects) -> Plan:
+    """Delete objects. The plan shows what points to them and offers the order: those that are pointed to go last.
+
+    A server refuses to delete what is in use (E4030).
+
+    API source: `DELETE /api/{type}/{uid}`, `POST /api/metadata?importStrategy=DELETE`.
+    """
+    resource = await queries.resource_of(s, type)
+    found = await writes.read_objects(s, resource.plural, uids_of(objects))
+    notes = await blocking(s, resource, found)
+    ordered = leaves_first(resource, found)
+    what = f"{len(found):,} {resource.plural}" if len(found) != 1 else f"{resource.singular} {_called(found[0])}"
+    pairs = [Write(resource.plural, item, None) for item in ordered]
+    return writes.plan(f"delete {what}", pairs, what=resource.plural, notes=notes)
+
+
+def uids_of(objects: Rows[Row]) -> list[str]:
+    """The UIDs of piped rows. Raises `UsageError` for none, and for rows without `id`."""
+    rows = objects.plain()
+    if not rows:
+        raise UsageError("there is nothing to act on: no object was named or piped", hint="UIDs, codes, names, or -")
+    missing = [number for number, row in enumerate(rows, 1) if not isinstance(row.get("id"), str)]
+    if missing:
+        raise UsageError(f"row {missing[0]} has no id", hint="... | select(id, name)")
+    return list(dict.fromkeys(str(row["id"]) for row in rows))
+
+
+def leaves_first(resource: Resource, objects: Sequence[JsonObject]) -> list[JsonObject]:
+    """Objects of a type that points to itself (organisation units), children before their parents."""
+    own = [
+        name
+        for name, prop in resource.properties.items()
+        if prop.target == resource.plural and prop.kind == "REFERENCE"
+    ]
+    by_uid = {str(item["id"]): item for item in objects}
+
+    def depth(item: JsonObject, seen: frozenset[str] = frozenset()) -> int:
+        above = [str(cast("JsonObject", item[name]).get("id")) for name in own if isinstance(item.get(name), dict)]
+        return max(
+            (1 + depth(by_uid[uid], seen | {uid}) for uid in above if uid in by_uid and uid not in seen), default=0
+        )
+
+    return sorted(objects, key=lambda item: -depth(item))
+
+
+async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> list[str]:
+    """What refers to some objects, in words, with the command that shows or deletes it; one request per property that may.
+
+    A collection that holds them (a group's members) loses them when they go and blocks nothing: it is left out.
+    """
+    from dhis2sh.client.metadata import paths_to
+    from dhis2sh.client.writes import gather_bounded
+
+    gone = {str(item["id"]) for item in objects}
+    if len(gone) > writes.UIDS_IN_ONE_ADDRESS:
+        return [f"what refers to {len(gone):,} objects was not looked for"]
+    wanted = f"id:in:[{','.join(sorted(gone))}]" if len(gone) > 1 else f"id:eq:{next(iter(gone))}"
+
+    async def users(plural: str, path: str) -> str | None:
+        params: dict[str, Param] = {"filter": f"{path}.{wanted}", "fields": "id,displayName", "pageSize": 50}
+        try:
+            page = await s.client.list_page(plural, params)
+        except (Refused, NotFound, Forbidden):
+            return None  # this server does not filter by it, or this user may not read it
+        rows = [row for row in page.rows if str(row["id"]) not in gone]
+        if not rows:
+            return None
+        count = page.total or len(rows)
+        shown = ", ".join(f"{row.get('displayName')} [{row['id']}]" for row in rows[:3])
+        more = f" and {count - 3:,} more" if count > 3 else ""
+        return f"in use: {path} of {count:,} {plural} ({shown}{more}); change those, or delete them first"
+
+    models = (await s.client.version()).models
+    known = await queries.resources_of(s)
+    asked = (
+        users(plural, path)
+        for plural, item in known.items()
+        for path in paths_to(resource.plural, item, models)
+        if not item.properties[path.partition(".")[0]].many_to_many
+    )
+    return [note async for note in gather_bounded(asked, 4) if note is not None]
+
+
+def collections_of(resource: Resource) -> dict[str, Property]:
+    """The collections of a type whose members are objects with an address of their own."""
+    return {
+        name: prop
+        for name, prop in resource.properties.items()
+        if prop.owner and prop.persisted and prop.collection and values.refers_to_objects(prop)
+        and prop.target in _importable()
+    }  # fmt: skip
+
+
+def collection_of(resource: Resource, name: str | None) -> Property:
+    """The collection that is meant: the only one, or the one that is named. Raises `UsageError`."""
+    known = collections_of(resource)
+    if name is None and len(known) == 1:
+        return next(iter(known.values()))
+    if not known:
+        raise UsageError(f"{resource.plural} have no members", hint=f"dhis2 metadata describe {resource.plural}")
+    if name is None:
+        raise UsageError(f"{resource.plural} have several collections", hint=f"--property {'|'.join(known)}")
+    for key, prop in known.items():
+        if name.replace("-", "").lower() == key.lower():
+            return prop
+    hint = did_you_mean(name, list(known)) or f"--property {'|'.join(known)}"
+    raise UsageError(f"{resource.plural} have no collection '{name}'", hint=hint)
+
+
+@verb(
+    "metadata members",
+    effect="read",
+    examples=[
+        "dhis2 metadata members dataElementGroups 'ANC'",
+        "%metadata members dataElementGroups ANC | select(name)",
+    ],
+)
+async def members(s: Session, type: Type, uid: Object, *, property: Property_ = None) -> Rows[Row]:
+    """List the members of an object: the data elements of a group, the options of a set, the units of a data set.
+
+    API source: `GET /api/{type}/{uid}?fields={property}[id,code,displayName]`.
+    """
+    resource = await queries.resource_of(s, type)
+    prop = collection_of(resource, property)
+    body = await s.client.get_object(f"{resource.plural}/{uid}", {"fields": f"{prop.name}[id,code,name,displayName]"})
+    rows = cast("list[Row]", body.get(prop.name) or [])
+    return Rows(rows, columns=["id", "displayName", "code"], resource=prop.target)
+
+
+async def _with_members(
+    s: Session, type: str, uid: str, items: Rows[Row], property: str | None, *, adding: bool
+) -> Plan:
+    from dhis2sh import names
+
+    resource = await queries.resource_of(s, type)
+    prop = collection_of(resource, property)
+    texts = [str(row.get("id") or "") for row in items.plain()]
+    if not all(texts) or not texts:
+        raise UsageError("which members?", hint="UIDs, codes or unique names, or rows of a pipeline")
+    resolved = await names.resolve_all(s, cast("str", prop.target), texts)
+    wanted = list(dict.fromkeys(resolved[text] for text in texts))
+    [before] = await writes.read_objects(s, resource.plural, [uid])
+    have = list(cast("list[JsonObject]", before.get(prop.name) or []))
+    uids = {str(item.get("id")) for item in have}
+    if adding:
+        after = have + [cast("JsonObject", {"id": member}) for member in wanted if member not in uids]
+        right = sum(member in uids for member in wanted)
+    else:
+        after = [item for item in have if str(item.get("id")) not in wanted]
+        right = sum(member not in uids for member in wanted)
+    notes = [f"{right:,} are {'there already' if adding else 'not there'}"] if right else []
+    count = abs(len(after) - len(have))
+    word = "add" if adding else "remove"
+    where = f"{prop.name} of {resource.singular} {_called(before)}"
+    return writes.plan(
+        f"{word} {count:,} {'to' if adding else 'from'} {where}",
+        [Write(resource.plural, before, {**before, prop.name: cast("JsonValue", after)})],
+        what=resource.plural, notes=notes,
+    )  # fmt: skip
+
+
+Members = Annotated[Rows[Row], Piped(), Doc("The members: UIDs, codes or unique names; rows of a pipeline.")]
+
+
+@verb(
+    "metadata add",
+    effect="write",
+    examples=["dhis2 metadata add dataElementGroups 'ANC' 'ANC 1st visit' --dry-run"],
+)
+async def add(s: Session, type: Type, uid: Object, items: Members, *, property: Property_ = None) -> Plan:
+    """Add members to an object; those that are there already stay.
+
+    API source: `PATCH /api/{type}/{uid}`.
+    """
+    return await _with_members(s, type, uid, items, property, adding=True)
+
+
+@verb(
+    "metadata remove",
+    effect="write",
+    examples=["dhis2 metadata remove dataElementGroups 'ANC' 'ANC 1st visit' --dry-run"],
+)
+async def remove(s: Session, type: Type, uid: Object, items: Members, *, property: Property_ = None) -> Plan:
+    """Take members out of an object; the members themselves stay.
+
+    API source: `PATCH /api/{type}/{uid}`.
+    """
+    return await _with_members(s, type, uid, items, property, adding=False)
+
+
+def _called(item: JsonObject) -> str:
+    """An object in a title: its name in quotes and its UID."""
+    name = item.get("name") or item.get("displayName") or item.get("code")
+    return f"'{name}' [{item['id']}]" if name else f"[{item['id']}]"
+
+
+for _declared in (create, update, clone, delete, add, remove):
+    applies(_declared)(writes.apply)

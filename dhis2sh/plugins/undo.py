@@ -1,0 +1,152 @@
+"""`undo`: takes back what a write through this profile changed, where DHIS2 allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, cast
+
+from dhis2sh import writes
+from dhis2sh.errors import NotFound, Refused, UsageError
+from dhis2sh.journal import Change, journal_of
+from dhis2sh.redact import has_secret
+from dhis2sh.results import Plan
+from dhis2sh.session import Session
+from dhis2sh.types import JsonObject
+from dhis2sh.verbs import Doc, applies, verb
+from dhis2sh.writes import Write
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonValue
+
+ACTIONS = {"create", "update", "delete"}
+
+
+@verb("undo", effect="destroy", examples=["dhis2 undo --dry-run", "dhis2 undo 12 --yes"])
+async def undo(
+    s: Session,
+    id: Annotated[int | None, Doc("The journal's entry; the newest that can be taken back without it.")] = None,
+    *,
+    force: Annotated[bool, Doc("Take back what somebody has changed again since, too.")] = False,
+) -> Plan:
+    """Take back a write: what it created is deleted, what it deleted is created again, what it changed is as before.
+
+    The plan says what cannot be taken back: secrets, which the journal never holds; objects that are gone; and what was
+    changed again since, unless --force.
+    """
+    journal = journal_of(s)
+    entry = journal.entry(id)
+    if entry.undone_by is not None:
+        raise UsageError(f"entry {entry.id} was taken back by entry {entry.undone_by}", hint="dhis2 journal list")
+    if entry.url != s.profile.url:
+        raise UsageError(f"entry {entry.id} was written to {entry.url}, and this profile is {s.profile.url} now")
+    done = [change for change in journal.changes(entry.id) if change.state in {"done", "sent"}]
+    metadata = [change for change in done if change.action in ACTIONS and change.uid is not None]
+    notes = [
+        f"cannot be taken back: {change.action} {change.type} {change.name or ''}"
+        for change in done
+        if change not in metadata
+    ]
+    pairs: list[Write] = []
+    for plural, changes in _by_type(metadata):
+        pairs += await _taken_back(s, plural, changes, notes, force=force)
+    if not pairs and not notes:
+        raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
+    plan = writes.plan(f"undo entry {entry.id}: {entry.title}", pairs, what="undone", bundle=_held(pairs), notes=notes)
+    plan.undoes = entry.id
+    return plan
+
+
+applies(undo)(writes.apply)
+
+
+def _held(pairs: Sequence[Write]) -> bool:
+    """Objects come back as they were, translations included: only a bundle keeps those of a creation."""
+    return any(write.action == "create" for write in pairs)
+
+
+def _by_type(changes: Sequence[Change]) -> Iterable[tuple[str, list[Change]]]:
+    """The changes of each type, the last first: what was made last goes first."""
+    found: dict[str, list[Change]] = {}
+    for change in reversed(changes):
+        found.setdefault(change.type, []).append(change)
+    return found.items()
+
+
+async def _taken_back(
+    s: Session, plural: str, changes: Sequence[Change], notes: list[str], *, force: bool
+) -> list[Write]:
+    """The writes that take back changes of one type; what cannot be taken back goes into the notes."""
+    now = {str(item["id"]): item for item in await _present(s, plural, [cast("str", change.uid) for change in changes])}
+    pairs: list[Write] = []
+    for change in changes:
+        uid = cast("str", change.uid)
+        current = now.get(uid)
+        called = f"{change.type} {change.name or ''} [{uid}]"
+        if change.action == "delete":
+            if current is not None:
+                notes.append(f"{called} is there again: left alone")
+                continue
+            before, secret = _without_secrets(change.before or {})
+            notes += [f"{called}: {name} was a secret and is not set again" for name in secret]
+            notes += [f"{called}: other objects that held it (groups, sets) do not hold it again"] if before else []
+            pairs.append(Write(plural, None, before))
+        elif current is None:
+            notes.append(f"{called} is gone: nothing to take back")
+        elif change.action == "create":
+            pairs.append(Write(plural, current, None))
+        else:
+            pairs += _restored(plural, change, current, notes, called, force=force)
+    return pairs
+
+
+async def _present(s: Session, plural: str, uids: Sequence[str]) -> list[JsonObject]:
+    """Those of the objects that are there, with all that they own."""
+    found: list[JsonObject] = []
+    wanted = list(dict.fromkeys(uids))
+    for at in range(0, len(wanted), writes.UIDS_IN_ONE_ADDRESS):
+        part = wanted[at : at + writes.UIDS_IN_ONE_ADDRESS]
+        try:
+            found += await writes.read_all(s, plural, [f"id:in:[{','.join(part)}]"])
+        except (NotFound, Refused) as error:
+            raise UsageError(f"{plural} cannot be read: {error}", hint="dhis2 metadata types") from error
+    return found
+
+
+def _without_secrets(value: JsonObject) -> tuple[JsonObject, list[str]]:
+    secret = [name for name, item in value.items() if has_secret(item)]
+    return {name: item for name, item in value.items() if name not in secret}, secret
+
+
+def _restored(
+    plural: str, change: Change, current: JsonObject, notes: list[str], called: str, *, force: bool
+) -> list[Write]:
+    """An update taken back: each property as it was, unless somebody has changed it again."""
+    before, secret = _without_secrets(change.before or {})
+    notes += [f"{called}: {name} was a secret and stays" for name in secret]
+    after = change.after or {}
+    target = dict(current)
+    for name in {**before, **after}:
+        if name in secret:
+            continue
+        if not force and not same(current.get(name), after.get(name)):
+            notes.append(f"{called}: {name} was changed again since, it stays (--force takes it back too)")
+            continue
+        if name in before:
+            target[name] = before[name]
+        else:
+            target.pop(name, None)
+    return [Write(plural, current, target)]
+
+
+def same(left: JsonValue, right: JsonValue) -> bool:
+    """Equal for the journal: sets of references have no order, and a server leaves empty ones out."""
+    if left in (None, [], {}) and right in (None, [], {}):
+        return True
+    if isinstance(left, list) and isinstance(right, list):
+        return sorted(map(repr, left)) == sorted(map(repr, right)) or _ids(left) == _ids(right) != set()
+    return left == right
+
+
+def _ids(items: Sequence[JsonValue]) -> set[str]:
+    found = {str(item.get("id")) for item in items if isinstance(item, dict) and item.get("id")}
+    return found if len(found) == len(items) else set()

@@ -1,0 +1,42 @@
+"""Leaves secrets out of what is kept or shown: plans, the journal, differences."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonValue
+
+SECRET = "(secret)"  # noqa: S105  (what stands in place of one)
+_NAMES = re.compile(r"pass(word|phrase)|secret|token$|api[-_]?key|authorization|credential|^jwkset$", re.IGNORECASE)
+_WHOLE = {"auth", "headers"}
+"""Objects of routes and exchanges whose every text may be one."""
+
+
+def redacted(value: JsonValue, *, whole: bool = False) -> JsonValue:
+    """The same value with `SECRET` in place of passwords, tokens and the like; the value given stays as it is."""
+    if isinstance(value, dict):
+        return {
+            name: SECRET
+            if _NAMES.search(name) and isinstance(item, str) and item
+            else redacted(item, whole=name in _WHOLE or (whole and name != "type"))
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [redacted(item, whole=whole) for item in value]
+    return SECRET if whole and isinstance(value, str) and value else value
+
+
+def is_secret(name: str) -> bool:
+    """Does a property of this name hold a secret?"""
+    return _NAMES.search(name) is not None
+
+
+def has_secret(value: JsonValue) -> bool:
+    """Does `SECRET` stand somewhere in a value that was kept?"""
+    if isinstance(value, dict):
+        return any(has_secret(item) for item in value.values())
+    if isinstance(value, list):
+        return any(has_secret(item) for item in value)
+    return value == SECRET

@@ -1,0 +1,311 @@
+"""Sums data values up: one SQL statement for all elements that aggregate alike.
+
+Each axis of a query becomes a small mapping table inside the statement (a period to the periods it lies in, an interval
+of org unit numbers to the unit above it, an option combo to its category option). The big table is entered by its key
+(element, period, org unit), so that a query reads no more rows than it adds up.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from dhis2sh.sandbox.data.model import Model, read_period, references
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from dhis2sh.periods import Period
+    from dhis2sh.sandbox.store import Store
+
+type Cell = tuple[str, ...]
+"""Where a total belongs: one identifier for each axis, in the order of the axes."""
+
+_TEN_YEARS = dt.timedelta(days=3653)
+
+
+class Rule(NamedTuple):
+    """How an aggregation type works.
+
+    Parameters:
+        outer: over org units and option combos, as SQL over `x`.
+        inner: over the periods of one org unit and option combo first: LAST, FIRST, MIN, MAX; empty for none.
+        back: whether periods before the one that is asked for count, as LAST has it.
+    """
+
+    outer: str
+    inner: str = ""
+    back: bool = False
+
+
+_VARIANCE = "(sum(x * x) - sum(x) * sum(x) / count(x)) / nullif(count(x) - 1, 0)"
+RULES: Mapping[str, Rule] = {
+    "SUM": Rule("sum(x)"),
+    "AVERAGE": Rule("avg(x)"),
+    "AVERAGE_SUM_ORG_UNIT": Rule("sum(x * days) / target_days"),
+    "COUNT": Rule("count(x)"),
+    "MIN": Rule("min(x)"),
+    "MAX": Rule("max(x)"),
+    "STDDEV": Rule(f"sqrt({_VARIANCE})"),
+    "VARIANCE": Rule(_VARIANCE),
+    "LAST": Rule("sum(x)", "LAST", True),
+    "LAST_AVERAGE_ORG_UNIT": Rule("avg(x)", "LAST", True),
+    "LAST_LAST_ORG_UNIT": Rule("max(x)", "LAST", True),
+    "LAST_IN_PERIOD": Rule("sum(x)", "LAST"),
+    "LAST_IN_PERIOD_AVERAGE_ORG_UNIT": Rule("avg(x)", "LAST"),
+    "FIRST": Rule("sum(x)", "FIRST", True),
+    "FIRST_AVERAGE_ORG_UNIT": Rule("avg(x)", "FIRST", True),
+    "FIRST_FIRST_ORG_UNIT": Rule("min(x)", "FIRST", True),
+    "MIN_SUM_ORG_UNIT": Rule("sum(x)", "MIN"),
+    "MAX_SUM_ORG_UNIT": Rule("sum(x)", "MAX"),
+}
+"""Aggregation types; NONE, CUSTOM and DEFAULT add up."""
+
+
+class Axis(NamedTuple):
+    """One axis other than data and period: rows of the big table by the item that they belong to.
+
+    Parameters:
+        column: `ou`, `co`, `ao` or `dx` of the big table.
+        items: the identifiers of the axis.
+        spans: from a number to a number, and which item they belong to.
+    """
+
+    column: str
+    items: Sequence[str]
+    spans: Sequence[tuple[int, int, int]]
+
+
+class Window(NamedTuple):
+    """A period of the answer and the data periods that lie in it."""
+
+    name: str
+    days: int
+    members: Sequence[tuple[int, int, int]]  # number, days, when it begins as an ordinal
+
+
+@dataclass(slots=True)
+class Request:
+    """What is to be added up.
+
+    Parameters:
+        elements: the data elements.
+        windows: the periods of the answer; a filter has one window with all members.
+        axes: the other axes.
+        limits: conditions on single values before they are added up, as SQL operator and number.
+    """
+
+    elements: Sequence[str]
+    windows: Sequence[Window]
+    axes: Sequence[Axis] = ()
+    limits: Sequence[tuple[str, float]] = ()
+    combo: str | None = None
+    attribute_combo: str | None = None
+    by_element: bool = True
+    names: list[str] = field(default_factory=list[str])
+
+
+class Tables:
+    """The analytics tables of a store, with the numbers that stand for identifiers.
+
+    Parameters:
+        store: the database.
+        model: the metadata.
+    """
+
+    def __init__(self, store: Store, model: Model) -> None:
+        self.store, self.model = store, model
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        return self.store.connection
+
+    @cached_property
+    def _keys(self) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for number, kind, uid in self.connection.execute("SELECT id, kind, uid FROM analytics_key"):
+            found.setdefault(kind, {})[uid] = number
+        return found
+
+    def numbers(self, kind: str) -> Mapping[str, int]:
+        """The numbers of a kind of identifier: dx, pe, co, ds."""
+        return self._keys.get(kind, {})
+
+    @cached_property
+    def periods(self) -> list[tuple[Period, int]]:
+        """The periods that data is in, with their numbers."""
+        return [(period, number) for text, number in self.numbers("pe").items() if (period := read_period(text))]
+
+    def spans(self, units: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """The numbers of everything at and below each org unit."""
+        wanted = list(units)
+        marks = ",".join("?" * len(wanted))
+        sql = f"SELECT uid, number, last FROM analytics_org_unit WHERE uid IN ({marks})"
+        if len(wanted) > 900:
+            sql, wanted = "SELECT uid, number, last FROM analytics_org_unit", []
+        return {uid: (number, last) for uid, number, last in self.connection.execute(sql, wanted)}
+
+    # Axes ----------------------------------------------------------------------------------------------------------
+
+    def unit_axis(self, units: Sequence[str]) -> Axis:
+        """Org units, each with everything below it."""
+        known = self.spans(units)
+        return Axis("ou", units, [(*known[uid], at) for at, uid in enumerate(units) if uid in known])
+
+    def within(self, units: Sequence[str]) -> Axis:
+        """Everything at and below any of these org units, as one; what lies in two of them counts once."""
+        merged: list[tuple[int, int, int]] = []
+        for first, last in sorted(self.spans(units).values()):
+            if not merged or first > merged[-1][1]:
+                merged.append((first, last, 0))
+        return Axis("ou", ["*"], merged)
+
+    def group_axis(self, column: str, items: Sequence[str], members: Sequence[Iterable[str]]) -> Axis:
+        """Groups of org units, option combos or elements; each member by itself, without what is below it."""
+        if column == "ou":
+            known: Mapping[str, int] = {uid: span[0] for uid, span in self.spans(_flat(members)).items()}
+        else:
+            known = self.numbers("dx" if column == "dx" else "co")
+        spans = [(known[uid], known[uid], at) for at, group in enumerate(members) for uid in group if uid in known]
+        return Axis(column, items, spans)
+
+    def option_members(self, options: Sequence[str]) -> list[list[str]]:
+        """The option combos of each category option."""
+        found: dict[str, list[str]] = {}
+        for uid, body in self.model.store.objects("categoryOptionCombos").items():
+            for option in references(body, "categoryOptions"):
+                found.setdefault(option, []).append(uid)
+        return [found.get(option, []) for option in options]
+
+    # Windows -------------------------------------------------------------------------------------------------------
+
+    def window(self, name: str, start: dt.date, end: dt.date, *, back: bool = False) -> Window:
+        """A time span and the data periods in it.
+
+        Parameters:
+            back: also what lies up to ten years before it, for LAST and FIRST.
+        """
+        first = start - _TEN_YEARS if back and start > dt.date(1000, 1, 1) else start
+        members: list[tuple[int, int, int]] = []
+        for period, number in self.periods:
+            begins = period.start
+            if period.type.name.startswith("Weekly"):  # a week counts where its fourth day is
+                begins += dt.timedelta(days=3)
+                inside = first <= begins <= end
+            else:
+                inside = first <= begins and period.end <= end
+            if inside:
+                members.append((number, (period.end - period.start).days + 1, period.start.toordinal()))
+        return Window(name, (end - start).days + 1, members)
+
+    # Adding up -----------------------------------------------------------------------------------------------------
+
+    def totals(self, request: Request, aggregation: str) -> dict[Cell, float]:
+        """The totals of every cell: element (unless they are added up together), period, then each axis.
+
+        Parameters:
+            aggregation: one of `RULES`; any other adds up.
+        """
+        rule = RULES.get(aggregation, RULES["SUM"])
+        elements = [(self.numbers("dx")[uid], uid) for uid in request.elements if uid in self.numbers("dx")]
+        if not elements or not any(window.members for window in request.windows):
+            return {}
+        _lay_out(self.connection, request.axes)
+        sql, parameters = _statement(rule, [number for number, _ in elements], request, self.numbers("co"))
+        names = dict(elements)
+        found: dict[Cell, float] = {}
+        for row in self.connection.execute(sql, parameters):
+            value = row[-1]
+            if value is None:
+                continue
+            cell = [names[row[0]]] if request.by_element else []
+            cell.append(request.windows[row[1]].name)
+            cell += [axis.items[row[2 + at]] for at, axis in enumerate(request.axes)]
+            found[tuple(cell)] = value
+        return found
+
+
+def _flat(groups: Iterable[Iterable[str]]) -> list[str]:
+    return [uid for group in groups for uid in group]
+
+
+def _json(rows: object) -> str:
+    import orjson
+
+    return orjson.dumps(rows).decode()
+
+
+def _statement(
+    rule: Rule, elements: list[int], request: Request, combos: Mapping[str, int]
+) -> tuple[str, list[object]]:
+    """The SQL of a request, with its parameters. The axes that rows look up are in `temp.axis_<number>`."""
+    windows = [[*member, at, window.days] for at, window in enumerate(request.windows) for member in window.members]
+    parameters: list[object] = [_json(elements), _json(windows)]
+    tables = [
+        "d(dx) AS (SELECT value FROM json_each(?))",
+        "p(pe, days, begins, at, target_days) AS MATERIALIZED (SELECT value ->> 0, value ->> 1, value ->> 2, "
+        "value ->> 3, value ->> 4 FROM json_each(?))",
+    ]
+    joins, late, on = ["d CROSS JOIN p"], list[str](), "v.dx = d.dx AND v.pe = p.pe"
+    for number, axis in enumerate(request.axes):
+        name = f"x{number}"
+        if _entered(axis):
+            parameters.append(_json(axis.spans))
+            tables.append(f"{name}(first, last, at) AS MATERIALIZED "
+                          "(SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?))")  # fmt: skip
+            joins.append(f"CROSS JOIN {name}")
+            on += f" AND v.ou BETWEEN {name}.first AND {name}.last"
+        else:
+            late.append(f"CROSS JOIN temp.axis_{number} {name} ON {name}.id = v.{axis.column}")
+    joins.append(f"CROSS JOIN analytics_value v ON {on}")
+    where = ["v.number IS NOT NULL"] + [f"v.number {operator} ?" for operator, _ in request.limits]
+    parameters += [number for _, number in request.limits]
+    for column, combo in (("co", request.combo), ("ao", request.attribute_combo)):
+        if combo is not None:
+            where.append(f"v.{column} = ?")
+            parameters.append(combos.get(combo, -1))
+    ats = "".join(f", x{number}.at AS a{number}" for number in range(len(request.axes)))
+    element = "v.dx" if request.by_element else "0"
+    rows = (
+        f"SELECT {element} AS dx, p.at AS at{ats}, v.number AS x, p.days AS days, p.target_days AS target_days, "
+        f"p.begins AS begins, v.dx AS e, v.ou AS ou, v.co AS co, v.ao AS ao "
+        f"FROM {' '.join(joins + late)} WHERE {' AND '.join(where)}"
+    )
+    group = ", ".join(["dx", "at", *(f"a{number}" for number in range(len(request.axes)))])
+    if rule.inner:
+        # SQLite takes the other columns of the row that holds the single max() or min().
+        pick = {"LAST": "max(begins)", "FIRST": "min(begins)", "MIN": "min(x)", "MAX": "max(x)"}[rule.inner]
+        rows = f"SELECT {group}, x, days, target_days, {pick} FROM ({rows}) GROUP BY {group}, e, ou, co, ao"
+    sql = f"WITH {', '.join(tables)} SELECT {group}, {rule.outer} FROM ({rows}) GROUP BY {group}"
+    return sql, parameters
+
+
+def _entered(axis: Axis) -> bool:
+    """Is the big table entered once for each interval of the axis? With more, each row looks its item up."""
+    return axis.column == "ou" and len(axis.spans) <= _FEW
+
+
+def _lay_out(connection: sqlite3.Connection, axes: Sequence[Axis]) -> None:
+    """Put the axes that rows look up into tables of this connection."""
+    with connection:
+        for number, axis in enumerate(axes):
+            if _entered(axis):
+                continue
+            name = f"temp.axis_{number}"
+            connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {name} (id INTEGER, at INTEGER, PRIMARY KEY (id, at)) WITHOUT ROWID"
+            )
+            connection.execute(f"DELETE FROM {name}")
+            connection.executemany(f"INSERT OR IGNORE INTO {name} VALUES (?, ?)", _points(axis.spans))
+
+
+_FEW = 40
+
+
+def _points(spans: Iterable[tuple[int, int, int]]) -> list[tuple[int, int]]:
+    """Every number of the spans with its item."""
+    return [(number, at) for first, last, at in spans for number in range(first, last + 1)]

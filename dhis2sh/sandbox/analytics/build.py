@@ -1,0 +1,177 @@
+"""Builds the analytics tables from the data of the moment, as the job `ANALYTICS_TABLE` does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dhis2sh.sandbox.data.model import Model, read_period
+from dhis2sh.sandbox.data.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
+from dhis2sh.sandbox.fresh import now
+from dhis2sh.sandbox.store import DEFAULT_COMBO
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from dhis2sh.sandbox.store import Store
+
+BUILT = "analyticsTablesBuilt"
+"""The fact that says when the tables were built; empty when they are not there."""
+RUNTIME = "analyticsTablesRuntime"
+"""The fact that says how many seconds the last build took."""
+
+
+def is_built(store: Store) -> bool:
+    """Are there analytics tables?"""
+    return bool(store.fact(BUILT))
+
+
+def clear(store: Store) -> None:
+    """Drop what the tables hold; queries are then refused with E7144."""
+    with store.writing(metadata=False) as connection:
+        _empty(connection)
+        _remember(connection, {BUILT: ""})
+
+
+def build(store: Store, note: Callable[[str], None] = lambda words: None) -> float:
+    """Build the tables anew, in one transaction: readers see the old ones until it ends.
+
+    Parameters:
+        note: told each step, in the server's words.
+
+    Returns how many seconds it took.
+    """
+    began = time.perf_counter()
+    model = Model(store)
+    with store.writing(metadata=False) as connection:
+        note("Analytics table update process started")
+        _empty(connection)
+        note("Generating resource tables")
+        _number_org_units(connection, model)
+        _number_keys(connection, store)
+        note("Populating 1 analytics tables: 'DATA_VALUE'")
+        _fill_values(connection)
+        note("Populating 1 analytics tables: 'COMPLETENESS'")
+        _fill_completeness(connection, model)
+        _fill_targets(connection, model)
+        seconds = time.perf_counter() - began
+        _remember(connection, {BUILT: now(), RUNTIME: f"{seconds:.3f}"})
+    return seconds
+
+
+def _remember(connection: sqlite3.Connection, facts: dict[str, str]) -> None:
+    connection.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?)", facts.items())
+
+
+def _empty(connection: sqlite3.Connection) -> None:
+    for table in ("key", "org_unit", "value", "completeness", "target"):
+        connection.execute(f"DELETE FROM analytics_{table}")
+
+
+def _number_org_units(connection: sqlite3.Connection, model: Model) -> None:
+    """Number the org units depth first: what is below one has the numbers that follow its own."""
+    units = model.store.objects("organisationUnits")
+    roots = [uid for uid, body in units.items() if not body.get("parent")]
+    rows: list[list[int | str]] = []
+    waiting: list[tuple[str, int]] = [(uid, 1) for uid in reversed(roots)]
+    open_rows: list[list[int | str]] = []
+    while waiting:
+        uid, level = waiting.pop()
+        while open_rows and int(open_rows[-1][3]) >= level:
+            open_rows.pop()[2] = len(rows)
+        row: list[int | str] = [len(rows) + 1, uid, 0, level]
+        rows.append(row)
+        open_rows.append(row)
+        waiting.extend((child, level + 1) for child in model.children.get(uid, []))
+    for row in open_rows:
+        row[2] = len(rows)
+    connection.executemany("INSERT INTO analytics_org_unit VALUES (?, ?, ?, ?)", rows)
+
+
+def _number_keys(connection: sqlite3.Connection, store: Store) -> None:
+    """Give every element, period and option combo that data can have a number."""
+    from dhis2sh.sandbox.data.export import DISTINCT_PERIODS
+
+    elements = store.objects("dataElements")
+    numeric = {
+        uid: "dx"
+        if body.get("valueType") in NUMERIC_TYPES
+        else "bx"
+        if body.get("valueType") in BOOLEAN_TYPES
+        else "tx"
+        for uid, body in elements.items()
+    }
+    periods = {row[0] for row in connection.execute(DISTINCT_PERIODS)}
+    periods |= {row[0] for row in connection.execute("SELECT DISTINCT period FROM completeness")}
+    known = sorted(text for text in periods if read_period(text))
+    combos = [DEFAULT_COMBO, *(uid for uid in store.objects("categoryOptionCombos") if uid != DEFAULT_COMBO)]
+    rows = [
+        *(("dx", uid) for uid in sorted(elements)),
+        *((kind, uid) for uid, kind in numeric.items() if kind != "dx"),
+        *(("pe", text) for text in known),
+        *(("co", uid) for uid in combos),
+        *(("ds", uid) for uid in store.objects("dataSets")),
+    ]
+    connection.executemany("INSERT INTO analytics_key (kind, uid) VALUES (?, ?)", rows)
+
+
+def _fill_values(connection: sqlite3.Connection) -> None:
+    """One row a data value: numbers as numbers, booleans as 1 and 0, everything else as text."""
+    connection.execute("""
+        INSERT OR REPLACE INTO analytics_value
+        SELECT d.id, p.id, o.number, c.id, a.id,
+            CASE WHEN v.data_element IN (SELECT uid FROM analytics_key WHERE kind = 'tx') THEN NULL
+                 WHEN v.value = 'true' THEN 1 WHEN v.value = 'false' THEN 0
+                 WHEN v.data_element IN (SELECT uid FROM analytics_key WHERE kind = 'bx') THEN NULL
+                 ELSE CAST(v.value AS REAL) END,
+            CASE WHEN v.data_element IN (SELECT uid FROM analytics_key WHERE kind = 'tx') THEN v.value END
+        FROM data_value v
+        CROSS JOIN analytics_key d ON d.kind = 'dx' AND d.uid = v.data_element
+        CROSS JOIN analytics_key p ON p.kind = 'pe' AND p.uid = v.period
+        CROSS JOIN analytics_org_unit o ON o.uid = v.org_unit
+        CROSS JOIN analytics_key c ON c.kind = 'co' AND c.uid = v.category_option_combo
+        CROSS JOIN analytics_key a ON a.kind = 'co' AND a.uid = v.attribute_option_combo
+        WHERE NOT v.deleted AND v.value IS NOT NULL
+    """)
+
+
+def _fill_completeness(connection: sqlite3.Connection, model: Model) -> None:
+    """One row a complete registration, with whether it came within the data set's timely days."""
+    rows = connection.execute("SELECT data_set, period, date FROM completeness WHERE completed GROUP BY 1, 2, 3")
+    timely: list[tuple[str, str, str]] = []
+    for data_set, text, date in rows:
+        period = read_period(text)
+        days = float(str(model.body("dataSets", data_set).get("timelyDays") or 0))
+        if period is not None and date and (_days_after(period.end.isoformat(), date) <= days):
+            timely.append((data_set, text, date))
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS timely (data_set, period, date)")
+    connection.execute("DELETE FROM temp.timely")
+    connection.executemany("INSERT INTO temp.timely VALUES (?, ?, ?)", timely)
+    connection.execute("""
+        INSERT OR REPLACE INTO analytics_completeness
+        SELECT d.id, p.id, o.number, a.id,
+            EXISTS (SELECT 1 FROM temp.timely t
+                    WHERE t.data_set = c.data_set AND t.period = c.period AND t.date = c.date)
+        FROM completeness c
+        JOIN analytics_key d ON d.kind = 'ds' AND d.uid = c.data_set
+        JOIN analytics_key p ON p.kind = 'pe' AND p.uid = c.period
+        JOIN analytics_org_unit o ON o.uid = c.org_unit
+        JOIN analytics_key a ON a.kind = 'co' AND a.uid = c.attribute_option_combo
+        WHERE c.completed
+    """)
+
+
+def _days_after(end: str, date: str) -> int:
+    import datetime as dt
+
+    return (dt.date.fromisoformat(date[:10]) - dt.date.fromisoformat(end)).days
+
+
+def _fill_targets(connection: sqlite3.Connection, model: Model) -> None:
+    """Which org units are expected to report which data set."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO analytics_target SELECT k.id, o.number FROM analytics_key k, analytics_org_unit o "
+        "WHERE k.kind = 'ds' AND k.uid = ? AND o.uid = ?",
+        [(data_set, unit) for data_set, units in model.units_of.items() for unit in units],
+    )

@@ -1,0 +1,236 @@
+"""Data value sets as CSV, XML (dxf2) and ADX: reading what is posted, writing what is asked for.
+
+All of them become, or are made from, the JSON form: an envelope with `dataValues`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, cast
+from xml.etree import ElementTree
+from xml.sax.saxutils import quoteattr
+
+from dhis2sh.sandbox.data.model import Model, read_period, references
+from dhis2sh.sandbox.store import DEFAULT_COMBO
+
+if TYPE_CHECKING:
+    from dhis2sh.sandbox.data.values import Value
+    from dhis2sh.types import JsonObject, JsonValue
+
+DXF = "http://dhis2.org/schema/dxf/2.0"
+ADX = "urn:ihe:qrph:adx:2015"
+CSV_HEADER = (
+    "dataelement", "period", "orgunit", "categoryoptioncombo", "attributeoptioncombo", "value", "storedby",
+    "lastupdated", "comment", "followup", "deleted",
+)  # fmt: skip
+_NAMES = (
+    "dataElement", "period", "orgUnit", "categoryOptionCombo", "attributeOptionCombo", "value", "storedBy",
+    "lastUpdated", "comment", "followup", "deleted",
+)  # fmt: skip
+_ENVELOPE = ("dataSet", "completeDate", "period", "orgUnit", "attributeOptionCombo")
+
+
+class Unreadable(Exception):
+    """The posted text is not of the format that its content type says."""
+
+
+def read_json(raw: bytes) -> JsonObject:
+    """Read a JSON set. Raises `Unreadable`."""
+    import orjson
+
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise Unreadable("Post-condition was null") from None
+    if not isinstance(body, dict):
+        raise Unreadable("Post-condition was null")
+    return cast("JsonObject", body)
+
+
+def read_csv(raw: bytes, *, header: bool = True) -> JsonObject:
+    """Read a CSV set: columns by position, with a first row of names or without."""
+    rows = csv.reader(io.StringIO(raw.decode(errors="replace")))
+    items: list[JsonValue] = []
+    for number, row in enumerate(rows):
+        if not row or (header and number == 0):
+            continue
+        items.append({name: text for name, text in zip(_NAMES, row, strict=False) if text != ""})
+    return {"dataValues": items}
+
+
+def read_xml(raw: bytes) -> JsonObject:
+    """Read a dxf2 set: attributes of `dataValueSet` and `dataValue`. Raises `Unreadable`."""
+    root = _parse(raw)
+    body: JsonObject = {name: text for name in _ENVELOPE if (text := root.get(name))}
+    body["dataValues"] = [
+        {name: text for name in _NAMES if (text := element.get(name)) is not None}
+        for element in root.iter()
+        if _local(element.tag) == "dataValue"
+    ]
+    return body
+
+
+def read_elements(raw: bytes, name: str) -> list[dict[str, str]]:
+    """The attributes of every XML element of a name. Raises `Unreadable`."""
+    return [dict(element.attrib) for element in _parse(raw).iter() if _local(element.tag) == name]
+
+
+def read_adx(raw: bytes, model: Model) -> list[JsonObject]:
+    """Read ADX: one set a `group`. Periods are intervals (`2025-01-01/P1M`); identifiers are codes or UIDs.
+
+    Raises `Unreadable`.
+    """
+    found: list[JsonObject] = []
+    for group in (element for element in _parse(raw).iter() if _local(element.tag) == "group"):
+        body: JsonObject = {"dataValues": []}
+        for name, plural, key in (("dataSet", "dataSets", "dataSet"), ("orgUnit", "organisationUnits", "orgUnit")):
+            if text := group.get(name):
+                body[key] = model.resolve(plural, "UID", text) or model.resolve(plural, "CODE", text) or text
+        body["period"] = _adx_period(group.get("period", ""))
+        if text := group.get("completeDate"):
+            body["completeDate"] = text
+        for element in group:
+            item: JsonObject = {"value": element.get("value")}
+            text = element.get("dataElement", "")
+            item["dataElement"] = (
+                model.resolve("dataElements", "UID", text) or model.resolve("dataElements", "CODE", text) or text
+            )
+            combo = _adx_combo(element, model, cast("str", item["dataElement"]))
+            if combo:
+                item["categoryOptionCombo"] = combo
+            cast("list[JsonValue]", body["dataValues"]).append(item)
+        found.append(body)
+    return found
+
+
+def _adx_combo(element: ElementTree.Element, model: Model, data_element: str) -> str | None:
+    """The option combo that an ADX value names by category code and option code."""
+    options: list[str] = []
+    for name, text in element.attrib.items():
+        if name in {"dataElement", "value"}:
+            continue
+        option = model.resolve("categoryOptions", "UID", text) or model.resolve("categoryOptions", "CODE", text)
+        if option:
+            options.append(option)
+    return model.attribute_combo(model.category_combo(data_element), options) if options else None
+
+
+_DURATIONS = {
+    "P1D": "Daily", "P7D": "Weekly", "P14D": "BiWeekly", "P1M": "Monthly", "P2M": "BiMonthly", "P3M": "Quarterly",
+    "P6M": "SixMonthly", "P1Y": "Yearly",
+}  # fmt: skip
+
+
+def _adx_period(text: str) -> str:
+    """The ISO form of an ADX interval; anything else is passed on."""
+    import datetime as dt
+
+    from dhis2sh.periods import Period
+
+    start, _, duration = text.partition("/")
+    kind = _DURATIONS.get(duration)
+    if kind is None:
+        return text
+    try:
+        return Period.of(kind, dt.date.fromisoformat(start)).iso
+    except ValueError:
+        return text
+
+
+def _parse(raw: bytes) -> ElementTree.Element:
+    if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw:  # entities can be made to explode; DHIS2 refuses them too
+        raise Unreadable("DOCTYPE is not allowed")
+    try:
+        return ElementTree.fromstring(raw)  # noqa: S314 - no DTD reaches the parser
+    except ElementTree.ParseError as error:
+        raise Unreadable(str(error)) from error
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+# Writing -------------------------------------------------------------------------------------------------------------
+
+
+def write_csv(found: Iterable[Value]) -> str:
+    """The header, then one line a value; texts with commas, quotes or newlines are quoted."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_HEADER)
+    for value in found:
+        body = value.shown()
+        writer.writerow([_csv(body.get(name)) for name in _NAMES])
+    return out.getvalue()
+
+
+def _csv(value: JsonValue) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def write_xml(envelope: Mapping[str, JsonValue], found: Iterable[Value]) -> str:
+    """A dxf2 document."""
+    attributes = "".join(f" {name}={quoteattr(str(text))}" for name, text in envelope.items() if text is not None)
+    rows: list[str] = []
+    for value in found:
+        body = value.shown()
+        cells = "".join(f" {name}={quoteattr(_csv(cell))}" for name in _NAMES if (cell := body.get(name)) is not None)
+        rows.append(f"<dataValue{cells}/>")
+    head = f"<?xml version='1.0' encoding='UTF-8'?><dataValueSet xmlns=\"{DXF}\"{attributes}"
+    return f"{head}>{''.join(rows)}</dataValueSet>" if rows else f"{head}/>"
+
+
+def write_adx(found: Iterable[Value], model: Model, data_sets: list[str]) -> str:
+    """An ADX document: one group for each data set, period, org unit and attribute option combo."""
+    groups: dict[tuple[str, str, str, str], list[Value]] = {}
+    for value in found:
+        named = [uid for uid in model.data_sets_of.get(value.key.data_element, []) if not data_sets or uid in data_sets]
+        for data_set in named[:1]:
+            key = (data_set, value.key.period, value.key.org_unit, value.key.attribute_option_combo)
+            groups.setdefault(key, []).append(value)
+    if not groups:
+        return f'<adx xmlns="{ADX}"/>'
+    rows: list[str] = []
+    for (data_set, period, unit, combo), members in groups.items():
+        attributes = {
+            "dataSet": model.identifier("dataSets", "CODE", data_set),
+            "period": _adx_interval(period),
+            "orgUnit": model.identifier("organisationUnits", "CODE", unit),
+        } | _adx_options(model, combo)
+        head = "".join(f" {name}={quoteattr(text)}" for name, text in attributes.items())
+        inner = "".join(_adx_value(model, value) for value in members)
+        rows.append(f"<group{head}>{inner}</group>")
+    return f'<adx xmlns="{ADX}">{"".join(rows)}</adx>'
+
+
+def _adx_value(model: Model, value: Value) -> str:
+    attributes = {
+        "dataElement": model.identifier("dataElements", "CODE", value.key.data_element),
+        "value": value.value or "",
+    } | _adx_options(model, value.key.category_option_combo)
+    return "<dataValue" + "".join(f" {name}={quoteattr(text)}" for name, text in attributes.items()) + "/>"
+
+
+def _adx_options(model: Model, combo: str) -> dict[str, str]:
+    """Category code to option code, for a combo that is not the default one."""
+    if combo == DEFAULT_COMBO:
+        return {}
+    options = references(model.body("categoryOptionCombos", combo), "categoryOptions")
+    found: dict[str, str] = {}
+    for category, body in model.store.objects("categories").items():
+        for option in references(body, "categoryOptions"):
+            if option in options:
+                found[model.identifier("categories", "CODE", category)] = model.identifier(
+                    "categoryOptions", "CODE", option
+                )
+    return found
+
+
+def _adx_interval(text: str) -> str:
+    period = read_period(text)
+    durations = {name: duration for duration, name in _DURATIONS.items()}
+    return text if period is None else f"{period.start}/{durations.get(period.type.name, 'P1Y')}"

@@ -1,0 +1,595 @@
+"""The import of data value sets: options, checks in the server's order, conflicts grouped as it groups them.
+
+API source: `DefaultDataValueSetService`, `DataValueSetImportValidator`, `DataValueImportConflict` (api-facts f.1).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.periods import Period, period_type
+from dhis2sh.sandbox import params
+from dhis2sh.sandbox.data import approval, locks, value_types, values
+from dhis2sh.sandbox.data.model import Model, read_period, reference
+from dhis2sh.sandbox.data.values import Key, Value
+from dhis2sh.sandbox.fresh import now
+from dhis2sh.sandbox.store import DEFAULT_COMBO
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from starlette.datastructures import QueryParams
+
+    from dhis2sh.sandbox.store import Store
+    from dhis2sh.types import JsonObject, JsonValue
+
+STRATEGIES = ("CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE")
+SCHEMES = ("dataElement", "orgUnit", "categoryOptionCombo", "categoryOption", "dataSet")
+_FLAGS = (
+    "dryRun", "async", "importStrategy", "mergeMode", "reportMode", "skipExistingCheck", "sharing",
+    "skipNotifications", "skipAudit", "datasetAllowsPeriods", "strictPeriods", "strictDataElements",
+    "strictCategoryOptionCombos", "strictAttributeOptionCombos", "strictOrganisationUnits", "strictDataSetApproval",
+    "strictDataSetLocking", "strictDataSetInputPeriods", "requireCategoryOptionCombo", "requireAttributeOptionCombo",
+    "skipPatternValidation", "ignoreEmptyCollection", "force", "firstRowIsHeader", "skipLastUpdated",
+    "mergeDataValues", "skipCache",
+)  # fmt: skip
+"""The import options in the order in which the server repeats them."""
+_WORDS = {"importStrategy": "CREATE_AND_UPDATE", "mergeMode": "REPLACE", "reportMode": "FULL"}
+
+
+@dataclass(slots=True)
+class Options:
+    """The options of an import: flags by their wire names, a strategy, and how identifiers are to be read."""
+
+    flags: dict[str, bool] = field(default_factory=dict[str, bool])
+    strategy: str = "CREATE_AND_UPDATE"
+    schemes: dict[str, str] = field(default_factory=dict[str, str])
+    data_set: str | None = None
+
+    @classmethod
+    def of(cls, query: QueryParams) -> Options:
+        """Read the query. Raises `Refused` with 400."""
+        flags = {name: params.boolean(query, name, name == "firstRowIsHeader") for name in _FLAGS if name not in _WORDS}
+        strategy = params.choice(
+            query, "importStrategy" if "importStrategy" in query else "strategy", "CREATE_AND_UPDATE", STRATEGIES
+        )
+        schemes = {name: query[f"{name}IdScheme"] for name in SCHEMES if query.get(f"{name}IdScheme")}
+        if query.get("idScheme"):
+            schemes["id"] = query["idScheme"]
+        return cls(flags, strategy, schemes, query.get("dataSet") or None)
+
+    def on(self, name: str) -> bool:
+        """Is a flag set?"""
+        return self.flags.get(name, False)
+
+    def scheme(self, name: str) -> str:
+        """The identifier scheme for a kind of object."""
+        text = self.schemes.get(name) or self.schemes.get("id") or "UID"
+        return text if text.startswith("ATTRIBUTE:") else text.upper()
+
+    def shown(self) -> JsonObject:
+        """As the server repeats them."""
+        schemes: dict[str, JsonValue] = {
+            f"{name}IdScheme" if name != "id" else "idScheme": text for name, text in self.schemes.items()
+        }
+        body: JsonObject = {"idSchemes": schemes}
+        for name in _FLAGS:
+            body[name] = self.strategy if name == "importStrategy" else _WORDS.get(name, self.on(name))
+        if self.data_set:
+            body["dataSet"] = self.data_set
+        return body
+
+
+@dataclass(slots=True)
+class Conflict:
+    """One kind of refusal over the same objects, with the rows that met it."""
+
+    code: str
+    property: str | None
+    objects: dict[str, str]
+    message: str
+    indexes: list[int] = field(default_factory=list[int])
+
+    def shown(self) -> JsonObject:
+        """As a summary lists it."""
+        body: JsonObject = {}
+        if self.objects:
+            body = {"object": next(iter(self.objects.values())), "objects": cast("JsonObject", dict(self.objects))}
+        body |= {"value": self.message, "errorCode": self.code}
+        if self.property is not None:
+            body["property"] = self.property
+        if self.indexes:
+            body["indexes"] = cast("list[JsonValue]", list(self.indexes))
+        return body
+
+
+class Conflicts:
+    """Conflicts of an import: one for each code and set of objects, whatever the number of rows."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, tuple[tuple[str, str], ...]], Conflict] = {}
+        self.rejected: dict[int, None] = {}
+
+    def add(self, conflict: Conflict, index: int | None = None) -> None:
+        """Count a conflict, at a row or for the whole set."""
+        known = self._found.setdefault((conflict.code, tuple(conflict.objects.items())), conflict)
+        if index is not None:
+            known.indexes.append(index)
+            self.rejected[index] = None
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def shown(self) -> list[JsonValue]:
+        """As a summary lists them."""
+        return [conflict.shown() for conflict in self._found.values()]
+
+
+@dataclass(slots=True)
+class Summary:
+    """What an import did."""
+
+    options: JsonObject
+    status: str = "SUCCESS"
+    description: str = "Import process completed successfully"
+    imported: int = 0
+    updated: int = 0
+    ignored: int = 0
+    deleted: int = 0
+    conflicts: Conflicts = field(default_factory=Conflicts)
+    complete: str | None = "false"
+
+    def shown(self) -> JsonObject:
+        """The `ImportSummary` of the wire."""
+        status = "WARNING" if self.status == "SUCCESS" and len(self.conflicts) else self.status
+        body: JsonObject = {
+            "status": status,
+            "importOptions": self.options,
+            "description": self.description,
+            "importCount": {"imported": self.imported, "updated": self.updated, "ignored": self.ignored,
+                            "deleted": self.deleted},
+            "conflicts": self.conflicts.shown(),
+            "rejectedIndexes": cast("list[JsonValue]", list(self.conflicts.rejected)),
+        }  # fmt: skip
+        if self.complete is not None:
+            body["dataSetComplete"] = self.complete
+        return body | {"responseType": "ImportSummary"}
+
+
+MESSAGES = {
+    "E7600": "Data set not found or not accessible: `{0}`",
+    "E7601": "User does not have write access for DataSet: `{0}`",
+    "E7602": "A valid dataset is required",
+    "E7603": "Org unit not found or not accessible: `{0}`",
+    "E7604": "Attribute option combo not found or not accessible: `{0}`",
+    "E7610": "Data element not found or not accessible: `{0}`",
+    "E7611": "Period not valid: `{0}`",
+    "E7612": "Organisation unit not found or not accessible: `{0}`",
+    "E7613": "Category option combo not found or not accessible for writing data: `{0}`",
+    "E7615": "Attribute option combo not found or not accessible for writing data: `{0}`",
+    "E7617": "Organisation unit: `{0}` not in hierarchy of current user: `{1}`",
+    "E7618": "Data value or comment not specified for data element: `{0}`",
+    "E7619": "Value must match value type of data element `{0}`: `{1}`",
+    "E7620": "Invalid comment: {0}",
+    "E7621": "Data value is not a valid option of the data element option set: `{0}`",
+    "E7630": "Category option combo is required but is not specified",
+    "E7631": "Attribute option combo is required but is not specified",
+    "E7632": "Period type of period: `{0}` not valid for data element: `{1}`",
+    "E7633": "Data element: `{0}` is not part of dataset: `{1}`",
+    "E7634": "Category option combo: `{0}` must be part of category combo of data element: `{1}`",
+    "E7635": "Attribute option combo: `{0}` must be part of category combo of data sets of data element: `{1}`",
+    "E7636": "Data element: `{1}` must be assigned through data sets to organisation unit: `{0}`",
+    "E7637": "Invalid storedBy: {0}",
+    "E7638": "Period: `{0}` is not within date range of attribute option combo: `{1}`",
+    "E7639": "Organisation unit: `{0}` is not valid for attribute option combo: `{1}`",
+    "E7640": "Current date is past expiry days for period: `{0}`  and data set: `{1}`",
+    "E7641": "Period: `{0}` is after latest open future period: `{2}` for data element: `{1}`",
+    "E7642": (
+        "Data is already approved for data set: `{3}` period: `{1}` organisation unit: `{0}` "
+        "attribute option combo: `{2}`"
+    ),
+    "E7643": "Period: `{0}` is not open for this data set at this time: `{1}`",
+    "E7644": "Period: `{0}` does not conform to the open periods of associated data sets",
+    "E7645": "No data value for file resource exist for the given combination for data element: `{0}`",
+}
+_PROPERTY = {
+    "E7600": "dataSet", "E7601": "dataSet", "E7602": "dataSet", "E7603": "orgUnit", "E7604": "attributeOptionCombo",
+    "E7610": "dataElement", "E7611": "period", "E7612": "orgUnit", "E7613": "categoryOptionCombo",
+    "E7615": "attributeOptionCombo", "E7617": "orgUnit", "E7618": "value", "E7619": "value", "E7620": "comment",
+    "E7621": "value", "E7630": "categoryOptionCombo", "E7631": "attributeOptionCombo", "E7632": None,
+    "E7633": "dataElement", "E7634": "categoryOptionCombo", "E7635": "attributeOptionCombo", "E7636": "orgUnit",
+    "E7637": "storedBy", "E7638": "period", "E7639": "orgUnit", "E7640": "period", "E7641": "period", "E7642": None,
+    "E7643": "period", "E7644": "period", "E7645": "dataElement",
+}  # fmt: skip
+
+
+def conflict(code: str, objects: Mapping[str, str], *more: str) -> Conflict:
+    """A conflict of a code.
+
+    Parameters:
+        objects: what it is about, by kind; the texts fill the message in this order.
+        more: further texts of the message.
+    """
+    message = MESSAGES[code].format(*objects.values(), *more)
+    return Conflict(code, _PROPERTY[code], dict(objects), message)
+
+
+@dataclass(slots=True)
+class Row:
+    """One data value of an import, as far as its parts could be resolved."""
+
+    data_element: str
+    period: Period
+    org_unit: str
+    category_option_combo: str
+    attribute_option_combo: str
+    value: str | None
+    element: JsonObject
+    named_coc: bool
+    named_aoc: bool
+    deleted: bool
+    source: Mapping[str, JsonValue]
+
+    @property
+    def key(self) -> Key:
+        """What identifies the value."""
+        return Key(
+            self.data_element, self.period.iso, self.org_unit, self.category_option_combo, self.attribute_option_combo
+        )
+
+
+type _Check = Callable[[Importer, Row], Conflict | None]
+
+
+class Importer:
+    """Imports data value sets for one user.
+
+    Parameters:
+        store: the database.
+        options: of the request.
+        user: the user name that new values are stored by.
+        roots: the org units under which the user may enter data; None for anywhere.
+    """
+
+    def __init__(self, store: Store, options: Options, user: str, roots: list[str] | None = None) -> None:
+        self.store, self.options, self.user, self.roots = store, options, user, roots
+        self.model = Model(store)
+        self.summary = Summary(options.shown())
+        self._latest_open: dict[str, Period | None] = {}
+
+    def run(self, body: Mapping[str, JsonValue]) -> Summary:
+        """Import one data value set: everything that has no conflict is written, in one transaction."""
+        outer = self._envelope(body)
+        if self.summary.status == "ERROR":
+            self.summary.description, self.summary.complete = "Import process was aborted", None
+            return self.summary
+        items = cast("list[Mapping[str, JsonValue]]", body.get("dataValues") or [])
+        with self.store.writing(metadata=False) as connection:
+            date = body.get("completeDate")
+            if outer.get("dataSet") and isinstance(date, str) and date:
+                self._complete(connection, outer, date)
+            for index, item in enumerate(items):
+                found = self._row(item, outer)
+                problem = found if isinstance(found, Conflict) else self._first_problem(found, outer)
+                if problem is not None:
+                    self.summary.ignored += 1
+                    self.summary.conflicts.add(problem, index)
+                elif value_types.is_insignificant_zero(cast("Row", found).value, cast("Row", found).element):
+                    self.summary.ignored += 1
+                else:
+                    self._write(connection, cast("Row", found))
+        return self.summary
+
+    # The envelope --------------------------------------------------------------------------------------------------
+
+    def _envelope(self, body: Mapping[str, JsonValue]) -> dict[str, str]:
+        """The parts that are given once for all rows, resolved. Sets the summary to ERROR for what does not exist."""
+        outer: dict[str, str] = {}
+        kinds = (
+            ("dataSet", "dataSets", "dataSet", "E7600", "dataSet"),
+            ("orgUnit", "organisationUnits", "orgUnit", "E7603", "organisationUnit"),
+            ("attributeOptionCombo", "categoryOptionCombos", "categoryOptionCombo", "E7604", "attributeOptionCombo"),
+        )
+        for name, plural, scheme, code, kind in kinds:
+            text = _text(body.get(name)) or (self.options.data_set if name == "dataSet" else None)
+            if text is None:
+                continue
+            uid = self.model.resolve(plural, self.options.scheme(scheme), text)
+            if uid is None:
+                self._abort(conflict(code, {kind: text}))
+            else:
+                outer[name] = uid
+        if self.options.on("strictDataElements") and "dataSet" not in outer:
+            self._abort(conflict("E7602", {}))
+        if (text := _text(body.get("period"))) is not None:
+            outer["period"] = text
+        return outer
+
+    def _abort(self, problem: Conflict) -> None:
+        self.summary.status = "ERROR"
+        self.summary.conflicts.add(problem)
+
+    def _complete(self, connection: sqlite3.Connection, outer: Mapping[str, str], date: str) -> None:
+        period = read_period(outer.get("period", ""))
+        if period is None or "orgUnit" not in outer:
+            return
+        if not self.options.on("dryRun"):
+            connection.execute(
+                "INSERT OR REPLACE INTO completeness VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
+                (outer["dataSet"], period.iso, outer["orgUnit"], outer.get("attributeOptionCombo", DEFAULT_COMBO),
+                 date[:10], self.user, now(), self.user),
+            )  # fmt: skip
+        self.summary.complete = date
+
+    # Rows ----------------------------------------------------------------------------------------------------------
+
+    def _row(self, item: Mapping[str, JsonValue], outer: Mapping[str, str]) -> Row | Conflict:
+        """A row with its parts resolved, or the first of them that does not exist."""
+        named = _text(item.get("dataElement")) or ""
+        element = self.model.resolve("dataElements", self.options.scheme("dataElement"), named)
+        if element is None:
+            return conflict("E7610", {"dataElement": named})
+        text = outer.get("period") or _text(item.get("period")) or ""
+        period = read_period(text)
+        if period is None:
+            return conflict("E7611", {"period": text})
+        unit = outer.get("orgUnit")
+        if unit is None:
+            text = _text(item.get("orgUnit")) or ""
+            unit = self.model.resolve("organisationUnits", self.options.scheme("orgUnit"), text)
+            if unit is None:
+                return conflict("E7612", {"organisationUnit": text})
+        combos: dict[str, str | None] = {}
+        for name, code in (("categoryOptionCombo", "E7613"), ("attributeOptionCombo", "E7615")):
+            text = _text(item.get(name))
+            combos[name] = text and self.model.resolve(
+                "categoryOptionCombos", self.options.scheme("categoryOptionCombo"), text
+            )
+            if name == "attributeOptionCombo" and name in outer:
+                combos[name] = outer[name]
+            elif text and combos[name] is None:
+                return conflict(code, {"categoryOptionCombo": text})
+        body = self.model.body("dataElements", element)
+        raw = _text(item.get("value"))
+        return Row(
+            element, period, unit, combos["categoryOptionCombo"] or DEFAULT_COMBO,
+            combos["attributeOptionCombo"] or DEFAULT_COMBO,
+            None if raw is None else value_types.normal(raw, cast("str", body.get("valueType", "TEXT"))),
+            body, bool(combos["categoryOptionCombo"]), bool(combos["attributeOptionCombo"]),
+            item.get("deleted") in (True, "true"), item,
+        )  # fmt: skip
+
+    def _first_problem(self, row: Row, outer: Mapping[str, str]) -> Conflict | None:
+        for check in _CHECKS:
+            problem = check(self, row)
+            if problem is not None:
+                return problem
+        sets = [outer["dataSet"]] if "dataSet" in outer else self.model.data_sets_of.get(row.data_element, [])
+        return self._not_of_set(row, outer) or self._closed(row, sets)
+
+    def _not_of_set(self, row: Row, outer: Mapping[str, str]) -> Conflict | None:
+        data_set = outer.get("dataSet")
+        if self.options.on("strictDataElements") and data_set:
+            if data_set not in self.model.data_sets_of.get(row.data_element, []):
+                return conflict("E7633", {"dataElement": row.data_element, "dataSet": data_set})
+        return None
+
+    def _closed(self, row: Row, sets: Iterable[str]) -> Conflict | None:
+        """Expiry, open future periods, approval and input periods of the data sets that the value belongs to."""
+        forced = self.options.on("force")
+        for data_set in sets:
+            body = self.model.body("dataSets", data_set)
+            if not forced and locks.is_expired(self.store, body, row.period, row.org_unit):
+                return conflict("E7640", {"period": row.period.iso, "dataSet": data_set})
+        latest = self.latest_open(row.data_element)
+        if not forced and latest is not None and row.period.start > latest.start:
+            return conflict("E7641", {"period": row.period.iso, "dataElement": row.data_element}, latest.iso)
+        for data_set in sets:
+            body = self.model.body("dataSets", data_set)
+            if not forced and approval.is_approved(self.store, self.model, body, row.key):
+                return conflict(
+                    "E7642",
+                    {"organisationUnit": row.org_unit, "period": row.period.iso,
+                     "categoryOptionCombo": row.attribute_option_combo, "dataSet": data_set},
+                )  # fmt: skip
+            if not locks.is_input_open(body, row.period):
+                return conflict("E7643", {"period": row.period.iso, "dataSet": data_set})
+        return None
+
+    def latest_open(self, element: str) -> Period | None:
+        """The last period in which an element may get values, None when no data set says so."""
+        if element not in self._latest_open:
+            bodies = [self.model.body("dataSets", uid) for uid in self.model.data_sets_of.get(element, [])]
+            found = [latest_open_period(body) for body in bodies]
+            self._latest_open[element] = max(found, key=lambda period: period.start) if found else None
+        return self._latest_open[element]
+
+    # Writing -------------------------------------------------------------------------------------------------------
+
+    def _write(self, connection: sqlite3.Connection, row: Row) -> None:
+        old = values.find(connection, row.key)
+        alive = old is not None and not old.deleted
+        strategy = self.options.strategy
+        removing = strategy == "DELETE" or row.deleted
+        if removing:
+            if not alive or strategy == "CREATE":
+                self.summary.ignored += 1
+                return
+            self.summary.deleted += 1
+            self._change(connection, row, old, "DELETE")
+        elif alive:
+            if strategy == "CREATE" or (
+                old and old.value == row.value and old.comment == _text(row.source.get("comment"))
+            ):
+                self.summary.ignored += 1
+                return
+            self.summary.updated += 1
+            self._change(connection, row, old, "UPDATE")
+        elif strategy == "UPDATE":
+            self.summary.ignored += 1
+        else:
+            self.summary.imported += 1
+            self._change(connection, row, old, "CREATE")
+
+    def _change(self, connection: sqlite3.Connection, row: Row, old: Value | None, kind: str) -> None:
+        if self.options.on("dryRun"):
+            return
+        moment = server_time()
+        source = row.source
+        new = Value(
+            row.key,
+            old.value if kind == "DELETE" and old else row.value,
+            _text(source.get("storedBy")) or self.user,
+            (old.created if old and kind == "UPDATE" else None) or _text(source.get("created")) or moment,
+            _text(source.get("lastUpdated")) or moment,
+            _text(source.get("comment")),
+            source.get("followup") in (True, "true"),
+            kind == "DELETE",
+        )
+        values.put(connection, new)
+        if old is not None and kind != "CREATE" and not self.options.on("skipAudit"):
+            values.audit(connection, old, kind, self.user, whole_seconds=True)
+
+
+def server_time() -> str:
+    """The current second as `/api/dataValueSets` writes it."""
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+
+
+def latest_open_period(data_set: Mapping[str, JsonValue]) -> Period:
+    """The last period of a data set that is open; with 0 open future periods it is the one before the running one."""
+    kind = period_type(cast("str", data_set.get("periodType") or "Monthly"))
+    return Period.of(kind).previous().next(int(cast("float", data_set.get("openFuturePeriods") or 0)))
+
+
+def _text(value: JsonValue) -> str | None:
+    """A value as text, None for nothing. Numbers and booleans are taken as they are written in JSON."""
+    if value is None or isinstance(value, (list, dict)):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value).strip()
+    return text or None
+
+
+# The checks of a row, in the server's order --------------------------------------------------------------------------
+
+
+def _in_hierarchy(importer: Importer, row: Row) -> Conflict | None:
+    if importer.roots is None or importer.model.within(row.org_unit, importer.roots):
+        return None
+    return conflict("E7617", {"organisationUnit": row.org_unit, "user": importer.user})
+
+
+def _is_there(importer: Importer, row: Row) -> Conflict | None:
+    given = row.value is not None or _text(row.source.get("comment")) is not None
+    if given or row.deleted or importer.options.strategy == "DELETE":
+        return None
+    return conflict("E7618", {"dataElement": row.data_element})
+
+
+def _fits(importer: Importer, row: Row) -> Conflict | None:
+    key = value_types.problem(row.value or "", cast("str", row.element.get("valueType", "TEXT")))
+    if key is None:
+        return None
+    found = conflict("E7619", {"dataElement": row.data_element, "value": value_types.say(key)})
+    found.objects["value"] = key
+    return found
+
+
+def _comment_fits(importer: Importer, row: Row) -> Conflict | None:
+    comment = _text(row.source.get("comment"))
+    if comment is None or len(comment) <= value_types.MAX_LENGTH:
+        return None
+    found = conflict("E7620", {"value": "Comment is longer than 50 000"})
+    found.objects["value"] = "comment_length_greater_than_max_length"
+    return found
+
+
+def _is_option(importer: Importer, row: Row) -> Conflict | None:
+    option_set = reference(row.element, "optionSet")
+    if option_set is None or row.value is None:
+        return None
+    members = importer.store.inverse("options", "optionSet").get(option_set, [])
+    codes = {importer.model.body("options", uid).get("code") for uid in members}
+    texts = row.value.split(",") if row.element.get("valueType") == "MULTI_TEXT" else [row.value]
+    return None if all(text in codes for text in texts) else conflict("E7621", {"dataElement": row.data_element})
+
+
+def _names_combos(importer: Importer, row: Row) -> Conflict | None:
+    if importer.options.on("requireCategoryOptionCombo") and not row.named_coc:
+        return conflict("E7630", {})
+    if importer.options.on("requireAttributeOptionCombo") and not row.named_aoc:
+        return conflict("E7631", {})
+    return None
+
+
+def _period_type_fits(importer: Importer, row: Row) -> Conflict | None:
+    if not importer.options.on("strictPeriods"):
+        return None
+    if row.period.type.name in importer.model.period_types_of(row.data_element):
+        return None
+    return conflict("E7632", {"period": row.period.iso, "dataElement": row.data_element})
+
+
+def _strict_combos(importer: Importer, row: Row) -> Conflict | None:
+    model = importer.model
+    if importer.options.on("strictCategoryOptionCombos"):
+        allowed = {uid for combo in model.category_combos(row.data_element) for uid in model.combos_of.get(combo, [])}
+        if row.category_option_combo not in allowed:
+            return conflict(
+                "E7634", {"categoryOptionCombo": row.category_option_combo, "dataElement": row.data_element}
+            )
+    if importer.options.on("strictAttributeOptionCombos"):
+        sets = model.data_sets_of.get(row.data_element, [])
+        combos = {reference(model.body("dataSets", uid), "categoryCombo") for uid in sets}
+        allowed = {uid for combo in combos if combo for uid in model.combos_of.get(combo, [])}
+        if row.attribute_option_combo not in allowed:
+            return conflict(
+                "E7635", {"categoryOptionCombo": row.attribute_option_combo, "dataElement": row.data_element}
+            )
+    return None
+
+
+def _assigned(importer: Importer, row: Row) -> Conflict | None:
+    if not importer.options.on("strictOrganisationUnits"):
+        return None
+    sets = importer.model.data_sets_of.get(row.data_element, [])
+    if any(row.org_unit in importer.model.units_of[uid] for uid in sets):
+        return None
+    return conflict("E7636", {"organisationUnit": row.org_unit, "dataElement": row.data_element})
+
+
+def _stored_by_fits(importer: Importer, row: Row) -> Conflict | None:
+    text = _text(row.source.get("storedBy"))
+    return None if text is None or len(text) <= 255 else conflict("E7637", {"value": text})
+
+
+def _attribute_combo_open(importer: Importer, row: Row) -> Conflict | None:
+    """The category options of the attribute option combo may be limited to dates and to org units."""
+    model = importer.model
+    if row.attribute_option_combo == DEFAULT_COMBO:
+        return None
+    for option in cast(
+        "list[JsonObject]", model.body("categoryOptionCombos", row.attribute_option_combo).get("categoryOptions") or []
+    ):
+        body = model.body("categoryOptions", cast("str", option["id"]))
+        start, end = cast("str | None", body.get("startDate")), cast("str | None", body.get("endDate"))
+        early = start is not None and row.period.end.isoformat() < start[:10]
+        if early or (end is not None and row.period.start.isoformat() > end[:10]):
+            return conflict("E7638", {"period": row.period.iso, "categoryOptionCombo": row.attribute_option_combo})
+        units = {cast("str", unit["id"]) for unit in cast("list[JsonObject]", body.get("organisationUnits") or [])}
+        if units and not model.within(row.org_unit, units):
+            return conflict(
+                "E7639", {"organisationUnit": row.org_unit, "categoryOptionCombo": row.attribute_option_combo}
+            )
+    return None
+
+
+_CHECKS: tuple[_Check, ...] = (
+    _in_hierarchy, _is_there, _fits, _comment_fits, _is_option, _names_combos, _period_type_fits, _strict_combos,
+    _assigned, _stored_by_fits, _attribute_combo_open,
+)  # fmt: skip

@@ -1,0 +1,41 @@
+"""When data of a data set may be entered: expiry days, input periods, and the exceptions to a lock."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from dhis2sh.periods import Period
+    from dhis2sh.sandbox.store import Store
+    from dhis2sh.types import JsonObject, JsonValue
+
+
+def is_expired(
+    store: Store, data_set: Mapping[str, JsonValue], period: Period, unit: str, today: dt.date | None = None
+) -> bool:
+    """Is a period of a data set past its expiry days, with no exception for this org unit?"""
+    days = float(cast("float", data_set.get("expiryDays") or 0))
+    if days <= 0 or (today or dt.datetime.now(dt.UTC).date()) <= period.end + dt.timedelta(days=days):
+        return False
+    row = store.connection.execute(
+        "SELECT 1 FROM lock_exception WHERE data_set = ? AND period = ? AND (org_unit = ? OR org_unit IS NULL)",
+        (data_set.get("id"), period.iso, unit),
+    ).fetchone()
+    return row is None
+
+
+def is_input_open(data_set: Mapping[str, JsonValue], period: Period, now: dt.datetime | None = None) -> bool:
+    """May data of this period be entered at this time? A data set without input periods is always open."""
+    inputs = cast("list[JsonObject]", data_set.get("dataInputPeriods") or [])
+    if not inputs:
+        return True
+    moment = (now or dt.datetime.now(dt.UTC)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    for item in inputs:
+        if cast("JsonObject", item.get("period") or {}).get("id") != period.iso:
+            continue
+        opening, closing = cast("str | None", item.get("openingDate")), cast("str | None", item.get("closingDate"))
+        if (opening is None or opening <= moment) and (closing is None or moment <= closing):
+            return True
+    return False

@@ -1,0 +1,145 @@
+"""Reads and writes of single rows of `data_value`, with the audit that every change leaves."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from dhis2sh.sandbox.fresh import now
+
+if TYPE_CHECKING:
+    from dhis2sh.sandbox.store import Store
+    from dhis2sh.types import JsonObject
+
+COLUMNS = (
+    "data_element, period, org_unit, category_option_combo, attribute_option_combo, value, stored_by, created, "
+    "last_updated, comment, follow_up, deleted"
+)
+_MATCH = "data_element = ? AND period = ? AND org_unit = ? AND category_option_combo = ? AND attribute_option_combo = ?"
+
+
+class Key(NamedTuple):
+    """What identifies one data value."""
+
+    data_element: str
+    period: str
+    org_unit: str
+    category_option_combo: str
+    attribute_option_combo: str
+
+
+@dataclass(slots=True)
+class Value:
+    """One stored data value."""
+
+    key: Key
+    value: str | None
+    stored_by: str | None
+    created: str | None
+    last_updated: str | None
+    comment: str | None = None
+    follow_up: bool = False
+    deleted: bool = False
+
+    def shown(self) -> JsonObject:
+        """As `/api/dataValueSets` gives it."""
+        body: JsonObject = {
+            "dataElement": self.key.data_element,
+            "period": self.key.period,
+            "orgUnit": self.key.org_unit,
+            "categoryOptionCombo": self.key.category_option_combo,
+            "attributeOptionCombo": self.key.attribute_option_combo,
+            "value": self.value,
+            "storedBy": self.stored_by,
+            "created": self.created,
+            "lastUpdated": self.last_updated,
+            "comment": self.comment,
+            "followup": self.follow_up,
+        }
+        return body | ({"deleted": True} if self.deleted else {})
+
+
+def _value(row: tuple[object, ...]) -> Value:
+    key = Key(*(str(part) for part in row[:5]))
+    value, stored_by, created, updated, comment = (None if part is None else str(part) for part in row[5:10])
+    return Value(key, value, stored_by, created, updated, comment, bool(row[10]), bool(row[11]))
+
+
+def find(connection: sqlite3.Connection, key: Key) -> Value | None:
+    """A data value, deleted ones included, or None."""
+    row = connection.execute(f"SELECT {COLUMNS} FROM data_value WHERE {_MATCH}", key).fetchone()
+    return _value(row) if row else None
+
+
+def select(store: Store, where: str, parameters: Iterable[object], limit: int | None = None) -> Iterator[Value]:
+    """The data values that meet a condition over the columns of `data_value`."""
+    cut = "" if limit is None else f" LIMIT {limit}"
+    cursor = store.connection.execute(f"SELECT {COLUMNS} FROM data_value WHERE {where}{cut}", tuple(parameters))  # type: ignore[arg-type]
+    return (_value(row) for row in cursor)
+
+
+def put(connection: sqlite3.Connection, value: Value) -> None:
+    """Write a data value; one that is there is replaced."""
+    connection.execute(
+        "INSERT OR REPLACE INTO data_value VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*value.key, value.value, value.stored_by, value.created, value.last_updated, value.comment,
+         value.follow_up, value.deleted),
+    )  # fmt: skip
+
+
+def audit(
+    connection: sqlite3.Connection, old: Value, audit_type: str, user: str, *, whole_seconds: bool = False
+) -> None:
+    """Keep the value that a change replaces.
+
+    Parameters:
+        audit_type: UPDATE or DELETE; a value that is new leaves no audit.
+        whole_seconds: imports write their audits in batches, with times cut to the second.
+    """
+    moment = now()
+    connection.execute(
+        "INSERT INTO data_value_audit (data_element, period, org_unit, category_option_combo, attribute_option_combo, "
+        "value, audit_type, created, modified_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*old.key, old.value, audit_type, moment[:-3] + "000" if whole_seconds else moment, user),
+    )
+
+
+def prune(store: Store, column: str, uid: str) -> int:
+    """Delete every data value of an org unit or a data element for good, its audits too.
+
+    Parameters:
+        column: `org_unit` or `data_element`.
+
+    Returns how many values went.
+    """
+    if column not in {"org_unit", "data_element"}:
+        raise ValueError(column)
+    with store.writing(metadata=False) as connection:
+        connection.execute(f"DELETE FROM data_value_audit WHERE {column} = ?", (uid,))
+        connection.execute(f"DELETE FROM min_max WHERE {column} = ?", (uid,))
+        return connection.execute(f"DELETE FROM data_value WHERE {column} = ?", (uid,)).rowcount
+
+
+def remove_soft_deleted(store: Store) -> int:
+    """Delete the rows that are only marked as deleted. Returns how many."""
+    with store.writing(metadata=False) as connection:
+        return connection.execute("DELETE FROM data_value WHERE deleted").rowcount
+
+
+def remove_zeros(store: Store) -> int:
+    """Mark zeros as deleted where the element says that zero means nothing. Returns how many."""
+    silent = [
+        uid
+        for uid, body in store.objects("dataElements").items()
+        if not body.get("zeroIsSignificant") and body.get("aggregationType") == "SUM"
+    ]
+    with store.writing(metadata=False) as connection:
+        return sum(
+            connection.execute(
+                "UPDATE data_value SET deleted = 1 WHERE data_element = ? AND value IN ('0', '0.0') AND NOT deleted",
+                (uid,),
+            ).rowcount
+            for uid in silent
+        )

@@ -1,0 +1,105 @@
+"""When jobs run: Spring's cron expressions, and the next moment of a job configuration."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject
+
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_RANGES = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+CRON_GRACE = dt.timedelta(hours=4)
+"""How late a cron job may still start."""
+
+
+class BadCron(ValueError):
+    """A cron expression that cannot be read."""
+
+
+def _part(text: str, low: int, high: int, names: tuple[str, ...], first: int) -> frozenset[int]:
+    """The numbers that one field of a cron expression allows."""
+    found: set[int] = set()
+    for piece in text.upper().split(","):
+        body, _, step = piece.partition("/")
+        for number, name in enumerate(names, first):
+            body = body.replace(name, str(number))
+        try:
+            if body in {"*", "?"}:
+                start, end = low, high
+            elif "-" in body:
+                start, end = (int(side) for side in body.split("-"))
+            else:
+                start = int(body)
+                end = high if step else start
+            found.update(range(start, end + 1, int(step or 1)))
+        except ValueError:
+            raise BadCron(text) from None
+    if not found or min(found) < low or max(found) > high:
+        raise BadCron(text)
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """Seconds, minutes, hours, days of the month, months and days of the week (0 is Sunday)."""
+
+    fields: tuple[frozenset[int], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Cron:
+        """Read an expression of six fields. Raises `BadCron`."""
+        parts = text.split()
+        if len(parts) != 6:
+            raise BadCron(text)
+        names = ((), (), (), (), _MONTHS, _DAYS)
+        firsts = (0, 0, 0, 0, 1, 0)
+        return cls(tuple(
+            _part(part, low, high, known, first)
+            for part, (low, high), known, first in zip(parts, _RANGES, names, firsts, strict=True)
+        ))  # fmt: skip
+
+    def next(self, after: dt.datetime) -> dt.datetime:
+        """The first moment after this one that fits. Raises `BadCron` when none does within five years."""
+        seconds, minutes, hours, days, months, weekdays = self.fields
+        day = after.date()
+        for offset in range(366 * 5):
+            date = day + dt.timedelta(days=offset)
+            weekday = (date.weekday() + 1) % 7
+            if date.month not in months or date.day not in days or not ({weekday, weekday or 7} & weekdays):
+                continue
+            for hour in sorted(hours):
+                for minute in sorted(minutes):
+                    for second in sorted(seconds):
+                        moment = dt.datetime(date.year, date.month, date.day, hour, minute, second)
+                        if moment > after:
+                            return moment
+        raise BadCron("no moment fits")
+
+
+def next_run(config: JsonObject, after: dt.datetime) -> dt.datetime | None:
+    """When a job configuration runs next, None for never.
+
+    Parameters:
+        after: a moment in UTC without a zone.
+    """
+    match config.get("schedulingType") or ("CRON" if config.get("cronExpression") else "FIXED_DELAY"):
+        case "CRON" if config.get("cronExpression"):
+            try:
+                return Cron.parse(cast("str", config["cronExpression"])).next(after)
+            except BadCron:
+                return None
+        case "FIXED_DELAY" if config.get("delay"):
+            step = cast("int", config["delay"])
+            base = after.timestamp() if after.tzinfo else after.replace(tzinfo=dt.UTC).timestamp()
+            return dt.datetime.fromtimestamp((base // step + 1) * step, dt.UTC).replace(tzinfo=None)
+        case _:
+            return None
+
+
+def text_of(moment: dt.datetime) -> str:
+    """A moment as DHIS2 writes it."""
+    return moment.isoformat(timespec="milliseconds")

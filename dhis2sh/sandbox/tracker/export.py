@@ -1,0 +1,438 @@
+"""Lists and single reads of the tracker: which rows a request means, and the page around them (api-facts e.2)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlencode
+
+from dhis2sh.sandbox.fields import parse_fields
+from dhis2sh.sandbox.rights import Rights
+from dhis2sh.sandbox.tracker.assemble import Assembler
+from dhis2sh.sandbox.tracker.query import (
+    ENROLLMENT_STATUS,
+    EVENT_STATUS,
+    NUMERIC,
+    BadQuery,
+    ItemFilter,
+    Sql,
+    boolean,
+    enum,
+    exists,
+    item_filters,
+    number,
+    order_by,
+    org_unit_scope,
+    uid,
+    uids,
+    value_condition,
+)
+from dhis2sh.sandbox.tracker.storage import KINDS, TABLE_OF, Kind, Tracker
+
+if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
+
+    from dhis2sh.types import JsonObject, JsonValue
+
+PLURALS: dict[Kind, str] = {"trackedEntity": "trackedEntities", "enrollment": "enrollments", "event": "events",
+                            "relationship": "relationships"}  # fmt: skip
+CLASSES: dict[Kind, str] = {"trackedEntity": "TrackedEntity", "enrollment": "Enrollment", "event": "Event",
+                            "relationship": "Relationship"}  # fmt: skip
+_END = "[trackedEntity[trackedEntity],enrollment[enrollment],event[event]]"
+DEFAULT_FIELDS: dict[Kind, str] = {
+    "trackedEntity": "*,!relationships,!enrollments,!events,!programOwners",
+    "enrollment": "*,!relationships,!events,!attributes",
+    "event": "*,!relationships",
+    "relationship": f"relationship,relationshipType,createdAtClient,from{_END},to{_END}",
+}
+_TIMES = {"createdAt": "created_at", "createdAtClient": "created_at_client", "updatedAt": "updated_at",
+          "updatedAtClient": "updated_at_client"}  # fmt: skip
+ORDERS: dict[Kind, dict[str, str]] = {
+    "trackedEntity": {**{k: f"tracked_entity.{v}" for k, v in _TIMES.items()}, "trackedEntity": "tracked_entity.uid",
+                      "inactive": "tracked_entity.inactive",
+                      "enrolledAt": "(SELECT max(e.enrolled_at) FROM enrollment e "
+                                    "WHERE e.tracked_entity = tracked_entity.uid)"},
+    "enrollment": {**{k: f"enrollment.{v}" for k, v in _TIMES.items()}, "enrolledAt": "enrollment.enrolled_at",
+                   "completedAt": "enrollment.completed_at"},
+    "event": {**{k: f"event.{v}" for k, v in _TIMES.items()}, "event": "event.uid", "program": "event.program",
+              "programStage": "event.program_stage", "enrollment": "event.enrollment", "status": "event.status",
+              "orgUnit": "event.org_unit", "trackedEntity": "event.tracked_entity", "followUp": "event.follow_up",
+              "occurredAt": "event.occurred_at", "scheduledAt": "event.scheduled_at",
+              "completedAt": "event.completed_at", "completedBy": "event.completed_by", "storedBy": "event.stored_by",
+              "createdBy": "event.created_by", "updatedBy": "event.updated_by",
+              "attributeOptionCombo": "event.attribute_option_combo", "assignedUser": "event.assigned_user",
+              "enrolledAt": "(SELECT e.enrolled_at FROM enrollment e WHERE e.uid = event.enrollment)",
+              "enrollmentStatus": "(SELECT e.status FROM enrollment e WHERE e.uid = event.enrollment)"},
+    "relationship": {"createdAt": "relationship.created_at", "createdAtClient": "relationship.created_at_client"},
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Page:
+    """The rows of one answer, and what the pager needs."""
+
+    rows: list[sqlite3.Row]
+    page: int
+    size: int
+    paged: bool
+    more: bool
+    total: int | None
+
+
+class Reader:
+    """Reads of one request.
+
+    Parameters:
+        tracker: the rows.
+        rights: of who asks.
+        query: the request's parameters.
+    """
+
+    def __init__(self, tracker: Tracker, rights: Rights, query: QueryParams) -> None:
+        self.tracker = tracker
+        self.store = tracker.store
+        self.rights = rights
+        self.query = query
+        self.program: str | None = None
+
+    def page(self, kind: Kind, *, whole: bool = False) -> Page:
+        """The rows that a list request means; all of them with `whole`. Raises `BadQuery`."""
+        building: dict[Kind, Callable[[], Sql]] = {
+            "trackedEntity": self.tracked_entities, "enrollment": self.enrollments, "event": self.events,
+            "relationship": self.relationships,
+        }  # fmt: skip
+        sql = building[kind]()
+        table = TABLE_OF[kind]
+        order = order_by(self.query, ORDERS[kind], f"{table}.id DESC", self._item_order(kind))
+        paged = not whole and boolean(self.query, "paging", True) is not False
+        page, size = number(self.query, "page", 1), number(self.query, "pageSize", 50)
+        limit = f" LIMIT {size + 1} OFFSET {(page - 1) * size}" if paged else ""
+        rows = self.tracker.rows(f"SELECT {table}.* FROM {table}{sql.where()}{order}{limit}", sql.parameters)
+        total = None
+        if paged and boolean(self.query, "totalPages", False):
+            total = self.tracker.rows(f"SELECT count(*) AS n FROM {table}{sql.where()}", sql.parameters)[0]["n"]
+        more = paged and len(rows) > size
+        return Page(rows[:size] if paged else rows, page, size, paged, more, total)
+
+    def _item_order(self, kind: Kind) -> Callable[[str], str | None]:
+        def column(name: str) -> str | None:
+            if kind == "trackedEntity" and self.store.get("trackedEntityAttributes", name):
+                return (
+                    "(SELECT v.value FROM attribute_value v WHERE v.tracked_entity = tracked_entity.uid "
+                    f"AND v.attribute = '{name}')"
+                )
+            if kind == "event" and self.store.get("dataElements", name):
+                return f"(SELECT v.value FROM event_value v WHERE v.event = event.uid AND v.data_element = '{name}')"
+            return None
+
+        return column
+
+    def list_(self, kind: Kind, address: str) -> JsonObject:
+        """A page as the API shows it: the pager, then the objects."""
+        page = self.page(kind)
+        shown: JsonObject = {PLURALS[kind]: self.objects(kind, page.rows)}
+        return {"pager": pager(page, address, self.query), **shown} if page.paged else shown
+
+    def objects(self, kind: Kind, rows: list[sqlite3.Row]) -> list[JsonValue]:
+        """Rows as API objects, by the request's `fields`."""
+        tree = parse_fields(self.query.get("fields") or DEFAULT_FIELDS[kind])
+        deleted = bool(boolean(self.query, "includeDeleted", False))
+        assembler = Assembler(self.tracker, program=self.program, include_deleted=deleted)
+        match kind:
+            case "trackedEntity":
+                return assembler.tracked_entities(rows, tree)
+            case "enrollment":
+                return assembler.enrollments(rows, tree)
+            case "event":
+                return assembler.events(rows, tree)
+            case "relationship":
+                return assembler.relationships(rows, tree)
+
+    def one(self, kind: Kind, key: str) -> JsonValue:
+        """One object. Raises `BadQuery` (404) when it is not there or may not be seen."""
+        row = self.tracker.row(kind, key)
+        if kind == "trackedEntity":
+            self._program()
+        if row is None or row["deleted"] or not self._visible(kind, row):
+            raise BadQuery(f"{CLASSES[kind]} with id {key} could not be found.", "E1005", 404)
+        return self.objects(kind, [row])[0]
+
+    def _visible(self, kind: Kind, row: sqlite3.Row) -> bool:
+        if self.rights.superuser or kind == "relationship":
+            return True
+        plural = {"trackedEntity": "trackedEntityTypes", "enrollment": "programs", "event": "programs"}[kind]
+        sharing = self.store.get(plural, row["tracked_entity_type" if kind == "trackedEntity" else "program"]) or {}
+        unit = cast("str | None", row["org_unit"])
+        return self.rights.can_read_data(sharing) and (
+            unit is None or self.rights.in_scope(unit, "teiSearchOrganisationUnits")
+        )
+
+    def _program(self) -> JsonObject | None:
+        self.program = uid(self.query, "program")
+        found = exists(self.store, "programs", self.program, "Program")
+        if found is not None and not self.rights.can_read_data(found):
+            raise BadQuery(f"User has no access to program: {self.program}", "E1006", 403)
+        return found
+
+    def tracked_entities(self) -> Sql:
+        """`/api/tracker/trackedEntities`."""
+        query, sql = self.query, Sql()
+        entities, entity_type = uids(query, "trackedEntities"), uid(query, "trackedEntityType")
+        program = self._program()
+        if not (program or entity_type or entities):
+            raise BadQuery("Either `program`, `trackedEntityType` or `trackedEntities` should be specified")
+        if program and entity_type:
+            raise BadQuery("`program` and `trackedEntityType` cannot be specified simultaneously")
+        exists(self.store, "trackedEntityTypes", entity_type, "Tracked entity type")
+        self._needs_program(program)
+        if program:
+            self._enrollment_conditions(sql, cast("str", self.program))
+        if entity_type:
+            sql.add("tracked_entity.tracked_entity_type = ?", entity_type)
+        if entities:
+            sql.one_of("tracked_entity.uid", entities)
+        if not entities or query.get("orgUnits") or query.get("orgUnitMode"):
+            owner = (
+                "coalesce((SELECT o.org_unit FROM program_owner o WHERE o.tracked_entity = tracked_entity.uid "
+                f"AND o.program = '{self.program}'), tracked_entity.org_unit)"
+            )
+            org_unit_scope(sql, owner if program else "tracked_entity.org_unit", query, self.rights)
+        sql.updated("tracked_entity", query)
+        sql.deleted("tracked_entity", query)
+        duplicate = boolean(query, "potentialDuplicate")
+        if duplicate is not None:
+            sql.add("tracked_entity.potential_duplicate = ?", duplicate)
+        for one in item_filters(query, "filter", self._is_attribute, "of tracked entity attributes"):
+            self._merge(sql, one, "attribute_value", "tracked_entity.uid")
+        return sql
+
+    def _needs_program(self, program: JsonObject | None) -> None:
+        names = ("programStatus", "enrollmentStatus", "followUp", "enrollmentEnrolledAfter", "enrollmentEnrolledBefore",
+                 "enrollmentOccurredAfter", "enrollmentOccurredBefore", "programStage")  # fmt: skip
+        for name in names:
+            if self.query.get(name) and program is None:
+                raise BadQuery(f"`program` must be defined when `{name}` is specified")
+        if self.query.get("programStatus") and self.query.get("enrollmentStatus"):
+            raise BadQuery("Only one parameter of 'programStatus' and 'enrollmentStatus' must be specified. "
+                           "Prefer 'enrollmentStatus' as 'programStatus' will be removed.")  # fmt: skip
+
+    def _enrollment_conditions(self, sql: Sql, program: str) -> None:
+        """The tracked entity must have an enrollment in the program that meets the rest."""
+        query, inner = self.query, Sql()
+        inner.add("e.tracked_entity = tracked_entity.uid")
+        inner.add("e.program = ?", program)
+        inner.deleted("e", query)
+        name = "programStatus" if query.get("programStatus") else "enrollmentStatus"
+        status = enum(query, name, ENROLLMENT_STATUS)
+        if status:
+            inner.add("e.status = ?", status)
+        follow_up = boolean(query, "followUp")
+        if follow_up is not None:
+            inner.add("e.follow_up = ?", follow_up)
+        inner.between("e.enrolled_at", query, "enrollmentEnrolledAfter", "enrollmentEnrolledBefore")
+        inner.between("e.occurred_at", query, "enrollmentOccurredAfter", "enrollmentOccurredBefore")
+        event = self._event_conditions()
+        if event.conditions:
+            event.add("ev.enrollment = e.uid")
+            event.deleted("ev", query)
+            inner.add(f"EXISTS (SELECT 1 FROM event ev{event.where()})", *event.parameters)
+        sql.add(f"EXISTS (SELECT 1 FROM enrollment e{inner.where()})", *inner.parameters)
+
+    def _event_conditions(self) -> Sql:
+        query, sql = self.query, Sql()
+        status = enum(query, "eventStatus", EVENT_STATUS)
+        between = [query.get(name) for name in ("eventOccurredAfter", "eventOccurredBefore")]
+        if status and not all(between):
+            raise BadQuery("`eventOccurredAfter`, `eventOccurredBefore` and `eventStatus` must be specified together")
+        stage = uid(query, "programStage")
+        if stage:
+            sql.add("ev.program_stage = ?", stage)
+        if status:
+            self._status(sql, "ev", status)
+        sql.between("coalesce(ev.occurred_at, ev.scheduled_at)", query, "eventOccurredAfter", "eventOccurredBefore")
+        self._assigned(sql, "ev")
+        return sql
+
+    def _status(self, sql: Sql, alias: str, status: str) -> None:
+        today = "strftime('%Y-%m-%d', 'now')"
+        match status:
+            case "VISITED":
+                sql.add(f"{alias}.status = 'ACTIVE' AND {alias}.occurred_at IS NOT NULL")
+            case "SCHEDULE":
+                sql.add(f"{alias}.status = 'SCHEDULE' AND {alias}.occurred_at IS NULL "
+                        f"AND {alias}.scheduled_at >= {today}")  # fmt: skip
+            case "OVERDUE":
+                sql.add(f"{alias}.status = 'SCHEDULE' AND {alias}.occurred_at IS NULL "
+                        f"AND {alias}.scheduled_at < {today}")  # fmt: skip
+            case _:
+                sql.add(f"{alias}.status = ?", status)
+
+    def _assigned(self, sql: Sql, alias: str) -> None:
+        """`assignedUserMode` and `assignedUsers`."""
+        mode = enum(self.query, "assignedUserMode", ("CURRENT", "PROVIDED", "NONE", "ANY", "ALL"))
+        users = uids(self.query, "assignedUsers")
+        if users and mode not in {None, "PROVIDED"}:
+            raise BadQuery("Assigned User uid(s) cannot be specified if selectionMode is not PROVIDED")
+        wanted = [self.rights.uid] if mode == "CURRENT" else users
+        column = f"json_extract({alias}.assigned_user, '$.uid')"
+        if wanted:
+            sql.one_of(column, wanted)
+        elif mode in {"NONE", "ANY"}:
+            sql.add(f"{column} IS {'NOT ' if mode == 'ANY' else ''}NULL")
+
+    def enrollments(self) -> Sql:
+        """`/api/tracker/enrollments`."""
+        query, sql = self.query, Sql()
+        program = self._program()
+        entity_type, entity, wanted = (
+            uid(query, "trackedEntityType"),
+            uid(query, "trackedEntity"),
+            uids(query, "enrollments"),
+        )
+        exists(self.store, "trackedEntityTypes", entity_type, "Tracked entity type")
+        self._tracked_entity_exists(entity)
+        if program and entity_type:
+            raise BadQuery("`program` and `trackedEntityType` cannot be specified simultaneously")
+        sql.add("enrollment.tracked_entity IS NOT NULL")
+        if program:
+            sql.add("enrollment.program = ?", self.program)
+        if entity:
+            sql.add("enrollment.tracked_entity = ?", entity)
+        if entity_type:
+            sql.add("enrollment.tracked_entity IN (SELECT t.uid FROM tracked_entity t WHERE t.tracked_entity_type = ?)",
+                    entity_type)  # fmt: skip
+        if wanted:
+            sql.one_of("enrollment.uid", wanted)
+        if not wanted or query.get("orgUnits") or query.get("orgUnitMode"):
+            org_unit_scope(sql, "enrollment.org_unit", query, self.rights)
+        status = enum(query, "programStatus" if query.get("programStatus") else "status", ENROLLMENT_STATUS)
+        if status:
+            sql.add("enrollment.status = ?", status)
+        follow_up = boolean(query, "followUp")
+        if follow_up is not None:
+            sql.add("enrollment.follow_up = ?", follow_up)
+        sql.between("enrollment.enrolled_at", query, "enrolledAfter", "enrolledBefore")
+        sql.updated("enrollment", query)
+        sql.deleted("enrollment", query)
+        return sql
+
+    def _tracked_entity_exists(self, entity: str | None) -> None:
+        if entity and self.tracker.row("trackedEntity", entity) is None:
+            raise BadQuery(f"Tracked entity is specified but does not exist: {entity}")
+
+    def events(self) -> Sql:
+        """`/api/tracker/events`."""
+        query, sql = self.query, Sql()
+        status = enum(query, "status", EVENT_STATUS)
+        wanted = uids(query, "events")
+        if wanted and query.get("filter"):
+            raise BadQuery("Event UIDs and filters can not be specified at the same time")
+        program, stage = self._program(), uid(query, "programStage")
+        exists(self.store, "programStages", stage, "Program stage")
+        entity = uid(query, "trackedEntity")
+        self._tracked_entity_exists(entity)
+        for column, value in (("program", self.program if program else None), ("program_stage", stage),
+                              ("tracked_entity", entity)):  # fmt: skip
+            if value:
+                sql.add(f"event.{column} = ?", value)
+        if wanted:
+            sql.one_of("event.uid", wanted)
+        enrollments = uids(query, "enrollments")
+        if enrollments:
+            sql.one_of("event.enrollment", enrollments)
+        if not wanted or query.get("orgUnit") or query.get("orgUnitMode"):
+            org_unit_scope(sql, "event.org_unit", query, self.rights, name="orgUnit")
+        if status:
+            self._status(sql, "event", status)
+        self._assigned(sql, "event")
+        sql.between("coalesce(event.occurred_at, event.scheduled_at)", query, "occurredAfter", "occurredBefore")
+        sql.between("event.scheduled_at", query, "scheduledAfter", "scheduledBefore")
+        self._event_enrollment(sql)
+        sql.updated("event", query)
+        sql.deleted("event", query)
+        self._attribute_combo(sql)
+        for one in item_filters(query, "filter", self._is_element, "of data elements"):
+            self._merge(sql, one, "event_value", "event.uid")
+        for one in item_filters(query, "filterAttributes", self._is_attribute, "of tracked entity attributes"):
+            self._merge(sql, one, "attribute_value", "event.tracked_entity")
+        return sql
+
+    def _event_enrollment(self, sql: Sql) -> None:
+        """What the event's enrollment must be."""
+        query, inner = self.query, Sql()
+        status = enum(query, "programStatus" if query.get("programStatus") else "enrollmentStatus", ENROLLMENT_STATUS)
+        if status:
+            inner.add("e.status = ?", status)
+        inner.between("e.enrolled_at", query, "enrollmentEnrolledAfter", "enrollmentEnrolledBefore")
+        inner.between("e.occurred_at", query, "enrollmentOccurredAfter", "enrollmentOccurredBefore")
+        follow_up = boolean(query, "followUp")
+        if follow_up is not None:
+            inner.add("e.follow_up = ?", follow_up)
+        if inner.conditions:
+            inner.add("e.uid = event.enrollment")
+            sql.add(f"EXISTS (SELECT 1 FROM enrollment e{inner.where()})", *inner.parameters)
+
+    def _attribute_combo(self, sql: Sql) -> None:
+        """`attributeCategoryCombo` with `attributeCategoryOptions` names one attribute option combo."""
+        combo, options = uid(self.query, "attributeCategoryCombo"), set(uids(self.query, "attributeCategoryOptions"))
+        exists(self.store, "categoryCombos", combo, "Attribute category combo")
+        if not (combo or options):
+            return
+        found = [
+            key
+            for key, body in self.store.objects("categoryOptionCombos").items()
+            if (not combo or cast("JsonObject", body.get("categoryCombo") or {}).get("id") == combo)
+            and (not options or {cast("str", o["id"]) for o in _objects(body, "categoryOptions")} == options)
+        ]
+        sql.one_of("event.attribute_option_combo", found) if found else sql.add("0")
+
+    def relationships(self) -> Sql:
+        """`/api/tracker/relationships`: of exactly one object."""
+        named: dict[Kind, str | None] = {kind: uid(self.query, kind) for kind in KINDS[:3]}
+        given: dict[Kind, str] = {kind: key for kind, key in named.items() if key}
+        if not given:
+            raise BadQuery("Missing required parameter 'trackedEntity', 'enrollment' or 'event'.")
+        if len(given) > 1:
+            raise BadQuery("Only one of parameters 'trackedEntity', 'enrollment' or 'event' is allowed.")
+        kind, key = next(iter(given.items()))
+        row = self.tracker.row(kind, key)
+        if row is None or row["deleted"]:
+            raise BadQuery(f"{CLASSES[kind]} with id {key} could not be found.", "E1005", 404)
+        sql = Sql()
+        sql.add("? IN (relationship.from_uid, relationship.to_uid)", key)
+        sql.deleted("relationship", self.query)
+        return sql
+
+    def _merge(self, sql: Sql, wanted: ItemFilter, table: str, owner: str) -> None:
+        plural, item = (
+            ("trackedEntityAttributes", "attribute") if table == "attribute_value" else ("dataElements", "data_element")
+        )
+        numeric = (self.store.get(plural, wanted.uid) or {}).get("valueType") in NUMERIC
+        inner = value_condition(table, owner, item, wanted, number=numeric)
+        sql.conditions += inner.conditions
+        sql.parameters += inner.parameters
+
+    def _is_attribute(self, key: str) -> bool:
+        return self.store.get("trackedEntityAttributes", key) is not None
+
+    def _is_element(self, key: str) -> bool:
+        return self.store.get("dataElements", key) is not None
+
+
+def _objects(body: JsonObject, name: str) -> list[JsonObject]:
+    return cast("list[JsonObject]", body.get(name) or [])
+
+
+def pager(page: Page, address: str, query: QueryParams) -> JsonObject:
+    """The tracker's pager: its addresses keep the request's order, with the page last."""
+    found: JsonObject = {"page": page.page, "pageSize": page.size}
+    if page.total is not None:
+        found |= {"total": page.total, "pageCount": -(-page.total // page.size)}
+    rest = [(name, value) for name, value in query.multi_items() if name != "page"]
+    if page.page > 1:
+        found["prevPage"] = f"{address}?{urlencode([*rest, ('page', str(page.page - 1))])}"
+    if page.more:
+        found["nextPage"] = f"{address}?{urlencode([*rest, ('page', str(page.page + 1))])}"
+    return found

@@ -1,0 +1,370 @@
+"""Reads of the tracker: request parameters as SQL, in the words in which the server refuses them (api-facts e.2)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.sandbox.rights import Rights
+
+if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
+
+    from dhis2sh.sandbox.store import Store
+    from dhis2sh.types import JsonObject
+
+UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
+ORG_UNIT_MODES = ("SELECTED", "CHILDREN", "DESCENDANTS", "ACCESSIBLE", "CAPTURE", "ALL")
+ENROLLMENT_STATUS = ("ACTIVE", "COMPLETED", "CANCELLED")
+EVENT_STATUS = ("ACTIVE", "COMPLETED", "VISITED", "SCHEDULE", "OVERDUE", "SKIPPED")
+ASSIGNED = ("CURRENT", "PROVIDED", "NONE", "ANY", "ALL")
+
+
+class BadQuery(Exception):
+    """A request that the server refuses.
+
+    Parameters:
+        message: the server's words.
+        code: its error code; what its parameter binder refuses has none.
+        status: the HTTP status.
+    """
+
+    def __init__(self, message: str, code: str | None = "E1003", status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+def enum(query: QueryParams, name: str, known: Sequence[str]) -> str | None:
+    """An enum parameter in any case of its letters."""
+    text = query.get(name)
+    if not text:
+        return None
+    if text.upper() not in known:
+        raise BadQuery(
+            f"Value '{text}' is not valid for parameter {name}. Valid values are: [{', '.join(known)}]", None
+        )
+    return text.upper()
+
+
+def boolean(query: QueryParams, name: str, default: bool | None = None) -> bool | None:
+    """A boolean parameter."""
+    text = query.get(name)
+    if not text:
+        return default
+    if text.lower() not in {"true", "false"}:
+        raise BadQuery(f"Value '{text}' is not valid for parameter {name}. It should be of type boolean", None)
+    return text.lower() == "true"
+
+
+def number(query: QueryParams, name: str, default: int) -> int:
+    """A whole number; the tracker wants it positive."""
+    text = query.get(name)
+    if not text:
+        return default
+    try:
+        found = int(text)
+    except ValueError:
+        raise BadQuery(f"Value '{text}' is not valid for parameter {name}. It should be of type int", None) from None
+    if found < 1:
+        raise BadQuery(f"{name} must be greater than or equal to 1 if specified")
+    return found
+
+
+def uids(query: QueryParams, name: str) -> list[str]:
+    """UIDs separated by commas; repeated parameters add up."""
+    found = [part for text in query.getlist(name) for part in text.split(",") if part]
+    for part in found:
+        if not UID.fullmatch(part):
+            raise BadQuery(
+                f"Value '{part}' is not valid for parameter {name}. UID must be an alphanumeric string of 11 "
+                "characters starting with a letter.", None,
+            )  # fmt: skip
+    return found
+
+
+def uid(query: QueryParams, name: str) -> str | None:
+    """One UID."""
+    found = uids(query, name)
+    return found[0] if found else None
+
+
+_DURATION = re.compile(r"(\d+)(d|h|m|s)")
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+
+
+def moment(query: QueryParams, name: str, *, end: bool = False) -> str | None:
+    """A date or time as the database writes it; a day alone is its end where a range ends."""
+    text = query.get(name)
+    if not text:
+        return None
+    try:
+        if len(text) == 4:
+            text = f"{text}-01-01"
+        elif len(text) == 7:
+            text = f"{text}-01"
+        found = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise BadQuery(f"Value '{text}' is not valid for parameter {name}. Invalid format: \"{text}\"", None) from None
+    if found.tzinfo:
+        found = found.astimezone(dt.UTC).replace(tzinfo=None)
+    if end and len(text) == 10:
+        found += dt.timedelta(days=1, milliseconds=-1)
+    return found.isoformat(timespec="milliseconds")
+
+
+def since(text: str, name: str) -> str:
+    """The moment a duration (`1d12h`) ago."""
+    if not re.fullmatch(rf"({_DURATION.pattern})+", text):
+        raise BadQuery(f"Duration is not valid: {text}" if name == "updatedWithin" else f"{name} is not valid: {text}")
+    ago = dt.timedelta()
+    for amount, unit in _DURATION.findall(text):
+        ago += dt.timedelta(**{_UNITS[unit]: int(amount)})
+    return (dt.datetime.now(dt.UTC).replace(tzinfo=None) - ago).isoformat(timespec="milliseconds")
+
+
+@dataclass(slots=True)
+class Sql:
+    """Conditions and their parameters, in step."""
+
+    conditions: list[str] = field(default_factory=list[str])
+    parameters: list[object] = field(default_factory=list[object])
+
+    def add(self, condition: str, *parameters: object) -> None:
+        """One more condition; all must hold."""
+        self.conditions.append(condition)
+        self.parameters += parameters
+
+    def one_of(self, column: str, values: Sequence[object]) -> None:
+        """The column must be one of these."""
+        self.add(f"{column} IN ({','.join('?' * len(values))})", *values)
+
+    def between(self, column: str, query: QueryParams, after: str, before: str) -> None:
+        """A range of moments, both ends in it."""
+        first, last = moment(query, after), moment(query, before, end=True)
+        if first:
+            self.add(f"{column} >= ?", first)
+        if last:
+            self.add(f"{column} <= ?", last)
+
+    def updated(self, table: str, query: QueryParams) -> None:
+        """`updatedAfter`, `updatedBefore` or `updatedWithin`."""
+        within = query.get("updatedWithin")
+        if within and (query.get("updatedAfter") or query.get("updatedBefore")):
+            raise BadQuery("Last updated from and/or to and last updated duration cannot be specified simultaneously")
+        self.between(f"{table}.updated_at", query, "updatedAfter", "updatedBefore")
+        if within:
+            self.add(f"{table}.updated_at >= ?", since(within, "updatedWithin"))
+
+    def deleted(self, table: str, query: QueryParams) -> None:
+        """Deleted rows only with `includeDeleted`."""
+        if not boolean(query, "includeDeleted", False):
+            self.add(f"NOT {table}.deleted")
+
+    def where(self) -> str:
+        """The WHERE clause, or nothing."""
+        return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+
+
+def exists(store: Store, plural: str, found: str | None, words: str) -> JsonObject | None:
+    """The object a parameter names. Raises `BadQuery` when it is not there."""
+    if found is None:
+        return None
+    body = store.get(plural, found)
+    if body is None:
+        raise BadQuery(f"{words} is specified but does not exist: {found}")
+    return body
+
+
+def org_unit_scope(sql: Sql, column: str, query: QueryParams, rights: Rights, *, name: str = "orgUnits") -> None:
+    """Limit a column of org units to what `orgUnits` and `orgUnitMode` ask for and the user may see."""
+    asked = uids(query, name)
+    mode = enum(query, "orgUnitMode", ORG_UNIT_MODES) or ("SELECTED" if asked else "ACCESSIBLE")
+    for unit in asked:
+        if rights.store.get("organisationUnits", unit) is None:
+            raise BadQuery(f"Organisation unit does not exist: {unit}")
+        if not rights.superuser and not rights.in_scope(unit, "teiSearchOrganisationUnits"):
+            raise BadQuery(f"Organisation unit is not part of the search scope: {unit}", "E1006", 403)
+    if mode in {"SELECTED", "CHILDREN", "DESCENDANTS"} and not asked:
+        raise BadQuery(f"At least one org unit is required for orgUnitMode: {mode}")
+    if mode in {"ACCESSIBLE", "CAPTURE", "ALL"} and asked:
+        raise BadQuery(
+            f"orgUnitMode {mode} cannot be used with orgUnits. Please remove the orgUnit parameter and try again."
+        )
+    if mode == "ALL":
+        if not rights.has("F_TRACKED_ENTITY_INSTANCE_SEARCH_IN_ALL_ORGUNITS"):
+            raise BadQuery("User is not authorized to query across all organisation units", "E1006", 403)
+        return
+    if mode == "CAPTURE":
+        roots = rights.roots("organisationUnits")
+        if not roots:
+            raise BadQuery("User needs to be assigned data capture org units")
+    elif mode == "ACCESSIBLE":
+        # A superuser without org units of his own sees everything, as the server's ALL does.
+        roots = rights.roots("teiSearchOrganisationUnits")
+        if not roots and rights.superuser:
+            return
+    else:
+        roots = asked
+    sql.add(f"{column} IN ({','.join('?' * len(found))})", *found) if (
+        found := _units(rights.store, roots, mode)
+    ) else sql.add("0")
+
+
+def _units(store: Store, roots: Sequence[str], mode: str) -> list[str]:
+    """The org units of a mode below (or at) its roots."""
+    if mode == "SELECTED":
+        return list(roots)
+    wanted = set(roots)
+    units = store.objects("organisationUnits")
+    if mode == "CHILDREN":
+        below = [key for key, unit in units.items() if cast("JsonObject", unit.get("parent") or {}).get("id") in wanted]
+        return [*roots, *below]
+    return [key for key, unit in units.items() if not wanted.isdisjoint(str(unit.get("path") or key).split("/"))]
+
+
+type _Test = Callable[[str, str], tuple[str, list[object]]]
+
+
+def _like(pattern: str, *, fold: bool = True, negate: bool = False) -> _Test:
+    def build(column: str, value: str) -> tuple[str, list[object]]:
+        text = re.sub(r"([%_\\])", r"\\\1", value)
+        left, right = (f"lower({column})", text.lower()) if fold else (column, text)
+        word = "NOT LIKE" if negate else "LIKE"
+        return f"{left} {word} ? ESCAPE '\\'", [pattern.format(right)]
+
+    return build
+
+
+def _compare(operator: str, *, fold: bool = True) -> _Test:
+    def build(column: str, value: str) -> tuple[str, list[object]]:
+        return (f"lower({column}) {operator} ?", [value.lower()]) if fold else (f"{column} {operator} ?", [value])
+
+    return build
+
+
+def _in(column: str, value: str) -> tuple[str, list[object]]:
+    parts: list[object] = [part.lower() for part in value.split(";") if part]
+    return f"lower({column}) IN ({','.join('?' * len(parts))})", parts
+
+
+OPERATORS: dict[str, _Test] = {
+    "EQ": _compare("="), "IEQ": _compare("="), "NE": _compare("<>"), "NEQ": _compare("<>"), "NIEQ": _compare("<>"),
+    "GT": _compare(">"), "GE": _compare(">="), "LT": _compare("<"), "LE": _compare("<="), "IN": _in,
+    "LIKE": _like("%{}%"), "ILIKE": _like("%{}%"), "SW": _like("{}%"), "EW": _like("%{}"),
+    "NLIKE": _like("%{}%", negate=True), "NILIKE": _like("%{}%", negate=True),
+}  # fmt: skip
+UNARY = {"NULL": "IS NULL", "NNULL": "IS NOT NULL"}
+NUMERIC = {"NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "PERCENTAGE",
+           "UNIT_INTERVAL"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFilter:
+    """One `filter=<uid>:op:value:op:value` on attributes or data elements."""
+
+    uid: str
+    tests: tuple[tuple[str, str | None], ...]
+
+
+def split_filter(text: str) -> list[str]:
+    """Cut at commas and colons that no slash escapes."""
+    return [re.sub(r"/([,:/])", r"\1", part) for part in re.split(r"(?<!/):", text)]
+
+
+def item_filters(query: QueryParams, name: str, known: Callable[[str], bool], words: str) -> list[ItemFilter]:
+    """Read the filters of a request. Raises `BadQuery` for unknown items and operators."""
+    found: list[ItemFilter] = []
+    for text in query.getlist(name):
+        for one in re.split(r"(?<!/),", text):
+            parts = split_filter(one)
+            if not parts or not parts[0]:
+                continue
+            if not UID.fullmatch(parts[0]):
+                raise BadQuery(f"filter is invalid. UID in filter `{one}` is not valid.")
+            if not known(parts[0]):
+                raise BadQuery(f"filter is invalid. Filters {[parts[0]]} {words} that do not exist.".replace("'", ""))
+            found.append(ItemFilter(parts[0], tuple(_tests(parts[1:], one))))
+    return found
+
+
+def _tests(parts: list[str], text: str) -> list[tuple[str, str | None]]:
+    tests: list[tuple[str, str | None]] = []
+    rest = list(parts)
+    while rest:
+        word = rest.pop(0)
+        operator = f"N{word[1:].upper()}" if word.startswith("!") else word.upper()
+        if operator in UNARY:
+            tests.append((operator, None))
+        elif operator in OPERATORS:
+            if not rest:
+                raise BadQuery(f"Query item or filter is invalid: {text}")
+            tests.append((operator, rest.pop(0)))
+        else:
+            known = "EQ, GT, GE, LT, LE, LIKE, IN, SW, EW, NULL, NNULL, IEQ, NE, NEQ, NIEQ, NLIKE, ILIKE, NILIKE"
+            raise BadQuery(f"'{word}' is not a valid operator. Valid operators are: [{known}]")
+    return tests
+
+
+def value_condition(table: str, owner: str, item: str, wanted: ItemFilter, *, number: bool) -> Sql:
+    """A filter on a value table as a condition on its owner's row.
+
+    Parameters:
+        owner: the expression that the value's owner column must equal (`tracked_entity.uid`).
+        number: compare as numbers.
+    """
+    sql = Sql()
+    owner_column = "tracked_entity" if table == "attribute_value" else "event"
+    column = "CAST(v.value AS REAL)" if number else "v.value"
+    base = f"SELECT 1 FROM {table} v WHERE v.{owner_column} = {owner} AND v.{item} = ?"
+    if not wanted.tests:
+        sql.add(f"EXISTS ({base})", wanted.uid)
+    for operator, value in wanted.tests:
+        if operator in UNARY:
+            sql.add(f"{'NOT ' if operator == 'NULL' else ''}EXISTS ({base})", wanted.uid)
+            continue
+        numeric = number and operator in {"EQ", "NE", "NEQ", "GT", "GE", "LT", "LE"}
+        if numeric and value is not None:
+            symbol = {"EQ": "=", "NE": "<>", "NEQ": "<>", "GT": ">", "GE": ">=", "LT": "<", "LE": "<="}[operator]
+            sql.add(f"EXISTS ({base} AND {column} {symbol} ?)", wanted.uid, _float(value, wanted.uid))
+        else:
+            condition, parameters = OPERATORS[operator]("v.value", value or "")
+            sql.add(f"EXISTS ({base} AND {condition})", wanted.uid, *parameters)
+    return sql
+
+
+def _float(value: str, item: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise BadQuery(
+            f"Filter for {item} is invalid. The value type is numeric but the value `{value}` is not."
+        ) from None
+
+
+def order_by(
+    query: QueryParams, fields: dict[str, str], default: str, item: Callable[[str], str | None] | None = None
+) -> str:
+    """The ORDER BY of `order=field:asc,...`. Raises `BadQuery` for what cannot be sorted by."""
+    terms: list[str] = []
+    for text in query.getlist("order"):
+        for one in text.split(","):
+            name, _, direction = one.strip().partition(":")
+            if not name:
+                continue
+            if direction.lower() not in {"", "asc", "desc"}:
+                raise BadQuery(
+                    f"order parameter is invalid. '{direction}' is not a valid sort direction. "
+                    "Valid values are: [ASC, DESC]."
+                )
+            column = fields.get(name) or (item(name) if item and UID.fullmatch(name) else None)
+            if column is None:
+                raise BadQuery(
+                    f"order parameter is invalid. Cannot order by '{name}'. Supported are "
+                    f"{'UIDs and ' if item else ''}fields '{', '.join(sorted(fields))}'."
+                )
+            terms.append(f"{column} {direction.upper() or 'ASC'} NULLS LAST")
+    return " ORDER BY " + ", ".join([*terms, default])

@@ -1,0 +1,121 @@
+"""Rows from a file that people keep: JSON, NDJSON, YAML, CSV, TSV or a sheet of XLSX, by its ending."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.errors import MissingExtra, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+ENDINGS = (".json", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".xlsx")
+
+
+def read_rows(path: Path, *, key: str | None = None) -> list[Row]:
+    """The rows of a file; of a JSON or YAML bundle (`{"dataElements": [...]}`) those of `key`.
+
+    Parameters:
+        path: the file.
+        key: the type's plural.
+
+    Raises `NotFound`, `UsageError` with the line that cannot be read, `MissingExtra` for XLSX without `frames`.
+    """
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise UsageError(f"{path}: rows are read from {', '.join(ENDINGS)}", hint="the ending says what the file is")
+    try:
+        if ending == ".xlsx":
+            return _sheet(path)
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint="save it as UTF-8") from error
+    match ending:
+        case ".csv" | ".tsv":
+            return _separated(text, "\t" if ending == ".tsv" else _separator(text))
+        case ".yaml" | ".yml":
+            return _of(parse_yaml(text, str(path)), str(path), key)
+        case _:
+            return _json(text, str(path), key)
+
+
+def parse_yaml(text: str, where: str) -> JsonValue:
+    """YAML as JSON values; dates stay text. Raises `UsageError` with the line."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Reads `2020-01-01` as the text that DHIS2 takes."""
+
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, test) for tag, test in tests if tag != "tag:yaml.org,2002:timestamp"]
+        for first, tests in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    try:
+        return cast("JsonValue", yaml.load(text, Loader=Loader))  # noqa: S506  (a SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark is not None else ""
+        raise UsageError(f"{where}{line}: {getattr(error, 'problem', None) or error}") from None
+
+
+def _json(text: str, where: str, key: str | None) -> list[Row]:
+    try:
+        return _of(json.loads(text), where, key)
+    except ValueError as whole:
+        try:  # one object a line
+            return [cast("Row", json.loads(line)) for line in text.splitlines() if line.strip()]
+        except ValueError:
+            raise UsageError(f"{where} is not JSON: {whole}") from None
+
+
+def _of(value: JsonValue, where: str, key: str | None) -> list[Row]:
+    if isinstance(value, dict) and key is not None and isinstance(value.get(key), list):
+        value = value[key]
+    rows = value if isinstance(value, list) else [value]
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise UsageError(f"{where}: item {number} is no object")
+    return cast("list[JsonObject]", rows)
+
+
+def _separator(text: str) -> str:
+    """Spreadsheets of many countries save CSV with `;`."""
+    head = text.partition("\n")[0]
+    return ";" if head.count(";") > head.count(",") else ","
+
+
+def _separated(text: str, separator: str) -> list[Row]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+    rows: list[Row] = []
+    for row in reader:
+        if row.get(None):  # type: ignore[call-overload]
+            raise UsageError(f"line {reader.line_num} has more cells than the header", hint="quote cells with commas")
+        rows.append({name.strip(): value for name, value in row.items() if name})
+    return rows
+
+
+def _sheet(path: Path) -> list[Row]:
+    try:
+        import fastexcel
+        from polars import DataFrame
+    except ImportError as error:
+        raise MissingExtra("reading XLSX", "frames") from error
+    try:
+        frame: DataFrame = fastexcel.read_excel(path).load_sheet(0).to_polars()
+    except fastexcel.FastExcelError as error:
+        if not path.exists():
+            raise NotFound(f"there is no file {path}") from None
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    return [{name: _cell(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
+
+
+def _cell(value: object) -> JsonValue:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)

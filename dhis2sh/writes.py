@@ -1,0 +1,279 @@
+"""The one way in which metadata objects are written: a plan of exact changes, then as few requests as the server allows.
+
+A verb says what each object is and what it shall be (`Write`); `plan` makes the steps with the values before and after, and
+`apply` sends them: one object by its own address (POST, PATCH, DELETE), several as one bundle (`POST /api/metadata`).
+The journal learns of every part before it is sent and of what came of it.
+
+API source: api-facts a.7, b.1, b.2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.client import jsonpatch
+from dhis2sh.client.messages import WebMessage
+from dhis2sh.client.writes import attempt, send
+from dhis2sh.errors import Dhis2Error, NotFound, Refused
+from dhis2sh.journal import current
+from dhis2sh.results import Plan, PlanStep, WriteSummary
+
+if TYPE_CHECKING:
+    from dhis2sh.client.transport import Param
+    from dhis2sh.results import Action
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+IN_ONE_BUNDLE = 2000
+"""Objects in one import: 1,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
+UIDS_IN_ONE_ADDRESS = 500
+STRATEGIES: Mapping[Action, str] = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
+"""How an import is told what to do; in this order, so that what is new can be referred to by what changes."""
+SET_BY_SERVER = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "user", "href", "access"})
+"""What a server writes itself: no difference in these is a change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One object as it is and as it shall be, both with all properties that it owns (`fields=:owner`).
+
+    Parameters:
+        plural: its type.
+        before: None for one that is created.
+        after: None for one that is deleted.
+    """
+
+    plural: str
+    before: JsonObject | None
+    after: JsonObject | None
+
+    @property
+    def action(self) -> Action:
+        """create, update or delete."""
+        return "create" if self.before is None else "delete" if self.after is None else "update"
+
+    @property
+    def uid(self) -> str:
+        """The object's UID; creations get theirs before the plan is shown."""
+        return str((self.before or self.after or {})["id"])
+
+    @property
+    def name(self) -> str | None:
+        """What people call it, as it is now."""
+        found = self.before or self.after or {}
+        return cast("str | None", found.get("name") or found.get("displayName") or found.get("code"))
+
+    def changed(self) -> tuple[JsonObject | None, JsonObject | None]:
+        """Before and after for the journal: of an update the changed properties, else the whole object."""
+        if self.before is None or self.after is None:
+            return self.before, self.after
+        names = [
+            name
+            for name in {**self.before, **self.after}
+            if name not in SET_BY_SERVER and self.before.get(name) != self.after.get(name)
+        ]
+        return (
+            {name: self.before[name] for name in names if name in self.before},
+            {name: self.after[name] for name in names if name in self.after},
+        )
+
+    def step(self) -> PlanStep:
+        """This change as a plan shows it."""
+        before, after = self.changed()
+        return PlanStep(self.action, self.plural, uid=self.uid, name=self.name, before=before, after=after)
+
+
+@dataclass(slots=True)
+class Payload:
+    """What `apply` needs of a plan.
+
+    Parameters:
+        what: the objects in words, for the summary.
+        writes: one per step, in the same order.
+        atomic: all or none of one bundle; else the server writes what it can and names the rest.
+        bundle: send even a single object as a bundle (keeps translations and sharing of a creation).
+        concurrency: how many bundles are under way at once.
+    """
+
+    what: str
+    writes: list[Write]
+    atomic: bool = False
+    bundle: bool = False
+    concurrency: int = 1
+
+
+def plan(
+    title: str,
+    writes: Iterable[Write],
+    *,
+    what: str | None = None,
+    atomic: bool = False,
+    bundle: bool = False,
+    concurrency: int = 1,
+    notes: Sequence[str] = (),
+) -> Plan:
+    """The plan of some changes; objects that are right already are no steps, but counted in a note.
+
+    Parameters:
+        title: one line that says what will happen.
+        writes: the changes.
+        what: the objects in words; their type without it.
+        atomic, bundle, concurrency: see `Payload`.
+        notes: what was left out and why.
+    """
+    everything = list(writes)
+    needed = [write for write in everything if write.action != "update" or any(write.changed())]
+    same = len(everything) - len(needed)
+    plurals = list(dict.fromkeys(write.plural for write in everything))
+    return Plan(
+        title,
+        [write.step() for write in needed],
+        notes=[*notes, *([f"{same:,} already right"] if same else [])],
+        payload=Payload(what or ", ".join(plurals) or "metadata", needed, atomic, bundle, concurrency),
+    )
+
+
+async def read_objects(s: Session, plural: str, uids: Sequence[str], *, fields: str = ":owner") -> list[JsonObject]:
+    """Objects by UID, in the order asked for, a few hundred a request. Raises `NotFound` naming those that are missing."""
+    found: dict[str, JsonObject] = {}
+    wanted = list(dict.fromkeys(uids))
+    for at in range(0, len(wanted), UIDS_IN_ONE_ADDRESS):
+        part = wanted[at : at + UIDS_IN_ONE_ADDRESS]
+        text = f"id:in:[{','.join(part)}]" if len(part) > 1 else f"id:eq:{part[0]}"
+        params: dict[str, Param] = {"filter": text, "fields": fields, "paging": False}
+        page = await s.client.list_page(plural, params)
+        found |= {str(row["id"]): row for row in page.rows}
+        s.reporter.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
+    missing = [uid for uid in wanted if uid not in found]
+    if missing:
+        more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
+        raise NotFound(
+            f"the server has no {plural} {', '.join(missing[:5])}{more}", hint=f"dhis2 metadata search {missing[0]}"
+        )
+    return [found[uid] for uid in wanted]
+
+
+async def read_all(s: Session, plural: str, filters: Sequence[str], *, fields: str = ":owner") -> list[JsonObject]:
+    """Every object that the filters let through, in one request."""
+    params: dict[str, Param] = {"filter": list(filters), "fields": fields, "paging": False}
+    return (await s.client.list_page(plural, params)).rows
+
+
+async def apply(s: Session, planned: Plan) -> WriteSummary:
+    """Carry out a plan of `plan`. What a server refused is among the summary's failures, never silent.
+
+    Raises `Refused` where it refused the only object, and network errors; the journal says how far it came.
+    """
+    payload: Payload = planned.payload
+    summary = WriteSummary(payload.what)
+    if not payload.writes:
+        summary.note = next(iter(planned.notes), None)
+    elif len(payload.writes) == 1 and not payload.bundle:
+        await _one(s, payload.writes[0], summary)
+    else:
+        await _many(s, payload, summary)
+    return summary
+
+
+async def _one(s: Session, write: Write, summary: WriteSummary) -> None:
+    entry = current()
+    entry.sent([0])
+    address = f"{write.plural}/{write.uid}"
+    match write.action:
+        case "create":
+            answer = await s.client.post(write.plural, write.after)
+            summary.created = 1
+        case "delete":
+            answer = await s.client.delete(address)
+            summary.deleted = 1
+        case _:
+            before, after = write.changed()
+            answer = await s.client.patch(address, [*jsonpatch.diff(before or {}, after or {})])
+            summary.updated = 1
+    entry.done([0])
+    summary.uids = [write.uid]
+    summary.envelope = answer if isinstance(answer, dict) else None
+
+
+async def _many(s: Session, payload: Payload, summary: WriteSummary) -> None:
+    """Bundles of one action each: creations, then updates, then deletions."""
+    gate = asyncio.Semaphore(payload.concurrency)
+    for action, strategy in STRATEGIES.items():
+        numbers = [number for number, write in enumerate(payload.writes) if write.action == action]
+        parts = [numbers[at : at + IN_ONE_BUNDLE] for at in range(0, len(numbers), IN_ONE_BUNDLE)]
+
+        async def one(part: list[int], strategy: str = strategy) -> None:
+            async with gate:
+                await _part(s, payload, part, strategy, summary)
+
+        if payload.concurrency == 1:
+            for part in parts:
+                await one(part)
+        else:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for part in parts:
+                        group.create_task(one(part))
+            except* Dhis2Error as failed:
+                raise failed.exceptions[0] from None
+
+
+async def _part(s: Session, payload: Payload, part: Sequence[int], strategy: str, summary: WriteSummary) -> None:
+    """One bundle: told to the journal, sent, and its report counted."""
+    entry = current()
+    entry.sent(part)
+    writes = [payload.writes[number] for number in part]
+    message = await send_bundle(s, writes, strategy, atomic=payload.atomic)
+    failures = failures_of(message, writes)
+    reasons = {str(row["uid"]): str(row["message"]) for row in failures}
+    all_refused = payload.atomic and bool(failures)
+    for number in part:
+        uid = payload.writes[number].uid
+        if uid in reasons or all_refused:
+            entry.refused(number, reasons.get(uid, "another object of the bundle was refused"))
+    done = [number for number in part if payload.writes[number].uid not in reasons and not all_refused]
+    entry.done(done)
+    count = message.import_count
+    summary.created += count.created
+    summary.updated += count.updated
+    summary.deleted += count.deleted
+    summary.ignored += count.ignored
+    summary.uids += [payload.writes[number].uid for number in done]
+    summary.failures += failures
+    summary.envelope = message.model_dump(mode="json", by_alias=True, exclude_none=True)
+    s.reporter.progress(f"write {payload.what}", len(summary.uids) + len(summary.failures), len(payload.writes))
+
+
+async def send_bundle(s: Session, writes: Sequence[Write], strategy: str, *, atomic: bool) -> WebMessage:
+    """One import of some objects, all with the same strategy. Raises `Refused` where the answer is no import report."""
+    bundle: dict[str, list[JsonValue]] = {}
+    for write in writes:
+        whole = write.after or write.before or {}
+        bundle.setdefault(write.plural, []).append({"id": write.uid} if strategy == "DELETE" else whole)
+    params: dict[str, Param] = {"importStrategy": strategy, "atomicMode": "ALL" if atomic else "NONE"}
+    told = await attempt(send(s.client, "POST", "metadata", cast("JsonObject", bundle), params))
+    if isinstance(told, WebMessage) and "typeReports" in (told.response or {}):
+        return told
+    if isinstance(told, Dhis2Error):
+        raise told
+    raise Refused(f"the server's answer is no import report: {told.message}", status=told.http_status_code)
+
+
+def failures_of(message: WebMessage, writes: Sequence[Write]) -> list[Row]:
+    """The refused objects of a report, one row each, with the names that they have here."""
+    known = {write.uid: write for write in writes}
+    found: dict[str, Row] = {}
+    for conflict in message.conflicts:
+        uid = conflict.uid or ""
+        write = known.get(uid)
+        row: Row = {
+            "type": write.plural if write else conflict.type, "uid": uid, "name": write.name if write else None,
+            "code": conflict.code, "property": conflict.property, "message": conflict.message,
+        }  # fmt: skip
+        if uid in found:
+            row = {**found[uid], "message": f"{found[uid]['message']}; {conflict.message}"}
+        found[uid] = row
+    return list(found.values())

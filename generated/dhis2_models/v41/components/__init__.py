@@ -1,0 +1,1 @@
+"""Classes that are no resources of their own."""

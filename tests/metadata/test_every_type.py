@@ -1,0 +1,120 @@
+"""Every type of the server has its own verbs, and they work: list, get, create, rename, delete."""
+
+import json
+
+import pytest
+from dhis2_models.facts import Property, Resource
+
+from dhis2sh.client.uids import generate_uid
+from dhis2sh.plugins.metadata import family, values
+from dhis2sh.results import Rows, WriteSummary
+from dhis2sh.session import Consent, Session, run
+from dhis2sh.verbs import REGISTRY, find
+
+TYPES = family.types()
+YES = Consent(yes=True)
+GIVEN = {
+    # what a server checks beyond its schema
+    "categoryOptionCombos": {"categoryOptions": ["xYerKDKCefk"]},
+    "dataApprovalLevels": {"level": 1, "orgUnitLevel": 1},
+    "organisationUnitLevels": {"level": 7},
+    "dataSets": {"periodType": "Monthly"},
+    "users": {"username": "wire.user"},
+    "eventFilters": {"program": "IpHINAT79UW"},
+    "apiToken": {"type": "PERSONAL_ACCESS_TOKEN_V2", "version": 2, "expire": 1893456000000},
+    "programIndicators": {"attributeCombo": "bjDvmb4bfuf", "analyticsType": "EVENT"},
+    "jobConfigurations": {"jobStatus": "SCHEDULED", "lastExecutedStatus": "NOT_STARTED", "schedulingType": "CRON"},
+    "routes": {"authorities": [], "headers": {}},
+    "eventHooks": {"targets": [], "source": {"path": "metadata"}},
+}
+
+
+def a_value(prop: Property, existing: dict[str, str]) -> object:
+    """Something that the property takes."""
+    if prop.constants:
+        return prop.constants[0]
+    match prop.kind:
+        case "REFERENCE":
+            return existing.setdefault(str(prop.target), generate_uid())
+        case "COMPLEX":
+            return {
+                "expression": "1",
+                "description": "one",
+                "type": "A",
+                "relationshipEntity": "TRACKED_ENTITY_INSTANCE",
+            }
+        case "DATE":
+            return "2020-01-31"
+        case "INTEGER" | "NUMBER":
+            return max(1, int(prop.min or 1))
+        case "URL":
+            return "http://example.org/x"
+        case "COLLECTION":
+            return [{"type": "console"}]
+        case _ if prop.name == "periodType":
+            return "Monthly"
+        case _:
+            return f"A {prop.name}"
+
+
+def test_there_are_about_75_types() -> None:
+    assert len(TYPES) == 75
+    assert {"data-elements", "sql-views", "program-rules", "visualizations", "options"} <= set(TYPES)
+
+
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [
+        ("viz", "visualizations"), ("dashboard", "dashboards"), ("map", "maps"), ("sql-view", "sql-views"),
+        ("program-rule", "program-rules"), ("option", "options"),
+    ],
+)  # fmt: skip
+def test_short_names_lead_to_the_same_verbs(other: str, name: str) -> None:
+    assert find(f"metadata {other} list") is find(f"metadata {name} list")
+    assert find(f"metadata_{other.replace('-', '_')}_list") is find(f"metadata {name} list")
+
+
+@pytest.mark.parametrize("name", TYPES)
+async def test_a_type_is_listed_got_created_renamed_and_deleted(name: str, session: Session) -> None:
+    resource = TYPES[name]
+    made = await created(session, name, resource)
+    path = f"metadata {name}"
+
+    listed = await run(session, find(f"{path} list"), {"all": True})
+    assert isinstance(listed, Rows)
+    assert made["id"] in {row["id"] for row in listed}
+
+    got = await run(session, find(f"{path} get"), {"uid": made["id"]})
+    assert got["id"] == made["id"]
+
+    if f"{path} rename" in REGISTRY:
+        renamed = await run(session, find(f"{path} rename"), {"objects": [made["id"]], "set": "Another"}, YES)
+        assert renamed.updated == 1
+        assert (await run(session, find(f"{path} get"), {"uid": "Another"}))["id"] == made["id"]
+
+    gone = await run(session, find(f"{path} delete"), {"objects": [made["id"]]}, YES)
+    assert isinstance(gone, WriteSummary)
+    assert gone.deleted == 1
+    left = await run(session, find(f"{path} list"), {"all": True})
+    assert made["id"] not in {row["id"] for row in left}
+
+
+async def created(session: Session, name: str, resource: Resource) -> dict[str, object]:
+    """An object made by the type's own `create`, and by it alone; what it refers to is put there first."""
+    needed = values.required_of(resource)
+    existing: dict[str, str] = {"categoryCombos": "bjDvmb4bfuf"}
+    wanted = {prop: a_value(resource.properties[prop], existing) for prop in needed} | GIVEN.get(resource.plural, {})
+    referred = {
+        plural: [{"id": uid, "name": f"A {plural}", "shortName": f"A {plural}"}]
+        for plural, uid in existing.items()
+        if uid != "bjDvmb4bfuf"
+    }
+    session.sandbox_store().put_objects(referred)
+    verb = find(f"metadata {name} create")
+    known = {param.name for param in verb.params}
+    options = {prop: value for prop, value in wanted.items() if prop in known}
+    options["set"] = [f"{prop}={json.dumps(value)}" for prop, value in wanted.items() if prop not in known]
+    summary = await run(session, verb, options)
+    assert isinstance(summary, WriteSummary)
+    assert summary.created == 1
+    return {"id": summary.uids[0]}
