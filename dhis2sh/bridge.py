@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 TICK = 0.05
 """Seconds between looks at the progress queue while waiting."""
+WAKE = 0.25
+"""Seconds that a waiting loop sleeps at a time."""
 READ_AHEAD = 64
 """How many items of an async generator may wait on the other side."""
 
@@ -81,7 +83,7 @@ class Portal:
         """Await, on any loop, a coroutine that runs over there."""
         if asyncio.get_running_loop() is self._loop:
             return await coroutine
-        return await asyncio.wrap_future(self._remembered(self.submit(coroutine)))
+        return await _awake(asyncio.wrap_future(self._remembered(self.submit(coroutine))))
 
     def _remembered[T](self, future: concurrent.futures.Future[T]) -> concurrent.futures.Future[T]:
         self._awaited.add(future)
@@ -116,7 +118,7 @@ class Portal:
         task = self._remembered(self.submit(pump()))
         try:
             while True:
-                more, item = await items.get()
+                more, item = await _awake(asyncio.ensure_future(items.get()))
                 if not more:
                     if isinstance(item, BaseException):
                         raise item
@@ -136,6 +138,17 @@ class Portal:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
         loop.close()
+
+
+async def _awake[T](future: asyncio.Future[T]) -> T:
+    """Await a future and wake up now and then: a kernel's loop that sleeps does not hear an interrupt."""
+    try:
+        while not (await asyncio.wait({future}, timeout=WAKE))[0]:
+            pass
+    except asyncio.CancelledError:
+        future.cancel()
+        raise
+    return future.result()
 
 
 async def _cancel_all() -> None:
