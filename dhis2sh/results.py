@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import Dhis2Error, UsageError
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
@@ -221,6 +221,7 @@ class Plan:
         local: True when nothing on a server changes (profiles, the sandbox's file).
         undoes: the journal's entry that this plan takes back.
         journal: whether what it changes is written down (`--no-journal`).
+        blocked: why it cannot be carried out, found out by reading; shown by a dry run, raised by anything else.
     """
 
     title: str
@@ -231,6 +232,7 @@ class Plan:
     verb: str = ""
     undoes: int | None = None
     journal: bool = True
+    blocked: Dhis2Error | None = None
 
     def to_json(self) -> JsonObject:
         """The plan as `-o json` prints it."""
@@ -238,7 +240,7 @@ class Plan:
             "plan": self.title,
             "verb": self.verb,
             "steps": [step.to_json() for step in self.steps],
-            "notes": [*self.notes],
+            "notes": [*self.notes, *([f"blocked: {self.blocked}"] if self.blocked else [])],
         }
 
     def __repr__(self) -> str:

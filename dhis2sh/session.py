@@ -273,6 +273,10 @@ async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consen
     plan.journal = consent.journal
     if consent.dry_run:
         return plan
+    if plan.blocked is not None:
+        for note in plan.notes:
+            session.reporter.warn(note)
+        raise plan.blocked
     _require_consent(session, verb, plan, consent)
     return await apply_plan(session, verb, plan)
 

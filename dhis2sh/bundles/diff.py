@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 type Change = Literal["added", "removed", "changed"]
 
 VOLATILE = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "user", "href", "access", "favorite",
-                      "favorites", "subscribers", "subscribed", "lastLogin", "interpretations"})  # fmt: skip
+                      "favorites", "subscribers", "subscribed", "lastLogin", "interpretations", "interpretationCount",
+                      "interpretationLikeCount", "contentCount", "parentGraphMap", "columns", "rows", "filters"})  # fmt: skip
 """What is not part of an object's meaning: who saved it when, and what the server computes for whoever asks."""
 EMPTY: tuple[JsonValue, ...] = (None, "", [], {})
 

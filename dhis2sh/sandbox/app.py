@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dhis2sh.sandbox.aliases import Replayed
 from dhis2sh.sandbox.bodies import Refusal
 from dhis2sh.sandbox.routes import (
     approvals,
@@ -25,6 +26,7 @@ from dhis2sh.sandbox.routes import (
     me,
     minmax,
     objects,
+    query_alias,
     settings,
     sharing,
     system,
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store import Store
 
 AREAS = (
-    me, system, settings, jobs, datastore, tokens, tracker, tracker_import,
+    me, system, query_alias, settings, jobs, datastore, tokens, tracker, tracker_import,
     data_values, completeness, approvals, audits, minmax,
     bundle, sharing, writes, objects,
 )  # fmt: skip
@@ -57,7 +59,11 @@ def create_app(store: Store, *, job_delay: float = 0.0) -> Starlette:
     routes = [route for area in AREAS for route in area.routes(server)]
     return Starlette(
         routes=routes,
-        middleware=[Middleware(WithoutVersion), Middleware(SignedIn, signin=server.signin)],
+        middleware=[
+            Middleware(WithoutVersion),
+            Middleware(Replayed, aliases=server.aliases),
+            Middleware(SignedIn, signin=server.signin),
+        ],
         exception_handlers={Refusal: _refused},
     )
 
