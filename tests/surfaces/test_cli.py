@@ -111,7 +111,7 @@ def test_completion_knows_verbs_options_types_and_profiles(capsys: pytest.Captur
         return capsys.readouterr().out.split()
 
     assert complete("meta") == ["metadata"]
-    assert complete("metadata", "l") == ["legend-sets", "list"]
+    assert complete("metadata", "l") == ["list", "legend-sets"]
     assert complete("metadata", "viz", "l") == ["list"]
     assert complete("metadata", "data-elements", "create", "--value-type", "") == list(VALUE_TYPES)
     assert "dataElements" in complete("metadata", "list", "dataEl")
