@@ -22,10 +22,14 @@ from dhis2sh.sandbox.routes import (
     completeness,
     data_values,
     datastore,
+    dependencies,
+    descriptions,
     jobs,
     me,
+    merges,
     minmax,
     objects,
+    org_units,
     query_alias,
     settings,
     sharing,
@@ -44,7 +48,7 @@ if TYPE_CHECKING:
 AREAS = (
     me, system, query_alias, settings, jobs, datastore, tokens, tracker, tracker_import,
     data_values, completeness, approvals, audits, minmax,
-    bundle, sharing, writes, objects,
+    bundle, sharing, org_units, merges, dependencies, descriptions, writes, objects,
 )  # fmt: skip
 
 

@@ -90,7 +90,9 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
 
     A collection that holds them (a group's members) loses them when they go and blocks nothing: it is left out.
     """
-    from dhis2sh.client.metadata import paths_to
+    from dhis2_models import facts
+
+    from dhis2sh.client.usage import paths_to
     from dhis2sh.client.writes import gather_bounded
 
     gone = {str(item["id"]) for item in objects}
@@ -114,13 +116,12 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
             f"in use: {path} of {count:,} {plural} ({shown}{more}); if the server refuses, change or delete those first"
         )
 
-    models = (await s.client.version()).models
+    types = facts.types((await s.client.version()).models)
     known = await queries.resources_of(s)
     asked = (
         users(plural, path)
-        for plural, item in known.items()
-        for path in paths_to(resource.plural, item, models)
-        if not item.properties[path.partition(".")[0]].many_to_many
+        for plural, path in paths_to(resource.plural, types)
+        if plural in known and not known[plural].properties[path.partition(".")[0]].many_to_many
     )
     return [note async for note in gather_bounded(asked, 4) if note is not None]
 

@@ -2,10 +2,8 @@
 
 Each is a generic verb (`metadata create`) with its type bound; `create` and `update` get the type's own properties as
 options: enums as choices, references by UID, code or unique name, what a server wants marked. A type of a new version costs no code.
-What is written by hand for one type (`metadata options sync`) stands in the module that `EXTRAS` names; a verb there that
-has the path of a generated one takes its place.
-
-    EXTRAS["options"] = "dhis2sh.plugins.metadata.options"
+What is written by hand for one type (`metadata options sync`) stands in the module that `types.MODULES` names; a verb
+there that has the path of a generated one takes its place.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from dhis2_models import facts
 
 from dhis2sh.plugins.metadata import values
+from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
 from dhis2sh.verbs import REGISTRY, Kind, Param, Verb, kebab
 
@@ -36,8 +35,6 @@ GENERIC = {
 }  # fmt: skip
 """The generic verbs that a type may have, each with the module of this package that declares it."""
 WITH_MEMBERS = {"members", "add", "remove"}
-EXTRAS: dict[str, str] = {}
-"""Sub-domains with verbs of their own, and the module that declares them."""
 MORE_NAMES = {"visualizations": ("viz",)}
 TAKEN = {"attribute"}
 """Singulars that are sub-domains of their own: `metadata attribute get` reads attribute values of any type."""
@@ -87,8 +84,8 @@ def names() -> dict[str, tuple[str, ...]]:
 
 def declare(name: str, path: str | None = None) -> None:
     """Put the verbs of one type into the registry, those by hand first; with a path only that one."""
-    if name in EXTRAS:
-        importlib.import_module(EXTRAS[name])
+    if name in MODULES:
+        importlib.import_module(f"{__package__}.types.{MODULES[name]}")
     resource = types()[name]
     for word, module in GENERIC.items():
         own = f"metadata {name} {word}"
@@ -200,4 +197,4 @@ def _words(prop: Property) -> str:
     return text[0].upper() + text[1:]
 
 
-__all__ = ["EXTRAS", "declare", "names", "types"]
+__all__ = ["declare", "names", "types"]

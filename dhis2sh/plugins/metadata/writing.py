@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh import writes
-from dhis2sh.client.uids import generate_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.plugins.metadata import values
@@ -20,6 +19,7 @@ from dhis2sh.plugins.metadata.hierarchy import check_circles, parents_first
 from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.uids import generate_uid
 from dhis2sh.verbs import Complete, Doc, Piped, Refers, applies, verb
 from dhis2sh.writes import Write
 
