@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import UsageError
+from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.tracker.storage import Tracker
 from dhis2sh.tables import read_object
 
@@ -45,6 +46,7 @@ def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadR
     report = LoadReport(source)
     if "dataValues" in body:
         report.data_values = store.put_data_values(cast("list[JsonObject]", body["dataValues"]))
+        build.build(store)  # an export is what a running server held, and such a server has its analytics tables
         return report
     if body.keys() & TRACKER:
         written = Tracker(store).load({key: cast("list[JsonObject]", body.get(key) or []) for key in TRACKER})

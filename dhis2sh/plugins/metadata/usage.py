@@ -9,9 +9,9 @@ from dhis2_models import facts
 from pydantic import BaseModel
 
 from dhis2sh.bundles.graph import Graph, graph_of
-from dhis2sh.bundles.references import label
-from dhis2sh.bundles.usage import Usage, Use
 from dhis2sh.bundles.walk import Walk
+from dhis2sh.client.references import label
+from dhis2sh.client.usage import Usage, Use
 from dhis2sh.errors import NotFound
 from dhis2sh.results import Rows
 from dhis2sh.session import Session
