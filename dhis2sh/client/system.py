@@ -53,7 +53,7 @@ class System:
         return cast("FinancialYearStart", found)
 
     async def calendar(self) -> str:
-        """The server's calendar, such as `iso8601`; what `Period.parse` needs to know."""
+        """The server's calendar, such as `iso8601`; what `Period.parse` needs to know. Known from before, as its version."""
         return (await self._client.server()).calendar
 
     async def me(self) -> Me:

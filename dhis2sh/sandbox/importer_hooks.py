@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.fresh import now
+from dhis2sh.sandbox.hierarchy import path_of
+from dhis2sh.sandbox.importer_running import check_user, prepare_job, prepare_user
 from dhis2sh.uids import generate_uid, is_uid
 
 if TYPE_CHECKING:
@@ -43,19 +45,9 @@ def ids(value: JsonValue) -> list[str]:
 
 def _unit_path(bundle: Bundle, item: Item) -> None:
     """A unit's path and level follow from its parents."""
-    path = path_of(bundle, item.body)
+    unit = {name: value for name, value in item.body.items() if name != "path"}
+    path = path_of(unit, lambda uid: bundle.get("organisationUnits", uid))
     item.body |= {"path": path, "level": path.count("/")}
-
-
-def path_of(bundle: Bundle, body: JsonObject) -> str:
-    """The path of a unit as it will be after the import."""
-    parts: list[str] = []
-    current: JsonObject | None = body
-    while current is not None and current.get("id") not in parts:
-        parts.append(str(current["id"]))
-        parent = cast("JsonObject", current.get("parent") or {})
-        current = bundle.get("organisationUnits", str(parent.get("id"))) if parent else None
-    return "/" + "/".join(reversed(parts))
 
 
 def _units_below(bundle: Bundle, item: Item) -> Also:
@@ -213,8 +205,10 @@ HOOKS: Mapping[str, Hook] = {
     "categoryCombos": Hook(also=_option_combos),
     "dataSets": Hook(prepare=_data_set),
     "eventVisualizations": Hook(prepare=_axes),
+    "jobConfigurations": Hook(prepare=prepare_job),
     "maps": Hook(prepare=_axes),
     "optionSets": Hook(prepare=_raise_version),
     "organisationUnits": Hook(prepare=_unit_path, also=_units_below),
+    "users": Hook(prepare=prepare_user, check=check_user),
     "visualizations": Hook(prepare=_axes),
 }

@@ -74,13 +74,17 @@ class Progress:
     closing: str = ""
     ended: str | None = None
 
-    def note(self, message: str, *, level: str = "INFO") -> None:
-        """Say something; whoever watches the task reads it. Raises `JobCancelled`."""
+    def note(self, message: str, *, level: str = "INFO", items: int = -1) -> None:
+        """Say something; whoever watches the task reads it. Raises `JobCancelled`.
+
+        Parameters:
+            items: how many things the step that begins has, -1 for nobody knows.
+        """
         if self.cancelled.is_set():
             raise JobCancelled
         if self.stages:
             self.stages[-1].ended = now()
-        self.stages.append(Stage(message, now()))
+        self.stages.append(Stage(message, now(), items=items))
         self.service.notify(self, message, level=level)
 
     def finish_with(self, message: str) -> None:

@@ -455,9 +455,16 @@ async def members(s: Session, type: Type, uid: Object, *, property: Property_ = 
     return Rows(rows, columns=["id", "displayName", "code"], resource=prop.target)
 
 
-async def _with_members(
+async def with_members(
     s: Session, type: str, uid: str, items: Rows[Row], property: str | None, *, adding: bool
 ) -> Plan:
+    """A plan that adds members to a collection of an object, or takes them out.
+
+    Parameters:
+        type, uid: the object.
+        items: the members, by UID, code or unique name.
+        property: the collection, where the type has several.
+    """
     from dhis2sh import names
 
     resource = await queries.resource_of(s, type)
@@ -500,7 +507,7 @@ async def add(s: Session, type: Type, uid: Object, items: Members, *, property: 
 
     API source: `PATCH /api/{type}/{uid}`.
     """
-    return await _with_members(s, type, uid, items, property, adding=True)
+    return await with_members(s, type, uid, items, property, adding=True)
 
 
 @verb(
@@ -513,7 +520,7 @@ async def remove(s: Session, type: Type, uid: Object, items: Members, *, propert
 
     API source: `PATCH /api/{type}/{uid}`.
     """
-    return await _with_members(s, type, uid, items, property, adding=False)
+    return await with_members(s, type, uid, items, property, adding=False)
 
 
 def _called(item: JsonObject) -> str:
