@@ -3,6 +3,7 @@ was cut off is noticed even where HTTP itself cannot tell."""
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -90,14 +91,13 @@ class AnswerStream:
 
     async def read(self, at_most: int | None = None) -> bytes:
         """The whole body, or its first `at_most` bytes (what an error page needs)."""
-        parts: list[bytes] = []
-        size = 0
+        body = io.BytesIO()  # gives its buffer away without copying it: a large body is never held twice
         async for piece in self:
-            parts.append(piece)
-            size += len(piece)
-            if at_most is not None and size >= at_most:
+            body.write(piece)
+            if at_most is not None and body.tell() >= at_most:
+                body.truncate(at_most)
                 break
-        return b"".join(parts)[:at_most]
+        return body.getvalue()
 
     def whole(self, body: bytes) -> Answer:
         """The same answer with its body, once that has been read."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dhis2sh.client.bulk import Object
     from dhis2sh.client.client import Client, Content
     from dhis2sh.client.jsonpatch import Patch
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
     from dhis2sh.types import JsonObject, Row
 
 type Bundle = Mapping[str, Iterable[Object]] | Path | str | bytes | AsyncIterator[bytes]

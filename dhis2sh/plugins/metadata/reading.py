@@ -8,7 +8,7 @@ from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel
 
-from dhis2sh.client.transport import Param
+from dhis2sh.client.requests import Param
 from dhis2sh.client.uids import is_uid
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.plugins import metadata_query as queries

@@ -25,7 +25,7 @@ from dhis2sh.writes import Write
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
 
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
 
 Type = Annotated[str, Doc("The type's plural, such as dataElements."), Complete("types")]
 Object = Annotated[str, Doc("UID, code or unique name."), Refers("@type")]
