@@ -294,13 +294,14 @@ async def apply_plan(session: Session, verb: Verb, plan: Plan) -> object:
     """
     from dhis2sh.client.requests import effect_scope
     from dhis2sh.journal import recording
+    from dhis2sh.results import WriteSummary
 
     if verb.apply is None:
         raise UsageError(f"{verb.path} has nothing to apply")
     with effect_scope("write"), recording(session, plan) as entry:
-        summary = await verb.apply(session, plan)
-        entry.finish(summary)
-    return _whole(summary)
+        result = await verb.apply(session, plan)
+        entry.finish(result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
+    return _whole(result) if isinstance(result, WriteSummary) else stamped(result, session, verb)
 
 
 def _whole(summary: WriteSummary) -> WriteSummary:
