@@ -99,6 +99,13 @@ class AnswerStream:
                 break
         return body.getvalue()
 
+    async def settle(self) -> bytes:
+        """Read the whole body now and give the connection back; iterating over it gives the same bytes again."""
+        body = await self.read()
+        await self.aclose()
+        self._pieces = _again(body)
+        return body
+
     def whole(self, body: bytes) -> Answer:
         """The same answer with its body, once that has been read."""
         return Answer(self.status, self.headers, body, self.method, self.url, who=self.who, remedy=self.remedy)
@@ -108,6 +115,10 @@ class AnswerStream:
         await self._pieces.aclose()
         await self._raw.aclose()
         await self._close()
+
+
+async def _again(body: bytes) -> AsyncGenerator[bytes]:
+    yield body
 
 
 def media_type(headers: dict[str, str]) -> str:

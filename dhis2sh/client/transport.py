@@ -21,7 +21,7 @@ from dhis2sh import __version__
 from dhis2sh.client.answers import Answer, AnswerStream
 from dhis2sh.client.auth import Renewing, SignIn, remedy
 from dhis2sh.client.limits import Places, origin
-from dhis2sh.client.requests import Body, Param, Params, encode_params, guard, rehearse  # noqa: F401  (callers' types)
+from dhis2sh.client.requests import Body, Params, encode_params, guard, rehearse
 from dhis2sh.client.retry import IDEMPOTENT, RETRIED_STATUSES, RetryRule
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.client.tracing import Tracer, redact
@@ -178,15 +178,15 @@ class Transport:
         call = replace(call, headers={"Accept": "application/json", **call.headers})
         async with self._within(self._deadline(None), call):
             answer = await self._whole(call)
-            target = httpx.URL(call.url).join(answer.headers.get("location", ""))
-            if 300 <= answer.status < 400 and str(target) == f"{call.url}/":
-                answer = await self._whole(replace(call, url=str(target)))
+            target = answer.headers.get("location", "")
+            if 300 <= answer.status < 400 and str(_joined(call.url, target)) == f"{call.url}/":
+                answer = await self._whole(replace(call, url=f"{call.url}/"))
         return answer
 
     async def _whole(self, call: _Call) -> Answer:
         stream = await self._open(call, None)
         try:
-            return stream.whole(await stream.read())
+            return stream.whole(await stream.settle())
         finally:
             await stream.aclose()
 
@@ -286,10 +286,8 @@ class Transport:
             try:
                 target = stream.headers.get("location")
                 if not (300 <= stream.status < 400 and target):
-                    content = await stream.read() if whole else b""
-                    if whole:
-                        await stream.aclose()
-                    return stream, content
+                    # A refusal gives its place back: the sign-in may need one to renew itself.
+                    return stream, await stream.settle() if whole or stream.status == 401 else b""
                 call = self._redirected(call, stream, target)
             except BaseException:
                 await stream.aclose()
@@ -299,7 +297,7 @@ class Transport:
 
     def _redirected(self, call: _Call, stream: AnswerStream, target: str) -> _Call:
         """Where a redirect leads: the login page is a failed sign-in, another host never gets our credentials."""
-        here, there = httpx.URL(stream.url), httpx.URL(stream.url).join(target)
+        here, there = httpx.URL(stream.url), _joined(stream.url, target)
         if _LOGIN_PAGE.search(there.path):
             raise SignInError(
                 f"{redact(self.settings.url)} sent us to its login page: it wants credentials, or those it got have expired",
@@ -425,13 +423,13 @@ class Transport:
 
     def _failure(self, error: Exception, call: _Call) -> Dhis2Error:
         """What a failure on the network means, in one line and with the next thing to try."""
-        where = redact(f"{call.method} {call.url}")
+        where, why = redact(f"{call.method} {call.url}"), redact(str(error))
         host = redact(self.settings.url)
         if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
             return UsageError(f"'{redact(call.url)}' is not an address", hint="addresses look like https://host/path")
         if isinstance(error, httpx.ProxyError):
             return Unreachable(
-                f"{host}: the proxy did not let us through ({error})", hint="look at HTTPS_PROXY and NO_PROXY"
+                f"{host}: the proxy did not let us through ({why})", hint="look at HTTPS_PROXY and NO_PROXY"
             )
         if isinstance(error, httpx.ConnectTimeout):
             return TimedOut(
@@ -445,12 +443,20 @@ class Transport:
         if isinstance(error, httpx.ConnectError):
             return _unreachable(error, host)
         if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.DecodingError):
-            return BrokenAnswer(f"{where}: the answer was cut off ({error})", hint="try again; the network lost it")
-        return Unreachable(f"{where}: {error or type(error).__name__}", hint="dhis2 system ping")
+            return BrokenAnswer(f"{where}: the answer was cut off ({why})", hint="try again; the network lost it")
+        return Unreachable(f"{where}: {why or type(error).__name__}", hint="dhis2 system ping")
 
     def _trace(self, line: str) -> None:
         if self._tracer is not None:
             self._tracer.note(line)
+
+
+def _joined(url: str, target: str) -> httpx.URL:
+    """Where a redirect leads. Raises `NotDhis2` for an address that is none."""
+    try:
+        return httpx.URL(url).join(target)
+    except httpx.InvalidURL as error:
+        raise NotDhis2(f"{redact(url)} redirects to what is no address", hint="dhis2 profile show") from error
 
 
 def _causes(error: BaseException) -> Generator[BaseException]:
