@@ -179,7 +179,7 @@ class Transport:
         async with self._within(self._deadline(None), call):
             answer = await self._whole(call)
             target = answer.headers.get("location", "")
-            if 300 <= answer.status < 400 and str(_joined(call.url, target)) == f"{call.url}/":
+            if 300 <= answer.status < 400 and str(httpx.URL(call.url).join(target)) == f"{call.url}/":
                 answer = await self._whole(replace(call, url=f"{call.url}/"))
         return answer
 
@@ -297,7 +297,7 @@ class Transport:
 
     def _redirected(self, call: _Call, stream: AnswerStream, target: str) -> _Call:
         """Where a redirect leads: the login page is a failed sign-in, another host never gets our credentials."""
-        here, there = httpx.URL(stream.url), _joined(stream.url, target)
+        here, there = httpx.URL(stream.url), httpx.URL(stream.url).join(target)
         if _LOGIN_PAGE.search(there.path):
             raise SignInError(
                 f"{redact(self.settings.url)} sent us to its login page: it wants credentials, or those it got have expired",
@@ -442,6 +442,8 @@ class Transport:
             )
         if isinstance(error, httpx.ConnectError):
             return _unreachable(error, host)
+        if isinstance(error, httpx.RemoteProtocolError) and "location header" in why:
+            return NotDhis2(f"{where} redirects to what is no address ({why})", hint="dhis2 profile show")
         if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.DecodingError):
             return BrokenAnswer(f"{where}: the answer was cut off ({why})", hint="try again; the network lost it")
         return Unreachable(f"{where}: {why or type(error).__name__}", hint="dhis2 system ping")
@@ -449,14 +451,6 @@ class Transport:
     def _trace(self, line: str) -> None:
         if self._tracer is not None:
             self._tracer.note(line)
-
-
-def _joined(url: str, target: str) -> httpx.URL:
-    """Where a redirect leads. Raises `NotDhis2` for an address that is none."""
-    try:
-        return httpx.URL(url).join(target)
-    except httpx.InvalidURL as error:
-        raise NotDhis2(f"{redact(url)} redirects to what is no address", hint="dhis2 profile show") from error
 
 
 def _causes(error: BaseException) -> Generator[BaseException]:
