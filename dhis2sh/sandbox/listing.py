@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
 from dhis2sh.sandbox.fields import parse_fields
-from dhis2sh.sandbox.filters import Condition, Filter, parse_filter, split_filters
+from dhis2sh.sandbox.filters import Condition, parse_filter, split_filters
 from dhis2sh.sandbox.params import Refused, boolean, choice, integer
 
 if TYPE_CHECKING:
@@ -37,8 +37,14 @@ def matching(
     junction = any if choice(query, "rootJunction", "AND", ["AND", "OR"]) == "OR" and conditions else all
     orders = _orders(resource, query.getlist("order"))
     found: Iterable[JsonObject]
+    narrow = next((c.referring for c in conditions if c.referring is not None), None) if junction is all else None
     if of is not None:
         found = of
+    elif narrow is not None:
+        known = store.objects(resource.plural)
+        found = [known[uid] for uid in store.inverse(resource.plural, narrow[0]).get(narrow[1], []) if uid in known]
+        if by_name and not orders:
+            found.sort(key=lambda body: (str(body.get("name") or "").lower(), str(body["id"])))
     elif orders or not by_name:
         found = store.objects(resource.plural).values()
     else:
@@ -50,13 +56,11 @@ def matching(
         found = (body for body in found if junction(condition(body) for condition in conditions))
     text = query.get("query")
     if text and resource.plural != "users":
-        operators = {"id": "eq", "code": "eq", "name": "ilike"}
-        either = [
-            Condition(Filter(path, operator, text), resource, renderer)
-            for path, operator in operators.items()
-            if path in resource.properties
-        ]
-        found = (body for body in found if any(condition(body) for condition in either))
+        part = text.lower()
+        found = (
+            body for body in found
+            if part in str(body.get("name") or "").lower() or text == body["id"] or text == body.get("code")
+        )  # fmt: skip
     if choice(query, "defaults", "INCLUDE", ["INCLUDE", "EXCLUDE"]) == "EXCLUDE":
         found = (body for body in found if body.get("name") != "default")
     return _sorted(list(found), orders)

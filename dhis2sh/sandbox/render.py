@@ -236,6 +236,8 @@ class Renderer:
         target = self.resources.get(prop.target or "")
         if target is None:
             return lambda body: [item.get(rest) for item in _items(self.value(resource, body, prop))]
+        if rest == "id" and prop.owner and prop.reference and not prop.collection and not inline(target):
+            return lambda body: [item.get("id") for item in _items(body.get(first))]  # no need to look it up
         deeper = self.getter(target, rest)
 
         def values(body: JsonObject) -> list[JsonValue]:
