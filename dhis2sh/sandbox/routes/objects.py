@@ -181,7 +181,10 @@ class Api:
     def missing(self, request: Request) -> Response:
         """Anything else: a path of a type that takes no such request is 405, an unknown path the container's page."""
         parts = request.url.path.strip("/").split("/")
-        if len(parts) in {2, 3} and parts[0] == "api" and parts[1] in self.server.store.resources:
+        resource = self.server.store.resources.get(parts[1]) if len(parts) in {2, 3} and parts[0] == "api" else None
+        if resource is not None:
+            if len(parts) == 3 and request.method == "GET" and self.server.store.version.malformed_uid == 404:
+                return refuse(404, f"{resource.model} with id {parts[2]} could not be found.", "E1005")
             return refuse(405, f"Request method '{request.method}' is not supported")
         return missing_page(asked_path(request))
 
