@@ -77,8 +77,8 @@ def text(result: object, *, width: int | None = None, colour: bool = False) -> s
     if isinstance(result, WriteSummary):
         return _summary(result)
     line = getattr(result, "line", None)
-    if callable(line):  # a record that people want as one line, such as a count
-        return safe(str(line()))
+    if callable(line):  # a record that people want in words, such as a count
+        return "\n".join(map(safe, str(line()).split("\n")))
     if isinstance(result, Text):
         return result.text
     if result is None:
@@ -104,7 +104,8 @@ def _plan(plan: Plan, colour: bool) -> str:
         lines.append("  " + safe(" ".join(part for part in parts if part)))
     if len(plan.steps) > 50:
         lines.append(f"  ... and {len(plan.steps) - 50:,} more")
-    return "\n".join([*lines, *(f"  note: {safe(note)}" for note in plan.notes)])
+    notes = [*plan.notes, *([f"nothing of this can be written: {plan.blocked}"] if plan.blocked else [])]
+    return "\n".join([*lines, *(f"  note: {safe(note)}" for note in notes)])
 
 
 def _screen(width: int | None) -> int:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.schedule import BUILT_IN_JOBS, last_runtime, latest_execution, next_execution
+
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
@@ -205,6 +207,14 @@ BY_TYPE: Mapping[str, Mapping[str, Compute]] = {
         "interpretationLikeCount": lambda r, t, b: 0,
     },
     "dashboards": {"itemCount": lambda r, t, b: len(cast("list[JsonValue]", b.get("dashboardItems") or []))},
+    "jobConfigurations": {
+        "configurable": lambda r, t, b: b.get("jobType") not in BUILT_IN_JOBS,
+        "leaderOnlyJob": lambda r, t, b: True,
+        "nextExecutionTime": lambda r, t, b: next_execution(b),
+        "maxDelayedExecutionTime": lambda r, t, b: latest_execution(b),
+        "lastRuntimeExecution": lambda r, t, b: last_runtime(b),
+        "userUid": lambda r, t, b: b.get("executedBy"),
+    },
     "dataApprovalLevels": {
         "orgUnitLevelName": lambda r, t, b: next(
             (one.get("name") for one in r.every("organisationUnitLevels") if one.get("level") == b.get("orgUnitLevel")),

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import new_uid
 from dhis2sh.sandbox.importer_checks import check_all, described, duplicates
 from dhis2sh.sandbox.importer_delete import Deletion
 from dhis2sh.sandbox.importer_hooks import HOOKS, ids
 from dhis2sh.sandbox.importer_read import Reader
 from dhis2sh.sandbox.importer_report import ErrorReport, ImportReport, ObjectReport, TypeReport
 from dhis2sh.sandbox.relations import inline
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -195,7 +195,7 @@ class Importer:
         for row in sent:
             body = self._reader.read(resource, row)
             before = self._found(resource, body, by_code)
-            body["id"] = before["id"] if before is not None else body.get("id") or new_uid()
+            body["id"] = before["id"] if before is not None else body.get("id") or generate_uid()
             items.append(Item(resource, row, body, before, len(items)))
         return items
 
@@ -326,7 +326,7 @@ class Importer:
                 continue
             known = {row.get("id"): row for row in _rows(before.get(name))}
             for row in _rows(value):
-                row.setdefault("id", new_uid())
+                row.setdefault("id", generate_uid())
                 row["created"] = known.get(row["id"], {}).get("created") or row.get("created") or moment
                 row["lastUpdated"] = moment
                 if target.translatable or "translations" in target.properties:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.data.vetoes import audits_of_level, levels_of_workflow
 from dhis2sh.sandbox.importer_checks import described
 from dhis2sh.sandbox.importer_report import ErrorReport, ImportReport, ObjectReport, TypeReport
 
@@ -85,15 +86,11 @@ def _creator(store: Store, uid: str) -> str | None:
     return None
 
 
-def _with_levels(store: Store, uid: str) -> str | None:
-    levels = (store.get("dataApprovalWorkflows", uid) or {}).get("dataApprovalLevels")
-    return "DataApprovalLevel" if levels else None
-
-
 DATA_VETOES: Mapping[str, list[_Veto]] = {
     "categoryOptionCombos": [_rows("DataValue", "data_value", "category_option_combo"),
                              _rows("DataValue", "data_value", "attribute_option_combo")],
-    "dataApprovalWorkflows": [_with_levels],
+    "dataApprovalLevels": [audits_of_level],
+    "dataApprovalWorkflows": [levels_of_workflow],
     "dataElements": [_in_indicator, _rows("DataValue", "data_value", "data_element")],
     "organisationUnits": [_rows("DataValue", "data_value", "org_unit"),
                           _rows("TrackedEntity", "tracked_entity", "org_unit"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.aliases import Aliases
 from dhis2sh.sandbox.bodies import Refusal
 from dhis2sh.sandbox.http import base_of, refuse
 from dhis2sh.sandbox.jobs import JobService
@@ -36,6 +37,7 @@ class Server:
     jobs: JobService = field(init=False)
     tracker: Tracker = field(init=False)
     signin: SignIn = field(init=False)
+    aliases: Aliases = field(default_factory=Aliases, init=False)
 
     def __post_init__(self) -> None:
         self.jobs = JobService(self.store, delay=self.job_delay)

@@ -48,6 +48,8 @@ CREATE TABLE IF NOT EXISTS data_value (
     PRIMARY KEY (data_element, period, org_unit, category_option_combo, attribute_option_combo)
 ) WITHOUT ROWID;
 """
+LAYOUT = 2
+"""Number of the tables above and of the areas'; one more whenever a table that is there changes."""
 DEFAULT_COMBO = "HllvX50cXC0"
 
 
@@ -68,6 +70,7 @@ class Store:
         self._cache_lock = threading.RLock()
         self._connections: list[sqlite3.Connection] = []
         self._keep = self._connect()
+        self._check_layout()
         self._keep.executescript(_TABLES)
         for area in (tracker_tables, jobs_tables, run_tables, data_tables, analytics_tables):
             self._keep.executescript(area.TABLES)
@@ -78,6 +81,18 @@ class Store:
 
             self.set_fact("systemId", str(uuid.uuid4()))
             self.put_objects(fresh_metadata())
+
+    def _check_layout(self) -> None:
+        """A file with other tables than ours is left alone; an empty one gets our number."""
+        found = self._keep.execute("PRAGMA user_version").fetchone()[0]
+        tables = self._keep.execute("SELECT count(*) FROM sqlite_master WHERE name = 'object'").fetchone()[0]
+        if tables and found != LAYOUT:
+            self.close()
+            raise Dhis2Error(
+                f"the sandbox's file {self.path} was made by another version of dhis2sh",
+                hint="dhis2 sandbox reset --yes, then load or seed it again",
+            )
+        self._keep.execute(f"PRAGMA user_version = {LAYOUT}")
 
     def _connect(self) -> sqlite3.Connection:
         try:
@@ -100,6 +115,10 @@ class Store:
         if found is None:
             found = self._local.connection = self._connect()
         return found
+
+    def open_connection(self) -> sqlite3.Connection:
+        """A connection of the caller's own, to be closed by the caller; the store knows nothing of it."""
+        return sqlite3.connect(self._name, uri=self.path is None, check_same_thread=False, timeout=30)
 
     def close(self) -> None:
         """Close every connection; an in-memory store is gone."""

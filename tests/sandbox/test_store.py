@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.errors import Dhis2Error, NotFound, UsageError
 from dhis2sh.sandbox.load import load, load_file
 from dhis2sh.sandbox.store import Store
 from tests.shared import needs_shared, shared
@@ -72,3 +72,16 @@ def test_the_real_exports_load_as_they_are(tmp_path: Path) -> None:
     assert report.left_out == []
     assert load_file(store, shared("real", "v42", "dataValues.json.gz")).data_values == 188_697
     store.close()
+
+
+def test_a_file_of_another_layout_is_left_alone_and_says_what_to_do(tmp_path: Path) -> None:
+    import sqlite3
+
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as old:
+        old.execute("CREATE TABLE object (type TEXT, uid TEXT)")
+    old.close()
+
+    with pytest.raises(Dhis2Error, match="another version of dhis2sh") as caught:
+        Store(path)
+    assert "sandbox reset" in (caught.value.hint or "")

@@ -181,8 +181,7 @@ class Engine:
 
     def rows(self) -> list[Row]:
         """Every row of the answer, those that the measure criteria leave out aside."""
-        found = [row for row in self._all() if _within(row.value, self.options.limits)]
-        return found
+        return [row for row in self._all() if _within(row.value, self.options.limits)]
 
     def _all(self) -> Iterable[Row]:
         dx = self.query.find("dx")
@@ -226,8 +225,9 @@ class Engine:
 
     def _row(self, cell: Cell, value: float, text: str, fraction: Fraction | None = None) -> Row:
         """A row from a cell (data, period, other axes): what is a filter is left out, in the order of the query."""
-        named = {"dx": cell[0], "pe": cell[1]} if len(cell) > 1 else {"dx": cell[0]}
-        for dimension, item in zip(self.rest, cell[2:], strict=False):
+        data, period, *others = cell
+        named = {"dx": data, "pe": period}
+        for dimension, item in zip(self.rest, others, strict=False):
             named[dimension.name] = item
         return Row(tuple(named.get(axis.name, "") for axis in self.query.axes), value, text, fraction)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import ROUND_HALF_UP, Decimal
 
 DECIMALS = 2
@@ -14,8 +15,8 @@ def rounded(value: float, decimals: int = DECIMALS) -> float:
 
 def java_double(value: float) -> str:
     """A double as Java writes it: `1044.0`, and `1.2345678E7` from ten million on."""
-    if value != value or value in {float("inf"), float("-inf")}:
-        return "NaN" if value != value else ("Infinity" if value > 0 else "-Infinity")
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     size = abs(value)
     if value == 0 or 1e-3 <= size < 1e7:
         return repr(float(value)) if "e" not in repr(value) else format(Decimal(repr(value)), "f")

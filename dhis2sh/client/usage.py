@@ -1,0 +1,180 @@
+"""Where an object is used: every owned path of every type that can lead to it, and every expression that names it.
+
+The paths come from the schemas, so a new type costs no code. One `GET /api/metadata` asks one path of each type; types
+with several paths take a request more each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.client.references import PEOPLE, label, references
+from dhis2sh.errors import Refused
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Resource
+
+    from dhis2sh.client.client import Client
+    from dhis2sh.client.transport import Param
+    from dhis2sh.types import JsonObject, Row
+
+DEPTH = 3
+"""How many properties a path may have: `dataSetElements.categoryCombo` has two."""
+IN_EXPRESSIONS: Mapping[str, Sequence[str]] = {
+    "indicators": ("numerator", "denominator"),
+    "validationRules": ("leftSide.expression", "rightSide.expression"),
+    "predictors": ("generator.expression", "sampleSkipTest.expression"),
+    "programIndicators": ("expression", "filter"),
+    "programRules": ("condition",),
+    "programRuleActions": ("data",),
+    "expressionDimensionItems": ("expression",),
+}
+"""Texts in which UIDs stand as `#{...}`, `I{...}`, `C{...}` and the like."""
+READ_WHOLE: Mapping[str, str] = {
+    "visualizations": "id,name,dataDimensionItems",
+    "maps": "id,name,mapViews",
+    "eventVisualizations": "id,name,attributeDimensions",
+    "eventReports": "id,name,attributeDimensions",
+    "eventCharts": "id,name,attributeDimensions",
+}
+"""Types whose schema does not say what a property holds, so that no filter reaches into it: it is looked through here."""
+NAMED_IN_EXPRESSIONS = frozenset({
+    "dataElements", "categoryOptionCombos", "programIndicators", "constants", "organisationUnitGroups", "dataSets",
+    "programs", "trackedEntityAttributes", "programStages", "indicators", "options",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One object that uses another: its type, UID and name, and by which property."""
+
+    type: str
+    uid: str
+    name: str
+    path: str
+
+
+def paths_to(plural: str, types: Mapping[str, Resource]) -> Iterator[tuple[str, str]]:
+    """Each type and owned path that can lead to objects of a type, the path without its final `.id`."""
+    for resource in types.values():
+        if resource.endpoint and resource.metadata:
+            for path in _paths(resource, plural, types, DEPTH, frozenset()):
+                yield resource.plural, path
+
+
+def _paths(
+    resource: Resource, plural: str, types: Mapping[str, Resource], depth: int, seen: frozenset[str]
+) -> Iterator[str]:
+    for name, prop in resource.properties.items():
+        if not prop.owner or name in PEOPLE or prop.target is None:
+            continue
+        if prop.target == plural and prop.reference:
+            yield name
+        target = types.get(prop.target)
+        if target is None or target.plural in seen or (target.endpoint and target.metadata):
+            continue
+        if depth > 1:
+            for rest in _paths(target, plural, types, depth - 1, seen | {target.plural}):
+                if types[resource.plural].singular != rest:  # the arrow back to the whole
+                    yield f"{name}.{rest}"
+
+
+class Usage:
+    """Asks one server where objects are used.
+
+    Parameters:
+        client: the server's client; types: the types of its version.
+    """
+
+    def __init__(self, client: Client, types: Mapping[str, Resource]) -> None:
+        self._client = client
+        self._types = types
+        self.not_asked: list[str] = []
+        """Paths that the server refused to filter by; what is used there is not known."""
+
+    async def of(self, plural: str, uid: str) -> list[Use]:
+        """Every object that uses this one, those of one type together. Raises what a request raises."""
+        asked = [(kind, path, f"{path}.id:eq:{uid}") for kind, path in paths_to(plural, self._types)]
+        if plural in NAMED_IN_EXPRESSIONS:
+            asked += [
+                (kind, path, f"{path}:like:{uid}")
+                for kind, texts in IN_EXPRESSIONS.items()
+                for path in texts
+                if kind in self._types
+            ]
+        answers = await asyncio.gather(*(self._ask(part) for part in _rounds(asked)), self._read_whole(uid))
+        found: dict[tuple[str, str], Use] = {}
+        for uses in answers:
+            for use in uses:
+                if use.uid != uid:
+                    found.setdefault((use.uid, use.path), use)
+        return sorted(found.values(), key=lambda use: (use.type, use.name.lower()))
+
+    async def _ask(self, asked: Sequence[tuple[str, str, str]]) -> list[Use]:
+        """One request for one path of each type; where the server refuses it, one request per type."""
+        params: dict[str, Param] = {"fields": "id,name,code"}
+        for plural, _, text in asked:
+            params |= {plural: True, f"{plural}:filter": text}
+        try:
+            body = await self._client.get_object("metadata", params)
+        except Refused:
+            if len(asked) == 1:
+                self.not_asked.append(f"{asked[0][0]}.{asked[0][1]}")
+                return []
+            single = await asyncio.gather(*(self._ask([one]) for one in asked))
+            return [use for uses in single for use in uses]
+        paths = {plural: path for plural, path, _ in asked}
+        return [
+            Use(plural, str(row["id"]), label(row), paths[plural])
+            for plural in paths
+            for row in cast("list[Row]", body.get(plural) or [])
+        ]
+
+    async def _read_whole(self, uid: str) -> list[Use]:
+        """Uses in properties that cannot be filtered by, all types in one request."""
+        kinds = {plural: fields for plural, fields in READ_WHOLE.items() if plural in self._types}
+        params: dict[str, Param] = {}
+        for plural, fields in kinds.items():
+            params |= {plural: True, f"{plural}:fields": fields}
+        body = await self._client.get_object("metadata", params)
+        found: list[Use] = []
+        for plural in kinds:
+            resource = self._types[plural]
+            for row in cast("list[Row]", body.get(plural) or []):
+                paths = {ref.path for ref in references(resource, row, self._types) if ref.uid == uid}
+                found += [Use(plural, str(row["id"]), label(row), path) for path in sorted(paths)]
+        return found
+
+    async def owner_of(self, uid: str) -> tuple[str, JsonObject, str] | None:
+        """The object that holds an embedded one (a dashboard's item, a legend): type, names and property."""
+        asked = [
+            (resource.plural, name, f"{name}.id:eq:{uid}")
+            for resource in self._types.values()
+            if resource.endpoint and resource.metadata
+            for name, prop in resource.properties.items()
+            if prop.owner and prop.collection and name not in PEOPLE and self._has_uid(prop.target)
+        ]
+        for part in _rounds(asked):
+            uses = await self._ask(part)
+            if uses:
+                use = uses[0]
+                return use.type, {"id": use.uid, "name": use.name}, use.path
+        return None
+
+    def _has_uid(self, plural: str | None) -> bool:
+        target = self._types.get(plural or "")
+        return target is not None and "id" in target.properties and not (target.endpoint and target.metadata)
+
+
+def _rounds(asked: Sequence[tuple[str, str, str]]) -> list[list[tuple[str, str, str]]]:
+    """The questions in as few requests as there are paths of one type."""
+    rounds: list[dict[str, tuple[str, str, str]]] = []
+    for question in asked:
+        free = next((part for part in rounds if question[0] not in part), None)
+        if free is None:
+            rounds.append(free := {})
+        free[question[0]] = question
+    return [list(part.values()) for part in rounds]

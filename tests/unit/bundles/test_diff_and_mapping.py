@@ -1,0 +1,127 @@
+"""Differences that mean something, and bundles that fit another server."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from dhis2_models import facts
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dhis2sh.bundles.bundle import Bundle, bundle_of, read_bundle
+from dhis2sh.bundles.diff import diff, settled
+from dhis2sh.bundles.mapping import Clash, fit
+from dhis2sh.errors import NotFound, UsageError
+from tests.shared import needs_shared, shared
+
+TYPES = facts.types("v42")
+
+
+def elements(*bodies: dict) -> Bundle:
+    return bundle_of({"dataElements": list(bodies)}, "test")
+
+
+A = {"id": "deElement01", "name": "A", "code": "DE_A", "shortName": "A", "valueType": "TEXT"}
+B = {"id": "deElement02", "name": "B", "code": "DE_B", "shortName": "B", "valueType": "TEXT"}
+
+
+def test_objects_added_removed_and_changed():
+    found = list(diff(elements(A), elements({**A, "name": "A2", "lastUpdated": "2030-01-01"}, B), TYPES))
+    assert [(one.change, one.name, one.property) for one in found] == [("changed", "A2", "name"), ("added", "B", None)]
+    assert [one.change for one in diff(elements(A, B), elements(A), TYPES)] == ["removed"]
+
+
+def test_the_order_of_a_list_without_one_does_not_count():
+    left = {**A, "legendSets": [{"id": "lsLegends01"}, {"id": "lsLegends02"}], "aggregationLevels": [1, 2]}
+    group = {"id": "degGroup001", "name": "G", "dataElements": [{"id": "x"}, {"id": "y"}]}
+    turned = {**group, "dataElements": [{"id": "y"}, {"id": "x"}]}
+    before, after = bundle_of({"dataElementGroups": [group]}), bundle_of({"dataElementGroups": [turned]})
+    assert list(diff(before, after, TYPES)) == []
+    ordered = list(diff(elements(left), elements({**left, "legendSets": left["legendSets"][::-1]}), TYPES))
+    assert [one.property for one in ordered] == ["legendSets"]
+
+
+def test_what_is_empty_equals_what_is_not_there():
+    assert list(diff(elements(A), elements({**A, "attributeValues": [], "description": ""}), TYPES)) == []
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
+def test_a_value_equals_itself(value: object):
+    assert settled(value) == settled(json.loads(json.dumps(value)))  # type: ignore[arg-type]
+
+
+def test_a_counterpart_by_code_takes_over_with_every_reference():
+    source = bundle_of({
+        "dataElements": [A],
+        "indicators": [{"id": "inIndicat01", "name": "I", "numerator": "#{deElement01}*2", "denominator": "1"}],
+        "dataElementGroups": [{"id": "degGroup001", "name": "G", "dataElements": [{"id": "deElement01"}]}],
+    })  # fmt: skip
+    there = elements({"id": "deOtherUid1", "name": "Else", "code": "DE_A"})
+    mapped = fit(source, there, TYPES, ("uid", "code"))
+    assert mapped.uids == {"deElement01": "deOtherUid1"}
+    assert mapped.bundle.objects["dataElements"]["deOtherUid1"]["code"] == "DE_A"
+    assert mapped.bundle.objects["indicators"]["inIndicat01"]["numerator"] == "#{deOtherUid1}*2"
+    assert mapped.bundle.objects["dataElementGroups"]["degGroup001"]["dataElements"] == [{"id": "deOtherUid1"}]
+
+
+def test_a_taken_name_is_a_clash_until_it_is_resolved():
+    there = elements({"id": "deOtherUid1", "name": "A"})
+    assert [str(clash) for clash in fit(elements(A), there, TYPES).clashes] == [
+        "dataElements 'A' [deElement01]: its name is that of [deOtherUid1] there"
+    ]
+    assert fit(elements(A), there, TYPES, choose=lambda _: "map").uids == {"deElement01": "deOtherUid1"}
+    assert len(fit(elements(A), there, TYPES, choose=lambda _: "skip").bundle) == 0
+    renamed = fit(elements(A), there, TYPES, choose=lambda _: "rename").bundle
+    assert renamed.objects["dataElements"]["deElement01"]["name"] == "A (test)"
+
+
+def test_two_counterparts_of_one_name_map_nothing():
+    there = elements({"id": "deOtherUid1", "name": "A"}, {"id": "deOtherUid2", "name": "A"})
+    mapped = fit(elements({**A, "code": None}), there, TYPES, ("name",))
+    assert mapped.uids == {}
+
+
+def test_a_clash_says_which_property(tmp_path: Path):
+    assert "code" in str(Clash("dataElements", "deElement01", "A", "code", "deOtherUid1"))
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "says"),
+    [
+        (b'{"dataElements": [{"id"', UsageError, "cut off"),
+        (gzip.compress(b'{"dataElements": []}', mtime=0)[:-6], UsageError, "cut off"),
+        (b"[1]", UsageError, "not a bundle"),
+        (b'{"system": {}}', UsageError, "holds no metadata"),
+    ],
+)
+def test_a_broken_file_is_named(content: bytes, error: type[Exception], says: str, tmp_path: Path):
+    path = tmp_path / "bundle.json"
+    path.write_bytes(content)
+    with pytest.raises(error, match=says):
+        read_bundle(path)
+
+
+def test_a_missing_file_is_not_found(tmp_path: Path):
+    with pytest.raises(NotFound, match="cannot be read"):
+        read_bundle(tmp_path / "none.json")
+
+
+def test_a_bundle_written_is_read_again(tmp_path: Path):
+    path = tmp_path / "bundle.json.gz"
+    elements(A, B).write(path)
+    assert list(diff(read_bundle(path), elements(A, B), TYPES)) == []
+
+
+@needs_shared
+def test_the_real_export_differs_from_itself_in_nothing():
+    bundle = read_bundle(shared("real", "v42", "metadata.json.gz"))
+    again = read_bundle(shared("real", "v42", "metadata.json.gz"))
+    assert list(diff(bundle, again, TYPES)) == []
+    assert len(bundle) == 1637
