@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from dhis2sh.errors import UsageError
 from dhis2sh.results import Plan, PlanStep, Text, WriteSummary
-from dhis2sh.sandbox.store import VERSION, Store
+from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Session, sandbox_file
 from dhis2sh.verbs import Bounds, Complete, Doc, applies, verb
 
@@ -48,7 +48,7 @@ async def status(s: Session, *, db: Database = None) -> SandboxStatus:
         counts = store.counts()
         path = db or sandbox_file()
         return SandboxStatus(
-            file=str(path), version=VERSION, objects=sum(counts.values()), data_values=store.data_value_count(),
+            file=str(path), version=store.version.number, objects=sum(counts.values()), data_values=store.data_value_count(),
             organisation_units=counts.get("organisationUnits", 0), data_elements=counts.get("dataElements", 0),
             bytes=path.stat().st_size if path.exists() else 0,
         )  # fmt: skip

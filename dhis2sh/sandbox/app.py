@@ -17,21 +17,30 @@ from dhis2sh.sandbox.aliases import Replayed
 from dhis2sh.sandbox.bodies import Refusal
 from dhis2sh.sandbox.faults import Faults, Troubled
 from dhis2sh.sandbox.routes import (
+    analytics,
+    analytics_events,
     approvals,
     apps,
     audits,
     bundle,
     completeness,
+    data_entry,
     data_values,
     datastore,
+    dependencies,
+    descriptions,
+    dimensions,
     files,
     integrity,
     jobs,
     maintenance,
     me,
+    merges,
     messages,
     minmax,
     objects,
+    org_units,
+    outliers,
     query_alias,
     routes_,
     settings,
@@ -54,8 +63,8 @@ if TYPE_CHECKING:
 AREAS = (
     me, system, query_alias, settings, jobs, datastore, tokens, tracker, tracker_import, users, files, messages, routes_, apps,
     maintenance, validation, sqlviews, integrity,
-    data_values, completeness, approvals, audits, minmax,
-    bundle, sharing, writes, objects,
+    data_values, completeness, approvals, audits, minmax, analytics, analytics_events, outliers, dimensions, data_entry,
+    bundle, sharing, org_units, merges, dependencies, descriptions, writes, objects,
 )  # fmt: skip
 
 
