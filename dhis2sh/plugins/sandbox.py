@@ -165,6 +165,10 @@ async def serve(
             "slow-body, seed=7; several may be given."
         ),
     ] = [],
+    server_version: Annotated[
+        Literal["2.41", "2.42", "2.43"] | None,
+        Doc("Answer as this version from now on; by default what the file says, else 2.42."),
+    ] = None,
     job_delay: Annotated[
         float, Bounds(0, 3600), Doc("Seconds until table builds and data-value imports start; a server takes up to 20.")
     ] = 10.0,
@@ -177,6 +181,8 @@ async def serve(
     missing = [str(path) for path in load if not path.is_file()]
     if missing:
         raise UsageError(f"no such file: {', '.join(missing)}")
+    if server_version is not None:
+        Store(db or sandbox_file(), version=server_version).close()  # the file remembers it
     store, ours = _open(s, db)
     try:
         address = await run_server(store, port, load, s.reporter.note, job_delay=job_delay, faults=faults)

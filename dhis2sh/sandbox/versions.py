@@ -22,6 +22,15 @@ class Version:
     number: str
     schemas: str
 
+    @property
+    def minor(self) -> int:
+        """42 of 2.42."""
+        return int(self.number.split(".")[1])
+
+    def since(self, minor: int) -> bool:
+        """Is it 2.`minor` or later?"""
+        return self.minor >= minor
+
 
 VERSIONS = {
     "2.41": Version(number="2.41.9.1", schemas="v41"),

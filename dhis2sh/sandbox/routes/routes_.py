@@ -39,10 +39,14 @@ class Api:
         self.server = server
         self._writes = Writes(server)
 
+    def _permitted(self, sent: JsonObject) -> bool:
+        """May a route point there? Until 2.41 it may point anywhere; `run` still calls https addresses only."""
+        return not self.server.store.version.since(42) or PERMITTED.fullmatch(str(sent.get("url") or "")) is not None
+
     def create(self, request: Request, raw: bytes) -> Response:
         """`POST /api/routes`: only to addresses that are permitted."""
         sent = cast("JsonObject", parse_json(raw))
-        if not PERMITTED.fullmatch(str(sent.get("url") or "")):
+        if not self._permitted(sent):
             return refuse(409, "Route URL is not permitted", "E1004")
         request.scope["path_params"] = {"plural": "routes"}
         return self._writes.create(request, raw)
@@ -53,7 +57,7 @@ class Api:
         if self.server.store.get("routes", uid) is None:
             return refuse(404, f"Route with id {uid} could not be found.", "E1005")
         sent = cast("JsonObject", parse_json(raw))
-        if not PERMITTED.fullmatch(str(sent.get("url") or "")):
+        if not self._permitted(sent):
             return refuse(409, "Route URL is not permitted", "E1004")
         request.scope["path_params"] = {"plural": "routes", "uid": uid}
         return self._writes.replace(request, raw)
@@ -73,6 +77,8 @@ class Api:
         url, rest = str(found["url"]), request.path_params.get("rest", "")
         if rest and not url.endswith("/**"):
             return refuse(400, f"Route {key} does not allow subpaths", "E1003")
+        if not PERMITTED.fullmatch(url.removesuffix("/**")):
+            return refuse(503, f'I/O error on {request.method} request for "{url}": Connection refused')
         return self._forward(request, found, url.removesuffix("/**") + (f"/{rest}" if rest else ""), raw)
 
     def _forward(self, request: Request, found: JsonObject, url: str, raw: bytes) -> Response:

@@ -109,7 +109,7 @@ class Api:
         try:
             return self.importer(request).one(resource.plural, sent, options)
         except Unreadable as error:
-            raise Refusal(refuse(500, error.at(raw))) from None
+            raise Refusal(refuse(409 if self.server.store.version.since(43) else 500, error.at(raw))) from None
 
     # Its collections -------------------------------------------------------------------------------------------------
 
