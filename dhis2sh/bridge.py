@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 TICK = 0.05
 """Seconds between looks at the progress queue while waiting."""
+WAKE = 0.25
+"""Seconds that a waiting loop sleeps at a time."""
 READ_AHEAD = 64
 """How many items of an async generator may wait on the other side."""
 
@@ -59,8 +61,9 @@ class Portal:
             coroutine: what to run.
             hear: told everything that was said over there (progress, warnings), in this thread.
         """
-        future = self.submit(coroutine)
+        work = _Work(coroutine)
         try:
+            future = self.submit(work.run())
             while True:
                 try:
                     return future.result(TICK)
@@ -70,8 +73,8 @@ class Portal:
                 finally:
                     self._pass_on(hear)
         except KeyboardInterrupt:
-            future.cancel()
-            concurrent.futures.wait([future], timeout=1)
+            self.loop.call_soon_threadsafe(work.cancel)
+            work.ended.wait(1)
             raise
 
     def _pass_on(self, hear: Callable[[str, tuple[object, ...]], None] | None) -> None:
@@ -84,7 +87,7 @@ class Portal:
         """Await, on any loop, a coroutine that runs over there."""
         if asyncio.get_running_loop() is self._loop:
             return await coroutine
-        return await asyncio.wrap_future(self._remembered(self.submit(coroutine)))
+        return await _awake(asyncio.wrap_future(self._remembered(self.submit(coroutine))))
 
     def _remembered[T](self, future: concurrent.futures.Future[T]) -> concurrent.futures.Future[T]:
         self._awaited.add(future)
@@ -119,7 +122,7 @@ class Portal:
         task = self._remembered(self.submit(pump()))
         try:
             while True:
-                more, item = await items.get()
+                more, item = await _awake(asyncio.ensure_future(items.get()))
                 if not more:
                     if isinstance(item, BaseException):
                         raise item
@@ -141,6 +144,17 @@ class Portal:
         loop.close()
 
 
+async def _awake[T](future: asyncio.Future[T]) -> T:
+    """Await a future and wake up now and then: a kernel's loop that sleeps does not hear an interrupt."""
+    try:
+        while not (await asyncio.wait({future}, timeout=WAKE))[0]:
+            pass
+    except asyncio.CancelledError:
+        future.cancel()
+        raise
+    return future.result()
+
+
 async def _cancel_all() -> None:
     """Cancel every other task of this loop, and wait for them."""
     others = asyncio.all_tasks() - {cast("asyncio.Task[object]", asyncio.current_task())}
@@ -148,6 +162,36 @@ async def _cancel_all() -> None:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
     await asyncio.get_running_loop().shutdown_default_executor()
+
+
+class _Work[T]:
+    """A coroutine that another thread may cancel at any moment, even before it has heard that it was started.
+
+    Ctrl-C may reach the waiting thread inside `submit`, when the work is under way and its future is not known yet.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._coroutine = coroutine
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelled = False
+        self.ended = threading.Event()
+
+    async def run(self) -> T:
+        """Run it. Raises `CancelledError` when it was cancelled before or meanwhile."""
+        self._task = asyncio.current_task()
+        try:
+            if self._cancelled:
+                self._coroutine.close()
+                raise asyncio.CancelledError
+            return await self._coroutine
+        finally:
+            self.ended.set()
+
+    def cancel(self) -> None:
+        """Cancel it; to be called on its loop."""
+        self._cancelled = True
+        if self._task is not None and not self.ended.is_set():
+            self._task.cancel()
 
 
 class QueueReporter:

@@ -9,17 +9,9 @@ import sys
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from dhis2sh import complete
     from dhis2sh.grammar import Invocation
     from dhis2sh.session import Consent, Session
-
-COMPLETION = {
-    "bash": """_dhis2() { local IFS=$'\\n'; COMPREPLY=($(dhis2 --complete "${COMP_WORDS[@]:1:COMP_CWORD}")); }
-complete -o default -F _dhis2 dhis2""",
-    "zsh": """#compdef dhis2
-_dhis2() { local -a found; found=("${(@f)$(dhis2 --complete "${words[@]:1:$CURRENT-1}")}"); compadd -a found; }
-compdef _dhis2 dhis2""",
-    "fish": """complete -c dhis2 -f -a '(dhis2 --complete (commandline -opc)[2..-1] (commandline -ct))'""",
-}
 
 
 def main() -> None:
@@ -70,12 +62,12 @@ def front_door(words: list[str]) -> str | None:
         from dhis2sh import __version__
 
         return f"dhis2sh {__version__}"
-    if words[0] == "--show-completion" and len(words) == 2 and words[1] in COMPLETION:
-        return COMPLETION[words[1]]
-    if words[0] == "--complete":
-        from dhis2sh import complete
+    if words[0] == "--show-completion" and len(words) == 2:
+        from dhis2sh.surfaces.shell_completion import SCRIPTS
 
-        return "\n".join(complete.candidates(words[1:]))
+        return SCRIPTS.get(words[1])
+    if words[0] == "--complete":
+        return _completed(words[1:])
     if words[-1] in {"-h", "--help"} and not words[0].startswith("-"):
         from dhis2sh import manifest
 
@@ -84,6 +76,37 @@ def front_door(words: list[str]) -> str | None:
         helps = cast("dict[str, str]", found["help"]) if found else {}
         return helps.get(" ".join(rest))
     return None
+
+
+def _completed(words: list[str]) -> str:
+    """What may stand where the last word is, a candidate a line; after `--describe` with its note behind a tab."""
+    import itertools
+
+    from dhis2sh import complete
+
+    if words[:1] != ["--describe"]:
+        return "\n".join(complete.candidates(words))
+    typed = words[-1] if len(words) > 1 else ""
+    named = next((after for word, after in itertools.pairwise(words) if word in {"-p", "--profile"}), None)
+    found = complete.complete(words[1:], lambda text, plural: _names(named, text, plural))
+    return "\n".join(f"{typed[: found.at]}{item.text}\t{' '.join(item.note.split())}" for item in found.items)
+
+
+def _names(named: str | None, text: str, plural: str | None) -> list[complete.Candidate]:
+    """UIDs by name, from the index that the shell has filled for the profile that is named, else for the active one."""
+    from dhis2sh import paths, profiles
+    from dhis2sh.errors import Dhis2Error
+    from dhis2sh.index.names import NameIndex, beside
+
+    try:
+        profile = profiles.active(named).profile.name
+    except Dhis2Error:
+        return []  # nobody is there to be told while a key is pressed
+    index = NameIndex(paths.cache_dir() / "names" / f"{profile}.db")
+    try:
+        return [beside(hit) for hit in index.search(text, types=[plural] if plural else [], limit=50)]
+    finally:
+        index.close()
 
 
 def report(error: Any) -> int:
