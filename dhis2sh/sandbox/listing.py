@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from dhis2sh.sandbox.fields import parse_fields
 from dhis2sh.sandbox.filters import BadFilter, Condition, parse_filter, split_filters
 from dhis2sh.sandbox.params import Refused, boolean, choice, integer
+from dhis2sh.sandbox.user_query import user_tests
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -48,6 +49,9 @@ def matching(
         found = (body for body in found if rights.can_read(resource, body))
     if conditions:
         found = (body for body in found if junction(condition(body) for condition in conditions))
+    if resource.plural == "users":
+        tests = user_tests(store, query, rights)
+        found = (body for body in found if all(test(body) for test in tests))
     text = query.get("query")
     if text and resource.plural != "users":
         part = text.lower()

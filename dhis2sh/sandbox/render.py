@@ -185,6 +185,8 @@ class Renderer:
             return value
         if prop.name in USER_REFERENCES or (prop.target == "users" and "username" in value):
             return self._user(value)
+        if prop.target == "users" and prop.field_name == "members":  # of a group: whole, an empty code too
+            return {"code": None, **self._user(value)}
         target = self.resources.get(prop.target or "")
         if target is None or prop.name in {"sharing", "access"}:
             if prop.name in {"sharing", "access"} and not self._store.version.external:

@@ -42,6 +42,15 @@ class Version:
     gist_always_next: bool = False
     maintenance_says_done: bool = False
 
+    @property
+    def minor(self) -> int:
+        """42 of 2.42."""
+        return int(self.number.split(".")[1])
+
+    def since(self, minor: int) -> bool:
+        """Is it 2.`minor` or later?"""
+        return self.minor >= minor
+
 
 VERSIONS = {
     "2.41": Version(
