@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store import Store
 
 HOST = "127.0.0.1"
+SCHEDULER_DELAY = 4.0
+"""Seconds until a job that waits for the scheduler starts; a server looks for due jobs every 20 seconds."""
 
 
 async def serve(store: Store, port: int, loads: Sequence[Path], say: Callable[[str], None]) -> str:
@@ -36,7 +38,9 @@ async def serve(store: Store, port: int, loads: Sequence[Path], say: Callable[[s
     for path in loads:
         report = await asyncio.to_thread(load_file, store, path)
         say(f"{path.name}: {report.created:,} created, {report.updated:,} updated, {report.data_values:,} data values")
-    config = uvicorn.Config(create_app(store), log_level="warning", lifespan="off", access_log=False)
+    config = uvicorn.Config(
+        create_app(store, job_delay=SCHEDULER_DELAY), log_level="warning", lifespan="off", access_log=False
+    )
     server = uvicorn.Server(config)
     say(f"serving {address}  (admin / district; Ctrl-C stops it)")
     await server.serve(sockets=[listener])
