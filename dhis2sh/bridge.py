@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import dataclasses
+import functools
+import inspect
 import queue
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 
 TICK = 0.05
 """Seconds between looks at the progress queue while waiting."""
+WAKE = 0.25
+"""Seconds that a waiting loop sleeps at a time."""
 READ_AHEAD = 64
 """How many items of an async generator may wait on the other side."""
 
@@ -55,8 +61,9 @@ class Portal:
             coroutine: what to run.
             hear: told everything that was said over there (progress, warnings), in this thread.
         """
-        future = self.submit(coroutine)
+        work = _Work(coroutine)
         try:
+            future = self.submit(work.run())
             while True:
                 try:
                     return future.result(TICK)
@@ -66,8 +73,8 @@ class Portal:
                 finally:
                     self._pass_on(hear)
         except KeyboardInterrupt:
-            future.cancel()
-            concurrent.futures.wait([future], timeout=1)
+            self.loop.call_soon_threadsafe(work.cancel)
+            work.ended.wait(1)
             raise
 
     def _pass_on(self, hear: Callable[[str, tuple[object, ...]], None] | None) -> None:
@@ -80,7 +87,7 @@ class Portal:
         """Await, on any loop, a coroutine that runs over there."""
         if asyncio.get_running_loop() is self._loop:
             return await coroutine
-        return await asyncio.wrap_future(self._remembered(self.submit(coroutine)))
+        return await _awake(asyncio.wrap_future(self._remembered(self.submit(coroutine))))
 
     def _remembered[T](self, future: concurrent.futures.Future[T]) -> concurrent.futures.Future[T]:
         self._awaited.add(future)
@@ -115,7 +122,7 @@ class Portal:
         task = self._remembered(self.submit(pump()))
         try:
             while True:
-                more, item = await items.get()
+                more, item = await _awake(asyncio.ensure_future(items.get()))
                 if not more:
                     if isinstance(item, BaseException):
                         raise item
@@ -137,6 +144,17 @@ class Portal:
         loop.close()
 
 
+async def _awake[T](future: asyncio.Future[T]) -> T:
+    """Await a future and wake up now and then: a kernel's loop that sleeps does not hear an interrupt."""
+    try:
+        while not (await asyncio.wait({future}, timeout=WAKE))[0]:
+            pass
+    except asyncio.CancelledError:
+        future.cancel()
+        raise
+    return future.result()
+
+
 async def _cancel_all() -> None:
     """Cancel every other task of this loop, and wait for them."""
     others = asyncio.all_tasks() - {cast("asyncio.Task[object]", asyncio.current_task())}
@@ -144,6 +162,36 @@ async def _cancel_all() -> None:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
     await asyncio.get_running_loop().shutdown_default_executor()
+
+
+class _Work[T]:
+    """A coroutine that another thread may cancel at any moment, even before it has heard that it was started.
+
+    Ctrl-C may reach the waiting thread inside `submit`, when the work is under way and its future is not known yet.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._coroutine = coroutine
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelled = False
+        self.ended = threading.Event()
+
+    async def run(self) -> T:
+        """Run it. Raises `CancelledError` when it was cancelled before or meanwhile."""
+        self._task = asyncio.current_task()
+        try:
+            if self._cancelled:
+                self._coroutine.close()
+                raise asyncio.CancelledError
+            return await self._coroutine
+        finally:
+            self.ended.set()
+
+    def cancel(self) -> None:
+        """Cancel it; to be called on its loop."""
+        self._cancelled = True
+        if self._task is not None and not self.ended.is_set():
+            self._task.cancel()
 
 
 class QueueReporter:
@@ -165,37 +213,90 @@ class QueueReporter:
         self._talk.put(("progress", (task, done, total)))
 
 
-class ClientProxy:
+class Elsewhere:
+    """An object of the service loop, used from any other: what waits hops, and so do iterations and `async with`.
+
+    Parameters:
+        portal: the way there.
+        find: gives the object, each time anew: a profile may have been changed in between.
+    """
+
+    def __init__(self, portal: Portal, find: Callable[[], Any]) -> None:
+        self._portal = portal
+        self._find = find
+
+    def __getattr__(self, name: str) -> Any:
+        """An attribute of the object; services of the client come back as ones that hop loops."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._seen(getattr(self._find(), name), lambda: getattr(self._find(), name))
+
+    def _seen(self, value: Any, find: Callable[[], Any]) -> Any:
+        if inspect.isroutine(value):
+            return self._calling(value)
+        return Elsewhere(self._portal, find) if _serves(value) else value
+
+    def _calling(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function; what it gives is awaited, iterated or entered over there."""
+
+        @functools.wraps(function)
+        def call(*args: Any, **options: Any) -> Any:
+            result = function(*args, **options)
+            if inspect.iscoroutine(result):
+                return self._portal.hop(result)
+            if isinstance(result, AsyncIterator):
+                return self._portal.iterate(lambda: cast("AsyncIterator[Any]", result))
+            if isinstance(result, AbstractAsyncContextManager):
+                return self._entering(cast("AbstractAsyncContextManager[Any]", result))
+            return self._seen(result, lambda: result)
+
+        return call
+
+    @asynccontextmanager
+    async def _entering(self, manager: AbstractAsyncContextManager[Any]) -> AsyncGenerator[Any]:
+        value = await self._portal.hop(_coroutine(manager.__aenter__()))
+        ending: tuple[Any, Any, Any] = (None, None, None)
+        try:
+            yield Elsewhere(self._portal, lambda: value)
+        except BaseException as error:
+            ending = (type(error), error, error.__traceback__)
+            raise
+        finally:
+            await self._portal.hop(_coroutine(manager.__aexit__(*ending)))
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._seen(self._find()[key], lambda: self._find()[key])
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self._portal.iterate(lambda: aiter(self._find()))
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(self._find()) if not name.startswith("_")]
+
+    def __repr__(self) -> str:
+        return f"<{type(self._find()).__name__} of the service loop>"
+
+
+def _serves(value: object) -> bool:
+    """Whether this is a part of the client that sends requests, and no result of one."""
+    kind = type(value)
+    data = dataclasses.is_dataclass(kind) or issubclass(kind, (str, int, tuple)) or hasattr(kind, "model_dump")
+    return kind.__module__.startswith("dhis2sh.client.") and not data
+
+
+async def _coroutine[T](awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+class ClientProxy(Elsewhere):
     """The shell's `client`: every call hops to the service loop, so `await client.get(...)` works at any prompt.
 
     It is the client of the session's profile at that moment; `%profile use` rebinds it in place.
     """
 
     def __init__(self, portal: Portal, session: Session) -> None:
-        self._portal = portal
+        super().__init__(portal, lambda: session.client)
         self._session = session
-
-    def __getattr__(self, name: str) -> Any:
-        """An attribute of the client; methods come back as ones that hop loops."""
-        from dhis2sh.client.client import Client
-
-        if name.startswith("_"):
-            raise AttributeError(name)
-        declared = getattr(Client, name, None)
-        if declared is None or not callable(declared):
-            return getattr(self._session.client, name)
-
-        def call(*args: Any, **options: Any) -> Any:
-            if name == "iter":
-                return self._portal.iterate(lambda: self._session.client.iter(*args, **options))
-            return self._portal.hop(self._call(name, args, options))
-
-        call.__name__, call.__doc__ = name, declared.__doc__
-        return call
-
-    async def _call(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        """The client is made over there too: its limits belong to that loop."""
-        return await cast("Awaitable[Any]", getattr(self._session.client, name)(*args, **options))
 
     def __dir__(self) -> list[str]:
         from dhis2sh.client.client import Client

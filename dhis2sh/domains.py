@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import manifest, plugins
 from dhis2sh.errors import Dhis2Error
-from dhis2sh.verbs import find
 
 if TYPE_CHECKING:
     from dhis2sh.profiles import Profile
@@ -40,6 +39,8 @@ class Domain:
 
     def __call__(self, **options: object) -> Any:
         """A domain that is a verb itself (`verbs()`)."""
+        from dhis2sh.verbs import find
+
         return self._call(find(self._name), options)
 
     def _paths(self) -> list[str]:
@@ -103,6 +104,8 @@ def _plugin_paths(name: str) -> list[str]:
 
 def _bound(path: str, call: Callable[[Verb, Mapping[str, object]], Any]) -> Callable[..., Any]:
     def run(*args: object, **options: object) -> Any:
+        from dhis2sh.verbs import find
+
         verb = find(path)
         names = [param.name for param in verb.params if not param.option]
         return call(verb, {**dict(zip(names, args, strict=False)), **options})

@@ -8,25 +8,26 @@ nothing else, and a line reads only the files of its own words.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
     from dhis2sh.verbs import Verb
 
-FOLDER = Path(__file__).parent / "_manifest"
+FOLDER = os.path.join(os.path.dirname(__file__), "_manifest")  # noqa: PTH118, PTH120
+"""Where the files are. No `Path` here: help and completion would wait three milliseconds for its import."""
 _NAME = re.compile(r"[a-z0-9_]+( [a-z0-9-]+)?")
 
 
 @cache
 def index() -> JsonObject:
     """The root's help, and each domain's one-line summary."""
-    return json.loads((FOLDER / "index.json").read_text("utf-8"))
+    return _read("index") or {}
 
 
 @cache
@@ -35,10 +36,15 @@ def domain(name: str) -> JsonObject | None:
 
     None for an unknown one or a plugin's.
     """
-    path = FOLDER / f"{name.replace(' ', '/')}.json"
-    if not _NAME.fullmatch(name) or not path.is_file():
+    return _read(name.replace(" ", "/")) if _NAME.fullmatch(name) else None
+
+
+def _read(name: str) -> JsonObject | None:
+    try:
+        with open(f"{FOLDER}/{name}.json", encoding="utf-8") as file:  # noqa: PTH123
+            return json.load(file)
+    except FileNotFoundError:
         return None
-    return json.loads(path.read_text("utf-8"))
 
 
 def sections(name: str) -> dict[str, list[str]]:
@@ -81,6 +87,7 @@ def describe(verb: Verb) -> JsonObject:
         "path": verb.path,
         "tool": verb.tool,
         "effect": verb.effect,
+        "module": verb.module or verb.function.__module__,
         "summary": verb.summary,
         "description": verb.description,
         "result": verb.result,
@@ -179,14 +186,17 @@ def _root_help(domains: dict[str, str]) -> str:
 
 def main() -> int:
     """Write the manifest's files."""
-    FOLDER.mkdir(exist_ok=True)
+    from pathlib import Path
+
+    folder = Path(FOLDER)
+    folder.mkdir(exist_ok=True)
     files = build()
-    for stale in FOLDER.rglob("*.json"):
-        if stale.relative_to(FOLDER).as_posix() not in files:
+    for stale in folder.rglob("*.json"):
+        if stale.relative_to(folder).as_posix() not in files:
             stale.unlink()
     for name, text in files.items():
-        (FOLDER / name).parent.mkdir(exist_ok=True)
-        (FOLDER / name).write_text(text, encoding="utf-8")
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
     return 0
 
 

@@ -371,7 +371,7 @@ class Period:
 
     def range(self, last: Period) -> list[Self]:
         """This period and all up to `last`, both included. Raises `UsageError` when they are of two types."""
-        if last.type is not self.type:
+        if last.type != self.type:
             raise UsageError(f"{self.iso} is {self.type} and {last.iso} is {last.type}: there is nothing between")
         found: list[Self] = []
         current = self

@@ -104,7 +104,8 @@ def _plan(plan: Plan, colour: bool) -> str:
         lines.append("  " + safe(" ".join(part for part in parts if part)))
     if len(plan.steps) > 50:
         lines.append(f"  ... and {len(plan.steps) - 50:,} more")
-    return "\n".join([*lines, *(f"  note: {safe(note)}" for note in plan.notes)])
+    notes = [*plan.notes, *([f"nothing of this can be written: {plan.blocked}"] if plan.blocked else [])]
+    return "\n".join([*lines, *(f"  note: {safe(note)}" for note in notes)])
 
 
 def _screen(width: int | None) -> int:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import Dhis2Error, UsageError
 
 if TYPE_CHECKING:
+    from dhis2sh.profiles import Profile
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 type Action = Literal["create", "update", "delete", "share", "import", "run", "set", "move"]
@@ -87,7 +88,7 @@ class Rows[T]:
         """The fields that are shown, in order."""
         if self._columns is not None:
             return self._columns
-        if self.items and not isinstance(self.items[0], Mapping):
+        if self.items and not isinstance(self.items[0], Mapping) and not hasattr(self.items[0], "to_wire"):
             return tuple(record_fields(self.items[0]))
         seen: dict[str, None] = {}
         for row in self.plain():
@@ -188,7 +189,7 @@ class PlanStep:
         from dhis2sh.redact import redacted
 
         old, new = cast("JsonObject", redacted(self.before)), cast("JsonObject", redacted(self.after))
-        return "; ".join(f"{name}: {_said(old.get(name))} -> {_said(new.get(name))}" for name in {**old, **new})
+        return "; ".join(_differences("", old, new))
 
     def to_json(self) -> JsonObject:
         """The step as `-o json` prints it; secrets are not shown."""
@@ -197,12 +198,25 @@ class PlanStep:
         return cast("JsonObject", redacted(_plain_fields(self)))
 
 
+def _differences(path: str, old: JsonObject, new: JsonObject) -> Iterator[str]:
+    """`name: 'A' -> 'B'` for what differs; objects that hold more than a reference are looked into."""
+    for name in {**old, **new}:
+        left, right = old.get(name), new.get(name)
+        if left == right:
+            continue
+        if isinstance(left, dict) and isinstance(right, dict) and not ("id" in left and "id" in right):
+            yield from _differences(f"{path}{name}.", left, right)
+        else:
+            yield f"{path}{name}: {_said(left)} -> {_said(right)}"
+
+
 def _said(value: JsonValue) -> str:
     """A value in a plan: short, references by their name or UID."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):
-        value = value.get("displayName") or value.get("name") or value.get("id") or f"{{{', '.join(value)}}}"
+        told = (value.get(key) for key in ("displayName", "name", "access", "id"))
+        value = next((item for item in told if item), f"{{{', '.join(value)}}}")
     if isinstance(value, list):
         return f"{len(value)} items" if len(value) > 3 else "[" + ", ".join(_said(item) for item in value) + "]"
     text = repr(value)
@@ -219,8 +233,10 @@ class Plan:
         notes: what was left out and why.
         payload: what `apply` needs; private to the verb, never drawn.
         local: True when nothing on a server changes (profiles, the sandbox's file).
+        target: the profile whose server it changes, where that is not the session's.
         undoes: the journal's entry that this plan takes back.
         journal: whether what it changes is written down (`--no-journal`).
+        blocked: why it cannot be carried out, found out by reading; shown by a dry run, raised by anything else.
     """
 
     title: str
@@ -229,8 +245,10 @@ class Plan:
     payload: Any = None
     local: bool = False
     verb: str = ""
+    target: Profile | None = None
     undoes: int | None = None
     journal: bool = True
+    blocked: Dhis2Error | None = None
 
     def to_json(self) -> JsonObject:
         """The plan as `-o json` prints it."""
@@ -238,7 +256,7 @@ class Plan:
             "plan": self.title,
             "verb": self.verb,
             "steps": [step.to_json() for step in self.steps],
-            "notes": [*self.notes],
+            "notes": [*self.notes, *([f"blocked: {self.blocked}"] if self.blocked else [])],
         }
 
     def __repr__(self) -> str:
@@ -337,6 +355,9 @@ def to_plain(item: object) -> Row:
     """One row or record as a plain JSON object."""
     if isinstance(item, dict):
         return cast("Row", item)
+    wire = getattr(item, "to_wire", None)  # a generated model: what was read or set, not its sixty fields
+    if wire is not None:
+        return cast("Row", wire())
     dump = getattr(item, "model_dump", None)
     if dump is not None:
         return cast("Row", dump(mode="json", by_alias=True))

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from dhis2sh import manifest
 from dhis2sh.errors import EXIT_CODES
@@ -40,7 +41,7 @@ def types() -> str:
 
 
 def mcp_tools() -> str:
-    """Every tool with its effect; the default listing is marked."""
+    """Every tool with its effect and its schema; the default listing is marked."""
     pinned = {str(entry["name"]) for entry in mcp.listing()}
     lines = ["# MCP tools\n", "Listed by default: marked with *. The others by `--tools all` or through the proxies.\n"]
     written = {verb["path"] for verb in manifest.domain_verbs()}
@@ -52,8 +53,20 @@ def mcp_tools() -> str:
         if entry["verb"] is not None and entry["verb"] not in written:
             continue
         mark = " *" if entry["name"] in pinned else ""
+        schema: Any = entry["input"]
         lines.append(f"- `{entry['name']}`{mark} ({entry['effect']}): {entry['description']}")
+        lines += [f"    - `{name}`: {_kind(name, value, schema)}" for name, value in schema["properties"].items()]
     return "\n".join(lines) + "\n"
+
+
+def _kind(name: str, value: Any, schema: Any) -> str:
+    """A parameter's type, bounds, values and default, and whether it is required."""
+    item = value.get("items", value)
+    parts = [f"list of {item.get('type')}" if "items" in value else str(value.get("type"))]
+    parts += [f"one of {', '.join(map(str, item['enum']))}"] if "enum" in item else []
+    parts += [f"{key} {item[key]}" for key in ("minimum", "maximum") if key in item]
+    parts += [f"default {value['default']!r}"] if "default" in value else []
+    return ", ".join([*parts, "required"] if name in schema.get("required", []) else parts)
 
 
 def stages() -> str:

@@ -52,10 +52,10 @@ def run(words: list[str]) -> None:
 
 async def over_mcp() -> None:
     from fastmcp import Client
+    from fastmcp.client.transports import StdioTransport
 
-    from dhis2sh.surfaces.mcp import make_server
-
-    async with Client(make_server()) as client:
+    server = StdioTransport(str(BIN / "dhis2-mcp"), [], env=dict(os.environ))
+    async with Client(server) as client:
         tools = await client.list_tools()
         answer = await client.call_tool(
             "read", {"verb": "metadata count", "arguments": {"type": "dataElements"}, "profile": "sandbox"}

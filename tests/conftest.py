@@ -5,12 +5,16 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Session
 from tests.shared import SHARED, shared
+
+hypothesis.settings.register_profile("loaded", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a test
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +45,14 @@ def small_metadata() -> dict[str, list[dict]]:
     ]
     for element in elements:
         element |= {"aggregationType": "SUM", "domainType": "AGGREGATE", "categoryCombo": combo}
-    groups = [{"id": "deGroup0001", "name": "Vaccines", "dataElements": [{"id": "deNumber001"}, {"id": "deNumber002"}]}]
+    groups = [
+        {
+            "id": "deGroup0001",
+            "name": "Vaccines",
+            "shortName": "Vaccines",
+            "dataElements": [{"id": "deNumber001"}, {"id": "deNumber002"}],
+        }
+    ]
     return {"organisationUnits": units, "dataElements": elements, "dataElementGroups": groups}
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dhis2sh.bundles.bundle import Bundle
-from dhis2sh.bundles.references import Reference, label, references
 from dhis2sh.bundles.walk import Walk
+from dhis2sh.client.references import Reference, label, references
 from dhis2sh.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -39,10 +39,13 @@ class Findings:
 
     def notes(self) -> list[str]:
         """One line each, the gravest first."""
+        arrows: dict[tuple[str, str, str, str, str], list[str]] = {}
+        for plural, uid, name, ref in self.dangling:
+            arrows.setdefault((plural, name, uid, ref.path, ref.type or "objects"), []).append(ref.uid)
         lines = [
-            f"dangling: {plural} {name} [{uid}] {ref.path} leads to {ref.type or 'an object'} {ref.uid}, "
-            "which is neither in the bundle nor on the server"
-            for plural, uid, name, ref in self.dangling
+            f"dangling: {plural} '{name}' [{uid}] {path} leads to {len(uids):,} {kind} that are neither in the bundle nor on "
+            f"the server: {', '.join(uids[:3])}{' …' if len(uids) > 3 else ''}"
+            for (plural, name, uid, path, kind), uids in arrows.items()
         ]
         lines += [f"doubled: {text}" for text in self.doubled]
         lines += [f"unknown type: {plural}; the server leaves it out" for plural in self.unknown_types]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from dhis2sh.bundles.references import label
+from dhis2sh.client.references import label
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 type Change = Literal["added", "removed", "changed"]
 
 VOLATILE = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "user", "href", "access", "favorite",
-                      "favorites", "subscribers", "subscribed", "lastLogin", "interpretations"})  # fmt: skip
+                      "favorites", "subscribers", "subscribed", "lastLogin", "interpretations", "interpretationCount",
+                      "interpretationLikeCount", "contentCount", "parentGraphMap", "columns", "rows", "filters"})  # fmt: skip
 """What is not part of an object's meaning: who saved it when, and what the server computes for whoever asks."""
 EMPTY: tuple[JsonValue, ...] = (None, "", [], {})
 

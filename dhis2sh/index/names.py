@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dhis2sh.complete import Candidate
+
 VERSION = 2
 """Of the schema. The index is a cache: a file of another version is made again."""
 SCHEMA = """
@@ -37,6 +39,11 @@ class Hit:
     type: str
     name: str
     code: str | None
+
+
+def beside(hit: Hit) -> Candidate:
+    """A UID as completion offers it, with what it is beside it."""
+    return Candidate(hit.uid, "  ".join(part for part in (hit.name, hit.code or "", hit.type) if part))
 
 
 class NameIndex:

@@ -108,7 +108,7 @@ class _Parser:
 
     def take(self) -> tuple[str, str]:
         found = self.tokens[self.at]
-        self.at += 1
+        self.at += found[0] != "end"  # the end stays where it is
         return found
 
     def accept(self, *operators: str) -> str | None:

@@ -137,14 +137,7 @@ class Condition:
             raise BadFilter(f"Unknown path property: {item.path}")
         self._collection = prop.collection
         self._value = _parse_value(item, prop)
-        plain = (
-            len(paths) == 1
-            and "." not in item.path
-            and prop.owner
-            and not prop.collection
-            and prop.kind not in {"REFERENCE", "COMPLEX"}
-        )
-        if plain and item.operator in OPERATORS:
+        if len(paths) == 1 and item.operator in OPERATORS and renderer.stored(resource, prop, item.path):
             self._test = _compiled(item.path, item.operator, self._value)
         else:
             self._test = self._any_of([renderer.getter(resource, path) for path in paths])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import secrets
 import string
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,21 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dhis2sh.uids import generate_uid
+
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 UID = "[a-zA-Z0-9]{11}"
-_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 503: "Service Unavailable", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 503: "Service Unavailable", 502: "Bad Gateway", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
             409: "Conflict", 415: "Unsupported Media Type", 500: "Internal Server Error"}  # fmt: skip
+
+
+def reason(status: int) -> str:
+    """The words for a status, as DHIS2 writes them."""
+    from http import HTTPStatus
+
+    return _REASONS.get(status) or HTTPStatus(status).phrase
 
 
 def answer(body: JsonValue, status: int = 200, **headers: str) -> Response:
@@ -34,7 +42,7 @@ def answer(body: JsonValue, status: int = 200, **headers: str) -> Response:
 
 def refuse(status: int, message: str | None = None, code: str | None = None) -> Response:
     """A WebMessage that says no."""
-    body: JsonObject = {"httpStatus": _REASONS[status], "httpStatusCode": status, "status": "ERROR"}
+    body: JsonObject = {"httpStatus": reason(status), "httpStatusCode": status, "status": "ERROR"}
     if message is not None:
         body["message"] = message
     if code is not None:
@@ -116,8 +124,5 @@ class _UidConvertor(Convertor[str]):
 
 register_url_convertor("uid", _UidConvertor())
 
-
-def new_uid() -> str:
-    """A UID by the server's rule: a letter, then ten letters or digits."""
-    letters, rest = string.ascii_letters, string.digits + string.ascii_letters
-    return secrets.choice(letters) + "".join(secrets.choice(rest) for _ in range(10))
+new_uid = generate_uid
+"""By its name before the client had the same rule; new code imports `dhis2sh.uids`."""

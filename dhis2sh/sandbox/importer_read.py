@@ -80,9 +80,10 @@ class Reader:
 
     def _properties(self, resource: Resource, sent: JsonObject, chain: list[str]) -> JsonObject:
         body: JsonObject = {}
+        plain = not resource.owner  # a value such as a style: its schema says of nothing that it owns it
         for name, value in sent.items():
             prop = resource.properties.get(name)
-            if prop is None or not prop.owner or value is None:
+            if prop is None or value is None or not (prop.owner or plain):
                 continue
             read = self._value(prop, value, [*chain, f'{resource.klass}["{name}"]'])
             if read is not None:

@@ -219,12 +219,18 @@ class Renderer:
             current = self.resources.get(prop.target or "")
         return prop
 
+    def stored(self, resource: Resource, prop: Property, path: str) -> bool:
+        """Is the value at a path what the object stores, with nothing to be worked out or looked up?"""
+        computed = path in COMPUTED or path in BY_TYPE.get(resource.plural, {})
+        plain = prop.kind not in {"COLLECTION", "REFERENCE", "COMPLEX"}
+        return prop.owner and path == prop.name and plain and not computed
+
     def getter(self, resource: Resource, path: str) -> Callable[[JsonObject], list[JsonValue]]:
         """A function that gives every value at a dotted path; collections on the way are walked."""
         first, _, rest = path.partition(".")
         prop = resource.properties[first]
         if not rest:
-            if prop.owner and prop.kind != "COLLECTION" and first not in COMPUTED:
+            if self.stored(resource, prop, path):
                 return lambda body: [body.get(first)]
             return lambda body: [self.value(resource, body, prop)]
         target = self.resources.get(prop.target or "")

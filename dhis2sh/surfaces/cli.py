@@ -9,17 +9,9 @@ import sys
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from dhis2sh import complete
     from dhis2sh.grammar import Invocation
-    from dhis2sh.session import Session
-
-COMPLETION = {
-    "bash": """_dhis2() { local IFS=$'\\n'; COMPREPLY=($(dhis2 --complete "${COMP_WORDS[@]:1:COMP_CWORD}")); }
-complete -o default -F _dhis2 dhis2""",
-    "zsh": """#compdef dhis2
-_dhis2() { local -a found; found=("${(@f)$(dhis2 --complete "${words[@]:1:$CURRENT-1}")}"); compadd -a found; }
-compdef _dhis2 dhis2""",
-    "fish": """complete -c dhis2 -f -a '(dhis2 --complete (commandline -opc)[2..-1] (commandline -ct))'""",
-}
+    from dhis2sh.session import Consent, Session
 
 
 def main() -> None:
@@ -70,12 +62,12 @@ def front_door(words: list[str]) -> str | None:
         from dhis2sh import __version__
 
         return f"dhis2sh {__version__}"
-    if words[0] == "--show-completion" and len(words) == 2 and words[1] in COMPLETION:
-        return COMPLETION[words[1]]
-    if words[0] == "--complete":
-        from dhis2sh import complete
+    if words[0] == "--show-completion" and len(words) == 2:
+        from dhis2sh.surfaces.shell_completion import SCRIPTS
 
-        return "\n".join(complete.candidates(words[1:]))
+        return SCRIPTS.get(words[1])
+    if words[0] == "--complete":
+        return _completed(words[1:])
     if words[-1] in {"-h", "--help"} and not words[0].startswith("-"):
         from dhis2sh import manifest
 
@@ -84,6 +76,37 @@ def front_door(words: list[str]) -> str | None:
         helps = cast("dict[str, str]", found["help"]) if found else {}
         return helps.get(" ".join(rest))
     return None
+
+
+def _completed(words: list[str]) -> str:
+    """What may stand where the last word is, a candidate a line; after `--describe` with its note behind a tab."""
+    import itertools
+
+    from dhis2sh import complete
+
+    if words[:1] != ["--describe"]:
+        return "\n".join(complete.candidates(words))
+    typed = words[-1] if len(words) > 1 else ""
+    named = next((after for word, after in itertools.pairwise(words) if word in {"-p", "--profile"}), None)
+    found = complete.complete(words[1:], lambda text, plural: _names(named, text, plural))
+    return "\n".join(f"{typed[: found.at]}{item.text}\t{' '.join(item.note.split())}" for item in found.items)
+
+
+def _names(named: str | None, text: str, plural: str | None) -> list[complete.Candidate]:
+    """UIDs by name, from the index that the shell has filled for the profile that is named, else for the active one."""
+    from dhis2sh import paths, profiles
+    from dhis2sh.errors import Dhis2Error
+    from dhis2sh.index.names import NameIndex, beside
+
+    try:
+        profile = profiles.active(named).profile.name
+    except Dhis2Error:
+        return []  # nobody is there to be told while a key is pressed
+    index = NameIndex(paths.cache_dir() / "names" / f"{profile}.db")
+    try:
+        return [beside(hit) for hit in index.search(text, types=[plural] if plural else [], limit=50)]
+    finally:
+        index.close()
 
 
 def report(error: Any) -> int:
@@ -126,7 +149,7 @@ async def _carry_out(invocation: Invocation) -> int:
     from dhis2sh import output
     from dhis2sh.client.tracing import Tracer
     from dhis2sh.errors import PartlyDone
-    from dhis2sh.session import Session, run
+    from dhis2sh.session import Session
     from dhis2sh.surfaces.terminal import TerminalReporter, ask, choose, edit, interactive
 
     options = invocation.options
@@ -135,18 +158,17 @@ async def _carry_out(invocation: Invocation) -> int:
     session = Session(options.profile, reporter=reporter, tracer=Tracer() if options.debug else None)
     consent = options.consent()
     if interactive():
-        consent.ask = ask
+        consent.ask, session.can_ask = ask, True
         session.editor, session.chooser = edit, choose
     await _read_stdin(invocation)
     try:
-        result = await run(session, invocation.verb, invocation.arguments, consent)
+        result = await _run(session, invocation, consent)
     except PartlyDone as partly:
         output.write(partly.summary, options)  # what was written is data; the error that follows is talk
         raise
     finally:
         reporter.done()
         await session.aclose()
-    await _ask_password(invocation, session)
     output.write(result, options)
     return 0
 
@@ -163,18 +185,21 @@ async def _read_stdin(invocation: Invocation) -> None:
     invocation.arguments[taken.name] = objects_of(await asyncio.to_thread(sys.stdin.read))
 
 
-async def _ask_password(invocation: Invocation, session: Session) -> None:
-    """A profile that was just added on a terminal asks for its password, unseen; it never is an argument."""
-    from dhis2sh import profiles
-    from dhis2sh.surfaces.terminal import interactive
+async def _run(session: Session, invocation: Invocation, consent: Consent) -> object:
+    """Run a verb; a password that it wants is asked for on a terminal, and the verb is run again with it."""
+    import asyncio
 
-    if invocation.verb.path != "profile add" or invocation.options.dry_run or not interactive():
-        return
-    name = str(invocation.arguments["name"])
-    if profiles.secret_of(name) is None:
-        import getpass
+    from dhis2sh.errors import NeedsSecret
+    from dhis2sh.session import run
+    from dhis2sh.surfaces.terminal import ask_secret
 
-        profiles.set_secret(name, getpass.getpass(f"password or token for '{name}': "))
+    try:
+        return await run(session, invocation.verb, invocation.arguments, consent)
+    except NeedsSecret as wanted:
+        if not session.can_ask:
+            raise
+        session.given_secret = await asyncio.to_thread(ask_secret, wanted.prompt)
+        return await run(session, invocation.verb, invocation.arguments, consent)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from dhis2sh.complete import Candidate
 from dhis2sh.surfaces import lines
 
 if TYPE_CHECKING:
-    from dhis2sh.index.names import Hit
     from dhis2sh.surfaces.magics import Runner
 
 type Matcher = Callable[[Any], Mapping[str, object]]
@@ -221,11 +220,6 @@ def result_fields(path: str) -> list[str]:
     return []
 
 
-def beside(hit: Hit) -> Candidate:
-    """A UID with what it is beside it."""
-    return Candidate(hit.uid, "  ".join(part for part in (hit.name, hit.code or "", hit.type) if part))
-
-
 def install(shell: Any, runner: Runner) -> None:
     """Complete dhis2sh lines in an IPython, a terminal's or a kernel's.
 
@@ -239,6 +233,8 @@ def install(shell: Any, runner: Runner) -> None:
     domains = frozenset(plugins.domains())
 
     def names(text: str, plural: str | None) -> list[Candidate]:
+        from dhis2sh.index.names import beside
+
         types = [plural] if plural else []
         return [beside(hit) for hit in runner.background.names.search(text, types=types, limit=MOST_UIDS)]
 

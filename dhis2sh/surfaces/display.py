@@ -6,7 +6,6 @@ import os
 import sys
 from typing import Any, cast
 
-from dhis2sh import render
 from dhis2sh.types import Row
 
 
@@ -14,10 +13,10 @@ class Record(dict[str, Any]):
     """One object as a verb gave it: a dictionary that is shown as a record, not as Python."""
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(render.text(dict(self), colour=_colour()))
+        printer.text(_drawn(dict(self)))
 
     def _repr_html_(self) -> str:
-        return render.html(dict(self))
+        return _page(dict(self))
 
 
 def shown(result: object) -> object:
@@ -39,12 +38,20 @@ def install(shell: Any) -> None:
 
 def _text(result: object, printer: Any, cycle: bool) -> None:
     ours = type(result).__module__.startswith("dhis2sh")
-    printer.text(render.text(result, colour=_colour()) if ours else repr(result))
+    printer.text(_drawn(result) if ours else repr(result))
 
 
 def _html(result: object) -> str | None:
-    return render.html(result) if type(result).__module__.startswith("dhis2sh") else None
+    return _page(result) if type(result).__module__.startswith("dhis2sh") else None
 
 
-def _colour() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+def _drawn(result: object) -> str:
+    from dhis2sh import render
+
+    return render.text(result, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+
+
+def _page(result: object) -> str:
+    from dhis2sh import render
+
+    return render.html(result)

@@ -11,21 +11,28 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from dhis2sh import domains, plugins, render
+from dhis2sh import domains, plugins
 from dhis2sh.bridge import ClientProxy, Portal, QueueReporter
-from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation, UsageError
-from dhis2sh.results import Rows, Text
+from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation, NeedsSecret, UsageError
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.surfaces import display
 from dhis2sh.surfaces.background import Background
 from dhis2sh.surfaces.lines import Transformer, joined
-from dhis2sh.surfaces.terminal import NotebookReporter, TerminalReporter, ask, edit, interactive, pick_missing
-from dhis2sh.verbs import Verb
+from dhis2sh.surfaces.terminal import (
+    NotebookReporter,
+    TerminalReporter,
+    ask,
+    ask_secret,
+    edit,
+    interactive,
+    pick_missing,
+)
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a start pays for none of these: they come with the first line
     from dhis2sh.grammar import Invocation
     from dhis2sh.pipeline import Pipeline, Split
-    from dhis2sh.results import Plan
+    from dhis2sh.results import Plan, Rows, Text
+    from dhis2sh.verbs import Verb
 
 _EXPAND = re.compile(r"\$(\w+)|(?<![\w\]\)])\{(\w+)\}")
 
@@ -98,6 +105,8 @@ class Runner:
         first, _, rest = text.strip().partition(" ")
         if first == "explain" and rest.strip() and not rest.lstrip().startswith("-"):
             return self._explain(rest.strip())
+        from dhis2sh.results import Text
+
         understood = self._understood(text)
         if isinstance(understood, Text):
             return understood
@@ -111,6 +120,7 @@ class Runner:
         """A line's parts, its head as an invocation and its tail compiled; or the help that it asks for."""
         from dhis2sh import grammar
         from dhis2sh.pipeline import compile_tail, split
+        from dhis2sh.results import Text
 
         parts = split(text)
         parsed = grammar.parse(grammar.words_of(self._expanded(parts.head)))
@@ -124,6 +134,7 @@ class Runner:
     def _formatted(self, result: object, invocation: Invocation) -> object:
         """`-o json` and `%output json` print text; without them the object itself is the result."""
         from dhis2sh import output
+        from dhis2sh.results import Text
 
         options = invocation.options
         if options.out is not None or options.jq:
@@ -155,6 +166,7 @@ class Runner:
     async def _piped(self, session: Session, invocation: Invocation, pipeline: Pipeline) -> object:
         """A head and its tail, over there: the head gives what the tail needs, then each stage takes its turn."""
         from dhis2sh.pipeline import fit, piped
+        from dhis2sh.results import Rows
 
         async def call_verb(name: str, rows: Rows[Any], args: tuple[Any, ...], options: dict[str, Any]) -> object:
             verb, arguments, consent = piped(name, rows, args, options)
@@ -167,8 +179,17 @@ class Runner:
 
     def _confirmed(self, session: Session, verb: Verb, arguments: Mapping[str, object], consent: Consent) -> object:
         """Run a verb; when its plan wants a yes and somebody is there, show it and ask in this thread."""
+        session.can_ask = interactive()
         try:
             return self.portal.run(run(session, verb, arguments, consent), self._hear)
+        except NeedsSecret as wanted:
+            if not session.can_ask:
+                raise
+            session.given_secret = ask_secret(wanted.prompt)
+            try:
+                return self._confirmed(session, verb, arguments, consent)
+            finally:
+                session.given_secret = None
         except NeedsConfirmation as waiting:
             if consent.confirm is not None:
                 raise
@@ -176,11 +197,11 @@ class Runner:
 
     def _asked(self, session: Session, waiting: NeedsConfirmation) -> object:
         """Show the plan that waits and ask, in this thread; what is agreed to is carried out."""
-        from dhis2sh.session import apply_plan
+        from dhis2sh.session import apply_plan, production_of
         from dhis2sh.verbs import find
 
         plan = cast("Plan", waiting.plan)
-        name = session.profile.name if not plan.local and session.profile.production else None
+        name = production_of(session, plan)
         if not interactive() or not ask(plan, name):
             raise waiting
         return self.portal.run(apply_plan(session, find(plan.verb), plan), self._hear)
@@ -188,6 +209,7 @@ class Runner:
     def _explain(self, line: str) -> object:
         """What a line would send, sending nothing."""
         from dhis2sh import explain
+        from dhis2sh.results import Text
 
         understood = self._understood(line.lstrip("%"))
         if isinstance(understood, Text):
@@ -260,6 +282,8 @@ def load(shell: Any, profile: str | None = None) -> Runner:
     @no_var_expand
     def dhis2_cell(line: str, cell: str) -> object:
         """Run several dhis2sh lines; the last one's result is the cell's."""
+        from dhis2sh import render
+
         result: object = None
         for text in [line, *joined(cell)]:
             if text.strip() and not text.lstrip().startswith("#"):
@@ -327,6 +351,7 @@ def help_of(text: str) -> Text:
     import inspect
 
     from dhis2sh import grammar
+    from dhis2sh.results import Text
     from dhis2sh.stages import STAGES
     from dhis2sh.verbs import find
 

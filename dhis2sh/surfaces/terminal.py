@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dhis2sh import profiles, render
+from dhis2sh import profiles
 
 if TYPE_CHECKING:
     from dhis2sh.grammar import Invocation
@@ -22,11 +21,20 @@ def interactive() -> bool:
 
 def ask(plan: Plan, name: str | None) -> bool:
     """Show a plan and ask. With a name, that name must be typed (production profiles)."""
+    from dhis2sh import render
+
     print(render.text(plan), file=sys.stderr)
     sys.stderr.write(f"type {name} to write: " if name else "apply? [y/N] ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip()
     return answer == name if name else answer.lower() in {"y", "yes"}
+
+
+def ask_secret(prompt: str) -> str:
+    """Ask for a password or token, unseen; it never is an argument."""
+    import getpass
+
+    return getpass.getpass(f"{prompt}: ")
 
 
 def edit(text: str) -> str:
@@ -52,7 +60,7 @@ def edit(text: str) -> str:
 
 def choose(about: str, words: Sequence[str]) -> str | None:
     """Ask which of some words it shall be; an empty answer is none of them."""
-    print(render.safe(about), file=sys.stderr)
+    print(_safe(about), file=sys.stderr)
     sys.stderr.write(f"{' / '.join(words)}? ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip().lower()
@@ -71,6 +79,12 @@ def pick_missing(invocation: Invocation) -> None:
             invocation.arguments[param.name] = choice("which profile?", options=options)
 
 
+def _safe(text: str) -> str:
+    from dhis2sh.render import safe
+
+    return safe(text)
+
+
 class TerminalReporter:
     """Warnings and progress on standard error; progress only where it is a terminal."""
 
@@ -80,11 +94,11 @@ class TerminalReporter:
 
     def warn(self, message: str) -> None:
         """One line that begins with `warning:`."""
-        print(f"warning: {render.safe(message)}", file=sys.stderr, flush=True)
+        print(f"warning: {_safe(message)}", file=sys.stderr, flush=True)
 
     def note(self, message: str) -> None:
         """One line."""
-        print(render.safe(message), file=sys.stderr, flush=True)
+        print(_safe(message), file=sys.stderr, flush=True)
 
     def progress(self, task: str, done: int, total: int | None) -> None:
         """Draw how far a task has come."""
@@ -143,10 +157,12 @@ class Bar:
     def _repr_html_(self) -> str:
         if not self.task:
             return ""
+        from html import escape
+
         bar = f'<progress value="{self.done}" max="{self.total}"></progress>' if self.total else "<progress></progress>"
-        return f"<div>{bar} {html.escape(repr(self))}</div>"
+        return f"<div>{bar} {escape(repr(self))}</div>"
 
     def __repr__(self) -> str:
         if not self.task:
             return ""
-        return f"{render.safe(self.task)}: {self.done:,}" + (f" of {self.total:,}" if self.total else "")
+        return f"{_safe(self.task)}: {self.done:,}" + (f" of {self.total:,}" if self.total else "")

@@ -17,7 +17,7 @@ BAD = [
     ("metadata list dataElements --filter name -p sandbox", 2, "name:ilike:bcg"),
     ("metadata list dataElements --page zero -p sandbox", 2, "whole number"),
     ("metadata list dataElements -o jsno -p sandbox", 2, "did you mean json"),
-    ("metadata get dataElements aaaaaaaaaaa -p sandbox", 3, "E1005"),
+    ("metadata get dataElements a1aaaaaaaaa -p sandbox", 3, "E1005"),
     ("metadata get dataElements nothing -p sandbox", 3, "metadata search"),
     ("metadata list dataElements -p sandbx", 3, "did you mean sandbox?"),
     ("metadata list dataElements", 2, "profile add"),
@@ -111,7 +111,7 @@ def test_completion_knows_verbs_options_types_and_profiles(capsys: pytest.Captur
         return capsys.readouterr().out.split()
 
     assert complete("meta") == ["metadata"]
-    assert complete("metadata", "l") == ["legend-sets", "list"]
+    assert complete("metadata", "l") == ["list", "legend-sets"]
     assert complete("metadata", "viz", "l") == ["list"]
     assert complete("metadata", "data-elements", "create", "--value-type", "") == list(VALUE_TYPES)
     assert "dataElements" in complete("metadata", "list", "dataEl")

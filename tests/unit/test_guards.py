@@ -22,8 +22,8 @@ HTTP_EDGE: set[str] = set()
 
 def test_the_manifest_is_the_registry() -> None:
     built = manifest.build()
-    files = manifest.FOLDER.rglob("*.json")
-    kept = {path.relative_to(manifest.FOLDER).as_posix(): path.read_text("utf-8") for path in files}
+    folder = Path(manifest.FOLDER)
+    kept = {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.json")}
     assert kept == built, "run: make manifest"
 
 

@@ -62,6 +62,7 @@ class DifferenceRow(BaseModel):
 
 
 async def _version_types(client: Client) -> Mapping[str, Resource]:
+    """Every type of a server's version; of another profile's server too, so by its client."""
     return facts.types((await client.version()).models)
 
 
@@ -429,21 +430,27 @@ async def _import_plan(
     payload = cast("writes.Payload", plan.payload)
     refused = await _validated(s, payload, atomic)
     plan.notes += [
-        f"the server would refuse {row['type']} '{row['name']}': {row['message']}" for row in refused[:LISTED_NOTES]
+        f"the server would refuse {row['type']} '{row['name']}': {_first(row)}" for row in refused[:LISTED_NOTES]
     ]
     if refused and rejected is not None:
         _save(rejected, payload, refused)
     if refused and atomic:
         first = refused[0]
         more = f" (and {len(refused) - 1:,} more objects)" if len(refused) > 1 else ""
-        raise Refused(
-            f"{first['type']} '{first['name']}': {first['message']}{more}; nothing was written",
+        plan.blocked = Refused(
+            f"{first['type']} '{first['name']}': {_first(first)}{more}; nothing was written",
             code=cast("str | None", first.get("code")),
             envelope={"response": {"conflicts": cast("JsonValue", refused)}},
             hint=f"{'' if rejected else '--rejected FILE keeps them; '}--atomic none writes the others",
         )
     plan.payload = (payload, rejected)
     return plan
+
+
+def _first(row: Row) -> str:
+    """The first of an object's reasons, and how many more."""
+    first, *rest = str(row["message"]).split("; ")
+    return f"{first} (and {len(rest):,} more reasons)" if rest else first
 
 
 def _merged(before: JsonObject | None, body: Row) -> JsonObject:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel
 
 from dhis2sh.client.transport import Param
-from dhis2sh.client.uids import is_uid
-from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.errors import NotFound
 from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.pushdown import Head, Wants
 from dhis2sh.results import PageNote, Provenance, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
-from dhis2sh.verbs import Bounds, Complete, Doc, prepares, verb
+from dhis2sh.verbs import Bounds, Complete, Doc, Refers, prepares, verb
 
 PAGE_SIZE = 50
 LARGE_PAGE = 1000
@@ -25,6 +23,7 @@ Type = Annotated[str, Doc("The type's plural, such as dataElements."), Complete(
 Fields = Annotated[
     str | None, Doc("Which properties: DHIS2's fields, such as id,name,categoryCombo[name]."), Complete("fields")
 ]
+Names = Annotated[bool, Doc("Join the names of what is referred to: categoryCombo with its name, not its UID alone.")]
 Filter = Annotated[list[str], Doc("property:operator:value; may be repeated."), Complete("filter")]
 
 
@@ -94,6 +93,7 @@ async def list_(
     limit: Annotated[int | None, Bounds(1), Doc("At the most so many rows.")] = None,
     translate: Annotated[bool | None, Doc("Show display names in the user's language.")] = None,
     locale: Annotated[str | None, Doc("Show display names in this language, such as fr.")] = None,
+    names: Names = False,
 ) -> Rows[Row]:
     """List objects of a type, a page of 50 or all of them.
 
@@ -103,8 +103,9 @@ async def list_(
     shown = queries.columns(fields)
     for warning in queries.silently_ignored(resource, fields, order, filter):
         s.reporter.warn(warning)
+    wanted = fields or queries.default_fields(resource)
     params: dict[str, Param] = {
-        "fields": fields or queries.default_fields(resource),
+        "fields": queries.with_names(resource, wanted) if names else wanted,
         "filter": queries.checked_filters(resource, filter),
         "order": order,
         "rootJunction": root_junction,
@@ -154,9 +155,10 @@ def _sent(s: Session) -> Provenance:
 async def get(
     s: Session,
     type: Type,
-    uid: Annotated[str, Doc("UID, code or unique name."), Complete("uids")],
+    uid: Annotated[str, Doc("UID, code or unique name."), Refers("@type")],
     *,
     fields: Fields = None,
+    names: Names = False,
     locale: Annotated[str | None, Doc("Show display names in this language.")] = None,
 ) -> Row:
     """Show one object with its properties.
@@ -164,8 +166,10 @@ async def get(
     API source: `GET /api/{type}/{uid}`.
     """
     resource = await queries.resource_of(s, type)
-    found = uid if is_uid(uid) else await queries.uid_of(s, resource.plural, uid)
-    return await s.client.get_object(f"{resource.plural}/{found}", {"fields": fields or ":owner", "locale": locale})
+    wanted = fields or ":owner"
+    if names:
+        wanted = queries.with_names(resource, wanted)
+    return await s.client.get_object(f"{resource.plural}/{uid}", {"fields": wanted, "locale": locale})
 
 
 @verb("metadata search", effect="read", examples=["dhis2 metadata search bcg -o json", "%metadata search bcg"])
@@ -180,35 +184,11 @@ async def search(
 
     API source: `GET /api/metadata` with a filter, three requests at once, merged by UID.
     """
-    if not query.strip():
-        raise UsageError("search for what?", hint="dhis2 metadata search bcg")
     plurals = [(await queries.resource_of(s, name)).plural for name in types]
-    words = query.split()
-    # Filters are cut at commas when several are sent, so each goes alone (api-facts a.2).
-    filters = [f"id:$like:{query}", f"code:ilike:{query}", f"name:token:{' '.join(words)}"]
-    bodies = await asyncio.gather(*(_search_one(s, text, plurals) for text in filters))
-    hits: dict[str, SearchHit] = {}
-    counts: dict[str, int] = {}
-    for body in bodies:
-        for plural, rows in body.items():
-            for row in cast("list[JsonObject]", rows if isinstance(rows, list) else []):
-                uid = str(row.get("id"))
-                if uid in hits or counts.get(plural, 0) >= limit:
-                    continue
-                counts[plural] = counts.get(plural, 0) + 1
-                hits[uid] = SearchHit(
-                    type=plural, id=uid, name=str(row.get("name") or ""), code=cast("str | None", row.get("code"))
-                )
-    ranked = sorted(hits.values(), key=lambda hit: queries.rank(query, hit.id, hit.name, hit.code))
-    return Rows(
-        ranked, columns=["type", "id", "name", "code"], provenance=Provenance(query=tuple(s.client.transport.sent[-3:]))
-    )
-
-
-async def _search_one(s: Session, text: str, plurals: Sequence[str]) -> JsonObject:
-    params: dict[str, Param] = {"filter": text, "fields": "id,name,code"}
-    params |= dict.fromkeys(plurals, True)
-    return await s.client.get_object("metadata", params)
+    hits = await s.client.metadata.search(query, types=plurals, limit=limit)
+    found = [SearchHit(type=hit.type, id=hit.id, name=hit.name, code=hit.code) for hit in hits]
+    sent = Provenance(query=tuple(s.client.transport.sent[-3:]))
+    return Rows(found, columns=["type", "id", "name", "code"], provenance=sent)
 
 
 @verb("metadata types", effect="read", examples=["dhis2 metadata types", "%metadata types | where(shareable)"])

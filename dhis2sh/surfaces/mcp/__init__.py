@@ -1,0 +1,48 @@
+"""`dhis2-mcp`: the verbs for agents, over standard input and output or HTTP on the loopback."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+
+from dhis2sh import __version__
+from dhis2sh.errors import Dhis2Error, UsageError
+from dhis2sh.surfaces.mcp.answers import Answers
+from dhis2sh.surfaces.mcp.tools import Tools, listing
+
+__all__ = ["Answers", "Tools", "listing", "main"]
+
+
+def main(words: list[str] | None = None) -> None:
+    """The command's entry point."""
+    parser = argparse.ArgumentParser(prog="dhis2-mcp", description="DHIS2 verbs as MCP tools.")
+    parser.add_argument(
+        "--http", type=int, metavar="PORT", help="serve HTTP on 127.0.0.1; the token is DHIS2_MCP_TOKEN"
+    )
+    parser.add_argument("--tools", choices=["pinned", "all"], default="pinned", help="which tools to list")
+    parser.add_argument("--toolsets", default="", metavar="A,B", help="domains to list whole")
+    parser.add_argument("--read-only", action="store_true", help="offer reads only, whatever else is asked for")
+    parser.add_argument("--version", action="version", version=f"dhis2-mcp {__version__}")
+    given = parser.parse_args(sys.argv[1:] if words is None else words)
+    toolsets = tuple(name for name in given.toolsets.split(",") if name)
+    try:
+        answers = Answers(tools=given.tools, toolsets=toolsets, read_only=given.read_only)
+        if given.http is None:
+            from dhis2sh.surfaces.mcp import stdio
+
+            asyncio.run(stdio.serve(answers))
+            return
+        token = os.environ.get("DHIS2_MCP_TOKEN")
+        if not token:
+            raise UsageError("--http wants a bearer token", hint="set DHIS2_MCP_TOKEN to a long random text")
+        from dhis2sh.surfaces.mcp import http
+
+        http.serve(answers, given.http, token)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Dhis2Error as error:
+        from dhis2sh.surfaces.cli import report
+
+        sys.exit(report(error))

@@ -1,0 +1,299 @@
+"""The verbs as MCP tools: a dozen pinned readers, `search`, and three proxies for everything else.
+
+Tools come from the manifest's JSON schemas; a verb is imported when it is called. An agent cannot be asked half-way, so
+what destroys, and what writes more than one object, is planned first and applied by the plan's id.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from dhis2sh import manifest
+from dhis2sh.errors import NeedsConfirmation, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from dhis2sh.results import Plan
+    from dhis2sh.session import Consent, Session
+    from dhis2sh.types import JsonObject, JsonValue
+    from dhis2sh.verbs import Verb
+
+PINNED = (
+    "metadata list", "metadata get", "metadata search", "metadata types", "metadata describe", "metadata count",
+    "system info", "system whoami", "profile list", "sandbox status", "verbs",
+)  # fmt: skip
+MOST_ROWS = 200
+MOST_PLANS = 50
+SCHEMA_ROOM = 24_000
+"""Characters of input schemas that one search gives at the most; one schema always is whole."""
+PROFILE: JsonObject = {"type": "string", "description": "Act on this profile; the active one without it."}
+RESULT: JsonObject = {
+    "type": "object",
+    "properties": {
+        "result": {},
+        "truncated": {"type": "boolean"},
+        "total": {"type": ["integer", "null"]},
+        "warnings": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["result"],
+}
+PROXIES = {
+    "read": "Run any reading verb. search finds verbs and their parameters.",
+    "write": "Run a verb that writes. dry_run only returns the plan; more than one object is planned first, apply by plan_id.",
+    "destroy": "Plan a verb that destroys; call again with the plan_id that comes back to apply it.",
+}
+CONFIRM: JsonObject = {"type": "string", "description": "The production profile's name."}
+DRY_RUN: JsonObject = {"type": "boolean", "description": "Return the plan, write nothing."}
+PLAN_ID: JsonObject = {"type": "string", "description": "Apply the plan of this id."}
+CONSENT: dict[str, JsonObject] = {
+    "read": {},
+    "write": {"confirm": CONFIRM, "dry_run": DRY_RUN, "plan_id": PLAN_ID},
+    "destroy": {"confirm": CONFIRM, "plan_id": PLAN_ID},
+}
+"""What a call may say besides a verb's arguments, by the verb's effect: the same for a verb's own tool and for the proxies."""
+
+
+class Kept(NamedTuple):
+    """A plan that waits for its id, and what it was made for."""
+
+    verb: str
+    profile: str | None
+    plan: Plan
+
+
+class Tools:
+    """Runs tool calls, each in a session of its own; keeps plans that wait for their id.
+
+    Parameters:
+        read_only: refuse everything but reads, whatever else is asked for.
+    """
+
+    def __init__(self, *, read_only: bool = False) -> None:
+        self.read_only = read_only
+        self._plans: OrderedDict[str, Kept] = OrderedDict()
+
+    def search(self, query: str, limit: int = 10) -> JsonObject:
+        """Verbs whose path, summary or parameters hold the words, best first, with the input schemas of the best.
+
+        A type's own verbs are among them: `create data element` finds `metadata data-elements create` and its schema.
+        """
+        words = _stems(query)
+        scored: list[tuple[int, int, str, JsonObject]] = []
+        for verb, path, rest in _searched():
+            if self.read_only and verb["effect"] != "read":
+                continue
+            score = sum(11 if word == path[-1] else 5 if word in path else 1 if word in rest else 0 for word in words)
+            if score or not words:
+                scored.append((-score, len(str(verb["path"])), str(verb["path"]), verb))
+        found = [verb for *_, verb in sorted(scored, key=lambda item: item[:3])[:limit]]
+        shown: list[JsonValue] = []
+        room = SCHEMA_ROOM
+        for verb in found:
+            row = {key: verb[key] for key in ("path", "effect", "summary", "input")}
+            room -= len(str(row["input"]))
+            if room < 0 and shown:
+                row["input"] = f"long: search for '{verb['path']}' alone"
+            shown.append(row)
+        return {"result": shown, "truncated": len(scored) > limit, "total": len(scored)}
+
+    async def run(
+        self, path: str, arguments: Mapping[str, object], profile: str | None, effect: str, **consent: Any
+    ) -> JsonObject:
+        """Run a verb through a tool of its effect.
+
+        Parameters:
+            path: the verb's path or tool name.
+            arguments: by parameter name.
+            profile: the profile to act on; the active one when None.
+            effect: what the tool may do at the most.
+            consent: `confirm`, `dry_run`, `plan_id`.
+
+        Raises our errors.
+        """
+        from dhis2sh.session import Session, SilentReporter
+        from dhis2sh.verbs import find
+
+        verb = find(path)
+        if "mcp" in verb.left_out:
+            raise UsageError(f"{verb.path} is not offered to agents: {verb.left_out['mcp']}")
+        if verb.effect != effect:
+            raise UsageError(f"{verb.path} has the effect '{verb.effect}'", hint=f"call {verb.effect} instead")
+        if self.read_only and effect != "read":
+            raise UsageError("this server is read-only: nothing was written")
+        heard = SilentReporter()
+        session = Session(profile, reporter=heard)
+        try:
+            answer = await self._answer(session, verb, arguments, profile, consent)
+        finally:
+            await session.aclose()
+        if heard.warnings:
+            answer["warnings"] = [*heard.warnings]
+        return answer
+
+    async def _answer(
+        self,
+        session: Session,
+        verb: Verb,
+        arguments: Mapping[str, object],
+        profile: str | None,
+        said: Mapping[str, Any],
+    ) -> JsonObject:
+        from dhis2sh.session import Consent, run
+
+        if verb.effect == "read":
+            return wrapped(await run(session, verb, arguments))
+        if said.get("plan_id") is not None:
+            return await self._apply(session, verb, profile, str(said["plan_id"]), said.get("confirm"))
+        # What destroys is always planned first, whatever was confirmed.
+        dry_run = verb.effect == "destroy" or bool(said.get("dry_run"))
+        agreed = Consent(confirm=said.get("confirm"), dry_run=dry_run)
+        return await self._planned(session, verb, arguments, profile, agreed)
+
+    async def _planned(
+        self, session: Session, verb: Verb, arguments: Mapping[str, object], profile: str | None, agreed: Consent
+    ) -> JsonObject:
+        """Write, or where that wants a yes give the plan and the id that says it."""
+        from dhis2sh.results import Plan
+        from dhis2sh.session import run
+
+        try:
+            result = await run(session, verb, arguments, agreed)
+        except NeedsConfirmation as waiting:
+            plan = cast("Plan", waiting.plan)
+            if not plan.local and session.profile.production:
+                raise UsageError(str(waiting), hint=f"pass confirm='{session.profile.name}' to write") from None
+            result = plan
+        if not isinstance(result, Plan):
+            return wrapped(result)
+        plan_id = secrets.token_hex(8)
+        self._plans[plan_id] = Kept(verb.path, profile, result)
+        while len(self._plans) > MOST_PLANS:
+            self._plans.popitem(last=False)
+        shown = wrapped(result)
+        cast("JsonObject", shown["result"])["plan_id"] = plan_id
+        return shown
+
+    async def _apply(
+        self, session: Session, verb: Verb, profile: str | None, plan_id: str, confirm: str | None
+    ) -> JsonObject:
+        from dhis2sh.session import apply_plan
+
+        kept = self._plans.get(plan_id)
+        if kept is None or (kept.verb, kept.profile) != (verb.path, profile):
+            raise UsageError(
+                f"there is no plan '{plan_id}' of {verb.path}", hint=f"call {verb.effect} without plan_id first"
+            )
+        name = session.profile.name if not kept.plan.local and session.profile.production else None
+        if name is not None and confirm != name:
+            raise UsageError(f"'{name}' is a production profile", hint=f"pass confirm='{name}' to write")
+        del self._plans[plan_id]
+        return wrapped(await apply_plan(session, verb, kept.plan))
+
+
+def _stems(text: str) -> list[str]:
+    """Words in lower case, without the ending of a plural: `data-elements` and `data element` are the same two."""
+    return [word.removesuffix("s") for word in re.findall(r"[a-z0-9]+", text.lower())]
+
+
+@cache
+def _searched() -> list[tuple[JsonObject, tuple[str, ...], str]]:
+    """Every verb that agents may call, the words of its path, and the text of the rest."""
+    found: list[tuple[JsonObject, tuple[str, ...], str]] = []
+    for verb in manifest.all_verbs():
+        if "mcp" not in cast("JsonObject", verb["left_out"]):
+            rest = f"{verb['summary']} {' '.join(cast('list[str]', verb['options']))}".lower()
+            found.append((verb, tuple(_stems(str(verb["path"]))), rest))
+    return found
+
+
+def wrapped(result: object) -> JsonObject:
+    """A result as structured content: what `-o json` prints, capped, and whether it was."""
+    from dhis2sh.results import Plan, Rows, to_json
+
+    value = to_json(result)
+    if isinstance(result, Plan):
+        steps = cast("list[JsonValue]", cast("JsonObject", value)["steps"])
+        cast("JsonObject", value)["steps"] = steps[:MOST_ROWS]
+        return {"result": value, "truncated": len(steps) > MOST_ROWS, "total": len(steps)}
+    if not isinstance(result, Rows):
+        return {"result": value, "truncated": False, "total": None}
+    rows = cast("list[JsonValue]", value)
+    page = cast("Any", result).page
+    total = page.total if page is not None and page.total is not None else len(rows)
+    return {"result": rows[:MOST_ROWS], "truncated": len(rows) > MOST_ROWS or total > len(rows), "total": total}
+
+
+def listing(*, tools: str = "pinned", toolsets: tuple[str, ...] = (), read_only: bool = False) -> list[JsonObject]:
+    """The tools that are listed: name, description, input schema, effect; `verb` is None for search and the proxies.
+
+    Parameters:
+        tools: `pinned`, or `all` for every verb.
+        toolsets: domains that are listed whole, without the verbs of single types; `data-elements` lists those of one.
+        read_only: leave out whatever is no read; wins over the other two.
+    """
+    shown: list[JsonObject] = []
+    for verb in manifest.all_verbs() if tools == "all" else _chosen(toolsets):
+        if "mcp" in cast("JsonObject", verb["left_out"]) or (read_only and verb["effect"] != "read"):
+            continue
+        schema = cast("JsonObject", verb["input"])
+        properties = _with_common(cast("JsonObject", schema["properties"]), str(verb["effect"]))
+        shown.append({
+            "name": verb["tool"], "verb": verb["path"], "description": verb["summary"], "effect": verb["effect"],
+            "input": {**schema, "properties": properties},
+        })  # fmt: skip
+    query: JsonObject = {"query": {"type": "string"}}
+    shown.append(_tool("search", "Find verbs and their parameters by words.", "read", query, "query"))
+    for name, description in PROXIES.items():
+        if read_only and name != "read":
+            continue
+        properties: JsonObject = {"verb": {"type": "string"}, "arguments": {"type": "object"}}
+        shown.append(_tool(name, description, name, _with_common(properties, name), "verb"))
+    return shown
+
+
+def _chosen(toolsets: tuple[str, ...]) -> list[JsonObject]:
+    """The pinned verbs, and those of whole domains and sub-domains. Raises `UsageError` for an unknown one."""
+    found = {str(verb["path"]): verb for verb in manifest.domain_verbs() if verb["path"] in PINNED}
+    known = {name: name for name in cast("JsonObject", manifest.index()["domains"])}
+    if toolsets:
+        known |= {section: f"{name} {section}" for name in known for section in manifest.sections(name)}
+    for name in toolsets:
+        if name not in known:
+            hint = did_you_mean(name, list(known)) or "dhis2 --help shows the domains"
+            raise UsageError(f"there is no toolset '{name}'", hint=hint)
+        found |= {str(verb["path"]): verb for verb in manifest.verbs(known[name])}
+    return [*found.values()]
+
+
+def _with_common(properties: JsonObject, effect: str) -> JsonObject:
+    """A tool's own parameters, then what every tool of its effect takes."""
+    common: JsonObject = {**CONSENT[effect], "profile": PROFILE}
+    return {**properties, **common}
+
+
+def _tool(name: str, description: str, effect: str, properties: JsonObject, required: str) -> JsonObject:
+    schema: JsonObject = {"type": "object", "properties": properties, "required": [required]}
+    return {"name": name, "verb": None, "description": description, "effect": effect, "input": schema}
+
+
+async def call(tools: Tools, entry: JsonObject, arguments: Mapping[str, Any]) -> JsonObject:
+    """Answer a tool call. Raises our errors."""
+    given = dict(arguments)
+    name, path, effect = str(entry["name"]), cast("str | None", entry["verb"]), str(entry["effect"])
+    if name == "search" and path is None:
+        return tools.search(str(given.get("query", "")))
+    consent = {key: given.pop(key) for key in CONSENT[effect] if key in given}
+    profile = cast("str | None", given.pop("profile", None))
+    if path is not None:
+        return await tools.run(path, given, profile, effect, **consent)
+    inner: object = given.pop("arguments", None) or {}
+    path = given.pop("verb", None)
+    if not isinstance(path, str) or not isinstance(inner, dict):
+        raise UsageError(f"{name} wants a verb and an object of arguments", hint="search finds both")
+    if given:
+        raise UsageError(f"{name} has no parameter '{next(iter(given))}'", hint="a verb's own ones go into arguments")
+    return await tools.run(path, cast("Mapping[str, object]", inner), profile, effect, **consent)
