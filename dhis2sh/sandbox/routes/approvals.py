@@ -17,7 +17,7 @@ from dhis2sh.sandbox.data.approval import Approvals, Selection, State, Status
 from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.http import answer
 from dhis2sh.sandbox.params import MissingParameter, Refused, answering
-from dhis2sh.sandbox.routes.data_values import body_of
+from dhis2sh.sandbox.routes.data_values import body_of, reading
 from dhis2sh.sandbox.store import DEFAULT_COMBO
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class Api:
             (f"{accepting}/acceptances", "POST", self._bulk(Approvals.accept)),
             (f"{accepting}/unacceptances", "POST", self._bulk(unaccept)),
         )
-        return [Route(path, handler, methods=[method]) for path, method, handler in table]
+        return [Route(path, reading(handler), methods=[method]) for path, method, handler in table]
 
 
 def _required_many(query: QueryParams, name: str) -> list[str]:

@@ -9,7 +9,6 @@ import zipfile
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import parse_qs
 
-from anyio import from_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,7 +24,7 @@ from dhis2sh.sandbox.params import Refused, answering
 from dhis2sh.sandbox.store import DEFAULT_COMBO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from dhis2sh.sandbox.server import Server
     from dhis2sh.types import JsonObject, JsonValue
@@ -64,10 +63,19 @@ def summary_answer(summary: _Shown) -> Response:
     return response
 
 
+def reading(handler: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint whose handler runs in a thread and finds what was posted with `body_of`."""
+
+    def keep(request: Request, raw: bytes) -> Response:
+        request.state.posted = raw
+        return handler(request)
+
+    return with_body(keep)
+
+
 def body_of(request: Request) -> bytes:
-    """The posted bytes, unpacked when they are gzipped. Handlers run in threads, so the loop is asked for them."""
-    raw = from_thread.run(request.body)
-    return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    """The posted bytes, unpacked when they are gzipped or zipped; for handlers behind `reading`."""
+    return unpacked(cast("bytes", request.state.posted))
 
 
 class Api:
@@ -366,10 +374,10 @@ def routes(server: Server) -> list[Route]:
     endings = ("", ".json", ".csv", ".xml", ".adx", ".adx+xml")
     return [
         *(Route(f"/api/dataValueSets{ending}", api.read_set) for ending in endings),
-        Route("/api/dataValueSets", api.write_set, methods=["POST"]),
+        Route("/api/dataValueSets", reading(api.write_set), methods=["POST"]),
         Route("/api/dataValues", api.read_one),
-        Route("/api/dataValues", api.write_one, methods=["POST"]),
+        Route("/api/dataValues", reading(api.write_one), methods=["POST"]),
         Route("/api/dataValues", api.delete_one, methods=["DELETE"]),
-        Route("/api/dataValues/followup", api.follow_up, methods=["PUT"]),
-        Route("/api/dataValues/followups", api.follow_up, methods=["PUT"]),
+        Route("/api/dataValues/followup", reading(api.follow_up), methods=["PUT"]),
+        Route("/api/dataValues/followups", reading(api.follow_up), methods=["PUT"]),
     ]

@@ -15,7 +15,7 @@ from dhis2sh.sandbox.data.model import Model, reference
 from dhis2sh.sandbox.data.paging import paged, picked
 from dhis2sh.sandbox.http import answer
 from dhis2sh.sandbox.params import Refused, answering
-from dhis2sh.sandbox.routes.data_values import body_of
+from dhis2sh.sandbox.routes.data_values import body_of, reading
 from dhis2sh.sandbox.store import DEFAULT_COMBO
 
 if TYPE_CHECKING:
@@ -184,8 +184,8 @@ def routes(server: Server) -> list[Route]:
     base = "/api/minMaxDataElements"
     return [
         Route(base, api.list_),
-        Route(base, api.add, methods=["POST"]),
-        Route(base, api.remove, methods=["DELETE"]),
-        Route(f"{base}/upsert", api.upsert, methods=["POST"]),
-        Route(f"{base}/delete", api.delete, methods=["POST"]),
+        Route(base, reading(api.add), methods=["POST"]),
+        Route(base, reading(api.remove), methods=["DELETE"]),
+        Route(f"{base}/upsert", reading(api.upsert), methods=["POST"]),
+        Route(f"{base}/delete", reading(api.delete), methods=["POST"]),
     ]
