@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.periods import Period
+from dhis2sh.sandbox.bodies import unpacked, with_body
 from dhis2sh.sandbox.data import approval, export, formats, locks, value_types, values
 from dhis2sh.sandbox.data.imports import Importer, Options, Summary, latest_open_period, server_time
 from dhis2sh.sandbox.data.model import Model, read_period, reference
