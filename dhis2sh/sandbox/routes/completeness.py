@@ -283,7 +283,7 @@ def _items(raw: bytes, kind: str) -> list[JsonObject]:
     """The registrations of a posted text. Raises `formats.Unreadable`."""
     if "xml" in kind:
         return [dict(attributes) for attributes in formats.read_elements(raw, "completeDataSetRegistration")]
-    return cast("list[JsonObject]", formats.read_json(raw).get("completeDataSetRegistrations") or [])
+    return formats.items_of(formats.read_json(raw), "completeDataSetRegistrations")
 
 
 def routes(server: Server) -> list[Route]:

@@ -6,6 +6,7 @@ import functools
 import gzip
 import io
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import parse_qs
 
@@ -76,7 +77,10 @@ def reading(handler: Callable[[Request], Response]) -> Callable[[Request], Await
 
 def body_of(request: Request) -> bytes:
     """The posted bytes, unpacked when they are gzipped or zipped; for handlers behind `reading`."""
-    return unpacked(cast("bytes", request.state.posted))
+    try:
+        return unpacked(cast("bytes", request.state.posted))
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise Refused(f"The body cannot be unpacked: {error}", status=400) from error
 
 
 class Api:
@@ -137,14 +141,11 @@ class Api:
     def _import(self, raw: bytes, kind: str, options: Options, user: str, roots: list[str]) -> Summary:
         importer = Importer(self.store, options, user, roots)
         try:
-            bodies = _bodies(raw, kind, options, importer.model)
+            for body in _bodies(raw, kind, options, importer.model):
+                importer.run(body)
         except formats.Unreadable as error:
-            summary = importer.summary
-            summary.status, summary.complete = "ERROR", None
-            summary.description = f"The import process failed: {error}"
-            return summary
-        for body in bodies:
-            importer.run(body)
+            importer.summary.status, importer.summary.complete = "ERROR", None
+            importer.summary.description = f"The import process failed: {error}"
         return importer.summary
 
     def _later(self, request: Request, options: Options, run: functools.partial[Summary]) -> Response:
@@ -229,14 +230,14 @@ class Api:
     def follow_up(self, request: Request) -> Response:
         """`PUT /api/dataValues/followup` and `/followups`."""
         body = formats.read_json(body_of(request))
-        items = cast("list[JsonObject]", body.get("values") or [body])
+        items = formats.items_of(body, "values") if "values" in body else [body]
         model = Model(self.store)
         keys: list[tuple[Key, bool]] = []
         for item in items:
             if not isinstance(item.get("followup"), bool):
                 raise Refused("Follow-up must be specified", "E2033")
             words = {"de": "dataElement", "pe": "period", "ou": "orgUnit", "co": "categoryOptionCombo"}
-            named = {short: cast("str", item[long]) for short, long in words.items() if item.get(long)}
+            named = {short: str(item[long]) for short, long in words.items() if item.get(long)}
             keys.append((self._key(named, model), item["followup"] is True))
         with self.store.writing(metadata=False) as connection:
             for key, flag in keys:
@@ -260,9 +261,11 @@ class Api:
             attribute = body.get("attribute")
             if isinstance(attribute, dict):
                 form["cc"] = str(attribute.get("combo") or "")
-                form["cp"] = ";".join(cast("list[str]", attribute.get("options") or []))
+                form["cp"] = ";".join(formats.texts_of(attribute, "options"))
         elif raw:
-            form |= {name: texts[0] for name, texts in parse_qs(raw.decode(), keep_blank_values=True).items()}
+            form |= {
+                name: texts[0] for name, texts in parse_qs(raw.decode(errors="replace"), keep_blank_values=True).items()
+            }
         return form
 
     def _key(self, form: Mapping[str, str], model: Model) -> Key:
