@@ -36,7 +36,7 @@ class Api:
     def _resource(self, request: Request) -> Resource:
         resource = self.server.resource_of(request)
         if resource is None:
-            raise Refusal(missing_page())
+            raise Refusal(missing_page(request.url.path))
         return resource
 
     def _stored(self, request: Request) -> tuple[Resource, JsonObject]:
