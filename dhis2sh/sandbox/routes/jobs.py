@@ -154,7 +154,9 @@ class Api:
         """`GET /{uid}/progress`; asked of an idle job a server fails."""
         self._config(request)
         running = self.server.jobs.running.get(request.path_params["uid"])
-        return refuse(500) if running is None else answer(_progress(running))
+        if running is None:
+            return refuse(500) if self.server.store.version.since(42) else Response(status_code=200)
+        return answer(_progress(running))
 
     def execute(self, request: Request, raw: bytes) -> Response:
         """`POST /{uid}/execute`: run it now; a disabled one refuses."""
