@@ -12,15 +12,35 @@ from dhis2sh.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of the server.
+    """One version of the server. The values that stand here by default are those of 2.42.
 
     Parameters:
         number: as `/api/system/info` says it.
         schemas: which facts describe its types.
+        external: `sharing.external` and `access.externalize` are shown.
+        unreadable: the status for a body that the JSON reader cannot make an object of.
+        unreadable_patch: the same for a JSON patch.
+        malformed_uid: the status for a path with what is no UID.
+        refuses_unknown_order: `order=noSuch:asc` gives 400, else it is ignored.
+        refuses_empty_filter: `filter=` gives 400, else it is ignored.
+        lenient_parameters: what is no number, yes or no is the default, else 400.
+        imports_by_code: `identifier=CODE` works for data elements, else 500.
+        gist_always_next: a gist without a total always promises a next page.
+        maintenance_says_done: `/api/maintenance/*` answers 200 with a message, else 204.
     """
 
     number: str
     schemas: str
+    external: bool = True
+    unreadable: int = 500
+    unreadable_patch: int = 500
+    malformed_uid: int = 405
+    refuses_unknown_order: bool = False
+    refuses_empty_filter: bool = False
+    lenient_parameters: bool = False
+    imports_by_code: bool = False
+    gist_always_next: bool = False
+    maintenance_says_done: bool = False
 
     @property
     def minor(self) -> int:
@@ -33,10 +53,16 @@ class Version:
 
 
 VERSIONS = {
-    "2.41": Version(number="2.41.9.1", schemas="v41"),
-    "2.42": Version(number="2.42.5.2", schemas="v42"),
-    "2.43": Version(number="2.43.1", schemas="v43"),
-}
+    "2.41": Version(
+        "2.41.9.1", "v41", external=False, malformed_uid=404, refuses_empty_filter=True, lenient_parameters=True,
+        imports_by_code=True,
+    ),
+    "2.42": Version("2.42.5.2", "v42"),
+    "2.43": Version(
+        "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,
+        gist_always_next=True, maintenance_says_done=True,
+    ),
+}  # fmt: skip
 DEFAULT = "2.42"
 
 
