@@ -22,7 +22,8 @@ def emit(plan: Plan) -> dict[str, str]:
     """
     release = f"2.{plan.version.removeprefix('v')}"
     where = [*plan.where.items()]
-    files = {f"{m.path}.py": _module(m, release) for m in plan.modules}
+    defined = {name for found in plan.where.values() for name in found}
+    files = {f"{m.path}.py": _module(m, release, defined) for m in plan.modules}
     if any("/" in module.path for module in plan.modules):
         files["components/__init__.py"] = '"""Classes that are no resources of their own."""\n'
     files["__init__.py"] = _render("package.py.j2", release=release, where=[(m, _lines(n, 12)) for m, n in where])
@@ -40,15 +41,32 @@ def emit(plan: Plan) -> dict[str, str]:
     return dict(sorted(files.items()))
 
 
-def _module(module: Module, release: str) -> str:
+def _module(module: Module, release: str, defined: set[str]) -> str:
     used = set[str]()
     for found in module.classes:
         used |= {"Tagged" if found.tag else "Model"}
         for field in found.fields:
             used |= names.words(_annotated(field))
     typing, runtime = _imports(used)
-    pydantic = "pydantic" in used
-    return _render("module.py.j2", release=release, module=module, typing=typing, pydantic=pydantic, runtime=runtime)
+    checked = sorted((used & defined) - {found.name for found in module.classes})  # for type checkers alone
+    return _render(
+        "module.py.j2",
+        release=release,
+        module=module,
+        typing=sorted([*typing, "TYPE_CHECKING"]) if checked else typing,
+        pydantic="pydantic" in used,
+        runtime=runtime,
+        checked=_from(f"from {'..' if '/' in module.path else '.'} import", checked, 4) if checked else "",
+    )
+
+
+def _from(head: str, found: list[str], indent: int) -> str:
+    """An import statement, a name a line where one line is too short."""
+    line = f"{head} {', '.join(found)}"
+    if indent + len(line) <= _WIDTH:
+        return line
+    space = " " * indent
+    return f"{head} (\n" + "".join(f"{space}    {name},\n" for name in found) + f"{space})"
 
 
 def _aliases(plan: Plan, release: str) -> str:
@@ -80,6 +98,14 @@ def _annotated(field: Field) -> str:
     return _quoted(optional) if field.lazy else optional
 
 
+def _line(field: Field) -> str:
+    head = f"    {field.name}: {_annotated(field)} = "
+    value = _quoted(field.constant) if field.constant else "None"
+    if len(head + value) > _WIDTH >= len(head) + 1:
+        return f"{head}(\n        {value}\n    )"
+    return head + value
+
+
 def _quoted(text: str) -> str:
     """A Python string as `ruff format` writes it: double quotes unless that needs more escapes."""
     made = repr(text)
@@ -102,8 +128,7 @@ def _lines(found: Iterable[str], indent: int) -> list[str]:
 
 
 def _reexport(module: str, name: str) -> str:
-    line = f"from .{module} import {name} as {name}"
-    return line if len(line) <= _WIDTH else f"from .{module} import (\n    {name} as {name},\n)"
+    return _from(f"from .{module} import", [f"{name} as {name}"], 0)
 
 
 def _render(template: str, **values: Any) -> str:
@@ -117,4 +142,4 @@ _ENVIRONMENT = Environment(  # noqa: S701  Python source, not HTML
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-_ENVIRONMENT.filters.update(quoted=_quoted, annotated=_annotated, prose=_prose)
+_ENVIRONMENT.filters.update(quoted=_quoted, line=_line, prose=_prose)

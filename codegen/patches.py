@@ -59,6 +59,7 @@ PATCHES: tuple[Patch, ...] = (
         None,
         ("v42", "v43", "v44"),
     ),
+    Patch("ApprovalsDto", "pe", '["string:period"]', "the same where approvals are sent", "L2", ("v43", "v44")),
     Patch("*", "args", '["any"]', "an argument of a message may be null"),
     Patch("JsonValue", None, "any", "described by the getters of a Java class; it is any JSON", "L2", ("v41",)),
     Patch("JsonRoot", None, "any", "described by the getters of a Java class; it is any JSON", "L2", ("v40", "v41")),

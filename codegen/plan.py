@@ -245,7 +245,15 @@ class _Planner:
             return self._referring(klass or "", model, described)
         if model and (described is None or described in ("Any", "Reference", model)):
             return model
-        return described or "Any"
+        return described or self._by_java_class(klass or "")
+
+    def _by_java_class(self, klass: str) -> str:
+        """The component of that name, for a type that the OpenAPI description leaves out; of DHIS2's own classes alone."""
+        tail = klass.rpartition(".")[2]
+        free = tail in self.components and tail not in REFERENCES and tail not in self.type_of
+        if klass.startswith("org.hisp.dhis.") and free:
+            return self._annotation(tail, "", "#" + tail, ())
+        return "Any"
 
     def _referring(self, klass: str, model: str | None, described: str | None) -> str:
         """A Reference to what lives on its own; the class itself where the server sends the object with its owner."""

@@ -35,6 +35,9 @@ def distil_schemas(answer: Facts) -> Facts:
         _require(f"schemas[{number}]", schema, _NEEDED)
         for place, p in enumerate(schema["properties"]):
             _require(f"schemas[{number}] {schema['klass']}, properties[{place}]", p, _NEEDED_OF_PROPERTY)
+    twice = [klass for klass, count in Counter(s["klass"] for s in answer["schemas"]).items() if count > 1]
+    if twice:
+        raise CodegenError(f"schemas: the class {twice[0]!r} is described twice")
     schemas = [_without_base(s) for s in cast("list[Facts]", answer["schemas"])]
     properties = [p for s in schemas for p in s["properties"]]
     by_type: dict[str, list[Facts]] = defaultdict(list)
@@ -65,9 +68,19 @@ _NEEDED_OF_PROPERTY = {"name": str, "propertyType": str, "klass": str}
 def _require(where: str, row: Any, needed: dict[str, type]) -> None:
     if not isinstance(row, dict):
         raise CodegenError(f"{where}: must be an object, not {type(row).__name__}")
+    found = cast("Facts", row)
     for key, kind in needed.items():
-        if not isinstance(row.get(key), kind):  # pyright: ignore[reportUnknownMemberType]
-            raise CodegenError(f"{where}: '{key}' is missing or is no {kind.__name__}")
+        if not isinstance(found.get(key), kind) or found[key] == "":
+            raise CodegenError(f"{where}: '{key}' is missing, empty or is no {kind.__name__}")
+    constants = found.get("constants", ["A"])
+    if not (
+        isinstance(constants, list) and constants and all(isinstance(c, str) for c in cast("list[Any]", constants))
+    ):
+        raise CodegenError(f"{where}: 'constants' is no list of texts")
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise CodegenError(f"{where!r} holds half a character: {error.reason}") from error
 
 
 def _share(schemas: list[Facts]) -> Facts:

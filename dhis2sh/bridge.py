@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import dataclasses
+import functools
+import inspect
 import queue
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -209,37 +213,90 @@ class QueueReporter:
         self._talk.put(("progress", (task, done, total)))
 
 
-class ClientProxy:
+class Elsewhere:
+    """An object of the service loop, used from any other: what waits hops, and so do iterations and `async with`.
+
+    Parameters:
+        portal: the way there.
+        find: gives the object, each time anew: a profile may have been changed in between.
+    """
+
+    def __init__(self, portal: Portal, find: Callable[[], Any]) -> None:
+        self._portal = portal
+        self._find = find
+
+    def __getattr__(self, name: str) -> Any:
+        """An attribute of the object; services of the client come back as ones that hop loops."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._seen(getattr(self._find(), name), lambda: getattr(self._find(), name))
+
+    def _seen(self, value: Any, find: Callable[[], Any]) -> Any:
+        if inspect.isroutine(value):
+            return self._calling(value)
+        return Elsewhere(self._portal, find) if _serves(value) else value
+
+    def _calling(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function; what it gives is awaited, iterated or entered over there."""
+
+        @functools.wraps(function)
+        def call(*args: Any, **options: Any) -> Any:
+            result = function(*args, **options)
+            if inspect.iscoroutine(result):
+                return self._portal.hop(result)
+            if isinstance(result, AsyncIterator):
+                return self._portal.iterate(lambda: cast("AsyncIterator[Any]", result))
+            if isinstance(result, AbstractAsyncContextManager):
+                return self._entering(cast("AbstractAsyncContextManager[Any]", result))
+            return self._seen(result, lambda: result)
+
+        return call
+
+    @asynccontextmanager
+    async def _entering(self, manager: AbstractAsyncContextManager[Any]) -> AsyncGenerator[Any]:
+        value = await self._portal.hop(_coroutine(manager.__aenter__()))
+        ending: tuple[Any, Any, Any] = (None, None, None)
+        try:
+            yield Elsewhere(self._portal, lambda: value)
+        except BaseException as error:
+            ending = (type(error), error, error.__traceback__)
+            raise
+        finally:
+            await self._portal.hop(_coroutine(manager.__aexit__(*ending)))
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._seen(self._find()[key], lambda: self._find()[key])
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self._portal.iterate(lambda: aiter(self._find()))
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(self._find()) if not name.startswith("_")]
+
+    def __repr__(self) -> str:
+        return f"<{type(self._find()).__name__} of the service loop>"
+
+
+def _serves(value: object) -> bool:
+    """Whether this is a part of the client that sends requests, and no result of one."""
+    kind = type(value)
+    data = dataclasses.is_dataclass(kind) or issubclass(kind, (str, int, tuple)) or hasattr(kind, "model_dump")
+    return kind.__module__.startswith("dhis2sh.client.") and not data
+
+
+async def _coroutine[T](awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+class ClientProxy(Elsewhere):
     """The shell's `client`: every call hops to the service loop, so `await client.get(...)` works at any prompt.
 
     It is the client of the session's profile at that moment; `%profile use` rebinds it in place.
     """
 
     def __init__(self, portal: Portal, session: Session) -> None:
-        self._portal = portal
+        super().__init__(portal, lambda: session.client)
         self._session = session
-
-    def __getattr__(self, name: str) -> Any:
-        """An attribute of the client; methods come back as ones that hop loops."""
-        from dhis2sh.client.client import Client
-
-        if name.startswith("_"):
-            raise AttributeError(name)
-        declared = getattr(Client, name, None)
-        if declared is None or not callable(declared):
-            return getattr(self._session.client, name)
-
-        def call(*args: Any, **options: Any) -> Any:
-            if name == "iter":
-                return self._portal.iterate(lambda: self._session.client.iter(*args, **options))
-            return self._portal.hop(self._call(name, args, options))
-
-        call.__name__, call.__doc__ = name, declared.__doc__
-        return call
-
-    async def _call(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        """The client is made over there too: its limits belong to that loop."""
-        return await cast("Awaitable[Any]", getattr(self._session.client, name)(*args, **options))
 
     def __dir__(self) -> list[str]:
         from dhis2sh.client.client import Client

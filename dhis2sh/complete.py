@@ -176,14 +176,14 @@ def _properties(verb: JsonObject) -> Mapping[str, JsonObject]:
     return cast("Mapping[str, JsonObject]", cast("JsonObject", verb["input"])["properties"])
 
 
-def _name(option: str) -> str:
-    return option.lstrip("-").replace("-", "_")
-
-
 def _parameter(verb: JsonObject, option: str) -> str | None:
-    """The parameter behind an option; names that Python reserves end with `_`."""
-    properties = _properties(verb)
-    return next((name for name in (_name(option), f"{_name(option)}_") if name in properties), None)
+    """The parameter behind an option: `--data-set` is `data_set`, `dataSet` or, where Python reserves a word, `from_`."""
+    wanted = _bare(option)
+    return next((name for name in _properties(verb) if _bare(name) == wanted), None)
+
+
+def _bare(name: str) -> str:
+    return name.replace("-", "").replace("_", "").lower()
 
 
 def _takes_value(verb: JsonObject, option: str) -> bool:

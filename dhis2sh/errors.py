@@ -5,6 +5,7 @@
     │   ├── PipelineError         a stage refused: where in the line, and why
     │   ├── ConfigError           profiles.toml or the environment cannot be used
     │   ├── MissingExtra          an optional extra is not installed
+    │   ├── NeedsSecret           a password or token is wanted, and nobody has given one
     │   └── NeedsConfirmation     a write was planned and nobody has confirmed it (carries the plan)
     ├── NotFound               3  no such object, type, profile or file
     ├── AccessError            4  sign-in or permission
@@ -101,6 +102,18 @@ class MissingExtra(UsageError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs the extra '{extra}'", hint=f"pip install 'dhis2sh[{extra}]'")
         self.extra = extra
+
+
+class NeedsSecret(UsageError):
+    """A verb wants a password or token that is nowhere yet. Where somebody can answer, the surface asks, unseen.
+
+    Parameters:
+        prompt: what to ask for, such as `password of ann on play`.
+    """
+
+    def __init__(self, prompt: str, *, hint: str | None = None) -> None:
+        super().__init__(f"there is no {prompt} yet", hint=hint)
+        self.prompt = prompt
 
 
 class NeedsConfirmation(UsageError):

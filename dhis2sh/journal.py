@@ -195,7 +195,11 @@ def _object(text: str | None) -> JsonObject | None:
 
 def journal_of(session: Session) -> Journal:
     """The journal of a session's profile."""
-    return Journal(paths.data_dir() / "journal" / f"{session.profile.name}.db")
+    return _journal(session.profile.name)
+
+
+def _journal(profile: str) -> Journal:
+    return Journal(paths.data_dir() / "journal" / f"{profile}.db")
 
 
 class Recording:
@@ -279,7 +283,8 @@ def recording(session: Session, plan: Plan) -> Generator[Recording]:
     if plan.local or not plan.journal or not plan.steps:
         entry = Recording(None, plan)
     else:
-        entry = Recording(journal_of(session), plan, session.profile.url)
+        target = plan.target or session.profile
+        entry = Recording(_journal(target.name), plan, target.url)
     token = _CURRENT.set(entry)
     try:
         yield entry

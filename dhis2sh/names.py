@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.client.uids import is_uid
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
+from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
     from dhis2sh.client.transport import Param

@@ -230,7 +230,7 @@ class _Months(PeriodType):
 
     def end_of(self, start: dt.date) -> dt.date:
         year, month = divmod(start.year * 12 + start.month - 1 + self.months, 12)
-        return dt.date(9999, 12, 31) if year > 9999 else dt.date(year, month + 1, 1) - _DAY
+        return dt.date.max if year > 9999 else dt.date(year, month + 1, 1) - _DAY
 
     def write(self, start: dt.date) -> str:
         year, n = divmod(self._ordinal(start), self.per_year)
@@ -343,8 +343,11 @@ class Period:
 
     @property
     def end(self) -> dt.date:
-        """Its last day."""
-        return self.type.end_of(self.start)
+        """Its last day; at the end of the calendar, 9999-12-31."""
+        try:
+            return self.type.end_of(self.start)
+        except OverflowError:
+            return dt.date.max
 
     @property
     def iso(self) -> str:
@@ -368,7 +371,7 @@ class Period:
 
     def range(self, last: Period) -> list[Self]:
         """This period and all up to `last`, both included. Raises `UsageError` when they are of two types."""
-        if last.type is not self.type:
+        if last.type != self.type:
             raise UsageError(f"{self.iso} is {self.type} and {last.iso} is {last.type}: there is nothing between")
         found: list[Self] = []
         current = self

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, overload
 from dhis2sh.errors import Dhis2Error, UsageError
 
 if TYPE_CHECKING:
+    from dhis2sh.profiles import Profile
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 type Action = Literal["create", "update", "delete", "share", "import", "run", "set", "move"]
@@ -87,7 +88,7 @@ class Rows[T]:
         """The fields that are shown, in order."""
         if self._columns is not None:
             return self._columns
-        if self.items and not isinstance(self.items[0], Mapping):
+        if self.items and not isinstance(self.items[0], Mapping) and not hasattr(self.items[0], "to_wire"):
             return tuple(record_fields(self.items[0]))
         seen: dict[str, None] = {}
         for row in self.plain():
@@ -219,6 +220,7 @@ class Plan:
         notes: what was left out and why.
         payload: what `apply` needs; private to the verb, never drawn.
         local: True when nothing on a server changes (profiles, the sandbox's file).
+        target: the profile whose server it changes, where that is not the session's.
         undoes: the journal's entry that this plan takes back.
         journal: whether what it changes is written down (`--no-journal`).
         blocked: why it cannot be carried out, found out by reading; shown by a dry run, raised by anything else.
@@ -230,6 +232,7 @@ class Plan:
     payload: Any = None
     local: bool = False
     verb: str = ""
+    target: Profile | None = None
     undoes: int | None = None
     journal: bool = True
     blocked: Dhis2Error | None = None
@@ -339,6 +342,9 @@ def to_plain(item: object) -> Row:
     """One row or record as a plain JSON object."""
     if isinstance(item, dict):
         return cast("Row", item)
+    wire = getattr(item, "to_wire", None)  # a generated model: what was read or set, not its sixty fields
+    if wire is not None:
+        return cast("Row", wire())
     dump = getattr(item, "model_dump", None)
     if dump is not None:
         return cast("Row", dump(mode="json", by_alias=True))

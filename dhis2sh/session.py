@@ -83,6 +83,8 @@ class Session:
         reporter: where talk goes.
         tracer: writes requests down (`--debug`).
         retry, limits: how patiently, otherwise than the profile says.
+
+    A surface with a person before it sets `can_ask`, catches `NeedsSecret`, and runs the verb again with `given_secret`.
     """
 
     def __init__(
@@ -97,7 +99,9 @@ class Session:
         self._chosen = profile
         self._retry, self._limits = retry, limits
         self.reporter: Reporter = reporter or SilentReporter()
-        self._tracer = tracer
+        self.can_ask = False
+        self.given_secret: str | None = None
+        self.tracer = tracer
         self._active: Active | None = None
         self._client: Client | None = None
         self._store: Store | None = None
@@ -144,7 +148,7 @@ class Session:
             self._limits.applied(settings) if self._limits else settings,
             profile.sign_in(),
             asgi_app=app,
-            tracer=self._tracer,
+            tracer=self.tracer,
             retry=self._retry,
             known=None if profile.embedded else Known(profile.name, profile.url),
             warn=self.reporter.warn,
@@ -290,13 +294,14 @@ async def apply_plan(session: Session, verb: Verb, plan: Plan) -> object:
     """
     from dhis2sh.client.transport import effect_scope
     from dhis2sh.journal import recording
+    from dhis2sh.results import WriteSummary
 
     if verb.apply is None:
         raise UsageError(f"{verb.path} has nothing to apply")
     with effect_scope("write"), recording(session, plan) as entry:
-        summary = await verb.apply(session, plan)
-        entry.finish(summary)
-    return _whole(summary)
+        result = await verb.apply(session, plan)
+        entry.finish(result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
+    return _whole(result) if isinstance(result, WriteSummary) else stamped(result, session, verb)
 
 
 def _whole(summary: WriteSummary) -> WriteSummary:
@@ -316,8 +321,16 @@ def _whole(summary: WriteSummary) -> WriteSummary:
     raise Refused(f"nothing was written: {what}{more}", code=code, envelope=summary.envelope, hint="dhis2 explain")
 
 
+def production_of(session: Session, plan: Plan) -> str | None:
+    """The name of the production profile that a plan writes to, which somebody must type; None for any other."""
+    if plan.local:
+        return None
+    target = plan.target or session.profile
+    return target.name if target.production else None
+
+
 def _require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent) -> None:
-    production = None if plan.local else (session.profile.name if session.profile.production else None)
+    production = production_of(session, plan)
     if production is not None:
         if consent.confirm == production:
             return

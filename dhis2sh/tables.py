@@ -1,8 +1,9 @@
-"""Rows from a file that people keep: JSON, NDJSON, YAML, CSV, TSV or a sheet of XLSX, by its ending."""
+"""What people keep in files: rows (JSON, NDJSON, YAML, CSV, TSV, XLSX, by the ending), and whole JSON exports."""
 
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from pathlib import Path
@@ -43,6 +44,26 @@ def read_rows(path: Path, *, key: str | None = None) -> list[Row]:
             return _of(parse_yaml(text, str(path)), str(path), key)
         case _:
             return _json(text, str(path), key)
+
+
+def read_object(path: Path) -> JsonObject:
+    """The JSON object in a file, gzipped or not.
+
+    Raises `NotFound` for no such file, `UsageError` for one that is no JSON object, or cut off.
+    """
+    import orjson
+
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        body = orjson.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+    except (orjson.JSONDecodeError, OSError, EOFError) as error:
+        raise UsageError(f"{path} is not JSON, or cut off: {error}", hint="export it again") from error
+    if not isinstance(body, dict):
+        raise UsageError(f"{path} is not an export: a JSON object was expected")
+    return cast("JsonObject", body)
 
 
 def parse_yaml(text: str, where: str) -> JsonValue:

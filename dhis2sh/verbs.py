@@ -19,7 +19,7 @@ from dhis2sh.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from dhis2sh.pushdown import Head, Wants
-    from dhis2sh.results import Plan, Rows, WriteSummary
+    from dhis2sh.results import Plan, Rows
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
@@ -206,7 +206,7 @@ class Verb:
     result: str
     aliases: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=lambda: {})
-    apply: Callable[[Session, Plan], Awaitable[WriteSummary]] | None = None
+    apply: Callable[[Session, Plan], Awaitable[object]] | None = None
     head: Callable[[Session, Mapping[str, object], Wants], Awaitable[Head]] | None = None
 
     @property
@@ -295,10 +295,10 @@ def verb(
     return declare
 
 
-def applies(declared: Verb) -> Callable[[Callable[..., Awaitable[WriteSummary]]], Verb]:
-    """Declare the function that carries out a verb's plan."""
+def applies(declared: Verb) -> Callable[[Callable[..., Awaitable[object]]], Verb]:
+    """Declare the function that carries out a verb's plan: it returns a `WriteSummary`, or what was asked for."""
 
-    def declare(function: Callable[..., Awaitable[WriteSummary]]) -> Verb:
+    def declare(function: Callable[..., Awaitable[object]]) -> Verb:
         declared.apply = function
         return declared
 
@@ -356,6 +356,8 @@ def _unwrap(hint: object) -> tuple[object, tuple[object, ...]]:
 def _kind(hint: object) -> tuple[Kind, bool, tuple[str, ...]]:
     if typing.get_origin(hint) in {types.UnionType, typing.Union}:
         hint = next(item for item in typing.get_args(hint) if item is not type(None))
+    if isinstance(hint, typing.TypeAliasType):
+        hint = hint.__value__
     if getattr(typing.get_origin(hint), "__name__", "") == "Rows":
         return "rows", True, ()
     if typing.get_origin(hint) is list:

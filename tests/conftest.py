@@ -13,7 +13,6 @@ from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Session
 from tests.shared import SHARED, shared
 
-
 hypothesis.settings.register_profile("loaded", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a test
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, NotFound, UsageError
+from dhis2sh.errors import Dhis2Error, UsageError
+from dhis2sh.tables import read_object
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
@@ -104,19 +105,7 @@ def read_bundle(path: Path) -> Bundle:
 
     Raises `NotFound` for no such file, `UsageError` for one that is no JSON, cut off, or no bundle.
     """
-    import orjson
-
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise NotFound(f"{path} cannot be read: {error.strerror}") from error
-    try:
-        body = orjson.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
-    except (orjson.JSONDecodeError, OSError, EOFError) as error:
-        raise UsageError(f"{path.name} is not JSON, or cut off: {error}", hint="export it again") from error
-    if not isinstance(body, dict):
-        raise UsageError(f"{path.name} is not a bundle: a JSON object was expected")
-    return bundle_of(cast("JsonObject", body), path.name)
+    return bundle_of(read_object(path), path.name)
 
 
 def by_type(objects: Iterable[tuple[str, Row]]) -> dict[str, list[Row]]:

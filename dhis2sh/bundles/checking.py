@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dhis2sh.bundles.bundle import Bundle
-from dhis2sh.bundles.references import Reference, label, references
 from dhis2sh.bundles.walk import Walk
+from dhis2sh.client.references import Reference, label, references
 from dhis2sh.errors import did_you_mean
 
 if TYPE_CHECKING:

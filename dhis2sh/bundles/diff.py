@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from dhis2sh.bundles.references import label
+from dhis2sh.client.references import label
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource

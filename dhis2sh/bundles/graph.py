@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel
 
 from dhis2sh.bundles.bundle import Bundle
-from dhis2sh.bundles.references import belongs_to_instance, label, references
+from dhis2sh.client.references import belongs_to_instance, label, references
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource

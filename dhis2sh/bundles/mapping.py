@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.bundles.bundle import Bundle
-from dhis2sh.bundles.references import label
+from dhis2sh.client.references import label
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.bundles.bundle import Bundle
-from dhis2sh.bundles.references import Reference, belongs_to_instance, label, leads_to_places, references
+from dhis2sh.client.references import Reference, belongs_to_instance, label, leads_to_places, references
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource

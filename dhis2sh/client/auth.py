@@ -139,17 +139,30 @@ type Factory = Callable[[Credentials], SignIn]
 
 def _basic(credentials: Credentials) -> SignIn:
     if not credentials.username or credentials.secret is None:
-        raise ConfigError("sign-in 'basic' needs a user name and a password", hint="dhis2 profile add NAME --url URL")
+        raise ConfigError(
+            "sign-in 'basic' needs a user name and a password",
+            hint=f"dhis2 profile login {credentials.profile}"
+            if credentials.username
+            else "dhis2 profile add NAME --url URL",
+        )
     return Basic(credentials.username, credentials.secret)
 
 
 def _token(credentials: Credentials) -> SignIn:
     if not credentials.secret:
-        raise ConfigError("sign-in 'pat' needs a personal access token", hint="set DHIS2_PAT, or dhis2 profile add")
-    token = credentials.secret.strip()
+        raise ConfigError(
+            "sign-in 'pat' needs a personal access token",
+            hint=f"set DHIS2_PAT, or dhis2 profile login {credentials.profile or 'NAME'}",
+        )
+    return PersonalAccessToken(personal_access_token(credentials.secret))
+
+
+def personal_access_token(text: str) -> str:
+    """A token as it was pasted or read from a file, without what is around it. Raises `ConfigError` for none."""
+    token = text.strip()
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise ConfigError("the personal access token has characters that no token has", hint="set DHIS2_PAT again")
-    return PersonalAccessToken(token)
+    return token
 
 
 def _oauth2(credentials: Credentials) -> SignIn:
@@ -196,13 +209,24 @@ def sign_in(credentials: Credentials) -> SignIn:
     return factory(credentials)
 
 
+def known_methods() -> list[str]:
+    """What a profile may say as `auth`: the built-in providers and those of installed plugins."""
+    from importlib.metadata import entry_points
+
+    return sorted({*_PROVIDERS, *(point.name for point in entry_points(group=GROUP))})
+
+
+BUILT_IN = ("basic", "pat", "oauth2", "session", "none")
+"""The providers that are here without any plugin."""
+
+
 def _from_plugin(name: str) -> Factory:
     """The factory that an installed plugin offers. Looking for it reads every distribution, so it is the last resort."""
     from importlib.metadata import entry_points
 
     offered = {point.name: point for point in entry_points(group=GROUP)}
     if name not in offered:
-        known = [*_PROVIDERS, *offered]
+        known = known_methods()
         raise ConfigError(
             f"no sign-in provider is called '{name}'",
             hint=did_you_mean(name, known) or f"known: {', '.join(known)}",

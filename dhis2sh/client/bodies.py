@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal, cast
 
@@ -44,28 +44,32 @@ async def pieces_of(path: Path, *, unpack: bool = True) -> AsyncGenerator[bytes]
 
 
 async def json_rows(
-    rows: Iterable[Row] | AsyncIterable[Row], key: str, head: JsonObject | None = None
+    arrays: Mapping[str, Iterable[Row] | AsyncIterable[Row]], head: JsonObject | None = None
 ) -> AsyncGenerator[bytes]:
-    """Rows as one JSON object, `{...head, "<key>": [row, row, ...]}`, in pieces of about `PIECE`.
+    """Arrays of rows as one JSON object, `{...head, "<key>": [row, row, ...], ...}`, in pieces of about `PIECE`.
 
     Parameters:
-        rows: taken one by one, as they are sent.
-        key: the name of the array.
-        head: what stands before it.
+        arrays: rows by key; they are taken one by one, as they are sent.
+        head: what stands before them.
     """
     import orjson
 
-    start = orjson.dumps(head or {})[:-1] + (b"," if head else b"") + orjson.dumps(key) + b":["
-    buffer, size, first = [start], 0, True
-    async for row in each(rows):
-        data = orjson.dumps(row)
-        buffer += [data] if first else [b",", data]
-        first = False
-        size += len(data)
-        if size >= PIECE:
-            yield b"".join(buffer)
-            buffer, size = [], 0
-    yield b"".join([*buffer, b"]}"])
+    buffer = [orjson.dumps(head or {})[:-1]]
+    size, between = 0, b"," if head else b""
+    for key, rows in arrays.items():
+        buffer += [between, orjson.dumps(key), b":["]
+        separator = b""
+        async for row in each(rows):
+            data = orjson.dumps(row)
+            buffer += [separator, data]
+            separator = b","
+            size += len(data)
+            if size >= PIECE:
+                yield b"".join(buffer)
+                buffer, size = [], 0
+        buffer.append(b"]")
+        between = b","
+    yield b"".join([*buffer, b"}"])
 
 
 async def each[T](items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T]:

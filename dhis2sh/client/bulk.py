@@ -5,6 +5,7 @@ API source: `POST /api/metadata` (api-facts b), `PATCH /api/{type}/{uid}` (a.7).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack, cast
 
@@ -21,6 +22,7 @@ from dhis2sh.client.writes import (
     object_params,
     send,
 )
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -56,10 +58,11 @@ async def save(
             along. `ALL` sends everything in one request.
 
     What fits in one request goes in one, since objects may refer to each other both ways. More goes type by type in the
-    server's own import order; a type that refers to itself (organisation units) one chunk after the other, parents
-    first.
+    server's own import order; types that refer to each other (programs and their stages) together in one request, a type
+    that refers to itself (organisation units) one chunk after the other, parents first.
     """
-    rows = {plural: [plain(item) for item in items] for plural, items in objects.items()}
+    # what is new gets its UID here: the server does not say which it has chosen
+    rows = {plural: [_with_uid(plain(item)) for item in items] for plural, items in objects.items()}
     strategy = options.get("import_strategy", "CREATE_AND_UPDATE")
     sent = WriteOptions(**{"atomic_mode": "NONE", **options, "import_strategy": strategy})  # type: ignore[typeddict-item]
     return await _bundles(client, rows, sent, concurrency, chunk_size)
@@ -136,23 +139,45 @@ async def _bundles(
     version = await client.version()
     params = bundle_params(options, version)
     result = BulkResult(dry_run=bool(options.get("dry_run")))
-    if not any(rows.values()):
+    rows = {plural: found for plural, found in rows.items() if found}
+    if not rows:
         return result
     if sum(map(len, rows.values())) <= chunk_size or options.get("atomic_mode") == "ALL":
         result.take(await attempt(send(client, "POST", "metadata", _body(rows), params)), _uids(rows), None)
         return result
     from dhis2_models import facts
 
-    known = facts.resources(version.models)
+    types = facts.types(version.models)
     deleting = options.get("import_strategy") == "DELETE"
-    for plural in sorted(rows, key=lambda name: known[name].order if name in known else 0, reverse=deleting):
-        ordered, alone = _in_order(rows[plural], known.get(plural), deleting=deleting)
-        chunks = list(chunked(ordered, chunk_size))
-        sending = (attempt(send(client, "POST", "metadata", {plural: [*chunk]}, params)) for chunk in chunks)
-        done = iter(chunks)
+    for group in _groups(rows, types, deleting=deleting):
+        ordered, alone = [], len(group) > 1
+        if not alone:
+            ordered, alone = _in_order(rows[group[0]], types.get(group[0]), deleting=deleting)
+        parts = [{group[0]: part} for part in chunked(ordered, chunk_size)] or [{name: rows[name] for name in group}]
+        sending = (attempt(send(client, "POST", "metadata", _body(part), params)) for part in parts)
+        done = iter(parts)
         async for outcome in gather_bounded(sending, 1 if alone else concurrency):
-            result.take(outcome, _uids({plural: next(done)}), plural)
+            result.take(outcome, _uids(next(done)), group[0])
     return result
+
+
+def _groups(plurals: Iterable[str], types: Mapping[str, Resource], *, deleting: bool) -> list[list[str]]:
+    """Types in the server's import order, those together that refer to each other both ways (programs and stages)."""
+    from dhis2sh.client.usage import paths_to
+
+    ordered = sorted(plurals, key=lambda name: types[name].order if name in types else 0, reverse=deleting)
+    leads = {name: {kind for kind, _ in paths_to(name, types) if kind in ordered} for name in ordered}
+    for middle, one in itertools.product(ordered, ordered):  # all ways, not only the direct ones
+        if middle in leads[one]:
+            leads[one] |= leads[middle]
+    groups: list[list[str]] = []
+    for name in ordered:
+        mutual = next((group for group in groups if group[0] in leads[name] and name in leads[group[0]]), None)
+        if mutual is None:
+            groups.append([name])
+        else:
+            mutual.append(name)
+    return groups
 
 
 def _body(rows: Mapping[str, Sequence[JsonObject]]) -> JsonObject:
@@ -191,6 +216,10 @@ def _in_order(rows: list[JsonObject], resource: Resource | None, *, deleting: bo
     found = list(ordered.values())
     # Only rows that are deleted by UID alone have no parents in them; their order is then the caller's.
     return (found[::-1] if deleting else found), True
+
+
+def _with_uid(row: JsonObject) -> JsonObject:
+    return row if row.get("id") else {**row, "id": generate_uid()}
 
 
 def plain(item: Object) -> JsonObject:

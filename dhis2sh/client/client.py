@@ -435,18 +435,23 @@ class Client:
         finally:
             self._server = before
 
-    async def version(self) -> ServerVersion:
-        """The server's version: what is known of it, or one request.
+    async def version(self, *, fresh: bool = False) -> ServerVersion:
+        """The server's version: what is known of it, or one request; with `fresh` always the latter.
 
         Raises `NotDhis2` when the answer has none, `Refused` for a server that is too old.
         """
-        return parse_version((await self.server()).version)
+        return parse_version((await self.server(fresh=fresh)).version)
 
-    async def server(self) -> KnownServer:
+    async def server(self, *, fresh: bool = False) -> KnownServer:
         """What the server says of itself: read once, and kept for the next process where there is a profile.
+
+        Parameters:
+            fresh: ask it again, whatever is known.
 
         API source: `GET /api/system/info`.
         """
+        if fresh:
+            self._from_before, self._server = False, await self._ask_server()
         if self._server is None:
             async with self._asking:  # many may want to know at once; one asks
                 if self._server is None:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
 
 from dhis2sh.client import bodies
-from dhis2sh.client.messages import ConflictRow, WebMessage
+from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
 from dhis2sh.client.query import camel
-from dhis2sh.client.writes import BulkResult, ImportStrategy, attempt, gather_bounded, send
-from dhis2sh.errors import Dhis2Error, UsageError
+from dhis2sh.client.writes import BulkResult, ImportStrategy, attempt, gather_bounded, refusal, send
+from dhis2sh.errors import Dhis2Error, Refused, UsageError
 
 if TYPE_CHECKING:
     from dhis2sh.client.bodies import Target
@@ -111,10 +111,16 @@ class DataValues:
             format: `json`, `csv`, `xml` or `adx`; by the file's ending without it, else JSON.
             query: which values.
 
-        Raises `Refused` (E2001, E2002, E2006, ...) when data, period or organisation unit is missing.
+        Raises `Refused` (E2001, E2002, E2006, ...) when data, period or organisation unit is missing, and for ADX from
+        a server that does not give it.
         """
         chosen = format or (_format_of(Path(target)) if isinstance(target, (str, Path)) else None) or "json"
-        async with self._client.stream("GET", _PATHS[chosen], _params(query), accept=CONTENT_TYPES[chosen]) as answer:
+        params = _params(query) | ({"format": "adx+xml"} if chosen == "adx" else {})
+        async with self._client.stream("GET", _PATHS[chosen], params, accept=CONTENT_TYPES[chosen]) as answer:
+            if chosen == "adx" and answer.content_type == CONTENT_TYPES["json"]:
+                raise Refused(  # recorded on 2.43 and 2.44, which ignore what they were asked for
+                    "this server answers JSON where ADX is asked for", status=answer.status, hint="use json, csv or xml"
+                )
             return await bodies.write_to(target, aiter(answer))
 
     async def iter(self, **query: Unpack[DataValueQuery]) -> AsyncGenerator[Row]:
@@ -159,6 +165,8 @@ class DataValues:
         )
         if isinstance(outcome, Dhis2Error):
             raise outcome
+        if outcome.status == "ERROR":
+            raise refusal(outcome)
         return outcome
 
     async def save_bulk(
@@ -219,28 +227,24 @@ _PATHS: dict[Format, str] = {
     "json": "dataValueSets",
     "csv": "dataValueSets.csv",
     "xml": "dataValueSets.xml",
-    "adx": "dataValueSets",  # no ending of its own: by its media type (recorded)
+    "adx": "dataValueSets",  # no ending of its own: by its media type, and by `format`
 }
 
 
 def _place(result: BulkResult, outcome: WebMessage | Dhis2Error, start: int, size: int) -> None:
     """Add a chunk's outcome; places in the chunk become places in the whole."""
-    if isinstance(outcome, Dhis2Error):
-        status = getattr(outcome, "status", None)
-        result.failures.append(
-            ConflictRow(
-                type="dataValue",
-                message=outcome.message,
-                code=outcome.code,
-                status=status,
-                indexes=list(range(start, start + size)),
-            )
-        )
-        return
     before = len(result.failures)
-    result.take(outcome, [], "dataValue")
+    if isinstance(outcome, Dhis2Error):
+        status = outcome.status if isinstance(outcome, Refused) else None
+        told = {"message": outcome.message, "code": outcome.code, "status": status, "type": "dataValue"}
+        result.failures.append(ConflictRow.model_validate(told))
+    else:
+        result.take(outcome, [], "dataValue")
+    whole = isinstance(outcome, Dhis2Error) or (outcome.status == "ERROR" and not outcome.conflicts)
+    if whole:
+        result.count += ImportCount(ignored=size)
     for row in result.failures[before:]:
-        row.indexes = [start + index for index in row.indexes]
+        row.indexes = list(range(start, start + size)) if whole else [start + index for index in row.indexes]
 
 
 async def rows_of_csv(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Row]:
@@ -311,7 +315,7 @@ async def _rows_or_pieces(
 
     if isinstance(first, bytes):
         return cast("AsyncIterator[bytes]", all_of())
-    return bodies.json_rows(cast("AsyncIterable[Row]", all_of()), "dataValues", head)
+    return bodies.json_rows({"dataValues": cast("AsyncIterable[Row]", all_of())}, head)
 
 
 def _format_of(path: Path) -> Format | None:

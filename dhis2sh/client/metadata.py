@@ -9,21 +9,20 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack, cast, overload
+from typing import TYPE_CHECKING, Unpack, overload
 
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.query import list_params, where
-from dhis2sh.client.writes import BulkResult, WriteOptions, attempt, bundle_params, gather_bounded, send
-from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, Refused, UsageError
+from dhis2sh.client.writes import BulkResult, WriteOptions, attempt, bundle_params, refusal, send
+from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, UsageError
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
     from dhis2sh.client.bodies import Target
     from dhis2sh.client.bulk import Object
     from dhis2sh.client.client import Client, Content
     from dhis2sh.client.jsonpatch import Patch
     from dhis2sh.client.transport import Param
+    from dhis2sh.client.usage import Use
     from dhis2sh.types import JsonObject, Row
 
 type Bundle = Mapping[str, Iterable[Object]] | Path | str | bytes | AsyncIterator[bytes]
@@ -35,18 +34,12 @@ WITH_DEPENDENCIES = ("categoryCombos", "dashboards", "dataElementGroups", "dataS
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An object that a search has found, or that uses another one.
-
-    Parameters:
-        type: its plural; `id`, `name`, `code` its identifiers.
-        property: of a use: the path by which it refers to the other.
-    """
+    """An object that a search has found: its type's plural, UID, name and code."""
 
     type: str
     id: str
     name: str
     code: str | None = None
-    property: str | None = None
 
 
 class Metadata:
@@ -63,12 +56,14 @@ class Metadata:
             types: only these plurals.
             limit: hits per type.
 
-        Three requests at once, merged by UID: `/api/metadata` ignores `rootJunction` (api-facts b.4).
+        Up to three requests at once, merged by UID: `/api/metadata` ignores `rootJunction` (api-facts b.4).
         """
         if not text.strip():
             raise UsageError("search for what?", hint="dhis2 metadata search bcg")
-        words = text.split()
+        words = text.replace(",", " ").split()
         wanted = [("id", "$like", text), ("code", "ilike", text), ("name", "token", " ".join(words))]
+        if "," in text:  # the server would cut it there; no UID has one, and hardly a code
+            wanted = wanted[2:]
         chosen = dict.fromkeys(types, True)
         bodies = await asyncio.gather(
             *(
@@ -142,7 +137,7 @@ class Metadata:
         """Import a bundle.
 
         Parameters:
-            bundle: objects by plural, or JSON as a file, bytes or pieces; never held twice.
+            bundle: objects by plural, lists or generators; or JSON as a file, bytes or pieces.
             options: as of `WriteOptions`.
 
         Raises `Refused` when nothing was written, `PartlyDone` (its `summary` is the message) when a part was.
@@ -151,19 +146,10 @@ class Metadata:
         if isinstance(outcome, Dhis2Error):
             raise outcome
         if outcome.http_status_code == 409 or outcome.status == "ERROR":
-            count = outcome.import_count
-            first = next(iter(outcome.conflicts), None)
-            text = first.message if first else outcome.message or "the import was refused"
-            more = f" (and {len(outcome.conflicts) - 1:,} more)" if len(outcome.conflicts) > 1 else ""
+            count, refused = outcome.import_count, refusal(outcome)
             if count.total == count.ignored or options.get("dry_run"):
-                raise Refused(
-                    f"{text}{more}",
-                    code=first.code if first else outcome.error_code,
-                    status=outcome.http_status_code,
-                    envelope=cast("JsonObject", outcome.model_dump(mode="json", by_alias=True, exclude_none=True)),
-                    hint="dhis2 explain  puts the refusal into words",
-                )
-            raise PartlyDone(f"{count.total - count.ignored:,} written; {text}{more}", summary=outcome)
+                raise refused
+            raise PartlyDone(f"{count.total - count.ignored:,} written; {refused.message}", summary=outcome)
         return outcome
 
     async def dry_run(self, bundle: Bundle, **options: Unpack[WriteOptions]) -> WebMessage:
@@ -211,68 +197,37 @@ class Metadata:
 
         return await bulk.patch(self._client, patches, concurrency=concurrency, **options)
 
-    async def usage(self, type: str, uid: str, *, limit: int = 50, concurrency: int = 4) -> list[Hit]:
-        """What refers to an object: one request for each property of any type that can.
+    async def usage(self, type: str, uid: str) -> list[Use]:
+        """What uses an object: every owned path of every type that can lead to it, and expressions that name it.
 
         Parameters:
             type, uid: the object.
-            limit: hits per property.
-            concurrency: requests at a time.
 
-        Raises `NotFound` when the server's version has no such type. Types that the user may not read, and properties
-        that the server cannot filter by, are left out.
+        Raises `NotFound` when the server's version has no such type. Paths that the server cannot filter by are left
+        out; `dhis2sh.client.usage.Usage` says which.
         """
         from dhis2_models import facts
 
+        from dhis2sh.client.usage import Usage
+
         version = await self._client.version()
-        resources = facts.resources(version.models)
-        if type not in resources:
+        types = facts.types(version.models)
+        if type not in types:
             raise NotFound(f"DHIS2 {version} has no type '{type}'", hint="dhis2 metadata types")
-        paths = [(plural, path) for plural, item in resources.items() for path in paths_to(type, item, version.models)]
-        asked = (self._users(plural, path, uid, limit) for plural, path in paths)
-        return [hit async for found in gather_bounded(asked, concurrency) for hit in found if hit.id != uid]
-
-    async def _users(self, plural: str, path: str, uid: str, limit: int) -> list[Hit]:
-        params = {**list_params("id,name,code", where(f"{path}.id", "eq", uid)), "pageSize": limit}
-        try:
-            page = await self._client.list_page(plural, params)
-        except (Refused, NotFound):
-            return []  # a property that is computed cannot be filtered by, and some lists are not there
-        return [Hit(plural, str(row["id"]), str(row.get("name") or ""), _code(row), path) for row in page.rows]
-
-
-def paths_to(target: str, resource: Resource, models: str) -> list[str]:
-    """The properties of a type by which it may refer to another: its own, and those of what is embedded in it."""
-    from dhis2_models import facts
-
-    if not resource.metadata or resource.endpoint != f"/{resource.plural}":
-        return []
-    found: list[str] = []
-    for name, known in resource.properties.items():
-        if not known.persisted or known.target is None:
-            continue
-        if known.target == target and known.reference:
-            found.append(name)
-            continue
-        inner = facts.types(models).get(known.target)
-        if inner is not None and (inner.embedded or inner.endpoint is None):
-            found += [
-                f"{name}.{deeper}"
-                for deeper, property in inner.properties.items()
-                if property.reference and property.persisted and property.target == target
-            ]
-    return found
+        return await Usage(self._client, types).of(type, uid)
 
 
 def _content(bundle: Bundle) -> Content:
-    from dhis2sh.client.bodies import pieces_of
+    from dhis2sh.client.bodies import json_rows, pieces_of
     from dhis2sh.client.bulk import plain
 
     if isinstance(bundle, (str, Path)):
         return pieces_of(Path(bundle))
-    if isinstance(bundle, Mapping):
+    if not isinstance(bundle, Mapping):
+        return bundle
+    if all(isinstance(items, list) for items in bundle.values()):  # in memory already: bytes can be sent again
         return {plural: [plain(item) for item in items] for plural, items in bundle.items()}
-    return bundle
+    return json_rows({plural: map(plain, items) for plural, items in bundle.items()})
 
 
 def _hits(body: JsonObject) -> list[Hit]:

@@ -3,8 +3,8 @@
 Servers tell in four ways whether there is more (recorded on 2.40 to 2.44):
 
 - plain lists count: `pager.pageCount`;
-- tracker and gist lists do not count, and link to more: `pager.nextPage`. A gist of 2.44 links to a next page even when
-  it is empty;
+- tracker and gist lists do not count, and link to more: `pager.nextPage`. A gist of 2.43 and 2.44 links to a next page even
+  when that is empty;
 - tracker of 2.41 says neither: only a page that is not full is the last one;
 - tracker of 2.40 has its page fields at the root and its rows under `instances`.
 """

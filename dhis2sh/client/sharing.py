@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, Self, cast
+from typing import TYPE_CHECKING, Literal, Self, Unpack, cast
 
 from dhis2sh.client.query import chunked
-from dhis2sh.client.uids import is_uid
-from dhis2sh.client.writes import BulkResult, attempt, send
+from dhis2sh.client.writes import BulkResult, WriteOptions, attempt, send
 from dhis2sh.errors import UsageError
+from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client
@@ -129,16 +129,20 @@ class SharingService:
         row = await self._client.get_object(f"{type}/{uid}", {"fields": "sharing"})
         return cast("JsonObject", row.get("sharing") or {})
 
+    def builder(self) -> Sharing:
+        """Changes to sharing, none yet: `client.sharing.builder().public("r-------")`."""
+        return Sharing()
+
     async def apply(
-        self, objects: Mapping[str, Iterable[str]], sharing: Sharing, *, atomic: bool = False, dry_run: bool = False
+        self, objects: Mapping[str, Iterable[str]], sharing: Sharing, **options: Unpack[WriteOptions]
     ) -> BulkResult:
         """Change the sharing of objects of one or several types, in one request.
 
         Parameters:
             objects: UIDs by the type's plural.
             sharing: the changes.
-            atomic: all or nothing.
-            dry_run: validate what the objects would become, and write nothing.
+            options: `atomic_mode="ALL"` changes all or none, `dry_run` validates what the objects would become and
+                writes nothing; the others are not read here, so not sent.
 
         Refusals are in `failures` of the result. More than 1,000 objects of one type go in several requests, unless
         they are to be atomic.
@@ -150,13 +154,14 @@ class SharingService:
         wanted = {plural: list(dict.fromkeys(uids)) for plural, uids in objects.items()}
         if not patch:
             raise UsageError("this sharing changes nothing", hint='Sharing().public("r-------")')
-        if dry_run:
+        if options.get("dry_run"):
             from dhis2sh.client import bulk
 
             each = {plural: dict.fromkeys(uids, patch) for plural, uids in wanted.items()}
             return await bulk.patch(self._client, each, dry_run=True)
         result = BulkResult()
-        params: dict[str, Param] = {"atomic": atomic or None}
+        atomic = options.get("atomic_mode") == "ALL"
+        params: dict[str, Param] = {"atomic": atomic}
         if len(wanted) > 1:
             body: JsonObject = {
                 plural: {uid: cast("JsonValue", patch) for uid in uids} for plural, uids in wanted.items()

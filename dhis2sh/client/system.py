@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.client.messages import Me
-from dhis2sh.errors import NotFound
+from dhis2sh.errors import NotFound, did_you_mean
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client
-    from dhis2sh.client.periods import FinancialYearStart
+    from dhis2sh.periods import FinancialYearStart
     from dhis2sh.types import JsonObject, JsonValue
 
 LIFETIME = 300.0
@@ -44,7 +44,7 @@ class System:
         """One system setting. Raises `NotFound` when there is none of that name."""
         settings = await self.settings()
         if name not in settings:
-            raise NotFound(f"there is no system setting '{name}'", hint="dhis2 get systemSettings")
+            raise NotFound(f"there is no system setting '{name}'", hint=did_you_mean(name, list(settings)))
         return settings[name]
 
     async def financial_year_start(self) -> FinancialYearStart:
@@ -53,8 +53,8 @@ class System:
         return cast("FinancialYearStart", found)
 
     async def calendar(self) -> str:
-        """The server's calendar, such as `iso8601`; what `Period.parse` needs to know."""
-        return str((await self.info()).get("calendar") or "iso8601")
+        """The server's calendar, such as `iso8601`; what `Period.parse` needs to know. Known from before, as its version."""
+        return (await self._client.server()).calendar
 
     async def me(self) -> Me:
         """The user who is signed in."""

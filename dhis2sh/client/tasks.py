@@ -47,7 +47,7 @@ class Tasks:
         deadline = None if timeout is None else clock() + timeout
         wait = poll or FIRST_WAIT
         while True:
-            rows = await self._client.get(f"system/tasks/{reference.job_type}/{reference.uid}")
+            rows = await self._client.get(_path(reference))
             found = [Notification.model_validate(row) for row in rows] if isinstance(rows, list) else []
             for line in reversed(found):  # the server gives the newest first
                 if line.uid not in seen:
@@ -58,7 +58,7 @@ class Tasks:
             if deadline is not None and clock() + wait > deadline:
                 raise TimedOut(
                     f"{reference.job_type} {reference.uid} has not ended within {timeout:g} s; it goes on running",
-                    hint=f"dhis2 get system/tasks/{reference.job_type}/{reference.uid}",
+                    hint=f"wait longer, or look again: client.get('{_path(reference)}')",
                 )
             await asyncio.sleep(wait)
             wait = poll or min(wait * 1.5, LONGEST_WAIT)
@@ -89,6 +89,13 @@ class Tasks:
             return await self._client.get(f"system/taskSummaries/{reference.job_type}/{reference.uid}")
         except NotFound:
             return None
+
+
+def _path(reference: TaskRef) -> str:
+    """Where a job tells how far it is; tracker has an address of its own (recorded in all versions)."""
+    if reference.job_type == "TRACKER_IMPORT_JOB":
+        return f"tracker/jobs/{reference.uid}"
+    return f"system/tasks/{reference.job_type}/{reference.uid}"
 
 
 def task_of(task: Task) -> TaskRef:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
 from dhis2sh.client import bodies
 from dhis2sh.client.messages import TrackerBundle, WebMessage
 from dhis2sh.client.query import camel, chunked
-from dhis2sh.client.writes import BulkResult, ImportStrategy, attempt, gather_bounded, send
+from dhis2sh.client.writes import BulkResult, ImportStrategy, attempt, gather_bounded, refusal, send
 from dhis2sh.errors import Dhis2Error
 
 if TYPE_CHECKING:
@@ -130,9 +130,7 @@ class Tracker:
         if isinstance(outcome, Dhis2Error):
             raise outcome
         if outcome.status == "ERROR" and not options.get("dry_run"):
-            result = BulkResult()
-            result.take(outcome, [], "tracker")
-            result.raise_for_failures()
+            raise refusal(outcome)
         return outcome
 
     async def dry_run(self, source: Source, **options: Unpack[TrackerOptions]) -> WebMessage:

@@ -104,6 +104,21 @@ async def attempt(sending: Awaitable[WebMessage]) -> WebMessage | Dhis2Error:
         return error
 
 
+def refusal(message: WebMessage) -> Refused:
+    """The error that an envelope means: its first refusal in the server's words, and how many more there are."""
+    conflicts = [row for row in message.conflicts if row.severity == "error"]
+    told = (message.response or {}).get("description") or message.message or "the server refused it"
+    more = f" (and {len(conflicts) - 1:,} more)" if len(conflicts) > 1 else ""
+    about = f"{conflicts[0].uid}: " if conflicts and conflicts[0].uid else ""
+    return Refused(
+        f"{about}{conflicts[0].message}{more}" if conflicts else str(told),
+        code=conflicts[0].code if conflicts else message.error_code,
+        status=message.http_status_code,
+        envelope=message.model_dump(mode="json", by_alias=True, exclude_none=True),
+        hint="dhis2 explain  puts the refusal into words",
+    )
+
+
 @dataclass(slots=True)
 class BulkResult:
     """What a write of many objects did. It never raises for single objects; `failures` says which were refused and why.
@@ -121,7 +136,7 @@ class BulkResult:
     uids: list[str] = field(default_factory=lambda: [])
     failures: list[ConflictRow] = field(default_factory=lambda: [])
     warnings: list[ConflictRow] = field(default_factory=lambda: [])
-    messages: list[WebMessage] = field(default_factory=lambda: [])
+    messages: list[WebMessage] = field(default_factory=lambda: [], repr=False)
     dry_run: bool = False
 
     @property
@@ -164,8 +179,10 @@ class BulkResult:
         if outcome.status == "ERROR" and not refused:
             whole = {"message": outcome.message or "refused", "code": outcome.error_code, "type": kind}
             self.failures += [
-                ConflictRow.model_validate({"uid": uid, "status": outcome.http_status_code, **whole}) for uid in sent
+                ConflictRow.model_validate({"uid": uid, "status": outcome.http_status_code, **whole})
+                for uid in sent or [None]
             ]
+            self.count += ImportCount(ignored=0 if counted.total else len(sent))
             return
         failed = {row.uid for row in refused}
         nothing_written = bool(refused) and counted.total == counted.ignored
@@ -178,9 +195,10 @@ class BulkResult:
         first = self.failures[0]
         more = f" (and {len(self.failures) - 1:,} more)" if len(self.failures) > 1 else ""
         text = f"{first.uid or first.type or 'refused'}: {first.message}{more}"
-        if not self.uids:
+        written = self.count.total - self.count.ignored
+        if not written:
             raise Refused(text, code=first.code, status=first.status, hint="dhis2 explain  puts the refusal into words")
-        raise PartlyDone(f"{len(self.uids):,} written; {text}", summary=self)
+        raise PartlyDone(f"{written:,} written; {text}", summary=self)
 
 
 async def gather_bounded[T](work: Iterable[Awaitable[T]], concurrency: int) -> AsyncIterator[T]:

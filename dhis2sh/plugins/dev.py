@@ -171,16 +171,16 @@ async def _manifests(s: Session) -> tuple[str, dict[str, JsonObject]]:
 
 
 def _built(version: str | None, all: bool) -> list[Built]:
-    """What a build of the chosen versions makes, without writing it."""
+    """What a build of the chosen versions makes, without writing it; `all` may be a pipeline's, so `version` goes first."""
     build = _generator("build")
     known = cast("tuple[str, ...]", build.versions())
-    if all == (version is not None):
-        raise UsageError("say which versions: either --all or --version", hint=f"versions: {', '.join(known)}")
-    name = "v" + str(version).removeprefix("v").removeprefix("2.")
-    if not all and name not in known:
+    if version is None and not all:
+        raise UsageError("say which versions: --all or --version", hint=f"versions: {', '.join(known)}")
+    chosen = known if version is None else ("v" + version.removeprefix("v").removeprefix("2."),)
+    if chosen[0] not in known:
         raise NotFound(f"there are no manifests of {version}", hint=f"versions: {', '.join(known)}")
     try:
-        return [build.build(one) for one in (known if all else (name,))]
+        return [build.build(one) for one in chosen]
     except ValueError as error:
         raise CheckFailed(f"the manifests cannot be built: {error}") from error
 

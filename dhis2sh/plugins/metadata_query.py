@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, cast
 from dhis2_models import facts
 
 from dhis2sh import paths
-from dhis2sh.client.uids import is_uid
 from dhis2sh.errors import Dhis2Error, NotFound, UsageError, did_you_mean
 from dhis2sh.pushdown import Head, Wants, prepare
+from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -159,16 +159,6 @@ async def uid_of(s: Session, plural: str, text: str) -> str:
             candidates = ", ".join(f"{row.get('name')} [{row['id']}]" for row in page.rows)
             raise UsageError(f"'{text}' is ambiguous among {plural}: {candidates}", hint="use a UID")
     raise NotFound(f"no {plural} has the UID, code or name '{text}'", hint=f"dhis2 metadata search {text!r}")
-
-
-def rank(query: str, uid: str, name: str, code: str | None) -> tuple[int, str]:
-    """Best hits first: exact, then prefix, then the rest by name."""
-    wanted, low = query.lower(), name.lower()
-    if query in {uid, code} or wanted == low:
-        return (0, low)
-    if low.startswith(wanted) or (code or "").lower().startswith(wanted):
-        return (1, low)
-    return (2, low)
 
 
 def write_export(path: Path, content: bytes) -> int:

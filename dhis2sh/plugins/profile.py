@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import BaseModel
 
 from dhis2sh import profiles
-from dhis2sh.errors import ConfigError, UsageError
+from dhis2sh.errors import ConfigError, NeedsSecret, UsageError, did_you_mean
+from dhis2sh.plugins import profile_sign_in as signing
 from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
 from dhis2sh.session import Session
-from dhis2sh.verbs import Complete, Doc, applies, verb
+from dhis2sh.verbs import Bounds, Complete, Doc, applies, verb
 
 AGENTS = "agents may read profiles, never change them"
 Name = Annotated[str, Doc("The profile's name."), Complete("profiles")]
@@ -96,14 +98,13 @@ async def verify(
     profile = profiles.get(name) if name else s.profile
     session = s if profile == s.profile else Session(name, reporter=s.reporter)
     try:
-        version = await session.client.version()
-        me = await session.client.get_object("me", {"fields": "username"})
+        found = await signing.who(session.client)
         signed = session.client.transport.sign_in.describe()
     finally:
         if session is not s:
             await session.aclose()
     return Verified(
-        name=profile.name, url=profile.url, version=str(version), username=str(me.get("username")), sign_in=signed
+        name=profile.name, url=profile.url, version=str(found.version), username=found.username, sign_in=signed
     )
 
 
@@ -120,8 +121,10 @@ async def add(
     url: Annotated[str, Doc("The server's address, without /api.")],
     username: Annotated[str | None, Doc("The user; the password is asked for, or read from DHIS2_PASSWORD.")] = None,
     auth: Annotated[
-        Literal["basic", "pat"], Doc("How to sign in: a password, or a personal access token (DHIS2_PAT).")
-    ] = "basic",
+        str | None,
+        Doc("How to sign in: basic (a password), pat (a token, DHIS2_PAT), oauth2, session, or what a plugin offers."),
+    ] = None,
+    client_id: Annotated[str | None, Doc("The OAuth2 client that is registered on the server.")] = None,
     read_only: Annotated[bool, Doc("Never send a write.")] = False,
     production: Annotated[bool, Doc("Every write wants --confirm NAME.")] = False,
     colour: Annotated[str | None, Doc("Colour of the prompt.")] = None,
@@ -129,38 +132,61 @@ async def add(
     activate: Annotated[bool, Doc("Make it the active profile.")] = False,
 ) -> Plan:
     """Add a profile, or change the one of that name. The secret goes to the keyring, never into the file."""
-    import os
-
     if name in {profiles.SANDBOX, "environment"}:
         raise ConfigError(f"'{name}' is a reserved profile", hint="choose another name")
+    address = _address(url)
+    known = profiles.all_profiles().get(name)
+    base = known or profiles.Profile(name, address)
+    method = _method(auth or base.auth)
+    profile = replace(
+        base, url=address, username=username or base.username, auth=method,
+        client_id=client_id or base.client_id, read_only=read_only, production=production,
+        colour=colour or base.colour, verify_tls=not insecure,
+    )  # fmt: skip
+    action = "update" if known else "create"
+    return Plan(
+        f"{action} profile '{name}'", [PlanStep(action, "profile", name=name, detail=profile.url)],
+        payload=(profile, activate), local=True,
+    )  # fmt: skip
+
+
+def _address(url: str) -> str:
+    """A server's address as profiles keep it. Raises `ConfigError` for what is none, or holds a password."""
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise ConfigError("an address holds no user and no password", hint="use --username; the password is asked for")
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"'{url}' is not an address", hint=f"did you mean https://{url} ?")
-    known = profiles.all_profiles().get(name)
-    base = known or profiles.Profile(name, url)
-    profile = replace(
-        base, url=url.rstrip("/").removesuffix("/api"), username=username or base.username, auth=auth,
-        read_only=read_only, production=production, colour=colour or base.colour, verify_tls=not insecure,
-    )  # fmt: skip
-    secret = os.environ.get("DHIS2_PAT" if auth == "pat" else "DHIS2_PASSWORD")
-    action = "update" if known else "create"
-    return Plan(
-        f"{action} profile '{name}'", [PlanStep(action, "profile", name=name, detail=profile.url)],
-        payload=(profile, secret, activate), local=True,
-    )  # fmt: skip
+    return url.rstrip("/").removesuffix("/api")
+
+
+def _method(auth: str) -> str:
+    """A sign-in provider's name. Raises `ConfigError` for one that nobody offers."""
+    from dhis2sh.client.auth import BUILT_IN, known_methods
+
+    if auth not in BUILT_IN and auth not in (known := known_methods()):
+        hint = did_you_mean(auth, known) or f"known: {', '.join(known)}"
+        raise ConfigError(f"no sign-in provider is called '{auth}'", hint=hint)
+    return auth
 
 
 @applies(add)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    profile, secret, activate = plan.payload
+    profile, activate = plan.payload
+    has_one = await asyncio.to_thread(profiles.secret_of, profile.name) is not None
+    secret, note = None, None
+    if profile.auth in {"basic", "pat"}:
+        try:
+            secret = signing.wanted_secret(s, profile)
+        except NeedsSecret:
+            if s.can_ask and not has_one:
+                raise
+            note = None if has_one else f"no password yet: dhis2 profile login {profile.name}"
+    elif profile.auth in {"oauth2", "session"} and not has_one:
+        note = f"now sign in: dhis2 profile login {profile.name}"
     path = profiles.save(profile, activate=activate)
     if secret:
-        profiles.set_secret(profile.name, secret)
+        await asyncio.to_thread(profiles.set_secret, profile.name, secret)
     created = plan.steps[0].action == "create"
-    note = (
-        None if secret or profiles.secret_of(profile.name) else "no password yet: set DHIS2_PASSWORD and add it again"
-    )
     return WriteSummary(
         f"profile '{profile.name}' in {path}", created=int(created), updated=int(not created), note=note
     )
@@ -220,3 +246,119 @@ async def remove(s: Session, name: Name) -> Plan:
 async def _(s: Session, plan: Plan) -> WriteSummary:
     profiles.remove(plan.payload)
     return WriteSummary(f"profile '{plan.payload}'", deleted=1)
+
+
+# Signing in --------------------------------------------------------------------------------------------------------
+
+
+def _named(s: Session, name: str | None) -> profiles.Profile:
+    """A profile by name, or the active one; the sandbox and the environment sign in by themselves."""
+    profile = profiles.get(name) if name else s.profile
+    if profile.embedded or profile.name == "environment":
+        why = "the sandbox signs in by itself" if profile.embedded else "the environment says how to sign in"
+        raise ConfigError(why, hint="dhis2 profile login NAME, with a profile of a server")
+    return profile
+
+
+@verb("profile login", effect="write", examples=["dhis2 profile login play"], left_out={"mcp": AGENTS})
+async def login(
+    s: Session,
+    name: Annotated[str | None, Doc("The profile's name; the active one without it."), Complete("profiles")] = None,
+    *,
+    no_browser: Annotated[bool, Doc("OAuth2: print the address, open nothing.")] = False,
+    code: Annotated[str | None, Doc("Session: the code of the second factor.")] = None,
+    timeout: Annotated[int, Bounds(1, 3600), Doc("OAuth2: seconds to sign in within.")] = 300,
+) -> Plan:
+    """Sign in as the profile says, and keep what the next command needs in the keyring.
+
+    With a password or token it is asked for, or read from DHIS2_PASSWORD or DHIS2_PAT, and tried before it is kept.
+    With OAuth2 a browser opens; with a session the server gives a cookie.
+    """
+    profile = _named(s, name)
+    step = PlanStep("set", "sign-in", name=profile.name, detail=f"{profile.auth} on {profile.url}")
+    return Plan(f"sign in to '{profile.name}'", [step], payload=(profile, no_browser, code, timeout), local=True)
+
+
+@applies(login)
+async def _(s: Session, plan: Plan) -> WriteSummary:
+    profile, no_browser, code, timeout = plan.payload
+    found = await signing.log_in(s, profile, code=code, browser=not no_browser, timeout=float(timeout))
+    await _bind_again(s, profile)
+    return WriteSummary(f"signed in to '{profile.name}' as {found.username}, DHIS2 {found.version}", updated=1)
+
+
+async def _bind_again(s: Session, profile: profiles.Profile) -> None:
+    """In a shell on this profile, the next line signs in anew."""
+    if s.bound == profile.name:
+        await s.use(profile.name)
+
+
+@verb("profile logout", effect="write", examples=["dhis2 profile logout play"], left_out={"mcp": AGENTS})
+async def logout(
+    s: Session,
+    name: Annotated[str | None, Doc("The profile's name; the active one without it."), Complete("profiles")] = None,
+) -> Plan:
+    """Forget the password, token or session of a profile; OAuth2 tokens are taken back on the server too."""
+    profile = _named(s, name)
+    step = PlanStep("delete", "sign-in", name=profile.name, detail=f"{profile.auth} on {profile.url}")
+    return Plan(f"sign out of '{profile.name}'", [step], payload=profile, local=True)
+
+
+@applies(logout)
+async def _(s: Session, plan: Plan) -> WriteSummary:
+    note = await signing.log_out(s, plan.payload)
+    await _bind_again(s, plan.payload)
+    return WriteSummary(f"sign-in of '{plan.payload.name}'", deleted=1, note=note or None)
+
+
+@verb(
+    "profile bootstrap",
+    effect="write",
+    examples=["dhis2 profile bootstrap play --url https://play.example.org --username admin"],
+    left_out={"mcp": AGENTS},
+)
+async def bootstrap(
+    s: Session,
+    name: Annotated[str, Doc("The profile to make, or to give a token."), Complete("profiles")],
+    *,
+    url: Annotated[str | None, Doc("The server's address, without /api; the profile's without it.")] = None,
+    username: Annotated[str | None, Doc("Who signs in, with a password; it is needed this once.")] = None,
+    days: Annotated[int, Bounds(1, 3650), Doc("Days until the token ends.")] = 365,
+    oauth2: Annotated[bool, Doc("Register an OAuth2 client (an administrator can) in place of a token.")] = False,
+    client_id: Annotated[str, Doc("What to call the OAuth2 client.")] = "dhis2sh",
+) -> Plan:
+    """Make what a profile needs on its server: a personal access token, or an OAuth2 client.
+
+    The password is asked for, or read from DHIS2_PASSWORD, and not kept.
+
+    API source: `POST /api/apiToken`, `POST /api/oAuth2Clients`.
+    """
+    if name in {profiles.SANDBOX, "environment"}:
+        raise ConfigError(f"'{name}' is a reserved profile", hint="choose another name")
+    known = profiles.all_profiles().get(name)
+    if known is None and url is None:
+        raise UsageError(f"there is no profile '{name}' yet", hint=f"dhis2 profile bootstrap {name} --url URL")
+    base = known or profiles.Profile(name, "")
+    base = replace(base, url=_address(url or base.url), username=username or base.username)
+    wanted = await signing.prepare(s, base, known=known is not None, days=days, oauth2=oauth2, client_id=client_id)
+    who = f"for {wanted.username} on {base.url}"
+    made = (
+        PlanStep("create", "OAuth2 client", name=client_id, detail=who)
+        if oauth2
+        else PlanStep("create", "personal access token", detail=f"{who}, until {wanted.expires:%Y-%m-%d}")
+    )
+    kept = PlanStep(
+        "update" if known else "create", "profile", name=name, detail=f"signs in with {wanted.profile.auth}"
+    )
+    return Plan(f"bootstrap profile '{name}'", [made, kept], payload=wanted, target=base)
+
+
+@applies(bootstrap)
+async def _(s: Session, plan: Plan) -> WriteSummary:
+    wanted: signing.Bootstrap = plan.payload
+    uid = await signing.make(s, wanted)
+    await _bind_again(s, wanted.profile)
+    what = "personal access token" if wanted.client is None else f"OAuth2 client '{wanted.profile.client_id}'"
+    name = wanted.profile.name
+    note = f"now sign in: dhis2 profile login {name}" if wanted.client else f"profile '{name}' signs in with it"
+    return WriteSummary(what, created=1, uids=[uid], note=note)

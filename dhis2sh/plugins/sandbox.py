@@ -9,12 +9,14 @@ from pydantic import BaseModel
 
 from dhis2sh.errors import UsageError
 from dhis2sh.results import Plan, PlanStep, Text, WriteSummary
-from dhis2sh.sandbox.store import VERSION, Store
+from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Session, sandbox_file
 from dhis2sh.verbs import Bounds, Complete, Doc, applies, verb
 
 Database = Annotated[Path | None, Doc("Act on this file, not on the sandbox's own."), Complete("files")]
-Files = Annotated[list[Path], Doc("Exports to load: metadata or data values, gzipped or not."), Complete("files")]
+Files = Annotated[
+    list[Path], Doc("Exports to load: metadata, data values or tracker, gzipped or not."), Complete("files")
+]
 BLOCKS = "it does not come back until it is stopped"
 
 
@@ -46,7 +48,7 @@ async def status(s: Session, *, db: Database = None) -> SandboxStatus:
         counts = store.counts()
         path = db or sandbox_file()
         return SandboxStatus(
-            file=str(path), version=VERSION, objects=sum(counts.values()), data_values=store.data_value_count(),
+            file=str(path), version=store.version.number, objects=sum(counts.values()), data_values=store.data_value_count(),
             organisation_units=counts.get("organisationUnits", 0), data_elements=counts.get("dataElements", 0),
             bytes=path.stat().st_size if path.exists() else 0,
         )  # fmt: skip
@@ -144,7 +146,10 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
 @verb(
     "sandbox serve",
     effect="read",
-    examples=["dhis2 sandbox serve --port 8099 --db demo.db --load metadata.json.gz"],
+    examples=[
+        "dhis2 sandbox serve --port 8099 --db demo.db --load metadata.json.gz",
+        "dhis2 sandbox serve --fault status=503@20% --fault retry-after=1 --fault seed=7",
+    ],
     left_out={"mcp": BLOCKS, "magic": BLOCKS},
 )
 async def serve(
@@ -153,16 +158,28 @@ async def serve(
     port: Annotated[int, Bounds(0, 65535), Doc("The port on 127.0.0.1; 0 picks a free one.")] = 8080,
     db: Database = None,
     load: Files = [],
+    fault: Annotated[
+        list[str],
+        Doc(
+            "Trouble on purpose: latency=50ms-1s, drop=5%, truncate=5%, status=503@5%, retry-after=2, html-login, "
+            "slow-body, seed=7; several may be given."
+        ),
+    ] = [],
+    job_delay: Annotated[
+        float, Bounds(0, 3600), Doc("Seconds until table builds and data-value imports start; a server takes up to 20.")
+    ] = 10.0,
 ) -> Text:
     """Serve the sandbox on loopback until Ctrl-C; sign in with admin and district."""
+    from dhis2sh.sandbox.faults import Faults
     from dhis2sh.sandbox.serve import serve as run_server
 
+    faults = Faults.parse(fault) if fault else None
     missing = [str(path) for path in load if not path.is_file()]
     if missing:
         raise UsageError(f"no such file: {', '.join(missing)}")
     store, ours = _open(s, db)
     try:
-        address = await run_server(store, port, load, s.reporter.note)
+        address = await run_server(store, port, load, s.reporter.note, job_delay=job_delay, faults=faults)
     finally:
         if ours:
             store.close()

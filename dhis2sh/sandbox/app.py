@@ -15,24 +15,43 @@ from starlette.responses import Response
 
 from dhis2sh.sandbox.aliases import Replayed
 from dhis2sh.sandbox.bodies import Refusal
+from dhis2sh.sandbox.faults import Faults, Troubled
 from dhis2sh.sandbox.routes import (
+    analytics,
+    analytics_events,
     approvals,
+    apps,
     audits,
     bundle,
     completeness,
+    data_entry,
     data_values,
     datastore,
+    dependencies,
+    descriptions,
+    files,
+    integrity,
+    dimensions,
     jobs,
+    maintenance,
     me,
+    merges,
+    messages,
     minmax,
     objects,
+    org_units,
+    outliers,
     query_alias,
+    routes_,
     settings,
     sharing,
+    sqlviews,
     system,
     tokens,
     tracker,
     tracker_import,
+    users,
+    validation,
     writes,
 )
 from dhis2sh.sandbox.server import Server
@@ -42,24 +61,27 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store import Store
 
 AREAS = (
-    me, system, query_alias, settings, jobs, datastore, tokens, tracker, tracker_import,
-    data_values, completeness, approvals, audits, minmax,
-    bundle, sharing, writes, objects,
+    me, system, query_alias, settings, jobs, datastore, tokens, tracker, tracker_import, users, files, messages, routes_, apps,
+    maintenance, validation, sqlviews, integrity,
+    data_values, completeness, approvals, audits, minmax, analytics, analytics_events, outliers, dimensions, data_entry,
+    bundle, sharing, org_units, merges, dependencies, descriptions, writes, objects,
 )  # fmt: skip
 
 
-def create_app(store: Store, *, job_delay: float = 0.0) -> Starlette:
+def create_app(store: Store, *, job_delay: float = 0.0, faults: Faults | None = None) -> Starlette:
     """The sandbox over a store, as an ASGI application.
 
     Parameters:
         store: the database; the caller closes it.
         job_delay: seconds until a job that waits for the scheduler (`jobs.WAITING`) starts.
+        faults: trouble on purpose, in front of everything else.
     """
     server = Server(store, job_delay)
     routes = [route for area in AREAS for route in area.routes(server)]
     return Starlette(
         routes=routes,
         middleware=[
+            *([Middleware(Troubled, faults=faults)] if faults is not None else []),
             Middleware(WithoutVersion),
             Middleware(Replayed, aliases=server.aliases),
             Middleware(SignedIn, signin=server.signin),

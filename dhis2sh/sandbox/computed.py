@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.schedule import BUILT_IN_JOBS, last_runtime, latest_execution, next_execution
+
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
@@ -94,7 +96,7 @@ def _parent_graphs(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
     """The units above each unit of a favourite, joined by slashes."""
     if not r.single and t.plural == "eventVisualizations":
         return {}
-    return {str(unit["id"]): "/".join(path_of(r, unit).split("/")[1:-1]) for unit in _units(r, b)}
+    return {str(unit["id"]): "/".join(_path(unit).split("/")[1:-1]) for unit in _units(r, b)}
 
 
 def _meta_data(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
@@ -129,13 +131,8 @@ def _operand(name: str) -> Compute:
     return compute
 
 
-def path_of(r: Renderer, body: JsonObject) -> str:
-    """An organisation unit's path, from its parents when it is not stored."""
-    if "path" in body:
-        return cast("str", body["path"])
-    parent = cast("JsonObject | None", body.get("parent"))
-    above = r.find("organisationUnits", cast("str", parent["id"])) if parent else None
-    return (path_of(r, above) if above else "") + f"/{body['id']}"
+def _path(b: JsonObject) -> str:
+    return str(b.get("path") or f"/{b['id']}")
 
 
 def _children(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
@@ -210,6 +207,14 @@ BY_TYPE: Mapping[str, Mapping[str, Compute]] = {
         "interpretationLikeCount": lambda r, t, b: 0,
     },
     "dashboards": {"itemCount": lambda r, t, b: len(cast("list[JsonValue]", b.get("dashboardItems") or []))},
+    "jobConfigurations": {
+        "configurable": lambda r, t, b: b.get("jobType") not in BUILT_IN_JOBS,
+        "leaderOnlyJob": lambda r, t, b: True,
+        "nextExecutionTime": lambda r, t, b: next_execution(b),
+        "maxDelayedExecutionTime": lambda r, t, b: latest_execution(b),
+        "lastRuntimeExecution": lambda r, t, b: last_runtime(b),
+        "userUid": lambda r, t, b: b.get("executedBy"),
+    },
     "dataApprovalLevels": {
         "orgUnitLevelName": lambda r, t, b: next(
             (one.get("name") for one in r.every("organisationUnitLevels") if one.get("level") == b.get("orgUnitLevel")),
@@ -222,11 +227,9 @@ BY_TYPE: Mapping[str, Mapping[str, Compute]] = {
     "dataSets": {"formType": _data_set_form},
     "mapViews": {"rows": _axis("rowDimensions", ("ou",))},
     "organisationUnits": {
-        "path": lambda r, t, b: path_of(r, b),
-        "level": lambda r, t, b: path_of(r, b).count("/"),
         "leaf": lambda r, t, b: not _children(r, t, b),
         "children": _children,
-        "ancestors": lambda r, t, b: _references(path_of(r, b).split("/")[1:-1]),
+        "ancestors": lambda r, t, b: _references(_path(b).split("/")[1:-1]),
     },
     "programRuleActions": {"evaluationEnvironments": lambda r, t, b: None},
     "programStages": {"formType": _stage_form},

@@ -11,18 +11,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import new_uid
 from dhis2sh.sandbox.importer_checks import check_all, described, duplicates
 from dhis2sh.sandbox.importer_delete import Deletion
-from dhis2sh.sandbox.importer_hooks import HOOKS
+from dhis2sh.sandbox.importer_hooks import HOOKS, ids
 from dhis2sh.sandbox.importer_read import Reader
 from dhis2sh.sandbox.importer_report import ErrorReport, ImportReport, ObjectReport, TypeReport
 from dhis2sh.sandbox.relations import inline
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
     from starlette.datastructures import QueryParams
 
+    from dhis2sh.sandbox.relations import Pair
     from dhis2sh.sandbox.store import Store
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -194,7 +195,7 @@ class Importer:
         for row in sent:
             body = self._reader.read(resource, row)
             before = self._found(resource, body, by_code)
-            body["id"] = before["id"] if before is not None else body.get("id") or new_uid()
+            body["id"] = before["id"] if before is not None else body.get("id") or generate_uid()
             items.append(Item(resource, row, body, before, len(items)))
         return items
 
@@ -249,7 +250,45 @@ class Importer:
             if item.kept and hook is not None and hook.also is not None:
                 for plural, bodies in hook.also(work, item).items():
                     put.setdefault(plural, {}).update({cast("str", body["id"]): body for body in bodies})
+        self._keep_pairs(work, put)
         self._store.change({plural: bodies.values() for plural, bodies in put.items()})
+
+    def _keep_pairs(self, work: Bundle, put: dict[str, dict[str, JsonObject]]) -> None:
+        """Of a relation that both sides keep, write the side that was not sent."""
+        for pair in self._store.pairs:
+            for item in work.items.get(pair.member, []):
+                if item.kept:
+                    self._keep_member(pair, item, put)
+            for item in work.items.get(pair.owner, []):
+                if item.kept and pair.members in item.sent:
+                    self._keep_owner(pair, item, put)
+
+    def _current(self, put: dict[str, dict[str, JsonObject]], plural: str, uid: str) -> JsonObject | None:
+        return put.get(plural, {}).get(uid) or self._store.get(plural, uid)
+
+    def _keep_member(self, pair: Pair, item: Item, put: dict[str, dict[str, JsonObject]]) -> None:
+        """An object names its owner: the owner lists it, and the one it left does not any more."""
+        before, now_ = ids((item.before or {}).get(pair.reference)), ids(item.body.get(pair.reference))
+        for uid in {*before, *now_}:
+            owner = self._current(put, pair.owner, uid)
+            if owner is None:
+                continue
+            have = ids(owner.get(pair.members))
+            wanted = [one for one in have if one != item.uid or uid in now_]
+            wanted += [item.uid] if uid in now_ and item.uid not in have else []
+            if wanted != have:
+                put.setdefault(pair.owner, {})[uid] = {**owner, pair.members: [{"id": one} for one in wanted]}
+
+    def _keep_owner(self, pair: Pair, item: Item, put: dict[str, dict[str, JsonObject]]) -> None:
+        """An object lists its members: each names it, and those that it no longer lists name nobody."""
+        before, now_ = ids((item.before or {}).get(pair.members)), ids(item.body.get(pair.members))
+        for uid in dict.fromkeys([*now_, *before]):
+            member = self._current(put, pair.member, uid)
+            named = ids((member or {}).get(pair.reference))
+            if member is None or (named == [item.uid]) == (uid in now_):
+                continue
+            rest = {name: value for name, value in member.items() if name != pair.reference}
+            put.setdefault(pair.member, {})[uid] = {**rest, pair.reference: {"id": item.uid}} if uid in now_ else rest
 
     def _stamp(self, item: Item, moment: str, options: ImportOptions) -> None:
         """Who wrote it and when, its sharing, and the UIDs of what it holds inside."""
@@ -287,7 +326,7 @@ class Importer:
                 continue
             known = {row.get("id"): row for row in _rows(before.get(name))}
             for row in _rows(value):
-                row.setdefault("id", new_uid())
+                row.setdefault("id", generate_uid())
                 row["created"] = known.get(row["id"], {}).get("created") or row.get("created") or moment
                 row["lastUpdated"] = moment
                 if target.translatable or "translations" in target.properties:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.data.vetoes import audits_of_level, levels_of_workflow
 from dhis2sh.sandbox.importer_checks import described
 from dhis2sh.sandbox.importer_report import ErrorReport, ImportReport, ObjectReport, TypeReport
 
@@ -36,24 +37,70 @@ CLEARED = {
 }  # fmt: skip
 """Single references that are emptied when what they refer to is deleted."""
 
+FALL_BACK = {"dataElements.categoryCombo": "bjDvmb4bfuf"}
+"""Single references that become another object when what they refer to is deleted."""
+
+EXPRESSIONS = {
+    "indicators": ["numerator", "denominator"],
+    "predictors": ["generator.expression", "sampleSkipTest.expression"],
+    "validationRules": ["leftSide.expression", "rightSide.expression"],
+}
+"""Texts that name data elements, by type."""
+
 VETOING_MEMBERSHIPS = {"categoryCombos.categories", "categoryOptionCombos.categoryOptions", "users.userRoles"}
 """Memberships that forbid the deletion of a member."""
 
 
-def _data_values(column: str) -> Callable[[Store, str], str | None]:
+type _Veto = Callable[[Store, str], str | None]
+
+
+def _rows(model: str, table: str, column: str) -> _Veto:
+    """Rows of a data table that name the object forbid its deletion."""
+
     def veto(store: Store, uid: str) -> str | None:
-        query = f"SELECT 1 FROM data_value WHERE {column} = ? LIMIT 1"
-        return "DataValue" if store.connection.execute(query, (uid,)).fetchone() else None
+        connection = store.connection
+        known = connection.execute("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", (table, column)).fetchone()
+        if known is None:
+            return None
+        query = f"SELECT 1 FROM {table} WHERE {column} = ? LIMIT 1"
+        return model if connection.execute(query, (uid,)).fetchone() else None
 
     return veto
 
 
-DATA_VETOES: dict[str, list[Callable[[Store, str], str | None]]] = {
-    "dataElements": [_data_values("data_element")],
-    "organisationUnits": [_data_values("org_unit")],
-    "categoryOptionCombos": [_data_values("category_option_combo")],
-}
-"""What forbids a deletion besides metadata, by type: each names the class of what is in the way, or None."""
+def _in_indicator(store: Store, uid: str) -> str | None:
+    """An indicator that counts with a data element."""
+    for body in store.objects("indicators").values():
+        if any(uid in str(body.get(part) or "") for part in EXPRESSIONS["indicators"]):
+            return f"Indicator ({body.get('name')})"
+    return None
+
+
+def _creator(store: Store, uid: str) -> str | None:
+    """A user who made something stays."""
+    for plural in store.counts():
+        for body in store.objects(plural).values() if plural not in {"users", "jobConfigurations"} else ():
+            made = body.get("createdBy")
+            if isinstance(made, dict) and made.get("id") == uid:
+                return store.resources[plural].model
+    return None
+
+
+DATA_VETOES: Mapping[str, list[_Veto]] = {
+    "categoryOptionCombos": [_rows("DataValue", "data_value", "category_option_combo"),
+                             _rows("DataValue", "data_value", "attribute_option_combo")],
+    "dataApprovalLevels": [audits_of_level],
+    "dataApprovalWorkflows": [levels_of_workflow],
+    "dataElements": [_in_indicator, _rows("DataValue", "data_value", "data_element")],
+    "organisationUnits": [_rows("DataValue", "data_value", "org_unit"),
+                          _rows("TrackedEntity", "tracked_entity", "org_unit"),
+                          _rows("Enrollment", "enrollment", "org_unit"), _rows("Event", "event", "org_unit")],
+    "programStages": [_rows("Event", "event", "program_stage")],
+    "programs": [_rows("Enrollment", "enrollment", "program"), _rows("Event", "event", "program")],
+    "trackedEntityTypes": [_rows("TrackedEntity", "tracked_entity", "tracked_entity_type")],
+    "users": [_creator],
+}  # fmt: skip
+"""What forbids a deletion besides metadata, by type: each names what is in the way, or None."""
 
 
 class Deletion:
@@ -147,7 +194,8 @@ class Deletion:
         together = DELETED_WITH.get(plural, [])
         for owner, prop, single, found in self._referring(plural, uid):
             path = f"{owner}.{prop}"
-            if path in together or path in CLEARED or "." in prop or not (single or path in VETOING_MEMBERSHIPS):
+            free = path in together or path in CLEARED or path in FALL_BACK or "." in prop
+            if free or not (single or path in VETOING_MEMBERSHIPS):
                 continue
             holder = self._store.get(owner, found[0]) or {}
             return f"{self._store.resources[owner].model} ({holder.get('name')})"
@@ -168,7 +216,10 @@ class Deletion:
                     self._take(owner, other)
                 else:
                     body = self._changed.get(owner, {}).get(other) or self._store.get(owner, other) or {}
-                    self._changed.setdefault(owner, {})[other] = _without(body, prop.split("."), uid)
+                    instead = FALL_BACK.get(f"{owner}.{prop}")
+                    after = cast("JsonObject", {**body, prop: {"id": instead}})
+                    after = after if instead else _without(body, prop.split("."), uid)
+                    self._changed.setdefault(owner, {})[other] = after
 
 
 def _without(body: JsonObject, path: list[str], uid: str) -> JsonObject:

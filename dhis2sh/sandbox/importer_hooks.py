@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import new_uid
+from dhis2sh.sandbox.hierarchy import path_of
+from dhis2sh.sandbox.importer_running import check_user, prepare_job, prepare_user
+from dhis2sh.uids import generate_uid, is_uid
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.importer import Bundle, Item
@@ -43,19 +45,9 @@ def ids(value: JsonValue) -> list[str]:
 
 def _unit_path(bundle: Bundle, item: Item) -> None:
     """A unit's path and level follow from its parents."""
-    path = path_of(bundle, item.body)
+    unit = {name: value for name, value in item.body.items() if name != "path"}
+    path = path_of(unit, lambda uid: bundle.get("organisationUnits", uid))
     item.body |= {"path": path, "level": path.count("/")}
-
-
-def path_of(bundle: Bundle, body: JsonObject) -> str:
-    """The path of a unit as it will be after the import."""
-    parts: list[str] = []
-    current: JsonObject | None = body
-    while current is not None and current.get("id") not in parts:
-        parts.append(str(current["id"]))
-        parent = cast("JsonObject", current.get("parent") or {})
-        current = bundle.get("organisationUnits", str(parent.get("id"))) if parent else None
-    return "/" + "/".join(reversed(parts))
 
 
 def _units_below(bundle: Bundle, item: Item) -> Also:
@@ -121,7 +113,7 @@ def missing_option_combos(
         names = [str((get("categoryOptions", uid) or {}).get("name", "")) for uid in chosen]
         made.append(
             {
-                "id": new_uid(), "name": ", ".join(names), "created": moment, "lastUpdated": moment, "translations": [],
+                "id": generate_uid(), "name": ", ".join(names), "created": moment, "lastUpdated": moment, "translations": [],
                 "categoryCombo": {"id": combo["id"]}, "categoryOptions": [{"id": uid} for uid in chosen],
                 "ignoreApproval": False, "attributeValues": [],
             }
@@ -176,7 +168,9 @@ def _read_axes(bundle: Bundle, body: JsonObject, sent: JsonObject) -> None:
             if name == "dx" and not body.get("dataDimensionItems"):
                 body["dataDimensionItems"] = cast("JsonValue", [_data_item(bundle, one) for one in items])
             elif name == "ou" and not body.get("organisationUnits"):
-                body["organisationUnits"] = cast("JsonValue", [{"id": one["id"]} for one in items if "id" in one])
+                # USER_ORGUNIT and LEVEL-2 are no objects; they come as properties of their own too
+                units = [one["id"] for one in items if is_uid(cast("str | None", one.get("id")))]
+                body["organisationUnits"] = [{"id": unit} for unit in units]
     relative = sent.get("relativePeriods")
     if isinstance(relative, dict):
         raw = cast("list[JsonValue]", body.setdefault("rawPeriods", []))
@@ -211,8 +205,10 @@ HOOKS: Mapping[str, Hook] = {
     "categoryCombos": Hook(also=_option_combos),
     "dataSets": Hook(prepare=_data_set),
     "eventVisualizations": Hook(prepare=_axes),
+    "jobConfigurations": Hook(prepare=prepare_job),
     "maps": Hook(prepare=_axes),
     "optionSets": Hook(prepare=_raise_version),
     "organisationUnits": Hook(prepare=_unit_path, also=_units_below),
+    "users": Hook(prepare=prepare_user, check=check_user),
     "visualizations": Hook(prepare=_axes),
 }

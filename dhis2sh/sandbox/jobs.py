@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import new_uid
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.store import Store
@@ -74,13 +74,17 @@ class Progress:
     closing: str = ""
     ended: str | None = None
 
-    def note(self, message: str, *, level: str = "INFO") -> None:
-        """Say something; whoever watches the task reads it. Raises `JobCancelled`."""
+    def note(self, message: str, *, level: str = "INFO", items: int = -1) -> None:
+        """Say something; whoever watches the task reads it. Raises `JobCancelled`.
+
+        Parameters:
+            items: how many things the step that begins has, -1 for nobody knows.
+        """
         if self.cancelled.is_set():
             raise JobCancelled
         if self.stages:
             self.stages[-1].ended = now()
-        self.stages.append(Stage(message, now()))
+        self.stages.append(Stage(message, now(), items=items))
         self.service.notify(self, message, level=level)
 
     def finish_with(self, message: str) -> None:
@@ -140,7 +144,7 @@ class JobService:
         """
         moment = dt.datetime.now(dt.UTC)
         config: JsonObject = {
-            "id": new_uid(),
+            "id": generate_uid(),
             "name": f"{job_type} ({int(moment.timestamp() * 1000)})",
             "created": now(),
             "lastUpdated": now(),
@@ -233,7 +237,7 @@ class JobService:
             connection.execute(
                 "INSERT INTO job_note (job_type, job, uid, level, time, message, completed, data_type, data) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (progress.type, progress.uid, new_uid(), level, now(), message, completed, data_type,
+                (progress.type, progress.uid, generate_uid(), level, now(), message, completed, data_type,
                  None if data is None else json.dumps(data, ensure_ascii=False)),
             )  # fmt: skip
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.errors import UsageError
+from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.tracker.storage import Tracker
+from dhis2sh.tables import read_object
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.store import Store
@@ -32,29 +33,12 @@ class LoadReport:
     left_out: list[str] = field(default_factory=lambda: [])
 
 
-def read(path: Path) -> JsonObject:
-    """The JSON object in a file, gzipped or not. Raises `NotFound` and `UsageError`."""
-    import orjson
-
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise NotFound(f"{path} cannot be read: {error.strerror}") from error
-    try:
-        body = orjson.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
-    except (orjson.JSONDecodeError, OSError, EOFError) as error:
-        raise UsageError(f"{path} is not JSON, or cut off: {error}", hint="export it again") from error
-    if not isinstance(body, dict):
-        raise UsageError(f"{path} is not an export: a JSON object was expected")
-    return cast("JsonObject", body)
-
-
 def load_file(store: Store, path: Path) -> LoadReport:
     """Load one export. Everything in it is written, or nothing.
 
     Raises `NotFound`, and `UsageError` for a file that is no export.
     """
-    return load(store, read(path), source=path.name)
+    return load(store, read_object(path), source=path.name)
 
 
 def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadReport:
@@ -62,6 +46,7 @@ def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadR
     report = LoadReport(source)
     if "dataValues" in body:
         report.data_values = store.put_data_values(cast("list[JsonObject]", body["dataValues"]))
+        build.build(store)  # an export is what a running server held, and such a server has its analytics tables
         return report
     if body.keys() & TRACKER:
         written = Tracker(store).load({key: cast("list[JsonObject]", body.get(key) or []) for key in TRACKER})

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import html
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from dhis2sh.sandbox.http import refuse
+from dhis2sh.sandbox.http import missing_parameter_page, refuse
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -48,19 +47,9 @@ def answering[A](handler: _Handler[A]) -> _Handler[A]:
         except Refused as no:
             return refuse(no.status, no.message, no.code)
         except MissingParameter as missing:
-            return bad_request_page(f"Required parameter '{missing}' is not present.")
+            return missing_parameter_page(str(missing))
 
     return guarded
-
-
-def bad_request_page(message: str) -> Response:
-    """The servlet container's own 400 page."""
-    return Response(
-        '<!doctype html><html lang="en"><head><title>HTTP Status 400 \u2013 Bad Request</title></head>'
-        f"<body><h1>HTTP Status 400 \u2013 Bad Request</h1><p><b>Message</b> {html.escape(message)}</p></body></html>",
-        400,
-        media_type="text/html",
-    )
 
 
 def required(query: QueryParams, name: str) -> str:

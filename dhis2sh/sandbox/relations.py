@@ -52,3 +52,34 @@ def relations(resources: Mapping[str, Resource]) -> dict[str, list[Relation]]:
                     if other is not None and deeper.reference and inner not in USER_REFERENCES and not inline(other):
                         found[other.plural].append(Relation(plural, f"{name}.{inner}", False))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A relation that both sides keep: an option set its options, an option its set.
+
+    Parameters:
+        owner: plural of the type with the list.
+        members: its list.
+        member: plural of the type with the single reference.
+        reference: that reference.
+    """
+
+    owner: str
+    members: str
+    member: str
+    reference: str
+
+
+def pairs(resources: Mapping[str, Resource]) -> list[Pair]:
+    """Every relation of which a write of one side must change the other."""
+    found: list[Pair] = []
+    for plural, resource in resources.items():
+        for name, prop in resource.properties.items():
+            target = resources.get(prop.target or "")
+            if inline(resource) or target is None or inline(target) or not (prop.owner and prop.collection):
+                continue
+            for other, back in target.properties.items():
+                if back.owner and back.kind == "REFERENCE" and back.target == plural and other not in USER_REFERENCES:
+                    found.append(Pair(plural, name, target.plural, other))
+    return found

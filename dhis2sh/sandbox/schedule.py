@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _RANGES = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+BUILT_IN_JOBS = {
+    "HOUSEKEEPING", "DATA_VALUE_TRIM", "DATA_SET_NOTIFICATION", "CREDENTIALS_EXPIRY_ALERT", "DATA_STATISTICS",
+    "FILE_RESOURCE_CLEANUP", "ACCOUNT_EXPIRY_ALERT", "VALIDATION_RESULTS_NOTIFICATION",
+    "REMOVE_USED_OR_EXPIRED_RESERVED_VALUES", "SYSTEM_VERSION_UPDATE_CHECK",
+}  # fmt: skip
+"""Jobs that every server has and nobody configures."""
 CRON_GRACE = dt.timedelta(hours=4)
 """How late a cron job may still start."""
 
@@ -103,3 +109,34 @@ def next_run(config: JsonObject, after: dt.datetime) -> dt.datetime | None:
 def text_of(moment: dt.datetime) -> str:
     """A moment as DHIS2 writes it."""
     return moment.isoformat(timespec="milliseconds")
+
+
+def _after(config: JsonObject) -> dt.datetime | None:
+    """When a job configuration runs next: after now, or for a one-time job a second after it was asked for."""
+    if config.get("schedulingType") == "ONCE_ASAP":
+        asked = config.get("lastExecuted") or config.get("created")
+        return dt.datetime.fromisoformat(str(asked)) + dt.timedelta(seconds=1) if asked else None
+    return next_run(config, dt.datetime.now(dt.UTC).replace(tzinfo=None))
+
+
+def next_execution(config: JsonObject) -> str | None:
+    """`nextExecutionTime` of a job configuration."""
+    moment = _after(config)
+    return text_of(moment) if moment else None
+
+
+def latest_execution(config: JsonObject) -> str | None:
+    """`maxDelayedExecutionTime`: a cron job that is later than this waits for its next turn."""
+    moment = _after(config) if config.get("cronExpression") else None
+    return text_of(moment + CRON_GRACE) if moment else None
+
+
+def last_runtime(config: JsonObject) -> str | None:
+    """`lastRuntimeExecution`: how long the last run took, as `00:00:33.173`."""
+    began, ended = config.get("lastExecuted"), config.get("lastFinished")
+    if not began or not ended:
+        return None
+    took = dt.datetime.fromisoformat(str(ended)) - dt.datetime.fromisoformat(str(began))
+    minutes, seconds = divmod(max(0.0, took.total_seconds()), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours:02}:{minutes:02}:{seconds:06.3f}"

@@ -13,12 +13,21 @@ from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.load import load_file
 
 if TYPE_CHECKING:
+    from dhis2sh.sandbox.faults import Faults
     from dhis2sh.sandbox.store import Store
 
 HOST = "127.0.0.1"
 
 
-async def serve(store: Store, port: int, loads: Sequence[Path], say: Callable[[str], None]) -> str:
+async def serve(
+    store: Store,
+    port: int,
+    loads: Sequence[Path],
+    say: Callable[[str], None],
+    *,
+    job_delay: float = 0.0,
+    faults: Faults | None = None,
+) -> str:
     """Load files, then answer requests until cancelled or interrupted.
 
     Parameters:
@@ -26,6 +35,8 @@ async def serve(store: Store, port: int, loads: Sequence[Path], say: Callable[[s
         port: 0 picks a free one.
         loads: exports to load first.
         say: told each thing that has happened, one line each.
+        job_delay: seconds until a job that waits for the scheduler starts.
+        faults: trouble on purpose.
 
     Returns the address that was served. Raises `UsageError` when the port is taken.
     """
@@ -36,7 +47,10 @@ async def serve(store: Store, port: int, loads: Sequence[Path], say: Callable[[s
     for path in loads:
         report = await asyncio.to_thread(load_file, store, path)
         say(f"{path.name}: {report.created:,} created, {report.updated:,} updated, {report.data_values:,} data values")
-    config = uvicorn.Config(create_app(store), log_level="warning", lifespan="off", access_log=False)
+    app = create_app(store, job_delay=job_delay, faults=faults)
+    # An answer that is cut on purpose is no error of the server's.
+    level = "warning" if faults is None else "critical"
+    config = uvicorn.Config(app, log_level=level, lifespan="off", access_log=False)
     server = uvicorn.Server(config)
     say(f"serving {address}  (admin / district; Ctrl-C stops it)")
     await server.serve(sockets=[listener])

@@ -43,6 +43,11 @@ class Server:
         self.tracker = Tracker(self.store)
         self.signin = SignIn(self.store)
 
+    @property
+    def version(self) -> str:
+        """The full number of the server version that is mimicked."""
+        return self.store.version.number
+
     def user(self, request: Request) -> JsonObject:
         """The user who asks, as owner JSON; `SignedIn` has seen to it that there is one."""
         uid = cast("str", request.scope["dhis2_user"])

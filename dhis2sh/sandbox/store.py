@@ -22,16 +22,17 @@ from dhis2sh.sandbox import accounts, jobs_tables, run_tables
 from dhis2sh.sandbox.analytics import tables as analytics_tables
 from dhis2sh.sandbox.cache import TypeCache
 from dhis2sh.sandbox.data import tables as data_tables
-from dhis2sh.sandbox.relations import Relation, relations
+from dhis2sh.sandbox.hierarchy import with_paths
+from dhis2sh.sandbox.relations import Pair, Relation, pairs, relations
 from dhis2sh.sandbox.schemas import schemas
 from dhis2sh.sandbox.tracker import tables as tracker_tables
+from dhis2sh.sandbox.versions import DEFAULT, Version, version_of
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
     from dhis2sh.types import JsonObject, JsonValue
 
-VERSION = "2.42.5.2"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS object (
@@ -57,9 +58,10 @@ class Store:
 
     Parameters:
         path: the file, made when it is missing; None keeps everything in memory.
+        version: the server version to mimic from now on (`2.43`); None for what the file says, else 2.42.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, version: str | None = None) -> None:
         self.path = path
         self._name = str(path) if path else f"file:dhis2sh-{uuid.uuid4().hex}?mode=memory&cache=shared"
         self._local = threading.local()
@@ -72,6 +74,8 @@ class Store:
         self._keep.executescript(_TABLES)
         for area in (tracker_tables, jobs_tables, run_tables, data_tables, analytics_tables):
             self._keep.executescript(area.TABLES)
+        if version is not None:
+            self.set_fact("serverVersion", version_of(version).number)
         if not self.fact("systemId"):
             from dhis2sh.sandbox.fresh import fresh_metadata
 
@@ -112,6 +116,10 @@ class Store:
             found = self._local.connection = self._connect()
         return found
 
+    def open_connection(self) -> sqlite3.Connection:
+        """A connection of the caller's own, to be closed by the caller; the store knows nothing of it."""
+        return sqlite3.connect(self._name, uri=self.path is None, check_same_thread=False, timeout=30)
+
     def close(self) -> None:
         """Close every connection; an in-memory store is gone."""
         for connection in self._connections:
@@ -135,14 +143,24 @@ class Store:
             connection.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (key, value))
 
     @cached_property
+    def version(self) -> Version:
+        """The server version that this sandbox mimics."""
+        return version_of(self.fact("serverVersion") or DEFAULT)
+
+    @cached_property
     def resources(self) -> Mapping[str, Resource]:
         """The schemas of the version that this sandbox mimics, by plural."""
-        return schemas("v42")
+        return schemas(self.version.schemas)
 
     @cached_property
     def relations(self) -> Mapping[str, list[Relation]]:
         """For each type the properties that refer to it."""
         return relations(self.resources)
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """The relations that both sides keep."""
+        return pairs(self.resources)
 
     def _known(self, plural: str) -> TypeCache:
         """The parsed copy of a type, read when it is first asked for or when another process wrote the type."""
@@ -225,6 +243,9 @@ class Store:
         puts = {plural: {cast("str", item["id"]): item for item in items} for plural, items in put.items()}
         if "users" in puts:
             puts["users"] = {uid: dict(user) for uid, user in puts["users"].items()}
+        if "organisationUnits" in puts:
+            stored = self.objects("organisationUnits")
+            puts["organisationUnits"] = with_paths(puts["organisationUnits"], stored.get)
         deletes = {plural: list(uids) for plural, uids in (delete or {}).items()}
         counts: dict[str, tuple[int, int]] = {}
         versions: dict[str, int] = {}

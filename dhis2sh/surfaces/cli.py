@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from dhis2sh import complete
     from dhis2sh.grammar import Invocation
-    from dhis2sh.session import Session
+    from dhis2sh.session import Consent, Session
 
 
 def main() -> None:
@@ -149,7 +149,7 @@ async def _carry_out(invocation: Invocation) -> int:
     from dhis2sh import output
     from dhis2sh.client.tracing import Tracer
     from dhis2sh.errors import PartlyDone
-    from dhis2sh.session import Session, run
+    from dhis2sh.session import Session
     from dhis2sh.surfaces.terminal import TerminalReporter, ask, choose, edit, interactive
 
     options = invocation.options
@@ -158,18 +158,17 @@ async def _carry_out(invocation: Invocation) -> int:
     session = Session(options.profile, reporter=reporter, tracer=Tracer() if options.debug else None)
     consent = options.consent()
     if interactive():
-        consent.ask = ask
+        consent.ask, session.can_ask = ask, True
         session.editor, session.chooser = edit, choose
     await _read_stdin(invocation)
     try:
-        result = await run(session, invocation.verb, invocation.arguments, consent)
+        result = await _run(session, invocation, consent)
     except PartlyDone as partly:
         output.write(partly.summary, options)  # what was written is data; the error that follows is talk
         raise
     finally:
         reporter.done()
         await session.aclose()
-    await _ask_password(invocation, session)
     output.write(result, options)
     return 0
 
@@ -186,18 +185,21 @@ async def _read_stdin(invocation: Invocation) -> None:
     invocation.arguments[taken.name] = objects_of(await asyncio.to_thread(sys.stdin.read))
 
 
-async def _ask_password(invocation: Invocation, session: Session) -> None:
-    """A profile that was just added on a terminal asks for its password, unseen; it never is an argument."""
-    from dhis2sh import profiles
-    from dhis2sh.surfaces.terminal import interactive
+async def _run(session: Session, invocation: Invocation, consent: Consent) -> object:
+    """Run a verb; a password that it wants is asked for on a terminal, and the verb is run again with it."""
+    import asyncio
 
-    if invocation.verb.path != "profile add" or invocation.options.dry_run or not interactive():
-        return
-    name = str(invocation.arguments["name"])
-    if profiles.secret_of(name) is None:
-        import getpass
+    from dhis2sh.errors import NeedsSecret
+    from dhis2sh.session import run
+    from dhis2sh.surfaces.terminal import ask_secret
 
-        profiles.set_secret(name, getpass.getpass(f"password or token for '{name}': "))
+    try:
+        return await run(session, invocation.verb, invocation.arguments, consent)
+    except NeedsSecret as wanted:
+        if not session.can_ask:
+            raise
+        session.given_secret = await asyncio.to_thread(ask_secret, wanted.prompt)
+        return await run(session, invocation.verb, invocation.arguments, consent)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,20 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import domains, plugins
 from dhis2sh.bridge import ClientProxy, Portal, QueueReporter
-from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation, UsageError
+from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation, NeedsSecret, UsageError
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.surfaces import display
 from dhis2sh.surfaces.background import Background
 from dhis2sh.surfaces.lines import Transformer, joined
-from dhis2sh.surfaces.terminal import NotebookReporter, TerminalReporter, ask, edit, interactive, pick_missing
+from dhis2sh.surfaces.terminal import (
+    NotebookReporter,
+    TerminalReporter,
+    ask,
+    ask_secret,
+    edit,
+    interactive,
+    pick_missing,
+)
 
 if TYPE_CHECKING:  # a start pays for none of these: they come with the first line
     from dhis2sh.grammar import Invocation
@@ -171,8 +179,17 @@ class Runner:
 
     def _confirmed(self, session: Session, verb: Verb, arguments: Mapping[str, object], consent: Consent) -> object:
         """Run a verb; when its plan wants a yes and somebody is there, show it and ask in this thread."""
+        session.can_ask = interactive()
         try:
             return self.portal.run(run(session, verb, arguments, consent), self._hear)
+        except NeedsSecret as wanted:
+            if not session.can_ask:
+                raise
+            session.given_secret = ask_secret(wanted.prompt)
+            try:
+                return self._confirmed(session, verb, arguments, consent)
+            finally:
+                session.given_secret = None
         except NeedsConfirmation as waiting:
             if consent.confirm is not None:
                 raise
@@ -180,11 +197,11 @@ class Runner:
 
     def _asked(self, session: Session, waiting: NeedsConfirmation) -> object:
         """Show the plan that waits and ask, in this thread; what is agreed to is carried out."""
-        from dhis2sh.session import apply_plan
+        from dhis2sh.session import apply_plan, production_of
         from dhis2sh.verbs import find
 
         plan = cast("Plan", waiting.plan)
-        name = session.profile.name if not plan.local and session.profile.production else None
+        name = production_of(session, plan)
         if not interactive() or not ask(plan, name):
             raise waiting
         return self.portal.run(apply_plan(session, find(plan.verb), plan), self._hear)

@@ -30,6 +30,13 @@ def ask(plan: Plan, name: str | None) -> bool:
     return answer == name if name else answer.lower() in {"y", "yes"}
 
 
+def ask_secret(prompt: str) -> str:
+    """Ask for a password or token, unseen; it never is an argument."""
+    import getpass
+
+    return getpass.getpass(f"{prompt}: ")
+
+
 def edit(text: str) -> str:
     """Let the user edit a text in $VISUAL or $EDITOR; gives what was left. Raises `UsageError` where that fails."""
     import os

@@ -1,6 +1,6 @@
 """Facts of each DHIS2 version that the product needs while it runs: what `/api/schemas` of that server says.
 
-The one hand-written module of this package: standard library only, lazy and cached, cheap to import.
+Written by hand, as `lazy` and `runtime` are: standard library only, lazy and cached, cheap to import.
 
     VERSIONS                     ('v40', ..., 'v44')
     resources('v42')             {'dataElements': Resource(...), ...}: what has an endpoint

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dhis2_models.facts import JsonObject
 
 Number = int | float  # an integer stays one: 1 is not written as 1.0
-Timestamp = str  # as the server writes it, '2026-11-25T09:54:00.000' with or without a zone; datetime.fromisoformat reads it
+Timestamp = str  # as the server writes it, with or without a zone; datetime.fromisoformat reads it
 Uid = str  # 11 letters and digits, the first a letter
 
 _NAME = re.compile(r"\b[^\W\d_]\w*")
@@ -66,6 +66,13 @@ class Model(BaseModel):
         alias_generator=camel,
         protected_namespaces=(),
     )
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        """A class of the user's own inherits fields whose types only the generated class's module can name: build that first."""
+        for base in cls.__bases__:
+            if issubclass(base, Model) and base.__module__ != __name__:
+                base.model_rebuild()
+        super().__init_subclass__(**settings)
 
     def to_wire(self) -> JsonObject:
         """What DHIS2 is sent: the fields that were set, under their names on the wire, as plain JSON values."""

@@ -65,36 +65,49 @@ def tracked() -> Iterator[Answer]:
             yield Answer(tracker_model("v42", name), row, f"{name} {row.get('event') or row.get('trackedEntity')}")
 
 
+def sent(version: str) -> Iterator[Answer]:
+    """Every object of the recorded request bodies that a server took, where its description names the model."""
+    for where, exchange in _exchanges(version):
+        if exchange["response"]["status"] < 300:
+            operation = _operation(version, exchange["method"], exchange["path"])
+            schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+            yield from _objects(version, schema, exchange["request"]["body"], f"sent by {where}")
+
+
 def wire(version: str) -> Iterator[Answer]:
     """Every object of the recorded exchanges whose model the server's description names."""
+    for where, exchange in _exchanges(version):
+        response = exchange["response"]
+        if not str(response["content_type"]).startswith("application/json"):
+            continue
+        if any("~" in value or "::" in value for key, value in exchange["query"] if key == "fields"):
+            continue  # a transformer was asked for: the answer is not of the model's shape
+        body = response["body"]
+        if isinstance(body, dict) and "httpStatusCode" in body:  # whatever the description says
+            yield Answer("WebMessage", body, where)
+        elif isinstance(body, dict) and "validationReport" in body:
+            yield Answer("TrackerImportReport", body, where)
+        elif response["status"] < 400:
+            answers = _operation(version, exchange["method"], exchange["path"]).get("responses", {})
+            found = answers.get(str(response["status"])) or answers.get("200") or answers.get("201") or {}
+            schema = found.get("content", {}).get("application/json", {}).get("schema")
+            yield from _objects(version, schema, body, where)
+
+
+def _exchanges(version: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every recorded exchange, with what a failure calls it."""
     for file in sorted(shared("wire", version).glob("*.jsonl")):
         for line in file.read_text("utf-8").splitlines():
             exchange = json.loads(line)
-            response = exchange["response"]
-            if not str(response["content_type"]).startswith("application/json"):
-                continue
-            if any("~" in value or "::" in value for key, value in exchange["query"] if key == "fields"):
-                continue  # a transformer was asked for: the answer is not of the model's shape
-            where = f"{file.stem} {exchange['step']}: {exchange['method']} {exchange['path']} {exchange['query']}"
-            body = response["body"]
-            if isinstance(body, dict) and "httpStatusCode" in body:  # whatever the description says
-                yield Answer("WebMessage", body, where)
-            elif isinstance(body, dict) and "validationReport" in body:
-                yield Answer("TrackerImportReport", body, where)
-            elif response["status"] < 400:
-                schema = _described(version, exchange["method"].lower(), exchange["path"], response["status"])
-                yield from _objects(version, schema, body, where)
+            request = f"{exchange['method']} {exchange['path']} {exchange['query']}"
+            yield f"{file.stem} {exchange['step']}: {request}", exchange
 
 
-def _described(version: str, method: str, path: str, status: int) -> Any:
-    """The schema of an answer, None where the description names none."""
+def _operation(version: str, method: str, path: str) -> dict[str, Any]:
+    """What the description says of a request; empty where it says nothing."""
     bare = path.removeprefix("/api").removesuffix(".json").strip("/")
-    for pattern, operations in _paths(version):
-        if pattern.fullmatch(bare) and method in operations:
-            answers = operations[method].get("responses", {})
-            found = answers.get(str(status)) or answers.get("200") or answers.get("201") or {}
-            return found.get("content", {}).get("application/json", {}).get("schema")
-    return None
+    found = (operations for pattern, operations in _paths(version) if pattern.fullmatch(bare))
+    return next((operations[method.lower()] for operations in found if method.lower() in operations), {})
 
 
 @cache

@@ -111,6 +111,10 @@ class FakeDhis2:
                 return JSONResponse({"httpStatusCode": 409, "response": report}, status_code=409)
             self.clients[name] = made.get("clientSecret") or made.get("secret")
             return created({"responseType": "ObjectReport", "uid": "cli12345678"})
+        if path == "/api/oAuth2Clients":
+            wanted = request.query_params.get("filter", "").rpartition(":")[2]
+            rows = [{"id": "cli12345678"}] if wanted in self.clients else []
+            return JSONResponse({"pager": {"page": 1, "pageCount": 1}, "oAuth2Clients": rows})
         return JSONResponse({"path": path})
 
     async def _discovery(self, request: Request) -> Response:

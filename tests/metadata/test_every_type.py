@@ -5,10 +5,10 @@ import json
 import pytest
 from dhis2_models.facts import Property, Resource
 
-from dhis2sh.client.uids import generate_uid
 from dhis2sh.plugins.metadata import family, values
 from dhis2sh.results import Rows, WriteSummary
 from dhis2sh.session import Consent, Session, run
+from dhis2sh.uids import generate_uid
 from dhis2sh.verbs import REGISTRY, find
 
 TYPES = family.types()

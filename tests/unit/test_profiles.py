@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from keyring.errors import KeyringLocked
 
 from dhis2sh import profiles
-from dhis2sh.errors import ConfigError, NotFound
+from dhis2sh.errors import ConfigError, Dhis2Error, NotFound
 from dhis2sh.surfaces import cli
 
 
@@ -168,3 +169,87 @@ def test_a_setting_of_the_wrong_kind_says_what_it_should_be(home: Path, line: st
     user_file(home, f'[profiles.a]\nurl = "https://a.example.org"\n{line}\n')
     with pytest.raises(ConfigError, match=f"{line.split()[0]} of profile 'a' should be {words}"):
         profiles.all_profiles()
+
+
+# The keyring -------------------------------------------------------------------------------------------------------
+
+
+class Ring:
+    """A keyring in memory; `locked` makes it refuse."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+        self.locked = False
+
+    def _open(self) -> None:
+        if self.locked:
+            raise KeyringLocked("the collection is locked")
+
+    def get_password(self, service: str, name: str) -> str | None:
+        self._open()
+        return self.kept.get((service, name))
+
+    def set_password(self, service: str, name: str, secret: str) -> None:
+        self._open()
+        self.kept[service, name] = secret
+
+    def delete_password(self, service: str, name: str) -> None:
+        self._open()
+        del self.kept[service, name]
+
+
+@pytest.fixture
+def ring(monkeypatch: pytest.MonkeyPatch) -> Ring:
+    ring = Ring()
+    monkeypatch.setattr(profiles, "_keyring", lambda: ring)
+    return ring
+
+
+def test_secrets_are_in_the_keyring_and_in_no_file(home: Path, ring: Ring) -> None:
+    profiles.set_secret("a", "word")
+    profiles.set_secret("a", "token", "tokens")
+    assert ring.kept == {("dhis2sh", "a"): "word", ("dhis2sh", "a:tokens"): "token"}
+    assert profiles.ProfileSecrets("a").read("tokens") == "token"
+    assert not home.exists()
+    for kind in profiles.KINDS:
+        profiles.set_secret("a", None, kind)
+    assert ring.kept == {}
+
+
+def test_a_secret_from_before_there_was_a_keyring_is_found_and_forgotten(
+    home: Path, ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as without:
+        without.setattr(profiles, "_keyring", lambda: None)
+        profiles.set_secret("a", "word")
+    assert profiles.secret_of("a") == "word"
+    profiles.set_secret("a", None)
+    assert profiles.secret_of("a") is None
+
+
+def test_a_locked_keyring_is_one_line(ring: Ring) -> None:
+    ring.locked = True
+    for refused in (lambda: profiles.secret_of("a"), lambda: profiles.set_secret("a", "word")):
+        with pytest.raises(
+            ConfigError, match="the system's keyring did not answer: the collection is locked"
+        ) as caught:
+            refused()
+        assert "DHIS2SH_KEYRING=off" in str(caught.value.hint)
+
+
+def test_a_broken_secrets_file_and_a_disk_that_cannot_be_written_are_said(home: Path) -> None:
+    write(home / "data" / "secrets.json", "{")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        profiles.secret_of("a")
+    (home / "data" / "secrets.json").unlink()
+    (home / "data").rmdir()
+    (home / "data").write_text("a file where a folder should be")
+    with pytest.raises(Dhis2Error, match="cannot be written"):
+        profiles.ProfileSecrets("a").write("word")
+
+
+def test_processes_that_keep_secrets_at_once_lose_none(home: Path) -> None:
+    code = "import sys; from dhis2sh import profiles; profiles.set_secret(sys.argv[1], 'word')"
+    running = [subprocess.Popen([sys.executable, "-c", code, f"p{number}"]) for number in range(4)]
+    assert [process.wait(60) for process in running] == [0] * 4
+    assert json.loads((home / "data" / "secrets.json").read_text()) == {f"p{number}": "word" for number in range(4)}

@@ -62,6 +62,7 @@ class DifferenceRow(BaseModel):
 
 
 async def _version_types(client: Client) -> Mapping[str, Resource]:
+    """Every type of a server's version; of another profile's server too, so by its client."""
     return facts.types((await client.version()).models)
 
 

@@ -2,10 +2,8 @@
 
 Each is a generic verb (`metadata create`) with its type bound; `create` and `update` get the type's own properties as
 options: enums as choices, references by UID, code or unique name, what a server wants marked. A type of a new version costs no code.
-What is written by hand for one type (`metadata options sync`) stands in the module that `EXTRAS` names; a verb there that
-has the path of a generated one takes its place.
-
-    EXTRAS["options"] = "dhis2sh.plugins.metadata.options"
+What is written by hand for one type (`metadata options sync`) stands in the module that `types.MODULES` names; a verb
+there that has the path of a generated one takes its place.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from dhis2_models import facts
 
 from dhis2sh.plugins.metadata import values, writing
+from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
 from dhis2sh.verbs import REGISTRY, Family, Kind, Param, Verb, kebab
 
@@ -32,8 +31,6 @@ DECLARED_BY = "v42"
 """The version whose properties are the options; at run time the server's own version is asked whether it has them."""
 GENERIC = ("list", "get", "create", "update", "rename", "delete", "members", "add", "remove", "clone")
 WITH_MEMBERS = {"members", "add", "remove"}
-EXTRAS: dict[str, str] = {}
-"""Sub-domains with verbs of their own, and the module that declares them."""
 MORE_NAMES = {"visualizations": ("viz",)}
 TAKEN = {"attribute"}
 """Singulars that are sub-domains of their own: `metadata attribute get` reads attribute values of any type."""
@@ -85,8 +82,8 @@ def declare(name: str) -> None:
     """Put the verbs of one type into the registry, those by hand first."""
     if f"metadata {name} list" in REGISTRY:
         return
-    if name in EXTRAS:
-        importlib.import_module(EXTRAS[name])
+    if name in MODULES:
+        importlib.import_module(f"dhis2sh.plugins.metadata.types.{MODULES[name]}")
     resource = types()[name]
     for word in GENERIC:
         path = f"metadata {name} {word}"
@@ -196,4 +193,4 @@ def _words(prop: Property) -> str:
 
 FAMILY = Family(names, declare)
 
-__all__ = ["EXTRAS", "FAMILY", "declare", "names", "types"]
+__all__ = ["FAMILY", "declare", "names", "types"]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel
 
 from dhis2sh.client.transport import Param
-from dhis2sh.client.uids import is_uid
-from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.errors import NotFound
 from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.pushdown import Head, Wants
 from dhis2sh.results import PageNote, Provenance, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
+from dhis2sh.uids import is_uid
 from dhis2sh.verbs import Bounds, Complete, Doc, prepares, verb
 
 PAGE_SIZE = 50
@@ -180,35 +179,11 @@ async def search(
 
     API source: `GET /api/metadata` with a filter, three requests at once, merged by UID.
     """
-    if not query.strip():
-        raise UsageError("search for what?", hint="dhis2 metadata search bcg")
     plurals = [(await queries.resource_of(s, name)).plural for name in types]
-    words = query.split()
-    # Filters are cut at commas when several are sent, so each goes alone (api-facts a.2).
-    filters = [f"id:$like:{query}", f"code:ilike:{query}", f"name:token:{' '.join(words)}"]
-    bodies = await asyncio.gather(*(_search_one(s, text, plurals) for text in filters))
-    hits: dict[str, SearchHit] = {}
-    counts: dict[str, int] = {}
-    for body in bodies:
-        for plural, rows in body.items():
-            for row in cast("list[JsonObject]", rows if isinstance(rows, list) else []):
-                uid = str(row.get("id"))
-                if uid in hits or counts.get(plural, 0) >= limit:
-                    continue
-                counts[plural] = counts.get(plural, 0) + 1
-                hits[uid] = SearchHit(
-                    type=plural, id=uid, name=str(row.get("name") or ""), code=cast("str | None", row.get("code"))
-                )
-    ranked = sorted(hits.values(), key=lambda hit: queries.rank(query, hit.id, hit.name, hit.code))
-    return Rows(
-        ranked, columns=["type", "id", "name", "code"], provenance=Provenance(query=tuple(s.client.transport.sent[-3:]))
-    )
-
-
-async def _search_one(s: Session, text: str, plurals: Sequence[str]) -> JsonObject:
-    params: dict[str, Param] = {"filter": text, "fields": "id,name,code"}
-    params |= dict.fromkeys(plurals, True)
-    return await s.client.get_object("metadata", params)
+    hits = await s.client.metadata.search(query, types=plurals, limit=limit)
+    found = [SearchHit(type=hit.type, id=hit.id, name=hit.name, code=hit.code) for hit in hits]
+    sent = Provenance(query=tuple(s.client.transport.sent[-3:]))
+    return Rows(found, columns=["type", "id", "name", "code"], provenance=sent)
 
 
 @verb("metadata types", effect="read", examples=["dhis2 metadata types", "%metadata types | where(shareable)"])

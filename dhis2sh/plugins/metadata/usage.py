@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from dhis2_models import facts
 from pydantic import BaseModel
 
 from dhis2sh.bundles.graph import Graph, graph_of
-from dhis2sh.bundles.references import label
-from dhis2sh.bundles.usage import Usage, Use
 from dhis2sh.bundles.walk import Walk
+from dhis2sh.client.references import label
+from dhis2sh.client.usage import Usage, Use
 from dhis2sh.errors import NotFound
 from dhis2sh.results import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs import Bounds, Complete, Doc, verb
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Resource
 
 Any_ = Annotated[str, Doc("A UID of any type, a code or a unique name."), Complete("uids")]
 COUNTED_VALUES = 1000
@@ -72,7 +76,8 @@ class UseRow(BaseModel):
     by: str
 
 
-async def _types(s: Session) -> facts.Mapping[str, facts.Resource]:
+async def version_types(s: Session) -> Mapping[str, Resource]:
+    """Every type of the server's version, by plural."""
     return facts.types((await s.client.version()).models)
 
 
@@ -80,7 +85,7 @@ async def _found(s: Session, text: str) -> tuple[str, JsonObject, str | None]:
     """An object of any type by UID, code or name: its plural, itself, and what it is part of. Raises `NotFound`."""
     from dhis2sh import names
 
-    types = await _types(s)
+    types = await version_types(s)
     uid = text if names.certain(text) else await names.resolve(s, "*", text)
     kinds = await Walk(s.client, types).types_of([uid])
     if uid in kinds:
@@ -129,7 +134,7 @@ async def what(s: Session, uid: Any_) -> Identity:
     """
     plural, body, part_of = await _found(s, uid)
     found = str(body["id"])
-    types = await _types(s)
+    types = await version_types(s)
     names = await _names(s, body)
     uses = await Usage(s.client, types).of(plural, found) if part_of is None and plural in types else []
     values = await _values(s, found) if plural == "dataElements" else None
@@ -188,7 +193,7 @@ async def usage(s: Session, uid: Any_) -> Rows[UseRow]:
     API source: `GET /api/metadata` with one filter for each type.
     """
     plural, body, _ = await _found(s, uid)
-    asked = Usage(s.client, await _types(s))
+    asked = Usage(s.client, await version_types(s))
     uses = await asked.of(plural, str(body["id"]))
     for path in asked.not_asked:
         s.reporter.warn(f"the server cannot be asked by {path}; uses there are not listed")
@@ -214,6 +219,6 @@ async def graph(
     API source: `GET /api/{type}` with `fields=:owner`, many objects a request.
     """
     plural, body, _ = await _found(s, uid)
-    types = await _types(s)
+    types = await version_types(s)
     gathered = await Walk(s.client, types, places=org_units).gather([(plural, str(body["id"]))])
     return graph_of(gathered.bundle, types, (plural, str(body["id"])), depth=depth, style=style)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh import names
-from dhis2sh.client.uids import generate_uid
 from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.uids import generate_uid
 from dhis2sh.verbs import kebab
 
 if TYPE_CHECKING:

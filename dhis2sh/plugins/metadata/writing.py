@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh import writes
-from dhis2sh.client.uids import generate_uid
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.plugins.metadata import values
 from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.uids import generate_uid
 from dhis2sh.verbs import Complete, Doc, Piped, Refers, applies, verb
 from dhis2sh.writes import Write
 
@@ -375,7 +375,9 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
 
     A collection that holds them (a group's members) loses them when they go and blocks nothing: it is left out.
     """
-    from dhis2sh.client.metadata import paths_to
+    from dhis2_models import facts
+
+    from dhis2sh.client.usage import paths_to
     from dhis2sh.client.writes import gather_bounded
 
     gone = {str(item["id"]) for item in objects}
@@ -397,13 +399,12 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
         more = f" and {count - 3:,} more" if count > 3 else ""
         return f"in use: {path} of {count:,} {plural} ({shown}{more}); change those, or delete them first"
 
-    models = (await s.client.version()).models
+    types = facts.types((await s.client.version()).models)
     known = await queries.resources_of(s)
     asked = (
         users(plural, path)
-        for plural, item in known.items()
-        for path in paths_to(resource.plural, item, models)
-        if not item.properties[path.partition(".")[0]].many_to_many
+        for plural, path in paths_to(resource.plural, types)
+        if plural in known and not known[plural].properties[path.partition(".")[0]].many_to_many
     )
     return [note async for note in gather_bounded(asked, 4) if note is not None]
 
@@ -454,9 +455,16 @@ async def members(s: Session, type: Type, uid: Object, *, property: Property_ = 
     return Rows(rows, columns=["id", "displayName", "code"], resource=prop.target)
 
 
-async def _with_members(
+async def with_members(
     s: Session, type: str, uid: str, items: Rows[Row], property: str | None, *, adding: bool
 ) -> Plan:
+    """A plan that adds members to a collection of an object, or takes them out.
+
+    Parameters:
+        type, uid: the object.
+        items: the members, by UID, code or unique name.
+        property: the collection, where the type has several.
+    """
     from dhis2sh import names
 
     resource = await queries.resource_of(s, type)
@@ -499,7 +507,7 @@ async def add(s: Session, type: Type, uid: Object, items: Members, *, property: 
 
     API source: `PATCH /api/{type}/{uid}`.
     """
-    return await _with_members(s, type, uid, items, property, adding=True)
+    return await with_members(s, type, uid, items, property, adding=True)
 
 
 @verb(
@@ -512,7 +520,7 @@ async def remove(s: Session, type: Type, uid: Object, items: Members, *, propert
 
     API source: `PATCH /api/{type}/{uid}`.
     """
-    return await _with_members(s, type, uid, items, property, adding=False)
+    return await with_members(s, type, uid, items, property, adding=False)
 
 
 def _called(item: JsonObject) -> str:

@@ -223,8 +223,8 @@ class Tables:
             if value is None:
                 continue
             cell = [names[row[0]]] if request.by_element else []
-            cell.append(request.windows[row[1]].name)
-            cell += [axis.items[row[2 + at]] for at, axis in enumerate(request.axes)]
+            cell.append(request.windows[int(row[1])].name)
+            cell += [axis.items[int(row[2 + at])] for at, axis in enumerate(request.axes)]
             found[tuple(cell)] = value
         return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.data.model import Model, read_period
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     import sqlite3
 
     from dhis2sh.sandbox.store import Store
+
+TABLE_TYPES = (
+    "TRACKED_ENTITY_INSTANCE", "TRACKED_ENTITY_INSTANCE_EVENTS", "TRACKED_ENTITY_INSTANCE_ENROLLMENTS", "DATA_VALUE",
+    "COMPLETENESS", "COMPLETENESS_TARGET", "ORG_UNIT_TARGET", "OWNERSHIP", "EVENT", "VALIDATION_RESULT", "ENROLLMENT",
+)  # fmt: skip
+"""The kinds of tables, in the order in which the server builds them."""
+_TABLES = {"DATA_VALUE": "value", "COMPLETENESS": "completeness", "COMPLETENESS_TARGET": "target"}
 
 BUILT = "analyticsTablesBuilt"
 """The fact that says when the tables were built; empty when they are not there."""
@@ -30,33 +37,42 @@ def is_built(store: Store) -> bool:
 def clear(store: Store) -> None:
     """Drop what the tables hold; queries are then refused with E7144."""
     with store.writing(metadata=False) as connection:
-        _empty(connection)
+        _empty(connection, TABLE_TYPES)
         _remember(connection, {BUILT: ""})
 
 
-def build(store: Store, note: Callable[[str], None] = lambda words: None) -> float:
+def build(store: Store, types: Sequence[str] = TABLE_TYPES, note: Callable[[str], None] = lambda words: None) -> float:
     """Build the tables anew, in one transaction: readers see the old ones until it ends.
 
     Parameters:
+        types: which kinds of tables; events, enrollments and tracked entities are answered from the tracker's own rows.
         note: told each step, in the server's words.
 
     Returns how many seconds it took.
     """
     began = time.perf_counter()
     model = Model(store)
+    note("Generating resource tables")
     with store.writing(metadata=False) as connection:
-        note("Analytics table update process started")
-        _empty(connection)
-        note("Generating resource tables")
+        _empty(connection, types)
         _number_org_units(connection, model)
         _number_keys(connection, store)
-        note("Populating 1 analytics tables: 'DATA_VALUE'")
-        _fill_values(connection)
-        note("Populating 1 analytics tables: 'COMPLETENESS'")
-        _fill_completeness(connection, model)
-        _fill_targets(connection, model)
+        steps: dict[str, Callable[[], int]] = {
+            "DATA_VALUE": lambda: _fill_values(connection),
+            "COMPLETENESS": lambda: _fill_completeness(connection, model),
+            "COMPLETENESS_TARGET": lambda: _fill_targets(connection, model),
+        }
+        said: list[str] = []
+        for name in types:
+            said.append(f"Validating analytics table: {name}")
+            rows = steps[name]() if name in steps else 1
+            said.append(f"Validated analytics tables with outcome: {str(rows > 0).lower()}")
+            if rows:
+                said += [f"Populating 1 analytics tables: '{name}'", "1 successful and 0 failed items"]
         seconds = time.perf_counter() - began
         _remember(connection, {BUILT: now(), RUNTIME: f"{seconds:.3f}"})
+    for words in [*said, "Updating system settings", "Invalidate analytics caches"]:
+        note(words)
     return seconds
 
 
@@ -64,8 +80,8 @@ def _remember(connection: sqlite3.Connection, facts: dict[str, str]) -> None:
     connection.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?)", facts.items())
 
 
-def _empty(connection: sqlite3.Connection) -> None:
-    for table in ("key", "org_unit", "value", "completeness", "target"):
+def _empty(connection: sqlite3.Connection, types: Sequence[str]) -> None:
+    for table in ("key", "org_unit", *(_TABLES[name] for name in types if name in _TABLES)):
         connection.execute(f"DELETE FROM analytics_{table}")
 
 
@@ -116,9 +132,9 @@ def _number_keys(connection: sqlite3.Connection, store: Store) -> None:
     connection.executemany("INSERT INTO analytics_key (kind, uid) VALUES (?, ?)", rows)
 
 
-def _fill_values(connection: sqlite3.Connection) -> None:
-    """One row a data value: numbers as numbers, booleans as 1 and 0, everything else as text."""
-    connection.execute("""
+def _fill_values(connection: sqlite3.Connection) -> int:
+    """One row a data value: numbers as numbers, booleans as 1 and 0, everything else as text. Returns how many."""
+    return connection.execute("""
         INSERT OR REPLACE INTO analytics_value
         SELECT d.id, p.id, o.number, c.id, a.id,
             CASE WHEN v.data_element IN (SELECT uid FROM analytics_key WHERE kind = 'tx') THEN NULL
@@ -133,11 +149,11 @@ def _fill_values(connection: sqlite3.Connection) -> None:
         CROSS JOIN analytics_key c ON c.kind = 'co' AND c.uid = v.category_option_combo
         CROSS JOIN analytics_key a ON a.kind = 'co' AND a.uid = v.attribute_option_combo
         WHERE NOT v.deleted AND v.value IS NOT NULL
-    """)
+    """).rowcount
 
 
-def _fill_completeness(connection: sqlite3.Connection, model: Model) -> None:
-    """One row a complete registration, with whether it came within the data set's timely days."""
+def _fill_completeness(connection: sqlite3.Connection, model: Model) -> int:
+    """One row a complete registration, with whether it came within the data set's timely days. Returns how many."""
     rows = connection.execute("SELECT data_set, period, date FROM completeness WHERE completed GROUP BY 1, 2, 3")
     timely: list[tuple[str, str, str]] = []
     for data_set, text, date in rows:
@@ -148,7 +164,7 @@ def _fill_completeness(connection: sqlite3.Connection, model: Model) -> None:
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS timely (data_set, period, date)")
     connection.execute("DELETE FROM temp.timely")
     connection.executemany("INSERT INTO temp.timely VALUES (?, ?, ?)", timely)
-    connection.execute("""
+    return connection.execute("""
         INSERT OR REPLACE INTO analytics_completeness
         SELECT d.id, p.id, o.number, a.id,
             EXISTS (SELECT 1 FROM temp.timely t
@@ -159,7 +175,7 @@ def _fill_completeness(connection: sqlite3.Connection, model: Model) -> None:
         JOIN analytics_org_unit o ON o.uid = c.org_unit
         JOIN analytics_key a ON a.kind = 'co' AND a.uid = c.attribute_option_combo
         WHERE c.completed
-    """)
+    """).rowcount
 
 
 def _days_after(end: str, date: str) -> int:
@@ -168,10 +184,10 @@ def _days_after(end: str, date: str) -> int:
     return (dt.date.fromisoformat(date[:10]) - dt.date.fromisoformat(end)).days
 
 
-def _fill_targets(connection: sqlite3.Connection, model: Model) -> None:
-    """Which org units are expected to report which data set."""
-    connection.executemany(
+def _fill_targets(connection: sqlite3.Connection, model: Model) -> int:
+    """Which org units are expected to report which data set. Returns how many."""
+    return connection.executemany(
         "INSERT OR IGNORE INTO analytics_target SELECT k.id, o.number FROM analytics_key k, analytics_org_unit o "
         "WHERE k.kind = 'ds' AND k.uid = ? AND o.uid = ?",
         [(data_set, unit) for data_set, units in model.units_of.items() for unit in units],
-    )
+    ).rowcount

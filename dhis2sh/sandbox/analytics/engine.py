@@ -225,8 +225,9 @@ class Engine:
 
     def _row(self, cell: Cell, value: float, text: str, fraction: Fraction | None = None) -> Row:
         """A row from a cell (data, period, other axes): what is a filter is left out, in the order of the query."""
-        named = {"dx": cell[0], "pe": cell[1]} if len(cell) > 1 else {"dx": cell[0]}
-        for dimension, item in zip(self.rest, cell[2:], strict=False):
+        data, period, *others = cell
+        named = {"dx": data, "pe": period}
+        for dimension, item in zip(self.rest, others, strict=False):
             named[dimension.name] = item
         return Row(tuple(named.get(axis.name, "") for axis in self.query.axes), value, text, fraction)
 

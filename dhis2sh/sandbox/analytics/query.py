@@ -35,6 +35,7 @@ GROUP_SETS: dict[str, tuple[Kind, str, str, str]] = {
 """Types that are dimensions: what kind, the property that lists their items, the items' type, the items' members."""
 LABELS = {"dx": "Data", "pe": "Period", "ou": "Organisation unit", "co": "Category option combo",
           "ao": "Attribute option combo"}  # fmt: skip
+_WITH_RATES = ("DATA_X", "PERIOD", "ORGANISATION_UNIT", "ORGANISATION_UNIT_GROUP_SET")
 _USER_UNITS = {"USER_ORGUNIT": 0, "USER_ORGUNIT_CHILDREN": 1, "USER_ORGUNIT_GRANDCHILDREN": 2}
 
 
@@ -110,7 +111,8 @@ class _Reader:
     """Turns the texts of `dimension` and `filter` into dimensions."""
 
     def __init__(self, found: Query, query: QueryParams, financial: FinancialYearStart) -> None:
-        self.found, self.model, self.financial = found, found.model, financial
+        self.found, self.model = found, found.model
+        self.financial: FinancialYearStart = financial
         self.today = params.date(query, "relativePeriodDate")
         scheme = query.get("inputIdScheme") or "UID"
         self.scheme = scheme if scheme.startswith("ATTRIBUTE:") else scheme.upper()
@@ -308,6 +310,7 @@ def _check(found: Query) -> None:
         (sum(item.kind is ItemKind.REPORTING_RATE for item in in_filter) > 1, "E7109", ()),
         (any(dimension.name == "co" and dimension.filter for dimension in combos), "E7110", ()),
         (bool(twice), "E7111", (f"[{', '.join(twice)}]",)),
+        (bool(rates) and bool(combos), "E7112", (list(_WITH_RATES),)),
         (any(d.name == "co" for d in combos) and not found.elements() and not element_groups, "E7113", ()),
         (bool(text_elements), "E7115", (f"[{', '.join(text_elements)}]",)),
         (not found.periods and found.start is None, "E7146", ("start",)),

@@ -97,7 +97,7 @@ def read_adx(raw: bytes, model: Model) -> list[JsonObject]:
             item["dataElement"] = (
                 model.resolve("dataElements", "UID", text) or model.resolve("dataElements", "CODE", text) or text
             )
-            combo = _adx_combo(element, model, cast("str", item["dataElement"]))
+            combo = _adx_combo(element, model, str(item["dataElement"]))
             if combo:
                 item["categoryOptionCombo"] = combo
             cast("list[JsonValue]", body["dataValues"]).append(item)

@@ -372,10 +372,11 @@ class Importer:
 
     def _not_of_set(self, row: Row, outer: Mapping[str, str]) -> Conflict | None:
         data_set = outer.get("dataSet")
-        if self.options.on("strictDataElements") and data_set:
-            if data_set not in self.model.data_sets_of.get(row.data_element, []):
-                return conflict("E7633", {"dataElement": row.data_element, "dataSet": data_set})
-        return None
+        if not data_set or not self.options.on("strictDataElements"):
+            return None
+        if data_set in self.model.data_sets_of.get(row.data_element, []):
+            return None
+        return conflict("E7633", {"dataElement": row.data_element, "dataSet": data_set})
 
     def _closed(self, row: Row, sets: Iterable[str]) -> Conflict | None:
         """Expiry, open future periods, approval and input periods of the data sets that the value belongs to."""
@@ -514,7 +515,7 @@ def _is_option(importer: Importer, row: Row) -> Conflict | None:
     if option_set is None or row.value is None:
         return None
     members = importer.store.inverse("options", "optionSet").get(option_set, [])
-    codes = {importer.model.body("options", uid).get("code") for uid in members}
+    codes = {str(importer.model.body("options", uid).get("code")) for uid in members}
     texts = row.value.split(",") if row.element.get("valueType") == "MULTI_TEXT" else [row.value]
     return None if all(text in codes for text in texts) else conflict("E7621", {"dataElement": row.data_element})
 

@@ -18,7 +18,6 @@ from dhis2sh.sandbox.importer_read import Unreadable
 from dhis2sh.sandbox.jobs import initiated
 from dhis2sh.sandbox.listing import matching
 from dhis2sh.sandbox.server import Server
-from dhis2sh.sandbox.store import VERSION
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -45,7 +44,7 @@ class Api:
         plurals = chosen or [name for name, count in self.server.store.counts().items() if count]
         renderer = self.server.renderer(request)
         body: JsonObject = {
-            "system": {"id": self.server.store.fact("systemId"), "rev": "sandbox", "version": VERSION,
+            "system": {"id": self.server.store.fact("systemId"), "rev": "sandbox", "version": self.server.version,
                        "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"}
         }  # fmt: skip
         for plural in plurals:

@@ -179,7 +179,7 @@ class Api:
         option_set = reference(element, "optionSet")
         if text and option_set:
             members = self.store.inverse("options", "optionSet").get(option_set, [])
-            if text not in {model.body("options", uid).get("code") for uid in members}:
+            if text not in {str(model.body("options", uid).get("code")) for uid in members}:
                 raise Refused(
                     f"Data value is not a valid option of the data element option set: `{option_set}`", "E2029"
                 )

@@ -13,7 +13,7 @@ from dhis2sh.sandbox.bodies import Refusal, parse_json, with_body
 from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.http import answer, done, empty, refuse
 from dhis2sh.sandbox.jobs import JOB_TYPES, Progress
-from dhis2sh.sandbox.schedule import CRON_GRACE, next_run, text_of
+from dhis2sh.sandbox.schedule import BUILT_IN_JOBS, CRON_GRACE, next_run, text_of
 from dhis2sh.sandbox.server import Server
 
 if TYPE_CHECKING:
@@ -23,12 +23,6 @@ _FALSE = ("persisted", "attribute", "simple", "collection", "ordered", "owner", 
           "embeddedObject", "analyticalObject", "readable", "writable", "unique", "required", "manyToMany", "oneToOne",
           "manyToOne", "oneToMany")  # fmt: skip
 _KLASS = "org.hisp.dhis.scheduling.JobConfiguration"
-_BUILT_IN = {
-    "HOUSEKEEPING", "DATA_VALUE_TRIM", "DATA_SET_NOTIFICATION", "CREDENTIALS_EXPIRY_ALERT", "DATA_STATISTICS",
-    "FILE_RESOURCE_CLEANUP", "ACCOUNT_EXPIRY_ALERT", "VALIDATION_RESULTS_NOTIFICATION",
-    "REMOVE_USED_OR_EXPIRED_RESERVED_VALUES", "SYSTEM_VERSION_UPDATE_CHECK",
-}  # fmt: skip
-"""Jobs that every server has and nobody configures."""
 
 
 def _descriptor(name: str, row: JsonObject) -> JsonObject:
@@ -222,7 +216,7 @@ class Api:
             _entry(cast("str", config["id"]), [config], now)
             for config in self._ordered()
             if config.get("schedulingType") != "ONCE_ASAP"
-            and config.get("jobType") not in _BUILT_IN
+            and config.get("jobType") not in BUILT_IN_JOBS
             and config.get("queueName") in {None, name}
         ]
         return answer(rows)
@@ -346,7 +340,7 @@ def _entry(name: str, configs: list[JsonObject], now: dt.datetime) -> JsonObject
         if first.get("cronExpression"):
             row["secondsToMaxDelayedExecutionTime"] = int((at + CRON_GRACE - now).total_seconds())
     row |= {"status": first.get("jobStatus") or "SCHEDULED", "enabled": bool(first.get("enabled")),
-            "configurable": first.get("jobType") not in _BUILT_IN}  # fmt: skip
+            "configurable": first.get("jobType") not in BUILT_IN_JOBS}  # fmt: skip
     sequence: list[JsonValue] = []
     for config in configs:
         part: JsonObject = {"id": config["id"], "name": config["name"], "type": config["jobType"]}

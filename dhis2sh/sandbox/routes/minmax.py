@@ -120,7 +120,8 @@ class Api:
             ):
                 if not model.exists(plural, uid):
                     raise Refused(f"{what} not found or not accessible: `{uid}`", "E1102", 400)
-            found.append((element, unit, combo, *(_limits(item, "minValue", "maxValue") if limits else (0, 0, False))))
+            low, high, generated = _limits(item, "minValue", "maxValue") if limits else (0, 0, False)
+            found.append((element, unit, combo, low, high, generated))
         return found
 
     def _put(self, rows: list[tuple[str, str, str, int, int, bool]]) -> None:

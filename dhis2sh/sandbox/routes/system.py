@@ -20,7 +20,6 @@ from dhis2sh.sandbox.fresh import now
 from dhis2sh.sandbox.http import answer, base_of, new_uid, refuse
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.settings import Settings
-from dhis2sh.sandbox.store import VERSION
 from dhis2sh.sandbox.tracker.select import select
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Api:
             "serverTimeZoneId": "UTC",
             "serverTimeZoneDisplayName": "Coordinated Universal Time",
             **self._analytics(settings),
-            "version": VERSION,
+            "version": self.server.version,
             "revision": "sandbox",
             "buildTime": _EPOCH,
             "systemId": self.server.store.fact("systemId"),
@@ -154,7 +153,7 @@ class Api:
             recent["trackerEventCount"][str(days)] = recent["eventCount"][str(days)]
         counts: JsonObject = {resources[p].singular: n for p, n in self.server.store.counts().items() if p in resources}
         return answer({
-            "system": {"version": VERSION, "revision": "sandbox", "systemId": self.server.store.fact("systemId"), "serverDate": now()},
+            "system": {"version": self.server.version, "revision": "sandbox", "systemId": self.server.store.fact("systemId"), "serverDate": now()},
             "objectCounts": counts, "activeUsers": {"-1": 1, "0": 1, "1": 1, "7": 1, "30": 1}, "userInvitations": {"all": 0, "expired": 0},
             **recent,
         })  # fmt: skip
@@ -212,7 +211,7 @@ class Api:
     def login_config(self, request: Request) -> Response:
         """`GET /api/loginConfig`: what a login page needs, for anybody."""
         settings = Settings(self.server.store).all()
-        body: JsonObject = {"apiVersion": VERSION}
+        body: JsonObject = {"apiVersion": self.server.version}
         for name, key in _LOGIN_CONFIG.items():
             value = settings[key]
             body[name] = str(value) if name.endswith("PasswordLength") else value

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.bodies import Refusal, complaint, unpacked, with_body
-from dhis2sh.sandbox.http import answer, base_of, new_uid, refuse
+from dhis2sh.sandbox.http import answer, base_of, refuse
 from dhis2sh.sandbox.jobs import Progress
 from dhis2sh.sandbox.routes.tracker import refused
 from dhis2sh.sandbox.server import Server
@@ -20,6 +20,7 @@ from dhis2sh.sandbox.tracker.bundle import BadPayload, Options
 from dhis2sh.sandbox.tracker.changes import audit, user_of
 from dhis2sh.sandbox.tracker.query import BadQuery, uid
 from dhis2sh.sandbox.tracker.storage import Kind, Writer
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -92,7 +93,7 @@ class Api:
         note = _json(raw)
         if not note.get("value"):
             return refuse(400, "Note value cannot be empty", "E1003")
-        given = cast("str", note.get("note") or new_uid())
+        given = cast("str", note.get("note") or generate_uid())
         if self.server.tracker.rows("SELECT 1 FROM note WHERE uid = ?", (given,)):
             return refuse(400, f"Note `{given}` already exists.", "E1119")
         from dhis2sh.sandbox.fresh import now
@@ -191,7 +192,7 @@ def events_of(text: str, *, skip: bool) -> list[JsonObject]:
         if not row or (skip and number == 0):
             continue
         cells = dict(zip(_COLUMNS, row, strict=False))
-        key = cells.get("event") or new_uid()
+        key = cells.get("event") or generate_uid()
         event = events.setdefault(
             key, {"event": key, **{name: cells[name] for name in _KEPT if cells.get(name)}, "dataValues": []}
         )

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
-from dhis2sh.sandbox.http import new_uid
 from dhis2sh.sandbox.tracker.query import BadQuery, boolean, enum
 from dhis2sh.sandbox.tracker.storage import KINDS, Kind, Tracker, from_row
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -159,7 +159,7 @@ class Bundle:
 
     def _add(self, kind: Kind, body: JsonObject, inherited: JsonObject) -> None:
         given = body.get(kind)
-        uid = given if isinstance(given, str) and given else new_uid()
+        uid = given if isinstance(given, str) and given else generate_uid()
         flat: JsonObject = {**inherited, **{k: v for k, v in body.items() if v is not None or k not in inherited}}
         for name in _REFERENCES:
             _check_uid(flat.get(name))
@@ -231,7 +231,7 @@ class Bundle:
     def _default_enrollment(self, program: str) -> str:
         """The one enrollment that all events of a program without registration hang on."""
         found = self.tracker.rows("SELECT uid FROM enrollment WHERE program = ? AND tracked_entity IS NULL", (program,))
-        return cast("str", found[0]["uid"]) if found else new_uid()
+        return cast("str", found[0]["uid"]) if found else generate_uid()
 
     def resolve(self, plural: str, identifier: str) -> str:
         """The UID behind an identifier of the import's scheme; what is not found stays as it is."""

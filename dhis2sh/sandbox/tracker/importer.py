@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import new_uid
 from dhis2sh.sandbox.rights import Rights
 from dhis2sh.sandbox.tracker.bundle import PLURAL, TYPE_OF, Bundle, Item, Options, existing
 from dhis2sh.sandbox.tracker.changes import record, user_of
 from dhis2sh.sandbox.tracker.storage import KINDS, Kind, Tracker, Writer
 from dhis2sh.sandbox.tracker.validate import Validator, attribute_combo, option_list
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -184,7 +184,7 @@ class Keeper:
 
     def note(self, owner: str, note: JsonObject) -> str:
         """Write a note that has text; returns its UID."""
-        uid = cast("str", note.get("note") or new_uid())
+        uid = cast("str", note.get("note") or generate_uid())
         if note.get("value"):
             self.writer.note(owner, {"note": uid, "value": note["value"], "storedAt": self.moment,
                                      "storedBy": note.get("storedBy"), "createdBy": self.user})  # fmt: skip

@@ -1,6 +1,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -132,3 +133,45 @@ async def test_bytes_ping_and_find():
         assert (await client.find("abc"))["method"] == "GET"
         with pytest.raises(Dhis2Error, match="has no 'options'"):
             await client.list_page("options")
+
+
+async def test_models_of_every_method():
+    class Method(BaseModel):
+        method: str
+
+    async with client_of(echo) as client:
+        assert (await client.get("x", model=Method)).method == "GET"
+        assert (await client.post("x", {"a": 1}, model=Method)).method == "POST"
+        assert (await client.put("x", b"<xml/>", content_type="application/xml", model=Method)).method == "PUT"
+        assert (await client.patch("x", [], model=Method)).method == "PATCH"
+        plain = await client.put("x", b"<xml/>", content_type="application/xml")
+    assert plain["headers"]["content-type"] == "application/xml"
+
+
+async def test_a_write_that_is_redirected_is_not_sent_again():
+    async def moved(request: Request) -> Response:
+        return RedirectResponse("/api/elsewhere") if request.url.path == "/api/x" else JSONResponse({"ok": True})
+
+    async with client_of(moved) as client:
+        assert await client.get("x") == {"ok": True}
+        with pytest.raises(NotDhis2, match="POST /api/x was redirected to /api/elsewhere; nothing was written"):
+            await client.post("x", {})
+
+
+async def test_the_session_of_a_server_can_be_forgotten():
+    """Units of a user are as they were at sign-in, for as long as the cookie is sent."""
+    seen: list[str | None] = []
+
+    async def session(request: Request) -> Response:
+        seen.append(request.cookies.get("JSESSIONID"))
+        answer = JSONResponse({})
+        answer.set_cookie("JSESSIONID", "one")
+        return answer
+
+    async with client_of(session) as client:
+        client.transport.forget_session()  # nothing is there yet
+        await client.get("me")
+        await client.get("me")
+        client.transport.forget_session()
+        await client.get("me")
+    assert seen == [None, "one", None]

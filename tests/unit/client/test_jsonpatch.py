@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jsonpatch as library
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -169,6 +170,25 @@ members = st.lists(st.sampled_from("abcde"), unique=True).map(lambda uids: {"ite
 @given(members, members)
 def test_a_difference_of_members_keeps_their_order(before: dict, after: dict):
     assert jsonpatch.apply(jsonpatch.diff(before, after), before) == after
+
+
+@patiently
+@given(objects, objects)
+def test_patches_of_the_jsonpatch_library_are_rewritten(before: dict, after: dict):
+    patch = library.make_patch(before, after)
+    sent = jsonpatch.sendable(patch, before)
+    assert {operation["op"] for operation in sent} <= set(jsonpatch.SENT)
+    assert jsonpatch.apply(sent, before) == after
+    assert jsonpatch.apply(jsonpatch.invert(patch, before), after) == before
+
+
+@patiently
+@given(patches())
+def test_what_rfc_6902_says_is_done_as_the_library_does_it(made: tuple[dict, list[dict]]):
+    document, patch = made
+    shared = [operation for operation in patch if operation["op"] != "remove-by-id"]
+    if shared == patch:
+        assert jsonpatch.apply(patch, document) == library.apply_patch(document, patch)
 
 
 def test_the_document_given_stays_as_it_is():

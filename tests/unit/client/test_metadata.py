@@ -24,8 +24,10 @@ async def test_search_merges_three_requests_and_ranks():
         hits = await client.metadata.search("bcg", types=["dataElements"], limit=2)
         with pytest.raises(UsageError):
             await client.metadata.search(" ")
+        assert [hit.id for hit in await client.metadata.search("doses, bcg")] == ["deElement02", "deElement01"]
     assert [hit.id for hit in hits] == ["deElement03", "deElement01"]
-    assert [seen.values("filter")[0] for seen in fake.of("GET")] == ["id:$like:bcg", "code:ilike:bcg", "name:token:bcg"]
+    sent = [seen.values("filter")[0] for seen in fake.of("GET")]
+    assert sent == ["id:$like:bcg", "code:ilike:bcg", "name:token:bcg", "name:token:doses bcg"]
 
 
 async def test_import_from_anywhere(tmp_path: Path):
@@ -37,7 +39,8 @@ async def test_import_from_anywhere(tmp_path: Path):
         yield b'{"dataElements":'
         yield json.dumps([GOOD]).encode() + b"}"
 
-    for source in (bundle, packed, str(packed), json.dumps(bundle).encode(), pieces()):
+    lazily = {"dataElements": iter([GOOD]), "indicators": []}
+    for source in (bundle, lazily, packed, str(packed), json.dumps(bundle).encode(), pieces()):
         fake = Fake(objects={"dataElements": {}})
         async with fake.client() as client:
             message = await client.metadata.import_(source)
@@ -90,18 +93,15 @@ async def test_export_whole_or_into_a_file(tmp_path: Path):
 
 
 async def test_usage_asks_every_property_that_can_refer():
-    uid = "deElement01"
-    group = {"id": "deGroup0001", "name": "Group", "dataElements": {"id": uid}}
-    data_set = {"id": "dsDataSet01", "name": "Set", "dataSetElements": {"dataElement": {"id": uid}}}
-    fake = Fake(objects={"dataElementGroups": {"deGroup0001": group}, "dataSets": {"dsDataSet01": data_set}})
+    group = {"dataElementGroups": [{"id": "deGroup0001", "name": "Group"}]}
+    fake = Fake(answers={("GET", "metadata"): JSONResponse(group)})
     async with fake.client() as client:
-        hits = await client.metadata.usage("dataElements", uid)
+        uses = await client.metadata.usage("dataElements", "deElement01")
         with pytest.raises(NotFound):
-            await client.metadata.usage("nonsense", uid)
-    assert {(hit.type, hit.id, hit.property) for hit in hits} == {
-        ("dataElementGroups", "deGroup0001", "dataElements"),
-        ("dataSets", "dsDataSet01", "dataSetElements.dataElement"),
-    }
+            await client.metadata.usage("nonsense", "deElement01")
+    assert ("dataElementGroups", "deGroup0001", "dataElements") in {(use.type, use.uid, use.path) for use in uses}
+    asked = {name: value for seen in fake.of("GET") for name, value in seen.query if name.endswith(":filter")}
+    assert asked["dataSets:filter"] == "dataSetElements.dataElement.id:eq:deElement01"
 
 
 async def test_bulk_over_several_types():

@@ -147,6 +147,15 @@ async def test_only_what_the_version_reads_is_sent(version: str, sent: list[str]
         assert fake.requests[-1].values("mergeMode") == sent
 
 
+@pytest.mark.parametrize(("version", "route"), [("2.42.5", "POST metadata"), ("2.43.1", "DELETE options/opOption001")])
+async def test_an_option_is_deleted_by_a_route_that_works(version: str, route: str):
+    fake = Fake(version, objects={"options": {"opOption001": {"id": "opOption001"}}})
+    async with fake.client() as client:
+        await client.resources.options.delete("opOption001")
+    assert f"{fake.requests[-1].method} {fake.requests[-1].path}" == route
+    assert fake.objects["options"] == {}
+
+
 async def test_bulk_writes_list_refusals_and_write_the_rest(fake: Fake):
     fake.objects["dataElements"]["deElement04"]["needed"] = True
     async with fake.client() as client:
@@ -194,6 +203,18 @@ async def test_large_writes_are_cut_by_type_in_import_order_parents_first():
     assert done.count.created == 6
     sent = [[row["id"] for rows in seen.json.values() for row in rows] for seen in fake.of("POST", "metadata")]
     assert sent == [["ouUnit00004", "ouUnit00003"], ["ouUnit00002", "ouUnit00001"], ["ouUnit00000"], ["dsDataSet01"]]
+
+
+async def test_types_that_refer_to_each_other_are_never_cut_apart():
+    fake = Fake(objects={})
+    program, stage = {"id": "prProgram01", "name": "p"}, {"id": "psStage0001", "name": "s"}
+    elements = [{"id": f"deElement{n:02}", "name": "e"} for n in range(3)]
+    bundle = {"programs": [program], "programStages": [stage, {**stage, "id": "psStage0002"}], "dataElements": elements}
+    async with fake.client() as client:
+        result = await client.metadata.save_bulk(bundle, chunk_size=2)
+    assert result.count.created == 6
+    sent = [{plural: len(rows) for plural, rows in seen.json.items()} for seen in fake.of("POST", "metadata")]
+    assert sent == [{"dataElements": 2}, {"dataElements": 1}, {"programStages": 2, "programs": 1}]
 
 
 async def test_members_are_added_and_removed_without_the_others(fake: Fake):

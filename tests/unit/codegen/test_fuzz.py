@@ -90,7 +90,7 @@ def components(draw: st.DrawFn) -> dict[str, Any]:
     return {name: draw(shapes(found)) for name in found}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(components())
 @example({"A": {"oneOf": [{"$ref": "#/components/schemas/A"}, {"type": "string"}]}})
 @example({"A": {"$ref": "#/components/schemas/B"}, "B": {"$ref": "#/components/schemas/A"}})
@@ -106,6 +106,54 @@ def test_any_description_gives_code_that_can_be_imported_or_one_error(tmp_path: 
     models = [value for value in made.values() if isinstance(value, type) and issubclass(value, Model)]
     for one in models:
         assert one.model_validate({}).to_wire() == {}
+
+
+KLASSES = st.one_of(
+    st.sampled_from(["org.x.A", "org.y.A", "org.x.A$B", "org.x.Reference", "org.x.Map", "org.x.class", "java.lang.String", "A"]),
+    NAMES,
+)  # fmt: skip
+KINDS = st.sampled_from(["TEXT", "INTEGER", "REFERENCE", "COMPLEX", "COLLECTION", "CONSTANT", "DATE", "HOLOGRAM"])
+
+
+@st.composite
+def properties(draw: st.DrawFn) -> dict[str, Any]:
+    found = {"name": draw(NAMES), "propertyType": draw(KINDS), "klass": draw(KLASSES), "fieldName": draw(NAMES)}
+    if draw(st.booleans()):
+        found |= {"itemKlass": draw(KLASSES), "itemPropertyType": draw(KINDS), "collectionName": draw(NAMES)}
+    if draw(st.booleans()):
+        found["constants"] = draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
+    return found
+
+
+@st.composite
+def types(draw: st.DrawFn) -> dict[str, Any]:
+    name = draw(NAMES)
+    found = {
+        "klass": draw(KLASSES),
+        "singular": name,
+        "plural": draw(NAMES),
+        "displayName": name,
+        "order": 1,
+        "authorities": [],
+    }
+    if draw(st.booleans()):
+        found["relativeApiEndpoint"] = f"/{name}"
+    return found | {"metadata": draw(st.booleans()), "properties": draw(st.lists(properties(), max_size=4))}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(types(), max_size=4), components())
+def test_any_schemas_give_code_that_can_be_imported_or_one_error(
+    tmp_path: Path, found: list[dict[str, Any]], described: dict[str, Any]
+) -> None:
+    try:
+        made = use(tmp_path, described, distil_schemas({"schemas": found}))
+    except CodegenError as error:
+        assert "\n" not in str(error)
+        return
+    for one in made.values():
+        if isinstance(one, type) and issubclass(one, Model):
+            assert one.model_validate({}).to_wire() == {}
 
 
 def test_a_chain_of_names_that_doubles_at_each_link_ends(tmp_path: Path) -> None:
@@ -182,10 +230,33 @@ def test_a_description_that_is_nested_without_end_is_refused() -> None:
         distil_openapi(described({"Deep": shape}))
 
 
-@pytest.mark.parametrize("answer", [{}, {"schemas": {}}, {"schemas": [None]}, {"schemas": [{"klass": "a.B"}]}])
-def test_what_is_no_answer_of_the_schemas_endpoint_is_refused(answer: dict[str, Any]) -> None:
-    with pytest.raises(CodegenError, match="schemas"):
+CONSTANT = {
+    "klass": "a.B",
+    "singular": "b",
+    "plural": "bs",
+    "displayName": "B",
+    "order": 1,
+    "authorities": [],
+    "properties": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        ({}, "it has no list 'schemas'"),
+        ({"schemas": {}}, "it has no list 'schemas'"),
+        ({"schemas": [None]}, "schemas[0]: must be an object, not NoneType"),
+        ({"schemas": [{"klass": "a.B"}]}, "schemas[0]: 'singular' is missing, empty or is no str"),
+        ({"schemas": [CONSTANT, CONSTANT]}, "the class 'a.B' is described twice"),
+        ({"schemas": [CONSTANT | {"plural": "b\ud800"}]}, "holds half a character"),
+        ({"schemas": [CONSTANT | {"constants": []}]}, "'constants' is no list of texts"),
+    ],
+)
+def test_what_is_no_answer_of_the_schemas_endpoint_is_refused(answer: dict[str, Any], fault: str) -> None:
+    with pytest.raises(CodegenError) as refused:
         distil_schemas(answer)
+    assert fault in str(refused.value)
 
 
 def test_a_property_without_a_type_is_named() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.client.uids import is_uid
+from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dhis2sh.client.periods import (
+from dhis2sh.errors import UsageError
+from dhis2sh.periods import (
     PERIOD_TYPES,
     Period,
     PeriodType,
@@ -18,7 +19,6 @@ from dhis2sh.client.periods import (
     period_types_of,
     periods,
 )
-from dhis2sh.errors import UsageError
 from tests.shared import needs_shared, shared
 
 dates = st.dates(dt.date(1900, 1, 1), dt.date(2199, 12, 31))

@@ -1,0 +1,26 @@
+"""What one type can do that no other can: a module for each, imported when its sub-domain is asked for."""
+
+MODULES = {
+    "organisation-units": "organisation_units",
+    "organisation-unit-levels": "levels",
+    "options": "options",
+    "category-combos": "categories",
+    "category-option-combos": "categories",
+    "category-options": "categories",
+    "data-sets": "data_sets",
+    "sections": "data_sets",
+    "programs": "programs",
+    "program-stages": "programs",
+    "tracked-entity-types": "programs",
+    "indicators": "formulas",
+    "program-indicators": "formulas",
+    "validation-rules": "formulas",
+    "predictors": "formulas",
+    "program-rules": "program_rules",
+    "sql-views": "sql_views",
+    "legend-sets": "visuals",
+    "visualizations": "visuals",
+    "maps": "visuals",
+    "dashboards": "visuals",
+}
+"""Sub-domain to module."""

@@ -1,0 +1,40 @@
+"""`metadata organisation-unit-levels rename 2 District`: levels are named by their number."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from dhis2sh import writes
+from dhis2sh.uids import generate_uid
+from dhis2sh.results import Plan, WriteSummary
+from dhis2sh.session import Session
+from dhis2sh.types import JsonObject
+from dhis2sh.verbs import Bounds, Doc, applies, verb
+from dhis2sh.writes import Write
+
+LEVELS = "organisationUnitLevels"
+
+
+@verb(
+    "metadata organisation-unit-levels rename",
+    effect="write",
+    examples=["dhis2 metadata organisation-unit-levels rename 2 District"],
+)
+async def rename(
+    s: Session,
+    level: Annotated[int, Bounds(1, 20), Doc("The level's number; 1 is the top.")],
+    name: Annotated[str, Doc("Its new name.")],
+) -> Plan:
+    """Name a level of the hierarchy; one that has no name yet gets one.
+
+    API source: `PATCH /api/organisationUnitLevels/{uid}`, `POST /api/organisationUnitLevels`.
+    """
+    page = await s.client.list_page(LEVELS, {"filter": f"level:eq:{level}", "fields": ":owner"})
+    before: JsonObject | None = page.rows[0] if page.rows else None
+    after: JsonObject = {**(before or {"id": generate_uid(), "level": level}), "name": name}
+    return writes.plan(f"call level {level} '{name}'", [Write(LEVELS, before, after)], what=LEVELS)
+
+
+@applies(rename)
+async def _(s: Session, plan: Plan) -> WriteSummary:
+    return await writes.apply(s, plan)

@@ -1,0 +1,347 @@
+"""From the rows of an aggregate query to its grid: headers, metadata, other identifiers, a table layout, raw data."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.sandbox import params
+from dhis2sh.sandbox.analytics import numbers
+from dhis2sh.sandbox.analytics.engine import Engine, Row
+from dhis2sh.sandbox.analytics.errors import refusal
+from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, number, renamed
+from dhis2sh.sandbox.analytics.items import DataItem, item_details, item_name
+from dhis2sh.sandbox.data.model import Model, identifier_of, read_period
+
+if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
+
+    from dhis2sh.sandbox.analytics.query import Dimension, Query
+    from dhis2sh.types import JsonObject, JsonValue
+
+MAX_ROWS = 100_000
+_PLURALS = {
+    "ou": "organisationUnits", "co": "categoryOptionCombos", "ao": "categoryOptionCombos",
+    "category": "categoryOptions", "unit_groups": "organisationUnitGroups", "element_groups": "dataElementGroups",
+    "option_groups": "categoryOptionGroups",
+}  # fmt: skip
+
+
+def aggregate_grid(engine: Engine, query: QueryParams) -> Grid:
+    """The grid of an aggregate query. Raises `Refused` with E7128."""
+    found = engine.query
+    skip_data = params.boolean(query, "skipData")
+    num_den = params.boolean(query, "includeNumDen")
+    grid = Grid([], [])
+    if not skip_data:
+        rows = engine.rows()
+        if len(rows) > MAX_ROWS and not params.boolean(query, "ignoreLimit"):
+            raise refusal("E7128", MAX_ROWS)
+        _order(rows, query.get("order"))
+        grid.headers = [Header(axis.name, axis.label) for axis in found.axes] + [number("value", "Value")]
+        grid.rows = [[*row.items, row.text] for row in rows]
+        if num_den:
+            grid.headers += [number(name, name.capitalize()) for name in _FRACTION]
+            for cells, row in zip(grid.rows, rows, strict=True):
+                cells.extend(_fraction(row))
+    if not params.boolean(query, "skipMeta"):
+        grid.meta = metadata(found, query)
+    if not skip_data:
+        _rename(grid, found, query)
+        if params.boolean(query, "showHierarchy"):
+            _prefix(grid, found)
+    if params.boolean(query, "tableLayout"):
+        return _laid_out(grid, found, query)
+    return grid
+
+
+_FRACTION = ("numerator", "denominator", "factor", "multiplier", "divisor")
+
+
+def _fraction(row: Row) -> list[str]:
+    part = row.fraction
+    if part is None:
+        return [""] * len(_FRACTION)
+    doubles = (part.numerator, part.denominator, part.factor)
+    return [
+        *(numbers.java_double(numbers.rounded(value)) for value in doubles),
+        str(part.multiplier),
+        str(part.divisor),
+    ]
+
+
+def _order(rows: list[Row], order: str | None) -> None:
+    word = (order or "").upper()
+    if word in {"ASC", "DESC"}:
+        rows.sort(key=lambda row: row.value, reverse=word == "DESC")
+
+
+# Metadata ------------------------------------------------------------------------------------------------------------
+
+
+def metadata(found: Query, query: QueryParams) -> JsonObject:
+    """The metadata block: what every identifier means, and the items of each dimension."""
+    model, details = found.model, params.boolean(query, "includeMetadataDetails")
+    items: JsonObject = dict(found.items)
+    for item in found.data:
+        items[item.id] = {"name": item_name(model, item, found.prop)} | (item_details(model, item) if details else {})
+    combos = list(dict.fromkeys(combo for uid in found.elements() for combo in model.option_combos(uid)))
+    for uid in combos:
+        items[uid] = _named(model, "categoryOptionCombos", uid, found.prop)
+    for dimension in found.dimensions:
+        plural = _PLURALS.get(dimension.kind)
+        for uid in dimension.items if plural else []:
+            known = cast("JsonObject", items.get(uid) or _named(model, plural or "", uid, found.prop))
+            items[uid] = known | (_details(model, dimension, plural or "", uid) if details else {})
+    if details:
+        for period in found.periods:
+            items[period.iso] = cast("JsonObject", items[period.iso]) | {
+                "uid": period.iso, "code": period.iso, "dimensionItemType": "PERIOD", "valueType": "TEXT",
+                "totalAggregationType": "SUM", "startDate": f"{period.start}T00:00:00.000",
+                "endDate": f"{period.end}T00:00:00.000",
+            }  # fmt: skip
+        for dimension in found.dimensions:
+            items[dimension.name] = {
+                "uid": dimension.name, "name": dimension.label, "dimensionType": _TYPES[dimension.kind],
+            }  # fmt: skip
+    dimensions: JsonObject = {d.name: cast("list[JsonValue]", list(d.items)) for d in found.dimensions}
+    dimensions.setdefault("pe", [])
+    dimensions.setdefault("co", cast("list[JsonValue]", combos))
+    meta: JsonObject = {"items": items, "dimensions": dimensions}
+    return _hierarchy(found, query) | meta
+
+
+_TYPES = {
+    "dx": "DATA_X", "pe": "PERIOD", "ou": "ORGANISATION_UNIT", "co": "CATEGORY_OPTION_COMBO",
+    "ao": "ATTRIBUTE_OPTION_COMBO", "category": "CATEGORY", "unit_groups": "ORGANISATION_UNIT_GROUP_SET",
+    "element_groups": "DATA_ELEMENT_GROUP_SET", "option_groups": "CATEGORY_OPTION_GROUP_SET",
+}  # fmt: skip
+
+
+def _named(model: Model, plural: str, uid: str, prop: str) -> JsonObject:
+    body = model.body(plural, uid)
+    return {"name": body.get(prop) or body.get("name") or uid}
+
+
+def _details(model: Model, dimension: Dimension, plural: str, uid: str) -> JsonObject:
+    body = model.body(plural, uid)
+    item_type = {"ou": "ORGANISATION_UNIT", "category": "CATEGORY_OPTION", "unit_groups": "ORGANISATION_UNIT_GROUP",
+                 "element_groups": "DATA_ELEMENT_GROUP", "option_groups": "CATEGORY_OPTION_GROUP"}  # fmt: skip
+    found: JsonObject = {"uid": uid}
+    if body.get("code"):
+        found["code"] = body["code"]
+    if dimension.kind in item_type:
+        found["dimensionItemType"] = item_type[dimension.kind]
+    return found | {"valueType": "TEXT" if dimension.kind == "ou" else "NUMBER", "totalAggregationType": "SUM"}
+
+
+def _hierarchy(found: Query, query: QueryParams) -> JsonObject:
+    """`ouHierarchy` and `ouNameHierarchy`: what lies above each org unit, up to the user's own roots."""
+    units = found.find("ou")
+    items = units.items if units is not None else []
+    meta: JsonObject = {}
+    if params.boolean(query, "hierarchyMeta"):
+        paths = {uid: found.model.path(uid)[:-1] for uid in items}
+        meta["ouHierarchy"] = {uid: "/".join(path) for uid, path in paths.items()}
+    if params.boolean(query, "showHierarchy"):
+        meta["ouNameHierarchy"] = {uid: _full_name(found.model, uid) for uid in items}
+    return meta
+
+
+def _full_name(model: Model, uid: str) -> str:
+    return "/" + "/".join(model.name("organisationUnits", part) for part in model.path(uid))
+
+
+def _prefix(grid: Grid, found: Query) -> None:
+    renamed(
+        grid, {"ou": {uid: _full_name(found.model, uid) for d in found.dimensions if d.kind == "ou" for uid in d.items}}
+    )
+
+
+# Identifiers ---------------------------------------------------------------------------------------------------------
+
+
+def _rename(grid: Grid, found: Query, query: QueryParams) -> None:
+    """Identifiers as `outputIdScheme` and its like ask for them, in rows only."""
+    general = query.get("outputIdScheme")
+    data = query.get("outputDataItemIdScheme") or general
+    element = query.get("outputDataElementIdScheme") or data
+    unit = query.get("outputOrgUnitIdScheme") or general
+    words: dict[str, dict[str, str]] = {}
+    for axis in found.axes:
+        if axis.kind == "dx":
+            words["dx"] = {item.id: _item_word(found, item, element if item.plural == "dataElements" else data)
+                           for item in found.data}  # fmt: skip
+        elif axis.kind == "pe":
+            if (general or "").upper() == "NAME":
+                words["pe"] = {uid: str(found.items[uid]["name"]) for uid in axis.items}
+        else:
+            scheme = unit if axis.kind == "ou" else general
+            plural = _PLURALS[axis.kind]
+            words[axis.name] = {uid: _word(found.model, plural, uid, scheme) for uid in axis.items}
+    renamed(grid, words)
+
+
+def _word(model: Model, plural: str, uid: str, scheme: str | None) -> str:
+    if not scheme or scheme.upper() in {"UID", "ID"}:
+        return uid
+    wanted = scheme if scheme.startswith("ATTRIBUTE:") else scheme.upper()
+    return identifier_of(model.body(plural, uid), wanted) or uid
+
+
+def _item_word(found: Query, item: DataItem, scheme: str | None) -> str:
+    if scheme and scheme.upper() == "NAME":
+        return item_name(found.model, item, "name")
+    own = _word(found.model, item.plural, item.uid, scheme)
+    return own if item.id == item.uid else item.id.replace(item.uid, own)
+
+
+# Table layout --------------------------------------------------------------------------------------------------------
+
+
+def _laid_out(grid: Grid, found: Query, query: QueryParams) -> Grid:
+    """The grid as a table: the items of `rows` down, those of `columns` across. Raises `Refused`."""
+    columns = [part for part in (query.get("columns") or "").split(";") if part]
+    rows = [part for part in (query.get("rows") or "").split(";") if part]
+    for names, code in ((columns, "E7126"), (rows, "E7127")):
+        for name in names:
+            if found.find(name) is None:
+                raise refusal(code, name)
+    across = [cast("Dimension", found.find(name)) for name in columns]
+    down = [cast("Dimension", found.find(name)) for name in rows]
+    places = [axis.name for axis in found.axes]
+    values = {frozenset(row[: len(places)]): row[len(places)] for row in grid.rows}
+    headers: list[Header] = []
+    for dimension in down:
+        word = dimension.label.lower().replace(" ", "")
+        headers += [
+            Header(f"{dimension.label} ID", f"{word}id", hidden=True),
+            Header(dimension.label, f"{word}name"),
+            Header(f"{dimension.label} code", f"{word}code", hidden=True),
+            Header(f"{dimension.label} description", f"{word}description", hidden=True),
+        ]
+    tops = list(itertools.product(*(dimension.items for dimension in across)))
+    words = _words(found)
+    for top in tops:
+        title = " ".join(words.get(uid, uid) for uid in top) or "Value"
+        headers.append(number(title.lower(), title))
+    table: list[list[str]] = []
+    for side in itertools.product(*(dimension.items for dimension in down)):
+        cells = [
+            text for dimension, uid in zip(down, side, strict=True) for text in _identity(found, dimension, uid, words)
+        ]
+        cells += [values.get(frozenset({*side, *top}), "") for top in tops]
+        table.append(cells)
+    return Grid(headers, table, grid.meta)
+
+
+def _words(found: Query) -> dict[str, str]:
+    words = {uid: str(item["name"]) for uid, item in found.items.items() if "name" in item}
+    return words | {item.id: item_name(found.model, item, found.prop) for item in found.data}
+
+
+def _identity(found: Query, dimension: Dimension, uid: str, words: Mapping[str, str]) -> list[str]:
+    plural = _PLURALS.get(dimension.kind)
+    if dimension.kind == "dx":
+        plural = next((item.plural for item in found.data if item.id == uid), "dataElements")
+    body = found.model.body(plural, uid) if plural else {}
+    return [uid, words.get(uid, uid), str(body.get("code") or ""), str(body.get("description") or "")]
+
+
+# Raw data ------------------------------------------------------------------------------------------------------------
+
+
+def raw_grid(engine: Engine, query: QueryParams) -> Grid:
+    """`rawData`: the values themselves, one row each, with the dates of their periods."""
+    found = engine.query
+    others = [d for d in found.axes if d.kind not in {"dx", "pe", "ou"}]
+    grid = Grid(
+        [Header("dx", "Data"), *(Header(d.name, d.label) for d in others), Header("ou", "Organisation unit"),
+         Header("pe", None), moment("pestartdate", "Period start date", meta=False),
+         moment("peenddate", "Period end date", meta=False), number("value", "Value")],
+        [],
+    )  # fmt: skip
+    units = engine.tables.within(found.find("ou").items if found.find("ou") else [])  # type: ignore[union-attr]
+    grid.rows = list(_raw_rows(engine, found.elements(), [(a, b) for a, b, _ in units.spans], others))
+    if not params.boolean(query, "skipMeta"):
+        meta = metadata(found, query)
+        kept = {"pe": cast("JsonValue", [])}
+        dimensions = cast("JsonObject", meta["dimensions"]) | kept
+        periods = {period.iso for period in found.periods}
+        items = {key: item for key, item in cast("JsonObject", meta["items"]).items() if key not in periods}
+        raw: JsonObject = {"items": items | {"pe": {}}, "dimensions": dimensions}
+        grid.meta = meta | raw
+    return grid
+
+
+def _raw_rows(
+    engine: Engine, elements: Sequence[str], spans: Sequence[tuple[int, int]], others: Sequence[Dimension]
+) -> list[list[str]]:
+    tables = engine.tables
+    names = {kind: {number: uid for uid, number in tables.numbers(kind).items()} for kind in ("dx", "pe", "co")}
+    units = dict(tables.connection.execute("SELECT number, uid FROM analytics_org_unit"))
+    members = [member[0] for window in engine.windows() for member in window.members]
+    found: list[list[str]] = []
+    for uid in elements:
+        for period in members:
+            for first, last in spans or [(0, 1 << 60)]:
+                rows = tables.connection.execute(
+                    "SELECT dx, ou, pe, co, ao, coalesce(number, text) FROM analytics_value "
+                    "WHERE dx = ? AND pe = ? AND ou BETWEEN ? AND ?",
+                    (tables.numbers("dx").get(uid), period, first, last),
+                )
+                for row in rows:
+                    iso = names["pe"][row[2]]
+                    span = read_period(iso)
+                    extra = _extra(engine, others, names["co"].get(row[3], ""), names["co"].get(row[4], ""))
+                    value = numbers.java_double(row[5]) if isinstance(row[5], float) else str(row[5])
+                    found.append([names["dx"][row[0]], *extra, units[row[1]], iso,
+                                  str(span.start) if span else "", str(span.end) if span else "", value])  # fmt: skip
+    return found
+
+
+def _extra(engine: Engine, others: Sequence[Dimension], combo: str, attribute: str) -> list[str]:
+    """The items of further dimensions that a raw value belongs to; empty where it belongs to none."""
+    found: list[str] = []
+    for dimension in others:
+        axis = engine.axes[engine.rest.index(dimension)]
+        uid = {"co": combo, "ao": attribute}.get(axis.column, "")
+        number = engine.tables.numbers("co").get(uid)
+        found.append(next((axis.items[at] for first, last, at in axis.spans if number and first <= number <= last), ""))
+    return found
+
+
+def value_set(engine: Engine) -> list[JsonObject]:
+    """`dataValueSet`: the totals as data values. Raises `Refused`."""
+    found = engine.query
+    for name, code in (("dx", "E7117"), ("pe", "E7118"), ("ou", "E7119")):
+        dimension = found.find(name)
+        if dimension is None or dimension.filter:
+            raise refusal(code)
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    places = {axis.name: at for at, axis in enumerate(found.axes)}
+    values: list[JsonObject] = []
+    for row in engine.rows():
+        element, *combos = row.items[places["dx"]].split(".")
+        item: JsonObject = {
+            "dataElement": element,
+            "period": row.items[places["pe"]],
+            "orgUnit": row.items[places["ou"]],
+        }
+        combo = combos[0] if combos else (row.items[places["co"]] if "co" in places else None)
+        attribute = combos[1] if len(combos) > 1 else (row.items[places["ao"]] if "ao" in places else None)
+        if combo:
+            item["categoryOptionCombo"] = combo
+        if attribute:
+            item["attributeOptionCombo"] = attribute
+        item |= {
+            "value": row.text,
+            "created": today,
+            "lastUpdated": today,
+            "comment": "[aggregated]",
+            "followup": False,
+        }
+        values.append(item)
+    return values

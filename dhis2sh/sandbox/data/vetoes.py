@@ -1,0 +1,32 @@
+"""What approval data says to a deletion of the metadata that it hangs on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dhis2sh.sandbox.bodies import Refusal
+from dhis2sh.sandbox.http import refuse
+
+if TYPE_CHECKING:
+    from dhis2sh.sandbox.store import Store
+
+
+def levels_of_workflow(store: Store, uid: str) -> str | None:
+    """A workflow that has levels stays: the class that is in the way, or None."""
+    body = store.get("dataApprovalWorkflows", uid) or {}
+    return "DataApprovalLevel" if body.get("dataApprovalLevels") else None
+
+
+def audits_of_level(store: Store, uid: str) -> str | None:
+    """A level that an approval audit names stays, and the server lets its database say so. Raises `Refusal`."""
+    row = store.connection.execute("SELECT min(id) FROM approval_audit WHERE level = ?", (uid,)).fetchone()
+    if row[0] is None:
+        return None
+    raise Refusal(
+        refuse(
+            409,
+            'ERROR: update or delete on table "dataapprovallevel" violates foreign key constraint '
+            '"fk_dataapprovalaudit_levelid" on table "dataapprovalaudit"\n  Detail: Key (dataapprovallevelid)='
+            f'({row[0]}) is still referenced from table "dataapprovalaudit".',
+        )
+    )

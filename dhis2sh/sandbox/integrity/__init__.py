@@ -1,0 +1,1 @@
+"""Data integrity: the server's checks by name, computed over what the sandbox holds."""

@@ -1,0 +1,149 @@
+"""Expressions in words: `.../expression/description` of indicators, rules, predictors and program indicators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dhis2sh.sandbox.bodies import with_body
+from dhis2sh.sandbox.expressions import VECTOR_FUNCTIONS, BadExpression, Call, Item, Node, describe, parse
+from dhis2sh.sandbox.http import answer, refuse
+from dhis2sh.sandbox.server import Server
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject
+
+KINDS = {
+    "#": ("dataElements", "categoryOptionCombos", "categoryOptionCombos"), "C": ("constants",),
+    "OUG": ("organisationUnitGroups",), "I": ("programIndicators",), "N": ("indicators",), "R": ("dataSets",),
+    "D": ("programs", "dataElements"), "A": ("programs", "trackedEntityAttributes"), "PS_EVENTDATE": ("programStages",),
+}  # fmt: skip
+"""The types of what stands between the dots of each kind of reference."""
+PROGRAM_KINDS = {**KINDS, "#": ("programStages", "dataElements"), "A": ("trackedEntityAttributes",)}
+VARIABLES = {
+    "enrollment_date": "Enrollment date", "incident_date": "Incident date", "event_date": "Event date",
+    "execution_date": "Event date", "due_date": "Due date", "current_date": "Current date",
+    "creation_date": "Creation date", "sync_date": "Sync date", "completed_date": "Completed date",
+    "event_count": "Event count", "enrollment_count": "Enrollment count", "tei_count": "Tracked entity count",
+    "org_unit_count": "Organisation unit count", "value_count": "Value count",
+    "zero_pos_value_count": "Zero or positive value count", "program_stage_name": "Program stage name",
+    "program_stage_id": "Program stage id", "analytics_period_start": "Analytics period start",
+    "analytics_period_end": "Analytics period end", "org_unit": "Organisation unit", "event_status": "Event status",
+    "enrollment_status": "Enrollment status", "scheduled_date": "Scheduled date",
+    "program_name": "Program name",
+}  # fmt: skip
+"""The variables of programs, in words."""
+
+INVALID = "Expression is not well-formed"
+
+
+class Unknown(Exception):
+    """A reference to an object that there is not."""
+
+
+class Api:
+    """The handlers: plain functions that run in threads, so the loop stays free."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def _name(self, kinds: dict[str, tuple[str, ...]], item: Item) -> str:
+        """A reference in words. Raises `Unknown`."""
+        if item.kind == "days":
+            return "[Number of days]"
+        if item.kind == "V":
+            name = VARIABLES.get(item.parts[0])
+            if name is None:
+                raise Unknown(item.text)
+            return name
+        types, parts = kinds.get(item.kind, ()), list(item.parts)
+        if item.kind == "R":
+            parts, metric = parts[:1], f" ({parts[1].replace('_', ' ').capitalize()})" if len(parts) > 1 else ""
+        else:
+            metric = ""
+        names: list[str] = []
+        for plural, uid in zip(types, parts, strict=False):
+            if uid == "*":
+                continue
+            prefix, _, plain = uid.rpartition(":")
+            body = self.server.store.get({"deGroup": "dataElementGroups"}.get(prefix, plural), plain)
+            if body is None:
+                raise Unknown(item.text)
+            names.append(str(body.get("name")))
+        if not names:
+            raise Unknown(item.text)
+        return f"({'.'.join(names)})" if item.kind in {"D", "A"} and len(names) > 1 else " ".join(names) + metric
+
+    def _described(self, text: str, kinds: dict[str, tuple[str, ...]], vectors: bool) -> JsonObject:
+        body: JsonObject = {"httpStatus": "OK", "httpStatusCode": 200, "status": "OK"}
+        try:
+            tree = parse(text)
+            if not vectors and uses_vectors(tree):
+                raise BadExpression("functions over several values are for predictors")
+            described = describe(text, lambda item: self._name(kinds, item))
+        except (BadExpression, Unknown):
+            return {**body, "status": "ERROR", "message": INVALID}
+        return {**body, "message": "Valid", "description": described}
+
+    def plain(
+        self, kinds: dict[str, tuple[str, ...]], *, vectors: bool = False
+    ) -> Callable[[Request, bytes], Response]:
+        """A handler for expressions of one kind, sent as text."""
+
+        def handler(request: Request, raw: bytes) -> Response:
+            text = request.query_params.get("expression") if request.method == "GET" else raw.decode()
+            return answer(self._described((text or "").strip(), kinds, vectors))
+
+        return handler
+
+    def rule(self, request: Request, raw: bytes) -> Response:
+        """`POST /api/programRules/condition/description?programId=`: the names are those of the program's variables."""
+        uid = request.query_params.get("programId", "")
+        store = self.server.store
+        if store.get("programs", uid) is None:
+            return refuse(400, f"Program is specified but does not exist: {uid}", "E4014")
+        own = store.inverse("programRuleVariables", "program").get(uid, [])
+        names = {str((store.get("programRuleVariables", one) or {}).get("name")) for one in own}
+
+        def name_of(item: Item) -> str:
+            if item.kind in {"#", "A"} and item.parts[0] in names:
+                return item.parts[0]
+            return self._name(KINDS, item)
+
+        body: JsonObject = {"httpStatus": "OK", "httpStatusCode": 200, "status": "OK"}
+        try:
+            described = describe(raw.decode().strip(), name_of)
+        except (BadExpression, Unknown):
+            return answer({**body, "status": "ERROR", "message": INVALID})
+        return answer({**body, "message": "Valid", "description": described})
+
+
+def uses_vectors(node: Node) -> bool:
+    """Does an expression call a function over several values?"""
+    found = isinstance(node, Call) and node.name in VECTOR_FUNCTIONS
+    parts = getattr(node, "arguments", ()) or [
+        getattr(node, name) for name in ("operand", "left", "right") if hasattr(node, name)
+    ]
+    return found or any(uses_vectors(part) for part in parts)
+
+
+def routes(server: Server) -> list[Route]:
+    """This area's routes."""
+    api = Api(server)
+    plain, predictor, program = api.plain(KINDS), api.plain(KINDS, vectors=True), api.plain(PROGRAM_KINDS, vectors=True)
+    table = [
+        ("/api/expressions/description", "GET", plain),
+        ("/api/indicators/expression/description", "POST", plain),
+        ("/api/validationRules/expression/description", "POST", plain),
+        ("/api/predictors/expression/description", "POST", predictor),
+        ("/api/predictors/skipTest/description", "POST", plain),
+        ("/api/programIndicators/expression/description", "POST", program),
+        ("/api/programIndicators/filter/description", "POST", program),
+        ("/api/programRules/condition/description", "POST", api.rule),
+        ("/api/programRuleActions/data/expression/description", "POST", api.rule),
+    ]
+    return [Route(path, with_body(handler), methods=[method]) for path, method, handler in table]
