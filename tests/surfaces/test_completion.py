@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
-from pygments.token import Keyword, Name, Operator, String
+from pygments.token import Keyword, Name, Number, Operator, String
 
 from dhis2sh.complete import Candidate
 from dhis2sh.index.names import Hit
@@ -123,8 +123,9 @@ def test_colours() -> None:
     assert kinds["list"] is kinds["where"] is kinds["select"] is Name.Function
     assert kinds["--filter"] is Name.Attribute
     assert kinds["'name:ilike:bcg'"] is String
-    assert kinds["s46m5MS0hxu"] is Name.Constant
+    assert kinds["s46m5MS0hxu"] is Number
     assert kinds["|"] is Operator.Word
+    assert coloured("metadata data-elements get x")["data-elements"] is Name.Function
     assert kinds["id"] is Name, "a field, not Python's function"
 
 
