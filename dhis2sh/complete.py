@@ -6,6 +6,7 @@ facts of the types, the profiles and, where somebody hands it in, the local name
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -176,14 +177,15 @@ def _properties(verb: JsonObject) -> Mapping[str, JsonObject]:
     return cast("Mapping[str, JsonObject]", cast("JsonObject", verb["input"])["properties"])
 
 
+def _name(text: str) -> str:
+    """An option's or a parameter's name in one spelling: `--value-type`, `valueType` and `value_type_` are the same."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text.lstrip("-").rstrip("_")).replace("-", "_").lower()
+
+
 def _parameter(verb: JsonObject, option: str) -> str | None:
-    """The parameter behind an option: `--data-set` is `data_set`, `dataSet` or, where Python reserves a word, `from_`."""
-    wanted = _bare(option)
-    return next((name for name in _properties(verb) if _bare(name) == wanted), None)
-
-
-def _bare(name: str) -> str:
-    return name.replace("-", "").replace("_", "").lower()
+    """The parameter behind an option."""
+    wanted = _name(option)
+    return next((name for name in _properties(verb) if _name(name) == wanted), None)
 
 
 def _takes_value(verb: JsonObject, option: str) -> bool:
@@ -237,8 +239,10 @@ def _value(verb: JsonObject, name: str, plural: str | None, at: int) -> Expected
     choices = tuple(cast("list[str]", items.get("enum") or []))
     if choices:
         return Expected("choices", at, verb=verb, plural=plural, choices=choices)
-    target = cast("dict[str, str]", verb["refers"]).get(known)
-    what = f"uids:{target}" if target else cast("dict[str, str]", verb["complete"]).get(known)
+    what = cast("dict[str, str]", verb["complete"]).get(known)
+    refers = cast("dict[str, str]", verb.get("refers") or {}).get(known, "@type")
+    if refers[0] not in "@*":
+        plural = refers
     return Expected(what or "nothing", at, verb=verb, plural=plural)
 
 

@@ -16,7 +16,7 @@ from typer.main import get_command
 from dhis2sh import plugins
 from dhis2sh.complete import FORMATS
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.verbs import FAMILIES, Param, Verb, section_of, verbs_of
+from dhis2sh.verbs import FAMILIES, Param, Verb, load_verb, section_of, verbs_of
 
 if TYPE_CHECKING:
     from dhis2sh.session import Consent
@@ -208,6 +208,9 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
         raise UsageError(
             f"there is no command '{domain}'", hint=did_you_mean(domain, plugins.domains()) or "dhis2 --help"
         )
+    quick = _one_verb([domain, *arguments])
+    if quick is not None:
+        return quick
     section, arguments = section_of([domain, *arguments])
     command = command_of(section)
     if any(word in {"-h", "--help"} for word in arguments) or (not arguments and len(_verbs(section)) > 1):
@@ -219,6 +222,33 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
     if not isinstance(result, Invocation):
         raise UsageError(f"'{section}' needs a verb", hint=f"dhis2 {section} --help")
     return result
+
+
+def _one_verb(words: Sequence[str]) -> Invocation | None:
+    """A line whose first words are a shipped verb's path: that verb alone is imported and made a command.
+
+    None where the whole domain must be asked: for help, for plugins, and for words in another order.
+    """
+    from dhis2sh import manifest
+
+    section, rest = manifest.section_of(words)
+    paths = {str(verb["path"]): str(verb["module"]) for verb in manifest.verbs(section)}
+    for size in range(min(len(rest), 3), -1, -1):
+        path = " ".join([section, *rest[:size]])
+        if path in paths and not {"-h", "--help"} & set(rest):
+            verb = load_verb(path, paths[path])
+            return None if verb is None or "cli" in verb.left_out else _invoked(verb, section, rest[size:])
+    return None
+
+
+def _invoked(verb: Verb, section: str, arguments: list[str]) -> Invocation:
+    app = _app(verb.path.split()[-1], verb.summary)
+    app.command()(_callback(verb))
+    try:
+        result = get_command(app).main(args=arguments, prog_name=f"dhis2 {verb.path}", standalone_mode=False)
+    except Exception as error:  # noqa: BLE001  (Typer's own classes are vendored and private)
+        raise _usage(error, section, arguments, verb) from None
+    return cast("Invocation", result)
 
 
 def _leading_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -233,16 +263,16 @@ def _leading_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return leading, rest
 
 
-def _usage(error: Exception, section: str, arguments: Sequence[str]) -> Exception:
+def _usage(error: Exception, section: str, arguments: Sequence[str], verb: Verb | None = None) -> Exception:
     """What Typer refused, as our error with the nearest word."""
     message = getattr(error, "format_message", None)
     if message is None:
         return error
     words = [word for word in arguments if not word.startswith("-")]
-    verb_words = " ".join([section, *words[:1]])
+    verb_words = verb.path if verb is not None else " ".join([section, *words[:1]])
     option = getattr(error, "option_name", None)
     if option is not None:
-        known = [flag for verb in _verbs(section) if verb.path == verb_words for flag in _flags(verb)]
+        known = [flag for item in _verbs(section) if item.path == verb_words for flag in _flags(item)]
         return UsageError(
             f"{verb_words} has no option '{option}'", hint=did_you_mean(option, known) or f"dhis2 {verb_words} --help"
         )

@@ -136,6 +136,11 @@ class Journal:
                 [(state, reason, entry, number) for number in numbers],
             )
 
+    def rename(self, entry: int, number: int, uid: str) -> None:
+        """Write down the UID that an object really has."""
+        with closing(self._open()) as connection, connection:
+            connection.execute("UPDATE change SET uid = ? WHERE entry = ? AND number = ?", (uid, entry, number))
+
     def end(self, entry: int, outcome: Outcome, reason: str | None = None) -> None:
         """Say how an entry ended; one that took another back marks that one."""
         with closing(self._open()) as connection, connection:
@@ -227,6 +232,11 @@ class Recording:
     def refused(self, number: int, reason: str) -> None:
         """The server refused this one, and why."""
         self._mark([number], "refused", reason)
+
+    def became(self, number: int, uid: str) -> None:
+        """The server has given an object another UID than it was planned with."""
+        if self.journal is not None and self.id is not None:
+            self.journal.rename(self.id, number, uid)
 
     def _mark(self, numbers: Sequence[int], state: State, reason: str | None = None) -> None:
         self._states |= dict.fromkeys(numbers, state)

@@ -87,6 +87,7 @@ def describe(verb: Verb) -> JsonObject:
         "path": verb.path,
         "tool": verb.tool,
         "effect": verb.effect,
+        "module": verb.module or verb.function.__module__,
         "summary": verb.summary,
         "description": verb.description,
         "result": verb.result,

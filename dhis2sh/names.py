@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 IN_ONE_REQUEST = 50
 """Names per request: an address stays under 8 kB even where each name is 100 characters long."""
+MANY = 600
 NAMED_BY_OTHERS = {"users": ("username",), "options": ("code", "name")}
 """What names an object of a type besides its UID; code and name for the rest."""
 _WORD_OR_CODE = re.compile(r"[A-Za-z][a-z]{10}|[A-Z][A-Z0-9]{10}")
@@ -60,7 +61,7 @@ async def resolve_all(s: Session, plural: str, texts: Iterable[str]) -> dict[str
     for key in keys if plural != "*" else ():
         if not open_:
             break
-        hits = await _by(s, plural, key, [text for text in open_ if key != "id" or is_uid(text)])
+        hits = await by_key(s, plural, key, [text for text in open_ if key != "id" or is_uid(text)])
         for text, rows in hits.items():
             if len(rows) > 1:
                 raise _ambiguous(plural, text, rows)
@@ -71,19 +72,26 @@ async def resolve_all(s: Session, plural: str, texts: Iterable[str]) -> dict[str
     return found
 
 
-async def _by(s: Session, plural: str, key: str, texts: Sequence[str]) -> dict[str, list[JsonObject]]:
-    """Objects whose `key` is one of the texts.
+async def by_key(s: Session, plural: str, key: str, texts: Sequence[str]) -> dict[str, list[JsonObject]]:
+    """Objects whose `key` is one of the texts, by that text; where there are very many, all objects are read at once.
 
     The server cuts a value at a comma or bracket: such a text is looked for by its longest piece, and compared here.
     """
+    if len(texts) > MANY:
+        page = await s.client.list_page(plural, {"fields": f"id,{key},displayName", "paging": False})
+        return _hits(texts, key, page.rows)
     plain = [text for text in texts if not set(text) & set(",[]")]
     chunks = [plain[at : at + IN_ONE_REQUEST] for at in range(0, len(plain), IN_ONE_REQUEST)]
     filters = [f"{key}:in:[{','.join(chunk)}]" if len(chunk) > 1 else f"{key}:eq:{chunk[0]}" for chunk in chunks]
     pieces = [max(re.split(r"[,\[\]]", text), key=len).strip() for text in texts if text not in plain]
     filters += [f"{key}:like:{piece}" for piece in pieces if piece]
     pages = await asyncio.gather(*(_list(s, plural, key, text) for text in filters))
+    return _hits(texts, key, [row for page in pages for row in page])
+
+
+def _hits(texts: Sequence[str], key: str, rows: Sequence[Row]) -> dict[str, list[JsonObject]]:
     wanted, hits = set(texts), dict[str, "list[JsonObject]"]()
-    for row in (row for page in pages for row in page):
+    for row in rows:
         if (text := str(row.get(key))) in wanted:
             hits.setdefault(text, []).append(row)
     return hits

@@ -189,7 +189,7 @@ class PlanStep:
         from dhis2sh.redact import redacted
 
         old, new = cast("JsonObject", redacted(self.before)), cast("JsonObject", redacted(self.after))
-        return "; ".join(f"{name}: {_said(old.get(name))} -> {_said(new.get(name))}" for name in {**old, **new})
+        return "; ".join(_differences("", old, new))
 
     def to_json(self) -> JsonObject:
         """The step as `-o json` prints it; secrets are not shown."""
@@ -198,12 +198,25 @@ class PlanStep:
         return cast("JsonObject", redacted(_plain_fields(self)))
 
 
+def _differences(path: str, old: JsonObject, new: JsonObject) -> Iterator[str]:
+    """`name: 'A' -> 'B'` for what differs; objects that hold more than a reference are looked into."""
+    for name in {**old, **new}:
+        left, right = old.get(name), new.get(name)
+        if left == right:
+            continue
+        if isinstance(left, dict) and isinstance(right, dict) and not ("id" in left and "id" in right):
+            yield from _differences(f"{path}{name}.", left, right)
+        else:
+            yield f"{path}{name}: {_said(left)} -> {_said(right)}"
+
+
 def _said(value: JsonValue) -> str:
     """A value in a plan: short, references by their name or UID."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):
-        value = value.get("displayName") or value.get("name") or value.get("id") or f"{{{', '.join(value)}}}"
+        told = (value.get(key) for key in ("displayName", "name", "access", "id"))
+        value = next((item for item in told if item), f"{{{', '.join(value)}}}")
     if isinstance(value, list):
         return f"{len(value)} items" if len(value) > 3 else "[" + ", ".join(_said(item) for item in value) + "]"
     text = repr(value)

@@ -170,7 +170,7 @@ class Session:
         if name == self.profile.name:
             yield self
             return
-        other = Session(name, reporter=self.reporter, tracer=self._tracer)
+        other = Session(name, reporter=self.reporter, tracer=self.tracer)
         try:
             yield other
         finally:

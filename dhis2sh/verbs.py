@@ -193,6 +193,7 @@ class Verb:
         path: its full path, such as `metadata list`.
         effect: read, write or destroy.
         function: the async function; a write's function returns a `Plan` and `apply` carries it out.
+        module: what to import for it, where that is not its function's module.
         surfaces: where it is offered; `left_out` gives the reason for each surface where it is not.
     """
 
@@ -207,6 +208,7 @@ class Verb:
     aliases: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=lambda: {})
     apply: Callable[[Session, Plan], Awaitable[object]] | None = None
+    module: str | None = None
     head: Callable[[Session, Mapping[str, object], Wants], Awaitable[Head]] | None = None
 
     @property
@@ -375,11 +377,12 @@ class Family:
 
     Parameters:
         names: each sub-domain with its other names, such as `visualizations` with `visualization` and `viz`.
-        declare: puts the verbs of one sub-domain into the registry; what is there already stays.
+        declare: puts the verbs of one sub-domain into the registry, or the one with the path that is given; what is there
+            already stays.
     """
 
     names: Callable[[], Mapping[str, Sequence[str]]]
-    declare: Callable[[str], None]
+    declare: Callable[[str, str | None], None]
 
 
 FAMILIES: dict[str, Family] = {}
@@ -387,7 +390,10 @@ FAMILIES: dict[str, Family] = {}
 
 
 def load_domain(domain: str) -> None:
-    """Import the module that declares a domain's verbs. Raises `UsageError` for an unknown domain."""
+    """Import what declares a domain's verbs: its module, and of a package those that its `MODULES` names.
+
+    Raises `UsageError` for an unknown domain.
+    """
     from dhis2sh import plugins
 
     module = plugins.module_of(domain)
@@ -395,7 +401,21 @@ def load_domain(domain: str) -> None:
         raise UsageError(
             f"there is no domain '{domain}'", hint=did_you_mean(domain, plugins.domains()) or "dhis2 --help"
         )
+    for name in getattr(importlib.import_module(module), "MODULES", ()):
+        importlib.import_module(f"{module}.{name}")
+
+
+def load_verb(path: str, module: str) -> Verb | None:
+    """One verb, with nothing imported but its own module; None where that does not declare it.
+
+    Parameters:
+        path: its path; `module` as the manifest has it.
+    """
     importlib.import_module(module)
+    words = path.split()
+    if path not in REGISTRY and words[0] in FAMILIES and len(words) > 2:
+        FAMILIES[words[0]].declare(words[1], path)
+    return REGISTRY.get(path)
 
 
 def section_of(words: Sequence[str]) -> tuple[str, list[str]]:
@@ -409,7 +429,7 @@ def section_of(words: Sequence[str]) -> tuple[str, list[str]]:
         return words[0], list(words[1:])
     for name, others in family.names().items():
         if words[1] == name or words[1] in others:
-            family.declare(name)
+            family.declare(name, None)
             return f"{words[0]} {name}", list(words[2:])
     return words[0], list(words[1:])
 
@@ -440,7 +460,7 @@ def load_all() -> dict[str, Verb]:
     load_domains()
     for family in FAMILIES.values():
         for name in family.names():
-            family.declare(name)
+            family.declare(name, None)
     return REGISTRY
 
 
@@ -466,6 +486,6 @@ def _canonical(words: list[str]) -> list[str]:
     for size in range(len(words) - 1, 0, -1):  # the longest wins: `option groups` before `option`
         name = spelled.get(" ".join(words[1 : size + 1]))
         if name is not None:
-            family.declare(name)
+            family.declare(name, None)
             return [words[0], *name.split("-"), *words[size + 1 :]]
     return words

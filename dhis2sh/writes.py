@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import jsonpatch
@@ -29,11 +29,18 @@ if TYPE_CHECKING:
 
 IN_ONE_BUNDLE = 2000
 """Objects in one import: 1,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
-UIDS_IN_ONE_ADDRESS = 500
+UIDS_IN_ONE_ADDRESS = 120
+"""An address stays below the 1,900 characters that every proxy takes."""
+MANY = 600
+"""From here on one request for the whole type is less work than many for its parts."""
 STRATEGIES: Mapping[Action, str] = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
 """How an import is told what to do; in this order, so that what is new can be referred to by what changes."""
 SET_BY_SERVER = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "user", "href", "access"})
 """What a server writes itself: no difference in these is a change."""
+
+
+HELD_BY = "$heldBy"
+"""Under this the journal keeps `Write.held_by` with the object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +51,14 @@ class Write:
         plural: its type.
         before: None for one that is created.
         after: None for one that is deleted.
+        held_by: of one that is deleted the objects that hold it in a collection, UIDs by `type.collection`: they lose it
+            without a word, and only what is written down can give it back to them.
     """
 
     plural: str
     before: JsonObject | None
     after: JsonObject | None
+    held_by: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
 
     @property
     def action(self) -> Action:
@@ -68,6 +78,8 @@ class Write:
 
     def changed(self) -> tuple[JsonObject | None, JsonObject | None]:
         """Before and after for the journal: of an update the changed properties, else the whole object."""
+        if self.before is not None and self.after is None and self.held_by:
+            return {**self.before, HELD_BY: {name: [*uids] for name, uids in self.held_by.items()}}, None
         if self.before is None or self.after is None:
             return self.before, self.after
         names = [
@@ -136,29 +148,38 @@ def plan(
     )
 
 
-async def read_objects(s: Session, plural: str, uids: Sequence[str], *, fields: str = ":owner") -> list[JsonObject]:
-    """Objects by UID, in the order asked for, a few hundred a request. Raises `NotFound` naming those that are missing."""
+async def read_objects(
+    s: Session, plural: str, uids: Sequence[str], *, fields: str = ":owner", missing_is_fine: bool = False
+) -> list[JsonObject]:
+    """Objects by UID, in the order asked for, in as few requests as make sense. Raises `NotFound` naming those that are missing."""
     found: dict[str, JsonObject] = {}
     wanted = list(dict.fromkeys(uids))
-    for at in range(0, len(wanted), UIDS_IN_ONE_ADDRESS):
+    if len(wanted) > MANY:
+        found = {str(row["id"]): row for row in await read_all(s, plural, (), fields=fields)}
+    for at in range(0, len(wanted) if not found else 0, UIDS_IN_ONE_ADDRESS):
         part = wanted[at : at + UIDS_IN_ONE_ADDRESS]
         text = f"id:in:[{','.join(part)}]" if len(part) > 1 else f"id:eq:{part[0]}"
-        params: dict[str, Param] = {"filter": text, "fields": fields, "paging": False}
+        params: dict[str, Param] = {"filter": text, "fields": _with_id(fields), "paging": False}
         page = await s.client.list_page(plural, params)
         found |= {str(row["id"]): row for row in page.rows}
         s.reporter.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
     missing = [uid for uid in wanted if uid not in found]
-    if missing:
+    if missing and not missing_is_fine:
         more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
         raise NotFound(
             f"the server has no {plural} {', '.join(missing[:5])}{more}", hint=f"dhis2 metadata search {missing[0]}"
         )
-    return [found[uid] for uid in wanted]
+    return [found[uid] for uid in wanted if uid in found]
+
+
+def _with_id(fields: str) -> str:
+    """`:owner` of a few types (tokens) leaves the UID out."""
+    return f"id,{fields}" if fields.startswith(":") else fields
 
 
 async def read_all(s: Session, plural: str, filters: Sequence[str], *, fields: str = ":owner") -> list[JsonObject]:
     """Every object that the filters let through, in one request."""
-    params: dict[str, Param] = {"filter": list(filters), "fields": fields, "paging": False}
+    params: dict[str, Param] = {"filter": list(filters), "fields": _with_id(fields), "paging": False}
     return (await s.client.list_page(plural, params)).rows
 
 
@@ -181,11 +202,16 @@ async def apply(s: Session, planned: Plan) -> WriteSummary:
 async def _one(s: Session, write: Write, summary: WriteSummary) -> None:
     entry = current()
     entry.sent([0])
-    address = f"{write.plural}/{write.uid}"
+    uid = write.uid
+    address = f"{write.plural}/{uid}"
     match write.action:
         case "create":
             answer = await s.client.post(write.plural, write.after)
             summary.created = 1
+            created = WebMessage.of(answer).created_uid
+            if created is not None and created != write.uid:  # some types (tokens) get theirs from the server
+                entry.became(0, created)
+                uid = created
         case "delete":
             answer = await s.client.delete(address)
             summary.deleted = 1
@@ -194,7 +220,7 @@ async def _one(s: Session, write: Write, summary: WriteSummary) -> None:
             answer = await s.client.patch(address, [*jsonpatch.diff(before or {}, after or {})])
             summary.updated = 1
     entry.done([0])
-    summary.uids = [write.uid]
+    summary.uids = [uid]
     summary.envelope = answer if isinstance(answer, dict) else None
 
 

@@ -45,7 +45,14 @@ def small_metadata() -> dict[str, list[dict]]:
     ]
     for element in elements:
         element |= {"aggregationType": "SUM", "domainType": "AGGREGATE", "categoryCombo": combo}
-    groups = [{"id": "deGroup0001", "name": "Vaccines", "dataElements": [{"id": "deNumber001"}, {"id": "deNumber002"}]}]
+    groups = [
+        {
+            "id": "deGroup0001",
+            "name": "Vaccines",
+            "shortName": "Vaccines",
+            "dataElements": [{"id": "deNumber001"}, {"id": "deNumber002"}],
+        }
+    ]
     return {"organisationUnits": units, "dataElements": elements, "dataElementGroups": groups}
 
 

@@ -6,7 +6,7 @@ import gzip
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dhis2_models import facts
 
@@ -101,6 +101,16 @@ def columns(fields: str | None) -> list[str] | None:
     return list(dict.fromkeys(names))
 
 
+def with_names(resource: Resource, fields: str) -> str:
+    """Fields in which each reference brings its name: `categoryCombo` becomes `categoryCombo[id,displayName]`."""
+    references = [name for name, prop in resource.properties.items() if prop.reference]
+    named = {name: f"{name}[id,displayName]" for name in references}
+    if ":" in fields or "*" in fields:
+        listed = [named[name] for name in references if resource.properties[name].owner]
+        return ",".join([fields, *listed])
+    return re.sub(r"(?<![\w\[.])(\w+)(?![\w\[.~|(])", lambda found: named.get(found[1], found[1]), fields)
+
+
 def checked_filters(resource: Resource, filters: Sequence[str]) -> list[str]:
     """Filters that the server will understand. Raises `UsageError` with the nearest property or operator."""
     for text in filters:
@@ -147,18 +157,6 @@ def silently_ignored(resource: Resource, fields: str | None, order: Sequence[str
             if "," in value and not value.startswith("["):
                 found.append(f"filter '{text}': the server cuts its value at the comma")
     return found
-
-
-async def uid_of(s: Session, plural: str, text: str) -> str:
-    """The UID of an object by code or unique name. Raises `NotFound`, or names the candidates."""
-    for path in ("code", "name"):
-        page = await s.client.list_page(plural, {"filter": f"{path}:eq:{text}", "fields": "id,name", "pageSize": 10})
-        if len(page.rows) == 1:
-            return cast("str", page.rows[0]["id"])
-        if page.rows:
-            candidates = ", ".join(f"{row.get('name')} [{row['id']}]" for row in page.rows)
-            raise UsageError(f"'{text}' is ambiguous among {plural}: {candidates}", hint="use a UID")
-    raise NotFound(f"no {plural} has the UID, code or name '{text}'", hint=f"dhis2 metadata search {text!r}")
 
 
 def write_export(path: Path, content: bytes) -> int:

@@ -49,6 +49,7 @@ async def undo(
     pairs: list[Write] = []
     for plural, changes in _by_type(metadata):
         pairs += await _taken_back(s, plural, changes, notes, force=force)
+    pairs += await _held_again(s, metadata, {write.uid for write in pairs if write.action == "create"}, notes)
     if not pairs and not notes:
         raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
     plan = writes.plan(f"undo entry {entry.id}: {entry.title}", pairs, what="undone", bundle=_held(pairs), notes=notes)
@@ -87,8 +88,8 @@ async def _taken_back(
                 notes.append(f"{called} is there again: left alone")
                 continue
             before, secret = _without_secrets(change.before or {})
+            before.pop(writes.HELD_BY, None)
             notes += [f"{called}: {name} was a secret and is not set again" for name in secret]
-            notes += [f"{called}: other objects that held it (groups, sets) do not hold it again"] if before else []
             pairs.append(Write(plural, None, before))
         elif current is None:
             notes.append(f"{called} is gone: nothing to take back")
@@ -99,17 +100,38 @@ async def _taken_back(
     return pairs
 
 
+async def _held_again(s: Session, changes: Sequence[Change], created: set[str], notes: list[str]) -> list[Write]:
+    """Groups and sets hold again what is created again; at the end of those that keep an order."""
+    wanted: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for change in changes:
+        held = cast("dict[str, list[str]]", (change.before or {}).get(writes.HELD_BY) or {})
+        for where, holders in held.items() if change.uid in created else ():
+            plural, _, name = where.partition(".")
+            for holder in holders:
+                wanted.setdefault((plural, name), {}).setdefault(holder, []).append(cast("str", change.uid))
+    pairs: dict[str, Write] = {}
+    for (plural, name), members in wanted.items():
+        found = await _present(s, plural, [*members])
+        notes += [f"{plural} {uid} is gone: it does not hold them again" for uid in set(members) - _uids(found)]
+        for item in found:
+            uid = str(item["id"])
+            now = cast("JsonObject", pairs[uid].after) if uid in pairs else item
+            again = [cast("JsonValue", {"id": member}) for member in members[uid]]
+            after: JsonObject = {**now, name: [*cast("list[JsonValue]", now.get(name) or []), *again]}
+            pairs[uid] = Write(plural, item, after)
+    return list(pairs.values())
+
+
+def _uids(items: Sequence[JsonObject]) -> set[str]:
+    return {str(item["id"]) for item in items}
+
+
 async def _present(s: Session, plural: str, uids: Sequence[str]) -> list[JsonObject]:
     """Those of the objects that are there, with all that they own."""
-    found: list[JsonObject] = []
-    wanted = list(dict.fromkeys(uids))
-    for at in range(0, len(wanted), writes.UIDS_IN_ONE_ADDRESS):
-        part = wanted[at : at + writes.UIDS_IN_ONE_ADDRESS]
-        try:
-            found += await writes.read_all(s, plural, [f"id:in:[{','.join(part)}]"])
-        except (NotFound, Refused) as error:
-            raise UsageError(f"{plural} cannot be read: {error}", hint="dhis2 metadata types") from error
-    return found
+    try:
+        return await writes.read_objects(s, plural, uids, missing_is_fine=True)
+    except (NotFound, Refused) as error:
+        raise UsageError(f"{plural} cannot be read: {error}", hint="dhis2 metadata types") from error
 
 
 def _without_secrets(value: JsonObject) -> tuple[JsonObject, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import string
 from typing import TYPE_CHECKING
 
 from starlette.convertors import Convertor, register_url_convertor

@@ -17,7 +17,7 @@ BAD = [
     ("metadata list dataElements --filter name -p sandbox", 2, "name:ilike:bcg"),
     ("metadata list dataElements --page zero -p sandbox", 2, "whole number"),
     ("metadata list dataElements -o jsno -p sandbox", 2, "did you mean json"),
-    ("metadata get dataElements aaaaaaaaaaa -p sandbox", 3, "E1005"),
+    ("metadata get dataElements a1aaaaaaaaa -p sandbox", 3, "E1005"),
     ("metadata get dataElements nothing -p sandbox", 3, "metadata search"),
     ("metadata list dataElements -p sandbx", 3, "did you mean sandbox?"),
     ("metadata list dataElements", 2, "profile add"),

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,8 @@ def runner(sandbox_home: Path) -> Iterator[magics.Runner]:
 def test_the_same_answer_on_every_surface(case: Case, sandbox_home: Path, runner: magics.Runner) -> None:
     for name, body in case.files.items():
         Path(name).write_text(json.dumps(body))
+    for line in case.before:
+        assert cli.run(shlex.split(line)) == 0
     from_cli = settled(on_the_command_line(case), case)
     from_magic = settled(to_json(runner.shell.run_line_magic("dhis2", f"{case.verb} {case.line}".strip())), case)
     from_mcp = settled(runner.portal.run(over_mcp(case)), case)

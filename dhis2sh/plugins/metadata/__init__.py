@@ -1,19 +1,46 @@
 """`metadata`: everything an administrator does with metadata, for any type of the server.
 
 reading    list, get, search, types, describe, count
-writing    create, update, clone, delete, members, add, remove
+writing    create, update, clone               members      members, add, remove       deleting  delete
 bulk       rename, retag, patch            sharing      share
 translate  translate export, import        attributes   attribute get, set, find, delete
 bundles    export, import, diff, diff-profiles, merge, merge-bundle
 usage      what, usage, graph
 family     the same verbs with the type bound and its own properties: `metadata data-elements create --name ...`
+
+A line imports the module of its own verb and no other; a new module with verbs is named in `MODULES`.
 """
 
 from __future__ import annotations
 
-from dhis2sh.plugins.metadata import attributes, bulk, bundles, family, reading, sharing, translate, usage, writing
-from dhis2sh.verbs import FAMILIES
+from collections.abc import Mapping, Sequence
 
-FAMILIES["metadata"] = family.FAMILY
+from dhis2sh.verbs import FAMILIES, Family
 
-__all__ = ["attributes", "bulk", "bundles", "family", "reading", "sharing", "translate", "usage", "writing"]
+MODULES = (
+    "attributes",
+    "bulk",
+    "bundles",
+    "deleting",
+    "members",
+    "reading",
+    "sharing",
+    "translate",
+    "usage",
+    "writing",
+)
+
+
+def _names() -> Mapping[str, Sequence[str]]:
+    from dhis2sh.plugins.metadata import family
+
+    return family.names()
+
+
+def _declare(name: str, path: str | None) -> None:
+    from dhis2sh.plugins.metadata import family
+
+    family.declare(name, path)
+
+
+FAMILIES["metadata"] = Family(_names, _declare)

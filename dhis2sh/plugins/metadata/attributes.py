@@ -67,16 +67,16 @@ def values_of(item: JsonObject) -> dict[str, str]:
 async def get(s: Session, type: Type, uid: Object) -> Rows[AttributeRow]:
     """Show an object's attribute values with the names of the attributes."""
     resource = await _with_attributes(s, type)
-    fields = "id,displayName,attributeValues[value,attribute[id,displayName]]"
-    [item] = await writes.read_objects(s, resource.plural, [uid], fields=fields)
+    [item] = await writes.read_objects(s, resource.plural, [uid], fields="id,displayName,attributeValues")
+    known = values_of(item)
+    # a server keeps values by the attribute's UID and gives no names with them
+    named = await writes.read_objects(s, "attributes", [*known], fields="id,displayName", missing_is_fine=True)
+    called = {str(attribute["id"]): str(attribute.get("displayName")) for attribute in named}
+    name = str(item.get("displayName") or "")
     rows = [
-        AttributeRow(
-            id=uid, name=str(item.get("displayName") or ""), attribute=str(attribute["id"]),
-            attribute_name=str(attribute.get("displayName") or ""), value=str(entry.get("value")),
-        )
-        for entry in cast("list[JsonObject]", item.get("attributeValues") or [])
-        if isinstance(attribute := entry.get("attribute"), dict)
-    ]  # fmt: skip
+        AttributeRow(id=uid, name=name, attribute=key, attribute_name=called.get(key, ""), value=value)
+        for key, value in known.items()
+    ]
     return Rows(rows, columns=["attribute_name", "value", "attribute"])
 
 

@@ -161,10 +161,10 @@ async def _with_names(
 ) -> tuple[list[JsonObject], dict[str, str]]:
     """The objects to rename, and by UID what all others are called where no two may be called the same.
 
-    At most two requests: one for 500 objects or fewer and one for names, or one for everything.
+    Where many are piped, one request for everything gives both.
     """
     unique = field in resource.unique
-    if objects is not None and unique and len(uids_of(objects)) > writes.UIDS_IN_ONE_ADDRESS:
+    if objects is not None and unique and len(uids_of(objects)) > writes.MANY:
         wanted = {uid: number for number, uid in enumerate(uids_of(objects))}
         whole = await writes.read_all(s, resource.plural, ())
         found = sorted((row for row in whole if row["id"] in wanted), key=lambda row: wanted[str(row["id"])])

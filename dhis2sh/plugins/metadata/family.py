@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dhis2_models import facts
 
-from dhis2sh.plugins.metadata import values, writing
+from dhis2sh.plugins.metadata import values
 from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
-from dhis2sh.verbs import REGISTRY, Family, Kind, Param, Verb, kebab
+from dhis2sh.verbs import REGISTRY, Kind, Param, Verb, kebab
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
 DECLARED_BY = "v42"
 """The version whose properties are the options; at run time the server's own version is asked whether it has them."""
-GENERIC = ("list", "get", "create", "update", "rename", "delete", "members", "add", "remove", "clone")
+GENERIC = {
+    "list": "reading", "get": "reading", "create": "writing", "update": "writing", "rename": "bulk", "delete": "deleting",
+    "members": "members", "add": "members", "remove": "members", "clone": "writing",
+}  # fmt: skip
+"""The generic verbs that a type may have, each with the module of this package that declares it."""
 WITH_MEMBERS = {"members", "add", "remove"}
 MORE_NAMES = {"visualizations": ("viz",)}
 TAKEN = {"attribute"}
@@ -78,24 +82,23 @@ def names() -> dict[str, tuple[str, ...]]:
     }
 
 
-def declare(name: str) -> None:
-    """Put the verbs of one type into the registry, those by hand first."""
-    if f"metadata {name} list" in REGISTRY:
-        return
+def declare(name: str, path: str | None = None) -> None:
+    """Put the verbs of one type into the registry, those by hand first; with a path only that one."""
     if name in MODULES:
         importlib.import_module(f"dhis2sh.plugins.metadata.types.{MODULES[name]}")
     resource = types()[name]
-    for word in GENERIC:
-        path = f"metadata {name} {word}"
-        if path not in REGISTRY and _allowed(word, resource):
-            REGISTRY[path] = _bound(path, word, resource)
+    for word, module in GENERIC.items():
+        own = f"metadata {name} {word}"
+        if own not in REGISTRY and path in (None, own) and _allowed(word, resource):
+            importlib.import_module(f"{__package__}.{module}")
+            REGISTRY[own] = _bound(own, word, resource)
 
 
 def _allowed(word: str, resource: Resource) -> bool:
     if word in WITH_MEMBERS:
-        return bool(writing.collections_of(resource))
+        return bool(values.collections_of(resource))
     name = resource.properties.get("name")
-    return word not in {"rename", "clone"} or (name is not None and name.persisted and name.owner)
+    return word not in {"rename", "clone"} or (name is not None and name.persisted and name.owner and name.writable)
 
 
 def _bound(path: str, word: str, resource: Resource) -> Verb:
@@ -107,6 +110,7 @@ def _bound(path: str, word: str, resource: Resource) -> Verb:
         generic,
         path=path,
         params=tuple(_param(param, resource) for param in generic.params if param.name != "type") + own,
+        module=__name__,
         function=_with_type(generic, word, resource, {param.name for param in own}),
         head=_head(generic, resource),
         summary=SUMMARIES[word].format(**words),
@@ -123,13 +127,15 @@ def _param(param: Param, resource: Resource) -> Param:
     if param.refers == "@type":
         return replace(param, refers=resource.plural)
     if param.name == "property":
-        known = writing.collections_of(resource)
+        known = values.collections_of(resource)
         return replace(param, choices=tuple(known), kind="choice", required=False)
     return param
 
 
 def _with_type(generic: Verb, word: str, resource: Resource, own: set[str]) -> Any:
     async def function(s: Session, **given: Any) -> object:
+        from dhis2sh.plugins.metadata import writing
+
         if word not in {"create", "update"}:
             return await generic.function(s, type=resource.plural, **given)
         properties: dict[str, JsonValue] = {name: given.pop(name) for name in list(given) if name in own}
@@ -191,6 +197,4 @@ def _words(prop: Property) -> str:
     return text[0].upper() + text[1:]
 
 
-FAMILY = Family(names, declare)
-
-__all__ = ["FAMILY", "declare", "names", "types"]
+__all__ = ["declare", "names", "types"]

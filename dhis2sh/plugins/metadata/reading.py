@@ -14,8 +14,7 @@ from dhis2sh.pushdown import Head, Wants
 from dhis2sh.results import PageNote, Provenance, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
-from dhis2sh.uids import is_uid
-from dhis2sh.verbs import Bounds, Complete, Doc, prepares, verb
+from dhis2sh.verbs import Bounds, Complete, Doc, Refers, prepares, verb
 
 PAGE_SIZE = 50
 LARGE_PAGE = 1000
@@ -24,6 +23,7 @@ Type = Annotated[str, Doc("The type's plural, such as dataElements."), Complete(
 Fields = Annotated[
     str | None, Doc("Which properties: DHIS2's fields, such as id,name,categoryCombo[name]."), Complete("fields")
 ]
+Names = Annotated[bool, Doc("Join the names of what is referred to: categoryCombo with its name, not its UID alone.")]
 Filter = Annotated[list[str], Doc("property:operator:value; may be repeated."), Complete("filter")]
 
 
@@ -93,6 +93,7 @@ async def list_(
     limit: Annotated[int | None, Bounds(1), Doc("At the most so many rows.")] = None,
     translate: Annotated[bool | None, Doc("Show display names in the user's language.")] = None,
     locale: Annotated[str | None, Doc("Show display names in this language, such as fr.")] = None,
+    names: Names = False,
 ) -> Rows[Row]:
     """List objects of a type, a page of 50 or all of them.
 
@@ -102,8 +103,9 @@ async def list_(
     shown = queries.columns(fields)
     for warning in queries.silently_ignored(resource, fields, order, filter):
         s.reporter.warn(warning)
+    wanted = fields or queries.default_fields(resource)
     params: dict[str, Param] = {
-        "fields": fields or queries.default_fields(resource),
+        "fields": queries.with_names(resource, wanted) if names else wanted,
         "filter": queries.checked_filters(resource, filter),
         "order": order,
         "rootJunction": root_junction,
@@ -153,9 +155,10 @@ def _sent(s: Session) -> Provenance:
 async def get(
     s: Session,
     type: Type,
-    uid: Annotated[str, Doc("UID, code or unique name."), Complete("uids")],
+    uid: Annotated[str, Doc("UID, code or unique name."), Refers("@type")],
     *,
     fields: Fields = None,
+    names: Names = False,
     locale: Annotated[str | None, Doc("Show display names in this language.")] = None,
 ) -> Row:
     """Show one object with its properties.
@@ -163,8 +166,10 @@ async def get(
     API source: `GET /api/{type}/{uid}`.
     """
     resource = await queries.resource_of(s, type)
-    found = uid if is_uid(uid) else await queries.uid_of(s, resource.plural, uid)
-    return await s.client.get_object(f"{resource.plural}/{found}", {"fields": fields or ":owner", "locale": locale})
+    wanted = fields or ":owner"
+    if names:
+        wanted = queries.with_names(resource, wanted)
+    return await s.client.get_object(f"{resource.plural}/{uid}", {"fields": wanted, "locale": locale})
 
 
 @verb("metadata search", effect="read", examples=["dhis2 metadata search bcg -o json", "%metadata search bcg"])

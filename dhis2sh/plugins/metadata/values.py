@@ -54,14 +54,21 @@ def required_of(resource: Resource) -> list[str]:
     ]
 
 
-def property_of(resource: Resource, text: str) -> Property:
-    """A property by its name as DHIS2, a command line or a sheet's header writes it. Raises `UsageError`."""
+def property_of(resource: Resource, text: str, version: str = "") -> Property:
+    """A property by its name as DHIS2, a command line or a sheet's header writes it.
+
+    Parameters:
+        version: of the server whose type it is, to be named where it lacks what others have.
+
+    Raises `UsageError` with the nearest.
+    """
     wanted = kebab(text.strip().replace(" ", "-"))
     for name, prop in resource.properties.items():
         if wanted in {kebab(name), name.lower()}:
             return prop
     hint = did_you_mean(text, list(resource.properties)) or f"dhis2 metadata describe {resource.plural}"
-    raise UsageError(f"{resource.plural} have no property '{text}'", hint=hint)
+    here = f" in DHIS2 {version}" if version else ""
+    raise UsageError(f"{resource.plural} have no property '{text}'{here}", hint=hint)
 
 
 def refers_to_objects(prop: Property) -> bool:
@@ -73,6 +80,23 @@ def _with_endpoint() -> Mapping[str, object]:
     from dhis2_models import facts
 
     return facts.resources("v42")
+
+
+def importable() -> set[str]:
+    """The types that a server imports and exports as metadata."""
+    from dhis2_models import facts
+
+    return {plural for plural, item in facts.resources("v42").items() if item.metadata}
+
+
+def collections_of(resource: Resource) -> dict[str, Property]:
+    """The collections of a type whose members are objects with an address of their own."""
+    return {
+        name: prop
+        for name, prop in resource.properties.items()
+        if prop.owner and prop.persisted and prop.collection and refers_to_objects(prop)
+        and prop.target in importable()
+    }  # fmt: skip
 
 
 def pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
@@ -91,10 +115,12 @@ class Reader:
 
     Parameters:
         resource: the type, of the server's own version.
+        version: that version.
     """
 
-    def __init__(self, resource: Resource) -> None:
+    def __init__(self, resource: Resource, version: str = "") -> None:
         self.resource = resource
+        self.version = version
         self.problems: list[str] = []
         self._references: dict[str, dict[str, None]] = {}
 
@@ -127,7 +153,7 @@ class Reader:
         first, _, rest = path.partition(".")
         before = f"{where}: " if where else ""
         try:
-            prop = property_of(self.resource, first)
+            prop = property_of(self.resource, first, self.version)
         except UsageError as error:
             self.problems.append(f"{before}{error.message}{f' ({error.hint})' if error.hint else ''}")
             return
@@ -164,10 +190,10 @@ class Reader:
                 return text
 
     def _object(self, prop: Property, value: JsonValue) -> JsonValue:
-        if isinstance(value, str) and value.lstrip().startswith("{"):
+        if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
             value = _parsed(value)
         if not refers_to_objects(prop):
-            if isinstance(value, dict):
+            if isinstance(value, (dict, list)):
                 return value
             raise ValueError(f"is an object: write JSON, or --set {prop.name}.PART=VALUE")
         if isinstance(value, dict):

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh import writes
-from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
+from dhis2sh.errors import UsageError
 from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.plugins.metadata import values
+from dhis2sh.plugins.metadata.hierarchy import check_circles, parents_first
 from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
@@ -25,7 +26,6 @@ from dhis2sh.writes import Write
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
 
-    from dhis2sh.client.transport import Param
 
 Type = Annotated[str, Doc("The type's plural, such as dataElements."), Complete("types")]
 Object = Annotated[str, Doc("UID, code or unique name."), Refers("@type")]
@@ -36,8 +36,8 @@ FromFile = Annotated[
     Doc("A file of objects: JSON, NDJSON, YAML, CSV, TSV or XLSX; columns by header in any order."),
     Complete("files"),
 ]
+SkipExisting = Annotated[bool, Doc("Leave out objects of the file whose id or code is there already.")]
 Edit = Annotated[bool, Doc("Open the object as YAML in $EDITOR first.")]
-Property_ = Annotated[str | None, Doc("Which collection, where a type has several.")]
 
 NOT_CLONED = {"id", "code", "created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "translations",
               "favorites", "subscribers", "interpretations"}  # fmt: skip
@@ -52,14 +52,22 @@ NOT_EDITED = {"created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "h
         "dhis2 metadata create dataElements --from elements.csv --dry-run",
     ],
 )
-async def create(s: Session, type: Type, *, set: SetValues = [], from_: FromFile = None, edit: Edit = False) -> Plan:
+async def create(
+    s: Session,
+    type: Type,
+    *,
+    set: SetValues = [],
+    from_: FromFile = None,
+    edit: Edit = False,
+    skip_existing: SkipExisting = False,
+) -> Plan:
     """Create one object from its properties, or many from a file.
 
     References take UIDs, codes or unique names. What is unknown, too long or missing is told before anything is sent.
 
     API source: `POST /api/{type}`, `POST /api/metadata`.
     """
-    return await plan_create(s, type, {}, set=set, from_=from_, edit=edit)
+    return await plan_create(s, type, {}, set=set, from_=from_, edit=edit, skip_existing=skip_existing)
 
 
 @verb(
@@ -96,6 +104,7 @@ async def plan_create(
     set: Sequence[str] = (),
     from_: Path | None = None,
     edit: bool = False,
+    skip_existing: bool = False,
 ) -> Plan:
     """The plan of a creation.
 
@@ -105,11 +114,12 @@ async def plan_create(
         set: `path=value` texts, after the options.
         from_: a file of objects.
         edit: let the user write the object as YAML.
+        skip_existing: leave out objects of the file whose id or code the server has; a second run finishes a first one.
 
     Raises `UsageError` that tells every problem of every row.
     """
     resource = await queries.resource_of(s, type)
-    reader = values.Reader(resource)
+    reader = values.Reader(resource, str(await s.client.version()))
     rows = _rows_of(resource, from_)
     objects = [_read(reader, row, given, set, f"row {number}" if from_ else "") for number, row in rows]
     reader.check()
@@ -118,11 +128,16 @@ async def plan_create(
     objects = [values.with_uid(item) for item in objects]
     await reader.resolved(s, objects)
     _check_whole(resource, reader, objects, named=from_ is not None)
+    notes: list[str] = []
+    if from_ is not None:
+        objects = await _new_ones(s, resource, reader, objects, notes, skip=skip_existing)
     reader.check()
-    what = f"{len(objects):,} {resource.plural}" if len(objects) != 1 else f"{resource.singular} {_called(objects[0])}"
+    objects = parents_first(resource, objects)
+    what = f"{len(objects):,} {resource.plural}" if len(objects) != 1 else f"{resource.singular} {called(objects[0])}"
     return writes.plan(
-        f"create {what}", [Write(resource.plural, None, item) for item in objects], what=resource.plural, atomic=True
-    )
+        f"create {what}", [Write(resource.plural, None, item) for item in objects], what=resource.plural, atomic=True,
+        notes=notes,
+    )  # fmt: skip
 
 
 async def plan_update(
@@ -137,7 +152,7 @@ async def plan_update(
 ) -> Plan:
     """The plan of an update; parameters and errors as `plan_create`."""
     resource = await queries.resource_of(s, type)
-    reader = values.Reader(resource)
+    reader = values.Reader(resource, str(await s.client.version()))
     if uid is None and from_ is None:
         raise UsageError(f"which {resource.singular}?", hint=f"a UID, a code, a name, or --from FILE: {type}")
     rows = [(1, cast("JsonObject", {}))] if from_ is None else _rows_of(resource, from_)
@@ -157,8 +172,9 @@ async def plan_update(
         reader.check()
     await reader.resolved(s, changed)
     changed = [{name: value for name, value in item.items() if value is not None} for item in changed]
+    await check_circles(s, resource, found, changed)
     pairs = [Write(resource.plural, before, after) for before, after in zip(found, changed, strict=True)]
-    what = f"{len(pairs):,} {resource.plural}" if len(pairs) != 1 else f"{resource.singular} {_called(found[0])}"
+    what = f"{len(pairs):,} {resource.plural}" if len(pairs) != 1 else f"{resource.singular} {called(found[0])}"
     return writes.plan(f"update {what}", pairs, what=resource.plural)
 
 
@@ -229,6 +245,37 @@ def _check_whole(resource: Resource, reader: values.Reader, objects: Sequence[Js
             seen[str(value)] = number
 
 
+async def _new_ones(
+    s: Session,
+    resource: Resource,
+    reader: values.Reader,
+    objects: Sequence[JsonObject],
+    notes: list[str],
+    *,
+    skip: bool,
+) -> list[JsonObject]:
+    """A file's objects without those that the server has; each of these is a problem, unless they are to be skipped."""
+    from dhis2sh import names
+
+    there: dict[str, str] = {}
+    for key in ("id", "code"):
+        texts = [str(item[key]) for item in objects if item.get(key)]
+        for text, rows in (await names.by_key(s, resource.plural, key, texts)).items():
+            there[f"{key} {text}"] = f"{rows[0].get('displayName')} [{rows[0]['id']}]"
+    kept: list[JsonObject] = []
+    for number, item in enumerate(objects, 1):
+        known = next((f"{key} {item[key]}" for key in ("id", "code") if f"{key} {item.get(key)}" in there), None)
+        if known is None:
+            kept.append(item)
+        elif not skip:
+            reader.problems.append(
+                f"object {number}: {known} is {there[known]} already (--skip-existing leaves it out)"
+            )
+    if len(kept) < len(objects) and skip:
+        notes.append(f"{len(objects) - len(kept):,} are there already and are left out")
+    return kept
+
+
 def _edited(s: Session, reader: values.Reader, item: JsonObject, wanted: Sequence[str]) -> JsonObject:
     """An object as the user left it in the editor. Raises `UsageError` where there is no editor, or nothing was left."""
     if s.editor is None:
@@ -286,19 +333,18 @@ async def clone(
         reader.put(after, path, value)
     reader.check()
     await reader.resolved(s, [after])
-    title = f"clone {resource.singular} {_called(before)} as '{name}'"
+    title = f"clone {resource.singular} {called(before)} as '{name}'"
     return writes.plan(title, [Write(resource.plural, None, after)], what=resource.plural, notes=notes)
 
 
 def _belong_to_one(prop: Property) -> bool:
     """Objects with an address of their own that no two objects hold: options of a set, stages of a program."""
-    return prop.collection and not prop.many_to_many and values.refers_to_objects(prop) and prop.target in _importable()
-
-
-def _importable() -> set[str]:
-    from dhis2_models import facts
-
-    return {plural for plural, item in facts.resources("v42").items() if item.metadata}
+    return (
+        prop.collection
+        and not prop.many_to_many
+        and values.refers_to_objects(prop)
+        and prop.target in values.importable()
+    )
 
 
 def _fresh(value: JsonValue) -> JsonValue:
@@ -317,30 +363,6 @@ def _only_names(item: JsonObject) -> bool:
     return set(item) <= {"id", "name", "displayName", "code", "username", "access"}
 
 
-@verb(
-    "metadata delete",
-    effect="destroy",
-    examples=[
-        "dhis2 metadata delete dataElementGroups 'Old group' --dry-run",
-        "%metadata list dataElements --filter name:like:Old | metadata.delete()",
-    ],
-)
-async def delete(s: Session, type: Type, objects: Objects) -> Plan:
-    """Delete objects. The plan shows what points to them and offers the order: those that are pointed to go last.
-
-    A server refuses to delete what is in use (E4030).
-
-    API source: `DELETE /api/{type}/{uid}`, `POST /api/metadata?importStrategy=DELETE`.
-    """
-    resource = await queries.resource_of(s, type)
-    found = await writes.read_objects(s, resource.plural, uids_of(objects))
-    notes = await blocking(s, resource, found)
-    ordered = leaves_first(resource, found)
-    what = f"{len(found):,} {resource.plural}" if len(found) != 1 else f"{resource.singular} {_called(found[0])}"
-    pairs = [Write(resource.plural, item, None) for item in ordered]
-    return writes.plan(f"delete {what}", pairs, what=resource.plural, notes=notes)
-
-
 def uids_of(objects: Rows[Row]) -> list[str]:
     """The UIDs of piped rows. Raises `UsageError` for none, and for rows without `id`."""
     rows = objects.plain()
@@ -352,182 +374,11 @@ def uids_of(objects: Rows[Row]) -> list[str]:
     return list(dict.fromkeys(str(row["id"]) for row in rows))
 
 
-def leaves_first(resource: Resource, objects: Sequence[JsonObject]) -> list[JsonObject]:
-    """Objects of a type that points to itself (organisation units), children before their parents."""
-    own = [
-        name
-        for name, prop in resource.properties.items()
-        if prop.target == resource.plural and prop.kind == "REFERENCE"
-    ]
-    by_uid = {str(item["id"]): item for item in objects}
-
-    def depth(item: JsonObject, seen: frozenset[str] = frozenset()) -> int:
-        above = [str(cast("JsonObject", item[name]).get("id")) for name in own if isinstance(item.get(name), dict)]
-        return max(
-            (1 + depth(by_uid[uid], seen | {uid}) for uid in above if uid in by_uid and uid not in seen), default=0
-        )
-
-    return sorted(objects, key=lambda item: -depth(item))
-
-
-async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> list[str]:
-    """What refers to some objects, in words, with the command that shows or deletes it; one request per property that may.
-
-    A collection that holds them (a group's members) loses them when they go and blocks nothing: it is left out.
-    """
-    from dhis2_models import facts
-
-    from dhis2sh.client.usage import paths_to
-    from dhis2sh.client.writes import gather_bounded
-
-    gone = {str(item["id"]) for item in objects}
-    if len(gone) > writes.UIDS_IN_ONE_ADDRESS:
-        return [f"what refers to {len(gone):,} objects was not looked for"]
-    wanted = f"id:in:[{','.join(sorted(gone))}]" if len(gone) > 1 else f"id:eq:{next(iter(gone))}"
-
-    async def users(plural: str, path: str) -> str | None:
-        params: dict[str, Param] = {"filter": f"{path}.{wanted}", "fields": "id,displayName", "pageSize": 50}
-        try:
-            page = await s.client.list_page(plural, params)
-        except (Refused, NotFound, Forbidden):
-            return None  # this server does not filter by it, or this user may not read it
-        rows = [row for row in page.rows if str(row["id"]) not in gone]
-        if not rows:
-            return None
-        count = page.total or len(rows)
-        shown = ", ".join(f"{row.get('displayName')} [{row['id']}]" for row in rows[:3])
-        more = f" and {count - 3:,} more" if count > 3 else ""
-        return f"in use: {path} of {count:,} {plural} ({shown}{more}); change those, or delete them first"
-
-    types = facts.types((await s.client.version()).models)
-    known = await queries.resources_of(s)
-    asked = (
-        users(plural, path)
-        for plural, path in paths_to(resource.plural, types)
-        if plural in known and not known[plural].properties[path.partition(".")[0]].many_to_many
-    )
-    return [note async for note in gather_bounded(asked, 4) if note is not None]
-
-
-def collections_of(resource: Resource) -> dict[str, Property]:
-    """The collections of a type whose members are objects with an address of their own."""
-    return {
-        name: prop
-        for name, prop in resource.properties.items()
-        if prop.owner and prop.persisted and prop.collection and values.refers_to_objects(prop)
-        and prop.target in _importable()
-    }  # fmt: skip
-
-
-def collection_of(resource: Resource, name: str | None) -> Property:
-    """The collection that is meant: the only one, or the one that is named. Raises `UsageError`."""
-    known = collections_of(resource)
-    if name is None and len(known) == 1:
-        return next(iter(known.values()))
-    if not known:
-        raise UsageError(f"{resource.plural} have no members", hint=f"dhis2 metadata describe {resource.plural}")
-    if name is None:
-        raise UsageError(f"{resource.plural} have several collections", hint=f"--property {'|'.join(known)}")
-    for key, prop in known.items():
-        if name.replace("-", "").lower() == key.lower():
-            return prop
-    hint = did_you_mean(name, list(known)) or f"--property {'|'.join(known)}"
-    raise UsageError(f"{resource.plural} have no collection '{name}'", hint=hint)
-
-
-@verb(
-    "metadata members",
-    effect="read",
-    examples=[
-        "dhis2 metadata members dataElementGroups 'ANC'",
-        "%metadata members dataElementGroups ANC | select(name)",
-    ],
-)
-async def members(s: Session, type: Type, uid: Object, *, property: Property_ = None) -> Rows[Row]:
-    """List the members of an object: the data elements of a group, the options of a set, the units of a data set.
-
-    API source: `GET /api/{type}/{uid}?fields={property}[id,code,displayName]`.
-    """
-    resource = await queries.resource_of(s, type)
-    prop = collection_of(resource, property)
-    body = await s.client.get_object(f"{resource.plural}/{uid}", {"fields": f"{prop.name}[id,code,name,displayName]"})
-    rows = cast("list[Row]", body.get(prop.name) or [])
-    return Rows(rows, columns=["id", "displayName", "code"], resource=prop.target)
-
-
-async def with_members(
-    s: Session, type: str, uid: str, items: Rows[Row], property: str | None, *, adding: bool
-) -> Plan:
-    """A plan that adds members to a collection of an object, or takes them out.
-
-    Parameters:
-        type, uid: the object.
-        items: the members, by UID, code or unique name.
-        property: the collection, where the type has several.
-    """
-    from dhis2sh import names
-
-    resource = await queries.resource_of(s, type)
-    prop = collection_of(resource, property)
-    texts = [str(row.get("id") or "") for row in items.plain()]
-    if not all(texts) or not texts:
-        raise UsageError("which members?", hint="UIDs, codes or unique names, or rows of a pipeline")
-    resolved = await names.resolve_all(s, cast("str", prop.target), texts)
-    wanted = list(dict.fromkeys(resolved[text] for text in texts))
-    [before] = await writes.read_objects(s, resource.plural, [uid])
-    have = list(cast("list[JsonObject]", before.get(prop.name) or []))
-    uids = {str(item.get("id")) for item in have}
-    if adding:
-        after = have + [cast("JsonObject", {"id": member}) for member in wanted if member not in uids]
-        right = sum(member in uids for member in wanted)
-    else:
-        after = [item for item in have if str(item.get("id")) not in wanted]
-        right = sum(member not in uids for member in wanted)
-    notes = [f"{right:,} are {'there already' if adding else 'not there'}"] if right else []
-    count = abs(len(after) - len(have))
-    word = "add" if adding else "remove"
-    where = f"{prop.name} of {resource.singular} {_called(before)}"
-    return writes.plan(
-        f"{word} {count:,} {'to' if adding else 'from'} {where}",
-        [Write(resource.plural, before, {**before, prop.name: cast("JsonValue", after)})],
-        what=resource.plural, notes=notes,
-    )  # fmt: skip
-
-
-Members = Annotated[Rows[Row], Piped(), Doc("The members: UIDs, codes or unique names; rows of a pipeline.")]
-
-
-@verb(
-    "metadata add",
-    effect="write",
-    examples=["dhis2 metadata add dataElementGroups 'ANC' 'ANC 1st visit' --dry-run"],
-)
-async def add(s: Session, type: Type, uid: Object, items: Members, *, property: Property_ = None) -> Plan:
-    """Add members to an object; those that are there already stay.
-
-    API source: `PATCH /api/{type}/{uid}`.
-    """
-    return await with_members(s, type, uid, items, property, adding=True)
-
-
-@verb(
-    "metadata remove",
-    effect="write",
-    examples=["dhis2 metadata remove dataElementGroups 'ANC' 'ANC 1st visit' --dry-run"],
-)
-async def remove(s: Session, type: Type, uid: Object, items: Members, *, property: Property_ = None) -> Plan:
-    """Take members out of an object; the members themselves stay.
-
-    API source: `PATCH /api/{type}/{uid}`.
-    """
-    return await with_members(s, type, uid, items, property, adding=False)
-
-
-def _called(item: JsonObject) -> str:
+def called(item: JsonObject) -> str:
     """An object in a title: its name in quotes and its UID."""
     name = item.get("name") or item.get("displayName") or item.get("code")
     return f"'{name}' [{item['id']}]" if name else f"[{item['id']}]"
 
 
-for _declared in (create, update, clone, delete, add, remove):
+for _declared in (create, update, clone):
     applies(_declared)(writes.apply)

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 class Case:
     """A verb, its line and the same arguments as JSON.
 
-    `volatile` names fields that differ from call to call, `files` what lies in the working folder (as JSON), `empty` that
-    there is nothing to find.
+    `volatile` names fields that differ from call to call, `before` are command lines that are run first, `files` what
+    lies in the working folder (as JSON), `empty` that there is nothing to find.
     """
 
     verb: str
     line: str
     arguments: dict = field(default_factory=dict)
     volatile: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
     files: dict = field(default_factory=dict)
     empty: bool = False
 

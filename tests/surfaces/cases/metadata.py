@@ -1,5 +1,9 @@
 from tests.surfaces.cases import Case
 
+WITH_KE = (
+    "metadata attributes create --name Ministry --short-name KE --code KE --value-type TEXT --data-element-attribute -p sandbox",
+    "metadata attribute set dataElements KE 7 DE_1 -p sandbox",
+)
 CASES = [
     Case("metadata list", "dataElements", {"type": "dataElements"}),
     Case("metadata list", "dataElements --fields id,name", {"type": "dataElements", "fields": "id,name"}),
@@ -30,4 +34,16 @@ CASES = [
     Case("metadata describe", "dataElements", {"type": "dataElements"}),
     Case("metadata count", "organisationUnits", {"type": "organisationUnits"}),
     Case("metadata export", "--types dataElements", {"types": ["dataElements"]}, ("system",)),
+    Case(
+        "metadata list",
+        "organisationUnits --fields name,parent --names",
+        {"type": "organisationUnits", "fields": "name,parent", "names": True},
+    ),
+    Case("metadata data-elements list", "--filter name:ilike:bcg", {"filter": ["name:ilike:bcg"]}),
+    Case("metadata data-elements get", "DE_1", {"uid": "DE_1"}),
+    Case("metadata data-element-groups members", "Vaccines", {"uid": "Vaccines"}),
+    Case("metadata members", "dataElementGroups Vaccines", {"type": "dataElementGroups", "uid": "Vaccines"}),
+    Case("metadata translate export", "dataElements --locale fr", {"type": "dataElements", "locale": "fr"}),
+    Case("metadata attribute get", "dataElements DE_1", {"type": "dataElements", "uid": "DE_1"}, before=WITH_KE),
+    Case("metadata attribute find", "dataElements KE 7", {"type": "dataElements", "attribute": "KE", "value": "7"}, before=WITH_KE),
 ]

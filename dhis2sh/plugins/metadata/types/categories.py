@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dhis2sh import tables, writes
-from dhis2sh.uids import generate_uid
 from dhis2sh.errors import CheckFailed, TimedOut, UsageError
 from dhis2sh.plugins.metadata.writing import uids_of
 from dhis2sh.results import Plan, Rows, WriteSummary
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.uids import generate_uid
 from dhis2sh.verbs import Bounds, Complete, Doc, Piped, Refers, applies, verb
 from dhis2sh.writes import Write
 
@@ -368,9 +368,7 @@ async def set_validity(
     return writes.plan(f"set the validity of {len(found):,} category options", changes, what=OPTIONS)
 
 
-@applies(set_validity)
-async def _(s: Session, plan: Plan) -> WriteSummary:
-    return await writes.apply(s, plan)
+applies(set_validity)(writes.apply)
 
 
 def _date(text: str) -> str:

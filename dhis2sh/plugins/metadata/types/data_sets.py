@@ -7,7 +7,7 @@ from typing import Annotated
 from dhis2sh import writes
 from dhis2sh.plugins.metadata.types import joins
 from dhis2sh.plugins.metadata.writing import uids_of
-from dhis2sh.results import Plan, Rows, WriteSummary
+from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs import Doc, Piped, Refers, applies, verb
@@ -70,7 +70,4 @@ async def reorder(
 
 
 for _verb in (add_element, remove_element, reorder):
-
-    @applies(_verb)
-    async def _(s: Session, plan: Plan) -> WriteSummary:
-        return await writes.apply(s, plan)
+    applies(_verb)(writes.apply)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from dhis2sh import writes
 from dhis2sh.errors import CheckFailed, Refused
 from dhis2sh.plugins.metadata import writing
-from dhis2sh.results import Plan, Rows, WriteSummary
+from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs import REGISTRY, Doc, Param, Refers, Verb, applies, verb
@@ -255,7 +255,4 @@ async def create_predictor(
 
 
 for _verb in (create_rule, create_predictor):
-
-    @applies(_verb)
-    async def _(s: Session, plan: Plan) -> WriteSummary:
-        return await writes.apply(s, plan)
+    applies(_verb)(writes.apply)

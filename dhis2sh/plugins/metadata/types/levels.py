@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from dhis2sh import writes
-from dhis2sh.uids import generate_uid
-from dhis2sh.results import Plan, WriteSummary
+from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
+from dhis2sh.uids import generate_uid
 from dhis2sh.verbs import Bounds, Doc, applies, verb
 from dhis2sh.writes import Write
 
@@ -35,6 +35,4 @@ async def rename(
     return writes.plan(f"call level {level} '{name}'", [Write(LEVELS, before, after)], what=LEVELS)
 
 
-@applies(rename)
-async def _(s: Session, plan: Plan) -> WriteSummary:
-    return await writes.apply(s, plan)
+applies(rename)(writes.apply)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh import tables, writes
-from dhis2sh.uids import generate_uid
 from dhis2sh.errors import UsageError
-from dhis2sh.results import Plan, Rows, WriteSummary
+from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
+from dhis2sh.uids import generate_uid
 from dhis2sh.verbs import Complete, Doc, Refers, applies, verb
 from dhis2sh.writes import Write
 
@@ -59,9 +59,7 @@ async def sync(
     )
 
 
-@applies(sync)
-async def _(s: Session, plan: Plan) -> WriteSummary:
-    return await writes.apply(s, plan)
+applies(sync)(writes.apply)
 
 
 @verb("metadata options find", effect="read", examples=["dhis2 metadata options find yes"])

@@ -133,9 +133,7 @@ async def move(s: Session, units: Units, *, to: Annotated[str, Doc("The new pare
     return writes.plan(f"move {len(found):,} units below {parent['displayName']} [{to}]", changes, what=UNITS)
 
 
-@applies(move)
-async def _(s: Session, plan: Plan) -> WriteSummary:
-    return await writes.apply(s, plan)
+applies(move)(writes.apply)
 
 
 async def _held(s: Session, uids: Sequence[str]) -> list[str]:
@@ -306,6 +304,4 @@ async def set_geometry(
     return writes.plan(f"set the geometry of {len(found):,} units", changes, what=UNITS)
 
 
-@applies(set_geometry)
-async def _(s: Session, plan: Plan) -> WriteSummary:
-    return await writes.apply(s, plan)
+applies(set_geometry)(writes.apply)

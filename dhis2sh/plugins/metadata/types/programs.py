@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from dhis2sh import writes
-from dhis2sh.plugins.metadata import writing
+from dhis2sh.plugins.metadata import members
 from dhis2sh.plugins.metadata.types import joins
 from dhis2sh.plugins.metadata.writing import uids_of
-from dhis2sh.results import Plan, Rows, WriteSummary
+from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonValue, Row
 from dhis2sh.verbs import Doc, Piped, Refers, applies, verb
@@ -85,7 +85,7 @@ async def add_org_units(s: Session, program: Program, org_units: UnitItems) -> P
 
     API source: `PATCH /api/programs/{uid}`, the property `organisationUnits`.
     """
-    return await writing.with_members(s, "programs", program, org_units, "organisationUnits", adding=True)
+    return await members.with_members(s, "programs", program, org_units, "organisationUnits", adding=True)
 
 
 @verb(
@@ -176,10 +176,13 @@ async def reorder(s: Session, stage: Stage, elements: ElementItems) -> Plan:
 
 
 for _verb in (
-    add_attribute, remove_attribute, add_org_units, add_type_attribute, remove_type_attribute, add_element, remove_element,
+    add_attribute,
+    remove_attribute,
+    add_org_units,
+    add_type_attribute,
+    remove_type_attribute,
+    add_element,
+    remove_element,
     reorder,
-):  # fmt: skip
-
-    @applies(_verb)
-    async def _(s: Session, plan: Plan) -> WriteSummary:
-        return await writes.apply(s, plan)
+):
+    applies(_verb)(writes.apply)

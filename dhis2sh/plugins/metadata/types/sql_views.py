@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, cast
 
-from dhis2sh.uids import generate_uid
 from dhis2sh.errors import Dhis2Error, UsageError
 from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.uids import generate_uid
 from dhis2sh.verbs import Bounds, Doc, Refers, applies, verb
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from dhis2sh.client.specs import (
     arranged,
 )
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.results import Plan, Rows, WriteSummary
+from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs import Bounds, Complete, Doc, Refers, applies, verb
@@ -291,10 +291,7 @@ def _content(item: Mapping[str, JsonValue]) -> str:
 
 
 for _verb in (create_legend_set, create_visualization, create_map, create_dashboard, add_item, remove_item):
-
-    @applies(_verb)
-    async def _(s: Session, plan: Plan) -> WriteSummary:
-        return await writes.apply(s, plan)
+    applies(_verb)(writes.apply)
 
 
 # In words ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,129 @@
+"""`metadata delete`: what is deleted, what points to it, and what held it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh import writes
+from dhis2sh.errors import Forbidden, NotFound, Refused
+from dhis2sh.plugins import metadata_query as queries
+from dhis2sh.plugins.metadata import values
+from dhis2sh.plugins.metadata.hierarchy import leaves_first
+from dhis2sh.plugins.metadata.writing import Objects, Type, called, uids_of
+from dhis2sh.results import Plan
+from dhis2sh.session import Session
+from dhis2sh.types import JsonObject
+from dhis2sh.verbs import applies, verb
+from dhis2sh.writes import Write
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Resource
+
+    from dhis2sh.client.transport import Param
+
+
+@verb(
+    "metadata delete",
+    effect="destroy",
+    examples=[
+        "dhis2 metadata delete dataElementGroups 'Old group' --dry-run",
+        "%metadata list dataElements --filter name:like:Old | metadata.delete()",
+    ],
+)
+async def delete(s: Session, type: Type, objects: Objects) -> Plan:
+    """Delete objects. The plan shows what points to them and offers the order: those that are pointed to go last.
+
+    A server refuses to delete what is in use (E4030).
+
+    API source: `DELETE /api/{type}/{uid}`, `POST /api/metadata?importStrategy=DELETE`.
+    """
+    resource = await queries.resource_of(s, type)
+    found = await writes.read_objects(s, resource.plural, uids_of(objects))
+    notes = await blocking(s, resource, found)
+    ordered = leaves_first(resource, found)
+    what = f"{len(found):,} {resource.plural}" if len(found) != 1 else f"{resource.singular} {called(found[0])}"
+    holders = await holding(s, resource, found)
+    pairs = [Write(resource.plural, item, None, holders.get(str(item["id"]), {})) for item in ordered]
+    return writes.plan(f"delete {what}", pairs, what=resource.plural, notes=notes)
+
+
+async def holding(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> dict[str, dict[str, list[str]]]:
+    """The collections of other objects that hold each of some objects: UIDs of the holders by `type.collection`."""
+    from dhis2sh.client.writes import gather_bounded
+
+    gone = {str(item["id"]) for item in objects}
+    if len(gone) > writes.UIDS_IN_ONE_ADDRESS:
+        return {}
+    wanted = f"id:in:[{','.join(sorted(gone))}]" if len(gone) > 1 else f"id:eq:{next(iter(gone))}"
+
+    async def members(plural: str, name: str) -> list[tuple[str, str, str]]:
+        params: dict[str, Param] = {"filter": f"{name}.{wanted}", "fields": f"id,{name}[id]", "paging": False}
+        try:
+            rows = (await s.client.list_page(plural, params)).rows
+        except (Refused, NotFound, Forbidden):
+            return []
+        return [
+            (str(member.get("id")), f"{plural}.{name}", str(row["id"]))
+            for row in rows
+            for member in cast("list[JsonObject]", row.get(name) or [])
+        ]
+
+    known = await queries.resources_of(s)
+    asked = (
+        members(plural, name)
+        for plural, item in known.items()
+        if item.metadata
+        for name, prop in values.collections_of(item).items()
+        if prop.target == resource.plural
+    )
+    found: dict[str, dict[str, list[str]]] = {}
+    async for triples in gather_bounded(asked, 4):
+        for member, where, holder in triples:
+            if member in gone:
+                found.setdefault(member, {}).setdefault(where, []).append(holder)
+    return found
+
+
+async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> list[str]:
+    """What refers to some objects, in words, with the command that shows or deletes it; one request per property that may.
+
+    A collection that holds them (a group's members) loses them when they go and blocks nothing: it is left out.
+    """
+    from dhis2_models import facts
+
+    from dhis2sh.client.usage import paths_to
+    from dhis2sh.client.writes import gather_bounded
+
+    gone = {str(item["id"]) for item in objects}
+    if len(gone) > writes.UIDS_IN_ONE_ADDRESS:
+        return [f"what refers to {len(gone):,} objects was not looked for"]
+    wanted = f"id:in:[{','.join(sorted(gone))}]" if len(gone) > 1 else f"id:eq:{next(iter(gone))}"
+
+    async def users(plural: str, path: str) -> str | None:
+        params: dict[str, Param] = {"filter": f"{path}.{wanted}", "fields": "id,displayName", "pageSize": 50}
+        try:
+            page = await s.client.list_page(plural, params)
+        except (Refused, NotFound, Forbidden):
+            return None  # this server does not filter by it, or this user may not read it
+        rows = [row for row in page.rows if str(row["id"]) not in gone]
+        if not rows:
+            return None
+        count = (page.total or len(page.rows)) - (len(page.rows) - len(rows))
+        shown = ", ".join(f"{row.get('displayName')} [{row['id']}]" for row in rows[:3])
+        more = f" and {count - 3:,} more" if count > 3 else ""
+        return (
+            f"in use: {path} of {count:,} {plural} ({shown}{more}); if the server refuses, change or delete those first"
+        )
+
+    types = facts.types((await s.client.version()).models)
+    known = await queries.resources_of(s)
+    asked = (
+        users(plural, path)
+        for plural, path in paths_to(resource.plural, types)
+        if plural in known and not known[plural].properties[path.partition(".")[0]].many_to_many
+    )
+    return [note async for note in gather_bounded(asked, 4) if note is not None]
+
+
+applies(delete)(writes.apply)

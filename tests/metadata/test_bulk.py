@@ -1,0 +1,210 @@
+"""The same change to many objects, in few requests; a second run changes nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dhis2sh.errors import NeedsConfirmation, UsageError
+from dhis2sh.plugins.metadata.bulk import renamer
+from dhis2sh.plugins.metadata.sharing import access_of
+from dhis2sh.session import Consent, Session, run
+from dhis2sh.verbs import find
+from tests.surfaces.test_four_surfaces import runner  # noqa: F401  (a fixture)
+
+DRY = Consent(dry_run=True)
+YES = Consent(yes=True)
+
+
+async def do(session: Session, path: str, consent: Consent = YES, **arguments: object) -> object:
+    return await run(session, find(path), arguments, consent)
+
+
+async def texts(session: Session, plural: str = "dataElements", field: str = "name") -> list[str]:
+    page = await session.client.list_page(plural, {"fields": f"id,{field}", "paging": False})
+    return [row.get(field) for row in page.rows]
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "new"),
+    [
+        ({"prefix": "HIV - "}, "ANC", "HIV - ANC"),
+        ({"prefix": "HIV - "}, "HIV - ANC", "HIV - ANC"),
+        ({"suffix": " (old)"}, "ANC", "ANC (old)"),
+        ({"strip_prefix": "Old "}, "Old ANC", "ANC"),
+        ({"strip_suffix": " v2"}, "ANC v2", "ANC"),
+        ({"replace": ["s/^HIV_/HIV - /"]}, "HIV_1 HIV_2", "HIV - 1 HIV_2"),
+        ({"replace": ["s/hiv/TB/gi"]}, "HIV_1 HIV_2", "TB_1 TB_2"),
+        ({"replace": [r"s|(\d+)/(\d+)|\2-\1|"]}, "1/2", "2-1"),
+        ({"set": "All"}, "ANC", "All"),
+    ],
+)
+def test_what_becomes_of_a_name(options: dict, name: str, new: str) -> None:
+    assert renamer(**options)(name) == new
+
+
+@given(name=st.text(min_size=1), prefix=st.text(max_size=5), suffix=st.text(max_size=5))
+def test_putting_before_and_after_twice_is_doing_it_once(name: str, prefix: str, suffix: str) -> None:
+    rename = renamer(prefix=prefix, suffix=suffix)
+    assert rename(rename(name)) == rename(name)
+
+
+@pytest.mark.parametrize("text", ["s/a/b", "a/b/", "s/(/b/", "s/a/b/x", r"s/a/\1/"])
+def test_a_bad_substitution_is_a_mistake_of_usage(text: str) -> None:
+    with pytest.raises(UsageError):
+        renamer(replace=[text])
+
+
+async def test_many_are_renamed_in_three_requests_and_a_second_run_changes_nothing(session: Session) -> None:
+    rows = [
+        {"id": f"ouMany{n:05}", "name": f"Unit {n}", "shortName": f"{n}", "openingDate": "2020-01-01"}
+        for n in range(1000)
+    ]
+    session.sandbox_store().put_objects({"organisationUnits": rows})
+    before = len(session.client.transport.sent)
+
+    done = await do(session, "metadata rename", type="organisationUnits", filter=["name:like:Unit"], prefix="New ")
+    assert done.updated == 1000
+    assert len(session.client.transport.sent) - before <= 3
+
+    again = await do(
+        session, "metadata rename", DRY, type="organisationUnits", filter=["name:like:Unit"], prefix="New "
+    )
+    assert again.steps == []
+    assert again.notes == ["1,000 already right"]
+
+
+async def test_names_that_would_be_too_long_empty_or_taken_are_left_out_and_said(session: Session) -> None:
+    rename = {"type": "dataElements", "all": True}
+    long = await do(session, "metadata rename", DRY, **rename, suffix="x" * 225)
+    assert [step.name for step in long.steps] == []
+    assert "has 231 characters, name takes 230" in "; ".join(long.notes)
+
+    taken = await do(session, "metadata rename", DRY, **rename, replace=["s/OPV/BCG/"])
+    assert taken.steps == []
+    assert "'BCG doses given' is the name of deNumber001 already" in taken.notes[0]
+
+    same = await do(session, "metadata rename", DRY, **rename, set="Same")
+    assert len(same.steps) == 1, "one may have the name, and no other"
+
+
+async def test_another_field_and_one_object(session: Session) -> None:
+    await do(session, "metadata rename", Consent(), type="dataElements", objects=["DE_1"], field="shortName", set="B")
+    assert await texts(session, field="shortName") == ["B", "OPV", "Remark"]
+
+
+async def test_more_than_one_wants_a_yes(session: Session) -> None:
+    with pytest.raises(NeedsConfirmation) as waiting:
+        await do(session, "metadata rename", Consent(), type="dataElements", all=True, prefix="X ")
+    assert len(waiting.value.plan.steps) == 3
+
+
+async def test_nothing_is_chosen_by_silence(session: Session) -> None:
+    with pytest.raises(UsageError, match="which dataElements"):
+        await do(session, "metadata rename", type="dataElements", prefix="X ")
+
+
+def test_rows_of_a_pipeline_are_renamed(runner: object) -> None:  # noqa: F811
+    line = 'metadata list dataElements --filter name:like:doses | metadata.rename(strip_suffix=" given", yes=True)'
+    assert runner.line(line).updated == 2
+    names = runner.line("metadata list dataElements | select(name)")
+    assert [row["name"] for row in names] == ["BCG doses", "OPV doses", "Remark"]
+
+
+async def test_retag_points_many_at_another_object(session: Session) -> None:
+    legends = [{"id": "lsDoses0001", "name": "Doses"}]
+    session.sandbox_store().put_objects({"legendSets": legends})
+    chosen = {"type": "dataElements", "filter": ["name:like:doses"]}
+
+    done = await do(session, "metadata retag", **chosen, set=["aggregationType=average"], add=["legendSets=Doses"])
+    assert done.updated == 2
+    assert await texts(session, field="aggregationType") == ["AVERAGE", "AVERAGE", "SUM"]
+    again = await do(session, "metadata retag", DRY, **chosen, add=["legendSets=Doses"])
+    assert again.steps == []
+
+    await do(session, "metadata retag", **chosen, remove=["legendSets=lsDoses0001"])
+    assert await texts(session, field="legendSets") == [[], [], []]
+    with pytest.raises(UsageError, match="neither a reference nor an enum"):
+        await do(session, "metadata retag", **chosen, set=["name=X"])
+
+
+async def test_one_patch_for_many(session: Session, tmp_path: Path) -> None:
+    patch = [
+        {"op": "copy", "from": "/name", "path": "/description"},
+        {"op": "replace", "path": "/valueType", "value": "INTEGER"},
+    ]
+    file = tmp_path / "patch.json"
+    file.write_text(json.dumps(patch), "utf-8")
+
+    done = await do(session, "metadata patch", type="dataElements", filter=["name:like:doses"], patch=str(file))
+    assert done.updated == 2
+    assert await texts(session, field="description") == ["BCG doses given", "OPV doses given", None]
+    with pytest.raises(UsageError, match="no property 'nmae'"):
+        await do(session, "metadata patch", type="dataElements", all=True, patch='[{"op":"remove","path":"/nmae"}]')
+
+
+@pytest.mark.parametrize(
+    ("text", "access"),
+    [("r", "r-------"), ("rw", "rw------"), ("r/rw", "r-rw----"), ("none", "--------"), ("rwr-----", "rwr-----")],
+)
+def test_access_as_people_write_it(text: str, access: str) -> None:
+    assert access_of(text) == access
+
+
+async def test_sharing_of_many_is_one_request_and_says_what_is_right_already(session: Session) -> None:
+    session.sandbox_store().put_objects({"userGroups": [{"id": "ugClerks001", "name": "Clerks"}]})
+    share = {"type": "dataElements", "all": True, "public": "r/rw", "group": ["Clerks=rw"]}
+    before = len(session.client.transport.sent)
+
+    done = await do(session, "metadata share", **share)
+    assert done.updated == 3
+    assert sum(line.startswith("PATCH") for line in session.client.transport.sent[before:]) == 1
+    [first, *_] = await texts(session, field="sharing")
+    assert first["public"] == "r-------", "data elements have no data access"
+    assert first["userGroups"]["ugClerks001"]["access"] == "rw------"
+
+    again = await do(session, "metadata share", DRY, **share)
+    assert again.steps == []
+    assert "3 already right" in again.notes
+
+    await do(session, "metadata share", type="dataElements", all=True, group=["Clerks=none"])
+    await do(session, "undo")
+    [first, *_] = await texts(session, field="sharing")
+    assert "ugClerks001" in first["userGroups"]
+
+
+async def test_translations_go_out_and_come_back(session: Session, tmp_path: Path) -> None:
+    from dhis2sh.output import formatted
+
+    asked = {"type": "dataElements", "locale": "fr", "property": ["name"], "missing": True}
+    rows = await do(session, "metadata translate export", **asked)
+    assert [row.original for row in rows] == ["BCG doses given", "OPV doses given", "Remark"]
+    sheet = formatted(rows, "csv").replace("fr,BCG doses given,", "fr,BCG doses given,BCG donné")
+    (tmp_path / "fr.csv").write_text(sheet, "utf-8")
+
+    done = await do(session, "metadata translate import", file=tmp_path / "fr.csv")
+    assert done.updated == 1
+    left = await do(session, "metadata translate export", **asked)
+    assert [row.original for row in left] == ["OPV doses given", "Remark"]
+    shown = await do(session, "metadata get", type="dataElements", uid="DE_1", locale="fr", fields="displayName")
+    assert shown == {"displayName": "BCG donné"}
+
+
+async def test_attribute_values_are_set_found_and_deleted(session: Session) -> None:
+    attribute = {"id": "atKE0000001", "name": "KE code", "code": "KE", "valueType": "TEXT", "dataElementAttribute": True,
+                 "userAttribute": False}  # fmt: skip
+    session.sandbox_store().put_objects({"attributes": [attribute]})
+    ke = {"type": "dataElements", "attribute": "KE code"}
+
+    assert (await do(session, "metadata attribute set", **ke, value="7", objects=["DE_1", "DE_2"])).updated == 2
+    found = await do(session, "metadata attribute find", **ke, value="7")
+    assert [row.name for row in found] == ["BCG doses given", "OPV doses given"]
+    [row] = await do(session, "metadata attribute get", type="dataElements", uid="DE_1")
+    assert (row.attribute_name, row.value) == ("KE code", "7")
+
+    await do(session, "metadata attribute delete", **ke, objects=["DE_1"])
+    assert len(await do(session, "metadata attribute find", **ke)) == 1
+    with pytest.raises(UsageError, match="is not for users"):
+        await do(session, "metadata attribute set", type="users", attribute="KE", value="7", all=True)

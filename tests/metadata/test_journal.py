@@ -1,0 +1,198 @@
+"""What is written is in the journal, and undo takes it back."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dhis2sh import journal
+from dhis2sh.errors import NotFound, PartlyDone, Refused, UsageError
+from dhis2sh.journal import journal_of
+from dhis2sh.results import Plan, PlanStep
+from dhis2sh.session import Consent, Session, run
+from dhis2sh.surfaces import cli
+from dhis2sh.verbs import find
+from tests.shared import needs_shared
+
+YES = Consent(yes=True)
+
+
+async def do(session: Session, path: str, consent: Consent = YES, **arguments: object) -> object:
+    return await run(session, find(path), arguments, consent)
+
+
+async def test_a_write_is_kept_before_and_after(session: Session) -> None:
+    await do(session, "metadata update", type="dataElements", uid="deNumber001", set=["name=BCG", "code="])
+
+    [entry] = journal_of(session).entries()
+    [change] = journal_of(session).changes(entry.id)
+
+    assert (entry.verb, entry.outcome) == ("metadata update", "done")
+    assert (change.action, change.type, change.uid, change.state) == ("update", "dataElements", "deNumber001", "done")
+    assert change.before == {"name": "BCG doses given", "code": "DE_1"}
+    assert change.after == {"name": "BCG"}
+
+
+async def test_nothing_is_kept_of_a_dry_run_a_local_write_or_with_no_journal(session: Session) -> None:
+    await do(session, "metadata rename", Consent(dry_run=True), type="dataElements", all=True, prefix="X ")
+    await do(session, "metadata rename", Consent(journal=False, yes=True), type="dataElements", all=True, prefix="X ")
+    await do(session, "metadata rename", type="dataElements", all=True, prefix="X ")  # changes nothing
+
+    assert journal_of(session).entries() == []
+
+
+async def test_undo_takes_back_creations_updates_and_deletions(session: Session) -> None:
+    before = await session.client.get("metadata", {"dataElementGroups": True, "dataElements": True})
+    made = await do(session, "metadata create", type="dataElementGroups", set=["name=New", "shortName=New"])
+    await do(session, "metadata update", type="dataElements", uid="deText00001", set=["description=Words"])
+    await do(session, "metadata delete", type="dataElements", objects=["deText00001", "deNumber001"])
+
+    for _ in range(3):
+        await do(session, "undo")
+
+    after = await session.client.get("metadata", {"dataElementGroups": True, "dataElements": True})
+    assert settled(after) == settled(before)
+    assert made.uids[0] not in json.dumps(after)
+    with pytest.raises(NotFound, match="nothing to take back"):
+        await do(session, "undo")
+
+
+async def test_an_undo_is_a_write_that_is_kept_too_and_happens_once(session: Session) -> None:
+    await do(session, "metadata rename", type="dataElements", all=True, prefix="X ")
+    await do(session, "undo")
+
+    undone, renamed = journal_of(session).entries()[0], journal_of(session).entries()[1]
+    assert undone.undoes == renamed.id
+    assert renamed.undone_by == undone.id
+    with pytest.raises(UsageError, match=f"was taken back by entry {undone.id}"):
+        await do(session, "undo", id=renamed.id)
+
+
+async def test_what_somebody_has_changed_again_stays_unless_forced(session: Session) -> None:
+    await do(session, "metadata rename", type="dataElements", objects=["deText00001"], set="Note")
+    await session.client.patch("dataElements/deText00001", [{"op": "replace", "path": "/name", "value": "Memo"}])
+
+    plan = await do(session, "undo", Consent(dry_run=True))
+    assert isinstance(plan, Plan)
+    assert plan.steps == []
+    assert "changed again since" in plan.notes[0]
+
+    await do(session, "undo", force=True)
+    assert (await session.client.get_object("dataElements/deText00001"))["name"] == "Remark"
+
+
+async def test_an_interrupted_bulk_write_is_known_to_be_open(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dhis2sh import writes
+
+    monkeypatch.setattr(writes, "IN_ONE_BUNDLE", 1)
+    sent = session.client.transport.send
+    posts = 0
+
+    async def cut_off_after_the_first(method: str, *rest: object, **more: object) -> object:
+        nonlocal posts
+        posts += method == "POST"
+        if posts == 2:
+            raise KeyboardInterrupt
+        return await sent(method, *rest, **more)
+
+    monkeypatch.setattr(session.client.transport, "send", cut_off_after_the_first)
+    with pytest.raises(KeyboardInterrupt):
+        await do(session, "metadata rename", type="dataElements", all=True, prefix="X ")
+
+    [entry] = journal_of(session).entries()
+    assert entry.outcome == "interrupted"
+    assert entry.states == {"done": 1, "sent": 1, "planned": 1}
+
+
+async def test_what_a_server_refuses_of_many_is_named_and_the_rest_is_done(session: Session) -> None:
+    plan = await do(session, "metadata rename", Consent(dry_run=True), type="dataElements", all=True, prefix="X ")
+    broken = plan.payload.writes[1].after
+    broken["valueType"] = None
+
+    from dhis2sh.session import apply_plan
+
+    with pytest.raises(PartlyDone, match="1 refused: OPV doses given") as partly:
+        await apply_plan(session, find("metadata rename"), plan)
+
+    assert partly.value.exit_code == 7
+    assert partly.value.summary.updated == 2
+    [entry] = journal_of(session).entries()
+    assert (entry.outcome, entry.states) == ("partly", {"done": 2, "refused": 1})
+
+
+async def test_a_refused_write_is_kept_as_refused(session: Session) -> None:
+    with pytest.raises(Refused):
+        await do(session, "metadata create", type="dataElementGroups", set=["name=Vaccines", "shortName=Vaccines"])
+
+    [entry] = journal_of(session).entries()
+    assert (entry.outcome, entry.states) == ("refused", {"refused": 1})
+
+
+def test_no_secret_reaches_the_file(home: Path) -> None:
+    kept = journal.Journal(home / "journal.db")
+    secrets = {"password": "Hunter2!", "auth": {"type": "api-token", "token": "d2pat_abc"}, "clientSecret": "s3cr3t"}
+    plan = Plan("create a route", [PlanStep("create", "routes", uid="abcdefghij1", after={"name": "R", **secrets})])
+
+    kept.begin(plan, "http://example.org")
+
+    written = (home / "journal.db").read_bytes()
+    assert all(secret.encode() not in written for secret in ("Hunter2!", "d2pat_abc", "s3cr3t"))
+    [change] = kept.changes(1)
+    assert change.after["auth"] == {"type": "api-token", "token": "(secret)"}
+    assert (home / "journal.db").stat().st_mode & 0o077 == 0
+    assert "Hunter2!" not in plan.steps[0].words() + json.dumps(plan.to_json())
+
+
+def test_processes_share_a_journal(home: Path) -> None:
+    one, other = journal.Journal(home / "j.db"), journal.Journal(home / "j.db")
+    plan = Plan("rename", [PlanStep("update", "dataElements", uid="abcdefghij1")])
+
+    first, second = one.begin(plan, "u"), other.begin(plan, "u")
+    one.end(first, "done")
+    other.end(second, "failed", "why")
+
+    assert [(entry.id, entry.outcome) for entry in one.entries()] == [(second, "failed"), (first, "done")]
+    with closing(sqlite3.connect(home / "j.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM change").fetchone() == (2,)
+
+
+def settled(value: object) -> object:
+    """Without what a server sets itself when an object is created."""
+    if isinstance(value, dict):
+        own = {"created", "createdBy", "lastUpdated", "lastUpdatedBy", "date", "sharing", "zeroIsSignificant"}
+        kept = {key: item for key, item in value.items() if key not in own}
+        return {key: settled(item) for key, item in kept.items()}
+    if isinstance(value, list):
+        rows = [settled(item) for item in value]
+        return sorted(rows, key=lambda row: row.get("id", "") if isinstance(row, dict) else "")
+    return value
+
+
+@needs_shared
+def test_rename_with_undo_gives_the_same_export(real_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def export(name: str) -> object:
+        assert cli.run(["metadata", "export", "-p", "sandbox", "--out", name]) == 0
+        return json.loads(Path(name).read_bytes())
+
+    before = export("before.json")
+    rename = ["metadata", "rename", "organisationUnits", "--all", "--suffix", " (x)", "-p", "sandbox"]
+    assert cli.run([*rename, "--yes", "--debug"]) == 0
+    sent = [line for line in capsys.readouterr().err.splitlines() if line.startswith("http")]
+    assert len(sent) <= 3, "1,332 objects"
+    assert cli.run([*rename, "--yes"]) == 0
+    assert "nothing changed" in capsys.readouterr().out
+    assert export("renamed.json") != before
+    assert cli.run(["undo", "-p", "sandbox", "--yes"]) == 0
+
+    assert without_times(export("after.json")) == without_times(before)
+
+
+def without_times(bundle: dict) -> dict:
+    bundle["system"].pop("date")
+    for rows in bundle.values():
+        for row in rows if isinstance(rows, list) else []:
+            row.pop("lastUpdated", None)
+            row.pop("lastUpdatedBy", None)
+    return bundle

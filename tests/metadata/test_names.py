@@ -1,0 +1,81 @@
+"""Wherever a UID is expected, a code or a unique name works."""
+
+import pytest
+
+from dhis2sh import names
+from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.session import Session, run
+from dhis2sh.verbs import find
+
+
+async def put(session: Session, plural: str, *rows: dict[str, str]) -> None:
+    session.sandbox_store().put_objects({plural: list(rows)})
+
+
+@pytest.mark.parametrize("text", ["deNumber001", "DE_1", "BCG doses given"])
+async def test_a_uid_a_code_and_a_name_lead_to_the_same_object(text: str, session: Session) -> None:
+    assert await names.resolve(session, "dataElements", text) == "deNumber001"
+
+
+async def test_a_uid_costs_no_request(session: Session) -> None:
+    before = len(session.client.transport.sent)
+    assert await names.resolve(session, "dataElements", "s46m5MS0hxu") == "s46m5MS0hxu"
+    assert len(session.client.transport.sent) == before
+
+
+async def test_a_word_of_eleven_letters_is_looked_up_before_it_is_taken_for_a_uid(session: Session) -> None:
+    await put(session, "dataElements", {"id": "deVaccine01", "name": "Vaccination"})
+
+    assert await names.resolve(session, "dataElements", "Vaccination") == "deVaccine01"
+
+
+async def test_a_name_with_a_comma_is_found_although_the_server_cuts_it(session: Session) -> None:
+    await put(
+        session,
+        "dataElements",
+        {"id": "deComma0001", "name": "Malaria, confirmed"},
+        {"id": "deComma0002", "name": "Malaria, suspected"},
+    )
+
+    assert await names.resolve(session, "dataElements", "Malaria, suspected") == "deComma0002"
+
+
+async def test_many_names_are_a_few_requests(session: Session) -> None:
+    rows = [{"id": f"deMany{n:05}", "name": f"Many {n}"} for n in range(100)]
+    await put(session, "dataElements", *rows)
+    before = len(session.client.transport.sent)
+
+    found = await names.resolve_all(session, "dataElements", [row["name"] for row in rows])
+
+    assert found == {row["name"]: row["id"] for row in rows}
+    assert len(session.client.transport.sent) - before <= 4
+
+
+async def test_an_ambiguous_name_lists_the_candidates(session: Session) -> None:
+    await put(session, "organisationUnits", {"id": "ouAnotherBo", "name": "Bo"})
+
+    with pytest.raises(UsageError, match=r"'Bo' is ambiguous among organisationUnits: Bo \[\w+\], Bo \[\w+\]"):
+        await names.resolve(session, "organisationUnits", "Bo")
+
+
+async def test_an_unknown_name_names_the_nearest(session: Session) -> None:
+    with pytest.raises(NotFound) as missing:
+        await names.resolve(session, "dataElements", "BCG dose given")
+    assert missing.value.hint.startswith("did you mean BCG doses given")
+
+
+async def test_a_name_of_any_type(session: Session) -> None:
+    assert await names.resolve(session, "*", "Ngele CHC") == "ouFacility1"
+
+
+async def test_every_parameter_that_refers_takes_names(session: Session) -> None:
+    rows = await run(session, find("metadata data-element-groups members"), {"uid": "Vaccines"})
+    assert [row["name"] for row in rows] == ["BCG doses given", "OPV doses given"]
+
+
+async def test_a_list_joins_the_names_of_what_is_referred_to(session: Session) -> None:
+    asked = {"type": "organisationUnits", "fields": "name,parent", "filter": ["name:eq:Bo"], "names": True}
+    rows = await run(session, find("metadata list"), asked)
+
+    assert rows.plain() == [{"name": "Bo", "parent": {"id": "ouCountry01", "displayName": "Country"}}]
+    assert "Country" in repr(rows)

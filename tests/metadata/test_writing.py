@@ -1,0 +1,242 @@
+"""Objects from options, files and an editor; what is wrong is told before anything is sent."""
+
+import json
+from pathlib import Path
+
+import pytest
+from dhis2_models import facts
+
+from dhis2sh.errors import NotFound, Refused, UsageError
+from dhis2sh.plugins.metadata import values
+from dhis2sh.results import Plan
+from dhis2sh.session import Consent, Session, run
+from dhis2sh.verbs import find
+
+DRY = Consent(dry_run=True)
+YES = Consent(yes=True)
+WHOLE = {
+    "name": "Doses",
+    "shortName": "Doses",
+    "aggregationType": "SUM",
+    "domainType": "AGGREGATE",
+    "valueType": "NUMBER",
+}
+
+
+async def do(session: Session, path: str, consent: Consent = YES, **arguments: object) -> object:
+    return await run(session, find(path), arguments, consent)
+
+
+async def got(session: Session, path: str) -> dict:
+    return await session.client.get_object(path)
+
+
+async def test_options_are_the_properties_of_the_type(session: Session) -> None:
+    wanted = {**WHOLE, "categoryCombo": "default", "set": ["style.icon=clinic", "style.color=#ff0000"]}
+    plan = await do(session, "metadata data-elements create", DRY, **wanted)
+    assert plan.steps[0].after["style"] == {"icon": "clinic", "color": "#ff0000"}
+
+    made = await do(session, "metadata data-elements create", **wanted)
+    item = await got(session, f"dataElements/{made.uids[0]}")
+    assert item["name"] == "Doses"
+    assert item["categoryCombo"]["id"] == "bjDvmb4bfuf"
+
+
+def test_a_type_declares_its_enums_references_and_what_it_needs() -> None:
+    schema = find("metadata data-elements create").input_schema()["properties"]
+
+    assert "NUMBER" in schema["valueType"]["enum"]
+    assert "(required)" in schema["valueType"]["description"]
+    assert "UID, code or unique name of categoryCombos" in schema["categoryCombo"]["description"]
+    assert schema["legendSets"]["type"] == "array"
+    assert "password" not in find("metadata users create").input_schema()["properties"], "no secret is an argument"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        ({"set": ["nmae=X"]}, r"no property 'nmae' in DHIS2 2.42.5.2 \(did you mean name"),
+        ({"set": ["valueType=NUMBR"]}, r"'NUMBR' is not one of its values \(did you mean NUMBER"),
+        ({"set": ["shortName=" + "x" * 51]}, "shortName: 51 characters, 50 at the most"),
+        ({"set": ["name=X"]}, "needs aggregationType, domainType, shortName, valueType"),
+        ({"set": ["zeroIsSignificant=perhaps"]}, "'perhaps' is not true or false"),
+        ({"set": ["name"]}, "is not property=value"),
+    ],
+)
+async def test_what_is_wrong_is_told_before_anything_is_sent(
+    wanted: dict[str, object], says: str, session: Session
+) -> None:
+    with pytest.raises(UsageError, match=says):
+        await do(session, "metadata create", type="dataElements", **wanted)
+
+
+async def test_an_unknown_reference_names_the_nearest(session: Session) -> None:
+    with pytest.raises(NotFound) as missing:
+        await do(session, "metadata data-elements create", **WHOLE, categoryCombo="defaults")
+    assert missing.value.hint == "did you mean default?"
+
+
+def sheet(path: Path, *rows: str) -> Path:
+    path.write_text("\n".join(rows), "utf-8")
+    return path
+
+
+async def test_a_sheet_has_its_columns_in_any_order_and_spelling(session: Session, tmp_path: Path) -> None:
+    file = sheet(
+        tmp_path / "units.csv",
+        "Opening date;parent;short-name;name",
+        "2020-01-01;Bo;North;Bo North",
+        "2020-01-01;Bo North;CHC;Bo North CHC",
+    )
+
+    plan = await do(session, "metadata create", DRY, type="organisationUnits", from_=file)
+    assert isinstance(plan, Plan)
+    north, clinic = plan.steps
+    assert north.after["parent"] == {"id": "ouDistrict1"}
+    assert clinic.after["parent"] == {"id": north.uid}, "a parent may stand in the same sheet"
+
+    done = await do(session, "metadata create", type="organisationUnits", from_=file)
+    assert done.created == 2
+
+
+async def test_an_unknown_column_names_the_nearest(session: Session, tmp_path: Path) -> None:
+    file = sheet(tmp_path / "units.csv", "name,shortNmae", "A,B")
+    with pytest.raises(UsageError, match="no property 'shortNmae'") as wrong:
+        await do(session, "metadata create", type="organisationUnits", from_=file)
+    assert "shortName" in wrong.value.hint
+
+
+async def test_the_problems_of_a_sheet_are_told_by_row(session: Session, tmp_path: Path) -> None:
+    file = sheet(
+        tmp_path / "e.csv",
+        "name,shortName,valueType,domainType,aggregationType,code",
+        "A,A,NUMBER,AGGREGATE,SUM,C",
+        f"B,{'b' * 60},NUMBR,AGGREGATE,SUM,D",
+    )
+    with pytest.raises(UsageError, match=r"row 3: shortName: 60 characters.*row 3: valueType: 'NUMBR'"):
+        await do(session, "metadata create", type="dataElements", from_=file)
+
+    file = sheet(tmp_path / "e.csv", "name,shortName,valueType,domainType,aggregationType,code",
+                 "A,A,NUMBER,AGGREGATE,SUM,C", "B,B,NUMBER,AGGREGATE,SUM,C")  # fmt: skip
+    with pytest.raises(UsageError, match="objects 1 and 2 have the same code 'C'"):
+        await do(session, "metadata create", type="dataElements", from_=file)
+
+
+async def test_xlsx_and_json_give_the_same_objects(session: Session, tmp_path: Path) -> None:
+    import xlsxwriter
+
+    book = xlsxwriter.Workbook(str(tmp_path / "g.xlsx"))
+    page = book.add_worksheet()
+    for number, row in enumerate([["name", "shortName", "code"], ["Group", "Group", 12]]):
+        page.write_row(number, 0, row)
+    book.close()
+    rows = [{"name": "Group", "shortName": "Group", "code": "12"}]
+    (tmp_path / "g.json").write_text(json.dumps({"dataElementGroups": rows}), "utf-8")
+
+    for name in ("g.xlsx", "g.json"):
+        plan = await do(session, "metadata create", DRY, type="dataElementGroups", from_=tmp_path / name)
+        assert {key: value for key, value in plan.steps[0].after.items() if key != "id"} == rows[0]
+
+
+async def test_many_at_once_are_planned_and_wait_for_a_yes(session: Session, tmp_path: Path) -> None:
+    from dhis2sh.errors import NeedsConfirmation
+
+    file = sheet(tmp_path / "g.csv", "name,shortName", "A,A", "B,B")
+    with pytest.raises(NeedsConfirmation):
+        await do(session, "metadata create", Consent(), type="dataElementGroups", from_=file)
+
+
+async def test_a_second_run_of_a_file_finishes_the_first(session: Session, tmp_path: Path) -> None:
+    rows = ["name,shortName,code", "A,A,GA", "B,B,GB"]
+    await do(session, "metadata create", type="dataElementGroups", from_=sheet(tmp_path / "g.csv", *rows))
+    more = {"type": "dataElementGroups", "from_": sheet(tmp_path / "g.csv", *rows, "C,C,GC")}
+
+    with pytest.raises(UsageError, match=r"object 1: code GA is A \[\w+\] already"):
+        await do(session, "metadata create", **more)
+    plan = await do(session, "metadata create", DRY, **more, skip_existing=True)
+    assert [step.name for step in plan.steps] == ["C"]
+    assert plan.notes == ["2 are there already and are left out"]
+
+
+async def test_a_circle_of_parents_is_refused_before_the_server_fails_over_it(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"ouCountry01 cannot be put under 'Ngele CHC' \[ouFacility1\]: that is a circle"
+    ):
+        await do(session, "metadata update", type="organisationUnits", uid="Country", set=["parent=Ngele CHC"])
+
+    file = sheet(tmp_path / "u.csv", "name,shortName,openingDate,parent", "A,A,2020-01-01,B", "B,B,2020-01-01,A")
+    with pytest.raises(UsageError, match="that is a circle"):
+        await do(session, "metadata create", type="organisationUnits", from_=file)
+
+
+async def test_a_file_is_created_whole_or_not_at_all(session: Session, tmp_path: Path) -> None:
+    file = sheet(tmp_path / "g.csv", "name,shortName", "New,New", "Vaccines,Vaccines")
+    with pytest.raises(Refused, match="nothing was written: Vaccines"):
+        await do(session, "metadata create", type="dataElementGroups", from_=file)
+
+
+async def test_an_update_from_a_sheet_leaves_the_rest_alone(session: Session, tmp_path: Path) -> None:
+    file = sheet(tmp_path / "e.csv", "code,description", "DE_1,First", "DE_2,")
+    plan = await do(session, "metadata update", DRY, type="dataElements", from_=file)
+
+    assert [step.words() for step in plan.steps] == ["description: nothing -> 'First'"]
+    assert plan.notes == ["1 already right"]
+
+
+async def test_an_editor_gets_yaml_and_what_it_leaves_is_the_change(session: Session) -> None:
+    def edit(text: str) -> str:
+        assert "name: Remark" in text
+        return text.replace("name: Remark", "name: Note")
+
+    session.editor = edit
+    plan = await do(session, "metadata update", DRY, type="dataElements", uid="Remark", edit=True)
+    assert [step.words() for step in plan.steps] == ["name: 'Remark' -> 'Note'"]
+
+    session.editor = None
+    with pytest.raises(UsageError, match="--edit wants a terminal"):
+        await do(session, "metadata update", type="dataElements", uid="Remark", edit=True)
+
+
+async def test_members_come_and_go_and_a_second_time_changes_nothing(session: Session) -> None:
+    group = {"type": "dataElementGroups", "uid": "Vaccines"}
+
+    assert (await do(session, "metadata add", **group, items=["Remark"])).updated == 1
+    again = await do(session, "metadata add", DRY, **group, items=["Remark"])
+    assert again.steps == []
+    assert again.notes[0] == "1 are there already"
+    await do(session, "metadata remove", **group, items=["deText00001", "DE_1"])
+
+    left = await do(session, "metadata members", **group)
+    assert [row["name"] for row in left] == ["OPV doses given"]
+
+
+async def test_a_clone_has_a_new_uid_and_shares_nothing_that_belongs_to_the_original(session: Session) -> None:
+    session.sandbox_store().put_objects(
+        {
+            "options": [{"id": "opYes000001", "name": "Yes", "code": "Y"}],
+            "optionSets": [
+                {"id": "osYesNo0001", "name": "YN", "valueType": "TEXT", "options": [{"id": "opYes000001"}]}
+            ],
+        }
+    )
+    group = await do(session, "metadata clone", DRY, type="dataElementGroups", uid="Vaccines", name="Copy")
+    assert group.steps[0].after["dataElements"] == [{"id": "deNumber001"}, {"id": "deNumber002"}]
+
+    options = await do(session, "metadata clone", DRY, type="optionSets", uid="YN", name="Copy")
+    assert "options" not in options.steps[0].after
+    assert options.notes == ["options belong to the original: not in the copy"]
+
+
+async def test_a_deletion_says_what_is_in_use_and_goes_from_the_leaves_up(session: Session) -> None:
+    plan = await do(session, "metadata delete", DRY, type="organisationUnits", objects=["Bo", "Country", "Ngele CHC"])
+
+    assert [step.name for step in plan.steps] == ["Ngele CHC", "Bo", "Country"]
+    assert any("parent of 1 organisationUnits (Kono [ouDistrict2])" in note for note in plan.notes)
+
+
+def test_a_property_that_this_server_does_not_have_is_said() -> None:
+    before, now = facts.resources("v40")["programIndicators"], facts.resources("v42")["programIndicators"]
+    [name, *_] = sorted(set(now.properties) - set(before.properties))
+
+    with pytest.raises(UsageError, match=f"programIndicators have no property '{name}'"):
+        values.property_of(before, name)
