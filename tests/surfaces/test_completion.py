@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 from pygments.token import Keyword, Name, Number, Operator, String
@@ -143,6 +145,22 @@ def test_the_lexer_loses_nothing(text: str) -> None:
     pieces = list(Dhis2Lexer().get_tokens_unprocessed(text))
     assert "".join(value for _, _, value in pieces) == text
     assert all(text[at:].startswith(value) for at, _, value in pieces)
+
+
+typed = st.text(st.sampled_from("metadata list get profile %|()[]{}'\"\\,.:=?$ \n x1--fields"), max_size=60)
+
+
+@given(st.sampled_from(["", "metadata list dataElements ", "%metadata get dataElements ", "x = %dhis2 "]), typed)
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_typed_is_coloured_completed_and_read_without_a_fault(before: str, rest: str) -> None:
+    text = before + rest
+    assert "".join(value for _, _, value in Dhis2Lexer().get_tokens_unprocessed(text)) == text
+    line = text.replace("\\\n", "  ").replace("\n", " ")
+    found = suggest(line, DOMAINS, names)
+    assert found is None or line.endswith(found.fragment)
+    lines.Transformer(DOMAINS, lambda name: False)(text.splitlines(keepends=True))
+    begin, logical = lines.logical(text, len(text))
+    assert text[begin:] == logical
 
 
 def read(text: str) -> str:
