@@ -253,7 +253,8 @@ class Recording:
         for number in open_:
             if (uid := self._steps[number].uid) is not None and uid in reasons:
                 self.refused(number, reasons[uid])
-        self.done([number for number in open_ if self._states[number] != "refused"])
+        nameless = any(not (row.get("uid") or row.get("id")) for row in failures)  # which one it was nobody knows
+        self.done([n for n in open_ if not (self._states[n] == "refused" or (nameless and self._states[n] == "sent"))])
         self._end("partly" if failures or "refused" in self._states.values() else "done")
 
     def fail(self, error: BaseException) -> None:

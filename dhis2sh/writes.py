@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 IN_ONE_BUNDLE = 2000
 """Objects in one import: 1,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
+OTHER = "another object of the bundle was refused"
 UIDS_IN_ONE_ADDRESS = 120
 """An address stays below the 1,900 characters that every proxy takes."""
 MANY = 600
@@ -253,16 +254,19 @@ async def _part(s: Session, payload: Payload, part: Sequence[int], strategy: str
     entry.sent(part)
     writes = [payload.writes[number] for number in part]
     message = await send_bundle(s, writes, strategy, atomic=payload.atomic)
+    count = message.import_count
     failures = failures_of(message, writes)
-    reasons = {str(row["uid"]): str(row["message"]) for row in failures}
+    silent = count.ignored if not failures else 0
+    if silent:  # 200, OK, and nothing written: the server does not say which ones
+        failures = [{"type": payload.what, "message": f"the server ignored {silent:,} and gave no reason"}]
+    reasons = {str(row.get("uid")): str(row["message"]) for row in failures}
     all_refused = payload.atomic and bool(failures)
     for number in part:
         uid = payload.writes[number].uid
-        if uid in reasons or all_refused:
-            entry.refused(number, reasons.get(uid, "another object of the bundle was refused"))
-    done = [number for number in part if payload.writes[number].uid not in reasons and not all_refused]
+        if uid in reasons or all_refused or silent == len(part):
+            entry.refused(number, reasons.get(uid) or (str(failures[0]["message"]) if silent else OTHER))
+    done = [number for number in part if payload.writes[number].uid not in reasons and not all_refused and not silent]
     entry.done(done)
-    count = message.import_count
     summary.created += count.created
     summary.updated += count.updated
     summary.deleted += count.deleted

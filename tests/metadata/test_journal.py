@@ -122,6 +122,30 @@ async def test_what_a_server_refuses_of_many_is_named_and_the_rest_is_done(sessi
     assert (entry.outcome, entry.states) == ("partly", {"done": 2, "refused": 1})
 
 
+async def test_a_200_with_ignored_objects_is_no_success(session: Session) -> None:
+    from starlette.applications import Starlette
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
+
+    from dhis2sh.client.client import Client
+    from dhis2sh.session import apply_plan
+
+    plan = await do(session, "metadata rename", Consent(dry_run=True), type="dataElements", all=True, prefix="X ")
+    stats = {"created": 0, "updated": 2, "deleted": 0, "ignored": 1, "total": 3}
+    report = {"responseType": "ImportReport", "status": "OK", "stats": stats, "typeReports": []}
+    answer = {"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "response": report}
+    app = Starlette(routes=[Route("/api/metadata", lambda _: JSONResponse(answer), methods=["POST"])])
+    silent = Session("sandbox")
+    silent._client = Client(session.profile.settings(), session.profile.sign_in(), asgi_app=app)
+
+    with pytest.raises(PartlyDone, match="the server ignored 1 and gave no reason"):
+        await apply_plan(silent, find("metadata rename"), plan)
+
+    [entry] = journal_of(session).entries()
+    assert (entry.outcome, entry.states) == ("partly", {"sent": 3}), "nobody knows which one it was"
+    await silent.aclose()
+
+
 async def test_a_refused_write_is_kept_as_refused(session: Session) -> None:
     with pytest.raises(Refused):
         await do(session, "metadata create", type="dataElementGroups", set=["name=Vaccines", "shortName=Vaccines"])

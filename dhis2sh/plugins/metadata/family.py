@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dhis2_models import facts
 
+from dhis2sh.errors import UsageError
 from dhis2sh.plugins.metadata import values
 from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
@@ -85,13 +86,16 @@ def names() -> dict[str, tuple[str, ...]]:
 def declare(name: str, path: str | None = None) -> None:
     """Put the verbs of one type into the registry, those by hand first; with a path only that one."""
     if name in MODULES:
-        importlib.import_module(f"dhis2sh.plugins.metadata.types.{MODULES[name]}")
+        importlib.import_module(f"{__package__}.types.{MODULES[name]}")
     resource = types()[name]
     for word, module in GENERIC.items():
         own = f"metadata {name} {word}"
-        if own not in REGISTRY and path in (None, own) and _allowed(word, resource):
+        by_hand = REGISTRY.get(own)
+        whole = by_hand is not None and (by_hand.module == __name__ or not _only_options(by_hand))
+        if not whole and path in (None, own) and _allowed(word, resource):
             importlib.import_module(f"{__package__}.{module}")
-            REGISTRY[own] = _bound(own, word, resource)
+            generated = _bound(own, word, resource)
+            REGISTRY[own] = generated if by_hand is None else _joined(by_hand, generated)
 
 
 def _allowed(word: str, resource: Resource) -> bool:
@@ -115,6 +119,41 @@ def _bound(path: str, word: str, resource: Resource) -> Verb:
         head=_head(generic, resource),
         summary=SUMMARIES[word].format(**words),
         examples=(EXAMPLES[word].format(path=path),),
+    )
+
+
+def _only_options(verb: Verb) -> bool:
+    """A verb by hand with arguments of its own reads lines that a generated one cannot, so it stands alone."""
+    return all(param.option for param in verb.params)
+
+
+def _joined(by_hand: Verb, generated: Verb) -> Verb:
+    """A verb with short options of its own that takes everything that the generated one takes.
+
+    Which of the two runs is said by what is given: any short option means the one by hand.
+    """
+    common = {param.name for param in generated.params}
+    short = tuple(param for param in by_hand.params if param.name not in common)
+    taken = {param.name for param in by_hand.params}
+
+    async def function(s: Session, **given: Any) -> object:
+        meant = [param for param in short if given.get(param.name) not in (None, [], False, param.default)]
+        if not meant:
+            return await generated.function(s, **{k: v for k, v in given.items() if k in common})
+        missing = [param.flag for param in by_hand.params if param.required and given.get(param.name) in (None, [])]
+        foreign = [name for name, value in given.items() if name not in taken and value not in (None, [], False)]
+        if missing or foreign:
+            what = f"{meant[0].flag} needs {missing[0]}" if missing else f"{foreign[0]} does not go with {meant[0].flag}"
+            raise UsageError(f"{by_hand.path}: {what}", hint=f"dhis2 {by_hand.path} --help")
+        return await by_hand.function(s, **{k: v for k, v in given.items() if k in taken})
+
+    return replace(
+        generated,
+        params=tuple(replace(param, required=False) for param in short) + generated.params,
+        function=function,
+        summary=by_hand.summary,
+        description=by_hand.description,
+        examples=(*by_hand.examples, *generated.examples),
     )
 
 

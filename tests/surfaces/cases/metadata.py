@@ -45,5 +45,10 @@ CASES = [
     Case("metadata members", "dataElementGroups Vaccines", {"type": "dataElementGroups", "uid": "Vaccines"}),
     Case("metadata translate export", "dataElements --locale fr", {"type": "dataElements", "locale": "fr"}),
     Case("metadata attribute get", "dataElements DE_1", {"type": "dataElements", "uid": "DE_1"}, before=WITH_KE),
-    Case("metadata attribute find", "dataElements KE 7", {"type": "dataElements", "attribute": "KE", "value": "7"}, before=WITH_KE),
+    Case(
+        "metadata attribute find",
+        "dataElements KE 7",
+        {"type": "dataElements", "attribute": "KE", "value": "7"},
+        before=WITH_KE,
+    ),
 ]

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dhis2sh.client import jsonpatch
-from dhis2sh.periods import Period, RelativePeriod
 from dhis2sh.client.specs import (
     DashboardSlot,
     DataItem,
@@ -23,6 +22,7 @@ from dhis2sh.client.specs import (
 )
 from dhis2sh.client.versions import parse_version
 from dhis2sh.errors import UsageError
+from dhis2sh.periods import Period, RelativePeriod
 from tests.shared import needs_shared, shared
 
 V42, V43 = parse_version("2.42.5"), parse_version("2.43.1")

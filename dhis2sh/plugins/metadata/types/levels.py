@@ -9,7 +9,7 @@ from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.uids import generate_uid
-from dhis2sh.verbs import Bounds, Doc, applies, verb
+from dhis2sh.verbs import Doc, applies, verb
 from dhis2sh.writes import Write
 
 LEVELS = "organisationUnitLevels"
@@ -22,16 +22,22 @@ LEVELS = "organisationUnitLevels"
 )
 async def rename(
     s: Session,
-    level: Annotated[int, Bounds(1, 20), Doc("The level's number; 1 is the top.")],
+    level: Annotated[str, Doc("The level's number, 1 is the top; or its UID or name.")],
     name: Annotated[str, Doc("Its new name.")],
 ) -> Plan:
     """Name a level of the hierarchy; one that has no name yet gets one.
 
     API source: `PATCH /api/organisationUnitLevels/{uid}`, `POST /api/organisationUnitLevels`.
     """
-    page = await s.client.list_page(LEVELS, {"filter": f"level:eq:{level}", "fields": ":owner"})
+    if level.isdigit():
+        wanted = f"level:eq:{level}"
+    else:
+        from dhis2sh import names
+
+        wanted = f"id:eq:{await names.resolve(s, LEVELS, level)}"
+    page = await s.client.list_page(LEVELS, {"filter": wanted, "fields": ":owner"})
     before: JsonObject | None = page.rows[0] if page.rows else None
-    after: JsonObject = {**(before or {"id": generate_uid(), "level": level}), "name": name}
+    after: JsonObject = {**(before or {"id": generate_uid(), "level": int(level)}), "name": name}
     return writes.plan(f"call level {level} '{name}'", [Write(LEVELS, before, after)], what=LEVELS)
 
 
