@@ -26,7 +26,6 @@ class Version:
         lenient_parameters: what is no number, yes or no is the default, else 400.
         imports_by_code: `identifier=CODE` works for data elements, else 500.
         gist_always_next: a gist without a total always promises a next page.
-        maintenance_says_done: `/api/maintenance/*` answers 200 with a message, else 204.
     """
 
     number: str
@@ -40,7 +39,6 @@ class Version:
     lenient_parameters: bool = False
     imports_by_code: bool = False
     gist_always_next: bool = False
-    maintenance_says_done: bool = False
 
     @property
     def minor(self) -> int:
@@ -60,7 +58,7 @@ VERSIONS = {
     "2.42": Version("2.42.5.2", "v42"),
     "2.43": Version(
         "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,
-        gist_always_next=True, maintenance_says_done=True,
+        gist_always_next=True,
     ),
 }  # fmt: skip
 DEFAULT = "2.42"
