@@ -160,7 +160,8 @@ async def serve(
     db: Database = None,
     load: Files = [],
     server_version: Annotated[
-        Literal["2.41", "2.42", "2.43"] | None, Doc("The server version to mimic; else 2.42.")
+        Literal["2.41", "2.42", "2.43"] | None,
+        Doc("The server version to mimic from now on; else what the file says, or 2.42."),
     ] = None,
     fault: Annotated[
         list[str],
@@ -169,10 +170,6 @@ async def serve(
             "slow-body, seed=7; several may be given."
         ),
     ] = [],
-    server_version: Annotated[
-        Literal["2.41", "2.42", "2.43"] | None,
-        Doc("Answer as this version from now on; by default what the file says, else 2.42."),
-    ] = None,
     job_delay: Annotated[
         float, Bounds(0, 3600), Doc("Seconds until table builds and data-value imports start; a server takes up to 20.")
     ] = 10.0,
