@@ -143,7 +143,9 @@ def _joined(by_hand: Verb, generated: Verb) -> Verb:
         missing = [param.flag for param in by_hand.params if param.required and given.get(param.name) in (None, [])]
         foreign = [name for name, value in given.items() if name not in taken and value not in (None, [], False)]
         if missing or foreign:
-            what = f"{meant[0].flag} needs {missing[0]}" if missing else f"{foreign[0]} does not go with {meant[0].flag}"
+            what = (
+                f"{meant[0].flag} needs {missing[0]}" if missing else f"{foreign[0]} does not go with {meant[0].flag}"
+            )
             raise UsageError(f"{by_hand.path}: {what}", hint=f"dhis2 {by_hand.path} --help")
         return await by_hand.function(s, **{k: v for k, v in given.items() if k in taken})
 
