@@ -32,12 +32,13 @@ class SandboxStatus(BaseModel):
     bytes: int
 
 
-def _open(s: Session, db: Path | None) -> tuple[Store, bool]:
+def _open(s: Session, db: Path | None, version: str | None = None) -> tuple[Store, bool]:
     """The store to act on, and whether we have to close it."""
-    if db is None:
+    if db is None and version is None:
         return s.sandbox_store(), False
-    db.parent.mkdir(parents=True, exist_ok=True)
-    return Store(db), True
+    path = db or sandbox_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Store(path, version=version), True
 
 
 @verb("sandbox status", effect="read", examples=["dhis2 sandbox status"])
@@ -158,6 +159,10 @@ async def serve(
     port: Annotated[int, Bounds(0, 65535), Doc("The port on 127.0.0.1; 0 picks a free one.")] = 8080,
     db: Database = None,
     load: Files = [],
+    server_version: Annotated[
+        Literal["2.41", "2.42", "2.43"] | None,
+        Doc("The server version to mimic from now on; else what the file says, or 2.42."),
+    ] = None,
     fault: Annotated[
         list[str],
         Doc(
@@ -177,7 +182,7 @@ async def serve(
     missing = [str(path) for path in load if not path.is_file()]
     if missing:
         raise UsageError(f"no such file: {', '.join(missing)}")
-    store, ours = _open(s, db)
+    store, ours = _open(s, db, server_version)
     try:
         address = await run_server(store, port, load, s.reporter.note, job_delay=job_delay, faults=faults)
     finally:

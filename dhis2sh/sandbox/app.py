@@ -72,22 +72,24 @@ def create_app(store: Store, *, job_delay: float = 0.0, faults: Faults | None = 
     """The sandbox over a store, as an ASGI application.
 
     Parameters:
-        store: the database; the caller closes it.
+        store: the database, of the version that it says; the caller closes it.
         job_delay: seconds until a job that waits for the scheduler (`jobs.WAITING`) starts.
         faults: trouble on purpose, in front of everything else.
     """
     server = Server(store, job_delay)
     routes = [route for area in AREAS for route in area.routes(server)]
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[
             *([Middleware(Troubled, faults=faults)] if faults is not None else []),
-            Middleware(WithoutVersion),
+            Middleware(WithoutVersion, version=store.version),
             Middleware(Replayed, aliases=server.aliases),
             Middleware(SignedIn, signin=server.signin),
         ],
         exception_handlers={Refusal: _refused},
     )
+    app.state.jobs = server.jobs
+    return app
 
 
 def _refused(request: Request, error: Exception) -> Response:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dhis2sh.sandbox.relations import inline
+
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
 
@@ -121,10 +123,13 @@ class Condition:
         renderer: resolves property paths, computed ones and references included.
 
     Raises `BadFilter` for an unknown path or a value that the property cannot have.
+
+    `referring` says which objects can meet it at most: those that refer by a property to a UID; None for any.
     """
 
     def __init__(self, item: Filter, resource: Resource, renderer: Renderer) -> None:
         self._operator = item.operator
+        self.referring: tuple[str, str] | None = None
         attribute = _attribute_of(item, resource, renderer)
         if attribute is not None:
             self._collection = False
@@ -137,6 +142,7 @@ class Condition:
             raise BadFilter(f"Unknown path property: {item.path}")
         self._collection = prop.collection
         self._value = _parse_value(item, prop)
+        self.referring = _referring(item, resource, renderer)
         if len(paths) == 1 and item.operator in OPERATORS and renderer.stored(resource, prop, item.path):
             self._test = _compiled(item.path, item.operator, self._value)
         else:
@@ -161,6 +167,16 @@ class Condition:
         test = OPERATORS[self._operator]
         flat = [part for value in values for part in (value if isinstance(value, list) else [value])]
         return any(test(_plain(value), self._value) for value in flat)
+
+
+def _referring(item: Filter, resource: Resource, renderer: Renderer) -> tuple[str, str] | None:
+    """For `parent.id:eq:<uid>` the property and the UID: an index answers it."""
+    first, _, rest = item.path.partition(".")
+    prop = resource.properties.get(first)
+    if rest != "id" or item.operator != "eq" or item.value is None or prop is None:
+        return None
+    indexed = prop.owner and prop.reference and not inline(renderer.resources.get(prop.target or ""))
+    return (first, item.value) if indexed else None
 
 
 def _compiled(name: str, operator: str, value: JsonValue) -> Callable[[JsonObject], bool]:

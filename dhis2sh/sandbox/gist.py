@@ -293,7 +293,8 @@ def list_gist(
     if totals:
         pager |= {"total": len(found), "pageCount": -(-len(found) // max(1, size))}
     pairs = [(key, value) for key, value in query.multi_items() if key != "page"]
-    more = page * size < len(found) if totals else len(rows) == size  # without a total a full page promises another
+    full = len(rows) == size or store.version.gist_always_next
+    more = page * size < len(found) if totals else full  # without a total a full page promises another
     for key, number, there in (("prevPage", page - 1, page > 1), ("nextPage", page + 1, more)):
         if there:
             pager[key] = f"{renderer.base_url}{path}?{urlencode([*pairs, ('page', str(number))])}"

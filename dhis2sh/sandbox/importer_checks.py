@@ -88,13 +88,17 @@ def schema_errors(resource: Resource, body: JsonObject) -> Iterator[ErrorReport]
             continue
         value = body.get(name)
         if value is None:
-            if prop.required:
+            if prop.required and f"{resource.plural}.{name}" not in INITIALLY_SET:
                 yield _error(resource, prop, "E4000", prop.name)
             continue
         yield from _value_errors(resource, prop, value)
 
 
 _SET_BY_SERVER = {"created", "lastUpdated", "sharing", "translations", "attributeValues"}
+
+
+INITIALLY_SET = {"programRuleActions.evaluationTime"}
+"""Required properties with an initial value that no read shows."""
 
 
 def _error(resource: Resource, prop: Property, code: str, *values: JsonValue) -> ErrorReport:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.fresh import now
+from dhis2sh.sandbox.schedule import next_run
 from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ JOB_TYPES = (
     "VALIDATION_RESULTS_NOTIFICATION", "REMOVE_USED_OR_EXPIRED_RESERVED_VALUES", "SYSTEM_VERSION_UPDATE_CHECK",
 )  # fmt: skip
 """Every job type of 2.42, in the order in which the server lists them."""
+SCHEDULER_STEP = 0.5
+"""Seconds between two looks at what is due."""
 WAITING = {"RESOURCE_TABLE", "ANALYTICS_TABLE", "CONTINUOUS_ANALYTICS_TABLE", "DATAVALUE_IMPORT", "GML_IMPORT",
            "COMPLETE_DATA_SET_REGISTRATION_IMPORT", "MONITORING", "PREDICTOR"}  # fmt: skip
 """Job types that do not start when they are asked for, but when the scheduler comes by."""
@@ -192,6 +195,8 @@ class JobService:
         progress = Progress(self, uid, job_type, cast("str | None", config.get("executedBy")), now())
         self.running[uid] = progress
         began = now()
+        if config.get("schedulingType") != "ONCE_ASAP":
+            self.clear_notes(job_type, uid)  # only the last run of a job that comes again is remembered
         self._change(uid, jobStatus="RUNNING", lastExecuted=began, lastAlive=began)
         self.notify(progress, opening[0], data=opening[1], data_type="PARAMETERS")
         status = "COMPLETED"
@@ -293,6 +298,45 @@ class JobService:
         if progress is not None:
             progress.cancelled.set()
         return progress is not None
+
+    def run_schedule(self, stop: threading.Event) -> None:
+        """Start what is due, second by second, until `stop`: cron jobs, jobs with a delay, and queues one job at a time."""
+        due: dict[str, tuple[JsonValue, dt.datetime]] = {}
+        while not stop.wait(SCHEDULER_STEP):
+            moment = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+            for uid, config in list(self.store.objects("jobConfigurations").items()):
+                if not config.get("enabled") or config.get("schedulingType") == "ONCE_ASAP" or uid in self._threads:
+                    continue
+                when: JsonValue = [config.get("cronExpression"), config.get("delay")]
+                known = due.get(uid)
+                if known is not None and known[0] == when and known[1] <= moment:
+                    self._start_queue(config, stop)
+                    known = None
+                if known is None or known[0] != when:
+                    at = next_run(config, moment)
+                    if at is not None:
+                        due[uid] = (when, at)
+
+    def _start_queue(self, first: JsonObject, stop: threading.Event) -> None:
+        """Start a job, and after it the others of its queue."""
+        name = first.get("queueName")
+        self.start(first)
+        if name is None:
+            return
+        rest = [body for body in self.store.objects("jobConfigurations").values()
+                if body.get("queueName") == name and body["id"] != first["id"]]  # fmt: skip
+        rest.sort(key=lambda body: cast("int", body.get("queuePosition") or 0))
+
+        def follow() -> None:
+            before = cast("str", first["id"])
+            for config in rest:
+                while not self.wait(before, 1.0):
+                    if stop.is_set():
+                        return
+                self.start(config)
+                before = cast("str", config["id"])
+
+        threading.Thread(target=follow, daemon=True, name=f"queue-{name}").start()
 
     def wait(self, uid: str, timeout: float) -> bool:
         """Block until a job is done, at most `timeout` seconds; says whether it is."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
 from dhis2sh.sandbox.fields import parse_fields
-from dhis2sh.sandbox.filters import Condition, Filter, parse_filter, split_filters
+from dhis2sh.sandbox.filters import BadFilter, Condition, parse_filter, split_filters
 from dhis2sh.sandbox.params import Refused, boolean, choice, integer
+from dhis2sh.sandbox.user_query import user_tests
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -32,42 +33,88 @@ def matching(
         of: only these objects; by default all of the type.
         by_name: without `order`, sort by name; else keep the order in which they were made.
     """
-    filters = [parse_filter(text) for text in split_filters(query.getlist("filter"))]
-    conditions = [Condition(item, resource, renderer) for item in filters]
+    if store.version.lenient_parameters:
+        query = _readable(query)
+    conditions = _conditions(store, resource, query, renderer)
     junction = any if choice(query, "rootJunction", "AND", ["AND", "OR"]) == "OR" and conditions else all
-    orders = _orders(resource, query.getlist("order"))
-    found: Iterable[JsonObject]
-    if of is not None:
-        found = of
-    elif orders or not by_name:
-        found = store.objects(resource.plural).values()
-    else:
-        found = store.ordered(resource.plural)
+    orders = _orders(store, resource, query.getlist("order"))
+    found: Iterable[JsonObject] | None = of
+    if found is None and junction is all:
+        found = _indexed(store, resource, conditions, by_name=by_name and not orders)
+    if found is None:
+        in_order = by_name and not orders
+        found = store.ordered(resource.plural) if in_order else store.objects(resource.plural).values()
     rights = renderer.rights
     if rights is not None and not rights.superuser:
         found = (body for body in found if rights.can_read(resource, body))
     if conditions:
         found = (body for body in found if junction(condition(body) for condition in conditions))
+    if resource.plural == "users":
+        tests = user_tests(store, query, rights)
+        found = (body for body in found if all(test(body) for test in tests))
     text = query.get("query")
     if text and resource.plural != "users":
-        operators = {"id": "eq", "code": "eq", "name": "ilike"}
-        either = [
-            Condition(Filter(path, operator, text), resource, renderer)
-            for path, operator in operators.items()
-            if path in resource.properties
-        ]
-        found = (body for body in found if any(condition(body) for condition in either))
-    if choice(query, "defaults", "INCLUDE", ["INCLUDE", "EXCLUDE"]) == "EXCLUDE":
+        part = text.lower()
+        found = (
+            body for body in found
+            if part in str(body.get("name") or "").lower() or text == body["id"] or text == body.get("code")
+        )  # fmt: skip
+    if excludes_defaults(query) and resource.plural in DEFAULTS:
         found = (body for body in found if body.get("name") != "default")
     return _sorted(list(found), orders)
 
 
-def _orders(resource: Resource, orders: list[str]) -> dict[str, str]:
+DEFAULTS = {"categories": "GLevLNI9wkl", "categoryCombos": "bjDvmb4bfuf", "categoryOptionCombos": "HllvX50cXC0",
+            "categoryOptions": "xYerKDKCefk"}  # fmt: skip
+"""The types that have a default object, and its UID."""
+
+
+def excludes_defaults(query: QueryParams) -> bool:
+    """Does a request ask to leave the default category model out? Raises `Refused`."""
+    return choice(query, "defaults", "INCLUDE", ["INCLUDE", "EXCLUDE"]) == "EXCLUDE"
+
+
+def _conditions(store: Store, resource: Resource, query: QueryParams, renderer: Renderer) -> list[Condition]:
+    texts = split_filters(query.getlist("filter"))
+    if not texts and "filter" in query and store.version.refuses_empty_filter:
+        raise BadFilter("Invalid filter => ")
+    return [Condition(parse_filter(text), resource, renderer) for text in texts]
+
+
+def _indexed(
+    store: Store, resource: Resource, conditions: list[Condition], *, by_name: bool
+) -> list[JsonObject] | None:  # fmt: skip
+    """The objects that can meet the conditions at most, where an index of references says it; else None."""
+    narrow = next((one.referring for one in conditions if one.referring is not None), None)
+    if narrow is None:
+        return None
+    known = store.objects(resource.plural)
+    found = [known[uid] for uid in store.inverse(resource.plural, narrow[0]).get(narrow[1], []) if uid in known]
+    if by_name:
+        found.sort(key=lambda body: (str(body.get("name") or "").lower(), str(body["id"])))
+    return found
+
+
+def _is_junction(text: str) -> bool:
+    return text.upper() in {"AND", "OR"}
+
+
+def _readable(query: QueryParams) -> QueryParams:
+    """The parameters without those that this server cannot read and takes for missing; a yes or no is then no."""
+    known = {"page": str.isdigit, "pageSize": str.isdigit, "rootJunction": _is_junction}
+    pairs = [(n, v) for n, v in query.multi_items() if n not in known or known[n](v.lstrip("-"))]
+    pairs = [(n, v if n != "paging" or v.lower() in {"true", "false"} else "false") for n, v in pairs]
+    return type(query)(pairs)
+
+
+def _orders(store: Store, resource: Resource, orders: list[str]) -> dict[str, str]:
     """Properties and directions of `order`; what cannot be sorted by is ignored without a word, as on a server."""
     keys: dict[str, str] = {}
     for text in ",".join(orders).split(","):
         name, _, direction = text.strip().partition(":")
         prop = resource.properties.get(name)
+        if name and prop is None and store.version.refuses_unknown_order:
+            raise Refused(f"No such property: {name}", status=400)
         if prop is None or not (prop.simple and prop.persisted) or (direction or "asc") not in _DIRECTIONS:
             continue
         keys.setdefault(name, direction or "asc")
@@ -99,6 +146,8 @@ def _sort_key(value: JsonValue, fold: bool) -> tuple[int, float, str]:
 
 def list_objects(store: Store, resource: Resource, query: QueryParams, renderer: Renderer, path: str) -> JsonObject:
     """The answer of `GET /api/{plural}`. Raises `BadFilter`, `Refused` and `ServerBug`."""
+    if store.version.lenient_parameters:
+        query = _readable(query)
     size = integer(query, "pageSize", DEFAULT_PAGE_SIZE)
     page = max(1, integer(query, "page", 1))
     paging = boolean(query, "paging", True)

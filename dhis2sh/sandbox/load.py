@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import UsageError
 from dhis2sh.sandbox.analytics import build
+from dhis2sh.sandbox.schemas import schemas
 from dhis2sh.sandbox.tracker.storage import Tracker
+from dhis2sh.sandbox.versions import DEFAULT, version_of
 from dhis2sh.tables import read_object
 
 if TYPE_CHECKING:
@@ -67,11 +69,28 @@ def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadR
         raise UsageError(
             f"{source or 'this'} holds no metadata type that the sandbox knows", hint="dhis2 sandbox status"
         )
+    if store.version.number != version_of(DEFAULT).number:
+        for plural, items in bundle.items():
+            _upgrade(store, plural, items)
     for plural, (created, updated) in store.put_objects(bundle).items():
         report.created += created
         report.updated += updated
         report.types[plural] = created + updated
     return report
+
+
+def _upgrade(store: Store, plural: str, items: list[JsonObject]) -> None:
+    """Give objects the initial values of properties that the mimicked version has and older ones have not."""
+    older = schemas(version_of(DEFAULT).schemas)
+    if plural in older:
+        known = older[plural].properties
+        new = {
+            name: prop for name, prop in store.resources[plural].properties.items() if name not in known and prop.owner
+        }
+        initial = {name: False for name, prop in new.items() if prop.kind == "BOOLEAN"}
+        for item in items:
+            for name, value in initial.items():
+                item.setdefault(name, value)
 
 
 def _age(item: JsonObject) -> tuple[bool, str, str]:

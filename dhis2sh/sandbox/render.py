@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.computed import BY_TYPE, COMPUTED
@@ -33,6 +33,7 @@ class Renderer:
         locale: the language of display names, None for none.
         rights: what the user may do; None for everything.
         single: one object is shown, not a list; favourites then say more.
+        hidden: UIDs of objects to which no reference is shown.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Renderer:
         *,
         rights: Rights | None = None,
         single: bool = False,
+        hidden: Collection[str] = (),
     ) -> None:
         self._store = store
         self.base_url = base_url
         self._locale = locale
         self.single = single
+        self._hidden = hidden
         self.rights = rights
         self.me = rights.uid if rights is not None else None
         self.resources = store.resources
@@ -78,8 +81,10 @@ class Renderer:
         """The `access` property of an object, for this user."""
         if self.rights is not None and not self.rights.superuser and resource.endpoint is not None:
             return self.rights.access(resource, body)
-        data: JsonObject = {"data": {"write": True, "read": True}} if resource.data_shareable else {}
-        return {**ACCESS, **data}
+        shown: JsonObject = dict(ACCESS)
+        if resource.data_shareable:
+            shown["data"] = {"write": True, "read": True}
+        return shown
 
     # Showing ---------------------------------------------------------------------------------------------------------
 
@@ -91,7 +96,7 @@ class Renderer:
             if prop is None or not prop.readable:
                 continue
             value = self.value(resource, body, prop)
-            if value is None:
+            if value is None or (self._hidden and isinstance(value, dict) and value.get("id") in self._hidden):
                 continue
             node = _with_plucked(tree.children.get(name) or Field())
             label = name
@@ -180,8 +185,12 @@ class Renderer:
             return value
         if prop.name in USER_REFERENCES or (prop.target == "users" and "username" in value):
             return self._user(value)
+        if prop.target == "users" and prop.field_name == "members":  # of a group: whole, an empty code too
+            return {"code": None, **self._user(value)}
         target = self.resources.get(prop.target or "")
         if target is None or prop.name in {"sharing", "access"}:
+            if prop.name in {"sharing", "access"} and not self._store.version.external:
+                value = {name: part for name, part in value.items() if name not in {"external", "externalize"}}
             return value if node.bare else _pick(value, node)
         if inline(target):
             return self._embedded(target, value, node)
@@ -236,6 +245,8 @@ class Renderer:
         target = self.resources.get(prop.target or "")
         if target is None:
             return lambda body: [item.get(rest) for item in _items(self.value(resource, body, prop))]
+        if rest == "id" and prop.owner and prop.reference and not prop.collection and not inline(target):
+            return lambda body: [item.get("id") for item in _items(body.get(first))]  # no need to look it up
         deeper = self.getter(target, rest)
 
         def values(body: JsonObject) -> list[JsonValue]:

@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS store_entry (
 CREATE TABLE IF NOT EXISTS api_token (
     uid TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, user TEXT NOT NULL, body TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS route_secret (route TEXT PRIMARY KEY, auth TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS file_content (uid TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
 """
 """`user` is empty for what belongs to the system."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import UsageError
 from dhis2sh.sandbox.app import create_app
@@ -14,6 +15,7 @@ from dhis2sh.sandbox.load import load_file
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.faults import Faults
+    from dhis2sh.sandbox.jobs import JobService
     from dhis2sh.sandbox.store import Store
 
 HOST = "127.0.0.1"
@@ -52,8 +54,16 @@ async def serve(
     level = "warning" if faults is None else "critical"
     config = uvicorn.Config(app, log_level=level, lifespan="off", access_log=False)
     server = uvicorn.Server(config)
-    say(f"serving {address}  (admin / district; Ctrl-C stops it)")
-    await server.serve(sockets=[listener])
+    say(f"serving {address}  as DHIS2 {store.version.number}  (admin / district; Ctrl-C stops it)")
+    stop = threading.Event()
+    jobs = cast("JobService", app.state.jobs)
+    schedule = threading.Thread(target=jobs.run_schedule, args=(stop,), daemon=True, name="scheduler")
+    schedule.start()
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        stop.set()
+        await asyncio.to_thread(schedule.join, 5)
     return address
 
 

@@ -9,6 +9,7 @@ from dhis2sh.sandbox.aliases import Aliases
 from dhis2sh.sandbox.bodies import Refusal
 from dhis2sh.sandbox.http import base_of, refuse
 from dhis2sh.sandbox.jobs import JobService
+from dhis2sh.sandbox.listing import DEFAULTS
 from dhis2sh.sandbox.render import Renderer
 from dhis2sh.sandbox.rights import Rights
 from dhis2sh.sandbox.signin import SignIn
@@ -77,4 +78,7 @@ class Server:
         """
         query = request.query_params
         locale = query.get("locale") if query.get("translate", "true").lower() != "false" else None
-        return Renderer(self.store, base_of(request), locale, rights=self.rights(request), single=single)
+        hidden = DEFAULTS.values() if query.get("defaults", "").upper() == "EXCLUDE" else ()
+        return Renderer(
+            self.store, base_of(request), locale, rights=self.rights(request), single=single, hidden=hidden
+        )  # fmt: skip

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.versions import Version
     from dhis2sh.types import JsonObject
 
-SERVED_VERSIONS = range(28, 43)
+FIRST_VERSION = 28
+"""The oldest API version that an address may name."""
 OPEN = re.compile(r"/api/(ping|loginConfig|auth/.*|account/.*|staticContent/.*|publicKeys/.*)$")
 """What anybody may ask without signing in."""
 COOKIE = "JSESSIONID"
@@ -158,10 +160,14 @@ class SignedIn:
 
 
 class WithoutVersion:
-    """`/api/42/dataElements` is `/api/dataElements`; the pager keeps the longer form."""
+    """`/api/42/dataElements` is `/api/dataElements`; the pager keeps the longer form.
 
-    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+    Before 2.42 the addresses of acceptances had no `dataApprovals` in them.
+    """
+
+    def __init__(self, app: Callable[..., Awaitable[None]], version: Version) -> None:
         self._app = app
+        self._version = version
 
     async def __call__(self, scope: dict[str, object], receive: object, send: object) -> None:
         """Pass the request on under its plain path."""
@@ -169,6 +175,15 @@ class WithoutVersion:
             path = cast("str", scope["path"])
             found = re.match(r"/api/(\d+)(?=/|$)", path)
             scope["asked_path"] = path
-            if found and int(found[1]) in SERVED_VERSIONS:
-                scope["path"] = "/api" + path[found.end() :]
+            if found and FIRST_VERSION <= int(found[1]) <= self._version.minor:
+                scope["path"] = path = "/api" + path[found.end() :]
+            if self._version.acceptances_apart:
+                scope["path"] = _older(path)
         await self._app(scope, receive, send)
+
+
+def _older(path: str) -> str:
+    """Where this release has an address of 2.42, and that it has not where 2.42 has it."""
+    if path.startswith("/api/dataAcceptances"):
+        return path.replace("/api/dataAcceptances", "/api/dataApprovals/dataAcceptances", 1)
+    return path.replace("/api/dataApprovals/dataAcceptances", "/api/dataAcceptances", 1)

@@ -12,22 +12,61 @@ from dhis2sh.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of the server.
+    """One version of the server. The values that stand here by default are those of 2.42.
 
     Parameters:
         number: as `/api/system/info` says it.
         schemas: which facts describe its types.
+        external: `sharing.external` and `access.externalize` are shown.
+        unreadable: the status for a body that the JSON reader cannot make an object of.
+        unreadable_patch: the same for a JSON patch.
+        malformed_uid: the status for a path with what is no UID.
+        refuses_unknown_order: `order=noSuch:asc` gives 400, else it is ignored.
+        refuses_empty_filter: `filter=` gives 400, else it is ignored.
+        lenient_parameters: what is no number, yes or no is the default, else 400.
+        imports_by_code: `identifier=CODE` works for data elements, else 500.
+        gist_always_next: a gist without a total always promises a next page.
+        maintenance_says_done: `/api/maintenance/*` answers 200 with a message, else 204.
+        idle_progress: the status for the progress of a job that does not run.
+        unknown_setting: the status for a system setting that there is not.
+        routes_anywhere: a route may point at any address, else at https only.
+        acceptances_apart: acceptances are at `/api/dataAcceptances`, else below `/api/dataApprovals`.
     """
 
     number: str
     schemas: str
+    external: bool = True
+    unreadable: int = 500
+    unreadable_patch: int = 500
+    malformed_uid: int = 405
+    refuses_unknown_order: bool = False
+    refuses_empty_filter: bool = False
+    lenient_parameters: bool = False
+    imports_by_code: bool = False
+    gist_always_next: bool = False
+    maintenance_says_done: bool = False
+    idle_progress: int = 500
+    unknown_setting: int = 404
+    routes_anywhere: bool = False
+    acceptances_apart: bool = False
+
+    @property
+    def minor(self) -> int:
+        """42 of 2.42."""
+        return int(self.number.split(".")[1])
 
 
 VERSIONS = {
-    "2.41": Version(number="2.41.9.1", schemas="v41"),
-    "2.42": Version(number="2.42.5.2", schemas="v42"),
-    "2.43": Version(number="2.43.1", schemas="v43"),
-}
+    "2.41": Version(
+        "2.41.9.1", "v41", external=False, malformed_uid=404, refuses_empty_filter=True, lenient_parameters=True,
+        imports_by_code=True, idle_progress=200, unknown_setting=409, routes_anywhere=True, acceptances_apart=True,
+    ),
+    "2.42": Version("2.42.5.2", "v42"),
+    "2.43": Version(
+        "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,
+        gist_always_next=True,
+    ),
+}  # fmt: skip
 DEFAULT = "2.42"
 
 

@@ -51,17 +51,10 @@ class Engine:
         query: the query.
         tables: the analytics tables.
         options: how values are made.
-        events: values of program items by cell, for those who know the events.
     """
 
-    def __init__(
-        self,
-        query: Query,
-        tables: Tables,
-        options: Options,
-        events: Callable[[Engine, DataItem], dict[Cell, float]] | None = None,
-    ) -> None:
-        self.query, self.tables, self.options, self._events = query, tables, options, events
+    def __init__(self, query: Query, tables: Tables, options: Options) -> None:
+        self.query, self.tables, self.options = query, tables, options
         self.model = query.model
         self.rest = [d for d in query.dimensions if d.kind not in {"dx", "pe"}]
         self.axes = [self._axis(dimension) for dimension in self.rest]
@@ -175,7 +168,9 @@ class Engine:
 
     def program_values(self, item: DataItem) -> dict[Cell, float]:
         """The values of a program item by period and the other axes."""
-        return {} if self._events is None else self._events(self, item)
+        from dhis2sh.sandbox.analytics.programs import program_values
+
+        return program_values(self, item)
 
     # Rows ----------------------------------------------------------------------------------------------------------
 

@@ -313,8 +313,11 @@ def records(store: Store, found: EventQuery, query: QueryParams) -> list[Record]
             parameters += wanted
     for name, start, end in found.spans:
         column = _TIME_FIELDS[name].format(row=table)
-        conditions.append(f"substr({column}, 1, 10) BETWEEN ? AND ?")
+        conditions.append(_of(found.kind, column.partition(".")[0], f"substr({column}, 1, 10) BETWEEN ? AND ?"))
         parameters += [start.isoformat(), end.isoformat()]
+    for program in params.many(query, "program") if found.kind == "trackedEntity" else []:
+        conditions.append(_of(found.kind, "enrollment", "enrollment.program = ?"))
+        parameters.append(program)
     spans = _spans(store, found.units)
     conditions.append("(" + " OR ".join(["number BETWEEN ? AND ?"] * len(spans) or ["0"]) + ")")
     parameters += [str(part) for span in spans for part in span]
@@ -327,6 +330,22 @@ def records(store: Store, found: EventQuery, query: QueryParams) -> list[Record]
         found_records = [record for record in found_records if _in_periods(record.date, found.periods)]
     fill_values(store, found, found_records)
     return [record for record in found_records if all(item.meets(record.values.get(item.name)) for item in found.items)]
+
+
+_JOINS = {
+    ("enrollment", "event"): "event.enrollment = enrollment.uid",
+    ("trackedEntity", "event"): "event.tracked_entity = tracked_entity.uid",
+    ("trackedEntity", "enrollment"): "enrollment.tracked_entity = tracked_entity.uid",
+}
+"""How rows of a kind have rows of a table below them."""
+
+
+def _of(kind: Kind, table: str, condition: str) -> str:
+    """A condition on a row itself, or on one of those below it."""
+    join = _JOINS.get((kind, table))
+    if join is None:
+        return condition
+    return f"EXISTS (SELECT 1 FROM {table} WHERE {join} AND NOT {table}.deleted AND {condition})"
 
 
 def _row_factory(cursor: sqlite3.Cursor, row: tuple[object, ...]) -> object:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 from dhis2sh.sandbox.data.model import Model, read_period, references
+from dhis2sh.sandbox.params import Refused
 from dhis2sh.sandbox.store import DEFAULT_COMBO
 
 if TYPE_CHECKING:
@@ -32,8 +33,11 @@ _NAMES = (
 _ENVELOPE = ("dataSet", "completeDate", "period", "orgUnit", "attributeOptionCombo")
 
 
-class Unreadable(Exception):
-    """The posted text is not of the format that its content type says."""
+class Unreadable(Refused):
+    """The posted text is not of the format that its content type says; imports say so in their summary."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, status=400)
 
 
 def read_json(raw: bytes) -> JsonObject:
@@ -47,6 +51,26 @@ def read_json(raw: bytes) -> JsonObject:
     if not isinstance(body, dict):
         raise Unreadable("Post-condition was null")
     return cast("JsonObject", body)
+
+
+def items_of(body: Mapping[str, JsonValue], name: str) -> list[JsonObject]:
+    """The objects of a list; none when it is not there. Raises `Unreadable`."""
+    found = body.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise Unreadable(f"Cannot deserialize value of `{name}`")
+    return cast("list[JsonObject]", found)
+
+
+def texts_of(body: Mapping[str, JsonValue], name: str) -> list[str]:
+    """The texts of a list; none when it is not there. Raises `Unreadable`."""
+    found = body.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        raise Unreadable(f"Cannot deserialize value of `{name}`")
+    return cast("list[str]", found)
 
 
 def read_csv(raw: bytes, *, header: bool = True) -> JsonObject:

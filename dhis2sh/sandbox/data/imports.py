@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.periods import Period, period_type
 from dhis2sh.sandbox import params
-from dhis2sh.sandbox.data import approval, locks, value_types, values
+from dhis2sh.sandbox.data import approval, formats, locks, value_types, values
 from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.data.values import Key, Value
 from dhis2sh.sandbox.fresh import now
@@ -266,7 +266,7 @@ class Importer:
         if self.summary.status == "ERROR":
             self.summary.description, self.summary.complete = "Import process was aborted", None
             return self.summary
-        items = cast("list[Mapping[str, JsonValue]]", body.get("dataValues") or [])
+        items = formats.items_of(body, "dataValues")
         with self.store.writing(metadata=False) as connection:
             date = body.get("completeDate")
             if outer.get("dataSet") and isinstance(date, str) and date:

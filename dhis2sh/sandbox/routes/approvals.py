@@ -17,7 +17,7 @@ from dhis2sh.sandbox.data.approval import Approvals, Selection, State, Status
 from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.http import answer
 from dhis2sh.sandbox.params import MissingParameter, Refused, answering
-from dhis2sh.sandbox.routes.data_values import body_of
+from dhis2sh.sandbox.routes.data_values import body_of, reading
 from dhis2sh.sandbox.store import DEFAULT_COMBO
 
 if TYPE_CHECKING:
@@ -180,10 +180,7 @@ class Api:
     def _bulk(self, change: _Change) -> Callable[[Request], Response]:
         def handle(api: Api, request: Request) -> Response:
             approvals = api._approvals()
-            try:
-                body = formats.read_json(body_of(request))
-            except formats.Unreadable as error:
-                raise Refused(str(error)) from error
+            body = formats.read_json(body_of(request))
             api._change(request, approvals, change, _bulk_selections(approvals, body))
             return Response(None, 204)
 
@@ -211,7 +208,7 @@ class Api:
             (f"{accepting}/acceptances", "POST", self._bulk(Approvals.accept)),
             (f"{accepting}/unacceptances", "POST", self._bulk(unaccept)),
         )
-        return [Route(path, handler, methods=[method]) for path, method, handler in table]
+        return [Route(path, reading(handler), methods=[method]) for path, method, handler in table]
 
 
 def _required_many(query: QueryParams, name: str) -> list[str]:
@@ -258,11 +255,10 @@ def _bulk_selections(approvals: Approvals, body: Mapping[str, JsonValue]) -> lis
     """Every workflow with every period for every row. Raises `Refused`."""
     model = approvals.model
     workflows = [
-        *cast("list[str]", body.get("wf") or []),
-        *(_workflow_of(model, uid) for uid in cast("list[str]", body.get("ds") or [])),
+        *formats.texts_of(body, "wf"),
+        *(_workflow_of(model, uid) for uid in formats.texts_of(body, "ds")),
     ]
-    periods = cast("list[str]", body.get("pe") or [])
-    rows = cast("list[JsonObject]", body.get("approvals") or [])
+    periods, rows = formats.texts_of(body, "pe"), formats.items_of(body, "approvals")
     if not workflows or not periods or not rows:
         raise Refused("Approval must have data sets or workflows, periods and approvals")
     found: list[Selection] = []

@@ -70,7 +70,11 @@ class Api:
         query = request.query_params
         bundle = _bundle(read_object(request, raw, JSON, GZIP, ZIP, "application/octet-stream"))
         options = import_options(query)
-        if options.identifier == "CODE" and bundle.get("dataElements"):
+        if (
+            options.identifier == "CODE"
+            and bundle.get("dataElements")
+            and not self.server.store.version.imports_by_code
+        ):
             method = "org.hisp.dhis.dataelement.DataElement.getValueType()"
             return refuse(500, f'Cannot invoke "{method}" because "dePreheat" is null')
         importer = Importer(self.server.store, self.server.user(request))
@@ -79,7 +83,7 @@ class Api:
         try:
             return import_answer(importer.run(bundle, options))
         except Unreadable as error:
-            raise Refusal(refuse(500, error.at(None))) from None
+            raise Refusal(refuse(self.server.store.version.unreadable, error.at(None))) from None
 
     def _later(
         self, request: Request, importer: Importer, bundle: dict[str, list[JsonObject]], options: ImportOptions

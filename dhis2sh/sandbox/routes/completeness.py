@@ -18,7 +18,7 @@ from dhis2sh.sandbox.fresh import now
 from dhis2sh.sandbox.http import answer, base_of, refuse
 from dhis2sh.sandbox.jobs import Progress, initiated
 from dhis2sh.sandbox.params import Refused, answering
-from dhis2sh.sandbox.routes.data_values import attribute_combo, body_of, summary_answer
+from dhis2sh.sandbox.routes.data_values import attribute_combo, body_of, reading, summary_answer
 from dhis2sh.sandbox.store import DEFAULT_COMBO
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ def _items(raw: bytes, kind: str) -> list[JsonObject]:
     """The registrations of a posted text. Raises `formats.Unreadable`."""
     if "xml" in kind:
         return [dict(attributes) for attributes in formats.read_elements(raw, "completeDataSetRegistration")]
-    return cast("list[JsonObject]", formats.read_json(raw).get("completeDataSetRegistrations") or [])
+    return formats.items_of(formats.read_json(raw), "completeDataSetRegistrations")
 
 
 def routes(server: Server) -> list[Route]:
@@ -292,7 +292,7 @@ def routes(server: Server) -> list[Route]:
     return [
         Route("/api/completeDataSetRegistrations", api.read),
         Route("/api/completeDataSetRegistrations.json", api.read),
-        Route("/api/completeDataSetRegistrations", api.write, methods=["POST"]),
+        Route("/api/completeDataSetRegistrations", reading(api.write), methods=["POST"]),
         Route("/api/completeDataSetRegistrations", api.remove, methods=["DELETE"]),
         Route("/api/lockExceptions", api.exceptions),
         Route("/api/lockExceptions/combinations", api.combinations),

@@ -103,11 +103,10 @@ class Api:
 
     def _combo(self, model: Model, uid: str) -> JsonObject:
         body = model.body("categoryOptionCombos", uid)
-        options = cast("list[JsonValue]", references(body, "categoryOptions"))
         shown: JsonObject = {"code": body["code"]} if body.get("code") else {}
-        return shown | {
-            "name": body.get("name"), "categoryOptions": options, "displayName": body.get("name"), "id": uid,
-        }  # fmt: skip
+        shown |= {"name": body.get("name"), "displayName": body.get("name"), "id": uid}
+        shown["categoryOptions"] = cast("list[JsonValue]", references(body, "categoryOptions"))
+        return shown
 
 
 def _bare(value: JsonValue) -> JsonValue:

@@ -6,15 +6,16 @@ import functools
 import gzip
 import io
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import parse_qs
 
-from anyio import from_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.periods import Period
+from dhis2sh.sandbox.bodies import unpacked, with_body
 from dhis2sh.sandbox.data import approval, export, formats, locks, value_types, values
 from dhis2sh.sandbox.data.imports import Importer, Options, Summary, latest_open_period, server_time
 from dhis2sh.sandbox.data.model import Model, read_period, reference
@@ -25,7 +26,7 @@ from dhis2sh.sandbox.params import Refused, answering
 from dhis2sh.sandbox.store import DEFAULT_COMBO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from dhis2sh.sandbox.server import Server
     from dhis2sh.types import JsonObject, JsonValue
@@ -64,10 +65,22 @@ def summary_answer(summary: _Shown) -> Response:
     return response
 
 
+def reading(handler: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint whose handler runs in a thread and finds what was posted with `body_of`."""
+
+    def keep(request: Request, raw: bytes) -> Response:
+        request.state.posted = raw
+        return handler(request)
+
+    return with_body(keep)
+
+
 def body_of(request: Request) -> bytes:
-    """The posted bytes, unpacked when they are gzipped. Handlers run in threads, so the loop is asked for them."""
-    raw = from_thread.run(request.body)
-    return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    """The posted bytes, unpacked when they are gzipped or zipped; for handlers behind `reading`."""
+    try:
+        return unpacked(cast("bytes", request.state.posted))
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise Refused(f"The body cannot be unpacked: {error}", status=400) from error
 
 
 class Api:
@@ -128,14 +141,11 @@ class Api:
     def _import(self, raw: bytes, kind: str, options: Options, user: str, roots: list[str]) -> Summary:
         importer = Importer(self.store, options, user, roots)
         try:
-            bodies = _bodies(raw, kind, options, importer.model)
+            for body in _bodies(raw, kind, options, importer.model):
+                importer.run(body)
         except formats.Unreadable as error:
-            summary = importer.summary
-            summary.status, summary.complete = "ERROR", None
-            summary.description = f"The import process failed: {error}"
-            return summary
-        for body in bodies:
-            importer.run(body)
+            importer.summary.status, importer.summary.complete = "ERROR", None
+            importer.summary.description = f"The import process failed: {error}"
         return importer.summary
 
     def _later(self, request: Request, options: Options, run: functools.partial[Summary]) -> Response:
@@ -220,14 +230,14 @@ class Api:
     def follow_up(self, request: Request) -> Response:
         """`PUT /api/dataValues/followup` and `/followups`."""
         body = formats.read_json(body_of(request))
-        items = cast("list[JsonObject]", body.get("values") or [body])
+        items = formats.items_of(body, "values") if "values" in body else [body]
         model = Model(self.store)
         keys: list[tuple[Key, bool]] = []
         for item in items:
             if not isinstance(item.get("followup"), bool):
                 raise Refused("Follow-up must be specified", "E2033")
             words = {"de": "dataElement", "pe": "period", "ou": "orgUnit", "co": "categoryOptionCombo"}
-            named = {short: cast("str", item[long]) for short, long in words.items() if item.get(long)}
+            named = {short: str(item[long]) for short, long in words.items() if item.get(long)}
             keys.append((self._key(named, model), item["followup"] is True))
         with self.store.writing(metadata=False) as connection:
             for key, flag in keys:
@@ -251,9 +261,11 @@ class Api:
             attribute = body.get("attribute")
             if isinstance(attribute, dict):
                 form["cc"] = str(attribute.get("combo") or "")
-                form["cp"] = ";".join(cast("list[str]", attribute.get("options") or []))
+                form["cp"] = ";".join(formats.texts_of(attribute, "options"))
         elif raw:
-            form |= {name: texts[0] for name, texts in parse_qs(raw.decode(), keep_blank_values=True).items()}
+            form |= {
+                name: texts[0] for name, texts in parse_qs(raw.decode(errors="replace"), keep_blank_values=True).items()
+            }
         return form
 
     def _key(self, form: Mapping[str, str], model: Model) -> Key:
@@ -366,10 +378,10 @@ def routes(server: Server) -> list[Route]:
     endings = ("", ".json", ".csv", ".xml", ".adx", ".adx+xml")
     return [
         *(Route(f"/api/dataValueSets{ending}", api.read_set) for ending in endings),
-        Route("/api/dataValueSets", api.write_set, methods=["POST"]),
+        Route("/api/dataValueSets", reading(api.write_set), methods=["POST"]),
         Route("/api/dataValues", api.read_one),
-        Route("/api/dataValues", api.write_one, methods=["POST"]),
+        Route("/api/dataValues", reading(api.write_one), methods=["POST"]),
         Route("/api/dataValues", api.delete_one, methods=["DELETE"]),
-        Route("/api/dataValues/followup", api.follow_up, methods=["PUT"]),
-        Route("/api/dataValues/followups", api.follow_up, methods=["PUT"]),
+        Route("/api/dataValues/followup", reading(api.follow_up), methods=["PUT"]),
+        Route("/api/dataValues/followups", reading(api.follow_up), methods=["PUT"]),
     ]

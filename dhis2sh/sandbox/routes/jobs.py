@@ -154,7 +154,10 @@ class Api:
         """`GET /{uid}/progress`; asked of an idle job a server fails."""
         self._config(request)
         running = self.server.jobs.running.get(request.path_params["uid"])
-        return refuse(500) if running is None else answer(_progress(running))
+        if running is None:
+            status = self.server.store.version.idle_progress
+            return refuse(status) if status >= 400 else Response(status_code=status)
+        return answer(_progress(running))
 
     def execute(self, request: Request, raw: bytes) -> Response:
         """`POST /{uid}/execute`: run it now; a disabled one refuses."""

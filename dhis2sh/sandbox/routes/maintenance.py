@@ -126,7 +126,7 @@ class Api:
             return missing_page(request.url.path)
         self.server.demand(request, "F_PERFORM_MAINTENANCE")
         operation(self.server.store)
-        return empty()
+        return self._ended()
 
     def flags(self, request: Request, raw: bytes) -> Response:
         """`POST /api/maintenance?name=true`: unknown names are passed over."""
@@ -134,7 +134,11 @@ class Api:
         for name, value in request.query_params.items():
             if value.lower() == "true" and name in OPERATIONS:
                 OPERATIONS[name](self.server.store)
-        return empty()
+        return self._ended()
+
+    def _ended(self) -> Response:
+        """Nothing to say, which 2.43 says in a message."""
+        return done() if self.server.store.version.maintenance_says_done else empty()
 
     def option_combos(self, request: Request, raw: bytes) -> Response:
         """`POST /api/maintenance/categoryOptionComboUpdate/categoryCombo/{uid}`."""

@@ -13,6 +13,7 @@ from dhis2sh.sandbox.fields import Field, parse_fields
 from dhis2sh.sandbox.filters import BadFilter, Condition, parse_filter, split_filters
 from dhis2sh.sandbox.fresh import now
 from dhis2sh.sandbox.http import answer, base_of, done, empty, new_uid, refuse
+from dhis2sh.sandbox.importer import reference_to_user
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.settings import Settings
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 PLURAL = "messageConversations"
 PRIORITIES = ("NONE", "LOW", "MEDIUM", "HIGH")
 STATUSES = ("NONE", "OPEN", "PENDING", "INVALID", "SOLVED")
-_TEXT = "message"
 
 
 class Api:
@@ -64,6 +64,11 @@ class Api:
         return answer({"pager": pager, **shown} if paged else shown)
 
     def _show(self, request: Request, body: JsonObject, tree: Field) -> JsonObject:
+        members: list[JsonValue] = []
+        for member in _members(body):
+            user = cast("JsonObject", member["user"])
+            members.append({**member, "user": reference_to_user(self.store.get("users", str(user["id"])) or user)})
+        body = {**body, "userMessages": members}
         return self.server.renderer(request).show(self.store.resources[PLURAL], body, tree)
 
     def _find(self, request: Request) -> JsonObject:

@@ -15,7 +15,7 @@ from dhis2sh.sandbox.data.model import Model, reference
 from dhis2sh.sandbox.data.paging import paged, picked
 from dhis2sh.sandbox.http import answer
 from dhis2sh.sandbox.params import Refused, answering
-from dhis2sh.sandbox.routes.data_values import body_of
+from dhis2sh.sandbox.routes.data_values import body_of, reading
 from dhis2sh.sandbox.store import DEFAULT_COMBO
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Api:
     @answering
     def add(self, request: Request) -> Response:
         """`POST /api/minMaxDataElements`."""
-        body = _json(request)
+        body = formats.read_json(body_of(request))
         key, limits = self._single(Model(self.store), body)
         self._put([(*key, *limits)])
         return _said(201, "Created", None)
@@ -61,7 +61,7 @@ class Api:
     @answering
     def remove(self, request: Request) -> Response:
         """`DELETE /api/minMaxDataElements`, the limit in the body."""
-        key, _ = self._single(Model(self.store), _json(request))
+        key, _ = self._single(Model(self.store), formats.read_json(body_of(request)))
         if not self._drop([key]):
             raise Refused("Can not find MinMaxDataElement.", status=404)
         return _said(200, "OK", "MinMaxDataElement deleted.")
@@ -105,8 +105,8 @@ class Api:
             rows = list(csv.DictReader(io.StringIO(raw.decode(errors="replace"))))
             items: list[JsonObject] = [{name: row.get(name) for name in _BULK if row.get(name)} for row in rows]
         else:
-            body = _json_of(raw)
-            items = cast("list[JsonObject]", body.get("values") or [])
+            body = formats.read_json(raw)
+            items = formats.items_of(body, "values")
         model = Model(self.store)
         found: list[tuple[str, str, str, int, int, bool]] = []
         for item in items:
@@ -162,17 +162,6 @@ def _meets(item: JsonObject, text: str) -> bool:
     raise Refused(f"Operator not supported: `{operator}`", "E2035")
 
 
-def _json(request: Request) -> JsonObject:
-    return _json_of(body_of(request))
-
-
-def _json_of(raw: bytes) -> JsonObject:
-    try:
-        return formats.read_json(raw)
-    except formats.Unreadable as error:
-        raise Refused("Unable to parse request body", status=400) from error
-
-
 def _said(status: int, reason: str, message: str | None) -> Response:
     body: JsonObject = {"httpStatus": reason, "httpStatusCode": status, "status": "OK"}
     return answer(body | ({"message": message} if message else {}), status)
@@ -184,8 +173,8 @@ def routes(server: Server) -> list[Route]:
     base = "/api/minMaxDataElements"
     return [
         Route(base, api.list_),
-        Route(base, api.add, methods=["POST"]),
-        Route(base, api.remove, methods=["DELETE"]),
-        Route(f"{base}/upsert", api.upsert, methods=["POST"]),
-        Route(f"{base}/delete", api.delete, methods=["POST"]),
+        Route(base, reading(api.add), methods=["POST"]),
+        Route(base, reading(api.remove), methods=["DELETE"]),
+        Route(f"{base}/upsert", reading(api.upsert), methods=["POST"]),
+        Route(f"{base}/delete", reading(api.delete), methods=["POST"]),
     ]

@@ -17,7 +17,7 @@ from dhis2sh.sandbox.filters import BadFilter, ServerBug
 from dhis2sh.sandbox.gist import BadGist, gist_of, list_gist
 from dhis2sh.sandbox.http import answer, asked_path, base_of, missing_page, refuse
 from dhis2sh.sandbox.listing import list_objects, matching
-from dhis2sh.sandbox.params import Refused, boolean
+from dhis2sh.sandbox.params import Refused, boolean, integer
 from dhis2sh.sandbox.server import Server
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Api:
         renderer = self.server.renderer(request)
         found = matching(self.server.store, resource, query, renderer)
         if boolean(query, "paging", True):
-            size, page = int(query.get("pageSize", "50")), max(1, int(query.get("page", "1")))
+            size, page = integer(query, "pageSize", 50), max(1, integer(query, "page", 1))
             found = found[(page - 1) * size : page * size]
         out = io.StringIO()
         rows = csv.writer(out, delimiter=query.get("separator", ",")[:1], lineterminator="\n")
@@ -181,7 +181,10 @@ class Api:
     def missing(self, request: Request) -> Response:
         """Anything else: a path of a type that takes no such request is 405, an unknown path the container's page."""
         parts = request.url.path.strip("/").split("/")
-        if len(parts) in {2, 3} and parts[0] == "api" and parts[1] in self.server.store.resources:
+        resource = self.server.store.resources.get(parts[1]) if len(parts) in {2, 3} and parts[0] == "api" else None
+        if resource is not None:
+            if len(parts) == 3 and request.method == "GET" and self.server.store.version.malformed_uid == 404:
+                return refuse(404, f"{resource.model} with id {parts[2]} could not be found.", "E1005")
             return refuse(405, f"Request method '{request.method}' is not supported")
         return missing_page(asked_path(request))
 

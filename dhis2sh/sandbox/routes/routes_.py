@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import urllib.error
 import urllib.request
@@ -16,6 +17,7 @@ from dhis2sh.sandbox.bodies import parse_json, with_body
 from dhis2sh.sandbox.http import refuse
 from dhis2sh.sandbox.routes.writes import Api as Writes
 from dhis2sh.sandbox.server import Server
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
@@ -39,13 +41,18 @@ class Api:
         self.server = server
         self._writes = Writes(server)
 
+    def _permitted(self, sent: JsonObject) -> bool:
+        """May a route point there? Until 2.41 it may point anywhere; `run` still calls https addresses only."""
+        return self.server.store.version.routes_anywhere or PERMITTED.fullmatch(str(sent.get("url") or "")) is not None
+
     def create(self, request: Request, raw: bytes) -> Response:
         """`POST /api/routes`: only to addresses that are permitted."""
         sent = cast("JsonObject", parse_json(raw))
-        if not PERMITTED.fullmatch(str(sent.get("url") or "")):
+        if not self._permitted(sent):
             return refuse(409, "Route URL is not permitted", "E1004")
+        sent["id"] = sent.get("id") or generate_uid()
         request.scope["path_params"] = {"plural": "routes"}
-        return self._writes.create(request, raw)
+        return self._kept(sent, self._writes.create(request, _whole(sent)))
 
     def replace(self, request: Request, raw: bytes) -> Response:
         """`PUT /api/routes/{uid}`."""
@@ -53,10 +60,19 @@ class Api:
         if self.server.store.get("routes", uid) is None:
             return refuse(404, f"Route with id {uid} could not be found.", "E1005")
         sent = cast("JsonObject", parse_json(raw))
-        if not PERMITTED.fullmatch(str(sent.get("url") or "")):
+        if not self._permitted(sent):
             return refuse(409, "Route URL is not permitted", "E1004")
         request.scope["path_params"] = {"plural": "routes", "uid": uid}
-        return self._writes.replace(request, raw)
+        return self._kept({**sent, "id": uid}, self._writes.replace(request, _whole(sent)))
+
+    def _kept(self, sent: JsonObject, answer: Response) -> Response:
+        """Keep a route's credentials apart from the object, which anybody may read who may read the route."""
+        auth = sent.get("auth")
+        if answer.status_code < 300 and isinstance(auth, dict):
+            with self.server.store.writing() as connection:
+                row = (sent["id"], json.dumps(auth))
+                connection.execute("INSERT OR REPLACE INTO route_secret VALUES (?, ?)", row)
+        return answer
 
     def run(self, request: Request, raw: bytes) -> Response:
         """`/api/routes/{id or code}/run[/...]`: the request goes on to the route's address."""
@@ -73,6 +89,8 @@ class Api:
         url, rest = str(found["url"]), request.path_params.get("rest", "")
         if rest and not url.endswith("/**"):
             return refuse(400, f"Route {key} does not allow subpaths", "E1003")
+        if not PERMITTED.fullmatch(url.removesuffix("/**")):
+            return refuse(503, f'I/O error on {request.method} request for "{url}": Connection refused')
         return self._forward(request, found, url.removesuffix("/**") + (f"/{rest}" if rest else ""), raw)
 
     def _forward(self, request: Request, found: JsonObject, url: str, raw: bytes) -> Response:
@@ -80,7 +98,10 @@ class Api:
             url = f"{url}?{request.url.query}"
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
         headers |= {str(k): str(v) for k, v in cast("JsonObject", found.get("headers") or {}).items()}
-        headers |= _credentials(cast("JsonObject", found.get("auth") or {}))
+        row = self.server.store.connection.execute(
+            "SELECT auth FROM route_secret WHERE route = ?", (found["id"],)
+        ).fetchone()
+        headers |= _credentials(json.loads(row[0]) if row else {})
         outgoing = urllib.request.Request(url, raw or None, headers, method=request.method)  # noqa: S310 - https only
         try:
             with urllib.request.build_opener(_NoRedirect).open(outgoing, timeout=TIMEOUT) as answer:
@@ -89,6 +110,20 @@ class Api:
             return Response(error.read(), error.code, media_type=error.headers.get("content-type"))
         except OSError:
             return refuse(502, "Bad Gateway")
+
+
+_SHOWN = ("type", "username", "clientId", "tokenUri", "scopes")
+"""What of a route's sign-in is shown; the rest is secret."""
+_USUAL: JsonObject = {"disabled": False, "headers": {}, "authorities": [], "responseTimeoutSeconds": 5}
+
+
+def _whole(sent: JsonObject) -> bytes:
+    """A route as it is stored: with what the server fills in, without secrets."""
+    auth = sent.get("auth")
+    shown: JsonObject = (
+        {"auth": {name: auth[name] for name in _SHOWN if name in auth}} if isinstance(auth, dict) else {}
+    )
+    return json.dumps({**_USUAL, **sent, **shown}).encode()
 
 
 def _credentials(auth: JsonObject) -> dict[str, str]:

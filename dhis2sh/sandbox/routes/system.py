@@ -160,7 +160,7 @@ class Api:
 
     def schemas(self, request: Request) -> Response:
         """`GET /api/schemas` and `/api/schemas/{name}`, with `fields`."""
-        found = cast("list[JsonObject]", facts.schemas("v42", base_of(request))["schemas"])
+        found = cast("list[JsonObject]", facts.schemas(self.server.store.version.schemas, base_of(request))["schemas"])
         name = request.path_params.get("name")
         asked = request.query_params.get("fields")
         tree = parse_fields(asked or "*")

@@ -36,7 +36,7 @@ class Api:
     def _resource(self, request: Request) -> Resource:
         resource = self.server.resource_of(request)
         if resource is None:
-            raise Refusal(missing_page())
+            raise Refusal(missing_page(request.url.path))
         return resource
 
     def _stored(self, request: Request) -> tuple[Resource, JsonObject]:
@@ -86,6 +86,9 @@ class Api:
         try:
             patched = apply_patch(resource, stored, read_patch(read))
         except BadPatch as bad:
+            version = self.server.store.version
+            if bad.status == 500 and version.unreadable_patch != 500:
+                return refuse(version.unreadable_patch, f"JSON parse error: {str(bad).partition(chr(10))[0]}")
             return refuse(bad.status, str(bad))
         patched["id"] = stored["id"]
         options = replace(import_options(request.query_params, "ERRORS_NOT_OWNER"), strategy=UPDATE, atomic=True)
@@ -109,7 +112,7 @@ class Api:
         try:
             return self.importer(request).one(resource.plural, sent, options)
         except Unreadable as error:
-            raise Refusal(refuse(500, error.at(raw))) from None
+            raise Refusal(refuse(self.server.store.version.unreadable, error.at(raw))) from None
 
     # Its collections -------------------------------------------------------------------------------------------------
 

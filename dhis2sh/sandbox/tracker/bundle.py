@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
-from dhis2sh.sandbox.tracker.query import BadQuery, boolean, enum
-from dhis2sh.sandbox.tracker.storage import KINDS, Kind, Tracker, from_row
+from dhis2sh.sandbox.tracker.query import boolean, enum
+from dhis2sh.sandbox.tracker.storage import COLUMNS, KINDS, Kind, Tracker, from_row
 from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
@@ -135,6 +135,7 @@ class Bundle:
         self.options = options
         self.items: dict[Kind, list[Item]] = {kind: [] for kind in KINDS}
         self._named: dict[str, dict[str, str]] = {}
+        self._defaults: dict[str, str] = {}
         for kind in KINDS:
             for body in cast("list[JsonObject]", payload.get(PLURAL[kind]) or []):
                 self._add(kind, body, {})
@@ -231,7 +232,8 @@ class Bundle:
     def _default_enrollment(self, program: str) -> str:
         """The one enrollment that all events of a program without registration hang on."""
         found = self.tracker.rows("SELECT uid FROM enrollment WHERE program = ? AND tracked_entity IS NULL", (program,))
-        return cast("str", found[0]["uid"]) if found else generate_uid()
+        known = cast("str", found[0]["uid"]) if found else self._defaults.get(program) or generate_uid()
+        return self._defaults.setdefault(program, known)
 
     def resolve(self, plural: str, identifier: str) -> str:
         """The UID behind an identifier of the import's scheme; what is not found stays as it is."""
@@ -251,8 +253,6 @@ class Bundle:
 
 def existing(item: Item) -> JsonObject:
     """The item's row as API properties, empty for none."""
-    from dhis2sh.sandbox.tracker.storage import COLUMNS
-
     return {} if item.row is None else from_row(item.row, COLUMNS[item.kind])
 
 
@@ -284,6 +284,3 @@ def read_moment(text: str) -> str:
     if found.tzinfo:
         found = found.astimezone(dt.UTC).replace(tzinfo=None)
     return found.isoformat(timespec="milliseconds")
-
-
-__all__ = ["BadPayload", "BadQuery", "Bundle", "Item", "Options", "existing", "read_moment"]
