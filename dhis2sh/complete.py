@@ -125,7 +125,7 @@ def complete(words: Sequence[str], names: FindNames | None = None, version: str 
 def expected(words: Sequence[str]) -> Expected:
     """What belongs where the last word is; reads the manifest and nothing else."""
     *before, typed = words or [""]
-    before = _without_leading(before)
+    before = [word for word in _without_leading(before) if word]
     if before and words and before[-1] in {"-p", "--profile"}:
         return Expected("profiles")
     if not before:
