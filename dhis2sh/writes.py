@@ -22,7 +22,7 @@ from dhis2sh.journal import current
 from dhis2sh.results import Plan, PlanStep, WriteSummary
 
 if TYPE_CHECKING:
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
     from dhis2sh.results import Action
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row

@@ -20,7 +20,7 @@ from dhis2sh.writes import Write
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
 
 
 @verb(
