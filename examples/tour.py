@@ -7,6 +7,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
@@ -65,8 +66,17 @@ async def over_mcp() -> None:
 
 def main() -> int:
     if sys.stdin.isatty() and sys.stdout.isatty():
-        run(STEPS[0][1])
+        if subprocess.run([str(BIN / "dhis2"), "sandbox", "seed"], check=False).returncode:
+            return 1  # it has said what to do
         os.execv(str(BIN / "dhis2sh"), ["dhis2sh", "--sandbox"])
+    with tempfile.TemporaryDirectory() as home:  # the tour leaves nobody's sandbox changed
+        os.environ["DHIS2SH_HOME"] = home
+        tour()
+    print("\nNow with a terminal: make demo opens the shell.")
+    return 0
+
+
+def tour() -> None:
     for title, words in STEPS:
         say(title)
         run(words)
@@ -74,8 +84,6 @@ def main() -> int:
     subprocess.run([sys.executable, "-c", NOTEBOOK], check=True, stdin=subprocess.DEVNULL)
     say("MCP: the same verbs as tools")
     asyncio.run(over_mcp())
-    print("\nNow with a terminal: make demo opens the shell.")
-    return 0
 
 
 if __name__ == "__main__":
