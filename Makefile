@@ -30,6 +30,7 @@ demo: $(DEMO_READY) ## set up and open the shell on the sandbox; without a termi
 
 test: setup ## all tests with branch coverage
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=xml
+	@$(BIN)/python tests/coverage_gate.py
 
 check: setup ## format, lint, types, import contracts, dependencies
 	$(BIN)/ruff format --check .

@@ -38,8 +38,6 @@ def small_metadata() -> dict[str, list[dict]]:
         {"id": "ouDistrict2", "name": "Kono", "shortName": "Kono", "parent": {"id": "ouCountry01"}},
         {"id": "ouFacility1", "name": "Ngele CHC", "shortName": "Ngele", "parent": {"id": "ouDistrict1"}},
     ]
-    for unit in units:
-        unit.setdefault("openingDate", "2000-01-01T00:00:00.000")
     elements = [
         {"id": "deNumber001", "name": "BCG doses given", "shortName": "BCG", "code": "DE_1", "valueType": "NUMBER"},
         {"id": "deNumber002", "name": "OPV doses given", "shortName": "OPV", "code": "DE_2", "valueType": "NUMBER"},

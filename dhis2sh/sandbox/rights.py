@@ -123,7 +123,7 @@ class Rights:
         return any(root in path for root in self.roots(scope))
 
     def path_of(self, org_unit: str) -> str:
-        """`/root/.../unit`, from the unit itself or from its parents."""
+        """`/country/.../unit`, from the unit itself or from its parents."""
         unit = self.store.get("organisationUnits", org_unit)
         if unit is None:
             return ""

@@ -31,6 +31,10 @@ async def test_the_hierarchy_is_drawn(session: Session):
 
 
 async def test_a_unit_moves_but_never_below_itself(session: Session):
+    store = session.sandbox_store()
+    unit = store.get("organisationUnits", "ouFacility1")
+    assert unit is not None
+    store.put_objects({"organisationUnits": [{**unit, "openingDate": "2000-01-01T00:00:00.000"}]})
     moved = await call(session, "metadata organisation-units move", YES, units=["Ngele CHC"], to="Kono")
     assert isinstance(moved, WriteSummary)
     unit = await session.client.get_object("organisationUnits/ouFacility1", {"fields": "parent[id]"})
