@@ -106,7 +106,7 @@ class Payload:
     Parameters:
         what: the objects in words, for the summary.
         writes: one per step, in the same order.
-        atomic: all or none of one bundle; else the server writes what it can and names the rest.
+        atomic: all or none of one bundle (of `IN_ONE_BUNDLE` objects); else the server writes what it can, names the rest.
         bundle: send even a single object as a bundle (keeps translations and sharing of a creation).
         concurrency: how many bundles are under way at once.
     """
