@@ -180,10 +180,10 @@ class _Rewrite(ast.NodeTransformer):
         return ast.parse(text, mode="eval").body
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        dotted = _dotted(node)
+        path = dotted(node)
         value = self.visit(node.value)
-        if dotted is not None and not any(dotted.partition(".")[0] in bound for bound in self._bound):
-            self.paths.setdefault(dotted)
+        if path is not None and not any(path.partition(".")[0] in bound for bound in self._bound):
+            self.paths.setdefault(path)
         return ast.Call(ast.Name("_attribute", ast.Load()), [value, ast.Constant(node.attr)], [])
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
@@ -213,11 +213,12 @@ class _Rewrite(ast.NodeTransformer):
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension  # noqa: N815
 
 
-def _dotted(node: ast.expr) -> str | None:
+def dotted(node: ast.expr) -> str | None:
+    """The dotted name that an expression is, or None."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
-        before = _dotted(node.value)
+        before = dotted(node.value)
         return f"{before}.{node.attr}" if before else None
     return None
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import PipelineError, did_you_mean
+from dhis2sh.expressions import dotted
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
@@ -196,7 +197,7 @@ class FilterReader:
         match node:
             case ast.Name() | ast.Attribute():
                 prop = self._property(node)
-                return [f"{_dotted(node)}:eq:true"] if prop and prop.kind == "BOOLEAN" else []
+                return [f"{dotted(node)}:eq:true"] if prop and prop.kind == "BOOLEAN" else []
             case ast.Compare():
                 return self._comparison(node)
             case ast.Call(func=ast.Attribute(value=where, attr=("startswith" | "endswith") as name), args=[value]):
@@ -228,7 +229,7 @@ class FilterReader:
         prop = self._property(left)
         if prop is None:
             return None
-        path = _dotted(left)
+        path = dotted(left)
         match test:
             case ast.Is() | ast.IsNot() | ast.Eq() | ast.NotEq() if _is_none(right):
                 return f"{path}:!null" if isinstance(test, (ast.IsNot, ast.NotEq)) else f"{path}:null"
@@ -265,7 +266,7 @@ class FilterReader:
         if prop is None or prop.kind not in _TEXTS or not isinstance(text, str):
             return []
         value = self._value(prop, text)
-        return [f"{_dotted(where)}:{operator}:{value}"] if value and not _WILD.search(value) else []
+        return [f"{dotted(where)}:{operator}:{value}"] if value and not _WILD.search(value) else []
 
     def _value(self, prop: Property, value: object) -> str | None:
         """A literal as a filter writes it, where the server and Python compare it alike."""
@@ -287,7 +288,7 @@ class FilterReader:
 
     def _property(self, node: ast.expr) -> Property | None:
         """The stored, single-valued property at the end of a dotted name; None for anything else."""
-        path = _dotted(node)
+        path = dotted(node)
         if path is None:
             return None
         *way, last = path.split(".")
@@ -312,15 +313,6 @@ def conditions(text: str) -> list[str]:
 
 def _tree(text: str) -> ast.expr:
     return ast.parse(text.strip(), mode="eval").body
-
-
-def _dotted(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        before = _dotted(node.value)
-        return f"{before}.{node.attr}" if before else None
-    return None
 
 
 def _is_none(node: ast.expr) -> bool:
