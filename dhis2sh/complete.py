@@ -117,13 +117,15 @@ def complete(words: Sequence[str], names: FindNames | None = None, version: str 
     if wanted.what.partition(":")[0] == "uids":
         plural = wanted.what.partition(":")[2] or wanted.plural
         return Found(wanted.at, [*names(part.strip("'\""), plural)] if names and part.strip("'\"") else [])
-    return Found(wanted.at, matching(_filled(wanted, version), part))
+    if wanted.what == "types":
+        return Found(wanted.at, _types(part, version))
+    return Found(wanted.at, matching(_filled(wanted), part))
 
 
 def expected(words: Sequence[str]) -> Expected:
     """What belongs where the last word is; reads the manifest and nothing else."""
     *before, typed = words or [""]
-    before = _without_leading(before)
+    before = [word for word in _without_leading(before) if word]
     if before and words and before[-1] in {"-p", "--profile"}:
         return Expected("profiles")
     if not before:
@@ -252,7 +254,7 @@ def _after_comma(verb: JsonObject, option: str, typed: str) -> int:
     return typed.rfind(",") + 1 if what == "types" or what.startswith("uids") else 0
 
 
-def _filled(wanted: Expected, version: str) -> Iterable[Candidate]:
+def _filled(wanted: Expected) -> Iterable[Candidate]:
     match wanted.what:
         case "domains":
             domains = cast("dict[str, str]", manifest.index()["domains"])
@@ -265,10 +267,6 @@ def _filled(wanted: Expected, version: str) -> Iterable[Candidate]:
             return [Candidate(text) for text in wanted.choices]
         case "formats":
             return [Candidate(text) for text in FORMATS]
-        case "types":
-            from dhis2_models import facts
-
-            return [Candidate(name, "type") for name in sorted(facts.resources(version))]
         case "profiles":
             from dhis2sh import profiles
 
@@ -277,6 +275,17 @@ def _filled(wanted: Expected, version: str) -> Iterable[Candidate]:
             return [Candidate(str(verb["path"]), str(verb["summary"])) for verb in manifest.all_verbs()]
         case _:
             return []
+
+
+def _types(typed: str, version: str) -> list[Candidate]:
+    """Types with verbs of their own, which the catalogue names; the facts are asked for the few others only."""
+    parts = (name.split("-") for name in manifest.sections("metadata"))
+    found = matching((Candidate(first + "".join(map(str.capitalize, rest)), "type") for first, *rest in parts), typed)
+    if found:
+        return found
+    from dhis2_models import facts
+
+    return matching((Candidate(name, "type") for name in sorted(facts.resources(version))), typed)
 
 
 def _words(path: tuple[str, ...]) -> list[Candidate]:

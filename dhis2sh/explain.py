@@ -33,7 +33,7 @@ async def line(
 
     Raises what the head refuses before its first request.
     """
-    from dhis2sh.client.transport import Rehearsed, effect_scope, rehearsing
+    from dhis2sh.client.requests import Rehearsed, effect_scope, rehearsing
     from dhis2sh.pipeline import fit
 
     async with session.client.assuming(ASSUMED_VERSION) as assumed:

@@ -16,7 +16,7 @@ from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
     from dhis2sh.results import Rows
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, Row

@@ -260,7 +260,9 @@ def _put(document: Any, profile: Profile, activate: bool) -> None:
 
 
 def remove(name: str) -> Path:
-    """Take a profile and its secret away. Raises `NotFound`."""
+    """Take a profile, its secrets and what is known of its server away. Raises `NotFound`."""
+    from dhis2sh.client.known import Known
+
     profile = get(name)
 
     def edit(document: Any) -> None:
@@ -271,6 +273,7 @@ def remove(name: str) -> Path:
     path = _edit(profile.source, edit)
     for kind in KINDS:
         set_secret(name, None, kind)
+    Known(name, profile.url).forget()
     return path
 
 

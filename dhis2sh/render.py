@@ -192,7 +192,8 @@ def html(result: object) -> str:
     ):
         return f"<pre>{html_module.escape(text(result, width=0))}</pre>"
     record = to_plain(cast("object", result))
-    body = "".join(f"<tr><th>{html_module.escape(name)}</th>{_html_cell(value)}</tr>" for name, value in record.items())
+    rows = ((html_module.escape(name), html_module.escape(cell(value))) for name, value in record.items())
+    body = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
     return f'{_STYLE}<table class="dhis2sh"><tbody>{body}</tbody></table>'
 
 

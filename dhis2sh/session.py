@@ -261,7 +261,7 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
 
 
 async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consent: Consent) -> object:
-    from dhis2sh.client.transport import effect_scope
+    from dhis2sh.client.requests import effect_scope
 
     if any(param.refers for param in verb.params):
         from dhis2sh import names
@@ -292,7 +292,7 @@ async def apply_plan(session: Session, verb: Verb, plan: Plan) -> object:
 
     Raises `PartlyDone` when the server refused some of the objects, and whatever the verb raises.
     """
-    from dhis2sh.client.transport import effect_scope
+    from dhis2sh.client.requests import effect_scope
     from dhis2sh.journal import recording
     from dhis2sh.results import WriteSummary
 

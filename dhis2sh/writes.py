@@ -22,7 +22,7 @@ from dhis2sh.journal import current
 from dhis2sh.results import Plan, PlanStep, WriteSummary
 
 if TYPE_CHECKING:
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
     from dhis2sh.results import Action
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
@@ -258,7 +258,8 @@ async def _part(s: Session, payload: Payload, part: Sequence[int], strategy: str
     failures = failures_of(message, writes)
     silent = count.ignored if not failures else 0
     if silent:  # 200, OK, and nothing written: the server does not say which ones
-        failures = [{"type": payload.what, "message": f"the server ignored {silent:,} and gave no reason"}]
+        unnamed: Row = {"type": payload.what, "message": f"the server ignored {silent:,} and gave no reason"}
+        failures = [unnamed]
     reasons = {str(row.get("uid")): str(row["message"]) for row in failures}
     all_refused = payload.atomic and bool(failures)
     for number in part:

@@ -17,7 +17,7 @@ from dhis2sh.errors import UsageError
 if TYPE_CHECKING:
     from dhis2sh.client.bodies import Target
     from dhis2sh.client.client import Client
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
     from dhis2sh.types import JsonObject
 
 type Format = Literal["json", "csv", "xml", "xls", "xlsx", "html"]

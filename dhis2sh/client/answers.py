@@ -3,6 +3,7 @@ was cut off is noticed even where HTTP itself cannot tell."""
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -90,14 +91,20 @@ class AnswerStream:
 
     async def read(self, at_most: int | None = None) -> bytes:
         """The whole body, or its first `at_most` bytes (what an error page needs)."""
-        parts: list[bytes] = []
-        size = 0
+        body = io.BytesIO()  # gives its buffer away without copying it: a large body is never held twice
         async for piece in self:
-            parts.append(piece)
-            size += len(piece)
-            if at_most is not None and size >= at_most:
+            body.write(piece)
+            if at_most is not None and body.tell() >= at_most:
+                body.truncate(at_most)
                 break
-        return b"".join(parts)[:at_most]
+        return body.getvalue()
+
+    async def settle(self) -> bytes:
+        """Read the whole body now and give the connection back; iterating over it gives the same bytes again."""
+        body = await self.read()
+        await self.aclose()
+        self._pieces = _again(body)
+        return body
 
     def whole(self, body: bytes) -> Answer:
         """The same answer with its body, once that has been read."""
@@ -108,6 +115,10 @@ class AnswerStream:
         await self._pieces.aclose()
         await self._raw.aclose()
         await self._close()
+
+
+async def _again(body: bytes) -> AsyncGenerator[bytes]:
+    yield body
 
 
 def media_type(headers: dict[str, str]) -> str:

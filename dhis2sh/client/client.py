@@ -14,7 +14,8 @@ from dhis2sh.client import envelopes
 from dhis2sh.client.answers import Answer, AnswerStream
 from dhis2sh.client.known import FIELDS, Known, KnownServer, known_from
 from dhis2sh.client.paging import Page, page_of, rows_of
-from dhis2sh.client.transport import Body, Param, Params, Transport, encode_params
+from dhis2sh.client.requests import Body, Param, Params, encode_params
+from dhis2sh.client.transport import Transport
 from dhis2sh.client.versions import NEWEST, ServerVersion, parse_version
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotDhis2, NotFound, Refused
 from dhis2sh.types import JsonValue
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 type Content = JsonValue | bytes | AsyncIterator[bytes]
 """What a request may carry: data that is encoded as JSON here, bytes, or an async iterator of bytes sent as it comes."""
 
+LONGEST_ALIAS = 16 * 1024
+"""Characters of an address that `POST /api/query/alias` takes."""
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 
@@ -415,11 +418,12 @@ class Client:
     async def _shortened(self, path: str, params: Params | None) -> tuple[str, Params | None]:
         """An address that servers and proxies would refuse for its length, as `POST /api/query/alias` knows it."""
         query = urlencode(encode_params(params))
-        if len(self.settings.url) + len(path) + len(query) + 1 <= self.settings.max_url or not query:
+        target = f"{path}?{query}"
+        if len(self.settings.url) + len(target) <= self.settings.max_url or len(target) > LONGEST_ALIAS:
             return path, params
         if not (await self.version()).has("query_alias"):
             return path, params  # the server may take it; cutting it into several is the caller's
-        alias = await self.post("/api/query/alias", {"target": f"{path}?{query}"}, idempotent=True)
+        alias = await self.post("/api/query/alias", {"target": target}, idempotent=True)
         short = alias.get("path") if isinstance(alias, dict) else None
         return (short, None) if isinstance(short, str) else (path, params)
 

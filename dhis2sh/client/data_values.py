@@ -18,7 +18,7 @@ from dhis2sh.errors import Dhis2Error, Refused, UsageError
 if TYPE_CHECKING:
     from dhis2sh.client.bodies import Target
     from dhis2sh.client.client import Client, Content
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
     from dhis2sh.types import JsonObject, Row
 
 type Format = Literal["json", "csv", "xml", "adx"]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dhis2sh.client.bulk import Object
     from dhis2sh.client.client import Client, Content
     from dhis2sh.client.jsonpatch import Patch
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
     from dhis2sh.client.usage import Use
     from dhis2sh.types import JsonObject, Row
 

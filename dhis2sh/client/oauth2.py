@@ -90,7 +90,8 @@ class OAuth2:
     ) -> None:
         self._client_id, self._client_secret = client_id, client_secret
         self._kept, self._clock = kept, clock
-        self._again = f"dhis2 profile login {profile or 'NAME'}"
+        self._profile = profile or "NAME"
+        self._again = f"dhis2 profile login {self._profile}"
         self._tokens: Tokens | None = None
         self._exchange: Exchange | None = None
         self._refreshing = asyncio.Lock()
@@ -185,6 +186,17 @@ class OAuth2:
 
         Raises `SignInError`, `TimedOut`, `NotDhis2`.
         """
+        try:
+            tokens = await self._by_browser(url, scope, show, port, timeout)
+        except Dhis2Error as error:
+            error.hint = (error.hint or "").replace("NAME", self._profile) or None
+            raise
+        await self.keep(tokens)
+        return tokens
+
+    async def _by_browser(
+        self, url: str, scope: str, show: Callable[[str], Awaitable[None]], port: int, timeout: float
+    ) -> Tokens:
         from dhis2sh.client.loopback import Loopback
 
         assert self._exchange is not None, "the transport attaches itself"
@@ -198,9 +210,7 @@ class OAuth2:
             await show(f"{url.rstrip('/')}{behaviour.authorize_path}?{urlencode(query)}")
             code = await back.code(timeout)
             form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back.redirect_uri}
-            tokens = await self._ask(behaviour.grant_path, {**form, "code_verifier": verifier})
-        await self.keep(tokens)
-        return tokens
+            return await self._ask(behaviour.grant_path, {**form, "code_verifier": verifier})
 
 
 def challenge(verifier: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from dhis2sh.errors import UsageError
 
 if TYPE_CHECKING:
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
 
 type Scalar = str | int | float | bool
 type Direction = Literal["asc", "desc", "iasc", "idesc"]

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from dhis2sh.client.jsonpatch import Patch
     from dhis2sh.client.messages import WebMessage
     from dhis2sh.client.paging import Page
+    from dhis2sh.client.requests import Param
     from dhis2sh.client.resource_names import KnownResources
-    from dhis2sh.client.transport import Param
     from dhis2sh.client.writes import BulkResult, WriteOptions
     from dhis2sh.types import Row
 else:

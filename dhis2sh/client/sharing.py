@@ -20,7 +20,7 @@ from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
     from dhis2sh.client.versions import ServerVersion
     from dhis2sh.types import JsonObject, JsonValue
 

@@ -19,7 +19,7 @@ from dhis2sh.errors import Dhis2Error
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client, Content
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
     from dhis2sh.client.versions import ServerVersion
     from dhis2sh.types import JsonObject, Row
 

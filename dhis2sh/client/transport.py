@@ -13,8 +13,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -22,6 +21,7 @@ from dhis2sh import __version__
 from dhis2sh.client.answers import Answer, AnswerStream
 from dhis2sh.client.auth import Renewing, SignIn, remedy
 from dhis2sh.client.limits import Places, origin
+from dhis2sh.client.requests import Body, Params, encode_params, guard, rehearse
 from dhis2sh.client.retry import IDEMPOTENT, RETRIED_STATUSES, RetryRule
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.client.tracing import Tracer, redact
@@ -30,7 +30,6 @@ from dhis2sh.errors import (
     Dhis2Error,
     NetworkError,
     NotDhis2,
-    ReadOnlyProfile,
     SignInError,
     TimedOut,
     Unreachable,
@@ -46,67 +45,9 @@ import httpx  # noqa: E402
 if not _had_main:
     del sys.modules["httpx._main"]
 
-type Param = str | int | float | bool | Sequence[str] | None
-type Params = Mapping[str, Param]
-type Body = bytes | AsyncIterator[bytes] | None
-
-READING_POSTS: tuple[tuple[str, tuple[str, str] | None], ...] = (
-    (r"/api/query/alias", None),
-    (r"/api/(\w+/)?\w+/description", None),
-    (r"/api/metadata", ("importMode", "VALIDATE")),
-    (r"/api/tracker", ("importMode", "VALIDATE")),
-    (r"/api/dataValueSets", ("dryRun", "true")),
-)
-"""POST routes that change nothing on the server, with the parameter that makes them so."""
-
-_rehearsal: ContextVar[list[str] | None] = ContextVar("dhis2sh_rehearsal", default=None)
-_effect: ContextVar[str] = ContextVar("dhis2sh_effect", default="write")
 _LOGIN_PAGE = re.compile(r"/dhis-web-login|/security/login|/login(\.html)?/?$")
 _REDIRECTS = 5
 _REMEMBERED = 200
-
-
-@contextlib.contextmanager
-def effect_scope(effect: str) -> Generator[None]:
-    """Inside, a verb of this effect runs: with `read` the transport refuses to send anything that writes."""
-    token = _effect.set(effect)
-    try:
-        yield
-    finally:
-        _effect.reset(token)
-
-
-class Rehearsed(Dhis2Error):
-    """A request that would have been sent: raised in its place inside `rehearsing`."""
-
-
-@contextlib.contextmanager
-def rehearsing() -> Generator[list[str]]:
-    """Inside, nothing is sent: each first request is written into the list and ends its call with `Rehearsed`."""
-    requests: list[str] = []
-    token = _rehearsal.set(requests)
-    try:
-        yield requests
-    finally:
-        _rehearsal.reset(token)
-
-
-def encode_params(params: Params | None) -> list[tuple[str, str]]:
-    """Query parameters as DHIS2 reads them: booleans lower case, lists repeated, None left out."""
-    pairs: list[tuple[str, str]] = []
-    for name, value in (params or {}).items():
-        if value is None:
-            continue
-        values: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
-        pairs += [(name, str(item).lower() if isinstance(item, bool) else str(item)) for item in values]
-    return pairs
-
-
-def _readable(pairs: list[tuple[str, str]]) -> str:
-    """A query as a person writes it: only what would end a value is escaped."""
-    from urllib.parse import quote
-
-    return "&".join(f"{name}={quote(value, safe=':,[]!$~|(){} /')}" for name, value in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,15 +178,15 @@ class Transport:
         call = replace(call, headers={"Accept": "application/json", **call.headers})
         async with self._within(self._deadline(None), call):
             answer = await self._whole(call)
-            target = httpx.URL(call.url).join(answer.headers.get("location", ""))
-            if 300 <= answer.status < 400 and str(target) == f"{call.url}/":
-                answer = await self._whole(replace(call, url=str(target)))
+            target = answer.headers.get("location", "")
+            if 300 <= answer.status < 400 and str(httpx.URL(call.url).join(target)) == f"{call.url}/":
+                answer = await self._whole(replace(call, url=f"{call.url}/"))
         return answer
 
     async def _whole(self, call: _Call) -> Answer:
         stream = await self._open(call, None)
         try:
-            return stream.whole(await stream.read())
+            return stream.whole(await stream.settle())
         finally:
             await stream.aclose()
 
@@ -262,11 +203,8 @@ class Transport:
     ) -> _Call:
         pairs = encode_params(params)
         if guarded:
-            self._guard(method, path, pairs)
-        rehearsal = _rehearsal.get()
-        if rehearsal is not None:
-            rehearsal.append(redact(f"{method} {path}{'?' if pairs else ''}{_readable(pairs)}"))
-            raise Rehearsed("this is only what would be sent")
+            guard(self.settings, method, path, pairs)
+        rehearse(method, path, pairs)
         return _Call(method, self.settings.url.rstrip("/") + path, pairs, body, headers or {}, timeout)
 
     # One call: repetitions, redirects, the limit of the host ------------------------------------------------------
@@ -348,10 +286,8 @@ class Transport:
             try:
                 target = stream.headers.get("location")
                 if not (300 <= stream.status < 400 and target):
-                    content = await stream.read() if whole else b""
-                    if whole:
-                        await stream.aclose()
-                    return stream, content
+                    # A refusal gives its place back: the sign-in may need one to renew itself.
+                    return stream, await stream.settle() if whole or stream.status == 401 else b""
                 call = self._redirected(call, stream, target)
             except BaseException:
                 await stream.aclose()
@@ -487,13 +423,13 @@ class Transport:
 
     def _failure(self, error: Exception, call: _Call) -> Dhis2Error:
         """What a failure on the network means, in one line and with the next thing to try."""
-        where = redact(f"{call.method} {call.url}")
+        where, why = redact(f"{call.method} {call.url}"), redact(str(error))
         host = redact(self.settings.url)
         if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
             return UsageError(f"'{redact(call.url)}' is not an address", hint="addresses look like https://host/path")
         if isinstance(error, httpx.ProxyError):
             return Unreachable(
-                f"{host}: the proxy did not let us through ({error})", hint="look at HTTPS_PROXY and NO_PROXY"
+                f"{host}: the proxy did not let us through ({why})", hint="look at HTTPS_PROXY and NO_PROXY"
             )
         if isinstance(error, httpx.ConnectTimeout):
             return TimedOut(
@@ -506,25 +442,11 @@ class Transport:
             )
         if isinstance(error, httpx.ConnectError):
             return _unreachable(error, host)
+        if isinstance(error, httpx.RemoteProtocolError) and "location header" in why:
+            return NotDhis2(f"{where} redirects to what is no address ({why})", hint="dhis2 profile show")
         if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.DecodingError):
-            return BrokenAnswer(f"{where}: the answer was cut off ({error})", hint="try again; the network lost it")
-        return Unreachable(f"{where}: {error or type(error).__name__}", hint="dhis2 system ping")
-
-    def _guard(self, method: str, path: str, pairs: list[tuple[str, str]]) -> None:
-        if method in {"GET", "HEAD"}:
-            return
-        for route, wanted in READING_POSTS if method == "POST" else ():
-            if re.fullmatch(route, path) and (wanted is None or wanted in pairs):
-                return
-        if self.settings.read_only:
-            raise ReadOnlyProfile(
-                f"profile '{self.settings.profile}' is read-only: {method} {path} was not sent",
-                hint="use another profile (-p NAME), or take read_only out of this one",
-            )
-        if _effect.get() == "read":
-            raise Dhis2Error(
-                f"a reading verb tried to send {method} {path}; this is a fault of dhis2sh, please report it"
-            )
+            return BrokenAnswer(f"{where}: the answer was cut off ({why})", hint="try again; the network lost it")
+        return Unreachable(f"{where}: {why or type(error).__name__}", hint="dhis2 system ping")
 
     def _trace(self, line: str) -> None:
         if self._tracer is not None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
     from dhis2sh.client.client import Client
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
     from dhis2sh.types import JsonObject, Row
 
 DEPTH = 3

@@ -16,7 +16,7 @@ from dhis2sh.errors import Dhis2Error, PartlyDone, ReadOnlyProfile, Refused, Sig
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client, Content
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
     from dhis2sh.client.versions import ServerVersion
 
 CONCURRENCY = 4

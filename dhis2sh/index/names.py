@@ -7,6 +7,7 @@ connection of its own, and SQLite's write-ahead log lets both work at once.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import threading
 import time
@@ -44,6 +45,14 @@ class Hit:
 def beside(hit: Hit) -> Candidate:
     """A UID as completion offers it, with what it is beside it."""
     return Candidate(hit.uid, "  ".join(part for part in (hit.name, hit.code or "", hit.type) if part))
+
+
+def index_of(profile: str, url: str) -> NameIndex:
+    """The name index of a profile's server, in the cache folder; another address has another file."""
+    from dhis2sh import paths
+
+    address = hashlib.sha256(f"{profile}\n{url}".encode()).hexdigest()[:16]
+    return NameIndex(paths.cache_dir() / "names" / f"{address}.db")
 
 
 class NameIndex:

@@ -14,7 +14,7 @@ from dhis2sh.index.names import Hit, NameIndex
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
 
 CONCURRENT = 3
 WHOLE_EVERY = 24 * 3600.0

@@ -10,7 +10,6 @@ from pydantic import BaseModel
 
 from dhis2sh import profiles
 from dhis2sh.errors import ConfigError, NeedsSecret, UsageError, did_you_mean
-from dhis2sh.plugins import profile_sign_in as signing
 from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
 from dhis2sh.session import Session
 from dhis2sh.verbs import Bounds, Complete, Doc, applies, verb
@@ -95,6 +94,8 @@ async def verify(
     name: Annotated[str | None, Doc("The profile's name; the active one without it."), Complete("profiles")] = None,
 ) -> Verified:
     """Try a profile: reach the server, sign in, read its version."""
+    from dhis2sh.plugins import profile_sign_in as signing
+
     profile = profiles.get(name) if name else s.profile
     session = s if profile == s.profile else Session(name, reporter=s.reporter)
     try:
@@ -171,6 +172,8 @@ def _method(auth: str) -> str:
 
 @applies(add)
 async def _(s: Session, plan: Plan) -> WriteSummary:
+    from dhis2sh.plugins import profile_sign_in as signing
+
     profile, activate = plan.payload
     has_one = await asyncio.to_thread(profiles.secret_of, profile.name) is not None
     secret, note = None, None
@@ -281,6 +284,8 @@ async def login(
 
 @applies(login)
 async def _(s: Session, plan: Plan) -> WriteSummary:
+    from dhis2sh.plugins import profile_sign_in as signing
+
     profile, no_browser, code, timeout = plan.payload
     found = await signing.log_in(s, profile, code=code, browser=not no_browser, timeout=float(timeout))
     await _bind_again(s, profile)
@@ -306,6 +311,8 @@ async def logout(
 
 @applies(logout)
 async def _(s: Session, plan: Plan) -> WriteSummary:
+    from dhis2sh.plugins import profile_sign_in as signing
+
     note = await signing.log_out(s, plan.payload)
     await _bind_again(s, plan.payload)
     return WriteSummary(f"sign-in of '{plan.payload.name}'", deleted=1, note=note or None)
@@ -333,6 +340,8 @@ async def bootstrap(
 
     API source: `POST /api/apiToken`, `POST /api/oAuth2Clients`.
     """
+    from dhis2sh.plugins import profile_sign_in as signing
+
     if name in {profiles.SANDBOX, "environment"}:
         raise ConfigError(f"'{name}' is a reserved profile", hint="choose another name")
     known = profiles.all_profiles().get(name)
@@ -355,6 +364,8 @@ async def bootstrap(
 
 @applies(bootstrap)
 async def _(s: Session, plan: Plan) -> WriteSummary:
+    from dhis2sh.plugins import profile_sign_in as signing
+
     wanted: signing.Bootstrap = plan.payload
     uid = await signing.make(s, wanted)
     await _bind_again(s, wanted.profile)

@@ -159,6 +159,10 @@ async def serve(
     port: Annotated[int, Bounds(0, 65535), Doc("The port on 127.0.0.1; 0 picks a free one.")] = 8080,
     db: Database = None,
     load: Files = [],
+    server_version: Annotated[
+        Literal["2.41", "2.42", "2.43"] | None,
+        Doc("The server version to mimic from now on; else what the file says, or 2.42."),
+    ] = None,
     fault: Annotated[
         list[str],
         Doc(
@@ -166,10 +170,6 @@ async def serve(
             "slow-body, seed=7; several may be given."
         ),
     ] = [],
-    server_version: Annotated[
-        Literal["2.41", "2.42", "2.43"] | None,
-        Doc("Answer as this version from now on; by default what the file says, else 2.42."),
-    ] = None,
     job_delay: Annotated[
         float, Bounds(0, 3600), Doc("Seconds until table builds and data-value imports start; a server takes up to 20.")
     ] = 10.0,

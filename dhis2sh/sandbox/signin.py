@@ -177,7 +177,7 @@ class WithoutVersion:
             scope["asked_path"] = path
             if found and FIRST_VERSION <= int(found[1]) <= self._version.minor:
                 scope["path"] = path = "/api" + path[found.end() :]
-            if not self._version.since(42):
+            if self._version.acceptances_apart:
                 scope["path"] = _older(path)
         await self._app(scope, receive, send)
 

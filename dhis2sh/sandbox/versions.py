@@ -26,6 +26,11 @@ class Version:
         lenient_parameters: what is no number, yes or no is the default, else 400.
         imports_by_code: `identifier=CODE` works for data elements, else 500.
         gist_always_next: a gist without a total always promises a next page.
+        maintenance_says_done: `/api/maintenance/*` answers 200 with a message, else 204.
+        idle_progress: the status for the progress of a job that does not run.
+        unknown_setting: the status for a system setting that there is not.
+        routes_anywhere: a route may point at any address, else at https only.
+        acceptances_apart: acceptances are at `/api/dataAcceptances`, else below `/api/dataApprovals`.
     """
 
     number: str
@@ -39,26 +44,27 @@ class Version:
     lenient_parameters: bool = False
     imports_by_code: bool = False
     gist_always_next: bool = False
+    maintenance_says_done: bool = False
+    idle_progress: int = 500
+    unknown_setting: int = 404
+    routes_anywhere: bool = False
+    acceptances_apart: bool = False
 
     @property
     def minor(self) -> int:
         """42 of 2.42."""
         return int(self.number.split(".")[1])
 
-    def since(self, minor: int) -> bool:
-        """Is it 2.`minor` or later?"""
-        return self.minor >= minor
-
 
 VERSIONS = {
     "2.41": Version(
         "2.41.9.1", "v41", external=False, malformed_uid=404, refuses_empty_filter=True, lenient_parameters=True,
-        imports_by_code=True,
+        imports_by_code=True, idle_progress=200, unknown_setting=409, routes_anywhere=True, acceptances_apart=True,
     ),
     "2.42": Version("2.42.5.2", "v42"),
     "2.43": Version(
         "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,
-        gist_always_next=True,
+        gist_always_next=True, maintenance_says_done=True,
     ),
 }  # fmt: skip
 DEFAULT = "2.42"

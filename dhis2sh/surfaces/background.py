@@ -9,7 +9,6 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from dhis2sh import paths
 from dhis2sh.client.known import Known, KnownServer
 from dhis2sh.complete import NEWEST
 from dhis2sh.errors import Dhis2Error
@@ -39,28 +38,30 @@ class Background:
         self.changed: Callable[[], None] = lambda: None
         self._session, self._portal = session, portal
         self._names: NameIndex | None = None
-        self._followed: str | None = None
+        self._indexed: tuple[str, str] | None = None
+        self._followed: tuple[str, str] | None = None
         self._task: Future[None] | None = None
         self._known: KnownServer | None = None
         self._count = 0
         self._read_at: float | None = None
 
-    def _profile(self) -> str | None:
+    def _address(self) -> tuple[str, str] | None:
+        """The profile's name and url; None where there is no profile."""
         try:
-            return self._session.profile.name
+            return self._session.profile.name, self._session.profile.url
         except Dhis2Error:
             return None
 
     @property
     def names(self) -> NameIndex:
-        """The name index of the session's profile; empty where there is no profile."""
-        from dhis2sh.index.names import NameIndex
+        """The name index of the session's profile; an empty one where there is no profile."""
+        from dhis2sh.index.names import index_of
 
-        name = self._profile() or "none"
-        if self._names is None or self._names.path.stem != name:
+        address = self._address() or ("", "")
+        if self._names is None or self._indexed != address:
             if self._names is not None:
                 self._names.close()
-            self._names = NameIndex(paths.cache_dir() / "names" / f"{name}.db")
+            self._names, self._indexed = index_of(*address), address
         return self._names
 
     @property
@@ -72,14 +73,13 @@ class Background:
 
     def follow(self) -> None:
         """Begin the work for the session's profile, unless it is done already; the work for another one ends."""
-        name = self._profile()
-        if not self.on or name == self._followed:
+        address = self._address()
+        if not self.on or address == self._followed:
             return
         self.stop()
-        self._followed = name
-        if name is not None:
-            profile = self._session.profile
-            self._task = self._portal.submit(self._work(Known(profile.name, profile.url), self.names))
+        self._followed = address
+        if address is not None:
+            self._task = self._portal.submit(self._work(Known(*address), self.names))
 
     def stop(self) -> None:
         """End the work."""

@@ -94,15 +94,15 @@ def _completed(words: list[str]) -> str:
 
 def _names(named: str | None, text: str, plural: str | None) -> list[complete.Candidate]:
     """UIDs by name, from the index that the shell has filled for the profile that is named, else for the active one."""
-    from dhis2sh import paths, profiles
+    from dhis2sh import profiles
     from dhis2sh.errors import Dhis2Error
-    from dhis2sh.index.names import NameIndex, beside
+    from dhis2sh.index.names import beside, index_of
 
     try:
-        profile = profiles.active(named).profile.name
+        profile = profiles.active(named).profile
     except Dhis2Error:
         return []  # nobody is there to be told while a key is pressed
-    index = NameIndex(paths.cache_dir() / "names" / f"{profile}.db")
+    index = index_of(profile.name, profile.url)
     try:
         return [beside(hit) for hit in index.search(text, types=[plural] if plural else [], limit=50)]
     finally:

@@ -212,7 +212,10 @@ def result_fields(path: str) -> list[str]:
 
     from dhis2sh.verbs import find
 
-    hint = typing.get_type_hints(find(path).function).get("return")
+    try:
+        hint = typing.get_type_hints(find(path).function).get("return")
+    except NameError:
+        return []  # a verb of a family: its rows are plain, their fields are the type's
     for item in (*typing.get_args(hint), hint):
         model = cast("Mapping[str, Any]", getattr(item, "model_fields", None) or {})
         if model:

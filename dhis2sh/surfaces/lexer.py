@@ -23,10 +23,16 @@ _CAMEL = re.compile(r"[a-z]+([A-Z][a-z]+)+$")
 
 
 @cache
-def _paths(domain: str) -> frozenset[str]:
-    """Every beginning of the path of a verb of a domain."""
-    words = [str(verb["path"]).split() for verb in manifest.verbs(domain)]
+def _paths(section: str) -> frozenset[str]:
+    """Every beginning of the path of a verb of a domain or sub-domain."""
+    words = [str(verb["path"]).split() for verb in manifest.verbs(section)]
     return frozenset(" ".join(path[:length]) for path in words for length in range(1, len(path) + 1))
+
+
+def _leads_to_a_verb(words: list[str]) -> bool:
+    section, rest = manifest.section_of(words)
+    path = " ".join([section, *rest])
+    return path in _paths(section)
 
 
 class Dhis2Lexer(Lexer):
@@ -72,7 +78,7 @@ class Dhis2Lexer(Lexer):
         yield from self._tail(ours.text[parts.tail_at :], offset + parts.tail_at)
 
     def _head(self, head: str, offset: int) -> Tokens:
-        path = ""
+        path: list[str] = []
         for found in _PART.finditer(head):
             token: Any = Text
             word = found[0]
@@ -81,10 +87,9 @@ class Dhis2Lexer(Lexer):
             elif found[3]:
                 token = Name.Variable
             elif found[5]:
-                longer = f"{path} {word}".strip()
-                if longer in _paths(longer.partition(" ")[0]):
+                if _leads_to_a_verb([*path, word]):
                     token = Keyword if not path else Name.Function
-                    path = longer
+                    path.append(word)
                 else:
                     token = _kind(word)
             yield offset + found.start(), token, word
@@ -114,7 +119,7 @@ def _kind(word: str) -> Any:
     if _NUMBER.match(word):
         return Number
     if _UID.match(word) and any(mark.isdigit() or mark.isupper() for mark in word) and not _CAMEL.match(word):
-        return Name.Constant
+        return Number
     return Name.Class if _CAMEL.match(word) else Text
 
 

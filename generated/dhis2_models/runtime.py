@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -166,19 +167,23 @@ def _link(cls: type[BaseModel]) -> None:
             continue
         space = vars(sys.modules[base.__module__])
         version = import_module(".".join(base.__module__.split(".")[:2]))
+        if not hasattr(version, "DHIS2_VERSION"):
+            continue  # a class of the user's own, whose names are not ours to find
         for annotation in inspect.get_annotations(base).values():
-            if not isinstance(annotation, str):
-                continue
-            for name in _NAME.findall(annotation):
-                if name not in space and name in _known(version.__name__):
-                    space[name] = getattr(version, name)
+            if isinstance(annotation, str):
+                for name in _names(annotation):
+                    if name not in space and name in _known(version.__name__):
+                        space[name] = getattr(version, name)
 
 
+@cache
+def _names(annotation: str) -> list[str]:
+    return _NAME.findall(annotation)
+
+
+@cache
 def _known(package: str) -> frozenset[str]:
-    if package not in _KNOWN:
-        _KNOWN[package] = frozenset(dir(sys.modules[package]))
-    return _KNOWN[package]
+    return frozenset(dir(sys.modules[package]))
 
 
 _BUILDING: set[type[BaseModel]] = set()
-_KNOWN: dict[str, frozenset[str]] = {}

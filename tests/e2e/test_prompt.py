@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dhis2sh import profiles
 from tests.e2e.slow_server import SlowServer
+from tests.shared import needs_shared
 from tests.terminal import Terminal
 
 type Start = Callable[..., Terminal]
@@ -48,6 +50,35 @@ def test_typing_part_of_a_name_offers_uids_with_their_names(sandbox_home: Path, 
     shell.press("ctrl-l", "metadata get dataElements dose", "tab")
     screen = shell.see("OPV doses given  DE_2  dataElements")
     assert "deNumber001  BCG doses given  DE_1  dataElements" in screen
+
+
+@needs_shared
+def test_a_whole_session_on_the_real_metadata(real_home: Path, server: SlowServer, start: Start) -> None:
+    (real_home / "config").mkdir(parents=True)
+    (real_home / "config" / "profiles.toml").write_text(f'[profiles.slow]\nurl = "{server.url}"\nusername = "ann"\n')
+    profiles.set_secret("slow", "district")
+    shell = start("--sandbox")
+    shell.see(" names, just now")
+
+    shell.press("metadata get dataElements 'BCG doses given", "tab")
+    shell.see("s46m5MS0hxu  BCG doses given  DE_359706  dataElements")
+    shell.press("down", "enter", " --fields id,name", "enter")
+    shell.see("BCG doses given\n")
+
+    shell.press("ctrl-l", "%metadata list organisationUnits --all | where(level == 2) | len", "enter")
+    shell.see("\n13")
+
+    shell.press("profile use slow", "enter")
+    shell.see("slow:ann>")
+    shell.press("metadata count dataElements --filter name:eq:slow", "enter")
+    assert server.asked.wait(10)
+    shell.press("ctrl-c")
+    assert server.hung_up.wait(5)
+
+    shell.press("profile use sandbox", "enter")
+    shell.see("sandbox:admin>")
+    shell.press("ctrl-d")
+    assert shell.ended()
 
 
 def test_ctrl_c_closes_the_menu_and_leaves_the_line(sandbox_home: Path, start: Start) -> None:

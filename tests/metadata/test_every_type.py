@@ -19,17 +19,17 @@ GIVEN = {
     "dataApprovalLevels": {"level": 1, "orgUnitLevel": 1},
     "organisationUnitLevels": {"level": 7},
     "dataSets": {"periodType": "Monthly"},
-    "users": {"username": "wire.user"},
+    "users": {"username": "wire.user", "userRoles": ["yrB6vc5Ip3r"]},
     "eventFilters": {"program": "IpHINAT79UW"},
     "apiToken": {"type": "PERSONAL_ACCESS_TOKEN_V2", "version": 2, "expire": 1893456000000},
     "programIndicators": {"attributeCombo": "bjDvmb4bfuf", "analyticsType": "EVENT"},
     "jobConfigurations": {"jobStatus": "SCHEDULED", "lastExecutedStatus": "NOT_STARTED", "schedulingType": "CRON"},
-    "routes": {"authorities": [], "headers": {}},
+    "routes": {"authorities": [], "headers": {}, "url": "https://example.org/x"},
     "eventHooks": {"targets": [], "source": {"path": "metadata"}},
 }
 
 
-SHORT = {"validation-rules": {"operator"}}
+SHORT = {"validation-rules": {"operator"}, "predictors": {"generator"}}
 """Options by which a verb by hand is meant, where a property has their name."""
 
 

@@ -31,9 +31,9 @@ def noise(quick: bool) -> str:
 
 
 def line(row: Row) -> str:
-    wanted = f"<= {row.wanted:g}" if row.wanted is not None else ""
-    verdict = "" if row.wanted is None else "yes" if row.minimum <= row.wanted else f"{row.minimum / row.wanted:.2f} x"
-    return f"{row.what:46}  {row.minimum:9.2f}  {row.median:9.2f}  {row.unit:20}  {wanted:>9}  {verdict}"
+    wanted = f"{'>=' if row.at_least else '<='} {row.wanted:g}" if row.wanted is not None else ""
+    verdict = "" if row.wanted is None else "yes" if row.missed_by <= 1 else f"missed by {row.missed_by:.2f} x"
+    return f"{row.what:50}  {row.minimum:9,.2f}  {row.median:9,.2f}  {row.unit:20}  {wanted:>9}  {verdict}"
 
 
 def main() -> int:
@@ -48,7 +48,7 @@ def main() -> int:
     for folder in ("dhis2sh", "generated"):
         compileall.compile_dir(ROOT / folder, quiet=1)
     print(noise(given.quick))
-    print(f"{'':46}  {'min':>9}  {'median':>9}  {'':20}  {'wanted':>9}  reached", flush=True)
+    print(f"{'':50}  {'min':>9}  {'median':>9}  {'':20}  {'wanted':>9}  reached", flush=True)
     for name in given.names or known:
         for row in importlib.import_module(f"tests.perf.bench_{name}").rows(given.quick):
             print(line(row), flush=True)

@@ -58,7 +58,7 @@ def rows(quick: bool) -> list[Row]:
     found: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for size in (1_000, 10_000, 100_000):
-            index = NameIndex(Path(folder) / f"{size}" / "sandbox.db")
+            index = NameIndex(Path(folder) / f"{size}.db")
             hits = [
                 Hit(
                     f"u{n:010d}",
@@ -69,7 +69,7 @@ def rows(quick: bool) -> list[Row]:
                 for n in range(size)
             ]
             index.put("dataElements", hits)
-            runner.background._names = index
+            runner.background._names, runner.background._indexed = index, runner.background._address()
             times: list[float] = []
             offered = 0
             with provisionalcompleter():

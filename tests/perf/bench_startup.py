@@ -101,6 +101,7 @@ def rows(quick: bool) -> list[Row]:
             "dhis2 --help": [dhis2, "--help"],
             "dhis2 --version": [dhis2, "--version"],
             "completion of a verb": [dhis2, "--complete", "metadata", "l"],
+            "completion of a type": [dhis2, "--complete", "metadata", "list", "dataEl"],
             "completion of a property": [dhis2, "--complete", "metadata", "list", "dataElements", "--fields", "va"],
             "dhis2 metadata --help": [dhis2, "metadata", "--help"],
             "dhis2 metadata data-elements create --help": [dhis2, "metadata", "data-elements", "create", "--help"],
@@ -120,6 +121,7 @@ def rows(quick: bool) -> list[Row]:
         ratio("dhis2 --help", times["dhis2 --help"], base, PASS, 2.5),
         ratio("dhis2 --version", times["dhis2 --version"], base, PASS, 2.5),
         ratio("shell completion of a verb", times["completion of a verb"], base, PASS, 2.5),
+        ratio("shell completion of a type", times["completion of a type"], base, PASS, 2.5),
         ratio("shell completion of a property", times["completion of a property"], base, PASS),
         ratio("dhis2 metadata --help", times["dhis2 metadata --help"], base, PASS, 3),
         ratio(

@@ -22,6 +22,7 @@ class Row:
         minimum, median: of the runs, as multiples of the baseline or in a unit.
         unit: `x python -c pass`, `ms`, `tokens`, ...
         wanted: the most that is wanted; None where nothing is.
+        at_least: `wanted` is the least, not the most.
     """
 
     what: str
@@ -29,6 +30,14 @@ class Row:
     median: float
     unit: str
     wanted: float | None = None
+    at_least: bool = False
+
+    @property
+    def missed_by(self) -> float:
+        """How many times worse than wanted; at most 1 where it is reached."""
+        if self.wanted is None:
+            return 0.0
+        return self.wanted / self.minimum if self.at_least else self.minimum / self.wanted
 
 
 def runs(quick: bool) -> int:

@@ -163,6 +163,13 @@ def test_raw_data_and_data_value_sets(sandbox: Caller) -> None:
     )
 
 
+def test_explain_shows_the_statements_and_that_they_enter_by_the_key(sandbox: Caller) -> None:
+    metrics = sandbox.ask("/api/analytics/explain?dimension=dx:deVisits001&dimension=pe:2025&dimension=ou:LEVEL-2")
+    plans = metrics["performanceMetrics"]["executionPlans"]  # type: ignore[index, call-overload]
+    assert len(plans) == 1 and "analytics_value" in plans[0]["query"]  # type: ignore[arg-type, index, call-overload]
+    assert any("USING PRIMARY KEY (dx=? AND pe=?" in step for step in plans[0]["plan"])  # type: ignore[index, union-attr, call-overload]
+
+
 @pytest.mark.parametrize(
     ("query", "code"),
     [

@@ -22,8 +22,8 @@ from tests.shared import needs_shared, shared
 
 UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
 # What examples, documents and stored answers count on. A change here is a change for all of them.
-SMALL_METADATA = "fdc4049f4de1fdcf"
-SMALL_DATA = "ff15a399c38779a9"
+SMALL_METADATA = "0cbe32127eadc572"
+SMALL_DATA = "c29ac17841552bc1"
 
 
 @cache

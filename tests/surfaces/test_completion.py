@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
-from pygments.token import Keyword, Name, Operator, String
+from pygments.token import Keyword, Name, Number, Operator, String
 
 from dhis2sh.complete import Candidate
 from dhis2sh.index.names import Hit
@@ -123,8 +125,9 @@ def test_colours() -> None:
     assert kinds["list"] is kinds["where"] is kinds["select"] is Name.Function
     assert kinds["--filter"] is Name.Attribute
     assert kinds["'name:ilike:bcg'"] is String
-    assert kinds["s46m5MS0hxu"] is Name.Constant
+    assert kinds["s46m5MS0hxu"] is Number
     assert kinds["|"] is Operator.Word
+    assert coloured("metadata data-elements get x")["data-elements"] is Name.Function
     assert kinds["id"] is Name, "a field, not Python's function"
 
 
@@ -142,6 +145,22 @@ def test_the_lexer_loses_nothing(text: str) -> None:
     pieces = list(Dhis2Lexer().get_tokens_unprocessed(text))
     assert "".join(value for _, _, value in pieces) == text
     assert all(text[at:].startswith(value) for at, _, value in pieces)
+
+
+typed = st.text(st.sampled_from("metadata list get profile %|()[]{}'\"\\,.:=?$ \n x1--fields"), max_size=60)
+
+
+@given(st.sampled_from(["", "metadata list dataElements ", "%metadata get dataElements ", "x = %dhis2 "]), typed)
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_typed_is_coloured_completed_and_read_without_a_fault(before: str, rest: str) -> None:
+    text = before + rest
+    assert "".join(value for _, _, value in Dhis2Lexer().get_tokens_unprocessed(text)) == text
+    line = text.replace("\\\n", "  ").replace("\n", " ")
+    found = suggest(line, DOMAINS, names)
+    assert found is None or line.endswith(found.fragment)
+    lines.Transformer(DOMAINS, lambda name: False)(text.splitlines(keepends=True))
+    begin, logical = lines.logical(text, len(text))
+    assert text[begin:] == logical
 
 
 def read(text: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh.index.names import Hit, NameIndex
+from dhis2sh.index.names import Hit, index_of
 from dhis2sh.surfaces import cli
 from dhis2sh.surfaces.shell_completion import SCRIPTS
 from tests.terminal import BIN, Terminal
@@ -56,7 +56,7 @@ def test_a_line_is_completed(system_shell: Terminal) -> None:
 def test_the_index_of_the_shell_gives_uids_to_the_shells_that_show_notes(
     sandbox_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    index = NameIndex(sandbox_home / "cache" / "names" / "sandbox.db")
+    index = index_of("sandbox", "http://sandbox")
     index.put("dataElements", [Hit("s46m5MS0hxu", "dataElements", "BCG doses given", None)])
     index.close()
     assert cli.run(["--complete", "--describe", "-p", "sandbox", "metadata", "get", "dataElements", "dose"]) == 0

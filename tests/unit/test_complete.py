@@ -77,4 +77,5 @@ def test_uids_come_from_the_index_of_the_type_that_the_line_is_about() -> None:
 def test_nothing_is_offered_where_nothing_is_known() -> None:
     assert offered("metadata list noSuchType --filter na") == []
     assert offered("nosuch ") == []
+    assert complete(["", "", ""]).items, "empty words count for nothing"
     assert offered("metadata search bc") == []

@@ -189,6 +189,7 @@ def test_no_browser_prints_the_address(url: str, dhis2: Run, monkeypatch: pytest
     assert code == 6
     assert f"sign in at {url}/oauth2/authorize?response_type=code&client_id=dhis2sh" in err
     assert "nobody signed in within 1 s" in err
+    assert "dhis2 profile login play --timeout 600" in err
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
     from dhis2sh.client.client import Client
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
 
 Types = Annotated[list[str], Doc("Only these types; may be repeated or separated by commas."), Complete("types")]
 File = Annotated[Path, Doc("A bundle: JSON as /api/metadata gives it, gzipped or not."), Complete("files")]

@@ -20,7 +20,7 @@ from dhis2sh.writes import Write
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
 
 
 @verb(
@@ -40,10 +40,10 @@ async def delete(s: Session, type: Type, objects: Objects) -> Plan:
     """
     resource = await queries.resource_of(s, type)
     found = await writes.read_objects(s, resource.plural, uids_of(objects))
-    notes = await blocking(s, resource, found)
+    notes = await blocking(s, resource, found) if found else []
     ordered = leaves_first(resource, found)
     what = f"{len(found):,} {resource.plural}" if len(found) != 1 else f"{resource.singular} {called(found[0])}"
-    holders = await holding(s, resource, found)
+    holders = await holding(s, resource, found) if found else {}
     pairs = [Write(resource.plural, item, None, holders.get(str(item["id"]), {})) for item in ordered]
     return writes.plan(f"delete {what}", pairs, what=resource.plural, notes=notes)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel
 
-from dhis2sh.client.transport import Param
+from dhis2sh.client.requests import Param
 from dhis2sh.errors import NotFound
 from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.pushdown import Head, Wants

@@ -364,10 +364,8 @@ def _only_names(item: JsonObject) -> bool:
 
 
 def uids_of(objects: Rows[Row]) -> list[str]:
-    """The UIDs of piped rows. Raises `UsageError` for none, and for rows without `id`."""
+    """The UIDs of piped rows; none where nothing was piped. Raises `UsageError` for rows without `id`."""
     rows = objects.plain()
-    if not rows:
-        raise UsageError("there is nothing to act on: no object was named or piped", hint="UIDs, codes, names, or -")
     missing = [number for number, row in enumerate(rows, 1) if not isinstance(row.get("id"), str)]
     if missing:
         raise UsageError(f"row {missing[0]} has no id", hint="... | select(id, name)")

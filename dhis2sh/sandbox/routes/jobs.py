@@ -155,7 +155,8 @@ class Api:
         self._config(request)
         running = self.server.jobs.running.get(request.path_params["uid"])
         if running is None:
-            return refuse(500) if self.server.store.version.since(42) else Response(status_code=200)
+            status = self.server.store.version.idle_progress
+            return refuse(status) if status >= 400 else Response(status_code=status)
         return answer(_progress(running))
 
     def execute(self, request: Request, raw: bytes) -> Response:

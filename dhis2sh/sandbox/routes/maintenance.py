@@ -138,7 +138,7 @@ class Api:
 
     def _ended(self) -> Response:
         """Nothing to say, which 2.43 says in a message."""
-        return done() if self.server.store.version.since(43) else empty()
+        return done() if self.server.store.version.maintenance_says_done else empty()
 
     def option_combos(self, request: Request, raw: bytes) -> Response:
         """`POST /api/maintenance/categoryOptionComboUpdate/categoryCombo/{uid}`."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 PLURAL = "messageConversations"
 PRIORITIES = ("NONE", "LOW", "MEDIUM", "HIGH")
 STATUSES = ("NONE", "OPEN", "PENDING", "INVALID", "SOLVED")
-_TEXT = "message"
 
 
 class Api:

@@ -43,7 +43,7 @@ class Api:
 
     def _permitted(self, sent: JsonObject) -> bool:
         """May a route point there? Until 2.41 it may point anywhere; `run` still calls https addresses only."""
-        return not self.server.store.version.since(42) or PERMITTED.fullmatch(str(sent.get("url") or "")) is not None
+        return self.server.store.version.routes_anywhere or PERMITTED.fullmatch(str(sent.get("url") or "")) is not None
 
     def create(self, request: Request, raw: bytes) -> Response:
         """`POST /api/routes`: only to addresses that are permitted."""

@@ -57,7 +57,7 @@ class Api:
         """`POST /api/systemSettings/{key}?value=...`, or the value as the body."""
         key, settings = request.path_params["key"], self._settings(request)
         self._may_write(request, settings)
-        if not settings.knows(key) and not self.server.store.version.since(42):
+        if not settings.knows(key) and self.server.store.version.unknown_setting == 409:
             return refuse(409, f"Key is not supported: {key}", "E1004")
         if not settings.knows(key):
             return refuse(404, f"Setting does not exist: {key}", "E1005")

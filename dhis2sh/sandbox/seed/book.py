@@ -6,6 +6,8 @@ from collections import defaultdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.fresh import ADMIN
+
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
@@ -54,9 +56,6 @@ def noise(key: str, length: int) -> list[float]:
         numbers += [int.from_bytes(digest[at : at + 4]) / 0xFFFFFFFF for at in range(0, 32, 4)]
         block += 1
     return numbers[:length]
-
-
-ADMIN = uid("users/admin")
 
 
 def admin() -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.fields import Field
 from dhis2sh.sandbox.tracker.select import select, wants
-from dhis2sh.sandbox.tracker.storage import COLUMNS, TABLE_OF, Kind, Tracker, from_row
+from dhis2sh.sandbox.tracker.storage import COLUMNS, Kind, Tracker, from_row
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -195,8 +195,3 @@ class Assembler:
 def _attributes_of(body: JsonObject, name: str) -> set[str]:
     items = cast("list[JsonObject]", body.get(name) or [])
     return {cast("str", cast("JsonObject", item["trackedEntityAttribute"])["id"]) for item in items}
-
-
-def table(kind: Kind) -> str:
-    """The table of a kind."""
-    return TABLE_OF[kind]

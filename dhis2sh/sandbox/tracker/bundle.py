@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
-from dhis2sh.sandbox.tracker.query import BadQuery, boolean, enum
-from dhis2sh.sandbox.tracker.storage import KINDS, Kind, Tracker, from_row
+from dhis2sh.sandbox.tracker.query import boolean, enum
+from dhis2sh.sandbox.tracker.storage import COLUMNS, KINDS, Kind, Tracker, from_row
 from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
@@ -253,8 +253,6 @@ class Bundle:
 
 def existing(item: Item) -> JsonObject:
     """The item's row as API properties, empty for none."""
-    from dhis2sh.sandbox.tracker.storage import COLUMNS
-
     return {} if item.row is None else from_row(item.row, COLUMNS[item.kind])
 
 
@@ -286,6 +284,3 @@ def read_moment(text: str) -> str:
     if found.tzinfo:
         found = found.astimezone(dt.UTC).replace(tzinfo=None)
     return found.isoformat(timespec="milliseconds")
-
-
-__all__ = ["BadPayload", "BadQuery", "Bundle", "Item", "Options", "existing", "read_moment"]

@@ -12,6 +12,7 @@ from dhis2sh.sandbox.fields import parse_fields
 from dhis2sh.sandbox.rights import Rights
 from dhis2sh.sandbox.tracker.assemble import Assembler
 from dhis2sh.sandbox.tracker.query import (
+    ASSIGNED,
     ENROLLMENT_STATUS,
     EVENT_STATUS,
     NUMERIC,
@@ -271,7 +272,7 @@ class Reader:
 
     def _assigned(self, sql: Sql, alias: str) -> None:
         """`assignedUserMode` and `assignedUsers`."""
-        mode = enum(self.query, "assignedUserMode", ("CURRENT", "PROVIDED", "NONE", "ANY", "ALL"))
+        mode = enum(self.query, "assignedUserMode", ASSIGNED)
         users = uids(self.query, "assignedUsers")
         if users and mode not in {None, "PROVIDED"}:
             raise BadQuery("Assigned User uid(s) cannot be specified if selectionMode is not PROVIDED")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.fresh import now
 from dhis2sh.sandbox.rights import Rights
-from dhis2sh.sandbox.tracker.bundle import PLURAL, TYPE_OF, Bundle, Item, Options, existing
+from dhis2sh.sandbox.tracker.bundle import TYPE_OF, Bundle, Item, Options, existing
 from dhis2sh.sandbox.tracker.changes import record, user_of
+from dhis2sh.sandbox.tracker.metadata import attribute_combo, option_list
 from dhis2sh.sandbox.tracker.storage import KINDS, Kind, Tracker, Writer
-from dhis2sh.sandbox.tracker.validate import Validator, attribute_combo, option_list
+from dhis2sh.sandbox.tracker.validate import Validator
 from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
@@ -268,8 +270,6 @@ class Keeper:
         rows = self.connection.execute(
             "SELECT data_element, value, created_at, created_by FROM event_value WHERE event = ?", (item.uid,)
         )
-        import json
-
         known = {row[0]: row[1:] for row in rows}
         for value in item.items("dataValues"):
             uid = cast("str", value["dataElement"])
@@ -310,6 +310,3 @@ class Keeper:
         """A tracked entity counts as changed when something in it changes."""
         for uid in self._touched:
             self.writer.put("trackedEntity", uid, {"updatedAt": now(), "updatedBy": self.user})
-
-
-__all__ = ["PLURAL", "STEPS", "closing", "run"]

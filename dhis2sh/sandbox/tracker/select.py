@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.fields import Field
 
@@ -55,8 +55,3 @@ def wants(tree: Field, *path: str) -> bool:
     if child is not None:
         return child.bare or wants(child, *path[1:])
     return "all" in tree.presets
-
-
-def rows_of(value: JsonValue) -> list[JsonObject]:
-    """A list of objects, whatever is missing."""
-    return cast("list[JsonObject]", value or [])

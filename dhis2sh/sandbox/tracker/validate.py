@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.periods import period_type
@@ -16,7 +15,8 @@ from dhis2sh.sandbox.data.value_types import problem
 from dhis2sh.sandbox.rights import Rights
 from dhis2sh.sandbox.store import DEFAULT_COMBO
 from dhis2sh.sandbox.tracker.bundle import Bundle, Item, existing
-from dhis2sh.sandbox.tracker.codes import MESSAGES
+from dhis2sh.sandbox.tracker.metadata import attribute_combo, attributes, ids, objects, option_list, reference, single
+from dhis2sh.sandbox.tracker.problems import Named, Problem
 from dhis2sh.sandbox.tracker.storage import Kind, end_of
 
 if TYPE_CHECKING:
@@ -36,44 +36,6 @@ _FIXED: Mapping[Kind, tuple[str, tuple[str, ...]]] = {
     "trackedEntity": ("E1126", ("trackedEntityType",)), "enrollment": ("E1127", ("program", "trackedEntity")),
     "event": ("E1128", ("programStage", "enrollment")), "relationship": ("", ()),
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """An argument that refers to metadata: the message shows its identifier, the arguments how it was sought."""
-
-    identifier: str | None
-
-    def __str__(self) -> str:
-        return str(self.identifier or "")
-
-    def argument(self) -> str:
-        """As the server prints it among `args`."""
-        return f"MetadataIdentifier(idScheme=UID, identifier={self.identifier}, attributeValue=null)"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One error or warning of a report."""
-
-    item: Item
-    code: str
-    args: tuple[object, ...]
-
-    def body(self) -> JsonObject:
-        """As the report shows it."""
-        message = MESSAGES[self.code]
-        for number, arg in enumerate(self.args):
-            message = message.replace(f"{{{number}}}", str(arg))
-        shown: list[JsonValue] = [arg.argument() if isinstance(arg, Named) else _argument(arg) for arg in self.args]
-        return {"message": message, "errorCode": self.code, "trackerType": self.item.type, "uid": self.item.uid,
-                "args": shown}  # fmt: skip
-
-
-def _argument(value: object) -> str:
-    """A moment stands in the message with milliseconds and among the arguments in UTC without."""
-    text = str(value)
-    return f"{text.removesuffix('.000')}Z" if len(text) == 23 and text[10] == "T" else text
 
 
 type Found = Iterator[tuple[str, tuple[object, ...]]]
@@ -190,7 +152,7 @@ class Validator:
         yield security()
 
         def rest() -> Found:
-            mandatory = {uid for uid, entry in _attributes(kind, "trackedEntityTypeAttributes").items()
+            mandatory = {uid for uid, entry in attributes(kind, "trackedEntityTypeAttributes").items()
                          if entry.get("mandatory")}  # fmt: skip
             given = {str(value.get("attribute")) for value in item.items("attributes")}
             if item.action == "CREATE":
@@ -250,7 +212,7 @@ class Validator:
         if not reference:
             return None
         option_set = self._get("optionSets", cast("str", reference["id"]))
-        members = (self.store.get("options", cast("str", one["id"])) for one in _objects(option_set, "options"))
+        members = (self.store.get("options", cast("str", one["id"])) for one in objects(option_set, "options"))
         return {str(option.get("code")) for option in members if option}
 
     def _geometry(self, item: Item, owner: JsonObject) -> Found:
@@ -289,7 +251,7 @@ class Validator:
         def relations() -> Found:
             if program.get("programType") == "WITHOUT_REGISTRATION":
                 yield "E1014", (program["id"],)
-            if item.text("orgUnit") not in _ids(program, "organisationUnits"):
+            if item.text("orgUnit") not in ids(program, "organisationUnits"):
                 yield "E1041", (item.text("orgUnit"), program["id"])
             wanted = cast("JsonObject", program.get("trackedEntityType") or {}).get("id")
             if wanted and self._type_of(item.text("trackedEntity")) not in (None, wanted):
@@ -356,7 +318,7 @@ class Validator:
             yield "E1052", (item.uid, "ACTIVE")
 
     def _program_attributes(self, item: Item, program: JsonObject) -> Found:
-        entries = _attributes(program, "programTrackedEntityAttributes")
+        entries = attributes(program, "programTrackedEntityAttributes")
         mandatory = {uid for uid, entry in entries.items() if entry.get("mandatory")}
         entity = item.text("trackedEntity")
         rows = self.tracker.rows("SELECT attribute FROM attribute_value WHERE tracked_entity = ?", (entity,))
@@ -392,7 +354,7 @@ class Validator:
 
         def security() -> Found:
             yield from self._scope(item, item.body.get("orgUnit"))
-            target, code = (program, "E1091") if _single(program) else (stage, "E1095")
+            target, code = (program, "E1091") if single(program) else (stage, "E1095")
             if not self.rights.can_write_data(target):
                 yield code, (self.rights.uid, target["id"])
             before = existing(item)
@@ -418,16 +380,16 @@ class Validator:
 
     def _event_relations(self, item: Item, program: JsonObject) -> Found:
         enrollment = item.text("enrollment")
-        registration = not _single(program)
+        registration = not single(program)
         if registration and not item.text("trackedEntity"):
             yield "E1313", (item.uid,)
-        if item.text("programStage") not in _ids(program, "programStages"):
+        if item.text("programStage") not in ids(program, "programStages"):
             yield "E1089", (item.uid, item.text("programStage"), program["id"])
         if registration and not enrollment:
             yield "E1033", (item.uid,)
         elif registration and self._program_of_enrollment(cast("str", enrollment)) != program["id"]:
             yield "E1079", (item.uid, program["id"], enrollment)
-        if item.text("orgUnit") not in _ids(program, "organisationUnits"):
+        if item.text("orgUnit") not in ids(program, "organisationUnits"):
             yield "E1029", (item.text("orgUnit"), program["id"])
         yield from self._attribute_combo(item, program)
 
@@ -460,7 +422,7 @@ class Validator:
         owner = cast("JsonObject", found.get("categoryCombo") or {}).get("id")
         if given and combo and owner != combo:
             yield "E1054", (Named(given), combo)
-        elif options and set(options) != set(_ids(found, "categoryOptions")):
+        elif options and set(options) != set(ids(found, "categoryOptions")):
             yield "E1117", (given or combo, f"[{', '.join(options)}]")
 
     def _is_default(self, combo: JsonValue) -> bool:
@@ -469,7 +431,7 @@ class Validator:
     def _category_options(self, item: Item, program: JsonObject) -> Found:
         combo = attribute_combo(self.bundle, item) or {}
         day = (item.text("occurredAt") or item.text("scheduledAt") or "")[:10]
-        for uid in _ids(combo, "categoryOptions"):
+        for uid in ids(combo, "categoryOptions"):
             option = self._get("categoryOptions", uid)
             start, end = str(option.get("startDate") or "")[:10], str(option.get("endDate") or "")[:10]
             if not self.rights.can_write_data(option):
@@ -508,7 +470,7 @@ class Validator:
 
     def _data_values(self, item: Item, stage: JsonObject) -> Found:
         status, values = item.text("status") or "ACTIVE", item.items("dataValues")
-        entries = {_reference(entry, "dataElement"): entry for entry in _objects(stage, "programStageDataElements")}
+        entries = {reference(entry, "dataElement"): entry for entry in objects(stage, "programStageDataElements")}
         for value in values:
             uid, text = cast("str", value.get("dataElement") or ""), value.get("value")
             element = self.store.get("dataElements", uid)
@@ -564,13 +526,7 @@ class Validator:
         for item in self.bundle.items["event"]:
             stage = self._get("programStages", item.text("programStage"))
             program = self._get("programs", item.text("program"))
-            if (
-                item.valid
-                and item.action != "DELETE"
-                and stage
-                and not stage.get("repeatable")
-                and not _single(program)
-            ):
+            if item.valid and item.action != "DELETE" and stage and not stage.get("repeatable") and not single(program):
                 seen.setdefault((item.text("enrollment"), item.text("programStage")), []).append(item)
         for (enrollment, stage), items in seen.items():
             rows = self.tracker.rows(
@@ -639,47 +595,3 @@ class Validator:
 
     def _get(self, plural: str, uid: str | None) -> JsonObject:
         return self.store.get(plural, uid or "") or {}
-
-
-def attribute_combo(bundle: Bundle, item: Item) -> JsonObject | None:
-    """The attribute option combo of an event: the one given, the one its category options name, or the default."""
-    store = bundle.store
-    given, options = item.text("attributeOptionCombo"), option_list(item)
-    if given:
-        return store.get("categoryOptionCombos", given)
-    if not options:
-        return store.get("categoryOptionCombos", DEFAULT_COMBO)
-    program = store.get("programs", item.text("program") or "") or {}
-    combo = cast("JsonObject", program.get("categoryCombo") or {}).get("id")
-    for body in store.objects("categoryOptionCombos").values():
-        if cast("JsonObject", body.get("categoryCombo") or {}).get("id") == combo and (
-            set(_ids(body, "categoryOptions")) == set(options)
-        ):
-            return body
-    return None
-
-
-def option_list(item: Item) -> list[str]:
-    """`attributeCategoryOptions` of an event; both separators that clients use are read."""
-    text = item.text("attributeCategoryOptions") or ""
-    return [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
-
-
-def _single(program: JsonObject) -> bool:
-    return program.get("programType") == "WITHOUT_REGISTRATION"
-
-
-def _objects(body: JsonObject, name: str) -> list[JsonObject]:
-    return cast("list[JsonObject]", body.get(name) or [])
-
-
-def _ids(body: JsonObject, name: str) -> list[str]:
-    return [cast("str", one["id"]) for one in _objects(body, name)]
-
-
-def _reference(entry: JsonObject, name: str) -> str:
-    return cast("str", cast("JsonObject", entry.get(name) or {}).get("id") or "")
-
-
-def _attributes(body: JsonObject, name: str) -> dict[str, JsonObject]:
-    return {_reference(entry, "trackedEntityAttribute"): entry for entry in _objects(body, name)}

@@ -1,7 +1,7 @@
 """MCP over standard input and output: a JSON-RPC message a line, in both eras of the protocol.
 
 Until 2025-11-25 a client opens with `initialize`; from 2026-07-28 on every request carries its version in `_meta` and
-there is no handshake. The libraries need longer to be imported than a client wants to wait (docs/decisions/0006), and
+there is no handshake. The libraries need longer to be imported than a client wants to wait (docs/decisions/0010), and
 the protocol of a server that only answers is small: it is all in this file.
 """
 

@@ -83,10 +83,11 @@ class Tools:
         """
         words = _stems(query)
         scored: list[tuple[int, int, str, JsonObject]] = []
-        for verb, path, rest in _searched():
+        for verb, path, action, rest in _searched():
             if self.read_only and verb["effect"] != "read":
                 continue
-            score = sum(11 if word == path[-1] else 5 if word in path else 1 if word in rest else 0 for word in words)
+            score = sum(5 if word in path else 1 if word in rest else 0 for word in words)
+            score += 8 if action <= set(words) else 0
             if score or not words:
                 scored.append((-score, len(str(verb["path"])), str(verb["path"]), verb))
         found = [verb for *_, verb in sorted(scored, key=lambda item: item[:3])[:limit]]
@@ -200,13 +201,14 @@ def _stems(text: str) -> list[str]:
 
 
 @cache
-def _searched() -> list[tuple[JsonObject, tuple[str, ...], str]]:
-    """Every verb that agents may call, the words of its path, and the text of the rest."""
-    found: list[tuple[JsonObject, tuple[str, ...], str]] = []
+def _searched() -> list[tuple[JsonObject, set[str], set[str], str]]:
+    """Every verb that agents may call, the words of its path, those of its last word, and the text of the rest."""
+    found: list[tuple[JsonObject, set[str], set[str], str]] = []
     for verb in manifest.all_verbs():
         if "mcp" not in cast("JsonObject", verb["left_out"]):
+            path = str(verb["path"])
             rest = f"{verb['summary']} {' '.join(cast('list[str]', verb['options']))}".lower()
-            found.append((verb, tuple(_stems(str(verb["path"]))), rest))
+            found.append((verb, set(_stems(path)), set(_stems(path.rpartition(" ")[2])), rest))
     return found
 
 

@@ -97,7 +97,7 @@ def test_a_clash_says_which_property(tmp_path: Path):
     [
         (b'{"dataElements": [{"id"', UsageError, "cut off"),
         (gzip.compress(b'{"dataElements": []}', mtime=0)[:-6], UsageError, "cut off"),
-        (b"[1]", UsageError, "not a bundle"),
+        (b"[1]", UsageError, "not an export"),
         (b'{"system": {}}', UsageError, "holds no metadata"),
     ],
 )

@@ -9,9 +9,9 @@ from starlette.routing import Route
 
 from dhis2sh.client.auth import Basic, PersonalAccessToken, SignIn
 from dhis2sh.client.client import Client
+from dhis2sh.client.requests import effect_scope
 from dhis2sh.client.retry import RetryRule
 from dhis2sh.client.settings import ConnectionSettings
-from dhis2sh.client.transport import effect_scope
 from dhis2sh.errors import Dhis2Error, NotDhis2, ReadOnlyProfile, ServerFault, SignInError
 
 type Handler = Callable[[Request], Awaitable[Response]]

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from dhis2sh.client import envelopes
-from dhis2sh.client.transport import Answer
+from dhis2sh.client.answers import Answer
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NotDhis2, NotFound, Refused, ServerFault, SignInError
 from tests.shared import needs_shared, shared
 

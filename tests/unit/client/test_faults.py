@@ -63,6 +63,9 @@ FAULTS: dict[str, tuple[Script, type[Dhis2Error], str, str]] = {
         "profile add play --url https://new.example.org",
     ),
     "a redirect in a circle": (says("302 Found", Location="/api/me"), NotDhis2, "redirects in a circle", "profile verify"),
+    "a redirect to what is no address": (
+        says("302 Found", Location="http://x:port/"), NotDhis2, "what is no address", "profile show",
+    ),
     "a redirect to nowhere": (says("302 Found"), NotDhis2, "leads nowhere", "profile verify"),
     "a page that is not DHIS2": (
         says(body=b"<title>It works!</title>", **HTML), NotDhis2, "an HTML page came back, not data .'It works!'",
@@ -147,6 +150,20 @@ async def test_a_bearer_token_is_refused_in_the_words_of_the_header(described: s
             await client.get("me")
     assert str(caught.value).startswith(described)
     assert hint in str(caught.value.hint)
+
+
+async def test_a_token_that_no_header_can_carry_is_not_shown():
+    class Odd:
+        async def headers(self) -> dict[str, str]:
+            return {"Authorization": "Bearer s3cret-token\n"}
+
+        def describe(self) -> str:
+            return "odd"
+
+    async with wire(says(body=b"{}")) as url, client_at(url, Odd()) as client:
+        with pytest.raises(Dhis2Error) as caught:
+            await client.get("me")
+    assert "s3cret" not in str(caught.value)
 
 
 async def test_an_expired_token_of_the_environment_is_replaced_there():

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 import warnings
 from pathlib import Path
@@ -267,3 +269,25 @@ def test_the_cache_is_plain_json():
     known = Known("play", URL)
     known.write(KnownServer(URL, "2.42", read_at=1.0))
     assert json.loads(known.path.read_text())["version"] == "2.42"
+
+
+def test_a_script_imports_no_shell(sandbox_home: Path):
+    script = (
+        "import asyncio, sys\n"
+        "from dhis2sh import open_client\n"
+        "async def main():\n"
+        "    async with open_client('sandbox') as client:\n"
+        "        print(await client.version())\n"
+        "asyncio.run(main())\n"
+        "print([name for name in ('IPython', 'typer', 'rich', 'prompt_toolkit') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1] == "[]"
+
+
+def test_the_package_offers_what_scripts_need_and_nothing_else():
+    import dhis2sh
+
+    assert {"open_client", "Limits", "RetryRule"} <= set(dir(dhis2sh))
+    with pytest.raises(AttributeError):
+        _ = dhis2sh.no_such_thing

@@ -48,12 +48,18 @@ class Signed:
     """One process: a client that signs in to a fake server by OAuth2."""
 
     def __init__(
-        self, server: FakeDhis2, kept: Memory | None = None, *, client: str = "dhis2sh", secret: str | None = None
+        self,
+        server: FakeDhis2,
+        kept: Memory | None = None,
+        *,
+        client: str = "dhis2sh",
+        secret: str | None = None,
+        at_once: int = 8,
     ):
         self.clock, self.kept = Clock(), kept or Memory()
         self.oauth2 = OAuth2(client, secret, self.kept, profile="play", clock=self.clock)
         self.out = io.StringIO()
-        settings = ConnectionSettings("http://t", profile="play")
+        settings = ConnectionSettings("http://t", profile="play", max_connections=at_once)
         self.client = Client(
             settings, self.oauth2, asgi_app=server.app, retry=RetryRule(base=0.0), tracer=Tracer(self.out)
         )
@@ -262,6 +268,24 @@ async def test_a_write_that_was_refused_is_sent_again_with_the_new_token(server:
     server.tokens.clear()
     await process.client.post("dataElements", {"name": "x"})
     assert server.bodies == [{"name": "x"}]
+
+
+async def test_a_stream_that_is_refused_gives_its_only_place_to_the_refresh(server: FakeDhis2):
+    process = Signed(server, at_once=1)
+    await process.log_in()
+    server.tokens.clear()
+    async with process.client.stream("GET", "dataValueSets") as answer:
+        assert await answer.read() == b'{"path":"/api/dataValueSets"}'
+    server.forget()
+    with pytest.raises(SignInError):
+        async with process.client.stream("GET", "dataValueSets"):
+            raise AssertionError("not entered")
+    server.gives_refresh = False
+    await process.log_in()
+    server.tokens.clear()
+    with pytest.raises(SignInError, match="Jwt expired"):  # the refusal itself, read though it came as a stream
+        async with process.client.stream("GET", "dataValueSets"):
+            raise AssertionError("not entered")
 
 
 async def test_a_sign_in_that_has_ended_says_how_to_begin_again(server: FakeDhis2):

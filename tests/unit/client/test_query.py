@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dhis2sh.client.analytics import FORMATS, analytics_path, dimension_params
 from dhis2sh.client.query import as_server_reads, camel, chunked, list_params, order_by, where
-from dhis2sh.client.transport import encode_params
+from dhis2sh.client.requests import encode_params
 from dhis2sh.errors import UsageError
 from tests.shared import needs_shared, shared
 

@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator
 from functools import cache
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from dhis2sh.client.answers import unzipped
 from dhis2sh.client.auth import Basic
 from dhis2sh.client.client import Client
 from dhis2sh.client.retry import RetryRule
@@ -186,3 +189,14 @@ async def test_a_file_name_from_a_server_is_never_a_path(header: str, name: str 
 
     async with client_of(file) as client, client.stream("GET", "x") as answer:
         assert answer.file_name == name
+
+
+@given(parts=st.lists(st.binary(max_size=2000), max_size=4), size=st.integers(1, 700))
+async def test_gzip_is_undone_however_it_is_cut_into_pieces(parts: list[bytes], size: int):
+    sent = b"".join(gzip.compress(part) for part in parts)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(sent), size):
+            yield sent[start : start + size]
+
+    assert b"".join([piece async for piece in unzipped(pieces(), "GET x")]) == b"".join(parts)

@@ -5,10 +5,10 @@ import pytest
 
 from dhis2sh.client.auth import Basic
 from dhis2sh.client.client import Client
+from dhis2sh.client.requests import encode_params
 from dhis2sh.client.retry import RetryRule
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.client.tracing import Tracer
-from dhis2sh.client.transport import encode_params
 from dhis2sh.errors import BrokenAnswer, TimedOut, Unreachable, UsageError
 
 

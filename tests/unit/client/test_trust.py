@@ -4,8 +4,8 @@ import pytest
 
 from dhis2sh.client.auth import Basic, Credentials, sign_in
 from dhis2sh.client.client import Client
+from dhis2sh.client.requests import effect_scope
 from dhis2sh.client.settings import ConnectionSettings
-from dhis2sh.client.transport import effect_scope
 from dhis2sh.errors import ConfigError, Dhis2Error, ReadOnlyProfile
 
 WRITES = [

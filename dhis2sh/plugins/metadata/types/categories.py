@@ -24,7 +24,7 @@ from dhis2sh.verbs import Bounds, Complete, Doc, Piped, Refers, applies, verb
 from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
 
 OPTIONS, CATEGORIES, COMBOS, COMBINED = "categoryOptions", "categories", "categoryCombos", "categoryOptionCombos"
 LONGEST_SHORT_NAME = 50

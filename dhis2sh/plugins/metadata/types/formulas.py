@@ -18,7 +18,7 @@ from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs import REGISTRY, Doc, Param, Refers, Verb, applies, verb
 
 if TYPE_CHECKING:
-    from dhis2sh.client.transport import Params
+    from dhis2sh.client.requests import Params
 
 type Missing = Literal["SKIP_IF_ANY_VALUE_MISSING", "SKIP_IF_ALL_VALUES_MISSING", "NEVER_SKIP"]
 type Operator = Literal[

@@ -15,7 +15,7 @@ from dhis2sh.verbs import Complete, Doc, Refers, applies, verb
 from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
 
 OPTIONS, SETS = "options", "optionSets"
 

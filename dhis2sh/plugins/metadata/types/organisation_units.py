@@ -18,7 +18,7 @@ from dhis2sh.verbs import Bounds, Complete, Doc, Piped, Refers, applies, verb
 from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
 
 UNITS = "organisationUnits"
 Unit = Annotated[str, Doc("UID, code or unique name of a unit."), Refers(UNITS)]

@@ -16,7 +16,7 @@ from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs import Doc, Refers, verb
 
 if TYPE_CHECKING:
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
 
 Program = Annotated[str, Doc("UID, code or unique name of the program."), Refers("programs")]
 VARIABLE_FIELDS = (

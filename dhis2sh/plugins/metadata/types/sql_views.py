@@ -13,7 +13,7 @@ from dhis2sh.uids import generate_uid
 from dhis2sh.verbs import Bounds, Doc, Refers, applies, verb
 
 if TYPE_CHECKING:
-    from dhis2sh.client.transport import Param
+    from dhis2sh.client.requests import Param
 
 VIEWS = "sqlViews"
 View = Annotated[str, Doc("UID, code or unique name of a view."), Refers(VIEWS)]

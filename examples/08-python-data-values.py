@@ -11,11 +11,6 @@ from dhis2sh.periods import Period, periods
 async def main() -> None:
     async with open_client("sandbox") as client:
         country = (await client.resources.organisation_units.list("id", filters="level:eq:1"))[0]["id"]
-        me = await client.system.me()
-        if not me.organisation_units:  # values are taken only for units below the user's own
-            change = {"op": "add", "path": "/organisationUnits", "value": [{"id": country}]}
-            await client.resources.users.patch(me.id, [change])
-
         (data_set,) = await client.resources.data_sets.list("id,name,periodType", filters="name:ilike:stock", limit=1)
         year = Period.parse("2025")
         months = [period.iso for period in periods(year.start, year.end, data_set["periodType"])]

@@ -1,0 +1,95 @@
+"""What a request is before it is sent: its parameters, and whether it may be sent at all. Knows no HTTP library."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+from contextvars import ContextVar
+
+from dhis2sh.client.settings import ConnectionSettings
+from dhis2sh.client.tracing import redact
+from dhis2sh.errors import Dhis2Error, ReadOnlyProfile
+
+type Param = str | int | float | bool | Sequence[str] | None
+type Params = Mapping[str, Param]
+type Body = bytes | AsyncIterator[bytes] | None
+
+READING_POSTS: tuple[tuple[str, tuple[str, str] | None], ...] = (
+    (r"/api/query/alias", None),
+    (r"/api/(\w+/)?\w+/description", None),
+    (r"/api/metadata", ("importMode", "VALIDATE")),
+    (r"/api/tracker", ("importMode", "VALIDATE")),
+    (r"/api/dataValueSets", ("dryRun", "true")),
+)
+"""POST routes that change nothing on the server, with the parameter that makes them so."""
+
+_rehearsal: ContextVar[list[str] | None] = ContextVar("dhis2sh_rehearsal", default=None)
+_effect: ContextVar[str] = ContextVar("dhis2sh_effect", default="write")
+
+
+@contextlib.contextmanager
+def effect_scope(effect: str) -> Generator[None]:
+    """Inside, a verb of this effect runs: with `read` the transport refuses to send anything that writes."""
+    token = _effect.set(effect)
+    try:
+        yield
+    finally:
+        _effect.reset(token)
+
+
+class Rehearsed(Dhis2Error):
+    """A request that would have been sent: raised in its place inside `rehearsing`."""
+
+
+@contextlib.contextmanager
+def rehearsing() -> Generator[list[str]]:
+    """Inside, nothing is sent: each first request is written into the list and ends its call with `Rehearsed`."""
+    requests: list[str] = []
+    token = _rehearsal.set(requests)
+    try:
+        yield requests
+    finally:
+        _rehearsal.reset(token)
+
+
+def encode_params(params: Params | None) -> list[tuple[str, str]]:
+    """Query parameters as DHIS2 reads them: booleans lower case, lists repeated, None left out."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in (params or {}).items():
+        if value is None:
+            continue
+        values: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
+        pairs += [(name, str(item).lower() if isinstance(item, bool) else str(item)) for item in values]
+    return pairs
+
+
+def _readable(pairs: list[tuple[str, str]]) -> str:
+    """A query as a person writes it: only what would end a value is escaped."""
+    from urllib.parse import quote
+
+    return "&".join(f"{name}={quote(value, safe=':,[]!$~|(){} /')}" for name, value in pairs)
+
+
+def guard(settings: ConnectionSettings, method: str, path: str, pairs: list[tuple[str, str]]) -> None:
+    """Refuse what a read-only profile or a reading verb may not send. Raises `ReadOnlyProfile`, `Dhis2Error`."""
+    if method in {"GET", "HEAD"}:
+        return
+    for route, wanted in READING_POSTS if method == "POST" else ():
+        if re.fullmatch(route, path) and (wanted is None or wanted in pairs):
+            return
+    if settings.read_only:
+        raise ReadOnlyProfile(
+            f"profile '{settings.profile}' is read-only: {method} {path} was not sent",
+            hint="use another profile (-p NAME), or take read_only out of this one",
+        )
+    if _effect.get() == "read":
+        raise Dhis2Error(f"a reading verb tried to send {method} {path}; this is a fault of dhis2sh, please report it")
+
+
+def rehearse(method: str, path: str, pairs: list[tuple[str, str]]) -> None:
+    """Inside `rehearsing`: write the request down, and raise `Rehearsed` in place of sending it."""
+    rehearsal = _rehearsal.get()
+    if rehearsal is not None:
+        rehearsal.append(redact(f"{method} {path}{'?' if pairs else ''}{_readable(pairs)}"))
+        raise Rehearsed("this is only what would be sent")
