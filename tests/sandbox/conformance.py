@@ -34,7 +34,7 @@ LEVELS = ("status", "error", "shape", "value")
 MINIMUM = HERE / "conformance_minimum.json"
 TIME_LIMIT = 240
 """Seconds for the whole recording; what is not asked by then counts as missing."""
-JOB_DELAY = 5.0
+JOB_DELAY = 10.0
 """Seconds until a job waits no longer for the scheduler: the recorded server had not begun after two."""
 
 
