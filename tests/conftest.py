@@ -4,14 +4,18 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
-from dhis2sh.sandbox.load import load_file
+from dhis2sh.sandbox.load import load_country, load_file
 from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Session
 from tests.shared import SHARED, shared
+
+if TYPE_CHECKING:
+    from dhis2sh.surfaces import magics
 
 hypothesis.settings.register_profile("loaded", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a test
@@ -76,6 +80,25 @@ def sandbox_home(home: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def country_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sandbox's file with the fictional country: every type of metadata, programs and data."""
+    path = tmp_path_factory.mktemp("country") / "sandbox.db"
+    store = Store(path)
+    load_country(store, "small")
+    store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    return path
+
+
+@pytest.fixture
+def country_home(home: Path, country_database: Path) -> Path:
+    """A home whose sandbox holds the fictional country."""
+    (home / "data").mkdir(parents=True)
+    shutil.copy(country_database, home / "data" / "sandbox.db")
+    return home
+
+
+@pytest.fixture(scope="session")
 def real_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sandbox's file with the real metadata export; only for tests marked `needs_shared`."""
     assert SHARED is not None
@@ -101,3 +124,34 @@ async def session(sandbox_home: Path) -> AsyncIterator[Session]:
     session = Session("sandbox")
     yield session
     await session.aclose()
+
+
+@pytest.fixture
+async def country(country_home: Path) -> AsyncIterator[Session]:
+    """A session on the fictional country."""
+    session = Session("sandbox")
+    yield session
+    await session.aclose()
+
+
+@pytest.fixture
+def notebook(home: Path) -> Iterator["magics.Runner"]:
+    """A notebook's shell with the magics loaded, on the profile `sandbox`; a fixture beside it fills that."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from dhis2sh.surfaces import magics
+
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    runner = magics.load(shell, "sandbox")
+    yield runner
+    runner.portal.run(runner.session.aclose())
+    runner.portal.close()
+    shell.history_manager.end_session()
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def runner(sandbox_home: Path, notebook: "magics.Runner") -> "magics.Runner":
+    """The same on the sandbox with a dozen objects."""
+    return notebook

@@ -28,16 +28,17 @@ class TypeCache:
         self.version = version
         self.objects: Mapping[str, JsonObject] = objects
         self._keys: list[_Key] | None = None
+        self._ordered: list[JsonObject] | None = None
         self._inverse: dict[str, dict[str, list[str]]] = {}
         self._unique: dict[str, dict[JsonValue, str]] = {}
 
-    def ordered(self) -> Iterator[JsonObject]:
-        """By name without regard to case, then by UID."""
-        keys = self._keys
-        if keys is None:
-            keys = self._keys = sorted(_key(body) for body in self.objects.values())
-        objects = self.objects
-        return (objects[uid] for _, uid in keys)
+    def ordered(self) -> list[JsonObject]:
+        """By name without regard to case, then by UID. Shared: callers must not change the list."""
+        if self._ordered is None:
+            if self._keys is None:
+                self._keys = sorted(_key(body) for body in self.objects.values())
+            self._ordered = [self.objects[uid] for _, uid in self._keys]
+        return self._ordered
 
     def inverse(self, prop: str) -> Mapping[str, list[str]]:
         """Who refers by `prop` to each UID. A dotted path goes through an embedded list."""

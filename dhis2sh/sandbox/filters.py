@@ -124,7 +124,7 @@ class Condition:
 
     Raises `BadFilter` for an unknown path or a value that the property cannot have.
 
-    `referring` says which objects can meet it at most: those that refer by a property to a UID; None for any.
+    `test` is the test itself; `referring` says which objects can meet it at most: those that refer by a property to a UID; None for any.
     """
 
     def __init__(self, item: Filter, resource: Resource, renderer: Renderer) -> None:
@@ -134,7 +134,7 @@ class Condition:
         if attribute is not None:
             self._collection = False
             self._value = _parse_value(item, None)
-            self._test = self._any_of([_attribute_value(attribute)])
+            self.test = self._any_of([_attribute_value(attribute)])
             return
         paths = [p for p in IDENTIFIABLE if p in resource.properties] if item.path == "identifiable" else [item.path]
         prop = renderer.property_at(resource, paths[0])
@@ -144,13 +144,13 @@ class Condition:
         self._value = _parse_value(item, prop)
         self.referring = _referring(item, resource, renderer)
         if len(paths) == 1 and item.operator in OPERATORS and renderer.stored(resource, prop, item.path):
-            self._test = _compiled(item.path, item.operator, self._value)
+            self.test = _compiled(item.path, item.operator, self._value)
         else:
-            self._test = self._any_of([renderer.getter(resource, path) for path in paths])
+            self.test = self._any_of([renderer.getter(resource, path) for path in paths])
 
     def __call__(self, body: JsonObject) -> bool:
         """Does an object meet the condition?"""
-        return self._test(body)
+        return self.test(body)
 
     def _any_of(self, getters: list[Callable[[JsonObject], list[JsonValue]]]) -> Callable[[JsonObject], bool]:
         every = all if self._operator.startswith("!") else any

@@ -17,6 +17,7 @@ from dhis2sh.sandbox.importer_hooks import HOOKS, ids
 from dhis2sh.sandbox.importer_read import Reader
 from dhis2sh.sandbox.importer_report import ErrorReport, ImportReport, ObjectReport, TypeReport
 from dhis2sh.sandbox.relations import inline
+from dhis2sh.sandbox.rights import Rights
 from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class Bundle:
     def __init__(self, store: Store, user: JsonObject, options: ImportOptions) -> None:
         self.store = store
         self.user = user
+        self.rights = Rights(store, user)
         self.options = options
         self.items: dict[str, list[Item]] = {}
         self._new: dict[tuple[str, str], JsonObject] = {}

@@ -45,7 +45,7 @@ def duplicates(items: list[Item]) -> None:
 
 def check_all(bundle: Bundle, item: Item) -> None:
     """Every check of one object. What takes it out of the bundle ends the row."""
-    for check in (_hooks, _exists, _schema, _unique, _attributes, _references, _translations):
+    for check in (_hooks, _security, _exists, _schema, _unique, _attributes, _references, _translations):
         check(bundle, item)
         if not item.kept:
             return
@@ -55,6 +55,34 @@ def _hooks(bundle: Bundle, item: Item) -> None:
     hook = HOOKS.get(item.resource.plural)
     if hook is not None and hook.check is not None:
         hook.check(bundle, item)
+
+
+def _security(bundle: Bundle, item: Item) -> None:
+    """E3000, E3001: the user may not make or change it; E3010: an access string that is none."""
+    rights, resource = bundle.rights, item.resource
+    name = str(bundle.user.get("username"))
+    if item.before is None and not rights.can_create(resource):
+        item.refuse("E3000", name, resource.model)
+    elif item.before is not None and not rights.can_write(resource, item.before):
+        item.refuse("E3001", name, described(item.before, resource.model), main_id=item.uid)
+    for text in access_strings(cast("JsonObject", item.body.get("sharing") or {})):
+        if not ACCESS.fullmatch(text):
+            item.refuse("E3010", text)
+            return
+
+
+ACCESS = re.compile(r"(r-|rw|--)(r-|rw|--)----")
+"""An access string: metadata, then data, each read or read and write."""
+
+
+def access_strings(sharing: JsonObject) -> Iterator[str]:
+    """Every access string of a sharing."""
+    if sharing.get("public") is not None:
+        yield str(sharing["public"])
+    for part in ("users", "userGroups"):
+        for row in cast("dict[str, JsonObject]", sharing.get(part) or {}).values():
+            if row.get("access") is not None:
+                yield str(row["access"])
 
 
 def _exists(bundle: Bundle, item: Item) -> None:

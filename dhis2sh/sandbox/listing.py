@@ -47,8 +47,11 @@ def matching(
     rights = renderer.rights
     if rights is not None and not rights.superuser:
         found = (body for body in found if rights.can_read(resource, body))
-    if conditions:
-        found = (body for body in found if junction(condition(body) for condition in conditions))
+    if junction is any:
+        found = (body for body in found if any(condition.test(body) for condition in conditions))
+    else:
+        for condition in conditions:
+            found = filter(condition.test, found)
     if resource.plural == "users":
         tests = user_tests(store, query, rights)
         found = (body for body in found if all(test(body) for test in tests))

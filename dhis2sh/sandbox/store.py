@@ -202,8 +202,11 @@ class Store:
         """
         return self._known(plural).objects
 
-    def ordered(self, plural: str) -> Iterable[JsonObject]:
-        """The objects of a type in the order of a list: by name without regard to case, then by UID."""
+    def ordered(self, plural: str) -> list[JsonObject]:
+        """The objects of a type in the order of a list: by name without regard to case, then by UID.
+
+        Shared: callers must not change the list.
+        """
         return self._known(plural).ordered()
 
     def get(self, plural: str, uid: str) -> JsonObject | None:

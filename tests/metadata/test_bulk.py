@@ -12,7 +12,6 @@ from dhis2sh.plugins.metadata.bulk import renamer
 from dhis2sh.plugins.metadata.sharing import access_of
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.verbs import find
-from tests.surfaces.test_four_surfaces import runner  # noqa: F401  (a fixture)
 
 DRY = Consent(dry_run=True)
 YES = Consent(yes=True)
@@ -106,7 +105,7 @@ async def test_nothing_is_chosen_by_silence(session: Session) -> None:
         await do(session, "metadata rename", type="dataElements", prefix="X ")
 
 
-def test_rows_of_a_pipeline_are_renamed(runner: object) -> None:  # noqa: F811
+def test_rows_of_a_pipeline_are_renamed(runner: object) -> None:
     line = 'metadata list dataElements --filter name:like:doses | metadata.rename(strip_suffix=" given", yes=True)'
     assert runner.line(line).updated == 2
     names = runner.line("metadata list dataElements | select(name)")

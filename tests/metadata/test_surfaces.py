@@ -3,8 +3,8 @@
 import contextlib
 import io
 import json
+import re
 import shutil
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,46 +15,7 @@ from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.surfaces import cli, magics, mcp
 from dhis2sh.verbs import find
-from tests.surfaces.test_four_surfaces import runner  # noqa: F401  (a fixture)
-
-
-@dataclass
-class Writing:
-    """A line and the same as JSON; `volatile` are texts that differ from call to call (new UIDs)."""
-
-    verb: str
-    line: str
-    arguments: dict = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{self.verb} {self.line}"
-
-
-GROUP = {"name": "New", "shortName": "New", "id": "deGroupNew1"}
-WRITES = [
-    Writing("metadata data-element-groups create", "--name New --short-name New --id deGroupNew1", GROUP),
-    Writing("metadata data-elements update", "DE_1 --description Words", {"uid": "DE_1", "description": "Words"}),
-    Writing(
-        "metadata rename",
-        "dataElements --all --prefix 'X '",
-        {"type": "dataElements", "all": True, "prefix": "X "},
-    ),
-    Writing("metadata data-elements rename", "DE_2 --set OPV", {"objects": ["DE_2"], "set": "OPV"}),
-    Writing(
-        "metadata retag",
-        "dataElements DE_1 --set aggregationType=AVERAGE",
-        {"type": "dataElements", "objects": ["DE_1"], "set": ["aggregationType=AVERAGE"]},
-    ),
-    Writing(
-        "metadata patch",
-        """dataElements DE_1 --patch '[{"op":"remove","path":"/code"}]'""",
-        {"type": "dataElements", "objects": ["DE_1"], "patch": '[{"op":"remove","path":"/code"}]'},
-    ),
-    Writing("metadata share", "dataElements --all --public r", {"type": "dataElements", "all": True, "public": "r"}),
-    Writing("metadata data-element-groups add", "Vaccines Remark", {"uid": "Vaccines", "items": ["Remark"]}),
-    Writing("metadata data-element-groups remove", "Vaccines DE_1", {"uid": "Vaccines", "items": ["DE_1"]}),
-    Writing("metadata data-element-groups delete", "Vaccines", {"objects": ["Vaccines"]}),
-]
+from tests.metadata.writes import Writing, all_writes
 
 
 def on_the_command_line(case: Writing, *more: str) -> object:
@@ -84,52 +45,68 @@ async def in_python(case: Writing, consent: Consent) -> object:
         await session.aclose()
 
 
-def state(home: Path) -> object:
-    """What the sandbox holds, without times."""
+UID = re.compile(r"\b[A-Za-z][A-Za-z0-9]{10}\b")
+
+
+def state(home: Path, case: Writing) -> object:
+    """What the sandbox holds, without times; without UIDs where they are made up."""
     store = Store(home / "data" / "sandbox.db")
     try:
-        plurals = ("dataElements", "dataElementGroups")
-        rows = [row for plural in plurals for row in store.objects(plural).values()]
-        return [{key: value for key, value in row.items() if key not in {"created", "lastUpdated"}} for row in rows]
+        rows = {kind: list(store.objects(kind).values()) for kind in store.counts()}
     finally:
         store.close()
+    times = {"created", "lastUpdated", "lastUpdatedBy", "href"}
+    text = json.dumps(rows, default=str, sort_keys=True)
+    return without_times(json.loads(UID.sub("uid", text) if case.made else text), times)
 
 
-@pytest.mark.parametrize("case", WRITES, ids=str)
+def without_times(value: object, times: set[str]) -> object:
+    if isinstance(value, dict):
+        return {key: without_times(item, times) for key, item in value.items() if key not in times}
+    return [without_times(item, times) for item in value] if isinstance(value, list) else value
+
+
+def plain(answer: object, case: Writing) -> object:
+    return json.loads(UID.sub("uid", json.dumps(answer))) if case.made else answer
+
+
+@pytest.mark.parametrize("case", all_writes(), ids=str)
 def test_a_write_is_planned_and_done_alike_on_every_surface(
-    case: Writing,
-    sandbox_home: Path,
-    runner: magics.Runner,  # noqa: F811
+    case: Writing, notebook: magics.Runner, request: pytest.FixtureRequest
 ) -> None:
-    before = state(sandbox_home)
-    fresh = sandbox_home / "fresh.db"
-    shutil.copy(sandbox_home / "data" / "sandbox.db", fresh)
+    home: Path = request.getfixturevalue(case.home)
+    for name, body in case.files.items():
+        Path(name).write_text(body if isinstance(body, str) else json.dumps(body))
+    before = state(home, case)
+    fresh = home / "fresh.db"
+    shutil.copy(home / "data" / "sandbox.db", fresh)
     line = f"{case.verb} {case.line}"
 
     plans = [
         on_the_command_line(case, "--dry-run"),
-        to_json(runner.shell.run_line_magic("dhis2", f"{line} --dry-run")),
-        runner.portal.run(over_mcp(case, dry_run=True)),
-        runner.portal.run(in_python(case, Consent(dry_run=True))),
+        to_json(notebook.shell.run_line_magic("dhis2", f"{line} --dry-run")),
+        notebook.portal.run(over_mcp(case, dry_run=True)),
+        notebook.portal.run(in_python(case, Consent(dry_run=True))),
     ]
     assert plans[0]["steps"]
     plans[2].pop("plan_id")  # an agent gets it to apply just this plan
-    assert all(plan == plans[0] for plan in plans)
-    assert state(sandbox_home) == before, "a dry run writes nothing"
+    assert all(plain(plan, case) == plain(plans[0], case) for plan in plans)
+    assert state(home, case) == before, "a dry run writes nothing"
 
     done: list[object] = []
     for apply in (
         lambda: on_the_command_line(case, "--yes"),
-        lambda: to_json(runner.shell.run_line_magic("dhis2", f"{line} --yes")),
-        lambda: runner.portal.run(over_mcp(case)),
-        lambda: runner.portal.run(in_python(case, Consent(yes=True))),
+        lambda: to_json(notebook.shell.run_line_magic("dhis2", f"{line} --yes")),
+        lambda: notebook.portal.run(over_mcp(case)),
+        lambda: notebook.portal.run(in_python(case, Consent(yes=True))),
     ):
-        runner.portal.run(runner.session.aclose())
+        notebook.portal.run(notebook.session.aclose())
         for suffix in ("-wal", "-shm"):
-            (sandbox_home / "data" / f"sandbox.db{suffix}").unlink(missing_ok=True)
-        shutil.copy(fresh, sandbox_home / "data" / "sandbox.db")
+            (home / "data" / f"sandbox.db{suffix}").unlink(missing_ok=True)
+        shutil.copy(fresh, home / "data" / "sandbox.db")
         summary = apply()
-        done.append(({key: summary.get(key) for key in ("created", "updated", "deleted", "uids")}, state(sandbox_home)))
+        counts = {key: summary.get(key) for key in ("created", "updated", "deleted", "uids")}
+        done.append((plain(counts, case), state(home, case)))
     assert all(one == done[0] for one in done)
     assert done[0][1] != before
 

@@ -36,7 +36,7 @@ BY_CHANCE = 4
 """Exchanges that a run may lose: what a job has done when it is asked depends on how busy the machine is."""
 TIME_LIMIT = 240
 """Seconds for the whole recording; what is not asked by then counts as missing."""
-JOB_DELAY = 5.0
+JOB_DELAY = 10.0
 """Seconds until a job waits no longer for the scheduler: the recorded server had not begun after two."""
 
 

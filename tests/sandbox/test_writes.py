@@ -255,3 +255,17 @@ def test_expressions_are_described(api: TestClient) -> None:
     assert ask("#{deNumber001} * 2")["description"] == "BCG doses given * 2"
     assert ask("#{aaaaaaaaaaa}")["status"] == "ERROR"
     assert ask("1 +")["message"] == "Expression is not well-formed"
+
+
+def test_a_bundle_needs_the_rights_of_each_type(api: TestClient) -> None:
+    role = made(api, "userRoles", name="Reader", authorities=["F_DATAELEMENTGROUP_PUBLIC_ADD"])
+    made(
+        api, "users", username="reader", firstName="R", surname="R", password="Distr1ct-Wire!", userRoles=[{"id": role}]
+    )
+    group = {"name": "G", "shortName": "G"}
+    bundle = {"dataElements": [{**ELEMENT, "id": "deNew000001"}], "dataElementGroups": [group]}
+    answer = api.post("/api/metadata?atomicMode=NONE", json=bundle, auth=("reader", "Distr1ct-Wire!")).json()
+    assert codes(answer) == ["E3000"]
+    assert answer["response"]["stats"]["created"] == 1
+    bad = {**ELEMENT, "sharing": {"public": "zz------"}}
+    assert codes(api.post("/api/dataElements", json=bad).json()) == ["E3010"]

@@ -31,7 +31,7 @@ def settled(value: object, case: Case) -> object:
 def on_the_command_line(case: Case) -> object:
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        code = cli.run([*case.verb.split(), *case.line.split(), "-p", "sandbox", "-o", "json"])
+        code = cli.run([*case.verb.split(), *shlex.split(case.line), "-p", "sandbox", "-o", "json"])
     assert code == 0
     return json.loads(out.getvalue())
 
@@ -49,28 +49,17 @@ async def in_python(case: Case) -> object:
         await session.aclose()
 
 
-@pytest.fixture
-def runner(sandbox_home: Path) -> Iterator[magics.Runner]:
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    runner = magics.load(shell, "sandbox")
-    yield runner
-    runner.portal.run(runner.session.aclose())
-    runner.portal.close()
-    shell.history_manager.end_session()
-    InteractiveShell.clear_instance()
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.verb} {case.line}".strip())
-def test_the_same_answer_on_every_surface(case: Case, sandbox_home: Path, runner: magics.Runner) -> None:
+def test_the_same_answer_on_every_surface(case: Case, notebook: magics.Runner, request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue(case.home)
     for name, body in case.files.items():
-        Path(name).write_text(json.dumps(body))
+        Path(name).write_text(body if isinstance(body, str) else json.dumps(body))
     for line in case.before:
         assert cli.run(shlex.split(line)) == 0
     from_cli = settled(on_the_command_line(case), case)
-    from_magic = settled(to_json(runner.shell.run_line_magic("dhis2", f"{case.verb} {case.line}".strip())), case)
-    from_mcp = settled(runner.portal.run(over_mcp(case)), case)
-    from_python = settled(runner.portal.run(in_python(case)), case)
+    from_magic = settled(to_json(notebook.shell.run_line_magic("dhis2", f"{case.verb} {case.line}".strip())), case)
+    from_mcp = settled(notebook.portal.run(over_mcp(case)), case)
+    from_python = settled(notebook.portal.run(in_python(case)), case)
 
     assert from_cli == from_magic == from_mcp == from_python
     assert bool(from_cli) != case.empty

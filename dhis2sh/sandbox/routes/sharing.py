@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
@@ -11,6 +10,7 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.bodies import PATCH, Refusal, import_answer, read_object, with_body
 from dhis2sh.sandbox.http import answer, missing_page, refuse
+from dhis2sh.sandbox.importer_checks import ACCESS, access_strings
 from dhis2sh.sandbox.importer_read import read_sharing
 from dhis2sh.sandbox.importer_report import ErrorReport, ImportReport, ObjectReport, TypeReport
 from dhis2sh.sandbox.jsonpatch import BadPatch, apply_patch, read_patch
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from dhis2sh.types import JsonObject, JsonValue
 
-ACCESS = re.compile(r"(r-|rw|--)(r-|rw|--)----")
 EXTERNAL = {"visualization", "eventVisualization", "eventChart", "eventReport", "map", "document", "report", "chart"}
 """Types of which an object may be open to people who have not signed in."""
 
@@ -184,11 +183,8 @@ class Api:
         except BadPatch as bad:
             raise Refusal(refuse(bad.status, str(bad))) from None
         sharing = read_sharing(patched.get("sharing"))
-        strings = [sharing.get("public")]
-        for part in ("users", "userGroups"):
-            strings += [row.get("access") for row in cast("dict[str, JsonObject]", sharing[part]).values()]
-        for text in strings:
-            if text is not None and not ACCESS.fullmatch(str(text)):
+        for text in access_strings(sharing):
+            if not ACCESS.fullmatch(text):
                 return [ErrorReport("E3010", [text], resource.klass, main_id=uid)], {}
         return [], {**body, "sharing": sharing}
 

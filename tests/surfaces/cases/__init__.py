@@ -10,7 +10,8 @@ class Case:
     """A verb, its line and the same arguments as JSON.
 
     `volatile` names fields that differ from call to call, `before` are command lines that are run first, `files` what
-    lies in the working folder (as JSON), `empty` that there is nothing to find.
+    lies in the working folder (a text as it is, the rest as JSON), `empty` that there is nothing to find, `home` the
+    fixture that fills the sandbox: a dozen objects, or `country_home` with every type.
     """
 
     verb: str
@@ -20,6 +21,7 @@ class Case:
     before: tuple[str, ...] = ()
     files: dict = field(default_factory=dict)
     empty: bool = False
+    home: str = "sandbox_home"
 
 
 def all_cases() -> list[Case]:

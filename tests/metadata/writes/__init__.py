@@ -1,0 +1,31 @@
+"""Writes that run through all four surfaces: one module an area, each with a list `WRITES`."""
+
+import importlib
+import pkgutil
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Writing:
+    """A verb, its line and the same arguments as JSON.
+
+    `home` is the fixture that fills the sandbox: a dozen objects, or `country_home` with every type; `files` lie in
+    the working folder (a text as it is, the rest as JSON); `made` says that the server or we make up UIDs, so that
+    they differ from call to call.
+    """
+
+    verb: str
+    line: str
+    arguments: dict = field(default_factory=dict)
+    home: str = "sandbox_home"
+    files: dict = field(default_factory=dict)
+    made: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.line}"
+
+
+def all_writes() -> list[Writing]:
+    """The writes of every area."""
+    modules = sorted(found.name for found in pkgutil.iter_modules(__path__))
+    return [case for name in modules for case in importlib.import_module(f"{__name__}.{name}").WRITES]
