@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.formulas import VECTOR_FUNCTIONS, BadExpression, Call, Item, Node, describe, parse
 from dhis2sh.sandbox.bodies import with_body
-from dhis2sh.sandbox.expressions import VECTOR_FUNCTIONS, BadExpression, Call, Item, Node, describe, parse
 from dhis2sh.sandbox.http import answer, refuse
 from dhis2sh.sandbox.server import Server
 
