@@ -452,8 +452,6 @@ _VECTOR: dict[str, Callable[[list[float], list[float]], float]] = {
     "sum": lambda x, _: math.fsum(x),
     "variance": lambda x, _: statistics.pvariance(x),
 }
-VECTOR_FUNCTIONS = frozenset(_VECTOR)
-"""Functions over the values of several periods, as predictors use them."""
 
 
 def percentile(values: Sequence[float], fraction: float) -> float:
