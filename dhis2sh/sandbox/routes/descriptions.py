@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.formulas import BadExpression, Item, describe
+from dhis2sh.formulas import Item, describe
 from dhis2sh.languages import LANGUAGES, PREFIXES, Language
 from dhis2sh.sandbox.bodies import with_body
 from dhis2sh.sandbox.http import answer, refuse
@@ -103,10 +103,10 @@ class Api:
 def judged(text: str, language: Language, name_of: Callable[[Item], str], *, reasons: bool = False) -> Response:
     """What a server says of an expression; only of those of rules it gives a reason."""
     body: JsonObject = {"httpStatus": "OK", "httpStatusCode": 200, "status": "OK"}
-    wrong = next(language.mistakes(text), None)
+    wrong, described = next(language.mistakes(text), None), ""
     try:
-        described = describe(text, name_of) if wrong is None else ""
-    except (BadExpression, Unknown) as error:
+        described = described if wrong else describe(text, name_of)
+    except Unknown as error:
         wrong = f"Unknown variable or constant: '{error}'"
     if wrong is not None:
         return answer({**body, "status": "ERROR", "message": INVALID, **({"description": wrong} if reasons else {})})

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from dhis2sh import rules
 from dhis2sh.errors import CheckFailed
-from dhis2sh.plugins.metadata.types.formulas import Verdict, judged
+from dhis2sh.plugins.metadata.expressions import Verdict, judged
 from dhis2sh.results import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
@@ -101,12 +101,14 @@ async def validate_expression(
     expression: Annotated[str, Doc("A condition.")],
     *,
     program: Annotated[str, Doc("The program whose variables it uses."), Refers("programs")],
+    data: Annotated[bool, Doc("It is what an action assigns or shows, not a condition.")] = False,
 ) -> Verdict:
     """Ask the server whether a condition is right, and what it means in words. Ends with exit code 8 when it is not.
 
     API source: `POST /api/programRules/condition/description?programId=`.
     """
-    return await judged(s, "programRules/condition/description", expression, {"programId": program})
+    address = f"{'programRuleActions/data/expression' if data else 'programRules/condition'}/description"
+    return await judged(s, "programRules", address, expression, params={"programId": program})
 
 
 @verb(
