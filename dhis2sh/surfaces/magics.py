@@ -325,7 +325,7 @@ def load(shell: Any, profile: str | None = None) -> Runner:
 
 def _listen(shell: Any, runner: Runner) -> None:
     """Completion, help by `?` and continued lines, and domains without `%`, in a terminal and in a kernel alike."""
-    from dhis2sh.surfaces import completion, prefilter
+    from dhis2sh.surfaces import completion, mistakes, prefilter
 
     def is_stage(name: str) -> bool:
         from dhis2sh.stages import STAGES
@@ -334,6 +334,7 @@ def _listen(shell: Any, runner: Runner) -> None:
 
     completion.install(shell, runner)
     display.install(shell)
+    mistakes.install(shell)
     shell.input_transformers_cleanup.append(Transformer(frozenset(plugins.domains()), is_stage))
     manager = shell.prefilter_manager
     prefilter.DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)
