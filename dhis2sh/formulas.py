@@ -215,7 +215,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
         if unclosed := _UNCLOSED.match(text, at):
             raise BadExpression(f"'{unclosed[unclosed.lastindex or 0]}' is not closed")
         if found is None or found.lastgroup is None:
-            raise BadExpression(f"'{text[at:].strip()[0]}' cannot be read")
+            raise BadExpression(f"'{text[at:].strip()[0]}' is not expected here")
         kind, word = found.lastgroup, found[found.lastgroup]
         at = found.end()
         if kind == "name" and word in _WORDS:

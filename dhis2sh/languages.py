@@ -32,6 +32,13 @@ class Signature(NamedTuple):
     most: int | None
     of_item: bool = False
 
+    def count_problem(self, count: int) -> str | None:
+        """What is wrong with a number of arguments, in words; None where nothing is."""
+        if count >= self.least and (self.most is None or count <= self.most):
+            return None
+        most = " or more" if self.most is None else f" to {self.most}" if self.most > self.least else ""
+        return f"takes {self.least}{most} argument{'s' if most or self.least != 1 else ''}, not {count}"
+
 
 def _signatures(result: str, text: str) -> dict[str, Signature]:
     """Signatures from `name arguments, name arguments`: `2`, `1-3`, `2+`; `@` before them for a reference."""
@@ -112,9 +119,8 @@ class Language:
         if known is None:
             near = did_you_mean(call.name, list(self.functions), limit=1)
             yield f"there is no function '{call.name}' here{f' ({near})' if near else ''}"
-        elif len(call.arguments) < known.least or (known.most is not None and len(call.arguments) > known.most):
-            most = "or more" if known.most is None else f"to {known.most}" if known.most > known.least else ""
-            yield f"{call.name} takes {f'{known.least} {most}'.strip()} arguments, not {len(call.arguments)}"
+        elif (wrong := known.count_problem(len(call.arguments))) is not None:
+            yield f"{call.name} {wrong}"
 
 
 _VALIDATION = Language(_COMMON | _ORG_UNITS, _AGGREGATE_ITEMS)
