@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 IN_ONE_REQUEST = 50
 """Names per request: an address stays under 8 kB even where each name is 100 characters long."""
 MANY = 600
-LOOKED_AT, SAME_LETTERS = 300, 4
-"""For a name that nothing has: how many names are compared, and where there are more how much of a word must be right."""
 NAMED_BY_OTHERS = {"users": ("username",), "options": ("code", "name")}
 """What names an object of a type besides its UID; code and name for the rest."""
 _WORD_OR_CODE = re.compile(r"[A-Za-z][a-z]{10}|[A-Z][A-Z0-9]{10}")
@@ -66,7 +64,7 @@ async def resolve_all(s: Session, plural: str, texts: Iterable[str]) -> dict[str
         hits = await by_key(s, plural, key, [text for text in open_ if key != "id" or is_uid(text)])
         for text, rows in hits.items():
             if len(rows) > 1:
-                raise ambiguous(plural, text, rows)
+                raise _ambiguous(plural, text, rows)
             found[text] = str(rows[0]["id"])
         open_ = [text for text in open_ if text not in found]
     for text in open_:
@@ -104,32 +102,20 @@ async def _list(s: Session, plural: str, key: str, text: str) -> list[Row]:
     return (await s.client.list_page(plural, params)).rows
 
 
-def ambiguous(plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError:
-    """The error for a text that several objects answer to: it lists them."""
+def _ambiguous(plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError:
     listed = ", ".join(f"{row.get('displayName') or row.get('name')} [{row['id']}]" for row in rows[:10])
     more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
     return UsageError(f"'{text}' is ambiguous among {plural}: {listed}{more}", hint="use a UID")
 
 
 async def _missing(s: Session, plural: str, text: str) -> str:
-    """Nothing has that code or name: say what comes nearest."""
-    hint = await nearest(s, plural, text) or f"dhis2 metadata search {text!r}"
-    raise NotFound(f"no {plural} has the UID, code or name '{text}'", hint=hint)
-
-
-async def nearest(s: Session, plural: str, text: str) -> str | None:
-    """A hint that names the objects whose names come nearest to a text; None where none is near.
-
-    Of a type with few objects all are looked at, of one with many those that share the beginning of a word.
-    """
-    params: dict[str, Param] = {"fields": "id,displayName", "pageSize": LOOKED_AT}
-    page = await s.client.list_page(plural, params)
-    rows = page.rows
-    if (page.total or 0) > len(rows):
-        words = sorted(re.findall(r"\w+", text), key=len, reverse=True)[:4]
-        filters = [f"name:ilike:{word[:SAME_LETTERS]}" for word in words]
-        rows = (await s.client.list_page(plural, {**params, "filter": filters, "rootJunction": "OR"})).rows
-    return did_you_mean(text, list(dict.fromkeys(str(row.get("displayName")) for row in rows)))
+    """Nothing has that code or name: say what comes nearest among those that share a word."""
+    words = sorted(text.split(), key=len, reverse=True)[:1]
+    params: dict[str, Param] = {"filter": f"name:ilike:{words[0][:5]}" if words else None, "fields": "id,displayName"}
+    rows = (await s.client.list_page(plural, {**params, "pageSize": 200})).rows
+    near = {str(row.get("displayName")): str(row["id"]) for row in rows}
+    hint = did_you_mean(text, list(near))
+    raise NotFound(f"no {plural} has the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
 
 
 async def _anywhere(s: Session, text: str) -> str:
@@ -144,7 +130,7 @@ async def _anywhere(s: Session, text: str) -> str:
         if len(hits) == 1:
             return next(iter(hits))
         if hits:
-            raise ambiguous("all types", text, list(hits.values()))
+            raise _ambiguous("all types", text, list(hits.values()))
     raise NotFound(f"nothing has the UID, code or name '{text}'", hint=f"dhis2 metadata search {text!r}")
 
 

@@ -242,10 +242,11 @@ async def with_uids(s: Session, plural: str, texts: Iterable[str], program: str 
         await _in_stages(s, [item for item in found.values() if item.kind == "#"], program)
     while pending := [item for item in found.values() if item.open]:
         for target in dict.fromkeys(item.target for item in pending):
-            mine = [item for item in pending if item.target == target]
-            if target == "categoryOptionCombos" and mine[0].targets[0] == "dataElements":
-                await _combos(s, mine)
-            else:
+            mine = [item for item in pending if item.open and item.target == target]
+            if target == "categoryOptionCombos":
+                await _combos(s, [item for item in mine if len(item.done) == 1])
+                mine = [item for item in mine if item.open and len(item.done) > 1]  # the attribute's combination
+            if mine:
                 await _one_type(s, target, mine)
     return {text: _REFERENCE.sub(lambda m: found[m[0]].written() if m[0] in found else m[0], text) for text in wanted}
 
@@ -272,16 +273,11 @@ async def _one_type(s: Session, target: str, items: Sequence[_Open]) -> None:
         left = [text for text in texts if text not in hits and (key != "id" or is_uid(text))]
         hits |= await names.by_key(s, target, key, left) if left else {}
     for item in items:
-        cut = next(((text, rest) for text, rest in item.cuts() if text in hits), None)
-        if cut is None:
-            word = item.cuts()[-1][0]
-            raise NotFound(
-                f"no {target} has the UID, code or name '{word}' of {item.kind}{{{item.whole}}}",
-                hint=await names.nearest(s, target, word) or f"dhis2 metadata search {word!r}",
-            )
-        if len(hits[cut[0]]) > 1:
-            raise names.ambiguous(target, cut[0], hits[cut[0]])
-        item.take(str(hits[cut[0]][0]["id"]), cut[1])
+        text, rest = next(((text, rest) for text, rest in item.cuts() if text in hits), item.cuts()[-1])
+        if len(hits.get(text, [])) == 1:
+            item.take(str(hits[text][0]["id"]), rest)
+        else:  # it says which they are, or which come near
+            item.take(await names.resolve(s, target, text), rest)
 
 
 async def _combos(s: Session, items: Sequence[_Open]) -> None:
