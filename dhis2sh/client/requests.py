@@ -41,7 +41,7 @@ class Sending(Patience, total=False):
 
 READING_POSTS: tuple[tuple[str, tuple[str, str] | None], ...] = (
     (r"/api/query/alias", None),
-    (r"/api/(\w+/)?\w+/description", None),
+    (r"/api/(\w+/){0,2}\w+/description", None),
     (r"/api/metadata", ("importMode", "VALIDATE")),
     (r"/api/tracker", ("importMode", "VALIDATE")),
     (r"/api/dataValueSets", ("dryRun", "true")),
