@@ -21,6 +21,11 @@ ENDINGS = (".json", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".xlsx")
 STANDARD_INPUT = "-"
 
 
+def name_of(path: Path) -> str:
+    """What a file is called in messages."""
+    return "standard input" if str(path) == STANDARD_INPUT else path.name
+
+
 def read_text(path: Path, stdin: Callable[[], str] | None = None) -> str:
     """The text of a file, without a byte order mark; of `-` that of standard input.
 
@@ -89,15 +94,24 @@ def read_object(path: Path) -> JsonObject:
     return cast("JsonObject", body)
 
 
-def parse_yaml(text: str, where: str) -> JsonValue:
-    """YAML as JSON values; dates stay text. Raises `UsageError` with the line."""
+def parse_yaml(text: str, where: str, *, texts: bool = False) -> JsonValue:
+    """YAML as JSON values; dates stay text.
+
+    Parameters:
+        where: what the text is called in messages.
+        texts: numbers and words like `No` stay text too, for files of names.
+
+    Raises `UsageError` with the line.
+    """
     import yaml
+
+    kinds = ("bool", "float", "int", "timestamp") if texts else ("timestamp",)
 
     class Loader(yaml.SafeLoader):
         """Reads `2020-01-01` as the text that DHIS2 takes."""
 
     Loader.yaml_implicit_resolvers = {
-        first: [(tag, test) for tag, test in tests if tag != "tag:yaml.org,2002:timestamp"]
+        first: [(tag, test) for tag, test in tests if tag.rpartition(":")[2] not in kinds]
         for first, tests in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
     try:

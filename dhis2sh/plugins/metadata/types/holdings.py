@@ -16,6 +16,7 @@ from dhis2sh.errors import Forbidden, NotFound, Refused
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
+    from dhis2sh.client.data_values import DataValueQuery
     from dhis2sh.client.requests import Param
     from dhis2sh.client.tracker import Kind
     from dhis2sh.session import Session
@@ -26,7 +27,7 @@ MOST_VALUES = 200_000
 """More data values than these are not read to be counted: about 20 MB of CSV."""
 MOST_QUESTIONS = 100
 """Counts of tracker data are a request for each program and unit; more than these are not asked for."""
-ALL_TIME: Mapping[str, str] = {"start_date": "1900-01-01", "end_date": "2100-12-31"}
+ALL_TIME: DataValueQuery = {"start_date": "1900-01-01", "end_date": "2100-12-31"}
 NOUNS: Mapping[str, tuple[str, str]] = {
     "dataSets": ("data set", "data sets"),
     "programs": ("program", "programs"),
@@ -120,11 +121,8 @@ async def _count_values(s: Session, units: Mapping[str, Holding], notes: list[st
     read = 0
     try:
         if readable:
-            rows = s.client.data_values.iter(
-                data_set=readable, org_unit=[*units], limit=MOST_VALUES, start_date=ALL_TIME["start_date"],
-                end_date=ALL_TIME["end_date"],
-            )  # fmt: skip
-            async for row in rows:
+            query: DataValueQuery = {**ALL_TIME, "data_set": readable, "org_unit": [*units], "limit": MOST_VALUES}
+            async for row in s.client.data_values.iter(**query):
                 read += 1
                 parts = ("dataElement", "period", "categoryOptionCombo", "attributeOptionCombo")
                 element, period, combo, attribute = (str(row.get(name)) for name in parts)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -52,14 +53,16 @@ async def sync(
     wanted = await _wanted(s, file)
     params: dict[str, Param] = {"filter": f"optionSet.id:eq:{option_set}", "fields": ":owner", "paging": False}
     there = sorted((await s.client.list_page(OPTIONS, params)).rows, key=_position)
-    _check_codes(wanted, there, str(owner.get("valueType")), file.name)
+    _check_codes(wanted, there, str(owner.get("valueType")), file)
     by_code = {str(row.get("code")): row for row in there}
     by_uid = {str(row["id"]): row for row in there}
     pairs: list[tuple[JsonObject | None, JsonObject]] = []
     for row in wanted:
         before = by_uid.get(str(row["id"])) if "id" in row else by_code.get(str(row.get("code")))
         if before is None and "id" in row:
-            raise UsageError(f"{file.name}: no option of {called(owner)} has the id {row['id']}", hint="leave it out")
+            raise UsageError(
+                f"{tables.name_of(file)}: no option of {called(owner)} has the id {row['id']}", hint="leave it out"
+            )
         start: JsonObject = before or {"id": generate_uid(), "optionSet": {"id": option_set}, "name": row["code"]}
         pairs.append((before, {**start, **row}))
     kept = {str(after["id"]) for _, after in pairs}
@@ -71,13 +74,13 @@ async def sync(
         Write(OPTIONS, before, {**after, "sortOrder": number})
         for (before, after), number in zip(pairs, numbers, strict=True)
     ]
-    notes = _counts(changes)
+    notes = [*_counts(changes), *_alike(changes, extra)]
     if delete_missing:
         changes += [Write(OPTIONS, row, None) for row in extra]
     elif extra:
         named = listed(str(row.get("name")) for row in extra)
         notes.append(f"not in the file, they stay at the end (--delete-missing deletes them): {named}")
-    title = f"make the options of {called(owner)} those of {file.name if str(file) != '-' else 'standard input'}"
+    title = f"make the options of {called(owner)} those of {tables.name_of(file)}"
     return writes.plan(title, changes, what=OPTIONS, bundle=True, notes=notes)
 
 
@@ -89,7 +92,7 @@ async def _wanted(s: Session, file: Path) -> list[JsonObject]:
     resource = await queries.resource_of(s, OPTIONS)
     rows = tables.read_rows(file, key=OPTIONS, stdin=s.stdin)
     if not rows:
-        raise UsageError(f"{file.name} has no rows", hint="columns: code,name")
+        raise UsageError(f"{tables.name_of(file)} has no rows", hint="columns: code,name")
     for header in dict.fromkeys(header for row in rows for header in row):
         values.property_of(resource, header.partition(".")[0])
     reader = values.Reader(resource, str(await s.client.version()))
@@ -98,9 +101,10 @@ async def _wanted(s: Session, file: Path) -> list[JsonObject]:
     for number, row in enumerate(read, _first_row(file)):
         row.pop("optionSet", None)
         row.pop("sortOrder", None)  # the order of the rows says it
+        row |= {key: row[key].strip() for key in ("code", "name") if isinstance(row.get(key), str)}  # type: ignore[union-attr]
         if "code" not in row and "id" not in row:
             hint = did_you_mean("code", [*rows[0]]) if "code" not in rows[0] else None
-            raise UsageError(f"row {number} of {file.name} has no code", hint=hint or "columns: code,name")
+            raise UsageError(f"row {number} of {tables.name_of(file)} has no code", hint=hint or "columns: code,name")
     return read
 
 
@@ -109,17 +113,15 @@ def _first_row(file: Path) -> int:
     return 2 if file.suffix.lower() in {".csv", ".tsv", ".xlsx", ""} else 1
 
 
-def _check_codes(
-    wanted: Sequence[Mapping[str, object]], there: Sequence[JsonObject], value_type: str, where: str
-) -> None:
+def _check_codes(wanted: Sequence[JsonObject], there: Sequence[JsonObject], value_type: str, file: Path) -> None:
     """Raise `UsageError` for a code or name that is there twice, and for a code that the set's value type does not take."""
     for key in ("code", "name"):
         seen: dict[str, int] = {}
-        for number, row in enumerate(wanted, 1):
+        for number, row in enumerate(wanted, _first_row(file)):
             text = str(row.get(key) or "")
             if text and text in seen:
                 raise UsageError(
-                    f"{where}: rows {seen[text]} and {number} (without the header) have the same {key} '{text}'",
+                    f"{tables.name_of(file)}: rows {seen[text]} and {number} have the same {key} '{text}'",
                     hint=f"each {key} once",
                 )
             seen[text] = number
@@ -160,9 +162,9 @@ def _numbers(there: Sequence[JsonObject], wanted: Sequence[str]) -> list[int]:
     known = {str(row["id"]): _position(row) for row in there}
     first = min(known.values(), default=1)
     as_is = [known.get(uid) for uid in wanted]
-    rising = all(a is not None and b is not None and a < b for a, b in zip(as_is, as_is[1:], strict=False))
-    if rising and None not in as_is:
-        return [number for number in as_is if number is not None]
+    numbers = [number for number in as_is if number is not None]
+    if len(numbers) == len(as_is) and all(a < b for a, b in pairwise(numbers)):
+        return numbers
     return [*range(first, first + len(wanted))]
 
 
@@ -182,6 +184,14 @@ def _counts(changes: Sequence[Write]) -> list[str]:
             f"{counted(recoded, 'code')} change: data that hold the old one keep it, and do not match any more"
         )
     return notes
+
+
+def _alike(changes: Sequence[Write], extra: Sequence[JsonObject]) -> list[str]:
+    """New codes that differ from an old one, which the file has not, by capitals or spaces only: most likely a slip."""
+    old = {"".join(str(row.get("code")).split()).casefold(): str(row.get("code")) for row in extra}
+    new = [str((write.after or {}).get("code")) for write in changes if write.before is None]
+    pairs = [(code, old.get("".join(code.split()).casefold())) for code in new]
+    return [f"the new code '{code}' looks like '{known}', which the file has not" for code, known in pairs if known]
 
 
 @verb(
@@ -209,7 +219,7 @@ async def find(
         held = cast("JsonObject", row.pop("optionSet", None) or {})
         name, code = str(row.pop("name", "")), str(row.get("code"))
         if (text.casefold() in name.casefold() or text.casefold() == code.casefold()) and (
-            option_set in {None, held.get("id")}
+            option_set is None or option_set == held.get("id")
         ):
             rows.append({**row, "optionSet": held.get("id"), "optionSetName": held.get("displayName")})
     rows.sort(key=lambda row: (str(row["optionSetName"]), cast("int", row.get("sortOrder") or 0)))

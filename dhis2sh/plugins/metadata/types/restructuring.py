@@ -135,12 +135,15 @@ class Restructuring:
     Parameters:
         word: `merge` or `split`.
         body: the request.
-        close: units that stay and are closed afterwards, and the day.
+        changed, gone: UIDs of the units that stay, and of those that are deleted.
+        closed: the day on which the sources of a merge that stay are closed.
     """
 
     word: Literal["merge", "split"]
     body: JsonObject
-    close: tuple[Sequence[str], str] | None = None
+    changed: Sequence[str]
+    gone: Sequence[str]
+    closed: str | None = None
 
 
 @verb(
@@ -187,18 +190,15 @@ async def merge(
         "sources": cast("JsonValue", uids), "target": into, "dataValueMergeStrategy": KEPT[data_values],
         "dataApprovalMergeStrategy": KEPT[approvals], "deleteSources": not keep,
     }  # fmt: skip
-    action: Literal["update", "delete"] = "update" if keep else "delete"
-    steps = [PlanStep(action, UNITS, uid=unit.uid, name=unit.name, detail=_gone(unit, closed)) for unit in held]
-    steps.append(PlanStep("update", UNITS, uid=into, name=target.name, detail="takes it over"))
+    after = f"is closed on {closed}" if closed else "stays, emptied" if keep else "is deleted"
+    steps = [
+        PlanStep("merge", UNITS, uid=unit.uid, name=unit.name, detail=f"gives {unit.words() or 'nothing'} and {after}")
+        for unit in held
+    ]
     notes = [*_overlaps(held, target, data_values), *await _groups(s, held, target), *_levels(held, target)]
     title = f"merge {listed(unit.label for unit in held)} into {target.label}"
-    payload = Restructuring("merge", body, (uids, closed) if closed is not None else None)
+    payload = Restructuring("merge", body, [into, *uids] if keep else [into], [] if keep else uids, closed)
     return await _restructuring(s, title, steps, [*notes, *surveyed.notes], payload, MERGE)
-
-
-def _gone(unit: Holding, closed: str | None = None) -> str:
-    held = unit.words() or "nothing"
-    return f"gives {held}" + (f"; closed on {closed}" if closed else "")
 
 
 def _overlaps(sources: Sequence[Holding], target: Holding, keep: str) -> list[str]:
@@ -299,15 +299,15 @@ async def split(
         counted(len(held), *NOUNS[name]) for name, held in unit.held.items() if held and name in SHARED
     )
     steps = [
-        PlanStep("update", UNITS, uid=uid, name=by_uid[uid].name, detail=_taken(unit, assigned, primary=uid == first))
+        PlanStep("split", UNITS, uid=uid, name=by_uid[uid].name, detail=_taken(unit, assigned, primary=uid == first))
         for uid in uids
     ]
-    steps.append(
-        PlanStep("update" if keep_source else "delete", UNITS, uid=source, name=unit.name, detail="is emptied")
-    )
+    emptied = "stays, emptied" if keep_source else "is deleted"
+    steps.append(PlanStep("split", UNITS, uid=source, name=unit.name, detail=f"gives all of it and {emptied}"))
     notes = [*_overlaps([unit], by_uid[first], "last-updated"), *surveyed.notes]
     title = f"split {unit.label} into {listed((by_uid[uid].label for uid in uids), 5)}"
-    return await _restructuring(s, title, steps, notes, Restructuring("split", body), SPLIT)
+    payload = Restructuring("split", body, [*uids, source] if keep_source else uids, [] if keep_source else [source])
+    return await _restructuring(s, title, steps, notes, payload, SPLIT)
 
 
 SHARED = ("dataSets", "programs", "organisationUnitGroups", "users")
@@ -348,14 +348,13 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
 async def _restructured(s: Session, plan: Plan) -> WriteSummary:
     work = cast("Restructuring", plan.payload)
     answer = await s.client.post(f"{UNITS}/{work.word}", work.body)
-    gone = sum(step.action == "delete" for step in plan.steps)
     summary = WriteSummary(
-        UNITS, updated=len(plan.steps) - gone, deleted=gone, uids=[step.uid or "" for step in plan.steps],
+        UNITS, updated=len(work.changed), deleted=len(work.gone), uids=[*work.changed, *work.gone],
         envelope=answer if isinstance(answer, dict) else None,
     )  # fmt: skip
-    if work.close is not None:
-        uids, closed = work.close
-        for uid in uids:
-            await s.client.patch(f"{UNITS}/{uid}", [{"op": "add", "path": "/closedDate", "value": closed}])
-        summary.note = f"{counted(len(uids), 'source')} closed on {closed}"
+    if work.closed is not None:
+        emptied = [uid for uid in work.changed if uid != work.body.get("target")]
+        for uid in emptied:
+            await s.client.patch(f"{UNITS}/{uid}", [{"op": "add", "path": "/closedDate", "value": work.closed}])
+        summary.note = f"{counted(len(emptied), 'source')} closed on {work.closed}"
     return summary
