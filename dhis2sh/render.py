@@ -187,6 +187,9 @@ def html(result: object) -> str:
     """A result as HTML that reads in light and dark: it takes its colours from the page."""
     if isinstance(result, Rows):
         return _html_rows(cast("Rows[object]", result))
+    own = getattr(result, "html", None)
+    if callable(own):  # a record that is a drawing, such as a tree
+        return str(own())
     if isinstance(result, (Plan, WriteSummary, Text)) or not (
         isinstance(result, dict) or hasattr(result, "model_dump")
     ):
