@@ -37,6 +37,8 @@ def names(text: str, plural: str | None) -> list[Candidate]:
         ("metadata list dataElements --fields id,categoryCombo[na", "na", "name"),
         ("metadata get dataElements bcg", "bcg", "s46m5MS0hxu"),
         ("metadata get dataElements 'BCG do", "'BCG do", "s46m5MS0hxu"),
+        ("metadata get dataElements bcg do", "bcg do", "s46m5MS0hxu"),
+        ("metadata data-elements get bcg  doses gi", "bcg  doses gi", "s46m5MS0hxu"),
         ("metadata list dataElements | wh", "wh", "where"),
         ("metadata list dataElements | where(valueType == 'X') | se", "se", "select"),
         ("metadata list dataElements | where(valueT", "valueT", "valueType"),

@@ -113,6 +113,11 @@ def test_a_cell_magic_runs_several_lines(runner: magics.Runner) -> None:
     assert to_json(result) == {"type": "organisationUnits", "count": 4}
 
 
+def test_a_domain_that_is_a_verb_itself_runs_by_its_name_alone(runner: magics.Runner) -> None:
+    assert to_json(runner.shell.run_cell("verbs").result)[0]["name"] == "dev codegen build"
+    assert repr(runner.shell.run_cell("metadata").result).startswith("<metadata: "), "the others show their verbs"
+
+
 def test_output_as_json_is_text(runner: magics.Runner) -> None:
     result = runner.line("metadata count dataElements -o json")
 
