@@ -47,6 +47,20 @@ def cell(value: JsonValue) -> str:
     return safe(str(value))
 
 
+def _in_table(value: JsonValue) -> str:
+    """One value in a table for people: a geometry by its kind and size, not by its thousand numbers."""
+    if isinstance(value, dict) and isinstance(value.get("coordinates"), list):
+        points = _points_in(value["coordinates"])
+        return f"{cell(value.get('type'))}{f' of {points:,} points' if points > 1 else ''}"
+    return cell(value)
+
+
+def _points_in(coordinates: JsonValue) -> int:
+    if not isinstance(coordinates, list):
+        return 0
+    return sum(map(_points_in, coordinates)) if coordinates and isinstance(coordinates[0], list) else 1
+
+
 def _width_of(text: str) -> int:
     if text.isascii():
         return len(text)
@@ -135,7 +149,7 @@ def _rows(rows: Rows[object], width: int | None, colour: bool) -> str:
     if not len(rows):
         return "no rows" + _note(rows)
     columns, screen = rows.columns, _screen(width)
-    cells = [[cell(row.get(column)) for column in columns] for row in rows.plain()]
+    cells = [[_in_table(row.get(column)) for column in columns] for row in rows.plain()]
     longest = [max(_width_of(name), *(_width_of(line[i]) for line in cells)) for i, name in enumerate(columns)]
     widths = _widths(longest, screen)
     if widths is None:
@@ -231,7 +245,7 @@ def _html_words(words: str) -> str:
 
 def _html_cell(value: JsonValue) -> str:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return f"<td{' class="number"' if number else ''}>{html_module.escape(cell(value))}</td>"
+    return f"<td{' class="number"' if number else ''}>{html_module.escape(_in_table(value))}</td>"
 
 
 def _html_rows(rows: Rows[object]) -> str:

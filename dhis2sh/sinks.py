@@ -99,6 +99,29 @@ def yaml(rows: Rows[Any], space: object, file: str | None = None) -> Text:
     return _given(yaml_module.safe_dump(_frame_rows(rows), sort_keys=False, allow_unicode=True), file)
 
 
+def geojson(rows: Rows[Any], space: object, file: str | None = None) -> Text:
+    """GeoJSON of rows that have a geometry; the other columns are properties: geojson('districts.geojson')."""
+    features = [
+        {
+            "type": "Feature",
+            **({"id": row["id"]} if row.get("id") else {}),
+            "geometry": row.get("geometry"),
+            "properties": {name: value for name, value in row.items() if name != "geometry"},
+        }
+        for row in _located(rows)
+    ]
+    return _given(json_module.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False), file)
+
+
+def _located(rows: Rows[Any]) -> list[Row]:
+    """The rows, where one at least has a geometry. Raises `UsageError`."""
+    plain = rows.plain()
+    if not any(row.get("geometry") for row in plain):
+        what = f"none of {len(plain):,} rows has a geometry" if plain else "there are no rows"
+        raise UsageError(what, hint="metadata list organisationUnits --fields displayName,geometry --all")
+    return plain
+
+
 def md(rows: Rows[Any], space: object, file: str | None = None) -> Text:
     """A Markdown table."""
     lines = [rows.columns, ["---"] * len(rows.columns)]
@@ -156,7 +179,7 @@ def chart(rows: Rows[Any], space: object, x: object = None, y: object = None, ki
     up = str(y or columns[-1]).strip("'\"")
     plain = rows.plain()
     labels = [cell(row.get(across)) for row in plain]
-    values = [float(str(row.get(up) or 0)) for row in plain]
+    values = [_number(row.get(up), up) for row in plain]
     figure: Any = plotext.figure
     figure.clear()
     if str(kind).strip("'\"") == "line":
@@ -164,6 +187,13 @@ def chart(rows: Rows[Any], space: object, x: object = None, y: object = None, ki
     else:
         figure.bar(labels, values)
     return Text(str(figure.build()))
+
+
+def _number(value: JsonValue, name: str) -> float:
+    try:
+        return float(str(value or 0))
+    except ValueError:
+        raise UsageError(f"{name} is no number: {cell(value)[:40]!r}", hint="chart(name, value)") from None
 
 
 def map_(rows: Rows[Any], space: object, file: str | None = None) -> Map | Text:
@@ -176,7 +206,7 @@ def map_(rows: Rows[Any], space: object, file: str | None = None) -> Map | Text:
 
     shapes: list[Shape] = []
     missing, unreadable = 0, list[str]()
-    for row in rows.plain():
+    for row in _located(rows):
         name = cell(next((row[key] for key in NAMES if row.get(key)), ""))
         if not row.get("geometry"):
             missing += 1
@@ -184,10 +214,6 @@ def map_(rows: Rows[Any], space: object, file: str | None = None) -> Map | Text:
             shapes.append(shape)
         else:
             unreadable.append(name)
-    if "geometry" not in rows.columns and not shapes:
-        raise UsageError(
-            "these rows have no geometry", hint="metadata list organisationUnits --fields displayName,geometry | map"
-        )
     drawing = Map(shapes, missing, unreadable)
     if file is None:
         return drawing
@@ -209,5 +235,6 @@ def length(rows: Rows[Any], space: object) -> int:
 
 SINKS: dict[str, Callable[..., object]] = {
     "df": df, "pl": pl, "json": json, "ndjson": ndjson, "csv": csv, "tsv": tsv, "yaml": yaml, "md": md,
-    "xlsx": xlsx, "parquet": parquet, "chart": chart, "map": map_, "clip": clip, "len": length,
+    "xlsx": xlsx, "parquet": parquet, "chart": chart, "map": map_,
+    "geojson": geojson, "clip": clip, "len": length,
 }  # fmt: skip
