@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import BaseModel
 
-from dhis2sh import tables, writes
+from dhis2sh import tables, trees, writes
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.plugins.metadata.types import restructuring  # declares move, merge and split
 from dhis2sh.plugins.metadata.types.holdings import UNITS
@@ -41,40 +40,19 @@ class Branch(BaseModel):
     below: int
     children: list[Branch] = []
 
-    def line(self) -> str:
-        """The tree as text, with how much of it is folded."""
-        shown = _drawn_units(self)
-        lines = [_label(self), *_drawn(self, "")]
+    def tree(self) -> trees.Branch:
+        """The hierarchy as it is drawn, with how much of it is folded."""
+        drawn, shown = _drawing(self), _drawn_units(self)
         if shown < self.below:
-            lines.append(f"({shown:,} of {counted(self.below, 'unit')} below; --depth {_depth(self) + 1} shows more)")
-        return "\n".join(lines)
-
-    def html(self) -> str:
-        """The tree for a notebook: a branch opens when it is clicked."""
-        return f'<div class="dhis2sh">{_opened(self, top=True)}</div>'
+            hidden = f"({shown:,} of {counted(self.below, 'unit')} below; --depth {_depth(self) + 1} shows more)"
+            drawn.aside = f"{drawn.aside}  {hidden}".strip() if self.children else drawn.aside
+        return drawn
 
 
-def _label(branch: Branch) -> str:
-    folded = f"  ({branch.below:,} below)" if branch.below and not branch.children else ""
-    return f"{branch.name}{f' [{branch.id}]' if branch.id else ''}{folded}"
-
-
-def _drawn(branch: Branch, lead: str) -> Iterator[str]:
-    for number, child in enumerate(branch.children):
-        last = number == len(branch.children) - 1
-        yield f"{lead}{'└── ' if last else '├── '}{_label(child)}"
-        yield from _drawn(child, lead + ("    " if last else "│   "))
-
-
-def _opened(branch: Branch, *, top: bool = False) -> str:
-    label = html.escape(_label(branch))
-    if not branch.children:
-        return f"<div>{label}</div>"
-    inner = "".join(_opened(child) for child in branch.children)
-    return (
-        f"<details{' open' if top else ''}><summary>{label}</summary>"
-        f'<div style="padding-left:1.4em">{inner}</div></details>'
-    )
+def _drawing(unit: Branch) -> trees.Branch:
+    folded = f"({unit.below:,} below)" if unit.below and not unit.children else ""
+    aside = "  ".join(part for part in (f"[{unit.id}]" if unit.id else "", folded) if part)
+    return trees.Branch(unit.name, aside=aside, children=[_drawing(child) for child in unit.children])
 
 
 def _drawn_units(branch: Branch) -> int:
