@@ -41,13 +41,15 @@ LISTS = ("reports", "resources", "users")
 """Items that list things hold them here."""
 SPACER = "SPACER_ITEM_FOR_DASHBOARD_LAYOUT_CONVENIENCE"
 """The text of an item that the dashboards app draws as empty space."""
+LONGEST = 60
+"""Characters of a text that are told."""
 PLACES = {1: ("full width",), 2: ("left half", "right half"), 3: ("left third", "middle third", "right third")}
 
 
 async def _slots(s: Session, texts: Sequence[str]) -> dict[str, tuple[DashboardSlot, str]]:
     """A slot and the name for each thing that can stand on a dashboard, by its UID. Raises as `names.among`."""
-    found = (await names.among(s, [*SLOTS], texts)).values()
-    return {one.uid: (DashboardSlot(one.uid, SLOTS[one.plural]), one.name) for one in found}
+    found = await names.among(s, [*SLOTS], texts)
+    return {one.uid: (DashboardSlot(one.uid, SLOTS[one.plural]), one.name) for one in (found[text] for text in texts)}
 
 
 @verb(
@@ -194,8 +196,10 @@ def _name(item: Mapping[str, JsonValue]) -> str:
     listed_ = [row for name in LISTS for row in cast("list[JsonObject]", item.get(name) or [])]
     if listed_:
         return listed([str(row.get("displayName") or row["id"]) for row in listed_])
-    text = str(item.get("text") or item.get("appKey") or "")
-    return "empty space" if text == SPACER else text or _kind(item)
+    text = " ".join(str(item.get("text") or item.get("appKey") or "").split())
+    if not text or text == SPACER:
+        return "empty space" if text else _kind(item)
+    return f"'{text}'" if len(text) <= LONGEST else f"'{text[: LONGEST - 3]}...'"
 
 
 def _kind(item: Mapping[str, JsonValue]) -> str:

@@ -27,6 +27,8 @@ KINDS = {
 }  # fmt: skip
 """What types of visualization are called; any other is a chart of its name."""
 TABLES = {"PIVOT_TABLE", "OUTLIER_TABLE", "LINE_LIST"}
+ONE_VALUE = {"SINGLE_VALUE", "GAUGE"}
+"""Types that have no axes: one number is drawn, whatever stands where."""
 DIMENSIONS = {"dx": "data", "pe": "periods", "ou": "organisation units"}
 USER_UNITS = {
     "userOrganisationUnit": "the user's own unit",
@@ -94,7 +96,7 @@ class Teller:
             for name, axis in zip((*names, "filter"), ("columnDimensions", "rowDimensions", "filterDimensions"), strict=True)
             if (dimensions := cast("list[str]", body.get(axis) or []))
         ]  # fmt: skip
-        if axes:
+        if axes and body.get("type") not in ONE_VALUE:
             words.append(_capital("; ".join(axes)) + ".")
         legend = cast("JsonObject", cast("JsonObject", body.get("legend") or {}).get("set") or {})
         if legend:
@@ -114,7 +116,8 @@ class Teller:
         """A visualization, map or layer in one sentence without a stop."""
         if "mapViews" in body:
             layers = [self.layer(layer) for layer in _objects(body["mapViews"])]
-            return f"A map of {listed(layers)}" if layers else "A map without layers"
+            several = f"{counted(len(layers), 'layer')}: " if len(layers) > 1 else ""
+            return f"A map of {several}{'; '.join(layers)}" if layers else "A map without layers"
         kind = str(body.get("type") or "")
         what = KINDS.get(kind) or f"{kind.replace('_', ' ').lower()} chart".strip()
         return _capital(f"{'an' if what[0] in 'aeiou' else 'a'} {what}{self._of(body)}")
@@ -126,6 +129,7 @@ class Teller:
         if kind in {"boundary", "orgUnit"}:
             return f"the boundaries{about.replace(' for', ' of', 1)}"
         if kind == "facility":
+            about = about.replace(" for", " of", 1)
             group_set = cast("JsonObject", view.get("organisationUnitGroupSet") or {})
             return f"facilities{about}" + (f", by {self._name(str(group_set['id']))}" if group_set else "")
         if kind != "thematic":
