@@ -19,9 +19,10 @@ MODULES = {
     "predictors": "formulas",
     "program-rules": "program_rules",
     "sql-views": "sql_views",
-    "legend-sets": "visuals",
-    "visualizations": "visuals",
-    "maps": "visuals",
-    "dashboards": "visuals",
+    "legend-sets": "legend_sets",
+    "visualizations": "visualizations",
+    "event-visualizations": "visualizations",
+    "maps": "maps",
+    "dashboards": "dashboards",
 }
 """Sub-domain to module."""
