@@ -19,8 +19,8 @@ WRITES = [
     ),
     Writing(
         "metadata programs add-org-units",
-        "PR_SUPERVISION 'North Region'",
-        {"program": "PR_SUPERVISION", "org_units": ["North Region"]},
+        "PR_SUPERVISION OU_MRV",
+        {"program": "PR_SUPERVISION", "org_units": ["OU_MRV"]},
         **COUNTRY,
     ),
     Writing(
