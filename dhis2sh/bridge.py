@@ -75,6 +75,7 @@ class Portal:
         except KeyboardInterrupt:
             self.loop.call_soon_threadsafe(work.cancel)
             work.ended.wait(1)
+            self._pass_on(hear)  # how far it came
             raise
 
     def _pass_on(self, hear: Callable[[str, tuple[object, ...]], None] | None) -> None:
