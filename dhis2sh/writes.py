@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 IN_ONE_BUNDLE = 2000
 """Objects in one import: 1,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
 OTHER = "another object of the bundle was refused"
+AGAIN = "the same line once more"
 IGNORED = "the server ignored it and gave no reason"
 UIDS_IN_ONE_ADDRESS = 120
 """An address stays below the 1,900 characters that every proxy takes."""
@@ -120,7 +121,7 @@ class Payload:
     atomic: bool = False
     bundle: bool = False
     concurrency: int = 1
-    again: str = "the same line once more"
+    again: str = AGAIN
 
 
 def plan(
@@ -131,7 +132,8 @@ def plan(
     atomic: bool = False,
     bundle: bool = False,
     concurrency: int = 1,
-    again: str = Payload.again,
+    again: str = AGAIN,
+    asks: bool = False,
     notes: Sequence[str] = (),
 ) -> Plan:
     """The plan of some changes; objects that are right already are no steps, but counted in a note.
@@ -141,16 +143,18 @@ def plan(
         writes: the changes.
         what: the objects in words; their type without it.
         atomic, bundle, concurrency, again: see `Payload`.
+        asks: even for one object (see `Plan`).
         notes: what was left out and why.
     """
     everything = list(writes)
     needed = [write for write in everything if write.action != "update" or any(write.changed())]
-    same = len(everything) - len(needed)
+    right = len(everything) - len(needed)
     plurals = list(dict.fromkeys(write.plural for write in everything))
     return Plan(
         title,
         [write.step() for write in needed],
-        notes=[*notes, *([f"{same:,} already right"] if same else [])],
+        notes=[*notes, *([f"{right:,} already right"] if right else [])],
+        asks=asks,
         payload=Payload(what or ", ".join(plurals) or "metadata", needed, atomic, bundle, concurrency, again),
     )
 
@@ -169,7 +173,8 @@ async def read_objects(
         params: dict[str, Param] = {"filter": text, "fields": _with_id(fields), "paging": False}
         page = await s.client.list_page(plural, params)
         found |= {str(row["id"]): row for row in page.rows}
-        s.reporter.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
+        if len(wanted) > UIDS_IN_ONE_ADDRESS:
+            s.reporter.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
     missing = [uid for uid in wanted if uid not in found]
     if missing and not missing_is_fine:
         more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""

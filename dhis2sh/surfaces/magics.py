@@ -59,7 +59,7 @@ class Runner:
 
     def _open(self, profile: str | None) -> Session:
         session = Session(profile, reporter=QueueReporter(self.portal))
-        session.editor = edit if interactive() else None
+        session.editor = self.portal.asking(edit) if interactive() else None
         return session
 
     def close(self) -> None:
@@ -202,6 +202,7 @@ class Runner:
 
         plan = cast("Plan", waiting.plan)
         name = production_of(session, plan)
+        self._reporter.done()
         if not interactive() or not ask(plan, name):
             raise waiting
         return self.portal.run(apply_plan(session, find(plan.verb), plan), self._hear)
