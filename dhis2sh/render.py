@@ -133,7 +133,7 @@ def _plan(plan: Plan, colour: bool) -> str:
     mark = HEAD_COLOUR if colour else ""
     lines = [f"{mark}plan: {safe(plan.title)}{RESET if colour else ''}"]
     for step in plan.steps[:50]:
-        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words()]
+        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words(plan.names)]
         lines.append("  " + safe(" ".join(part for part in parts if part)))
     if len(plan.steps) > 50:
         lines.append(f"  ... and {len(plan.steps) - 50:,} more")

@@ -22,6 +22,7 @@ from dhis2sh.surfaces.lines import Transformer, joined
 from dhis2sh.surfaces.terminal import (
     NotebookReporter,
     TerminalReporter,
+    ask,
     ask_secret,
     edit,
     interactive,
@@ -59,7 +60,7 @@ class Runner:
 
     def _open(self, profile: str | None) -> Session:
         session = Session(profile, reporter=QueueReporter(self.portal))
-        session.editor = edit if interactive() else None
+        session.editor = self.portal.asking(edit) if interactive() else None
         return session
 
     def close(self) -> None:
@@ -205,7 +206,7 @@ class Runner:
         name = production_of(session, plan)
         if not interactive():
             raise waiting
-        if not self._reporter.ask(plan, name):
+        if not self._reporter.quietly(ask)(plan, name):
             raise Declined(plan.title)
         return self.portal.run(apply_plan(session, find(plan.verb), plan), self._hear)
 
