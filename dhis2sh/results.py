@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, overload
 
 from dhis2sh.errors import Dhis2Error, UsageError
 
@@ -223,6 +223,14 @@ def _said(value: JsonValue) -> str:
     return text if len(text) <= 70 else text[:66] + "...'"
 
 
+class Reported(Protocol):
+    """A record that people read in words."""
+
+    def line(self) -> str:
+        """The record in words."""
+        ...
+
+
 @dataclass(slots=True)
 class Plan:
     """What a write would do, made by reading alone. It is shown, confirmed and then applied.
@@ -237,6 +245,7 @@ class Plan:
         undoes: the journal's entry that this plan takes back.
         journal: whether what it changes is written down (`--no-journal`).
         blocked: why it cannot be carried out, found out by reading; shown by a dry run, raised by anything else.
+        report: what a plan of many objects comes to (a model with `line()`): drawn before the first of its steps.
     """
 
     title: str
@@ -249,10 +258,12 @@ class Plan:
     undoes: int | None = None
     journal: bool = True
     blocked: Dhis2Error | None = None
+    report: Reported | None = None
 
     def to_json(self) -> JsonObject:
         """The plan as `-o json` prints it."""
         return {
+            **({"report": to_plain(self.report)} if self.report is not None else {}),
             "plan": self.title,
             "verb": self.verb,
             "steps": [step.to_json() for step in self.steps],
@@ -281,6 +292,7 @@ class WriteSummary:
         failures: those that were refused, with the server's reason.
         envelope: the server's whole answer, where there was one.
         note: one more thing the user should know.
+        types: of a write of several types how many objects of each were created and updated.
     """
 
     what: str
@@ -292,6 +304,7 @@ class WriteSummary:
     failures: list[Row] = field(default_factory=lambda: [])
     envelope: JsonObject | None = None
     note: str | None = None
+    types: dict[str, dict[str, int]] | None = None
 
     def line(self) -> str:
         """The summary in one line."""

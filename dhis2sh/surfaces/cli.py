@@ -9,6 +9,8 @@ import sys
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dhis2sh import complete
     from dhis2sh.grammar import Invocation
     from dhis2sh.session import Consent, Session
@@ -159,7 +161,13 @@ async def _carry_out(invocation: Invocation) -> int:
     consent = options.consent()
     if interactive():
         consent.ask, session.can_ask = ask, True
-        session.editor, session.chooser = edit, choose
+        session.editor = edit
+
+        def chosen(about: str, choices: Sequence[str]) -> str | None:
+            reporter.done()  # no bar is drawn over the question
+            return choose(about, choices)
+
+        session.chooser = chosen
     await _read_stdin(invocation)
     try:
         result = await _run(session, invocation, consent)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import domains, plugins
@@ -23,6 +23,7 @@ from dhis2sh.surfaces.terminal import (
     TerminalReporter,
     ask,
     ask_secret,
+    choose,
     edit,
     interactive,
     pick_missing,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:  # a start pays for none of these: they come with the first li
     from dhis2sh.results import Plan, Rows, Text
     from dhis2sh.verbs import Verb
 
+_OF_EXPLAIN = re.compile(r"$|-|error\b|[Ee]\d{4}\b")
+"""What the verb `explain` takes; anything else behind it is a line, and shown is what that would send."""
 _EXPAND = re.compile(r"\$(\w+)|(?<![\w\]\)])\{(\w+)\}")
 
 
@@ -59,8 +62,15 @@ class Runner:
 
     def _open(self, profile: str | None) -> Session:
         session = Session(profile, reporter=QueueReporter(self.portal))
-        session.editor = edit if interactive() else None
+        if interactive():
+            session.editor = edit
+            session.chooser = lambda about, words: self.portal.ask(lambda: self._chosen(about, words))
         return session
+
+    def _chosen(self, about: str, words: Sequence[str]) -> str | None:
+        """Ask in the thread that has the terminal, with no bar drawn over the question."""
+        self._reporter.done()
+        return choose(about, words)
 
     def close(self) -> None:
         """End the work behind the prompt and close what is open."""
@@ -103,7 +113,7 @@ class Runner:
         if text.rstrip().endswith("?"):
             return help_of(text.strip())
         first, _, rest = text.strip().partition(" ")
-        if first == "explain" and rest.strip() and not rest.lstrip().startswith("-"):
+        if first == "explain" and not _OF_EXPLAIN.match(rest.strip()):
             return self._explain(rest.strip())
         from dhis2sh.results import Text
 
