@@ -90,10 +90,10 @@ def _broken(kind: str, arrows: Sequence[Dangling]) -> str:
     targets = {arrow.reference.uid: arrow.target for arrow in arrows}
     holders = Counter((arrow.type, arrow.name, arrow.reference.path) for arrow in arrows)
     needed = [f"{plural} '{name}' {path}" for (plural, name, path), _ in holders.most_common()]
-    option = "--with sharing" if kind in INSTANCE else "--with org-units" if kind in PLACES else "--deps"
+    way = "--with sharing" if kind in INSTANCE else "--with org-units" if kind in PLACES else "--deps"
     return (
         f"dangling: {len(targets):,} {kind} are neither in the bundle nor on the server: {_some(list(targets.values()))}; "
-        f"needed by {_some(needed)}; export with {option}, or leave the references out with --drop-dangling"
+        f"needed by {_some(needed)}; bring them too ({way}), or leave the references out with --drop-dangling"
     )
 
 

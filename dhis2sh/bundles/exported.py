@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dhis2sh.bundles.walk import Gathered
     from dhis2sh.client.client import Client
 
-UNTYPED = "other objects"
+UNKNOWN = "objects that the server does not have"
 """What an arrow leads to where not even the server says what it is."""
 SHOWN = 10
 """So many dangling arrows are written out for people; the data has them all."""
@@ -36,12 +36,12 @@ class LeftOut(BaseModel):
     objects: int
     references: int
     why: str
-    add: str
+    add: str | None
 
     def line(self) -> str:
         """In words."""
         refer = "1 reference" if self.references == 1 else f"{self.references:,} references"
-        return f"left out: {self.objects:,} {self.type} ({refer}): {self.why}; {self.add} brings them"
+        return f"left out: {self.objects:,} {self.type} ({refer}): {self.why}{f'; {self.add} brings them' if self.add else ''}"
 
 
 class DanglingArrow(BaseModel):
@@ -106,18 +106,20 @@ def of_walk(gathered: Gathered) -> Exported:
 
 
 async def of_objects(client: Client, bundle: Bundle, types: Mapping[str, Resource]) -> Exported:
-    """The report of objects without their dependencies: what they refer to is left out."""
+    """The report of objects without their dependencies: what they refer to is left out, and named in the bundle."""
     inside = {uid for objects in bundle.objects.values() for uid in objects}
-    outside: dict[str, Counter[str]] = {}
+    arrows: Counter[str] = Counter()
     for plural, body in bundle:
         if plural in types:
-            for ref in references(types[plural], body, types):
-                if ref.uid not in inside and not belongs_to_instance(ref):
-                    outside.setdefault(ref.type or UNTYPED, Counter())[ref.uid] += 1
-    untyped = outside.pop(UNTYPED, Counter())
-    kinds = await known(client, untyped)
-    for uid, count in untyped.items():
-        outside.setdefault(kinds[uid][0] if uid in kinds else UNTYPED, Counter())[uid] += count
+            found = references(types[plural], body, types)
+            arrows.update(ref.uid for ref in found if ref.uid not in inside and not belongs_to_instance(ref))
+    there = await known(client, arrows)
+    outside: dict[str, Counter[str]] = {}
+    for uid, count in arrows.items():
+        plural, name = there.get(uid, (UNKNOWN, ""))
+        outside.setdefault(plural, Counter())[uid] = count
+        if name:
+            bundle.outside.setdefault(plural, {})[uid] = name
     return Exported(types=bundle.counts(), left_out=_left_out(outside, walked=False))
 
 
@@ -129,7 +131,9 @@ def _left_out(counted: Mapping[str, Counter[str]], *, walked: bool) -> list[Left
     ]
 
 
-def _reason(plural: str, walked: bool) -> tuple[str, str]:
+def _reason(plural: str, walked: bool) -> tuple[str, str | None]:
+    if plural == UNKNOWN:
+        return "the references are dangling there too", None
     if plural in INSTANCE:
         return "people and sharing belong to one server", "--with sharing"
     if plural in PLACES:

@@ -54,7 +54,7 @@ async def test_a_dangling_reference_is_told_before_anything_is_written(session: 
     plan = await call(session, "metadata import", Consent(dry_run=True), file=path)
     assert isinstance(plan, Plan)
     assert plan.notes[0].startswith("dangling: 1 optionSets are neither in the bundle nor on the server: osMissing01")
-    assert "needed by dataElements 'New' optionSet; export with --deps" in plan.notes[0]
+    assert "needed by dataElements 'New' optionSet; bring them too (--deps)" in plan.notes[0]
     assert [arrow["to"] for arrow in plan.to_json()["report"]["dangling"]] == ["osMissing01"]
     with pytest.raises(Refused, match="osMissing01") as caught:
         await call(session, "metadata import", YES, file=path)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Types = Annotated[list[str], Doc("Only these types; may be repeated or separated by commas."), Complete("types")]
 File = Annotated[Path, Doc("A bundle: JSON as /api/metadata gives it, gzipped or not."), Complete("files")]
-With = Annotated[list[Literal["org-units", "sharing"]], Doc("With --deps follow these references too.")]
+With = Annotated[list[Literal["org-units", "sharing"]], Doc("Follow these references too: with what the objects need.")]
 Sharing = Annotated[bool, Doc("Compare sharing too.")]
 Check = Annotated[bool, Doc("End with exit code 8 when there are differences.")]
 COUNTED_BYTES = 8_000_000

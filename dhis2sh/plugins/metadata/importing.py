@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Literal, cast
 
 from dhis2sh import names
-from dhis2sh.bundles import importing
+from dhis2sh.bundles import exported, importing
 from dhis2sh.bundles.bundle import Bundle, only, read_bundle, server_bundle
 from dhis2sh.bundles.mapping import Choice, Clash, Mapped, fit
 from dhis2sh.bundles.report import ImportReport, MappedObject
 from dhis2sh.errors import UsageError
-from dhis2sh.plugins.metadata.bundles import File, Types, gathered, plurals_of, start_of, version_types
+from dhis2sh.plugins.metadata.bundles import File, Types, With, gathered, plurals_of, start_of, version_types
 from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.verbs import Complete, Doc, applies, verb
@@ -99,25 +99,30 @@ async def merge(
     ],
     objects: Annotated[list[str], Doc("Only these objects, with all that they need."), Complete("uids")] = [],
     *,
+    with_: With = [],
     options: MergeOptions,
 ) -> Plan:
     """Merge the metadata of another profile into this one, mapping what is there under another UID.
 
-    Sharing stays the target's unless --include-sharing. Where a unique name is taken, say with --on-conflict or --resolve
+    Single objects come with all that they need but users, sharing and organisation units, which --with adds. Sharing
+    stays the target's unless --include-sharing. Where a unique name is taken, say with --on-conflict or --resolve
     what to do; on a terminal you are asked.
 
     API source: `GET /api/metadata` of the source, `POST /api/metadata` of the target.
     """
+    if with_ and not objects:
+        raise UsageError("--with goes with single objects", hint="--types brings whole types")
     if source == s.profile.name:
         raise UsageError(f"'{source}' cannot be merged into itself", hint="-p NAME is the profile to write to")
     async with s.beside(source) as other:
         if objects:
             start = await start_of(other, objects)
-            found, left_out = await gathered(other, start, True, ["sharing"] if options.include_sharing else [])
-            for note in left_out.notes():
-                s.reporter.note(f"{source}: {note.partition('; --with')[0]}")
+            found, left_out = await gathered(other, start, True, with_)
         else:
             found = await server_bundle(other.client, await plurals_of(other, options.types))
+            left_out = await exported.of_objects(other.client, found, await version_types(other.client))
+        for note in left_out.notes():
+            s.reporter.note(f"{source}: {note}")
         found.origin = source
     return await _merge_plan(s, found, options)
 
