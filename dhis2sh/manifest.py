@@ -68,6 +68,11 @@ def verbs(name: str) -> list[JsonObject]:
     return cast("list[JsonObject]", found["verbs"]) if found else []
 
 
+def is_verb(name: str) -> bool:
+    """Is a shipped domain a verb itself, as `undo` is?"""
+    return any(verb["path"] == name for verb in verbs(name))
+
+
 def domain_verbs() -> list[JsonObject]:
     """Every shipped verb that is written by hand, by path: those of the domains, without the sub-domains."""
     return [verb for name in cast("JsonObject", index()["domains"]) for verb in verbs(name)]

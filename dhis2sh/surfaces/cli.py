@@ -9,8 +9,6 @@ import sys
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from dhis2sh import complete
     from dhis2sh.grammar import Invocation
     from dhis2sh.session import Consent, Session
@@ -152,7 +150,7 @@ async def _carry_out(invocation: Invocation) -> int:
     from dhis2sh.client.tracing import Tracer
     from dhis2sh.errors import PartlyDone
     from dhis2sh.session import Session
-    from dhis2sh.surfaces.terminal import TerminalReporter, ask, choose, edit, interactive
+    from dhis2sh.surfaces.terminal import TerminalReporter, edit, interactive
 
     options = invocation.options
     output.check(options)
@@ -160,14 +158,8 @@ async def _carry_out(invocation: Invocation) -> int:
     session = Session(options.profile, reporter=reporter, tracer=Tracer() if options.debug else None)
     consent = options.consent()
     if interactive():
-        consent.ask, session.can_ask = ask, True
-        session.editor = edit
-
-        def chosen(about: str, choices: Sequence[str]) -> str | None:
-            reporter.done()  # no bar is drawn over the question
-            return choose(about, choices)
-
-        session.chooser = chosen
+        consent.ask, session.can_ask = reporter.ask, True
+        session.editor, session.chooser = edit, reporter.choose
     await _read_stdin(invocation)
     try:
         result = await _run(session, invocation, consent)

@@ -5,15 +5,16 @@ The head of a line is read by the command line's grammar; what follows the first
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import domains, plugins
 from dhis2sh.bridge import ClientProxy, Portal, QueueReporter
-from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation, NeedsSecret, UsageError
+from dhis2sh.errors import Declined, Dhis2Error, Interrupted, NeedsConfirmation, NeedsSecret, UsageError
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.surfaces import display
 from dhis2sh.surfaces.background import Background
@@ -21,9 +22,7 @@ from dhis2sh.surfaces.lines import Transformer, joined
 from dhis2sh.surfaces.terminal import (
     NotebookReporter,
     TerminalReporter,
-    ask,
     ask_secret,
-    choose,
     edit,
     interactive,
     pick_missing,
@@ -64,13 +63,8 @@ class Runner:
         session = Session(profile, reporter=QueueReporter(self.portal))
         if interactive():
             session.editor = edit
-            session.chooser = lambda about, words: self.portal.ask(lambda: self._chosen(about, words))
+            session.chooser = lambda about, words: self.portal.ask(lambda: self._reporter.choose(about, words))
         return session
-
-    def _chosen(self, about: str, words: Sequence[str]) -> str | None:
-        """Ask in the thread that has the terminal, with no bar drawn over the question."""
-        self._reporter.done()
-        return choose(about, words)
 
     def close(self) -> None:
         """End the work behind the prompt and close what is open."""
@@ -195,6 +189,7 @@ class Runner:
         except NeedsSecret as wanted:
             if not session.can_ask:
                 raise
+            self._reporter.done()
             session.given_secret = ask_secret(wanted.prompt)
             try:
                 return self._confirmed(session, verb, arguments, consent)
@@ -212,8 +207,10 @@ class Runner:
 
         plan = cast("Plan", waiting.plan)
         name = production_of(session, plan)
-        if not interactive() or not ask(plan, name):
+        if not interactive():
             raise waiting
+        if not self._reporter.ask(plan, name):
+            raise Declined(plan.title)
         return self.portal.run(apply_plan(session, find(plan.verb), plan), self._hear)
 
     def _explain(self, line: str) -> object:
@@ -335,16 +332,20 @@ def load(shell: Any, profile: str | None = None) -> Runner:
 
 def _listen(shell: Any, runner: Runner) -> None:
     """Completion, help by `?` and continued lines, and domains without `%`, in a terminal and in a kernel alike."""
-    from dhis2sh.surfaces import completion, prefilter
+    from dhis2sh.surfaces import completion, mistakes, prefilter
 
     def is_stage(name: str) -> bool:
         from dhis2sh.stages import STAGES
 
         return name in STAGES and name not in shell.user_ns
 
+    def is_name(name: str) -> bool:
+        return name in shell.user_ns or hasattr(builtins, name)
+
     completion.install(shell, runner)
     display.install(shell)
-    shell.input_transformers_cleanup.append(Transformer(frozenset(plugins.domains()), is_stage))
+    mistakes.install(shell)
+    shell.input_transformers_cleanup.append(Transformer(frozenset(plugins.domains()), is_stage, is_name))
     manager = shell.prefilter_manager
     prefilter.DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)
 

@@ -114,6 +114,16 @@ class TerminalReporter:
             self._tasks[task] = self._bar.add_task(task, total=total)
         self._bar.update(self._tasks[task], completed=done, total=total)
 
+    def ask(self, plan: Plan, name: str | None) -> bool:
+        """Show a plan and ask, with no bar drawn over the question; see `ask`."""
+        self.done()
+        return ask(plan, name)
+
+    def choose(self, about: str, words: Sequence[str]) -> str | None:
+        """Let the user choose, with no bar drawn over the question; see `choose`."""
+        self.done()
+        return choose(about, words)
+
     def done(self) -> None:
         """Take the bars away."""
         if self._bar is not None:

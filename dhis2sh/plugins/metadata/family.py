@@ -76,9 +76,13 @@ def types() -> dict[str, Resource]:
 
 @cache
 def names() -> dict[str, tuple[str, ...]]:
-    """Each sub-domain with its other names: the singular, and short words for the most used."""
+    """Each sub-domain with its other names: as it stands on the wire, the singular, short words for the most used."""
     return {
-        name: tuple(other for other in (kebab(item.singular), *MORE_NAMES.get(name, ())) if other not in TAKEN | {name})
+        name: tuple(
+            other
+            for other in (item.plural, kebab(item.singular), *MORE_NAMES.get(name, ()))
+            if other not in TAKEN | {name}
+        )
         for name, item in types().items()
     }
 
