@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.client import jsonpatch
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.writes import attempt, send
-from dhis2sh.errors import Dhis2Error, NotFound, Refused
+from dhis2sh.errors import Dhis2Error, NetworkError, NotFound, PartlyDone, Refused, ServerFault
 from dhis2sh.journal import current
 from dhis2sh.results import Plan, PlanStep, WriteSummary
 
@@ -196,8 +196,23 @@ async def apply(s: Session, planned: Plan) -> WriteSummary:
     elif len(payload.writes) == 1 and not payload.bundle:
         await _one(s, payload.writes[0], summary)
     else:
-        await _many(s, payload, summary)
+        try:
+            await _many(s, payload, summary)
+        except (NetworkError, ServerFault) as error:
+            raise _cut_off(error, payload, summary) from None
     return summary
+
+
+def _cut_off(error: NetworkError | ServerFault, payload: Payload, summary: WriteSummary) -> Dhis2Error:
+    """What was written before the network went, and that the same line again does the rest."""
+    told = (
+        f"{len(summary.uids):,} of {len(payload.writes):,} were written, "
+        f"{current().count('sent'):,} were sent without an answer"
+    )
+    hint = "the same line again writes what is missing; dhis2 journal show  lists object by object"
+    if summary.uids:
+        return PartlyDone(f"cut off: {error.message}; {told}", summary=summary, hint=hint)
+    return error if isinstance(error, ServerFault) else type(error)(f"{error.message}; {told}", hint=hint)
 
 
 async def _one(s: Session, write: Write, summary: WriteSummary) -> None:

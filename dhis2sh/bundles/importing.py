@@ -22,7 +22,7 @@ from dhis2sh.bundles.diff import differs
 from dhis2sh.bundles.report import Conflict, DanglingReference, ImportReport, TypeCount, next_of
 from dhis2sh.bundles.walk import known
 from dhis2sh.client.messages import WebMessage
-from dhis2sh.errors import Dhis2Error, Refused, UsageError
+from dhis2sh.errors import Dhis2Error, PartlyDone, Refused, UsageError
 from dhis2sh.results import Plan, WriteSummary
 from dhis2sh.writes import Write
 
@@ -245,7 +245,12 @@ def _refusal(report: ImportReport, message: WebMessage, payload: Payload, settin
 async def apply(s: Session, planned: Plan) -> WriteSummary:
     """Carry out a plan of `plan`; refused objects go to the file that was named."""
     payload = cast("Payload", planned.payload)
-    summary = await writes.apply(s, planned)
+    try:
+        summary = await writes.apply(s, planned)
+    except PartlyDone as cut_off:
+        written = cast("WriteSummary", cut_off.summary)
+        written.types = _by_type(payload.writes, set(written.uids))
+        raise
     summary.types = _by_type(payload.writes, set(summary.uids))
     for row in summary.failures:
         row["message"] = refusals.named(str(row["message"]), payload.names)
