@@ -53,14 +53,16 @@ class Identity(BaseModel):
 
     def line(self) -> str:
         """The object in words."""
-        lines = [f"{self.type} '{self.name}' [{self.id}]{f'  code {self.code}' if self.code else ''}"]
+        named = f" '{self.name}'" if self.name != self.id else ""
+        lines = [f"{self.type}{named} [{self.id}]{f'  code {self.code}' if self.code else ''}"]
         if self.part_of:
             lines.append(f"  part of {self.part_of}")
         told = " · ".join(f"{name} {value}" for name, value in self.facts.items())
         lines += [f"  {told}"] if told else []
         lines += [f"  public {self.public}"] if self.public else []
         uses = ", ".join(f"{use.count:,} {use.type}" for use in self.used_by)
-        lines.append(f"  used by {uses}" if uses else "  used by nothing that its types can refer with")
+        if self.part_of is None:
+            lines.append(f"  used by {uses}" if uses else "  used by nothing that its types can refer with")
         if self.data_values is not None:
             least = "at least " if self.more_data_values else ""
             lines.append(f"  {least}{self.data_values:,} data values")
