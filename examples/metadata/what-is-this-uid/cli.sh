@@ -7,7 +7,7 @@ dhis2 metadata usage SZkfUJn9LKu -o csv
 dhis2 metadata what 'Pentavalent 1st dose' -o json --jq '.used_by[] | "\(.count) \(.type) by \(.paths | join(", "))"'
 
 # Any UID of an export, also of what is only a part of something.
-for uid in $(dhis2 metadata export --types dashboards,maps,legendSets \
-        --jq '.dashboards[0].dashboardItems[0].id, .maps[0].mapViews[0].id, .legendSets[0].id, .legendSets[0].legends[0].id'); do
+for uid in $(dhis2 metadata export --types dashboards,maps \
+        --jq '.dashboards[0].id, .dashboards[0].dashboardItems[0].id, .maps[0].mapViews[0].id'); do
     dhis2 metadata what "$uid"
 done
