@@ -54,12 +54,14 @@ class Write:
         after: None for one that is deleted.
         held_by: of one that is deleted the objects that hold it in a collection, UIDs by `type.collection`: they lose it
             without a word, and only what is written down can give it back to them.
+        detail: what changes in words, where the properties before and after do not say it to a person.
     """
 
     plural: str
     before: JsonObject | None
     after: JsonObject | None
     held_by: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
+    detail: str | None = None
 
     @property
     def action(self) -> Action:
@@ -96,7 +98,7 @@ class Write:
     def step(self) -> PlanStep:
         """This change as a plan shows it."""
         before, after = self.changed()
-        return PlanStep(self.action, self.plural, uid=self.uid, name=self.name, before=before, after=after)
+        return PlanStep(self.action, self.plural, self.uid, self.name, self.detail, before, after)
 
 
 @dataclass(slots=True)
