@@ -1,4 +1,4 @@
-# What does one server have that the other has not? Surface: MCP.
+# What does one server have that the other has not?
 import asyncio
 import json
 import os

@@ -1,4 +1,4 @@
-# What does one server have that the other has not? Surface: command line.
+# What does one server have that the other has not?
 export DHIS2_PROFILE=sandbox
 dhis2 metadata export 'Mother and child' --deps --with org-units --out package.json
 dhis2 -p sandbox:copy metadata import package.json --yes -o json --jq '{created}'

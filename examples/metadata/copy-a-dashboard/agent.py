@@ -1,4 +1,4 @@
-# A dashboard with all that it needs goes to a server that has nothing. Surface: MCP.
+# A dashboard with all that it needs goes to a server that has nothing.
 import asyncio
 import os
 

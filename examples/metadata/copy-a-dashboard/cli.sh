@@ -1,4 +1,4 @@
-# A dashboard with all that it needs goes to a server that has nothing. Surface: command line.
+# A dashboard with all that it needs goes to a server that has nothing.
 export DHIS2_PROFILE=sandbox
 
 # Organisation units are left out unless one asks for them, since most servers have theirs. The report says so ...

@@ -1,4 +1,4 @@
-# Data elements and a group from sheets: columns by header, references by name. Surface: command line.
+# Data elements and a group from sheets: columns by header, references by name.
 export DHIS2_PROFILE=sandbox
 cat > elements.csv <<'CSV'
 value-type;Short name;name;domainType;aggregation type;categoryCombo

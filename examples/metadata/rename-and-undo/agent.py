@@ -1,4 +1,4 @@
-# An agent finds a type's own tool, plans, applies by the plan's id, and takes it back: nothing is left of it. Surface: MCP.
+# An agent finds a type's own tool, plans, applies by the plan's id, and takes it back: nothing is left of it.
 import asyncio
 import json
 import os

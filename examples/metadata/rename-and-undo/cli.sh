@@ -1,4 +1,4 @@
-# Rename many objects, look into the journal, take it back: nothing is left of it. Surface: command line.
+# Rename many objects, look into the journal, take it back: nothing is left of it.
 export DHIS2_PROFILE=sandbox
 dhis2 metadata export --out before.json
 

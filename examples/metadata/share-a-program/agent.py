@@ -1,4 +1,4 @@
-# Share a program and all that belongs to it with a group, in one go. Surface: MCP.
+# Share a program and all that belongs to it with a group, in one go.
 import asyncio
 import os
 from collections import Counter

@@ -1,4 +1,4 @@
-# Share a program and all that belongs to it with a group, in one go. Surface: command line.
+# Share a program and all that belongs to it with a group, in one go.
 export DHIS2_PROFILE=sandbox
 dhis2 metadata user-groups create --name 'Field staff' -o json --jq '{created}'
 dhis2 metadata share programs 'Pregnancy follow-up' --tree --group 'Field staff=rw/rw' --public r --dry-run \

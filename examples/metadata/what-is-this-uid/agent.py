@@ -1,4 +1,4 @@
-# What is this UID: its type and name, what uses it, whether it has data. Surface: MCP.
+# What is this UID: its type and name, what uses it, whether it has data.
 import asyncio
 import os
 

@@ -1,4 +1,4 @@
-# What is this UID: its type and name, what uses it, whether it has data. Surface: command line.
+# What is this UID: its type and name, what uses it, whether it has data.
 export DHIS2_PROFILE=sandbox
 dhis2 metadata what SZkfUJn9LKu
 dhis2 metadata usage SZkfUJn9LKu -o csv

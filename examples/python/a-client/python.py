@@ -1,4 +1,4 @@
-# A client of a profile in a script: patience of its own, rows one by one, a large answer straight to a file. Surface: Python.
+# A client of a profile in a script: patience of its own, rows one by one, a large answer straight to a file.
 import asyncio
 import json
 import tempfile

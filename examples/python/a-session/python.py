@@ -1,4 +1,4 @@
-# A plain script with the async client, no IPython. Surface: Python.
+# A plain script with the async client, no IPython.
 import asyncio
 
 from dhis2sh.session import Session

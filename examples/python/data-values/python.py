@@ -1,4 +1,4 @@
-# Data values from a plain script: streamed to a file, corrected row by row, streamed back. Surface: Python.
+# Data values from a plain script: streamed to a file, corrected row by row, streamed back.
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator

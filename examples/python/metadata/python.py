@@ -1,4 +1,4 @@
-# Metadata from a plain script: typed accessors, bulk writes with their refusals, patches, periods. Surface: Python.
+# Metadata from a plain script: typed accessors, bulk writes with their refusals, patches, periods.
 import asyncio
 import datetime as dt
 
