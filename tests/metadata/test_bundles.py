@@ -171,6 +171,10 @@ async def test_every_uid_of_the_real_export_is_known(real_home: Path):
         to_json(await call(session, "metadata what", uid=item))["part_of"]
         == "dashboards 'Immunization data' [L1BtjXgpUpd]"
     )  # type: ignore[index]
+    view = await call(session, "metadata what", uid="QI5pLcfv86N")
+    assert str(view.line()) == (  # type: ignore[attr-defined]
+        "mapViews [QI5pLcfv86N]\n  part of maps 'Immunization: BCG + FIC coverage by district 2025' [qN8cK4TwgkO]"
+    )
     await session.aclose()
 
 
