@@ -42,8 +42,8 @@ class ImportOptions:
         strategy: CREATE, UPDATE, CREATE_AND_UPDATE or DELETE.
         commit: False checks everything and writes nothing.
         atomic: one error means that nothing is written.
-        report_mode: FULL and DEBUG report objects without errors too; ERRORS_NOT_OWNER refuses references that another
-            type owns.
+        report_mode: FULL and DEBUG report objects without errors too.
+        owned_only: refuse references that another type owns (report mode ERRORS_NOT_OWNER).
         identifier: UID or CODE.
         skip_sharing: leave the sharing that is there.
         skip_translation: leave the translations that are there.
@@ -54,6 +54,7 @@ class ImportOptions:
     commit: bool = True
     atomic: bool = True
     report_mode: str = "ERRORS"
+    owned_only: bool = False
     identifier: str = "UID"
     skip_sharing: bool = False
     skip_translation: bool = False
@@ -74,11 +75,13 @@ def import_options(query: QueryParams, report_mode: str = "ERRORS") -> ImportOpt
     def yes(name: str) -> bool:
         return query.get(name, "").lower() == "true"
 
+    mode = word("importReportMode", report_mode, ("ERRORS", "ERRORS_NOT_OWNER", "FULL", "DEBUG"))
     return ImportOptions(
         strategy=STRATEGIES[word("importStrategy", CREATE_AND_UPDATE, STRATEGIES)],
         commit=word("importMode", "COMMIT", ("COMMIT", "VALIDATE")) == "COMMIT",
         atomic=word("atomicMode", "ALL", ("ALL", "NONE")) == "ALL",
-        report_mode=word("importReportMode", report_mode, ("ERRORS", "ERRORS_NOT_OWNER", "FULL", "DEBUG")),
+        report_mode=mode,
+        owned_only=mode == "ERRORS_NOT_OWNER",
         identifier=word("identifier", "UID", ("UID", "CODE")),
         skip_sharing=yes("skipSharing"),
         skip_translation=yes("skipTranslation"),

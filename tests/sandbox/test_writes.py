@@ -49,7 +49,7 @@ def test_a_new_object_has_what_the_server_fills_in(api: TestClient) -> None:
         ({"name": "BCG doses given"}, ["E5003"]),
         ({"categoryCombo": {"id": "aaaaaaaaaaa"}}, ["E5002"]),
         ({"id": "deNumber001"}, ["E5000"]),
-        ({"attributeValues": [{"value": "1", "attribute": {"id": "aaaaaaaaaaa"}}]}, ["E5002"]),
+        ({"attributeValues": [{"value": "1", "attribute": {"id": "aaaaaaaaaaa"}}]}, ["E5002", "E6012"]),
     ],
 )
 def test_a_bad_object_is_refused_with_its_codes(api: TestClient, change: dict[str, Any], expected: list[str]) -> None:
