@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
+from dhis2sh.sandbox.cache import name_key
 from dhis2sh.sandbox.fields import parse_fields
 from dhis2sh.sandbox.filters import BadFilter, Condition, parse_filter, split_filters
 from dhis2sh.sandbox.params import Refused, boolean, choice, integer
@@ -94,7 +95,7 @@ def _indexed(
     known = store.objects(resource.plural)
     found = [known[uid] for uid in store.inverse(resource.plural, narrow[0]).get(narrow[1], []) if uid in known]
     if by_name:
-        found.sort(key=lambda body: (str(body.get("name") or "").lower(), str(body["id"])))
+        found.sort(key=lambda body: name_key(body, store.version.sorts_by_case))
     return found
 
 

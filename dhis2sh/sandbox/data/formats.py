@@ -40,13 +40,25 @@ class Unreadable(Refused):
         super().__init__(message, status=400)
 
 
-def read_json(raw: bytes) -> JsonObject:
-    """Read a JSON set. Raises `Unreadable`."""
+def _unexpected(text: str, position: int) -> str:
+    """What 2.43 says of a character that it did not expect."""
+    wanted = '"' if text[:position].rstrip().endswith(("{", ",")) else ","
+    return f"Unexpected character at position {position},\n{text}\n{' ' * position}^ expected `{wanted}`"
+
+
+def read_json(raw: bytes, *, strict: bool = False) -> JsonObject:
+    """Read a JSON set. Raises `Unreadable`.
+
+    Parameters:
+        strict: in the words of 2.43.
+    """
     import orjson
 
     try:
         body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError as error:
+        if strict:
+            raise Unreadable(_unexpected(error.doc, error.pos)) from None
         raise Unreadable("Post-condition was null") from None
     if not isinstance(body, dict):
         raise Unreadable("Post-condition was null")

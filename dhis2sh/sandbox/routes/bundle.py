@@ -12,10 +12,9 @@ from starlette.routing import Route
 from dhis2sh.sandbox.bodies import JSON, Refusal, import_answer, read_object, with_body
 from dhis2sh.sandbox.fields import parse_fields
 from dhis2sh.sandbox.filters import BadFilter
-from dhis2sh.sandbox.http import answer, base_of, refuse
+from dhis2sh.sandbox.http import answer, refuse
 from dhis2sh.sandbox.importer import Importer, ImportOptions, import_options
 from dhis2sh.sandbox.importer_read import Unreadable
-from dhis2sh.sandbox.jobs import initiated
 from dhis2sh.sandbox.listing import matching
 from dhis2sh.sandbox.server import Server
 
@@ -107,8 +106,7 @@ class Api:
             work=work,
             opening="Metadata import started",
         )
-        body, location = initiated(config, base=base_of(request))
-        return answer(body, Location=location)
+        return self.server.initiated(request, config)
 
 
 def _bundle(body: JsonObject) -> dict[str, list[JsonObject]]:
