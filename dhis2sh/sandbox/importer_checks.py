@@ -25,9 +25,9 @@ _COLOR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
 _URL = re.compile(r"(https?|ftp)://\S+")
 
 
-def described(body: JsonObject, model: str | None) -> str:
-    """An object as messages name it: `Wire DE 1 [wiredeAAA01] (DataElement)`."""
-    name, uid = body.get("name"), body.get("id")
+def described(body: JsonObject, model: str | None, identifier: str = "UID") -> str:
+    """An object as messages name it: `Wire DE 1 [wiredeAAA01] (DataElement)`, in an import by code with its code."""
+    name, uid = body.get("name"), body.get("id" if identifier == "UID" else "code")
     parts = [str(name)] if name is not None else []
     if uid is not None:
         parts.append(f"[{uid}]")
@@ -121,10 +121,12 @@ def _exists(bundle: Bundle, item: Item) -> None:
     strategy = bundle.options.strategy
     identifier = bundle.options.identifier
     if strategy == "CREATE" and item.before is not None:
-        name = described({**item.before, "name": item.before.get("name")}, item.resource.model)
+        name = described(item.before, item.resource.model, identifier)
         item.refuse("E5000", identifier, name, main_id=item.uid)
     elif strategy == "UPDATE" and item.before is None:
-        item.refuse("E5001", identifier, described(item.body, item.resource.model), prop="id", main_id=item.uid)
+        item.refuse(
+            "E5001", identifier, described(item.body, item.resource.model, identifier), prop="id", main_id=item.uid
+        )
 
 
 # The schema: required, lengths, ranges, forms -------------------------------------------------------------------------
@@ -233,12 +235,12 @@ def _references(bundle: Bundle, item: Item) -> None:
         target = bundle.get(plural, uid)
         resource = bundle.store.resources[plural]
         if target is None:
-            _add(item, "E5002", prop, f"[{uid}] ({resource.model})")
+            _add(bundle, item, "E5002", prop, f"[{uid}] ({resource.model})")
         elif resource.shareable and not bundle.rights.can_read(resource, target):
-            _add(item, "E5008", prop, described({"id": uid}, resource.model))
+            _add(bundle, item, "E5008", prop, described({"id": uid}, resource.model))
         elif prop.klass == "java.util.List" and item.resource.properties.get(prop.name) is prop:
             if uid in seen.setdefault(prop.name, set()):
-                _add(item, "E5007", prop, f"[{uid}] ({resource.model})")
+                _add(bundle, item, "E5007", prop, f"[{uid}] ({resource.model})")
             seen[prop.name].add(uid)
     for uid, _ in values(item.body):
         if bundle.get("attributes", uid) is None:
@@ -248,8 +250,8 @@ def _references(bundle: Bundle, item: Item) -> None:
             )  # fmt: skip
 
 
-def _add(item: Item, code: str, prop: Property, reference: str) -> None:
-    text = described(item.body, item.resource.model)
+def _add(bundle: Bundle, item: Item, code: str, prop: Property, reference: str) -> None:
+    text = described(item.body, item.resource.model, bundle.options.identifier)
     report = ErrorReport(code, [reference, text, prop.schema_name], item.resource.klass)
     report.prop, report.main_id = prop.schema_name, item.uid
     report.error_klass = prop.item_klass if prop.collection else None
@@ -287,8 +289,8 @@ def references(bundle: Bundle, resource: Resource, body: JsonObject) -> Iterator
             if not isinstance(row, dict):
                 continue
             if prop.reference and not inline(target):
-                if target.metadata and isinstance(row.get("id"), str):
-                    yield prop, prop.target, cast("str", row["id"])
+                if target.metadata:
+                    yield prop, prop.target, str(row.get("id") or row.get("code") or "")
             elif prop.name != "sharing":
                 yield from _inner_references(bundle, resource, body, target, row)
 

@@ -5,7 +5,7 @@ Taken from the recordings of running servers; `docs/conformance.md` lists the sc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dhis2sh.errors import UsageError
 
@@ -72,19 +72,23 @@ class Version:
         return int(self.number.split(".")[1])
 
 
+_OLD = Version(
+    "2.41.9.1", "v41", external=False, malformed_uid=404, refuses_empty_filter=True, lenient_parameters=True,
+    imports_by_code=True, idle_progress=200, unknown_setting=409, routes_anywhere=True, acceptances_apart=True,
+    sorts_by_case=True, gist_addresses="", typed_responses=False, newest_path=42, flat_tracker_pages=True,
+    value_authors=False,
+)  # fmt: skip
+_NEW = Version(
+    "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,
+    gist_always_next=True, maintenance_says_done=True, pages_with_version=False, upserts=True,
+)  # fmt: skip
 VERSIONS = {
-    "2.41": Version(
-        "2.41.9.1", "v41", external=False, malformed_uid=404, refuses_empty_filter=True, lenient_parameters=True,
-        imports_by_code=True, idle_progress=200, unknown_setting=409, routes_anywhere=True, acceptances_apart=True,
-        sorts_by_case=True, gist_addresses="", typed_responses=False, newest_path=42, flat_tracker_pages=True,
-        value_authors=False,
-    ),
+    "2.40": replace(_OLD, number="2.40.12", schemas="v40", external=True),
+    "2.41": _OLD,
     "2.42": Version("2.42.5.2", "v42"),
-    "2.43": Version(
-        "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,
-        gist_always_next=True, maintenance_says_done=True, pages_with_version=False, upserts=True,
-    ),
-}  # fmt: skip
+    "2.43": _NEW,
+    "2.44": replace(_NEW, number="2.44.0", schemas="v44"),
+}
 DEFAULT = "2.42"
 
 
