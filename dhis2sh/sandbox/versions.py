@@ -38,6 +38,7 @@ class Version:
         pages_with_version: the pager keeps that number.
         flat_tracker_pages: tracker lists name their page beside the pager too, and no page before or after.
         value_authors: a data value of an event says who wrote it.
+        lists_by_gist: plain lists are read by the gist engine where it can (2.44).
         upserts: an import of data values counts what it creates as updated, and audits it (2.43 has its own importer).
     """
 
@@ -64,6 +65,7 @@ class Version:
     pages_with_version: bool = True
     flat_tracker_pages: bool = False
     value_authors: bool = True
+    lists_by_gist: bool = False
     upserts: bool = False
 
     @property
@@ -87,7 +89,7 @@ VERSIONS = {
     "2.41": _OLD,
     "2.42": Version("2.42.5.2", "v42"),
     "2.43": _NEW,
-    "2.44": replace(_NEW, number="2.44.0", schemas="v44"),
+    "2.44": replace(_NEW, number="2.44.0", schemas="v44", lists_by_gist=True),
 }
 DEFAULT = "2.42"
 
