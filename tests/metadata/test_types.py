@@ -1,4 +1,4 @@
-"""What single types can do: the hierarchy, options, the category model, joins, rules."""
+"""What single types can do: the hierarchy, options, the category model, joins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh import render, rules
+from dhis2sh import render
 from dhis2sh.errors import UsageError
 from dhis2sh.results import Plan, Rows, WriteSummary, to_json
 from dhis2sh.session import Consent, Session, run
@@ -87,44 +87,11 @@ async def test_options_follow_a_file(session: Session):
 
 
 @needs_shared
-async def test_the_rules_of_the_real_program_are_read(real_home: Path):
+async def test_an_element_joins_the_real_data_set(real_home: Path):
     session = Session("sandbox")
-    names = await call(session, "metadata program-rules vars-for", program="Child Programme")
-    assert {"apgarscore", "apgarcomment"} <= {row["name"] for row in to_json(names)}  # type: ignore[index, union-attr]
-    uses = await call(session, "metadata program-rules where-de-is-used", element="MCH Apgar Score")
-    assert isinstance(uses, Rows)
-    assert len(uses) == 4
     added = await call(
         session, "metadata data-sets add-element", DRY, data_set="Child Health", elements=["MCH Apgar Score"]
     )
     assert isinstance(added, Plan)
     assert added.steps[0].uid == "BfMAe6Itzgt"
     await session.aclose()
-
-
-VARIABLES = {"apgar": "NUMBER", "first": "TEXT", "alive": "BOOLEAN", "motherAge": "INTEGER"}
-
-
-@pytest.mark.parametrize(
-    ("expression", "says"),
-    [
-        ("!#{apgar}", "negates a NUMBER"),
-        ("#{first} + ' x'", "added with +"),
-        ("#{mother_age} > 4", "no variable of the program"),
-        ("'#{apgar}' == 4", "is a text, not the variable"),
-        ("d2:hasVal(#{apgar})", "no function of the engine"),
-        ("V{event_dat} > 4", "no variable of the engine"),
-        ("#{apgar} = 4", "single ="),
-        ("(#{apgar} > 4", "'('"),
-    ],
-)
-def test_what_breaks_under_the_new_rule_engine(expression: str, says: str):
-    found = list(rules.check_expression(expression, VARIABLES, "condition"))
-    assert any(says in finding.problem for finding in found)
-
-
-@pytest.mark.parametrize(
-    "expression", ["!#{alive}", "#{apgar} >= 0 && #{apgar} < 4", "!d2:hasValue('#{apgar}')", "#{motherAge} + 1 > 4"]
-)
-def test_what_is_fine(expression: str):
-    assert list(rules.check_expression(expression, VARIABLES, "condition")) == []
