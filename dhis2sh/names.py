@@ -109,14 +109,17 @@ def _ambiguous(plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError
 
 
 async def _missing(s: Session, plural: str, text: str) -> str:
-    """Nothing has that code or name: say what comes nearest among those that share the ends of its longest word."""
-    word = max(re.findall(r"\w+", text), key=len, default="")
-    params: dict[str, Param] = {
-        "filter": [f"name:ilike:{part}" for part in dict.fromkeys((word[:3], word[-3:])) if part],
-        "rootJunction": "OR", "fields": "id,displayName", "pageSize": 200,
-    }  # fmt: skip
-    rows = (await s.client.list_page(plural, params)).rows if word else []
-    hint = did_you_mean(text, [str(row.get("displayName")) for row in rows])
+    """Nothing has that code or name: say what comes nearest among those that share an end of one of its longest words."""
+    hint: str | None = None
+    for word in sorted(re.findall(r"\w{2,}", text), key=len, reverse=True)[:3]:
+        params: dict[str, Param] = {
+            "filter": [f"name:ilike:{part}" for part in dict.fromkeys((word[:3], word[-3:]))],
+            "rootJunction": "OR", "fields": "id,displayName", "pageSize": 200,
+        }  # fmt: skip
+        rows = (await s.client.list_page(plural, params)).rows
+        hint = did_you_mean(text, [str(row.get("displayName")) for row in rows])
+        if hint is not None:
+            break
     raise NotFound(f"no {plural} has the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
 
 

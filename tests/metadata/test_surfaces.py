@@ -56,7 +56,7 @@ def state(home: Path, case: Writing) -> object:
     finally:
         store.close()
     times = {"created", "lastUpdated", "lastUpdatedBy", "href"}
-    text = json.dumps(rows, default=str, sort_keys=True)
+    text = json.dumps(rows, default=str, sort_keys=True, ensure_ascii=False)
     return without_times(json.loads(UID.sub("uid", text) if case.made else text), times)
 
 
@@ -67,7 +67,7 @@ def without_times(value: object, times: set[str]) -> object:
 
 
 def plain(answer: object, case: Writing) -> object:
-    return json.loads(UID.sub("uid", json.dumps(answer))) if case.made else answer
+    return json.loads(UID.sub("uid", json.dumps(answer, ensure_ascii=False))) if case.made else answer
 
 
 @pytest.mark.parametrize("case", all_writes(), ids=str)
