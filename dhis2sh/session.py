@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from dhis2sh import paths, profiles
-from dhis2sh.errors import Forbidden, NeedsConfirmation, PartlyDone, Refused, UsageError
+from dhis2sh.errors import Declined, Forbidden, NeedsConfirmation, PartlyDone, Refused, UsageError
 from dhis2sh.profiles import Active, Profile
 
 if TYPE_CHECKING:
@@ -335,19 +335,24 @@ def _require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent)
     production = production_of(session, plan)
     if production is not None:
         if consent.confirm == production:
-            return
-        if consent.ask is not None and consent.confirm is None and consent.ask(plan, production):
-            return
+            return None
+        if consent.ask is not None and consent.confirm is None:
+            return _ask(consent.ask, plan, production)
         raise NeedsConfirmation(
             f"'{production}' is a production profile: nothing was written",
             plan=plan,
             hint=f"add --confirm {production} to write",
         )
     if (verb.effect != "destroy" and len(plan.steps) <= 1) or consent.yes or not plan.steps:
-        return
-    if consent.ask is not None and consent.ask(plan, None):
-        return
+        return None
+    if consent.ask is not None:
+        return _ask(consent.ask, plan, None)
     raise NeedsConfirmation(f"{plan.title}: nothing was written", plan=plan, hint="add --yes to apply this plan")
+
+
+def _ask(ask: Callable[[Plan, str | None], bool], plan: Plan, production: str | None) -> None:
+    if not ask(plan, production):
+        raise Declined(plan.title)
 
 
 def stamped(result: object, session: Session, verb: Verb) -> object:

@@ -5,6 +5,7 @@ The head of a line is read by the command line's grammar; what follows the first
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import domains, plugins
 from dhis2sh.bridge import ClientProxy, Portal, QueueReporter
-from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation, NeedsSecret, UsageError
+from dhis2sh.errors import Declined, Dhis2Error, Interrupted, NeedsConfirmation, NeedsSecret, UsageError
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.surfaces import display
 from dhis2sh.surfaces.background import Background
@@ -21,7 +22,6 @@ from dhis2sh.surfaces.lines import Transformer, joined
 from dhis2sh.surfaces.terminal import (
     NotebookReporter,
     TerminalReporter,
-    ask,
     ask_secret,
     edit,
     interactive,
@@ -185,6 +185,7 @@ class Runner:
         except NeedsSecret as wanted:
             if not session.can_ask:
                 raise
+            self._reporter.done()
             session.given_secret = ask_secret(wanted.prompt)
             try:
                 return self._confirmed(session, verb, arguments, consent)
@@ -202,8 +203,10 @@ class Runner:
 
         plan = cast("Plan", waiting.plan)
         name = production_of(session, plan)
-        if not interactive() or not ask(plan, name):
+        if not interactive():
             raise waiting
+        if not self._reporter.ask(plan, name):
+            raise Declined(plan.title)
         return self.portal.run(apply_plan(session, find(plan.verb), plan), self._hear)
 
     def _explain(self, line: str) -> object:
@@ -325,16 +328,20 @@ def load(shell: Any, profile: str | None = None) -> Runner:
 
 def _listen(shell: Any, runner: Runner) -> None:
     """Completion, help by `?` and continued lines, and domains without `%`, in a terminal and in a kernel alike."""
-    from dhis2sh.surfaces import completion, prefilter
+    from dhis2sh.surfaces import completion, mistakes, prefilter
 
     def is_stage(name: str) -> bool:
         from dhis2sh.stages import STAGES
 
         return name in STAGES and name not in shell.user_ns
 
+    def is_name(name: str) -> bool:
+        return name in shell.user_ns or hasattr(builtins, name)
+
     completion.install(shell, runner)
     display.install(shell)
-    shell.input_transformers_cleanup.append(Transformer(frozenset(plugins.domains()), is_stage))
+    mistakes.install(shell)
+    shell.input_transformers_cleanup.append(Transformer(frozenset(plugins.domains()), is_stage, is_name))
     manager = shell.prefilter_manager
     prefilter.DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)
 

@@ -114,6 +114,11 @@ class TerminalReporter:
             self._tasks[task] = self._bar.add_task(task, total=total)
         self._bar.update(self._tasks[task], completed=done, total=total)
 
+    def ask(self, plan: Plan, name: str | None) -> bool:
+        """Show a plan and ask, with no bar drawn over the question; see `ask`."""
+        self.done()
+        return ask(plan, name)
+
     def done(self) -> None:
         """Take the bars away."""
         if self._bar is not None:

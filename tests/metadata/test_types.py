@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dhis2sh import rules
-from dhis2sh.results import Rows, to_json
+from dhis2sh.results import Plan, Rows, to_json
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.verbs import find
 from tests.shared import needs_shared
@@ -27,9 +27,11 @@ async def test_the_rules_of_the_real_program_are_read(real_home: Path):
     uses = await call(session, "metadata program-rules where-de-is-used", element="MCH Apgar Score")
     assert isinstance(uses, Rows)
     assert len(uses) == 4
-    board = await call(session, "metadata dashboards describe", uid="Immunization data")
-    assert isinstance(board, Rows)
-    assert len(board) == 11
+    added = await call(
+        session, "metadata data-sets add-element", DRY, data_set="Child Health", elements=["MCH Apgar Score"]
+    )
+    assert isinstance(added, Plan)
+    assert added.steps[0].uid == "BfMAe6Itzgt"
     await session.aclose()
 
 

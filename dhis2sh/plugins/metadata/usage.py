@@ -212,6 +212,7 @@ async def graph(
     *,
     style: Annotated[Literal["tree", "dot", "mermaid"], Doc("As a tree, for Graphviz, or for Mermaid.")] = "tree",
     depth: Annotated[int, Bounds(1, 20), Doc("How many arrows deep.")] = 4,
+    fold: Annotated[int, Bounds(0, 1000), Doc("Draw at the most so many of one type below another; 0 draws all.")] = 12,
     org_units: Annotated[bool, Doc("Follow references to organisation units too.")] = False,
 ) -> Graph:
     """Draw what an object needs: its references, theirs, and so on.
@@ -221,4 +222,4 @@ async def graph(
     plural, body, _ = await _found(s, uid)
     types = await version_types(s)
     gathered = await Walk(s.client, types, places=org_units).gather([(plural, str(body["id"]))])
-    return graph_of(gathered.bundle, types, (plural, str(body["id"])), depth=depth, style=style)
+    return graph_of(gathered.bundle, types, (plural, str(body["id"])), depth=depth, style=style, fold=fold)

@@ -7,7 +7,7 @@ import pytest
 
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError
 from dhis2sh.plugins.metadata.types.organisation_units import Branch
-from dhis2sh.render import html
+from dhis2sh.render import html, text
 from dhis2sh.results import Plan, Rows, WriteSummary, to_json
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.verbs import find
@@ -38,7 +38,7 @@ def told(plan: Plan) -> str:
 async def test_the_hierarchy_is_drawn(session: Session):
     tree = await call(session, f"{UNITS} tree", depth=2)
     assert isinstance(tree, Branch)
-    assert tree.line().splitlines() == [
+    assert text(tree).splitlines() == [
         "Country [ouCountry01]",
         "├── Bo [ouDistrict1]",
         "│   └── Ngele CHC [ouFacility1]",
@@ -49,21 +49,21 @@ async def test_the_hierarchy_is_drawn(session: Session):
 async def test_a_folded_branch_says_how_many_are_in_it(session: Session):
     tree = await call(session, f"{UNITS} tree", depth=1)
     assert isinstance(tree, Branch)
-    assert "├── Bo [ouDistrict1]  (1 below)" in tree.line()
-    assert tree.line().endswith("(2 of 3 units below; --depth 2 shows more)")
+    assert "├── Bo [ouDistrict1]  (1 below)" in text(tree)
+    assert text(tree).startswith("Country [ouCountry01]  (2 of 3 units below; --depth 2 shows more)\n")
 
 
 async def test_a_tree_of_a_unit_begins_there(session: Session):
     tree = await call(session, f"{UNITS} tree", unit="Bo")
     assert isinstance(tree, Branch)
-    assert tree.line() == "Bo [ouDistrict1]\n└── Ngele CHC [ouFacility1]"
+    assert text(tree) == "Bo [ouDistrict1]\n└── Ngele CHC [ouFacility1]"
 
 
 async def test_a_notebook_unfolds_the_tree(session: Session):
     tree = await call(session, f"{UNITS} tree", depth=2)
     page = html(tree)
     assert page.count("<details") == 2
-    assert "<details open><summary>Country [ouCountry01]</summary>" in page
+    assert "<details open><summary>Country <span class=aside>[ouCountry01]</span></summary>" in page
 
 
 async def test_units_without_a_common_top_are_all_drawn(session: Session):
@@ -87,11 +87,11 @@ async def test_a_country_of_1332_units_fits_the_screen(real_home: Path):
     await session.aclose()
     assert isinstance(whole, Branch)
     assert isinstance(district, Branch)
-    lines = whole.line().splitlines()
-    assert len(lines) == 15
+    lines = text(whole).splitlines()
+    assert len(lines) == 14
+    assert lines[0] == "Sierra Leone [ImspTQPwCqd]  (13 of 1,331 units below; --depth 2 shows more)"
     assert lines[1] == "├── Bo [O6uvpzGd5pu]  (140 below)"
-    assert lines[-1] == "(13 of 1,331 units below; --depth 2 shows more)"
-    assert len(district.line().splitlines()) == 17
+    assert len(text(district).splitlines()) == 16
 
 
 # Move --------------------------------------------------------------------------------------------------------------
@@ -134,14 +134,14 @@ async def test_a_unit_never_goes_below_itself(country: Session, goal: str):
 
 async def test_a_merge_counts_what_goes_over(country: Session):
     plan = await planned(country, f"{UNITS} merge", sources=["Alagård Hospital"], into="Isehaven Health Post")
-    text = told(plan)
+    words = told(plan)
     assert (
         "Alagård Hospital gives 694 data values, 2 enrollments, 8 events, 4 data sets, 2 programs, 3 groups and is deleted"
-        in text
+        in words
     )
-    assert "694 data values move; for 460 of them there is one already: the newest stays" in text
-    assert "ends in 2 groups of the group set 'Facility type' (Hospital, Health Post)" in text
-    assert "you have the authority F_ORGANISATION_UNIT_MERGE; nothing blocks it" in text
+    assert "694 data values move; for 460 of them there is one already: the newest stays" in words
+    assert "ends in 2 groups of the group set 'Facility type' (Hospital, Health Post)" in words
+    assert "you have the authority F_ORGANISATION_UNIT_MERGE; nothing blocks it" in words
     assert plan.blocked is None
 
 
@@ -181,9 +181,9 @@ async def test_sources_are_kept_and_closed(country: Session):
 
 
 async def test_children_go_along(country: Session):
-    text = told(await planned(country, f"{UNITS} merge", sources=["Juliverne"], into="Tavresk"))
-    assert "5 units below the sources come below Tavresk" in text
-    assert "Juliverne is on level 3, Tavresk on level 2" in text
+    words = told(await planned(country, f"{UNITS} merge", sources=["Juliverne"], into="Tavresk"))
+    assert "5 units below the sources come below Tavresk" in words
+    assert "Juliverne is on level 3, Tavresk on level 2" in words
 
 
 @pytest.mark.parametrize(
@@ -283,10 +283,15 @@ async def test_units_without_a_geometry_are_listed(session: Session):
         await call(session, f"{UNITS} geometry", level=7)
 
 
-async def test_what_geometry_wrote_is_read_again(country: Session):
-    rows = to_json(await call(country, f"{UNITS} geometry", level=2))
-    Path("districts.json").write_text(json.dumps(rows))
-    plan = await planned(country, f"{UNITS} set-geometry", file="districts.json")
+@pytest.mark.parametrize("ending", ["json", "geojson"])
+async def test_what_geometry_wrote_is_read_again(country: Session, ending: str):
+    rows = await call(country, f"{UNITS} geometry", level=2)
+    assert isinstance(rows, Rows)
+    if ending == "json":
+        Path("regions.json").write_text(json.dumps(to_json(rows)))
+    else:
+        rows.geojson("regions.geojson")
+    plan = await planned(country, f"{UNITS} set-geometry", file=f"regions.{ending}")
     assert plan.steps == []
     assert plan.notes == ["4 already right"]
 
@@ -295,9 +300,15 @@ async def test_what_geometry_wrote_is_read_again(country: Session):
     ("feature", "says"),
     [
         ({"geometry": POINT}, "feature 1 of shapes.geojson names no unit"),
-        ({"id": "Bo", "geometry": {"type": "Point", "coordinates": [8.1, -111.4]}}, "8.1, -111.4 is no place on earth"),
+        (
+            {"id": "Bo", "geometry": {"type": "Point", "coordinates": [8.1, -111.4]}},
+            "has coordinates that are no place on earth",
+        ),
         ({"id": "Bo", "geometry": {"type": "LineString", "coordinates": []}}, "is a LineString"),
-        ({"id": "Bo", "geometry": {"type": "Polygon", "coordinates": [["a"]]}}, "has broken coordinates"),
+        (
+            {"id": "Bo", "geometry": {"type": "Polygon", "coordinates": [["a"]]}},
+            "has coordinates that are no place on earth",
+        ),
     ],
 )
 async def test_a_feature_that_is_wrong_is_named(session: Session, feature: dict, says: str):
