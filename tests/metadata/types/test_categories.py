@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from dhis2sh.errors import CheckFailed, Dhis2Error, NotFound, TimedOut, UsageError
-from dhis2sh.plugins.metadata.types.categories import Built
 from dhis2sh.plugins.metadata.types.category_doctor import ComboFinding, examined
 from dhis2sh.results import Plan, Rows, WriteSummary, to_json
 from dhis2sh.session import Consent, Session, run
@@ -46,16 +45,16 @@ def spec(text: str = SPEC) -> Path:
 
 async def test_a_combination_is_built_once(session: Session):
     built = await call(session, BUILD, YES, spec=spec())
-    assert isinstance(built, Built)
-    assert built.layers == {
+    assert isinstance(built, WriteSummary)
+    assert built.types == {
         "categoryOptions": {"created": 4, "reused": 0},
         "categories": {"created": 2, "reused": 0},
         "categoryCombos": {"created": 1, "reused": 0},
         "categoryOptionCombos": {"created": 4, "reused": 0},
     }
     again = await call(session, BUILD, YES, spec=spec())
-    assert isinstance(again, Built)
-    assert again.layers == {
+    assert isinstance(again, WriteSummary)
+    assert again.types == {
         "categoryOptions": {"created": 0, "reused": 4},
         "categories": {"created": 0, "reused": 2},
         "categoryCombos": {"created": 0, "reused": 1},
@@ -81,7 +80,7 @@ async def test_what_is_there_is_reused_and_grows(session: Session):
     assert "1 other combination with these categories gets more option combinations: Sex alone" in plan.notes
     assert "category option combos: 2 created, 4 reused" in plan.notes
     built = await call(session, BUILD, YES, spec=spec())
-    assert isinstance(built, Built)
+    assert isinstance(built, WriteSummary)
     other = await call(session, "metadata category-combos wait-for-cocs", combo="Sex alone", timeout=1)
     assert to_json(other)["found"] == 2  # type: ignore[index]
 
@@ -190,7 +189,7 @@ async def test_a_spec_that_is_wrong_says_where(session: Session, text: str, says
         ({"name": "X", "category": ["Sex="]}, "'Sex=' is no category"),
         ({"spec": "combo.yaml", "category": ["Sex"]}, "--category goes with --name"),
         ({"spec": "nothing.yaml"}, "there is no file nothing.yaml"),
-        ({"name": "X", "category": ["Seks"]}, "no categories has the UID, code or name 'Seks'"),
+        ({"name": "X", "category": ["Seks"]}, "none of the categories has the UID, code or name 'Seks'"),
     ],
 )
 async def test_a_line_that_is_wrong_says_so(session: Session, arguments: dict, says: str):
@@ -229,8 +228,8 @@ async def test_a_second_build_finishes_what_the_server_left_undone(session: Sess
         ("run", "makes the 3 category option combos that it lacks")
     ]
     built = await call(session, BUILD, YES, spec=spec())
-    assert isinstance(built, Built)
-    assert built.layers["categoryOptionCombos"] == {"created": 3, "reused": 1}
+    assert isinstance(built, WriteSummary)
+    assert (built.types or {})["categoryOptionCombos"] == {"created": 3, "reused": 1}
 
 
 async def test_waiting_has_an_end(session: Session):
@@ -253,7 +252,7 @@ async def test_without_the_right_to_maintain_the_rest_is_built_and_said(session:
     roles = [{**role, "authorities": ["F_METADATA_IMPORT"]} for role in store.objects("userRoles").values()]
     store.put_objects({"userRoles": roles})
     built = await call(session, BUILD, YES, spec=spec())
-    assert isinstance(built, Built)
+    assert isinstance(built, WriteSummary)
     assert built.note is not None
     assert built.note.startswith("the option combinations could not be made: ")
 
@@ -409,7 +408,7 @@ async def test_an_option_is_valid_for_a_time(country: Session):
         ({"options": ["Donor"], "end_date": "soon"}, "'soon' is not a day"),
         ({"options": ["Donor"], "start_date": "2026-02-01", "end_date": "2026-01-01"}, "before it begins"),
         ({"options": ["default"], "end_date": "2026-01-01"}, "'default' is always valid"),
-        ({"options": ["Doner"], "end_date": "2026-01-01"}, "no categoryOptions has"),
+        ({"options": ["Doner"], "end_date": "2026-01-01"}, "none of the categoryOptions has"),
     ],
 )
 async def test_a_time_that_cannot_be(country: Session, arguments: dict, says: str):
