@@ -360,19 +360,18 @@ def _is_done(write: Write, now: JsonObject | None) -> bool:
 
 
 def same(left: JsonValue, right: JsonValue) -> bool:
-    """Do two values mean the same? Sets of references have no order, and a server leaves empty ones out.
+    """Does a server's value (`left`) mean what was sent to it? Sets have no order, and a server leaves empty ones out.
 
     Of an object with a UID only what both sides say counts: a server adds names and times, and a reference may be a UID
-    alone. Rows that were sent without UIDs are those that have what was sent: a server adds UIDs of its own.
+    alone. Rows that were sent without UIDs are those that have what was sent: a server adds UIDs, and arrows to their owner.
     """
     if left in (None, [], {}) and right in (None, [], {}):
         return True
     if isinstance(left, list) and isinstance(right, list):
         ours, theirs = ids(left), ids(right)
         if not ours or not theirs:
-            one_way = bool(ours) != bool(theirs) and len(left) == len(right)
-            given, sent = (left, right) if ours else (right, left)
-            added = one_way and all(any(_holds(item, row) for item in given) for row in sent)
+            given, sent = (right, left) if theirs else (left, right)
+            added = len(left) == len(right) and all(any(_holds(item, row) for item in given) for row in sent)
             return added or sorted(map(repr, left)) == sorted(map(repr, right))
         return ours.keys() == theirs.keys() and all(same(item, theirs[uid]) for uid, item in ours.items())
     if isinstance(left, dict) and isinstance(right, dict):
