@@ -204,7 +204,8 @@ def journal_of(session: Session) -> Journal:
 
 
 def _journal(profile: str) -> Journal:
-    return Journal(paths.data_dir() / "journal" / f"{profile}.db")
+    name = profile.replace(":", "%3A")  # of `sandbox:NAME`; a colon is no part of a file's name on every system
+    return Journal(paths.data_dir() / "journal" / f"{name}.db")
 
 
 class Recording:
@@ -220,6 +221,10 @@ class Recording:
         self._steps = list(plan.steps)
         self._states: dict[int, State] = dict.fromkeys(range(len(plan.steps)), "planned")
         self.id = journal.begin(plan, url, undoes=plan.undoes) if journal is not None else None
+
+    def count(self, state: State) -> int:
+        """How many changes are in a state."""
+        return list(self._states.values()).count(state)
 
     def sent(self, numbers: Sequence[int]) -> None:
         """These changes are about to be sent."""

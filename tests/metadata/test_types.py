@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from dhis2sh import render
-from dhis2sh.errors import UsageError
-from dhis2sh.results import Plan, Rows, WriteSummary, to_json
+from dhis2sh.results import Plan
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.verbs import find
 from tests.shared import needs_shared
@@ -18,72 +14,6 @@ YES, DRY = Consent(yes=True), Consent(dry_run=True)
 
 async def call(session: Session, path: str, consent: Consent | None = None, **arguments: object) -> object:
     return await run(session, find(path), arguments, consent)
-
-
-async def test_the_hierarchy_is_drawn(session: Session):
-    tree = await call(session, "metadata organisation-units tree", depth=2)
-    assert render.text(tree).splitlines() == [
-        "Country [ouCountry01]",
-        "├── Bo [ouDistrict1]",
-        "│   └── Ngele CHC [ouFacility1]",
-        "└── Kono [ouDistrict2]",
-    ]
-
-
-async def test_a_unit_moves_but_never_below_itself(session: Session):
-    store = session.sandbox_store()
-    unit = store.get("organisationUnits", "ouFacility1")
-    assert unit is not None
-    store.put_objects({"organisationUnits": [{**unit, "openingDate": "2000-01-01T00:00:00.000"}]})
-    moved = await call(session, "metadata organisation-units move", YES, units=["Ngele CHC"], to="Kono")
-    assert isinstance(moved, WriteSummary)
-    unit = await session.client.get_object("organisationUnits/ouFacility1", {"fields": "parent[id]"})
-    assert unit == {"parent": {"id": "ouDistrict2"}}
-    with pytest.raises(UsageError, match="cannot go below itself"):
-        await call(session, "metadata organisation-units move", YES, units=["Kono"], to="ouFacility1")
-
-
-async def test_a_level_is_named_by_its_number(session: Session):
-    await call(session, "metadata organisation-unit-levels rename", YES, level="2", name="District")
-    again = await call(session, "metadata organisation-unit-levels rename", DRY, level="2", name="District")
-    assert isinstance(again, Plan)
-    assert again.steps == []
-
-
-async def test_a_category_combination_is_built_once(session: Session):
-    spec = Path("combo.yaml")
-    spec.write_text(
-        "name: Age and sex\ncategories:\n- {name: Age, options: ['<5', '5+']}\n- {name: Sex, options: [F, M]}\n"
-    )
-    built = await call(session, "metadata category-combos build", YES, spec=spec)
-    assert isinstance(built, WriteSummary)
-    assert built.created == 7
-    assert built.note == "4 of 4 option combinations"
-    again = await call(session, "metadata category-combos build", DRY, spec=spec)
-    assert isinstance(again, Plan)
-    assert again.steps == []
-    count = await call(session, "metadata category-combos wait-for-cocs", combo="Age and sex", expected=4)
-    assert to_json(count)["found"] == 4  # type: ignore[index]
-    combined = await call(session, "metadata category-option-combos list-for-combo", combo="Age and sex")
-    assert isinstance(combined, Rows)
-    assert len(combined) == 4
-    findings = await call(session, "metadata category-combos doctor", combo="Age and sex")
-    assert to_json(findings) == []
-
-
-async def test_options_follow_a_file(session: Session):
-    await session.client.post("optionSets", {"id": "osVaccines1", "name": "Vaccines", "valueType": "TEXT"})
-    table = Path("options.csv")
-    table.write_text("code,name\nBCG,BCG\nOPV,Polio\n")
-    first = await call(session, "metadata options sync", YES, option_set="Vaccines", file=table)
-    assert isinstance(first, WriteSummary)
-    assert first.created == 2
-    table.write_text("code,name\nOPV,Polio drops\nBCG,BCG\n")
-    second = await call(session, "metadata options sync", YES, option_set="Vaccines", file=table)
-    assert isinstance(second, WriteSummary)
-    assert second.updated == 2
-    found = await call(session, "metadata options find", text="drops")
-    assert to_json(found)[0]["optionSetName"] == "Vaccines"  # type: ignore[index]
 
 
 @needs_shared
