@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dhis2sh.profiles import Profile
     from dhis2sh.types import JsonObject, JsonValue, Row
 
-type Action = Literal["create", "update", "delete", "share", "import", "run", "set", "move"]
+type Action = Literal["create", "update", "delete", "share", "import", "run", "set", "move", "merge", "split"]
 
 
 @dataclass(frozen=True, slots=True)

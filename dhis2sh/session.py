@@ -109,6 +109,8 @@ class Session:
         """Lets the user choose one of several words, asked about a text; None where nobody can."""
         self.editor: Callable[[str], str] | None = None
         """Lets the user edit a text and gives what was left; None where nobody can."""
+        self.stdin: Callable[[], str] | None = None
+        """Reads standard input to its end, for a file called `-`; None where it is not the user's (a shell, MCP)."""
 
     @property
     def active(self) -> Active:

@@ -54,7 +54,7 @@ class Write:
         after: None for one that is deleted.
         held_by: of one that is deleted the objects that hold it in a collection, UIDs by `type.collection`: they lose it
             without a word, and only what is written down can give it back to them.
-        detail: what changes in words, where the properties before and after do not say it to a person.
+        detail: the change in words, where before and after do not say it well.
     """
 
     plural: str
@@ -98,7 +98,9 @@ class Write:
     def step(self) -> PlanStep:
         """This change as a plan shows it."""
         before, after = self.changed()
-        return PlanStep(self.action, self.plural, self.uid, self.name, self.detail, before, after)
+        return PlanStep(
+            self.action, self.plural, uid=self.uid, name=self.name, detail=self.detail, before=before, after=after
+        )
 
 
 @dataclass(slots=True)

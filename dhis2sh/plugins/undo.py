@@ -160,13 +160,27 @@ def _restored(
     return [Write(plural, current, target)]
 
 
-def same(left: JsonValue, right: JsonValue) -> bool:
-    """Equal for the journal: sets of references have no order, and a server leaves empty ones out."""
-    if left in (None, [], {}) and right in (None, [], {}):
+def same(now: JsonValue, written: JsonValue) -> bool:
+    """Equal for the journal: sets of references have no order, a server leaves empty ones out and adds to rows.
+
+    Parameters:
+        now: what the server has.
+        written: what was sent to it.
+    """
+    if now in (None, [], {}) and written in (None, [], {}):
         return True
-    if isinstance(left, list) and isinstance(right, list):
-        return sorted(map(repr, left)) == sorted(map(repr, right)) or _ids(left) == _ids(right) != set()
-    return left == right
+    if isinstance(now, list) and isinstance(written, list):
+        if sorted(map(repr, now)) == sorted(map(repr, written)) or _ids(now) == _ids(written) != set():
+            return True
+        return len(now) == len(written) and all(any(_holds(item, row) for item in now) for row in written)
+    return now == written
+
+
+def _holds(now: JsonValue, written: JsonValue) -> bool:
+    """Is a row as it was sent, with what the server adds (its own UID, an arrow back to the owner)?"""
+    if isinstance(now, dict) and isinstance(written, dict):
+        return all(name in now and _holds(now[name], value) for name, value in written.items())
+    return now == written
 
 
 def _ids(items: Sequence[JsonValue]) -> set[str]:

@@ -156,6 +156,7 @@ async def _carry_out(invocation: Invocation) -> int:
     output.check(options)
     reporter = TerminalReporter()
     session = Session(options.profile, reporter=reporter, tracer=Tracer() if options.debug else None)
+    session.stdin = sys.stdin.read
     consent = options.consent()
     if interactive():
         consent.ask, session.can_ask = reporter.ask, True

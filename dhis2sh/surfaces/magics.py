@@ -5,6 +5,7 @@ The head of a line is read by the command line's grammar; what follows the first
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 import time
@@ -334,10 +335,13 @@ def _listen(shell: Any, runner: Runner) -> None:
 
         return name in STAGES and name not in shell.user_ns
 
+    def is_name(name: str) -> bool:
+        return name in shell.user_ns or hasattr(builtins, name)
+
     completion.install(shell, runner)
     display.install(shell)
     mistakes.install(shell)
-    shell.input_transformers_cleanup.append(Transformer(frozenset(plugins.domains()), is_stage))
+    shell.input_transformers_cleanup.append(Transformer(frozenset(plugins.domains()), is_stage, is_name))
     manager = shell.prefilter_manager
     prefilter.DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)
 

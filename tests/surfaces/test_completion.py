@@ -160,13 +160,13 @@ def test_whatever_is_typed_is_coloured_completed_and_read_without_a_fault(before
     line = text.replace("\\\n", "  ").replace("\n", " ")
     found = suggest(line, DOMAINS, names)
     assert found is None or line.endswith(found.fragment)
-    lines.Transformer(DOMAINS, lambda name: False)(text.splitlines(keepends=True))
+    lines.Transformer(DOMAINS, lambda name: False, lambda name: False)(text.splitlines(keepends=True))
     begin, logical = lines.logical(text, len(text))
     assert text[begin:] == logical
 
 
 def read(text: str) -> str:
-    transform = lines.Transformer(DOMAINS, lambda name: name == "where")
+    transform = lines.Transformer(DOMAINS, lambda name: name == "where", lambda name: False)
     return "".join(transform(text.splitlines(keepends=True)))
 
 

@@ -11,6 +11,7 @@ MODULES = {
     "sections": "data_sets",
     "programs": "programs",
     "program-stages": "programs",
+    "program-stage-sections": "programs",
     "tracked-entity-types": "programs",
     "indicators": "formulas",
     "program-indicators": "formulas",
