@@ -134,7 +134,7 @@ async def _gathered(s: Session, objects: Sequence[str], deps: bool, with_: Seque
     if not deps:
         found = Bundle(origin=s.profile.name)
         for plural, some in by_type((kinds[uid], {"id": uid}) for uid in uids).items():
-            for body in await writes.read_objects(s, plural, [str(row["id"]) for row in some]):
+            for body in await writes.read_objects(s, plural, [str(row["id"]) for row in some], fields=":owner"):
                 found.add(plural, body)
         return found
     gathered = await walk.gather([(kinds[uid], uid) for uid in uids])
