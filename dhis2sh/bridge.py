@@ -17,8 +17,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from dhis2sh.errors import UsageError
-
 if TYPE_CHECKING:
     from dhis2sh.session import Session
 
@@ -26,10 +24,16 @@ TICK = 0.05
 """Seconds between looks at the progress queue while waiting."""
 WAKE = 0.25
 """Seconds that a waiting loop sleeps at a time."""
-CALL = "call"
-"""The kind of talk that wants an answer."""
 READ_AHEAD = 64
 """How many items of an async generator may wait on the other side."""
+
+
+def _answer(question: Callable[[], object], answer: concurrent.futures.Future[object]) -> None:
+    try:
+        answer.set_result(question())
+    except BaseException:
+        answer.set_result(None)  # nobody may be left waiting for it
+        raise
 
 
 class Portal:
@@ -40,7 +44,7 @@ class Portal:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._awaited: set[concurrent.futures.Future[Any]] = set()
-        self._heard = False
+        self._waiting = 0
         self.talk: queue.SimpleQueue[tuple[str, tuple[object, ...]]] = queue.SimpleQueue()
 
     @property
@@ -67,7 +71,7 @@ class Portal:
             hear: told everything that was said over there (progress, warnings), in this thread.
         """
         work = _Work(coroutine)
-        self._heard = hear is not None
+        self._waiting += 1
         try:
             future = self.submit(work.run())
             while True:
@@ -84,33 +88,25 @@ class Portal:
             self._pass_on(hear)  # how far it came
             raise
         finally:
-            self._heard = False
+            self._waiting -= 1
 
-    def asking(self, function: Callable[[str], str]) -> Callable[[str], str]:
-        """A function for code over there that runs in the thread that waits for it, which has the terminal: an editor.
+    def ask[T](self, question: Callable[[], T]) -> T | None:
+        """Over there: have a question asked in the thread that waits, which has the terminal, and wait for the answer.
 
-        Raises `UsageError` over there when no thread waits (a call that is awaited on another loop).
+        None where no thread waits (an awaited call), or where the user has interrupted instead of answering.
         """
-
-        def call(text: str) -> str:
-            if not self._heard:
-                raise UsageError("--edit works in a line of its own", hint="%metadata update TYPE UID --edit")
-            answer: concurrent.futures.Future[str] = concurrent.futures.Future()
-            self.talk.put(("done", ()))  # no bar is drawn over it
-            self.talk.put((CALL, (function, text, answer)))
-            return answer.result()
-
-        return call
+        if not self._waiting:
+            return None
+        answer: concurrent.futures.Future[T | None] = concurrent.futures.Future()
+        self.talk.put(("done", ()))  # no bar is drawn over it
+        self.talk.put(("", (question, answer)))
+        return answer.result()
 
     def _pass_on(self, hear: Callable[[str, tuple[object, ...]], None] | None) -> None:
         while not self.talk.empty():
             kind, arguments = self.talk.get()
-            if kind == CALL:
-                function, text, answer = cast("tuple[Callable[[str], str], str, Any]", arguments)
-                try:
-                    answer.set_result(function(text))
-                except BaseException as error:  # noqa: BLE001  (it is raised again over there)
-                    answer.set_exception(error)
+            if not kind:
+                _answer(*arguments)  # type: ignore[arg-type]
             elif hear is not None:
                 hear(kind, arguments)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, overload
 
 from dhis2sh.errors import Dhis2Error, UsageError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dhis2sh.profiles import Profile
     from dhis2sh.types import JsonObject, JsonValue, Row
 
-type Action = Literal["create", "update", "delete", "share", "import", "run", "set", "move"]
+type Action = Literal["create", "update", "delete", "share", "import", "run", "set", "move", "merge", "split"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +246,14 @@ def _said(value: JsonValue, names: Mapping[str, str]) -> str:
     return text if len(text) <= 70 else text[:66] + "...'"
 
 
+class Reported(Protocol):
+    """A record that people read in words."""
+
+    def line(self) -> str:
+        """The record in words."""
+        ...
+
+
 @dataclass(slots=True)
 class Plan:
     """What a write would do, made by reading alone. It is shown, confirmed and then applied.
@@ -262,6 +270,7 @@ class Plan:
         asks: wants a yes even where it writes a single object: its user has not seen the change yet.
         names: what the UIDs in it stand for, where somebody is to read it (`dhis2sh.names.tell`).
         blocked: why it cannot be carried out, found out by reading; shown by a dry run, raised by anything else.
+        report: what a plan of many objects comes to (a model with `line()`): drawn before the first of its steps.
     """
 
     title: str
@@ -276,10 +285,12 @@ class Plan:
     asks: bool = False
     names: dict[str, str] = field(default_factory=dict[str, str])
     blocked: Dhis2Error | None = None
+    report: Reported | None = None
 
     def to_json(self) -> JsonObject:
         """The plan as `-o json` prints it."""
         return {
+            **({"report": to_plain(self.report)} if self.report is not None else {}),
             "plan": self.title,
             "verb": self.verb,
             "steps": [step.to_json() for step in self.steps],
@@ -309,6 +320,7 @@ class WriteSummary:
         failures: those that were refused, with the server's reason.
         envelope: the server's whole answer, where there was one.
         note: one more thing the user should know.
+        types: of a write of several types how many objects of each were created and updated.
     """
 
     what: str
@@ -320,6 +332,7 @@ class WriteSummary:
     failures: list[Row] = field(default_factory=lambda: [])
     envelope: JsonObject | None = None
     note: str | None = None
+    types: dict[str, dict[str, int]] | None = None
 
     def line(self) -> str:
         """The summary in one line."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from dhis2sh import paths, profiles
-from dhis2sh.errors import Forbidden, NeedsConfirmation, PartlyDone, Refused, UsageError
+from dhis2sh.errors import Declined, Forbidden, NeedsConfirmation, PartlyDone, Refused, UsageError
 from dhis2sh.profiles import Active, Profile
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ class Session:
         """Lets the user choose one of several words, asked about a text; None where nobody can."""
         self.editor: Callable[[str], str] | None = None
         """Lets the user edit a text and gives what was left; None where nobody can."""
+        self.stdin: Callable[[], str] | None = None
+        """Reads standard input to its end, for a file called `-`; None where it is not the user's (a shell, MCP)."""
 
     @property
     def active(self) -> Active:
@@ -167,7 +169,7 @@ class Session:
     @asynccontextmanager
     async def beside(self, name: str) -> AsyncGenerator[Session]:
         """A session on another profile, for verbs that compare or move; it shares the reporter and is closed after."""
-        if name == self.profile.name:
+        if name == (self.bound or self._chosen):
             yield self
             return
         other = Session(name, reporter=self.reporter, tracer=self.tracer)
@@ -251,12 +253,19 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
 
     Raises `UsageError` for bad arguments, `NeedsConfirmation` when a plan waits for a yes, and whatever the verb raises.
     """
-    try:
+    with _refusals_kept(session):
         return await _run(session, verb, verb.bind(arguments), consent or Consent())
+
+
+@contextmanager
+def _refusals_kept(session: Session) -> Generator[None]:
+    """What a server refuses inside is kept for `explain`."""
+    try:
+        yield
     except (Refused, Forbidden, PartlyDone) as error:
         from dhis2sh import refusals
 
-        refusals.keep(error)
+        refusals.keep(error, session.bound)
         raise
 
 
@@ -302,10 +311,11 @@ async def apply_plan(session: Session, verb: Verb, plan: Plan) -> object:
 
     if verb.apply is None:
         raise UsageError(f"{verb.path} has nothing to apply")
-    with effect_scope("write"), recording(session, plan) as entry:
-        result = await verb.apply(session, plan)
-        entry.finish(result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
-    return _whole(result) if isinstance(result, WriteSummary) else stamped(result, session, verb)
+    with _refusals_kept(session):
+        with effect_scope("write"), recording(session, plan) as entry:
+            result = await verb.apply(session, plan)
+            entry.finish(result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
+        return _whole(result) if isinstance(result, WriteSummary) else stamped(result, session, verb)
 
 
 def _whole(summary: WriteSummary) -> WriteSummary:
@@ -342,19 +352,24 @@ def _require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent)
     production = production_of(session, plan)
     if production is not None:
         if consent.confirm == production:
-            return
-        if consent.ask is not None and consent.confirm is None and consent.ask(plan, production):
-            return
+            return None
+        if consent.ask is not None and consent.confirm is None:
+            return _ask(consent.ask, plan, production)
         raise NeedsConfirmation(
             f"'{production}' is a production profile: nothing was written",
             plan=plan,
             hint=f"add --confirm {production} to write",
         )
     if not _must_ask(verb, plan, consent):
-        return
-    if consent.ask is not None and consent.ask(plan, None):
-        return
+        return None
+    if consent.ask is not None:
+        return _ask(consent.ask, plan, None)
     raise NeedsConfirmation(f"{plan.title}: nothing was written", plan=plan, hint="add --yes to apply this plan")
+
+
+def _ask(ask: Callable[[Plan, str | None], bool], plan: Plan, production: str | None) -> None:
+    if not ask(plan, production):
+        raise Declined(plan.title)
 
 
 def stamped(result: object, session: Session, verb: Verb) -> object:

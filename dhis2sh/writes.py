@@ -62,12 +62,14 @@ class Write:
         after: None for one that is deleted.
         held_by: of one that is deleted the objects that hold it in a collection, UIDs by `type.collection`: they lose it
             without a word, and only what is written down can give it back to them.
+        detail: what changes in words, where the properties before and after do not say it to a person.
     """
 
     plural: str
     before: JsonObject | None
     after: JsonObject | None
     held_by: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
+    detail: str | None = None
 
     @property
     def action(self) -> Action:
@@ -125,7 +127,7 @@ class Write:
     def step(self) -> PlanStep:
         """This change as a plan shows it."""
         before, after = self.changed()
-        return PlanStep(self.action, self.plural, uid=self.uid, name=self.name, before=before, after=after)
+        return PlanStep(self.action, self.plural, self.uid, self.name, self.detail, before, after)
 
 
 @dataclass(slots=True)
@@ -259,14 +261,22 @@ async def apply(s: Session, planned: Plan) -> WriteSummary:
         try:
             await _many(s, payload, summary)
         except Dhis2Error as error:
-            if not summary.uids:
+            told = _cut_off(error, payload, summary)
+            if told is None:
                 raise
-            raise PartlyDone(
-                f"{summary.line()}; then it was cut off: {error}",
-                summary=summary,
-                hint=f"{payload.again} finishes the rest; dhis2 journal show says how far it came",
-            ) from error
+            raise told from error
     return summary
+
+
+def _cut_off(error: Dhis2Error, payload: Payload, summary: WriteSummary) -> Dhis2Error | None:
+    """What was written before the work ended, and what finishes the rest; None where nothing can have been written."""
+    sent = current().count("sent")
+    told = f"{len(summary.uids):,} of {len(payload.writes):,} were written"
+    told += f", {sent:,} were sent without an answer" if sent else ""
+    hint = f"{payload.again} finishes the rest; dhis2 journal show says how far it came"
+    if summary.uids:
+        return PartlyDone(f"{told}; then it was cut off: {error}", summary=summary, hint=hint)
+    return type(error)(f"{error.message}; {told}", hint=hint) if sent and isinstance(error, NetworkError) else None
 
 
 async def _one(s: Session, write: Write, summary: WriteSummary) -> None:
@@ -400,14 +410,18 @@ def _is_done(write: Write, now: JsonObject | None) -> bool:
 def same(left: JsonValue, right: JsonValue) -> bool:
     """Do two values mean the same? Sets of references have no order, and a server leaves empty ones out.
 
-    Of an object with a UID only what both sides say counts: a server adds names and times, and a reference may be a UID alone.
+    Of an object with a UID only what both sides say counts: a server adds names and times, and a reference may be a UID
+    alone. Rows that were sent without UIDs are those that have what was sent: a server adds UIDs of its own.
     """
     if left in (None, [], {}) and right in (None, [], {}):
         return True
     if isinstance(left, list) and isinstance(right, list):
         ours, theirs = ids(left), ids(right)
-        if not ours and not theirs:
-            return sorted(map(repr, left)) == sorted(map(repr, right))
+        if not ours or not theirs:
+            one_way = bool(ours) != bool(theirs) and len(left) == len(right)
+            given, sent = (left, right) if ours else (right, left)
+            added = one_way and all(any(_holds(item, row) for item in given) for row in sent)
+            return added or sorted(map(repr, left)) == sorted(map(repr, right))
         return ours.keys() == theirs.keys() and all(same(item, theirs[uid]) for uid, item in ours.items())
     if isinstance(left, dict) and isinstance(right, dict):
         both = "id" in left and "id" in right
@@ -416,6 +430,13 @@ def same(left: JsonValue, right: JsonValue) -> bool:
     if isinstance(left, str) and isinstance(right, str):
         return left.removesuffix(MIDNIGHT) == right.removesuffix(MIDNIGHT)
     return left == right
+
+
+def _holds(given: JsonValue, sent: JsonValue) -> bool:
+    """Is a row as it was sent, with what the server adds (its own UID, an arrow back to the owner)?"""
+    if isinstance(given, dict) and isinstance(sent, dict):
+        return all(name in given and _holds(given[name], value) for name, value in sent.items())
+    return given == sent
 
 
 def ids(items: Sequence[JsonValue]) -> dict[str, JsonValue]:

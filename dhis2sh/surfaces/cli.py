@@ -159,6 +159,7 @@ async def _carry_out(invocation: Invocation) -> int:
     output.check(options)
     reporter = TerminalReporter()
     session = Session(options.profile, reporter=reporter, tracer=Tracer() if options.debug else None)
+    session.stdin = sys.stdin.read
     consent = options.consent()
     if interactive():
         session.can_ask = True

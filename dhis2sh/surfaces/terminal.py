@@ -85,7 +85,7 @@ def _without_interrupts() -> Generator[None]:
 def choose(about: str, words: Sequence[str]) -> str | None:
     """Ask which of some words it shall be; an empty answer is none of them."""
     print(_safe(about), file=sys.stderr)
-    sys.stderr.write(f"{' / '.join(words)}? ")
+    sys.stderr.write(f"{'  '.join(f'[{word[0]}]{word[1:]}' for word in words)} ? ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip().lower()
     return next((word for word in words if answer and word.startswith(answer)), None)

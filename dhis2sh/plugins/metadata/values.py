@@ -192,6 +192,8 @@ class Reader:
                 return self._object(prop, value)
             case _:
                 text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+                if prop.name == "periodType":
+                    return _period_type(text)
                 if prop.length and prop.kind != "DATE" and len(text) > prop.length:
                     raise ValueError(f"{len(text)} characters, {prop.length} at the most: '{text[:30]}...'")
                 return text
@@ -274,6 +276,17 @@ def _constant(prop: Property, value: JsonValue) -> str:
             return constant
     hint = did_you_mean(text, prop.constants) or f"one of {', '.join(prop.constants[:12])}"
     raise ValueError(f"'{text}' is not one of its values ({hint})")
+
+
+def _period_type(text: str) -> str:
+    """A period type as the server spells it: of one that it does not know it only says that the property is missing."""
+    from dhis2sh.periods import PERIOD_TYPES
+
+    known = {kind.name.lower(): kind.name for kind in PERIOD_TYPES} | {"twoyearly": "TwoYearly"}
+    if text.lower() not in known:
+        hint = did_you_mean(text, list(known.values())) or f"one of {', '.join(known.values())}"
+        raise ValueError(f"'{text}' is no period type ({hint})")
+    return known[text.lower()]
 
 
 def _items(value: JsonValue) -> list[JsonValue]:

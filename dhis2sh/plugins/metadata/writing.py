@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 from dhis2sh import writes
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.plugins import metadata_query as queries
-from dhis2sh.plugins.metadata import values
+from dhis2sh.plugins.metadata import expressions, values
 from dhis2sh.plugins.metadata.hierarchy import check_circles, parents_first
 from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
@@ -130,12 +130,14 @@ async def plan_create(
         objects = [await _edited(s, reader, one_only(objects), values.required_of(resource))]
     objects = [values.with_uid(item) for item in objects]
     await reader.resolved(s, objects)
+    objects = [expressions.with_defaults(resource.plural, item) for item in objects]
     _check_whole(resource, reader, objects, named=from_ is not None)
     notes: list[str] = []
     if from_ is not None:
         objects = await _new_ones(s, resource, reader, objects, notes, skip=skip_existing)
     reader.check()
     objects = parents_first(resource, objects)
+    await expressions.prepared(s, resource.plural, objects)
     what = f"{len(objects):,} {resource.plural}" if len(objects) != 1 else f"{resource.singular} {called(objects[0])}"
     return writes.plan(
         f"create {what}", [Write(resource.plural, None, item) for item in objects], what=resource.plural, atomic=True,
@@ -175,6 +177,7 @@ async def plan_update(
     await reader.resolved(s, changed)
     changed = [{name: value for name, value in item.items() if value is not None} for item in changed]
     await check_circles(s, resource, found, changed)
+    await expressions.prepared(s, resource.plural, changed, found)
     pairs = [Write(resource.plural, before, after) for before, after in zip(found, changed, strict=True)]
     what = f"{len(pairs):,} {resource.plural}" if len(pairs) != 1 else f"{resource.singular} {called(found[0])}"
     return writes.plan(f"update {what}", pairs, what=resource.plural, asks=edit)

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.formulas import BadExpression
 from dhis2sh.periods import Period
 from dhis2sh.sandbox.analytics.names import period_name
 from dhis2sh.sandbox.bodies import Refusal, parse_json, with_body
 from dhis2sh.sandbox.data.model import Model, read_period, references
-from dhis2sh.sandbox.expressions import BadExpression
 from dhis2sh.sandbox.fresh import now
 from dhis2sh.sandbox.http import answer, done, refuse
 from dhis2sh.sandbox.jobs import Progress
