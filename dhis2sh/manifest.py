@@ -176,7 +176,7 @@ def _root_help(domains: dict[str, str]) -> str:
             "",
             "Options:",
             "  -p, --profile NAME    Act on this profile; 'sandbox' is always there.",
-            "  -o, --format FORMAT   table, json, ndjson, csv, tsv, yaml, md, xlsx, parquet.",
+            "  -o, --format FORMAT   table, json, ndjson, csv, tsv, yaml, md, geojson, xlsx, parquet.",
             "  --version             Show the version.",
             "  -h, --help            Show this message; also after a domain or a verb.",
             "  --show-completion SHELL  Print the completion script of bash, zsh or fish.",

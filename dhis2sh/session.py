@@ -109,6 +109,8 @@ class Session:
         """Lets the user choose one of several words, asked about a text; None where nobody can."""
         self.editor: Callable[[str], str] | None = None
         """Lets the user edit a text and gives what was left; None where nobody can."""
+        self.stdin: Callable[[], str] | None = None
+        """Reads standard input to its end, for a file called `-`; None where it is not the user's (a shell, MCP)."""
 
     @property
     def active(self) -> Active:
@@ -280,6 +282,10 @@ async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consen
             return stamped(await verb.function(session, **bound), session, verb)
     with effect_scope("read"):
         plan = cast("Plan", await verb.function(session, **bound))
+        if not plan.local and (consent.dry_run or _must_ask(verb, plan, consent)):
+            from dhis2sh import names
+
+            await names.tell(session, plan)
     plan.verb = verb.path
     plan.journal = consent.journal
     if consent.dry_run:
@@ -337,6 +343,11 @@ def production_of(session: Session, plan: Plan) -> str | None:
     return target.name if target.production else None
 
 
+def _must_ask(verb: Verb, plan: Plan, consent: Consent) -> bool:
+    """Does a plan wait for a yes that has not been given? What destroys, many objects at once, and what was only edited."""
+    return bool(plan.steps) and not consent.yes and (verb.effect == "destroy" or len(plan.steps) > 1 or plan.asks)
+
+
 def _require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent) -> None:
     production = production_of(session, plan)
     if production is not None:
@@ -349,7 +360,7 @@ def _require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent)
             plan=plan,
             hint=f"add --confirm {production} to write",
         )
-    if (verb.effect != "destroy" and len(plan.steps) <= 1) or consent.yes or not plan.steps:
+    if not _must_ask(verb, plan, consent):
         return None
     if consent.ask is not None:
         return _ask(consent.ask, plan, None)

@@ -150,16 +150,21 @@ async def _carry_out(invocation: Invocation) -> int:
     from dhis2sh.client.tracing import Tracer
     from dhis2sh.errors import PartlyDone
     from dhis2sh.session import Session
-    from dhis2sh.surfaces.terminal import TerminalReporter, edit, interactive
+    from dhis2sh.surfaces.terminal import TerminalReporter, ask, choose, edit, interactive
 
     options = invocation.options
     output.check(options)
     reporter = TerminalReporter()
     session = Session(options.profile, reporter=reporter, tracer=Tracer() if options.debug else None)
+    session.stdin = sys.stdin.read
     consent = options.consent()
     if interactive():
-        consent.ask, session.can_ask = reporter.ask, True
-        session.editor, session.chooser = edit, reporter.choose
+        session.can_ask = True
+        consent.ask, session.editor, session.chooser = (
+            reporter.quietly(ask),
+            reporter.quietly(edit),
+            reporter.quietly(choose),
+        )
     await _read_stdin(invocation)
     try:
         result = await _run(session, invocation, consent)

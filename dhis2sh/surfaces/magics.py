@@ -22,7 +22,9 @@ from dhis2sh.surfaces.lines import Transformer, joined
 from dhis2sh.surfaces.terminal import (
     NotebookReporter,
     TerminalReporter,
+    ask,
     ask_secret,
+    choose,
     edit,
     interactive,
     pick_missing,
@@ -37,6 +39,10 @@ if TYPE_CHECKING:  # a start pays for none of these: they come with the first li
 _OF_EXPLAIN = re.compile(r"$|-|error\b|[Ee]\d{4}\b")
 """What the verb `explain` takes; anything else behind it is a line, and shown is what that would send."""
 _EXPAND = re.compile(r"\$(\w+)|(?<![\w\]\)])\{(\w+)\}")
+
+
+def _no_editor() -> str:
+    raise UsageError("--edit works in a line of its own", hint="%metadata update TYPE UID --edit")
 
 
 class Runner:
@@ -62,8 +68,8 @@ class Runner:
     def _open(self, profile: str | None) -> Session:
         session = Session(profile, reporter=QueueReporter(self.portal))
         if interactive():
-            session.editor = edit
-            session.chooser = lambda about, words: self.portal.ask(lambda: self._reporter.choose(about, words))
+            session.editor = self.portal.asking(edit, _no_editor)
+            session.chooser = self.portal.asking(choose, lambda: None)
         return session
 
     def close(self) -> None:
@@ -209,7 +215,7 @@ class Runner:
         name = production_of(session, plan)
         if not interactive():
             raise waiting
-        if not self._reporter.ask(plan, name):
+        if not self._reporter.quietly(ask)(plan, name):
             raise Declined(plan.title)
         return self.portal.run(apply_plan(session, find(plan.verb), plan), self._hear)
 

@@ -326,6 +326,7 @@ async def graph(
     *,
     style: Annotated[Literal["tree", "dot", "mermaid"], Doc("As a tree, for Graphviz, or for Mermaid.")] = "tree",
     depth: Annotated[int, Bounds(1, 20), Doc("How many arrows deep.")] = 4,
+    fold: Annotated[int, Bounds(0, 1000), Doc("Draw at the most so many of one type below another; 0 draws all.")] = 12,
     org_units: Annotated[bool, Doc("Follow references to organisation units too.")] = False,
 ) -> Graph:
     """Draw what an object needs: its references, theirs, and so on.
@@ -337,4 +338,4 @@ async def graph(
         raise _nowhere(found.uid)
     types = await version_types(s)
     gathered = await Walk(s.client, types, places=org_units).gather([(found.plural, found.uid)])
-    return graph_of(gathered.bundle, types, (found.plural, found.uid), depth=depth, style=style)
+    return graph_of(gathered.bundle, types, (found.plural, found.uid), depth=depth, style=style, fold=fold)

@@ -90,6 +90,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_UNCLOSED = re.compile(r"""\s*((?:\#|OUG|[ACDINRV])\{)[^}]*$|\s*(")(?:[^"\\]|\\.)*$|\s*(')(?:[^'\\]|\\.)*$""")
 _LEVELS = (("||",), ("&&",), ("==", "!="), ("<", ">", "<=", ">="), ("+", "-"), ("*", "/", "%"))
 _WORDS = {"and": "&&", "or": "||", "not": "!"}
 _CONSTANTS: dict[str, Value] = {"true": True, "false": False, "null": None}
@@ -120,12 +121,12 @@ class _Parser:
 
     def expect(self, operator: str) -> None:
         if not self.accept(operator):
-            raise BadExpression(f"'{operator}' expected, found '{self.peek[1] or 'the end'}'")
+            raise BadExpression(f"'{operator}' expected, found {_shown(self.peek[1])}")
 
     def whole(self) -> Node:
         node = self.level(0)
         if self.peek[0] != "end":
-            raise BadExpression(f"'{self.peek[1]}' is not expected here")
+            raise BadExpression(f"{_shown(self.peek[1])} is not expected here")
         return node
 
     def level(self, number: int) -> Node:
@@ -168,7 +169,7 @@ class _Parser:
                 self.expect(")")
                 return node
             case _:
-                raise BadExpression(f"'{text or 'the end'}' is not expected here")
+                raise BadExpression(f"{_shown(text)} is not expected here")
 
     def named(self, text: str) -> Node:
         if text in _CONSTANTS:
@@ -211,14 +212,21 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     at = 0
     while text[at:].strip():
         found = _TOKEN.match(text, at)
+        if unclosed := _UNCLOSED.match(text, at):
+            raise BadExpression(f"'{unclosed[unclosed.lastindex or 0]}' is not closed")
         if found is None or found.lastgroup is None:
-            raise BadExpression(f"'{text[at:].strip()[0]}' cannot be read")
+            raise BadExpression(f"'{text[at:].strip()[0]}' is not expected here")
         kind, word = found.lastgroup, found[found.lastgroup]
         at = found.end()
         if kind == "name" and word in _WORDS:
             kind, word = "operator", _WORDS[word]
         yield kind, word
     yield "end", ""
+
+
+def _shown(text: str) -> str:
+    """A token in a message."""
+    return f"'{text}'" if text else "the end"
 
 
 def parse(text: str) -> Node:
@@ -452,8 +460,6 @@ _VECTOR: dict[str, Callable[[list[float], list[float]], float]] = {
     "sum": lambda x, _: math.fsum(x),
     "variance": lambda x, _: statistics.pvariance(x),
 }
-VECTOR_FUNCTIONS = frozenset(_VECTOR)
-"""Functions over the values of several periods, as predictors use them."""
 
 
 def percentile(values: Sequence[float], fraction: float) -> float:
