@@ -73,7 +73,7 @@ async def test_a_second_run_finishes_what_was_cut_off(moody: Moody, monkeypatch:
     session = Session("moody")
     path = write("b.json", dataElements=elements(5))
     moody.moods = ["answer", "cut"]
-    with pytest.raises(PartlyDone, match="2 created.*; then it was cut off: ") as caught:
+    with pytest.raises(PartlyDone, match=r"2 created.*; then it was cut off: ") as caught:
         await call(session, "metadata import", YES, file=path)
     assert "finishes the rest" in str(caught.value.hint)
     assert caught.value.summary.types == {"dataElements": {"created": 2}}  # type: ignore[attr-defined]
