@@ -10,14 +10,14 @@ API source: api-facts a.7, b.1, b.2.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import jsonpatch
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.writes import attempt, send
-from dhis2sh.errors import Dhis2Error, NotFound, Refused
+from dhis2sh.errors import Dhis2Error, Forbidden, NetworkError, NotFound, PartlyDone, Refused, ServerFault
 from dhis2sh.journal import current
 from dhis2sh.results import Plan, PlanStep, WriteSummary
 
@@ -30,12 +30,20 @@ if TYPE_CHECKING:
 IN_ONE_BUNDLE = 2000
 """Objects in one import: 1,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
 OTHER = "another object of the bundle was refused"
+AGAIN = "the same line once more"
+IGNORED = "the server ignored it and gave no reason"
 UIDS_IN_ONE_ADDRESS = 120
 """An address stays below the 1,900 characters that every proxy takes."""
+NAMED = 5
+"""Objects that a note names before it counts the rest."""
+OWNED = ":owner,access[update,delete]"
+"""All that an object owns, and whether this user may change it."""
 MANY = 600
 """From here on one request for the whole type is less work than many for its parts."""
 STRATEGIES: Mapping[Action, str] = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
 """How an import is told what to do; in this order, so that what is new can be referred to by what changes."""
+MIDNIGHT = "T00:00:00.000"
+"""What a server adds to a date without a time."""
 SET_BY_SERVER = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "user", "href", "access"})
 """What a server writes itself: no difference in these is a change."""
 
@@ -79,6 +87,27 @@ class Write:
         found = self.before or self.after or {}
         return cast("str | None", found.get("name") or found.get("displayName") or found.get("code"))
 
+    @property
+    def called(self) -> str:
+        """The object in a sentence: its name and its UID."""
+        return f"{self.name or self.plural} [{self.uid}]"
+
+    @property
+    def allowed(self) -> bool:
+        """May this user do it, as far as the server has said with the object? Creations only an import tells."""
+        access = cast("JsonObject", (self.before or {}).get("access") or {})
+        return access.get(self.action) is not False
+
+    def without_access(self) -> Write:
+        """The same without what the user may do, which is no part of the object."""
+        if self.before is None or "access" not in self.before:
+            return self
+        before, after = (
+            value and {name: item for name, item in value.items() if name != "access"}
+            for value in (self.before, self.after)
+        )
+        return replace(self, before=before, after=after)
+
     def changed(self) -> tuple[JsonObject | None, JsonObject | None]:
         """Before and after for the journal: of an update the changed properties, else the whole object."""
         if self.before is not None and self.after is None and self.held_by:
@@ -111,6 +140,8 @@ class Payload:
         atomic: all or none of one bundle (of `IN_ONE_BUNDLE` objects); else the server writes what it can, names the rest.
         bundle: send even a single object as a bundle (keeps translations and sharing of a creation).
         concurrency: how many bundles are under way at once.
+        again: what finishes the rest where a write was cut off.
+        notes: what was left out and why, to be said of the write as of its plan.
     """
 
     what: str
@@ -118,41 +149,68 @@ class Payload:
     atomic: bool = False
     bundle: bool = False
     concurrency: int = 1
+    again: str = AGAIN
+    notes: Sequence[str] = ()
 
 
 def plan(
-    title: str,
+    title: str | Callable[[int], str],
     writes: Iterable[Write],
     *,
     what: str | None = None,
     atomic: bool = False,
     bundle: bool = False,
     concurrency: int = 1,
+    again: str = AGAIN,
+    asks: bool = False,
     notes: Sequence[str] = (),
 ) -> Plan:
-    """The plan of some changes; objects that are right already are no steps, but counted in a note.
+    """The plan of some changes; objects that are right already or not this user's to change are no steps, but noted.
 
     Parameters:
-        title: one line that says what will happen.
+        title: one line that says what will happen, or what makes it from the number of steps.
         writes: the changes.
         what: the objects in words; their type without it.
-        atomic, bundle, concurrency: see `Payload`.
+        atomic, bundle, concurrency, again: see `Payload`.
+        asks: even for one object (see `Plan`).
         notes: what was left out and why.
     """
     everything = list(writes)
-    needed = [write for write in everything if write.action != "update" or any(write.changed())]
-    same = len(everything) - len(needed)
+    wanted = [write for write in everything if write.action != "update" or any(write.changed())]
+    needed = [write.without_access() for write in wanted if write.allowed]
+    right, barred = len(everything) - len(wanted), [write.called for write in wanted if not write.allowed]
+    left = [*notes]
+    if barred and needed:
+        left.append(f"you may not change {len(barred):,}: {few(barred)}")
+    if right:
+        left.append(f"{right:,} already right")
     plurals = list(dict.fromkeys(write.plural for write in everything))
-    return Plan(
-        title,
+    made = Plan(
+        title if isinstance(title, str) else title(len(needed)),
         [write.step() for write in needed],
-        notes=[*notes, *([f"{same:,} already right"] if same else [])],
-        payload=Payload(what or ", ".join(plurals) or "metadata", needed, atomic, bundle, concurrency),
+        notes=left,
+        asks=asks,
+        payload=Payload(what or ", ".join(plurals) or "metadata", needed, atomic, bundle, concurrency, again, left),
     )
+    if barred and not needed:
+        made.blocked = Forbidden(f"you may not change {few(barred)}", hint="dhis2 system whoami")
+    return made
+
+
+def said(notes: Sequence[str]) -> str | None:
+    """The first notes of a plan in one line, for its summary."""
+    more = [f"and {len(notes) - NAMED:,} more notes (--dry-run shows them)"] if len(notes) > NAMED else []
+    return "; ".join([*notes[:NAMED], *more]) or None
+
+
+def few(items: Sequence[str]) -> str:
+    """The first of some objects by name, and how many more there are."""
+    more = f" and {len(items) - NAMED:,} more" if len(items) > NAMED else ""
+    return ", ".join(items[:NAMED]) + more
 
 
 async def read_objects(
-    s: Session, plural: str, uids: Sequence[str], *, fields: str = ":owner", missing_is_fine: bool = False
+    s: Session, plural: str, uids: Sequence[str], *, fields: str = OWNED, missing_is_fine: bool = False
 ) -> list[JsonObject]:
     """Objects by UID, in the order asked for, in as few requests as make sense. Raises `NotFound` naming those that are missing."""
     found: dict[str, JsonObject] = {}
@@ -165,7 +223,8 @@ async def read_objects(
         params: dict[str, Param] = {"filter": text, "fields": _with_id(fields), "paging": False}
         page = await s.client.list_page(plural, params)
         found |= {str(row["id"]): row for row in page.rows}
-        s.reporter.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
+        if len(wanted) > UIDS_IN_ONE_ADDRESS:
+            s.reporter.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
     missing = [uid for uid in wanted if uid not in found]
     if missing and not missing_is_fine:
         more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
@@ -180,7 +239,7 @@ def _with_id(fields: str) -> str:
     return f"id,{fields}" if fields.startswith(":") else fields
 
 
-async def read_all(s: Session, plural: str, filters: Sequence[str], *, fields: str = ":owner") -> list[JsonObject]:
+async def read_all(s: Session, plural: str, filters: Sequence[str], *, fields: str = OWNED) -> list[JsonObject]:
     """Every object that the filters let through, in one request."""
     params: dict[str, Param] = {"filter": list(filters), "fields": _with_id(fields), "paging": False}
     return (await s.client.list_page(plural, params)).rows
@@ -189,17 +248,35 @@ async def read_all(s: Session, plural: str, filters: Sequence[str], *, fields: s
 async def apply(s: Session, planned: Plan) -> WriteSummary:
     """Carry out a plan of `plan`. What a server refused is among the summary's failures, never silent.
 
-    Raises `Refused` where it refused the only object, and network errors; the journal says how far it came.
+    Raises `Refused` where it refused the only object, `PartlyDone` where the rest was cut off, and network errors; the
+    journal says how far it came.
     """
     payload: Payload = planned.payload
-    summary = WriteSummary(payload.what)
+    summary = WriteSummary(payload.what, note=said(payload.notes))
     if not payload.writes:
-        summary.note = next(iter(planned.notes), None)
-    elif len(payload.writes) == 1 and not payload.bundle:
+        return summary
+    if len(payload.writes) == 1 and not payload.bundle:
         await _one(s, payload.writes[0], summary)
     else:
-        await _many(s, payload, summary)
+        try:
+            await _many(s, payload, summary)
+        except Dhis2Error as error:
+            told = _cut_off(error, payload, summary)
+            if told is None:
+                raise
+            raise told from error
     return summary
+
+
+def _cut_off(error: Dhis2Error, payload: Payload, summary: WriteSummary) -> Dhis2Error | None:
+    """What was written before the work ended, and what finishes the rest; None where nothing can have been written."""
+    sent = current().count("sent")
+    told = f"{len(summary.uids):,} of {len(payload.writes):,} were written"
+    told += f", {sent:,} were sent without an answer" if sent else ""
+    hint = f"{payload.again} finishes the rest; dhis2 journal show says how far it came"
+    if summary.uids:
+        return PartlyDone(f"{told}; then it was cut off: {error}", summary=summary, hint=hint)
+    return type(error)(f"{error.message}; {told}", hint=hint) if sent and isinstance(error, NetworkError) else None
 
 
 async def _one(s: Session, write: Write, summary: WriteSummary) -> None:
@@ -255,20 +332,29 @@ async def _part(s: Session, payload: Payload, part: Sequence[int], strategy: str
     entry = current()
     entry.sent(part)
     writes = [payload.writes[number] for number in part]
-    message = await send_bundle(s, writes, strategy, atomic=payload.atomic)
+    try:
+        message = await send_bundle(s, writes, strategy, atomic=payload.atomic)
+    except (ServerFault, NetworkError):
+        await _look_back(s, payload, part, strategy, summary)
+        raise
+    except Refused as error:
+        for number in part:
+            entry.refused(number, str(error))
+        raise
     count = message.import_count
     failures = failures_of(message, writes)
-    silent = count.ignored if not failures else 0
-    if silent:  # 200, OK, and nothing written: the server does not say which ones
-        unnamed: Row = {"type": payload.what, "message": f"the server ignored {silent:,} and gave no reason"}
-        failures = [unnamed]
+    if count.ignored and not failures:  # 200, OK, and some not written: the server does not say which ones
+        failures = await _ignored(s, payload, writes, count.ignored)
+    unnamed = any(row.get("uid") is None for row in failures)
     reasons = {str(row.get("uid")): str(row["message"]) for row in failures}
     all_refused = payload.atomic and bool(failures)
+    done: list[int] = []
     for number in part:
         uid = payload.writes[number].uid
-        if uid in reasons or all_refused or silent == len(part):
-            entry.refused(number, reasons.get(uid) or (str(failures[0]["message"]) if silent else OTHER))
-    done = [number for number in part if payload.writes[number].uid not in reasons and not all_refused and not silent]
+        if uid in reasons or all_refused:
+            entry.refused(number, reasons.get(uid, OTHER))
+        elif not unnamed:
+            done.append(number)
     entry.done(done)
     summary.created += count.created
     summary.updated += count.updated
@@ -278,6 +364,84 @@ async def _part(s: Session, payload: Payload, part: Sequence[int], strategy: str
     summary.failures += failures
     summary.envelope = message.model_dump(mode="json", by_alias=True, exclude_none=True)
     s.reporter.progress(f"write {payload.what}", len(summary.uids) + len(summary.failures), len(payload.writes))
+
+
+async def _ignored(s: Session, payload: Payload, writes: Sequence[Write], count: int) -> list[Row]:
+    """The objects that a server ignored without a word, a row each; one row for all of them where it does not show them."""
+    try:
+        there = await written(s, writes)
+    except Dhis2Error:
+        return [{"type": payload.what, "message": f"the server ignored {count:,} and gave no reason"}]
+    missing = [write for write in writes if write.uid not in there]
+    return [{"type": write.plural, "uid": write.uid, "name": write.name, "message": IGNORED} for write in missing]
+
+
+async def _look_back(s: Session, payload: Payload, part: Sequence[int], strategy: str, summary: WriteSummary) -> None:
+    """A bundle was sent and no answer came: what of it is on the server is done. The rest may still come: nobody knows."""
+    try:
+        there = await written(s, [payload.writes[number] for number in part])
+    except Dhis2Error:  # nor does it answer now: the error that is under way says so
+        return
+    done = [number for number in part if payload.writes[number].uid in there]
+    current().done(done)
+    summary.uids += sorted(there)
+    word = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}[strategy]
+    setattr(summary, word, getattr(summary, word) + len(there))
+
+
+async def written(s: Session, writes: Sequence[Write]) -> set[str]:
+    """The UIDs of those changes that the server has carried out, found out by reading the objects."""
+    found: set[str] = set()
+    for plural in dict.fromkeys(write.plural for write in writes):
+        mine = [write for write in writes if write.plural == plural]
+        rows = await read_objects(s, plural, [write.uid for write in mine], missing_is_fine=True)
+        now = {str(row["id"]): row for row in rows}
+        found |= {write.uid for write in mine if _is_done(write, now.get(write.uid))}
+    return found
+
+
+def _is_done(write: Write, now: JsonObject | None) -> bool:
+    if write.action != "update" or now is None:
+        return (now is None) == (write.action == "delete")
+    before, after = write.changed()
+    return all(same(now.get(name), (after or {}).get(name)) for name in {**(before or {}), **(after or {})})
+
+
+def same(left: JsonValue, right: JsonValue) -> bool:
+    """Does a server's value (`left`) mean what was sent to it? Sets have no order, and a server leaves empty ones out.
+
+    Of an object with a UID only what both sides say counts: a server adds names and times, and a reference may be a UID
+    alone. Rows that were sent without UIDs are those that have what was sent: a server adds UIDs, and arrows to their owner.
+    """
+    if left in (None, [], {}) and right in (None, [], {}):
+        return True
+    if isinstance(left, list) and isinstance(right, list):
+        ours, theirs = ids(left), ids(right)
+        if not ours or not theirs:
+            given, sent = (right, left) if theirs else (left, right)
+            added = len(left) == len(right) and all(any(_holds(item, row) for item in given) for row in sent)
+            return added or sorted(map(repr, left)) == sorted(map(repr, right))
+        return ours.keys() == theirs.keys() and all(same(item, theirs[uid]) for uid, item in ours.items())
+    if isinstance(left, dict) and isinstance(right, dict):
+        both = "id" in left and "id" in right
+        names = left.keys() & right.keys() if both else left.keys() | right.keys()
+        return all(same(left.get(name), right.get(name)) for name in names - SET_BY_SERVER)
+    if isinstance(left, str) and isinstance(right, str):
+        return left.removesuffix(MIDNIGHT) == right.removesuffix(MIDNIGHT)
+    return left == right
+
+
+def _holds(given: JsonValue, sent: JsonValue) -> bool:
+    """Is a row as it was sent, with what the server adds (its own UID, an arrow back to the owner)?"""
+    if isinstance(given, dict) and isinstance(sent, dict):
+        return all(name in given and _holds(given[name], value) for name, value in sent.items())
+    return given == sent
+
+
+def ids(items: Sequence[JsonValue]) -> dict[str, JsonValue]:
+    """The items of a collection of objects by their UIDs; empty where one has none."""
+    found: dict[str, JsonValue] = {str(item["id"]): item for item in items if isinstance(item, dict) and item.get("id")}
+    return found if len(found) == len(items) else {}
 
 
 async def send_bundle(s: Session, writes: Sequence[Write], strategy: str, *, atomic: bool) -> WebMessage:

@@ -127,7 +127,7 @@ class Store:
         self._connections.clear()
 
     @contextmanager
-    def writing(self, *, metadata: bool = False) -> Generator[sqlite3.Connection]:
+    def writing(self) -> Generator[sqlite3.Connection]:
         """One transaction: everything in it is written, or nothing. Objects are written by `change` only."""
         with self._write_lock, self.connection as connection:
             yield connection
@@ -176,7 +176,8 @@ class Store:
         connection = self.connection
         version = self._versions().get(plural, 0)  # before the rows: what is written in between is read again
         rows = connection.execute("SELECT uid, body FROM object WHERE type = ? ORDER BY number", (plural,))
-        return TypeCache(version, {uid: orjson.loads(body) for uid, body in rows})
+        objects = {uid: orjson.loads(body) for uid, body in rows}
+        return TypeCache(version, objects, by_case=self.version.sorts_by_case)
 
     def _versions(self) -> dict[str, int]:
         return dict(self.connection.execute("SELECT type, value FROM type_version"))

@@ -66,7 +66,8 @@ def property_of(resource: Resource, text: str, version: str = "") -> Property:
     for name, prop in resource.properties.items():
         if wanted in {kebab(name), name.lower()}:
             return prop
-    hint = did_you_mean(text, list(resource.properties)) or f"dhis2 metadata describe {resource.plural}"
+    own = [name for name, prop in resource.properties.items() if prop.owner and prop.persisted and prop.writable]
+    hint = did_you_mean(text, own) or f"dhis2 metadata describe {resource.plural}"
     here = f" in DHIS2 {version}" if version else ""
     raise UsageError(f"{resource.plural} have no property '{text}'{here}", hint=hint)
 
@@ -123,6 +124,7 @@ class Reader:
         self.version = version
         self.problems: list[str] = []
         self._references: dict[str, dict[str, None]] = {}
+        self._known: dict[str, Property] = {}
 
     def check(self) -> None:
         """Raise `UsageError` with the first problems, where there are some."""
@@ -153,7 +155,7 @@ class Reader:
         first, _, rest = path.partition(".")
         before = f"{where}: " if where else ""
         try:
-            prop = property_of(self.resource, first, self.version)
+            prop = self._property(first)
         except UsageError as error:
             self.problems.append(f"{before}{error.message}{f' ({error.hint})' if error.hint else ''}")
             return
@@ -164,6 +166,12 @@ class Reader:
                 target[prop.name] = self._value(prop, value)
         except ValueError as error:
             self.problems.append(f"{before}{prop.name}: {error}")
+
+    def _property(self, text: str) -> Property:
+        """A property by its name in any spelling; a sheet of 50,000 rows asks for the same few again and again."""
+        if text not in self._known:
+            self._known[text] = property_of(self.resource, text, self.version)
+        return self._known[text]
 
     def _value(self, prop: Property, value: JsonValue) -> JsonValue:
         if value is None or value == "":

@@ -11,12 +11,13 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox import params
 from dhis2sh.sandbox.data import export, formats
-from dhis2sh.sandbox.data.imports import Options, Summary
+from dhis2sh.sandbox.data.conflicts import Summary
+from dhis2sh.sandbox.data.imports import Options
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.data.paging import paged, picked
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import answer, base_of, refuse
-from dhis2sh.sandbox.jobs import Progress, initiated
+from dhis2sh.sandbox.http import answer, refuse
+from dhis2sh.sandbox.jobs import Progress
 from dhis2sh.sandbox.params import Refused, answering
 from dhis2sh.sandbox.routes.data_values import attribute_combo, body_of, reading, summary_answer
 from dhis2sh.sandbox.store import DEFAULT_COMBO
@@ -85,7 +86,7 @@ class Api:
     @answering
     def write(self, request: Request) -> Response:
         """`POST /api/completeDataSetRegistrations`."""
-        options = Options.of(request.query_params)
+        options = Options.of(request.query_params, atomic=self.store.version.upserts)
         raw, kind = body_of(request), request.headers.get("content-type", "")
         user = self.server.user(request)
         username = cast("str", user.get("username"))
@@ -99,8 +100,7 @@ class Api:
                 "COMPLETE_DATA_SET_REGISTRATION_IMPORT", user=cast("str", user["id"]), parameters=options.shown(),
                 work=work,
             )  # fmt: skip
-            body, location = initiated(config, base=base_of(request))
-            return answer(body, 200, Location=location)
+            return self.server.initiated(request, config)
         return summary_answer(self._import(raw, kind, options, username))
 
     def _import(self, raw: bytes, kind: str, options: Options, username: str) -> Summary:
@@ -111,7 +111,7 @@ class Api:
             summary.status, summary.description = "ERROR", f"The import process failed: {error}"
             return summary
         model = Model(self.store)
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             for item in items:
                 self._put(connection, model, item, options, summary, username)
         return summary
@@ -167,7 +167,7 @@ class Api:
         units = [unit]
         if params.boolean(query, "multiOu"):
             units += model.children.get(unit, [])
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             connection.executemany(
                 "DELETE FROM completeness WHERE data_set = ? AND period = ? AND org_unit = ? "
                 "AND attribute_option_combo = ?",
@@ -222,7 +222,7 @@ class Api:
         if not known:
             raise Refused(f"Can't find OrganisationUnit with id ={','.join(units)}", "E1004", 409)
         assigned = [uid for uid in known if uid in model.units_of[data_set]]
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO lock_exception VALUES (?, ?, ?, ?)",
                 [(data_set, period.iso, uid, now()) for uid in assigned],
@@ -246,7 +246,7 @@ class Api:
         if not model.exists("dataSets", data_set) or period is None:
             raise Refused(f"Can't find LockException with combination: dataSet={data_set}, period={text}", "E1004", 409)
         unit = query.get("ou")
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             count = connection.execute(
                 "DELETE FROM lock_exception WHERE data_set = ? AND period = ? AND (? IS NULL OR org_unit = ?)",
                 (data_set, period.iso, unit, unit),
