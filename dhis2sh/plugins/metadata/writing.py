@@ -378,7 +378,7 @@ async def clone(
             continue
         after[key] = _fresh(value)
     after["name"] = name
-    if "shortName" in after:
+    if "shortName" in before:  # unique in some types, required in most
         after["shortName"] = name[: resource.properties["shortName"].length or 50]
     reader = values.Reader(resource)
     for path, value in values.pairs(set):
