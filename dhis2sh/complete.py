@@ -49,7 +49,7 @@ TRANSFORMERS = {
 DIRECTIONS = {
     "asc": "a to z", "desc": "z to a", "iasc": "a to z, in any case", "idesc": "z to a, in any case",
 }  # fmt: skip
-FORMATS = ("table", "json", "ndjson", "csv", "tsv", "yaml", "md", "xlsx", "parquet")
+FORMATS = ("table", "json", "ndjson", "csv", "tsv", "yaml", "md", "geojson", "xlsx", "parquet")
 NEWEST = "v42"
 """Facts that completion uses while nobody knows the server's version."""
 

@@ -6,7 +6,8 @@
     │   ├── ConfigError           profiles.toml or the environment cannot be used
     │   ├── MissingExtra          an optional extra is not installed
     │   ├── NeedsSecret           a password or token is wanted, and nobody has given one
-    │   └── NeedsConfirmation     a write was planned and nobody has confirmed it (carries the plan)
+    │   ├── NeedsConfirmation     a write was planned and nobody has confirmed it (carries the plan)
+    │   └── Declined              a plan was shown, and the answer was no
     ├── NotFound               3  no such object, type, profile or file
     ├── AccessError            4  sign-in or permission
     │   ├── SignInError           wrong or expired credentials, login page instead of data
@@ -122,6 +123,13 @@ class NeedsConfirmation(UsageError):
     def __init__(self, message: str, *, plan: object, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.plan = plan
+
+
+class Declined(UsageError):
+    """A plan was shown, and the answer was no."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(f"{title}: as you say, nothing was written")
 
 
 class NotFound(Dhis2Error):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -95,7 +96,11 @@ def _parameter(param: Param) -> inspect.Parameter:
         kind = list[str]
     elif not param.required and kind is str:
         kind = str | None
-    if param.option:
+    either = param.kind == "boolean" and param.default is None  # a property that may be left as it is
+    if either:
+        kind = bool | None
+        info = typer.Option(f"{param.flag}/--no-{param.flag[2:]}", help=param.help, show_default=False)
+    elif param.option:
         info = typer.Option(param.flag, help=param.help, metavar=metavar, show_default=False)
     else:
         info = typer.Argument(help=param.help, metavar=metavar, show_default=False)
@@ -113,11 +118,14 @@ def _annotated(kind: Any, info: Any) -> Any:
 
 def _callback(verb: Verb) -> Any:
     common = common_options(verb)
+    unsaid = {param.name: False if param.default is False else None for param in verb.params}
 
     def callback(**values: Any) -> Invocation:
         options = Options(**{name: values.pop(name) for name in common})
         options.out = Path(options.out) if options.out else None
-        given = {name: value for name, value in values.items() if value not in (None, [], False, ())}
+        given = {
+            name: value for name, value in values.items() if value not in (None, [], ()) and value is not unsaid[name]
+        }
         return Invocation(verb, given, options)
 
     parameters = [_parameter(param) for param in verb.params]
@@ -205,9 +213,7 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
         raise UsageError("what to do?", hint="dhis2 --help")
     domain, arguments = rest[0], [*rest[1:], *leading]
     if domain not in plugins.domains():
-        raise UsageError(
-            f"there is no command '{domain}'", hint=did_you_mean(domain, plugins.domains()) or "dhis2 --help"
-        )
+        raise UsageError(f"there is no command '{domain}'", hint=meant(domain) or "dhis2 --help")
     quick = _one_verb([domain, *arguments])
     if quick is not None:
         return quick
@@ -222,6 +228,14 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
     if not isinstance(result, Invocation):
         raise UsageError(f"'{section}' needs a verb", hint=f"dhis2 {section} --help")
     return result
+
+
+def meant(word: str) -> str | None:
+    """What somebody who began a line with an unknown word may have wanted: a verb of a domain, or a domain."""
+    from dhis2sh import manifest
+
+    paths = [str(verb["path"]) for verb in manifest.domain_verbs() if str(verb["path"]).split()[1:] == [word]]
+    return did_you_mean(word, plugins.domains()) if not paths else f"did you mean {' or '.join(paths[:3])}?"
 
 
 def _one_verb(words: Sequence[str]) -> Invocation | None:
@@ -283,7 +297,20 @@ def _usage(error: Exception, section: str, arguments: Sequence[str], verb: Verb 
         family = FAMILIES.get(section)
         near = did_you_mean(unknown, known) or did_you_mean(unknown, list(family.names()) if family else [])
         return UsageError(f"{section} has no verb '{unknown}'", hint=near or f"dhis2 {section} --help")
+    left_over = re.search(r"unexpected extra argument\(?s?\)? \((.*)\)", text)
+    if left_over is not None and words[-1:]:
+        return _unquoted(verb_words, left_over[1], arguments)
     return UsageError(text, hint=f"dhis2 {verb_words} --help")
+
+
+def _unquoted(path: str, left_over: str, arguments: Sequence[str]) -> UsageError:
+    """One word too many is most often a name whose spaces were not quoted: say how it would read in quotes."""
+    before, found, _ = " ".join(arguments).partition(f" {left_over}")
+    last = before.rpartition(" ")[2]
+    quoted = f"quote a name with spaces: {shlex.quote(f'{last} {left_over}')}"
+    return UsageError(
+        f"{path} does not know what to do with '{left_over}'", hint=quoted if found else f"dhis2 {path} --help"
+    )
 
 
 def _flags(verb: Verb) -> list[str]:

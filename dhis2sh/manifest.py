@@ -68,6 +68,11 @@ def verbs(name: str) -> list[JsonObject]:
     return cast("list[JsonObject]", found["verbs"]) if found else []
 
 
+def is_verb(name: str) -> bool:
+    """Is a shipped domain a verb itself, as `undo` is?"""
+    return any(verb["path"] == name for verb in verbs(name))
+
+
 def domain_verbs() -> list[JsonObject]:
     """Every shipped verb that is written by hand, by path: those of the domains, without the sub-domains."""
     return [verb for name in cast("JsonObject", index()["domains"]) for verb in verbs(name)]
@@ -171,7 +176,7 @@ def _root_help(domains: dict[str, str]) -> str:
             "",
             "Options:",
             "  -p, --profile NAME    Act on this profile; 'sandbox' is always there.",
-            "  -o, --format FORMAT   table, json, ndjson, csv, tsv, yaml, md, xlsx, parquet.",
+            "  -o, --format FORMAT   table, json, ndjson, csv, tsv, yaml, md, geojson, xlsx, parquet.",
             "  --version             Show the version.",
             "  -h, --help            Show this message; also after a domain or a verb.",
             "  --show-completion SHELL  Print the completion script of bash, zsh or fish.",

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.errors import NotFound, UsageError, did_you_mean
+from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
+    from dhis2_models.facts import Resource
+
     from dhis2sh.client.requests import Param
-    from dhis2sh.results import Rows
+    from dhis2sh.results import Plan, Rows
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, Row
     from dhis2sh.verbs import Verb
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 IN_ONE_REQUEST = 50
 """Names per request: an address stays under 8 kB even where each name is 100 characters long."""
 MANY = 600
+TYPE = "$type"
+"""Under this a row of several types says which it is of."""
+TOLD = 100
+"""Objects of one type whose names are looked up for somebody to read: an address stays short, and so does a plan."""
 NAMED_BY_OTHERS = {"users": ("username",), "options": ("code", "name")}
 """What names an object of a type besides its UID; code and name for the rest."""
 _WORD_OR_CODE = re.compile(r"[A-Za-z][a-z]{10}|[A-Z][A-Z0-9]{10}")
@@ -55,10 +62,13 @@ async def resolve(s: Session, plural: str, text: str) -> str:
 
 async def resolve_all(s: Session, plural: str, texts: Iterable[str]) -> dict[str, str]:
     """The UIDs of many objects of one type, with a few requests for all of them; errors as `resolve`."""
+    texts = list(dict.fromkeys(texts))
     found = {text: text for text in texts if certain(text)}
-    open_ = list(dict.fromkeys(text for text in texts if text not in found))
+    open_ = [text for text in texts if text not in found]
+    if plural == "*":
+        return found | {text: there.uid for text, there in (await among(s, (), open_)).items()}
     keys = ("id", *keys_of(plural)) if any(is_uid(text) for text in open_) else keys_of(plural)
-    for key in keys if plural != "*" else ():
+    for key in keys:
         if not open_:
             break
         hits = await by_key(s, plural, key, [text for text in open_ if key != "id" or is_uid(text)])
@@ -67,17 +77,60 @@ async def resolve_all(s: Session, plural: str, texts: Iterable[str]) -> dict[str
                 raise _ambiguous(plural, text, rows)
             found[text] = str(rows[0]["id"])
         open_ = [text for text in open_ if text not in found]
-    for text in open_:
-        found[text] = await _anywhere(s, text) if plural == "*" else await _missing(s, plural, text)
+    if open_:
+        raise await _missing(s, (plural,), open_[0])
     return found
 
 
-async def by_key(s: Session, plural: str, key: str, texts: Sequence[str]) -> dict[str, list[JsonObject]]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object of one of several types."""
+
+    plural: str
+    uid: str
+    name: str
+
+
+async def among(s: Session, plurals: Sequence[str], texts: Iterable[str]) -> dict[str, Found]:
+    """Objects of some types by UID, code or unique name, with one request for each of the three.
+
+    Parameters:
+        plurals: the types that count, so that a name which others have too is not ambiguous; any type where there is none.
+        texts: what names the objects.
+
+    Raises `UsageError` that lists the candidates of an ambiguous name, and `NotFound` that names the nearest.
+    """
+    found: dict[str, Found] = {}
+    open_ = list(dict.fromkeys(texts))
+    for key in ("id", "code", "name"):
+        asked = [text for text in open_ if key != "id" or is_uid(text)]
+        for text, rows in (await by_key(s, plurals, key, asked)).items() if asked else ():
+            kinds = {str(row["id"]): row for row in rows}
+            if len(kinds) > 1:
+                told = [{**row, "displayName": f"{row[TYPE]} {row.get('displayName')}"} for row in kinds.values()]
+                raise _ambiguous(spoken(plurals, "and") or "all types", text, told)
+            found[text] = Found(str(rows[0][TYPE]), str(rows[0]["id"]), str(rows[0].get("displayName") or text))
+        open_ = [text for text in open_ if text not in found]
+    if open_:
+        raise await _missing(s, plurals, open_[0])
+    return found
+
+
+def spoken(plurals: Sequence[str], word: str) -> str:
+    """Types in words: `dataElements, indicators or programIndicators`."""
+    return f" {word} ".join(part for part in (", ".join(plurals[:-1]), *plurals[-1:]) if part)
+
+
+async def by_key(
+    s: Session, plural: str | Sequence[str], key: str, texts: Sequence[str]
+) -> dict[str, list[JsonObject]]:
     """Objects whose `key` is one of the texts, by that text; where there are very many, all objects are read at once.
+
+    Of several types (none means all) each row says under `TYPE` which it is of.
 
     The server cuts a value at a comma or bracket: such a text is looked for by its longest piece, and compared here.
     """
-    if len(texts) > MANY:
+    if len(texts) > MANY and isinstance(plural, str):
         page = await s.client.list_page(plural, {"fields": f"id,{key},displayName", "paging": False})
         return _hits(texts, key, page.rows)
     plain = [text for text in texts if not set(text) & set(",[]")]
@@ -97,9 +150,13 @@ def _hits(texts: Sequence[str], key: str, rows: Sequence[Row]) -> dict[str, list
     return hits
 
 
-async def _list(s: Session, plural: str, key: str, text: str) -> list[Row]:
-    params: dict[str, Param] = {"filter": text, "fields": f"id,{key},displayName", "paging": False}
-    return (await s.client.list_page(plural, params)).rows
+async def _list(s: Session, plural: str | Sequence[str], key: str, text: str) -> list[Row]:
+    params: dict[str, Param] = {"filter": text, "fields": f"id,{key},displayName"}
+    if isinstance(plural, str):
+        return (await s.client.list_page(plural, {**params, "paging": False})).rows
+    body = await s.client.get_object("metadata", {**params, **dict.fromkeys(plural, True)})
+    found = ((kind, rows) for kind, rows in body.items() if isinstance(rows, list))
+    return [{**row, TYPE: kind} for kind, rows in found for row in cast("list[Row]", rows)]
 
 
 def _ambiguous(plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError:
@@ -108,30 +165,17 @@ def _ambiguous(plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError
     return UsageError(f"'{text}' is ambiguous among {plural}: {listed}{more}", hint="use a UID")
 
 
-async def _missing(s: Session, plural: str, text: str) -> str:
-    """Nothing has that code or name: say what comes nearest among those that share a word."""
-    words = sorted(text.split(), key=len, reverse=True)[:1]
-    params: dict[str, Param] = {"filter": f"name:ilike:{words[0][:5]}" if words else None, "fields": "id,displayName"}
-    rows = (await s.client.list_page(plural, {**params, "pageSize": 200})).rows
-    near = {str(row.get("displayName")): str(row["id"]) for row in rows}
-    hint = did_you_mean(text, list(near))
-    raise NotFound(f"no {plural} has the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
-
-
-async def _anywhere(s: Session, text: str) -> str:
-    """The UID of an object of any type by its code or name."""
-    hits: dict[str, JsonObject] = {}
-    for key in ("id", "code", "name") if is_uid(text) else ("code", "name"):
-        params: dict[str, Param] = {"filter": f"{key}:eq:{text}", "fields": "id,name,displayName"}
-        body = await s.client.get_object("metadata", params)
-        for plural, rows in body.items():
-            for row in cast("list[JsonObject]", rows if isinstance(rows, list) else []):
-                hits[str(row["id"])] = {**row, "displayName": f"{plural} {row.get('displayName') or row.get('name')}"}
-        if len(hits) == 1:
-            return next(iter(hits))
-        if hits:
-            raise _ambiguous("all types", text, list(hits.values()))
-    raise NotFound(f"nothing has the UID, code or name '{text}'", hint=f"dhis2 metadata search {text!r}")
+async def _missing(s: Session, plurals: Sequence[str], text: str) -> NotFound:
+    """Nothing has that code or name: the error names what comes nearest among those that share the ends of a word."""
+    word = max(re.findall(r"\w+", text), key=len, default="")
+    params: dict[str, Param] = {
+        "filter": [f"name:ilike:{part}" for part in dict.fromkeys((word[:3], word[-3:])) if part],
+        "rootJunction": "OR", "fields": "id,displayName", "pageSize": 200,
+    }  # fmt: skip
+    pages = await asyncio.gather(*(s.client.list_page(plural, params) for plural in (plurals if word else ())))
+    hint = did_you_mean(text, [str(row.get("displayName")) for page in pages for row in page.rows])
+    kinds = f"none of the {spoken(plurals, 'or')} has" if plurals else "nothing has"
+    return NotFound(f"{kinds} the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
 
 
 async def resolve_arguments(s: Session, verb: Verb, bound: Mapping[str, object]) -> dict[str, object]:
@@ -178,3 +222,68 @@ async def _resolve_rows(s: Session, plural: str, rows: Rows[Row]) -> Rows[Row]:
         raise UsageError(f"row {missing[0]} has no id", hint="select id too: ... | select(id, name)")
     uids = await resolve_all(s, plural, [str(row["id"]) for row in items])
     return rows.with_items([{**row, "id": uids[str(row["id"])]} for row in items], columns=rows.columns)
+
+
+async def tell(s: Session, plan: Plan) -> None:
+    """Give a plan that somebody is to read the names of the objects that its steps refer to; a request for each type."""
+    wanted: dict[str, dict[str, None]] = {}
+    models = (await s.client.version()).models if any(step.before and step.after for step in plan.steps[:TOLD]) else ""
+    for step in plan.steps[:TOLD] if models else ():
+        for value in (step.before, step.after) if step.before and step.after else ():
+            for plural, uid in objects_in(value, step.type, models):
+                wanted.setdefault(plural, {})[uid] = None
+    plan.names = await _called(s, wanted)
+
+
+async def names_in(s: Session, resource: Resource, items: Sequence[JsonObject]) -> dict[str, str]:
+    """What the objects that some objects of a type refer to are called, by UID; a request for each type."""
+    models = (await s.client.version()).models
+    wanted: dict[str, dict[str, None]] = {}
+    for item in items:
+        for plural, uid in objects_in(item, resource.plural, models):
+            wanted.setdefault(plural, {})[uid] = None
+    return await _called(s, wanted)
+
+
+async def _called(s: Session, wanted: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    from dhis2sh.client.writes import gather_bounded
+
+    async def some(plural: str, uids: Sequence[str]) -> list[Row]:
+        try:
+            text = f"id:in:[{','.join(uids)}]" if len(uids) > 1 else f"id:eq:{uids[0]}"
+            page = await s.client.list_page(plural, {"filter": text, "fields": "id,displayName", "paging": False})
+        except (Refused, NotFound, Forbidden):
+            return []  # a name is a comfort: what this user may not read stays a UID
+        return page.rows
+
+    asked = (some(plural, list(uids)[:TOLD]) for plural, uids in wanted.items())
+    pages = [rows async for rows in gather_bounded(asked, 4)]
+    return {str(row["id"]): str(row["displayName"]) for rows in pages for row in rows if row.get("displayName")}
+
+
+def objects_in(item: JsonObject, plural: str, models: str) -> Iterator[tuple[str, str]]:
+    """Every object with an address of its own that one refers to or holds: its type and its UID.
+
+    Parameters:
+        item: the object, or a part of it.
+        plural: its type.
+        models: the server's version as the models have it, such as `v42`.
+    """
+    from dhis2_models import facts
+
+    types = facts.types(models)
+    kind = types.get(plural)
+    if kind is None:
+        return
+    for name, value in item.items():
+        prop = kind.properties.get(name)
+        if name == "sharing" and isinstance(value, dict):
+            for inner in ("users", "userGroups"):
+                yield from ((inner, uid) for uid in cast("JsonObject", value.get(inner) or {}))
+        elif prop is not None and prop.target is not None and prop.target in types:
+            for inner in value if isinstance(value, list) else [value]:
+                if isinstance(inner, dict):
+                    uid = inner.get("id")
+                    if types[prop.target].metadata and isinstance(uid, str):
+                        yield prop.target, uid
+                    yield from objects_in(inner, prop.target, models)

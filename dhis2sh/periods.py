@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,7 +36,7 @@ _YEAR = r"(\d{4})"
 
 
 @dataclass(frozen=True)
-class PeriodType:
+class PeriodType(ABC):
     """One kind of period.
 
     Parameters:
@@ -49,29 +50,29 @@ class PeriodType:
     since: int = 40
 
     @cached_property
+    @abstractmethod
     def pattern(self) -> re.Pattern[str]:
         """What an ISO form of this type looks like; the groups are its numbers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def start_of(self, date: dt.date) -> dt.date:
         """The first day of the period that holds a date."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, start: dt.date, count: int) -> dt.date:
         """The first day of the period `count` periods later; negative counts go back."""
-        raise NotImplementedError
 
     def end_of(self, start: dt.date) -> dt.date:
         """The last day of the period that begins on `start`."""
         return self.step(start, 1) - _DAY
 
+    @abstractmethod
     def write(self, start: dt.date) -> str:
         """The ISO form of the period that begins on `start`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, numbers: tuple[int, ...]) -> dt.date | None:
         """The first day of the period with these numbers, or None when there is none."""
-        raise NotImplementedError
 
     def at(self, date: dt.date) -> Period:
         """The period of this type that holds a date."""

@@ -21,7 +21,7 @@ from dhis2sh.verbs import Param, Verb, find
 REPLACES_COLUMNS = {"select", "group", "count", "sum", "stats", "get"}
 """Stages after which only what they name is there."""
 READS_FIELDS = REPLACES_COLUMNS | {"chart", "where", "derive", "sort", "uniq", "rename", "drop", "explode", "join"}
-READ_BY_DEFAULT = {"map": ("displayName", "geometry"), "sort": ("name",)}
+READ_BY_DEFAULT = {"map": ("displayName", "geometry"), "geojson": ("displayName", "geometry"), "sort": ("name",)}
 """What a stage reads when it is given no field."""
 CONSENT = ("dry_run", "yes", "confirm", "journal")
 """Keywords of a Python call that agree to a write."""
@@ -138,7 +138,8 @@ class Pipeline:
         value: object = rows
         for step in self.steps:
             if hidden and (step.kind != "stage" or STAGES[step.name].sink):
-                value, hidden = _without(value, hidden), frozenset()
+                read = {path.partition(".")[0] for path in _read_by(step)} if step.kind == "stage" else set[str]()
+                value, hidden = _without(value, hidden - read), frozenset()
             hidden -= set(step.options)
             if step.kind == "stage" and step.name in REPLACES_COLUMNS:
                 hidden = frozenset()

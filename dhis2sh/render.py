@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.results import Plan, Rows, Text, WriteSummary, to_plain
 
 if TYPE_CHECKING:
+    from dhis2sh.trees import Branch
     from dhis2sh.types import JsonValue, Row
 
 NARROWEST = 6
 WIDEST_CELL = 60
+MOST_STEPS, FEW_STEPS = 50, 10
+"""So many steps of a plan are drawn; few where a report has said what they come to."""
 HEAD_COLOUR = "\x1b[1;36m"
 DIM = "\x1b[2m"
 RESET = "\x1b[0m"
@@ -44,6 +47,20 @@ def cell(value: JsonValue) -> str:
     if isinstance(value, list):
         return ", ".join(cell(item) for item in value)
     return safe(str(value))
+
+
+def _in_table(value: JsonValue) -> str:
+    """One value in a table for people: a geometry by its kind and size, not by its thousand numbers."""
+    if isinstance(value, dict) and isinstance(value.get("coordinates"), list):
+        points = _points_in(value["coordinates"])
+        return f"{cell(value.get('type'))}{f' of {points:,} points' if points > 1 else ''}"
+    return cell(value)
+
+
+def _points_in(coordinates: JsonValue) -> int:
+    if not isinstance(coordinates, list):
+        return 0
+    return sum(map(_points_in, coordinates)) if coordinates and isinstance(coordinates[0], list) else 1
 
 
 def _width_of(text: str) -> int:
@@ -76,6 +93,8 @@ def text(result: object, *, width: int | None = None, colour: bool = False) -> s
         return _plan(result, colour)
     if isinstance(result, WriteSummary):
         return _summary(result)
+    if (tree := tree_of(result)) is not None:
+        return _tree(tree, colour)
     line = getattr(result, "line", None)
     if callable(line):  # a record that people want in words, such as a count
         return "\n".join(map(safe, str(line()).split("\n")))
@@ -90,8 +109,26 @@ def text(result: object, *, width: int | None = None, colour: bool = False) -> s
     return _record(to_plain(cast("object", result)), width, colour)
 
 
+def tree_of(result: object) -> Branch | None:
+    """The tree of a result that is best drawn as one."""
+    tree = getattr(result, "tree", None)
+    return cast("Branch | None", tree()) if callable(tree) else None
+
+
+def _tree(tree: Branch, colour: bool) -> str:
+    from dhis2sh import trees
+
+    def paint(kind: str, name: str, aside: str) -> str:
+        parts = [(kind, DIM), (name, ""), (aside, DIM)]
+        return " ".join(f"{mark}{safe(part)}{RESET}" if colour and mark else safe(part) for part, mark in parts if part)
+
+    return "\n".join(trees.lines(tree, paint))
+
+
 def _summary(summary: WriteSummary) -> str:
     lines = [summary.line()]
+    for plural, counts in (summary.types or {}).items():
+        lines.append(f"  {plural}: {', '.join(f'{count:,} {word}' for word, count in counts.items())}")
     lines += [f"  refused: {cell(failure)}" for failure in summary.failures[:20]]
     return "\n".join(lines)
 
@@ -99,11 +136,14 @@ def _summary(summary: WriteSummary) -> str:
 def _plan(plan: Plan, colour: bool) -> str:
     mark = HEAD_COLOUR if colour else ""
     lines = [f"{mark}plan: {safe(plan.title)}{RESET if colour else ''}"]
-    for step in plan.steps[:50]:
-        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words()]
+    if plan.report is not None:
+        lines += [f"  {safe(line)}" for line in plan.report.line().split("\n")]
+    shown = FEW_STEPS if plan.report is not None else MOST_STEPS
+    for step in plan.steps[:shown]:
+        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words(plan.names)]
         lines.append("  " + safe(" ".join(part for part in parts if part)))
-    if len(plan.steps) > 50:
-        lines.append(f"  ... and {len(plan.steps) - 50:,} more")
+    if len(plan.steps) > shown:
+        lines.append(f"  ... and {len(plan.steps) - shown:,} more")
     notes = [*plan.notes, *([f"nothing of this can be written: {plan.blocked}"] if plan.blocked else [])]
     return "\n".join([*lines, *(f"  note: {safe(note)}" for note in notes)])
 
@@ -116,7 +156,7 @@ def _rows(rows: Rows[object], width: int | None, colour: bool) -> str:
     if not len(rows):
         return "no rows" + _note(rows)
     columns, screen = rows.columns, _screen(width)
-    cells = [[cell(row.get(column)) for column in columns] for row in rows.plain()]
+    cells = [[_in_table(row.get(column)) for column in columns] for row in rows.plain()]
     longest = [max(_width_of(name), *(_width_of(line[i]) for line in cells)) for i, name in enumerate(columns)]
     widths = _widths(longest, screen)
     if widths is None:
@@ -187,19 +227,32 @@ def html(result: object) -> str:
     """A result as HTML that reads in light and dark: it takes its colours from the page."""
     if isinstance(result, Rows):
         return _html_rows(cast("Rows[object]", result))
+    if (tree := tree_of(result)) is not None:
+        from dhis2sh import trees
+
+        return trees.page(tree)
     if isinstance(result, (Plan, WriteSummary, Text)) or not (
         isinstance(result, dict) or hasattr(result, "model_dump")
     ):
         return f"<pre>{html_module.escape(text(result, width=0))}</pre>"
+    if callable(getattr(cast("object", result), "line", None)):
+        return _html_words(text(cast("object", result), width=0))
     record = to_plain(cast("object", result))
     rows = ((html_module.escape(name), html_module.escape(cell(value))) for name, value in record.items())
     body = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
     return f'{_STYLE}<table class="dhis2sh"><tbody>{body}</tbody></table>'
 
 
+def _html_words(words: str) -> str:
+    """A record in words: its first line stands out, what is indented stays so."""
+    first, _, rest = words.partition("\n")
+    below = f"\n{html_module.escape(rest)}" if rest else ""
+    return f'<div style="white-space:pre-wrap"><b>{html_module.escape(first)}</b>{below}</div>'
+
+
 def _html_cell(value: JsonValue) -> str:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return f"<td{' class="number"' if number else ''}>{html_module.escape(cell(value))}</td>"
+    return f"<td{' class="number"' if number else ''}>{html_module.escape(_in_table(value))}</td>"
 
 
 def _html_rows(rows: Rows[object]) -> str:

@@ -8,14 +8,19 @@ import io
 import json as json_module
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, MissingExtra
+from dhis2sh.errors import Dhis2Error, MissingExtra, UsageError
 from dhis2sh.render import cell
 from dhis2sh.results import Rows, Text
 from dhis2sh.types import JsonValue, Row
 
+if TYPE_CHECKING:
+    from dhis2sh.maps import Map
+
+NAMES = ("displayName", "name", "orgUnitName", "id", "event", "trackedEntity")
+"""The fields that may say what a shape on a map is called."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -94,6 +99,29 @@ def yaml(rows: Rows[Any], space: object, file: str | None = None) -> Text:
     return _given(yaml_module.safe_dump(_frame_rows(rows), sort_keys=False, allow_unicode=True), file)
 
 
+def geojson(rows: Rows[Any], space: object, file: str | None = None) -> Text:
+    """GeoJSON of rows that have a geometry; the other columns are properties: geojson('districts.geojson')."""
+    features = [
+        {
+            "type": "Feature",
+            **({"id": row["id"]} if row.get("id") else {}),
+            "geometry": row.get("geometry"),
+            "properties": {name: value for name, value in row.items() if name != "geometry"},
+        }
+        for row in _located(rows)
+    ]
+    return _given(json_module.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False), file)
+
+
+def _located(rows: Rows[Any]) -> list[Row]:
+    """The rows, where one at least has a geometry. Raises `UsageError`."""
+    plain = rows.plain()
+    if not any(row.get("geometry") for row in plain):
+        what = f"none of {len(plain):,} rows has a geometry" if plain else "there are no rows"
+        raise UsageError(what, hint="metadata list organisationUnits --fields displayName,geometry --all")
+    return plain
+
+
 def md(rows: Rows[Any], space: object, file: str | None = None) -> Text:
     """A Markdown table."""
     lines = [rows.columns, ["---"] * len(rows.columns)]
@@ -151,7 +179,7 @@ def chart(rows: Rows[Any], space: object, x: object = None, y: object = None, ki
     up = str(y or columns[-1]).strip("'\"")
     plain = rows.plain()
     labels = [cell(row.get(across)) for row in plain]
-    values = [float(str(row.get(up) or 0)) for row in plain]
+    values = [_number(row.get(up), up) for row in plain]
     figure: Any = plotext.figure
     figure.clear()
     if str(kind).strip("'\"") == "line":
@@ -161,55 +189,37 @@ def chart(rows: Rows[Any], space: object, x: object = None, y: object = None, ki
     return Text(str(figure.build()))
 
 
-class MapDrawing:
-    """Organisation units on a map: SVG in notebooks, a line of words at the prompt."""
-
-    def __init__(self, shapes: list[tuple[str, list[list[tuple[float, float]]]]], missing: int) -> None:
-        self._shapes = shapes
-        self._missing = missing
-
-    def __repr__(self) -> str:
-        return f"map of {len(self._shapes):,} organisation units; {self._missing:,} have no geometry"
-
-    def _repr_html_(self) -> str:
-        points = [point for _, rings in self._shapes for ring in rings for point in ring]
-        if not points:
-            return f"<p>{self!r}</p>"
-        west, east = min(p[0] for p in points), max(p[0] for p in points)
-        south, north = min(p[1] for p in points), max(p[1] for p in points)
-        scale = 480 / max(east - west, north - south, 1e-6)
-        import html
-
-        drawn: list[str] = []
-        for name, rings in self._shapes:
-            title = f"<title>{html.escape(name)}</title>"
-            for ring in rings:
-                at = [f"{(x - west) * scale:.1f},{(north - y) * scale:.1f}" for x, y in ring]
-                if len(at) == 1:
-                    cx, cy = at[0].split(",")
-                    drawn.append(f'<circle cx="{cx}" cy="{cy}" r="3" fill="#c33">{title}</circle>')
-                else:
-                    drawn.append(f'<polygon points="{" ".join(at)}" fill="#8ac4" stroke="#888">{title}</polygon>')
-        size = f'width="{(east - west) * scale + 8:.0f}" height="{(north - south) * scale + 8:.0f}"'
-        return f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="-4 -4 500 500">{"".join(drawn)}</svg>'
+def _number(value: JsonValue, name: str) -> float:
+    try:
+        return float(str(value or 0))
+    except ValueError:
+        raise UsageError(f"{name} is no number: {cell(value)[:40]!r}", hint="chart(name, value)") from None
 
 
-def _rings(geometry: Any) -> list[list[tuple[float, float]]]:
-    kind, coordinates = geometry.get("type"), cast("list[Any]", geometry.get("coordinates") or [])
-    if kind == "Point":
-        return [[(coordinates[0], coordinates[1])]]
-    polygons: list[Any] = coordinates if kind == "MultiPolygon" else [coordinates] if kind == "Polygon" else []
-    return [[(point[0], point[1]) for point in ring] for polygon in polygons for ring in polygon]
+def map_(rows: Rows[Any], space: object, file: str | None = None) -> Map | Text:
+    """A map of rows that have a geometry: `map`, `map('districts.svg')`, `map('districts.html')`.
 
+    In a notebook a picture, at the prompt dots; names are its titles.
+    """
+    from dhis2sh.geometry import Shape, shape_of
+    from dhis2sh.maps import Map
 
-def map_(rows: Rows[Any], space: object) -> MapDrawing:
-    """A map of rows that have a geometry: %metadata list organisationUnits --fields name,geometry | map."""
-    shapes = [
-        (str(row.get("name") or row.get("displayName") or row.get("id")), _rings(row["geometry"]))
-        for row in rows.plain()
-        if isinstance(row.get("geometry"), dict)
-    ]
-    return MapDrawing(shapes, len(rows) - len(shapes))
+    shapes: list[Shape] = []
+    missing, unreadable = 0, list[str]()
+    for row in _located(rows):
+        name = cell(next((row[key] for key in NAMES if row.get(key)), ""))
+        if not row.get("geometry"):
+            missing += 1
+        elif shape := shape_of(name, row["geometry"]):
+            shapes.append(shape)
+        else:
+            unreadable.append(name)
+    drawing = Map(shapes, missing, unreadable)
+    if file is None:
+        return drawing
+    if not file.endswith((".svg", ".html")):
+        raise UsageError(f"{file}: a map is written as .svg or .html", hint="map('districts.svg')")
+    return _given(drawing.page() if file.endswith(".html") else drawing.svg(), file)
 
 
 def clip(rows: Rows[Any], space: object) -> Text:
@@ -225,5 +235,6 @@ def length(rows: Rows[Any], space: object) -> int:
 
 SINKS: dict[str, Callable[..., object]] = {
     "df": df, "pl": pl, "json": json, "ndjson": ndjson, "csv": csv, "tsv": tsv, "yaml": yaml, "md": md,
-    "xlsx": xlsx, "parquet": parquet, "chart": chart, "map": map_, "clip": clip, "len": length,
+    "xlsx": xlsx, "parquet": parquet, "chart": chart, "map": map_,
+    "geojson": geojson, "clip": clip, "len": length,
 }  # fmt: skip

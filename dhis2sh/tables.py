@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -17,26 +18,53 @@ if TYPE_CHECKING:
 ENDINGS = (".json", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".xlsx")
 
 
-def read_rows(path: Path, *, key: str | None = None) -> list[Row]:
-    """The rows of a file; of a JSON or YAML bundle (`{"dataElements": [...]}`) those of `key`.
+STANDARD_INPUT = "-"
+
+
+def name_of(path: Path) -> str:
+    """What a file is called in messages."""
+    return "standard input" if str(path) == STANDARD_INPUT else path.name
+
+
+def read_text(path: Path, stdin: Callable[[], str] | None = None) -> str:
+    """The text of a file, without a byte order mark; of `-` that of standard input.
 
     Parameters:
         path: the file.
-        key: the type's plural.
+        stdin: reads standard input (`Session.stdin`), where there is one.
 
-    Raises `NotFound`, `UsageError` with the line that cannot be read, `MissingExtra` for XLSX without `frames`.
+    Raises `NotFound`, `UsageError` for what is no text, and for `-` where there is no standard input.
     """
-    ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        raise UsageError(f"{path}: rows are read from {', '.join(ENDINGS)}", hint="the ending says what the file is")
+    if str(path) == STANDARD_INPUT:
+        if stdin is None:
+            raise UsageError("there is no standard input here", hint="give a file")
+        return stdin().removeprefix("\ufeff")
     try:
-        if ending == ".xlsx":
-            return _sheet(path)
-        text = path.read_text("utf-8-sig")
+        return path.read_text("utf-8-sig")
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}", hint="save it as UTF-8") from error
+
+
+def read_rows(path: Path, *, key: str | None = None, stdin: Callable[[], str] | None = None) -> list[Row]:
+    """The rows of a file; of a JSON or YAML bundle (`{"dataElements": [...]}`) those of `key`.
+
+    Parameters:
+        path: the file; `-` is standard input, JSON or CSV.
+        key: the type's plural.
+        stdin: reads standard input (`Session.stdin`), where there is one.
+
+    Raises `NotFound`, `UsageError` with the line that cannot be read, `MissingExtra` for XLSX without `frames`.
+    """
+    ending = path.suffix.lower()
+    if str(path) != STANDARD_INPUT and ending not in ENDINGS:
+        raise UsageError(f"{path}: rows are read from {', '.join(ENDINGS)}", hint="the ending says what the file is")
+    if ending == ".xlsx":
+        return _sheet(path)
+    text = read_text(path, stdin)
+    if not ending:
+        ending = ".json" if text.lstrip()[:1] in {"{", "["} else ".csv"
     match ending:
         case ".csv" | ".tsv":
             return _separated(text, "\t" if ending == ".tsv" else _separator(text))
@@ -66,15 +94,24 @@ def read_object(path: Path) -> JsonObject:
     return cast("JsonObject", body)
 
 
-def parse_yaml(text: str, where: str) -> JsonValue:
-    """YAML as JSON values; dates stay text. Raises `UsageError` with the line."""
+def parse_yaml(text: str, where: str, *, texts: bool = False) -> JsonValue:
+    """YAML as JSON values; dates stay text.
+
+    Parameters:
+        where: what the text is called in messages.
+        texts: numbers and words like `No` stay text too, for files of names.
+
+    Raises `UsageError` with the line.
+    """
     import yaml
+
+    kinds = ("bool", "float", "int", "timestamp") if texts else ("timestamp",)
 
     class Loader(yaml.SafeLoader):
         """Reads `2020-01-01` as the text that DHIS2 takes."""
 
     Loader.yaml_implicit_resolvers = {
-        first: [(tag, test) for tag, test in tests if tag != "tag:yaml.org,2002:timestamp"]
+        first: [(tag, test) for tag, test in tests if tag.rpartition(":")[2] not in kinds]
         for first, tests in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
     try:
@@ -108,7 +145,7 @@ def _of(value: JsonValue, where: str, key: str | None) -> list[Row]:
 def _separator(text: str) -> str:
     """Spreadsheets of many countries save CSV with `;`."""
     head = text.partition("\n")[0]
-    return ";" if head.count(";") > head.count(",") else ","
+    return "\t" if "\t" in head else ";" if head.count(";") > head.count(",") else ","
 
 
 def _separated(text: str, separator: str) -> list[Row]:

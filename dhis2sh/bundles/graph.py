@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from dhis2sh.bundles.bundle import Bundle
 from dhis2sh.client.references import belongs_to_instance, label, references
+from dhis2sh.trees import Branch
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -33,19 +34,43 @@ class Arrow(BaseModel):
 
 
 class Graph(BaseModel):
-    """Objects and the references between them, the first node the one that was asked for."""
+    """Objects and the references between them, the first node the one that was asked for.
+
+    Parameters:
+        nodes, arrows: all of them.
+        style: how it is drawn.
+        fold: where an object needs more than so many of one type, the picture counts the rest; 0 draws every one.
+    """
 
     nodes: list[Node]
     arrows: list[Arrow]
     style: Style = "tree"
+    fold: int = 0
+
+    def tree(self) -> Branch | None:
+        """The picture as a tree; None for the other styles, which are text."""
+        return _tree(self._pictured()) if self.style == "tree" and self.nodes else None
 
     def line(self) -> str:
-        """The picture as text."""
-        return "\n".join({"tree": _tree, "dot": _dot, "mermaid": _mermaid}[self.style](self))
+        """The picture as text for Graphviz or Mermaid."""
+        return "\n".join((_mermaid if self.style == "mermaid" else _dot)(self._pictured()))
+
+    def _pictured(self) -> Graph:
+        return folded(self, self.fold) if self.fold else self
+
+    def _repr_markdown_(self) -> str | None:
+        """JupyterLab draws Mermaid in Markdown itself."""
+        return f"```mermaid\n{self.line()}\n```" if self.style == "mermaid" else None
 
 
 def graph_of(
-    bundle: Bundle, types: Mapping[str, Resource], start: tuple[str, str], *, depth: int, style: Style = "tree"
+    bundle: Bundle,
+    types: Mapping[str, Resource],
+    start: tuple[str, str],
+    *,
+    depth: int,
+    style: Style = "tree",
+    fold: int = 0,
 ) -> Graph:
     """The graph of a gathered bundle from one object on, as deep as asked for."""
     kinds = {uid: plural for plural, objects in bundle.objects.items() for uid in objects}
@@ -66,53 +91,105 @@ def graph_of(
                     following.append(ref.uid)
         ring = following
     nodes = [Node(id=uid, type=kinds[uid], name=label(bundle.objects[kinds[uid]][uid])) for uid in seen if uid in kinds]
-    return Graph(nodes=nodes, arrows=list(arrows.values()), style=style)
+    return Graph(nodes=nodes, arrows=list(arrows.values()), style=style, fold=fold)
 
 
-def _tree(graph: Graph) -> Iterator[str]:
-    """Each object once with what it needs; where it comes again, only its name."""
+def folded(graph: Graph, most: int) -> Graph:
+    """The same graph where at the most so many objects of one type hang on another; the rest are one node.
+
+    What the folded objects need is needed by their node, so nothing is cut off. One object is never folded.
+    """
     nodes = {node.id: node for node in graph.nodes}
+    needs = _needs(graph)
+    stands_for: dict[str, str] = {}
+    kept: list[Node] = []
+    ring: list[tuple[str, list[str]]] = []
+
+    def keep(node: Node, members: list[str]) -> None:
+        kept.append(node)
+        stands_for.update(dict.fromkeys(members, node.id))
+        ring.append((node.id, members))
+
+    for first in graph.nodes[:1]:
+        keep(first, [first.id])
+    for uid, members in ring:  # grows while it is read
+        kinds: dict[str, list[str]] = {}
+        for arrow in (arrow for member in members for arrow in needs.get(member, ())):
+            if arrow.target not in stands_for and arrow.target not in (
+                known := kinds.setdefault(nodes[arrow.target].type, [])
+            ):
+                known.append(arrow.target)
+        for kind, targets in kinds.items():
+            shown = targets[:most] if len(targets) > most + 1 else targets
+            for target in shown:
+                keep(nodes[target], [target])
+            if rest := targets[len(shown) :]:
+                keep(Node(id=f"{uid}_{kind}", type=kind, name=f"{len(rest):,} more"), rest)
+    arrows: dict[tuple[str, str], Arrow] = {}
+    for arrow in graph.arrows:
+        ends = stands_for[arrow.source], stands_for[arrow.target]
+        if ends[0] != ends[1]:
+            arrows.setdefault(ends, Arrow(source=ends[0], target=ends[1], by=arrow.by))
+    return Graph(nodes=kept, arrows=[*arrows.values()], style=graph.style)
+
+
+def _needs(graph: Graph) -> dict[str, list[Arrow]]:
+    known = {node.id for node in graph.nodes}
     needs: dict[str, list[Arrow]] = {}
     for arrow in graph.arrows:
-        needs.setdefault(arrow.source, []).append(arrow)
+        if arrow.target in known:
+            needs.setdefault(arrow.source, []).append(arrow)
+    return needs
+
+
+def _tree(graph: Graph) -> Branch:
+    """Each object once with what it needs; where it comes again, only its name."""
+    nodes, needs = {node.id: node for node in graph.nodes}, _needs(graph)
     drawn: set[str] = set()
 
-    def draw(uid: str, lead: str) -> Iterator[str]:
-        drawn.add(uid)
-        arrows = [arrow for arrow in needs.get(uid, ()) if arrow.target in nodes]
-        for number, arrow in enumerate(arrows):
-            last = number == len(arrows) - 1
-            node = nodes[arrow.target]
-            again = node.id in drawn and node.id in needs
-            yield f"{lead}{'└── ' if last else '├── '}{node.type} '{node.name}' [{node.id}]{'  (above)' if again else ''}"
-            if node.id not in drawn:
-                yield from draw(node.id, lead + ("    " if last else "│   "))
+    def draw(uid: str) -> Branch:
+        node, again = nodes[uid], uid in drawn and uid in needs
+        counted = node.id.endswith(f"_{node.type}")
+        aside = ("" if counted else f"[{node.id}]") + (" (above)" if again else "")
+        branch = Branch(node.name, node.type, aside.strip())
+        if uid not in drawn:
+            drawn.add(uid)
+            branch.children = [draw(arrow.target) for arrow in needs.get(uid, ())]
+        return branch
 
-    if graph.nodes:
-        first = graph.nodes[0]
-        yield f"{first.type} '{first.name}' [{first.id}]"
-        yield from draw(first.id, "")
+    return draw(graph.nodes[0].id)
+
+
+def _plain(text: str) -> str:
+    """A name on one line, without control characters."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _dot(graph: Graph) -> Iterator[str]:
-    def quoted(text: str) -> str:
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    def quoted(*lines: str) -> str:
+        escaped = (_plain(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines)
+        return '"' + "\\n".join(escaped) + '"'
 
     yield "digraph metadata {"
-    yield "  rankdir=LR; node [shape=box];"
+    yield "  rankdir=LR;"
+    yield "  node [shape=box];"
     for node in graph.nodes:
-        yield f"  {quoted(node.id)} [label={quoted(f'{node.type}\n{node.name}')}];"
+        yield f"  {quoted(node.id)} [label={quoted(node.type, node.name)}];"
     for arrow in graph.arrows:
         yield f"  {quoted(arrow.source)} -> {quoted(arrow.target)} [label={quoted(arrow.by)}];"
     yield "}"
 
 
+MERMAID = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "`": "#96;", "\\": "#92;"}
+"""What ends a quoted text or begins markup in it."""
+
+
 def _mermaid(graph: Graph) -> Iterator[str]:
-    def escaped(text: str) -> str:
-        return text.replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;")
+    def quoted(text: str) -> str:
+        return '"' + "".join(MERMAID.get(char, char) for char in _plain(text)) + '"'
 
     yield "graph LR"
     for node in graph.nodes:
-        yield f'  {node.id}["{escaped(node.type)}: {escaped(node.name)}"]'
+        yield f"  {node.id}[{quoted(f'{node.type}: {node.name}')}]"
     for arrow in graph.arrows:
-        yield f"  {arrow.source} -->|{escaped(arrow.by)}| {arrow.target}"
+        yield f"  {arrow.source} -->|{quoted(arrow.by)}| {arrow.target}"

@@ -7,14 +7,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 from urllib.parse import urlencode
 
 from dhis2sh.client import envelopes
 from dhis2sh.client.answers import Answer, AnswerStream
 from dhis2sh.client.known import FIELDS, Known, KnownServer, known_from
 from dhis2sh.client.paging import Page, page_of, rows_of
-from dhis2sh.client.requests import Body, Param, Params, encode_params
+from dhis2sh.client.requests import Body, Param, Params, Patience, Sending, encode_params
 from dhis2sh.client.transport import Transport
 from dhis2sh.client.versions import NEWEST, ServerVersion, parse_version
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotDhis2, NotFound, Refused
@@ -159,9 +159,7 @@ class Client:
         self,
         path: str,
         params: Params | None = None,
-        *,
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Patience],
     ) -> JsonValue: ...
     @overload
     async def get[M: BaseModel](
@@ -170,8 +168,7 @@ class Client:
         params: Params | None = None,
         *,
         model: type[M],
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Patience],
     ) -> M: ...
     async def get(
         self,
@@ -179,8 +176,7 @@ class Client:
         params: Params | None = None,
         *,
         model: Any = None,
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Patience],
     ) -> Any:
         """Read an address.
 
@@ -188,13 +184,12 @@ class Client:
             path: below `/api`, with or without it: `dataElements/s46m5MS0hxu`, `/api/me`.
             params: query parameters; lists are repeated, None is left out.
             model: a pydantic model to validate the answer with.
-            timeout: seconds without a byte, instead of the profile's.
-            total_timeout: seconds in all, repetitions included, instead of the profile's.
+            how: limits of this call, as of `Patience`.
 
         Raises every error of `dhis2sh.client.envelopes.parse` and of the transport; `BrokenAnswer` where the answer is
         not what the model says.
         """
-        answer = await self.read(path, params, timeout=timeout, total_timeout=total_timeout)
+        answer = await self.read(path, params, **how)
         return await self._fitting(answer, model)
 
     async def read(
@@ -203,14 +198,11 @@ class Client:
         params: Params | None = None,
         *,
         accept: str = JSON,
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Patience],
     ) -> Answer:
         """GET an address as the server gives it, refusals included; one that is too long goes as an alias."""
         path, params = await self._shortened(api_path(path), params)
-        return await self.transport.send(
-            "GET", path, params=params, headers={"Accept": accept}, timeout=timeout, total_timeout=total_timeout
-        )
+        return await self.transport.send("GET", path, params=params, headers={"Accept": accept}, **how)
 
     async def get_object(self, path: str, params: Params | None = None) -> JsonObject:
         """Read an address that answers with a JSON object; anything else raises `NotDhis2`."""
@@ -236,9 +228,7 @@ class Client:
         body: Content = None,
         content_type: str = JSON,
         accept: str = "*/*",
-        idempotent: bool | None = None,
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Sending],
     ) -> AsyncGenerator[AnswerStream]:
         """Read an answer as it comes, never holding it whole; a request body may be an async iterator.
 
@@ -247,7 +237,7 @@ class Client:
                     file.write(piece)
 
         Parameters:
-            method, path, params, timeout, total_timeout: as of `get` and `post`.
+            method, path, params, content_type, how: as of `get` and `post`.
             body: data, bytes, or an async iterator of bytes, which is sent as it comes and never repeated.
             accept: the media type to ask for.
 
@@ -263,9 +253,7 @@ class Client:
             params=params,
             body=content,
             headers={"Accept": accept, **headers},
-            idempotent=idempotent,
-            timeout=timeout,
-            total_timeout=total_timeout,
+            **how,
         ) as answer:
             if answer.status >= 300 or (answer.content_type == "text/html" and "html" not in accept):
                 envelopes.parse(await envelopes.whole(answer))
@@ -280,9 +268,7 @@ class Client:
         params: Params | None = None,
         *,
         content_type: str = JSON,
-        idempotent: bool | None = None,
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Sending],
     ) -> JsonValue: ...
     @overload
     async def post[M: BaseModel](
@@ -293,9 +279,7 @@ class Client:
         *,
         model: type[M],
         content_type: str = JSON,
-        idempotent: bool | None = None,
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Sending],
     ) -> M: ...
     async def post(
         self, path: str, body: Content = None, params: Params | None = None, *, model: Any = None, **how: Any
@@ -303,10 +287,10 @@ class Client:
         """Send a POST.
 
         Parameters:
-            path, params, model, timeout, total_timeout: as of `get`.
+            path, params, model: as of `get`.
             body: data, which is encoded as JSON; bytes; or an async iterator of bytes, sent as it comes.
             content_type: of bytes and iterators.
-            idempotent: True lets it be sent again after a fault that may pass.
+            how: limits, and whether it may be sent again after a fault that may pass, as of `Sending`.
 
         Raises as `get` does.
         """
@@ -320,8 +304,7 @@ class Client:
         params: Params | None = None,
         *,
         content_type: str = JSON,
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Sending],
     ) -> JsonValue: ...
     @overload
     async def put[M: BaseModel](
@@ -332,8 +315,7 @@ class Client:
         *,
         model: type[M],
         content_type: str = JSON,
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Sending],
     ) -> M: ...
     async def put(
         self, path: str, body: Content = None, params: Params | None = None, *, model: Any = None, **how: Any
@@ -349,8 +331,7 @@ class Client:
         params: Params | None = None,
         *,
         content_type: str = JSON_PATCH,
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Sending],
     ) -> JsonValue: ...
     @overload
     async def patch[M: BaseModel](
@@ -361,8 +342,7 @@ class Client:
         *,
         model: type[M],
         content_type: str = JSON_PATCH,
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Sending],
     ) -> M: ...
     async def patch(
         self,
@@ -382,13 +362,10 @@ class Client:
         self,
         path: str,
         params: Params | None = None,
-        *,
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Patience],
     ) -> JsonValue:
         """Send a DELETE. Raises as `get` does."""
-        answer = await self.write("DELETE", path, None, params, timeout=timeout, total_timeout=total_timeout)
-        return await self._fitting(answer)
+        return await self._fitting(await self.write("DELETE", path, None, params, **how))
 
     async def write(
         self,
@@ -398,9 +375,7 @@ class Client:
         params: Params | None = None,
         *,
         content_type: str = JSON,
-        idempotent: bool | None = None,
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Sending],
     ) -> Answer:
         """Send a request that may change something; the answer as it is, refusals and headers included."""
         content, headers = _encoded(body, content_type)
@@ -410,9 +385,7 @@ class Client:
             params=params,
             body=content,
             headers=headers,
-            idempotent=idempotent,
-            timeout=timeout,
-            total_timeout=total_timeout,
+            **how,
         )
 
     async def _shortened(self, path: str, params: Params | None) -> tuple[str, Params | None]:

@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextvars import ContextVar
+from typing import TypedDict
 
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.client.tracing import redact
@@ -15,9 +16,32 @@ type Param = str | int | float | bool | Sequence[str] | None
 type Params = Mapping[str, Param]
 type Body = bytes | AsyncIterator[bytes] | None
 
+
+class Patience(TypedDict, total=False):
+    """How long one call may take, in place of the profile's limits.
+
+    Parameters:
+        timeout: seconds without a byte.
+        total_timeout: seconds in all, repetitions included.
+    """
+
+    timeout: float | None
+    total_timeout: float | None
+
+
+class Sending(Patience, total=False):
+    """The same, and whether a call may be sent again.
+
+    Parameters:
+        idempotent: True opts in to repetition of a request that is not idempotent by its method.
+    """
+
+    idempotent: bool | None
+
+
 READING_POSTS: tuple[tuple[str, tuple[str, str] | None], ...] = (
     (r"/api/query/alias", None),
-    (r"/api/(\w+/)?\w+/description", None),
+    (r"/api/(\w+/){0,2}\w+/description", None),
     (r"/api/metadata", ("importMode", "VALIDATE")),
     (r"/api/tracker", ("importMode", "VALIDATE")),
     (r"/api/dataValueSets", ("dryRun", "true")),

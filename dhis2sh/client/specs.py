@@ -9,6 +9,7 @@ which dimension items there are: api-facts g.1; relative periods: facts, quirk 2
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,7 @@ _PROPERTY: dict[DataKind, str] = {
     "REPORTING_RATE": "reportingRate",
 }
 _LEVEL = re.compile(r"LEVEL-(\d+)")
+_GROUP = "OU_GROUP-"
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _USER_UNITS = {
     "USER_ORGUNIT": "userOrganisationUnit",
@@ -91,6 +93,9 @@ class _Analysis:
             ],
             "organisationUnits": [{"id": unit} for unit in self.org_units if is_uid(unit)],
             "organisationUnitLevels": [*levels],
+            "itemOrganisationUnitGroups": [
+                {"id": unit.removeprefix(_GROUP)} for unit in self.org_units if unit.startswith(_GROUP)
+            ],
         }
         body |= {_USER_UNITS[unit]: True for unit in self.org_units if unit in _USER_UNITS}
         if version.behaviour.visualization_periods == "periods":
@@ -338,7 +343,9 @@ class LegendSetSpec:
     def equal(cls, name: str, low: float, high: float, colours: Sequence[str]) -> Self:
         """Classes of equal width, one for each colour."""
         if not colours or high <= low:
-            raise UsageError("equal classes need colours and a range", hint="LegendSetSpec.equal(name, 0, 100, [...])")
+            raise UsageError(
+                f"there are no equal classes from {low:g} to {high:g}", hint="a high above the low, and colours"
+            )
         width = (high - low) / len(colours)
         bounds = [low + n * width for n in range(len(colours))] + [high]
         return cls(name, [Legend(bounds[n], bounds[n + 1], colour) for n, colour in enumerate(colours)])
@@ -348,8 +355,15 @@ class LegendSetSpec:
         del version
         before: Legend | None = None
         for legend in self.legends:
-            if legend.end <= legend.start or (before is not None and legend.start < before.end):
-                raise UsageError(f"legend {legend.start:g} to {legend.end:g} is empty, or overlaps the one before it")
+            if not legend.start < legend.end < math.inf or not math.isfinite(legend.start):
+                raise UsageError(
+                    f"the class {legend.start:g} to {legend.end:g} holds no value", hint="it ends above its start"
+                )
+            if before is not None and legend.start < before.end:
+                raise UsageError(
+                    f"the class {legend.start:g} to {legend.end:g} overlaps {before.start:g} to {before.end:g}",
+                    hint=f"one ends where the next begins: {before.start:g} to {legend.start:g}",
+                )
             before = legend
         return {
             "id": self.uid,
@@ -413,6 +427,11 @@ class DashboardSlot:
             body["messages"] = True
         return body
 
+    def overlaps(self, other: DashboardSlot) -> bool:
+        """Whether both cover a cell."""
+        across = self.x < other.x + other.width and other.x < self.x + self.width
+        return across and self.y < other.y + other.height and other.y < self.y + self.height
+
     def added(self) -> list[JsonObject]:
         """The patch that puts it on a dashboard."""
         return [{"op": "add", "path": "/dashboardItems/-", "value": self.item()}]
@@ -430,16 +449,32 @@ class DashboardSlot:
         return [*self.removed(), *there.added()]
 
 
-def arranged(slots: Sequence[DashboardSlot], *, columns: int = 2) -> list[DashboardSlot]:
-    """The same items in rows of equal columns, each row as high as its highest item."""
+def arranged(
+    slots: Sequence[DashboardSlot], *, columns: int = 2, there: Sequence[DashboardSlot] = ()
+) -> list[DashboardSlot]:
+    """The same items in equal columns, each at the first free place, row by row from the top.
+
+    Parameters:
+        slots: what is to be placed; their heights stay.
+        columns: how many stand side by side.
+        there: what stands on the dashboard already, and is not moved.
+    """
     width = GRID_WIDTH // columns
-    found: list[DashboardSlot] = []
-    top = 0
-    for first in range(0, len(slots), columns):
-        row = slots[first : first + columns]
-        found += [replace(slot, x=n * width, y=top, width=width) for n, slot in enumerate(row)]
-        top += max(slot.height for slot in row)
+    taken, found = [*there], list[DashboardSlot]()
+    for slot in slots:
+        found.append(_placed(replace(slot, width=width), taken))
+        taken.append(found[-1])
     return found
+
+
+def _placed(slot: DashboardSlot, taken: Sequence[DashboardSlot]) -> DashboardSlot:
+    """The slot where it overlaps none that is taken: as high up as it can be, in an even column if one is free."""
+    rows = sorted({0, *(other.y for other in taken), *(other.y + other.height for other in taken)})
+    even = range(0, GRID_WIDTH, slot.width)
+    columns = [*even, *sorted({other.x + other.width for other in taken} - {*even})]
+    columns = [x for x in columns if x + slot.width <= GRID_WIDTH]
+    places = (replace(slot, x=x, y=y) for y in rows for x in columns)
+    return next(place for place in places if not any(place.overlaps(other) for other in taken))
 
 
 def _identifier(period: AnyPeriod) -> str:

@@ -97,17 +97,30 @@ class Tracker:
 
         Unknown parameters are ignored by the server without a word. Raises `Refused` for combinations that it rejects.
         """
-        version = await self._client.version()
-        units = [org_units] if isinstance(org_units, str) else list(org_units)
-        query: dict[str, Param] = {"fields": fields, **(params or {})}
-        if units:
-            query[_org_unit_param(kind, version)] = version.behaviour.uid_separator.join(units)
-        if org_unit_mode:
-            query[version.behaviour.tracker_org_unit_mode] = org_unit_mode
+        query = await self._query(kind, org_units, org_unit_mode, {"fields": fields, **(params or {})})
         rows = self._client.iter(f"tracker/{kind}", query, page_size=page_size, limit=limit)
         async with aclosing(cast("AsyncGenerator[Row]", rows)) as found:
             async for row in found:
                 yield row
+
+    async def count(
+        self, kind: Kind, *, org_units: str | Sequence[str], org_unit_mode: str, params: Mapping[str, Param]
+    ) -> int:
+        """How many objects of a kind there are, by the pager of one page of one. Parameters and errors as of `iter`."""
+        query = await self._query(kind, org_units, org_unit_mode, {**params, "totalPages": True, "pageSize": 1})
+        return (await self._client.list_page(f"tracker/{kind}", query)).total or 0
+
+    async def _query(
+        self, kind: Kind, org_units: str | Sequence[str], org_unit_mode: str | None, params: Mapping[str, Param]
+    ) -> dict[str, Param]:
+        version = await self._client.version()
+        units = [org_units] if isinstance(org_units, str) else list(org_units)
+        query = {**params}
+        if units:
+            query[_org_unit_param(kind, version)] = version.behaviour.uid_separator.join(units)
+        if org_unit_mode:
+            query[version.behaviour.tracker_org_unit_mode] = org_unit_mode
+        return query
 
     async def get(self, kind: Kind, uid: str, *, fields: str | None = None, program: str | None = None) -> JsonObject:
         """One object. Raises `NotFound`."""

@@ -15,13 +15,13 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 from dhis2sh import __version__
 from dhis2sh.client.answers import Answer, AnswerStream
 from dhis2sh.client.auth import Renewing, SignIn, remedy
 from dhis2sh.client.limits import Places, origin
-from dhis2sh.client.requests import Body, Params, encode_params, guard, rehearse
+from dhis2sh.client.requests import Body, Params, Sending, encode_params, guard, rehearse
 from dhis2sh.client.retry import IDEMPOTENT, RETRIED_STATUSES, RetryRule
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.client.tracing import Tracer, redact
@@ -59,7 +59,9 @@ class _Call:
     pairs: list[tuple[str, str]]
     body: Body
     headers: Mapping[str, str]
-    timeout: float | None
+    timeout: float | None = None
+    total_timeout: float | None = None
+    idempotent: bool | None = None
 
 
 class Transport:
@@ -113,25 +115,21 @@ class Transport:
         params: Params | None = None,
         body: Body = None,
         headers: Mapping[str, str] | None = None,
-        idempotent: bool | None = None,
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Sending],
     ) -> Answer:
         """Send one request and read its whole answer.
 
         Parameters:
             method, path, params, headers: the request; `path` begins with `/`.
             body: bytes, or an async iterator of them, which is sent as it comes and never repeated.
-            idempotent: True opts in to repetition of a request that is not idempotent by its method.
-            timeout: seconds without a byte, instead of the profile's.
-            total_timeout: seconds in all, repetitions included, instead of the profile's.
+            how: as of `Sending`.
 
         Raises `ReadOnlyProfile`, `Unreachable`, `TimedOut`, `BrokenAnswer`, `NotDhis2`, `SignInError`.
         """
-        call = self._call(method, path, params, body, headers, timeout)
+        call = self._call(method, path, params, body, headers, **how)
         started = time.perf_counter()
-        async with self._within(self._deadline(total_timeout), call):
-            stream, content = await self._attempts(call, idempotent, whole=True)
+        async with self._within(self._deadline(call.total_timeout), call):
+            stream, content = await self._attempts(call, whole=True)
         return replace(stream.whole(content), elapsed=time.perf_counter() - started, request_params=call.pairs)
 
     @contextlib.asynccontextmanager
@@ -143,19 +141,17 @@ class Transport:
         params: Params | None = None,
         body: Body = None,
         headers: Mapping[str, str] | None = None,
-        idempotent: bool | None = None,
-        timeout: float | None = None,
-        total_timeout: float | None = None,
+        **how: Unpack[Sending],
     ) -> AsyncGenerator[AnswerStream]:
         """Send one request and read its answer as it comes. Parameters and errors as of `send`.
 
         It is repeated, as `send` is, until the answer's head has come; after that a fault is an error of the iteration.
         `total_timeout` counts the waiting for the server, not what the caller does between two pieces.
         """
-        call = self._call(method, path, params, body, headers, timeout)
-        deadline = self._deadline(total_timeout)
+        call = self._call(method, path, params, body, headers, **how)
+        deadline = self._deadline(call.total_timeout)
         async with self._within(deadline, call):
-            stream, _ = await self._attempts(call, idempotent, whole=False, deadline=deadline)
+            stream, _ = await self._attempts(call, whole=False, deadline=deadline)
         try:
             yield stream
         finally:
@@ -174,7 +170,7 @@ class Transport:
         A redirect is an answer like any other, but for the slash that Spring's authorization server puts after
         `/oauth2/token`.
         """
-        call = self._call(method, path, None, body, headers, None, guarded=False)
+        call = self._call(method, path, None, body, headers, guarded=False)
         call = replace(call, headers={"Accept": "application/json", **call.headers})
         async with self._within(self._deadline(None), call):
             answer = await self._whole(call)
@@ -197,15 +193,15 @@ class Transport:
         params: Params | None,
         body: Body,
         headers: Mapping[str, str] | None,
-        timeout: float | None,
         *,
         guarded: bool = True,
+        **how: Unpack[Sending],
     ) -> _Call:
         pairs = encode_params(params)
         if guarded:
             guard(self.settings, method, path, pairs)
         rehearse(method, path, pairs)
-        return _Call(method, self.settings.url.rstrip("/") + path, pairs, body, headers or {}, timeout)
+        return _Call(method, self.settings.url.rstrip("/") + path, pairs, body, headers or {}, **how)
 
     # One call: repetitions, redirects, the limit of the host ------------------------------------------------------
 
@@ -231,12 +227,10 @@ class Transport:
                 hint="ask for less (--page-size, --filter), or raise total_timeout in the profile",
             ) from error
 
-    async def _attempts(
-        self, call: _Call, idempotent: bool | None, *, whole: bool, deadline: float | None = None
-    ) -> tuple[AnswerStream, bytes]:
+    async def _attempts(self, call: _Call, *, whole: bool, deadline: float | None = None) -> tuple[AnswerStream, bytes]:
         """Send until it works, or until the rule for repetition says that it is enough."""
         replayable = call.body is None or isinstance(call.body, bytes)
-        repeat = replayable and (call.method in IDEMPOTENT if idempotent is None else idempotent)
+        repeat = replayable and (call.method in IDEMPOTENT if call.idempotent is None else call.idempotent)
         attempt, renewed = 0, not replayable
         while True:
             attempt += 1

@@ -164,10 +164,10 @@ class NameIndex:
         return int(str(row[0])) if row else 0
 
     def search(self, text: str, *, types: Sequence[str] = (), limit: int = 50) -> list[Hit]:
-        """Names, codes and UIDs that hold the text: beginnings first, then the rest by name.
+        """Names, codes and UIDs that hold each word of the text: beginnings first, then the rest by name.
 
         Parameters:
-            text: part of a name, a code or a UID.
+            text: part of a name, a code or a UID, or parts of several words in any order.
             types: only these types; all without it.
             limit: how many at the most.
         """
@@ -180,9 +180,12 @@ class NameIndex:
             if len(found) < limit and len(wanted) >= SHORTEST_TRIGRAM:
                 found += _holding(connection, wanted, types)
         hits = {row[0]: Hit(*row) for row in found}
-        return sorted(hits.values(), key=lambda hit: (not hit.name.lower().startswith(wanted), hit.name.lower()))[
-            :limit
-        ]
+
+        def rank(hit: Hit) -> tuple[bool, bool, str]:
+            name = hit.name.lower()
+            return not name.startswith(wanted), wanted not in name, name
+
+        return sorted(hits.values(), key=rank)[:limit]
 
 
 type _Row = tuple[str, str, str, str | None]
@@ -195,15 +198,23 @@ def _beginning(connection: sqlite3.Connection, wanted: str, types: Sequence[str]
 
 
 def _holding(connection: sqlite3.Connection, wanted: str, types: Sequence[str]) -> list[_Row]:
-    """Rows whose text holds what is wanted; the type is a column of the trigram index too, so that both narrow at once."""
-    match = f"text: {_quoted(wanted)}"
+    """Rows whose text holds each word; the type is a column of the trigram index too, so that both narrow at once."""
+    words = wanted.split()
+    indexed = [word for word in words if len(word) >= SHORTEST_TRIGRAM] or [wanted]
+    match = " AND ".join(f"text: {_quoted(word)}" for word in indexed)
     if types:
         match += f" AND ({' OR '.join(f'type: {_quoted(name)}' for name in types)})"
     rows = connection.execute(
         "SELECT n.uid, n.type, n.name, n.code FROM trigram t JOIN name n ON n.id = t.rowid WHERE trigram MATCH ? LIMIT ?",
         (match, MOST_READ),
     ).fetchall()
-    return [row for row in rows if not types or row[1] in types]
+    short = [word for word in words if len(word) < SHORTEST_TRIGRAM]
+    return [row for row in rows if (not types or row[1] in types) and _holds(row, short)]
+
+
+def _holds(row: _Row, words: Sequence[str]) -> bool:
+    """Are these words, which are too short for the index, in a row's text?"""
+    return not words or all(word in f"{row[2]} {row[3] or ''} {row[0]}".lower() for word in words)
 
 
 def _quoted(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from copy import replace
 from functools import cache
 from typing import TYPE_CHECKING
 

@@ -330,7 +330,7 @@ def run(store: Store, sql: str, criteria: Sequence[tuple[str, str]] = (), filter
     conditions: list[str] = []
     parameters: list[str] = []
     for column, value in criteria:
-        conditions.append(f'"{_name(column)}" = ?')
+        conditions.append(f"[{_name(column)}] = ?")
         parameters.append(value)
     for text in filters:
         condition, value = _filter(text)
@@ -377,15 +377,15 @@ def _filter(text: str) -> tuple[str, list[str]]:
     operator, _, value = rest.partition(":")
     name = _name(column)
     if operator in _COMPARISONS:
-        return f'"{name}" {_COMPARISONS[operator]} ?', [value]
+        return f"[{name}] {_COMPARISONS[operator]} ?", [value]
     if operator.lstrip("!") in _PATTERNS:
         word = "NOT LIKE" if operator.startswith("!") else "LIKE"
-        return f'"{name}" {word} ?', [_PATTERNS[operator.lstrip("!")].format(value)]
+        return f"[{name}] {word} ?", [_PATTERNS[operator.lstrip("!")].format(value)]
     if operator in {"in", "!in"}:
         parts = value.strip("[]").split(",")
-        return f'"{name}" {"NOT " if operator == "!in" else ""}IN ({",".join("?" * len(parts))})', parts
+        return f"[{name}] {'NOT ' if operator == '!in' else ''}IN ({','.join('?' * len(parts))})", parts
     if operator in {"null", "!null"}:
-        return f'"{name}" IS {"NOT " if operator == "!null" else ""}NULL', []
+        return f"[{name}] IS {'NOT ' if operator == '!null' else ''}NULL", []
     raise BadSql(f"Filter operator is not valid: {operator}", "E4308")
 
 

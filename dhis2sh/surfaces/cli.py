@@ -156,10 +156,15 @@ async def _carry_out(invocation: Invocation) -> int:
     output.check(options)
     reporter = TerminalReporter()
     session = Session(options.profile, reporter=reporter, tracer=Tracer() if options.debug else None)
+    session.stdin = sys.stdin.read
     consent = options.consent()
     if interactive():
-        consent.ask, session.can_ask = ask, True
-        session.editor, session.chooser = edit, choose
+        session.can_ask = True
+        consent.ask, session.editor, session.chooser = (
+            reporter.quietly(ask),
+            reporter.quietly(edit),
+            reporter.quietly(choose),
+        )
     await _read_stdin(invocation)
     try:
         result = await _run(session, invocation, consent)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 type Matcher = Callable[[Any], Mapping[str, object]]
 
 MOST_UIDS = 30
+MOST_WORDS = 5
+"""Of a name that is typed without quotes."""
 _IDENTIFIER = re.compile(r"(?<![\w)\]'\"])[A-Za-z_][\w.]*$|$")
 _COMPARED = re.compile(r"([A-Za-z_][\w.]*)\s*(?:==|!=|(?:not\s+)?in\s*[\[({][^\])}]*)\s*$")
 
@@ -69,6 +71,8 @@ def suggest(
     if wanted.what == "files":
         return _files(typed[wanted.at :])
     found = complete.complete(words, names, version)
+    if not found.items and wanted.what.startswith(("nothing", "uids")):
+        return _unquoted(parts.head, words, names)
     raw = parts.head[_last_word(parts.head) :]
     fragment = raw if raw[:1] in {"'", '"'} and not found.at else typed[found.at :]
     return Suggestions(fragment, found.items) if text.endswith(fragment) else None
@@ -92,6 +96,18 @@ def words_of(head: str) -> list[str]:
         elif mark != "\\":
             word += mark
     return [*words, word]
+
+
+def _unquoted(head: str, words: Sequence[str], names: complete.FindNames) -> Suggestions | None:
+    """A name of several words that was typed without quotes, as `get bcg dos`: its words are looked up together."""
+    for size in range(min(len(words), MOST_WORDS), 1, -1):
+        found = re.search(rf"(?<=\s)[^\s'\"-]\S*(?:\s+[^\s'\"-]\S*){{{size - 1}}}$", head)
+        if found is None:
+            continue
+        together = complete.complete([*words[:-size], " ".join(words[-size:])], names)
+        if together.items and complete.expected([*words[:-size], ""]).what.startswith("uids"):
+            return Suggestions(found[0], together.items)
+    return None
 
 
 def _last_word(head: str) -> int:

@@ -42,7 +42,10 @@ def _text(result: object, printer: Any, cycle: bool) -> None:
 
 
 def _html(result: object) -> str | None:
-    return _page(result) if type(result).__module__.startswith("dhis2sh") else None
+    ours = type(result).__module__.startswith("dhis2sh")
+    markdown = getattr(result, "_repr_markdown_", None)
+    better = markdown is not None and markdown() is not None  # a notebook would take the HTML all the same
+    return _page(result) if ours and not better else None
 
 
 def _drawn(result: object) -> str:

@@ -16,6 +16,10 @@ PYTHON_WORDS = {"in", "is", "if", "and", "or", "not", "for", "else"}
 _MAGIC = re.compile(
     r"(?P<lead>\s*(?:[^\s=%|(]+(?:\s*,\s*[^\s=%|(]+)*\s*=\s*)?(?P<mark>%?))(?P<name>[A-Za-z_]\w*)(?P<gap>[ \t]+|$)"
 )
+_INSIDE = re.compile(r"[ \t)\]}]|(?:else|elif|except|finally)\b")
+"""How a line begins that belongs to the Python statement before it."""
+_LONE_UID = re.compile(r"[A-Za-z](?=\w*[\dA-Z])[A-Za-z0-9]{10}")
+"""A word that is a UID and looks like none of a language: with a digit or a capital inside."""
 _HELP = re.compile(r"^(?P<line>\s*%?[A-Za-z_][\w-]*(?:[ \t]+[A-Za-z_][\w-]*)*)[ \t]*(?P<marks>\?{1,2})[ \t]*$")
 
 
@@ -99,6 +103,21 @@ def joined(text: str) -> list[str]:
     return [" ".join(part for part in group if part) for group in parts]
 
 
+def statements(text: str) -> list[str]:
+    """What a file holds, without its comments: each line with those that continue it, Python with its indented lines."""
+    found: list[str] = []
+    for line in text.splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if found and _continues(found[-1], line):
+            found[-1] = f"{found[-1].rstrip().removesuffix('\\').rstrip()} {line.strip()}"
+        elif found and _INSIDE.match(line):
+            found[-1] += f"\n{line}"
+        else:
+            found.append(line)
+    return found
+
+
 def unfinished(text: str, domains: frozenset[str]) -> bool:
     """Does a line of ours end with `|`, so that the next one belongs to it?"""
     return (
@@ -109,24 +128,32 @@ def unfinished(text: str, domains: frozenset[str]) -> bool:
 
 
 class Transformer:
-    """What must happen before IPython reads a cell: `metadata list?` asks for a verb's help, and a line may be continued.
+    """What must happen before IPython reads a cell: `metadata list?` asks for a verb's help, a line may be continued,
+    and a UID alone asks what it is.
 
     Parameters:
         domains: every domain.
         is_stage: says whether a name that is no domain is a pipeline's stage, and nothing else in the session.
+        is_name: says whether Python knows a name.
     """
 
     has_side_effects = False
 
-    def __init__(self, domains: frozenset[str], is_stage: Callable[[str], bool]) -> None:
+    def __init__(
+        self, domains: frozenset[str], is_stage: Callable[[str], bool], is_name: Callable[[str], bool]
+    ) -> None:
         self._domains = domains
         self._is_stage = is_stage
+        self._is_name = is_name
 
     def __call__(self, lines: list[str]) -> list[str]:
         """The lines as IPython should read them; Python stays as it is."""
         if not lines or lines[0].startswith("%%"):
             return lines
         if len(lines) == 1:
+            word = lines[0].strip()
+            if _LONE_UID.fullmatch(word) and not self._is_name(word):
+                return [f"get_ipython().run_line_magic('dhis2', 'metadata what {word}')\n"]
             asked = self._help(lines[0].rstrip("\n"))
             if asked is not None:
                 return [f"{asked}\n"]

@@ -5,6 +5,7 @@ The head of a line is read by the command line's grammar; what follows the first
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import domains, plugins
 from dhis2sh.bridge import ClientProxy, Portal, QueueReporter
-from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation, NeedsSecret, UsageError
+from dhis2sh.errors import Declined, Dhis2Error, Interrupted, NeedsConfirmation, NeedsSecret, UsageError
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.surfaces import display
 from dhis2sh.surfaces.background import Background
@@ -23,6 +24,7 @@ from dhis2sh.surfaces.terminal import (
     TerminalReporter,
     ask,
     ask_secret,
+    choose,
     edit,
     interactive,
     pick_missing,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:  # a start pays for none of these: they come with the first li
     from dhis2sh.results import Plan, Rows, Text
     from dhis2sh.verbs import Verb
 
+_OF_EXPLAIN = re.compile(r"$|-|error\b|[Ee]\d{4}\b")
+"""What the verb `explain` takes; anything else behind it is a line, and shown is what that would send."""
 _EXPAND = re.compile(r"\$(\w+)|(?<![\w\]\)])\{(\w+)\}")
 
 
@@ -59,8 +63,17 @@ class Runner:
 
     def _open(self, profile: str | None) -> Session:
         session = Session(profile, reporter=QueueReporter(self.portal))
-        session.editor = edit if interactive() else None
+        if interactive():
+            session.editor = self._edit
+            session.chooser = lambda about, words: self.portal.ask(lambda: choose(about, words))
         return session
+
+    def _edit(self, text: str) -> str:
+        """Over there: let the user edit a text in the thread that has the terminal."""
+        edited = self.portal.ask(lambda: edit(text))
+        if edited is None:
+            raise UsageError("nothing was edited", hint="--edit works in a line of its own, not in an awaited call")
+        return edited
 
     def close(self) -> None:
         """End the work behind the prompt and close what is open."""
@@ -103,7 +116,7 @@ class Runner:
         if text.rstrip().endswith("?"):
             return help_of(text.strip())
         first, _, rest = text.strip().partition(" ")
-        if first == "explain" and rest.strip() and not rest.lstrip().startswith("-"):
+        if first == "explain" and not _OF_EXPLAIN.match(rest.strip()):
             return self._explain(rest.strip())
         from dhis2sh.results import Text
 
@@ -185,6 +198,7 @@ class Runner:
         except NeedsSecret as wanted:
             if not session.can_ask:
                 raise
+            self._reporter.done()
             session.given_secret = ask_secret(wanted.prompt)
             try:
                 return self._confirmed(session, verb, arguments, consent)
@@ -202,8 +216,10 @@ class Runner:
 
         plan = cast("Plan", waiting.plan)
         name = production_of(session, plan)
-        if not interactive() or not ask(plan, name):
+        if not interactive():
             raise waiting
+        if not self._reporter.quietly(ask)(plan, name):
+            raise Declined(plan.title)
         return self.portal.run(apply_plan(session, find(plan.verb), plan), self._hear)
 
     def _explain(self, line: str) -> object:
@@ -325,16 +341,20 @@ def load(shell: Any, profile: str | None = None) -> Runner:
 
 def _listen(shell: Any, runner: Runner) -> None:
     """Completion, help by `?` and continued lines, and domains without `%`, in a terminal and in a kernel alike."""
-    from dhis2sh.surfaces import completion, prefilter
+    from dhis2sh.surfaces import completion, mistakes, prefilter
 
     def is_stage(name: str) -> bool:
         from dhis2sh.stages import STAGES
 
         return name in STAGES and name not in shell.user_ns
 
+    def is_name(name: str) -> bool:
+        return name in shell.user_ns or hasattr(builtins, name)
+
     completion.install(shell, runner)
     display.install(shell)
-    shell.input_transformers_cleanup.append(Transformer(frozenset(plugins.domains()), is_stage))
+    mistakes.install(shell)
+    shell.input_transformers_cleanup.append(Transformer(frozenset(plugins.domains()), is_stage, is_name))
     manager = shell.prefilter_manager
     prefilter.DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)
 

@@ -249,17 +249,40 @@ def _after_the_first_prompt(shell: Dhis2Shell) -> None:
 
     app = getattr(getattr(shell, "pt_app", None), "app", None)
     if app is not None:
+        accept_at_once(app)
         background.changed = app.invalidate
         app.after_render += begin
 
 
-def _run_file(shell: Dhis2Shell, path: Path) -> int:
-    from dhis2sh.output import read_lines
+def accept_at_once(app: Any) -> None:
+    """Enter runs the line when Tab has already put the one thing that fits; IPython would only close its menu.
 
+    Parameters:
+        app: the prompt's application.
+    """
+    from prompt_toolkit.filters import Condition
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
+    from prompt_toolkit.keys import Keys
+
+    def settled() -> bool:
+        state = app.current_buffer.complete_state
+        return state is not None and len(state.completions) == 1 and state.current_completion is not None
+
+    ours = KeyBindings()
+
+    @ours.add(Keys.Enter, filter=Condition(settled))
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.complete_state = None
+        event.key_processor.feed(event.key_sequence[0], first=True)
+
+    app.key_bindings = merge_key_bindings([app.key_bindings, ours])
+
+
+def _run_file(shell: Dhis2Shell, path: Path) -> int:
     if not path.is_file():
         print(f"error: there is no file {path}", file=sys.stderr)
         return 3
-    for line in read_lines(path):
+    for line in lines.statements(path.read_text("utf-8")):
         code = _run_line(shell, line)
         if code:
             return code

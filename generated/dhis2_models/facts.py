@@ -1,6 +1,7 @@
 """Facts of each DHIS2 version that the product needs while it runs: what `/api/schemas` of that server says.
 
-Written by hand, as `lazy` and `runtime` are: standard library only, lazy and cached, cheap to import.
+Written by hand, as `lazy` and `runtime` are: standard library only, lazy and cached, cheap to import (no dataclasses:
+`inspect`, which they need, costs more than everything else here, and completion asks at each press of Tab).
 
     VERSIONS                     ('v40', ..., 'v44')
     resources('v42')             {'dataElements': Resource(...), ...}: what has an endpoint
@@ -12,17 +13,14 @@ Written by hand, as `lazy` and `runtime` are: standard library only, lazy and ca
 keyed by the names that stand on the wire. Treat all of it as read only: it is shared.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-type JsonValue = None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]
+type JsonValue = bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None
 type JsonObject = dict[str, JsonValue]
 
 VERSIONS: tuple[str, ...] = ("v40", "v41", "v42", "v43", "v44")
@@ -47,8 +45,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(NamedTuple):
     """One property of a type, under the name that it has on the wire.
 
     `kind` is DHIS2's propertyType: TEXT, IDENTIFIER, URL, EMAIL, PASSWORD, PHONENUMBER, COLOR, GEOLOCATION, INTEGER,
@@ -97,8 +94,7 @@ class Property:
         return "REFERENCE" in (self.kind, self.item_kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(NamedTuple):
     """One type of object: its names, what can be done with it, and its properties by wire name."""
 
     plural: str  # key of `resources`, of the list in an answer, and of /api/metadata
@@ -108,8 +104,8 @@ class Resource:
     endpoint: str | None  # below /api, '/dataElements'; None for an embedded type
     model: str  # name of the generated class
     order: int  # place in a metadata import: lower is imported first
-    properties: Mapping[str, Property] = field(repr=False)
-    authorities: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # CREATE_PUBLIC: (F_..., )
+    properties: Mapping[str, Property]
+    authorities: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # CREATE_PUBLIC: (F_..., )
     metadata: bool = False  # part of /api/metadata
     secondary_metadata: bool = False
     identifiable: bool = False
@@ -125,6 +121,10 @@ class Resource:
     favoritable: bool = False
     default_private: bool = False
     implicit_private_authority: bool = False
+
+    def __repr__(self) -> str:
+        """Short: a type has some forty properties."""
+        return f"<Resource {self.plural}>"
 
     @property
     def owner(self) -> tuple[str, ...]:
@@ -165,7 +165,7 @@ class _Table(Mapping[str, Resource]):
         self._rows: dict[str, dict[str, Any]] = {row["plural"]: row for row in data["types"]}
         self._built: dict[str, Resource] = {}
 
-    def with_endpoint(self) -> _Table:
+    def with_endpoint(self) -> "_Table":
         """The same table without the embedded types; what is built in one is there in both."""
         table = _Table(self._data | {"types": [row for row in self._rows.values() if row["endpoint"]]})
         table._built = self._built

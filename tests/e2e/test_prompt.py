@@ -43,9 +43,9 @@ def settings(server: SlowServer) -> dict[str, str]:
 def test_typing_part_of_a_name_offers_uids_with_their_names(sandbox_home: Path, start: Start) -> None:
     shell = start("--sandbox")
     shell.see(" names, just now")
-    shell.press("metadata get dataElements bcg", "tab")
-    shell.see("metadata get dataElements deNumber001")  # one candidate stands at once
-    shell.press("enter", "enter")  # take it, then run
+    shell.press("metadata get dataElements dos bcg", "tab")
+    shell.see("metadata get dataElements deNumber001")  # the one object that fits stands at once
+    shell.press("enter")
     shell.see("aggregationType")
     shell.press("ctrl-l", "metadata get dataElements dose", "tab")
     screen = shell.see("OPV doses given  DE_2  dataElements")

@@ -28,7 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 REAL = ROOT.parent / "shared" / "real" / "v42"
 RUNS = int(os.environ.get("BENCH_RUNS", "15"))
 UNITS, VALUES = 1332, 188_697
+READS = 200
 INFO = b'{"version": "2.42.5.2"}'
+UNIT = b'{"id": "ImspTQPwCqd", "name": "Sierra Leone", "level": 1}'
 
 SERVER = r"""
 import sys
@@ -114,7 +116,13 @@ def bodies() -> dict[str, bytes]:
         values = json.dumps({"dataValues": [row] * VALUES}).encode()
     summary = {"httpStatus": "OK", "status": "OK", "response": {"importCount": {"imported": 1}}}
     listed = json.dumps({"organisationUnits": units}, separators=(",", ":")).encode()
-    return {"info": INFO, "organisationUnits": listed, "dataValueSets": values, "summary": json.dumps(summary).encode()}
+    return {
+        "info": INFO,
+        "ImspTQPwCqd": UNIT,
+        "organisationUnits": listed,
+        "dataValueSets": values,
+        "summary": json.dumps(summary).encode(),
+    }
 
 
 @contextlib.contextmanager
@@ -134,13 +142,13 @@ def served() -> Iterator[str]:
                 process.stdout.close()
 
 
-async def fastest(work: dict[str, Callable[[], Awaitable[int]]]) -> dict[str, float]:
-    """The least seconds of each, run in turn, so that a busy machine slows all of them."""
+async def fastest(work: dict[str, Callable[[], Awaitable[int]]], expected: int) -> dict[str, float]:
+    """The least seconds of each, run in turn, so that a busy machine slows all of them; each must give `expected`."""
     times: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(RUNS):
         for name, run in work.items():
             started = time.perf_counter()
-            assert await run() == UNITS
+            assert await run() == expected
             times[name].append(time.perf_counter() - started)
     return {name: min(found) for name, found in times.items()}
 
@@ -169,12 +177,34 @@ async def lists(url: str) -> list[tuple[str, float, float]]:
                 "bare": bare_get,
                 "plain": lambda: count(units.iter(":owner", paging=False)),
                 "typed": lambda: count(units.iter(":owner", paging=False, typed=True)),
-            }
+            },
+            UNITS,
         )
     return [
         ("organisation_units.iter(), plain rows, / bare GET", times["plain"] / times["bare"], 1.3),
         ("organisation_units.iter(typed=True) / bare GET", times["typed"] / times["bare"], 2.0),
     ]
+
+
+async def small_reads(url: str) -> list[tuple[str, float, float]]:
+    """Reads of one object, one after another, as a ratio of a bare GET."""
+    import httpx
+
+    from dhis2sh.client.auth import Basic
+    from dhis2sh.client.client import Client
+    from dhis2sh.client.settings import ConnectionSettings
+
+    path = "organisationUnits/ImspTQPwCqd"
+    async with httpx.AsyncClient() as bare, Client(ConnectionSettings(url), Basic("u", "p")) as client:
+
+        async def by_httpx() -> int:
+            return sum([len(json.loads((await bare.get(f"{url}/api/{path}")).content)) for _ in range(READS)])
+
+        async def by_client() -> int:
+            return sum([len(await client.get_object(path)) for _ in range(READS)])
+
+        times = await fastest({"bare": by_httpx, "ours": by_client}, READS * len(json.loads(UNIT)))
+    return [(f"{READS} small reads / bare GET", times["ours"] / times["bare"], 1.3)]
 
 
 def memory(url: str, way: str) -> float:
@@ -190,6 +220,7 @@ def measured() -> list[tuple[str, float, float]]:
     with served() as url:
         return [
             *asyncio.run(lists(url)),
+            *asyncio.run(small_reads(url)),
             (f"{VALUES:,} data values to a file, MiB above idle", memory(url, "out"), 80.0),
             (f"{VALUES:,} data values sent, MiB above idle", memory(url, "in"), 80.0),
         ]

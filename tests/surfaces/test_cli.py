@@ -9,7 +9,11 @@ from dhis2sh.surfaces import cli
 VALUE_TYPES = facts.resources("v42")["dataElements"].properties["valueType"].constants
 BAD = [
     ("metdata list dataElements", 2, "did you mean metadata?"),
+    ("search malaria", 2, "did you mean metadata search?"),
     ("metadata lits dataElements", 2, "did you mean list?"),
+    ("metadata data-elements get bcg doses given", 2, "quote a name with spaces: 'bcg doses given'"),
+    ("metadata dataElements get bcg doses", 2, "quote a name with spaces: 'bcg doses'"),
+    ("metadata types bcg", 2, "dhis2 metadata types --help"),
     ("metadata list dataElemnts -p sandbox", 3, "dataElements"),
     ("metadata list dataElements --fitler a -p sandbox", 2, "--filter"),
     ("metadata list dataElements --filter nmae:eq:x -p sandbox", 2, "did you mean name?"),

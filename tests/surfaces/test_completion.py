@@ -37,6 +37,8 @@ def names(text: str, plural: str | None) -> list[Candidate]:
         ("metadata list dataElements --fields id,categoryCombo[na", "na", "name"),
         ("metadata get dataElements bcg", "bcg", "s46m5MS0hxu"),
         ("metadata get dataElements 'BCG do", "'BCG do", "s46m5MS0hxu"),
+        ("metadata get dataElements bcg do", "bcg do", "s46m5MS0hxu"),
+        ("metadata data-elements get bcg  doses gi", "bcg  doses gi", "s46m5MS0hxu"),
         ("metadata list dataElements | wh", "wh", "where"),
         ("metadata list dataElements | where(valueType == 'X') | se", "se", "select"),
         ("metadata list dataElements | where(valueT", "valueT", "valueType"),
@@ -158,13 +160,13 @@ def test_whatever_is_typed_is_coloured_completed_and_read_without_a_fault(before
     line = text.replace("\\\n", "  ").replace("\n", " ")
     found = suggest(line, DOMAINS, names)
     assert found is None or line.endswith(found.fragment)
-    lines.Transformer(DOMAINS, lambda name: False)(text.splitlines(keepends=True))
+    lines.Transformer(DOMAINS, lambda name: False, lambda name: False)(text.splitlines(keepends=True))
     begin, logical = lines.logical(text, len(text))
     assert text[begin:] == logical
 
 
 def read(text: str) -> str:
-    transform = lines.Transformer(DOMAINS, lambda name: name == "where")
+    transform = lines.Transformer(DOMAINS, lambda name: name == "where", lambda name: False)
     return "".join(transform(text.splitlines(keepends=True)))
 
 

@@ -113,6 +113,17 @@ def test_a_cell_magic_runs_several_lines(runner: magics.Runner) -> None:
     assert to_json(result) == {"type": "organisationUnits", "count": 4}
 
 
+def test_a_domain_that_is_a_verb_itself_runs_by_its_name_alone(runner: magics.Runner) -> None:
+    assert to_json(runner.shell.run_cell("verbs").result)[0]["name"] == "dev codegen build"
+    assert repr(runner.shell.run_cell("metadata").result).startswith("<metadata: "), "the others show their verbs"
+
+
+def test_a_uid_alone_asks_what_it_is(runner: magics.Runner) -> None:
+    assert to_json(runner.shell.run_cell("deNumber001").result)["name"] == "BCG doses given"
+    assert runner.shell.run_cell("deNumber001 = 3\ndeNumber001").result == 3
+    assert runner.shell.run_cell("deNumber001").result == 3, "a name of the user's is Python"
+
+
 def test_output_as_json_is_text(runner: magics.Runner) -> None:
     result = runner.line("metadata count dataElements -o json")
 

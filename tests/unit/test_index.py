@@ -25,6 +25,16 @@ def test_names_codes_and_parts_of_uids_are_found(tmp_path: Path) -> None:
     index.close()
 
 
+def test_words_are_found_in_any_order(tmp_path: Path) -> None:
+    index = NameIndex(tmp_path / "names.db")
+    stock = Hit("cZnQDuF3IDz", "dataElements", "Stock PHU discarded BCG", "DE_360103")
+    index.put("dataElements", [stock, BCG], last_updated="2026-01-01")
+    assert index.search("disc bcg") == index.search("bcg phu") == index.search("bc stock") == [stock]
+    assert index.search("bcg do xx") == []
+    assert index.search("bcg d") == [BCG, stock], "what begins with the text comes first"
+    index.close()
+
+
 def test_a_renamed_object_is_found_once_by_its_new_name(tmp_path: Path) -> None:
     index = NameIndex(tmp_path / "names.db")
     index.put("dataElements", [BCG], last_updated="2026-01-01")

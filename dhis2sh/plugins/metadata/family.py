@@ -76,9 +76,13 @@ def types() -> dict[str, Resource]:
 
 @cache
 def names() -> dict[str, tuple[str, ...]]:
-    """Each sub-domain with its other names: the singular, and short words for the most used."""
+    """Each sub-domain with its other names: as it stands on the wire, the singular, short words for the most used."""
     return {
-        name: tuple(other for other in (kebab(item.singular), *MORE_NAMES.get(name, ())) if other not in TAKEN | {name})
+        name: tuple(
+            other
+            for other in (item.plural, kebab(item.singular), *MORE_NAMES.get(name, ()))
+            if other not in TAKEN | {name}
+        )
         for name, item in types().items()
     }
 
@@ -133,30 +137,39 @@ def _joined(by_hand: Verb, generated: Verb) -> Verb:
     Which of the two runs is said by what is given: any short option means the one by hand.
     """
     common = {param.name for param in generated.params}
-    short = tuple(param for param in by_hand.params if param.name not in common)
-    taken = {param.name for param in by_hand.params}
+    own = {kebab(param.name): param for param in by_hand.params}  # `period_type` here is `periodType` there
+    short = tuple(param for flag, param in own.items() if flag not in {kebab(name) for name in common})
 
     async def function(s: Session, **given: Any) -> object:
         meant = [param for param in short if given.get(param.name) not in (None, [], False, param.default)]
         if not meant:
             return await generated.function(s, **{k: v for k, v in given.items() if k in common})
-        missing = [param.flag for param in by_hand.params if param.required and given.get(param.name) in (None, [])]
-        foreign = [name for name, value in given.items() if name not in taken and value not in (None, [], False)]
+        said = {kebab(name): value for name, value in given.items() if value not in (None, [])}
+        missing = [param.flag for flag, param in own.items() if param.required and flag not in said]
+        foreign = [flag for flag, value in said.items() if flag not in own and value is not False]
         if missing or foreign:
             what = (
-                f"{meant[0].flag} needs {missing[0]}" if missing else f"{foreign[0]} does not go with {meant[0].flag}"
+                f"{meant[0].flag} needs {missing[0]}" if missing else f"--{foreign[0]} does not go with {meant[0].flag}"
             )
             raise UsageError(f"{by_hand.path}: {what}", hint=f"dhis2 {by_hand.path} --help")
-        return await by_hand.function(s, **{k: v for k, v in given.items() if k in taken})
+        return await by_hand.function(s, **{own[flag].name: value for flag, value in said.items() if flag in own})
 
     return replace(
         generated,
-        params=tuple(replace(param, required=False) for param in short) + generated.params,
+        params=(
+            *(replace(param, required=False) for param in short),
+            *(replace(param, choices=_choices(own.get(kebab(param.name)), param)) for param in generated.params),
+        ),
         function=function,
         summary=by_hand.summary,
         description=by_hand.description,
         examples=(*by_hand.examples, *generated.examples),
     )
+
+
+def _choices(by_hand: Param | None, generated: Param) -> tuple[str, ...]:
+    """A verb by hand may know more words for a value than the server has: `<=` for `less_than_or_equal_to`."""
+    return (by_hand.choices if by_hand is not None else ()) or generated.choices
 
 
 def _spoken(resource: Resource) -> str:

@@ -123,6 +123,7 @@ class Reader:
         self.version = version
         self.problems: list[str] = []
         self._references: dict[str, dict[str, None]] = {}
+        self._known: dict[str, Property] = {}
 
     def check(self) -> None:
         """Raise `UsageError` with the first problems, where there are some."""
@@ -153,7 +154,7 @@ class Reader:
         first, _, rest = path.partition(".")
         before = f"{where}: " if where else ""
         try:
-            prop = property_of(self.resource, first, self.version)
+            prop = self._property(first)
         except UsageError as error:
             self.problems.append(f"{before}{error.message}{f' ({error.hint})' if error.hint else ''}")
             return
@@ -164,6 +165,12 @@ class Reader:
                 target[prop.name] = self._value(prop, value)
         except ValueError as error:
             self.problems.append(f"{before}{prop.name}: {error}")
+
+    def _property(self, text: str) -> Property:
+        """A property by its name in any spelling; a sheet of 50,000 rows asks for the same few again and again."""
+        if text not in self._known:
+            self._known[text] = property_of(self.resource, text, self.version)
+        return self._known[text]
 
     def _value(self, prop: Property, value: JsonValue) -> JsonValue:
         if value is None or value == "":
@@ -185,6 +192,8 @@ class Reader:
                 return self._object(prop, value)
             case _:
                 text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+                if prop.name == "periodType":
+                    return _period_type(text)
                 if prop.length and prop.kind != "DATE" and len(text) > prop.length:
                     raise ValueError(f"{len(text)} characters, {prop.length} at the most: '{text[:30]}...'")
                 return text
@@ -267,6 +276,17 @@ def _constant(prop: Property, value: JsonValue) -> str:
             return constant
     hint = did_you_mean(text, prop.constants) or f"one of {', '.join(prop.constants[:12])}"
     raise ValueError(f"'{text}' is not one of its values ({hint})")
+
+
+def _period_type(text: str) -> str:
+    """A period type as the server spells it: of one that it does not know it only says that the property is missing."""
+    from dhis2sh.periods import PERIOD_TYPES
+
+    known = {kind.name.lower(): kind.name for kind in PERIOD_TYPES} | {"twoyearly": "TwoYearly"}
+    if text.lower() not in known:
+        hint = did_you_mean(text, list(known.values())) or f"one of {', '.join(known.values())}"
+        raise ValueError(f"'{text}' is no period type ({hint})")
+    return known[text.lower()]
 
 
 def _items(value: JsonValue) -> list[JsonValue]:

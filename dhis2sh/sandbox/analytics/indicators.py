@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.formulas import BadExpression, Item, Node, Value, evaluate, items, parse
 from dhis2sh.sandbox.analytics.aggregate import Cell
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind
 from dhis2sh.sandbox.data.model import reference
-from dhis2sh.sandbox.expressions import BadExpression, Item, Node, Value, evaluate, items, parse
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.analytics.engine import Engine

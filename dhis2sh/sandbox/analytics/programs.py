@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.formulas import BadExpression, Binary, Call, Item, Literal, Node, Unary, Value, evaluate, parse
 from dhis2sh.sandbox.analytics.aggregate import Cell
 from dhis2sh.sandbox.analytics.event_grids import combine
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind
 from dhis2sh.sandbox.data.model import reference
 from dhis2sh.sandbox.data.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
-from dhis2sh.sandbox.expressions import BadExpression, Binary, Call, Item, Literal, Node, Unary, Value, evaluate, parse
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.analytics.engine import Engine

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.formulas import Item, describe
+from dhis2sh.languages import LANGUAGES, PREFIXES, Language
 from dhis2sh.sandbox.bodies import with_body
-from dhis2sh.sandbox.expressions import VECTOR_FUNCTIONS, BadExpression, Call, Item, Node, describe, parse
 from dhis2sh.sandbox.http import answer, refuse
 from dhis2sh.sandbox.server import Server
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
-KINDS = {
-    "#": ("dataElements", "categoryOptionCombos", "categoryOptionCombos"), "C": ("constants",),
-    "OUG": ("organisationUnitGroups",), "I": ("programIndicators",), "N": ("indicators",), "R": ("dataSets",),
-    "D": ("programs", "dataElements"), "A": ("programs", "trackedEntityAttributes"), "PS_EVENTDATE": ("programStages",),
-}  # fmt: skip
-"""The types of what stands between the dots of each kind of reference."""
-PROGRAM_KINDS = {**KINDS, "#": ("programStages", "dataElements"), "A": ("trackedEntityAttributes",)}
 VARIABLES = {
     "enrollment_date": "Enrollment date", "incident_date": "Incident date", "event_date": "Event date",
     "execution_date": "Event date", "due_date": "Due date", "current_date": "Current date",
@@ -38,6 +32,7 @@ VARIABLES = {
 }  # fmt: skip
 """The variables of programs, in words."""
 
+AGGREGATE = LANGUAGES["indicators"]
 INVALID = "Expression is not well-formed"
 
 
@@ -51,7 +46,7 @@ class Api:
     def __init__(self, server: Server) -> None:
         self.server = server
 
-    def _name(self, kinds: dict[str, tuple[str, ...]], item: Item) -> str:
+    def _name(self, kinds: Mapping[str, tuple[str, ...]], item: Item) -> str:
         """A reference in words. Raises `Unknown`."""
         if item.kind == "days":
             return "[Number of days]"
@@ -70,33 +65,21 @@ class Api:
             if uid == "*":
                 continue
             prefix, _, plain = uid.rpartition(":")
-            body = self.server.store.get({"deGroup": "dataElementGroups"}.get(prefix, plural), plain)
-            if body is None:
-                raise Unknown(item.text)
-            names.append(str(body.get("name")))
+            for one in plain.split("&"):
+                body = self.server.store.get(PREFIXES.get(prefix, plural), one)
+                if body is None:
+                    raise Unknown(item.text)
+                names.append(str(body.get("name")))
         if not names:
             raise Unknown(item.text)
         return f"({'.'.join(names)})" if item.kind in {"D", "A"} and len(names) > 1 else " ".join(names) + metric
 
-    def _described(self, text: str, kinds: dict[str, tuple[str, ...]], vectors: bool) -> JsonObject:
-        body: JsonObject = {"httpStatus": "OK", "httpStatusCode": 200, "status": "OK"}
-        try:
-            tree = parse(text)
-            if not vectors and uses_vectors(tree):
-                raise BadExpression("functions over several values are for predictors")
-            described = describe(text, lambda item: self._name(kinds, item))
-        except (BadExpression, Unknown):
-            return {**body, "status": "ERROR", "message": INVALID}
-        return {**body, "message": "Valid", "description": described}
-
-    def plain(
-        self, kinds: dict[str, tuple[str, ...]], *, vectors: bool = False
-    ) -> Callable[[Request, bytes], Response]:
+    def plain(self, language: Language) -> Callable[[Request, bytes], Response]:
         """A handler for expressions of one kind, sent as text."""
 
         def handler(request: Request, raw: bytes) -> Response:
             text = request.query_params.get("expression") if request.method == "GET" else raw.decode()
-            return answer(self._described((text or "").strip(), kinds, vectors))
+            return judged((text or "").strip(), language, lambda item: self._name(language.items, item))
 
         return handler
 
@@ -110,39 +93,38 @@ class Api:
         names = {str((store.get("programRuleVariables", one) or {}).get("name")) for one in own}
 
         def name_of(item: Item) -> str:
-            if item.kind in {"#", "A"} and item.parts[0] in names:
-                return item.parts[0]
-            return self._name(KINDS, item)
+            if item.kind in {"#", "A"} and ".".join(item.parts) in names:
+                return ".".join(item.parts)
+            return self._name(AGGREGATE.items, item)
 
-        body: JsonObject = {"httpStatus": "OK", "httpStatusCode": 200, "status": "OK"}
-        try:
-            described = describe(raw.decode().strip(), name_of)
-        except (BadExpression, Unknown):
-            return answer({**body, "status": "ERROR", "message": INVALID})
-        return answer({**body, "message": "Valid", "description": described})
+        return judged(raw.decode().strip(), LANGUAGES["programRules"], name_of, reasons=True)
 
 
-def uses_vectors(node: Node) -> bool:
-    """Does an expression call a function over several values?"""
-    found = isinstance(node, Call) and node.name in VECTOR_FUNCTIONS
-    parts = getattr(node, "arguments", ()) or [
-        getattr(node, name) for name in ("operand", "left", "right") if hasattr(node, name)
-    ]
-    return found or any(uses_vectors(part) for part in parts)
+def judged(text: str, language: Language, name_of: Callable[[Item], str], *, reasons: bool = False) -> Response:
+    """What a server says of an expression; only of those of rules it gives a reason."""
+    body: JsonObject = {"httpStatus": "OK", "httpStatusCode": 200, "status": "OK"}
+    wrong, described = next(language.mistakes(text), None), ""
+    try:
+        described = described if wrong else describe(text, name_of)
+    except Unknown as error:
+        wrong = f"Unknown variable or constant: '{error}'"
+    if wrong is not None:
+        return answer({**body, "status": "ERROR", "message": INVALID, **({"description": wrong} if reasons else {})})
+    return answer({**body, "message": "Valid", "description": described})
 
 
 def routes(server: Server) -> list[Route]:
     """This area's routes."""
     api = Api(server)
-    plain, predictor, program = api.plain(KINDS), api.plain(KINDS, vectors=True), api.plain(PROGRAM_KINDS, vectors=True)
+    plain = {plural: api.plain(language) for plural, language in LANGUAGES.items()}
     table = [
-        ("/api/expressions/description", "GET", plain),
-        ("/api/indicators/expression/description", "POST", plain),
-        ("/api/validationRules/expression/description", "POST", plain),
-        ("/api/predictors/expression/description", "POST", predictor),
-        ("/api/predictors/skipTest/description", "POST", plain),
-        ("/api/programIndicators/expression/description", "POST", program),
-        ("/api/programIndicators/filter/description", "POST", program),
+        ("/api/expressions/description", "GET", plain["validationRules"]),
+        ("/api/indicators/expression/description", "POST", plain["indicators"]),
+        ("/api/validationRules/expression/description", "POST", plain["validationRules"]),
+        ("/api/predictors/expression/description", "POST", plain["predictors"]),
+        ("/api/predictors/skipTest/description", "POST", plain["predictors"]),
+        ("/api/programIndicators/expression/description", "POST", plain["programIndicators"]),
+        ("/api/programIndicators/filter/description", "POST", plain["programIndicators"]),
         ("/api/programRules/condition/description", "POST", api.rule),
         ("/api/programRuleActions/data/expression/description", "POST", api.rule),
     ]

@@ -152,7 +152,7 @@ def test_equal_classes_cover_their_range(low: int, width: int, count: int):
 def test_classes_that_overlap():
     with pytest.raises(UsageError, match="overlaps"):
         LegendSetSpec("x", [Legend(0, 10, "#ffffff"), Legend(5, 20, "#000000")]).payload()
-    with pytest.raises(UsageError, match="need colours"):
+    with pytest.raises(UsageError, match="no equal classes from 10 to 0"):
         LegendSetSpec.equal("x", 10, 0, ["#ffffff"])
 
 
@@ -183,6 +183,28 @@ def test_what_may_stand_on_a_dashboard(kind: str, property: str, value: object):
 
 def test_items_in_rows():
     slots = [DashboardSlot(height=height) for height in (10, 20, 5)]
-    assert [(slot.x, slot.y, slot.width) for slot in arranged(slots)] == [(0, 0, 30), (30, 0, 30), (0, 20, 30)]
+    assert [(slot.x, slot.y, slot.width) for slot in arranged(slots)] == [(0, 0, 30), (30, 0, 30), (0, 10, 30)]
     with pytest.raises(UsageError, match="does not fit"):
         DashboardSlot(x=50).item()
+
+
+def test_new_items_go_into_the_first_gap():
+    there = [DashboardSlot(width=60, height=10), DashboardSlot(y=10, width=29), DashboardSlot(y=30, width=60)]
+    [new] = arranged([DashboardSlot()], there=there)
+    assert (new.x, new.y, new.width, new.height) == (30, 10, 30, 20)
+    [below] = arranged([DashboardSlot(height=21)], there=there)
+    assert (below.x, below.y) == (0, 50)
+
+
+SIZES = st.builds(
+    DashboardSlot, x=st.integers(0, 40), y=st.integers(0, 40), width=st.integers(0, 20), height=st.integers(0, 30)
+)
+
+
+@given(st.lists(SIZES, max_size=8), st.lists(st.integers(1, 30), min_size=1, max_size=8), st.integers(1, 6))
+def test_nothing_covers_anything_else(there: list[DashboardSlot], heights: list[int], columns: int):
+    placed = arranged([DashboardSlot(height=height) for height in heights], columns=columns, there=there)
+    assert [slot.height for slot in placed] == heights
+    assert not any(slot.overlaps(other) for slot in placed for other in there)
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(placed, 2))
+    assert all(slot.item()["x"] + slot.width <= 60 for slot in placed)

@@ -11,6 +11,7 @@ MODULES = {
     "sections": "data_sets",
     "programs": "programs",
     "program-stages": "programs",
+    "program-stage-sections": "programs",
     "tracked-entity-types": "programs",
     "indicators": "formulas",
     "program-indicators": "formulas",
@@ -18,9 +19,10 @@ MODULES = {
     "predictors": "formulas",
     "program-rules": "program_rules",
     "sql-views": "sql_views",
-    "legend-sets": "visuals",
-    "visualizations": "visuals",
-    "maps": "visuals",
-    "dashboards": "visuals",
+    "legend-sets": "legend_sets",
+    "visualizations": "visualizations",
+    "event-visualizations": "visualizations",
+    "maps": "maps",
+    "dashboards": "dashboards",
 }
 """Sub-domain to module."""

@@ -1,56 +1,68 @@
-"""`metadata category-combos build|wait-for-cocs|doctor` and what goes with it: the category model, put together and checked."""
+"""`metadata category-combos build|wait-for-cocs` and what goes with it: the category model, put together.
+
+`category-combos doctor|regenerate` and `category-option-combos merge` are in `category_doctor`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import math
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel
 
-from dhis2sh import tables, writes
-from dhis2sh.errors import CheckFailed, TimedOut, UsageError
-from dhis2sh.plugins.metadata.writing import uids_of
-from dhis2sh.results import Plan, Rows, WriteSummary
+from dhis2sh import names, writes
+from dhis2sh.dates import day
+from dhis2sh.errors import Forbidden, NotFound, TimedOut, UsageError
+from dhis2sh.plugins.metadata.types import category_doctor  # declares doctor, regenerate and merge
+from dhis2sh.plugins.metadata.types.category_doctor import CATEGORIES, COMBINED, COMBOS, OPTIONS, Combo, completed
+from dhis2sh.plugins.metadata.types.category_specs import ComboSpec, Kind, Named, from_words, read_spec
+from dhis2sh.plugins.metadata.writing import called, uids_of
+from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.uids import generate_uid
 from dhis2sh.verbs import Bounds, Complete, Doc, Piped, Refers, applies, verb
+from dhis2sh.words import counted, counted_objects, listed, nouns
 from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
 
-OPTIONS, CATEGORIES, COMBOS, COMBINED = "categoryOptions", "categories", "categoryCombos", "categoryOptionCombos"
-LONGEST_SHORT_NAME = 50
-Combo = Annotated[str, Doc("UID, code or unique name of the combination."), Refers(COMBOS)]
+MANY_COMBINATIONS = 500
+"""From here on forms and analytics get slow."""
+NEAR = 88
+"""How alike (of 100) two names are to be taken for a slip."""
 
 
-class CategorySpec(BaseModel):
-    """A category by name, with the options that it shall have, in order."""
+@dataclass(slots=True)
+class Model(writes.Payload):
+    """What applying a build needs.
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    Parameters:
+        combos: UIDs of the combinations that must have all their option combinations afterwards, the one that is built first.
+        layers: created and reused objects by type, without the option combinations.
+        had: how many option combinations the combination had before.
+    """
 
-    name: str
-    short_name: str | None = Field(None, alias="shortName")
-    code: str | None = None
-    options: list[str]
+    combos: list[str] = field(default_factory=list[str])
+    layers: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
+    had: int = 0
 
 
-class ComboSpec(BaseModel):
-    """A category combination by name, with its categories in order."""
+@dataclass(slots=True)
+class Built(WriteSummary):
+    """What a build did.
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    Parameters:
+        layers: created and reused objects by type, the option combinations included.
+    """
 
-    name: str
-    code: str | None = None
-    kind: Literal["DISAGGREGATION", "ATTRIBUTE"] = Field("DISAGGREGATION", alias="dataDimensionType")
-    categories: list[CategorySpec]
+    layers: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
 
 
 @verb(
@@ -58,151 +70,280 @@ class ComboSpec(BaseModel):
     effect="destroy",
     examples=[
         "dhis2 metadata category-combos build --spec age-and-sex.yaml --dry-run",
-        "dhis2 metadata category-combos build --name 'Age and sex' --category Age --category Sex --dry-run",
+        "dhis2 metadata category-combos build --name 'Age and sex' --category 'Age=0-4;5+' --category Sex --dry-run",
     ],
 )
 async def build(
     s: Session,
     *,
-    spec: Annotated[Path | None, Doc("JSON or YAML: name, categories[name, options[]]."), Complete("files")] = None,
+    spec: Annotated[
+        Path | None, Doc("YAML or JSON: name, categories[name, options[]]; - is stdin."), Complete("files")
+    ] = None,
     name: Annotated[str | None, Doc("The combination's name, without --spec.")] = None,
-    category: Annotated[list[str], Doc("Its categories in order, without --spec."), Refers(CATEGORIES)] = [],
+    category: Annotated[
+        list[str],
+        Doc("Its categories in order, without --spec: one that is there, or 'Sex=Female;Male' with its options."),
+    ] = [],
 ) -> Plan:
     """Create a category combination and what it needs, or reuse what is there by name; a second run changes nothing.
 
-    The server makes the option combinations; where it does not, it is told to.
+    Options, categories and the combination are looked for by name, then by code; what they have besides stays. The server
+    makes the option combinations; where it does not, it is told to.
 
-    API source: `POST /api/metadata`, `POST /api/maintenance/categoryOptionComboUpdate`.
+    API source: `POST /api/metadata`, `POST /api/maintenance/categoryOptionComboUpdate/categoryCombo/{uid}`.
     """
     if (spec is None) == (name is None):
         raise UsageError("a combination is built from --spec FILE, or from --name and --category")
-    if spec is not None:
-        wanted = _spec(spec)
-        changes, combo = await _layers(s, wanted)
-    else:
-        before = await _by_name(s, COMBOS, [str(name)])
-        combo = _combo(before.get(str(name)), str(name), None, "DISAGGREGATION", category)
-        changes = [Write(COMBOS, before.get(str(name)), combo)]
-    reused = Counter(write.plural for write in changes if write.before is not None)
-    created = Counter(write.plural for write in changes if write.before is None)
-    notes = [
-        f"{plural}: {created[plural]:,} created, {reused[plural]:,} reused"
-        for plural in (OPTIONS, CATEGORIES, COMBOS)
-        if created[plural] or reused[plural]
+    if spec is not None and category:
+        raise UsageError("--category goes with --name", hint="a spec has its categories itself")
+    wanted = from_words(str(name), category) if spec is None else read_spec(spec, s.stdin)
+    return await _Building(s, wanted).plan()
+
+
+class _Building:
+    """Puts one combination together: what is there, what is missing, and whom it touches."""
+
+    def __init__(self, s: Session, spec: ComboSpec) -> None:
+        self.s = s
+        self.spec = spec
+        self.changes: list[Write] = []
+        self.notes: list[str] = []
+        self.sizes: list[int] = []
+
+    async def plan(self) -> Plan:
+        options = await self._options()
+        categories = await self._categories(options)
+        combo = await self._combo(categories)
+        touched = await self._others(combo)
+        expected = math.prod(self.sizes)
+        had = await category_doctor.count(self.s, combo.uid) if combo.before is not None else 0
+        layers = {
+            plural: {
+                "created": sum(write.before is None for write in self.changes if write.plural == plural),
+                "reused": sum(write.before is not None for write in self.changes if write.plural == plural),
+            }
+            for plural in (OPTIONS, CATEGORIES, COMBOS)
+        }
+        self.notes = [*_told(layers), *self.notes, *await self._alike(), _to_make(expected, had)]
+        if expected > MANY_COMBINATIONS:
+            self.notes.append(f"{expected:,} option combinations are many: forms and analytics get slow")
+        planned = writes.plan(
+            f"build the category combination '{self.spec.name}'", self.changes, what="category model", atomic=True,
+            bundle=True, notes=self.notes,
+        )  # fmt: skip
+        payload = cast("writes.Payload", planned.payload)
+        planned.payload = Model(
+            payload.what, payload.writes, payload.atomic, payload.bundle, payload.concurrency,
+            combos=[combo.uid, *touched], layers=layers, had=had,
+        )  # fmt: skip
+        if not planned.steps and had < expected:
+            made = f"makes the {counted_objects(expected - had, COMBINED)} that it lacks"
+            planned.steps.append(PlanStep("run", COMBOS, uid=combo.uid, name=self.spec.name, detail=made))
+        return planned
+
+    async def _options(self) -> dict[str, str]:
+        """UIDs by name of every option of the spec; the missing ones are made."""
+        wanted = [option for category in self.spec.categories for option in category.options or ()]
+        known = await self._known(OPTIONS, wanted)
+        uids: dict[str, str] = {}
+        for option in wanted:
+            before = known.get(option.name)
+            after: JsonObject = before or _new(option)
+            uids[option.name] = str(after["id"])
+            self.changes.append(Write(OPTIONS, before, after))
+        return uids
+
+    async def _categories(self, options: dict[str, str]) -> list[str]:
+        """UIDs of the categories in order, each with at least the options of the spec."""
+        specs = self.spec.categories
+        known = await self._known(CATEGORIES, [category for category in specs if category.options is not None])
+        known |= await self._as_they_are([category.name for category in specs if category.options is None])
+        kind = _kind(self.spec, [*known.values()])
+        uids: list[str] = []
+        for category in specs:
+            before = known.get(category.name)
+            start: JsonObject = before or {**_new(category), "dataDimensionType": kind}
+            there = [str(item["id"]) for item in cast("list[JsonObject]", start.get("categoryOptions") or [])]
+            wanted = [options[option.name] for option in category.options or ()]
+            missing = [uid for uid in wanted if uid not in there]
+            if category.options is not None and (kept := len(set(there) - set(wanted))):
+                self.notes.append(f"category '{category.name}' keeps {counted(kept, 'option')} that the spec has not")
+            after: JsonObject = {**start, "categoryOptions": [{"id": uid} for uid in [*there, *missing]]}
+            added = f"adds {listed((option.name for option in category.options or () if options[option.name] in missing), 5)}"
+            self.changes.append(Write(CATEGORIES, before, after, detail=added if before and missing else None))
+            self.sizes.append(len(there) + len(missing))
+            uids.append(str(after["id"]))
+        return uids
+
+    async def _as_they_are(self, texts: Sequence[str]) -> dict[str, JsonObject]:
+        """Categories that the spec takes as they are, by what it calls them. Raises `NotFound` with how to make one."""
+        try:
+            uids = await names.resolve_all(self.s, CATEGORIES, texts)
+        except NotFound as error:
+            nearest = error.hint if error.hint and error.hint.startswith("did you mean") else None
+            raise NotFound(
+                error.message, hint=nearest or "give it options: 'Sex=Female;Male', or options in the spec"
+            ) from None
+        rows = {str(row["id"]): row for row in await writes.read_objects(self.s, CATEGORIES, [*uids.values()])}
+        return {text: rows[uid] for text, uid in uids.items()}
+
+    async def _combo(self, categories: Sequence[str]) -> Write:
+        spec = self.spec
+        before = (await self._known(COMBOS, [Named(name=spec.name, code=spec.code)])).get(spec.name)
+        kinds = {
+            str((write.after or {}).get("dataDimensionType")) for write in self.changes if write.plural == CATEGORIES
+        }
+        start: JsonObject = before or {
+            "id": generate_uid(), "name": spec.name, "dataDimensionType": kinds.pop(), "skipTotal": False,
+            **({"code": spec.code} if spec.code else {}),
+        }  # fmt: skip
+        after: JsonObject = {**start, "categories": [{"id": uid} for uid in categories]}
+        there = [str(item["id"]) for item in cast("list[JsonObject]", (before or after).get("categories") or [])]
+        if set(there) != set(categories):
+            self.notes.append(
+                "its categories change: data on its option combinations of now will be in no form any more"
+            )
+        write = Write(COMBOS, before, after)
+        self.changes.append(write)
+        return write
+
+    async def _others(self, combo: Write) -> list[str]:
+        """Other combinations that get more option combinations, since a category of theirs gets options."""
+        growing = [w.uid for w in self.changes if w.plural == CATEGORIES and w.before is not None and any(w.changed())]
+        if not growing:
+            return []
+        rows = await writes.read_all(
+            self.s, COMBOS, [f"categories.id:in:[{','.join(growing)}]"], fields="id,name,categories[id]"
+        )
+        others = [row for row in rows if row["id"] != combo.uid]
+        if others:
+            told = listed(str(row.get("name")) for row in others)
+            self.notes.append(
+                f"{counted(len(others), 'other combination')} with these categories get{'s' if len(others) == 1 else ''} "
+                f"more option combinations: {told}"
+            )
+        return [str(row["id"]) for row in others]
+
+    async def _known(self, plural: str, wanted: Sequence[Named]) -> dict[str, JsonObject]:
+        """What is there already, by the name in the spec: objects of that name, else of that code.
+
+        Raises `UsageError` where several have the name.
+        """
+        found: dict[str, str] = {}
+        for key in ("name", "code"):
+            texts = {
+                str(getattr(item, key)): item.name for item in wanted if item.name not in found and getattr(item, key)
+            }
+            for text, rows in (await names.by_key(self.s, plural, key, [*texts])).items():
+                if len(rows) > 1:
+                    uids = listed((str(row["id"]) for row in rows), 5)
+                    raise UsageError(
+                        f"there are {len(rows)} {nouns(plural)[1]} called '{text}': {uids}",
+                        hint="rename or merge them first: dhis2 metadata category-combos doctor",
+                    )
+                found[texts[text]] = str(rows[0]["id"])
+        rows = await writes.read_objects(self.s, plural, [*found.values()]) if found else []
+        by_uid = {str(row["id"]): row for row in rows}
+        return {name: by_uid[uid] for name, uid in found.items()}
+
+    async def _alike(self) -> list[str]:
+        """New names that are nearly those of objects that are there: most likely the same thing."""
+        from rapidfuzz import fuzz, process
+
+        notes: list[str] = []
+        for plural in (OPTIONS, CATEGORIES, COMBOS):
+            new = [str(write.name) for write in self.changes if write.plural == plural and write.before is None]
+            if not new:
+                continue
+            stems = list(dict.fromkeys(name[:3].strip() for name in new))
+            params: dict[str, Param] = {
+                "filter": [f"name:ilike:{stem}" for stem in stems if not set(stem) & set(",[]")],
+                "rootJunction": "OR", "fields": "id,name", "pageSize": 500,
+            }  # fmt: skip
+            rows = (await self.s.client.list_page(plural, params)).rows if params["filter"] else []
+            there = {str(row["id"]): str(row.get("name")) for row in rows}
+            for name in new:
+                near = process.extractOne(name, there, scorer=fuzz.ratio, processor=str.casefold, score_cutoff=NEAR)
+                if near is not None and _differ_by_letters(name, near[0]):
+                    notes.append(
+                        f"the new {nouns(plural)[0]} '{name}' looks like '{near[0]}' [{near[2]}], which is there"
+                    )
+        return notes
+
+
+def _differ_by_letters(name: str, other: str) -> bool:
+    """Names that differ in their digits (`10-14 y`, `15-14 y`) are two things, not a slip."""
+    digits = [[char for char in text if char.isdigit()] for text in (name, other)]
+    return digits[0] == digits[1]
+
+
+def _new(spec: Named) -> JsonObject:
+    code: JsonObject = {"code": spec.code} if spec.code else {}
+    return {"id": generate_uid(), "name": spec.name, "shortName": spec.short, **code}
+
+
+def _kind(spec: ComboSpec, known: Collection[JsonObject]) -> Kind:
+    """The kind of the combination: as the spec says, else as its categories are. Raises `UsageError` where they differ."""
+    kinds = {str(row.get("dataDimensionType") or "DISAGGREGATION"): str(row.get("name")) for row in known}
+    wanted = spec.kind or (next(iter(kinds)) if kinds else "DISAGGREGATION")
+    other = next((kind for kind in kinds if kind != wanted), None)
+    if other is not None:
+        raise UsageError(
+            f"category '{kinds[other]}' is of the kind {other}, the combination of {wanted}",
+            hint=f"dataDimensionType: {other} in the spec, or another category",
+        )
+    return cast("Kind", wanted)
+
+
+def _told(layers: dict[str, dict[str, int]]) -> list[str]:
+    """Created and reused, layer by layer."""
+    return [
+        f"{nouns(plural)[1]}: {counts['created']:,} created, {counts['reused']:,} reused"
+        for plural, counts in layers.items()
+        if any(counts.values())
     ]
-    return writes.plan(
-        f"build the category combination '{combo['name']}'",
-        changes,
-        what="category model",
-        atomic=True,
-        bundle=True,
-        notes=notes,
-    )
+
+
+def _to_make(expected: int, had: int) -> str:
+    more = max(0, expected - had)
+    return f"{nouns(COMBINED)[1]}: {more:,} created, {min(had, expected):,} reused"
 
 
 @applies(build)
-async def _(s: Session, plan: Plan) -> WriteSummary:
-    summary = await writes.apply(s, plan)
-    payload = cast("writes.Payload", plan.payload)
-    combos = [write.uid for write in payload.writes if write.plural == COMBOS]
-    if combos and not summary.failures:
-        expected = await _expected(s, combos[0])
-        if await _count(s, combos[0]) < expected:  # a server that does not make them by itself
-            await s.client.post("maintenance/categoryOptionComboUpdate")
-        summary.note = f"{await _count(s, combos[0]):,} of {expected:,} option combinations"
-    return summary
-
-
-def _spec(path: Path) -> ComboSpec:
-    """The spec in a file. Raises `UsageError` with the part that is wrong."""
-    text = path.read_text("utf-8") if path.is_file() else None
-    if text is None:
-        raise UsageError(f"there is no file {path}", hint="name, categories[name, options[]] as JSON or YAML")
+async def _(s: Session, plan: Plan) -> Built:
+    model = cast("Model", plan.payload)
+    done = await writes.apply(s, plan)
+    summary = Built(
+        done.what, done.created, done.updated, done.deleted, done.ignored, done.uids, done.failures, done.envelope,
+        layers=model.layers,
+    )  # fmt: skip
+    if done.failures:
+        return summary
     try:
-        return ComboSpec.model_validate(tables.parse_yaml(text, path.name))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path.name}: {where}: {first['msg']}", hint="name, categories[name, options[]]") from None
-
-
-async def _by_name(s: Session, plural: str, names: Sequence[str]) -> dict[str, JsonObject]:
-    """Objects by name; a name with a comma is asked for alone, since a server cuts it."""
-    plain = [name for name in names if not set(name) & set(",[]")]
-    asked = [f"name:in:[{','.join(plain)}]"] if plain else []
-    asked += [f"name:eq:{name}" for name in names if name not in plain]
-    found: dict[str, JsonObject] = {}
-    for text in asked:
-        params: dict[str, Param] = {"filter": text, "fields": ":owner", "paging": False}
-        found |= {str(row["name"]): row for row in (await s.client.list_page(plural, params)).rows}
-    return found
-
-
-async def _layers(s: Session, spec: ComboSpec) -> tuple[list[Write], JsonObject]:
-    """Options, categories and the combination, each as it is and as it shall be."""
-    names = list(dict.fromkeys(option for category in spec.categories for option in category.options))
-    options = await _by_name(s, OPTIONS, names)
-    categories = await _by_name(s, CATEGORIES, [category.name for category in spec.categories])
-    combos = await _by_name(s, COMBOS, [spec.name])
-    changes: list[Write] = []
-    uids: dict[str, str] = {}
-    for name in names:
-        before = options.get(name)
-        after: JsonObject = before or {"id": generate_uid(), "name": name, "shortName": name[:LONGEST_SHORT_NAME]}
-        uids[name] = str(after["id"])
-        changes.append(Write(OPTIONS, before, after))
-    held: list[str] = []
-    for category in spec.categories:
-        before = categories.get(category.name)
-        after = _category(before, category, spec.kind, [uids[name] for name in category.options])
-        held.append(str(after["id"]))
-        changes.append(Write(CATEGORIES, before, after))
-    combo = _combo(combos.get(spec.name), spec.name, spec.code, spec.kind, held)
-    changes.append(Write(COMBOS, combos.get(spec.name), combo))
-    return changes, combo
-
-
-def _category(before: JsonObject | None, spec: CategorySpec, kind: str, options: Sequence[str]) -> JsonObject:
-    """A category with at least these options; those that it has besides stay."""
-    start: JsonObject = before or {
-        "id": generate_uid(), "name": spec.name, "shortName": spec.short_name or spec.name[:LONGEST_SHORT_NAME],
-        "dataDimensionType": kind, **({"code": spec.code} if spec.code else {}),
-    }  # fmt: skip
-    there = [str(item["id"]) for item in cast("list[JsonObject]", start.get("categoryOptions") or [])]
-    wanted = [*there, *(uid for uid in options if uid not in there)]
-    return {**start, "categoryOptions": [{"id": uid} for uid in wanted]}
-
-
-def _combo(before: JsonObject | None, name: str, code: str | None, kind: str, categories: Sequence[str]) -> JsonObject:
-    start: JsonObject = before or {
-        "id": generate_uid(), "name": name, "dataDimensionType": kind, "skipTotal": False,
-        **({"code": code} if code else {}),
-    }  # fmt: skip
-    return {**start, "categories": [{"id": uid} for uid in categories]}
-
-
-async def _combo_with_options(s: Session, combo: str) -> JsonObject:
-    fields = "id,name,categories[id,name,categoryOptions[id,name]]"
-    return await s.client.get_object(f"{COMBOS}/{combo}", {"fields": fields})
-
-
-async def _expected(s: Session, combo: str) -> int:
-    body = await _combo_with_options(s, combo)
-    categories = cast("list[JsonObject]", body.get("categories") or [])
-    return math.prod(len(cast("list[JsonValue]", item.get("categoryOptions") or [])) for item in categories)
-
-
-async def _count(s: Session, combo: str) -> int:
-    page = await s.client.list_page(COMBINED, {"filter": f"categoryCombo.id:eq:{combo}", "fields": "id", "pageSize": 1})
-    return page.total or 0
+        counts = [await completed(s, uid) for uid in model.combos]
+    except Forbidden as error:
+        summary.note = f"the option combinations could not be made: {error}"
+        return summary
+    expected, found = counts[0]
+    made = {"created": max(0, found - model.had), "reused": min(model.had, found)}
+    summary.layers = {**model.layers, COMBINED: made}
+    summary.note = "; ".join([*_told(summary.layers), f"{found:,} of {expected:,} option combinations are there"])
+    if found < expected:
+        summary.note += f" (dhis2 metadata category-combos wait-for-cocs {model.combos[0]})"
+    return summary
 
 
 class ComboCount(BaseModel):
     """How many option combinations a combination has."""
 
     combo: str
+    name: str
     expected: int
     found: int
+
+    def line(self) -> str:
+        """The count in words."""
+        return f"'{self.name}' [{self.combo}] has {self.found:,} of {counted(self.expected, 'option combination')}"
 
 
 @verb(
@@ -221,103 +362,21 @@ async def wait_for_cocs(
 
     API source: `GET /api/categoryOptionCombos`.
     """
-    wanted = expected if expected is not None else await _expected(s, combo)
+    body = await category_doctor.combo_with_options(s, combo)
+    wanted = expected if expected is not None else category_doctor.expected(body)
     end = time.monotonic() + timeout
-    while (found := await _count(s, combo)) < wanted:
+    while (found := await category_doctor.count(s, combo)) < wanted:
         if time.monotonic() >= end:
+            possible = category_doctor.expected(body)
             raise TimedOut(
-                f"{found:,} of {wanted:,} option combinations after {timeout} s",
-                hint="dhis2 metadata category-combos build makes the server generate them",
+                f"{called(body)} has {found:,} of {counted(wanted, 'option combination')} after {timeout} s",
+                hint=f"its categories make only {possible:,}"
+                if possible < wanted
+                else f"dhis2 metadata category-combos regenerate {combo}  makes the server generate them",
             )
         s.reporter.progress("option combinations", found, wanted)
         await asyncio.sleep(min(2.0, max(0.1, end - time.monotonic())))
-    return ComboCount(combo=combo, expected=wanted, found=found)
-
-
-class ComboFinding(BaseModel):
-    """Something that is wrong with a category combination."""
-
-    combo: str
-    name: str
-    problem: str
-    detail: str
-    uids: list[str]
-
-
-@verb(
-    "metadata category-combos doctor",
-    effect="read",
-    examples=["dhis2 metadata category-combos doctor", "dhis2 metadata category-combos doctor 'Age and sex' --check"],
-)
-async def doctor(
-    s: Session,
-    combo: Annotated[str | None, Doc("Only this combination."), Refers(COMBOS)] = None,
-    *,
-    check: Annotated[bool, Doc("End with exit code 8 when something is found.")] = False,
-) -> Rows[ComboFinding]:
-    """Find duplicate, missing and foreign option combinations, and defaults that are there twice.
-
-    API source: `GET /api/categoryCombos`, `GET /api/categoryOptionCombos`.
-    """
-    params: dict[str, Param] = {"fields": "id,name,categories[id,categoryOptions[id,name]]", "paging": False}
-    inner: dict[str, Param] = {"fields": "id,name,categoryCombo[id],categoryOptions[id]", "paging": False}
-    if combo is not None:
-        params["filter"], inner["filter"] = f"id:eq:{combo}", f"categoryCombo.id:eq:{combo}"
-    combos = (await s.client.list_page(COMBOS, params)).rows
-    combined = (await s.client.list_page(COMBINED, inner)).rows
-    held: dict[str, list[JsonObject]] = {}
-    for row in combined:
-        held.setdefault(str(cast("JsonObject", row["categoryCombo"])["id"]), []).append(row)
-    found = [finding for body in combos for finding in examined(body, held.get(str(body["id"]), []))]
-    if combo is None:
-        found += [finding async for finding in _defaults(s)]
-    rows = Rows(found, columns=["name", "problem", "detail", "uids"])
-    if check and found:
-        raise CheckFailed(
-            f"{len(found):,} findings in the category model", findings=rows, hint="without --check they are listed"
-        )
-    return rows
-
-
-def examined(combo: Mapping[str, JsonValue], combined: Sequence[Mapping[str, JsonValue]]) -> Iterator[ComboFinding]:
-    """What is wrong with the option combinations of one combination."""
-    uid, name = str(combo["id"]), str(combo["name"])
-    categories = cast("list[JsonObject]", combo.get("categories") or [])
-    names: dict[str, str] = {}
-    axes: list[list[str]] = []
-    for category in categories:
-        options = cast("list[JsonObject]", category.get("categoryOptions") or [])
-        names |= {str(option["id"]): str(option.get("name")) for option in options}
-        axes.append([str(option["id"]) for option in options])
-    wanted = {frozenset(choice) for choice in itertools.product(*axes)} if axes else set[frozenset[str]]()
-    there: dict[frozenset[str], list[str]] = {}
-    for row in combined:
-        key = frozenset(str(option["id"]) for option in cast("list[JsonObject]", row.get("categoryOptions") or []))
-        there.setdefault(key, []).append(str(row["id"]))
-
-    def spoken(key: frozenset[str]) -> str:
-        return ", ".join(sorted(names.get(option, option) for option in key)) or "no option"
-
-    for key, uids in there.items():
-        if len(uids) > 1:
-            yield ComboFinding(combo=uid, name=name, problem="duplicate", detail=spoken(key), uids=uids)
-        if key not in wanted:
-            yield ComboFinding(combo=uid, name=name, problem="foreign", detail=spoken(key), uids=uids)
-    missing = [spoken(key) for key in wanted if key not in there]
-    if missing:
-        shown = "; ".join(sorted(missing)[:3])
-        yield ComboFinding(combo=uid, name=name, problem="missing", detail=f"{len(missing):,}: {shown}", uids=[])
-
-
-async def _defaults(s: Session) -> AsyncIterator[ComboFinding]:
-    for plural in (OPTIONS, CATEGORIES, COMBOS, COMBINED):
-        rows = (await s.client.list_page(plural, {"filter": "name:eq:default", "fields": "id", "paging": False})).rows
-        if len(rows) != 1:
-            problem = "no default" if not rows else "several defaults"
-            yield ComboFinding(
-                combo="", name=plural, problem=problem, detail="there must be one object named default",
-                uids=[str(row["id"]) for row in rows],
-            )  # fmt: skip
+    return ComboCount(combo=combo, name=str(body.get("name")), expected=wanted, found=found)
 
 
 @verb(
@@ -354,28 +413,24 @@ async def set_validity(
     API source: `PATCH /api/categoryOptions/{uid}`, the properties `startDate` and `endDate`.
     """
     given = {"startDate": start_date, "endDate": end_date}
-    wanted = {key: None if text == "none" else _date(text) for key, text in given.items() if text is not None}
+    wanted: dict[str, JsonValue] = {
+        key: None if text == "none" else f"{day(text)}T00:00:00.000" for key, text in given.items() if text is not None
+    }
     if not wanted:
         raise UsageError("from when until when?", hint="--start-date 2026-01-01 --end-date 2026-12-31")
     found = await writes.read_objects(s, OPTIONS, uids_of(options))
     changes: list[Write] = []
     for before in found:
+        if before.get("name") == "default":
+            raise UsageError("the option 'default' is always valid: data without categories are on it")
         after: JsonObject = {**before, **wanted}
-        first, last = after.get("startDate"), after.get("endDate")
-        if isinstance(first, str) and isinstance(last, str) and first[:10] > last[:10]:
-            raise UsageError(f"{before.get('name')} would end ({last[:10]}) before it begins ({first[:10]})")
-        changes.append(Write(OPTIONS, before, {key: value for key, value in after.items() if value is not None}))
-    return writes.plan(f"set the validity of {len(found):,} category options", changes, what=OPTIONS)
+        first, last = (str(after.get(key) or "")[:10] for key in given)
+        if first and last and first > last:
+            raise UsageError(f"{called(before)} would end ({last}) before it begins ({first})")
+        words = f"valid {f'from {first} ' if first else ''}{f'until {last}' if last else ''}".strip()
+        kept: JsonObject = {key: value for key, value in after.items() if value is not None}
+        changes.append(Write(OPTIONS, before, kept, detail=words if first or last else "valid for ever"))
+    return writes.plan(f"set the validity of {counted_objects(len(found), OPTIONS)}", changes, what=OPTIONS)
 
 
 applies(set_validity)(writes.apply)
-
-
-def _date(text: str) -> str:
-    """A day as DHIS2 stores it. Raises `UsageError`."""
-    import datetime as dt
-
-    try:
-        return f"{dt.date.fromisoformat(text).isoformat()}T00:00:00.000"
-    except ValueError:
-        raise UsageError(f"'{text}' is not a date", hint="2026-01-31") from None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Annotated, cast
 
 from dhis2sh import writes
 from dhis2sh.plugins.metadata.types import joins
 from dhis2sh.plugins.metadata.writing import uids_of
 from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, Row
+from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs import Doc, Piped, Refers, applies, verb
+from dhis2sh.words import listed
+from dhis2sh.writes import Write
 
 ELEMENTS = joins.Join("dataSets", "dataSetElements", "dataElement", "dataElements", back="dataSet")
 Set = Annotated[str, Doc("UID, code or unique name of the data set."), Refers("dataSets")]
@@ -35,8 +39,16 @@ async def add_element(
 
     API source: `PATCH /api/dataSets/{uid}`, the property `dataSetElements`.
     """
-    extra: JsonObject = {"categoryCombo": {"id": category_combo}} if category_combo else {}
-    return await joins.add(s, ELEMENTS, data_set, uids_of(elements), extra)
+    extra: JsonObject = {}
+    told: str | None = None
+    if category_combo is not None:
+        [combo] = await writes.read_objects(s, "categoryCombos", [category_combo], fields="id,name")
+        extra, told = {"categoryCombo": {"id": category_combo}}, f"by {combo['name']}"
+    uids = uids_of(elements)
+    domains = await writes.read_objects(s, "dataElements", uids, fields="id,name,domainType")
+    tracker = [str(row["name"]) for row in domains if row.get("domainType") == "TRACKER"]
+    notes = [f"of the domain TRACKER, whose values no data set collects: {listed(tracker)}"] if tracker else []
+    return await joins.add(s, ELEMENTS, data_set, uids, extra, told=told, notes=notes)
 
 
 @verb(
@@ -45,11 +57,32 @@ async def add_element(
     examples=["dhis2 metadata data-sets remove-element 'Child Health' 'BCG doses given' --dry-run"],
 )
 async def remove_element(s: Session, data_set: Set, elements: Items) -> Plan:
-    """Take data elements out of a data set; their values stay.
+    """Take data elements out of a data set, and out of its sections and compulsory fields; their values stay.
 
-    API source: `PATCH /api/dataSets/{uid}`.
+    API source: `PATCH /api/dataSets/{uid}`, `PATCH /api/sections/{uid}`, or both as `POST /api/metadata`.
     """
-    return await joins.remove(s, ELEMENTS, data_set, uids_of(elements))
+    uids = set(uids_of(elements))
+    planned = await joins.remove(s, ELEMENTS, data_set, uids_of(elements))
+    [write] = cast("writes.Payload", planned.payload).writes
+    changes = [replace(write, after=_without(write.after or {}, uids))]
+    for section in await writes.read_all(s, "sections", [f"dataSet.id:eq:{data_set}"]):
+        after = _without(section, uids)
+        if after != section:
+            changes.append(Write("sections", section, after, detail=write.detail))
+    return writes.plan(planned.title, changes, what="dataSets")
+
+
+def _without(body: JsonObject, uids: Collection[str]) -> JsonObject:
+    """A data set or section without its references to some elements; collections that do not hold them stay as they are."""
+    found = dict(body)
+    for name in ("dataElements", "greyedFields", "compulsoryDataElementOperands"):
+        items = cast("list[JsonObject]", body.get(name) or [])
+        kept = [
+            item for item in items if str(cast("JsonObject", item.get("dataElement") or item).get("id")) not in uids
+        ]
+        if len(kept) < len(items):
+            found[name] = cast("JsonValue", kept)
+    return found
 
 
 @verb(

@@ -4,79 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import BaseModel
 
-from dhis2sh import writes
-from dhis2sh.errors import CheckFailed, Refused
-from dhis2sh.plugins.metadata import writing
+from dhis2sh import names, writes
+from dhis2sh.errors import Refused
+from dhis2sh.formulas import BadExpression, Binary, parse
+from dhis2sh.plugins.metadata import expressions, writing
+from dhis2sh.plugins.metadata.expressions import PLACES, Verdict
 from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs import REGISTRY, Doc, Param, Refers, Verb, applies, verb
+from dhis2sh.verbs import REGISTRY, Doc, Param, Refers, Verb, applies, kebab, verb
 
 if TYPE_CHECKING:
-    from dhis2sh.client.requests import Params
+    from dhis2sh.client.requests import Param as Query
 
 type Missing = Literal["SKIP_IF_ANY_VALUE_MISSING", "SKIP_IF_ALL_VALUES_MISSING", "NEVER_SKIP"]
 type Operator = Literal[
-    "equal_to", "not_equal_to", "greater_than", "greater_than_or_equal_to", "less_than", "less_than_or_equal_to",
-    "compulsory_pair", "exclusive_pair",
+    "==", "!=", ">", ">=", "<", "<=", "equal_to", "not_equal_to", "greater_than", "greater_than_or_equal_to", "less_than",
+    "less_than_or_equal_to", "compulsory_pair", "exclusive_pair",
 ]  # fmt: skip
+SYMBOLS: Mapping[str, str] = {
+    "equal_to": "==", "not_equal_to": "!=", "greater_than": ">", "greater_than_or_equal_to": ">=", "less_than": "<",
+    "less_than_or_equal_to": "<=", "compulsory_pair": "only together with", "exclusive_pair": "never together with",
+}  # fmt: skip
+LEVELS = "organisationUnitLevels"
+NAMES = "Names and codes work as well as UIDs."
 SetValues = Annotated[list[str], Doc("property=value for anything else; may be repeated.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Formula:
-    """Where a type keeps expressions, and where a server explains each.
-
-    Parameters:
-        plural: the type; parts: property path to the address below /api that describes it.
-    """
-
-    plural: str
-    parts: Mapping[str, str]
-
-
-FORMULAS = {
-    "indicators": Formula(
-        "indicators",
-        {"numerator": "indicators/expression/description", "denominator": "indicators/expression/description"},
-    ),
-    "program-indicators": Formula(
-        "programIndicators",
-        {"expression": "programIndicators/expression/description", "filter": "programIndicators/filter/description"},
-    ),
-    "validation-rules": Formula(
-        "validationRules",
-        {
-            "leftSide.expression": "validationRules/expression/description",
-            "rightSide.expression": "validationRules/expression/description",
-        },
-    ),
-    "predictors": Formula(
-        "predictors",
-        {
-            "generator.expression": "predictors/expression/description",
-            "sampleSkipTest.expression": "predictors/skipTest/description",
-        },
-    ),
-}
-
-
-class Verdict(BaseModel):
-    """What a server says of an expression."""
-
-    expression: str
-    valid: bool
-    message: str
-    description: str | None = None
-
-    def line(self) -> str:
-        """The verdict in words."""
-        return f"{self.message}: {self.description}" if self.description else self.message
+Levels = Annotated[list[str], Doc("Only units of these levels, by number or name; may be repeated.")]
 
 
 class Part(BaseModel):
@@ -87,167 +45,233 @@ class Part(BaseModel):
     description: str
 
 
-async def asked(s: Session, path: str, expression: str, params: Params | None = None) -> Verdict:
-    """What the server says of an expression. Raises what a request raises."""
-    body = await s.client.post(path, expression.encode(), params, content_type="text/plain", idempotent=True)
-    answer = cast("JsonObject", body if isinstance(body, dict) else {})
-    return Verdict(
-        expression=expression, valid=answer.get("status") == "OK", message=str(answer.get("message") or answer.get("status")),
-        description=cast("str | None", answer.get("description")),
-    )  # fmt: skip
+# validate-expression, describe-expression ------------------------------------------------------------------------------
 
 
-async def judged(s: Session, path: str, expression: str, params: Params | None = None) -> Verdict:
-    """The verdict on an expression; raises `CheckFailed` for one that is wrong."""
-    found = await asked(s, path, expression, params)
-    if not found.valid:
-        raise CheckFailed(
-            f"'{expression}': {found.message}", findings=found, hint="UIDs stand in #{...}, I{...}, C{...}, OUG{...}"
-        )
-    return found
+def _validating(plural: str) -> Callable[..., Awaitable[Verdict]]:
+    places = {_option(place.path): place for place in PLACES[plural]}
 
-
-def _value(body: Mapping[str, JsonValue], path: str) -> str | None:
-    value: JsonValue = dict(body)
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value if isinstance(value, str) and value.strip() else None
-
-
-def _validating(formula: Formula) -> Callable[..., Awaitable[Verdict]]:
-    async def validate(s: Session, expression: str) -> Verdict:
-        return await judged(s, next(iter(formula.parts.values())), expression)
+    async def validate(s: Session, expression: str, part: str | None = None, program: str | None = None) -> Verdict:
+        place = places[part] if part else PLACES[plural][0]
+        return await expressions.judged(s, plural, place.address, expression, program=program)
 
     return validate
 
 
-def _describing(formula: Formula) -> Callable[..., Awaitable[Rows[Part]]]:
+def _describing(plural: str) -> Callable[..., Awaitable[Rows[Part]]]:
     async def describe(s: Session, uid: str) -> Rows[Part]:
-        body = await s.client.get_object(f"{formula.plural}/{uid}", {"fields": ":owner"})
-        texts = [(path, address, text) for path, address in formula.parts.items() if (text := _value(body, path))]
-        found = await asyncio.gather(*(_explained(s, address, text) for _, address, text in texts))
+        more = ",indicatorType[name,factor],output[id,name],program[name]"
+        body = await s.client.get_object(f"{plural}/{uid}", {"fields": f":owner{more}"})
+        texts = [(place, text) for place in PLACES[plural] if (text := expressions.value_at(body, place.path))]
+        found = await asyncio.gather(*(_explained(s, place.address, text) for place, text in texts))
         rows = [
-            Part(part=path, expression=t, description=words) for (path, _, t), words in zip(texts, found, strict=True)
+            Part(part=place.path, expression=text, description=words)
+            for (place, text), words in zip(texts, found, strict=True)
         ]
-        return Rows(rows, columns=["part", "description", "expression"])
+        return Rows([*rows, *_whole(plural, body, rows)], columns=["part", "description", "expression"])
 
     return describe
 
 
-def _declare(name: str, formula: Formula) -> None:
-    """The two verbs of a type that every type with expressions has."""
-    spoken = name.replace("-", " ")
-    expression = Param(
-        "expression", "text", option=False, required=True, many=False, default=None, help="An expression."
-    )
-    uid = Param(
-        "uid", "text", option=False, required=True, many=False, default=None, complete="uids", refers=formula.plural,
-        help=f"UID, code or unique name of one of the {spoken}.",
-    )  # fmt: skip
-    for word, function, param, summary, example, result in (
-        ("validate-expression", _validating(formula), expression,
-         "Ask the server whether an expression is right, and what it means; exit code 8 when it is not.",
-         "'#{s46m5MS0hxu}'", "Verdict"),
-        ("describe-expression", _describing(formula), uid,
-         "Show the expressions of an object with names in the place of UIDs.", "NAME", "Rows[Part]"),
-    ):  # fmt: skip
-        path = f"metadata {name} {word}"
-        addresses = ", ".join(f"`POST /api/{address}`" for address in dict.fromkeys(formula.parts.values()))
-        REGISTRY[path] = Verb(
-            path, "read", function, (param,), summary, f"API source: {addresses}.", (f"dhis2 {path} {example}",), result
-        )
-
-
 async def _explained(s: Session, address: str, text: str) -> str:
     try:
-        found = await asked(s, address, text)
+        found = await expressions.asked(s, address, text)
     except Refused as error:
         return str(error)
     return found.description or found.message
 
 
-for _name, _formula in FORMULAS.items():
-    _declare(_name, _formula)
+def _whole(plural: str, body: JsonObject, parts: list[Part]) -> list[Part]:
+    """The formula in one line, where it is more than one expression."""
+    by_path = {part.part: part for part in parts}
+
+    def line(text: Callable[[Part], str]) -> str | None:
+        said = {path: text(part) for path, part in by_path.items()}
+        match plural:
+            case "validationRules" if len(said) == 2:
+                operator = SYMBOLS.get(str(body.get("operator")), str(body.get("operator")))
+                return f"{said['leftSide.expression']} {operator} {said['rightSide.expression']}"
+            case "indicators" if len(said) == 2:
+                kind = cast("JsonObject", body.get("indicatorType") or {})
+                factor = kind.get("factor", 1)
+                above, below = (
+                    _bracketed(said[name], by_path[name].expression) for name in ("numerator", "denominator")
+                )
+                if below == "1" and factor == 1:
+                    return said["numerator"]
+                return f"{above}{f' / {below}' if below != '1' else ''}{f' * {factor}' if factor != 1 else ''}"
+            case "predictors" if "generator.expression" in said:
+                output = cast("JsonObject", body.get("output") or {})
+                target = output.get("name") if text is _description else f"#{{{output.get('id')}}}"
+                skip = said.get("sampleSkipTest.expression")
+                return f"{target} = {said['generator.expression']}{f' without periods in which {skip}' if skip else ''}"
+            case "programIndicators" if "expression" in said:
+                where = f" where {said['filter']}" if "filter" in said else ""
+                return f"{str(body.get('aggregationType') or 'AVERAGE').lower()} of {said['expression']}{where}"
+            case _:
+                return None
+
+    words, text = line(_description), line(_expression)
+    return [Part(part="formula", expression=text, description=words)] if words and text else []
+
+
+def _bracketed(text: str, expression: str) -> str:
+    """A part of a fraction in brackets, where it is more than one thing and has none of its own."""
+    try:
+        whole = not isinstance(parse(expression), Binary)
+    except BadExpression:
+        whole = False
+    depths = list(accumulate((sign == "(") - (sign == ")") for sign in expression.strip()))
+    closed = expression.strip().startswith("(") and 0 not in depths[:-1]
+    return text if whole or closed else f"({text})"
+
+
+def _description(part: Part) -> str:
+    return part.description
+
+
+def _expression(part: Part) -> str:
+    return part.expression
+
+
+def _option(path: str) -> str:
+    """A place as an option says it: `leftSide.expression` is `left-side`."""
+    return kebab(path.removesuffix(".expression"))
+
+
+def _declare(plural: str) -> None:
+    """The two verbs that every type with expressions has."""
+    name = kebab(plural)
+    spoken = name.replace("-", " ")
+    expression = Param(
+        "expression", "text", option=False, required=True, many=False, default=None, help=f"An expression. {NAMES}"
+    )
+    places = tuple(_option(place.path) for place in PLACES[plural])
+    part = Param(
+        "part", "choice", option=True, required=False, many=False, default=None, choices=places,
+        help=f"Which of the expressions it shall be; {places[0]} without it.",
+    )  # fmt: skip
+    program = Param(
+        "program", "text", option=True, required=False, many=False, default=None, complete="uids", refers="programs",
+        help="The program to whose stages the names belong.",
+    )  # fmt: skip
+    uid = Param(
+        "uid", "text", option=False, required=True, many=False, default=None, complete="uids", refers=plural,
+        help=f"UID, code or unique name of one of the {spoken}.",
+    )  # fmt: skip
+    asks = (expression, part, program) if plural == "programIndicators" else (expression, part)
+    example = "'#{Birth.MCH Weight (g)} < 2500'" if plural == "programIndicators" else "'#{BCG doses given}'"
+    for word, function, params, summary, said, result in (
+        ("validate-expression", _validating(plural), asks,
+         "Ask the server whether an expression is right, and what it means; exit code 8 when it is not.", example, "Verdict"),
+        ("describe-expression", _describing(plural), (uid,),
+         "Show the expressions of an object, and the whole formula, with names in the place of UIDs.", "NAME", "Rows[Part]"),
+    ):  # fmt: skip
+        path = f"metadata {name} {word}"
+        addresses = ", ".join(f"`POST /api/{address}`" for address in dict.fromkeys(p.address for p in PLACES[plural]))
+        REGISTRY[path] = Verb(
+            path, "read", function, params, summary, f"API source: {addresses}.", (f"dhis2 {path} {said}",), result
+        )
+
+
+for _plural in PLACES:
+    _declare(_plural)
+
+
+# create ----------------------------------------------------------------------------------------------------------------
 
 
 @verb(
     "metadata validation-rules create",
     effect="write",
     examples=[
-        "dhis2 metadata validation-rules create --name 'BCG not above births' --left '#{s46m5MS0hxu}' "
-        "--operator less_than_or_equal_to --right '#{d5xTg3WR3DP}' --dry-run"
+        "dhis2 metadata validation-rules create --name 'BCG within stock' --left '#{BCG doses given}' --operator '<=' "
+        "--right '#{Stock PHU start balance BCG}' --dry-run"
     ],
 )
 async def create_rule(
     s: Session,
     *,
     name: Annotated[str, Doc("What to call it.")],
-    left: Annotated[str, Doc("The left side, an expression.")],
+    left: Annotated[str, Doc(f"The left side, an expression. {NAMES}")],
     operator: Annotated[Operator, Doc("How the sides compare.")],
-    right: Annotated[str, Doc("The right side, an expression.")],
+    right: Annotated[str, Doc(f"The right side, an expression. {NAMES}")],
     period_type: Annotated[str, Doc("For which periods it is checked.")] = "Monthly",
     importance: Annotated[Literal["HIGH", "MEDIUM", "LOW"], Doc("How grave a violation is.")] = "MEDIUM",
     missing: Annotated[Missing, Doc("What happens where values are missing.")] = "NEVER_SKIP",
     instruction: Annotated[str | None, Doc("What to do about a violation.")] = None,
-    org_unit_level: Annotated[list[str], Doc("Only units of these levels; may be repeated.")] = [],
+    description: Annotated[str | None, Doc("What it is for.")] = None,
+    org_unit_level: Levels = [],
     set: SetValues = [],
 ) -> Plan:
     """Create a validation rule from two expressions; the server is asked first whether they are right.
 
     API source: `POST /api/validationRules`, `POST /api/validationRules/expression/description`.
     """
-    address = FORMULAS["validation-rules"].parts["leftSide.expression"]
-    sides = await asyncio.gather(judged(s, address, left), judged(s, address, right))
+    levels = [level["level"] for level in await _levels(s, org_unit_level)]
+    words = {symbol: word for word, symbol in SYMBOLS.items()}
     properties: dict[str, JsonValue] = {
-        "name": name, "shortName": name[:50], "operator": operator, "periodType": period_type, "importance": importance,
-        "instruction": instruction, "organisationUnitLevels": [int(level) for level in org_unit_level],
-        "leftSide": _side(sides[0], missing), "rightSide": _side(sides[1], missing),
+        "name": name, "operator": words.get(operator, operator), "periodType": period_type, "importance": importance,
+        "instruction": instruction, "description": description, "organisationUnitLevels": levels,
+        "leftSide": _side(left, missing), "rightSide": _side(right, missing),
     }  # fmt: skip
     return await writing.plan_create(
         s, "validationRules", {k: v for k, v in properties.items() if v not in (None, [])}, set=set
     )
 
 
-def _side(verdict: Verdict, missing: str) -> JsonObject:
-    return {
-        "expression": verdict.expression, "description": (verdict.description or verdict.expression)[:255],
-        "missingValueStrategy": missing, "slidingWindow": False,
-    }  # fmt: skip
+def _side(expression: str, missing: str) -> JsonObject:
+    return {"expression": expression, "missingValueStrategy": missing, "slidingWindow": False}
+
+
+async def _levels(s: Session, texts: list[str]) -> list[JsonObject]:
+    """Levels of the hierarchy by number, UID, code or name. Raises `NotFound`."""
+    if not texts:
+        return []
+    params: dict[str, Query] = {"fields": "id,level,name", "paging": False}
+    rows = (await s.client.list_page(LEVELS, params)).rows
+    by_number = {str(row["level"]): row for row in rows}
+    uids = await names.resolve_all(s, LEVELS, [text for text in texts if text not in by_number])
+    by_uid = {str(row["id"]): row for row in rows}
+    return [by_number.get(text) or by_uid[uids[text]] for text in texts]
 
 
 @verb(
     "metadata predictors create",
     effect="write",
     examples=[
-        "dhis2 metadata predictors create --name 'BCG average' --generator 'avg(#{s46m5MS0hxu})' --output 'BCG predicted' "
-        "--samples 3 --dry-run"
+        "dhis2 metadata predictors create --name 'BCG average' --generator 'avg(#{BCG doses given})' "
+        "--output 'BCG predicted' --samples 3 --org-unit-level Facility --dry-run"
     ],
 )
 async def create_predictor(
     s: Session,
     *,
     name: Annotated[str, Doc("What to call it.")],
-    generator: Annotated[str, Doc("The expression that gives the value; functions are lower case (avg, sum).")],
+    generator: Annotated[
+        str, Doc(f"The expression that gives the value; functions are lower case (avg, sum). {NAMES}")
+    ],
     output: Annotated[str, Doc("The data element that gets the value."), Refers("dataElements")],
     output_combo: Annotated[str | None, Doc("Its category option combination."), Refers("categoryOptionCombos")] = None,
     period_type: Annotated[str, Doc("For which periods it predicts.")] = "Monthly",
     samples: Annotated[int, Doc("How many periods before are read, one after the other.")] = 0,
     annual_samples: Annotated[int, Doc("The same periods of how many years before.")] = 0,
+    skip_test: Annotated[str | None, Doc("An expression; periods in which it is true are left out.")] = None,
     missing: Annotated[Missing, Doc("What happens where values are missing.")] = "SKIP_IF_ALL_VALUES_MISSING",
-    level: Annotated[
-        list[str], Doc("Levels of units, by UID or name; may be repeated."), Refers("organisationUnitLevels")
-    ] = [],
+    description: Annotated[str | None, Doc("What it is for.")] = None,
+    org_unit_level: Levels = [],
     set: SetValues = [],
 ) -> Plan:
     """Create a predictor from an expression; the server is asked first whether it is right.
 
     API source: `POST /api/predictors`, `POST /api/predictors/expression/description`.
     """
-    verdict = await judged(s, FORMULAS["predictors"].parts["generator.expression"], generator)
+    levels = [level["id"] for level in await _levels(s, org_unit_level)]
     properties: dict[str, JsonValue] = {
-        "name": name, "shortName": name[:50], "output": output, "outputCombo": output_combo, "periodType": period_type,
+        "name": name, "output": output, "outputCombo": output_combo, "periodType": period_type, "description": description,
         "sequentialSampleCount": samples, "annualSampleCount": annual_samples, "organisationUnitDescendants": "SELECTED",
-        "organisationUnitLevels": cast("JsonValue", level), "generator": _side(verdict, missing),
+        "organisationUnitLevels": levels, "generator": _side(generator, missing),
+        "sampleSkipTest": _side(skip_test, missing) if skip_test else None,
     }  # fmt: skip
     return await writing.plan_create(
         s, "predictors", {k: v for k, v in properties.items() if v not in (None, [])}, set=set

@@ -6,16 +6,22 @@ A data set holds its elements as `dataSetElements[{dataElement, categoryCombo}]`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from dhis2sh import names, writes
 from dhis2sh.errors import UsageError
+from dhis2sh.plugins.metadata.writing import called
 from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
+from dhis2sh.verbs import kebab
+from dhis2sh.words import counted_objects, listed, nouns
 from dhis2sh.writes import Write
+
+MOST_NAMED = 5
+"""So many objects are named in a plan's line; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,63 +51,127 @@ class Join:
         return [{key: value for key, value in row.items() if key != self.back} for row in found]
 
 
-async def add(s: Session, join: Join, owner: str, texts: Sequence[str], extra: Mapping[str, JsonValue]) -> Plan:
+async def add(
+    s: Session,
+    join: Join,
+    owner: str,
+    texts: Sequence[str],
+    extra: Mapping[str, JsonValue],
+    *,
+    told: str | None = None,
+    notes: Sequence[str] = (),
+) -> Plan:
     """A plan that adds rows, or changes what those that are there say.
 
     Parameters:
         owner: UID of the object that gets the rows.
         texts: UIDs, codes or unique names of what they refer to.
         extra: what each row says besides; None is left out.
+        told: `extra` in words, where its keys do not say it.
+        notes: what the user should know besides.
     """
     if not texts:
-        raise UsageError(f"which {join.target}?", hint=f"UIDs, codes or unique names of {join.target}")
-    uids = list((await names.resolve_all(s, join.target, texts)).values())
+        raise UsageError(f"which {nouns(join.target)[1]}?", hint=f"UIDs, codes or unique names of {join.target}")
+    named = await _named(s, join.target, texts)
     [before] = await writes.read_objects(s, join.owner, [owner])
     rows = join.rows(before)
     given = {key: value for key, value in extra.items() if value is not None}
-    known = {join.uid_of(row) for row in rows}
-    after = [{**row, **given} if join.uid_of(row) in uids else row for row in rows]
-    after += [cast("JsonObject", {join.item: {"id": uid}, **given}) for uid in uids if uid not in known]
-    return _plan(join, before, after, f"add {len(uids):,} {join.target} to")
+    known = {join.uid_of(row): row for row in rows}
+    new = [uid for uid in named if uid not in known]
+    changed = [uid for uid in named if uid in known and known[uid] != {**known[uid], **given}]
+    after = [{**row, **given} if join.uid_of(row) in named else row for row in rows]
+    after += [cast("JsonObject", {join.item: {"id": uid}, **given}) for uid in new]
+    words = told or ", ".join(_said(key, value) for key, value in given.items())
+    does = [
+        f"{verb} {listed((named[uid] for uid in uids), MOST_NAMED)}"
+        for verb, uids in (("adds", new), ("changes", changed))
+        if uids
+    ]
+    detail = "; ".join(does) + (f" ({words})" if words else "")
+    there = [named[uid] for uid in named if uid not in new and uid not in changed]
+    told_there = [f"{listed(there, MOST_NAMED)} there already"] if there and does else []
+    return _plan(
+        join, before, after, f"add {counted_objects(len(named), join.target)} to", detail, [*notes, *told_there]
+    )
+
+
+def _said(key: str, value: JsonValue) -> str:
+    """What a row says besides: `compulsory`, `not searchable`."""
+    word = kebab(key).replace("-", " ")
+    return word if value is True else f"not {word}" if value is False else f"{word} {value}"
 
 
 async def remove(s: Session, join: Join, owner: str, texts: Sequence[str]) -> Plan:
     """A plan that takes rows out. Raises `UsageError` for what is not there."""
-    uids = set((await names.resolve_all(s, join.target, texts)).values())
+    named = await _named(s, join.target, texts)
     [before] = await writes.read_objects(s, join.owner, [owner])
     rows = join.rows(before)
-    missing = uids - {join.uid_of(row) for row in rows}
-    if missing:
-        raise UsageError(f"not in {before.get('name')}: {', '.join(sorted(missing))}", hint=f"see its {join.property}")
+    _check_there(before, named, {join.uid_of(row) for row in rows}, join.property)
     return _plan(
-        join, before, [row for row in rows if join.uid_of(row) not in uids], f"take {len(uids):,} {join.target} out of"
+        join,
+        before,
+        [row for row in rows if join.uid_of(row) not in named],
+        f"take {counted_objects(len(named), join.target)} out of",
+        f"takes out {listed(named.values(), MOST_NAMED)}",
     )
 
 
 async def reorder(s: Session, plural: str, property: str, owner: str, texts: Sequence[str], target: str) -> Plan:
-    """A plan that puts a collection in an order; what is not named stays behind in the order that it has."""
-    uids = list((await names.resolve_all(s, target, texts)).values())
+    """A plan that puts a collection in an order; what is not named stays behind in the order that it has.
+
+    Parameters:
+        plural, property: the type and the collection: plain references, or rows that refer to objects.
+        owner: UID of the object.
+        texts: UIDs, codes or unique names, in the order wanted.
+        target: the type of what is put in order.
+    """
+    named = await _named(s, target, texts)
     [before] = await writes.read_objects(s, plural, [owner])
     items = cast("list[JsonObject]", before.get(property) or [])
-    by_uid = {_any_uid(item): item for item in items}
-    missing = [uid for uid in uids if uid not in by_uid]
-    if missing:
-        raise UsageError(f"not in {before.get('name')}: {', '.join(missing)}", hint=f"see its {property}")
-    ordered = [by_uid[uid] for uid in uids] + [item for item in items if _any_uid(item) not in set(uids)]
+    by_uid = {_referred(item, target): item for item in items}
+    _check_there(before, named, by_uid, property)
+    rest = [item for uid, item in by_uid.items() if uid not in named]
+    ordered = [*(by_uid[uid] for uid in named), *rest]
     numbered = [{**item, "sortOrder": at} if "sortOrder" in item else item for at, item in enumerate(ordered, 1)]
-    after = {**before, property: cast("JsonValue", numbered)}
-    return writes.plan(f"reorder {property} of {before.get('name')}", [Write(plural, before, after)], what=plural)
+    before = {**before, property: cast("JsonValue", items)}
+    unchanged = [_referred(item, target) for item in ordered] == [*by_uid]
+    after = before if unchanged else {**before, property: cast("JsonValue", numbered)}
+    detail = listed(named.values(), MOST_NAMED) + (f", then {len(rest):,} as they are" if rest else "")
+    title = f"put the {nouns(target)[1]} of {called(before)} in order"
+    return writes.plan(title, [Write(plural, before, after, detail=detail)], what=plural)
 
 
-def _any_uid(item: JsonObject) -> str:
-    """The UID of an item, or of what a row refers to."""
-    held = next((value for value in item.values() if isinstance(value, dict) and "id" in value), None)
-    return str((held or item).get("id"))
+async def _named(s: Session, plural: str, texts: Sequence[str]) -> dict[str, str]:
+    """Objects in the order in which they are named: UID and name. Raises `UsageError` for one that is named twice."""
+    resolved = await names.resolve_all(s, plural, texts)
+    uids = [resolved[text] for text in texts]
+    rows = await writes.read_objects(s, plural, uids, fields="id,name")
+    named = {str(row["id"]): str(row.get("name")) for row in rows}
+    twice = next((uid for uid in named if uids.count(uid) > 1), None)
+    if twice is not None:
+        raise UsageError(f"'{named[twice]}' [{twice}] is named twice", hint="name each once")
+    return named
 
 
-def _plan(join: Join, before: JsonObject, after: Sequence[JsonObject], title: str) -> Plan:
+def _check_there(owner: JsonObject, named: Mapping[str, str], there: Collection[str], property: str) -> None:
+    missing = [f"{name} [{uid}]" for uid, name in named.items() if uid not in there]
+    if missing:
+        raise UsageError(
+            f"not in {called(owner)}: {listed(missing, MOST_NAMED)}",
+            hint=f"see its {property}: dhis2 metadata what {owner['id']}",
+        )
+
+
+def _referred(item: JsonObject, target: str) -> str:
+    """The UID of an item, or of the object of a type that a row refers to."""
+    held = item.get(target.removesuffix("s"))
+    return str((held if isinstance(held, dict) else item).get("id"))
+
+
+def _plan(
+    join: Join, before: JsonObject, after: Sequence[JsonObject], title: str, detail: str, notes: Sequence[str] = ()
+) -> Plan:
     clean = {**before, join.property: cast("JsonValue", join.rows(before))}
     changed = {**clean, join.property: cast("JsonValue", list(after))}
-    return writes.plan(
-        f"{title} {before.get('name')} [{before['id']}]", [Write(join.owner, clean, changed)], what=join.owner
-    )
+    write = Write(join.owner, clean, changed, detail=detail)
+    return writes.plan(f"{title} {nouns(join.owner)[0]} {called(before)}", [write], what=join.owner, notes=notes)

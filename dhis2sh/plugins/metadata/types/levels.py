@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from dhis2sh import writes
+from dhis2sh import names, writes
+from dhis2sh.errors import UsageError
+from dhis2sh.plugins.metadata.types.restructuring import check_level
 from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
@@ -27,18 +29,24 @@ async def rename(
 ) -> Plan:
     """Name a level of the hierarchy; one that has no name yet gets one.
 
+    Raises `UsageError` for a level that the hierarchy has not, and for a name that another level has.
+
     API source: `PATCH /api/organisationUnitLevels/{uid}`, `POST /api/organisationUnitLevels`.
     """
+    known = await writes.read_all(s, LEVELS, ())
     if level.isdigit():
-        wanted = f"level:eq:{level}"
+        before = next((row for row in known if row.get("level") == int(level)), None)
+        if before is None:
+            await check_level(s, int(level))
     else:
-        from dhis2sh import names
-
-        wanted = f"id:eq:{await names.resolve(s, LEVELS, level)}"
-    page = await s.client.list_page(LEVELS, {"filter": wanted, "fields": ":owner"})
-    before: JsonObject | None = page.rows[0] if page.rows else None
-    after: JsonObject = {**(before or {"id": generate_uid(), "level": int(level)}), "name": name}
-    return writes.plan(f"call level {level} '{name}'", [Write(LEVELS, before, after)], what=LEVELS)
+        uid = await names.resolve(s, LEVELS, level)
+        before = next(row for row in known if row["id"] == uid)
+    number = before["level"] if before else int(level)
+    other = next((row for row in known if row.get("name") == name and row is not before), None)
+    if other is not None:
+        raise UsageError(f"level {other.get('level')} is called '{name}' already", hint="choose another name")
+    after: JsonObject = {**(before or {"id": generate_uid(), "level": number}), "name": name}
+    return writes.plan(f"call level {number} '{name}'", [Write(LEVELS, before, after)], what=LEVELS)
 
 
 applies(rename)(writes.apply)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh import tables, writes
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.plugins import metadata_query as queries
+from dhis2sh.plugins.metadata import values
+from dhis2sh.plugins.metadata.writing import called
 from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
 from dhis2sh.uids import generate_uid
 from dhis2sh.verbs import Complete, Doc, Refers, applies, verb
+from dhis2sh.words import counted, listed
 from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
@@ -23,59 +29,198 @@ OPTIONS, SETS = "options", "optionSets"
 @verb(
     "metadata options sync",
     effect="destroy",
-    examples=["dhis2 metadata options sync 'Vaccines' vaccines.csv --dry-run"],
+    examples=[
+        "dhis2 metadata options sync 'Vaccines' vaccines.csv --dry-run",
+        "dhis2 metadata options sync 'Vaccines' - --delete-missing --dry-run < vaccines.csv",
+    ],
 )
 async def sync(
     s: Session,
     option_set: Annotated[str, Doc("UID, code or unique name of the set."), Refers(SETS)],
-    file: Annotated[Path, Doc("A table with code and name, in the order that they shall have."), Complete("files")],
+    file: Annotated[
+        Path, Doc("A table with code and name, in the order that they shall have; - is stdin."), Complete("files")
+    ],
     *,
     delete_missing: Annotated[bool, Doc("Delete the options of the set that the file has not.")] = False,
 ) -> Plan:
-    """Make the options of a set those of a file: created, renamed and put in order; matched by code.
+    """Make the options of a set those of a file: created, renamed and put in order; matched by id where there is one, else by code.
+
+    A second run changes nothing. Data that hold the code of an option that is deleted or gets another code keep it.
 
     API source: `POST /api/metadata`; options are deleted by it too, since `DELETE /api/options` leaves them (2.41, 2.42).
     """
-    wanted = tables.read_rows(file, key=OPTIONS)
-    codes = [str(row.get("code") or "") for row in wanted]
-    if not all(codes) or len(set(codes)) != len(codes):
-        raise UsageError(f"{file.name}: every row needs a code of its own", hint="columns: code,name")
+    [owner] = await writes.read_objects(s, SETS, [option_set], fields="id,name,valueType")
+    wanted = await _wanted(s, file)
     params: dict[str, Param] = {"filter": f"optionSet.id:eq:{option_set}", "fields": ":owner", "paging": False}
-    known = {str(row.get("code")): row for row in (await s.client.list_page(OPTIONS, params)).rows}
-    changes: list[Write] = []
-    for number, row in enumerate(wanted, 1):
-        before = known.get(codes[number - 1])
-        own = {key: value for key, value in row.items() if key not in {"id", "optionSet"} and value not in (None, "")}
-        start: JsonObject = before or {"id": generate_uid(), "optionSet": {"id": option_set}, "name": codes[number - 1]}
-        changes.append(Write(OPTIONS, before, {**start, **own, "sortOrder": number}))
-    extra = [row for code, row in known.items() if code not in set(codes)]
-    notes: list[str] = []
+    there = sorted((await s.client.list_page(OPTIONS, params)).rows, key=_position)
+    _check_codes(wanted, there, str(owner.get("valueType")), file)
+    by_code = {str(row.get("code")): row for row in there}
+    by_uid = {str(row["id"]): row for row in there}
+    pairs: list[tuple[JsonObject | None, JsonObject]] = []
+    for row in wanted:
+        before = by_uid.get(str(row["id"])) if "id" in row else by_code.get(str(row.get("code")))
+        if before is None and "id" in row:
+            raise UsageError(
+                f"{tables.name_of(file)}: no option of {called(owner)} has the id {row['id']}", hint="leave it out"
+            )
+        start: JsonObject = before or {"id": generate_uid(), "optionSet": {"id": option_set}, "name": row["code"]}
+        pairs.append((before, {**start, **row}))
+    kept = {str(after["id"]) for _, after in pairs}
+    extra = [row for row in there if str(row["id"]) not in kept]
+    if not delete_missing:
+        pairs += [(row, row) for row in extra]
+    numbers = _numbers(there, [str(after["id"]) for _, after in pairs])
+    changes = [
+        Write(OPTIONS, before, {**after, "sortOrder": number})
+        for (before, after), number in zip(pairs, numbers, strict=True)
+    ]
+    notes = [*_counts(changes), *_alike(changes, extra)]
     if delete_missing:
         changes += [Write(OPTIONS, row, None) for row in extra]
     elif extra:
-        notes.append(f"{len(extra):,} options of the set are not in the file and stay (--delete-missing)")
-    return writes.plan(
-        f"make the options of {option_set} those of {file.name}", changes, what=OPTIONS, bundle=True, notes=notes
-    )
+        named = listed(str(row.get("name")) for row in extra)
+        notes.append(f"not in the file, they stay at the end (--delete-missing deletes them): {named}")
+    title = f"make the options of {called(owner)} those of {tables.name_of(file)}"
+    return writes.plan(title, changes, what=OPTIONS, bundle=True, notes=notes)
 
 
 applies(sync)(writes.apply)
 
 
-@verb("metadata options find", effect="read", examples=["dhis2 metadata options find yes"])
-async def find(s: Session, text: Annotated[str, Doc("A code, or part of a name.")]) -> Rows[Row]:
+async def _wanted(s: Session, file: Path) -> list[JsonObject]:
+    """The rows of a file as options. Raises `UsageError` that names every wrong row, and the nearest of an unknown column."""
+    resource = await queries.resource_of(s, OPTIONS)
+    rows = tables.read_rows(file, key=OPTIONS, stdin=s.stdin)
+    if not rows:
+        raise UsageError(f"{tables.name_of(file)} has no rows", hint="columns: code,name")
+    for header in dict.fromkeys(header for row in rows for header in row):
+        values.property_of(resource, header.partition(".")[0])
+    reader = values.Reader(resource, str(await s.client.version()))
+    read = [reader.read(row, f"row {number}") for number, row in enumerate(rows, _first_row(file))]
+    reader.check()
+    for number, row in enumerate(read, _first_row(file)):
+        row.pop("optionSet", None)
+        row.pop("sortOrder", None)  # the order of the rows says it
+        row |= {key: row[key].strip() for key in ("code", "name") if isinstance(row.get(key), str)}  # type: ignore[union-attr]
+        if "code" not in row and "id" not in row:
+            hint = did_you_mean("code", [*rows[0]]) if "code" not in rows[0] else None
+            raise UsageError(f"row {number} of {tables.name_of(file)} has no code", hint=hint or "columns: code,name")
+    return read
+
+
+def _first_row(file: Path) -> int:
+    """The number of the first row as a sheet shows it: a header is before it."""
+    return 2 if file.suffix.lower() in {".csv", ".tsv", ".xlsx", ""} else 1
+
+
+def _check_codes(wanted: Sequence[JsonObject], there: Sequence[JsonObject], value_type: str, file: Path) -> None:
+    """Raise `UsageError` for a code or name that is there twice, and for a code that the set's value type does not take."""
+    for key in ("code", "name"):
+        seen: dict[str, int] = {}
+        for number, row in enumerate(wanted, _first_row(file)):
+            text = str(row.get(key) or "")
+            if text and text in seen:
+                raise UsageError(
+                    f"{tables.name_of(file)}: rows {seen[text]} and {number} have the same {key} '{text}'",
+                    hint=f"each {key} once",
+                )
+            seen[text] = number
+    codes = {str(row.get("code")) for row in there}
+    strange = [
+        str(row["code"])
+        for row in wanted
+        if "code" in row and row["code"] not in codes and not _fits(str(row["code"]), value_type)
+    ]
+    if strange:
+        raise UsageError(
+            f"the set holds {value_type}: no code of it can be {listed(strange)}", hint="correct the codes"
+        )
+
+
+def _fits(code: str, value_type: str) -> bool:
+    """Is a code a value of the set's type? Texts take any."""
+    if value_type in {"INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "NUMBER"}:
+        try:
+            number = float(code)
+        except ValueError:
+            return False
+        return value_type == "NUMBER" or number.is_integer()
+    return True
+
+
+def _position(row: JsonObject) -> int:
+    return cast("int", row.get("sortOrder") or 0)
+
+
+def _numbers(there: Sequence[JsonObject], wanted: Sequence[str]) -> list[int]:
+    """The sort orders of options in the order wanted: as they are where that is the order already, else counted anew.
+
+    Parameters:
+        there: the options of the set, in order; some servers count from 0.
+        wanted: UIDs.
+    """
+    known = {str(row["id"]): _position(row) for row in there}
+    first = min(known.values(), default=1)
+    as_is = [known.get(uid) for uid in wanted]
+    numbers = [number for number in as_is if number is not None]
+    if len(numbers) == len(as_is) and all(a < b for a, b in pairwise(numbers)):
+        return numbers
+    return [*range(first, first + len(wanted))]
+
+
+def _counts(changes: Sequence[Write]) -> list[str]:
+    """What happens to the options, in one line."""
+    new = sum(write.before is None for write in changes)
+    changed = [write.changed()[1] or {} for write in changes if write.before is not None]
+    moved = sum(set(after) == {"sortOrder"} for after in changed)
+    edited = sum(bool(set(after) - {"sortOrder"}) for after in changed)
+    recoded = sum("code" in after for after in changed)
+    parts = [
+        f"{number:,} {word}" for number, word in ((new, "new"), (edited, "changed"), (moved, "only moved")) if number
+    ]
+    notes = [", ".join(parts)] if parts else []
+    if recoded:
+        notes.append(
+            f"{counted(recoded, 'code')} change: data that hold the old one keep it, and do not match any more"
+        )
+    return notes
+
+
+def _alike(changes: Sequence[Write], extra: Sequence[JsonObject]) -> list[str]:
+    """New codes that differ from an old one, which the file has not, by capitals or spaces only: most likely a slip."""
+    old = {"".join(str(row.get("code")).split()).casefold(): str(row.get("code")) for row in extra}
+    new = [str((write.after or {}).get("code")) for write in changes if write.before is None]
+    pairs = [(code, old.get("".join(code.split()).casefold())) for code in new]
+    return [f"the new code '{code}' looks like '{known}', which the file has not" for code, known in pairs if known]
+
+
+@verb(
+    "metadata options find",
+    effect="read",
+    examples=["dhis2 metadata options find yes", "dhis2 metadata options find oral --option-set 'Vaccine type'"],
+)
+async def find(
+    s: Session,
+    text: Annotated[str, Doc("A code, or part of a name.")],
+    *,
+    option_set: Annotated[str | None, Doc("Only in this set."), Refers(SETS)] = None,
+) -> Rows[Row]:
     """Find options by code or part of a name, with the set that each is in.
 
     API source: `GET /api/options`.
     """
+    piece = max(text.replace("[", ",").replace("]", ",").split(","), key=len).strip()  # a server cuts a value there
     params: dict[str, Param] = {
-        "filter": [f"code:eq:{text}", f"name:ilike:{text}"], "rootJunction": "OR", "paging": False,
-        "fields": "id,code,displayName,sortOrder,optionSet[id,displayName]",
+        "filter": [f"code:ilike:{piece}", f"name:ilike:{piece}"], "rootJunction": "OR", "paging": False,
+        "fields": "id,code,name,displayName,sortOrder,optionSet[id,displayName]",
     }  # fmt: skip
-    if "," in text:
-        raise UsageError("a server cuts a search at its comma", hint="search for one part")
     rows: list[Row] = []
     for row in (await s.client.list_page(OPTIONS, params)).rows:
         held = cast("JsonObject", row.pop("optionSet", None) or {})
-        rows.append({**row, "optionSet": held.get("id"), "optionSetName": held.get("displayName")})
+        name, code = str(row.pop("name", "")), str(row.get("code"))
+        if (text.casefold() in name.casefold() or text.casefold() == code.casefold()) and (
+            option_set is None or option_set == held.get("id")
+        ):
+            rows.append({**row, "optionSet": held.get("id"), "optionSetName": held.get("displayName")})
+    rows.sort(key=lambda row: (str(row["optionSetName"]), cast("int", row.get("sortOrder") or 0)))
     return Rows(rows, columns=["id", "code", "displayName", "optionSetName", "sortOrder"], resource=OPTIONS)

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from dhis2sh import rules
 from dhis2sh.errors import CheckFailed
-from dhis2sh.plugins.metadata.types.formulas import Verdict, judged
+from dhis2sh.plugins.metadata.expressions import Verdict, judged
 from dhis2sh.results import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
@@ -101,12 +101,33 @@ async def validate_expression(
     expression: Annotated[str, Doc("A condition.")],
     *,
     program: Annotated[str, Doc("The program whose variables it uses."), Refers("programs")],
+    data: Annotated[bool, Doc("It is what an action assigns or shows, not a condition.")] = False,
 ) -> Verdict:
-    """Ask the server whether a condition is right, and what it means in words. Ends with exit code 8 when it is not.
+    """Ask the server whether a condition is right, and what it means; says as well what 2.42 no longer takes.
 
-    API source: `POST /api/programRules/condition/description?programId=`.
+    Ends with exit code 8 when it is wrong.
+
+    API source: `POST /api/programRules/condition/description?programId=`, `POST
+    /api/programRuleActions/data/expression/description?programId=`.
     """
-    return await judged(s, "programRules/condition/description", expression, {"programId": program})
+    address = f"{'programRuleActions/data/expression' if data else 'programRules/condition'}/description"
+    where = "data" if data else "condition"
+    known = _known(await _variables(s, program))
+    found = [*rules.check_expression(expression, known, where, condition=not data)]
+    try:
+        verdict = await judged(s, "programRules", address, expression, params={"programId": program})
+    except CheckFailed as error:
+        error.hint = next((finding.fix for finding in found if finding.fix), error.hint)
+        raise
+    for finding in found:
+        s.reporter.warn(f"{finding.problem}{f' ({finding.fix})' if finding.fix else ''}")
+    return verdict
+
+
+def _known(variables: list[Row]) -> dict[str, str | None]:
+    """Variables by name, with the value type of each where it is known."""
+    types = {str(_held(row)["id"]): str(_held(row).get("valueType")) for row in variables if _held(row)}
+    return rules.variables_of(variables, types)
 
 
 @verb(
@@ -176,14 +197,13 @@ async def lint(
     API source: `GET /api/programRules`, `GET /api/programRuleVariables`.
     """
     variables, found = await asyncio.gather(_variables(s, program), _rules(s, program))
-    types = {str(_held(row)["id"]): str(_held(row).get("valueType")) for row in variables if _held(row)}
     by_program: dict[str, list[Row]] = {}
     for row in variables:
         by_program.setdefault(str(cast("JsonObject", row.get("program") or {}).get("id")), []).append(row)
     rows: list[LintRow] = []
     for rule in found:
         owner = cast("JsonObject", rule.get("program") or {})
-        known = rules.variables_of(by_program.get(str(owner.get("id")), []), types)
+        known = _known(by_program.get(str(owner.get("id")), []))
         actions = cast("list[dict[str, JsonValue]]", rule.get("programRuleActions") or [])
         rows += [
             LintRow(
@@ -193,6 +213,8 @@ async def lint(
             for one in rules.check_rule(rule, actions, known)
         ]  # fmt: skip
     rows.sort(key=lambda row: (row.severity != "error", row.program, row.rule))
+    wrong = {row.uid for row in rows}
+    s.reporter.note(f"{len(found) - len(wrong):,} of {len(found):,} rules are fine")
     result = Rows(rows, columns=["severity", "program", "rule", "where", "problem", "fix"])
     if check and rows:
         raise CheckFailed(

@@ -1,17 +1,20 @@
-"""`metadata programs|program-stages|tracked-entity-types`: attributes, elements and places of programs."""
+"""`metadata programs|program-stages|program-stage-sections|tracked-entity-types`: what programs ask, and where."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Literal, cast
 
 from dhis2sh import writes
+from dhis2sh.errors import UsageError
 from dhis2sh.plugins.metadata import members
 from dhis2sh.plugins.metadata.types import joins
-from dhis2sh.plugins.metadata.writing import uids_of
+from dhis2sh.plugins.metadata.writing import called, uids_of
 from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
-from dhis2sh.types import JsonValue, Row
+from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs import Doc, Piped, Refers, applies, verb
+from dhis2sh.writes import Write
 
 ATTRIBUTES = joins.Join(
     "programs", "programTrackedEntityAttributes", "trackedEntityAttribute", "trackedEntityAttributes", back="program"
@@ -21,8 +24,10 @@ TYPE_ATTRIBUTES = joins.Join(
     back="trackedEntityType",
 )  # fmt: skip
 ELEMENTS = joins.Join("programStages", "programStageDataElements", "dataElement", "dataElements", back="programStage")
+SECTIONS = "programStageSections"
 Program = Annotated[str, Doc("UID, code or unique name of the program."), Refers("programs")]
 Stage = Annotated[str, Doc("UID, code or unique name of the stage."), Refers("programStages")]
+Section = Annotated[str, Doc("UID or unique name of the section."), Refers(SECTIONS)]
 EntityType = Annotated[str, Doc("UID, code or unique name of the type."), Refers("trackedEntityTypes")]
 AttributeItems = Annotated[
     Rows[Row], Piped(), Doc("Attributes; rows of a pipeline."), Refers("trackedEntityAttributes")
@@ -32,6 +37,22 @@ UnitItems = Annotated[Rows[Row], Piped(), Doc("Organisation units; rows of a pip
 Mandatory = Annotated[bool | None, Doc("An answer is wanted.")]
 Searchable = Annotated[bool | None, Doc("People are searched by it.")]
 InList = Annotated[bool | None, Doc("It is a column of lists.")]
+
+UNSET = Doc("Turn this off where it was on; may be repeated.")
+
+
+def _flags(unset: Sequence[str], **given: bool | None) -> dict[str, JsonValue]:
+    """Flags of a row: those that are given, and those that are turned off. Raises `UsageError` for one that is both."""
+    both = [name for name in unset if given.get(name.replace("-", "_"))]
+    if both:
+        raise UsageError(f"--{both[0]} and --unset {both[0]}: which of them?", hint="leave one out")
+    off = dict.fromkeys((name.replace("-", "_") for name in unset), False)
+    return {_camel(name): value for name, value in {**given, **off}.items() if value is not None}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
 
 
 @verb(
@@ -50,13 +71,15 @@ async def add_attribute(
     searchable: Searchable = None,
     display_in_list: InList = None,
     allow_future_date: Annotated[bool | None, Doc("Dates may lie ahead.")] = None,
+    unset: Annotated[list[Literal["mandatory", "searchable", "display-in-list", "allow-future-date"]], UNSET] = [],
 ) -> Plan:
     """Add attributes to a program, or change what it asks of those that it has.
 
     API source: `PATCH /api/programs/{uid}`, the property `programTrackedEntityAttributes`.
     """
-    extra: dict[str, JsonValue] = {"mandatory": mandatory, "searchable": searchable, "displayInList": display_in_list,
-                                   "allowFutureDate": allow_future_date}  # fmt: skip
+    extra = _flags(
+        unset, mandatory=mandatory, searchable=searchable, display_in_list=display_in_list, allow_future_date=allow_future_date
+    )  # fmt: skip
     return await joins.add(s, ATTRIBUTES, program, uids_of(attributes), extra)
 
 
@@ -89,6 +112,19 @@ async def add_org_units(s: Session, program: Program, org_units: UnitItems) -> P
 
 
 @verb(
+    "metadata programs remove-org-units",
+    effect="write",
+    examples=["dhis2 metadata programs remove-org-units 'Child Programme' 'Ngelehun CHC' --dry-run"],
+)
+async def remove_org_units(s: Session, program: Program, org_units: UnitItems) -> Plan:
+    """Take a program from organisation units; what they recorded in it stays.
+
+    API source: `PATCH /api/programs/{uid}`, the property `organisationUnits`.
+    """
+    return await members.with_members(s, "programs", program, org_units, "organisationUnits", adding=False)
+
+
+@verb(
     "metadata tracked-entity-types add-attribute",
     effect="write",
     examples=["dhis2 metadata tracked-entity-types add-attribute Person 'First name' --mandatory --dry-run"],
@@ -101,12 +137,13 @@ async def add_type_attribute(
     mandatory: Mandatory = None,
     searchable: Searchable = None,
     display_in_list: InList = None,
+    unset: Annotated[list[Literal["mandatory", "searchable", "display-in-list"]], UNSET] = [],
 ) -> Plan:
     """Add attributes to a tracked entity type, or change what it asks of those that it has.
 
     API source: `PATCH /api/trackedEntityTypes/{uid}`, the property `trackedEntityTypeAttributes`.
     """
-    extra: dict[str, JsonValue] = {"mandatory": mandatory, "searchable": searchable, "displayInList": display_in_list}
+    extra = _flags(unset, mandatory=mandatory, searchable=searchable, display_in_list=display_in_list)
     return await joins.add(s, TYPE_ATTRIBUTES, entity_type, uids_of(attributes), extra)
 
 
@@ -137,15 +174,19 @@ async def add_element(
     display_in_reports: Annotated[bool | None, Doc("It is a column of reports.")] = None,
     allow_future_date: Annotated[bool | None, Doc("Dates may lie ahead.")] = None,
     allow_provided_elsewhere: Annotated[bool | None, Doc("It may come from another place.")] = None,
+    unset: Annotated[
+        list[Literal["compulsory", "display-in-reports", "allow-future-date", "allow-provided-elsewhere"]], UNSET
+    ] = [],
 ) -> Plan:
     """Add data elements to a stage, or change what it asks of those that it has.
 
     API source: `PATCH /api/programStages/{uid}`, the property `programStageDataElements`.
     """
-    extra: dict[str, JsonValue] = {
-        "compulsory": compulsory, "displayInReports": display_in_reports, "allowFutureDate": allow_future_date,
-        "allowProvidedElsewhere": allow_provided_elsewhere,
-    }  # fmt: skip
+    extra = _flags(
+        unset, compulsory=compulsory, display_in_reports=display_in_reports, allow_future_date=allow_future_date,
+        allow_provided_elsewhere=allow_provided_elsewhere,
+    )  # fmt: skip
+    await _warn_of_aggregate(s, uids_of(elements))
     return await joins.add(s, ELEMENTS, stage, uids_of(elements), extra)
 
 
@@ -155,11 +196,27 @@ async def add_element(
     examples=["dhis2 metadata program-stages remove-element Birth 'MCH Apgar Score' --dry-run"],
 )
 async def remove_element(s: Session, stage: Stage, elements: ElementItems) -> Plan:
-    """Take data elements out of a stage.
+    """Take data elements out of a stage and its sections; what was recorded of them stays.
 
-    API source: `PATCH /api/programStages/{uid}`.
+    API source: `PATCH /api/programStages/{uid}`; `POST /api/metadata` where sections change too.
     """
-    return await joins.remove(s, ELEMENTS, stage, uids_of(elements))
+    uids = set(uids_of(elements))
+    planned = await joins.remove(s, ELEMENTS, stage, uids_of(elements))
+    changes = list(cast("writes.Payload", planned.payload).writes)
+    for section in await _sections_of(s, stage):
+        if _held(section) & uids:
+            changes.append(Write(SECTIONS, section, _without(section, uids)))
+    return writes.plan(planned.title, changes, what="programStages", notes=planned.notes)
+
+
+async def _warn_of_aggregate(s: Session, uids: list[str]) -> None:
+    """Say which elements of other data sets a stage cannot record. Raises `NotFound` for UIDs of another type."""
+    rows = await writes.read_objects(s, "dataElements", uids, fields="id,name,domainType")
+    aggregate = [str(row["name"]) for row in rows if row.get("domainType") == "AGGREGATE"]
+    if aggregate:
+        more = f" and {len(aggregate) - 3:,} more" if len(aggregate) > 3 else ""
+        what = "is an aggregate data element" if len(aggregate) == 1 else "are aggregate data elements"
+        s.reporter.warn(f"{', '.join(aggregate[:3])}{more} {what}: programs record those of the domain TRACKER")
 
 
 @verb(
@@ -175,14 +232,97 @@ async def reorder(s: Session, stage: Stage, elements: ElementItems) -> Plan:
     return await joins.reorder(s, "programStages", "programStageDataElements", stage, uids_of(elements), "dataElements")
 
 
+# Sections of a stage ----------------------------------------------------------------------------------------------------
+
+
+async def _sections_of(s: Session, stage: str) -> list[JsonObject]:
+    return await writes.read_all(s, SECTIONS, [f"programStage.id:eq:{stage}"])
+
+
+def _held(section: JsonObject) -> set[str]:
+    """The UIDs of a section's data elements."""
+    return {str(item["id"]) for item in cast("list[JsonObject]", section.get("dataElements") or [])}
+
+
+def _without(section: JsonObject, uids: set[str]) -> JsonObject:
+    items = cast("list[JsonObject]", section.get("dataElements") or [])
+    return {**section, "dataElements": [item for item in items if str(item["id"]) not in uids]}
+
+
+@verb(
+    "metadata program-stage-sections add-element",
+    effect="write",
+    examples=["dhis2 metadata program-stage-sections add-element Advice 'Bed net given' --dry-run"],
+)
+async def add_to_section(s: Session, section: Section, elements: ElementItems) -> Plan:
+    """Put data elements of the stage into one of its sections, at its end; from another section they move.
+
+    API source: `PATCH /api/programStageSections/{uid}`; `POST /api/metadata` where other sections change too.
+    """
+    uids = uids_of(elements)
+    named = {str(row["id"]): row for row in await writes.read_objects(s, "dataElements", uids, fields="id,name")}
+    [before] = await writes.read_objects(s, SECTIONS, [section])
+    [stage] = await writes.read_objects(
+        s, "programStages", [str(cast("JsonObject", before["programStage"])["id"])],
+        fields="id,name,programStageDataElements[dataElement[id]]",
+    )  # fmt: skip
+    asked = {ELEMENTS.uid_of(row) for row in ELEMENTS.rows(stage)}
+    foreign = [called(named[uid]) for uid in uids if uid not in asked]
+    if foreign:
+        raise UsageError(
+            f"not in the stage {called(stage)}: {', '.join(foreign)}",
+            hint=f"dhis2 metadata program-stages add-element {str(stage['name'])!r} {str(named[uids[0]]['name'])!r}",
+        )
+    new = [uid for uid in uids if uid not in _held(before)]
+    items = cast("list[JsonValue]", before.get("dataElements") or [])
+    changes = [Write(SECTIONS, before, {**before, "dataElements": [*items, *({"id": uid} for uid in new)]})]
+    notes = [f"{called(named[uid])} is there already" for uid in uids if uid not in new]
+    for other in await _sections_of(s, str(stage["id"])):
+        moved = _held(other) & set(new)
+        if other["id"] != before["id"] and moved:
+            changes.append(Write(SECTIONS, other, _without(other, moved)))
+            notes.append(f"{len(moved):,} from {called(other)}")
+    return writes.plan(f"put {len(new):,} data elements into {called(before)}", changes, what=SECTIONS, notes=notes)
+
+
+@verb(
+    "metadata program-stage-sections remove-element",
+    effect="write",
+    examples=["dhis2 metadata program-stage-sections remove-element Advice 'Bed net given' --dry-run"],
+)
+async def remove_from_section(s: Session, section: Section, elements: ElementItems) -> Plan:
+    """Take data elements out of a section; they stay in the stage.
+
+    API source: `PATCH /api/programStageSections/{uid}`.
+    """
+    return await members.with_members(s, SECTIONS, section, elements, "dataElements", adding=False)
+
+
+@verb(
+    "metadata program-stage-sections reorder",
+    effect="write",
+    examples=["dhis2 metadata program-stage-sections reorder Advice 'Next appointment' 'Bed net given' --dry-run"],
+)
+async def reorder_section(s: Session, section: Section, elements: ElementItems) -> Plan:
+    """Put the data elements of a section in an order; those that are not named follow as they are.
+
+    API source: `PATCH /api/programStageSections/{uid}`.
+    """
+    return await joins.reorder(s, SECTIONS, "dataElements", section, uids_of(elements), "dataElements")
+
+
 for _verb in (
     add_attribute,
     remove_attribute,
     add_org_units,
+    remove_org_units,
     add_type_attribute,
     remove_type_attribute,
     add_element,
     remove_element,
     reorder,
+    add_to_section,
+    remove_from_section,
+    reorder_section,
 ):
     applies(_verb)(writes.apply)

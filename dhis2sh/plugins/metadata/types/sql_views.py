@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, cast
 
-from dhis2sh.errors import Dhis2Error, UsageError
+from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
@@ -19,17 +21,48 @@ VIEWS = "sqlViews"
 View = Annotated[str, Doc("UID, code or unique name of a view."), Refers(VIEWS)]
 Variables = Annotated[list[str], Doc("name=value for ${name} in the SQL; may be repeated.")]
 TEMPORARY = "dhis2sh, to be deleted"
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+SET_BY_SERVER = frozenset({"_current_user_id", "_current_username"})
+DROPPED = ",:"
+"""A server cuts its pairs at the comma and drops those with a second colon (`SqlView.getCriteria`)."""
 
 
-def _pairs(texts: Sequence[str], option: str) -> list[str]:
-    """`name=value` texts as DHIS2 wants them. Raises `UsageError`."""
-    found: list[str] = []
+def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    """`name=value` texts by name. Raises `UsageError`, also for what a server would drop without a word."""
+    found: dict[str, str] = {}
     for text in texts:
         name, mark, value = text.partition("=")
         if not mark or not name.strip():
             raise UsageError(f"{option} {text}: say name=value", hint=f"{option} level=4")
-        found.append(f"{name.strip()}:{value}")
+        if not value or set(value) & set(DROPPED):
+            why = "is empty" if not value else "has a comma or colon"
+            raise UsageError(
+                f"{option} {text}: the value {why}; the server would drop it", hint="--filter column:eq:value"
+            )
+        found[name.strip()] = value
     return found
+
+
+def _sent(pairs: Mapping[str, str]) -> list[str]:
+    """Pairs as DHIS2 wants them."""
+    return [f"{name}:{value}" for name, value in pairs.items()]
+
+
+def _check_variables(sql: str, given: Mapping[str, str], name: str) -> None:
+    """Are these the variables of a query? Raises `UsageError` for those that are missing, and those that it does not have."""
+    wanted = [one for one in dict.fromkeys(VARIABLE.findall(sql)) if one not in SET_BY_SERVER]
+    missing = [one for one in wanted if one not in given]
+    superfluous = [one for one in given if one not in wanted]
+    if superfluous:
+        near = did_you_mean(superfluous[0], wanted) or (
+            f"it has {', '.join(wanted)}" if wanted else "it has no variables"
+        )
+        raise UsageError(f"{name} has no variable {', '.join(superfluous)}", hint=near)
+    if missing:
+        hint = " ".join(f"--var {one}=..." for one in missing)
+        raise UsageError(
+            f"{name} wants {'a value' if len(missing) == 1 else 'values'} for {', '.join(missing)}", hint=hint
+        )
 
 
 def rows_of(body: Mapping[str, JsonValue]) -> Rows[Row]:
@@ -61,11 +94,22 @@ async def execute(
 
     API source: `GET /api/sqlViews/{uid}/data.json`.
     """
+    body = await s.client.get_object(f"{VIEWS}/{view}", {"fields": "id,name,type,sqlQuery"})
+    variables = _pairs(var, "--var")
+    _check_variables(str(body.get("sqlQuery") or ""), variables, f"'{body['name']}'")
     params: dict[str, Param] = {
-        "var": _pairs(var, "--var"), "criteria": _pairs(criteria, "--criteria"), "filter": list(filter),
+        "var": _sent(variables), "criteria": _sent(_pairs(criteria, "--criteria")), "filter": list(filter),
         **({"page": 1, "pageSize": limit} if limit else {"paging": False}),
     }  # fmt: skip
-    return rows_of(await s.client.get_object(f"{VIEWS}/{view}/data.json", params))
+    try:
+        return rows_of(await s.client.get_object(f"{VIEWS}/{view}/data.json", params))
+    except Refused as error:
+        name = repr(str(body["name"]))
+        if criteria or filter:
+            error.hint = f"its columns: dhis2 metadata sql-views execute {name} --limit 1"
+        elif body.get("type") != "QUERY":
+            error.hint = f"was it created? dhis2 metadata sql-views refresh {name}"
+        raise
 
 
 @verb(
@@ -81,7 +125,8 @@ async def refresh(s: Session, view: View) -> Plan:
     body = await s.client.get_object(f"{VIEWS}/{view}", {"fields": "id,name,type"})
     if body.get("type") == "QUERY":
         raise UsageError(
-            f"{body['name']} is a query: there is nothing to refresh", hint=f"metadata sql-views execute {view}"
+            f"'{body['name']}' is a query: there is nothing to refresh",
+            hint=f"dhis2 metadata sql-views execute {str(body['name'])!r}",
         )
     return Plan(f"refresh {body['name']}", [PlanStep("run", VIEWS, uid=view, name=str(body["name"]))], payload=view)
 
@@ -108,25 +153,36 @@ async def adhoc(
 
     API source: `POST /api/sqlViews`, `GET /api/sqlViews/{uid}/data.json`, `DELETE /api/sqlViews/{uid}`.
     """
-    first = sql.strip().split(maxsplit=1)[0].lower() if sql.strip() else ""
-    if first not in {"select", "with"}:
-        raise UsageError("a query begins with select or with", hint="dhis2 metadata sql-views adhoc 'select ...'")
+    variables = _pairs(var, "--var")
+    _check_variables(sql, variables, "the query")
     uid = generate_uid()
     step = PlanStep("run", VIEWS, uid=uid, name=TEMPORARY, detail="made, read and deleted")
-    return Plan("run a query once", [step], payload=(uid, sql, _pairs(var, "--var")), journal=False)
+    return Plan("run a query once", [step], payload=(uid, sql, _sent(variables)), journal=False)
 
 
 @applies(adhoc)
 async def _(s: Session, plan: Plan) -> Rows[Row]:
     uid, sql, var = cast("tuple[str, str, list[str]]", plan.payload)
-    await s.client.post(
-        VIEWS,
-        {"id": uid, "name": f"{TEMPORARY} {uid}", "type": "QUERY", "sqlQuery": sql, "cacheStrategy": "NO_CACHE"},
-    )
+    view: JsonObject = {
+        "id": uid, "name": f"{TEMPORARY} {uid}", "type": "QUERY", "sqlQuery": sql, "cacheStrategy": "NO_CACHE",
+    }  # fmt: skip
+    made = asyncio.ensure_future(s.client.post(VIEWS, view))
     try:
+        await asyncio.shield(made)
         return rows_of(await s.client.get_object(f"{VIEWS}/{uid}/data.json", {"var": var, "paging": False}))
     finally:
-        try:
-            await s.client.delete(f"{VIEWS}/{uid}")
-        except Dhis2Error as error:
-            s.reporter.warn(f"the view {uid} could not be deleted: {error}")
+        # a task of its own, so that it goes on when this one is cancelled
+        await asyncio.shield(asyncio.ensure_future(_deleted(s, uid, made)))
+
+
+async def _deleted(s: Session, uid: str, made: asyncio.Future[JsonValue]) -> None:
+    """Delete a temporary view once its creation has ended in one way or the other."""
+    await asyncio.wait([made])
+    if isinstance(made.exception(), Refused):
+        return
+    try:
+        await s.client.delete(f"{VIEWS}/{uid}")
+    except NotFound:
+        return
+    except Dhis2Error as error:
+        s.reporter.warn(f"the view {uid} could not be deleted: {error} (dhis2 metadata sql-views delete {uid})")

@@ -1,0 +1,111 @@
+"""`metadata maps create|describe`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from dhis2sh import writes
+from dhis2sh.client.specs import MapLayerSpec, MapSpec
+from dhis2sh.errors import UsageError
+from dhis2sh.geometry import Bounds as Extent
+from dhis2sh.geometry import shape_of
+from dhis2sh.plugins.metadata.types.in_words import Described, Teller
+from dhis2sh.plugins.metadata.types.visuals import (
+    GROUP,
+    LEVEL,
+    Data,
+    Name,
+    OrgUnits,
+    Periods,
+    created,
+    data_items,
+    org_units,
+)
+from dhis2sh.results import Plan
+from dhis2sh.session import Session
+from dhis2sh.uids import is_uid
+from dhis2sh.verbs import Bounds, Doc, Refers, applies, verb
+
+if TYPE_CHECKING:
+    from dhis2sh.client.requests import Param
+
+LOOKED_AT = 500
+"""So many units are looked at to say where on the world a map opens."""
+
+
+@verb(
+    "metadata maps create",
+    effect="write",
+    examples=[
+        "dhis2 metadata maps create --name 'BCG by district' --data 'BCG doses given' --period 2025 --org-unit LEVEL-2 --dry-run"
+    ],
+)
+async def create(
+    s: Session,
+    *,
+    name: Name,
+    org_unit: OrgUnits,
+    data: Data = [],
+    period: Periods = [],
+    layer: Annotated[
+        Literal["thematic", "boundary", "facility"] | None, Doc("What kind of layer; thematic where there are data.")
+    ] = None,
+    legend_set: Annotated[str | None, Doc("Colours by this legend set."), Refers("legendSets")] = None,
+    classes: Annotated[int, Bounds(1, 9), Doc("How many classes, without a legend set.")] = 5,
+) -> Plan:
+    """Create a map of one layer: areas coloured by a value, outlines, or facilities.
+
+    It opens where the units are, by their geometry.
+
+    API source: `POST /api/maps`.
+    """
+    kind = layer or ("thematic" if data else "boundary")
+    units = await org_units(s, org_unit)
+    if kind == "thematic":
+        if len(data) != 1 or not period:
+            raise UsageError("a thematic layer shows one --data over a --period", hint="--data NAME --period 2025")
+        [item] = await data_items(s, data)
+        layers = [MapLayerSpec.thematic(item, periods=period, org_units=units, legend_set=legend_set, classes=classes)]
+    else:
+        layers = [MapLayerSpec.boundary(units) if kind == "boundary" else MapLayerSpec.facility(units)]
+    extent = await _extent(s, units)
+    spec = MapSpec(name, layers)
+    if extent is not None:
+        spec = MapSpec(name, layers, round(extent.middle[0], 4), round(extent.middle[1], 4), extent.zoom)
+    body = spec.payload(await s.client.version())
+    notes = [] if extent else ["these units have no geometry: the map opens on the whole world"]
+    return created("maps", body, (await Teller.of(s, [body])).sentence(body), notes)
+
+
+applies(create)(writes.apply)
+
+
+async def _extent(s: Session, units: Sequence[str]) -> Extent | None:
+    """Where the units of a layer are; None where none of them says so."""
+    uids = [unit for unit in units if is_uid(unit)]
+    levels = [unit.removeprefix(LEVEL) for unit in units if unit.startswith(LEVEL)]
+    groups = [unit.removeprefix(GROUP) for unit in units if unit.startswith(GROUP)]
+    filters = [f"level:in:[{','.join(levels)}]"] if levels else []
+    if groups and not levels:
+        filters = [f"organisationUnitGroups.id:in:[{','.join(groups)}]"]
+    if uids:
+        filters = [*filters, f"path:like:{uids[0]}"] if filters and len(uids) == 1 else [f"id:in:[{','.join(uids)}]"]
+    params: dict[str, Param] = {"fields": "id,displayName,geometry", "filter": filters, "pageSize": LOOKED_AT}
+    rows = (await s.client.list_page("organisationUnits", params)).rows if filters else []
+    return Extent.of([shape for row in rows if (shape := shape_of("", row.get("geometry"))) is not None])
+
+
+@verb(
+    "metadata maps describe",
+    effect="read",
+    examples=["dhis2 metadata maps describe 'Immunization: BCG coverage by district 2025'"],
+)
+async def describe(s: Session, uid: Annotated[str, Doc("UID, code or unique name."), Refers("maps")]) -> Described:
+    """Tell a map in words: its layers, the lowest first, with what each shows, where and when.
+
+    API source: `GET /api/maps/{uid}`.
+    """
+    body = await s.client.get_object(f"maps/{uid}", {"fields": ":owner"})
+    teller = await Teller.of(s, [body])
+    return Described(id=uid, name=str(body["name"]), type="maps", words=teller.map(body))

@@ -1,0 +1,44 @@
+"""Numbers and lists in plain English: `1 unit`, `1,332 units`, `A, B, C and 5 more`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun.
+
+    Parameters:
+        number: how many.
+        one: the noun of one; `many` of several, where it is not `one` with an s.
+    """
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def listed(items: Iterable[str], most: int = 3) -> str:
+    """Texts in a row, the first ones and how many more there are.
+
+    Parameters:
+        items: the texts.
+        most: how many to name.
+    """
+    texts = list(items)
+    more = f" and {len(texts) - most:,} more" if len(texts) > most else ""
+    return f"{', '.join(texts[:most])}{more}"
+
+
+def nouns(plural: str) -> tuple[str, str]:
+    """A type in words, one of it and several: `dataElements` are ("data element", "data elements").
+
+    Parameters:
+        plural: the type's plural, as DHIS2 writes it.
+    """
+    from dhis2sh.verbs import kebab
+
+    many = kebab(plural).replace("-", " ")
+    return (f"{many[:-3]}y" if many.endswith("ies") else many.removesuffix("s")), many
+
+
+def counted_objects(number: int, plural: str) -> str:
+    """A number of objects of a type: `1 data element`, `3 categories`."""
+    return counted(number, *nouns(plural))

@@ -1,0 +1,27 @@
+"""Visualizations, maps, dashboards and graphs, told and drawn."""
+
+from tests.surfaces.cases import Case
+
+COUNTRY = "country_home"
+CASES = [
+    Case(
+        "metadata visualizations describe",
+        "'Antenatal visits by month'",
+        {"uid": "Antenatal visits by month"},
+        home=COUNTRY,
+    ),
+    Case(
+        "metadata event-visualizations describe",
+        "'Supervision visits by region'",
+        {"uid": "Supervision visits by region"},
+        home=COUNTRY,
+    ),
+    Case("metadata maps describe", "Borders", {"uid": "Borders"}, home=COUNTRY),
+    Case("metadata dashboards describe", "Supervision", {"uid": "Supervision"}, home=COUNTRY),
+    Case(
+        "metadata graph",
+        "'Mother and child' --depth 2 --style mermaid",
+        {"uid": "Mother and child", "depth": 2, "style": "mermaid"},
+        home=COUNTRY,
+    ),
+]
