@@ -402,7 +402,7 @@ async def prepared(
             _write(item, place, found)
             if found.description and found.description != text:
                 notes.append(f"{place.path.removesuffix('.expression')}: {found.description}")
-    return notes if len(notes) <= MOST_TOLD else []
+    return ["; ".join(notes)] if 0 < len(notes) <= MOST_TOLD else []
 
 
 def _program_of(item: Mapping[str, JsonValue]) -> str | None:

@@ -183,7 +183,7 @@ async def test_rules_of_a_sheet_may_say_symbols_and_names(country: Session):
     assert made["operator"] == "less_than_or_equal_to"
     assert made["leftSide"] == {"expression": "#{hxLqCrCYEY7}", "description": "Live births"}
     assert made["periodType"] == "Monthly"
-    assert plan.notes == ["leftSide: Live births", "rightSide: Deliveries in facility"]
+    assert plan.notes == ["leftSide: Live births; rightSide: Deliveries in facility"]
 
 
 async def test_a_program_indicator_reads_the_stages_of_its_program(country: Session):
