@@ -28,6 +28,14 @@ READ_AHEAD = 64
 """How many items of an async generator may wait on the other side."""
 
 
+def _answer(question: Callable[[], object], answer: concurrent.futures.Future[object]) -> None:
+    try:
+        answer.set_result(question())
+    except BaseException:
+        answer.set_result(None)  # nobody may be left waiting for it
+        raise
+
+
 class Portal:
     """Runs coroutines on its own loop and gives their results to other threads. Started on first use."""
 
@@ -36,6 +44,7 @@ class Portal:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._awaited: set[concurrent.futures.Future[Any]] = set()
+        self._waiting = 0
         self.talk: queue.SimpleQueue[tuple[str, tuple[object, ...]]] = queue.SimpleQueue()
 
     @property
@@ -62,6 +71,7 @@ class Portal:
             hear: told everything that was said over there (progress, warnings), in this thread.
         """
         work = _Work(coroutine)
+        self._waiting += 1
         try:
             future = self.submit(work.run())
             while True:
@@ -75,12 +85,29 @@ class Portal:
         except KeyboardInterrupt:
             self.loop.call_soon_threadsafe(work.cancel)
             work.ended.wait(1)
+            self._pass_on(hear)  # how far it came
             raise
+        finally:
+            self._waiting -= 1
+
+    def ask[T](self, question: Callable[[], T]) -> T | None:
+        """Over there: have a question asked in the thread that waits, which has the terminal, and wait for the answer.
+
+        None where no thread waits (an awaited call), or where the user has interrupted instead of answering.
+        """
+        if not self._waiting:
+            return None
+        answer: concurrent.futures.Future[T | None] = concurrent.futures.Future()
+        self.talk.put(("done", ()))  # no bar is drawn over it
+        self.talk.put(("", (question, answer)))
+        return answer.result()
 
     def _pass_on(self, hear: Callable[[str, tuple[object, ...]], None] | None) -> None:
         while not self.talk.empty():
             kind, arguments = self.talk.get()
-            if hear is not None:
+            if not kind:
+                _answer(*arguments)  # type: ignore[arg-type]
+            elif hear is not None:
                 hear(kind, arguments)
 
     async def hop[T](self, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -96,7 +96,11 @@ def _parameter(param: Param) -> inspect.Parameter:
         kind = list[str]
     elif not param.required and kind is str:
         kind = str | None
-    if param.option:
+    either = param.kind == "boolean" and param.default is None  # a property that may be left as it is
+    if either:
+        kind = bool | None
+        info = typer.Option(f"{param.flag}/--no-{param.flag[2:]}", help=param.help, show_default=False)
+    elif param.option:
         info = typer.Option(param.flag, help=param.help, metavar=metavar, show_default=False)
     else:
         info = typer.Argument(help=param.help, metavar=metavar, show_default=False)
@@ -114,11 +118,14 @@ def _annotated(kind: Any, info: Any) -> Any:
 
 def _callback(verb: Verb) -> Any:
     common = common_options(verb)
+    unsaid = {param.name: False if param.default is False else None for param in verb.params}
 
     def callback(**values: Any) -> Invocation:
         options = Options(**{name: values.pop(name) for name in common})
         options.out = Path(options.out) if options.out else None
-        given = {name: value for name, value in values.items() if value not in (None, [], False, ())}
+        given = {
+            name: value for name, value in values.items() if value not in (None, [], ()) and value is not unsaid[name]
+        }
         return Invocation(verb, given, options)
 
     parameters = [_parameter(param) for param in verb.params]

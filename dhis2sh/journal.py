@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, NotFound, Refused
+from dhis2sh.errors import Dhis2Error, NotFound, Refused, ServerFault
 from dhis2sh.redact import redacted
 
 if TYPE_CHECKING:
@@ -204,7 +204,8 @@ def journal_of(session: Session) -> Journal:
 
 
 def _journal(profile: str) -> Journal:
-    return Journal(paths.data_dir() / "journal" / f"{profile}.db")
+    name = profile.replace(":", "%3A")  # of `sandbox:NAME`; a colon is no part of a file's name on every system
+    return Journal(paths.data_dir() / "journal" / f"{name}.db")
 
 
 class Recording:
@@ -220,6 +221,10 @@ class Recording:
         self._steps = list(plan.steps)
         self._states: dict[int, State] = dict.fromkeys(range(len(plan.steps)), "planned")
         self.id = journal.begin(plan, url, undoes=plan.undoes) if journal is not None else None
+
+    def count(self, state: State) -> int:
+        """How many changes are in a state."""
+        return list(self._states.values()).count(state)
 
     def sent(self, numbers: Sequence[int]) -> None:
         """These changes are about to be sent."""
@@ -259,7 +264,7 @@ class Recording:
 
     def fail(self, error: BaseException) -> None:
         """The verb has ended badly. What was sent without an answer stays `sent`: nobody knows what became of it."""
-        if isinstance(error, Refused):
+        if isinstance(error, Refused) and not isinstance(error, ServerFault):
             silent = not any(state == "sent" for state in self._states.values())
             for number, state in self._states.items():
                 if state == "sent" or (state == "planned" and silent):
@@ -271,6 +276,14 @@ class Recording:
             self._end("interrupted" if not isinstance(error, Exception) else "failed", type(error).__name__)
         else:
             self._end("partly" if written else "refused" if isinstance(error, Refused) else "failed", str(error))
+
+    def how_far(self) -> str:
+        """In words how far a write came that was interrupted."""
+        counts = {state: list(self._states.values()).count(state) for state in ("done", "refused", "sent", "planned")}
+        words = {"refused": "refused", "sent": "sent without an answer", "planned": "not sent"}
+        more = [f"{counts[state]:,} {word}" for state, word in words.items() if counts[state]]
+        where = f"; dhis2 journal show {self.id}, dhis2 undo {self.id}" if self.id is not None else ""
+        return f"{', '.join([f'{counts["done"]:,} of {len(self._states):,} done', *more])}{where}"
 
     def _end(self, outcome: Outcome, reason: str | None = None) -> None:
         if self.journal is not None and self.id is not None:
@@ -301,6 +314,8 @@ def recording(session: Session, plan: Plan) -> Generator[Recording]:
         yield entry
     except BaseException as error:
         entry.fail(error)
+        if not isinstance(error, Exception):
+            session.reporter.warn(entry.how_far())
         raise
     finally:
         _CURRENT.reset(token)

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.errors import NotFound, UsageError, did_you_mean
+from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.uids import is_uid
 from dhis2sh.words import joined
 
 if TYPE_CHECKING:
+    from dhis2_models.facts import Resource
+
     from dhis2sh.client.requests import Param
-    from dhis2sh.results import Rows
+    from dhis2sh.results import Plan, Rows
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, Row
     from dhis2sh.verbs import Verb
@@ -29,6 +31,8 @@ IN_ONE_REQUEST = 50
 MANY = 600
 TYPE = "$type"
 """Under this a row of several types says which it is of."""
+TOLD = 100
+"""Objects of one type whose names are looked up for somebody to read: an address stays short, and so does a plan."""
 NAMED_BY_OTHERS = {"users": ("username",), "options": ("code", "name")}
 """What names an object of a type besides its UID; code and name for the rest."""
 _WORD_OR_CODE = re.compile(r"[A-Za-z][a-z]{10}|[A-Z][A-Z0-9]{10}")
@@ -158,7 +162,7 @@ def _ambiguous(plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError
 
 
 async def _missing(s: Session, plurals: Sequence[str], text: str) -> NotFound:
-    """Nothing has that code or name: the error names what comes nearest among those that share the ends of its longest word."""
+    """Nothing has that code or name: the error names what comes nearest among those that share the ends of a word."""
     word = max(re.findall(r"\w+", text), key=len, default="")
     params: dict[str, Param] = {
         "filter": [f"name:ilike:{part}" for part in dict.fromkeys((word[:3], word[-3:])) if part],
@@ -166,7 +170,7 @@ async def _missing(s: Session, plurals: Sequence[str], text: str) -> NotFound:
     }  # fmt: skip
     pages = await asyncio.gather(*(s.client.list_page(plural, params) for plural in plurals if word))
     hint = did_you_mean(text, [str(row.get("displayName")) for page in pages for row in page.rows])
-    kinds = f"no {joined(plurals, 'or')} has" if plurals else "nothing has"
+    kinds = f"none of the {joined(plurals, 'or')} has" if plurals else "nothing has"
     return NotFound(f"{kinds} the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
 
 
@@ -214,3 +218,68 @@ async def _resolve_rows(s: Session, plural: str, rows: Rows[Row]) -> Rows[Row]:
         raise UsageError(f"row {missing[0]} has no id", hint="select id too: ... | select(id, name)")
     uids = await resolve_all(s, plural, [str(row["id"]) for row in items])
     return rows.with_items([{**row, "id": uids[str(row["id"])]} for row in items], columns=rows.columns)
+
+
+async def tell(s: Session, plan: Plan) -> None:
+    """Give a plan that somebody is to read the names of the objects that its steps refer to; a request for each type."""
+    wanted: dict[str, dict[str, None]] = {}
+    models = (await s.client.version()).models if any(step.before and step.after for step in plan.steps[:TOLD]) else ""
+    for step in plan.steps[:TOLD] if models else ():
+        for value in (step.before, step.after) if step.before and step.after else ():
+            for plural, uid in objects_in(value, step.type, models):
+                wanted.setdefault(plural, {})[uid] = None
+    plan.names = await _called(s, wanted)
+
+
+async def names_in(s: Session, resource: Resource, items: Sequence[JsonObject]) -> dict[str, str]:
+    """What the objects that some objects of a type refer to are called, by UID; a request for each type."""
+    models = (await s.client.version()).models
+    wanted: dict[str, dict[str, None]] = {}
+    for item in items:
+        for plural, uid in objects_in(item, resource.plural, models):
+            wanted.setdefault(plural, {})[uid] = None
+    return await _called(s, wanted)
+
+
+async def _called(s: Session, wanted: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    from dhis2sh.client.writes import gather_bounded
+
+    async def some(plural: str, uids: Sequence[str]) -> list[Row]:
+        try:
+            text = f"id:in:[{','.join(uids)}]" if len(uids) > 1 else f"id:eq:{uids[0]}"
+            page = await s.client.list_page(plural, {"filter": text, "fields": "id,displayName", "paging": False})
+        except (Refused, NotFound, Forbidden):
+            return []  # a name is a comfort: what this user may not read stays a UID
+        return page.rows
+
+    asked = (some(plural, list(uids)[:TOLD]) for plural, uids in wanted.items())
+    pages = [rows async for rows in gather_bounded(asked, 4)]
+    return {str(row["id"]): str(row["displayName"]) for rows in pages for row in rows if row.get("displayName")}
+
+
+def objects_in(item: JsonObject, plural: str, models: str) -> Iterator[tuple[str, str]]:
+    """Every object with an address of its own that one refers to or holds: its type and its UID.
+
+    Parameters:
+        item: the object, or a part of it.
+        plural: its type.
+        models: the server's version as the models have it, such as `v42`.
+    """
+    from dhis2_models import facts
+
+    types = facts.types(models)
+    kind = types.get(plural)
+    if kind is None:
+        return
+    for name, value in item.items():
+        prop = kind.properties.get(name)
+        if name == "sharing" and isinstance(value, dict):
+            for inner in ("users", "userGroups"):
+                yield from ((inner, uid) for uid in cast("JsonObject", value.get(inner) or {}))
+        elif prop is not None and prop.target is not None and prop.target in types:
+            for inner in value if isinstance(value, list) else [value]:
+                if isinstance(inner, dict):
+                    uid = inner.get("id")
+                    if types[prop.target].metadata and isinstance(uid, str):
+                        yield prop.target, uid
+                    yield from objects_in(inner, prop.target, models)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NARROWEST = 6
 WIDEST_CELL = 60
+MOST_STEPS, FEW_STEPS = 50, 10
+"""So many steps of a plan are drawn; few where a report has said what they come to."""
 HEAD_COLOUR = "\x1b[1;36m"
 DIM = "\x1b[2m"
 RESET = "\x1b[0m"
@@ -125,6 +127,8 @@ def _tree(tree: Branch, colour: bool) -> str:
 
 def _summary(summary: WriteSummary) -> str:
     lines = [summary.line()]
+    for plural, counts in (summary.types or {}).items():
+        lines.append(f"  {plural}: {', '.join(f'{count:,} {word}' for word, count in counts.items())}")
     lines += [f"  refused: {cell(failure)}" for failure in summary.failures[:20]]
     return "\n".join(lines)
 
@@ -132,11 +136,14 @@ def _summary(summary: WriteSummary) -> str:
 def _plan(plan: Plan, colour: bool) -> str:
     mark = HEAD_COLOUR if colour else ""
     lines = [f"{mark}plan: {safe(plan.title)}{RESET if colour else ''}"]
-    for step in plan.steps[:50]:
-        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words()]
+    if plan.report is not None:
+        lines += [f"  {safe(line)}" for line in plan.report.line().split("\n")]
+    shown = FEW_STEPS if plan.report is not None else MOST_STEPS
+    for step in plan.steps[:shown]:
+        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words(plan.names)]
         lines.append("  " + safe(" ".join(part for part in parts if part)))
-    if len(plan.steps) > 50:
-        lines.append(f"  ... and {len(plan.steps) - 50:,} more")
+    if len(plan.steps) > shown:
+        lines.append(f"  ... and {len(plan.steps) - shown:,} more")
     notes = [*plan.notes, *([f"nothing of this can be written: {plan.blocked}"] if plan.blocked else [])]
     return "\n".join([*lines, *(f"  note: {safe(note)}" for note in notes)])
 

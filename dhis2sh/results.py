@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, overload
 
 from dhis2sh.errors import Dhis2Error, UsageError
 
@@ -182,14 +182,18 @@ class PlanStep:
     before: JsonObject | None = None
     after: JsonObject | None = None
 
-    def words(self) -> str:
-        """What changes: `name: 'A' -> 'B'`, property by property; secrets are not shown."""
+    def words(self, names: Mapping[str, str] | None = None) -> str:
+        """What changes: `name: 'A' -> 'B'`, property by property; secrets are not shown.
+
+        Parameters:
+            names: what is said in place of a UID.
+        """
         if self.detail is not None or self.before is None or self.after is None:
             return self.detail or ""
         from dhis2sh.redact import redacted
 
         old, new = cast("JsonObject", redacted(self.before)), cast("JsonObject", redacted(self.after))
-        return "; ".join(_differences("", old, new))
+        return "; ".join(_differences("", old, new, names or {}))
 
     def to_json(self) -> JsonObject:
         """The step as `-o json` prints it; secrets are not shown."""
@@ -198,29 +202,56 @@ class PlanStep:
         return cast("JsonObject", redacted(_plain_fields(self)))
 
 
-def _differences(path: str, old: JsonObject, new: JsonObject) -> Iterator[str]:
-    """`name: 'A' -> 'B'` for what differs; objects that hold more than a reference are looked into."""
+SHOWN = 3
+"""Items of a list that a plan shows."""
+
+
+def _differences(path: str, old: JsonObject, new: JsonObject, names: Mapping[str, str]) -> Iterator[str]:
+    """`name: 'A' -> 'B'` for what differs; objects that hold more than a reference are looked into, of lists the difference."""
     for name in {**old, **new}:
         left, right = old.get(name), new.get(name)
         if left == right:
             continue
         if isinstance(left, dict) and isinstance(right, dict) and not ("id" in left and "id" in right):
-            yield from _differences(f"{path}{name}.", left, right)
+            yield from _differences(f"{path}{names.get(name, name)}.", left, right, names)
+        elif isinstance(left, list) and isinstance(right, list) and (told := _of_lists(left, right, names)):
+            yield f"{path}{name}: {told}"
         else:
-            yield f"{path}{name}: {_said(left)} -> {_said(right)}"
+            yield f"{path}{names.get(name, name)}: {_said(left, names)} -> {_said(right, names)}"
 
 
-def _said(value: JsonValue) -> str:
+def _of_lists(left: Sequence[JsonValue], right: Sequence[JsonValue], names: Mapping[str, str]) -> str:
+    """What came and what went, where one or the other is all that happened; empty where they are better shown whole."""
+    old, new = {repr(item): item for item in left}, {repr(item): item for item in right}
+    gone, come = [old[key] for key in old if key not in new], [new[key] for key in new if key not in old]
+    moved = [key for key in old if key in new] != [key for key in new if key in old]
+    if moved or not (gone or come) or len(gone) == len(left) or len(left) + len(right) <= SHOWN:
+        return ""
+    parts = [f"{mark}{_said(items, names)}" for mark, items in (("without ", gone), ("with ", come)) if items]
+    return ", ".join(parts)
+
+
+def _said(value: JsonValue, names: Mapping[str, str]) -> str:
     """A value in a plan: short, references by their name or UID."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):
         told = (value.get(key) for key in ("displayName", "name", "access", "id"))
         value = next((item for item in told if item), f"{{{', '.join(value)}}}")
+        value = names.get(value, value) if isinstance(value, str) else value
     if isinstance(value, list):
-        return f"{len(value)} items" if len(value) > 3 else "[" + ", ".join(_said(item) for item in value) + "]"
+        shown = ", ".join(_said(item, names) for item in value[:SHOWN])
+        return f"[{shown}{f' and {len(value) - SHOWN:,} more' if len(value) > SHOWN else ''}]"
     text = repr(value)
     return text if len(text) <= 70 else text[:66] + "...'"
+
+
+class Reported(Protocol):
+    """A record that people read in words."""
+
+    def line(self) -> str:
+        """The record in words."""
+        ...
 
 
 @dataclass(slots=True)
@@ -236,7 +267,10 @@ class Plan:
         target: the profile whose server it changes, where that is not the session's.
         undoes: the journal's entry that this plan takes back.
         journal: whether what it changes is written down (`--no-journal`).
+        asks: wants a yes even where it writes a single object: its user has not seen the change yet.
+        names: what the UIDs in it stand for, where somebody is to read it (`dhis2sh.names.tell`).
         blocked: why it cannot be carried out, found out by reading; shown by a dry run, raised by anything else.
+        report: what a plan of many objects comes to (a model with `line()`): drawn before the first of its steps.
     """
 
     title: str
@@ -248,15 +282,20 @@ class Plan:
     target: Profile | None = None
     undoes: int | None = None
     journal: bool = True
+    asks: bool = False
+    names: dict[str, str] = field(default_factory=dict[str, str])
     blocked: Dhis2Error | None = None
+    report: Reported | None = None
 
     def to_json(self) -> JsonObject:
         """The plan as `-o json` prints it."""
         return {
+            **({"report": to_plain(self.report)} if self.report is not None else {}),
             "plan": self.title,
             "verb": self.verb,
             "steps": [step.to_json() for step in self.steps],
             "notes": [*self.notes, *([f"blocked: {self.blocked}"] if self.blocked else [])],
+            **({"names": {**self.names}} if self.names else {}),
         }
 
     def __repr__(self) -> str:
@@ -281,6 +320,7 @@ class WriteSummary:
         failures: those that were refused, with the server's reason.
         envelope: the server's whole answer, where there was one.
         note: one more thing the user should know.
+        types: of a write of several types how many objects of each were created and updated.
     """
 
     what: str
@@ -292,6 +332,7 @@ class WriteSummary:
     failures: list[Row] = field(default_factory=lambda: [])
     envelope: JsonObject | None = None
     note: str | None = None
+    types: dict[str, dict[str, int]] | None = None
 
     def line(self) -> str:
         """The summary in one line."""

@@ -209,10 +209,14 @@ class _Check:
                         f"{node.operator} takes what is true or false, not {_said(side, kind)}", _has_value(side)
                     )
         elif node.operator in {"-", "*", "/", "%", "^"}:
-            for side, kind in sides:
-                if kind in {"TEXT", "DATE"} and not _is_number(side):
-                    fix = "d2:daysBetween(date, date)" if kind == "DATE" else ""
-                    yield self.error(f"{node.operator} takes numbers, not {_said(side, kind)}", fix)
+            wrong = next(
+                ((side, kind) for side, kind in sides if kind in {"TEXT", "DATE"} and not _is_number(side)), None
+            )
+            if wrong is not None:
+                fix = f"d2:daysBetween({_written(node.right)}, {_written(node.left)})" if node.operator == "-" else ""
+                yield self.error(
+                    f"{node.operator} takes numbers, not {_said(*wrong)}", fix if wrong[1] == "DATE" else ""
+                )
 
     def sum(self, parts: Sequence[Node]) -> Iterator[Finding]:
         """What is wrong with a sum: texts were joined by it, dates never could be added."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from dhis2sh import paths, profiles
-from dhis2sh.errors import Declined, Forbidden, NeedsConfirmation, PartlyDone, Refused, UsageError
+from dhis2sh import profiles
+from dhis2sh.errors import ConfigError, Declined, Forbidden, NeedsConfirmation, PartlyDone, Refused, UsageError
 from dhis2sh.profiles import Active, Profile
 
 if TYPE_CHECKING:
@@ -156,12 +156,23 @@ class Session:
             warn=self.reporter.warn,
         )
 
+    @property
+    def sandbox(self) -> str:
+        """The sandbox to act on, by its profile's name: the active profile where it is one, else the one always there."""
+        try:
+            return self.profile.name if self.profile.embedded else profiles.SANDBOX
+        except ConfigError:
+            return profiles.SANDBOX
+
     def sandbox_store(self) -> Store:
         """The sandbox's database in the data folder, opened on first use."""
         if self._store is None:
             from dhis2sh.sandbox.store import Store
 
-            path = sandbox_file()
+            name = self.sandbox
+            path = profiles.sandbox_file(name)
+            if name != profiles.SANDBOX and not path.exists():
+                self.reporter.note(f"{name} is a new sandbox and empty")
             path.parent.mkdir(parents=True, exist_ok=True)
             self._store = Store(path)
         return self._store
@@ -169,7 +180,7 @@ class Session:
     @asynccontextmanager
     async def beside(self, name: str) -> AsyncGenerator[Session]:
         """A session on another profile, for verbs that compare or move; it shares the reporter and is closed after."""
-        if name == self.profile.name:
+        if name == (self.bound or self._chosen):
             yield self
             return
         other = Session(name, reporter=self.reporter, tracer=self.tracer)
@@ -235,11 +246,6 @@ class _Warnings(SilentReporter):
         warnings.warn(message, stacklevel=2)
 
 
-def sandbox_file() -> Any:
-    """The file of the reserved profile `sandbox`."""
-    return paths.data_dir() / "sandbox.db"
-
-
 async def run(session: Session, verb: Verb, arguments: Mapping[str, object], consent: Consent | None = None) -> object:
     """Run a verb: the one path that every surface takes.
 
@@ -253,12 +259,19 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
 
     Raises `UsageError` for bad arguments, `NeedsConfirmation` when a plan waits for a yes, and whatever the verb raises.
     """
-    try:
+    with _refusals_kept(session):
         return await _run(session, verb, verb.bind(arguments), consent or Consent())
+
+
+@contextmanager
+def _refusals_kept(session: Session) -> Generator[None]:
+    """What a server refuses inside is kept for `explain`."""
+    try:
+        yield
     except (Refused, Forbidden, PartlyDone) as error:
         from dhis2sh import refusals
 
-        refusals.keep(error)
+        refusals.keep(error, session.bound)
         raise
 
 
@@ -275,6 +288,10 @@ async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consen
             return stamped(await verb.function(session, **bound), session, verb)
     with effect_scope("read"):
         plan = cast("Plan", await verb.function(session, **bound))
+        if not plan.local and (consent.dry_run or _must_ask(verb, plan, consent)):
+            from dhis2sh import names
+
+            await names.tell(session, plan)
     plan.verb = verb.path
     plan.journal = consent.journal
     if consent.dry_run:
@@ -300,10 +317,11 @@ async def apply_plan(session: Session, verb: Verb, plan: Plan) -> object:
 
     if verb.apply is None:
         raise UsageError(f"{verb.path} has nothing to apply")
-    with effect_scope("write"), recording(session, plan) as entry:
-        result = await verb.apply(session, plan)
-        entry.finish(result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
-    return _whole(result) if isinstance(result, WriteSummary) else stamped(result, session, verb)
+    with _refusals_kept(session):
+        with effect_scope("write"), recording(session, plan) as entry:
+            result = await verb.apply(session, plan)
+            entry.finish(result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
+        return _whole(result) if isinstance(result, WriteSummary) else stamped(result, session, verb)
 
 
 def _whole(summary: WriteSummary) -> WriteSummary:
@@ -331,6 +349,11 @@ def production_of(session: Session, plan: Plan) -> str | None:
     return target.name if target.production else None
 
 
+def _must_ask(verb: Verb, plan: Plan, consent: Consent) -> bool:
+    """Does a plan wait for a yes that has not been given? What destroys, many objects at once, and what was only edited."""
+    return bool(plan.steps) and not consent.yes and (verb.effect == "destroy" or len(plan.steps) > 1 or plan.asks)
+
+
 def _require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent) -> None:
     production = production_of(session, plan)
     if production is not None:
@@ -343,7 +366,7 @@ def _require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent)
             plan=plan,
             hint=f"add --confirm {production} to write",
         )
-    if (verb.effect != "destroy" and len(plan.steps) <= 1) or consent.yes or not plan.steps:
+    if not _must_ask(verb, plan, consent):
         return None
     if consent.ask is not None:
         return _ask(consent.ask, plan, None)

@@ -5,6 +5,8 @@ The command line, the magics, the MCP tools and Python calls are projections of 
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import importlib
 import inspect
 import re
@@ -119,6 +121,8 @@ class Param:
             return _rows(value, self.name)
         if self.many:
             items = cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else [value]
+            if self.choices:  # no choice has a comma: --with org-units,sharing
+                items = [part.strip() for item in items for part in str(item).split(",")]
             return [self._one(item) for item in items]
         return None if value is None else self._one(value)
 
@@ -282,7 +286,7 @@ def verb(
         declared = Verb(
             path=path,
             effect=effect,
-            function=function,
+            function=_flat(function, hints),
             params=tuple(_params(function, hints)),
             summary=summary.strip(),
             description=description.strip(),
@@ -323,22 +327,58 @@ def _type_name(hint: object) -> str:
     return f"{name}[{arguments}]" if arguments else name
 
 
-def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typing.Iterator[Param]:
-    for number, (name, declared) in enumerate(inspect.signature(function).parameters.items()):
-        if number == 0:
+_NO_DEFAULT = (inspect.Parameter.empty, dataclasses.MISSING)
+
+
+def _flat(function: Callable[..., Awaitable[Any]], hints: Mapping[str, object]) -> Callable[..., Awaitable[Any]]:
+    """The function as it is called: by single arguments. Those of a dataclass that it takes are put into one here."""
+    groups = {name: hint for name, hint in hints.items() if name != "return" and dataclasses.is_dataclass(hint)}
+    if not groups:
+        return function
+
+    @functools.wraps(function)
+    async def flat(session: Session, **given: object) -> object:
+        packed: dict[str, object] = {}
+        for name, group in groups.items():
+            names = [item.name for item in dataclasses.fields(cast("Any", group))]
+            packed[name] = cast("Any", group)(**{each: given.pop(each) for each in names if each in given})
+        return await function(session, **given, **packed)
+
+    return flat
+
+
+def _declared(
+    function: Callable[..., object], hints: Mapping[str, object]
+) -> typing.Iterator[tuple[str, object, bool, object]]:
+    """Every parameter behind the session: name, hint, whether it is an option, its default.
+
+    A parameter that is a dataclass stands for its fields, each an option: verbs with the same options share one.
+    """
+    for name, declared in list(inspect.signature(function).parameters.items())[1:]:
+        hint = hints[name]
+        if not dataclasses.is_dataclass(hint):
+            yield name, hint, declared.kind is inspect.Parameter.KEYWORD_ONLY, declared.default
             continue
-        hint, notes = _unwrap(hints[name])
+        inner = typing.get_type_hints(hint, include_extras=True)
+        for item in dataclasses.fields(hint):
+            made = item.default_factory
+            yield item.name, inner[item.name], True, made() if made is not dataclasses.MISSING else item.default
+
+
+def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typing.Iterator[Param]:
+    for name, declared, option, default in _declared(function, hints):
+        hint, notes = _unwrap(declared)
         kind, many, choices = _kind(hint)
         bounds = next((note for note in notes if isinstance(note, Bounds)), Bounds())
         refers = next((note.to for note in notes if isinstance(note, Refers)), None)
-        default = None if declared.default is inspect.Parameter.empty else declared.default
+        required = default in _NO_DEFAULT
         yield Param(
             name=name,
             kind=kind,
-            option=declared.kind is inspect.Parameter.KEYWORD_ONLY,
-            required=declared.default is inspect.Parameter.empty,
+            option=option,
+            required=required,
             many=many,
-            default=default,
+            default=None if required else cast("JsonValue", default),
             help=next((note.text for note in notes if isinstance(note, Doc)), ""),
             choices=choices,
             least=bounds.least,

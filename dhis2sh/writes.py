@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.client import jsonpatch
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.writes import attempt, send
-from dhis2sh.errors import Dhis2Error, NotFound, Refused
+from dhis2sh.errors import Dhis2Error, NetworkError, NotFound, PartlyDone, Refused, ServerFault
 from dhis2sh.journal import current
 from dhis2sh.results import Plan, PlanStep, WriteSummary
 
@@ -30,12 +30,16 @@ if TYPE_CHECKING:
 IN_ONE_BUNDLE = 2000
 """Objects in one import: 1,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
 OTHER = "another object of the bundle was refused"
+AGAIN = "the same line once more"
+IGNORED = "the server ignored it and gave no reason"
 UIDS_IN_ONE_ADDRESS = 120
 """An address stays below the 1,900 characters that every proxy takes."""
 MANY = 600
 """From here on one request for the whole type is less work than many for its parts."""
 STRATEGIES: Mapping[Action, str] = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
 """How an import is told what to do; in this order, so that what is new can be referred to by what changes."""
+MIDNIGHT = "T00:00:00.000"
+"""What a server adds to a date without a time."""
 SET_BY_SERVER = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "user", "href", "access"})
 """What a server writes itself: no difference in these is a change."""
 
@@ -54,7 +58,7 @@ class Write:
         after: None for one that is deleted.
         held_by: of one that is deleted the objects that hold it in a collection, UIDs by `type.collection`: they lose it
             without a word, and only what is written down can give it back to them.
-        detail: the change in words, where before and after do not say it well.
+        detail: what changes in words, where the properties before and after do not say it to a person.
     """
 
     plural: str
@@ -98,9 +102,7 @@ class Write:
     def step(self) -> PlanStep:
         """This change as a plan shows it."""
         before, after = self.changed()
-        return PlanStep(
-            self.action, self.plural, uid=self.uid, name=self.name, detail=self.detail, before=before, after=after
-        )
+        return PlanStep(self.action, self.plural, self.uid, self.name, self.detail, before, after)
 
 
 @dataclass(slots=True)
@@ -113,6 +115,7 @@ class Payload:
         atomic: all or none of one bundle (of `IN_ONE_BUNDLE` objects); else the server writes what it can, names the rest.
         bundle: send even a single object as a bundle (keeps translations and sharing of a creation).
         concurrency: how many bundles are under way at once.
+        again: what finishes the rest where a write was cut off.
     """
 
     what: str
@@ -120,6 +123,7 @@ class Payload:
     atomic: bool = False
     bundle: bool = False
     concurrency: int = 1
+    again: str = AGAIN
 
 
 def plan(
@@ -130,6 +134,8 @@ def plan(
     atomic: bool = False,
     bundle: bool = False,
     concurrency: int = 1,
+    again: str = AGAIN,
+    asks: bool = False,
     notes: Sequence[str] = (),
 ) -> Plan:
     """The plan of some changes; objects that are right already are no steps, but counted in a note.
@@ -138,18 +144,20 @@ def plan(
         title: one line that says what will happen.
         writes: the changes.
         what: the objects in words; their type without it.
-        atomic, bundle, concurrency: see `Payload`.
+        atomic, bundle, concurrency, again: see `Payload`.
+        asks: even for one object (see `Plan`).
         notes: what was left out and why.
     """
     everything = list(writes)
     needed = [write for write in everything if write.action != "update" or any(write.changed())]
-    same = len(everything) - len(needed)
+    right = len(everything) - len(needed)
     plurals = list(dict.fromkeys(write.plural for write in everything))
     return Plan(
         title,
         [write.step() for write in needed],
-        notes=[*notes, *([f"{same:,} already right"] if same else [])],
-        payload=Payload(what or ", ".join(plurals) or "metadata", needed, atomic, bundle, concurrency),
+        notes=[*notes, *([f"{right:,} already right"] if right else [])],
+        asks=asks,
+        payload=Payload(what or ", ".join(plurals) or "metadata", needed, atomic, bundle, concurrency, again),
     )
 
 
@@ -167,7 +175,8 @@ async def read_objects(
         params: dict[str, Param] = {"filter": text, "fields": _with_id(fields), "paging": False}
         page = await s.client.list_page(plural, params)
         found |= {str(row["id"]): row for row in page.rows}
-        s.reporter.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
+        if len(wanted) > UIDS_IN_ONE_ADDRESS:
+            s.reporter.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
     missing = [uid for uid in wanted if uid not in found]
     if missing and not missing_is_fine:
         more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
@@ -191,7 +200,8 @@ async def read_all(s: Session, plural: str, filters: Sequence[str], *, fields: s
 async def apply(s: Session, planned: Plan) -> WriteSummary:
     """Carry out a plan of `plan`. What a server refused is among the summary's failures, never silent.
 
-    Raises `Refused` where it refused the only object, and network errors; the journal says how far it came.
+    Raises `Refused` where it refused the only object, `PartlyDone` where the rest was cut off, and network errors; the
+    journal says how far it came.
     """
     payload: Payload = planned.payload
     summary = WriteSummary(payload.what)
@@ -200,8 +210,25 @@ async def apply(s: Session, planned: Plan) -> WriteSummary:
     elif len(payload.writes) == 1 and not payload.bundle:
         await _one(s, payload.writes[0], summary)
     else:
-        await _many(s, payload, summary)
+        try:
+            await _many(s, payload, summary)
+        except Dhis2Error as error:
+            told = _cut_off(error, payload, summary)
+            if told is None:
+                raise
+            raise told from error
     return summary
+
+
+def _cut_off(error: Dhis2Error, payload: Payload, summary: WriteSummary) -> Dhis2Error | None:
+    """What was written before the work ended, and what finishes the rest; None where nothing can have been written."""
+    sent = current().count("sent")
+    told = f"{len(summary.uids):,} of {len(payload.writes):,} were written"
+    told += f", {sent:,} were sent without an answer" if sent else ""
+    hint = f"{payload.again} finishes the rest; dhis2 journal show says how far it came"
+    if summary.uids:
+        return PartlyDone(f"{told}; then it was cut off: {error}", summary=summary, hint=hint)
+    return type(error)(f"{error.message}; {told}", hint=hint) if sent and isinstance(error, NetworkError) else None
 
 
 async def _one(s: Session, write: Write, summary: WriteSummary) -> None:
@@ -257,20 +284,29 @@ async def _part(s: Session, payload: Payload, part: Sequence[int], strategy: str
     entry = current()
     entry.sent(part)
     writes = [payload.writes[number] for number in part]
-    message = await send_bundle(s, writes, strategy, atomic=payload.atomic)
+    try:
+        message = await send_bundle(s, writes, strategy, atomic=payload.atomic)
+    except (ServerFault, NetworkError):
+        await _look_back(s, payload, part, strategy, summary)
+        raise
+    except Refused as error:
+        for number in part:
+            entry.refused(number, str(error))
+        raise
     count = message.import_count
     failures = failures_of(message, writes)
-    silent = count.ignored if not failures else 0
-    if silent:  # 200, OK, and nothing written: the server does not say which ones
-        unnamed: Row = {"type": payload.what, "message": f"the server ignored {silent:,} and gave no reason"}
-        failures = [unnamed]
+    if count.ignored and not failures:  # 200, OK, and some not written: the server does not say which ones
+        failures = await _ignored(s, payload, writes, count.ignored)
+    unnamed = any(row.get("uid") is None for row in failures)
     reasons = {str(row.get("uid")): str(row["message"]) for row in failures}
     all_refused = payload.atomic and bool(failures)
+    done: list[int] = []
     for number in part:
         uid = payload.writes[number].uid
-        if uid in reasons or all_refused or silent == len(part):
-            entry.refused(number, reasons.get(uid) or (str(failures[0]["message"]) if silent else OTHER))
-    done = [number for number in part if payload.writes[number].uid not in reasons and not all_refused and not silent]
+        if uid in reasons or all_refused:
+            entry.refused(number, reasons.get(uid, OTHER))
+        elif not unnamed:
+            done.append(number)
     entry.done(done)
     summary.created += count.created
     summary.updated += count.updated
@@ -280,6 +316,85 @@ async def _part(s: Session, payload: Payload, part: Sequence[int], strategy: str
     summary.failures += failures
     summary.envelope = message.model_dump(mode="json", by_alias=True, exclude_none=True)
     s.reporter.progress(f"write {payload.what}", len(summary.uids) + len(summary.failures), len(payload.writes))
+
+
+async def _ignored(s: Session, payload: Payload, writes: Sequence[Write], count: int) -> list[Row]:
+    """The objects that a server ignored without a word, a row each; one row for all of them where it does not show them."""
+    try:
+        there = await written(s, writes)
+    except Dhis2Error:
+        return [{"type": payload.what, "message": f"the server ignored {count:,} and gave no reason"}]
+    missing = [write for write in writes if write.uid not in there]
+    return [{"type": write.plural, "uid": write.uid, "name": write.name, "message": IGNORED} for write in missing]
+
+
+async def _look_back(s: Session, payload: Payload, part: Sequence[int], strategy: str, summary: WriteSummary) -> None:
+    """A bundle was sent and no answer came: what of it is on the server is done. The rest may still come: nobody knows."""
+    try:
+        there = await written(s, [payload.writes[number] for number in part])
+    except Dhis2Error:  # nor does it answer now: the error that is under way says so
+        return
+    done = [number for number in part if payload.writes[number].uid in there]
+    current().done(done)
+    summary.uids += sorted(there)
+    word = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}[strategy]
+    setattr(summary, word, getattr(summary, word) + len(there))
+
+
+async def written(s: Session, writes: Sequence[Write]) -> set[str]:
+    """The UIDs of those changes that the server has carried out, found out by reading the objects."""
+    found: set[str] = set()
+    for plural in dict.fromkeys(write.plural for write in writes):
+        mine = [write for write in writes if write.plural == plural]
+        rows = await read_objects(s, plural, [write.uid for write in mine], missing_is_fine=True)
+        now = {str(row["id"]): row for row in rows}
+        found |= {write.uid for write in mine if _is_done(write, now.get(write.uid))}
+    return found
+
+
+def _is_done(write: Write, now: JsonObject | None) -> bool:
+    if write.action != "update" or now is None:
+        return (now is None) == (write.action == "delete")
+    before, after = write.changed()
+    return all(same(now.get(name), (after or {}).get(name)) for name in {**(before or {}), **(after or {})})
+
+
+def same(left: JsonValue, right: JsonValue) -> bool:
+    """Do two values mean the same? Sets of references have no order, and a server leaves empty ones out.
+
+    Of an object with a UID only what both sides say counts: a server adds names and times, and a reference may be a UID
+    alone. Rows that were sent without UIDs are those that have what was sent: a server adds UIDs of its own.
+    """
+    if left in (None, [], {}) and right in (None, [], {}):
+        return True
+    if isinstance(left, list) and isinstance(right, list):
+        ours, theirs = ids(left), ids(right)
+        if not ours or not theirs:
+            one_way = bool(ours) != bool(theirs) and len(left) == len(right)
+            given, sent = (left, right) if ours else (right, left)
+            added = one_way and all(any(_holds(item, row) for item in given) for row in sent)
+            return added or sorted(map(repr, left)) == sorted(map(repr, right))
+        return ours.keys() == theirs.keys() and all(same(item, theirs[uid]) for uid, item in ours.items())
+    if isinstance(left, dict) and isinstance(right, dict):
+        both = "id" in left and "id" in right
+        names = left.keys() & right.keys() if both else left.keys() | right.keys()
+        return all(same(left.get(name), right.get(name)) for name in names - SET_BY_SERVER)
+    if isinstance(left, str) and isinstance(right, str):
+        return left.removesuffix(MIDNIGHT) == right.removesuffix(MIDNIGHT)
+    return left == right
+
+
+def _holds(given: JsonValue, sent: JsonValue) -> bool:
+    """Is a row as it was sent, with what the server adds (its own UID, an arrow back to the owner)?"""
+    if isinstance(given, dict) and isinstance(sent, dict):
+        return all(name in given and _holds(given[name], value) for name, value in sent.items())
+    return given == sent
+
+
+def ids(items: Sequence[JsonValue]) -> dict[str, JsonValue]:
+    """The items of a collection of objects by their UIDs; empty where one has none."""
+    found: dict[str, JsonValue] = {str(item["id"]): item for item in items if isinstance(item, dict) and item.get("id")}
+    return found if len(found) == len(items) else {}
 
 
 async def send_bundle(s: Session, writes: Sequence[Write], strategy: str, *, atomic: bool) -> WebMessage:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from dhis2sh.client.references import label
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
     from dhis2sh.bundles.bundle import Bundle
-    from dhis2sh.types import JsonObject, JsonValue, Row
+    from dhis2sh.types import JsonValue, Row
 
 type Change = Literal["added", "removed", "changed"]
 
@@ -25,7 +25,13 @@ VOLATILE = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "u
                       "favorites", "subscribers", "subscribed", "lastLogin", "interpretations", "interpretationCount",
                       "interpretationLikeCount", "contentCount", "parentGraphMap", "columns", "rows", "filters"})  # fmt: skip
 """What is not part of an object's meaning: who saved it when, and what the server computes for whoever asks."""
-EMPTY: tuple[JsonValue, ...] = (None, "", [], {})
+FILLED_IN: Mapping[str, JsonValue] = {"shape": "NORMAL"}
+"""What a server writes into an embedded object that does not say it (a dashboard's item)."""
+
+
+def empty(value: JsonValue) -> bool:
+    """Is a value the same as none at all? A zero is not."""
+    return value is None or value is False or value in ("", [], {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +72,26 @@ def diff(
 def _changes(
     plural: str, resource: Resource | None, old: Row, new: Row, ignore: frozenset[str]
 ) -> Iterator[Difference]:
-    for name in sorted({*old, *new} - VOLATILE - ignore):
+    for name in sorted({*old, *new} - ignore):
         before, after = old.get(name), new.get(name)
-        if before == after or (before in EMPTY and after in EMPTY):
-            continue
-        prop = resource.properties.get(name) if resource else None
-        if prop is not None and not (prop.owner or prop.persisted or prop.writable):
-            continue
-        ordered = prop.ordered if prop is not None else False
-        if settled(before, ordered) != settled(after, ordered):
+        if differs(resource, name, before, after):
             yield Difference("changed", plural, str(new.get("id")), label(new), name, before, after)
+
+
+def differs(resource: Resource | None, name: str, before: JsonValue, after: JsonValue) -> bool:
+    """Do two values of one property mean different things? What is computed never does.
+
+    Parameters:
+        resource: the type of the object, or None where nothing is known of it.
+        name: the property.
+    """
+    if name in VOLATILE or before == after or (empty(before) and empty(after)):
+        return False
+    prop = resource.properties.get(name) if resource else None
+    if prop is not None and not (prop.owner or prop.persisted or prop.writable):
+        return False
+    ordered = prop.ordered if prop is not None else False
+    return settled(before, ordered) != settled(after, ordered)
 
 
 def settled(value: JsonValue, ordered: bool = False) -> JsonValue:
@@ -83,23 +99,17 @@ def settled(value: JsonValue, ordered: bool = False) -> JsonValue:
     if isinstance(value, dict):
         if "id" in value and "username" in value:
             return value["id"]
-        return {key: settled(item) for key, item in value.items() if key not in VOLATILE and item not in EMPTY}
+        return {key: settled(item) for key, item in value.items() if not _says_nothing(key, item)}
     if not isinstance(value, list):
         return value
     items = [settled(item) for item in value]
     return items if ordered else sorted(items, key=_key)
 
 
+def _says_nothing(key: str, value: JsonValue) -> bool:
+    """What an embedded object has and means nothing; its sharing too, since only the whole is shared."""
+    return key in VOLATILE or key == "sharing" or empty(value) or FILLED_IN.get(key, "") == value
+
+
 def _key(value: JsonValue) -> str:
     return json.dumps(value, sort_keys=True)
-
-
-def in_words(value: JsonValue) -> str:
-    """A value as a person reads it in a table of differences: lists by their length and first UIDs."""
-    if isinstance(value, list):
-        shown = ", ".join(in_words(item) for item in value[:3])
-        return f"{len(value)}: {shown}{' …' if len(value) > 3 else ''}" if value else "none"
-    if isinstance(value, dict):
-        found = cast("JsonObject", value)
-        return str(found["id"]) if "id" in found else ", ".join(f"{k}={in_words(v)}" for k, v in found.items())
-    return "none" if value is None else str(value)

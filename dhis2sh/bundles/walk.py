@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.bundles.bundle import Bundle
-from dhis2sh.client.references import Reference, belongs_to_instance, label, leads_to_places, references
+from dhis2sh.client.references import PLACES, Reference, belongs_to_instance, label, leads_to_places, references
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from dhis2sh.client.client import Client
     from dhis2sh.types import JsonObject, JsonValue, Row
 
+IN_ONE_QUESTION = 120
+"""UIDs in a question that goes to every type: an address of about 1,700 characters, below what every proxy takes."""
 IN_ONE_REQUEST = 60
 """UIDs per request: an address of about 1,000 characters."""
 BACKWARDS: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -34,6 +36,10 @@ BACKWARDS: Mapping[str, tuple[tuple[str, str], ...]] = {
 """Parts that point to their whole and not the other way round: a program without its rules is not the program."""
 
 
+STRIPPED = frozenset({"sharing", "createdBy", "lastUpdatedBy", "user"})
+"""What an object says of people on whatever level; without sharing a bundle leaves it to the server that it goes to."""
+
+
 @dataclass(slots=True)
 class Gathered:
     """What a walk found.
@@ -41,26 +47,36 @@ class Gathered:
     Parameters:
         bundle: the objects, those asked for first.
         because: for each object that was not asked for, which object needed it and where.
-        left_out: arrows that were not followed on purpose, counted by the type they lead to.
-        dangling: arrows that lead to nothing on this server, with the object they begin at.
+        left_out: arrows that were not followed on purpose, counted by the type and UID that they lead to.
+        dangling: arrows that lead to nothing on this server: UID and name of the object they begin at.
     """
 
     bundle: Bundle
     because: dict[str, tuple[str, str]] = field(default_factory=lambda: {})
-    left_out: Counter[str] = field(default_factory=Counter[str])
+    left_out: dict[str, Counter[str]] = field(default_factory=lambda: {})
     dangling: list[tuple[str, str, Reference]] = field(default_factory=lambda: [])
 
-    def notes(self) -> list[str]:
-        """What was left out and what leads nowhere, one line each."""
-        lines = [
-            f"left out on purpose: {count:,} references to {kind}" for kind, count in sorted(self.left_out.items())
-        ]
-        lines += [
-            f"dangling: {name} [{uid}] {reference.path} leads to {reference.type or 'an object'} {reference.uid}, "
-            "which is not on this server"
-            for uid, name, reference in self.dangling
-        ]
-        return lines
+    def leave_out(self, kind: str, uid: str) -> None:
+        """Count an arrow that is not followed."""
+        self.left_out.setdefault(kind, Counter())[uid] += 1
+
+
+async def known(client: Client, uids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Type and name of each UID that is on a server, whatever its type, by `GET /api/metadata` with a filter."""
+    found: dict[str, tuple[str, str]] = {}
+    for part in _chunks(list(uids), IN_ONE_QUESTION):
+        params = {"filter": f"id:in:[{','.join(part)}]", "fields": "id,name,code"}
+        for plural, rows in (await client.get_object("metadata", params)).items():
+            if isinstance(rows, list):
+                found |= {str(row["id"]): (plural, label(row)) for row in cast("list[JsonObject]", rows)}
+    return found
+
+
+def stripped(value: JsonValue) -> JsonValue:
+    """An object without what it says of people and sharing, on every level."""
+    if isinstance(value, dict):
+        return {key: stripped(item) for key, item in value.items() if key not in STRIPPED}
+    return [stripped(item) for item in value] if isinstance(value, list) else value
 
 
 class Walk:
@@ -116,7 +132,7 @@ class Walk:
         return found
 
     def _kept(self, body: Row) -> Row:
-        return body if self._sharing else {key: value for key, value in body.items() if key != "sharing"}
+        return body if self._sharing else cast("Row", stripped(body))
 
     def _followed(self, plural: str, body: Row, found: Gathered) -> Iterator[Reference]:
         resource = self._types.get(plural)
@@ -124,10 +140,10 @@ class Walk:
             return
         for reference in references(resource, body, self._types):
             if belongs_to_instance(reference) and not self._sharing:
-                if reference.property not in {"createdBy", "lastUpdatedBy", "user"}:
-                    found.left_out[reference.type or "users"] += 1
+                if reference.property not in STRIPPED - {"sharing"}:
+                    found.leave_out(reference.type or "users", reference.uid)
             elif leads_to_places(reference) and not self._places:
-                found.left_out[reference.type or "organisationUnits"] += 1
+                found.leave_out(reference.type or "organisationUnits", reference.uid)
             elif reference.uid not in self._seen:
                 yield reference
 
@@ -149,22 +165,15 @@ class Walk:
             if uid not in kinds:
                 self._seen.add(uid)
                 self._missing(found, uid, reference, origins)
-            elif kinds[uid] in {"organisationUnits"} and not self._places:
-                found.left_out[kinds[uid]] += 1
+            elif kinds[uid] in PLACES and not self._places:
+                found.leave_out(kinds[uid], uid)
             else:
                 wanted.setdefault(kinds[uid], {})[uid] = reference
         return wanted
 
     async def types_of(self, uids: Iterable[str]) -> dict[str, str]:
-        """The type of each UID that is on the server, by `GET /api/metadata` with a filter."""
-        kinds: dict[str, str] = {}
-        for part in _chunks(list(uids)):
-            params = {"filter": f"id:in:[{','.join(part)}]", "fields": "id"}
-            body = await self._client.get_object("metadata", params)
-            for plural, rows in body.items():
-                if isinstance(rows, list):
-                    kinds |= {str(cast("JsonObject", row)["id"]): plural for row in rows}
-        return kinds
+        """The type of each UID that is on the server."""
+        return {uid: kind for uid, (kind, _) in (await known(self._client, uids)).items()}
 
     async def _fetch(self, plural: str, uids: Sequence[str]) -> dict[str, Row]:
         """Objects of one type by UID, as owner JSON."""
@@ -194,6 +203,6 @@ class Walk:
         return found
 
 
-def _chunks(uids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for at in range(0, len(uids), IN_ONE_REQUEST):
-        yield uids[at : at + IN_ONE_REQUEST]
+def _chunks(uids: Sequence[str], size: int = IN_ONE_REQUEST) -> Iterator[Sequence[str]]:
+    for at in range(0, len(uids), size):
+        yield uids[at : at + size]

@@ -103,7 +103,26 @@ async def write_to(target: Target, pieces: AsyncIterator[bytes]) -> int:
 
 
 def _open(path: Path, mode: Literal["rb", "wb"], *, packed: bool) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path, mode)) if packed else path.open(mode)
+    if not packed:
+        return path.open(mode)
+    if mode == "rb":
+        return cast("IO[bytes]", gzip.open(path))
+    return cast("IO[bytes]", _Gzip(path))
+
+
+class _Gzip(gzip.GzipFile):
+    """A gzipped file that is the same for the same content: it holds neither a time nor its temporary name."""
+
+    def __init__(self, path: Path) -> None:
+        self._plain = path.open("wb")
+        super().__init__(filename="", mode="wb", compresslevel=6, fileobj=self._plain, mtime=0)
+
+    def close(self) -> None:
+        """Write the end, and close the file below."""
+        try:
+            super().close()
+        finally:
+            self._plain.close()
 
 
 async def _pour(file: IO[bytes], pieces: AsyncIterator[bytes]) -> int:

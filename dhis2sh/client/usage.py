@@ -15,7 +15,7 @@ from dhis2sh.client.references import PEOPLE, label, references
 from dhis2sh.errors import Refused
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
+    from dhis2_models.facts import Property, Resource
 
     from dhis2sh.client.client import Client
     from dhis2sh.client.requests import Param
@@ -155,7 +155,7 @@ class Usage:
             for resource in self._types.values()
             if resource.endpoint and resource.metadata
             for name, prop in resource.properties.items()
-            if prop.owner and prop.collection and name not in PEOPLE and self._has_uid(prop.target)
+            if prop.owner and prop.collection and name not in PEOPLE and self._embeds(prop)
         ]
         for part in _rounds(asked):
             uses = await self._ask(part)
@@ -164,9 +164,12 @@ class Usage:
                 return use.type, {"id": use.uid, "name": use.name}, use.path
         return None
 
-    def _has_uid(self, plural: str | None) -> bool:
-        target = self._types.get(plural or "")
-        return target is not None and "id" in target.properties and not (target.endpoint and target.metadata)
+    def _embeds(self, prop: Property) -> bool:
+        """Are its items objects with a UID and without an address? Of some (a map's layers) no schema speaks."""
+        target = self._types.get(prop.target or "")
+        if target is None:
+            return prop.target is None and prop.reference and not str(prop.item_klass).endswith(".Period")
+        return "id" in target.properties and not (target.endpoint and target.metadata)
 
 
 def _rounds(asked: Sequence[tuple[str, str, str]]) -> list[list[tuple[str, str, str]]]:

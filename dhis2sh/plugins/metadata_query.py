@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dhis2_models import facts
 
-from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, NotFound, UsageError, did_you_mean
+from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.pushdown import Head, Wants, prepare
 from dhis2sh.uids import is_uid
 
@@ -157,14 +154,3 @@ def silently_ignored(resource: Resource, fields: str | None, order: Sequence[str
             if "," in value and not value.startswith("["):
                 found.append(f"filter '{text}': the server cuts its value at the comma")
     return found
-
-
-def write_export(path: Path, content: bytes) -> int:
-    """Write an export under a temporary name, then rename it. Returns the bytes written; raises `Dhis2Error`."""
-    data = gzip.compress(content) if path.suffix == ".gz" else content
-    try:
-        with paths.replacing(path) as temporary:
-            temporary.write_bytes(data)
-    except OSError as error:
-        raise Dhis2Error(f"{path} cannot be written: {error.strerror}", hint="choose another --out") from error
-    return len(data)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonValue
 
 ACTIONS = {"create", "update", "delete"}
+NAMED = 5
+"""Objects that a note names before it counts the rest."""
 
 
 @verb("undo", effect="destroy", examples=["dhis2 undo --dry-run", "dhis2 undo 12 --yes"])
@@ -39,25 +41,51 @@ async def undo(
         raise UsageError(f"entry {entry.id} was taken back by entry {entry.undone_by}", hint="dhis2 journal list")
     if entry.url != s.profile.url:
         raise UsageError(f"entry {entry.id} was written to {entry.url}, and this profile is {s.profile.url} now")
-    done = [change for change in journal.changes(entry.id) if change.state in {"done", "sent"}]
-    metadata = [change for change in done if change.action in ACTIONS and change.uid is not None]
-    notes = [
-        f"cannot be taken back: {change.action} {change.type} {change.name or ''}"
-        for change in done
-        if change not in metadata
-    ]
+    notes = Notes()
+    metadata: list[Change] = []
+    for change in journal.changes(entry.id):
+        if change.state not in {"done", "sent"}:
+            continue
+        if change.action in ACTIONS and change.uid is not None:
+            metadata.append(change)
+        else:
+            notes.add("cannot be taken back", f"{change.action} {change.type} {change.name or ''}".rstrip())
     pairs: list[Write] = []
     for plural, changes in _by_type(metadata):
         pairs += await _taken_back(s, plural, changes, notes, force=force)
     pairs += await _held_again(s, metadata, {write.uid for write in pairs if write.action == "create"}, notes)
-    if not pairs and not notes:
+    if not pairs and not notes.lines():
         raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
-    plan = writes.plan(f"undo entry {entry.id}: {entry.title}", pairs, what="undone", bundle=_held(pairs), notes=notes)
+    plan = writes.plan(
+        f"undo entry {entry.id}: {entry.title}", pairs, what="undone", bundle=_held(pairs), notes=notes.lines()
+    )
     plan.undoes = entry.id
+    if not metadata:
+        plan.blocked = Refused(f"entry {entry.id} cannot be taken back: {entry.title}", hint="dhis2 journal list")
     return plan
 
 
 applies(undo)(writes.apply)
+
+
+class Notes:
+    """What is not taken back: for each reason the first few objects by name, and how many more."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[str]] = {}
+
+    def add(self, reason: str, about: str) -> None:
+        """One more object that stays as it is."""
+        self._found.setdefault(reason, []).append(about)
+
+    def lines(self) -> list[str]:
+        """One line for each reason."""
+        return [f"{reason}: {_few(about)}" for reason, about in self._found.items()]
+
+
+def _few(items: Sequence[str]) -> str:
+    more = f" and {len(items) - NAMED:,} more" if len(items) > NAMED else ""
+    return ", ".join(items[:NAMED]) + more
 
 
 def _held(pairs: Sequence[Write]) -> bool:
@@ -73,9 +101,7 @@ def _by_type(changes: Sequence[Change]) -> Iterable[tuple[str, list[Change]]]:
     return found.items()
 
 
-async def _taken_back(
-    s: Session, plural: str, changes: Sequence[Change], notes: list[str], *, force: bool
-) -> list[Write]:
+async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes: Notes, *, force: bool) -> list[Write]:
     """The writes that take back changes of one type; what cannot be taken back goes into the notes."""
     now = {str(item["id"]): item for item in await _present(s, plural, [cast("str", change.uid) for change in changes])}
     pairs: list[Write] = []
@@ -85,22 +111,30 @@ async def _taken_back(
         called = f"{change.type} {change.name or ''} [{uid}]"
         if change.action == "delete":
             if current is not None:
-                notes.append(f"{called} is there again: left alone")
+                notes.add("never deleted" if change.state == "sent" else "there again, left alone", called)
                 continue
             before, secret = _without_secrets(change.before or {})
             before.pop(writes.HELD_BY, None)
-            notes += [f"{called}: {name} was a secret and is not set again" for name in secret]
+            for name in secret:
+                notes.add(f"{name} was a secret and is not set again", called)
             pairs.append(Write(plural, None, before))
         elif current is None:
-            notes.append(f"{called} is gone: nothing to take back")
+            notes.add("never written" if change.state == "sent" else "gone, nothing to take back", called)
         elif change.action == "create":
             pairs.append(Write(plural, current, None))
+        elif change.state == "sent" and _is(current, change.before, change.after):
+            notes.add("never written", called)
         else:
-            pairs += _restored(plural, change, current, notes, called, force=force)
+            pairs.append(_restored(plural, change, current, notes, called, force=force))
     return pairs
 
 
-async def _held_again(s: Session, changes: Sequence[Change], created: set[str], notes: list[str]) -> list[Write]:
+def _is(current: JsonObject, wanted: JsonObject | None, other: JsonObject | None) -> bool:
+    """Has an object the values that the journal keeps for it, where it keeps any?"""
+    return all(writes.same(current.get(name), (wanted or {}).get(name)) for name in {**(wanted or {}), **(other or {})})
+
+
+async def _held_again(s: Session, changes: Sequence[Change], created: set[str], notes: Notes) -> list[Write]:
     """Groups and sets hold again what is created again; at the end of those that keep an order."""
     wanted: dict[tuple[str, str], dict[str, list[str]]] = {}
     for change in changes:
@@ -112,7 +146,8 @@ async def _held_again(s: Session, changes: Sequence[Change], created: set[str], 
     pairs: dict[str, Write] = {}
     for (plural, name), members in wanted.items():
         found = await _present(s, plural, [*members])
-        notes += [f"{plural} {uid} is gone: it does not hold them again" for uid in set(members) - _uids(found)]
+        for uid in set(members) - {str(item["id"]) for item in found}:
+            notes.add("gone, does not hold them again", f"{plural} {uid}")
         for item in found:
             uid = str(item["id"])
             now = cast("JsonObject", pairs[uid].after) if uid in pairs else item
@@ -120,10 +155,6 @@ async def _held_again(s: Session, changes: Sequence[Change], created: set[str], 
             after: JsonObject = {**now, name: [*cast("list[JsonValue]", now.get(name) or []), *again]}
             pairs[uid] = Write(plural, item, after)
     return list(pairs.values())
-
-
-def _uids(items: Sequence[JsonObject]) -> set[str]:
-    return {str(item["id"]) for item in items}
 
 
 async def _present(s: Session, plural: str, uids: Sequence[str]) -> list[JsonObject]:
@@ -139,50 +170,39 @@ def _without_secrets(value: JsonObject) -> tuple[JsonObject, list[str]]:
     return {name: item for name, item in value.items() if name not in secret}, secret
 
 
-def _restored(
-    plural: str, change: Change, current: JsonObject, notes: list[str], called: str, *, force: bool
-) -> list[Write]:
-    """An update taken back: each property as it was, unless somebody has changed it again."""
+def _restored(plural: str, change: Change, current: JsonObject, notes: Notes, called: str, *, force: bool) -> Write:
+    """An update taken back: each property as it was, unless somebody has changed it again.
+
+    Of a collection of objects only what this change put in or took out goes back, whatever was done to it since.
+    """
     before, secret = _without_secrets(change.before or {})
-    notes += [f"{called}: {name} was a secret and stays" for name in secret]
+    for name in secret:
+        notes.add(f"{name} was a secret and stays", called)
     after = change.after or {}
     target = dict(current)
     for name in {**before, **after}:
         if name in secret:
             continue
-        if not force and not same(current.get(name), after.get(name)):
-            notes.append(f"{called}: {name} was changed again since, it stays (--force takes it back too)")
-            continue
-        if name in before:
+        if not force and not writes.same(current.get(name), after.get(name)):
+            members = _members(current.get(name), before.get(name), after.get(name))
+            if members is None:
+                notes.add(f"{name} was changed again since, it stays (--force takes it back too)", called)
+            else:
+                target[name] = members
+        elif name in before:
             target[name] = before[name]
         else:
             target.pop(name, None)
-    return [Write(plural, current, target)]
+    return Write(plural, current, target)
 
 
-def same(now: JsonValue, written: JsonValue) -> bool:
-    """Equal for the journal: sets of references have no order, a server leaves empty ones out and adds to rows.
-
-    Parameters:
-        now: what the server has.
-        written: what was sent to it.
-    """
-    if now in (None, [], {}) and written in (None, [], {}):
-        return True
-    if isinstance(now, list) and isinstance(written, list):
-        if sorted(map(repr, now)) == sorted(map(repr, written)) or _ids(now) == _ids(written) != set():
-            return True
-        return len(now) == len(written) and all(any(_holds(item, row) for item in now) for row in written)
-    return now == written
-
-
-def _holds(now: JsonValue, written: JsonValue) -> bool:
-    """Is a row as it was sent, with what the server adds (its own UID, an arrow back to the owner)?"""
-    if isinstance(now, dict) and isinstance(written, dict):
-        return all(name in now and _holds(now[name], value) for name, value in written.items())
-    return now == written
-
-
-def _ids(items: Sequence[JsonValue]) -> set[str]:
-    found = {str(item.get("id")) for item in items if isinstance(item, dict) and item.get("id")}
-    return found if len(found) == len(items) else set()
+def _members(current: JsonValue, before: JsonValue, after: JsonValue) -> JsonValue:
+    """A collection without what a change put in and with what it took out; None where it is none of plain references."""
+    if not all(isinstance(value, (list, type(None))) for value in (current, before, after)):
+        return None
+    lists = [cast("list[JsonValue]", value or []) for value in (current, before, after)]
+    if any(not isinstance(item, dict) or set(item) != {"id"} for item in (*lists[1], *lists[2])):
+        return None
+    now, old, new = (writes.ids(items) for items in lists)
+    kept = [item for uid, item in now.items() if uid in old or uid not in new]
+    return [*kept, *(item for uid, item in old.items() if uid not in new and uid not in now)]

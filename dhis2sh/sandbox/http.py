@@ -10,8 +10,6 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dhis2sh.uids import generate_uid
-
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -123,6 +121,3 @@ class _UidConvertor(Convertor[str]):
 
 
 register_url_convertor("uid", _UidConvertor())
-
-new_uid = generate_uid
-"""By its name before the client had the same rule; new code imports `dhis2sh.uids`."""

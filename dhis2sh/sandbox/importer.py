@@ -129,6 +129,8 @@ class Bundle:
         self.options = options
         self.items: dict[str, list[Item]] = {}
         self._new: dict[tuple[str, str], JsonObject] = {}
+        self.called: dict[tuple[str, str, JsonValue], list[Item]] = {}
+        """By type, unique property and value the objects that have it: a bundle of thousands has no time for pairs."""
 
     def add(self, item: Item) -> None:
         """Add an object; from now on others may refer to it."""

@@ -181,12 +181,11 @@ def _unique(bundle: Bundle, item: Item) -> None:
                 text = described(item.body, resource.model)
                 item.refuse("E5003", prop.name, value, text, other, prop=prop.name, main_id=other)
                 item.errors[-1].error_klass = None
-        for twin in bundle.items[resource.plural]:
-            if twin is item:
-                break
-            if twin.kept and twin.body.get(name) == value and twin.uid != item.uid:
-                item.refuse("E5005", f"{prop.name}={value}", f"{twin.uid},{item.uid}", prop=prop.name)
-                break
+        earlier = bundle.called.setdefault((resource.plural, name, value), [])
+        twin = next((other for other in earlier if other.kept and other.uid != item.uid), None)
+        if twin is not None:
+            item.refuse("E5005", f"{prop.name}={value}", f"{twin.uid},{item.uid}", prop=prop.name)
+        earlier.append(item)
 
 
 def _attributes(bundle: Bundle, item: Item) -> None:

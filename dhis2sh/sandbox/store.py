@@ -127,7 +127,7 @@ class Store:
         self._connections.clear()
 
     @contextmanager
-    def writing(self, *, metadata: bool = False) -> Generator[sqlite3.Connection]:
+    def writing(self) -> Generator[sqlite3.Connection]:
         """One transaction: everything in it is written, or nothing. Objects are written by `change` only."""
         with self._write_lock, self.connection as connection:
             yield connection

@@ -150,7 +150,7 @@ async def _carry_out(invocation: Invocation) -> int:
     from dhis2sh.client.tracing import Tracer
     from dhis2sh.errors import PartlyDone
     from dhis2sh.session import Session
-    from dhis2sh.surfaces.terminal import TerminalReporter, choose, edit, interactive
+    from dhis2sh.surfaces.terminal import TerminalReporter, ask, choose, edit, interactive
 
     options = invocation.options
     output.check(options)
@@ -159,8 +159,12 @@ async def _carry_out(invocation: Invocation) -> int:
     session.stdin = sys.stdin.read
     consent = options.consent()
     if interactive():
-        consent.ask, session.can_ask = reporter.ask, True
-        session.editor, session.chooser = edit, choose
+        session.can_ask = True
+        consent.ask, session.editor, session.chooser = (
+            reporter.quietly(ask),
+            reporter.quietly(edit),
+            reporter.quietly(choose),
+        )
     await _read_stdin(invocation)
     try:
         result = await _run(session, invocation, consent)

@@ -22,7 +22,9 @@ from dhis2sh.surfaces.lines import Transformer, joined
 from dhis2sh.surfaces.terminal import (
     NotebookReporter,
     TerminalReporter,
+    ask,
     ask_secret,
+    choose,
     edit,
     interactive,
     pick_missing,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:  # a start pays for none of these: they come with the first li
     from dhis2sh.results import Plan, Rows, Text
     from dhis2sh.verbs import Verb
 
+_OF_EXPLAIN = re.compile(r"$|-|error\b|[Ee]\d{4}\b")
+"""What the verb `explain` takes; anything else behind it is a line, and shown is what that would send."""
 _EXPAND = re.compile(r"\$(\w+)|(?<![\w\]\)])\{(\w+)\}")
 
 
@@ -59,8 +63,17 @@ class Runner:
 
     def _open(self, profile: str | None) -> Session:
         session = Session(profile, reporter=QueueReporter(self.portal))
-        session.editor = edit if interactive() else None
+        if interactive():
+            session.editor = self._edit
+            session.chooser = lambda about, words: self.portal.ask(lambda: choose(about, words))
         return session
+
+    def _edit(self, text: str) -> str:
+        """Over there: let the user edit a text in the thread that has the terminal."""
+        edited = self.portal.ask(lambda: edit(text))
+        if edited is None:
+            raise UsageError("nothing was edited", hint="--edit works in a line of its own, not in an awaited call")
+        return edited
 
     def close(self) -> None:
         """End the work behind the prompt and close what is open."""
@@ -103,7 +116,7 @@ class Runner:
         if text.rstrip().endswith("?"):
             return help_of(text.strip())
         first, _, rest = text.strip().partition(" ")
-        if first == "explain" and rest.strip() and not rest.lstrip().startswith("-"):
+        if first == "explain" and not _OF_EXPLAIN.match(rest.strip()):
             return self._explain(rest.strip())
         from dhis2sh.results import Text
 
@@ -205,7 +218,7 @@ class Runner:
         name = production_of(session, plan)
         if not interactive():
             raise waiting
-        if not self._reporter.ask(plan, name):
+        if not self._reporter.quietly(ask)(plan, name):
             raise Declined(plan.title)
         return self.portal.run(apply_plan(session, find(plan.verb), plan), self._hear)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dhis2sh import profiles
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from dhis2sh.grammar import Invocation
     from dhis2sh.results import Plan
 
@@ -52,16 +55,37 @@ def edit(text: str) -> str:
         path = Path(folder) / "object.yaml"
         path.write_text(text, "utf-8")
         try:
-            subprocess.run([*command, str(path)], check=True)  # noqa: S603  (the user's own editor)
+            with _without_interrupts():
+                subprocess.run([*command, str(path)], check=True)  # noqa: S603  (the user's own editor)
         except (OSError, subprocess.CalledProcessError) as error:
             raise UsageError(f"the editor '{command[0]}' failed: {error}", hint="set EDITOR") from error
         return path.read_text("utf-8")
 
 
+def _unheard(number: int, frame: FrameType | None) -> None:
+    """A signal that somebody else answers."""
+
+
+@contextmanager
+def _without_interrupts() -> Generator[None]:
+    """Ctrl-C inside is the other program's alone, which starts with the usual handler."""
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _unheard)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def choose(about: str, words: Sequence[str]) -> str | None:
     """Ask which of some words it shall be; an empty answer is none of them."""
     print(_safe(about), file=sys.stderr)
-    sys.stderr.write(f"{' / '.join(words)}? ")
+    sys.stderr.write(f"{'  '.join(f'[{word[0]}]{word[1:]}' for word in words)} ? ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip().lower()
     return next((word for word in words if answer and word.startswith(answer)), None)
@@ -114,10 +138,14 @@ class TerminalReporter:
             self._tasks[task] = self._bar.add_task(task, total=total)
         self._bar.update(self._tasks[task], completed=done, total=total)
 
-    def ask(self, plan: Plan, name: str | None) -> bool:
-        """Show a plan and ask, with no bar drawn over the question; see `ask`."""
-        self.done()
-        return ask(plan, name)
+    def quietly[**P, R](self, function: Callable[P, R]) -> Callable[P, R]:
+        """A function that has the terminal for itself: the bars are taken away first."""
+
+        def call(*args: P.args, **options: P.kwargs) -> R:
+            self.done()
+            return function(*args, **options)
+
+        return call
 
     def done(self) -> None:
         """Take the bars away."""

@@ -37,11 +37,13 @@ async def test_an_import_says_what_is_new_changed_and_right_already(session: Ses
     plan = await call(session, "metadata import", Consent(dry_run=True), file=path)
     assert isinstance(plan, Plan)
     assert [(step.action, step.uid) for step in plan.steps] == [("create", "deNumber009"), ("update", "deNumber001")]
-    assert "1 already right" in plan.notes
+    (count,) = plan.to_json()["report"]["types"]
+    assert (count["create"], count["update"], count["same"], count["conflict"]) == (1, 1, 1, 0)
 
     written = await call(session, "metadata import", YES, file=path)
     assert isinstance(written, WriteSummary)
     assert (written.created, written.updated) == (1, 1)
+    assert written.types == {"dataElements": {"created": 1, "updated": 1}}
     again = await call(session, "metadata import", Consent(dry_run=True), file=path)
     assert isinstance(again, Plan)
     assert again.steps == []
@@ -51,7 +53,9 @@ async def test_a_dangling_reference_is_told_before_anything_is_written(session: 
     path = write("b.json", dataElements=[{**NEW, "optionSet": {"id": "osMissing01"}}])
     plan = await call(session, "metadata import", Consent(dry_run=True), file=path)
     assert isinstance(plan, Plan)
-    assert any("optionSet leads to 1 optionSets" in note for note in plan.notes)
+    assert plan.notes[0].startswith("dangling: 1 optionSets are neither in the bundle nor on the server: osMissing01")
+    assert "needed by dataElements 'New' optionSet; bring them too (--deps)" in plan.notes[0]
+    assert [arrow["to"] for arrow in plan.to_json()["report"]["dangling"]] == ["osMissing01"]
     with pytest.raises(Refused, match="osMissing01") as caught:
         await call(session, "metadata import", YES, file=path)
     assert caught.value.code == "E5002"
@@ -147,10 +151,9 @@ async def test_a_dashboard_moves_into_an_empty_server_with_all_that_it_needs(rea
         "dashboards/L1BtjXgpUpd", {"fields": "name,dashboardItems[visualization[name]]"}
     )
     assert board["name"] == "Immunization data"
-    rest = await call(empty, "metadata diff", before=Path("all.json"))
-    changed = [row for row in to_json(rest) if row["change"] != "added"]  # type: ignore[union-attr]
-    # One item of the recorded dashboard has no shape; a server gives every new item one.
-    assert {(row["type"], row["property"]) for row in changed} <= {("dashboards", "dashboardItems")}  # type: ignore[index]
+    assert to_json(await call(empty, "metadata import", Consent(dry_run=True), file=Path("all.json")))["steps"] == []
+    rest = to_json(await call(empty, "metadata diff", before=Path("all.json")))
+    assert {row["change"] for row in rest} <= {"added"}  # what an empty server has of its own
     await empty.aclose()
 
 
@@ -168,6 +171,10 @@ async def test_every_uid_of_the_real_export_is_known(real_home: Path):
         to_json(await call(session, "metadata what", uid=item))["part_of"]
         == "dashboards 'Immunization data' [L1BtjXgpUpd]"
     )  # type: ignore[index]
+    view = await call(session, "metadata what", uid="QI5pLcfv86N")
+    assert str(view.line()) == (  # type: ignore[attr-defined]
+        "mapViews [QI5pLcfv86N]\n  part of maps 'Immunization: BCG + FIC coverage by district 2025' [qN8cK4TwgkO]"
+    )
     await session.aclose()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh import rules
+from dhis2sh import render, rules
 from dhis2sh.errors import UsageError
 from dhis2sh.results import Plan, Rows, WriteSummary, to_json
 from dhis2sh.session import Consent, Session, run
@@ -22,7 +22,7 @@ async def call(session: Session, path: str, consent: Consent | None = None, **ar
 
 async def test_the_hierarchy_is_drawn(session: Session):
     tree = await call(session, "metadata organisation-units tree", depth=2)
-    assert tree.line().splitlines() == [  # type: ignore[attr-defined]
+    assert render.text(tree).splitlines() == [
         "Country [ouCountry01]",
         "├── Bo [ouDistrict1]",
         "│   └── Ngele CHC [ouFacility1]",

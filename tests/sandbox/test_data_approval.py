@@ -59,7 +59,7 @@ def test_approved_data_takes_no_values_unless_forced(sandbox: Caller) -> None:
 
 
 def test_acceptance_comes_between_two_levels_when_the_system_asks_for_it(sandbox: Caller) -> None:
-    with sandbox.store.writing(metadata=False) as connection:
+    with sandbox.store.writing() as connection:
         connection.execute("INSERT INTO setting VALUES ('', 'keyAcceptanceRequiredForApproval', '', 'true')")
     bulk = {"wf": ["dawMonthly1"], "pe": ["202501"], "approvals": [{"ou": clinic} for clinic in CLINICS[:2]]}
     assert sandbox.post("/api/dataApprovals/approvals", json=bulk).status_code == 204

@@ -4,7 +4,7 @@ reading    list, get, search, types, describe, count
 writing    create, update, clone               members      members, add, remove       deleting  delete
 bulk       rename, retag, patch            sharing      share
 translate  translate export, import        attributes   attribute get, set, find, delete
-bundles    export, import, diff, diff-profiles, merge, merge-bundle
+bundles    export, diff, diff-profiles      importing    import, merge, merge-bundle
 usage      what, usage, graph
 family     the same verbs with the type bound and its own properties: `metadata data-elements create --name ...`
 
@@ -22,6 +22,7 @@ MODULES = (
     "bulk",
     "bundles",
     "deleting",
+    "importing",
     "members",
     "reading",
     "sharing",

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from dhis2sh import writes
 from dhis2sh.client import jsonpatch
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import Refused, UsageError
 from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.plugins.metadata import values
-from dhis2sh.plugins.metadata.writing import Type, uids_of
+from dhis2sh.plugins.metadata.writing import Type, called, uids_of
 from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
@@ -66,24 +66,31 @@ def renamer(
 ) -> Callable[[str], str]:
     """What the options of `rename` make of a name: set, strip, replace, then what is put before and after.
 
-    A prefix or suffix that is there already is not put there again. Raises `UsageError` for a bad `s/.../.../`.
+    What is there already is not put there again: a prefix, a suffix, and what a pattern is to become. Where something
+    changes, spaces at the ends go too. Raises `UsageError` for a bad `s/.../.../`.
     """
     rules = [_substitution(text) for text in replace]
+    first, last = (prefix or "").lstrip(), (suffix or "").rstrip()
 
     def renamed(name: str) -> str:
         new = name if set is None else set
         new = new.removeprefix(strip_prefix or "").removesuffix(strip_suffix or "")
-        for pattern, by, count in rules:
-            new = pattern.sub(by, new, count=count)
-        if prefix and not new.startswith(prefix):
-            new = prefix + new
-        return new + suffix if suffix and not new.endswith(suffix) else new
+        for rule in rules:
+            new = rule(new)
+        if not new.startswith(first):
+            new = first + new
+        if not new.endswith(last):
+            new += last
+        return name if new == name else new.strip()
 
     return renamed
 
 
-def _substitution(text: str) -> tuple[re.Pattern[str], str, int]:
-    """`s/from/to/flags` as sed has it, with any mark in place of `/`; flags `g` (every time) and `i` (any case)."""
+def _substitution(text: str) -> Callable[[str], str]:
+    """`s/from/to/flags` as sed has it, with any mark in place of `/`; flags `g` (every time) and `i` (any case).
+
+    Where the text already reads as it shall (`s/^MCH /MCH - /` in "MCH - ANC") it is left alone.
+    """
     mark = text[1:2]
     parts = re.split(rf"(?<!\\){re.escape(mark)}", text[2:]) if text[:1] == "s" and mark else []
     if len(parts) != 3 or set(parts[2]) - {"g", "i"}:
@@ -94,7 +101,17 @@ def _substitution(text: str) -> tuple[re.Pattern[str], str, int]:
         compiled.sub(by, "")
     except (re.error, IndexError) as error:
         raise UsageError(f"'{text}': {error}", hint=r"groups are \1, \2, ...") from None
-    return compiled, by, 0 if "g" in parts[2] else 1
+
+    def new_text(found: re.Match[str]) -> str:
+        new, old = found.expand(by), found[0]
+        at = new.find(old) if old else -1
+        while at >= 0:
+            if found.string.startswith(new, found.start() - at) and found.start() >= at:
+                return old
+            at = new.find(old, at + 1)
+        return new
+
+    return lambda name: compiled.sub(new_text, name, count=0 if "g" in parts[2] else 1)
 
 
 @verb(
@@ -137,20 +154,25 @@ async def rename(
         found, others = await _with_names(s, resource, objects, filter, field, everything=all)
     pairs: list[Write] = []
     notes: list[str] = []
+    again: str | None = None
     taken = {value: uid for uid, value in others.items()}
     for before in found:
         old = cast("str | None", before.get(field))
         if old is None and set is None:
             continue
-        new = new_name(old or "").strip()
+        new = new_name(old or "")
         problem = _problem(resource, field, before, new, taken)
         if problem is not None:
-            notes.append(f"left out {before.get('name')} [{before['id']}]: {problem}")
+            notes.append(f"left out {called(before)}: {problem}")
             continue
         if new != old:
             taken[new] = str(before["id"])
         pairs.append(Write(resource.plural, before, {**before, field: new}))
+        if again is None and new != old and new_name(new) != new:
+            again = f"a second run would change '{new}' again, to '{new_name(new)}'"
     changing = sum(write.before != write.after for write in pairs)
+    if again is not None:
+        notes.append(again)
     return writes.plan(
         titled("rename", resource, changing), pairs, what=resource.plural, notes=notes, concurrency=concurrency
     )
@@ -291,12 +313,21 @@ async def patch(
         if first and first[0] not in resource.properties:
             values.property_of(resource, first[0])
     found = await chosen(s, resource, objects, filter, everything=all)
-    pairs = [
-        Write(resource.plural, before, {**cast("JsonObject", jsonpatch.apply(operations, before)), "id": before["id"]})
-        for before in found
-    ]
+    pairs: list[Write] = []
+    notes: list[str] = []
+    for before in found:
+        try:
+            after = cast("JsonObject", jsonpatch.apply(operations, before))
+        except Refused as error:
+            if len(found) == 1:
+                raise
+            notes.append(f"left out {called(before)}: {error.message}")
+            continue
+        pairs.append(Write(resource.plural, before, {**after, "id": before["id"]}))
     changing = sum(write.before != write.after for write in pairs)
-    return writes.plan(titled("patch", resource, changing), pairs, what=resource.plural, concurrency=concurrency)
+    return writes.plan(
+        titled("patch", resource, changing), pairs, what=resource.plural, notes=notes, concurrency=concurrency
+    )
 
 
 def _operations(text: str) -> list[JsonObject]:

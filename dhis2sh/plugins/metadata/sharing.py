@@ -189,31 +189,16 @@ async def _belonging(s: Session, resource: Resource, objects: Sequence[JsonObjec
     if fields is None:
         raise UsageError(f"{resource.plural} have no tree", hint=f"--tree goes with {', '.join(TREES)}")
     found: dict[str, dict[str, None]] = {}
-    for whole in await writes.read_objects(
-        s, resource.plural, [str(item["id"]) for item in objects], fields=fields + ",id"
-    ):
-        _collect(whole, resource.plural, found, (await s.client.version()).models)
+    models = (await s.client.version()).models
+    uids = [str(item["id"]) for item in objects]
+    for whole in await writes.read_objects(s, resource.plural, uids, fields=fields + ",id"):
+        for plural, uid in names.objects_in(whole, resource.plural, models):
+            found.setdefault(plural, {})[uid] = None
     return {
         plural: await writes.read_objects(s, plural, [*uids], fields=FIELDS)
         for plural, uids in found.items()
         if plural != resource.plural
     }
-
-
-def _collect(item: JsonObject, plural: str, found: dict[str, dict[str, None]], models: str) -> None:
-    """Every object below one, by type, as the schemas say what a property holds."""
-    from dhis2_models import facts
-
-    kind = facts.types(models)[plural]
-    if kind.metadata and isinstance(item.get("id"), str):
-        found.setdefault(plural, {})[str(item["id"])] = None
-    for name, value in item.items():
-        prop = kind.properties.get(name)
-        if prop is None or prop.target is None or prop.target not in facts.types(models):
-            continue
-        for inner in value if isinstance(value, list) else [value]:
-            if isinstance(inner, dict):
-                _collect(inner, prop.target, found, models)
 
 
 @applies(share)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from dhis2_models import facts
 from pydantic import BaseModel
 
 from dhis2sh.bundles.graph import Graph, graph_of
-from dhis2sh.bundles.walk import Walk
+from dhis2sh.bundles.walk import Walk, known
 from dhis2sh.client.references import label
 from dhis2sh.client.usage import Usage, Use
 from dhis2sh.errors import NotFound
@@ -22,11 +23,24 @@ if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
 Any_ = Annotated[str, Doc("A UID of any type, a code or a unique name."), Complete("uids")]
-COUNTED_VALUES = 1000
-"""So many data values are asked for to say whether there are any: about 100 kB."""
+COUNTED_VALUES = 5000
+"""So many data values are asked for to say how many there are: about half a megabyte."""
 TELLING = ("valueType", "domainType", "aggregationType", "periodType", "categoryCombo", "level", "parent", "program",
-           "optionSet", "trackedEntityType", "programType", "indicatorType", "type", "username")  # fmt: skip
+           "programRule", "programStage", "optionSet", "trackedEntityType", "programType", "programRuleActionType",
+           "indicatorType", "dataElement", "trackedEntityAttribute", "analyticsPeriodBoundaryType", "type", "visualization",
+           "map", "eventVisualization", "layer", "startValue", "endValue", "color", "content", "username")  # fmt: skip
 """Properties that say most about an object, whatever its type."""
+VALUES_OF: Mapping[str, str] = {
+    "dataElements": "dataElement",
+    "dataSets": "dataSet",
+    "dataElementGroups": "dataElementGroup",
+}
+"""Types whose data values can be asked for, and by which parameter."""
+NAMING = frozenset({"programRuleActionType", "dataElement", "trackedEntityAttribute", "analyticsPeriodBoundaryType", "type",
+                    "visualization", "map", "eventVisualization", "layer"})  # fmt: skip
+"""Of these, those that an object without a name is called by."""
+NOWHERE = "nothing on this server"
+"""The type of a UID that only expressions name, since the object was deleted."""
 
 
 class UsedBy(BaseModel):
@@ -50,6 +64,8 @@ class Identity(BaseModel):
     used_by: list[UsedBy] = []
     data_values: int | None = None
     more_data_values: bool = False
+    first_period: str | None = None
+    last_period: str | None = None
 
     def line(self) -> str:
         """The object in words."""
@@ -60,11 +76,36 @@ class Identity(BaseModel):
         lines += [f"  {told}"] if told else []
         lines += [f"  public {self.public}"] if self.public else []
         uses = ", ".join(f"{use.count:,} {use.type}" for use in self.used_by)
-        lines.append(f"  used by {uses}" if uses else "  used by nothing that its types can refer with")
+        if uses or not self.part_of:
+            lines.append(f"  used by {uses}" if uses else "  used by nothing that its types can refer with")
         if self.data_values is not None:
-            least = "at least " if self.more_data_values else ""
-            lines.append(f"  {least}{self.data_values:,} data values")
+            lines.append(f"  {Values.words(self)}")
         return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """How many data values an object has, counted to `COUNTED_VALUES`, and of which periods where all were counted."""
+
+    data_values: int
+    more_data_values: bool
+    first_period: str | None = None
+    last_period: str | None = None
+
+    @staticmethod
+    def words(counted: Values | Identity) -> str:
+        """In words."""
+        least = "at least " if counted.more_data_values else ""
+        periods = f" ({counted.first_period} to {counted.last_period})" if counted.first_period else ""
+        return f"{least}{counted.data_values or 0:,} data values{periods}"
+
+
+class CountRow(BaseModel):
+    """How many objects of a type use another, by which properties; data values have a row too."""
+
+    type: str
+    count: int
+    by: str
 
 
 class UseRow(BaseModel):
@@ -81,27 +122,59 @@ async def version_types(s: Session) -> Mapping[str, Resource]:
     return facts.types((await s.client.version()).models)
 
 
-async def _found(s: Session, text: str) -> tuple[str, JsonObject, str | None]:
-    """An object of any type by UID, code or name: its plural, itself, and what it is part of. Raises `NotFound`."""
+@dataclass(slots=True)
+class Found:
+    """What a UID, code or name stands for.
+
+    Parameters:
+        plural, uid: the object; `body` what it owns.
+        part_of: the object that holds it, in words, of one that is embedded.
+    """
+
+    plural: str
+    uid: str
+    body: JsonObject
+    part_of: str | None = None
+
+    @property
+    def embedded(self) -> bool:
+        """Has it no address of its own?"""
+        return self.part_of is not None
+
+
+async def _found(s: Session, text: str) -> Found:
+    """An object of any type by UID, code or name. Raises `NotFound`, unless an expression names the UID."""
     from dhis2sh import names
 
     types = await version_types(s)
     uid = text if names.certain(text) else await names.resolve(s, "*", text)
-    kinds = await Walk(s.client, types).types_of([uid])
+    kinds = await known(s.client, [uid])
     if uid in kinds:
-        plural = kinds[uid]
-        return plural, await s.client.get_object(f"{plural}/{uid}", {"fields": ":owner"}), None
+        plural = kinds[uid][0]
+        return Found(plural, uid, await s.client.get_object(f"{plural}/{uid}", {"fields": ":owner"}))
     held = await Usage(s.client, types).owner_of(uid)
     if held is not None:
         plural, owner, path = held
         kind = types[plural].properties[path].target or path
-        return kind, {"id": uid}, f"{plural} '{owner['name']}' [{owner['id']}]"
+        inside = await _inside(s, f"{plural}/{owner['id']}", path, uid)
+        return Found(kind, uid, inside, f"{plural} '{owner['name']}' [{owner['id']}]")
     try:
         body = await s.client.find(uid)
     except NotFound:
-        raise NotFound(f"nothing on this server has the UID {uid}", hint=f"dhis2 metadata search {uid[:5]}") from None
+        return Found(NOWHERE, uid, {"id": uid})
     parts = str(body.get("href", "")).rsplit("/", 2)
-    return (parts[-2] if len(parts) == 3 else "objects"), body, None
+    return Found(parts[-2] if len(parts) == 3 else "objects", uid, body)
+
+
+async def _inside(s: Session, address: str, path: str, uid: str) -> JsonObject:
+    """An embedded object, out of the one that holds it."""
+    whole = await s.client.get_object(address, {"fields": f"{path}[:all]"})
+    rows = cast("list[JsonObject]", whole.get(path) or [])
+    return next((row for row in rows if row.get("id") == uid), {"id": uid})
+
+
+def _nowhere(uid: str) -> NotFound:
+    return NotFound(f"nothing on this server has the UID {uid}", hint=f"dhis2 metadata search {uid[:5]}")
 
 
 def _telling(body: JsonObject) -> dict[str, JsonValue]:
@@ -113,6 +186,14 @@ def _telling(body: JsonObject) -> dict[str, JsonValue]:
         if value not in (None, "", []):
             told[name] = value
     return told
+
+
+def _called(body: JsonObject, told: Mapping[str, JsonValue]) -> str:
+    """A name for people; what has none is called by what it is and leads to (`SHOWERROR Weight`)."""
+    name = label(body)
+    if name != body.get("id"):
+        return name
+    return " ".join(str(value) for name, value in told.items() if name in NAMING) or name
 
 
 def _counted(uses: list[Use]) -> list[UsedBy]:
@@ -132,44 +213,57 @@ async def what(s: Session, uid: Any_) -> Identity:
 
     API source: `GET /api/metadata` with filters, `GET /api/identifiableObjects/{uid}`, `GET /api/dataValueSets`.
     """
-    plural, body, part_of = await _found(s, uid)
-    found = str(body["id"])
-    types = await version_types(s)
+    found = await _found(s, uid)
+    body, types = found.body, await version_types(s)
     names = await _names(s, body)
-    uses = await Usage(s.client, types).of(plural, found) if part_of is None and plural in types else []
-    values = await _values(s, found) if plural == "dataElements" else None
+    told = {name: names.get(str(value), value) for name, value in _telling(body).items()}
+    uses = await _uses(s, found, types)
+    values = await _values(s, found)
     sharing = cast("JsonObject", body.get("sharing") or {})
     return Identity(
-        type=plural,
-        id=found,
-        name=label(body),
+        type=found.plural,
+        id=found.uid,
+        name=_called(body, told) if found.plural != NOWHERE else "an object that is gone",
         code=cast("str | None", body.get("code")),
-        part_of=part_of,
-        facts={name: names.get(str(value), value) for name, value in _telling(body).items()},
+        part_of=found.part_of,
+        facts=told,
         public=cast("str | None", sharing.get("public")),
         used_by=_counted(uses),
-        data_values=values,
-        more_data_values=values is not None and values >= COUNTED_VALUES,
+        **(asdict(values) if values is not None else {}),
     )
+
+
+async def _uses(s: Session, found: Found, types: Mapping[str, Resource]) -> list[Use]:
+    """Who uses an object. Raises `NotFound` for a UID that neither an object nor an expression has."""
+    asked = Usage(s.client, types)
+    if found.plural == NOWHERE:
+        uses = await asked.of("dataElements", found.uid)  # the type whose UIDs stand in most expressions
+        if not uses:
+            raise _nowhere(found.uid)
+        return uses
+    if found.embedded or found.plural not in types:
+        return []
+    uses = await asked.of(found.plural, found.uid)
+    for path in asked.not_asked:
+        s.reporter.warn(f"the server cannot be asked by {path}; uses there are not counted")
+    return uses
 
 
 async def _names(s: Session, body: JsonObject) -> dict[str, str]:
     """The names of what the telling properties refer to."""
     uids = [str(value["id"]) for name in TELLING if isinstance(value := body.get(name), dict) and "id" in value]
-    if not uids:
-        return {}
-    found = await s.client.get_object("metadata", {"filter": f"id:in:[{','.join(uids)}]", "fields": "id,name"})
-    rows = [row for value in found.values() if isinstance(value, list) for row in cast("list[JsonObject]", value)]
-    return {str(row["id"]): label(row) for row in rows}
+    return {uid: name for uid, (_, name) in (await known(s.client, uids)).items()}
 
 
-async def _values(s: Session, uid: str) -> int | None:
-    """How many data values an element has, counted to `COUNTED_VALUES`; None where the user may not look."""
+async def _values(s: Session, found: Found) -> Values | None:
+    """How many data values an object has; None for types without any, and where the user may not look."""
     from dhis2sh.errors import Forbidden, Refused
 
+    if found.plural not in VALUES_OF or found.body.get("domainType") == "TRACKER":
+        return None
     roots = await s.client.list_page("organisationUnits", {"filter": "level:eq:1", "fields": "id", "paging": False})
     params = {
-        "dataElement": uid,
+        VALUES_OF[found.plural]: found.uid,
         "orgUnit": [str(row["id"]) for row in roots.rows],
         "children": True,
         "startDate": "1900-01-01",
@@ -181,24 +275,44 @@ async def _values(s: Session, uid: str) -> int | None:
     except (Refused, Forbidden, NotFound) as error:
         s.reporter.warn(f"data values could not be counted: {error}")
         return None
-    return len(cast("list[JsonValue]", answer.get("dataValues") or []))
+    rows = cast("list[JsonObject]", answer.get("dataValues") or [])
+    if len(rows) >= COUNTED_VALUES:
+        return Values(len(rows), more_data_values=True)
+    periods = sorted(str(row["period"]) for row in rows)
+    return Values(len(rows), False, *((periods[0], periods[-1]) if periods else ()))
 
 
 @verb(
-    "metadata usage", effect="read", examples=["dhis2 metadata usage s46m5MS0hxu", "%metadata usage 'BCG doses given'"]
+    "metadata usage",
+    effect="read",
+    examples=["dhis2 metadata usage s46m5MS0hxu", "%metadata usage 'BCG doses given'", "%metadata usage 'OPV' --count"],
 )
-async def usage(s: Session, uid: Any_) -> Rows[UseRow]:
+async def usage(
+    s: Session, uid: Any_, *, count: Annotated[bool, Doc("Only how many of each type, and data values.")] = False
+) -> Rows[UseRow] | Rows[CountRow]:
     """List every object that uses another one, by which property; expressions are looked into.
 
-    API source: `GET /api/metadata` with one filter for each type.
+    How many they are, and how many data values there are, is told beside the list, or with --count instead of it.
+
+    API source: `GET /api/metadata` with one filter for each type, `GET /api/dataValueSets`.
     """
-    plural, body, _ = await _found(s, uid)
-    asked = Usage(s.client, await version_types(s))
-    uses = await asked.of(plural, str(body["id"]))
-    for path in asked.not_asked:
-        s.reporter.warn(f"the server cannot be asked by {path}; uses there are not listed")
-    rows = [UseRow(type=use.type, id=use.uid, name=use.name, by=use.path) for use in uses]
-    return Rows(rows, columns=["type", "id", "name", "by"])
+    found = await _found(s, uid)
+    uses = await _uses(s, found, await version_types(s))
+    values = await _values(s, found)
+    counted = _counted(uses)
+    if count:
+        rows = [CountRow(type=use.type, count=use.count, by=", ".join(use.paths)) for use in counted]
+        if values is not None:
+            rows.append(CountRow(type="dataValues", count=values.data_values, by=VALUES_OF[found.plural]))
+        if values is not None and values.more_data_values:
+            s.reporter.warn(f"data values are counted to {COUNTED_VALUES:,}; there are more")
+        return Rows(rows, columns=["type", "count", "by"])
+    said = [f"{use.count:,} {use.type}" for use in counted] + ([Values.words(values)] if values is not None else [])
+    s.reporter.note(f"{found.plural} {found.uid}: {', '.join(said) or 'used by nothing'}")
+    return Rows(
+        [UseRow(type=use.type, id=use.uid, name=use.name, by=use.path) for use in uses],
+        columns=["type", "id", "name", "by"],
+    )
 
 
 @verb(
@@ -219,7 +333,9 @@ async def graph(
 
     API source: `GET /api/{type}` with `fields=:owner`, many objects a request.
     """
-    plural, body, _ = await _found(s, uid)
+    found = await _found(s, uid)
+    if found.plural == NOWHERE:
+        raise _nowhere(found.uid)
     types = await version_types(s)
-    gathered = await Walk(s.client, types, places=org_units).gather([(plural, str(body["id"]))])
-    return graph_of(gathered.bundle, types, (plural, str(body["id"])), depth=depth, style=style, fold=fold)
+    gathered = await Walk(s.client, types, places=org_units).gather([(found.plural, found.uid)])
+    return graph_of(gathered.bundle, types, (found.plural, found.uid), depth=depth, style=style, fold=fold)

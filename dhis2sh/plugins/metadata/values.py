@@ -123,6 +123,7 @@ class Reader:
         self.version = version
         self.problems: list[str] = []
         self._references: dict[str, dict[str, None]] = {}
+        self._known: dict[str, Property] = {}
 
     def check(self) -> None:
         """Raise `UsageError` with the first problems, where there are some."""
@@ -153,7 +154,7 @@ class Reader:
         first, _, rest = path.partition(".")
         before = f"{where}: " if where else ""
         try:
-            prop = property_of(self.resource, first, self.version)
+            prop = self._property(first)
         except UsageError as error:
             self.problems.append(f"{before}{error.message}{f' ({error.hint})' if error.hint else ''}")
             return
@@ -164,6 +165,12 @@ class Reader:
                 target[prop.name] = self._value(prop, value)
         except ValueError as error:
             self.problems.append(f"{before}{prop.name}: {error}")
+
+    def _property(self, text: str) -> Property:
+        """A property by its name in any spelling; a sheet of 50,000 rows asks for the same few again and again."""
+        if text not in self._known:
+            self._known[text] = property_of(self.resource, text, self.version)
+        return self._known[text]
 
     def _value(self, prop: Property, value: JsonValue) -> JsonValue:
         if value is None or value == "":

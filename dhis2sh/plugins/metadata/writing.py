@@ -7,12 +7,13 @@ The generated verbs of a type (`metadata data-elements create --name ...`) are t
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh import writes
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.plugins.metadata import expressions, values
 from dhis2sh.plugins.metadata.hierarchy import check_circles, parents_first
@@ -41,6 +42,8 @@ Edit = Annotated[bool, Doc("Open the object as YAML in $EDITOR first.")]
 
 NOT_CLONED = {"id", "code", "created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "translations",
               "favorites", "subscribers", "interpretations"}  # fmt: skip
+WRONG = "#!"
+"""Begins the lines that say in the editor what cannot be used."""
 NOT_EDITED = {"created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "access", "favorites"}
 
 
@@ -124,7 +127,7 @@ async def plan_create(
     objects = [_read(reader, row, given, set, f"row {number}" if from_ else "") for number, row in rows]
     reader.check()
     if edit:
-        objects = [_edited(s, reader, objects[0] if objects else {}, values.required_of(resource))]
+        objects = [await _edited(s, reader, one_only(objects), values.required_of(resource))]
     objects = [values.with_uid(item) for item in objects]
     await reader.resolved(s, objects)
     objects = [expressions.with_defaults(resource.plural, item) for item in objects]
@@ -138,7 +141,7 @@ async def plan_create(
     what = f"{len(objects):,} {resource.plural}" if len(objects) != 1 else f"{resource.singular} {called(objects[0])}"
     return writes.plan(
         f"create {what}", [Write(resource.plural, None, item) for item in objects], what=resource.plural, atomic=True,
-        notes=notes,
+        again="the same line with --skip-existing", notes=notes, asks=edit,
     )  # fmt: skip
 
 
@@ -170,15 +173,21 @@ async def plan_update(
         changed.append(after)
     reader.check()
     if edit:
-        changed = [_edited(s, reader, changed[0], [])]
-        reader.check()
+        changed = [await _edited(s, reader, one_only(changed))]
     await reader.resolved(s, changed)
     changed = [{name: value for name, value in item.items() if value is not None} for item in changed]
     await check_circles(s, resource, found, changed)
     await expressions.prepared(s, resource.plural, changed, found)
     pairs = [Write(resource.plural, before, after) for before, after in zip(found, changed, strict=True)]
     what = f"{len(pairs):,} {resource.plural}" if len(pairs) != 1 else f"{resource.singular} {called(found[0])}"
-    return writes.plan(f"update {what}", pairs, what=resource.plural)
+    return writes.plan(f"update {what}", pairs, what=resource.plural, asks=edit)
+
+
+def one_only(objects: Sequence[JsonObject]) -> JsonObject:
+    """The object that an editor opens. Raises `UsageError` for several."""
+    if len(objects) != 1:
+        raise UsageError(f"--edit opens one object, and these are {len(objects):,}", hint="edit the file, then --from")
+    return objects[0]
 
 
 def _rows_of(resource: Resource, path: Path | None) -> list[tuple[int, JsonObject]]:
@@ -279,22 +288,62 @@ async def _new_ones(
     return kept
 
 
-def _edited(s: Session, reader: values.Reader, item: JsonObject, wanted: Sequence[str]) -> JsonObject:
-    """An object as the user left it in the editor. Raises `UsageError` where there is no editor, or nothing was left."""
+async def _edited(s: Session, reader: values.Reader, item: JsonObject, wanted: Sequence[str] = ()) -> JsonObject:
+    """An object as the user left it in the editor, references found.
+
+    What cannot be used is opened again with what is wrong above it, until it can, or until it comes back as it was.
+
+    Parameters:
+        item: the object as it is.
+        wanted: properties that it must have; those that are not there yet are shown empty.
+
+    Raises `UsageError` where there is no editor, nothing was left, or the user has given up.
+    """
     if s.editor is None:
         raise UsageError("--edit wants a terminal", hint="--set property=value, or --from FILE")
-    import yaml
-
-    from dhis2sh.tables import parse_yaml
-
     shown = {name: value for name, value in item.items() if name not in NOT_EDITED}
     shown |= {name: None for name in wanted if name not in shown}
-    text = yaml.safe_dump(shown, allow_unicode=True, sort_keys=False, width=120)
-    parsed = parse_yaml(s.editor(text), "what you wrote")
+    text, problem = await _as_yaml(s, reader.resource, shown), ""
+    while True:
+        left = s.editor(problem + text)
+        try:
+            return {**{name: item[name] for name in item if name in NOT_EDITED}, **await _understood(s, reader, left)}
+        except (UsageError, NotFound) as error:
+            again = "".join(line for line in left.splitlines(keepends=True) if not line.startswith(WRONG))
+            if (again == text and problem) or not again.strip():
+                raise
+            told = [error.message, *([f"try: {error.hint}"] if error.hint else [])]
+            text, problem = again, "".join(f"{WRONG} {' '.join(line.split())}\n" for line in told)
+
+
+async def _as_yaml(s: Session, resource: Resource, item: JsonObject) -> str:
+    """An object as YAML, with the name of what a UID stands for as a comment beside it."""
+    import yaml
+
+    from dhis2sh import names
+
+    text = yaml.safe_dump(item, allow_unicode=True, sort_keys=False, width=120)
+    called = await names.names_in(s, resource, [item])
+    return re.sub(
+        r"^(?P<line>[ -]+id: (?P<uid>\w{11}))$",
+        lambda found: f"{found['line']}  # {called[found['uid']]}" if found["uid"] in called else found["line"],
+        text,
+        flags=re.MULTILINE,
+    )
+
+
+async def _understood(s: Session, reader: values.Reader, text: str) -> JsonObject:
+    """What was written in an editor as an object. Raises `UsageError` and `NotFound` for what cannot be used."""
+    from dhis2sh.tables import parse_yaml
+
+    parsed = parse_yaml(text, "what you wrote")
     if not isinstance(parsed, dict) or not parsed:
         raise UsageError("nothing was left: nothing is written")
-    kept = {name: value for name, value in item.items() if name in NOT_EDITED}
-    return {**kept, **reader.read(parsed)}
+    reader.problems.clear()
+    found = reader.read(parsed)
+    reader.check()
+    await reader.resolved(s, [found])
+    return found
 
 
 @verb(

@@ -36,7 +36,7 @@ def is_built(store: Store) -> bool:
 
 def clear(store: Store) -> None:
     """Drop what the tables hold; queries are then refused with E7144."""
-    with store.writing(metadata=False) as connection:
+    with store.writing() as connection:
         _empty(connection, TABLE_TYPES)
         _remember(connection, {BUILT: ""})
 
@@ -53,7 +53,7 @@ def build(store: Store, types: Sequence[str] = TABLE_TYPES, note: Callable[[str]
     began = time.perf_counter()
     model = Model(store)
     note("Generating resource tables")
-    with store.writing(metadata=False) as connection:
+    with store.writing() as connection:
         _empty(connection, types)
         _number_org_units(connection, model)
         _number_keys(connection, store)

@@ -191,7 +191,7 @@ class Approvals:
             if own is None or not self.permissions(selection, status, authorities)["mayApprove"]:
                 raise Refused
             moment = now()
-            with self.store.writing(metadata=False) as connection:
+            with self.store.writing() as connection:
                 connection.execute(
                     "INSERT INTO approval VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, NULL)",
                     (*selection, own.uid, moment, cast("str", user["id"]), moment),
@@ -206,7 +206,7 @@ class Approvals:
                 continue
             if not self.permissions(selection, status, authorities)["mayUnapprove"]:
                 raise Refused
-            with self.store.writing(metadata=False) as connection:
+            with self.store.writing() as connection:
                 connection.execute(
                     "DELETE FROM approval WHERE workflow = ? AND period = ? AND org_unit = ? "
                     "AND attribute_option_combo = ? AND level = ?",
@@ -228,7 +228,7 @@ class Approvals:
                 continue
             if not self.permissions(selection, status, authorities)[wanted]:
                 raise Refused
-            with self.store.writing(metadata=False) as connection:
+            with self.store.writing() as connection:
                 connection.execute(
                     "UPDATE approval SET accepted = ?, accepted_at = ?, accepted_by = ? WHERE workflow = ? "
                     "AND period = ? AND org_unit = ? AND attribute_option_combo = ? AND level = ?",
@@ -237,7 +237,7 @@ class Approvals:
             self._audit(selection, status.approval.level, "ACCEPT" if accepted else "UNACCEPT", user)
 
     def _audit(self, selection: Selection, level: str, action: str, user: JsonObject) -> None:
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             connection.execute(
                 "INSERT INTO approval_audit (workflow, period, org_unit, attribute_option_combo, level, action, "
                 "created, creator) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -267,7 +267,7 @@ class Importer:
             self.summary.description, self.summary.complete = "Import process was aborted", None
             return self.summary
         items = formats.items_of(body, "dataValues")
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             date = body.get("completeDate")
             if outer.get("dataSet") and isinstance(date, str) and date:
                 self._complete(connection, outer, date)

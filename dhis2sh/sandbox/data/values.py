@@ -116,7 +116,7 @@ def prune(store: Store, column: str, uid: str) -> int:
     """
     if column not in {"org_unit", "data_element"}:
         raise ValueError(column)
-    with store.writing(metadata=False) as connection:
+    with store.writing() as connection:
         connection.execute(f"DELETE FROM data_value_audit WHERE {column} = ?", (uid,))
         connection.execute(f"DELETE FROM min_max WHERE {column} = ?", (uid,))
         return connection.execute(f"DELETE FROM data_value WHERE {column} = ?", (uid,)).rowcount
@@ -124,7 +124,7 @@ def prune(store: Store, column: str, uid: str) -> int:
 
 def remove_soft_deleted(store: Store) -> int:
     """Delete the rows that are only marked as deleted. Returns how many."""
-    with store.writing(metadata=False) as connection:
+    with store.writing() as connection:
         return connection.execute("DELETE FROM data_value WHERE deleted").rowcount
 
 
@@ -135,7 +135,7 @@ def remove_zeros(store: Store) -> int:
         for uid, body in store.objects("dataElements").items()
         if not body.get("zeroIsSignificant") and body.get("aggregationType") == "SUM"
     ]
-    with store.writing(metadata=False) as connection:
+    with store.writing() as connection:
         return sum(
             connection.execute(
                 "UPDATE data_value SET deleted = 1 WHERE data_element = ? AND value IN ('0', '0.0') AND NOT deleted",

@@ -20,9 +20,10 @@ from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.query import Query, financial_year_start, read_query
 from dhis2sh.sandbox.data.formats import DXF
 from dhis2sh.sandbox.data.model import Model
-from dhis2sh.sandbox.http import answer, base_of, new_uid
+from dhis2sh.sandbox.http import answer, base_of
 from dhis2sh.sandbox.jobs import Progress, initiated
 from dhis2sh.sandbox.params import answering
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.periods import FinancialYearStart
@@ -180,7 +181,7 @@ class Api:
         for statement in (text for text in statements if text.startswith("WITH ")):
             steps = connection.execute(f"EXPLAIN QUERY PLAN {statement}")
             plans.append({"query": statement, "plan": [str(row[3]) for row in steps]})
-        metrics: JsonObject = {"explainId": new_uid(), "totalTimeInMillis": spent, "executionPlans": plans}
+        metrics: JsonObject = {"explainId": generate_uid(), "totalTimeInMillis": spent, "executionPlans": plans}
         return answer({**grid.shown(), "performanceMetrics": metrics})
 
     def table_types(self, request: Request) -> Response:

@@ -111,7 +111,7 @@ class Api:
             summary.status, summary.description = "ERROR", f"The import process failed: {error}"
             return summary
         model = Model(self.store)
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             for item in items:
                 self._put(connection, model, item, options, summary, username)
         return summary
@@ -167,7 +167,7 @@ class Api:
         units = [unit]
         if params.boolean(query, "multiOu"):
             units += model.children.get(unit, [])
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             connection.executemany(
                 "DELETE FROM completeness WHERE data_set = ? AND period = ? AND org_unit = ? "
                 "AND attribute_option_combo = ?",
@@ -222,7 +222,7 @@ class Api:
         if not known:
             raise Refused(f"Can't find OrganisationUnit with id ={','.join(units)}", "E1004", 409)
         assigned = [uid for uid in known if uid in model.units_of[data_set]]
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO lock_exception VALUES (?, ?, ?, ?)",
                 [(data_set, period.iso, uid, now()) for uid in assigned],
@@ -246,7 +246,7 @@ class Api:
         if not model.exists("dataSets", data_set) or period is None:
             raise Refused(f"Can't find LockException with combination: dataSet={data_set}, period={text}", "E1004", 409)
         unit = query.get("ou")
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             count = connection.execute(
                 "DELETE FROM lock_exception WHERE data_set = ? AND period = ? AND (? IS NULL OR org_unit = ?)",
                 (data_set, period.iso, unit, unit),

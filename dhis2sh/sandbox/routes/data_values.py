@@ -195,7 +195,7 @@ class Api:
                 )
         user = cast("str", self.server.user(request).get("username"))
         moment = server_time()
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             old = values.find(connection, key)
             alive = old is not None and not old.deleted
             stored = (
@@ -217,7 +217,7 @@ class Api:
         key = self._key(query, model)
         self._writable(request, model, key, query)
         user = cast("str", self.server.user(request).get("username"))
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             old = values.find(connection, key)
             if old is None or old.deleted:
                 raise Refused("Data value does not exist", "E2032")
@@ -239,7 +239,7 @@ class Api:
             words = {"de": "dataElement", "pe": "period", "ou": "orgUnit", "co": "categoryOptionCombo"}
             named = {short: str(item[long]) for short, long in words.items() if item.get(long)}
             keys.append((self._key(named, model), item["followup"] is True))
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             for key, flag in keys:
                 old = values.find(connection, key)
                 if old is None or old.deleted:

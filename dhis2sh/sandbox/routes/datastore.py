@@ -14,9 +14,10 @@ from starlette.routing import Route
 from dhis2sh.sandbox.bodies import Refusal, parse_json, with_body
 from dhis2sh.sandbox.filters import ALIASES, NO_VALUE, OPERATORS
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import answer, done, new_uid, refuse
+from dhis2sh.sandbox.http import answer, done, refuse
 from dhis2sh.sandbox.importer import reference_to_user
 from dhis2sh.sandbox.server import Server
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -183,7 +184,7 @@ class Api:
                 "SET value = excluded.value, last_updated = excluded.last_updated, last_updated_by = excluded.last_updated_by",
                 (
                     *where,
-                    new_uid(),
+                    generate_uid(),
                     json.dumps(value, ensure_ascii=False),
                     json.dumps(sharing),
                     moment,

@@ -12,11 +12,12 @@ from starlette.routing import Route
 from dhis2sh.sandbox.bodies import with_body
 from dhis2sh.sandbox.fields import parse_fields
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import answer, new_uid, refuse
+from dhis2sh.sandbox.http import answer, refuse
 from dhis2sh.sandbox.importer import reference_to_user
 from dhis2sh.sandbox.multipart import read_form
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.tracker.select import select
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -51,7 +52,7 @@ class Api:
             return refuse(400, "Required part 'file' is not present.")
         if not part.content:
             return refuse(409, "Could not read file or file is empty.", "E1004")
-        uid, moment = request.query_params.get("uid") or new_uid(), now()
+        uid, moment = request.query_params.get("uid") or generate_uid(), now()
         who: JsonObject = {"id": self.server.rights(request).uid}
         body: JsonObject = {
             "id": uid, "name": part.filename or "file", "created": moment, "lastUpdated": moment, "createdBy": who,

@@ -12,10 +12,11 @@ from dhis2sh.sandbox.bodies import Refusal, parse_json, with_body
 from dhis2sh.sandbox.fields import Field, parse_fields
 from dhis2sh.sandbox.filters import BadFilter, Condition, parse_filter, split_filters
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import answer, base_of, done, empty, new_uid, refuse
+from dhis2sh.sandbox.http import answer, base_of, done, empty, refuse
 from dhis2sh.sandbox.importer import reference_to_user
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.settings import Settings
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -125,7 +126,7 @@ class Api:
         self, request: Request, subject: str, text: str, members: list[str], kind: str, sent: JsonObject,
         words: str = "Message conversation created",
     ) -> Response:  # fmt: skip
-        sender, moment, uid = self.server.rights(request).uid, now(), new_uid()
+        sender, moment, uid = self.server.rights(request).uid, now(), generate_uid()
         everybody = list(dict.fromkeys([sender, *members]))
         body: JsonObject = {
             "id": uid, "name": subject, "subject": subject, "created": moment, "lastUpdated": moment,
@@ -243,7 +244,7 @@ def _member(uid: str, *, read: bool = False) -> JsonObject:
 
 
 def _message(sender: str, text: str, moment: str, sent: JsonObject) -> JsonObject:
-    return {"id": new_uid(), "created": moment, "lastUpdated": moment, "text": text, "sender": {"id": sender},
+    return {"id": generate_uid(), "created": moment, "lastUpdated": moment, "text": text, "sender": {"id": sender},
             "internal": False, "attachments": sent.get("attachments") or []}  # fmt: skip
 
 

@@ -125,11 +125,11 @@ class Api:
         return found
 
     def _put(self, rows: list[tuple[str, str, str, int, int, bool]]) -> None:
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO min_max VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def _drop(self, keys: list[tuple[str, str, str]]) -> int:
-        with self.store.writing(metadata=False) as connection:
+        with self.store.writing() as connection:
             return sum(
                 connection.execute(
                     "DELETE FROM min_max WHERE data_element = ? AND org_unit = ? AND category_option_combo = ?", key

@@ -17,10 +17,11 @@ from starlette.routing import Route
 from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.fields import parse_fields
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import answer, base_of, new_uid, refuse
+from dhis2sh.sandbox.http import answer, base_of, refuse
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.settings import Settings
 from dhis2sh.sandbox.tracker.select import select
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -118,8 +119,10 @@ class Api:
             return refuse(400, f"Value '{text}' is not valid for parameter limit. It should be of type int")
         limit = min(int(text), 10_000)
         if request.headers.get("accept", "").startswith("application/csv") or request.url.path.endswith(".csv"):
-            return Response("codes\n" + "".join(f"{new_uid()}\n" for _ in range(limit)), media_type="application/csv")
-        return answer({"codes": cast("list[JsonValue]", [new_uid() for _ in range(limit)])})
+            return Response(
+                "codes\n" + "".join(f"{generate_uid()}\n" for _ in range(limit)), media_type="application/csv"
+            )
+        return answer({"codes": cast("list[JsonValue]", [generate_uid() for _ in range(limit)])})
 
     def uuids(self, request: Request) -> Response:
         """`GET /api/system/uuid?limit=n`."""

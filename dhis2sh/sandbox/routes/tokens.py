@@ -16,8 +16,9 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.bodies import parse_json, with_body
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import answer, base_of, new_uid, refuse
+from dhis2sh.sandbox.http import answer, base_of, refuse
 from dhis2sh.sandbox.server import Server
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -83,7 +84,7 @@ class Api:
         complaint = _complaint(cast("list[JsonObject]", sent.get("attributes") or []))
         if complaint:
             return refuse(409, complaint, "E1004")
-        user, uid, moment = self.server.user(request), new_uid(), now()
+        user, uid, moment = self.server.user(request), generate_uid(), now()
         later = dt.datetime.now(dt.UTC) + dt.timedelta(days=_DEFAULT_DAYS)
         body: JsonObject = {
             "id": uid, "created": moment, "lastUpdated": moment, "createdBy": {"id": user["id"]},

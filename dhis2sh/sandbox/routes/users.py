@@ -12,8 +12,9 @@ from starlette.routing import Route
 from dhis2sh.sandbox.accounts import password_error
 from dhis2sh.sandbox.bodies import Refusal, parse_json, with_body
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import base_of, done, empty, new_uid, refuse
+from dhis2sh.sandbox.http import base_of, done, empty, refuse
 from dhis2sh.sandbox.server import Server
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -86,7 +87,7 @@ class Api:
         complaint = password_error(password, username)
         if complaint:
             return refuse(409, complaint, "E1004")
-        uid, moment, who = new_uid(), now(), {"id": self.server.rights(request).uid}
+        uid, moment, who = generate_uid(), now(), {"id": self.server.rights(request).uid}
         kept = {name: value for name, value in user.items() if name not in _NOT_COPIED}
         copy: JsonObject = {**kept, "id": uid, "username": username, "password": password, "created": moment,
                             "lastUpdated": moment, "createdBy": who, "lastUpdatedBy": who}  # type: ignore[dict-item] # fmt: skip

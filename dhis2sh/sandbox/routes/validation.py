@@ -15,10 +15,11 @@ from dhis2sh.sandbox.analytics.names import period_name
 from dhis2sh.sandbox.bodies import Refusal, parse_json, with_body
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import answer, done, new_uid, refuse
+from dhis2sh.sandbox.http import answer, done, refuse
 from dhis2sh.sandbox.jobs import Progress
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.validation import Violation, run_predictor, run_rules
+from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -89,7 +90,7 @@ class Api:
 
     def _persist(self, violations: list[Violation]) -> None:
         rows: list[JsonObject] = [
-            {"id": new_uid(), "created": now(), "validationRule": {"id": one.rule["id"]}, "period": {"id": one.period.iso},
+            {"id": generate_uid(), "created": now(), "validationRule": {"id": one.rule["id"]}, "period": {"id": one.period.iso},
              "organisationUnit": {"id": one.org_unit}, "attributeOptionCombo": {"id": one.attribute_option_combo},
              "leftsideValue": one.left, "rightsideValue": one.right, "dayInPeriod": 0, "notificationSent": False}
             for one in violations

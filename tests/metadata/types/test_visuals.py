@@ -78,8 +78,12 @@ async def test_a_plan_says_what_will_be_drawn(country: Session):
     ("wrong", "says", "hint"),
     [
         ({"type": "COLUM"}, "'COLUM' is not one of its values", "COLUMN"),
-        ({"data": ["Outpatient visit"]}, "no dataElements, indicators or programIndicators has", "Outpatient visits"),
-        ({"data": [ANTENATAL]}, "no dataElements, indicators or programIndicators has", None),
+        (
+            {"data": ["Outpatient visit"]},
+            "none of the dataElements, indicators or programIndicators has",
+            "Outpatient visits",
+        ),
+        ({"data": [ANTENATAL]}, "none of the dataElements, indicators or programIndicators has", None),
         ({"data": []}, "needs --data", "create --help"),
         ({"period": ["LAST_12_MONTH"]}, "'LAST_12_MONTH' is not a period", "2024Q1"),
         ({"org_unit": ["Tavresq"]}, "'Tavresq'", "Tavresk"),
@@ -278,7 +282,7 @@ async def test_an_item_goes_by_its_own_uid_a_text_and_a_code_too(country: Sessio
     [
         ("remove-item", {"dashboard": "Mother and child", "items": ["Malaria by region"]}, "is not on Mother and child", "Malaria by region and month"),
         ("remove-item", {"dashboard": "Supervision", "items": ["xyz"]}, "'xyz' is not on Supervision", "describe"),
-        ("add-item", {"dashboard": "Supervision", "items": ["Antenatal"]}, "no visualizations, eventVisualizations or maps has", "Antenatal visits"),
+        ("add-item", {"dashboard": "Supervision", "items": ["Antenatal"]}, "none of the visualizations, eventVisualizations or maps has", "Antenatal visits"),
         ("add-item", {"dashboard": "Supervison", "items": [BORDERS]}, "'Supervison'", "Supervision"),
     ],
 )  # fmt: skip

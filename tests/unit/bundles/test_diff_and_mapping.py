@@ -113,9 +113,9 @@ def test_a_missing_file_is_not_found(tmp_path: Path):
         read_bundle(tmp_path / "none.json")
 
 
-def test_a_bundle_written_is_read_again(tmp_path: Path):
+async def test_a_bundle_written_is_read_again(tmp_path: Path):
     path = tmp_path / "bundle.json.gz"
-    elements(A, B).write(path)
+    await elements(A, B).write(path)
     assert list(diff(read_bundle(path), elements(A, B), TYPES)) == []
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import BaseModel
 
 from dhis2sh import names, writes
 from dhis2sh.errors import Refused
+from dhis2sh.formulas import BadExpression, Binary, parse
 from dhis2sh.plugins.metadata import expressions, writing
 from dhis2sh.plugins.metadata.expressions import PLACES, Verdict
 from dhis2sh.results import Plan, Rows
@@ -92,7 +94,12 @@ def _whole(plural: str, body: JsonObject, parts: list[Part]) -> list[Part]:
             case "indicators" if len(said) == 2:
                 kind = cast("JsonObject", body.get("indicatorType") or {})
                 factor = kind.get("factor", 1)
-                return f"({said['numerator']}) / ({said['denominator']}){f' * {factor}' if factor != 1 else ''}"
+                above, below = (
+                    _bracketed(said[name], by_path[name].expression) for name in ("numerator", "denominator")
+                )
+                if below == "1" and factor == 1:
+                    return said["numerator"]
+                return f"{above}{f' / {below}' if below != '1' else ''}{f' * {factor}' if factor != 1 else ''}"
             case "predictors" if "generator.expression" in said:
                 output = cast("JsonObject", body.get("output") or {})
                 target = output.get("name") if text is _description else f"#{{{output.get('id')}}}"
@@ -106,6 +113,17 @@ def _whole(plural: str, body: JsonObject, parts: list[Part]) -> list[Part]:
 
     words, text = line(_description), line(_expression)
     return [Part(part="formula", expression=text, description=words)] if words and text else []
+
+
+def _bracketed(text: str, expression: str) -> str:
+    """A part of a fraction in brackets, where it is more than one thing and has none of its own."""
+    try:
+        whole = not isinstance(parse(expression), Binary)
+    except BadExpression:
+        whole = False
+    depths = list(accumulate((sign == "(") - (sign == ")") for sign in expression.strip()))
+    closed = expression.strip().startswith("(") and 0 not in depths[:-1]
+    return text if whole or closed else f"({text})"
 
 
 def _description(part: Part) -> str:
