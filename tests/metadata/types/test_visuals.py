@@ -152,6 +152,20 @@ def test_what_is_not_chosen_is_said():
     assert words[:2] == ["An area chart for Sierra Leone.", "No data and no periods are chosen."]
 
 
+async def test_any_property_goes_with_the_short_options(country: Session):
+    body = await made(
+        country, "visualizations create", name="V", data=["Outpatient visits"], period=["2025"], org_unit=["Tavresk"],
+        description="Why", set=["hideTitle=true"],
+    )  # fmt: skip
+    assert (body["description"], body["hideTitle"]) == ("Why", True)
+    file = Path("charts.json")
+    file.write_text("[]")
+    with pytest.raises(UsageError, match="--from does not go with --data"):
+        await planned(country, "visualizations create", data=["Outpatient visits"], from_=file)
+    with pytest.raises(UsageError, match="needs --data"):
+        await planned(country, "visualizations create", name="V", type="PIVOT_TABLE")
+
+
 # Maps ---------------------------------------------------------------------------------------------------------------
 
 
