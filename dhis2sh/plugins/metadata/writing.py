@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -143,6 +144,21 @@ async def plan_create(
         f"create {what}", [Write(resource.plural, None, item) for item in objects], what=resource.plural, atomic=True,
         again="the same line with --skip-existing", notes=notes, asks=edit,
     )  # fmt: skip
+
+
+async def with_properties(
+    s: Session, type: str, planned: Plan, given: Mapping[str, JsonValue], *, set: Sequence[str] = ()
+) -> Plan:
+    """The plan of a creation with more properties than it has; `given`, `set` and errors as in `plan_create`."""
+    resource = await queries.resource_of(s, type)
+    reader = values.Reader(resource, str(await s.client.version()))
+    [write] = cast("writes.Payload", planned.payload).writes
+    body = copy.deepcopy(write.after or {})
+    for path, value in [*given.items(), *values.pairs(set)]:
+        reader.put(body, path, value)
+    reader.check()
+    await reader.resolved(s, [body])
+    return writes.plan(planned.title, [replace(write, after=body)], what=type, notes=planned.notes)
 
 
 async def plan_update(
