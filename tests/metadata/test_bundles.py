@@ -12,6 +12,7 @@ from dhis2sh.results import Plan, Rows, WriteSummary, to_json
 from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.verbs import find
+from tests.metadata.conftest import NEW
 from tests.shared import needs_shared
 
 YES = Consent(yes=True)
@@ -25,10 +26,6 @@ def write(name: str, **objects: list[dict]) -> Path:
     path = Path(name)
     path.write_text(json.dumps(objects))
     return path
-
-
-NEW = {"id": "deNumber009", "name": "New", "shortName": "New", "valueType": "NUMBER", "domainType": "AGGREGATE",
-       "aggregationType": "SUM", "categoryCombo": {"id": "bjDvmb4bfuf"}}  # fmt: skip
 
 
 async def test_an_import_says_what_is_new_changed_and_right_already(session: Session):
