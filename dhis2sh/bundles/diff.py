@@ -23,8 +23,10 @@ type Change = Literal["added", "removed", "changed"]
 
 VOLATILE = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "user", "href", "access", "favorite",
                       "favorites", "subscribers", "subscribed", "lastLogin", "interpretations", "interpretationCount",
-                      "interpretationLikeCount", "contentCount", "parentGraphMap", "columns", "rows", "filters"})  # fmt: skip
-"""What is not part of an object's meaning: who saved it when, and what the server computes for whoever asks."""
+                      "interpretationLikeCount", "contentCount", "parentGraphMap", "columns", "rows", "filters", "lastAlive", "lastExecuted", "lastExecutedStatus",
+                      "lastFinished", "passwordLastUpdated"})  # fmt: skip
+"""What is not part of an object's meaning: who saved it when, when a job ran, and what the server computes
+for whoever asks."""
 FILLED_IN: Mapping[str, JsonValue] = {"shape": "NORMAL"}
 """What a server writes into an embedded object that does not say it (a dashboard's item)."""
 

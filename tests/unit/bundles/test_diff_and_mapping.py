@@ -116,6 +116,9 @@ def test_a_missing_file_is_not_found(tmp_path: Path):
 async def test_a_bundle_written_is_read_again(tmp_path: Path):
     path = tmp_path / "bundle.json.gz"
     await elements(A, B).write(path)
+    first = path.read_bytes()
+    await elements(A, B).write(path)
+    assert path.read_bytes() == first, "the same content is the same file"
     assert list(diff(read_bundle(path), elements(A, B), TYPES)) == []
 
 
