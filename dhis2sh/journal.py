@@ -204,7 +204,8 @@ def journal_of(session: Session) -> Journal:
 
 
 def _journal(profile: str) -> Journal:
-    return Journal(paths.data_dir() / "journal" / f"{profile}.db")
+    name = profile.replace(":", "%3A")  # of `sandbox:NAME`; a colon is no part of a file's name on every system
+    return Journal(paths.data_dir() / "journal" / f"{name}.db")
 
 
 class Recording:

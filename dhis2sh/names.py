@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.uids import is_uid
+from dhis2sh.words import joined
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -108,17 +109,12 @@ async def among(s: Session, plurals: Sequence[str], texts: Iterable[str]) -> dic
             kinds = {str(row["id"]): row for row in rows}
             if len(kinds) > 1:
                 told = [{**row, "displayName": f"{row[TYPE]} {row.get('displayName')}"} for row in kinds.values()]
-                raise _ambiguous(spoken(plurals, "and") or "all types", text, told)
+                raise _ambiguous(joined(plurals) or "all types", text, told)
             found[text] = Found(str(rows[0][TYPE]), str(rows[0]["id"]), str(rows[0].get("displayName") or text))
         open_ = [text for text in open_ if text not in found]
     if open_:
         raise await _missing(s, plurals, open_[0])
     return found
-
-
-def spoken(plurals: Sequence[str], word: str) -> str:
-    """Types in words: `dataElements, indicators or programIndicators`."""
-    return f" {word} ".join(part for part in (", ".join(plurals[:-1]), *plurals[-1:]) if part)
 
 
 async def by_key(
@@ -166,15 +162,15 @@ def _ambiguous(plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError
 
 
 async def _missing(s: Session, plurals: Sequence[str], text: str) -> NotFound:
-    """Nothing has that code or name: the error names what comes nearest among those that share the ends of a word."""
-    word = max(re.findall(r"\w+", text), key=len, default="")
+    """Nothing has that code or name: the error names what comes nearest among those that share an end of a word."""
+    words = sorted(re.findall(r"\w+", text), key=len, reverse=True)[:3]
     params: dict[str, Param] = {
-        "filter": [f"name:ilike:{part}" for part in dict.fromkeys((word[:3], word[-3:])) if part],
+        "filter": [f"name:ilike:{part}" for part in dict.fromkeys(end for word in words for end in (word[:3], word[-3:]))],
         "rootJunction": "OR", "fields": "id,displayName", "pageSize": 200,
     }  # fmt: skip
-    pages = await asyncio.gather(*(s.client.list_page(plural, params) for plural in (plurals if word else ())))
+    pages = await asyncio.gather(*(s.client.list_page(plural, params) for plural in (plurals if words else ())))
     hint = did_you_mean(text, [str(row.get("displayName")) for page in pages for row in page.rows])
-    kinds = f"none of the {spoken(plurals, 'or')} has" if plurals else "nothing has"
+    kinds = f"none of the {joined(plurals, 'or')} has" if plurals else "nothing has"
     return NotFound(f"{kinds} the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
 
 

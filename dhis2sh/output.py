@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import render
@@ -93,12 +92,3 @@ def _jq(expression: str, value: JsonValue) -> Iterator[str]:
             yield item if isinstance(item, str) else json.dumps(item, indent=2, ensure_ascii=False)
     except ValueError as error:
         raise UsageError(f"jq: {str(error).splitlines()[0]}", hint="try --jq '.[].id'") from error
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a batch file, without comments and blank ones."""
-    return [
-        line.strip()
-        for line in path.read_text("utf-8").splitlines()
-        if line.strip() and not line.lstrip().startswith("#")
-    ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from dhis2sh.client.settings import ConnectionSettings
 
 SANDBOX = "sandbox"
+"""The reserved profile of the embedded sandbox; `sandbox:NAME` is another one, kept beside it."""
 SERVICE = "dhis2sh"
 _FILE = "profiles.toml"
 
@@ -65,8 +67,8 @@ class Profile:
 
     @property
     def embedded(self) -> bool:
-        """True for the sandbox in this process."""
-        return self.name == SANDBOX
+        """True for a sandbox in this process."""
+        return is_sandbox(self.name)
 
     def settings(self) -> ConnectionSettings:
         """How the client reaches it."""
@@ -112,9 +114,30 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 """What a setting in the file may be, by its type here."""
 
 
-def sandbox_profile() -> Profile:
-    """The reserved profile of the embedded sandbox."""
-    return Profile(SANDBOX, "http://sandbox", username="admin", source="built in")
+def is_sandbox(name: str) -> bool:
+    """Whether a profile's name is reserved for a sandbox."""
+    return name.partition(":")[0] == SANDBOX
+
+
+def sandbox_file(name: str = SANDBOX) -> Path:
+    """The file of a sandbox by its profile's name: made when something is first asked of it."""
+    _, colon, own = name.partition(":")
+    return paths.data_dir() / "sandboxes" / f"{own}.db" if colon else paths.data_dir() / "sandbox.db"
+
+
+def sandbox_profile(name: str = SANDBOX) -> Profile:
+    """The profile of a sandbox. Raises `ConfigError` for a name that is none."""
+    if not re.fullmatch(rf"{SANDBOX}(:[A-Za-z0-9_-]+)?", name):
+        raise ConfigError(
+            f"'{name}' is no sandbox's name", hint=f"{SANDBOX}, or {SANDBOX}:NAME of letters, digits, - and _"
+        )
+    address = ".".join(reversed(name.split(":")))
+    return Profile(name, f"http://{address}", username="admin", source="built in")
+
+
+def sandboxes() -> list[str]:
+    """The sandboxes by their profiles' names: the one that is always there, then those that have a file."""
+    return [SANDBOX, *(f"{SANDBOX}:{path.stem}" for path in sorted(sandbox_file(f"{SANDBOX}:x").parent.glob("*.db")))]
 
 
 def user_file() -> Path:
@@ -150,13 +173,12 @@ def read_file(path: Path) -> Mapping[str, Any]:
 
 
 def all_profiles() -> dict[str, Profile]:
-    """Every profile by name: the project's file wins over the user's; the sandbox is always there."""
+    """Every profile by name: the project's file wins over the user's; the sandboxes come last."""
     found: dict[str, Profile] = {}
     for path in files():
         for name, table in cast("Mapping[str, Mapping[str, Any]]", read_file(path).get("profiles", {})).items():
             found.setdefault(name, _profile(name, table, path))
-    found[SANDBOX] = sandbox_profile()
-    return found
+    return found | {name: sandbox_profile(name) for name in sandboxes()}
 
 
 def _profile(name: str, table: Mapping[str, Any], path: Path) -> Profile:
@@ -174,7 +196,9 @@ def _profile(name: str, table: Mapping[str, Any], path: Path) -> Profile:
 
 
 def get(name: str) -> Profile:
-    """A profile by its name. Raises `NotFound` with the nearest names."""
+    """A profile by its name. Raises `NotFound` with the nearest names, `ConfigError` for what no sandbox can be called."""
+    if is_sandbox(name):
+        return sandbox_profile(name)
     known = all_profiles()
     if name not in known:
         hint = did_you_mean(name, list(known)) or f"known: {', '.join(known)}; dhis2 profile add {name} --url URL"
@@ -206,7 +230,7 @@ def active(chosen: str | None = None) -> Active:
 
 
 def _only_one() -> Active:
-    others = [profile for name, profile in all_profiles().items() if name != SANDBOX]
+    others = [profile for profile in all_profiles().values() if not profile.embedded]
     if len(others) == 1:
         return Active(others[0], f"the only profile, in {others[0].source}")
     if others:
@@ -280,7 +304,9 @@ def remove(name: str) -> Path:
 def rename(old: str, new: str) -> Path:
     """Give a profile another name; its secret goes with it. Raises `NotFound` and `ConfigError`."""
     profile = get(old)
-    if new in all_profiles():
+    if profile.embedded:
+        raise ConfigError("a sandbox keeps its name", hint="dhis2 profile list")
+    if is_sandbox(new) or new in all_profiles():
         raise ConfigError(f"there is a profile '{new}' already", hint="dhis2 profile list")
     secrets = {kind: secret_of(old, kind) for kind in KINDS}
     was_active = read_file(Path(profile.source)).get("active") == old

@@ -7,10 +7,10 @@ import warnings
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from dhis2sh import paths, profiles
-from dhis2sh.errors import Declined, Forbidden, NeedsConfirmation, PartlyDone, Refused, UsageError
+from dhis2sh import profiles
+from dhis2sh.errors import ConfigError, Declined, Forbidden, NeedsConfirmation, PartlyDone, Refused, UsageError
 from dhis2sh.profiles import Active, Profile
 
 if TYPE_CHECKING:
@@ -156,12 +156,23 @@ class Session:
             warn=self.reporter.warn,
         )
 
+    @property
+    def sandbox(self) -> str:
+        """The sandbox to act on, by its profile's name: the active profile where it is one, else the one always there."""
+        try:
+            return self.profile.name if self.profile.embedded else profiles.SANDBOX
+        except ConfigError:
+            return profiles.SANDBOX
+
     def sandbox_store(self) -> Store:
         """The sandbox's database in the data folder, opened on first use."""
         if self._store is None:
             from dhis2sh.sandbox.store import Store
 
-            path = sandbox_file()
+            name = self.sandbox
+            path = profiles.sandbox_file(name)
+            if name != profiles.SANDBOX and not path.exists():
+                self.reporter.note(f"{name} is a new sandbox and empty")
             path.parent.mkdir(parents=True, exist_ok=True)
             self._store = Store(path)
         return self._store
@@ -233,11 +244,6 @@ class _Warnings(SilentReporter):
     def warn(self, message: str) -> None:
         """Warn by `warnings.warn`."""
         warnings.warn(message, stacklevel=2)
-
-
-def sandbox_file() -> Any:
-    """The file of the reserved profile `sandbox`."""
-    return paths.data_dir() / "sandbox.db"
 
 
 async def run(session: Session, verb: Verb, arguments: Mapping[str, object], consent: Consent | None = None) -> object:

@@ -1,6 +1,7 @@
 """Writes docs/reference from the catalogue. `--check` ends with 1 and names what is stale."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,23 @@ from dhis2sh.surfaces import mcp
 
 DOCS = Path(__file__).resolve().parent
 EXAMPLES = DOCS.parent / "examples"
+READ_EXAMPLES = """# Examples
+
+A folder for each story, a file for each surface:
+
+| file | what it is | run it with |
+|---|---|---|
+| `cli.sh` | the command line | `bash -e cli.sh` |
+| `shell.dhis2` | what one types at the prompt | `dhis2sh --sandbox shell.dhis2` |
+| `notebook.ipynb` | a notebook, with its outputs | Jupyter |
+| `agent.py` | what an agent asks over MCP | `python agent.py` |
+| `python.py` | a script with the client | `python python.py` |
+
+All act on the profile `sandbox`: fill it with `dhis2 sandbox seed`, and run them in an empty folder. `expected/` holds what each
+one prints. `make examples` runs all of them and compares; `python examples/run.py rename` those whose path has the word,
+with `--snapshot` it keeps what they print now. A story with a `real.json` runs once more on a real export, where
+`../shared/real` lies beside the checkout, with the names that the file gives in place of the fictional country's."""
+"""The head of `examples/README.md`."""
 
 
 def cli() -> str:
@@ -77,12 +95,35 @@ def stages() -> str:
 
 
 def examples() -> str:
-    """An index of the examples, from their first lines."""
-    lines = ["# Examples\n", "Each runs on the sandbox with `make examples`.\n"]
-    for path in sorted(EXAMPLES.glob("[0-9]*")):
-        title = path.read_text("utf-8").splitlines()[0].lstrip("# ")
-        lines.append(f"- `examples/{path.name}`: {title}")
+    """An index of the examples."""
+    return "\n".join([
+        "# Examples\n",
+        "Each runs on the sandbox with `make examples`; `examples/README.md` says how to run one of them.\n",
+        *(f"- `examples/{story}`: {title} ({', '.join(files)})" for story, title, files in stories()),
+    ]) + "\n"  # fmt: skip
+
+
+def examples_readme() -> str:
+    """The same for a reader of the repository, with what the files are."""
+    lines = [READ_EXAMPLES]
+    for story, title, files in stories():
+        area = f"## {story.partition('/')[0].replace('-', ' ').capitalize()}\n"
+        lines += [] if area in lines else ["", area]
+        lines.append(f"- {title} {', '.join(f'[{file}]({story}/{file})' for file in files)}")
     return "\n".join(lines) + "\n"
+
+
+def stories() -> Iterator[tuple[str, str, list[str]]]:
+    """Each story's folder, its title as the first line of a script gives it, and its files."""
+    for folder in sorted(EXAMPLES.glob("*/*/")):
+        files = sorted(path.name for path in folder.glob("*.*") if path.suffix != ".json")
+        scripts = [name for name in files if not name.endswith(".ipynb")]
+        if scripts:
+            yield (
+                folder.relative_to(EXAMPLES).as_posix(),
+                (folder / scripts[-1]).read_text("utf-8").splitlines()[0].lstrip("# "),
+                files,
+            )
 
 
 def errors() -> str:
@@ -98,6 +139,7 @@ PAGES = {
     "reference/stages.md": stages,
     "reference/examples.md": examples,
     "errors.md": errors,
+    "../examples/README.md": examples_readme,
 }
 
 

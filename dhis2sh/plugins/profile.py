@@ -133,7 +133,7 @@ async def add(
     activate: Annotated[bool, Doc("Make it the active profile.")] = False,
 ) -> Plan:
     """Add a profile, or change the one of that name. The secret goes to the keyring, never into the file."""
-    if name in {profiles.SANDBOX, "environment"}:
+    if profiles.is_sandbox(name) or name == "environment":
         raise ConfigError(f"'{name}' is a reserved profile", hint="choose another name")
     address = _address(url)
     known = profiles.all_profiles().get(name)
@@ -239,8 +239,10 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
 @verb("profile remove", effect="destroy", examples=["dhis2 profile remove play"], left_out={"mcp": AGENTS})
 async def remove(s: Session, name: Name) -> Plan:
     """Take a profile and its secret away."""
-    if name == profiles.SANDBOX:
-        raise ConfigError("the sandbox is always there", hint="dhis2 sandbox reset  empties it")
+    if profiles.is_sandbox(name):
+        raise ConfigError(
+            "a sandbox is no profile of yours", hint=f"dhis2 -p {name} sandbox reset  takes what is in it away"
+        )
     profiles.get(name)
     return _simple("delete", f"remove profile '{name}' and its secret", name, name)
 
@@ -342,7 +344,7 @@ async def bootstrap(
     """
     from dhis2sh.plugins import profile_sign_in as signing
 
-    if name in {profiles.SANDBOX, "environment"}:
+    if profiles.is_sandbox(name) or name == "environment":
         raise ConfigError(f"'{name}' is a reserved profile", hint="choose another name")
     known = profiles.all_profiles().get(name)
     if known is None and url is None:

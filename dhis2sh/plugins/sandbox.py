@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel
 
 from dhis2sh.errors import UsageError
+from dhis2sh.profiles import sandbox_file
 from dhis2sh.results import Plan, PlanStep, Text, WriteSummary
 from dhis2sh.sandbox.store import Store
-from dhis2sh.session import Session, sandbox_file
+from dhis2sh.session import Session
 from dhis2sh.verbs import Bounds, Complete, Doc, applies, verb
 
 Database = Annotated[Path | None, Doc("Act on this file, not on the sandbox's own."), Complete("files")]
@@ -32,11 +33,15 @@ class SandboxStatus(BaseModel):
     bytes: int
 
 
+def _path(s: Session, db: Path | None) -> Path:
+    return db or sandbox_file(s.sandbox)
+
+
 def _open(s: Session, db: Path | None, version: str | None = None) -> tuple[Store, bool]:
     """The store to act on, and whether we have to close it."""
     if db is None and version is None:
         return s.sandbox_store(), False
-    path = db or sandbox_file()
+    path = _path(s, db)
     path.parent.mkdir(parents=True, exist_ok=True)
     return Store(path, version=version), True
 
@@ -47,7 +52,7 @@ async def status(s: Session, *, db: Database = None) -> SandboxStatus:
     store, ours = _open(s, db)
     try:
         counts = store.counts()
-        path = db or sandbox_file()
+        path = _path(s, db)
         return SandboxStatus(
             file=str(path), version=store.version.number, objects=sum(counts.values()), data_values=store.data_value_count(),
             organisation_units=counts.get("organisationUnits", 0), data_elements=counts.get("dataElements", 0),
@@ -66,7 +71,7 @@ async def load(s: Session, files: Files, *, db: Database = None) -> Plan:
         raise UsageError(f"no such file: {', '.join(missing)}", hint="give exports of metadata or data values")
     return Plan(
         f"load {', '.join(path.name for path in files)} into the sandbox",
-        [PlanStep("import", "sandbox", name=str(db or sandbox_file()))], payload=(files, db), local=True,
+        [PlanStep("import", "sandbox", name=str(_path(s, db)))], payload=(files, db), local=True,
     )  # fmt: skip
 
 
@@ -105,7 +110,7 @@ async def seed(
     """Fill the sandbox with a fictional country, the same each time."""
     return Plan(
         f"seed the sandbox with a fictional country ({size})",
-        [PlanStep("import", "sandbox", name=str(db or sandbox_file()))], payload=(size, db), local=True,
+        [PlanStep("import", "sandbox", name=str(_path(s, db)))], payload=(size, db), local=True,
     )  # fmt: skip
 
 
@@ -131,14 +136,14 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
 async def reset(s: Session, *, db: Database = None) -> Plan:
     """Empty the sandbox: everything in it is gone."""
     return Plan(
-        "empty the sandbox", [PlanStep("delete", "sandbox", name=str(db or sandbox_file()))], payload=db, local=True
+        "empty the sandbox", [PlanStep("delete", "sandbox", name=str(_path(s, db)))], payload=_path(s, db), local=True
     )
 
 
 @applies(reset)
 async def _(s: Session, plan: Plan) -> WriteSummary:
     await s.aclose()
-    path: Path = plan.payload or sandbox_file()
+    path: Path = plan.payload
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     return WriteSummary(f"sandbox {path}", deleted=1)
@@ -160,7 +165,7 @@ async def serve(
     db: Database = None,
     load: Files = [],
     server_version: Annotated[
-        Literal["2.41", "2.42", "2.43"] | None,
+        Literal["2.40", "2.41", "2.42", "2.43", "2.44"] | None,
         Doc("The server version to mimic from now on; else what the file says, or 2.42."),
     ] = None,
     fault: Annotated[

@@ -16,6 +16,8 @@ PYTHON_WORDS = {"in", "is", "if", "and", "or", "not", "for", "else"}
 _MAGIC = re.compile(
     r"(?P<lead>\s*(?:[^\s=%|(]+(?:\s*,\s*[^\s=%|(]+)*\s*=\s*)?(?P<mark>%?))(?P<name>[A-Za-z_]\w*)(?P<gap>[ \t]+|$)"
 )
+_INSIDE = re.compile(r"[ \t)\]}]|(?:else|elif|except|finally)\b")
+"""How a line begins that belongs to the Python statement before it."""
 _LONE_UID = re.compile(r"[A-Za-z](?=\w*[\dA-Z])[A-Za-z0-9]{10}")
 """A word that is a UID and looks like none of a language: with a digit or a capital inside."""
 _HELP = re.compile(r"^(?P<line>\s*%?[A-Za-z_][\w-]*(?:[ \t]+[A-Za-z_][\w-]*)*)[ \t]*(?P<marks>\?{1,2})[ \t]*$")
@@ -99,6 +101,21 @@ def joined(text: str) -> list[str]:
     """The lines of a `%%dhis2` cell, continued ones put together."""
     parts = ([line.strip().removesuffix("\\").rstrip() for line in group.splitlines()] for group in groups(text))
     return [" ".join(part for part in group if part) for group in parts]
+
+
+def statements(text: str) -> list[str]:
+    """What a file holds, without its comments: each line with those that continue it, Python with its indented lines."""
+    found: list[str] = []
+    for line in text.splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if found and _continues(found[-1], line):
+            found[-1] = f"{found[-1].rstrip().removesuffix('\\').rstrip()} {line.strip()}"
+        elif found and _INSIDE.match(line):
+            found[-1] += f"\n{line}"
+        else:
+            found.append(line)
+    return found
 
 
 def unfinished(text: str, domains: frozenset[str]) -> bool:

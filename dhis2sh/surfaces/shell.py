@@ -279,12 +279,10 @@ def accept_at_once(app: Any) -> None:
 
 
 def _run_file(shell: Dhis2Shell, path: Path) -> int:
-    from dhis2sh.output import read_lines
-
     if not path.is_file():
         print(f"error: there is no file {path}", file=sys.stderr)
         return 3
-    for line in read_lines(path):
+    for line in lines.statements(path.read_text("utf-8")):
         code = _run_line(shell, line)
         if code:
             return code

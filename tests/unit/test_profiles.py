@@ -263,3 +263,42 @@ def test_processes_that_keep_secrets_at_once_lose_none(home: Path) -> None:
     running = [subprocess.Popen([sys.executable, "-c", code, f"p{number}"]) for number in range(4)]
     assert [process.wait(60) for process in running] == [0] * 4
     assert json.loads((home / "data" / "secrets.json").read_text()) == {f"p{number}": "word" for number in range(4)}
+
+
+def test_there_are_as_many_sandboxes_as_one_names(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(line: str) -> tuple[str, str]:
+        assert cli.run(line.split(" ")) == 0
+        return capsys.readouterr()
+
+    run("sandbox seed")
+    out, err = run("-p sandbox:copy metadata list dataElements --json")
+    assert json.loads(out) == []
+    assert "sandbox:copy is a new sandbox and empty" in err
+    assert list(profiles.all_profiles()) == ["sandbox", "sandbox:copy"], "those that have a file are listed"
+
+    run("sandbox seed -p sandbox:copy")
+    out, err = run("metadata diff-profiles sandbox sandbox:copy -p sandbox --json")
+    assert json.loads(out) == [], "two countries are the same"
+    assert "new sandbox" not in err
+
+    monkeypatch.setenv("DHIS2_PROFILE", "sandbox:copy")
+    run("sandbox reset --yes")
+    assert list(profiles.all_profiles()) == ["sandbox"]
+    assert (home / "data" / "sandbox.db").exists(), "the other one is left alone"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("metadata types -p sandbox:", "sandbox:NAME"),
+        ("metadata types -p sandbox:../x", "sandbox:NAME"),
+        ("profile add sandbox:x --url https://x.example.org", "reserved"),
+        ("profile rename sandbox:x y", "keeps its name"),
+        ("profile remove sandbox:x --yes", "dhis2 -p sandbox:x sandbox reset"),
+    ],
+)
+def test_a_sandbox_is_no_profile_to_be_changed(line: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([*line.split()]) == 2
+    assert says in capsys.readouterr().err

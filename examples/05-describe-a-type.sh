@@ -1,2 +1,0 @@
-# What a type wants: required properties with their kinds. Surface: CLI.
-dhis2 -p sandbox metadata describe dataElements --jq '.[] | select(.required) | "\(.property) \(.type)"'
