@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.uids import is_uid
+from dhis2sh.words import joined
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -108,17 +109,12 @@ async def among(s: Session, plurals: Sequence[str], texts: Iterable[str]) -> dic
             kinds = {str(row["id"]): row for row in rows}
             if len(kinds) > 1:
                 told = [{**row, "displayName": f"{row[TYPE]} {row.get('displayName')}"} for row in kinds.values()]
-                raise _ambiguous(spoken(plurals, "and") or "all types", text, told)
+                raise _ambiguous(joined(plurals) or "all types", text, told)
             found[text] = Found(str(rows[0][TYPE]), str(rows[0]["id"]), str(rows[0].get("displayName") or text))
         open_ = [text for text in open_ if text not in found]
     if open_:
         raise await _missing(s, plurals, open_[0])
     return found
-
-
-def spoken(plurals: Sequence[str], word: str) -> str:
-    """Types in words: `dataElements, indicators or programIndicators`."""
-    return f" {word} ".join(part for part in (", ".join(plurals[:-1]), *plurals[-1:]) if part)
 
 
 async def by_key(
@@ -174,7 +170,7 @@ async def _missing(s: Session, plurals: Sequence[str], text: str) -> NotFound:
     }  # fmt: skip
     pages = await asyncio.gather(*(s.client.list_page(plural, params) for plural in (plurals if words else ())))
     hint = did_you_mean(text, [str(row.get("displayName")) for page in pages for row in page.rows])
-    kinds = f"none of the {spoken(plurals, 'or')} has" if plurals else "nothing has"
+    kinds = f"none of the {joined(plurals, 'or')} has" if plurals else "nothing has"
     return NotFound(f"{kinds} the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
 
 

@@ -88,7 +88,7 @@ async def test_objects_can_be_mapped_by_hand(staging: Store, session: Session):
     for pair, error, says in [
         ("Polio", UsageError, "say FROM=TO"),
         ("Nonsense=DE_1", UsageError, "'Nonsense' is not in staging"),
-        ("Polio=Nonsense", NotFound, "no dataElements has the UID, code or name 'Nonsense'"),
+        ("Polio=Nonsense", NotFound, "none of the dataElements has the UID, code or name"),
     ]:
         with pytest.raises(error, match=says):
             await call(session, "metadata merge", DRY, source="staging", types=["dataElements"], map=[pair])

@@ -36,6 +36,11 @@ DEFAULTED = {
     "sqlViews": {"cacheStrategy"},
 }
 """What /api/schemas calls required and a server fills in by itself: creations without them are recorded with 201."""
+SYMBOLS = {
+    "==": "equal_to", "!=": "not_equal_to", ">": "greater_than", ">=": "greater_than_or_equal_to", "<": "less_than",
+    "<=": "less_than_or_equal_to",
+}  # fmt: skip
+"""How people write the operators of validation rules."""
 DEFAULT_CLASSES = {"categoryCombos", "categories", "categoryOptions", "categoryOptionCombos"}
 """References that are the default object where nothing is said (`Preheat.isDefaultClass`)."""
 _TRUE, _FALSE = {"true", "yes", "1"}, {"false", "no", "0"}
@@ -271,7 +276,7 @@ def _number(prop: Property, value: JsonValue, kind: str) -> int | float:
 
 
 def _constant(prop: Property, value: JsonValue) -> str:
-    text = str(value)
+    text = SYMBOLS.get(str(value).strip(), str(value))
     for constant in prop.constants:
         if text.upper().replace(" ", "_") == constant.upper():
             return constant

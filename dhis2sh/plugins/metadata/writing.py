@@ -40,7 +40,7 @@ FromFile = Annotated[
 SkipExisting = Annotated[bool, Doc("Leave out objects of the file whose id or code is there already.")]
 Edit = Annotated[bool, Doc("Open the object as YAML in $EDITOR first.")]
 
-NOT_CLONED = {"id", "code", "created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "translations",
+NOT_CLONED = {"id", "code", "access", "created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "translations",
               "favorites", "subscribers", "interpretations"}  # fmt: skip
 WRONG = "#!"
 """Begins the lines that say in the editor what cannot be used."""
@@ -378,7 +378,7 @@ async def clone(
             continue
         after[key] = _fresh(value)
     after["name"] = name
-    if "shortName" in after:
+    if "shortName" in before:  # unique in some types, required in most
         after["shortName"] = name[: resource.properties["shortName"].length or 50]
     reader = values.Reader(resource)
     for path, value in values.pairs(set):

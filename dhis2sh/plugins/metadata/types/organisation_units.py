@@ -42,18 +42,22 @@ class Branch(BaseModel):
     children: list[Branch] = []
 
     def tree(self) -> trees.Branch:
-        """The hierarchy as it is drawn, with how much of it is folded."""
-        drawn, shown = _drawing(self), _drawn_units(self)
+        """The units as a tree, with how much of it is folded."""
+        drawn, shown = _drawn(self), _drawn_units(self)
         if shown < self.below:
-            hidden = f"({shown:,} of {counted(self.below, 'unit')} below; --depth {_depth(self) + 1} shows more)"
-            drawn.aside = f"{drawn.aside}  {hidden}".strip() if self.children else drawn.aside
+            drawn.foot = f"({shown:,} of {counted(self.below, 'unit')} below; --depth {_depth(self) + 1} shows more)"
         return drawn
 
+    def line(self) -> str:
+        """The tree as text."""
+        return trees.text(self.tree())
 
-def _drawing(unit: Branch) -> trees.Branch:
-    folded = f"({unit.below:,} below)" if unit.below and not unit.children else ""
-    aside = "  ".join(part for part in (f"[{unit.id}]" if unit.id else "", folded) if part)
-    return trees.Branch(unit.name, aside=aside, children=[_drawing(child) for child in unit.children])
+
+def _drawn(branch: Branch) -> trees.Branch:
+    folded = f"({branch.below:,} below)" if branch.below and not branch.children else ""
+    uid = f"[{branch.id}]" if branch.id else ""
+    children = [_drawn(child) for child in branch.children]
+    return trees.Branch(branch.name, aside="  ".join(part for part in (uid, folded) if part), children=children)
 
 
 def _drawn_units(branch: Branch) -> int:
