@@ -162,13 +162,13 @@ def _ambiguous(plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError
 
 
 async def _missing(s: Session, plurals: Sequence[str], text: str) -> NotFound:
-    """Nothing has that code or name: the error names what comes nearest among those that share the ends of a word."""
-    word = max(re.findall(r"\w+", text), key=len, default="")
+    """Nothing has that code or name: the error names what comes nearest among those that share an end of a word."""
+    words = sorted(re.findall(r"\w+", text), key=len, reverse=True)[:3]
     params: dict[str, Param] = {
-        "filter": [f"name:ilike:{part}" for part in dict.fromkeys((word[:3], word[-3:])) if part],
+        "filter": [f"name:ilike:{part}" for part in dict.fromkeys(end for word in words for end in (word[:3], word[-3:]))],
         "rootJunction": "OR", "fields": "id,displayName", "pageSize": 200,
     }  # fmt: skip
-    pages = await asyncio.gather(*(s.client.list_page(plural, params) for plural in plurals if word))
+    pages = await asyncio.gather(*(s.client.list_page(plural, params) for plural in (plurals if words else ())))
     hint = did_you_mean(text, [str(row.get("displayName")) for page in pages for row in page.rows])
     kinds = f"none of the {joined(plurals, 'or')} has" if plurals else "nothing has"
     return NotFound(f"{kinds} the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")

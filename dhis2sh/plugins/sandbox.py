@@ -165,7 +165,7 @@ async def serve(
     db: Database = None,
     load: Files = [],
     server_version: Annotated[
-        Literal["2.41", "2.42", "2.43"] | None,
+        Literal["2.40", "2.41", "2.42", "2.43", "2.44"] | None,
         Doc("The server version to mimic from now on; else what the file says, or 2.42."),
     ] = None,
     fault: Annotated[

@@ -22,10 +22,12 @@ class TypeCache:
     Parameters:
         version: the type's version in the file.
         objects: by UID.
+        by_case: names are in order by their characters, else without regard to case.
     """
 
-    def __init__(self, version: int, objects: dict[str, JsonObject]) -> None:
+    def __init__(self, version: int, objects: dict[str, JsonObject], *, by_case: bool = False) -> None:
         self.version = version
+        self.by_case = by_case
         self.objects: Mapping[str, JsonObject] = objects
         self._keys: list[_Key] | None = None
         self._ordered: list[JsonObject] | None = None
@@ -33,10 +35,10 @@ class TypeCache:
         self._unique: dict[str, dict[JsonValue, str]] = {}
 
     def ordered(self) -> list[JsonObject]:
-        """By name without regard to case, then by UID. Shared: callers must not change the list."""
+        """By name, then by UID. Shared: callers must not change the list."""
         if self._ordered is None:
             if self._keys is None:
-                self._keys = sorted(_key(body) for body in self.objects.values())
+                self._keys = sorted(self._key(body) for body in self.objects.values())
             self._ordered = [self.objects[uid] for _, uid in self._keys]
         return self._ordered
 
@@ -66,11 +68,11 @@ class TypeCache:
             if uid not in put:
                 del objects[uid]
         objects.update(put)
-        after = TypeCache(version, objects)
+        after = TypeCache(version, objects, by_case=self.by_case)
         if len(gone) + len(put) > 1000:  # cheaper to build again when somebody asks
             return after
         if self._keys is not None:
-            after._keys = _moved(self._keys, [self.objects[uid] for uid in gone], put.values())
+            after._keys = self._moved(self._keys, [self.objects[uid] for uid in gone], put.values())
         for prop, values in list(self._unique.items()):
             lost = {
                 value for value in (self.objects[uid].get(prop) for uid in gone) if not isinstance(value, (dict, list))
@@ -81,23 +83,27 @@ class TypeCache:
             after._inverse[prop] = _reindexed(index, prop, {uid: self.objects[uid] for uid in gone}, put)
         return after
 
+    def _key(self, body: JsonObject) -> _Key:
+        return name_key(body, self.by_case)
 
-def _key(body: JsonObject) -> _Key:
-    return str(body.get("name") or "").lower(), cast("str", body["id"])
+    def _moved(self, keys: list[_Key], gone: Iterable[JsonObject], put: Iterable[JsonObject]) -> list[_Key]:
+        after = list(keys)
+        for body in gone:
+            del after[bisect_left(after, self._key(body))]
+        for body in put:
+            insort(after, self._key(body))
+        return after
+
+
+def name_key(body: JsonObject, by_case: bool) -> tuple[str, str]:
+    """By what a list without `order` is in order: the name, then the UID."""
+    name = str(body.get("name") or "")
+    return name if by_case else name.lower(), cast("str", body["id"])
 
 
 def _by_value(prop: str, objects: Mapping[str, JsonObject]) -> dict[JsonValue, str]:
     pairs = ((body.get(prop), uid) for uid, body in objects.items())
     return {value: uid for value, uid in pairs if value is not None and not isinstance(value, (dict, list))}
-
-
-def _moved(keys: list[_Key], gone: Iterable[JsonObject], put: Iterable[JsonObject]) -> list[_Key]:
-    after = list(keys)
-    for body in gone:
-        del after[bisect_left(after, _key(body))]
-    for body in put:
-        insort(after, _key(body))
-    return after
 
 
 def _reindexed(

@@ -247,7 +247,7 @@ def _parse_one(text: str, prop: Property | None, operator: str) -> JsonValue:
         raise BadFilter(f"Unable to parse `{text}` as `class {prop.klass}`, available values are: [{known}]")
     if prop.kind == "BOOLEAN":
         return text.lower() == "true"
-    if prop.kind in {"INTEGER", "NUMBER"}:
+    if prop.kind in {"INTEGER", "NUMBER"} or prop.klass in _NUMBERS:
         try:
             return float(text)
         except ValueError:
@@ -258,6 +258,10 @@ def _parse_one(text: str, prop: Property | None, operator: str) -> JsonValue:
     if prop.name == "periodType":
         raise BadFilter(f"Unable to parse `{text}` to `PeriodType`.")
     return text
+
+
+_NUMBERS = {"java.lang.Integer", "java.lang.Long", "java.lang.Double"}
+"""Java classes of numbers; older servers call the kind of some of them TEXT."""
 
 
 def _parse_date(text: str) -> str:

@@ -63,7 +63,7 @@ class Gist:
         renderer: shows and resolves.
         auto: XS, S, M, L or XL.
         references: add `apiEndpoints`.
-        base: put before those, for absolute addresses.
+        base: put before those.
         fields: what is shown.
     """
 
@@ -154,11 +154,11 @@ class Gist:
         if prop.collection:
             if not value or prop.target is None:
                 return None
-            return f"{self.base}/api{self.resource.endpoint}/{body['id']}/{prop.name}/gist"
+            return f"{self.base}{self.resource.endpoint}/{body['id']}/{prop.name}/gist"
         target = self.renderer.resources.get(prop.target or "")
         if not isinstance(value, dict) or target is None or target.endpoint is None:
             return None
-        return f"{self.base}/api{target.endpoint}/{value.get('id')}/gist"
+        return f"{self.base}{target.endpoint}/{value.get('id')}/gist"
 
 
 def gist_of(resource: Resource, renderer: Renderer, query: QueryParams, usual: str) -> Gist:
@@ -172,7 +172,7 @@ def gist_of(resource: Resource, renderer: Renderer, query: QueryParams, usual: s
         renderer,
         choice(query, "auto", usual, list(AUTO)),
         boolean(query, "references", True),
-        renderer.base_url if boolean(query, "absoluteUrls") else "",
+        (renderer.base_url if boolean(query, "absoluteUrls") else "") + renderer.version.gist_addresses,
     )
     texts = _split(",".join(query.getlist("fields"))) or ["*"]
     gist.fields = list(_expanded(gist, texts))
@@ -292,10 +292,12 @@ def list_gist(
     pager: JsonObject = {"page": page, "pageSize": size}
     if totals:
         pager |= {"total": len(found), "pageCount": -(-len(found) // max(1, size))}
+    whole = renderer.version.gist_addresses != ""
+    address = renderer.base_url + path if whole else path.removeprefix("/api")
     pairs = [(key, value) for key, value in query.multi_items() if key != "page"]
     full = len(rows) == size or store.version.gist_always_next
     more = page * size < len(found) if totals else full  # without a total a full page promises another
     for key, number, there in (("prevPage", page - 1, page > 1), ("nextPage", page + 1, more)):
         if there:
-            pager[key] = f"{renderer.base_url}{path}?{urlencode([*pairs, ('page', str(number))])}"
+            pager[key] = f"{address}?{urlencode([*pairs, ('page', str(number))])}"
     return {"pager": pager, query.get("pageListName") or name or resource.plural: rows}

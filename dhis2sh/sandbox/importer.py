@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.fresh import now
 from dhis2sh.sandbox.importer_checks import check_all, described, duplicates
+from dhis2sh.sandbox.importer_codes import by_code, only_uids, resolve
 from dhis2sh.sandbox.importer_delete import Deletion
 from dhis2sh.sandbox.importer_hooks import HOOKS, ids
 from dhis2sh.sandbox.importer_read import Reader
@@ -42,8 +43,8 @@ class ImportOptions:
         strategy: CREATE, UPDATE, CREATE_AND_UPDATE or DELETE.
         commit: False checks everything and writes nothing.
         atomic: one error means that nothing is written.
-        report_mode: FULL and DEBUG report objects without errors too; ERRORS_NOT_OWNER refuses references that another
-            type owns.
+        report_mode: FULL and DEBUG report objects without errors too.
+        owned_only: refuse references that another type owns (report mode ERRORS_NOT_OWNER).
         identifier: UID or CODE.
         skip_sharing: leave the sharing that is there.
         skip_translation: leave the translations that are there.
@@ -54,6 +55,7 @@ class ImportOptions:
     commit: bool = True
     atomic: bool = True
     report_mode: str = "ERRORS"
+    owned_only: bool = False
     identifier: str = "UID"
     skip_sharing: bool = False
     skip_translation: bool = False
@@ -74,11 +76,13 @@ def import_options(query: QueryParams, report_mode: str = "ERRORS") -> ImportOpt
     def yes(name: str) -> bool:
         return query.get(name, "").lower() == "true"
 
+    mode = word("importReportMode", report_mode, ("ERRORS", "ERRORS_NOT_OWNER", "FULL", "DEBUG"))
     return ImportOptions(
         strategy=STRATEGIES[word("importStrategy", CREATE_AND_UPDATE, STRATEGIES)],
         commit=word("importMode", "COMMIT", ("COMMIT", "VALIDATE")) == "COMMIT",
         atomic=word("atomicMode", "ALL", ("ALL", "NONE")) == "ALL",
-        report_mode=word("importReportMode", report_mode, ("ERRORS", "ERRORS_NOT_OWNER", "FULL", "DEBUG")),
+        report_mode=mode,
+        owned_only=mode == "ERRORS_NOT_OWNER",
         identifier=word("identifier", "UID", ("UID", "CODE")),
         skip_sharing=yes("skipSharing"),
         skip_translation=yes("skipTranslation"),
@@ -171,11 +175,17 @@ class Importer:
         types = [plural for plural in bundle if self._importable(plural)]
         types.sort(key=lambda plural: self._store.resources[plural].order)
         if options.strategy == DELETE:
-            return Deletion(self._store, options).run({plural: bundle[plural] for plural in reversed(types)})
+            return Deletion(self._store, options, Rights(self._store, self._user)).run(
+                {plural: bundle[plural] for plural in reversed(types)}
+            )
         work = Bundle(self._store, self._user, options)
         for plural in types:
             for item in self._items(self._store.resources[plural], bundle[plural], options):
                 work.add(item)
+        if options.identifier == "CODE":
+            resolve(work)
+        for item in work.all():
+            only_uids(self._store, item.resource, item.body)
         self._prepare(work)
         report = self._checked(work)
         if options.commit and report.status != "ERROR":
@@ -195,27 +205,25 @@ class Importer:
 
     def _items(self, resource: Resource, sent: list[JsonObject], options: ImportOptions) -> list[Item]:
         items: list[Item] = []
-        by_code = options.identifier == "CODE"
         for row in sent:
             body = self._reader.read(resource, row)
-            before = self._found(resource, body, by_code)
+            before = self._found(resource, body, options.identifier)
             body["id"] = before["id"] if before is not None else body.get("id") or generate_uid()
             items.append(Item(resource, row, body, before, len(items)))
         return items
 
-    def _found(self, resource: Resource, body: JsonObject, by_code: bool) -> JsonObject | None:
-        if not by_code:
+    def _found(self, resource: Resource, body: JsonObject, identifier: str) -> JsonObject | None:
+        if identifier == "UID":
             return self._store.get(resource.plural, str(body.get("id", "")))
-        code = body.get("code")
-        known = self._store.objects(resource.plural).values()
-        return next((one for one in known if code is not None and one.get("code") == code), None)
+        return by_code(self._store, resource.plural, body.get("code"))
 
     def _prepare(self, work: Bundle) -> None:
         """What the server fills in before it checks: the default category combo, what the hooks derive."""
         for item in work.all():
-            prop = item.resource.properties.get("categoryCombo")
-            if prop is not None and prop.owner and prop.required and item.resource.plural != "categoryOptionCombos":
-                item.body.setdefault("categoryCombo", {"id": DEFAULT_COMBO})
+            for name in ("categoryCombo", "attributeCombo"):
+                prop = item.resource.properties.get(name)
+                if prop is not None and prop.owner and prop.required and item.resource.plural != "categoryOptionCombos":
+                    item.body.setdefault(name, {"id": DEFAULT_COMBO})
             hook = HOOKS.get(item.resource.plural)
             if hook is not None and hook.prepare is not None:
                 hook.prepare(work, item)

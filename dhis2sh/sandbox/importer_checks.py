@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.importer_attributes import check_attribute_values, check_attributes, values
 from dhis2sh.sandbox.importer_hooks import HOOKS
 from dhis2sh.sandbox.importer_read import TEXTS
+from dhis2sh.sandbox.importer_refusals import REFUSALS
 from dhis2sh.sandbox.importer_report import ErrorReport
 from dhis2sh.sandbox.relations import USER_REFERENCES, inline
 
@@ -23,9 +25,9 @@ _COLOR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
 _URL = re.compile(r"(https?|ftp)://\S+")
 
 
-def described(body: JsonObject, model: str | None) -> str:
-    """An object as messages name it: `Wire DE 1 [wiredeAAA01] (DataElement)`."""
-    name, uid = body.get("name"), body.get("id")
+def described(body: JsonObject, model: str | None, identifier: str = "UID") -> str:
+    """An object as messages name it: `Wire DE 1 [wiredeAAA01] (DataElement)`, in an import by code with its code."""
+    name, uid = body.get("name"), body.get("id" if identifier == "UID" else "code")
     parts = [str(name)] if name is not None else []
     if uid is not None:
         parts.append(f"[{uid}]")
@@ -45,7 +47,7 @@ def duplicates(items: list[Item]) -> None:
 
 def check_all(bundle: Bundle, item: Item) -> None:
     """Every check of one object. What takes it out of the bundle ends the row."""
-    for check in (_hooks, _security, _exists, _schema, _unique, _attributes, _references, _translations):
+    for check in CHECKS:
         check(bundle, item)
         if not item.kept:
             return
@@ -55,6 +57,8 @@ def _hooks(bundle: Bundle, item: Item) -> None:
     hook = HOOKS.get(item.resource.plural)
     if hook is not None and hook.check is not None:
         hook.check(bundle, item)
+    for check in REFUSALS.get(item.resource.plural, ()):
+        check(bundle, item)
 
 
 def _security(bundle: Bundle, item: Item) -> None:
@@ -65,10 +69,37 @@ def _security(bundle: Bundle, item: Item) -> None:
         item.refuse("E3000", name, resource.model)
     elif item.before is not None and not rights.can_write(resource, item.before):
         item.refuse("E3001", name, described(item.before, resource.model), main_id=item.uid)
-    for text in access_strings(cast("JsonObject", item.body.get("sharing") or {})):
-        if not ACCESS.fullmatch(text):
-            item.refuse("E3010", text)
-            return
+    elif not bundle.options.skip_sharing:
+        _sharing(bundle, item)
+
+
+def _sharing(bundle: Bundle, item: Item) -> None:
+    """E3010: an access string that is none; E3011: data bits where a type has no data; E3006 to E3009: not allowed."""
+    rights, resource = bundle.rights, item.resource
+    sharing = cast("JsonObject", item.body.get("sharing") or {})
+    if not resource.shareable or not sharing:
+        return
+    klass = f"class {resource.klass}"
+    strings = list(access_strings(sharing))
+    wrong = next((text for text in strings if not ACCESS.fullmatch(text)), None)
+    if wrong is not None:
+        item.refuse("E3010", wrong)
+        return
+    before = cast("JsonObject", (item.before or {}).get("sharing") or {})
+    kept = set(access_strings(before))  # what older servers have let in stays
+    if not resource.data_shareable and any(text[2:4] != "--" for text in strings if text not in kept):
+        item.refuse("E3011", klass)
+    if rights.superuser or before.get("public") == sharing.get("public"):
+        return
+    name = str(bundle.user.get("username"))
+    if sharing.get("external"):
+        item.refuse("E3006", name, klass)
+    if rights.can_make_public(resource):
+        return
+    if sharing.get("public") not in (None, "--------"):
+        item.refuse("E3008", name, klass)
+    elif not rights.has(*resource.authorities.get("CREATE_PRIVATE", ())):
+        item.refuse("E3009", name, klass)
 
 
 ACCESS = re.compile(r"(r-|rw|--)(r-|rw|--)----")
@@ -90,10 +121,12 @@ def _exists(bundle: Bundle, item: Item) -> None:
     strategy = bundle.options.strategy
     identifier = bundle.options.identifier
     if strategy == "CREATE" and item.before is not None:
-        name = described({**item.before, "name": item.before.get("name")}, item.resource.model)
+        name = described(item.before, item.resource.model, identifier)
         item.refuse("E5000", identifier, name, main_id=item.uid)
     elif strategy == "UPDATE" and item.before is None:
-        item.refuse("E5001", identifier, described(item.body, item.resource.model), prop="id", main_id=item.uid)
+        item.refuse(
+            "E5001", identifier, described(item.body, item.resource.model, identifier), prop="id", main_id=item.uid
+        )
 
 
 # The schema: required, lengths, ranges, forms -------------------------------------------------------------------------
@@ -188,51 +221,59 @@ def _unique(bundle: Bundle, item: Item) -> None:
         earlier.append(item)
 
 
-def _attributes(bundle: Bundle, item: Item) -> None:
-    """Attribute values: assigned to the type, mandatory, unique, of the right kind."""
-    resource = item.resource
-    if "attributeValues" not in resource.properties:
-        return
-    flag = f"{resource.singular}Attribute"
-    attributes = bundle.store.objects("attributes")
-    given: dict[str, JsonValue] = {}
-    for row in cast("list[JsonObject]", item.body.get("attributeValues") or []):
-        uid = cast("str", cast("JsonObject", row["attribute"])["id"])
-        given[uid] = row["value"]
-        attribute = attributes.get(uid) or bundle.get("attributes", uid)
-        if attribute is None:
-            item.refuse("E5002", f"[{uid}] (Attribute)", described(item.body, resource.model), "attributeValues",
-                        prop="attributeValues", main_id=item.uid)  # fmt: skip
-        elif not attribute.get(flag):
-            item.refuse("E6012", uid, resource.model)
-        elif attribute.get("unique"):
-            for other in bundle.store.objects(resource.plural).values():
-                if other["id"] != item.uid and row in cast("list[JsonValue]", other.get("attributeValues") or []):
-                    item.refuse("E4009", attribute.get("name"), row["value"], prop=attribute_name(attribute))
-                    break
-    for uid, attribute in attributes.items():
-        if attribute.get("mandatory") and attribute.get(flag) and uid not in given:
-            item.refuse("E4011", attribute.get("name"), prop="attributeValues")
-
-
-def attribute_name(attribute: JsonObject) -> str:
-    """An attribute as a report names it."""
-    return str(attribute.get("name"))
-
-
 # References ------------------------------------------------------------------------------------------------------------
 
 
 def _references(bundle: Bundle, item: Item) -> None:
-    """E5002: a reference to nothing. The object is still counted, so its type report counts it twice."""
-    text = described(item.body, item.resource.model)
+    """E5002: a reference to nothing; E5007: twice in a list; E5008: to what the user may not read.
+
+    The object is still counted, so its type report counts it twice.
+    """
+    seen: dict[str, set[str]] = {}
     for prop, plural, uid in references(bundle, item.resource, item.body):
-        if bundle.get(plural, uid) is None:
-            model = bundle.store.resources[plural].model
-            report = ErrorReport("E5002", [f"[{uid}] ({model})", text, prop.schema_name], item.resource.klass)
-            report.prop, report.main_id = prop.schema_name, item.uid
-            report.error_klass = prop.item_klass if prop.collection else None
-            item.errors.append(report)
+        target = bundle.get(plural, uid)
+        resource = bundle.store.resources[plural]
+        if target is None:
+            _add(bundle, item, "E5002", prop, f"[{uid}] ({resource.model})")
+        elif resource.shareable and not bundle.rights.can_read(resource, target):
+            _add(bundle, item, "E5008", prop, described({"id": uid}, resource.model))
+        elif prop.klass == "java.util.List" and item.resource.properties.get(prop.name) is prop:
+            if uid in seen.setdefault(prop.name, set()):
+                _add(bundle, item, "E5007", prop, f"[{uid}] ({resource.model})")
+            seen[prop.name].add(uid)
+    for uid, _ in values(item.body):
+        if bundle.get("attributes", uid) is None:
+            item.errors.append(
+                ErrorReport("E5002", [f"[{uid}] (Attribute)", described(item.body, item.resource.model), "attributeValues"],
+                            item.resource.klass, prop="attributeValues", main_id=item.uid)
+            )  # fmt: skip
+
+
+def _add(bundle: Bundle, item: Item, code: str, prop: Property, reference: str) -> None:
+    text = described(item.body, item.resource.model, bundle.options.identifier)
+    report = ErrorReport(code, [reference, text, prop.schema_name], item.resource.klass)
+    report.prop, report.main_id = prop.schema_name, item.uid
+    report.error_klass = prop.item_klass if prop.collection else None
+    item.errors.append(report)
+
+
+def _not_owner(bundle: Bundle, item: Item) -> None:
+    """E5006: what another type owns is refused where the client asked for that (a patch does)."""
+    if not bundle.options.owned_only:
+        return
+    for name, value in item.sent.items():
+        prop = item.resource.properties.get(name)
+        if prop is None or prop.owner or not prop.writable or not prop.reference or name in USER_REFERENCES:
+            continue
+        if prop.target is None or prop.target == item.resource.plural:
+            continue
+        model = bundle.store.resources[prop.target].model
+        for row in value if isinstance(value, list) else [value]:
+            if isinstance(row, dict):
+                text = described(item.body, item.resource.model)
+                report = ErrorReport("E5006", [described(row, model), text, name], item.resource.klass)
+                report.prop, report.main_id = prop.schema_name, item.uid
+                item.errors.append(report)
 
 
 def references(bundle: Bundle, resource: Resource, body: JsonObject) -> Iterator[tuple[Property, str, str]]:
@@ -247,8 +288,8 @@ def references(bundle: Bundle, resource: Resource, body: JsonObject) -> Iterator
             if not isinstance(row, dict):
                 continue
             if prop.reference and not inline(target):
-                if target.metadata and isinstance(row.get("id"), str):
-                    yield prop, prop.target, cast("str", row["id"])
+                if target.metadata:
+                    yield prop, prop.target, str(row.get("id") or row.get("code") or "")
             elif prop.name != "sharing":
                 yield from _inner_references(bundle, resource, body, target, row)
 
@@ -263,11 +304,24 @@ def _inner_references(
 
 
 def _translations(bundle: Bundle, item: Item) -> None:
-    """E1106: two translations of a property into one language."""
+    """E1107: a type without translations; E1106: two of a property into one language; E4000: a part is missing."""
+    rows = cast("list[JsonObject]", item.body.get("translations") or [])
+    if rows and not item.resource.translatable:
+        item.refuse("E1107", item.resource.model)
+        return
     seen: set[tuple[JsonValue, JsonValue]] = set()
-    for row in cast("list[JsonObject]", item.body.get("translations") or []):
+    for row in rows:
         key = (row.get("property"), row.get("locale"))
         if key in seen:
             item.refuse("E1106", *key, prop="translations")
-            return
         seen.add(key)
+        for name in ("locale", "property", "value"):
+            if row.get(name) is None:
+                item.refuse("E4000", name)
+
+
+CHECKS = (
+    _hooks, _security, _exists, _schema, _unique, check_attributes, _references, _not_owner, _translations,
+    check_attribute_values,
+)  # fmt: skip
+"""Every check, in the server's order."""

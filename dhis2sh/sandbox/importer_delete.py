@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.data.vetoes import audits_of_level, levels_of_workflow
 from dhis2sh.sandbox.importer_checks import described
+from dhis2sh.sandbox.importer_codes import by_code
 from dhis2sh.sandbox.importer_report import ErrorReport, ImportReport, ObjectReport, TypeReport
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.importer import ImportOptions
+    from dhis2sh.sandbox.rights import Rights
     from dhis2sh.sandbox.store import Store
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -109,10 +111,12 @@ class Deletion:
     Parameters:
         store: the database.
         options: the import's parameters.
+        rights: of who deletes.
     """
 
-    def __init__(self, store: Store, options: ImportOptions) -> None:
+    def __init__(self, store: Store, options: ImportOptions, rights: Rights) -> None:
         self._store = store
+        self._rights = rights
         self._options = options
         self._gone: dict[str, set[str]] = {}
         self._changed: dict[str, dict[str, JsonObject]] = {}
@@ -142,19 +146,23 @@ class Deletion:
 
     def _found(self, plural: str, row: JsonObject) -> JsonObject | None:
         if self._options.identifier == "CODE":
-            known = self._store.objects(plural).values()
-            return next((body for body in known if "code" in row and body.get("code") == row["code"]), None)
+            return by_code(self._store, plural, row.get("code"))
         return self._store.get(plural, str(row.get("id")))
 
     def _known(self, plural: str, row: JsonObject, index: int, part: TypeReport) -> bool:
-        """Count the object; E5001 when there is none."""
+        """Count the object; E5001 when there is none, E3002 when the user may not delete it."""
         resource = self._store.resources[plural]
-        if self._found(plural, row) is not None:
+        body = self._found(plural, row)
+        uid = str(row.get("id") if body is None else body["id"])
+        if body is not None and self._rights.can_delete(resource, body):
             part.stats.deleted += 1
             return True
-        uid = str(row.get("id"))
-        text = described(row, resource.model)
-        error = ErrorReport("E5001", [self._options.identifier, text], resource.klass, main_id=uid)
+        if body is not None:
+            name = str(self._rights.user.get("username"))
+            error = ErrorReport("E3002", [name, described(body, resource.model)], resource.klass, main_id=uid)
+        else:
+            text = described(row, resource.model)
+            error = ErrorReport("E5001", [self._options.identifier, text], resource.klass, main_id=uid)
         part.stats.ignored += 1
         part.objects.append(ObjectReport(resource.klass, uid, index, None, [error]))
         return False
@@ -163,7 +171,7 @@ class Deletion:
         resource = self._store.resources[plural]
         for index, row in enumerate(rows):
             body = self._found(plural, row)
-            if body is None:
+            if body is None or not self._rights.can_delete(resource, body):
                 continue
             uid = cast("str", body["id"])
             veto = self._veto(plural, uid)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.fresh import now
 from dhis2sh.sandbox.hierarchy import path_of
+from dhis2sh.sandbox.importer_rules import prepare_variable
 from dhis2sh.sandbox.importer_running import check_user, prepare_job, prepare_user
 from dhis2sh.uids import generate_uid, is_uid
 
@@ -209,6 +210,7 @@ HOOKS: Mapping[str, Hook] = {
     "maps": Hook(prepare=_axes),
     "optionSets": Hook(prepare=_raise_version),
     "organisationUnits": Hook(prepare=_unit_path, also=_units_below),
+    "programRuleVariables": Hook(prepare=prepare_variable),
     "users": Hook(prepare=prepare_user, check=check_user),
     "visualizations": Hook(prepare=_axes),
 }

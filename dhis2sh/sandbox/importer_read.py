@@ -172,9 +172,7 @@ def _attribute_values(value: JsonValue) -> JsonValue:
 def _reference(value: JsonValue, chain: list[str], klass: str) -> JsonValue:
     if not isinstance(value, dict):
         raise _mismatch(klass, value, chain)
-    if "id" in value:
-        return {"id": value["id"]}
-    return {name: value[name] for name in ("code", "username") if name in value}
+    return {name: value[name] for name in ("id", "code", "username") if name in value}
 
 
 def _text(value: JsonValue, klass: str, chain: list[str]) -> JsonValue:

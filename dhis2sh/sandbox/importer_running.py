@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.accounts import password_error
 from dhis2sh.sandbox.fresh import now
@@ -11,6 +11,7 @@ from dhis2sh.sandbox.importer_report import ErrorReport
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.importer import Bundle, Item
+    from dhis2sh.types import JsonObject
 
 _USERNAME = re.compile(r"(?=.{2,255}$)(?![_.@-])(?!.*[_.@-]{2})[\w.@-]+(?<![_.@-])", re.ASCII)
 
@@ -44,6 +45,21 @@ def check_user(bundle: Bundle, item: Item) -> None:
         item.kept = False
     if not body.get("userRoles"):
         item.refuse("E4055", item.uid, prop="userRoles")
+    _roles(bundle, item)
+
+
+def _roles(bundle: Bundle, item: Item) -> None:
+    """E3003: nobody gives more rights than he has, or a role of his own."""
+    rights = bundle.rights
+    if rights.superuser:
+        return
+    own = {str(role["id"]) for role in cast("list[JsonObject]", rights.user.get("userRoles") or [])}
+    before = [role["id"] for role in cast("list[JsonObject]", (item.before or {}).get("userRoles") or [])]
+    for role in cast("list[JsonObject]", item.body.get("userRoles") or []):
+        known = bundle.get("userRoles", str(role["id"])) or {}
+        beyond = set(cast("list[str]", known.get("authorities") or [])) - rights.authorities
+        if role["id"] not in before and (beyond or role["id"] in own):
+            item.refuse("E3003", rights.uid, known.get("name"))
 
 
 def prepare_job(bundle: Bundle, item: Item) -> None:

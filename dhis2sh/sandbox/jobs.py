@@ -351,13 +351,16 @@ def _nothing(progress: Progress) -> JsonValue:
     return None
 
 
-def initiated(config: JsonObject, *, base: str, location: str | None = None) -> tuple[JsonObject, str]:
+def initiated(
+    config: JsonObject, *, base: str, location: str | None = None, typed: bool = True
+) -> tuple[JsonObject, str]:
     """The body that says a job was started, and where its notifications are.
 
     Parameters:
         config: what `submit` returned.
         base: the server's address.
         location: the `Location` header; by default the job's task.
+        typed: the response says its type.
     """
     job_type, uid = config["jobType"], config["id"]
     task = f"/api/system/tasks/{job_type}/{uid}"
@@ -365,7 +368,9 @@ def initiated(config: JsonObject, *, base: str, location: str | None = None) -> 
                             "jobStatus": "NOT_STARTED"}  # fmt: skip
     if "jobParameters" in config:
         response["jobParameters"] = config["jobParameters"]
-    response |= {"relativeNotifierEndpoint": task, "responseType": "JobConfiguration"}
+    response["relativeNotifierEndpoint"] = task
+    if typed:
+        response["responseType"] = "JobConfiguration"
     body: JsonObject = {"httpStatus": "OK", "httpStatusCode": 200, "status": "OK",
                         "message": f"Initiated {config['name']}", "response": response}  # fmt: skip
     return body, f"{base}{location if location is not None else f'/api/system/tasks/{job_type}'}"

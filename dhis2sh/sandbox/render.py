@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from dhis2sh.sandbox.rights import Rights
     from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.versions import Version
     from dhis2sh.types import JsonObject, JsonValue
 
 ACCESS: JsonObject = dict.fromkeys(["manage", "externalize", "write", "read", "update", "delete"], True)
@@ -58,6 +59,11 @@ class Renderer:
         self._inverses: dict[tuple[str, str], Mapping[str, list[str]]] = {}
 
     # Looking up ------------------------------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> Version:
+        """The server version that is mimicked."""
+        return self._store.version
 
     def find(self, plural: str, uid: str) -> JsonObject | None:
         """An object of a type, or None."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.aliases import Aliases
 from dhis2sh.sandbox.bodies import Refusal
-from dhis2sh.sandbox.http import base_of, refuse
-from dhis2sh.sandbox.jobs import JobService
+from dhis2sh.sandbox.http import answer, base_of, refuse
+from dhis2sh.sandbox.jobs import JobService, initiated
 from dhis2sh.sandbox.listing import DEFAULTS
 from dhis2sh.sandbox.render import Renderer
 from dhis2sh.sandbox.rights import Rights
@@ -18,6 +18,7 @@ from dhis2sh.sandbox.tracker.storage import Tracker
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from dhis2sh.sandbox.store import Store
     from dhis2sh.types import JsonObject
@@ -59,6 +60,18 @@ class Server:
         if not self.rights(request).has(*authorities):
             wanted = " or ".join(authorities)
             raise Refusal(refuse(403, f"Access is denied, requires one Authority from [{wanted}]", "E1006"))
+
+    def initiated(self, request: Request, config: JsonObject, location: str | None = None) -> Response:
+        """The answer that says a job was started.
+
+        Parameters:
+            config: what `JobService.submit` returned.
+            location: the `Location` header after the server's address; by default the job's task.
+        """
+        body, place = initiated(
+            config, base=base_of(request), location=location, typed=self.store.version.typed_responses
+        )
+        return answer(body, Location=place)
 
     def rights(self, request: Request) -> Rights:
         """What the user who asks may do."""

@@ -175,8 +175,11 @@ class WithoutVersion:
             path = cast("str", scope["path"])
             found = re.match(r"/api/(\d+)(?=/|$)", path)
             scope["asked_path"] = path
-            if found and FIRST_VERSION <= int(found[1]) <= self._version.minor:
+            newest = self._version.newest_path or self._version.minor
+            if found and FIRST_VERSION <= int(found[1]) <= newest:
                 scope["path"] = path = "/api" + path[found.end() :]
+                if not self._version.pages_with_version:
+                    scope["asked_path"] = path
             if self._version.acceptances_apart:
                 scope["path"] = _older(path)
         await self._app(scope, receive, send)

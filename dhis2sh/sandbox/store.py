@@ -176,7 +176,8 @@ class Store:
         connection = self.connection
         version = self._versions().get(plural, 0)  # before the rows: what is written in between is read again
         rows = connection.execute("SELECT uid, body FROM object WHERE type = ? ORDER BY number", (plural,))
-        return TypeCache(version, {uid: orjson.loads(body) for uid, body in rows})
+        objects = {uid: orjson.loads(body) for uid, body in rows}
+        return TypeCache(version, objects, by_case=self.version.sorts_by_case)
 
     def _versions(self) -> dict[str, int]:
         return dict(self.connection.execute("SELECT type, value FROM type_version"))

@@ -5,7 +5,7 @@ Taken from the recordings of running servers; `docs/conformance.md` lists the sc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dhis2sh.errors import UsageError
 
@@ -31,6 +31,15 @@ class Version:
         unknown_setting: the status for a system setting that there is not.
         routes_anywhere: a route may point at any address, else at https only.
         acceptances_apart: acceptances are at `/api/dataAcceptances`, else below `/api/dataApprovals`.
+        sorts_by_case: lists without `order` sort their names by character, else without regard to case.
+        gist_addresses: what a gist puts before the path of an address.
+        typed_responses: answers that start a job say their `responseType`.
+        newest_path: the highest number that a path may have after `/api`; by default the version's own.
+        pages_with_version: the pager keeps that number.
+        flat_tracker_pages: tracker lists name their page beside the pager too, and no page before or after.
+        value_authors: a data value of an event says who wrote it.
+        lists_by_gist: plain lists are read by the gist engine where it can (2.44).
+        upserts: an import of data values counts what it creates as updated, and audits it (2.43 has its own importer).
     """
 
     number: str
@@ -49,6 +58,15 @@ class Version:
     unknown_setting: int = 404
     routes_anywhere: bool = False
     acceptances_apart: bool = False
+    sorts_by_case: bool = False
+    gist_addresses: str = "/api"
+    typed_responses: bool = True
+    newest_path: int | None = None
+    pages_with_version: bool = True
+    flat_tracker_pages: bool = False
+    value_authors: bool = True
+    lists_by_gist: bool = False
+    upserts: bool = False
 
     @property
     def minor(self) -> int:
@@ -56,17 +74,23 @@ class Version:
         return int(self.number.split(".")[1])
 
 
+_OLD = Version(
+    "2.41.9.1", "v41", external=False, malformed_uid=404, refuses_empty_filter=True, lenient_parameters=True,
+    imports_by_code=True, idle_progress=200, unknown_setting=409, routes_anywhere=True, acceptances_apart=True,
+    sorts_by_case=True, gist_addresses="", typed_responses=False, newest_path=42, flat_tracker_pages=True,
+    value_authors=False,
+)  # fmt: skip
+_NEW = Version(
+    "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,
+    gist_always_next=True, maintenance_says_done=True, pages_with_version=False, upserts=True,
+)  # fmt: skip
 VERSIONS = {
-    "2.41": Version(
-        "2.41.9.1", "v41", external=False, malformed_uid=404, refuses_empty_filter=True, lenient_parameters=True,
-        imports_by_code=True, idle_progress=200, unknown_setting=409, routes_anywhere=True, acceptances_apart=True,
-    ),
+    "2.40": replace(_OLD, number="2.40.12", schemas="v40", external=True),
+    "2.41": _OLD,
     "2.42": Version("2.42.5.2", "v42"),
-    "2.43": Version(
-        "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,
-        gist_always_next=True, maintenance_says_done=True,
-    ),
-}  # fmt: skip
+    "2.43": _NEW,
+    "2.44": replace(_NEW, number="2.44.0", schemas="v44", lists_by_gist=True),
+}
 DEFAULT = "2.42"
 
 

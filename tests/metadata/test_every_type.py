@@ -15,13 +15,14 @@ TYPES = family.types()
 YES = Consent(yes=True)
 GIVEN = {
     # what a server checks beyond its schema
-    "categoryOptionCombos": {"categoryOptions": ["xYerKDKCefk"]},
+    "categoryOptionCombos": {"categoryCombo": "comboNew001", "categoryOptions": ["xYerKDKCefk"]},
     "dataApprovalLevels": {"level": 1, "orgUnitLevel": 1},
     "organisationUnitLevels": {"level": 7},
     "dataSets": {"periodType": "Monthly"},
     "users": {"username": "wire.user", "userRoles": ["yrB6vc5Ip3r"]},
     "eventFilters": {"program": "IpHINAT79UW"},
     "apiToken": {"type": "PERSONAL_ACCESS_TOKEN_V2", "version": 2, "expire": 1893456000000},
+    "programStages": {"program": "programNew1"},
     "programIndicators": {"attributeCombo": "bjDvmb4bfuf", "analyticsType": "EVENT"},
     "jobConfigurations": {"jobStatus": "SCHEDULED", "lastExecutedStatus": "NOT_STARTED", "schedulingType": "CRON"},
     "routes": {"authorities": [], "headers": {}, "url": "https://example.org/x"},
@@ -29,7 +30,19 @@ GIVEN = {
 }
 
 
-SHORT = {"validation-rules": {"operator"}, "predictors": {"generator"}}
+THERE = {
+    "categoryOptionCombos": {
+        "categoryCombos": [{"id": "comboNew001", "name": "C", "categories": [{"id": "GLevLNI9wkl"}]}]
+    },
+    "programStages": {"programs": [{"id": "programNew1", "name": "P", "shortName": "P"}]},
+}
+"""What is there before an object of the type: a combo without option combos, of which only the whole set comes in."""
+NAMED_BY_THE_SERVER = {"category-option-combos"}
+"""Types whose objects keep their names (E1134)."""
+
+SHORT = {
+    "validation-rules": {"operator"}, "predictors": {"generator"}, "visualizations": {"name"}, "maps": {"name"},
+}  # fmt: skip
 """Options by which a verb by hand is meant, where a property has their name."""
 
 
@@ -98,7 +111,7 @@ async def test_a_type_is_listed_got_created_renamed_and_deleted(name: str, sessi
     got = await do("get", uid=made["id"])
     assert got["id"] == made["id"]
 
-    if f"{path} rename" in REGISTRY:
+    if f"{path} rename" in REGISTRY and name not in NAMED_BY_THE_SERVER:
         renamed = await do("rename", objects=[made["id"]], set="Another")
         assert renamed.updated == 1
         assert (await do("get", uid="Another"))["id"] == made["id"]
@@ -120,7 +133,7 @@ async def created(session: Session, name: str, resource: Resource) -> dict[str, 
         for plural, uid in existing.items()
         if uid != "bjDvmb4bfuf"
     }
-    session.sandbox_store().put_objects(referred)
+    session.sandbox_store().put_objects(referred | THERE.get(resource.plural, {}))
     verb = find(f"metadata {name} create")
     if verb.module != family.__name__:  # by hand, with arguments of its own: the generic verb does the rest
         verb, known = find("metadata create"), set[str]()

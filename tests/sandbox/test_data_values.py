@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dhis2sh.sandbox.data.imports import Conflicts, conflict
+from dhis2sh.sandbox.data.conflicts import Conflicts, conflict
 from dhis2sh.sandbox.data.values import prune
 from tests.sandbox.nation import FEMALE, Caller, nation, value
 

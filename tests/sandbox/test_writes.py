@@ -49,7 +49,7 @@ def test_a_new_object_has_what_the_server_fills_in(api: TestClient) -> None:
         ({"name": "BCG doses given"}, ["E5003"]),
         ({"categoryCombo": {"id": "aaaaaaaaaaa"}}, ["E5002"]),
         ({"id": "deNumber001"}, ["E5000"]),
-        ({"attributeValues": [{"value": "1", "attribute": {"id": "aaaaaaaaaaa"}}]}, ["E5002"]),
+        ({"attributeValues": [{"value": "1", "attribute": {"id": "aaaaaaaaaaa"}}]}, ["E5002", "E6012"]),
     ],
 )
 def test_a_bad_object_is_refused_with_its_codes(api: TestClient, change: dict[str, Any], expected: list[str]) -> None:
@@ -269,3 +269,44 @@ def test_a_bundle_needs_the_rights_of_each_type(api: TestClient) -> None:
     assert answer["response"]["stats"]["created"] == 1
     bad = {**ELEMENT, "sharing": {"public": "zz------"}}
     assert codes(api.post("/api/dataElements", json=bad).json()) == ["E3010"]
+
+
+def test_an_import_by_code_finds_objects_and_references_by_code(api: TestClient, store: Store) -> None:
+    role = made(api, "userRoles", name="Clerk", code="CLERK", authorities=[])
+    made(api, "dataElementGroups", name="G", shortName="G", code="G", dataElements=[{"id": "deNumber001"}])
+    made(api, "indicatorTypes", name="One", code="ONE", factor=1)
+    bundle = {
+        "userRoles": [{"name": "Clerk too", "code": "CLERK", "authorities": []}],
+        "indicators": [{"name": "I", "shortName": "I", "code": "I", "numerator": "1", "denominator": "1",
+                        "indicatorType": {"code": "ONE"}}],
+        "indicatorGroups": [{"name": "IG", "shortName": "IG", "code": "IG", "indicators": [{"code": "I"}]}],
+    }  # fmt: skip
+    stats = api.post("/api/metadata?identifier=CODE", json=bundle).json()["response"]["stats"]
+    assert (stats["created"], stats["updated"], stats["ignored"]) == (2, 1, 0)
+    assert (store.get("userRoles", role) or {})["name"] == "Clerk too"
+    indicators = api.get("/api/indicatorGroups?filter=code:eq:IG&fields=indicators[code]").json()["indicatorGroups"]
+    assert indicators == [{"indicators": [{"code": "I"}]}]
+    wrong = {"indicatorGroups": [{"name": "IG", "shortName": "IG", "code": "IG", "indicators": [{"code": "NO"}]}]}
+    answer = api.post("/api/metadata?identifier=CODE", json=wrong).json()
+    [error] = answer["response"]["typeReports"][0]["objectReports"][0]["errorReports"]
+    assert (
+        error["message"]
+        == "Invalid reference [NO] (Indicator) on object IG [IG] (IndicatorGroup) for association `indicator`"
+    )
+    gone = api.post("/api/metadata?identifier=CODE&importStrategy=DELETE", json={"indicatorGroups": [{"code": "IG"}]})
+    assert gone.json()["response"]["stats"]["deleted"] == 1
+
+
+def test_a_reference_without_a_uid_is_none(api: TestClient) -> None:
+    group = {"name": "G", "shortName": "G", "dataElements": [{"code": "NO"}]}
+    assert codes(api.post("/api/dataElementGroups", json=group).json()) == ["E5002"]
+
+
+def test_a_bundle_deletes_what_the_user_may_delete(api: TestClient, store: Store) -> None:
+    role = made(api, "userRoles", name="Reader", authorities=["F_METADATA_IMPORT"])
+    made(api, "users", username="reader", firstName="R", surname="R", password="Distr1ct-Wire!",
+         userRoles=[{"id": role}])  # fmt: skip
+    bundle = {"dataElements": [{"id": "deNumber001"}]}
+    answer = api.post("/api/metadata?importStrategy=DELETE", json=bundle, auth=("reader", "Distr1ct-Wire!"))
+    assert codes(answer.json()) == ["E3002"]
+    assert store.get("dataElements", "deNumber001") is not None

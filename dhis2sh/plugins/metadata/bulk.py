@@ -50,9 +50,9 @@ async def chosen(
     return await writes.read_all(s, resource.plural, queries.checked_filters(resource, filters))
 
 
-def titled(verb_word: str, resource: Resource, count: int) -> str:
-    """The title of a bulk plan."""
-    return f"{verb_word} {count:,} {resource.plural if count != 1 else resource.singular}"
+def titled(verb_word: str, resource: Resource) -> Callable[[int], str]:
+    """The title of a bulk plan, by the number of objects that it changes."""
+    return lambda count: f"{verb_word} {count:,} {resource.plural if count != 1 else resource.singular}"
 
 
 def renamer(
@@ -170,12 +170,9 @@ async def rename(
         pairs.append(Write(resource.plural, before, {**before, field: new}))
         if again is None and new != old and new_name(new) != new:
             again = f"a second run would change '{new}' again, to '{new_name(new)}'"
-    changing = sum(write.before != write.after for write in pairs)
     if again is not None:
         notes.append(again)
-    return writes.plan(
-        titled("rename", resource, changing), pairs, what=resource.plural, notes=notes, concurrency=concurrency
-    )
+    return writes.plan(titled("rename", resource), pairs, what=resource.plural, notes=notes, concurrency=concurrency)
 
 
 async def _with_names(
@@ -251,8 +248,7 @@ async def retag(
             raise UsageError(f"{name} is no collection", hint=f"--set {name}=...")
     found = await chosen(s, resource, objects, filter, everything=all)
     pairs = [Write(resource.plural, before, _retagged(before, wanted, added, removed)) for before in found]
-    changing = sum(write.before != write.after for write in pairs)
-    return writes.plan(titled("retag", resource, changing), pairs, what=resource.plural, concurrency=concurrency)
+    return writes.plan(titled("retag", resource), pairs, what=resource.plural, concurrency=concurrency)
 
 
 async def _tags(s: Session, resource: Resource, texts: Sequence[str]) -> JsonObject:
@@ -324,10 +320,7 @@ async def patch(
             notes.append(f"left out {called(before)}: {error.message}")
             continue
         pairs.append(Write(resource.plural, before, {**after, "id": before["id"]}))
-    changing = sum(write.before != write.after for write in pairs)
-    return writes.plan(
-        titled("patch", resource, changing), pairs, what=resource.plural, notes=notes, concurrency=concurrency
-    )
+    return writes.plan(titled("patch", resource), pairs, what=resource.plural, notes=notes, concurrency=concurrency)
 
 
 def _operations(text: str) -> list[JsonObject]:

@@ -171,7 +171,9 @@ async def gathered(
     else:
         bundle = Bundle()
         for plural in dict.fromkeys(plural for plural, _ in start):
-            for body in await writes.read_objects(s, plural, [uid for kind, uid in start if kind == plural]):
+            for body in await writes.read_objects(
+                s, plural, [uid for kind, uid in start if kind == plural], fields=":owner"
+            ):
                 bundle.add(plural, body)
         report = await exported.of_objects(s.client, bundle, types)
     bundle.origin = s.profile.name

@@ -66,7 +66,8 @@ def property_of(resource: Resource, text: str, version: str = "") -> Property:
     for name, prop in resource.properties.items():
         if wanted in {kebab(name), name.lower()}:
             return prop
-    hint = did_you_mean(text, list(resource.properties)) or f"dhis2 metadata describe {resource.plural}"
+    own = [name for name, prop in resource.properties.items() if prop.owner and prop.persisted and prop.writable]
+    hint = did_you_mean(text, own) or f"dhis2 metadata describe {resource.plural}"
     here = f" in DHIS2 {version}" if version else ""
     raise UsageError(f"{resource.plural} have no property '{text}'{here}", hint=hint)
 

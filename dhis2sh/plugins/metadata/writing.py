@@ -41,7 +41,7 @@ FromFile = Annotated[
 SkipExisting = Annotated[bool, Doc("Leave out objects of the file whose id or code is there already.")]
 Edit = Annotated[bool, Doc("Open the object as YAML in $EDITOR first.")]
 
-NOT_CLONED = {"id", "code", "created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "translations",
+NOT_CLONED = {"id", "code", "access", "created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "translations",
               "favorites", "subscribers", "interpretations"}  # fmt: skip
 WRONG = "#!"
 """Begins the lines that say in the editor what cannot be used."""
@@ -138,7 +138,7 @@ async def plan_create(
         objects = await _new_ones(s, resource, reader, objects, notes, skip=skip_existing)
     reader.check()
     objects = parents_first(resource, objects)
-    await expressions.prepared(s, resource.plural, objects)
+    notes += await expressions.prepared(s, resource.plural, objects)
     what = f"{len(objects):,} {resource.plural}" if len(objects) != 1 else f"{resource.singular} {called(objects[0])}"
     return writes.plan(
         f"create {what}", [Write(resource.plural, None, item) for item in objects], what=resource.plural, atomic=True,
@@ -193,10 +193,10 @@ async def plan_update(
     await reader.resolved(s, changed)
     changed = [{name: value for name, value in item.items() if value is not None} for item in changed]
     await check_circles(s, resource, found, changed)
-    await expressions.prepared(s, resource.plural, changed, found)
+    notes = await expressions.prepared(s, resource.plural, changed, found)
     pairs = [Write(resource.plural, before, after) for before, after in zip(found, changed, strict=True)]
     what = f"{len(pairs):,} {resource.plural}" if len(pairs) != 1 else f"{resource.singular} {called(found[0])}"
-    return writes.plan(f"update {what}", pairs, what=resource.plural, asks=edit)
+    return writes.plan(f"update {what}", pairs, what=resource.plural, notes=notes, asks=edit)
 
 
 def one_only(objects: Sequence[JsonObject]) -> JsonObject:

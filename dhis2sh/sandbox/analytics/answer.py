@@ -170,6 +170,8 @@ def _rename(grid: Grid, found: Query, query: QueryParams) -> None:
     element = query.get("outputDataElementIdScheme") or data
     unit = query.get("outputOrgUnitIdScheme") or general
     words: dict[str, dict[str, str]] = {}
+    if not (element or data or unit):
+        return
     for axis in found.axes:
         if axis.kind == "dx":
             words["dx"] = {item.id: _item_word(found, item, element if item.plural == "dataElements" else data)

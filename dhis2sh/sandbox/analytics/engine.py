@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from dhis2sh.sandbox.analytics import numbers
@@ -59,6 +60,8 @@ class Engine:
         self.rest = [d for d in query.dimensions if d.kind not in {"dx", "pe"}]
         self.axes = [self._axis(dimension) for dimension in self.rest]
         self.spans = self._spans()
+        self._width = 2 + len(self.rest)
+        self._in_order = self._ordering()
 
     # Axes ----------------------------------------------------------------------------------------------------------
 
@@ -144,8 +147,10 @@ class Engine:
                 members, self.windows(back=RULES[kind].back, offset=offset), self.axes, self.options.before, combo,
                 attribute_combo, by_element=not together,
             )  # fmt: skip
-            for cell, value in self.tables.totals(request, kind).items():
-                found[cell] = found.get(cell, 0.0) + value
+            totals = self.tables.totals(request, kind)
+            if together and found:
+                totals = {cell: found.get(cell, 0.0) + value for cell, value in totals.items()}
+            found.update(totals)
         return found
 
     def _alike(self, elements: Iterable[str], aggregation: str | None) -> dict[str, list[str]]:
@@ -176,6 +181,8 @@ class Engine:
 
     def rows(self) -> list[Row]:
         """Every row of the answer, those that the measure criteria leave out aside."""
+        if not self.options.limits:
+            return list(self._all())
         return [row for row in self._all() if _within(row.value, self.options.limits)]
 
     def _all(self) -> Iterable[Row]:
@@ -220,11 +227,17 @@ class Engine:
 
     def _row(self, cell: Cell, value: float, text: str, fraction: Fraction | None = None) -> Row:
         """A row from a cell (data, period, other axes): what is a filter is left out, in the order of the query."""
-        data, period, *others = cell
-        named = {"dx": data, "pe": period}
-        for dimension, item in zip(self.rest, others, strict=False):
-            named[dimension.name] = item
-        return Row(tuple(named.get(axis.name, "") for axis in self.query.axes), value, text, fraction)
+        if len(cell) < self._width:  # what is not by every axis
+            cell = (*cell, *[""] * (self._width - len(cell)))
+        return Row(self._in_order(cell), value, text, fraction)
+
+    def _ordering(self) -> Callable[[Cell], Cell]:
+        """What puts a cell in the order of the query; one without a place for an axis has an empty text there."""
+        names = ["dx", "pe", *(dimension.name for dimension in self.rest)]
+        places = [names.index(axis.name) if axis.name in names else len(names) for axis in self.query.axes]
+        if len(places) > 1 and len(names) not in places:
+            return cast("Callable[[Cell], Cell]", itemgetter(*places))
+        return lambda cell: tuple((*cell, "")[place] for place in places)
 
     def _rounded(self, value: float, decimals: object) -> float:
         if self.options.skip_rounding:

@@ -10,6 +10,8 @@ DECIMALS = 2
 
 def rounded(value: float, decimals: int = DECIMALS) -> float:
     """Rounded half up, as Java's `Precision.round`."""
+    if value.is_integer():
+        return value
     return float(Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
 
 

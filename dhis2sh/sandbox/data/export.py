@@ -88,6 +88,7 @@ def select(store: Store, model: Model, query: QueryParams) -> Selection:
         end=params.date(query, "endDate"),
         periods=[period for text in params.many(query, "period") if (period := read_period(text))],
     )
+    strict = store.version.upserts
     chosen.elements.update(known("dataElements", "DataElement", "dataElement"))
     groups = known("dataElementGroups", "DataElementGroup", "dataElementGroup")
     for uid in groups:
@@ -98,9 +99,19 @@ def select(store: Store, model: Model, query: QueryParams) -> Selection:
         combo = model.attribute_combo(query.get("attributeCombo") or "", params.many(query, "attributeOptions"))
         if combo:
             chosen.combos.add(combo)
+    if strict:
+        _as_since_243(chosen, query)
     _since(chosen, query)
-    _check(chosen, query, bool(groups))
+    _check(chosen, bool(groups), first=strict)
     return chosen
+
+
+def _as_since_243(chosen: Selection, query: QueryParams) -> None:
+    """2.43 takes an unknown data set for one without elements, and refuses what is no period. Raises `Refused`."""
+    chosen.data_sets = chosen.data_sets or params.many(query, "dataSet")
+    for text in params.many(query, "period"):
+        if read_period(text) is None:
+            raise Refused(f"Invalid Period `{text}`, failed to create date interval", status=400)
 
 
 def _since(chosen: Selection, query: QueryParams) -> None:
@@ -118,8 +129,8 @@ def _since(chosen: Selection, query: QueryParams) -> None:
         chosen.limit = params.integer(query, "limit", 0)
 
 
-def _check(chosen: Selection, query: QueryParams, element_groups: bool) -> None:
-    """The server's checks; of several that fail the last one is said. Raises `Refused`."""
+def _check(chosen: Selection, element_groups: bool, *, first: bool) -> None:
+    """The server's checks; of several that fail the last one is said, since 2.43 the first. Raises `Refused`."""
     dates = chosen.start is not None and chosen.end is not None
     checks = (
         (not chosen.elements and not chosen.data_sets and not element_groups, "E2001", ""),
@@ -133,7 +144,7 @@ def _check(chosen: Selection, query: QueryParams, element_groups: bool) -> None:
     )
     failed = [(code, text) for fails, code, text in checks if fails]
     if failed:
-        code, text = failed[-1]
+        code, text = failed[0 if first else -1]
         raise Refused(MESSAGES[code].format(text), code)
 
 

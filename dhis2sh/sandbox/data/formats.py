@@ -40,13 +40,25 @@ class Unreadable(Refused):
         super().__init__(message, status=400)
 
 
-def read_json(raw: bytes) -> JsonObject:
-    """Read a JSON set. Raises `Unreadable`."""
+def _unexpected(text: str, position: int) -> str:
+    """What 2.43 says of a character that it did not expect."""
+    wanted = '"' if text[:position].rstrip().endswith(("{", ",")) else ","
+    return f"Unexpected character at position {position},\n{text}\n{' ' * position}^ expected `{wanted}`"
+
+
+def read_json(raw: bytes, *, strict: bool = False) -> JsonObject:
+    """Read a JSON set. Raises `Unreadable`.
+
+    Parameters:
+        strict: in the words of 2.43.
+    """
     import orjson
 
     try:
         body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError as error:
+        if strict:
+            raise Unreadable(_unexpected(error.doc, error.pos)) from None
         raise Unreadable("Post-condition was null") from None
     if not isinstance(body, dict):
         raise Unreadable("Post-condition was null")
@@ -86,7 +98,7 @@ def read_csv(raw: bytes, *, header: bool = True) -> JsonObject:
 
 def read_xml(raw: bytes) -> JsonObject:
     """Read a dxf2 set: attributes of `dataValueSet` and `dataValue`. Raises `Unreadable`."""
-    root = _parse(raw)
+    root = parse_xml(raw)
     body: JsonObject = {name: text for name in _ENVELOPE if (text := root.get(name))}
     body["dataValues"] = [
         {name: text for name in _NAMES if (text := element.get(name)) is not None}
@@ -98,7 +110,7 @@ def read_xml(raw: bytes) -> JsonObject:
 
 def read_elements(raw: bytes, name: str) -> list[dict[str, str]]:
     """The attributes of every XML element of a name. Raises `Unreadable`."""
-    return [dict(element.attrib) for element in _parse(raw).iter() if _local(element.tag) == name]
+    return [dict(element.attrib) for element in parse_xml(raw).iter() if _local(element.tag) == name]
 
 
 def read_adx(raw: bytes, model: Model) -> list[JsonObject]:
@@ -107,7 +119,7 @@ def read_adx(raw: bytes, model: Model) -> list[JsonObject]:
     Raises `Unreadable`.
     """
     found: list[JsonObject] = []
-    for group in (element for element in _parse(raw).iter() if _local(element.tag) == "group"):
+    for group in (element for element in parse_xml(raw).iter() if _local(element.tag) == "group"):
         body: JsonObject = {"dataValues": []}
         for name, plural, key in (("dataSet", "dataSets", "dataSet"), ("orgUnit", "organisationUnits", "orgUnit")):
             if text := group.get(name):
@@ -163,7 +175,8 @@ def _adx_period(text: str) -> str:
         return text
 
 
-def _parse(raw: bytes) -> ElementTree.Element:
+def parse_xml(raw: bytes) -> ElementTree.Element:
+    """The root of an XML document without a DTD. Raises `Unreadable`."""
     if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw:  # entities can be made to explode; DHIS2 refuses them too
         raise Unreadable("DOCTYPE is not allowed")
     try:

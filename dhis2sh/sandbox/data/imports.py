@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.periods import Period, period_type
 from dhis2sh.sandbox import params
 from dhis2sh.sandbox.data import approval, formats, locks, value_types, values
+from dhis2sh.sandbox.data.conflicts import Conflict, Summary, conflict
 from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.data.values import Key, Value
 from dhis2sh.sandbox.fresh import now
@@ -48,10 +49,15 @@ class Options:
     strategy: str = "CREATE_AND_UPDATE"
     schemes: dict[str, str] = field(default_factory=dict[str, str])
     data_set: str | None = None
+    atomic: bool = False
 
     @classmethod
-    def of(cls, query: QueryParams) -> Options:
-        """Read the query. Raises `Refused` with 400."""
+    def of(cls, query: QueryParams, *, atomic: bool = False) -> Options:
+        """Read the query. Raises `Refused` with 400.
+
+        Parameters:
+            atomic: the server has an option of that name and repeats it.
+        """
         flags = {name: params.boolean(query, name, name == "firstRowIsHeader") for name in _FLAGS if name not in _WORDS}
         strategy = params.choice(
             query, "importStrategy" if "importStrategy" in query else "strategy", "CREATE_AND_UPDATE", STRATEGIES
@@ -59,7 +65,7 @@ class Options:
         schemes = {name: query[f"{name}IdScheme"] for name in SCHEMES if query.get(f"{name}IdScheme")}
         if query.get("idScheme"):
             schemes["id"] = query["idScheme"]
-        return cls(flags, strategy, schemes, query.get("dataSet") or None)
+        return cls(flags, strategy, schemes, query.get("dataSet") or None, atomic)
 
     def on(self, name: str) -> bool:
         """Is a flag set?"""
@@ -75,146 +81,12 @@ class Options:
         schemes: dict[str, JsonValue] = {
             f"{name}IdScheme" if name != "id" else "idScheme": text for name, text in self.schemes.items()
         }
-        body: JsonObject = {"idSchemes": schemes}
+        body: JsonObject = {"idSchemes": schemes, "atomic": False} if self.atomic else {"idSchemes": schemes}
         for name in _FLAGS:
             body[name] = self.strategy if name == "importStrategy" else _WORDS.get(name, self.on(name))
         if self.data_set:
             body["dataSet"] = self.data_set
         return body
-
-
-@dataclass(slots=True)
-class Conflict:
-    """One kind of refusal over the same objects, with the rows that met it."""
-
-    code: str
-    property: str | None
-    objects: dict[str, str]
-    message: str
-    indexes: list[int] = field(default_factory=list[int])
-
-    def shown(self) -> JsonObject:
-        """As a summary lists it."""
-        body: JsonObject = {}
-        if self.objects:
-            body = {"object": next(iter(self.objects.values())), "objects": cast("JsonObject", dict(self.objects))}
-        body |= {"value": self.message, "errorCode": self.code}
-        if self.property is not None:
-            body["property"] = self.property
-        if self.indexes:
-            body["indexes"] = cast("list[JsonValue]", list(self.indexes))
-        return body
-
-
-class Conflicts:
-    """Conflicts of an import: one for each code and set of objects, whatever the number of rows."""
-
-    def __init__(self) -> None:
-        self._found: dict[tuple[str, tuple[tuple[str, str], ...]], Conflict] = {}
-        self.rejected: dict[int, None] = {}
-
-    def add(self, conflict: Conflict, index: int | None = None) -> None:
-        """Count a conflict, at a row or for the whole set."""
-        known = self._found.setdefault((conflict.code, tuple(conflict.objects.items())), conflict)
-        if index is not None:
-            known.indexes.append(index)
-            self.rejected[index] = None
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def shown(self) -> list[JsonValue]:
-        """As a summary lists them."""
-        return [conflict.shown() for conflict in self._found.values()]
-
-
-@dataclass(slots=True)
-class Summary:
-    """What an import did."""
-
-    options: JsonObject
-    status: str = "SUCCESS"
-    description: str = "Import process completed successfully"
-    imported: int = 0
-    updated: int = 0
-    ignored: int = 0
-    deleted: int = 0
-    conflicts: Conflicts = field(default_factory=Conflicts)
-    complete: str | None = "false"
-
-    def shown(self) -> JsonObject:
-        """The `ImportSummary` of the wire."""
-        status = "WARNING" if self.status == "SUCCESS" and len(self.conflicts) else self.status
-        body: JsonObject = {
-            "status": status,
-            "importOptions": self.options,
-            "description": self.description,
-            "importCount": {"imported": self.imported, "updated": self.updated, "ignored": self.ignored,
-                            "deleted": self.deleted},
-            "conflicts": self.conflicts.shown(),
-            "rejectedIndexes": cast("list[JsonValue]", list(self.conflicts.rejected)),
-        }  # fmt: skip
-        if self.complete is not None:
-            body["dataSetComplete"] = self.complete
-        return body | {"responseType": "ImportSummary"}
-
-
-MESSAGES = {
-    "E7600": "Data set not found or not accessible: `{0}`",
-    "E7601": "User does not have write access for DataSet: `{0}`",
-    "E7602": "A valid dataset is required",
-    "E7603": "Org unit not found or not accessible: `{0}`",
-    "E7604": "Attribute option combo not found or not accessible: `{0}`",
-    "E7610": "Data element not found or not accessible: `{0}`",
-    "E7611": "Period not valid: `{0}`",
-    "E7612": "Organisation unit not found or not accessible: `{0}`",
-    "E7613": "Category option combo not found or not accessible for writing data: `{0}`",
-    "E7615": "Attribute option combo not found or not accessible for writing data: `{0}`",
-    "E7617": "Organisation unit: `{0}` not in hierarchy of current user: `{1}`",
-    "E7618": "Data value or comment not specified for data element: `{0}`",
-    "E7619": "Value must match value type of data element `{0}`: `{1}`",
-    "E7620": "Invalid comment: {0}",
-    "E7621": "Data value is not a valid option of the data element option set: `{0}`",
-    "E7630": "Category option combo is required but is not specified",
-    "E7631": "Attribute option combo is required but is not specified",
-    "E7632": "Period type of period: `{0}` not valid for data element: `{1}`",
-    "E7633": "Data element: `{0}` is not part of dataset: `{1}`",
-    "E7634": "Category option combo: `{0}` must be part of category combo of data element: `{1}`",
-    "E7635": "Attribute option combo: `{0}` must be part of category combo of data sets of data element: `{1}`",
-    "E7636": "Data element: `{1}` must be assigned through data sets to organisation unit: `{0}`",
-    "E7637": "Invalid storedBy: {0}",
-    "E7638": "Period: `{0}` is not within date range of attribute option combo: `{1}`",
-    "E7639": "Organisation unit: `{0}` is not valid for attribute option combo: `{1}`",
-    "E7640": "Current date is past expiry days for period: `{0}`  and data set: `{1}`",
-    "E7641": "Period: `{0}` is after latest open future period: `{2}` for data element: `{1}`",
-    "E7642": (
-        "Data is already approved for data set: `{3}` period: `{1}` organisation unit: `{0}` "
-        "attribute option combo: `{2}`"
-    ),
-    "E7643": "Period: `{0}` is not open for this data set at this time: `{1}`",
-    "E7644": "Period: `{0}` does not conform to the open periods of associated data sets",
-    "E7645": "No data value for file resource exist for the given combination for data element: `{0}`",
-}
-_PROPERTY = {
-    "E7600": "dataSet", "E7601": "dataSet", "E7602": "dataSet", "E7603": "orgUnit", "E7604": "attributeOptionCombo",
-    "E7610": "dataElement", "E7611": "period", "E7612": "orgUnit", "E7613": "categoryOptionCombo",
-    "E7615": "attributeOptionCombo", "E7617": "orgUnit", "E7618": "value", "E7619": "value", "E7620": "comment",
-    "E7621": "value", "E7630": "categoryOptionCombo", "E7631": "attributeOptionCombo", "E7632": None,
-    "E7633": "dataElement", "E7634": "categoryOptionCombo", "E7635": "attributeOptionCombo", "E7636": "orgUnit",
-    "E7637": "storedBy", "E7638": "period", "E7639": "orgUnit", "E7640": "period", "E7641": "period", "E7642": None,
-    "E7643": "period", "E7644": "period", "E7645": "dataElement",
-}  # fmt: skip
-
-
-def conflict(code: str, objects: Mapping[str, str], *more: str) -> Conflict:
-    """A conflict of a code.
-
-    Parameters:
-        objects: what it is about, by kind; the texts fill the message in this order.
-        more: further texts of the message.
-    """
-    message = MESSAGES[code].format(*objects.values(), *more)
-    return Conflict(code, _PROPERTY[code], dict(objects), message)
 
 
 @dataclass(slots=True)
@@ -241,6 +113,9 @@ class Row:
         )
 
 
+NO_GROUP = 'Cannot invoke "org.hisp.dhis.datavalue.DataEntryGroup.deletion()" because "group" is null'
+"""What 2.43 says of a row that belongs to no data set."""
+
 type _Check = Callable[[Importer, Row], Conflict | None]
 
 
@@ -257,7 +132,10 @@ class Importer:
     def __init__(self, store: Store, options: Options, user: str, roots: list[str] | None = None) -> None:
         self.store, self.options, self.user, self.roots = store, options, user, roots
         self.model = Model(store)
+        self.upserts = store.version.upserts
         self.summary = Summary(options.shown())
+        if self.upserts:
+            self.summary.description = None
         self._latest_open: dict[str, Period | None] = {}
 
     def run(self, body: Mapping[str, JsonValue]) -> Summary:
@@ -330,6 +208,8 @@ class Importer:
         """A row with its parts resolved, or the first of them that does not exist."""
         named = _text(item.get("dataElement")) or ""
         element = self.model.resolve("dataElements", self.options.scheme("dataElement"), named)
+        if element is None and self.upserts and "dataSet" not in outer:
+            raise params.Refused(NO_GROUP, status=500)
         if element is None:
             return conflict("E7610", {"dataElement": named})
         text = outer.get("period") or _text(item.get("period")) or ""
@@ -432,7 +312,8 @@ class Importer:
         elif strategy == "UPDATE":
             self.summary.ignored += 1
         else:
-            self.summary.imported += 1
+            self.summary.imported += not self.upserts
+            self.summary.updated += self.upserts
             self._change(connection, row, old, "CREATE")
 
     def _change(self, connection: sqlite3.Connection, row: Row, old: Value | None, kind: str) -> None:
@@ -451,7 +332,12 @@ class Importer:
             kind == "DELETE",
         )
         values.put(connection, new)
-        if old is not None and kind != "CREATE" and not self.options.on("skipAudit"):
+        if self.options.on("skipAudit"):
+            return
+        if self.upserts:
+            sent = Value(row.key, row.value, new.stored_by, new.created, new.last_updated, None, False, False)
+            values.audit(connection, sent, "UPDATE" if old is not None and kind == "CREATE" else kind, self.user)
+        elif old is not None and kind != "CREATE":
             values.audit(connection, old, kind, self.user, whole_seconds=True)
 
 

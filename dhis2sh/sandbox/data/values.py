@@ -92,10 +92,10 @@ def put(connection: sqlite3.Connection, value: Value) -> None:
 def audit(
     connection: sqlite3.Connection, old: Value, audit_type: str, user: str, *, whole_seconds: bool = False
 ) -> None:
-    """Keep the value that a change replaces.
+    """Keep a value in the audit: the one that a change replaces; since 2.43 the one that it brings.
 
     Parameters:
-        audit_type: UPDATE or DELETE; a value that is new leaves no audit.
+        audit_type: UPDATE or DELETE, since 2.43 CREATE too.
         whole_seconds: imports write their audits in batches, with times cut to the second.
     """
     moment = now()

@@ -20,8 +20,8 @@ from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.query import Query, financial_year_start, read_query
 from dhis2sh.sandbox.data.formats import DXF
 from dhis2sh.sandbox.data.model import Model
-from dhis2sh.sandbox.http import answer, base_of
-from dhis2sh.sandbox.jobs import Progress, initiated
+from dhis2sh.sandbox.http import answer
+from dhis2sh.sandbox.jobs import Progress
 from dhis2sh.sandbox.params import answering
 from dhis2sh.uids import generate_uid
 
@@ -98,8 +98,7 @@ class Api:
         config = self.server.jobs.submit(
             "ANALYTICS_TABLE", user=user, parameters=parameters, opening_data={"lastYears": None, **parameters}
         )
-        body, location = initiated(config, base=base_of(request))
-        return answer(body, 200, Location=location)
+        return self.server.initiated(request, config)
 
     # Queries -------------------------------------------------------------------------------------------------------
 

@@ -114,7 +114,9 @@ class Api:
                 status = approvals.status(at)
                 item: JsonObject = {
                     "state": status.state.value,
-                    "period": {"code": period.iso, "name": period.iso, "id": period.iso},
+                    "period": {}
+                    if self.store.version.upserts
+                    else {"code": period.iso, "name": period.iso, "id": period.iso},
                     "organisationUnit": _identity(model.body("organisationUnits", unit), code=False),
                     "permissions": self._permissions(request, approvals, at, status),
                     "dataSet": _identity(model.body("dataSets", data_set)),

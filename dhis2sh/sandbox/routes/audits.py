@@ -33,15 +33,15 @@ class Api:
     def data_values(self, request: Request) -> Response:
         """`GET /api/audits/dataValue`."""
         query, model = request.query_params, Model(self.store)
-        elements = _known(model, query, "de", "dataElements", "DataElement")
-        for uid in _known(model, query, "ds", "dataSets", "DataSet"):
+        elements = self._known(model, query, "de", "dataElements", "DataElement")
+        for uid in self._known(model, query, "ds", "dataSets", "DataSet"):
             elements += model.elements_of.get(uid, [])
         conditions = {
             "data_element": elements,
             "period": [_period(text) for text in params.many(query, "pe")],
-            "org_unit": _known(model, query, "ou", "organisationUnits", "OrganisationUnit"),
-            "category_option_combo": _known(model, query, "co", "categoryOptionCombos", "CategoryOptionCombo"),
-            "attribute_option_combo": _known(model, query, "cc", "categoryOptionCombos", "CategoryOptionCombo"),
+            "org_unit": self._known(model, query, "ou", "organisationUnits", "OrganisationUnit"),
+            "category_option_combo": self._known(model, query, "co", "categoryOptionCombos", "CategoryOptionCombo"),
+            "attribute_option_combo": self._known(model, query, "cc", "categoryOptionCombos", "CategoryOptionCombo"),
             "audit_type": [_audit_type(text) for text in params.many(query, "auditType")],
         }
         rows = self._select(
@@ -51,7 +51,8 @@ class Api:
         )  # fmt: skip
         found: list[JsonObject] = [
             {
-                "created": row[0], "modifiedBy": row[1], "auditType": row[2], "value": row[3], "period": {"id": row[4]},
+                "created": row[0], "modifiedBy": row[1], "auditType": row[2],
+                **({"value": row[3]} if row[3] is not None else {}), "period": self._shown(str(row[4])),
                 "organisationUnit": {"id": row[5]}, "attributeOptionCombo": {"id": row[6]},
                 "categoryOptionCombo": {"id": row[7]}, "dataElement": {"id": row[8]},
             }
@@ -64,10 +65,10 @@ class Api:
         """`GET /api/audits/dataApproval`."""
         query, model = request.query_params, Model(self.store)
         conditions = {
-            "level": _known(model, query, "dal", "dataApprovalLevels", "DataApprovalLevel"),
-            "workflow": _known(model, query, "wf", "dataApprovalWorkflows", "DataApprovalWorkflow"),
-            "org_unit": _known(model, query, "ou", "organisationUnits", "OrganisationUnit"),
-            "attribute_option_combo": _known(model, query, "aoc", "categoryOptionCombos", "CategoryOptionCombo"),
+            "level": self._known(model, query, "dal", "dataApprovalLevels", "DataApprovalLevel"),
+            "workflow": self._known(model, query, "wf", "dataApprovalWorkflows", "DataApprovalWorkflow"),
+            "org_unit": self._known(model, query, "ou", "organisationUnits", "OrganisationUnit"),
+            "attribute_option_combo": self._known(model, query, "aoc", "categoryOptionCombos", "CategoryOptionCombo"),
         }
         start, end = params.date(query, "startDate"), params.date(query, "endDate")
         rows = self._select(
@@ -76,7 +77,7 @@ class Api:
         )  # fmt: skip
         found: list[JsonObject] = [
             {
-                "created": row[0], "action": row[1], "creator": {"id": row[2]}, "period": {"id": row[3]},
+                "created": row[0], "action": row[1], "creator": {"id": row[2]}, "period": self._shown(str(row[3])),
                 "workflow": {"id": row[4]}, "level": {"id": row[5]}, "organisationUnit": {"id": row[6]},
                 "attributeOptionCombo": {"id": row[7]},
             }
@@ -84,6 +85,22 @@ class Api:
             if (start is None or str(row[0]) >= start.isoformat()) and (end is None or str(row[0])[:10] <= str(end))
         ]  # fmt: skip
         return answer(paged(query, "dataApprovalAudits", picked(query, found)))
+
+    def _known(self, model: Model, query: QueryParams, name: str, plural: str, klass: str) -> list[str]:
+        """The UIDs of a parameter. Raises `Refused` for those that do not exist; since 2.43 they have no audits."""
+        found = params.many(query, name)
+        missing = [uid for uid in found if not model.exists(plural, uid)]
+        if missing and not self.store.version.upserts:
+            raise Refused(f"Objects of type `{klass}` not found or not accessible: `[{', '.join(missing)}]`", "E1112")
+        return found
+
+    def _shown(self, iso: str) -> JsonObject:
+        """A period as an audit names it: by its identifier, since 2.43 by its type and dates."""
+        period = read_period(iso) if self.store.version.upserts else None
+        if period is None:
+            return {"id": iso}
+        days = {"endDate": period.end, "startDate": period.start}
+        return {"periodType": period.type.name, **{name: f"{day}T00:00:00.000" for name, day in days.items()}}
 
     def _select(
         self, columns: str, table: str, conditions: dict[str, list[str]], order: str
@@ -94,15 +111,6 @@ class Api:
         sql = f"SELECT {columns} FROM {table} WHERE {where} ORDER BY {order}"
         flat = [text for texts in used.values() for text in texts]
         return cast("list[tuple[str | None, ...]]", self.store.connection.execute(sql, flat).fetchall())
-
-
-def _known(model: Model, query: QueryParams, name: str, plural: str, klass: str) -> list[str]:
-    """The UIDs of a parameter. Raises `Refused` for those that do not exist."""
-    found = params.many(query, name)
-    missing = [uid for uid in found if not model.exists(plural, uid)]
-    if missing:
-        raise Refused(f"Objects of type `{klass}` not found or not accessible: `[{', '.join(missing)}]`", "E1112")
-    return found
 
 
 def _period(text: str) -> str:

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.bodies import JSON, Refusal, import_answer, read_object, with_body
+from dhis2sh.sandbox.bodies import JSON, Refusal, import_answer, media_type, read_object, unpacked, with_body
 from dhis2sh.sandbox.fields import parse_fields
 from dhis2sh.sandbox.filters import BadFilter
-from dhis2sh.sandbox.http import answer, base_of, refuse
+from dhis2sh.sandbox.http import answer, refuse
 from dhis2sh.sandbox.importer import Importer, ImportOptions, import_options
+from dhis2sh.sandbox.importer_csv import CLASSES, BadText, bundle_of, units_of_gml
 from dhis2sh.sandbox.importer_read import Unreadable
-from dhis2sh.sandbox.jobs import initiated
 from dhis2sh.sandbox.listing import matching
 from dhis2sh.sandbox.server import Server
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.jobs import Progress
     from dhis2sh.types import JsonObject, JsonValue
 
+CSV = {"application/csv", "text/csv"}
 GZIP, ZIP = "application/gzip", "application/zip"
 
 
@@ -67,8 +68,37 @@ class Api:
 
     def import_(self, request: Request, raw: bytes) -> Response:
         """`POST /api/metadata`."""
-        query = request.query_params
+        if media_type(request) in CSV:
+            return self.import_csv(request, raw)
         bundle = _bundle(read_object(request, raw, JSON, GZIP, ZIP, "application/octet-stream"))
+        return self._run(request, bundle)
+
+    def import_csv(self, request: Request, raw: bytes) -> Response:
+        """`POST /api/metadata?classKey=` with CSV."""
+        query = request.query_params
+        key = query.get("classKey", "")
+        if key not in CLASSES:
+            return refuse(409, f"Cannot find Csv import class:  {key or None}")
+        try:
+            header = query.get("firstRowIsHeader", "true").lower() == "true"
+            return self._run(request, bundle_of(self.server.store, unpacked(raw), key, header=header))
+        except (BadText, UnicodeDecodeError) as error:
+            return refuse(409, str(error))
+
+    def import_gml(self, request: Request, raw: bytes) -> Response:
+        """`POST /api/metadata/gml`: geometries of organisation units that are there."""
+        try:
+            return self._run(request, units_of_gml(self.server.store, unpacked(raw)))
+        except BadText as error:
+            return refuse(409, str(error))
+
+    def csv_classes(self, request: Request) -> Response:
+        """`GET /api/metadata/csvImportClasses`."""
+        return answer([*CLASSES])
+
+    def _run(self, request: Request, bundle: dict[str, list[JsonObject]]) -> Response:
+        """Import a bundle, as a job where the request says so."""
+        query = request.query_params
         options = import_options(query)
         if (
             options.identifier == "CODE"
@@ -107,8 +137,7 @@ class Api:
             work=work,
             opening="Metadata import started",
         )
-        body, location = initiated(config, base=base_of(request))
-        return answer(body, Location=location)
+        return self.server.initiated(request, config)
 
 
 def _bundle(body: JsonObject) -> dict[str, list[JsonObject]]:
@@ -137,6 +166,8 @@ def routes(server: Server) -> list[Route]:
     api = Api(server)
     return [
         Route("/api/metadata", with_body(api.import_), methods=["POST"]),
+        Route("/api/metadata/gml", with_body(api.import_gml), methods=["POST"]),
+        Route("/api/metadata/csvImportClasses", api.csv_classes),
         Route("/api/metadata", api.export),
         Route("/api/metadata.json", api.export),
     ]

@@ -11,12 +11,13 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox import params
 from dhis2sh.sandbox.data import export, formats
-from dhis2sh.sandbox.data.imports import Options, Summary
+from dhis2sh.sandbox.data.conflicts import Summary
+from dhis2sh.sandbox.data.imports import Options
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.data.paging import paged, picked
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import answer, base_of, refuse
-from dhis2sh.sandbox.jobs import Progress, initiated
+from dhis2sh.sandbox.http import answer, refuse
+from dhis2sh.sandbox.jobs import Progress
 from dhis2sh.sandbox.params import Refused, answering
 from dhis2sh.sandbox.routes.data_values import attribute_combo, body_of, reading, summary_answer
 from dhis2sh.sandbox.store import DEFAULT_COMBO
@@ -85,7 +86,7 @@ class Api:
     @answering
     def write(self, request: Request) -> Response:
         """`POST /api/completeDataSetRegistrations`."""
-        options = Options.of(request.query_params)
+        options = Options.of(request.query_params, atomic=self.store.version.upserts)
         raw, kind = body_of(request), request.headers.get("content-type", "")
         user = self.server.user(request)
         username = cast("str", user.get("username"))
@@ -99,8 +100,7 @@ class Api:
                 "COMPLETE_DATA_SET_REGISTRATION_IMPORT", user=cast("str", user["id"]), parameters=options.shown(),
                 work=work,
             )  # fmt: skip
-            body, location = initiated(config, base=base_of(request))
-            return answer(body, 200, Location=location)
+            return self.server.initiated(request, config)
         return summary_answer(self._import(raw, kind, options, username))
 
     def _import(self, raw: bytes, kind: str, options: Options, username: str) -> Summary:

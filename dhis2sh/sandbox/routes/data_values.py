@@ -7,6 +7,7 @@ import gzip
 import io
 import zipfile
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import parse_qs
 
@@ -17,11 +18,12 @@ from starlette.routing import Route
 from dhis2sh.periods import Period
 from dhis2sh.sandbox.bodies import unpacked, with_body
 from dhis2sh.sandbox.data import approval, export, formats, locks, value_types, values
-from dhis2sh.sandbox.data.imports import Importer, Options, Summary, latest_open_period, server_time
+from dhis2sh.sandbox.data.conflicts import Summary
+from dhis2sh.sandbox.data.imports import Importer, Options, latest_open_period, server_time
 from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.data.values import Key, Value
-from dhis2sh.sandbox.http import answer, base_of, refuse
-from dhis2sh.sandbox.jobs import Progress, initiated
+from dhis2sh.sandbox.http import answer, refuse
+from dhis2sh.sandbox.jobs import Progress
 from dhis2sh.sandbox.params import Refused, answering
 from dhis2sh.sandbox.store import DEFAULT_COMBO
 
@@ -112,6 +114,8 @@ class Api:
         return _packed(request, Response(text, media_type=f"{_FORMATS[kind]};charset=UTF-8"), kind)
 
     def _envelope(self, chosen: export.Selection) -> JsonObject:
+        if self.store.version.upserts:
+            return self._parts(chosen)
         if not chosen.single:
             return {}
         data_set, period, unit = chosen.data_sets[0], chosen.periods[0].iso, chosen.units[0]
@@ -122,10 +126,15 @@ class Api:
         ).fetchone()
         return {"dataSet": data_set, "completeDate": row[0] if row else None, "period": period, "orgUnit": unit}
 
+    def _parts(self, chosen: export.Selection) -> JsonObject:
+        """As 2.43 says them: each part that all values have in common."""
+        parts = {"dataSet": chosen.data_sets, "period": [one.iso for one in chosen.periods], "orgUnit": chosen.units}
+        return {name: found[0] for name, found in parts.items() if len(found) == 1}
+
     @answering
     def write_set(self, request: Request) -> Response:
         """`POST /api/dataValueSets`."""
-        options = Options.of(request.query_params)
+        options = Options.of(request.query_params, atomic=self.store.version.upserts)
         rights = self.server.rights(request)
         if not rights.has("F_DATAVALUE_ADD"):
             return refuse(403, "Access is denied", "E1006")
@@ -144,6 +153,8 @@ class Api:
             for body in _bodies(raw, kind, options, importer.model):
                 importer.run(body)
         except formats.Unreadable as error:
+            if self.store.version.upserts:
+                raise
             importer.summary.status, importer.summary.complete = "ERROR", None
             importer.summary.description = f"The import process failed: {error}"
         return importer.summary
@@ -157,8 +168,7 @@ class Api:
 
         user = cast("str", self.server.user(request)["id"])
         config = self.server.jobs.submit("DATAVALUE_IMPORT", user=user, parameters=options.shown(), work=work)
-        body, location = initiated(config, base=base_of(request))
-        return answer(body, 200, Location=location)
+        return self.server.initiated(request, config)
 
     # Single values -------------------------------------------------------------------------------------------------
 
@@ -168,7 +178,8 @@ class Api:
         key = self._key(request.query_params, Model(self.store))
         found = values.find(self.store.connection, key)
         if found is None or found.deleted:
-            return refuse(409, "Data value does not exist")
+            upserts = self.store.version.upserts
+            return refuse(404 if upserts else 409, "Data value does not exist", "E1005" if upserts else None)
         return answer([found.value])
 
     @answering
@@ -181,7 +192,11 @@ class Api:
         self._writable(request, model, key, form)
         text = form.get("value")
         value_type = cast("str", element.get("valueType", "TEXT"))
-        if text is not None and value_types.problem(text, value_type):
+        problem = value_types.problem(text or "", value_type)
+        if problem and self.store.version.upserts:
+            words = f"Value #0 value `{text}` is no valid {value_type}: {problem}"
+            raise Refused(f"Failed to upsert data value: {words}", "E1004")
+        if problem:
             raise Refused(f"Data value must match data element value type: `{value_type}`", "E2030")
         comment = form.get("comment")
         if comment is not None and len(comment) > value_types.MAX_LENGTH:
@@ -206,7 +221,9 @@ class Api:
             follow_up = form.get("followUp")
             new.follow_up = follow_up == "true" if follow_up else bool(alive and old and old.follow_up)
             values.put(connection, new)
-            if alive and old is not None:
+            if self.store.version.upserts:
+                values.audit(connection, new, "UPDATE" if old is not None else "CREATE", user)
+            elif alive and old is not None:
                 values.audit(connection, old, "UPDATE", user)
         return Response(None, 201)
 
@@ -221,7 +238,8 @@ class Api:
             old = values.find(connection, key)
             if old is None or old.deleted:
                 raise Refused("Data value does not exist", "E2032")
-            values.audit(connection, old, "DELETE", user)
+            gone = replace(old, value=None) if self.store.version.upserts else old
+            values.audit(connection, gone, "DELETE", user)
             old.deleted, old.last_updated, old.stored_by = True, server_time(), user
             values.put(connection, old)
         return Response(None, 204)
@@ -369,7 +387,7 @@ def _bodies(raw: bytes, kind: str, options: Options, model: Model) -> Iterator[J
         return [formats.read_xml(raw)]
     if kind in {"application/csv", "text/csv"}:
         return [formats.read_csv(raw, header=options.on("firstRowIsHeader"))]
-    return [formats.read_json(raw)]
+    return [formats.read_json(raw, strict=options.atomic)]
 
 
 def routes(server: Server) -> list[Route]:

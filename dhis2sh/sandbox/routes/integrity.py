@@ -9,9 +9,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.bodies import parse_json, with_body
-from dhis2sh.sandbox.http import answer, base_of, refuse
+from dhis2sh.sandbox.http import answer, refuse
 from dhis2sh.sandbox.integrity.service import Integrity, Kind, chosen, described, known
-from dhis2sh.sandbox.jobs import Progress, initiated
+from dhis2sh.sandbox.jobs import Progress
 from dhis2sh.sandbox.server import Server
 
 if TYPE_CHECKING:
@@ -75,10 +75,7 @@ class Api:
         user = self.server.rights(request).uid
         self.integrity.expect(kind, chosen(names, everything=False))
         config = self.server.jobs.submit(job_type, user=user, parameters=parameters)
-        body, location = initiated(
-            config, base=base_of(request), location=f"/api/dataIntegrity/{place}?checks={','.join(names)}"
-        )
-        return answer(body, Location=location)
+        return self.server.initiated(request, config, f"/api/dataIntegrity/{place}?checks={','.join(names)}")
 
     def summary(self, request: Request) -> Response:
         """`GET /api/dataIntegrity/summary`: what has finished."""

@@ -12,9 +12,9 @@ from starlette.routing import Route
 from dhis2sh.sandbox.analytics.build import clear as clear_analytics
 from dhis2sh.sandbox.bodies import with_body
 from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.http import answer, base_of, done, empty, missing_page, refuse
+from dhis2sh.sandbox.http import done, empty, missing_page, refuse
 from dhis2sh.sandbox.importer_hooks import missing_option_combos
-from dhis2sh.sandbox.jobs import Progress, initiated
+from dhis2sh.sandbox.jobs import Progress
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.settings import Settings
 from dhis2sh.sandbox.sqlviews import build_resource_tables
@@ -173,15 +173,13 @@ class Api:
         """`POST /api/resourceTables`: build them in a job."""
         self.server.demand(request, "F_PERFORM_MAINTENANCE")
         config = self.server.jobs.submit("RESOURCE_TABLE", user=self.server.rights(request).uid)
-        body, location = initiated(config, base=base_of(request))
-        return answer(body, Location=location)
+        return self.server.initiated(request, config)
 
     def monitoring(self, request: Request, raw: bytes) -> Response:
         """`POST /api/resourceTables/monitoring`: validation rules in a job."""
         self.server.demand(request, "F_PERFORM_MAINTENANCE")
         config = self.server.jobs.submit("MONITORING", user=self.server.rights(request).uid)
-        body, location = initiated(config, base=base_of(request))
-        return answer(body, Location=location)
+        return self.server.initiated(request, config)
 
     def _build(self, parameters: JsonObject, progress: Progress) -> JsonValue:
         progress.note("Generating resource tables")

@@ -65,10 +65,13 @@ class Api:
             opening_data=options.parameters(nulls=True),
         )
         job = config["id"]
-        return answer({
-            "httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "message": "Tracker job added",
-            "response": {"id": job, "location": f"{base_of(request)}/tracker/jobs/{job}", "responseType": "TrackerJob"},
-        })  # fmt: skip
+        typed = self.server.store.version.typed_responses
+        place = f"{base_of(request)}{'' if typed else '/api'}/tracker/jobs/{job}"
+        response: JsonObject = {"id": job, "location": place}
+        if typed:
+            response["responseType"] = "TrackerJob"
+        return answer({"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "message": "Tracker job added",
+                       "response": response})  # fmt: skip
 
     def job(self, request: Request) -> Response:
         """`GET /api/tracker/jobs/{uid}`: its notifications, newest first."""

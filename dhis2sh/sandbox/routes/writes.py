@@ -10,9 +10,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.bodies import PATCH, Refusal, object_answer, read_json, read_object, with_body
-from dhis2sh.sandbox.http import answer, base_of, missing_page, refuse
+from dhis2sh.sandbox.http import answer, base_of, done, missing_page, refuse
 from dhis2sh.sandbox.importer import CREATE, DELETE, UPDATE, Importer, ImportOptions, import_options
 from dhis2sh.sandbox.importer_read import Unreadable, read_sharing
+from dhis2sh.sandbox.importer_refusals import refused_update, updates_apart
 from dhis2sh.sandbox.importer_report import FAILED, ErrorReport, ObjectReport
 from dhis2sh.sandbox.jsonpatch import BadPatch, apply_patch, read_patch
 from dhis2sh.sandbox.server import Server
@@ -75,8 +76,11 @@ class Api:
         sent = read_object(request, raw)
         resource, _ = self._writable(request)
         sent["id"] = request.path_params["uid"]
+        self._updatable(resource, sent)
+        apart = updates_apart(self.server.store, resource.plural)
         options = replace(import_options(request.query_params), strategy=UPDATE, commit=True, atomic=True)
-        return object_answer(self._import(request, raw, resource, sent, options))
+        report = self._import(request, raw, resource, sent, replace(options, skip_validation=apart))
+        return done() if apart else object_answer(report)
 
     def patch(self, request: Request, raw: bytes) -> Response:
         """`PATCH /api/{plural}/{uid}` with a JSON patch."""
@@ -91,12 +95,21 @@ class Api:
                 return refuse(version.unreadable_patch, f"JSON parse error: {str(bad).partition(chr(10))[0]}")
             return refuse(bad.status, str(bad))
         patched["id"] = stored["id"]
+        self._updatable(resource, patched)
+        apart = updates_apart(self.server.store, resource.plural)
         options = replace(import_options(request.query_params, "ERRORS_NOT_OWNER"), strategy=UPDATE, atomic=True)
         try:
-            report = self.importer(request).one(resource.plural, patched, options)
+            report = self.importer(request).one(resource.plural, patched, replace(options, skip_validation=apart))
         except Unreadable as error:
             return refuse(400, error.at(None))
-        return object_answer(report)
+        return done() if apart else object_answer(report)
+
+    def _updatable(self, resource: Resource, after: JsonObject) -> None:
+        """Raises `Refusal` with 409 for what the type's own controller refuses."""
+        before = self.server.store.get(resource.plural, cast("str", after["id"])) or {}
+        refusal = refused_update(self.server.store, resource.plural, before, after)
+        if refusal is not None:
+            raise Refusal(refuse(409, refusal.message, refusal.code))
 
     def delete(self, request: Request, raw: bytes) -> Response:
         """`DELETE /api/{plural}/{uid}`."""

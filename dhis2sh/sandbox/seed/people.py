@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.seed.places import Places
 
 _ROLES = {
-    "Superuser": ("ALL",),
+    "Administrator": ("ALL",),
     "Data entry": ("F_DATAVALUE_ADD", "F_DATAVALUE_DELETE", "M_dhis-web-dataentry"),
     "Data analyst": ("M_dhis-web-data-visualizer", "M_dhis-web-maps", "F_VISUALIZATION_PUBLIC_ADD"),
 }
 # (username, first name, surname, role, where: the region's number, or None for the whole country)
 _USERS = (
-    ("admin", "Ada", "Admin", "Superuser", None),
+    ("admin", "Ada", "Admin", "Administrator", None),
     ("mara.ostvik", "Mara", "Østvik", "Data entry", 0),
     ("ilu.keshti", "Ilu", "Kešti", "Data entry", 1),
     ("orsa.fenn", "Orsa", "Fenn", "Data analyst", None),

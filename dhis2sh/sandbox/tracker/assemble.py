@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 _CHUNK = 500
-_VALUE = ("createdAt", "updatedAt", "storedBy", "value")
+_VALUE = ("providedElsewhere", "createdAt", "updatedAt", "value")
+_AUTHORS = ("providedElsewhere", "createdAt", "updatedAt", "storedBy", "value", "createdBy", "updatedBy")
 
 
 class Assembler:
@@ -105,6 +106,7 @@ class Assembler:
         """Events as `fields` wants them."""
         keys = [cast("str", row["uid"]) for row in rows]
         values = self._by("SELECT * FROM event_value WHERE event IN ({keys})", "event", keys)
+        shown = _AUTHORS if self._tracker.store.version.value_authors else _VALUE
         notes, links = self._notes(keys), self._links(keys, tree)
         found: list[JsonValue] = []
         for row in rows:
@@ -112,10 +114,8 @@ class Assembler:
             item: JsonObject = {"event": key, **from_row(row, COLUMNS["event"])}
             item["relationships"] = cast("JsonValue", links.get(key, []))
             item["dataValues"] = [
-                {"dataElement": one["data_element"],
-                 **from_row(one, ("providedElsewhere", *_VALUE, "createdBy", "updatedBy"))}
-                for one in values.get(key, [])
-            ]  # fmt: skip
+                {"dataElement": one["data_element"], **from_row(one, shown)} for one in values.get(key, [])
+            ]
             item["notes"] = notes.get(key, [])
             found.append(select(item, tree))
         return found

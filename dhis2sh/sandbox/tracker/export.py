@@ -134,7 +134,13 @@ class Reader:
         """A page as the API shows it: the pager, then the objects."""
         page = self.page(kind)
         shown: JsonObject = {PLURALS[kind]: self.objects(kind, page.rows)}
-        return {"pager": pager(page, address, self.query), **shown} if page.paged else shown
+        if not page.paged:
+            return shown
+        pages = pager(page, address, self.query)
+        if self.store.version.flat_tracker_pages:
+            pages = {name: value for name, value in pages.items() if not name.endswith("Page")}
+            return {"pager": pages, **pages, **shown}
+        return {"pager": pages, **shown}
 
     def objects(self, kind: Kind, rows: list[sqlite3.Row]) -> list[JsonValue]:
         """Rows as API objects, by the request's `fields`."""
