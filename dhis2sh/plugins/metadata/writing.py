@@ -375,7 +375,7 @@ async def clone(
             continue
         after[key] = _fresh(value)
     after["name"] = name
-    if "shortName" in after:
+    if "shortName" in {*after, *resource.required}:
         after["shortName"] = name[: resource.properties["shortName"].length or 50]
     reader = values.Reader(resource)
     for path, value in values.pairs(set):
