@@ -67,6 +67,8 @@ async def test_an_option_combination_is_looked_for_among_those_of_its_element(co
         ("indicators", "#{SZkfUJn9LKx}", CheckFailed, "there is no SZkfUJn9LKx among the dataElements", "data-elements list"),
         ("indicators", "#{kDKFkI8D2Fr}", CheckFailed, "'Stillbirth rate' of indicators", "write N{kDKFkI8D2Fr}"),
         ("indicators", "#{Live births", CheckFailed, "Expression is not well-formed: '#{' is not closed", "codes or names"),
+        ("indicators", "#{Live births.}", NotFound, "'Live births.'", "Live births"),
+        ("indicators", "#{}", CheckFailed, "#{} names nothing", "codes or names"),
         ("indicators", "  ", UsageError, "the expression is empty", "codes or names"),
         ("predictors", "AVG(#{Live births})", CheckFailed, "no function 'AVG'", "codes or names"),
         ("program-indicators", "#{Birth.Haemoglobin}", NotFound, "no stage has what", "Antenatal visit.Haemoglobin"),
