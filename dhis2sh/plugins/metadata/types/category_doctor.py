@@ -154,7 +154,7 @@ async def doctor(
 async def _read(s: Session, uids: Sequence[str]) -> tuple[list[JsonObject], dict[str, list[JsonObject]]]:
     """Combinations (all of them without UIDs), and the option combinations of each."""
     params: dict[str, Param] = {"fields": "id,name,categories[id,name,categoryOptions[id,name]]", "paging": False}
-    inner: dict[str, Param] = {"fields": "id,name,created,categoryCombo[id],categoryOptions[id,name]", "paging": False}
+    inner: dict[str, Param] = {"fields": "id,name,categoryCombo[id],categoryOptions[id,name]", "paging": False}
     if uids:
         wanted = f"in:[{','.join(uids)}]"
         params["filter"], inner["filter"] = f"id:{wanted}", f"categoryCombo.id:{wanted}"
