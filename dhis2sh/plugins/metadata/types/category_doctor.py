@@ -396,7 +396,10 @@ async def merge(
     """
     version = await s.client.version()
     if COMBINED not in version.behaviour.merge_types:
-        raise UsageError(f"DHIS2 {version} cannot merge option combinations: 2.42 and later can")
+        raise UsageError(
+            f"DHIS2 {version} cannot merge option combinations: 2.42 and later can",
+            hint="move the values, then dhis2 metadata category-option-combos delete",
+        )
     uids = list(dict.fromkeys(uids_of(sources)))
     fields = "id,name,categoryCombo[id,name],categoryOptions[id]"
     *found, target = await writes.read_objects(
