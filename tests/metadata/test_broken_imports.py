@@ -17,7 +17,8 @@ from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Session
 from tests.conftest import small_metadata
 from tests.fakes.serve import served
-from tests.metadata.test_bundles import NEW, YES, call, write
+from tests.metadata.conftest import NEW
+from tests.metadata.test_bundles import YES, call, write
 from tests.metadata.test_merge import DRY
 
 SILENT = {
