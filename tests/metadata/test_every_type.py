@@ -41,6 +41,10 @@ THERE = {
 NAMED_BY_THE_SERVER = {"category-option-combos"}
 """Types whose objects keep their names (E1134)."""
 
+NAMELESS = {"api-token", "program-rule-actions", "users"}
+"""Types whose objects have no name of their own to change: tokens, actions, and users, who are called as they are."""
+ONE_OF_A_KIND: set[str] = set()
+
 SHORT = {
     "validation-rules": {"operator"}, "predictors": {"generator"}, "visualizations": {"name"}, "maps": {"name"},
 }  # fmt: skip
@@ -112,10 +116,22 @@ async def test_a_type_is_listed_got_created_renamed_and_deleted(name: str, sessi
     got = await do("get", uid=made["id"])
     assert got["id"] == made["id"]
 
-    if f"{path} rename" in REGISTRY and name not in NAMED_BY_THE_SERVER:
+    assert (f"{path} rename" in REGISTRY) is (f"{path} clone" in REGISTRY) is (name not in NAMELESS)
+    if name not in NAMELESS | NAMED_BY_THE_SERVER:
         renamed = await do("rename", objects=[made["id"]], set="Another")
         assert renamed.updated == 1
         assert (await do("get", uid="Another"))["id"] == made["id"]
+    if name not in NAMELESS | NAMED_BY_THE_SERVER | ONE_OF_A_KIND:
+        copied = await do("clone", uid=made["id"], name="A copy")
+        assert (await do("get", uid="A copy"))["id"] == copied.uids[0] != made["id"]
+    for prop in values.collections_of(resource).values():
+        member = {"id": "memberNew01", "name": "A member", "shortName": "A member"}
+        session.sandbox_store().put_objects({str(prop.target): [member]})
+        chosen = {"uid": made["id"], "property": prop.name}
+        assert (await do("add", **chosen, items=["memberNew01"])).updated == 1
+        assert "memberNew01" in {row["id"] for row in await do("members", **chosen)}
+        assert (await do("remove", **chosen, items=["memberNew01"])).updated == 1
+        assert "memberNew01" not in {row["id"] for row in await do("members", **chosen)}
 
     gone = await do("delete", objects=[made["id"]])
     assert isinstance(gone, WriteSummary)

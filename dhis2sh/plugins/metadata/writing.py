@@ -391,11 +391,7 @@ async def clone(
             continue
         after[key] = _fresh(value)
     after["name"] = name
-<<<<<<< HEAD
-    if "shortName" in before:  # unique in some types, required in most
-=======
-    if "shortName" in {*after, *resource.required}:
->>>>>>> w-crud
+    if "shortName" in {*before, *resource.required}:  # unique in some types
         after["shortName"] = name[: resource.properties["shortName"].length or 50]
     reader = values.Reader(resource)
     for path, value in values.pairs(set):
