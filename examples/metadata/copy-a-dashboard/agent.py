@@ -34,7 +34,7 @@ async def main() -> None:
             return await call("read", profile, "metadata export", wanted)
 
         # Without organisation units an import says what leads nowhere, before it writes.
-        print(*(await export("sandbox", "without.json"))["warnings"], sep="\n")
+        print(*(await export("sandbox", "without.json"))["result"]["left_out"], sep="\n")
         plan = (await call("write", "sandbox:copy", "metadata import", {"file": "without.json"}, dry_run=True))[
             "result"
         ]
@@ -46,7 +46,7 @@ async def main() -> None:
         print("dangling:", [note for note in plan["notes"] if note.startswith("dangling")])
         done = await call("write", "sandbox:copy", "metadata import", {"file": "whole.json"}, plan_id=plan["plan_id"])
         print("created", done["result"]["created"], "refused", done["result"]["failures"])
-        print((await export("sandbox:copy", "again.json", "org-units"))["result"]["text"])
+        print((await export("sandbox:copy", "again.json", "org-units"))["result"]["types"])
 
         # What the copy lacks is exactly the rest. Answers are capped at 200 rows and say so: ask for some types at a time.
         await call("read", "sandbox", "metadata export", {"out": "all.json"})
