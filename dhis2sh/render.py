@@ -179,7 +179,7 @@ def _folded(column: str, text: str, width: int) -> list[str]:
         return [text]
     import textwrap
 
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
 def _widths(longest: Sequence[int], screen: int) -> list[int] | None:

@@ -45,7 +45,7 @@ def lines(tree: Branch, paint: Callable[[str, str, str], str]) -> Iterator[str]:
 
 def text(tree: Branch) -> str:
     """A tree without colours."""
-    return "\n".join(lines(tree, lambda *parts: " ".join(part for part in parts if part)))
+    return "\n".join(lines(tree, lambda kind, name, aside: " ".join(filter(None, (kind, name, aside)))))
 
 
 def _below(children: Sequence[Branch], lead: str, paint: Callable[[str, str, str], str]) -> Iterator[str]:

@@ -261,22 +261,14 @@ async def apply(s: Session, planned: Plan) -> WriteSummary:
         try:
             await _many(s, payload, summary)
         except Dhis2Error as error:
-            told = _cut_off(error, payload, summary)
-            if told is None:
+            if not summary.uids:
                 raise
-            raise told from error
+            raise PartlyDone(
+                f"{summary.line()}; then it was cut off: {error}",
+                summary=summary,
+                hint=f"{payload.again} finishes the rest; dhis2 journal show says how far it came",
+            ) from error
     return summary
-
-
-def _cut_off(error: Dhis2Error, payload: Payload, summary: WriteSummary) -> Dhis2Error | None:
-    """What was written before the work ended, and what finishes the rest; None where nothing can have been written."""
-    sent = current().count("sent")
-    told = f"{len(summary.uids):,} of {len(payload.writes):,} were written"
-    told += f", {sent:,} were sent without an answer" if sent else ""
-    hint = f"{payload.again} finishes the rest; dhis2 journal show says how far it came"
-    if summary.uids:
-        return PartlyDone(f"{told}; then it was cut off: {error}", summary=summary, hint=hint)
-    return type(error)(f"{error.message}; {told}", hint=hint) if sent and isinstance(error, NetworkError) else None
 
 
 async def _one(s: Session, write: Write, summary: WriteSummary) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
-from dhis2sh.sandbox.listing import matching
+from dhis2sh.sandbox.gist_filters import BadGist, gist_filter, in_order, no_property
 from dhis2sh.sandbox.params import boolean, choice, integer
 from dhis2sh.sandbox.relations import inline
 
@@ -29,12 +29,8 @@ JSON_LISTS = {"evaluationEnvironments", "favorites", "rawPeriods", "subscribers"
 INITIAL: dict[str, JsonValue] = {"displayOptions": "{}", "evaluationTime": "ALWAYS",
                                  "evaluationEnvironments": ["ANDROID", "WEB"], "rawPeriods": []}  # fmt: skip
 """What the database holds where an object shows nothing."""
-SIZES = {"size", "isEmpty", "isNotEmpty", "ids", "idObjects", "pluck", "member", "notMember"}
+SIZES = {"size", "isEmpty", "isNotEmpty", "ids", "idObjects", "pluck", "member", "notMember", "from"}
 PRESETS = {"*", ":*", ":all"}
-
-
-class BadGist(Exception):
-    """A gist query that the server refuses with 409."""
 
 
 @dataclass(slots=True)
@@ -45,13 +41,18 @@ class GistField:
         path: a property, or a dotted path to one.
         label: its name in the answer.
         transform: what is made of its value (`size`, `ids`); empty for the usual.
-        argument: the transform's argument.
+        argument: what stands in the transform's brackets.
     """
 
     path: str
     label: str
     transform: str = ""
     argument: str = ""
+
+    @property
+    def arguments(self) -> list[str]:
+        """What stands in the transform's brackets, cut at the commas."""
+        return [part.strip() for part in self.argument.split(",") if part.strip()]
 
 
 @dataclass(slots=True)
@@ -131,19 +132,20 @@ class Gist:
             case "member" | "notMember":
                 return (one.argument in uids) == (transform == "member")
             case "pluck" if target is not None:
-                return self._plucked(target, one.argument or "id", items)
+                return self._plucked(target, one.arguments or ["id"], items)
             case _:
                 return len(items)
 
-    def _plucked(self, target: Resource, name: str, items: list[JsonValue]) -> JsonValue:
-        if name not in target.properties:
-            raise BadGist(f"Property `{name}` does not exist in {target.model}")
-        getter = self.renderer.getter(target, name)
+    def _plucked(self, target: Resource, names: list[str], items: list[JsonValue]) -> JsonValue:
+        """One property of each item, or objects of several."""
+        getters = {name: self.renderer.getter(target, name) for name in names}
         found: list[JsonValue] = []
         for item in items:
-            if isinstance(item, dict):
-                known = None if inline(target) else self.renderer.find(target.plural, str(item.get("id")))
-                found += getter(known or item)
+            if not isinstance(item, dict):
+                continue
+            known = None if inline(target) else self.renderer.find(target.plural, str(item.get("id")))
+            values = {name: next(iter(getter(known or item)), None) for name, getter in getters.items()}
+            found.append(values[names[0]] if len(names) == 1 else cast("JsonValue", values))
         return found
 
     def _endpoint(self, prop: Property, body: JsonObject) -> JsonValue:
@@ -209,8 +211,40 @@ def _expanded(gist: Gist, texts: list[str]) -> Iterable[GistField]:
             continue
         one = _field(text.removeprefix("+"))
         if gist.renderer.property_at(gist.resource, one.path) is None and not _is_attribute(gist, one.path):
-            raise BadGist(f"Property `{one.path}` does not exist in {gist.resource.model}")
+            raise no_property(one.path, gist.resource)
+        _validate(gist, one)
         yield one
+
+
+def _validate(gist: Gist, one: GistField) -> None:
+    """What a transformation needs. Raises `BadGist`."""
+    prop = gist.renderer.property_at(gist.resource, one.path)
+    target = gist.renderer.resources.get((prop.target if prop is not None else None) or "")
+    if one.transform == "pluck" and target is not None:
+        for name in one.arguments:
+            plucked = target.properties.get(name)
+            if plucked is None:
+                raise no_property(name, target)
+            if not plucked.persisted:
+                raise BadGist(f"Property `{name}` cannot be plucked as it is not a persistent field.")
+    if one.transform in {"member", "notMember"} and not one.argument:
+        raise BadGist(f"Member field transformation requires 1 argument for: {one.path}~{one.transform}")
+    if one.transform == "from":
+        _validate_from(gist.resource, prop, one)
+
+
+def _validate_from(resource: Resource, prop: Property | None, one: GistField) -> None:
+    """`from(...)` names the properties that a computed one is made of. Raises `BadGist`."""
+    if prop is not None and prop.persisted:
+        raise BadGist(f"Property `{one.path}` is persistent an cannot be computed using transformation from.")
+    if not one.arguments:
+        raise BadGist(f"Property `{one.path}` requires one or more source fields when used with transformation from.")
+    for name in one.arguments:
+        source = resource.properties.get(name)
+        if source is None:
+            raise BadGist(f"Property `{name}` used in from transformation does not exist.")
+        if not source.persisted:
+            raise BadGist(f"Property `{name}` must be persistent to be used as source for from transformation.")
 
 
 def _field(text: str) -> GistField:
@@ -256,7 +290,7 @@ def _preset(gist: Gist, name: str) -> list[Property]:
         case _ if name in PRESETS:
             chosen = [p for p in properties if not p.gist and p.field_name and _included(p, gist.auto)]
         case _:
-            raise BadGist(f"Field preset `{name}` does not exist")
+            raise BadGist(f"Field not supported: `{name}`", 409, "E2038")
     return sorted(chosen, key=lambda p: (KINDS.index(p.kind) if p.kind in KINDS else -1, p.collection))
 
 
@@ -284,7 +318,11 @@ def list_gist(
     """
     gist = gist_of(resource, renderer, query, usual)
     page, size = max(1, integer(query, "page", 1)), min(1000, integer(query, "pageSize", 50))
-    found = matching(store, resource, query, renderer, of=of, by_name=False)
+    known = of if of is not None else store.objects(resource.plural).values()
+    meets, rights = gist_filter(store, resource, query, renderer), renderer.rights
+    found = in_order(
+        resource, query, (body for body in known if meets(body) and (rights is None or rights.can_read(resource, body)))
+    )
     rows: list[JsonValue] = [gist.show(body) for body in found[(page - 1) * size : page * size]]
     if boolean(query, "headless"):
         return rows

@@ -55,7 +55,8 @@ class Rights:
         """Has the user one of these authorities? True when none are named."""
         return self.superuser or not authorities or not self.authorities.isdisjoint(authorities)
 
-    def _shared(self, body: JsonObject, place: int) -> bool:
+    def shared(self, body: JsonObject, place: int) -> bool:
+        """Does an object's sharing give the user a right: 0 and 1 to read and write it, 2 and 3 its data?"""
         sharing = cast("JsonObject", body.get("sharing") or {})
         public = cast("str | None", sharing.get("public"))
         if public is None or sharing.get("owner") == self.uid:
@@ -73,7 +74,7 @@ class Rights:
 
     def can_read(self, resource: Resource, body: JsonObject) -> bool:
         """May the user read this object?"""
-        return self.superuser or (self.can_list(resource) and (not resource.shareable or self._shared(body, _READ)))
+        return self.superuser or (self.can_list(resource) and (not resource.shareable or self.shared(body, _READ)))
 
     def can_create(self, resource: Resource) -> bool:
         """May the user make objects of this type?"""
@@ -85,21 +86,21 @@ class Rights:
 
     def can_write(self, resource: Resource, body: JsonObject) -> bool:
         """May the user change this object?"""
-        return self.superuser or (self.can_create(resource) and (not resource.shareable or self._shared(body, _WRITE)))
+        return self.superuser or (self.can_create(resource) and (not resource.shareable or self.shared(body, _WRITE)))
 
     def can_delete(self, resource: Resource, body: JsonObject) -> bool:
         """May the user delete this object?"""
         named = resource.authorities.get("DELETE", ())
         allowed = self.has(*named) if named else self.can_create(resource)
-        return self.superuser or (allowed and (not resource.shareable or self._shared(body, _WRITE)))
+        return self.superuser or (allowed and (not resource.shareable or self.shared(body, _WRITE)))
 
     def can_read_data(self, body: JsonObject) -> bool:
         """May the user read the data of this data set, program, stage or category option?"""
-        return self.superuser or self._shared(body, _DATA_READ)
+        return self.superuser or self.shared(body, _DATA_READ)
 
     def can_write_data(self, body: JsonObject) -> bool:
         """May the user write data for this data set, program, stage or category option?"""
-        return self.superuser or self._shared(body, _DATA_WRITE)
+        return self.superuser or self.shared(body, _DATA_WRITE)
 
     def access(self, resource: Resource, body: JsonObject) -> JsonObject:
         """The object's `access` property, as this user sees it."""

@@ -19,6 +19,7 @@ GIVEN = {
     "dataApprovalLevels": {"level": 1, "orgUnitLevel": 1},
     "organisationUnitLevels": {"level": 7},
     "dataSets": {"periodType": "Monthly"},
+    "indicators": {"numerator": "1", "denominator": "1"},
     "users": {"username": "wire.user", "userRoles": ["yrB6vc5Ip3r"]},
     "eventFilters": {"program": "IpHINAT79UW"},
     "apiToken": {"type": "PERSONAL_ACCESS_TOKEN_V2", "version": 2, "expire": 1893456000000},
@@ -40,7 +41,9 @@ THERE = {
 NAMED_BY_THE_SERVER = {"category-option-combos"}
 """Types whose objects keep their names (E1134)."""
 
-SHORT = {"validation-rules": {"operator"}, "predictors": {"generator"}}
+SHORT = {
+    "validation-rules": {"operator"}, "predictors": {"generator"}, "visualizations": {"name"}, "maps": {"name"},
+}  # fmt: skip
 """Options by which a verb by hand is meant, where a property has their name."""
 
 

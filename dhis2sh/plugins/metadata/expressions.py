@@ -135,12 +135,12 @@ async def judged(
     expression = (await with_uids(s, plural, [text], program))[text]
     found = await asked(s, address, expression, params)
     if not found.valid:
-        said, hint = await _reason(s, plural, found)
+        said, hint = await reason(s, plural, found)
         raise CheckFailed(f"'{text}': {found.message}{f': {said}' if said else ''}", findings=found, hint=hint)
     return found
 
 
-async def _reason(s: Session, plural: str, found: Verdict) -> tuple[str | None, str]:
+async def reason(s: Session, plural: str, found: Verdict) -> tuple[str | None, str]:
     """What is wrong with an expression, by the server's description or else by looking, and what to try."""
     said = found.description or next(LANGUAGES[plural].mistakes(found.expression), None)
     if said:
@@ -414,7 +414,7 @@ async def _refuse(s: Session, plural: str, wrong: Sequence[tuple[str, Verdict]])
     if not wrong:
         return
     text, first = wrong[0]
-    said, hint = await _reason(s, plural, first)
+    said, hint = await reason(s, plural, first)
     more = f" (and {len(wrong) - 1:,} more expressions)" if len(wrong) > 1 else ""
     raise CheckFailed(f"'{text}': {first.message}{f': {said}' if said else ''}{more}", findings=first, hint=hint)
 

@@ -14,7 +14,8 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.fields import parse_fields
 from dhis2sh.sandbox.filters import BadFilter, ServerBug
-from dhis2sh.sandbox.gist import BadGist, gist_of, list_gist
+from dhis2sh.sandbox.gist import gist_of, list_gist
+from dhis2sh.sandbox.gist_filters import BadGist
 from dhis2sh.sandbox.http import answer, asked_path, base_of, missing_page, refuse
 from dhis2sh.sandbox.listing import list_objects, matching
 from dhis2sh.sandbox.params import Refused, boolean, integer
@@ -43,7 +44,7 @@ def of_type(handler: _Handler) -> Callable[[Api, Request], Response]:
         except BadFilter as error:
             return refuse(400, str(error), "E1003")
         except BadGist as error:
-            return refuse(409, str(error))
+            return refuse(error.status, str(error), error.code)
         except Refused as no:
             return refuse(no.status, no.message, no.code)
         except ServerBug:

@@ -1,6 +1,8 @@
 """Options of a set: made those of a file, and found."""
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.results import Plan, WriteSummary, to_json
 from dhis2sh.session import Consent, Session, run
+from dhis2sh.surfaces import cli
 from dhis2sh.verbs import find
 from tests.shared import needs_shared
 
@@ -104,6 +107,14 @@ async def test_options_come_from_standard_input(country: Session):
     plan = await call(country, SYNC, DRY, option_set="Water sources", file="-")
     assert isinstance(plan, Plan)
     assert plan.steps == []
+
+
+def test_the_command_line_reads_standard_input(
+    country_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("code,name\nM,Man\nF,Woman\n"))
+    assert cli.run(["metadata", "options", "sync", "Sexes", "-", "-p", "sandbox", "--yes"]) == 0
+    assert capsys.readouterr().out.startswith("options: 2 updated")
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ async def test_a_move_says_where_from_and_whose_view_changes(country: Session):
     assert told(plan).splitlines() == [
         "move 1 unit below Tavresk [xHxg96KBypv]",
         "Juliverne from Okavéri to Tavresk, with 5 units below it",
-        "data, data sets, groups and users stay with the units; analytics shows it after the next run of the analytics tables",
+        "data, data sets, groups and users stay with the units; analytics follows with its next run",
         "1 user assigned above the new place will reach them",
     ]
 

@@ -112,6 +112,7 @@ class _Building:
                 "reused": sum(write.before is not None for write in self.changes if write.plural == plural),
             }
             for plural in (OPTIONS, CATEGORIES, COMBOS)
+            if any(write.plural == plural for write in self.changes)
         }
         self.notes = [*_told(layers), *self.notes, *await self._alike(), _to_make(expected, had)]
         if expected > MANY_COMBINATIONS:
@@ -289,7 +290,6 @@ def _told(layers: dict[str, dict[str, int]]) -> list[str]:
     return [
         f"{nouns(plural)[1]}: {counts['created']:,} created, {counts['reused']:,} reused"
         for plural, counts in layers.items()
-        if any(counts.values())
     ]
 
 
@@ -346,7 +346,9 @@ async def wait_for_cocs(
     expected: Annotated[int | None, Bounds(1), Doc("How many; by its categories without it.")] = None,
     timeout: Annotated[int, Bounds(1, 3600), Doc("Seconds.")] = 60,
 ) -> ComboCount:
-    """Wait until a combination has its option combinations. Raises `TimedOut` when it does not get them.
+    """Wait until a combination has its option combinations.
+
+    Raises `TimedOut` when it does not get them.
 
     API source: `GET /api/categoryOptionCombos`.
     """
