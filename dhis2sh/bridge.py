@@ -17,6 +17,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from dhis2sh.errors import Interrupted
+
 if TYPE_CHECKING:
     from dhis2sh.session import Session
 
@@ -24,16 +26,10 @@ TICK = 0.05
 """Seconds between looks at the progress queue while waiting."""
 WAKE = 0.25
 """Seconds that a waiting loop sleeps at a time."""
+CALL = "call"
+"""The kind of talk that wants an answer."""
 READ_AHEAD = 64
 """How many items of an async generator may wait on the other side."""
-
-
-def _answer(question: Callable[[], object], answer: concurrent.futures.Future[object]) -> None:
-    try:
-        answer.set_result(question())
-    except BaseException:
-        answer.set_result(None)  # nobody may be left waiting for it
-        raise
 
 
 class Portal:
@@ -44,7 +40,7 @@ class Portal:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._awaited: set[concurrent.futures.Future[Any]] = set()
-        self._waiting = 0
+        self._heard = False
         self.talk: queue.SimpleQueue[tuple[str, tuple[object, ...]]] = queue.SimpleQueue()
 
     @property
@@ -71,7 +67,7 @@ class Portal:
             hear: told everything that was said over there (progress, warnings), in this thread.
         """
         work = _Work(coroutine)
-        self._waiting += 1
+        self._heard = hear is not None
         try:
             future = self.submit(work.run())
             while True:
@@ -88,25 +84,37 @@ class Portal:
             self._pass_on(hear)  # how far it came
             raise
         finally:
-            self._waiting -= 1
+            self._heard = False
 
-    def ask[T](self, question: Callable[[], T]) -> T | None:
-        """Over there: have a question asked in the thread that waits, which has the terminal, and wait for the answer.
+    def asking[**P, R](self, function: Callable[P, R], otherwise: Callable[[], R]) -> Callable[P, R]:
+        """A function for code over there that runs in the thread that waits for it, which has the terminal: an editor.
 
-        None where no thread waits (an awaited call), or where the user has interrupted instead of answering.
+        Parameters:
+            function: what asks.
+            otherwise: its answer, or what it raises, where no thread waits (a call that is awaited on another loop).
         """
-        if not self._waiting:
-            return None
-        answer: concurrent.futures.Future[T | None] = concurrent.futures.Future()
-        self.talk.put(("done", ()))  # no bar is drawn over it
-        self.talk.put(("", (question, answer)))
-        return answer.result()
+
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            if not self._heard:
+                return otherwise()
+            answer: concurrent.futures.Future[R] = concurrent.futures.Future()
+            self.talk.put(("done", ()))  # no bar is drawn over it
+            self.talk.put((CALL, (functools.partial(function, *args, **kwargs), answer)))
+            return answer.result()
+
+        return call
 
     def _pass_on(self, hear: Callable[[str, tuple[object, ...]], None] | None) -> None:
         while not self.talk.empty():
             kind, arguments = self.talk.get()
-            if not kind:
-                _answer(*arguments)  # type: ignore[arg-type]
+            if kind == CALL:
+                function, answer = cast("tuple[Callable[[], object], Any]", arguments)
+                try:
+                    answer.set_result(function())
+                except KeyboardInterrupt:  # over there it would end the loop
+                    answer.set_exception(Interrupted("interrupted"))
+                except BaseException as error:  # noqa: BLE001  (it is raised again over there)
+                    answer.set_exception(error)
             elif hear is not None:
                 hear(kind, arguments)
 

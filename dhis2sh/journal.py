@@ -222,10 +222,6 @@ class Recording:
         self._states: dict[int, State] = dict.fromkeys(range(len(plan.steps)), "planned")
         self.id = journal.begin(plan, url, undoes=plan.undoes) if journal is not None else None
 
-    def count(self, state: State) -> int:
-        """How many changes are in a state."""
-        return list(self._states.values()).count(state)
-
     def sent(self, numbers: Sequence[int]) -> None:
         """These changes are about to be sent."""
         self._mark(numbers, "sent")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.uids import is_uid
+from dhis2sh.words import joined
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -30,6 +31,7 @@ IN_ONE_REQUEST = 50
 MANY = 600
 TYPE = "$type"
 """Under this a row of several types says which it is of."""
+FEW = 5
 TOLD = 100
 """Objects of one type whose names are looked up for somebody to read: an address stays short, and so does a plan."""
 NAMED_BY_OTHERS = {"users": ("username",), "options": ("code", "name")}
@@ -108,17 +110,12 @@ async def among(s: Session, plurals: Sequence[str], texts: Iterable[str]) -> dic
             kinds = {str(row["id"]): row for row in rows}
             if len(kinds) > 1:
                 told = [{**row, "displayName": f"{row[TYPE]} {row.get('displayName')}"} for row in kinds.values()]
-                raise _ambiguous(spoken(plurals, "and") or "all types", text, told)
+                raise _ambiguous(joined(plurals) or "all types", text, told)
             found[text] = Found(str(rows[0][TYPE]), str(rows[0]["id"]), str(rows[0].get("displayName") or text))
         open_ = [text for text in open_ if text not in found]
     if open_:
         raise await _missing(s, plurals, open_[0])
     return found
-
-
-def spoken(plurals: Sequence[str], word: str) -> str:
-    """Types in words: `dataElements, indicators or programIndicators`."""
-    return f" {word} ".join(part for part in (", ".join(plurals[:-1]), *plurals[-1:]) if part)
 
 
 async def by_key(
@@ -166,15 +163,15 @@ def _ambiguous(plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError
 
 
 async def _missing(s: Session, plurals: Sequence[str], text: str) -> NotFound:
-    """Nothing has that code or name: the error names what comes nearest among those that share the ends of a word."""
-    word = max(re.findall(r"\w+", text), key=len, default="")
+    """Nothing has that code or name: the error names what comes nearest among those that share an end of a word."""
+    words = sorted(re.findall(r"\w+", text), key=len, reverse=True)[:3]
     params: dict[str, Param] = {
-        "filter": [f"name:ilike:{part}" for part in dict.fromkeys((word[:3], word[-3:])) if part],
+        "filter": [f"name:ilike:{part}" for part in dict.fromkeys(end for word in words for end in (word[:3], word[-3:]))],
         "rootJunction": "OR", "fields": "id,displayName", "pageSize": 200,
     }  # fmt: skip
-    pages = await asyncio.gather(*(s.client.list_page(plural, params) for plural in (plurals if word else ())))
+    pages = await asyncio.gather(*(s.client.list_page(plural, params) for plural in (plurals if words else ())))
     hint = did_you_mean(text, [str(row.get("displayName")) for page in pages for row in page.rows])
-    kinds = f"none of the {spoken(plurals, 'or')} has" if plurals else "nothing has"
+    kinds = f"none of the {joined(plurals, 'or')} has" if plurals else "nothing has"
     return NotFound(f"{kinds} the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
 
 
@@ -226,11 +223,16 @@ async def _resolve_rows(s: Session, plural: str, rows: Rows[Row]) -> Rows[Row]:
 
 async def tell(s: Session, plan: Plan) -> None:
     """Give a plan that somebody is to read the names of the objects that its steps refer to; a request for each type."""
+    steps = [step for step in plan.steps[:TOLD] if step.after is not None and step.detail is None]
+    if sum(step.before is None for step in steps) > FEW:  # many new objects: nobody reads what each of them holds
+        steps = [step for step in steps if step.before is not None]
+    if not steps:
+        return
+    models = (await s.client.version()).models
     wanted: dict[str, dict[str, None]] = {}
-    models = (await s.client.version()).models if any(step.before and step.after for step in plan.steps[:TOLD]) else ""
-    for step in plan.steps[:TOLD] if models else ():
-        for value in (step.before, step.after) if step.before and step.after else ():
-            for plural, uid in objects_in(value, step.type, models):
+    for step in steps:
+        for value in (step.before, step.after):
+            for plural, uid in objects_in(value or {}, step.type, models):
                 wanted.setdefault(plural, {})[uid] = None
     plan.names = await _called(s, wanted)
 

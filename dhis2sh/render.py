@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.results import Plan, Rows, Text, WriteSummary, to_plain
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 NARROWEST = 6
 WIDEST_CELL = 60
+SENTENCES = {"detail", "fix", "problem"}
+"""Columns whose cells go on in the next line where they do not fit: what a check found, and the command that mends it."""
 MOST_STEPS, FEW_STEPS = 50, 10
 """So many steps of a plan are drawn; few where a report has said what they come to."""
 HEAD_COLOUR = "\x1b[1;36m"
@@ -163,8 +166,20 @@ def _rows(rows: Rows[object], width: int | None, colour: bool) -> str:
         return _vertical(columns, cells, colour) + _note(rows)
     head = "  ".join(_fit(name, size) for name, size in zip(columns, widths, strict=True)).rstrip()
     lines = [f"{HEAD_COLOUR}{head}{RESET}" if colour else head]
-    lines += ["  ".join(_fit(part, size) for part, size in zip(line, widths, strict=True)).rstrip() for line in cells]
+    for line in cells:
+        folded = [_folded(*part) for part in zip(columns, line, widths, strict=True)]
+        for parts in zip_longest(*folded, fillvalue=""):
+            lines.append("  ".join(_fit(part, size) for part, size in zip(parts, widths, strict=True)).rstrip())
     return "\n".join(lines) + _note(rows)
+
+
+def _folded(column: str, text: str, width: int) -> list[str]:
+    """A cell as the lines that it takes: one, unless it holds a sentence, which says nothing when it is cut off."""
+    if column not in SENTENCES or _width_of(text) <= width:
+        return [text]
+    import textwrap
+
+    return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
 def _widths(longest: Sequence[int], screen: int) -> list[int] | None:

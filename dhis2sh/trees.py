@@ -25,18 +25,27 @@ class Branch:
         name: what it is called.
         kind: what it is, before the name.
         aside: what is said after the name: a UID, a count.
+        foot: of the topmost one: what is said below the tree.
     """
 
     name: str
     kind: str = ""
     aside: str = ""
     children: list[Branch] = field(default_factory=list["Branch"])
+    foot: str = ""
 
 
 def lines(tree: Branch, paint: Callable[[str, str, str], str]) -> Iterator[str]:
     """A tree as lines; `paint` puts kind, name and aside together."""
     yield paint(tree.kind, tree.name, tree.aside)
     yield from _below(tree.children, "", paint)
+    if tree.foot:
+        yield paint("", "", tree.foot)
+
+
+def text(tree: Branch) -> str:
+    """A tree without colours."""
+    return "\n".join(lines(tree, lambda kind, name, aside: " ".join(filter(None, (kind, name, aside)))))
 
 
 def _below(children: Sequence[Branch], lead: str, paint: Callable[[str, str, str], str]) -> Iterator[str]:
@@ -48,7 +57,9 @@ def _below(children: Sequence[Branch], lead: str, paint: Callable[[str, str, str
 
 def page(tree: Branch) -> str:
     """A tree as HTML whose parts open and close; it takes its colours from the page."""
-    return f'{_STYLE}<div class="dhis2sh-tree" style="padding-left:1.2em">{"".join(_part(tree, first=True))}</div>'
+    foot = f'<div class="aside">{html.escape(tree.foot)}</div>' if tree.foot else ""
+    parts = "".join(_part(tree, first=True))
+    return f'{_STYLE}<div class="dhis2sh-tree" style="padding-left:1.2em">{parts}{foot}</div>'
 
 
 def _part(branch: Branch, *, first: bool = False) -> Iterator[str]:

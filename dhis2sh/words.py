@@ -27,6 +27,20 @@ def listed(items: Iterable[str], most: int = 3) -> str:
     return f"{', '.join(texts[:most])}{more}"
 
 
+def joined(items: Iterable[str], word: str = "and", most: int = 5) -> str:
+    """Texts as a sentence has them: `A`, `A and B`, `A, B or C`, `A, B and 7 more`.
+
+    Parameters:
+        items: the texts.
+        word: what stands before the last.
+        most: how many to name where there are more; one more than that is named too. 0 names all.
+    """
+    texts = list(items)
+    if most and len(texts) > most + 1:
+        texts = [*texts[:most], f"{len(texts) - most:,} more"]
+    return f" {word} ".join(part for part in (", ".join(texts[:-1]), *texts[-1:]) if part)
+
+
 def nouns(plural: str) -> tuple[str, str]:
     """A type in words, one of it and several: `dataElements` are ("data element", "data elements").
 

@@ -10,14 +10,14 @@ API source: api-facts a.7, b.1, b.2.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import jsonpatch
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.writes import attempt, send
-from dhis2sh.errors import Dhis2Error, NetworkError, NotFound, PartlyDone, Refused, ServerFault
+from dhis2sh.errors import Dhis2Error, Forbidden, NetworkError, NotFound, PartlyDone, Refused, ServerFault
 from dhis2sh.journal import current
 from dhis2sh.results import Plan, PlanStep, WriteSummary
 
@@ -34,6 +34,10 @@ AGAIN = "the same line once more"
 IGNORED = "the server ignored it and gave no reason"
 UIDS_IN_ONE_ADDRESS = 120
 """An address stays below the 1,900 characters that every proxy takes."""
+NAMED = 5
+"""Objects that a note names before it counts the rest."""
+OWNED = ":owner,access[update,delete]"
+"""All that an object owns, and whether this user may change it."""
 MANY = 600
 """From here on one request for the whole type is less work than many for its parts."""
 STRATEGIES: Mapping[Action, str] = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
@@ -83,6 +87,27 @@ class Write:
         found = self.before or self.after or {}
         return cast("str | None", found.get("name") or found.get("displayName") or found.get("code"))
 
+    @property
+    def called(self) -> str:
+        """The object in a sentence: its name and its UID."""
+        return f"{self.name or self.plural} [{self.uid}]"
+
+    @property
+    def allowed(self) -> bool:
+        """May this user do it, as far as the server has said with the object? Creations only an import tells."""
+        access = cast("JsonObject", (self.before or {}).get("access") or {})
+        return access.get(self.action) is not False
+
+    def without_access(self) -> Write:
+        """The same without what the user may do, which is no part of the object."""
+        if self.before is None or "access" not in self.before:
+            return self
+        before, after = (
+            value and {name: item for name, item in value.items() if name != "access"}
+            for value in (self.before, self.after)
+        )
+        return replace(self, before=before, after=after)
+
     def changed(self) -> tuple[JsonObject | None, JsonObject | None]:
         """Before and after for the journal: of an update the changed properties, else the whole object."""
         if self.before is not None and self.after is None and self.held_by:
@@ -116,6 +141,7 @@ class Payload:
         bundle: send even a single object as a bundle (keeps translations and sharing of a creation).
         concurrency: how many bundles are under way at once.
         again: what finishes the rest where a write was cut off.
+        notes: what was left out and why, to be said of the write as of its plan.
     """
 
     what: str
@@ -124,10 +150,11 @@ class Payload:
     bundle: bool = False
     concurrency: int = 1
     again: str = AGAIN
+    notes: Sequence[str] = ()
 
 
 def plan(
-    title: str,
+    title: str | Callable[[int], str],
     writes: Iterable[Write],
     *,
     what: str | None = None,
@@ -138,10 +165,10 @@ def plan(
     asks: bool = False,
     notes: Sequence[str] = (),
 ) -> Plan:
-    """The plan of some changes; objects that are right already are no steps, but counted in a note.
+    """The plan of some changes; objects that are right already or not this user's to change are no steps, but noted.
 
     Parameters:
-        title: one line that says what will happen.
+        title: one line that says what will happen, or what makes it from the number of steps.
         writes: the changes.
         what: the objects in words; their type without it.
         atomic, bundle, concurrency, again: see `Payload`.
@@ -149,20 +176,41 @@ def plan(
         notes: what was left out and why.
     """
     everything = list(writes)
-    needed = [write for write in everything if write.action != "update" or any(write.changed())]
-    right = len(everything) - len(needed)
+    wanted = [write for write in everything if write.action != "update" or any(write.changed())]
+    needed = [write.without_access() for write in wanted if write.allowed]
+    right, barred = len(everything) - len(wanted), [write.called for write in wanted if not write.allowed]
+    left = [*notes]
+    if barred and needed:
+        left.append(f"you may not change {len(barred):,}: {few(barred)}")
+    if right:
+        left.append(f"{right:,} already right")
     plurals = list(dict.fromkeys(write.plural for write in everything))
-    return Plan(
-        title,
+    made = Plan(
+        title if isinstance(title, str) else title(len(needed)),
         [write.step() for write in needed],
-        notes=[*notes, *([f"{right:,} already right"] if right else [])],
+        notes=left,
         asks=asks,
-        payload=Payload(what or ", ".join(plurals) or "metadata", needed, atomic, bundle, concurrency, again),
+        payload=Payload(what or ", ".join(plurals) or "metadata", needed, atomic, bundle, concurrency, again, left),
     )
+    if barred and not needed:
+        made.blocked = Forbidden(f"you may not change {few(barred)}", hint="dhis2 system whoami")
+    return made
+
+
+def said(notes: Sequence[str]) -> str | None:
+    """The first notes of a plan in one line, for its summary."""
+    more = [f"and {len(notes) - NAMED:,} more notes (--dry-run shows them)"] if len(notes) > NAMED else []
+    return "; ".join([*notes[:NAMED], *more]) or None
+
+
+def few(items: Sequence[str]) -> str:
+    """The first of some objects by name, and how many more there are."""
+    more = f" and {len(items) - NAMED:,} more" if len(items) > NAMED else ""
+    return ", ".join(items[:NAMED]) + more
 
 
 async def read_objects(
-    s: Session, plural: str, uids: Sequence[str], *, fields: str = ":owner", missing_is_fine: bool = False
+    s: Session, plural: str, uids: Sequence[str], *, fields: str = OWNED, missing_is_fine: bool = False
 ) -> list[JsonObject]:
     """Objects by UID, in the order asked for, in as few requests as make sense. Raises `NotFound` naming those that are missing."""
     found: dict[str, JsonObject] = {}
@@ -191,7 +239,7 @@ def _with_id(fields: str) -> str:
     return f"id,{fields}" if fields.startswith(":") else fields
 
 
-async def read_all(s: Session, plural: str, filters: Sequence[str], *, fields: str = ":owner") -> list[JsonObject]:
+async def read_all(s: Session, plural: str, filters: Sequence[str], *, fields: str = OWNED) -> list[JsonObject]:
     """Every object that the filters let through, in one request."""
     params: dict[str, Param] = {"filter": list(filters), "fields": _with_id(fields), "paging": False}
     return (await s.client.list_page(plural, params)).rows
@@ -204,31 +252,23 @@ async def apply(s: Session, planned: Plan) -> WriteSummary:
     journal says how far it came.
     """
     payload: Payload = planned.payload
-    summary = WriteSummary(payload.what)
+    summary = WriteSummary(payload.what, note=said(payload.notes))
     if not payload.writes:
-        summary.note = next(iter(planned.notes), None)
-    elif len(payload.writes) == 1 and not payload.bundle:
+        return summary
+    if len(payload.writes) == 1 and not payload.bundle:
         await _one(s, payload.writes[0], summary)
     else:
         try:
             await _many(s, payload, summary)
         except Dhis2Error as error:
-            told = _cut_off(error, payload, summary)
-            if told is None:
+            if not summary.uids:
                 raise
-            raise told from error
+            raise PartlyDone(
+                f"{summary.line()}; then it was cut off: {error}",
+                summary=summary,
+                hint=f"{payload.again} finishes the rest; dhis2 journal show says how far it came",
+            ) from error
     return summary
-
-
-def _cut_off(error: Dhis2Error, payload: Payload, summary: WriteSummary) -> Dhis2Error | None:
-    """What was written before the work ended, and what finishes the rest; None where nothing can have been written."""
-    sent = current().count("sent")
-    told = f"{len(summary.uids):,} of {len(payload.writes):,} were written"
-    told += f", {sent:,} were sent without an answer" if sent else ""
-    hint = f"{payload.again} finishes the rest; dhis2 journal show says how far it came"
-    if summary.uids:
-        return PartlyDone(f"{told}; then it was cut off: {error}", summary=summary, hint=hint)
-    return type(error)(f"{error.message}; {told}", hint=hint) if sent and isinstance(error, NetworkError) else None
 
 
 async def _one(s: Session, write: Write, summary: WriteSummary) -> None:
@@ -360,19 +400,18 @@ def _is_done(write: Write, now: JsonObject | None) -> bool:
 
 
 def same(left: JsonValue, right: JsonValue) -> bool:
-    """Do two values mean the same? Sets of references have no order, and a server leaves empty ones out.
+    """Does a server's value (`left`) mean what was sent to it? Sets have no order, and a server leaves empty ones out.
 
     Of an object with a UID only what both sides say counts: a server adds names and times, and a reference may be a UID
-    alone. Rows that were sent without UIDs are those that have what was sent: a server adds UIDs of its own.
+    alone. Rows that were sent without UIDs are those that have what was sent: a server adds UIDs, and arrows to their owner.
     """
     if left in (None, [], {}) and right in (None, [], {}):
         return True
     if isinstance(left, list) and isinstance(right, list):
         ours, theirs = ids(left), ids(right)
         if not ours or not theirs:
-            one_way = bool(ours) != bool(theirs) and len(left) == len(right)
-            given, sent = (left, right) if ours else (right, left)
-            added = one_way and all(any(_holds(item, row) for item in given) for row in sent)
+            given, sent = (right, left) if theirs else (left, right)
+            added = len(left) == len(right) and all(any(_holds(item, row) for item in given) for row in sent)
             return added or sorted(map(repr, left)) == sorted(map(repr, right))
         return ours.keys() == theirs.keys() and all(same(item, theirs[uid]) for uid, item in ours.items())
     if isinstance(left, dict) and isinstance(right, dict):

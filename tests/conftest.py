@@ -98,6 +98,35 @@ def country_home(home: Path, country_database: Path) -> Path:
     return home
 
 
+@pytest.fixture
+def broken_categories_home(country_home: Path) -> Path:
+    """The country with a category model as years of imports leave it: of `Age and sex` (six option combinations) one is
+    there twice with 40 data values on the wrong one, one is missing, and one is none of its options'.
+    """
+    store = Store(country_home / "data" / "sandbox.db")
+    combo = next(body for body in store.objects("categoryCombos").values() if body["name"] == "Age and sex")
+    held = [
+        body for body in store.objects("categoryOptionCombos").values() if body["categoryCombo"]["id"] == combo["id"]
+    ]
+    by_name = {body["name"]: body for body in held}
+    right, gone = by_name["0-4 years, Female"], by_name["15 years and over, Male"]
+    half = {"name": "0-4 years", "categoryOptions": right["categoryOptions"][:1]}
+    store.put_objects(
+        {"categoryOptionCombos": [{**right, "id": "cocTwice001"}, {**right, **half, "id": "cocHalf0001"}]}
+    )
+    key = "data_element, period, org_unit, category_option_combo, attribute_option_combo"
+    with store.writing() as connection:
+        connection.execute(
+            f"UPDATE data_value SET category_option_combo = 'cocTwice001' WHERE ({key}) IN "
+            f"(SELECT {key} FROM data_value WHERE category_option_combo = ? ORDER BY {key} LIMIT 40)",
+            (right["id"],),
+        )
+        connection.execute("DELETE FROM data_value WHERE category_option_combo = ?", (gone["id"],))
+    store.change({}, {"categoryOptionCombos": [gone["id"]]})
+    store.close()
+    return country_home
+
+
 @pytest.fixture(scope="session")
 def real_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sandbox's file with the real metadata export; only for tests marked `needs_shared`."""

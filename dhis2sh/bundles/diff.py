@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from dhis2sh.client.references import label
+from dhis2sh.client.references import NAMES, label
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
+    from dhis2_models.facts import Property, Resource
 
     from dhis2sh.bundles.bundle import Bundle
     from dhis2sh.types import JsonValue, Row
@@ -23,8 +24,10 @@ type Change = Literal["added", "removed", "changed"]
 
 VOLATILE = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "user", "href", "access", "favorite",
                       "favorites", "subscribers", "subscribed", "lastLogin", "interpretations", "interpretationCount",
-                      "interpretationLikeCount", "contentCount", "parentGraphMap", "columns", "rows", "filters"})  # fmt: skip
-"""What is not part of an object's meaning: who saved it when, and what the server computes for whoever asks."""
+                      "interpretationLikeCount", "contentCount", "parentGraphMap", "columns", "rows", "filters", "lastAlive", "lastExecuted", "lastExecutedStatus",
+                      "lastFinished", "passwordLastUpdated"})  # fmt: skip
+"""What is not part of an object's meaning: who saved it when, when a job ran, and what the server computes
+for whoever asks."""
 FILLED_IN: Mapping[str, JsonValue] = {"shape": "NORMAL"}
 """What a server writes into an embedded object that does not say it (a dashboard's item)."""
 
@@ -59,50 +62,67 @@ def diff(
     """
     for plural in sorted({*before.objects, *after.objects}):
         old, new = before.objects.get(plural, {}), after.objects.get(plural, {})
-        resource = types.get(plural)
         for uid in sorted({*old, *new}, key=lambda uid: label(new.get(uid) or old[uid]).lower()):
             if uid not in new:
                 yield Difference("removed", plural, uid, label(old[uid]))
             elif uid not in old:
                 yield Difference("added", plural, uid, label(new[uid]))
             elif old[uid] != new[uid]:
-                yield from _changes(plural, resource, old[uid], new[uid], ignore)
+                yield from _changes(plural, types, old[uid], new[uid], ignore)
 
 
 def _changes(
-    plural: str, resource: Resource | None, old: Row, new: Row, ignore: frozenset[str]
+    plural: str, types: Mapping[str, Resource], old: Row, new: Row, ignore: frozenset[str]
 ) -> Iterator[Difference]:
     for name in sorted({*old, *new} - ignore):
         before, after = old.get(name), new.get(name)
-        if differs(resource, name, before, after):
+        if differs(plural, name, before, after, types):
             yield Difference("changed", plural, str(new.get("id")), label(new), name, before, after)
 
 
-def differs(resource: Resource | None, name: str, before: JsonValue, after: JsonValue) -> bool:
+def differs(plural: str, name: str, before: JsonValue, after: JsonValue, types: Mapping[str, Resource]) -> bool:
     """Do two values of one property mean different things? What is computed never does.
 
     Parameters:
-        resource: the type of the object, or None where nothing is known of it.
-        name: the property.
+        plural, name: the property; of a type that `types` does not have nothing is known.
     """
     if name in VOLATILE or before == after or (empty(before) and empty(after)):
         return False
-    prop = resource.properties.get(name) if resource else None
-    if prop is not None and not (prop.owner or prop.persisted or prop.writable):
+    prop = types[plural].properties.get(name) if plural in types else None
+    if prop is None:
+        return settled(before) != settled(after)
+    if not (prop.owner or prop.persisted or prop.writable):
         return False
-    ordered = prop.ordered if prop is not None else False
-    return settled(before, ordered) != settled(after, ordered)
+    inner = types.get(prop.target or "")
+    return settled(before, prop.ordered, inner, types) != settled(after, prop.ordered, inner, types)
 
 
-def settled(value: JsonValue, ordered: bool = False) -> JsonValue:
-    """A value as it compares: references by their UID, volatile keys out, lists without an order sorted."""
+def settled(
+    value: JsonValue,
+    ordered: bool = False,
+    inner: Resource | None = None,
+    types: Mapping[str, Resource] = MappingProxyType({}),
+) -> JsonValue:
+    """A value as it compares: references by their UID, volatile keys out, lists without an order sorted.
+
+    Parameters:
+        ordered: whether a list has an order.
+        inner: the type of an embedded object; what is computed of it goes out too.
+        types: those that `inner` embeds in turn.
+    """
     if isinstance(value, dict):
-        if "id" in value and "username" in value:
+        if "id" in value and ("username" in value or value.keys() <= NAMES):
             return value["id"]
-        return {key: settled(item) for key, item in value.items() if not _says_nothing(key, item)}
+        properties: Mapping[str, Property] = inner.properties if inner is not None else {}
+        return {
+            key: settled(item, False, types.get((prop.target if prop else None) or ""), types)
+            for key, item in value.items()
+            for prop in [properties.get(key)]
+            if not _says_nothing(key, item) and (prop is None or prop.owner or prop.persisted)
+        }
     if not isinstance(value, list):
         return value
-    items = [settled(item) for item in value]
+    items = [settled(item, False, inner, types) for item in value]
     return items if ordered else sorted(items, key=_key)
 
 

@@ -66,7 +66,7 @@ class Exported(BaseModel):
 
     Parameters:
         file: where to, with its size in `bytes`; None where the bundle itself is the result.
-        types: how many objects of each type; None where the bundle was too large to be counted.
+        types: how many objects of each type; None where the server's bundle went to the file unread.
     """
 
     file: str | None = None

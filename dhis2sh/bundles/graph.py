@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel
 
+from dhis2sh import trees
 from dhis2sh.bundles.bundle import Bundle
 from dhis2sh.client.references import belongs_to_instance, label, references
 from dhis2sh.trees import Branch
@@ -52,8 +53,9 @@ class Graph(BaseModel):
         return _tree(self._pictured()) if self.style == "tree" and self.nodes else None
 
     def line(self) -> str:
-        """The picture as text for Graphviz or Mermaid."""
-        return "\n".join((_mermaid if self.style == "mermaid" else _dot)(self._pictured()))
+        """The picture as text."""
+        tree = self.tree()
+        return trees.text(tree) if tree else "\n".join(_PICTURES.get(self.style, _dot)(self._pictured()))
 
     def _pictured(self) -> Graph:
         return folded(self, self.fold) if self.fold else self
@@ -193,3 +195,6 @@ def _mermaid(graph: Graph) -> Iterator[str]:
         yield f"  {node.id}[{quoted(f'{node.type}: {node.name}')}]"
     for arrow in graph.arrows:
         yield f"  {arrow.source} -->|{quoted(arrow.by)}| {arrow.target}"
+
+
+_PICTURES: Mapping[Style, Callable[[Graph], Iterator[str]]] = {"dot": _dot, "mermaid": _mermaid}

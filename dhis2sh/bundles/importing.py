@@ -157,7 +157,7 @@ async def _compared(
             elif before is None:
                 created.append(body)
                 count.create += 1
-            elif (after := _merged(resource, before, body, newer)) != before:
+            elif (after := _merged(plural, before, body, types, newer)) != before:
                 updates.append(Write(plural, before, after))
                 count.update += 1
             else:
@@ -169,11 +169,12 @@ async def _compared(
     return changes
 
 
-def _merged(resource: Resource, before: JsonObject, body: Row, newer: bool) -> JsonObject:
+def _merged(plural: str, before: JsonObject, body: Row, types: Mapping[str, Resource], newer: bool) -> JsonObject:
     """What an object shall be: what the bundle does not say stays, what the server would leave out is no change."""
     after = dict(before)
     for name, value in body.items():
-        if (newer or name in resource.properties) and differs(resource, name, before.get(name), value):
+        known_here = newer or name in types[plural].properties
+        if known_here and differs(plural, name, before.get(name), value, types):
             after[name] = value
     return after
 

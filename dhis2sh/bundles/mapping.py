@@ -25,8 +25,15 @@ type Choice = Literal["map", "rename", "skip"]
 _UID = re.compile(r"\b[a-zA-Z][a-zA-Z0-9]{10}\b")
 
 
-UNIQUE = ("name", "shortName", "code")
-"""Properties that may have to be unique, in the order in which they are looked at."""
+NAMES = ("name", "shortName", "code")
+"""Properties that may have to be unique and can be written otherwise; they are looked at before others (`level`)."""
+PART_OF: Mapping[str, str] = {
+    "programStages": "program", "programSections": "program", "programRuleVariables": "program", "programRules": "program",
+    "programIndicators": "program", "options": "optionSet", "optionGroups": "optionSet", "sections": "dataSet",
+    "categoryOptionCombos": "categoryCombo", "programStageSections": "programStage", "programRuleActions": "programRule",
+}  # fmt: skip
+"""Types whose objects have a name only within their whole: the option `Yes` of another set is no counterpart. In this
+order, wholes before their parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +118,42 @@ class _Fitting:
     ) -> None:  # fmt: skip
         self._source, self._types, self._by = source, types, by
         self._choose, self._given = choose, given
-        self._there = {plural: _lookup(objects.values()) for plural, objects in target.objects.items()}
+        self._taken = {plural: self._lookup(plural, objects.values()) for plural, objects in target.objects.items()}
+        self._there = {
+            plural: self._lookup(plural, objects.values(), PART_OF[plural])
+            if plural in PART_OF
+            else self._taken[plural]
+            for plural, objects in target.objects.items()
+        }
         self._mapped = Mapped(Bundle(system=source.system, origin=source.origin, outside=source.outside))
         self._changes: dict[str, JsonObject] = {}
+        self._uids: dict[str, str] = {}
+
+    def _lookup(self, plural: str, objects: Iterable[Row], whole: str | None = None) -> dict[tuple[str, str], str]:
+        """UIDs by UID, code, names and what else is unique; what two objects share names neither."""
+        found: dict[tuple[str, str], str] = {}
+        doubled: set[tuple[str, str]] = set()
+        for body in objects:
+            found["uid", str(body["id"])] = str(body["id"])
+            for key in dict.fromkeys((*NAMES, *unique_of(self._types.get(plural)))):
+                if value := body.get(key):
+                    place = (key, f"{_whole(body, whole) if whole else ''}{value}")
+                    if place in found:
+                        doubled.add(place)
+                    found[place] = str(body["id"])
+        return {place: uid for place, uid in found.items() if place not in doubled}
 
     def done(self) -> Mapped:
-        for plural, body in self._source:
-            self._match(plural, str(body["id"]), label(body), body)
+        """Match, settle, and write the bundle anew."""
+        for plural in sorted(self._source.objects, key=_depth):
+            for uid, body in self._source.objects[plural].items():
+                self._match(plural, uid, label(body), body)
         for plural, names in self._source.outside.items():
             for uid, name in names.items():
                 self._match(plural, uid, name, {"id": uid, "name": name})
         for plural, body in self._source:
             self._settle(plural, body)
-        uids, skipped = self._mapped.uids, {clash.uid for clash in self._mapped.skipped}
+        uids, skipped = self._uids, {clash.uid for clash in self._mapped.skipped}
         for plural, body in self._source:
             uid = str(body["id"])
             if uid not in skipped:
@@ -136,14 +166,23 @@ class _Fitting:
         known = self._there.get(plural, {})
         if uid in self._given:
             self._mapped.matches.append(Match(plural, uid, name, self._given[uid], "given"))
+            self._uids[uid] = self._given[uid]
             return
         for key in self._by:
-            value = _value(body, key)
-            other = known.get((key, str(value))) if value else None
+            other = known.get(place) if (place := self._place(plural, body, key)) else None
             if other is not None:
                 if other != uid:
                     self._mapped.matches.append(Match(plural, uid, name, other, key))
+                    self._uids[uid] = other
                 return
+
+    def _place(self, plural: str, body: Row, key: Key) -> tuple[str, str] | None:
+        """Where an object is looked for by one of its keys; that of a part holds the UID that its whole has there."""
+        value = body.get("id" if key == "uid" else key)
+        if not value:
+            return None
+        whole = _whole(body, PART_OF[plural]) if plural in PART_OF and key != "uid" else ""
+        return key, f"{self._uids.get(whole, whole)}{value}"
 
     def _settle(self, plural: str, body: Row) -> None:
         """Resolve what keeps an object from being written under its name: one choice for each object."""
@@ -154,22 +193,22 @@ class _Fitting:
         match self._choose(first):
             case "map":
                 self._mapped.matches.append(Match(plural, first.uid, first.name, first.other, "choice"))
+                self._uids[first.uid] = first.other
             case "skip":
                 self._mapped.skipped.append(first)
-            case "rename":
+            case "rename" if all(clash.property in NAMES for clash in clashes):
                 self._changes[first.uid] = {clash.property: self._other(clash, body) for clash in clashes}
                 self._mapped.renamed.append(first)
-            case None:
+            case _:
                 self._mapped.clashes.append(first)
 
     def _clashes(self, plural: str, body: Row) -> Iterator[Clash]:
         uid = str(body["id"])
-        known, own = self._there.get(plural, {}), self._mapped.uids.get(uid, uid)
-        for name in UNIQUE:
-            prop = self._types[plural].properties.get(name) if plural in self._types else None
+        known, own = self._taken.get(plural, {}), self._uids.get(uid, uid)
+        for name in unique_of(self._types.get(plural)):
             value = body.get(name)
             other = known.get((name, str(value))) if value else None
-            if other in {None, own} or prop is None or not prop.unique:
+            if other in {None, own}:
                 continue
             rewritten = self._source.objects[plural].get(str(other), {}).get(name, value)
             if rewritten == value:  # else the bundle itself gives the other one another name
@@ -183,23 +222,27 @@ class _Fitting:
         return str(body[clash.property])[: max(1, length - len(suffix))] + suffix
 
 
-def _value(body: Row, key: str) -> JsonValue:
-    return body.get("id" if key == "uid" else key)
+def unique_of(resource: Resource | None) -> list[str]:
+    """The properties of a type that must be unique, besides its UID."""
+    found = [name for name in resource.unique if resource.properties[name].simple] if resource is not None else []
+    return sorted({*found} - {"id", "uid", "href"}, key=lambda name: (name not in NAMES, name != "name", name))
 
 
-def _lookup(objects: Iterable[Row]) -> dict[tuple[str, str], str]:
-    """UIDs by UID, code and names; what two objects share names neither."""
-    found: dict[tuple[str, str], str] = {}
-    doubled: set[tuple[str, str]] = set()
-    for body in objects:
-        for key in ("uid", *UNIQUE):
-            value = _value(body, key)
-            if value:
-                place = (key, str(value))
-                if place in found:
-                    doubled.add(place)
-                found[place] = str(body["id"])
-    return {place: uid for place, uid in found.items() if place not in doubled}
+def fields_for(resources: Iterable[Resource]) -> str:
+    """What `fit` has to know of the objects of the target."""
+    unique = {name for resource in resources for name in unique_of(resource)}
+    return ",".join(["id", *sorted({*NAMES, *unique}), *(f"{whole}[id]" for whole in dict.fromkeys(PART_OF.values()))])
+
+
+def _depth(plural: str) -> int:
+    """Wholes before their parts."""
+    return [*PART_OF].index(plural) + 1 if plural in PART_OF else 0
+
+
+def _whole(body: Row, name: str) -> str:
+    """The UID of what an object is part of."""
+    whole = body.get(name)
+    return str(whole.get("id")) if isinstance(whole, dict) else ""
 
 
 def _replaced(value: JsonValue, uids: Mapping[str, str]) -> JsonValue:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 PIECE = 256 * 1024
 """Bytes that are read, sent or written at a time."""
 
+POURED = 1024 * 1024
+"""Bytes that are gathered before they are written to a file: a busy machine makes every hop to a thread dear."""
+
 type Target = Path | str | IO[bytes]
 """Where an answer goes: a file, written under a temporary name and renamed; or an open binary file."""
 
@@ -126,13 +129,13 @@ class _Gzip(gzip.GzipFile):
 
 
 async def _pour(file: IO[bytes], pieces: AsyncIterator[bytes]) -> int:
-    """Pieces into an open file, gathered to about `PIECE`, so that a thread is asked seldom."""
+    """Pieces into an open file, gathered to about `POURED`, so that a thread is asked seldom."""
     written = size = 0
     buffer: list[bytes] = []
     async for piece in pieces:
         buffer.append(piece)
         size += len(piece)
-        if size >= PIECE:
+        if size >= POURED:
             await asyncio.to_thread(file.write, b"".join(buffer))
             written, size = written + size, 0
             buffer = []

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonValue
 
 ACTIONS = {"create", "update", "delete"}
-NAMED = 5
-"""Objects that a note names before it counts the rest."""
 
 
 @verb("undo", effect="destroy", examples=["dhis2 undo --dry-run", "dhis2 undo 12 --yes"])
@@ -80,12 +78,7 @@ class Notes:
 
     def lines(self) -> list[str]:
         """One line for each reason."""
-        return [f"{reason}: {_few(about)}" for reason, about in self._found.items()]
-
-
-def _few(items: Sequence[str]) -> str:
-    more = f" and {len(items) - NAMED:,} more" if len(items) > NAMED else ""
-    return ", ".join(items[:NAMED]) + more
+        return [f"{reason}: {writes.few(about)}" for reason, about in self._found.items()]
 
 
 def _held(pairs: Sequence[Write]) -> bool:

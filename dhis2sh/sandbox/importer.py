@@ -220,9 +220,10 @@ class Importer:
     def _prepare(self, work: Bundle) -> None:
         """What the server fills in before it checks: the default category combo, what the hooks derive."""
         for item in work.all():
-            prop = item.resource.properties.get("categoryCombo")
-            if prop is not None and prop.owner and prop.required and item.resource.plural != "categoryOptionCombos":
-                item.body.setdefault("categoryCombo", {"id": DEFAULT_COMBO})
+            for name in ("categoryCombo", "attributeCombo"):
+                prop = item.resource.properties.get(name)
+                if prop is not None and prop.owner and prop.required and item.resource.plural != "categoryOptionCombos":
+                    item.body.setdefault(name, {"id": DEFAULT_COMBO})
             hook = HOOKS.get(item.resource.plural)
             if hook is not None and hook.prepare is not None:
                 hook.prepare(work, item)

@@ -52,7 +52,7 @@ _OBJECTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "optionvalue": ("options", ("optionsetid:optionSet.id#", "sort_order:sortOrder")),
     "organisationunit": ("organisationUnits", ("parentid:parent.id#", "path", "openingdate:openingDate", "closeddate:closedDate",
                                                "comment", "contactperson:contactPerson", "email", "phonenumber:phoneNumber",
-                                               "address", "url")),
+                                               "address", "url", "geometry")),
     "orgunitgroup": ("organisationUnitGroups", ("symbol", "color")),
     "orgunitgroupset": ("organisationUnitGroupSets", ("compulsory",)),
     "orgunitlevel": ("organisationUnitLevels", ("level", "offlinelevels:offlineLevels")),

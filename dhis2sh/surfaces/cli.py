@@ -27,7 +27,10 @@ def run(words: list[str]) -> int:
     """
     text = front_door(words)
     if text is not None:
-        print(text)
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:  # `dhis2 --help | head` has seen enough
+            sys.stderr.close()
         return 0
     from dhis2sh.errors import Dhis2Error, Interrupted
 

@@ -41,6 +41,10 @@ _OF_EXPLAIN = re.compile(r"$|-|error\b|[Ee]\d{4}\b")
 _EXPAND = re.compile(r"\$(\w+)|(?<![\w\]\)])\{(\w+)\}")
 
 
+def _no_editor() -> str:
+    raise UsageError("--edit works in a line of its own", hint="%metadata update TYPE UID --edit")
+
+
 class Runner:
     """Runs lines for one IPython: the portal, the session, and what the user's namespace holds.
 
@@ -64,16 +68,9 @@ class Runner:
     def _open(self, profile: str | None) -> Session:
         session = Session(profile, reporter=QueueReporter(self.portal))
         if interactive():
-            session.editor = self._edit
-            session.chooser = lambda about, words: self.portal.ask(lambda: choose(about, words))
+            session.editor = self.portal.asking(edit, _no_editor)
+            session.chooser = self.portal.asking(choose, lambda: None)
         return session
-
-    def _edit(self, text: str) -> str:
-        """Over there: let the user edit a text in the thread that has the terminal."""
-        edited = self.portal.ask(lambda: edit(text))
-        if edited is None:
-            raise UsageError("nothing was edited", hint="--edit works in a line of its own, not in an awaited call")
-        return edited
 
     def close(self) -> None:
         """End the work behind the prompt and close what is open."""

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from dhis2sh import profiles
+from dhis2sh.bundles.bundle import read_bundle, server_bundle
 from dhis2sh.errors import CheckFailed, NotFound, PartlyDone, Refused, UsageError
 from dhis2sh.results import Plan, Rows, WriteSummary, to_json
+from dhis2sh.sandbox.app import create_app
+from dhis2sh.sandbox.fresh import fresh_metadata
 from dhis2sh.sandbox.store import Store
-from dhis2sh.session import Consent, Session, run
+from dhis2sh.session import Consent, Session, SilentReporter, run
+from dhis2sh.uids import is_uid
 from dhis2sh.verbs import find
+from tests.fakes.serve import served
+from tests.metadata.conftest import NEW
 from tests.shared import needs_shared
 
 YES = Consent(yes=True)
+JOBS = {str(job["id"]) for job in fresh_metadata()["jobConfigurations"]}
 
 
 async def call(session: Session, path: str, consent: Consent | None = None, **arguments: object) -> object:
@@ -25,10 +36,6 @@ def write(name: str, **objects: list[dict]) -> Path:
     path = Path(name)
     path.write_text(json.dumps(objects))
     return path
-
-
-NEW = {"id": "deNumber009", "name": "New", "shortName": "New", "valueType": "NUMBER", "domainType": "AGGREGATE",
-       "aggregationType": "SUM", "categoryCombo": {"id": "bjDvmb4bfuf"}}  # fmt: skip
 
 
 async def test_an_import_says_what_is_new_changed_and_right_already(session: Session):
@@ -130,52 +137,158 @@ async def test_a_profile_is_not_merged_into_itself(session: Session):
         await call(session, "metadata merge", YES, source="sandbox")
 
 
-@needs_shared
-async def test_a_dashboard_moves_into_an_empty_server_with_all_that_it_needs(real_home: Path, tmp_path: Path):
-    session = Session("sandbox")
-    await call(
-        session, "metadata export", objects=["Immunization data"], deps=True, with_=["org-units"], out=Path("all.json")
-    )
-    await call(session, "metadata export", objects=["Immunization data"], deps=True, out=Path("bare.json"))
-    await session.aclose()
+async def test_what_an_export_leaves_out_is_told_in_words_and_as_data(country: Session):
+    program = "Pregnancy follow-up"
+    report = await call(country, "metadata export", objects=[program], deps=True, out=Path("p.json.gz"))
+    told = to_json(report)
+    assert told["types"]["programs"] == 1
+    assert told["types"]["programRules"] > 0, "what points to the program is a part of it"
+    left = {item["type"]: item for item in told["left_out"]}
+    assert left["organisationUnits"]["add"] == "--with org-units"
+    assert left["organisationUnits"]["why"] == "organisation units are each country's own"
+    assert "--with org-units brings them" in report.line()  # type: ignore[attr-defined]
+    bundle = read_bundle(Path("p.json.gz"))
+    assert len(bundle.outside["organisationUnits"]) == left["organisationUnits"]["objects"], "and named in the bundle"
+    assert bundle.system["version"] == str(await country.client.version())
 
-    empty = Session("sandbox")
-    empty._store = Store(tmp_path / "empty.db")
-    bare = await call(empty, "metadata import", Consent(dry_run=True), file=Path("bare.json"))
-    assert isinstance(bare, Plan)
-    assert any(note.startswith("dangling:") for note in bare.notes)
+
+async def test_dependencies_of_everything_that_a_filter_lets_through(country: Session):
+    report = await call(
+        country, "metadata export", types=["dataSets"], filter=["name:ilike:e"], deps=True, out=Path("s.json")
+    )
+    types = to_json(report)["types"]
+    assert types["dataSets"] == len(read_bundle(Path("s.json")).objects["dataSets"]) > 1
+    assert types["dataElements"] > types["dataSets"]
+
+
+async def test_types_alone_say_what_they_refer_to(country: Session):
+    told = to_json(await call(country, "metadata export", types=["indicators"], out=Path("i.json")))
+    kinds = {item["type"]: item["add"] for item in told["left_out"]}
+    assert kinds.items() >= {"indicatorTypes": "--deps", "dataElements": "--deps"}.items()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"types": ["dataSets"], "with": ["sharing"]}, "--with goes with --deps"),
+        ({"deps": True}, "--deps of which objects"),
+        ({"objects": ["Vaccines"], "types": ["dataSets"]}, "single objects are exported whole"),
+        ({"types": ["dataSets"], "filter": ["nam:eq:x"]}, "dataSets have no property 'nam'"),
+    ],
+)
+async def test_an_export_that_cannot_be_meant(session: Session, arguments: dict, says: str):
+    with pytest.raises(UsageError, match=says):
+        await call(session, "metadata export", **arguments)
+
+
+async def test_a_reference_that_the_server_itself_does_not_have_is_dangling(session: Session):
+    session.sandbox_store().put_objects(
+        {"dataElementGroups": [{"id": "deGroup0009", "name": "G", "dataElements": [{"id": "deGone00001"}]}]}
+    )
+    report = await call(session, "metadata export", objects=["deGroup0009"], deps=True, out=Path("g.json"))
+    (arrow,) = to_json(report)["dangling"]
+    assert (arrow["id"], arrow["property"], arrow["to"]) == ("deGroup0009", "dataElements", "deGone00001")
+    assert "dangling: G [deGroup0009] dataElements leads to dataElements deGone00001" in report.line()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def real_server(real_database: Path, tmp_path: Path, home: Path) -> Iterator[None]:
+    """The real metadata, served as the profile `real`."""
+    shutil.copy(real_database, tmp_path / "real.db")
+    store = Store(tmp_path / "real.db")
+    with served(create_app(store)) as url:
+        profiles.save(profiles.Profile("real", url, username="admin"))
+        profiles.set_secret("real", "district")
+        yield
+    store.close()
+
+
+@needs_shared
+async def test_a_dashboard_moves_into_an_empty_server_with_all_that_it_needs(real_server: None):
+    real, empty = Session("real"), Session("sandbox")
+    board = {"objects": ["Immunization data"], "deps": True}
+    bare = to_json(await call(real, "metadata export", **board, out=Path("bare.json")))
+    assert {item["type"]: item["objects"] for item in bare["left_out"]} == {"organisationUnits": 1167, "users": 2}
+    whole = to_json(await call(real, "metadata export", **board, with_=["org-units"], out=Path("all.json")))
+    assert {item["type"] for item in whole["left_out"]} == {"users"}
+    assert whole["dangling"] == []
+
+    warned = SilentReporter()
+    empty.reporter = warned
+    with pytest.raises(Refused, match="nothing was written"):
+        await call(empty, "metadata import", YES, file=Path("bare.json"))
+    assert warned.warnings[0].startswith(
+        "dangling: 1,167 organisationUnits are neither in the bundle nor on the server: 'Sierra Leone' [ImspTQPwCqd]"
+    )
+    assert "bring them too (--with org-units)" in warned.warnings[0]
+
     written = await call(empty, "metadata import", YES, file=Path("all.json"))
     assert isinstance(written, WriteSummary)
     assert not written.failures
-    board = await empty.client.get_object(
-        "dashboards/L1BtjXgpUpd", {"fields": "name,dashboardItems[visualization[name]]"}
-    )
-    assert board["name"] == "Immunization data"
-    assert to_json(await call(empty, "metadata import", Consent(dry_run=True), file=Path("all.json")))["steps"] == []
-    rest = to_json(await call(empty, "metadata diff", before=Path("all.json")))
-    assert {row["change"] for row in rest} <= {"added"}  # what an empty server has of its own
+    plan = to_json(await call(empty, "metadata import", Consent(dry_run=True), file=Path("all.json")))
+    assert plan["report"]["dangling"] == []
+    assert plan["steps"] == []
+
+    rows = to_json(await call(real, "metadata diff-profiles", before="real", after="sandbox"))
+    moved = {uid for objects in read_bundle(Path("all.json")).objects.values() for uid in objects}
+    everything = {uid for objects in (await server_bundle(real.client)).objects.values() for uid in objects}
+    people = {row["id"] for row in rows if row["type"] in {"users", "userRoles"}}
+    rest = {row["id"] for row in rows} - people
+    assert rest == {uid for uid in everything - moved if uid not in {"M5zQapPyTZI", "yrB6vc5Ip3r"} | JOBS}
+    assert {row["change"] for row in rows if row["id"] in rest} == {"removed"}
     await empty.aclose()
+    await real.aclose()
 
 
 @needs_shared
-async def test_every_uid_of_the_real_export_is_known(real_home: Path):
+async def test_what_knows_every_kind_of_uid_of_the_real_export(real_home: Path):
+    """One UID of each place in which the export has any: types, and what they embed on whatever level."""
     session = Session("sandbox")
-    body = await session.client.get_object("metadata")
-    uids = {plural: str(rows[0]["id"]) for plural, rows in body.items() if isinstance(rows, list) and rows}  # type: ignore[index]
-    for plural, uid in uids.items():
+    places: dict[str, str] = {}
+
+    def walk(value: object, path: str) -> None:
+        if isinstance(value, list):
+            for item in value:
+                walk(item, path)
+        elif isinstance(value, dict):
+            if is_uid(value.get("id")):
+                places.setdefault(path, value["id"])
+            for name, item in value.items():
+                walk(item, f"{path}.{name}")
+
+    walk(await session.client.get_object("metadata"), "")
+    assert len(places) > 100
+    for path, uid in places.items():
         found = await call(session, "metadata what", uid=uid)
-        assert to_json(found)["type"] == plural  # type: ignore[index]
-    board = await session.client.get_object("dashboards/L1BtjXgpUpd", {"fields": "dashboardItems"})
-    item = str(board["dashboardItems"][0]["id"])  # type: ignore[index]
-    assert (
-        to_json(await call(session, "metadata what", uid=item))["part_of"]
-        == "dashboards 'Immunization data' [L1BtjXgpUpd]"
-    )  # type: ignore[index]
-    view = await call(session, "metadata what", uid="QI5pLcfv86N")
-    assert str(view.line()) == (  # type: ignore[attr-defined]
-        "mapViews [QI5pLcfv86N]\n  part of maps 'Immunization: BCG + FIC coverage by district 2025' [qN8cK4TwgkO]"
-    )
+        told = to_json(found)
+        assert told["name"] != uid or told["part_of"], f"{path} {uid}: {told}"
+        assert told["type"] and found.line()  # type: ignore[attr-defined]
+    item = await call(session, "metadata what", uid="zuUCjt7A4Nn")
+    assert item.line().splitlines()[:2] == [  # type: ignore[attr-defined]
+        "dashboardItems 'VISUALIZATION Immunization: FIC trend 2025 monthly' [zuUCjt7A4Nn]",
+        "  part of dashboards 'Immunization data' [L1BtjXgpUpd]",
+    ]
     await session.aclose()
+
+
+async def test_a_uid_that_only_an_expression_names_is_an_object_that_is_gone(session: Session):
+    session.sandbox_store().put_objects(
+        {"indicators": [{"id": "inIndicat01", "name": "Coverage", "numerator": "#{deGone00001}", "denominator": "1"}]}
+    )
+    found = await call(session, "metadata what", uid="deGone00001")
+    assert found.line() == "nothing on this server 'an object that is gone' [deGone00001]\n  used by 1 indicators"  # type: ignore[attr-defined]
+    with pytest.raises(NotFound, match="nothing on this server has the UID deGone00002"):
+        await call(session, "metadata what", uid="deGone00002")
+    with pytest.raises(NotFound, match="nothing on this server has the UID deGone00001"):
+        await call(session, "metadata graph", uid="deGone00001")
+
+
+async def test_usage_counts_objects_and_data_values(country: Session):
+    counts = {row["type"]: row["count"] for row in to_json(
+        await call(country, "metadata usage", uid="Acute watery diarrhoea cases", count=True))}  # fmt: skip
+    listed = to_json(await call(country, "metadata usage", uid="Acute watery diarrhoea cases"))
+    assert counts.pop("dataValues") > 100
+    assert counts == Counter(row["type"] for row in {row["id"]: row for row in listed}.values())
 
 
 @needs_shared

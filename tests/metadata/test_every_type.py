@@ -19,6 +19,7 @@ GIVEN = {
     "dataApprovalLevels": {"level": 1, "orgUnitLevel": 1},
     "organisationUnitLevels": {"level": 7},
     "dataSets": {"periodType": "Monthly"},
+    "indicators": {"numerator": "1", "denominator": "1"},
     "users": {"username": "wire.user", "userRoles": ["yrB6vc5Ip3r"]},
     "eventFilters": {"program": "IpHINAT79UW"},
     "apiToken": {"type": "PERSONAL_ACCESS_TOKEN_V2", "version": 2, "expire": 1893456000000},

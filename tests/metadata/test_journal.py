@@ -83,6 +83,61 @@ async def test_what_somebody_has_changed_again_stays_unless_forced(session: Sess
     assert (await session.client.get_object("dataElements/deText00001"))["name"] == "Remark"
 
 
+async def test_members_are_taken_back_one_by_one_whatever_was_done_to_the_others_since(session: Session) -> None:
+    group = {"type": "dataElementGroups", "uid": "Vaccines"}
+    await do(session, "metadata add", **group, items=["Remark"])
+    await do(session, "metadata remove", **group, items=["DE_1"])
+    first, second = [entry.id for entry in reversed(journal_of(session).entries())]
+
+    plan = await do(session, "undo", Consent(dry_run=True), id=first)
+    assert plan.notes == []
+    await do(session, "undo", id=first)
+    left = await session.client.get_object("dataElementGroups/deGroup0001")
+    assert [item["id"] for item in left["dataElements"]] == ["deNumber002"]
+    await do(session, "undo", id=second)
+    left = await session.client.get_object("dataElementGroups/deGroup0001")
+    assert sorted(item["id"] for item in left["dataElements"]) == ["deNumber001", "deNumber002"]
+
+
+async def test_a_date_that_a_server_writes_in_full_is_no_change_of_somebody_else(session: Session) -> None:
+    unit = {"type": "organisationUnits", "uid": "Country"}
+    await do(session, "metadata update", **unit, set=["closedDate=2020-01-31"])
+    plan = await do(session, "undo", Consent(dry_run=True))
+    assert plan.notes == []
+    assert [step.action for step in plan.steps] == ["update"]
+
+
+async def test_what_was_sent_and_never_written_is_not_taken_back(session: Session) -> None:
+    journal = journal_of(session)
+    steps = [
+        PlanStep("create", "dataElements", uid="deNever0001", name="Never", after={"name": "Never"}),
+        PlanStep("update", "dataElements", uid="deText00001", name="Remark", before={"name": "Remark"}, after={"name": "X"}),
+        PlanStep("delete", "dataElements", uid="deNumber001", name="BCG doses given", before={"name": "BCG doses given"}),
+    ]  # fmt: skip
+    entry = journal.begin(Plan("much", steps), session.profile.url)
+    journal.mark(entry, range(3), "sent")
+    journal.end(entry, "interrupted")
+
+    plan = await do(session, "undo", Consent(dry_run=True))
+    assert plan.steps == []
+    assert plan.notes == [
+        "never deleted: dataElements BCG doses given [deNumber001]",
+        "never written: dataElements Remark [deText00001], dataElements Never [deNever0001]",
+    ]
+
+
+async def test_what_is_no_metadata_cannot_be_taken_back_and_is_refused(session: Session) -> None:
+    journal = journal_of(session)
+    entry = journal.begin(
+        Plan("import 3 values", [PlanStep("import", "dataValues", name="3 values")]), session.profile.url
+    )
+    journal.mark(entry, [0], "done")
+    journal.end(entry, "done")
+
+    with pytest.raises(Refused, match=r"entry 1 cannot be taken back: import 3 values"):
+        await do(session, "undo")
+
+
 async def test_an_interrupted_bulk_write_is_known_to_be_open(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     from dhis2sh import writes
 

@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dhis2sh import profiles
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.results import Plan, WriteSummary, to_json
-from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Consent, Session
-from tests.conftest import small_metadata
-from tests.fakes.serve import served
-from tests.metadata.test_bundles import NEW, YES, call
+from tests.metadata.conftest import NEW
+from tests.metadata.test_bundles import YES, call
 from tests.terminal import Terminal
 
 DRY = Consent(dry_run=True)
-
-
-@pytest.fixture
-def staging(sandbox_home: Path, tmp_path: Path) -> Iterator[Store]:
-    """Another server, as the profile `staging`: the same country, one element under another UID, two that are new."""
-    body = small_metadata()
-    remark = next(item for item in body["dataElements"] if item["name"] == "Remark")
-    remark |= {"id": "deForeign01", "description": "Free text", "sharing": {"public": "r-------"}}
-    body["dataElements"] += [
-        {**NEW, "id": "deForeign02", "code": "DE_2B", "name": "Stock", "shortName": "Stock"},
-        {**NEW, "id": "deForeign03", "name": "Polio", "shortName": "OPV"},
-    ]
-    body["dataElementGroups"] = [
-        {"id": "deGroup0002", "name": "Stock", "shortName": "Stock", "dataElements": [{"id": "deForeign01"}, {"id": "deForeign02"}]}
-    ]  # fmt: skip
-    store = Store(tmp_path / "staging.db")
-    store.put_objects(body)
-    with served(create_app(store)) as url:
-        profiles.save(profiles.Profile("staging", url, username="admin"))
-        profiles.set_secret("staging", "district")
-        yield store
-    store.close()
 
 
 async def test_counterparts_by_name_take_over_and_the_rest_is_created(staging: Store, session: Session):
@@ -88,7 +62,7 @@ async def test_objects_can_be_mapped_by_hand(staging: Store, session: Session):
     for pair, error, says in [
         ("Polio", UsageError, "say FROM=TO"),
         ("Nonsense=DE_1", UsageError, "'Nonsense' is not in staging"),
-        ("Polio=Nonsense", NotFound, "no dataElements has the UID, code or name 'Nonsense'"),
+        ("Polio=Nonsense", NotFound, "none of the dataElements has the UID, code or name"),
     ]:
         with pytest.raises(error, match=says):
             await call(session, "metadata merge", DRY, source="staging", types=["dataElements"], map=[pair])

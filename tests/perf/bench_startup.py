@@ -30,12 +30,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(home: str) -> Iterator[dict[str, str]]:
-    """A sandbox over TCP with 1,300 organisation units, and the environment of its profile."""
+def served(home: str, *filled: str) -> Iterator[dict[str, str]]:
+    """A sandbox over TCP with 1,300 organisation units, and the environment of its profile.
+
+    `filled` is what fills it otherwise, such as `load FILE`.
+    """
     plain, port = environment(home), free_port()
-    subprocess.run(
-        [str(BIN / "dhis2"), "sandbox", "seed", "--size", "medium"], env=plain, check=True, capture_output=True
-    )
+    words = filled or ("seed", "--size", "medium")
+    subprocess.run([str(BIN / "dhis2"), "sandbox", *words], env=plain, check=True, capture_output=True)
     server = subprocess.Popen(
         [str(BIN / "dhis2"), "sandbox", "serve", "--port", str(port)],
         env=plain,

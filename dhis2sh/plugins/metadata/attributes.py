@@ -134,9 +134,8 @@ async def _changed(s: Session, attribute: str, value: str | None, found: list[Js
             hint=f"dhis2 metadata attributes update {attribute} --set {flag}=true",
         )
     pairs = [Write(resource.plural, item, with_value(item, attribute, value)) for item in found]
-    changing = sum(write.before != write.after for write in pairs)
     action = f"set '{known.get('name')}' of" if value is not None else f"take '{known.get('name')}' from"
-    return writes.plan(f"{action} {changing:,} {resource.plural}", pairs, what=resource.plural)
+    return writes.plan(lambda count: f"{action} {count:,} {resource.plural}", pairs, what=resource.plural)
 
 
 @verb(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from dhis2sh import writes
 from dhis2sh.client import jsonpatch
-from dhis2sh.errors import Refused, UsageError
+from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.plugins.metadata import values
 from dhis2sh.plugins.metadata.writing import Type, called, uids_of
@@ -50,9 +50,9 @@ async def chosen(
     return await writes.read_all(s, resource.plural, queries.checked_filters(resource, filters))
 
 
-def titled(verb_word: str, resource: Resource, count: int) -> str:
-    """The title of a bulk plan."""
-    return f"{verb_word} {count:,} {resource.plural if count != 1 else resource.singular}"
+def titled(verb_word: str, resource: Resource) -> Callable[[int], str]:
+    """The title of a bulk plan, by the number of objects that it changes."""
+    return lambda count: f"{verb_word} {count:,} {resource.plural if count != 1 else resource.singular}"
 
 
 def renamer(
@@ -104,9 +104,10 @@ def _substitution(text: str) -> Callable[[str], str]:
 
     def new_text(found: re.Match[str]) -> str:
         new, old = found.expand(by), found[0]
+        text = found.string + " " * len(new)  # spaces at the end were taken away
         at = new.find(old) if old else -1
         while at >= 0:
-            if found.string.startswith(new, found.start() - at) and found.start() >= at:
+            if text.startswith(new, found.start() - at) and found.start() >= at:
                 return old
             at = new.find(old, at + 1)
         return new
@@ -170,12 +171,9 @@ async def rename(
         pairs.append(Write(resource.plural, before, {**before, field: new}))
         if again is None and new != old and new_name(new) != new:
             again = f"a second run would change '{new}' again, to '{new_name(new)}'"
-    changing = sum(write.before != write.after for write in pairs)
     if again is not None:
         notes.append(again)
-    return writes.plan(
-        titled("rename", resource, changing), pairs, what=resource.plural, notes=notes, concurrency=concurrency
-    )
+    return writes.plan(titled("rename", resource), pairs, what=resource.plural, notes=notes, concurrency=concurrency)
 
 
 async def _with_names(
@@ -251,8 +249,7 @@ async def retag(
             raise UsageError(f"{name} is no collection", hint=f"--set {name}=...")
     found = await chosen(s, resource, objects, filter, everything=all)
     pairs = [Write(resource.plural, before, _retagged(before, wanted, added, removed)) for before in found]
-    changing = sum(write.before != write.after for write in pairs)
-    return writes.plan(titled("retag", resource, changing), pairs, what=resource.plural, concurrency=concurrency)
+    return writes.plan(titled("retag", resource), pairs, what=resource.plural, concurrency=concurrency)
 
 
 async def _tags(s: Session, resource: Resource, texts: Sequence[str]) -> JsonObject:
@@ -314,20 +311,18 @@ async def patch(
             values.property_of(resource, first[0])
     found = await chosen(s, resource, objects, filter, everything=all)
     pairs: list[Write] = []
-    notes: list[str] = []
+    unfit: list[tuple[str, Dhis2Error]] = []
     for before in found:
         try:
             after = cast("JsonObject", jsonpatch.apply(operations, before))
-        except Refused as error:
-            if len(found) == 1:
-                raise
-            notes.append(f"left out {called(before)}: {error.message}")
+        except (Refused, UsageError) as error:
+            unfit.append((called(before), error))
             continue
         pairs.append(Write(resource.plural, before, {**after, "id": before["id"]}))
-    changing = sum(write.before != write.after for write in pairs)
-    return writes.plan(
-        titled("patch", resource, changing), pairs, what=resource.plural, notes=notes, concurrency=concurrency
-    )
+    if unfit and not pairs:
+        raise unfit[0][1]
+    notes = [f"left out {which}: {error.message}" for which, error in unfit]
+    return writes.plan(titled("patch", resource), pairs, what=resource.plural, notes=notes, concurrency=concurrency)
 
 
 def _operations(text: str) -> list[JsonObject]:

@@ -39,7 +39,7 @@ With = Annotated[list[Literal["org-units", "sharing"]], Doc("Follow these refere
 Sharing = Annotated[bool, Doc("Compare sharing too.")]
 Check = Annotated[bool, Doc("End with exit code 8 when there are differences.")]
 COUNTED_BYTES = 8_000_000
-"""An export of types goes to its file as it comes; up to this size it is read again to say what is in it."""
+"""An export of some types goes to its file as it comes; up to this size it is read again to say what is left out."""
 SHOWN = 8
 
 
@@ -127,10 +127,9 @@ async def _of_types(
     size = await s.client.metadata.export(
         *plurals, fields=fields, filters=filters, skip_sharing=skip_sharing, target=out
     )
-    bundle = await asyncio.to_thread(read_bundle, out, empty=True) if size <= COUNTED_BYTES else None
-    if bundle is None or not (plurals or filters):  # where every type was asked for, nothing is left out
-        report = Exported(types=bundle.counts() if bundle is not None else None)
-    else:
+    report = Exported()
+    if (plurals or filters) and size <= COUNTED_BYTES:  # where every type was asked for, nothing is left out
+        bundle = await asyncio.to_thread(read_bundle, out, empty=True)
         report = await exported.of_objects(s.client, bundle, await version_types(s.client))
     report.file, report.bytes = str(out), (await asyncio.to_thread(out.stat)).st_size
     return report
@@ -171,7 +170,9 @@ async def gathered(
     else:
         bundle = Bundle()
         for plural in dict.fromkeys(plural for plural, _ in start):
-            for body in await writes.read_objects(s, plural, [uid for kind, uid in start if kind == plural]):
+            for body in await writes.read_objects(
+                s, plural, [uid for kind, uid in start if kind == plural], fields=":owner"
+            ):
                 bundle.add(plural, body)
         report = await exported.of_objects(s.client, bundle, types)
     bundle.origin = s.profile.name

@@ -45,7 +45,9 @@ async def delete(s: Session, type: Type, objects: Objects) -> Plan:
     what = f"{len(found):,} {resource.plural}" if len(found) != 1 else f"{resource.singular} {called(found[0])}"
     holders = await holding(s, resource, found) if found else {}
     pairs = [Write(resource.plural, item, None, holders.get(str(item["id"]), {})) for item in ordered]
-    return writes.plan(f"delete {what}", pairs, what=resource.plural, notes=notes)
+    plan = writes.plan(f"delete {what}", pairs, what=resource.plural)
+    plan.notes = [*notes, *plan.notes]  # what may stand in the way is of no interest once it is done
+    return plan
 
 
 async def holding(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> dict[str, dict[str, list[str]]]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
+MOST_TOLD = 4
 AT_ONCE = 8
 """Expressions that the server is asked about at the same time."""
 LONGEST_WORDS, LONGEST_SHORT_NAME = 255, 50
@@ -134,12 +135,12 @@ async def judged(
     expression = (await with_uids(s, plural, [text], program))[text]
     found = await asked(s, address, expression, params)
     if not found.valid:
-        said, hint = await _reason(s, plural, found)
+        said, hint = await reason(s, plural, found)
         raise CheckFailed(f"'{text}': {found.message}{f': {said}' if said else ''}", findings=found, hint=hint)
     return found
 
 
-async def _reason(s: Session, plural: str, found: Verdict) -> tuple[str | None, str]:
+async def reason(s: Session, plural: str, found: Verdict) -> tuple[str | None, str]:
     """What is wrong with an expression, by the server's description or else by looking, and what to try."""
     said = found.description or next(LANGUAGES[plural].mistakes(found.expression), None)
     if said:
@@ -363,8 +364,10 @@ def with_defaults(plural: str, item: JsonObject) -> JsonObject:
 
 async def prepared(
     s: Session, plural: str, objects: Sequence[JsonObject], before: Sequence[Mapping[str, JsonValue]] = ()
-) -> None:
+) -> list[str]:
     """Make the expressions of objects fit to be sent: UIDs for names, asked about, their words where none are given.
+
+    Returns what they mean, for a plan to show; nothing of more than a few.
 
     Parameters:
         plural: their type; one without expressions costs nothing.
@@ -383,7 +386,7 @@ async def prepared(
     by_program: dict[str | None, list[tuple[JsonObject, Place, str]]] = {}
     for one in changed:
         by_program.setdefault(_program_of(one[0]), []).append(one)
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate, notes = asyncio.Semaphore(AT_ONCE), list[str]()
     for program, mine in by_program.items():
         uids = await with_uids(s, plural, (text for _, _, text in mine), program)
 
@@ -395,7 +398,11 @@ async def prepared(
         verdicts = dict(zip(questions, await asyncio.gather(*(ask(*one) for one in questions)), strict=True))
         await _refuse(s, plural, [(text, found) for (_, text), found in verdicts.items() if not found.valid])
         for item, place, text in mine:
-            _write(item, place, verdicts[place, text])
+            found = verdicts[place, text]
+            _write(item, place, found)
+            if found.description and found.description != text:
+                notes.append(f"{place.path.removesuffix('.expression')}: {found.description}")
+    return notes if len(notes) <= MOST_TOLD else []
 
 
 def _program_of(item: Mapping[str, JsonValue]) -> str | None:
@@ -407,7 +414,7 @@ async def _refuse(s: Session, plural: str, wrong: Sequence[tuple[str, Verdict]])
     if not wrong:
         return
     text, first = wrong[0]
-    said, hint = await _reason(s, plural, first)
+    said, hint = await reason(s, plural, first)
     more = f" (and {len(wrong) - 1:,} more expressions)" if len(wrong) > 1 else ""
     raise CheckFailed(f"'{text}': {first.message}{f': {said}' if said else ''}{more}", findings=first, hint=hint)
 

@@ -10,14 +10,17 @@ from typing import Annotated, Literal, cast
 from dhis2sh import names
 from dhis2sh.bundles import exported, importing
 from dhis2sh.bundles.bundle import Bundle, only, read_bundle, server_bundle
-from dhis2sh.bundles.mapping import Choice, Clash, Mapped, fit
+from dhis2sh.bundles.mapping import Choice, Clash, Mapped, fields_for, fit
 from dhis2sh.bundles.report import ImportReport, MappedObject
+from dhis2sh.client.references import INSTANCE
 from dhis2sh.errors import UsageError
 from dhis2sh.plugins.metadata.bundles import File, Types, With, gathered, plurals_of, start_of, version_types
 from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.verbs import Complete, Doc, applies, verb
 
+OWN = INSTANCE | {"jobConfigurations"}
+"""Types that each server has its own of: a merge leaves them alone unless they are named."""
 CHOICES: tuple[Choice, ...] = ("map", "rename", "skip")
 SHOWN = 3
 """So many clashes are named in one error."""
@@ -106,7 +109,7 @@ async def merge(
 
     Single objects come with all that they need but users, sharing and organisation units, which --with adds. Sharing
     stays the target's unless --include-sharing. Where a unique name is taken, say with --on-conflict or --resolve
-    what to do; on a terminal you are asked.
+    what to do; on a terminal you are asked. Users, their groups and roles, and jobs are left out unless --types names them.
 
     API source: `GET /api/metadata` of the source, `POST /api/metadata` of the target.
     """
@@ -156,9 +159,12 @@ def _from(bundle: Bundle) -> str:
 
 async def _merge_plan(s: Session, found: Bundle, options: MergeOptions) -> Plan:
     known = await version_types(s.client)
-    chosen = only(found, await plurals_of(s, options.types)) if options.types else found
+    own = [plural for plural in found.objects if plural in OWN and not options.types]
+    wanted_types = await plurals_of(s, options.types) if options.types else found.objects.keys() - OWN
+    chosen = only(found, wanted_types)
     wanted = {plural for plural in (*chosen.objects, *chosen.outside) if plural in known and known[plural].metadata}
-    there = await server_bundle(s.client, sorted(wanted), "id,name,shortName,code") if wanted else Bundle()
+    fields = fields_for(known[plural] for plural in wanted)
+    there = await server_bundle(s.client, sorted(wanted), fields) if wanted else Bundle()
     given = await _given(s, chosen, options.map)
     mapped = fit(chosen, there, known, options.by, _chooser(s, options), given)
     if mapped.clashes:
@@ -166,6 +172,9 @@ async def _merge_plan(s: Session, found: Bundle, options: MergeOptions) -> Plan:
     plan = await importing.plan(s, mapped.bundle, f"merge {_from(found)}", options.settings())
     cast("ImportReport", plan.report).mapped = [MappedObject.of(match) for match in mapped.matches]
     plan.notes = [*_mapping_notes(mapped), *plan.notes]
+    if own:
+        listed = ", ".join(f"{len(found.objects[plural]):,} {plural}" for plural in own)
+        plan.notes.append(f"left out: {listed}: they belong to one server; --types brings them")
     return plan
 
 

@@ -68,7 +68,6 @@ async def share(
     known = await queries.resources_of(s)
     pairs: list[Write] = []
     notes: list[str] = []
-    barred: list[str] = []
     for plural, found in everything.items():
         if not known[plural].shareable:
             notes.append(f"left out {len(found):,} {plural}: the type has no sharing")
@@ -77,18 +76,12 @@ async def share(
         if _has_data(wanted) and not with_data:
             notes.append(f"data access is left out for {len(found):,} {plural}: the type has none")
         for before in found:
-            if cast("JsonObject", before.get("access") or {}).get("update") is False:
-                barred.append(f"{before.get('name')} [{before['id']}]")
-                continue
             old = cast("JsonObject", before.get("sharing") or {})
-            kept: JsonObject = {"id": before["id"], "name": before.get("name") or before.get("displayName")}
+            name = before.get("name") or before.get("displayName")
+            kept: JsonObject = {"id": before["id"], "name": name, "access": before.get("access")}
             new = shared(old, wanted, data=with_data)
             pairs.append(Write(plural, {**kept, "sharing": plainly(old)}, {**kept, "sharing": new}))
-    if barred:
-        more = f" and {len(barred) - 5:,} more" if len(barred) > 5 else ""
-        notes.append(f"you may not change {len(barred):,}: {', '.join(barred[:5])}{more}")
-    changing = sum(write.before != write.after for write in pairs)
-    plan = writes.plan(titled("share", resource, changing), pairs, what="sharing", notes=notes)
+    plan = writes.plan(titled("share", resource), pairs, what="sharing", notes=notes)
     plan.payload = (plan.payload, wanted, {plural: known[plural].data_shareable for plural in everything})
     return plan
 
@@ -204,7 +197,7 @@ async def _belonging(s: Session, resource: Resource, objects: Sequence[JsonObjec
 @applies(share)
 async def _(s: Session, plan: Plan) -> WriteSummary:
     payload, wanted, with_data = cast("tuple[writes.Payload, Sharing, Mapping[str, bool]]", plan.payload)
-    summary = WriteSummary("sharing", note=None if payload.writes else next(iter(plan.notes), None))
+    summary = WriteSummary("sharing", note=writes.said(payload.notes))
     entry = current()
     for data in (True, False):
         numbers = [n for n, write in enumerate(payload.writes) if with_data[write.plural] is data]

@@ -136,8 +136,9 @@ async def import_(
             kept += _put(resource, after[uids[str(row["id"])]], row, overwrite=overwrite)
         pairs += [Write(resource.plural, item, after[str(item["id"])]) for item in found]
     notes = [f"{kept:,} are there already and stay (--overwrite replaces them)"] if kept else []
-    changing = sum(write.before != write.after for write in pairs)
-    return writes.plan(f"translate {changing:,} objects", pairs, what="translations", bundle=True, notes=notes)
+    return writes.plan(
+        lambda count: f"translate {count:,} objects", pairs, what="translations", bundle=True, notes=notes
+    )
 
 
 applies(import_)(writes.apply)

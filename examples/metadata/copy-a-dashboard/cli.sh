@@ -1,4 +1,4 @@
-# A dashboard with all that it needs goes to a server that has nothing.
+# A dashboard with all that it needs goes to a server that has nothing; what that one lacks is exactly the rest.
 export DHIS2_PROFILE=sandbox
 
 # Organisation units are left out unless one asks for them, since most servers have theirs. The report says so ...
@@ -13,3 +13,12 @@ dhis2 -p sandbox:copy metadata list dashboards -o json
 dhis2 metadata export 'Mother and child' --deps --with org-units --out whole.json
 dhis2 -p sandbox:copy metadata import whole.json --yes -o json --jq '{created, failures}'
 dhis2 -p sandbox:copy metadata export 'Mother and child' --deps --with org-units --out again.json
+
+# What the copy lacks is exactly the rest. Users, roles and jobs do not count, since each server begins with its own.
+dhis2 metadata diff-profiles sandbox sandbox:copy --types dashboards,indicators -o csv
+dhis2 metadata diff-profiles sandbox sandbox:copy \
+    --jq '.[] | select(.change == "removed" and .type != "users" and .type != "userRoles") | .id' | sort > missing.txt
+uids='del(.users, .userRoles, .jobConfigurations) | .[] | arrays | .[].id'
+dhis2 metadata export --jq "$uids" | sort > all.txt
+dhis2 -p sandbox:copy metadata export --jq "$uids" | sort > copied.txt
+comm -23 all.txt copied.txt | cmp - missing.txt && echo 'exactly the rest'

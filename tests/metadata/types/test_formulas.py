@@ -121,7 +121,7 @@ async def test_an_expression_whose_element_is_gone_says_so(country: Session):
     store.put_objects({"indicators": [{**body, "numerator": "#{goneElement}"}]})
 
     rows = await call(country, "metadata indicators describe-expression", uid="kDKFkI8D2Fr")
-    assert rows[0].description == "Expression is not well-formed"
+    assert rows[0].description == "Expression is not well-formed: there is no goneElement among the dataElements"
 
 
 # create and update ------------------------------------------------------------------------------------------------------
@@ -170,6 +170,20 @@ async def test_indicators_of_a_sheet_may_say_names(country: Session):
     assert births["denominatorDescription"] == "one"
     assert share["denominator"] == "#{hxLqCrCYEY7}"
     assert share["shortName"] == "Share of stillbirths"
+
+
+async def test_rules_of_a_sheet_may_say_symbols_and_names(country: Session):
+    Path("rules.csv").write_text(
+        "name,leftSide.expression,operator,rightSide.expression,periodType\n"
+        "Births,#{Live births},<=,#{Deliveries in facility},monthly\n"
+    )
+    plan = await call(country, "metadata validation-rules create", DRY, from_=Path("rules.csv"))
+
+    made = plan.steps[0].after
+    assert made["operator"] == "less_than_or_equal_to"
+    assert made["leftSide"] == {"expression": "#{hxLqCrCYEY7}", "description": "Live births"}
+    assert made["periodType"] == "Monthly"
+    assert plan.notes == ["leftSide: Live births", "rightSide: Deliveries in facility"]
 
 
 async def test_a_program_indicator_reads_the_stages_of_its_program(country: Session):

@@ -5,9 +5,28 @@ BUNDLE = {"dataElements": [{"id": "deNumber001", "name": "Another name"}, {"id":
 CASES = [
     Case("metadata what", "deNumber001", {"uid": "deNumber001"}),
     Case("metadata what", "Vaccines", {"uid": "Vaccines"}),
+    Case("metadata what", "'Pregnancy follow-up'", {"uid": "Pregnancy follow-up"}, home="country_home"),
     Case("metadata usage", "deNumber001", {"uid": "deNumber001"}),
+    Case(
+        "metadata usage",
+        "'Acute watery diarrhoea cases' --count",
+        {"uid": "Acute watery diarrhoea cases", "count": True},
+        home="country_home",
+    ),
     Case("metadata graph", "deGroup0001 --style mermaid", {"uid": "deGroup0001", "style": "mermaid"}),
     Case("metadata export", "Vaccines --deps", {"objects": ["Vaccines"], "deps": True}, volatile=("system",)),
+    Case(
+        "metadata export",
+        "Vaccines --deps --with org-units,sharing --out all.json",
+        {"objects": ["Vaccines"], "deps": True, "with": ["org-units", "sharing"], "out": "all.json"},
+    ),
+    Case(
+        "metadata export",
+        "--types dataElementGroups --filter name:like:Vacc --out groups.json.gz",
+        {"types": ["dataElementGroups"], "filter": ["name:like:Vacc"], "out": "groups.json.gz"},
+        volatile=("bytes",),
+    ),
     Case("metadata diff", "bundle.json", {"before": "bundle.json"}, files={"bundle.json": BUNDLE}),
     Case("metadata diff-profiles", "sandbox sandbox", {"before": "sandbox", "after": "sandbox"}, empty=True),
+    Case("explain", "E5002", {"about": "E5002"}),
 ]

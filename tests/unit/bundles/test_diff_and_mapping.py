@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dhis2sh.bundles.bundle import Bundle, bundle_of, read_bundle
+from dhis2sh.bundles.checking import Dangling, without
 from dhis2sh.bundles.diff import diff, settled
 from dhis2sh.bundles.mapping import Clash, fit
+from dhis2sh.client.references import Reference
 from dhis2sh.errors import NotFound, UsageError
 from tests.shared import needs_shared, shared
 
@@ -88,6 +90,82 @@ def test_two_counterparts_of_one_name_map_nothing():
     assert mapped.uids == {}
 
 
+def test_a_part_has_its_counterpart_in_the_counterpart_of_its_whole():
+    """`Yes` of one option set is not `Yes` of another, though it is the only one of that name."""
+    yes = {"id": "opYes000001", "name": "Yes", "code": "YES", "optionSet": {"id": "osSource001"}}
+    source = bundle_of({"options": [yes], "optionSets": [{"id": "osSource001", "name": "Agreed", "code": "AGREED"}]})
+    other = {**yes, "id": "opYes000002", "optionSet": {"id": "osOther0001"}}
+    there = {"optionSets": [{"id": "osOther0001", "name": "Done"}], "options": [other]}
+    assert fit(source, bundle_of(there), TYPES, ("code", "name")).uids == {}
+    there["optionSets"].append({"id": "osTarget001", "name": "Agreed by all", "code": "AGREED"})
+    there["options"].append({**yes, "id": "opYes000003", "optionSet": {"id": "osTarget001"}})
+    assert fit(source, bundle_of(there), TYPES, ("code", "name")).uids == {
+        "osSource001": "osTarget001", "opYes000001": "opYes000003",
+    }  # fmt: skip
+
+
+def test_other_unique_properties_clash_too_and_cannot_be_renamed():
+    levels = bundle_of({"organisationUnitLevels": [{"id": "lvProvince1", "name": "Province", "level": 2}]})
+    there = bundle_of({"organisationUnitLevels": [{"id": "lvRegion001", "name": "Region", "level": 2}]})
+    mapped = fit(levels, there, TYPES, choose=lambda _: "rename")
+    assert [clash.property for clash in mapped.clashes] == ["level"]
+    assert fit(levels, there, TYPES, choose=lambda _: "map").uids == {"lvProvince1": "lvRegion001"}
+
+
+def test_a_longer_name_still_fits():
+    there = elements({"id": "deOtherUid1", "name": "N" * 230, "shortName": "S" * 50, "code": "C" * 50})
+    body = {**A, "name": "N" * 230, "shortName": "S" * 50, "code": "C" * 50}
+    renamed = fit(elements(body), there, TYPES, choose=lambda _: "rename").bundle.objects["dataElements"]["deElement01"]
+    assert (len(renamed["name"]), len(renamed["shortName"]), len(renamed["code"])) == (230, 50, 50)
+    assert renamed["name"].endswith("N (test)")
+    assert renamed["code"].endswith("C_TEST")
+
+
+def test_two_objects_that_map_to_one_are_one_and_the_second_is_told():
+    twins = elements(A, {**B, "code": "DE_A"})
+    mapped = fit(twins, elements({"id": "deOtherUid1", "name": "E", "code": "DE_A"}), TYPES, ("code",))
+    assert len(mapped.bundle) == 1
+    assert [clash.uid for clash in mapped.skipped] == ["deElement02"]
+
+
+def test_what_a_server_computes_of_embedded_objects_does_not_count():
+    row = {"id": "ptRow000001", "mandatory": True, "trackedEntityAttribute": {"id": "teAttribut1"}}
+    told = {**row, "displayName": "Weight", "valueType": "TEXT", "access": {"read": True}, "sharing": {"users": {}},
+            "trackedEntityAttribute": {"id": "teAttribut1", "name": "Weight"}}  # fmt: skip
+    programs = [
+        bundle_of({"programs": [{"id": "prProgram01", "programTrackedEntityAttributes": [each]}]})
+        for each in (row, told)
+    ]
+    assert list(diff(*programs, TYPES)) == []
+
+
+def test_false_is_not_said_and_zero_is():
+    assert list(diff(elements(A), elements({**A, "zeroIsSignificant": False}), TYPES)) == []
+    legend = {"legends": [{"id": "leLegend001", "startValue": 0}]}
+    before, after = (
+        {"legendSets": [{"id": "lsLegends01", **body}]} for body in (legend, {"legends": [{"id": "leLegend001"}]})
+    )
+    assert [one.property for one in diff(bundle_of(before), bundle_of(after), TYPES)] == ["legends"]
+
+
+def test_left_out_references_take_their_rows_with_them_where_those_mean_nothing_else():
+    body = {
+        "id": "dsDataSet01", "categoryCombo": {"id": "ccMissing01"}, "organisationUnits": [{"id": "ouKept00001"}, {"id": "ouMissing01"}],
+        "dataSetElements": [
+            {"dataElement": {"id": "deKept00001"}, "categoryCombo": {"id": "ccMissing01"}}, {"dataElement": {"id": "deMissing01"}},
+        ],
+    }  # fmt: skip
+    arrows = [
+        Dangling("dataSets", "dsDataSet01", "D", Reference("x", uid, None))
+        for uid in ("ccMissing01", "ouMissing01", "deMissing01")
+    ]
+    rest = without(bundle_of({"dataSets": [body]}), arrows)
+    assert rest.objects["dataSets"]["dsDataSet01"] == {
+        "id": "dsDataSet01", "organisationUnits": [{"id": "ouKept00001"}],
+        "dataSetElements": [{"dataElement": {"id": "deKept00001"}}],
+    }  # fmt: skip
+
+
 def test_a_clash_says_which_property(tmp_path: Path):
     assert "code" in str(Clash("dataElements", "deElement01", "A", "code", "deOtherUid1"))
 
@@ -116,6 +194,9 @@ def test_a_missing_file_is_not_found(tmp_path: Path):
 async def test_a_bundle_written_is_read_again(tmp_path: Path):
     path = tmp_path / "bundle.json.gz"
     await elements(A, B).write(path)
+    first = path.read_bytes()
+    await elements(A, B).write(path)
+    assert path.read_bytes() == first, "the same content is the same file"
     assert list(diff(read_bundle(path), elements(A, B), TYPES)) == []
 
 

@@ -54,17 +54,6 @@ class Model(writes.Payload):
     had: int = 0
 
 
-@dataclass(slots=True)
-class Built(WriteSummary):
-    """What a build did.
-
-    Parameters:
-        layers: created and reused objects by type, the option combinations included.
-    """
-
-    layers: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
-
-
 @verb(
     "metadata category-combos build",
     effect="destroy",
@@ -123,6 +112,7 @@ class _Building:
                 "reused": sum(write.before is not None for write in self.changes if write.plural == plural),
             }
             for plural in (OPTIONS, CATEGORIES, COMBOS)
+            if any(write.plural == plural for write in self.changes)
         }
         self.notes = [*_told(layers), *self.notes, *await self._alike(), _to_make(expected, had)]
         if expected > MANY_COMBINATIONS:
@@ -300,7 +290,6 @@ def _told(layers: dict[str, dict[str, int]]) -> list[str]:
     return [
         f"{nouns(plural)[1]}: {counts['created']:,} created, {counts['reused']:,} reused"
         for plural, counts in layers.items()
-        if any(counts.values())
     ]
 
 
@@ -310,14 +299,11 @@ def _to_make(expected: int, had: int) -> str:
 
 
 @applies(build)
-async def _(s: Session, plan: Plan) -> Built:
+async def _(s: Session, plan: Plan) -> WriteSummary:
     model = cast("Model", plan.payload)
-    done = await writes.apply(s, plan)
-    summary = Built(
-        done.what, done.created, done.updated, done.deleted, done.ignored, done.uids, done.failures, done.envelope,
-        layers=model.layers,
-    )  # fmt: skip
-    if done.failures:
+    summary = await writes.apply(s, plan)
+    summary.types = model.layers
+    if summary.failures:
         return summary
     try:
         counts = [await completed(s, uid) for uid in model.combos]
@@ -325,9 +311,11 @@ async def _(s: Session, plan: Plan) -> Built:
         summary.note = f"the option combinations could not be made: {error}"
         return summary
     expected, found = counts[0]
-    made = {"created": max(0, found - model.had), "reused": min(model.had, found)}
-    summary.layers = {**model.layers, COMBINED: made}
-    summary.note = "; ".join([*_told(summary.layers), f"{found:,} of {expected:,} option combinations are there"])
+    summary.types = {
+        **model.layers,
+        COMBINED: {"created": max(0, found - model.had), "reused": min(model.had, found)},
+    }
+    summary.note = f"{found:,} of {expected:,} option combinations are there"
     if found < expected:
         summary.note += f" (dhis2 metadata category-combos wait-for-cocs {model.combos[0]})"
     return summary
@@ -358,7 +346,9 @@ async def wait_for_cocs(
     expected: Annotated[int | None, Bounds(1), Doc("How many; by its categories without it.")] = None,
     timeout: Annotated[int, Bounds(1, 3600), Doc("Seconds.")] = 60,
 ) -> ComboCount:
-    """Wait until a combination has its option combinations. Raises `TimedOut` when it does not get them.
+    """Wait until a combination has its option combinations.
+
+    Raises `TimedOut` when it does not get them.
 
     API source: `GET /api/categoryOptionCombos`.
     """

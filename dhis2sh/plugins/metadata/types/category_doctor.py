@@ -119,7 +119,7 @@ async def doctor(
     check: Annotated[bool, Doc("End with exit code 8 when something is found.")] = False,
     skip_values: Annotated[bool, Doc("Do not count data values; faster where there are millions.")] = False,
 ) -> Rows[ComboFinding]:
-    """Find duplicate, missing and superfluous option combinations, and defaults that are there twice; say what mends them.
+    """Find duplicate, missing and superfluous option combinations and double defaults, and what mends them.
 
     Of duplicates the one with most data values is kept; the values of the others are counted.
 
@@ -388,7 +388,9 @@ async def merge(
     ] = "last-updated",
     keep_sources: Annotated[bool, Doc("Keep the emptied duplicates.")] = False,
 ) -> Plan:
-    """Merge duplicate option combinations into one: data values and references go over. A server cannot take it back.
+    """Merge duplicate option combinations into one: data values and references go over.
+
+    A server cannot take it back.
 
     API source: `POST /api/categoryOptionCombos/merge` (2.42 and later; E1530-E1540).
     """

@@ -13,12 +13,13 @@ from dhis2sh import names, writes
 from dhis2sh.client.specs import GRID_WIDTH, DashboardSlot, SlotKind, arranged
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.plugins.metadata.types.in_words import Described, Teller
-from dhis2sh.plugins.metadata.types.visuals import Name, counted, created, listed
+from dhis2sh.plugins.metadata.types.visuals import Name, created
 from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.uids import generate_uid
 from dhis2sh.verbs import Bounds, Complete, Doc, Refers, applies, verb
+from dhis2sh.words import counted, joined
 from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ async def create(s: Session, *, name: Name, item: Contents = [], per_row: PerRow
         "id": generate_uid(), "name": name,
         "dashboardItems": cast("JsonValue", [slot.item() for slot in arranged(slots, columns=per_row)]),
     }  # fmt: skip
-    words = f"with {listed([name for _, name in found.values()])}" if found else "without items"
+    words = f"with {joined([name for _, name in found.values()])}" if found else "without items"
     return created(BOARDS, body, words)
 
 
@@ -97,7 +98,7 @@ async def add_item(
     )
     return _rearranged(
         before, [*there, *(slot.item() for slot in slots)], f"add {counted(len(slots), 'item')} to",
-        f"adds {listed([name for _, name in new.values()])}", [f"{name} is on it already" for name in again],
+        f"adds {joined([name for _, name in new.values()])}", [f"{name} is on it already" for name in again],
     )  # fmt: skip
 
 
@@ -126,7 +127,7 @@ async def remove_item(
         gone |= {str(item["id"]): _name(item) for item in _meant(there, text, str(before["name"]), dashboard)}
     kept = [item for item in _items(before) if str(item["id"]) not in gone]
     title = f"take {counted(len(gone), 'item')} off"
-    return _rearranged(before, kept, title, f"takes off {listed([*gone.values()])}")
+    return _rearranged(before, kept, title, f"takes off {joined([*gone.values()])}")
 
 
 def _meant(there: Sequence[JsonObject], text: str, board: str, uid: str) -> list[JsonObject]:
@@ -193,9 +194,9 @@ def _name(item: Mapping[str, JsonValue]) -> str:
     held = _held(item)
     if held:
         return str(held.get("displayName") or held["id"])
-    listed_ = [row for name in LISTS for row in cast("list[JsonObject]", item.get(name) or [])]
-    if listed_:
-        return listed([str(row.get("displayName") or row["id"]) for row in listed_])
+    several = [row for name in LISTS for row in cast("list[JsonObject]", item.get(name) or [])]
+    if several:
+        return joined([str(row.get("displayName") or row["id"]) for row in several])
     text = " ".join(str(item.get("text") or item.get("appKey") or "").split())
     if not text or text == SPACER:
         return "empty space" if text else _kind(item)
@@ -281,7 +282,7 @@ async def describe(s: Session, uid: Dashboard) -> DescribedDashboard:
     rows = {y: number for number, y in enumerate(sorted({_number(item, "y") for item in items}), 1)}
     described = [_described(item, rows[_number(item, "y")], bodies, teller) for item in items]
     kinds = Counter(_kind(item) for item in items).most_common()
-    what = f": {listed([counted(count, kind) for kind, count in kinds])}" if kinds else ""
+    what = f": {joined([counted(count, kind) for kind, count in kinds])}" if kinds else ""
     words = [f"A dashboard of {counted(len(items), 'item')}{what}." if items else "A dashboard without items."]
     return DescribedDashboard(id=uid, name=str(board.get("displayName")), type=BOARDS, words=words, items=described)
 

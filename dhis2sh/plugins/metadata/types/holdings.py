@@ -171,7 +171,7 @@ async def _count_tracked(s: Session, units: Mapping[str, Holding], notes: list[s
 
 
 async def users_of(s: Session, uids: Iterable[str]) -> int:
-    """How many users have one of the units as their own."""
+    """How many users have one of the units as their own. Raises `Forbidden` where the user may not see users."""
     wanted = ",".join(uids)
     if not wanted:
         return 0

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import BaseModel
 
-from dhis2sh.plugins.metadata.types.visuals import counted, level_names, listed
+from dhis2sh.plugins.metadata.types.visuals import level_names
 from dhis2sh.uids import is_uid
+from dhis2sh.words import counted, joined
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
@@ -92,7 +93,7 @@ class Teller:
         words = [f"{self.sentence(body)}.", *self._lacking(body)]
         names = ("columns", "rows") if body.get("type") in TABLES else ("series", "categories")
         axes = [
-            f"{name}: {listed([DIMENSIONS.get(one) or self._name(one) for one in dimensions])}"
+            f"{name}: {joined([DIMENSIONS.get(one) or self._name(one) for one in dimensions])}"
             for name, axis in zip((*names, "filter"), ("columnDimensions", "rowDimensions", "filterDimensions"), strict=True)
             if (dimensions := cast("list[str]", body.get(axis) or []))
         ]  # fmt: skip
@@ -138,7 +139,7 @@ class Teller:
         how = (
             f"the colours of the legend set {self._name(str(legend['id']))}"
             if legend
-            else f"{counted(cast('int', view.get('classes') or 0), 'class')} from {view.get('colorLow')} to {view.get('colorHigh')}"
+            else f"{counted(cast('int', view.get('classes') or 0), 'class', 'classes')} from {view.get('colorLow')} to {view.get('colorHigh')}"
         )
         form = "bubbles" if view.get("thematicMapType") == "BUBBLE" else "areas"
         return f"{form} coloured{about}, in {how}"
@@ -148,7 +149,7 @@ class Teller:
         program = cast("JsonObject", body.get("program") or {})
         return "".join(
             [
-                f" of {listed(data)}" if data and "layer" not in body else f" by {listed(data)}" if data else "",
+                f" of {joined(data)}" if data and "layer" not in body else f" by {joined(data)}" if data else "",
                 f" in events of {self._name(str(program['id']))}" if program else "",
                 f" for {units}" if units else "",
                 f" {_when(periods)}" if periods else "",
@@ -172,7 +173,7 @@ class Teller:
         kinds += [
             f"the group {self._name(str(group['id']))}" for group in _objects(body.get("itemOrganisationUnitGroups"))
         ]
-        return " in ".join(part for part in (f"the units of {listed(kinds)}" if kinds else "", listed(places)) if part)
+        return " in ".join(part for part in (f"the units of {joined(kinds)}" if kinds else "", joined(places)) if part)
 
     def _periods(self, body: JsonObject) -> list[str]:
         chosen = cast("JsonObject", body.get("relativePeriods") or {})
@@ -193,7 +194,7 @@ class Teller:
 def _when(periods: Sequence[str]) -> str:
     """`in 2024 and 2025`, `from 202501 to 202512`, `over the last 12 months`."""
     fixed = all(period[0].isdigit() for period in periods)
-    return f"{'from' if ' to ' in periods[0] else 'in'} {listed(periods)}" if fixed else f"over {listed(periods)}"
+    return f"{'from' if ' to ' in periods[0] else 'in'} {joined(periods)}" if fixed else f"over {joined(periods)}"
 
 
 def period_words(name: str) -> str:

@@ -142,15 +142,11 @@ async def reorder(s: Session, plural: str, property: str, owner: str, texts: Seq
 
 
 async def _named(s: Session, plural: str, texts: Sequence[str]) -> dict[str, str]:
-    """Objects in the order in which they are named: UID and name. Raises `UsageError` for one that is named twice."""
+    """Objects in the order in which they are named, each once: UID and name."""
     resolved = await names.resolve_all(s, plural, texts)
     uids = [resolved[text] for text in texts]
     rows = await writes.read_objects(s, plural, uids, fields="id,name")
-    named = {str(row["id"]): str(row.get("name")) for row in rows}
-    twice = next((uid for uid in named if uids.count(uid) > 1), None)
-    if twice is not None:
-        raise UsageError(f"'{named[twice]}' [{twice}] is named twice", hint="name each once")
-    return named
+    return {str(row["id"]): str(row.get("name")) for row in rows}
 
 
 def _check_there(owner: JsonObject, named: Mapping[str, str], there: Collection[str], property: str) -> None:

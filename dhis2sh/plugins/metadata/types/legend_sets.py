@@ -9,10 +9,11 @@ from typing import Annotated
 from dhis2sh import writes
 from dhis2sh.client.specs import Legend, LegendSetSpec
 from dhis2sh.errors import UsageError
-from dhis2sh.plugins.metadata.types.visuals import Name, counted, created
+from dhis2sh.plugins.metadata.types.visuals import Name, created
 from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.verbs import Doc, applies, verb
+from dhis2sh.words import counted
 
 COLOURS = ("#d7191c", "#fdae61", "#ffffbf", "#a6d96a", "#1a9641")
 FORM = "--legend 0:50:#d7191c:Low"
@@ -50,7 +51,9 @@ async def create(
         else LegendSetSpec.equal(name, low, high, colour or COLOURS)
     )
     body = spec.payload(await s.client.version())
-    words = f"{counted(len(spec.legends), 'class')} from {spec.legends[0].start:g} to {spec.legends[-1].end:g}"
+    words = (
+        f"{counted(len(spec.legends), 'class', 'classes')} from {spec.legends[0].start:g} to {spec.legends[-1].end:g}"
+    )
     gaps = [
         f"values from {one.end:g} up to {after.start:g} are in no class"
         for one, after in pairwise(spec.legends)

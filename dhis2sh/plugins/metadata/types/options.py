@@ -43,9 +43,9 @@ async def sync(
     *,
     delete_missing: Annotated[bool, Doc("Delete the options of the set that the file has not.")] = False,
 ) -> Plan:
-    """Make the options of a set those of a file: created, renamed and put in order; matched by id where there is one, else by code.
+    """Make the options of a set those of a file: created, renamed and put in order.
 
-    A second run changes nothing. Data that hold the code of an option that is deleted or gets another code keep it.
+    They are matched by the id of a row where it has one, else by code. A second run changes nothing. Data that hold the code of an option that is deleted or gets another code keep it.
 
     API source: `POST /api/metadata`; options are deleted by it too, since `DELETE /api/options` leaves them (2.41, 2.42).
     """

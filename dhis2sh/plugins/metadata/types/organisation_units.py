@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from dhis2sh import tables, trees, writes
 from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.geometry import shape_of
 from dhis2sh.plugins.metadata.types import restructuring  # declares move, merge and split
 from dhis2sh.plugins.metadata.types.holdings import UNITS
 from dhis2sh.results import Plan, Rows
@@ -41,18 +42,22 @@ class Branch(BaseModel):
     children: list[Branch] = []
 
     def tree(self) -> trees.Branch:
-        """The hierarchy as it is drawn, with how much of it is folded."""
-        drawn, shown = _drawing(self), _drawn_units(self)
+        """The units as a tree, with how much of it is folded."""
+        drawn, shown = _drawn(self), _drawn_units(self)
         if shown < self.below:
-            hidden = f"({shown:,} of {counted(self.below, 'unit')} below; --depth {_depth(self) + 1} shows more)"
-            drawn.aside = f"{drawn.aside}  {hidden}".strip() if self.children else drawn.aside
+            drawn.foot = f"({shown:,} of {counted(self.below, 'unit')} below; --depth {_depth(self) + 1} shows more)"
         return drawn
 
+    def line(self) -> str:
+        """The tree as text."""
+        return trees.text(self.tree())
 
-def _drawing(unit: Branch) -> trees.Branch:
-    folded = f"({unit.below:,} below)" if unit.below and not unit.children else ""
-    aside = "  ".join(part for part in (f"[{unit.id}]" if unit.id else "", folded) if part)
-    return trees.Branch(unit.name, aside=aside, children=[_drawing(child) for child in unit.children])
+
+def _drawn(branch: Branch) -> trees.Branch:
+    folded = f"({branch.below:,} below)" if branch.below and not branch.children else ""
+    uid = f"[{branch.id}]" if branch.id else ""
+    children = [_drawn(child) for child in branch.children]
+    return trees.Branch(branch.name, aside="  ".join(part for part in (uid, folded) if part), children=children)
 
 
 def _drawn_units(branch: Branch) -> int:
@@ -137,7 +142,7 @@ def _branch(row: Row, children: Mapping[str, Sequence[Row]], sizes: Mapping[str,
     "metadata organisation-units geometry",
     effect="read",
     examples=[
-        "dhis2 metadata organisation-units geometry --level 2 --out districts.json",
+        "dhis2 metadata organisation-units geometry --level 2 --out districts.geojson",
         "%metadata organisation-units geometry --level 4 | map",
     ],
 )
@@ -175,7 +180,7 @@ async def set_geometry(
     s: Session,
     file: Annotated[
         Path,
-        Doc("GeoJSON whose features name units by id, code or name; or what `geometry` wrote as JSON; - is stdin."),
+        Doc("GeoJSON whose features name units by id, code or name, such as `geometry` writes; - is stdin."),
         Complete("files"),
     ],
 ) -> Plan:
@@ -185,12 +190,13 @@ async def set_geometry(
     """
     from dhis2sh import names
 
-    shapes, bare = _shapes(_features(tables.read_text(file, s.stdin), file.name), file.name)
+    where = tables.name_of(file)
+    shapes, bare = _shapes(_features(tables.read_text(file, s.stdin), where), where)
     uids = await names.resolve_all(s, UNITS, shapes)
     texts = {uid: [text for text in shapes if uids[text] == uid] for uid in uids.values()}
     doubled = next((named for named in texts.values() if len(named) > 1), None)
     if doubled:
-        raise UsageError(f"{file.name}: {' and '.join(doubled)} are the same unit", hint="one feature for each unit")
+        raise UsageError(f"{where}: {' and '.join(doubled)} are the same unit", hint="one feature for each unit")
     found = await writes.read_objects(s, UNITS, [*texts])
     changes: list[Write] = []
     for unit in found:
@@ -247,27 +253,15 @@ def _check_shape(shape: JsonObject, where: str) -> None:
     """Raise `UsageError` for a shape that is none of a unit, or is not on earth."""
     if shape.get("type") not in SHAPES:
         raise UsageError(f"{where} is a {shape.get('type')}: a unit is a {', '.join(SHAPES[:-1])} or {SHAPES[-1]}")
-    for longitude, latitude in _positions(shape.get("coordinates"), where):
-        if abs(longitude) > 180 or abs(latitude) > 90:
-            raise UsageError(
-                f"{where}: {longitude:g}, {latitude:g} is no place on earth",
-                hint="longitude first, then latitude, in degrees",
-            )
-
-
-def _positions(value: JsonValue, where: str) -> Iterator[tuple[float, float]]:
-    """Every position of a geometry, however deep it is nested. Raises `UsageError`."""
-    if not isinstance(value, list) or not value:
-        raise UsageError(f"{where} has broken coordinates", hint="[longitude, latitude]")
-    first = value[0]
-    if isinstance(first, (int, float)) and len(value) > 1 and isinstance(second := value[1], (int, float)):
-        yield float(first), float(second)
-        return
-    for item in value:
-        yield from _positions(item, where)
+    if shape_of(where, shape) is None:
+        raise UsageError(
+            f"{where} has coordinates that are no place on earth", hint="longitude first, then latitude, in degrees"
+        )
 
 
 def _outlined(shape: JsonObject) -> str:
     """A shape in words: `a Polygon of 238 points`."""
-    points = sum(1 for _ in _positions(shape.get("coordinates"), "the unit's geometry"))
-    return "a Point" if shape.get("type") == "Point" else f"a {shape.get('type')} of {points:,} points"
+    read = shape_of("", shape)
+    if read is None or shape.get("type") == "Point":
+        return f"a {shape.get('type')}"
+    return f"a {shape.get('type')} of {counted(sum(1 for _ in read.vertices()), 'point')}"

@@ -14,6 +14,7 @@ from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs import Doc, Piped, Refers, applies, verb
+from dhis2sh.words import counted_objects, listed
 from dhis2sh.writes import Write
 
 ATTRIBUTES = joins.Join(
@@ -186,8 +187,8 @@ async def add_element(
         unset, compulsory=compulsory, display_in_reports=display_in_reports, allow_future_date=allow_future_date,
         allow_provided_elsewhere=allow_provided_elsewhere,
     )  # fmt: skip
-    await _warn_of_aggregate(s, uids_of(elements))
-    return await joins.add(s, ELEMENTS, stage, uids_of(elements), extra)
+    notes = await _of_other_domain(s, uids_of(elements))
+    return await joins.add(s, ELEMENTS, stage, uids_of(elements), extra, notes=notes)
 
 
 @verb(
@@ -205,18 +206,18 @@ async def remove_element(s: Session, stage: Stage, elements: ElementItems) -> Pl
     changes = list(cast("writes.Payload", planned.payload).writes)
     for section in await _sections_of(s, stage):
         if _held(section) & uids:
-            changes.append(Write(SECTIONS, section, _without(section, uids)))
+            changes.append(Write(SECTIONS, section, _without(section, uids), detail=changes[0].detail))
     return writes.plan(planned.title, changes, what="programStages", notes=planned.notes)
 
 
-async def _warn_of_aggregate(s: Session, uids: list[str]) -> None:
-    """Say which elements of other data sets a stage cannot record. Raises `NotFound` for UIDs of another type."""
+async def _of_other_domain(s: Session, uids: list[str]) -> list[str]:
+    """A note on the elements that a stage cannot record. Raises `NotFound` for UIDs of another type."""
     rows = await writes.read_objects(s, "dataElements", uids, fields="id,name,domainType")
     aggregate = [str(row["name"]) for row in rows if row.get("domainType") == "AGGREGATE"]
-    if aggregate:
-        more = f" and {len(aggregate) - 3:,} more" if len(aggregate) > 3 else ""
-        what = "is an aggregate data element" if len(aggregate) == 1 else "are aggregate data elements"
-        s.reporter.warn(f"{', '.join(aggregate[:3])}{more} {what}: programs record those of the domain TRACKER")
+    if not aggregate:
+        return []
+    what = "is an aggregate data element" if len(aggregate) == 1 else "are aggregate data elements"
+    return [f"{listed(aggregate)} {what}: programs record those of the domain TRACKER"]
 
 
 @verb(
@@ -274,15 +275,19 @@ async def add_to_section(s: Session, section: Section, elements: ElementItems) -
             hint=f"dhis2 metadata program-stages add-element {str(stage['name'])!r} {str(named[uids[0]]['name'])!r}",
         )
     new = [uid for uid in uids if uid not in _held(before)]
+    names = {uid: str(row["name"]) for uid, row in named.items()}
     items = cast("list[JsonValue]", before.get("dataElements") or [])
-    changes = [Write(SECTIONS, before, {**before, "dataElements": [*items, *({"id": uid} for uid in new)]})]
-    notes = [f"{called(named[uid])} is there already" for uid in uids if uid not in new]
+    after: JsonObject = {**before, "dataElements": [*items, *({"id": uid} for uid in new)]}
+    changes = [Write(SECTIONS, before, after, detail=f"takes in {listed(names[uid] for uid in new)}")]
     for other in await _sections_of(s, str(stage["id"])):
         moved = _held(other) & set(new)
         if other["id"] != before["id"] and moved:
-            changes.append(Write(SECTIONS, other, _without(other, moved)))
-            notes.append(f"{len(moved):,} from {called(other)}")
-    return writes.plan(f"put {len(new):,} data elements into {called(before)}", changes, what=SECTIONS, notes=notes)
+            detail = f"gives {listed(names[uid] for uid in new if uid in moved)}"
+            changes.append(Write(SECTIONS, other, _without(other, moved), detail=detail))
+    there = [names[uid] for uid in uids if uid not in new]
+    notes = [f"{listed(there)} there already"] if there else []
+    title = f"put {counted_objects(len(new), 'dataElements')} into the section {called(before)}"
+    return writes.plan(title, changes, what=SECTIONS, notes=notes)
 
 
 @verb(

@@ -30,7 +30,7 @@ Keep = Annotated[
 KEPT = {"last-updated": "LAST_UPDATED", "discard": "DISCARD"}
 MOVE, MERGE, SPLIT = "F_ORGANISATIONUNIT_MOVE", "F_ORGANISATION_UNIT_MERGE", "F_ORGANISATION_UNIT_SPLIT"
 NO_WAY_BACK = "this cannot be undone: the server keeps nothing of what was before"
-ANALYTICS = "analytics shows it after the next run of the analytics tables"
+ANALYTICS = "analytics follows with its next run"
 
 
 async def check_level(s: Session, level: int) -> None:
@@ -119,8 +119,11 @@ async def _seen_by(s: Session, moving: Sequence[JsonObject], goal: str) -> list[
     """Whose view changes: users have a unit with all that is below it."""
     after = {uid for uid in goal.split("/") if uid}
     before = {uid for row in moving for uid in str(row["path"]).split("/")[:-1] if uid}
-    losing, winning = await users_of(s, before - after), await users_of(s, after - before)
     notes = [f"data, data sets, groups and users stay with the units; {ANALYTICS}"]
+    try:
+        losing, winning = await users_of(s, before - after), await users_of(s, after - before)
+    except Forbidden as error:
+        return [*notes, f"whose view changes is not known: {error}"]
     if losing:
         notes.append(f"{counted(losing, 'user')} assigned above the old place will not reach them any more")
     if winning:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError, did_you_mean
@@ -36,9 +36,8 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
             raise UsageError(f"{option} {text}: say name=value", hint=f"{option} level=4")
         if not value or set(value) & set(DROPPED):
             why = "is empty" if not value else "has a comma or colon"
-            raise UsageError(
-                f"{option} {text}: the value {why}; the server would drop it", hint="--filter column:eq:value"
-            )
+            hint = "--filter column:eq:value" if option == "--criteria" else "letters, digits, spaces, - and _"
+            raise UsageError(f"{option} {text}: the value {why}; the server would drop it", hint=hint)
         found[name.strip()] = value
     return found
 
@@ -166,20 +165,28 @@ async def _(s: Session, plan: Plan) -> Rows[Row]:
     view: JsonObject = {
         "id": uid, "name": f"{TEMPORARY} {uid}", "type": "QUERY", "sqlQuery": sql, "cacheStrategy": "NO_CACHE",
     }  # fmt: skip
-    made = asyncio.ensure_future(s.client.post(VIEWS, view))
     try:
-        await asyncio.shield(made)
+        await _to_its_end(s.client.post(VIEWS, view))
         return rows_of(await s.client.get_object(f"{VIEWS}/{uid}/data.json", {"var": var, "paging": False}))
     finally:
-        # a task of its own, so that it goes on when this one is cancelled
-        await asyncio.shield(asyncio.ensure_future(_deleted(s, uid, made)))
+        await _to_its_end(_deleted(s, uid))
 
 
-async def _deleted(s: Session, uid: str, made: asyncio.Future[JsonValue]) -> None:
-    """Delete a temporary view once its creation has ended in one way or the other."""
-    await asyncio.wait([made])
-    if isinstance(made.exception(), Refused):
-        return
+async def _to_its_end(work: Coroutine[object, object, object]) -> None:
+    """Wait for some work, also where this task is cancelled meanwhile: the work ends, then the cancellation goes on."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+
+
+async def _deleted(s: Session, uid: str) -> None:
+    """Delete a temporary view, which may not have come to be."""
     try:
         await s.client.delete(f"{VIEWS}/{uid}")
     except NotFound:

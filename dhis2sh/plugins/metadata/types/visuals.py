@@ -87,14 +87,3 @@ def created(plural: str, body: JsonObject, words: str, notes: Sequence[str] = ()
     """The plan of a creation, told in words."""
     title = f"create {plural[:-1]} '{body['name']}'"
     return writes.plan(title, [Write(plural, None, body, detail=words)], what=plural, notes=notes)
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 item`, `1,200 items`, `2 classes`."""
-    return f"{number:,} {noun}{'' if number == 1 else 'es' if noun.endswith('s') else 's'}"
-
-
-def listed(words: Sequence[str], most: int = 5) -> str:
-    """`a`, `a and b`, `a, b and c`, `a, b, c, d, e and 7 more`; one more is named instead."""
-    shown = [*words] if len(words) <= most + 1 else [*words[:most], f"{len(words) - most:,} more"]
-    return " and ".join(part for part in (", ".join(shown[:-1]), *shown[-1:]) if part)

@@ -1,0 +1,37 @@
+"""Every command of the chapters on metadata runs on the fictional country, in the order of the page."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from dhis2sh.surfaces import cli
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = [DOCS / "metadata.md", *sorted((DOCS / "metadata").glob("*.md"))]
+BLOCK = re.compile(r"^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+EXIT = re.compile(r"# exit code (\d)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_does_what_it_says(
+    page: Path, country_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DHIS2_PROFILE", "sandbox")
+    ran = 0
+    for block in BLOCK.finditer(page.read_text("utf-8")):
+        if block["title"]:
+            Path(block["title"]).write_text(block["text"], "utf-8")
+        for line in block["text"].splitlines() if block["kind"] == "console" else []:
+            if not line.startswith("$ dhis2 "):
+                continue
+            said = EXIT.search(line)
+            expected = {int(said[1])} if said else {0}
+            if said and "when" in line:
+                expected.add(0)
+            code = cli.run(shlex.split(line.removeprefix("$ dhis2 "), comments=True))
+            out, err = capsys.readouterr()
+            assert code in expected, f"{line}\n{out}{err}"
+            ran += 1
+    assert ran > 2
