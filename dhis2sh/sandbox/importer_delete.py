@@ -179,6 +179,7 @@ class Deletion:
             if veto is None:
                 self._take(plural, uid)
             else:
+                veto = veto if self._store.version.names_referrers else veto.partition(" (")[0]
                 text = f"Object could not be deleted because it is associated with another object: {veto}"
                 errors.append(ErrorReport("E4030", [], resource.klass, text=text))
                 part.stats.deleted -= 1
