@@ -179,7 +179,6 @@ class Deletion:
             if veto is None:
                 self._take(plural, uid)
             else:
-                veto = veto if self._store.version.names_referrers else veto.partition(" (")[0]
                 text = f"Object could not be deleted because it is associated with another object: {veto}"
                 errors.append(ErrorReport("E4030", [], resource.klass, text=text))
                 part.stats.deleted -= 1
@@ -207,6 +206,8 @@ class Deletion:
             if free or not (single or path in VETOING_MEMBERSHIPS):
                 continue
             holder = self._store.get(owner, found[0]) or {}
+            if path == "categoryCombos.categories" and not self._store.version.names_combos:
+                return self._store.resources[owner].model
             return f"{self._store.resources[owner].model} ({holder.get('name')})"
         for check in DATA_VETOES.get(plural, []):
             veto = check(self._store, uid)

@@ -40,7 +40,7 @@ class Version:
         value_authors: a data value of an event says who wrote it.
         lists_by_gist: plain lists are read by the gist engine where it can (2.44).
         says_strategy: a CREATE of what is there is refused in words about the import's strategy, not its mode.
-        names_referrers: a refused deletion names the objects that stand in its way, not only their type.
+        names_combos: a refused deletion of a category names the combo that stands in its way, not only its type.
         values_by_accept: data values are written in the format that the request accepts; else only the path's ending counts.
         enrollment_combos: an enrollment has an attribute option combo.
         period_names: period types come with names, by name, all that there are.
@@ -74,7 +74,7 @@ class Version:
     value_authors: bool = True
     lists_by_gist: bool = False
     says_strategy: bool = False
-    names_referrers: bool = True
+    names_combos: bool = True
     values_by_accept: bool = True
     enrollment_combos: bool = False
     period_names: bool = False
@@ -97,7 +97,7 @@ _OLD = Version(
 _NEW = Version(
     "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,
     gist_always_next=True, maintenance_says_done=True, pages_with_version=False, upserts=True,
-    says_strategy=True, names_referrers=False, values_by_accept=False, enrollment_combos=True, period_names=True,
+    says_strategy=True, names_combos=False, values_by_accept=False, enrollment_combos=True, period_names=True,
     stored_by=("enrollment", "event"),
 )  # fmt: skip
 VERSIONS = {

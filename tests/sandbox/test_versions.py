@@ -60,3 +60,14 @@ def test_external_access(version: str, external: bool):
     with serving(version) as api:
         answer = api.get("/api/sharing?type=program&id=prChild0001").json()
         assert ("externalAccess" in answer["object"], "allowExternalAccess" in answer["meta"]) == (external, external)
+
+
+@pytest.mark.parametrize(("version", "named"), [("2.42", True), ("2.43", False)])
+def test_a_category_that_a_combo_has(version: str, named: bool):
+    with serving(version) as api:
+        made = {"categories": [{"id": "caSex000001", "name": "Sex", "shortName": "Sex", "dataDimensionType": "DISAGGREGATION"}],
+                "categoryCombos": [{"id": "ccSex000001", "name": "By sex", "dataDimensionType": "DISAGGREGATION",
+                                    "categories": [{"id": "caSex000001"}]}]}  # fmt: skip
+        assert api.post("/api/metadata", json=made).json()["status"] == "OK"
+        text = api.delete("/api/categories/caSex000001").text
+        assert "another object: CategoryCombo" in text and ("(By sex)" in text) == named
