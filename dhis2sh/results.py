@@ -255,7 +255,10 @@ def _said(value: JsonValue, names: Mapping[str, str]) -> str:
         return "nothing"
     if isinstance(value, dict):
         told = (value.get(key) for key in ("displayName", "name", "access", "id"))
-        value = next((item for item in told if item), f"{{{', '.join(value)}}}")
+        whole = ", ".join(f"{name}: {_said(item, names)}" for name, item in value.items())
+        value = next((item for item in told if item), None)
+        if value is None:
+            return f"{{{whole[:WIDEST]}}}"
         value = names.get(value, value) if isinstance(value, str) else value
     if isinstance(value, list):
         shown = ", ".join(_said(item, names) for item in value[:SHOWN])

@@ -41,7 +41,9 @@ THERE = {
 NAMED_BY_THE_SERVER = {"category-option-combos"}
 """Types whose objects keep their names (E1134)."""
 
-SHORT = {"validation-rules": {"operator"}, "predictors": {"generator"}}
+SHORT = {
+    "validation-rules": {"operator"}, "predictors": {"generator"}, "visualizations": {"name"}, "maps": {"name"},
+}  # fmt: skip
 """Options by which a verb by hand is meant, where a property has their name."""
 
 

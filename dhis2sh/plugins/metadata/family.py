@@ -152,7 +152,8 @@ def _joined(by_hand: Verb, generated: Verb, resource: Resource) -> Verb:
         if alone := [kebab(name).strip("-") for name in said if name in generic - {"set"}]:
             raise UsageError(f"{by_hand.path}: --{alone[0]} does not go with {meant[0].flag}", hint=_help(by_hand))
         if missing := [param.flag for param in own.values() if param.required and param.name not in mine]:
-            raise UsageError(f"{by_hand.path} needs {missing[0]}", hint=_help(by_hand))
+            what = f"{by_hand.path}: {meant[0].flag}" if meant else by_hand.path
+            raise UsageError(f"{what} needs {missing[0]}", hint=_help(by_hand))
         planned = await by_hand.function(s, **mine)
         more = {name: value for name, value in said.items() if kebab(name) not in own and name != "set"}
         if not more and "set" not in said:

@@ -391,7 +391,7 @@ async def clone(
             continue
         after[key] = _fresh(value)
     after["name"] = name
-    if "shortName" in before:  # unique in some types, required in most
+    if "shortName" in {*before, *resource.required}:  # unique in some types, required in most
         after["shortName"] = name[: resource.properties["shortName"].length or 50]
     reader = values.Reader(resource)
     for path, value in values.pairs(set):

@@ -211,7 +211,6 @@ async def test_an_update_asks_only_about_what_changes(country: Session):
     [
         ({"left": "1", "right": "2", "operator": "=<"}, "operator"),
         ({"left": "1", "right": "2"}, "--left needs --operator"),
-        ({"left": "1", "right": "2", "operator": "<", "organisationUnitLevels": ["4"]}, "--organisation-unit-levels"),
         ({"left": "1", "right": "2", "operator": "<", "periodType": "Montly"}, "did you mean Monthly"),
         ({"left": "1", "right": "2", "operator": "<", "org_unit_level": ["Distrikt"]}, "Distrikt"),
     ],
