@@ -93,14 +93,15 @@ def text(result: object, *, width: int | None = None, colour: bool = False) -> s
     if isinstance(result, Rows):
         return _rows(cast("Rows[object]", result), width, colour)
     if isinstance(result, Plan):
-        return _plan(result, colour)
+        return _wrapped(_plan(result, colour), width)
     if isinstance(result, WriteSummary):
         return _summary(result)
     if (tree := tree_of(result)) is not None:
         return _tree(tree, colour)
     line = getattr(result, "line", None)
     if callable(line):  # a record that people want in words, such as a count
-        return "\n".join(map(safe, str(line()).split("\n")))
+        words = "\n".join(map(safe, str(line()).split("\n")))
+        return _wrapped(words, width) if getattr(result, "prose", False) else words
     if isinstance(result, Text):
         return result.text
     if result is None:
@@ -110,6 +111,21 @@ def text(result: object, *, width: int | None = None, colour: bool = False) -> s
     if not isinstance(result, dict) and not hasattr(result, "model_dump"):
         return repr(result)  # a frame, a drawing, a list: it knows best how it looks
     return _record(to_plain(cast("object", result)), width, colour)
+
+
+def _wrapped(words: str, width: int | None) -> str:
+    """Sentences that end with the screen go on below, further in; without a terminal they stay whole."""
+    screen = shutil.get_terminal_size((0, 24)).columns if width is None else width
+    lines = words.split("\n")
+    if not screen or max(map(len, lines)) <= screen:
+        return words
+    from textwrap import wrap
+
+    found: list[str] = []
+    for line in lines:
+        further = " " * (len(line) - len(line.lstrip()) + 2)
+        found += wrap(line, screen, subsequent_indent=further, break_long_words=False) if len(line) > screen else [line]
+    return "\n".join(found)
 
 
 def tree_of(result: object) -> Branch | None:
