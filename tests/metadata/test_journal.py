@@ -85,7 +85,12 @@ async def test_what_a_server_deletes_with_an_object_is_said_and_comes_back(
             connection.execute(f"DELETE FROM {table}")
 
     async def held() -> dict:
-        return settled(await country.client.get("metadata", dict.fromkeys([plural, *parts], True)))
+        found = settled(await country.client.get("metadata", dict.fromkeys([plural, *parts], True)))
+        for row in found.get("programs", []):  # a server makes up what these are called
+            kept = ("id", "trackedEntityAttribute", "mandatory", "sortOrder")
+            rows = row["programTrackedEntityAttributes"]
+            row["programTrackedEntityAttributes"] = [{key: item[key] for key in kept} for item in rows]
+        return found
 
     before = await held()
     plan = await do(country, "metadata delete", Consent(dry_run=True), type=plural, objects=[name])
