@@ -325,7 +325,9 @@ async def test_an_item_that_lost_its_object_is_told(country: Session):
 
 
 async def test_a_dashboard_without_items(country: Session):
-    await made(country, "dashboards create", name="Empty")
+    made_before = await made(country, "dashboards create", name="Empty")
+    again = await planned(country, "dashboards create", name="Empty")
+    assert again.notes == [f"'Empty' is the name of another one already: {made_before['id']}"]
     assert (await told(country, "dashboards describe", "Empty")).splitlines()[1:] == ["  A dashboard without items."]
 
 
