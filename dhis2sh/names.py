@@ -31,6 +31,7 @@ IN_ONE_REQUEST = 50
 MANY = 600
 TYPE = "$type"
 """Under this a row of several types says which it is of."""
+FEW = 5
 TOLD = 100
 """Objects of one type whose names are looked up for somebody to read: an address stays short, and so does a plan."""
 NAMED_BY_OTHERS = {"users": ("username",), "options": ("code", "name")}
@@ -222,11 +223,16 @@ async def _resolve_rows(s: Session, plural: str, rows: Rows[Row]) -> Rows[Row]:
 
 async def tell(s: Session, plan: Plan) -> None:
     """Give a plan that somebody is to read the names of the objects that its steps refer to; a request for each type."""
+    steps = [step for step in plan.steps[:TOLD] if step.after is not None and step.detail is None]
+    if sum(step.before is None for step in steps) > FEW:  # many new objects: nobody reads what each of them holds
+        steps = [step for step in steps if step.before is not None]
+    if not steps:
+        return
+    models = (await s.client.version()).models
     wanted: dict[str, dict[str, None]] = {}
-    models = (await s.client.version()).models if any(step.before and step.after for step in plan.steps[:TOLD]) else ""
-    for step in plan.steps[:TOLD] if models else ():
-        for value in (step.before, step.after) if step.before and step.after else ():
-            for plural, uid in objects_in(value, step.type, models):
+    for step in steps:
+        for value in (step.before, step.after):
+            for plural, uid in objects_in(value or {}, step.type, models):
                 wanted.setdefault(plural, {})[uid] = None
     plan.names = await _called(s, wanted)
 

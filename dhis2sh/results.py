@@ -188,11 +188,14 @@ class PlanStep:
         Parameters:
             names: what is said in place of a UID.
         """
-        if self.detail is not None or self.before is None or self.after is None:
+        if self.detail is not None or self.after is None:
             return self.detail or ""
         from dhis2sh.redact import redacted
 
-        old, new = cast("JsonObject", redacted(self.before)), cast("JsonObject", redacted(self.after))
+        new = cast("JsonObject", redacted(self.after))
+        if self.before is None:
+            return _contents(new, names or {})
+        old = cast("JsonObject", redacted(self.before))
         return "; ".join(_differences("", old, new, names or {}))
 
     def to_json(self) -> JsonObject:
@@ -204,6 +207,21 @@ class PlanStep:
 
 SHOWN = 3
 """Items of a list that a plan shows."""
+WIDEST = 200
+"""Characters that a plan has for what a new object is."""
+
+
+def _contents(new: JsonObject, names: Mapping[str, str]) -> str:
+    """What a new object is: its first properties besides UID and name."""
+    text = ""
+    for name, value in new.items():
+        if name in {"id", "name"} or value in (None, [], {}):
+            continue
+        part = f"{name}: {_said(value, names)}"
+        if text and len(text) + len(part) > WIDEST:
+            return f"{text}; ..."
+        text += f"{'; ' if text else ''}{part}"
+    return text
 
 
 def _differences(path: str, old: JsonObject, new: JsonObject, names: Mapping[str, str]) -> Iterator[str]:
@@ -237,7 +255,10 @@ def _said(value: JsonValue, names: Mapping[str, str]) -> str:
         return "nothing"
     if isinstance(value, dict):
         told = (value.get(key) for key in ("displayName", "name", "access", "id"))
-        value = next((item for item in told if item), f"{{{', '.join(value)}}}")
+        whole = ", ".join(f"{name}: {_said(item, names)}" for name, item in value.items())
+        value = next((item for item in told if item), None)
+        if value is None:
+            return f"{{{whole[:WIDEST]}}}"
         value = names.get(value, value) if isinstance(value, str) else value
     if isinstance(value, list):
         shown = ", ".join(_said(item, names) for item in value[:SHOWN])

@@ -133,8 +133,12 @@ def _json(text: str, where: str, key: str | None) -> list[Row]:
 
 
 def _of(value: JsonValue, where: str, key: str | None) -> list[Row]:
-    if isinstance(value, dict) and key is not None and isinstance(value.get(key), list):
-        value = value[key]
+    if isinstance(value, dict) and key is not None:
+        if isinstance(value.get(key), list):
+            value = value[key]
+        elif value and all(isinstance(item, list) or name == "system" for name, item in value.items()):
+            held = ", ".join(name for name in value if name != "system") or "nothing"
+            raise UsageError(f"{where} holds {held}, no {key}", hint="dhis2 metadata import FILE takes whole exports")
     rows = value if isinstance(value, list) else [value]
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
@@ -150,6 +154,10 @@ def _separator(text: str) -> str:
 
 def _separated(text: str, separator: str) -> list[Row]:
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+    headers = [name.strip() for name in reader.fieldnames or () if name]
+    twice = [name for name in dict.fromkeys(headers) if headers.count(name) > 1]
+    if twice:
+        raise UsageError(f"the header names {', '.join(twice)} more than once")
     rows: list[Row] = []
     for row in reader:
         if row.get(None):  # type: ignore[call-overload]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dhis2sh.errors import NeedsConfirmation, UsageError
+from dhis2sh.errors import NeedsConfirmation, Refused, UsageError
 from dhis2sh.plugins.metadata.bulk import renamer
 from dhis2sh.plugins.metadata.sharing import access_of
 from dhis2sh.session import Consent, Session, run
@@ -37,6 +37,11 @@ async def texts(session: Session, plural: str = "dataElements", field: str = "na
         ({"replace": ["s/^HIV_/HIV - /"]}, "HIV_1 HIV_2", "HIV - 1 HIV_2"),
         ({"replace": ["s/hiv/TB/gi"]}, "HIV_1 HIV_2", "TB_1 TB_2"),
         ({"replace": [r"s|(\d+)/(\d+)|\2-\1|"]}, "1/2", "2-1"),
+        ({"replace": ["s/^MCH /MCH - /"]}, "MCH - ANC", "MCH - ANC"),
+        ({"replace": ["s/Bo/New Bo/g"]}, "Bo, New Bo", "New Bo, New Bo"),
+        ({"replace": ["s/x$//"]}, "ANC x", "ANC"),
+        ({"prefix": "X "}, " ANC ", "X  ANC"),
+        ({"replace": ["s/HIV/TB/"]}, "ANC ", "ANC "),
         ({"set": "All"}, "ANC", "All"),
     ],
 )
@@ -47,6 +52,12 @@ def test_what_becomes_of_a_name(options: dict, name: str, new: str) -> None:
 @given(name=st.text(min_size=1), prefix=st.text(max_size=5), suffix=st.text(max_size=5))
 def test_putting_before_and_after_twice_is_doing_it_once(name: str, prefix: str, suffix: str) -> None:
     rename = renamer(prefix=prefix, suffix=suffix)
+    assert rename(rename(name)) == rename(name)
+
+
+@given(name=st.text("ab ", min_size=1), old=st.text("ab", min_size=1), after=st.sampled_from(["", "!", " - "]))
+def test_replacing_by_what_holds_it_twice_is_doing_it_once(name: str, old: str, after: str) -> None:
+    rename = renamer(replace=[f"s/{old}/({old}{after}/g"])
     assert rename(rename(name)) == rename(name)
 
 
@@ -87,6 +98,19 @@ async def test_names_that_would_be_too_long_empty_or_taken_are_left_out_and_said
 
     same = await do(session, "metadata rename", DRY, **rename, set="Same")
     assert len(same.steps) == 1, "one may have the name, and no other"
+
+
+async def test_a_rename_that_a_second_run_would_go_on_with_says_so(session: Session) -> None:
+    every = {"type": "dataElements", "all": True}
+    plan = await do(session, "metadata rename", DRY, **every, replace=["s/e//"])
+    assert "a second run would change 'BCG doss given' again, to 'BCG doss givn'" in plan.notes
+
+
+async def test_what_was_left_out_is_said_of_the_write_too(session: Session) -> None:
+    await do(session, "metadata rename", type="dataElements", objects=["DE_2"], set="Remark 2")
+    done = await do(session, "metadata rename", type="dataElements", all=True, replace=["s/ 2$//", "s/^BCG/TB/"])
+    assert done.updated == 1
+    assert "left out 'Remark 2' [deNumber002]: 'Remark' is the name of deText00001 already" in done.note
 
 
 async def test_another_field_and_one_object(session: Session) -> None:
@@ -142,6 +166,36 @@ async def test_one_patch_for_many(session: Session, tmp_path: Path) -> None:
     assert await texts(session, field="description") == ["BCG doses given", "OPV doses given", None]
     with pytest.raises(UsageError, match="no property 'nmae'"):
         await do(session, "metadata patch", type="dataElements", all=True, patch='[{"op":"remove","path":"/nmae"}]')
+
+
+async def test_objects_that_a_patch_does_not_fit_are_left_out_and_named(session: Session) -> None:
+    patch = json.dumps(
+        [
+            {"op": "test", "path": "/valueType", "value": "NUMBER"},
+            {"op": "replace", "path": "/aggregationType", "value": "LAST"},
+        ]
+    )
+    plan = await do(session, "metadata patch", DRY, type="dataElements", all=True, patch=patch)
+    assert [step.uid for step in plan.steps] == ["deNumber001", "deNumber002"]
+    assert plan.notes == [
+        "left out 'Remark' [deText00001]: the patch tests that /valueType is 'NUMBER', but it is 'TEXT'"
+    ]
+    with pytest.raises(Refused, match="the patch tests that"):
+        await do(session, "metadata patch", type="dataElements", objects=["Remark"], patch=patch)
+
+
+async def test_a_plan_says_names_for_uids(session: Session) -> None:
+    legends = [{"id": "lsDoses0001", "name": "Doses"}]
+    groups = [{"id": "ugClerks001", "name": "Clerks"}]
+    combo = {"id": "ccAge000001", "name": "Age", "dataDimensionType": "DISAGGREGATION"}
+    session.sandbox_store().put_objects({"legendSets": legends, "userGroups": groups, "categoryCombos": [combo]})
+    one = {"type": "dataElements", "objects": ["Remark"]}
+
+    plan = await do(session, "metadata retag", DRY, **one, set=["categoryCombo=Age"], add=["legendSets=Doses"])
+    assert "categoryCombo: 'default' -> 'Age'; legendSets: [] -> ['Doses']" in repr(plan)
+    assert plan.to_json()["names"]["ccAge000001"] == "Age"
+    plan = await do(session, "metadata share", DRY, **one, group=["Clerks=rw"])
+    assert "sharing.userGroups.Clerks: nothing -> 'rw------'" in repr(plan)
 
 
 @pytest.mark.parametrize(

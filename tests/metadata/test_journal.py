@@ -59,6 +59,68 @@ async def test_undo_takes_back_creations_updates_and_deletions(session: Session)
         await do(session, "undo")
 
 
+PROGRAM = [
+    "programSections",
+    "programStages",
+    "programStageSections",
+    "programRules",
+    "programRuleActions",
+    "programRuleVariables",
+    "programIndicators",
+]
+
+
+@pytest.mark.parametrize(
+    ("plural", "name", "parts"),
+    [
+        ("dataSets", "Health facility monthly report", ["sections"]),
+        ("programs", "Pregnancy follow-up", PROGRAM),
+    ],
+)
+async def test_what_a_server_deletes_with_an_object_is_said_and_comes_back(
+    plural: str, name: str, parts: list[str], country: Session
+) -> None:
+    with country.sandbox_store().writing() as connection:
+        for table in ("event", "enrollment"):  # no data is in the way
+            connection.execute(f"DELETE FROM {table}")
+
+    async def held() -> dict:
+        found = settled(await country.client.get("metadata", dict.fromkeys([plural, *parts], True)))
+        for row in found.get("programs", []):  # a server makes up what these are called
+            kept = ("id", "trackedEntityAttribute", "mandatory", "sortOrder")
+            rows = row["programTrackedEntityAttributes"]
+            row["programTrackedEntityAttributes"] = [{key: item[key] for key in kept} for item in rows]
+        return found
+
+    before = await held()
+    plan = await do(country, "metadata delete", Consent(dry_run=True), type=plural, objects=[name])
+    told = [note for note in plan.notes if note.startswith("deleted with it: ")]
+    assert {note.split()[4] for note in told} == {*parts}
+
+    await do(country, "metadata delete", type=plural, objects=[name])
+    after = await held()
+    assert all(len(after.get(kind, [])) < len(before[kind]) for kind in (plural, *parts))
+    await do(country, "undo")
+    assert await held() == before
+
+
+async def test_hundreds_of_members_come_back_into_their_groups(session: Session) -> None:
+    kind = {"valueType": "NUMBER", "domainType": "AGGREGATE", "aggregationType": "SUM"}
+    rows = [{"id": f"deMany{n:05}", "name": f"Many {n}", "shortName": f"{n}", **kind} for n in range(300)]
+    group = {
+        "id": "deGroupMany",
+        "name": "Many",
+        "shortName": "Many",
+        "dataElements": [{"id": row["id"]} for row in rows],
+    }
+    session.sandbox_store().put_objects({"dataElements": rows, "dataElementGroups": [group]})
+
+    await do(session, "metadata delete", type="dataElements", objects=[row["id"] for row in rows])
+    assert not (await session.client.get_object("dataElementGroups/deGroupMany"))["dataElements"]
+    await do(session, "undo")
+    assert len((await session.client.get_object("dataElementGroups/deGroupMany"))["dataElements"]) == 300
+
+
 async def test_an_undo_is_a_write_that_is_kept_too_and_happens_once(session: Session) -> None:
     await do(session, "metadata rename", type="dataElements", all=True, prefix="X ")
     await do(session, "undo")
@@ -81,6 +143,61 @@ async def test_what_somebody_has_changed_again_stays_unless_forced(session: Sess
 
     await do(session, "undo", force=True)
     assert (await session.client.get_object("dataElements/deText00001"))["name"] == "Remark"
+
+
+async def test_members_are_taken_back_one_by_one_whatever_was_done_to_the_others_since(session: Session) -> None:
+    group = {"type": "dataElementGroups", "uid": "Vaccines"}
+    await do(session, "metadata add", **group, items=["Remark"])
+    await do(session, "metadata remove", **group, items=["DE_1"])
+    first, second = [entry.id for entry in reversed(journal_of(session).entries())]
+
+    plan = await do(session, "undo", Consent(dry_run=True), id=first)
+    assert plan.notes == []
+    await do(session, "undo", id=first)
+    left = await session.client.get_object("dataElementGroups/deGroup0001")
+    assert [item["id"] for item in left["dataElements"]] == ["deNumber002"]
+    await do(session, "undo", id=second)
+    left = await session.client.get_object("dataElementGroups/deGroup0001")
+    assert sorted(item["id"] for item in left["dataElements"]) == ["deNumber001", "deNumber002"]
+
+
+async def test_a_date_that_a_server_writes_in_full_is_no_change_of_somebody_else(session: Session) -> None:
+    unit = {"type": "organisationUnits", "uid": "Country"}
+    await do(session, "metadata update", **unit, set=["closedDate=2020-01-31"])
+    plan = await do(session, "undo", Consent(dry_run=True))
+    assert plan.notes == []
+    assert [step.action for step in plan.steps] == ["update"]
+
+
+async def test_what_was_sent_and_never_written_is_not_taken_back(session: Session) -> None:
+    journal = journal_of(session)
+    steps = [
+        PlanStep("create", "dataElements", uid="deNever0001", name="Never", after={"name": "Never"}),
+        PlanStep("update", "dataElements", uid="deText00001", name="Remark", before={"name": "Remark"}, after={"name": "X"}),
+        PlanStep("delete", "dataElements", uid="deNumber001", name="BCG doses given", before={"name": "BCG doses given"}),
+    ]  # fmt: skip
+    entry = journal.begin(Plan("much", steps), session.profile.url)
+    journal.mark(entry, range(3), "sent")
+    journal.end(entry, "interrupted")
+
+    plan = await do(session, "undo", Consent(dry_run=True))
+    assert plan.steps == []
+    assert plan.notes == [
+        "never deleted: dataElements BCG doses given [deNumber001]",
+        "never written: dataElements Remark [deText00001], dataElements Never [deNever0001]",
+    ]
+
+
+async def test_what_is_no_metadata_cannot_be_taken_back_and_is_refused(session: Session) -> None:
+    journal = journal_of(session)
+    entry = journal.begin(
+        Plan("import 3 values", [PlanStep("import", "dataValues", name="3 values")]), session.profile.url
+    )
+    journal.mark(entry, [0], "done")
+    journal.end(entry, "done")
+
+    with pytest.raises(Refused, match=r"entry 1 cannot be taken back: import 3 values"):
+        await do(session, "undo")
 
 
 async def test_an_interrupted_bulk_write_is_known_to_be_open(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

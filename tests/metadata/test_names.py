@@ -64,6 +64,12 @@ async def test_an_unknown_name_names_the_nearest(session: Session) -> None:
     assert missing.value.hint.startswith("did you mean BCG doses given")
 
 
+async def test_an_unknown_word_names_the_nearest_although_none_shares_its_beginning(session: Session) -> None:
+    with pytest.raises(NotFound, match="none of the categoryCombos has the UID, code or name 'defalt'") as missing:
+        await names.resolve(session, "categoryCombos", "defalt")
+    assert missing.value.hint == "did you mean default?"
+
+
 async def test_a_name_of_any_type(session: Session) -> None:
     assert await names.resolve(session, "*", "Ngele CHC") == "ouFacility1"
 

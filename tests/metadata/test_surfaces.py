@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from dhis2sh.errors import UsageError
+from dhis2sh.plugins.metadata import family
 from dhis2sh.results import to_json
 from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.surfaces import cli, magics, mcp
-from dhis2sh.verbs import find
+from dhis2sh.verbs import find, kebab
 from tests.metadata.writes import Writing, all_writes
 
 
@@ -79,6 +80,24 @@ def plain(answer: object, case: Writing) -> object:
     return json.loads(UID.sub("uid", json.dumps(answer, ensure_ascii=False))) if case.made else answer
 
 
+@pytest.fixture
+def attribute_home(sandbox_home: Path) -> Path:
+    """The dozen objects with an attribute for data elements, of which one has a value."""
+    store = Store(sandbox_home / "data" / "sandbox.db")
+    attribute = {
+        "id": "atKE0000001",
+        "name": "KE code",
+        "code": "KE",
+        "valueType": "TEXT",
+        "dataElementAttribute": True,
+    }
+    value = {"attribute": {"id": "atKE0000001"}, "value": "1"}
+    element = {**store.get("dataElements", "deNumber001"), "attributeValues": [value]}
+    store.put_objects({"attributes": [attribute], "dataElements": [element]})
+    store.close()
+    return sandbox_home
+
+
 @pytest.mark.parametrize("case", all_writes(), ids=str)
 def test_a_write_is_planned_and_done_alike_on_every_surface(
     case: Writing, notebook: magics.Runner, request: pytest.FixtureRequest
@@ -127,6 +146,52 @@ async def test_an_agent_finds_a_types_own_verbs_with_its_schema() -> None:
     assert best["path"] == "metadata data-elements create"
     assert "NUMBER" in best["input"]["properties"]["valueType"]["enum"]
     assert best["input"]["properties"]["categoryCombo"]["description"].endswith("of categoryCombos.")
+
+
+TAKEN_BY_HAND = {"delete attribute", "delete attributes"}
+"""`metadata attribute delete` takes values of attributes away, and comes first."""
+
+
+@pytest.mark.parametrize("word", ["create", "update", "delete"])
+def test_a_search_for_a_verb_of_any_type_finds_it_first_with_its_schema(word: str) -> None:
+    tools = mcp.Tools()
+    for name, resource in family.types().items():
+        for spoken in (name.replace("-", " "), kebab(resource.singular).replace("-", " ")):
+            if f"{word} {spoken}" in TAKEN_BY_HAND:
+                continue
+            best = tools.search(f"{word} {spoken}")["result"][0]
+            assert best["path"] == f"metadata {name} {word}"
+            given = find(best["path"]).input_schema()["properties"]
+            assert set(best["input"]["properties"]) == set(given), name
+
+
+async def test_the_proxies_run_what_was_found_and_destroy_nothing_without_a_plan(sandbox_home: Path) -> None:
+    tools = mcp.Tools()
+    create, delete = "metadata data-element-groups create", "metadata data-element-groups delete"
+    made = await tools.run(create, {"name": "New", "shortName": "New", "dataElements": ["DE_1"]}, "sandbox", "write")
+    assert made["result"]["created"] == 1
+    with pytest.raises(UsageError, match="has the effect 'destroy'"):
+        await tools.run(delete, {"objects": ["New"]}, "sandbox", "write")
+
+    planned = await tools.run(delete, {"objects": ["New"]}, "sandbox", "destroy")
+    assert planned["result"]["plan_id"]
+    assert (await tools.run("metadata get", {"type": "dataElementGroups", "uid": "New"}, "sandbox", "read"))["result"]
+    gone = await tools.run(delete, {"objects": ["New"]}, "sandbox", "destroy", plan_id=planned["result"]["plan_id"])
+    assert gone["result"]["deleted"] == 1
+    back = await tools.run("undo", {}, "sandbox", "destroy")
+    assert [step["action"] for step in back["result"]["steps"]] == ["create"]
+
+
+async def test_what_a_bulk_write_answers_to_an_agent_is_capped(sandbox_home: Path) -> None:
+    rows = [{"name": f"G {n}", "shortName": f"G {n}"} for n in range(mcp.tools.MOST_ROWS + 50)]
+    Path("groups.json").write_text(json.dumps(rows))
+    tools = mcp.Tools()
+    asked = {"type": "dataElementGroups", "from_": "groups.json"}
+    planned = await tools.run("metadata create", asked, "sandbox", "write")
+    assert (len(planned["result"]["steps"]), planned["truncated"]) == (mcp.tools.MOST_ROWS, True)
+    done = await tools.run("metadata create", asked, "sandbox", "write", plan_id=planned["result"]["plan_id"])
+    assert done["result"]["created"] == done["total"] == len(rows)
+    assert (len(done["result"]["uids"]), done["truncated"]) == (mcp.tools.MOST_ROWS, True)
 
 
 def test_a_search_stays_small() -> None:

@@ -106,6 +106,52 @@ async def test_an_unknown_column_names_the_nearest(session: Session, tmp_path: P
     assert "shortName" in wrong.value.hint
 
 
+async def test_a_payload_of_another_version_is_told_by_its_versions(session: Session, tmp_path: Path) -> None:
+    rows = [{**WHOLE, "publicAccess": "rw------", "userAccesses": [], "shortNmae": "x", "href": "http://x"}]
+    (tmp_path / "e.json").write_text(json.dumps({"system": {"version": "2.40.1"}, "dataElements": rows}), "utf-8")
+    with pytest.raises(UsageError) as wrong:
+        await do(session, "metadata create", type="dataElements", from_=tmp_path / "e.json")
+    assert wrong.value.message.startswith("dataElements of DHIS2 2.42.5.2 have no 'publicAccess' (2.40 has it: leave")
+    assert "'shortNmae' (did you mean shortName" in wrong.value.message
+    assert "href" not in wrong.value.message, "what a server only shows is let through"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("g.json", '{"indicators": [{"name": "x"}]}', r"g.json holds indicators, no dataElementGroups"),
+        ("g.json", '{"dataElementGroups": [{"name": "A"', r"g.json is not JSON"),
+        ("g.json", "[1, 2]", r"item 1 is no object"),
+        ("g.csv", "name,shortName,name\nA,B,C\n", r"the header names name more than once"),
+        ("g.csv", "name,shortName\nA,B,C\n", r"line 2 has more cells than the header"),
+        ("g.csv", "name,shortName\n", r"g.csv has no rows"),
+        ("g.yaml", "name: [", r"g.yaml in line 1"),
+        ("g.xls", "", r"rows are read from \.json"),
+    ],
+)
+async def test_a_file_that_cannot_be_used_is_said(
+    name: str, text: str, says: str, session: Session, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(text, "utf-8")
+    with pytest.raises(UsageError, match=says):
+        await do(session, "metadata create", type="dataElementGroups", from_=tmp_path / name)
+
+
+async def test_a_plan_of_a_new_object_says_what_it_is(session: Session) -> None:
+    wanted = {"name": "G", "shortName": "G", "dataElements": ["DE_1", "Remark"]}
+    plan = await do(session, "metadata data-element-groups create", DRY, **wanted)
+    assert "shortName: 'G'; dataElements: ['BCG doses given', 'Remark']" in repr(plan)
+
+
+def test_booleans_are_switched_on_and_off(sandbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from dhis2sh.surfaces import cli
+
+    line = ["metadata", "data-elements", "update", "DE_1", "-p", "sandbox"]
+    assert cli.run([*line, "--zero-is-significant"]) == 0
+    assert cli.run([*line, "--no-zero-is-significant", "--dry-run"]) == 0
+    assert "zeroIsSignificant: True -> False" in capsys.readouterr().out
+
+
 async def test_the_problems_of_a_sheet_are_told_by_row(session: Session, tmp_path: Path) -> None:
     file = sheet(
         tmp_path / "e.csv",
@@ -118,7 +164,7 @@ async def test_the_problems_of_a_sheet_are_told_by_row(session: Session, tmp_pat
 
     file = sheet(tmp_path / "e.csv", "name,shortName,valueType,domainType,aggregationType,code",
                  "A,A,NUMBER,AGGREGATE,SUM,C", "B,B,NUMBER,AGGREGATE,SUM,C")  # fmt: skip
-    with pytest.raises(UsageError, match="objects 1 and 2 have the same code 'C'"):
+    with pytest.raises(UsageError, match="row 2 and row 3 have the same code 'C'"):
         await do(session, "metadata create", type="dataElements", from_=file)
 
 
@@ -151,7 +197,7 @@ async def test_a_second_run_of_a_file_finishes_the_first(session: Session, tmp_p
     await do(session, "metadata create", type="dataElementGroups", from_=sheet(tmp_path / "g.csv", *rows))
     more = {"type": "dataElementGroups", "from_": sheet(tmp_path / "g.csv", *rows, "C,C,GC")}
 
-    with pytest.raises(UsageError, match=r"object 1: code GA is A \[\w+\] already"):
+    with pytest.raises(UsageError, match=r"row 2: code GA is A \[\w+\] already"):
         await do(session, "metadata create", **more)
     plan = await do(session, "metadata create", DRY, **more, skip_existing=True)
     assert [step.name for step in plan.steps] == ["C"]

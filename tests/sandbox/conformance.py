@@ -159,7 +159,7 @@ def explain(found: list[Difference], reasons: dict[str, str]) -> list[Difference
 
 def fell(totals: dict[str, int], version: str) -> list[str]:
     """What is below the stored minimum, in words."""
-    stored = json.loads(MINIMUM.read_text())[version] if MINIMUM.exists() else {}
+    stored = json.loads(MINIMUM.read_text()).get(version, {}) if MINIMUM.exists() else {}
     names = [*LEVELS, "refused_right"]
     return [
         f"{name}: {totals[name]}, was {stored[name]}"

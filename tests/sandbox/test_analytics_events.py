@@ -55,6 +55,12 @@ BABIES = [
     _baby(1, "ouClinicA01", "2025-01-05", 2500), _baby(2, "ouClinicA01", "2025-02-05", 3500),
     _baby(3, "ouClinicC01", "2025-02-20", 4000),
 ]  # fmt: skip
+_LEGENDS: dict[str, list[JsonObject]] = {
+    "legendSets": [{"id": "lsWeights01", "name": "Weights", "legends": [
+        {"id": "lgSmall0001", "name": "Small", "startValue": 0, "endValue": 3500},
+        {"id": "lgLarge0001", "name": "Large", "startValue": 3500, "endValue": 9000},
+    ]}],
+}  # fmt: skip
 ALL = "dimension=ou:ouNation001&startDate=2025-01-01&endDate=2025-12-31"
 
 
@@ -62,6 +68,7 @@ ALL = "dimension=ou:ouNation001&startDate=2025-01-01&endDate=2025-12-31"
 def sandbox() -> Iterator[Caller]:
     with nation() as caller:
         load(caller.store, _METADATA)
+        load(caller.store, _LEGENDS)
         load(caller.store, {"trackedEntities": BABIES})
         yield caller
 
@@ -218,3 +225,39 @@ def test_data_items_are_of_every_kind(sandbox: Caller) -> None:
     assert [(item["id"], item["name"]) for item in found] == [  # type: ignore[index, union-attr, call-overload]
         ("prBirths001.deWeight001", "Births Weight"), ("inGrowth001", "Growth"), ("inShareF001", "Share of women"),
     ]  # fmt: skip
+
+
+def test_a_legend_set_groups_values(sandbox: Caller) -> None:
+    grid = sandbox.ask(
+        f"/api/analytics/events/aggregate/prBirths001?{ALL}&dimension=psBirth0001.deWeight001-lsWeights01"
+    )
+    assert sorted(row[-2:] for row in grid["rows"]) == [["lgLarge0001", "2"], ["lgSmall0001", "1"]]  # type: ignore[union-attr, index, misc]
+    assert grid["metaData"]["dimensions"]["psBirth0001.deWeight001-lsWeights01"] == ["lgSmall0001", "lgLarge0001"]  # type: ignore[index, call-overload]
+    assert grid["metaData"]["items"]["lgLarge0001"] == {"name": "Large"}  # type: ignore[index, call-overload]
+    rows = sandbox.ask(
+        f"/api/analytics/events/query/prBirths001?{ALL}&headers=psi,psBirth0001.deWeight001-lsWeights01"
+        "&dimension=psBirth0001.deWeight001-lsWeights01:IN:lgSmall0001"
+    )
+    assert rows["rows"] == [["evBirth0001", "lgSmall0001"]]
+    assert rows["headers"][1]["legendSet"] == "lsWeights01"  # type: ignore[index, call-overload]
+
+
+def test_events_in_one_square_are_one_cluster(sandbox: Caller) -> None:
+    for number, place in ((1, [10.0, 5.0]), (2, [10.0, 5.2]), (3, [40.0, 5.0])):
+        sandbox.store.connection.execute(
+            "UPDATE event SET geometry = ? WHERE uid = ?",
+            (f'{{"type": "Point", "coordinates": {place}}}', f"evBirth000{number}"),
+        )
+    path = f"/api/analytics/events/cluster/prBirths001?{ALL}&clusterSize=500000"
+    grid = sandbox.ask(path)
+    assert sorted(grid["rows"]) == [  # type: ignore[arg-type]
+        ["1", "POINT(40 5)", "BOX(40 5,40 5)", "evBirth0003"], ["2", "POINT(10 5.1)", "BOX(10 5,10 5.2)", ""],
+    ]  # fmt: skip
+    assert sandbox.ask(f"{path}&bbox=30,0,50,10&includeClusterPoints=true")["rows"] == [
+        ["1", "POINT(40 5)", "BOX(40 5,40 5)", "evBirth0003"]
+    ]
+    count = sandbox.ask(f"/api/analytics/events/count/prBirths001?{ALL}")
+    assert (count["count"], count["extent"]) == (3, "BOX(10 5,40 5.2)")
+    for bad, code in (("clusterSize=-1", "E7212"), ("clusterSize=1&bbox=1,2", "E7213")):
+        answer = sandbox.get(f"/api/analytics/events/cluster/prBirths001?{ALL}&{bad}")
+        assert (answer.status_code, answer.json()["errorCode"]) == (409, code)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from dhis2sh import writes
 from dhis2sh.client import jsonpatch
-from dhis2sh.errors import Refused, UsageError
+from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.plugins.metadata import values
 from dhis2sh.plugins.metadata.writing import Type, called, uids_of
@@ -104,9 +104,10 @@ def _substitution(text: str) -> Callable[[str], str]:
 
     def new_text(found: re.Match[str]) -> str:
         new, old = found.expand(by), found[0]
+        text = found.string + " " * len(new)  # spaces at the end were taken away
         at = new.find(old) if old else -1
         while at >= 0:
-            if found.string.startswith(new, found.start() - at) and found.start() >= at:
+            if text.startswith(new, found.start() - at) and found.start() >= at:
                 return old
             at = new.find(old, at + 1)
         return new
@@ -310,16 +311,17 @@ async def patch(
             values.property_of(resource, first[0])
     found = await chosen(s, resource, objects, filter, everything=all)
     pairs: list[Write] = []
-    notes: list[str] = []
+    unfit: list[tuple[str, Dhis2Error]] = []
     for before in found:
         try:
             after = cast("JsonObject", jsonpatch.apply(operations, before))
-        except Refused as error:
-            if len(found) == 1:
-                raise
-            notes.append(f"left out {called(before)}: {error.message}")
+        except (Refused, UsageError) as error:
+            unfit.append((called(before), error))
             continue
         pairs.append(Write(resource.plural, before, {**after, "id": before["id"]}))
+    if unfit and not pairs:
+        raise unfit[0][1]
+    notes = [f"left out {which}: {error.message}" for which, error in unfit]
     return writes.plan(titled("patch", resource), pairs, what=resource.plural, notes=notes, concurrency=concurrency)
 
 

@@ -99,7 +99,7 @@ def declare(name: str, path: str | None = None) -> None:
         if not whole and path in (None, own) and _allowed(word, resource):
             importlib.import_module(f"{__package__}.{module}")
             generated = _bound(own, word, resource)
-            REGISTRY[own] = generated if by_hand is None else _joined(by_hand, generated)
+            REGISTRY[own] = generated if by_hand is None else _joined(by_hand, generated, resource)
 
 
 def _allowed(word: str, resource: Resource) -> bool:
@@ -131,28 +131,36 @@ def _only_options(verb: Verb) -> bool:
     return all(param.option for param in verb.params)
 
 
-def _joined(by_hand: Verb, generated: Verb) -> Verb:
+def _joined(by_hand: Verb, generated: Verb, resource: Resource) -> Verb:
     """A verb with short options of its own that takes everything that the generated one takes.
 
-    Which of the two runs is said by what is given: any short option means the one by hand.
+    The generated one runs for a file, for an editor, and where `--set` says everything; else the one by hand, and more
+    properties of the type are put into what it makes.
     """
     common = {param.name for param in generated.params}
     own = {kebab(param.name): param for param in by_hand.params}  # `period_type` here is `periodType` there
     short = tuple(param for flag, param in own.items() if flag not in {kebab(name) for name in common})
+    word = by_hand.path.rsplit(" ", 1)[1]
+    generic = {param.name for param in REGISTRY[f"metadata {word}"].params if param.option}
 
     async def function(s: Session, **given: Any) -> object:
-        meant = [param for param in short if given.get(param.name) not in (None, [], False, param.default)]
-        if not meant:
+        said = {name: value for name, value in given.items() if value not in (None, [], False)}
+        meant = [param for param in short if param.name in said and said[param.name] != param.default]
+        if not meant and generic & said.keys():
             return await generated.function(s, **{k: v for k, v in given.items() if k in common})
-        said = {kebab(name): value for name, value in given.items() if value not in (None, [])}
-        missing = [param.flag for flag, param in own.items() if param.required and flag not in said]
-        foreign = [flag for flag, value in said.items() if flag not in own and value is not False]
-        if missing or foreign:
-            what = (
-                f"{meant[0].flag} needs {missing[0]}" if missing else f"--{foreign[0]} does not go with {meant[0].flag}"
-            )
-            raise UsageError(f"{by_hand.path}: {what}", hint=f"dhis2 {by_hand.path} --help")
-        return await by_hand.function(s, **{own[flag].name: value for flag, value in said.items() if flag in own})
+        mine = {own[kebab(name)].name: value for name, value in given.items() if kebab(name) in own and name in said}
+        if alone := [kebab(name).strip("-") for name in said if name in generic - {"set"}]:
+            raise UsageError(f"{by_hand.path}: --{alone[0]} does not go with {meant[0].flag}", hint=_help(by_hand))
+        if missing := [param.flag for param in own.values() if param.required and param.name not in mine]:
+            what = f"{by_hand.path}: {meant[0].flag}" if meant else by_hand.path
+            raise UsageError(f"{what} needs {missing[0]}", hint=_help(by_hand))
+        planned = await by_hand.function(s, **mine)
+        more = {name: value for name, value in said.items() if kebab(name) not in own and name != "set"}
+        if not more and "set" not in said:
+            return planned
+        from dhis2sh.plugins.metadata import writing
+
+        return await writing.with_properties(s, resource.plural, planned, more, set=said.get("set", ()))
 
     return replace(
         generated,
@@ -165,6 +173,10 @@ def _joined(by_hand: Verb, generated: Verb) -> Verb:
         description=by_hand.description,
         examples=(*by_hand.examples, *generated.examples),
     )
+
+
+def _help(verb: Verb) -> str:
+    return f"dhis2 {verb.path} --help"
 
 
 def _choices(by_hand: Param | None, generated: Param) -> tuple[str, ...]:

@@ -166,6 +166,8 @@ async def get(
     API source: `GET /api/{type}/{uid}`.
     """
     resource = await queries.resource_of(s, type)
+    for warning in queries.silently_ignored(resource, fields, (), ()):
+        s.reporter.warn(warning)
     wanted = fields or ":owner"
     if names:
         wanted = queries.with_names(resource, wanted)

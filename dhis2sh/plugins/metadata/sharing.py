@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -82,6 +83,11 @@ async def share(
             new = shared(old, wanted, data=with_data)
             pairs.append(Write(plural, {**kept, "sharing": plainly(old)}, {**kept, "sharing": new}))
     plan = writes.plan(titled("share", resource), pairs, what="sharing", notes=notes)
+    if tree and plan.steps:
+        counts = Counter(step.type for step in plan.steps)
+        plan.title = (
+            f"share {len(plan.steps):,} objects: {', '.join(f'{n:,} {plural}' for plural, n in counts.items())}"
+        )
     plan.payload = (plan.payload, wanted, {plural: known[plural].data_shareable for plural in everything})
     return plan
 

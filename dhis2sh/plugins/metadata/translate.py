@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 
 COLUMNS = ("type", "id", "property", "locale", "original", "translation")
 Locale = Annotated[str, Doc("The language, such as fr or pt_BR.")]
+
+
+def check_locale(text: str) -> None:
+    """Raise `UsageError` for what is no locale: a server keeps any text, and shows it to nobody."""
+    if not re.fullmatch(r"[a-z]{2,3}([_-]#?[A-Za-z0-9]+)*", text):
+        raise UsageError(f"'{text}' is no locale", hint="a language and perhaps a country, such as fr or pt_BR")
 
 
 class TranslationRow(BaseModel):
@@ -70,6 +77,7 @@ async def export(
 
     API source: `GET /api/{type}?fields=translations`.
     """
+    check_locale(locale)
     resource = await queries.resource_of(s, type)
     keys = keys_of(resource)
     wanted = [property_of(resource, name).name for name in property] or list(keys)
@@ -137,7 +145,11 @@ async def import_(
         pairs += [Write(resource.plural, item, after[str(item["id"])]) for item in found]
     notes = [f"{kept:,} are there already and stay (--overwrite replaces them)"] if kept else []
     return writes.plan(
-        lambda count: f"translate {count:,} objects", pairs, what="translations", bundle=True, notes=notes
+        lambda count: f"translate {count:,} object{'s' if count != 1 else ''}",
+        pairs,
+        what="translations",
+        bundle=True,
+        notes=notes,
     )
 
 
@@ -162,6 +174,7 @@ def _put(resource: Resource, item: JsonObject, row: Row, *, overwrite: bool) -> 
     if key is None:
         raise UsageError(f"{resource.plural}: {name} cannot be translated", hint=f"these can: {', '.join(keys)}")
     entries = list(cast("list[JsonObject]", item.get("translations") or []))
+    check_locale(str(row["locale"]))
     new: JsonObject = {"locale": str(row["locale"]), "property": key, "value": str(row["translation"]).strip()}
     for place, entry in enumerate(entries):
         if entry.get("locale") == new["locale"] and entry.get("property") == key:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh import names
@@ -36,6 +36,11 @@ DEFAULTED = {
     "sqlViews": {"cacheStrategy"},
 }
 """What /api/schemas calls required and a server fills in by itself: creations without them are recorded with 201."""
+SYMBOLS = {
+    "==": "equal_to", "!=": "not_equal_to", ">": "greater_than", ">=": "greater_than_or_equal_to", "<": "less_than",
+    "<=": "less_than_or_equal_to",
+}  # fmt: skip
+"""How people write the operators of validation rules."""
 DEFAULT_CLASSES = {"categoryCombos", "categories", "categoryOptions", "categoryOptionCombos"}
 """References that are the default object where nothing is said (`Preheat.isDefaultClass`)."""
 _TRUE, _FALSE = {"true", "yes", "1"}, {"false", "no", "0"}
@@ -60,16 +65,44 @@ def property_of(resource: Resource, text: str, version: str = "") -> Property:
     Parameters:
         version: of the server whose type it is, to be named where it lacks what others have.
 
-    Raises `UsageError` with the nearest.
+    Raises `UsageError` with the versions that have it, or with the nearest.
     """
+    prop = _property(resource, text)
+    if prop is None:
+        here = f" in DHIS2 {version}" if version else ""
+        hint = _instead(resource, text) or f"dhis2 metadata describe {resource.plural}"
+        raise UsageError(f"{resource.plural} have no property '{text}'{here}", hint=hint)
+    return prop
+
+
+def check_headers(resource: Resource, headers: Iterable[str], version: str) -> None:
+    """Raise `UsageError` that tells every column that no property of a type answers to; parameters as `property_of`."""
+    firsts = dict.fromkeys(header.partition(".")[0] for header in sorted(headers))
+    unknown = [text for text in firsts if _property(resource, text) is None]
+    if len(unknown) == 1:
+        property_of(resource, unknown[0], version)
+    if unknown:
+        notes = [(text, _instead(resource, text)) for text in unknown]
+        told = ", ".join(f"'{text}'{f' ({note})' if note else ''}" for text, note in notes)
+        raise UsageError(
+            f"{resource.plural} of DHIS2 {version} have no {told}", hint=f"dhis2 metadata describe {resource.plural}"
+        )
+
+
+def _property(resource: Resource, text: str) -> Property | None:
     wanted = kebab(text.strip().replace(" ", "-"))
-    for name, prop in resource.properties.items():
-        if wanted in {kebab(name), name.lower()}:
-            return prop
+    return next((p for name, p in resource.properties.items() if wanted in {kebab(name), name.lower()}), None)
+
+
+def _instead(resource: Resource, text: str) -> str | None:
+    """What comes nearest to a property that is not there: the versions that have it, else those that sound like it."""
+    from dhis2_models import facts
+
+    others = (facts.resources(version).get(resource.plural) for version in facts.VERSIONS)
+    known = zip(facts.VERSIONS, others, strict=True)
+    found = [f"2.{version[1:]}" for version, other in known if other and _property(other, text)]
     own = [name for name, prop in resource.properties.items() if prop.owner and prop.persisted and prop.writable]
-    hint = did_you_mean(text, own) or f"dhis2 metadata describe {resource.plural}"
-    here = f" in DHIS2 {version}" if version else ""
-    raise UsageError(f"{resource.plural} have no property '{text}'{here}", hint=hint)
+    return f"{' and '.join(found)} has it: leave it out" if found else did_you_mean(text, own)
 
 
 def refers_to_objects(prop: Property) -> bool:
@@ -271,7 +304,7 @@ def _number(prop: Property, value: JsonValue, kind: str) -> int | float:
 
 
 def _constant(prop: Property, value: JsonValue) -> str:
-    text = str(value)
+    text = SYMBOLS.get(str(value).strip(), str(value))
     for constant in prop.constants:
         if text.upper().replace(" ", "_") == constant.upper():
             return constant

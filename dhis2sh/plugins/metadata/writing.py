@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -123,18 +124,19 @@ async def plan_create(
     """
     resource = await queries.resource_of(s, type)
     reader = values.Reader(resource, str(await s.client.version()))
-    rows = _rows_of(resource, from_)
-    objects = [_read(reader, row, given, set, f"row {number}" if from_ else "") for number, row in rows]
+    rows = _rows_of(resource, from_, reader.version)
+    labels = [f"row {number}" if from_ else "" for number, _ in rows]
+    objects = [_read(reader, row, given, set, where) for where, (_, row) in zip(labels, rows, strict=True)]
     reader.check()
     if edit:
         objects = [await _edited(s, reader, one_only(objects), values.required_of(resource))]
     objects = [values.with_uid(item) for item in objects]
     await reader.resolved(s, objects)
     objects = [expressions.with_defaults(resource.plural, item) for item in objects]
-    _check_whole(resource, reader, objects, named=from_ is not None)
+    _check_whole(resource, reader, objects, labels)
     notes: list[str] = []
     if from_ is not None:
-        objects = await _new_ones(s, resource, reader, objects, notes, skip=skip_existing)
+        objects = await _new_ones(s, resource, reader, objects, labels, notes, skip=skip_existing)
     reader.check()
     objects = parents_first(resource, objects)
     notes += await expressions.prepared(s, resource.plural, objects)
@@ -143,6 +145,21 @@ async def plan_create(
         f"create {what}", [Write(resource.plural, None, item) for item in objects], what=resource.plural, atomic=True,
         again="the same line with --skip-existing", notes=notes, asks=edit,
     )  # fmt: skip
+
+
+async def with_properties(
+    s: Session, type: str, planned: Plan, given: Mapping[str, JsonValue], *, set: Sequence[str] = ()
+) -> Plan:
+    """The plan of a creation with more properties than it has; `given`, `set` and errors as in `plan_create`."""
+    resource = await queries.resource_of(s, type)
+    reader = values.Reader(resource, str(await s.client.version()))
+    [write] = cast("writes.Payload", planned.payload).writes
+    body = copy.deepcopy(write.after or {})
+    for path, value in [*given.items(), *values.pairs(set)]:
+        reader.put(body, path, value)
+    reader.check()
+    await reader.resolved(s, [body])
+    return writes.plan(planned.title, [replace(write, after=body)], what=type, notes=planned.notes)
 
 
 async def plan_update(
@@ -159,8 +176,9 @@ async def plan_update(
     resource = await queries.resource_of(s, type)
     reader = values.Reader(resource, str(await s.client.version()))
     if uid is None and from_ is None:
-        raise UsageError(f"which {resource.singular}?", hint=f"a UID, a code, a name, or --from FILE: {type}")
-    rows = [(1, cast("JsonObject", {}))] if from_ is None else _rows_of(resource, from_)
+        line = f"dhis2 metadata update {resource.plural}"
+        raise UsageError(f"which {resource.singular}?", hint=f"{line} 'NAME' --set ..., or {line} --from FILE")
+    rows = [(1, cast("JsonObject", {}))] if from_ is None else _rows_of(resource, from_, reader.version)
     wanted = [_read(reader, row, {}, (), f"row {number}" if from_ else "") for number, row in rows]
     reader.check()
     uids = [uid] if uid is not None else await _identified(s, resource, wanted)
@@ -190,7 +208,7 @@ def one_only(objects: Sequence[JsonObject]) -> JsonObject:
     return objects[0]
 
 
-def _rows_of(resource: Resource, path: Path | None) -> list[tuple[int, JsonObject]]:
+def _rows_of(resource: Resource, path: Path | None, version: str) -> list[tuple[int, JsonObject]]:
     """The rows of a file with the numbers that a sheet shows; one empty row without a file."""
     if path is None:
         return [(1, {})]
@@ -200,9 +218,7 @@ def _rows_of(resource: Resource, path: Path | None) -> list[tuple[int, JsonObjec
     if not rows:
         raise UsageError(f"{path} has no rows")
     first = 2 if path.suffix.lower() in {".csv", ".tsv", ".xlsx"} else 1
-    unknown = {header for row in rows for header in row}
-    for header in sorted(unknown):
-        values.property_of(resource, header.partition(".")[0])
+    values.check_headers(resource, {header for row in rows for header in row}, version)
     return list(enumerate(rows, first))
 
 
@@ -233,28 +249,26 @@ async def _identified(s: Session, resource: Resource, rows: Sequence[JsonObject]
     return [found[text] for text in texts]
 
 
-def _check_whole(resource: Resource, reader: values.Reader, objects: Sequence[JsonObject], *, named: bool) -> None:
+def _check_whole(
+    resource: Resource, reader: values.Reader, objects: Sequence[JsonObject], labels: Sequence[str]
+) -> None:
     """What a creation must have, and what two objects of one file may not share."""
     required = values.required_of(resource)
-    for number, item in enumerate(objects, 1):
+    for item, label in zip(objects, labels, strict=True):
         missing = [name for name in required if item.get(name) in (None, "")]
         if missing:
-            where = (
-                f"object {number} ({item.get('name') or item.get('code') or item['id']})"
-                if named
-                else resource.singular
-            )
+            where = f"{label} ({item.get('name') or item.get('code') or item['id']})" if label else resource.singular
             reader.problems.append(f"{where} needs {', '.join(missing)}")
     simple = {name for name in resource.unique if resource.properties[name].simple}
     for name in sorted(simple | {"id"}):
-        seen: dict[str, int] = {}
-        for number, item in enumerate(objects, 1):
+        seen: dict[str, str] = {}
+        for item, label in zip(objects, labels, strict=True):
             value = item.get(name)
             if value is None:
                 continue
             if str(value) in seen:
-                reader.problems.append(f"objects {seen[str(value)]} and {number} have the same {name} '{value}'")
-            seen[str(value)] = number
+                reader.problems.append(f"{seen[str(value)]} and {label} have the same {name} '{value}'")
+            seen[str(value)] = label
 
 
 async def _new_ones(
@@ -262,6 +276,7 @@ async def _new_ones(
     resource: Resource,
     reader: values.Reader,
     objects: Sequence[JsonObject],
+    labels: Sequence[str],
     notes: list[str],
     *,
     skip: bool,
@@ -275,14 +290,12 @@ async def _new_ones(
         for text, rows in (await names.by_key(s, resource.plural, key, texts)).items():
             there[f"{key} {text}"] = f"{rows[0].get('displayName')} [{rows[0]['id']}]"
     kept: list[JsonObject] = []
-    for number, item in enumerate(objects, 1):
+    for item, label in zip(objects, labels, strict=True):
         known = next((f"{key} {item[key]}" for key in ("id", "code") if f"{key} {item.get(key)}" in there), None)
         if known is None:
             kept.append(item)
         elif not skip:
-            reader.problems.append(
-                f"object {number}: {known} is {there[known]} already (--skip-existing leaves it out)"
-            )
+            reader.problems.append(f"{label}: {known} is {there[known]} already (--skip-existing leaves it out)")
     if len(kept) < len(objects) and skip:
         notes.append(f"{len(objects) - len(kept):,} are there already and are left out")
     return kept
@@ -371,20 +384,24 @@ async def clone(
     after: JsonObject = {"id": generate_uid()}
     for key, value in before.items():
         prop = resource.properties.get(key)
-        if key in NOT_CLONED or (prop is not None and prop.unique):
+        if key in NOT_CLONED or (prop is not None and prop.unique and prop.simple):
             continue
         if prop is not None and value and _belong_to_one(prop):
             notes.append(f"{key} belong to the original: not in the copy")
             continue
         after[key] = _fresh(value)
     after["name"] = name
-    if "shortName" in before:  # unique in some types, required in most
+    if "shortName" in {*before, *resource.required}:  # unique in some types
         after["shortName"] = name[: resource.properties["shortName"].length or 50]
     reader = values.Reader(resource)
     for path, value in values.pairs(set):
         reader.put(after, path, value)
     reader.check()
     await reader.resolved(s, [after])
+    missing = [key for key in values.required_of(resource) if before.get(key) is not None and after.get(key) is None]
+    if missing:
+        wanted = " ".join(f"--set {key}=..." for key in missing)
+        raise UsageError(f"no two {resource.plural} may have the same {' and '.join(missing)}", hint=wanted)
     title = f"clone {resource.singular} {called(before)} as '{name}'"
     return writes.plan(title, [Write(resource.plural, None, after)], what=resource.plural, notes=notes)
 

@@ -219,7 +219,10 @@ def _add_attributes(found: EventQuery) -> None:
 
 def _item_header(model: Model, item: QueryItem) -> Header:
     body = model.body(item.plural, item.uid)
-    header = Header(item.name, str(body.get("name") or item.uid), str(body.get("valueType") or "TEXT"))
+    kind = "TEXT" if item.legend_set else str(body.get("valueType") or "TEXT")
+    header = Header(item.name, str(body.get("name") or item.uid), kind)
+    if item.legend_set:
+        header.extra["legendSet"] = item.legend_set
     option_set = reference(body, "optionSet")
     if option_set:
         header.extra["optionSet"] = option_set
@@ -230,7 +233,7 @@ def _cell(model: Model, item: QueryItem, row: Record) -> str:
     value = row.values.get(item.name)
     if value is None:
         return ""
-    if is_number(model, item):
+    if item.legend_set is None and is_number(model, item):
         try:
             return numbers.java_double(float(value))
         except ValueError:
@@ -278,7 +281,9 @@ def metadata(found: EventQuery) -> JsonObject:
 
 
 def _item_options(model: Model, item: QueryItem, items: JsonObject) -> list[str]:
-    """The options of an item, described in the metadata."""
+    """The options or legends of an item, described in the metadata."""
+    if item.legend_set:
+        return _legend_names(model, item, items)
     option_set = reference(model.body(item.plural, item.uid), "optionSet")
     if option_set is None:
         return []
@@ -294,6 +299,17 @@ def _item_options(model: Model, item: QueryItem, items: JsonObject) -> list[str]
         "options": [{"uid": uid, "code": model.body("options", uid).get("code")} for uid in options],
     }  # fmt: skip
     return options
+
+
+def _legend_names(model: Model, item: QueryItem, items: JsonObject) -> list[str]:
+    """The legends of an item, all or those that it is filtered by."""
+    wanted = {text for operator, texts in item.tests if operator == "IN" for text in texts.split(";")}
+    found = [uid for _, _, uid in item.legends if not wanted or uid in wanted]
+    sets = cast("list[JsonObject]", model.body("legendSets", item.legend_set or "").get("legends") or [])
+    names = {str(legend["id"]): legend.get("name") for legend in sets}
+    for uid in found:
+        items[uid] = {"name": names.get(uid) or model.name("legends", uid)}
+    return found
 
 
 # Aggregates ----------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 type Kind = Literal["event", "enrollment", "trackedEntity"]
 
-_ITEM = re.compile(r"(?:([a-zA-Z]\w{10})(?:\[-?\d+\])?\.)?([a-zA-Z]\w{10})(?:-[a-zA-Z]\w{10})?")
+_ITEM = re.compile(r"(?:([a-zA-Z]\w{10})(?:\[-?\d+\])?\.)?([a-zA-Z]\w{10})(?:-([a-zA-Z]\w{10}))?")
 _TESTS: Mapping[str, Callable[[str, str], bool]] = {
     "EQ": lambda a, b: a == b,
     "IEQ": lambda a, b: a.lower() == b.lower(),
@@ -75,6 +75,18 @@ class QueryItem:
     stage: str | None
     tests: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     filter: bool = False
+    legend_set: str | None = None
+    legends: list[tuple[float, float, str]] = field(default_factory=list[tuple[float, float, str]])
+
+    def shown(self, value: str) -> str | None:
+        """A value as the query sees it: the legend that it falls into where a legend set is asked for."""
+        if self.legend_set is None:
+            return value
+        try:
+            number = float(value)
+        except ValueError:
+            return None
+        return next((uid for start, end, uid in self.legends if start <= number < end), None)
 
     def meets(self, value: str | None) -> bool:
         """Does a value meet every condition? `NV` stands for no value."""
@@ -190,8 +202,26 @@ def _item(found: EventQuery, name: str, rest: str) -> QueryItem:
         if found.model.exists(plural, uid):
             tokens = rest.split(":") if rest else []
             pairs = list(zip(tokens[::2], tokens[1::2], strict=False))
-            return QueryItem(name, uid, plural, stage or found.stage, pairs)
+            item = QueryItem(name, uid, plural, stage or found.stage, pairs)
+            if matched and matched[3]:
+                _legends(found.model, item, matched[3])
+            return item
     raise refusal("E7224", name)
+
+
+def _legends(model: Model, item: QueryItem, legend_set: str) -> None:
+    """Group an item's values by a legend set. Raises `Refused`."""
+    if not model.exists("legendSets", legend_set):
+        raise refusal("E7224", item.name)
+    if reference(model.body(item.plural, item.uid), "optionSet"):
+        raise refusal("E7215", item.name)
+    item.legend_set = legend_set
+    for legend in cast("list[JsonObject]", model.body("legendSets", legend_set).get("legends") or []):
+        body = {**model.body("legends", str(legend["id"])), **legend}
+        item.legends.append(
+            (cast("float", body.get("startValue") or 0), cast("float", body.get("endValue") or 0), str(legend["id"]))
+        )
+    item.legends.sort()
 
 
 def _periods(
@@ -385,8 +415,9 @@ def fill_values(store: Store, found: EventQuery, rows: Sequence[Record]) -> None
             if item.plural == "trackedEntityAttributes" and found.kind != "trackedEntity":
                 key = record.text("tracked_entity")
             value = values.get(key)
-            if value is not None:
-                record.values[item.name] = value
+            shown = None if value is None else item.shown(value)
+            if shown is not None:
+                record.values[item.name] = shown
 
 
 def _item_values(store: Store, found: EventQuery, item: QueryItem) -> dict[str, str]:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.analytics import build
+from dhis2sh.sandbox.analytics.clusters import cluster_grid, extent, point_of
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.event_grids import aggregate_grid, query_grid
 from dhis2sh.sandbox.analytics.events import EventQuery, Kind, read_events, records
@@ -57,7 +58,14 @@ class Api:
     def count(self, request: Request) -> Response:
         """`GET /api/analytics/events/count/{program}`: how many events, and where they lie."""
         found = self._read(request)
-        return answer({"extent": None, "count": len(records(self.store, found, request.query_params))})
+        rows = records(self.store, found, request.query_params)
+        points = [point for row in rows if (point := point_of(row.row["geometry"])) is not None]
+        return answer({"extent": extent(points) if points else None, "count": len(rows)})
+
+    @answering
+    def cluster(self, request: Request) -> Response:
+        """`GET /api/analytics/events/cluster/{program}`: events on a map, those in one square together."""
+        return grid_answer(cluster_grid(self.store, self._read(request), request.query_params), "json")
 
 
 def _of_kind(handler: Callable[[Request], Response], kind: str) -> Callable[[Request], Response]:
@@ -81,4 +89,5 @@ def routes(server: Server) -> list[Route]:
             for ending in ("", ".{ending}"):
                 found.append(Route(f"{base}/{name}/{{uid:uid}}{ending}", _of_kind(handler, kind)))
     found.append(Route("/api/analytics/events/count/{uid:uid}", _of_kind(api.count, "events")))
+    found.append(Route("/api/analytics/events/cluster/{uid:uid}", _of_kind(api.cluster, "events")))
     return found

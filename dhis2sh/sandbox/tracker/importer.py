@@ -13,6 +13,7 @@ from dhis2sh.sandbox.rights import Rights
 from dhis2sh.sandbox.tracker.bundle import TYPE_OF, Bundle, Item, Options, existing
 from dhis2sh.sandbox.tracker.changes import record, user_of
 from dhis2sh.sandbox.tracker.metadata import attribute_combo, option_list
+from dhis2sh.sandbox.tracker.rule_engine import RuleEngine
 from dhis2sh.sandbox.tracker.storage import KINDS, Kind, Tracker, Writer
 from dhis2sh.sandbox.tracker.validate import Validator
 from dhis2sh.uids import generate_uid
@@ -68,6 +69,11 @@ def run(
         validator.run()
     for step in STEPS[6:8]:
         say(step)
+    if not options.skip_rule_engine and options.strategy != "DELETE" and options.validation != "SKIP":
+        engine = RuleEngine(bundle, rights)
+        engine.run()
+        validator.errors += engine.errors
+        validator.warnings += engine.warnings
     refused = bool(validator.errors) and options.atomic == "ALL"
     if not refused:
         validator.orphans()
@@ -177,6 +183,8 @@ class Keeper:
         body: JsonObject = {**item.body, "updatedAt": self.moment, "updatedBy": self.user}
         if item.row is None:
             body |= {"createdAt": self.moment, "createdBy": self.user}
+            if item.kind in self.bundle.store.version.stored_by and not body.get("storedBy"):
+                body["storedBy"] = self.user["username"]
         for name in ("createdAt", "createdBy"):
             if item.row is not None:
                 body.pop(name, None)

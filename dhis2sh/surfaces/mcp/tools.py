@@ -197,7 +197,7 @@ class Tools:
 
 def _stems(text: str) -> list[str]:
     """Words in lower case, without the ending of a plural: `data-elements` and `data element` are the same two."""
-    return [word.removesuffix("s") for word in re.findall(r"[a-z0-9]+", text.lower())]
+    return [re.sub(r"(?<=..)ies$", "y", word).removesuffix("s") for word in re.findall(r"[a-z0-9]+", text.lower())]
 
 
 @cache
@@ -214,13 +214,15 @@ def _searched() -> list[tuple[JsonObject, set[str], set[str], str]]:
 
 def wrapped(result: object) -> JsonObject:
     """A result as structured content: what `-o json` prints, capped, and whether it was."""
-    from dhis2sh.results import Plan, Rows, to_json
+    from dhis2sh.results import Plan, Rows, WriteSummary, to_json
 
     value = to_json(result)
-    if isinstance(result, Plan):
-        steps = cast("list[JsonValue]", cast("JsonObject", value)["steps"])
-        cast("JsonObject", value)["steps"] = steps[:MOST_ROWS]
-        return {"result": value, "truncated": len(steps) > MOST_ROWS, "total": len(steps)}
+    if isinstance(result, (Plan, WriteSummary)):
+        whole = cast("JsonObject", value)
+        total = len(result.steps if isinstance(result, Plan) else result.uids)
+        for name, items in whole.items():
+            whole[name] = items[:MOST_ROWS] if isinstance(items, list) else items
+        return {"result": whole, "truncated": total > MOST_ROWS, "total": total}
     if not isinstance(result, Rows):
         return {"result": value, "truncated": False, "total": None}
     rows = cast("list[JsonValue]", value)

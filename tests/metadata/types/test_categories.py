@@ -7,6 +7,7 @@ import pytest
 
 from dhis2sh.errors import CheckFailed, Dhis2Error, NotFound, TimedOut, UsageError
 from dhis2sh.plugins.metadata.types.category_doctor import ComboFinding, examined
+from dhis2sh.render import text
 from dhis2sh.results import Plan, Rows, WriteSummary, to_json
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.verbs import find
@@ -34,9 +35,9 @@ async def planned(session: Session, **arguments: object) -> Plan:
     return plan
 
 
-def spec(text: str = SPEC) -> Path:
+def spec(body: str = SPEC) -> Path:
     file = Path("combo.yaml")
-    file.write_text(text, "utf-8")
+    file.write_text(body, "utf-8")
     return file
 
 
@@ -68,10 +69,8 @@ async def test_what_is_there_is_reused_and_grows(session: Session):
     await call(session, BUILD, YES, spec=spec())
     await call(session, BUILD, YES, name="Sex alone", category=["Sex"])
     plan = await planned(session, spec=spec(SPEC.replace("Male]", "Male, Unknown]")))
-    assert [(step.action, step.name, step.words()) for step in plan.steps] == [
-        ("create", "Unknown", ""),
-        ("update", "Sex", "adds Unknown"),
-    ]
+    assert [(step.action, step.name) for step in plan.steps] == [("create", "Unknown"), ("update", "Sex")]
+    assert plan.steps[1].words() == "adds Unknown"
     assert plan.notes[:3] == [
         "category options: 1 created, 4 reused",
         "categories: 0 created, 2 reused",
@@ -317,6 +316,14 @@ async def test_what_is_superfluous_is_deleted_unless_it_has_values(broken: Sessi
     assert superfluous.fix == "dhis2 metadata category-option-combos delete cocHalf0001"
     await call(broken, "metadata category-option-combos delete", YES, objects=["cocHalf0001"])
     assert "superfluous" not in await findings(broken)
+
+
+async def test_a_narrow_screen_shows_every_fix_whole(broken: Session):
+    shown = text(await call(broken, DOCTOR), width=100)
+    assert all(len(line) <= 100 for line in shown.splitlines())
+    words = " ".join(shown.split())
+    assert "…" not in shown
+    assert all(part in words for part in ("merge", "cocTwice001", "uOLrwK1wYIo", "regenerate", "'Age and sex'"))
 
 
 async def test_values_need_not_be_counted(broken: Session):

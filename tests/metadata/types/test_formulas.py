@@ -67,6 +67,8 @@ async def test_an_option_combination_is_looked_for_among_those_of_its_element(co
         ("indicators", "#{SZkfUJn9LKx}", CheckFailed, "there is no SZkfUJn9LKx among the dataElements", "data-elements list"),
         ("indicators", "#{kDKFkI8D2Fr}", CheckFailed, "'Stillbirth rate' of indicators", "write N{kDKFkI8D2Fr}"),
         ("indicators", "#{Live births", CheckFailed, "Expression is not well-formed: '#{' is not closed", "codes or names"),
+        ("indicators", "#{Live births.}", NotFound, "'Live births.'", "Live births"),
+        ("indicators", "#{}", CheckFailed, "#{} names nothing", "codes or names"),
         ("indicators", "  ", UsageError, "the expression is empty", "codes or names"),
         ("predictors", "AVG(#{Live births})", CheckFailed, "no function 'AVG'", "codes or names"),
         ("program-indicators", "#{Birth.Haemoglobin}", NotFound, "no stage has what", "Antenatal visit.Haemoglobin"),
@@ -121,7 +123,7 @@ async def test_an_expression_whose_element_is_gone_says_so(country: Session):
     store.put_objects({"indicators": [{**body, "numerator": "#{goneElement}"}]})
 
     rows = await call(country, "metadata indicators describe-expression", uid="kDKFkI8D2Fr")
-    assert rows[0].description == "Expression is not well-formed"
+    assert rows[0].description == "Expression is not well-formed: there is no goneElement among the dataElements"
 
 
 # create and update ------------------------------------------------------------------------------------------------------
@@ -172,6 +174,20 @@ async def test_indicators_of_a_sheet_may_say_names(country: Session):
     assert share["shortName"] == "Share of stillbirths"
 
 
+async def test_rules_of_a_sheet_may_say_symbols_and_names(country: Session):
+    Path("rules.csv").write_text(
+        "name,leftSide.expression,operator,rightSide.expression,periodType\n"
+        "Births,#{Live births},<=,#{Deliveries in facility},monthly\n"
+    )
+    plan = await call(country, "metadata validation-rules create", DRY, from_=Path("rules.csv"))
+
+    made = plan.steps[0].after
+    assert made["operator"] == "less_than_or_equal_to"
+    assert made["leftSide"] == {"expression": "#{hxLqCrCYEY7}", "description": "Live births"}
+    assert made["periodType"] == "Monthly"
+    assert plan.notes == ["leftSide: Live births; rightSide: Deliveries in facility"]
+
+
 async def test_a_program_indicator_reads_the_stages_of_its_program(country: Session):
     plan = await call(
         country, "metadata program-indicators create", DRY, name="Small", program="PR_PREGNANCY", expression="V{event_count}",
@@ -197,7 +213,6 @@ async def test_an_update_asks_only_about_what_changes(country: Session):
     [
         ({"left": "1", "right": "2", "operator": "=<"}, "operator"),
         ({"left": "1", "right": "2"}, "--left needs --operator"),
-        ({"left": "1", "right": "2", "operator": "<", "organisationUnitLevels": ["4"]}, "--organisation-unit-levels"),
         ({"left": "1", "right": "2", "operator": "<", "periodType": "Montly"}, "did you mean Monthly"),
         ({"left": "1", "right": "2", "operator": "<", "org_unit_level": ["Distrikt"]}, "Distrikt"),
     ],

@@ -1,6 +1,8 @@
 """Options of a set: made those of a file, and found."""
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.results import Plan, WriteSummary, to_json
 from dhis2sh.session import Consent, Session, run
+from dhis2sh.surfaces import cli
 from dhis2sh.verbs import find
 from tests.shared import needs_shared
 
@@ -90,7 +93,10 @@ async def test_a_code_changes_where_the_row_has_the_id(country: Session):
 
 
 async def test_a_code_that_differs_by_capitals_is_most_likely_a_slip(country: Session):
-    plan = await planned(country, AS_IT_IS.replace("WELL", "well"))
+    with pytest.raises(UsageError, match="'Protected well' is the name of") as error:
+        await planned(country, AS_IT_IS.replace("WELL", "well"))
+    assert error.value.hint == "did you mean the code 'WELL'?"
+    plan = await planned(country, AS_IT_IS.replace("WELL,Protected well", "well,Well"))
     assert "the new code 'well' looks like 'WELL', which the file has not" in plan.notes
 
 
@@ -104,6 +110,14 @@ async def test_options_come_from_standard_input(country: Session):
     plan = await call(country, SYNC, DRY, option_set="Water sources", file="-")
     assert isinstance(plan, Plan)
     assert plan.steps == []
+
+
+def test_the_command_line_reads_standard_input(
+    country_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("code,name\nM,Man\nF,Woman\n"))
+    assert cli.run(["metadata", "options", "sync", "Sexes", "-", "-p", "sandbox", "--yes"]) == 0
+    assert capsys.readouterr().out.startswith("options: 2 updated")
 
 
 @pytest.mark.parametrize(
@@ -131,6 +145,16 @@ async def test_codes_fit_the_type_of_the_set(country: Session):
     country.sandbox_store().put_objects({"optionSets": [numbers]})
     with pytest.raises(UsageError, match="the set holds INTEGER: no code of it can be two"):
         await planned(country, "code,name\n1,One\ntwo,Two\n", set="Doses")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["code,name\nPIPED,Borehole\nBOREHOLE,Piped water\n", "code,name\nRAIN,River\n"],
+    ids=["two names exchanged", "the name of one that goes"],
+)
+async def test_a_name_is_not_passed_on_in_one_import(country: Session, text: str):
+    with pytest.raises(UsageError, match=r"a server refuses to give it to .* in the same import \(E4028\)"):
+        await planned(country, text, delete_missing=True)
 
 
 async def test_an_unknown_set_and_file(country: Session):

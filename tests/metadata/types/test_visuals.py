@@ -78,8 +78,12 @@ async def test_a_plan_says_what_will_be_drawn(country: Session):
     ("wrong", "says", "hint"),
     [
         ({"type": "COLUM"}, "'COLUM' is not one of its values", "COLUMN"),
-        ({"data": ["Outpatient visit"]}, "no dataElements, indicators or programIndicators has", "Outpatient visits"),
-        ({"data": [ANTENATAL]}, "no dataElements, indicators or programIndicators has", None),
+        (
+            {"data": ["Outpatient visit"]},
+            "none of the dataElements, indicators or programIndicators has",
+            "Outpatient visits",
+        ),
+        ({"data": [ANTENATAL]}, "none of the dataElements, indicators or programIndicators has", None),
         ({"data": []}, "needs --data", "create --help"),
         ({"period": ["LAST_12_MONTH"]}, "'LAST_12_MONTH' is not a period", "2024Q1"),
         ({"org_unit": ["Tavresq"]}, "'Tavresq'", "Tavresk"),
@@ -146,6 +150,20 @@ def test_what_is_not_chosen_is_said():
     }
     words = Teller({"ImspTQPwCqd": "Sierra Leone"}).visualization(body)
     assert words[:2] == ["An area chart for Sierra Leone.", "No data and no periods are chosen."]
+
+
+async def test_any_property_goes_with_the_short_options(country: Session):
+    body = await made(
+        country, "visualizations create", name="V", data=["Outpatient visits"], period=["2025"], org_unit=["Tavresk"],
+        description="Why", set=["hideTitle=true"],
+    )  # fmt: skip
+    assert (body["description"], body["hideTitle"]) == ("Why", True)
+    file = Path("charts.json")
+    file.write_text("[]")
+    with pytest.raises(UsageError, match="--from does not go with --data"):
+        await planned(country, "visualizations create", data=["Outpatient visits"], from_=file)
+    with pytest.raises(UsageError, match="needs --data"):
+        await planned(country, "visualizations create", name="V", type="PIVOT_TABLE")
 
 
 # Maps ---------------------------------------------------------------------------------------------------------------
@@ -278,7 +296,7 @@ async def test_an_item_goes_by_its_own_uid_a_text_and_a_code_too(country: Sessio
     [
         ("remove-item", {"dashboard": "Mother and child", "items": ["Malaria by region"]}, "is not on Mother and child", "Malaria by region and month"),
         ("remove-item", {"dashboard": "Supervision", "items": ["xyz"]}, "'xyz' is not on Supervision", "describe"),
-        ("add-item", {"dashboard": "Supervision", "items": ["Antenatal"]}, "no visualizations, eventVisualizations or maps has", "Antenatal visits"),
+        ("add-item", {"dashboard": "Supervision", "items": ["Antenatal"]}, "none of the visualizations, eventVisualizations or maps has", "Antenatal visits"),
         ("add-item", {"dashboard": "Supervison", "items": [BORDERS]}, "'Supervison'", "Supervision"),
     ],
 )  # fmt: skip

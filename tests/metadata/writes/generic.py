@@ -26,4 +26,65 @@ WRITES = [
     Writing("metadata data-element-groups add", "Vaccines Remark", {"uid": "Vaccines", "items": ["Remark"]}),
     Writing("metadata data-element-groups remove", "Vaccines DE_1", {"uid": "Vaccines", "items": ["DE_1"]}),
     Writing("metadata data-element-groups delete", "Vaccines", {"objects": ["Vaccines"]}),
+    Writing(
+        "metadata create",
+        "dataElementGroups --set name=New --set shortName=New --set id=deGroupNew1 --set 'dataElements=DE_1;Remark'",
+        {
+            "type": "dataElementGroups",
+            "set": ["name=New", "shortName=New", "id=deGroupNew1", "dataElements=DE_1;Remark"],
+        },
+    ),
+    Writing(
+        "metadata create",
+        "dataElementGroups --from groups.csv --skip-existing",
+        {"type": "dataElementGroups", "from_": "groups.csv", "skip_existing": True},
+        files={"groups.csv": "Short name;dataElements;NAME\nA;DE_1,Remark;A\nB;;B\n"},
+        made=True,
+    ),
+    Writing(
+        "metadata update",
+        "dataElements --from elements.json",
+        {"type": "dataElements", "from_": "elements.json"},
+        files={"elements.json": [{"code": "DE_1", "zeroIsSignificant": True}, {"id": "deText00001", "name": "Note"}]},
+    ),
+    Writing(
+        "metadata data-elements update",
+        "DE_1 --zero-is-significant",
+        {"uid": "DE_1", "zeroIsSignificant": True},
+    ),
+    Writing(
+        "metadata clone",
+        "dataElementGroups Vaccines --name Copy",
+        {"type": "dataElementGroups", "uid": "Vaccines", "name": "Copy"},
+        made=True,
+    ),
+    Writing("metadata delete", "dataElements Remark", {"type": "dataElements", "objects": ["Remark"]}),
+    Writing(
+        "metadata add",
+        "dataElementGroups Vaccines Remark",
+        {"type": "dataElementGroups", "uid": "Vaccines", "items": ["Remark"]},
+    ),
+    Writing(
+        "metadata remove",
+        "dataElementGroups Vaccines DE_1 DE_2",
+        {"type": "dataElementGroups", "uid": "Vaccines", "items": ["DE_1", "DE_2"]},
+    ),
+    Writing(
+        "metadata translate import",
+        "fr.csv",
+        {"file": "fr.csv"},
+        files={"fr.csv": "type,id,property,locale,translation\ndataElements,DE_1,name,fr,BCG donné\n"},
+    ),
+    Writing(
+        "metadata attribute set",
+        "dataElements KE 7 --all",
+        {"type": "dataElements", "attribute": "KE", "value": "7", "all": True},
+        home="attribute_home",
+    ),
+    Writing(
+        "metadata attribute delete",
+        "dataElements KE DE_1",
+        {"type": "dataElements", "attribute": "KE", "objects": ["DE_1"]},
+        home="attribute_home",
+    ),
 ]

@@ -119,7 +119,7 @@ async def doctor(
     check: Annotated[bool, Doc("End with exit code 8 when something is found.")] = False,
     skip_values: Annotated[bool, Doc("Do not count data values; faster where there are millions.")] = False,
 ) -> Rows[ComboFinding]:
-    """Find duplicate, missing and superfluous option combinations, and defaults that are there twice; say what mends them.
+    """Find duplicate, missing and superfluous option combinations and double defaults, and what mends them.
 
     Of duplicates the one with most data values is kept; the values of the others are counted.
 
@@ -154,7 +154,7 @@ async def doctor(
 async def _read(s: Session, uids: Sequence[str]) -> tuple[list[JsonObject], dict[str, list[JsonObject]]]:
     """Combinations (all of them without UIDs), and the option combinations of each."""
     params: dict[str, Param] = {"fields": "id,name,categories[id,name,categoryOptions[id,name]]", "paging": False}
-    inner: dict[str, Param] = {"fields": "id,name,created,categoryCombo[id],categoryOptions[id,name]", "paging": False}
+    inner: dict[str, Param] = {"fields": "id,name,categoryCombo[id],categoryOptions[id,name]", "paging": False}
     if uids:
         wanted = f"in:[{','.join(uids)}]"
         params["filter"], inner["filter"] = f"id:{wanted}", f"categoryCombo.id:{wanted}"
@@ -388,13 +388,18 @@ async def merge(
     ] = "last-updated",
     keep_sources: Annotated[bool, Doc("Keep the emptied duplicates.")] = False,
 ) -> Plan:
-    """Merge duplicate option combinations into one: data values and references go over. A server cannot take it back.
+    """Merge duplicate option combinations into one: data values and references go over.
+
+    A server cannot take it back.
 
     API source: `POST /api/categoryOptionCombos/merge` (2.42 and later; E1530-E1540).
     """
     version = await s.client.version()
     if COMBINED not in version.behaviour.merge_types:
-        raise UsageError(f"DHIS2 {version} cannot merge option combinations: 2.42 and later can")
+        raise UsageError(
+            f"DHIS2 {version} cannot merge option combinations: 2.42 and later can",
+            hint="move the values, then dhis2 metadata category-option-combos delete",
+        )
     uids = list(dict.fromkeys(uids_of(sources)))
     fields = "id,name,categoryCombo[id,name],categoryOptions[id]"
     *found, target = await writes.read_objects(

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from dhis2sh import names, writes
 from dhis2sh.errors import Refused
 from dhis2sh.formulas import BadExpression, Binary, parse
-from dhis2sh.plugins.metadata import expressions, writing
+from dhis2sh.plugins.metadata import expressions, values, writing
 from dhis2sh.plugins.metadata.expressions import PLACES, Verdict
 from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
@@ -27,9 +27,9 @@ type Operator = Literal[
     "==", "!=", ">", ">=", "<", "<=", "equal_to", "not_equal_to", "greater_than", "greater_than_or_equal_to", "less_than",
     "less_than_or_equal_to", "compulsory_pair", "exclusive_pair",
 ]  # fmt: skip
-SYMBOLS: Mapping[str, str] = {
-    "equal_to": "==", "not_equal_to": "!=", "greater_than": ">", "greater_than_or_equal_to": ">=", "less_than": "<",
-    "less_than_or_equal_to": "<=", "compulsory_pair": "only together with", "exclusive_pair": "never together with",
+SPOKEN: Mapping[str, str] = {
+    **{word: symbol for symbol, word in values.SYMBOLS.items()},
+    "compulsory_pair": "only together with", "exclusive_pair": "never together with",
 }  # fmt: skip
 LEVELS = "organisationUnitLevels"
 NAMES = "Names and codes work as well as UIDs."
@@ -63,7 +63,7 @@ def _describing(plural: str) -> Callable[..., Awaitable[Rows[Part]]]:
         more = ",indicatorType[name,factor],output[id,name],program[name]"
         body = await s.client.get_object(f"{plural}/{uid}", {"fields": f":owner{more}"})
         texts = [(place, text) for place in PLACES[plural] if (text := expressions.value_at(body, place.path))]
-        found = await asyncio.gather(*(_explained(s, place.address, text) for place, text in texts))
+        found = await asyncio.gather(*(_explained(s, plural, place.address, text) for place, text in texts))
         rows = [
             Part(part=place.path, expression=text, description=words)
             for (place, text), words in zip(texts, found, strict=True)
@@ -73,12 +73,15 @@ def _describing(plural: str) -> Callable[..., Awaitable[Rows[Part]]]:
     return describe
 
 
-async def _explained(s: Session, address: str, text: str) -> str:
+async def _explained(s: Session, plural: str, address: str, text: str) -> str:
     try:
         found = await expressions.asked(s, address, text)
     except Refused as error:
         return str(error)
-    return found.description or found.message
+    if found.valid:
+        return found.description or found.message
+    said, _ = await expressions.reason(s, plural, found)
+    return f"{found.message}: {said}" if said else found.message
 
 
 def _whole(plural: str, body: JsonObject, parts: list[Part]) -> list[Part]:
@@ -89,7 +92,7 @@ def _whole(plural: str, body: JsonObject, parts: list[Part]) -> list[Part]:
         said = {path: text(part) for path, part in by_path.items()}
         match plural:
             case "validationRules" if len(said) == 2:
-                operator = SYMBOLS.get(str(body.get("operator")), str(body.get("operator")))
+                operator = SPOKEN.get(str(body.get("operator")), str(body.get("operator")))
                 return f"{said['leftSide.expression']} {operator} {said['rightSide.expression']}"
             case "indicators" if len(said) == 2:
                 kind = cast("JsonObject", body.get("indicatorType") or {})
@@ -209,9 +212,8 @@ async def create_rule(
     API source: `POST /api/validationRules`, `POST /api/validationRules/expression/description`.
     """
     levels = [level["level"] for level in await _levels(s, org_unit_level)]
-    words = {symbol: word for word, symbol in SYMBOLS.items()}
     properties: dict[str, JsonValue] = {
-        "name": name, "operator": words.get(operator, operator), "periodType": period_type, "importance": importance,
+        "name": name, "operator": operator, "periodType": period_type, "importance": importance,
         "instruction": instruction, "description": description, "organisationUnitLevels": levels,
         "leftSide": _side(left, missing), "rightSide": _side(right, missing),
     }  # fmt: skip

@@ -30,7 +30,7 @@ Keep = Annotated[
 KEPT = {"last-updated": "LAST_UPDATED", "discard": "DISCARD"}
 MOVE, MERGE, SPLIT = "F_ORGANISATIONUNIT_MOVE", "F_ORGANISATION_UNIT_MERGE", "F_ORGANISATION_UNIT_SPLIT"
 NO_WAY_BACK = "this cannot be undone: the server keeps nothing of what was before"
-ANALYTICS = "analytics shows it after the next run of the analytics tables"
+ANALYTICS = "analytics follows with its next run"
 
 
 async def check_level(s: Session, level: int) -> None:
