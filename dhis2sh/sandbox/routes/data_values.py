@@ -101,7 +101,7 @@ class Api:
         chosen = export.select(self.store, model, query)
         found = export.rename(export.read(self.store, model, chosen), model, query)
         envelope = self._envelope(chosen)
-        kind = _format(request)
+        kind = _format(request, by_accept=self.server.store.version.values_by_accept)
         if kind == "json":
             items: list[JsonValue] = [value.shown() for value in found]
             return _packed(request, answer({**envelope, "dataValues": items}), "json")
@@ -348,13 +348,13 @@ def attribute_combo(model: Model, form: Mapping[str, str]) -> str:
     return found
 
 
-def _format(request: Request) -> str:
+def _format(request: Request, *, by_accept: bool) -> str:
     """json, csv, xml or adx+xml: by the path's ending, the parameter, or what is accepted."""
     ending = request.url.path.rpartition("/")[2].partition(".")[2]
     for text in (ending, request.query_params.get("format", "")):
         if text in _FORMATS or text == "adx":
             return "adx+xml" if text == "adx" else text
-    accepted = request.headers.get("accept", "")
+    accepted = request.headers.get("accept", "") if by_accept else ""
     return next((name for name in ("adx+xml", "csv", "xml") if f"application/{name}" in accepted), "json")
 
 
