@@ -48,8 +48,8 @@ SET_BY_SERVER = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy
 """What a server writes itself: no difference in these is a change."""
 
 
-HELD_BY = "$heldBy"
-"""Under this the journal keeps `Write.held_by` with the object."""
+HELD_BY, PARTS = "$heldBy", "$parts"
+"""Under these the journal keeps `Write.held_by` and `Write.parts` with the object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class Write:
         after: None for one that is deleted.
         held_by: of one that is deleted the objects that hold it in a collection, UIDs by `type.collection`: they lose it
             without a word, and only what is written down can give it back to them.
+        parts: of one that is deleted the objects that the server deletes with it, by type.
         detail: what changes in words, where the properties before and after do not say it to a person.
     """
 
@@ -69,6 +70,7 @@ class Write:
     before: JsonObject | None
     after: JsonObject | None
     held_by: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
+    parts: Mapping[str, Sequence[JsonObject]] = field(default_factory=dict[str, "Sequence[JsonObject]"])
     detail: str | None = None
 
     @property
@@ -110,8 +112,13 @@ class Write:
 
     def changed(self) -> tuple[JsonObject | None, JsonObject | None]:
         """Before and after for the journal: of an update the changed properties, else the whole object."""
-        if self.before is not None and self.after is None and self.held_by:
-            return {**self.before, HELD_BY: {name: [*uids] for name, uids in self.held_by.items()}}, None
+        if self.before is not None and self.after is None:
+            more: JsonObject = {}
+            if self.held_by:
+                more[HELD_BY] = {name: [*uids] for name, uids in self.held_by.items()}
+            if self.parts:
+                more[PARTS] = {plural: [*items] for plural, items in self.parts.items()}
+            return {**self.before, **more}, None
         if self.before is None or self.after is None:
             return self.before, self.after
         names = [
@@ -426,7 +433,8 @@ def same(left: JsonValue, right: JsonValue) -> bool:
 def _holds(given: JsonValue, sent: JsonValue) -> bool:
     """Is a row as it was sent, with what the server adds (its own UID, an arrow back to the owner)?"""
     if isinstance(given, dict) and isinstance(sent, dict):
-        return all(name in given and _holds(given[name], value) for name, value in sent.items())
+        told = {name: value for name, value in sent.items() if name not in SET_BY_SERVER}
+        return all(name in given and _holds(given[name], value) for name, value in told.items())
     return given == sent
 
 

@@ -28,7 +28,7 @@ COMMANDS = {".sh": ["bash", "-eu"], ".dhis2": [str(BIN / "dhis2sh"), "--sandbox"
 NOTEBOOK = ".ipynb"
 HOME = "~/dhis2sh"
 """What stands in outputs for the folder of files, which is another one each time."""
-PATIENCE = 120
+PATIENCE = 600
 """Seconds for one example."""
 
 

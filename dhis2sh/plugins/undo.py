@@ -108,9 +108,13 @@ async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes:
                 continue
             before, secret = _without_secrets(change.before or {})
             before.pop(writes.HELD_BY, None)
+            parts = cast("dict[str, list[JsonObject]]", before.pop(writes.PARTS, None) or {})
             for name in secret:
                 notes.add(f"{name} was a secret and is not set again", called)
             pairs.append(Write(plural, None, before))
+            for kind, items in parts.items():
+                there = {str(item["id"]) for item in await _present(s, kind, [str(item["id"]) for item in items])}
+                pairs += [Write(kind, None, item) for item in items if item["id"] not in there]
         elif current is None:
             notes.add("never written" if change.state == "sent" else "gone, nothing to take back", called)
         elif change.action == "create":

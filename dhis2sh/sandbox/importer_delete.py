@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.cascades import DELETED_WITH
 from dhis2sh.sandbox.data.vetoes import audits_of_level, levels_of_workflow
 from dhis2sh.sandbox.importer_checks import described
 from dhis2sh.sandbox.importer_codes import by_code
@@ -19,18 +20,6 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.rights import Rights
     from dhis2sh.sandbox.store import Store
     from dhis2sh.types import JsonObject, JsonValue
-
-DELETED_WITH = {
-    "categoryCombos": ["categoryOptionCombos.categoryCombo"],
-    "dataSets": ["sections.dataSet"],
-    "optionSets": ["options.optionSet", "optionGroups.optionSet", "optionGroupSets.optionSet"],
-    "programRules": ["programRuleActions.programRule"],
-    "programStages": ["programStageSections.programStage"],
-    "programs": ["programStages.program", "programSections.program", "programRules.program",
-                 "programRuleVariables.program", "programIndicators.program"],
-    "trackedEntityTypes": [],
-}  # fmt: skip
-"""References whose owner is deleted together with what it refers to."""
 
 CLEARED = {
     "dataElements.commentOptionSet", "dataSets.dataEntryForm", "dataSets.notificationRecipients", "dataSets.workflow",

@@ -1,4 +1,4 @@
-"""Every type of the server has its own verbs, and they work: list, get, create, rename, delete."""
+"""Every type of the server has its own verbs, and they work: list, get, create, rename, delete; clone and members where it has them."""
 
 import json
 
@@ -39,7 +39,12 @@ THERE = {
 }
 """What is there before an object of the type: a combo without option combos, of which only the whole set comes in."""
 NAMED_BY_THE_SERVER = {"category-option-combos"}
-"""Types whose objects keep their names (E1134)."""
+"""Types whose objects keep their names and their members (E1134), and are not made one by one."""
+
+NAMELESS = {"api-token", "program-rule-actions", "users"}
+"""Types whose objects have no name of their own to change: tokens, actions, and users, who are called as they are."""
+UNIQUE = {"o-auth2-clients": ["clientId=other"], "options": ["code=OTHER"], "organisation-unit-levels": ["level=8"]}
+"""What a copy must have anew besides its name."""
 
 SHORT = {
     "validation-rules": {"operator"}, "predictors": {"generator"}, "visualizations": {"name"}, "maps": {"name"},
@@ -93,7 +98,7 @@ def test_short_names_lead_to_the_same_verbs(other: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TYPES)
-async def test_a_type_is_listed_got_created_renamed_and_deleted(name: str, session: Session) -> None:
+async def test_a_type_is_listed_got_created_renamed_cloned_filled_and_deleted(name: str, session: Session) -> None:
     resource = TYPES[name]
     made = await created(session, name, resource)
     path = f"metadata {name}"
@@ -112,10 +117,22 @@ async def test_a_type_is_listed_got_created_renamed_and_deleted(name: str, sessi
     got = await do("get", uid=made["id"])
     assert got["id"] == made["id"]
 
-    if f"{path} rename" in REGISTRY and name not in NAMED_BY_THE_SERVER:
+    assert (f"{path} rename" in REGISTRY) is (f"{path} clone" in REGISTRY) is (name not in NAMELESS)
+    if name not in NAMELESS | NAMED_BY_THE_SERVER:
         renamed = await do("rename", objects=[made["id"]], set="Another")
         assert renamed.updated == 1
         assert (await do("get", uid="Another"))["id"] == made["id"]
+    if name not in NAMELESS | NAMED_BY_THE_SERVER:
+        copied = await do("clone", uid=made["id"], name="A copy", set=UNIQUE.get(name, []))
+        assert (await do("get", uid="A copy"))["id"] == copied.uids[0] != made["id"]
+    for prop in values.collections_of(resource).values() if name not in NAMED_BY_THE_SERVER else ():
+        member = {"id": "memberNew01", "name": "A member", "shortName": "A member"}
+        session.sandbox_store().put_objects({str(prop.target): [member]})
+        chosen = {"uid": made["id"], "property": prop.name}
+        assert (await do("add", **chosen, items=["memberNew01"])).updated == 1
+        assert "memberNew01" in {row["id"] for row in await do("members", **chosen)}
+        assert (await do("remove", **chosen, items=["memberNew01"])).updated == 1
+        assert "memberNew01" not in {row["id"] for row in await do("members", **chosen)}
 
     gone = await do("delete", objects=[made["id"]])
     assert isinstance(gone, WriteSummary)

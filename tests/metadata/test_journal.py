@@ -59,6 +59,68 @@ async def test_undo_takes_back_creations_updates_and_deletions(session: Session)
         await do(session, "undo")
 
 
+PROGRAM = [
+    "programSections",
+    "programStages",
+    "programStageSections",
+    "programRules",
+    "programRuleActions",
+    "programRuleVariables",
+    "programIndicators",
+]
+
+
+@pytest.mark.parametrize(
+    ("plural", "name", "parts"),
+    [
+        ("dataSets", "Health facility monthly report", ["sections"]),
+        ("programs", "Pregnancy follow-up", PROGRAM),
+    ],
+)
+async def test_what_a_server_deletes_with_an_object_is_said_and_comes_back(
+    plural: str, name: str, parts: list[str], country: Session
+) -> None:
+    with country.sandbox_store().writing() as connection:
+        for table in ("event", "enrollment"):  # no data is in the way
+            connection.execute(f"DELETE FROM {table}")
+
+    async def held() -> dict:
+        found = settled(await country.client.get("metadata", dict.fromkeys([plural, *parts], True)))
+        for row in found.get("programs", []):  # a server makes up what these are called
+            kept = ("id", "trackedEntityAttribute", "mandatory", "sortOrder")
+            rows = row["programTrackedEntityAttributes"]
+            row["programTrackedEntityAttributes"] = [{key: item[key] for key in kept} for item in rows]
+        return found
+
+    before = await held()
+    plan = await do(country, "metadata delete", Consent(dry_run=True), type=plural, objects=[name])
+    told = [note for note in plan.notes if note.startswith("deleted with it: ")]
+    assert {note.split()[4] for note in told} == {*parts}
+
+    await do(country, "metadata delete", type=plural, objects=[name])
+    after = await held()
+    assert all(len(after.get(kind, [])) < len(before[kind]) for kind in (plural, *parts))
+    await do(country, "undo")
+    assert await held() == before
+
+
+async def test_hundreds_of_members_come_back_into_their_groups(session: Session) -> None:
+    kind = {"valueType": "NUMBER", "domainType": "AGGREGATE", "aggregationType": "SUM"}
+    rows = [{"id": f"deMany{n:05}", "name": f"Many {n}", "shortName": f"{n}", **kind} for n in range(300)]
+    group = {
+        "id": "deGroupMany",
+        "name": "Many",
+        "shortName": "Many",
+        "dataElements": [{"id": row["id"]} for row in rows],
+    }
+    session.sandbox_store().put_objects({"dataElements": rows, "dataElementGroups": [group]})
+
+    await do(session, "metadata delete", type="dataElements", objects=[row["id"] for row in rows])
+    assert not (await session.client.get_object("dataElementGroups/deGroupMany"))["dataElements"]
+    await do(session, "undo")
+    assert len((await session.client.get_object("dataElementGroups/deGroupMany"))["dataElements"]) == 300
+
+
 async def test_an_undo_is_a_write_that_is_kept_too_and_happens_once(session: Session) -> None:
     await do(session, "metadata rename", type="dataElements", all=True, prefix="X ")
     await do(session, "undo")

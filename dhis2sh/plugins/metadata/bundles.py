@@ -267,14 +267,13 @@ def _rows(
 
 
 def _counted(rows: Rows[DifferenceRow]) -> str:
-    """How many objects were added, removed and changed, by type."""
-    objects: dict[str, dict[str, set[str]]] = {}
+    """How many objects were added, removed and changed."""
+    objects: dict[str, set[str]] = {}
     for row in rows:
-        objects.setdefault(row.change, {}).setdefault(row.type, set()).add(row.id)
-    return "; ".join(
-        f"{change} {', '.join(f'{len(uids):,} {plural}' for plural, uids in kinds.items())}"
-        for change, kinds in objects.items()
-    )
+        objects.setdefault(row.change, set()).add(row.id)
+    types = len({row.type for row in rows})
+    counts = ", ".join(f"{len(uids):,} {change}" for change, uids in sorted(objects.items()))
+    return f"objects: {counts}; of {types:,} type{'s' if types > 1 else ''}"
 
 
 def _row(one: Difference) -> DifferenceRow:

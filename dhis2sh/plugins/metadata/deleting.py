@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh import writes
+from dhis2sh.cascades import DELETED_WITH
 from dhis2sh.errors import Forbidden, NotFound, Refused
 from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.plugins.metadata import values
@@ -44,10 +45,52 @@ async def delete(s: Session, type: Type, objects: Objects) -> Plan:
     ordered = leaves_first(resource, found)
     what = f"{len(found):,} {resource.plural}" if len(found) != 1 else f"{resource.singular} {called(found[0])}"
     holders = await holding(s, resource, found) if found else {}
-    pairs = [Write(resource.plural, item, None, holders.get(str(item["id"]), {})) for item in ordered]
+    parts = await deleted_with(s, resource.plural, [str(item["id"]) for item in found])
+    pairs = [
+        Write(resource.plural, item, None, holders.get(str(item["id"]), {}), parts.get(str(item["id"]), {}))
+        for item in ordered
+    ]
     plan = writes.plan(f"delete {what}", pairs, what=resource.plural)
-    plan.notes = [*notes, *plan.notes]  # what may stand in the way is of no interest once it is done
+    plan.notes = [*_with_it(parts.values()), *notes, *plan.notes]  # of no interest once it is done
     return plan
+
+
+def _with_it(parts: Iterable[Mapping[str, Sequence[JsonObject]]]) -> list[str]:
+    """What goes with the objects, a line for each type."""
+    found: dict[str, list[str]] = {}
+    for one in parts:
+        for plural, items in one.items():
+            found.setdefault(plural, []).extend(f"{item.get('name') or ''} [{item['id']}]".lstrip() for item in items)
+    return [f"deleted with it: {len(names):,} {plural} ({writes.few(names)})" for plural, names in found.items()]
+
+
+async def deleted_with(s: Session, plural: str, uids: Sequence[str]) -> dict[str, dict[str, list[JsonObject]]]:
+    """What the server deletes together with some objects (`DELETED_WITH`), and with that, all of it by type.
+
+    Returns by the UID of each object; one without parts is not in it.
+    """
+    known = await queries.resources_of(s)
+    found: dict[str, dict[str, list[JsonObject]]] = {}
+    for reference in DELETED_WITH.get(plural, ()) if uids else ():
+        kind, _, name = reference.partition(".")
+        if kind not in known:
+            continue
+        rows = await writes.read_all(s, kind, _pointing(name, uids), fields=":owner")
+        owners = {str(row["id"]): str(cast("JsonObject", row.get(name) or {}).get("id")) for row in rows}
+        rows = [row for row in rows if owners[str(row["id"])] in uids]
+        for row in rows:
+            found.setdefault(owners[str(row["id"])], {}).setdefault(kind, []).append(row)
+        for uid, inner in (await deleted_with(s, kind, [str(row["id"]) for row in rows])).items():
+            for deeper, items in inner.items():
+                found[owners[uid]].setdefault(deeper, []).extend(items)
+    return found
+
+
+def _pointing(path: str, uids: Sequence[str]) -> list[str]:
+    """Filters for what points to some objects; none for very many, which are picked out here."""
+    if len(uids) > writes.UIDS_IN_ONE_ADDRESS:
+        return []
+    return [f"{path}.id:in:[{','.join(sorted(uids))}]" if len(uids) > 1 else f"{path}.id:eq:{uids[0]}"]
 
 
 async def holding(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> dict[str, dict[str, list[str]]]:
@@ -55,14 +98,10 @@ async def holding(s: Session, resource: Resource, objects: Sequence[JsonObject])
     from dhis2sh.client.writes import gather_bounded
 
     gone = {str(item["id"]) for item in objects}
-    if len(gone) > writes.UIDS_IN_ONE_ADDRESS:
-        return {}
-    wanted = f"id:in:[{','.join(sorted(gone))}]" if len(gone) > 1 else f"id:eq:{next(iter(gone))}"
 
     async def members(plural: str, name: str) -> list[tuple[str, str, str]]:
-        params: dict[str, Param] = {"filter": f"{name}.{wanted}", "fields": f"id,{name}[id]", "paging": False}
         try:
-            rows = (await s.client.list_page(plural, params)).rows
+            rows = await writes.read_all(s, plural, _pointing(name, [*gone]), fields=f"id,{name}[id]")
         except (Refused, NotFound, Forbidden):
             return []
         return [
@@ -100,10 +139,9 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
     gone = {str(item["id"]) for item in objects}
     if len(gone) > writes.UIDS_IN_ONE_ADDRESS:
         return [f"what refers to {len(gone):,} objects was not looked for"]
-    wanted = f"id:in:[{','.join(sorted(gone))}]" if len(gone) > 1 else f"id:eq:{next(iter(gone))}"
 
     async def users(plural: str, path: str) -> str | None:
-        params: dict[str, Param] = {"filter": f"{path}.{wanted}", "fields": "id,displayName", "pageSize": 50}
+        params: dict[str, Param] = {"filter": _pointing(path, [*gone]), "fields": "id,displayName", "pageSize": 50}
         try:
             page = await s.client.list_page(plural, params)
         except (Refused, NotFound, Forbidden):
@@ -123,7 +161,9 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
     asked = (
         users(plural, path)
         for plural, path in paths_to(resource.plural, types)
-        if plural in known and not known[plural].properties[path.partition(".")[0]].many_to_many
+        if plural in known
+        and not known[plural].properties[path.partition(".")[0]].many_to_many
+        and f"{plural}.{path}" not in DELETED_WITH.get(resource.plural, ())
     )
     return [note async for note in gather_bounded(asked, 4) if note is not None]
 

@@ -384,20 +384,24 @@ async def clone(
     after: JsonObject = {"id": generate_uid()}
     for key, value in before.items():
         prop = resource.properties.get(key)
-        if key in NOT_CLONED or (prop is not None and prop.unique):
+        if key in NOT_CLONED or (prop is not None and prop.unique and prop.simple):
             continue
         if prop is not None and value and _belong_to_one(prop):
             notes.append(f"{key} belong to the original: not in the copy")
             continue
         after[key] = _fresh(value)
     after["name"] = name
-    if "shortName" in {*before, *resource.required}:  # unique in some types, required in most
+    if "shortName" in {*before, *resource.required}:  # unique in some types
         after["shortName"] = name[: resource.properties["shortName"].length or 50]
     reader = values.Reader(resource)
     for path, value in values.pairs(set):
         reader.put(after, path, value)
     reader.check()
     await reader.resolved(s, [after])
+    missing = [key for key in values.required_of(resource) if before.get(key) is not None and after.get(key) is None]
+    if missing:
+        wanted = " ".join(f"--set {key}=..." for key in missing)
+        raise UsageError(f"no two {resource.plural} may have the same {' and '.join(missing)}", hint=wanted)
     title = f"clone {resource.singular} {called(before)} as '{name}'"
     return writes.plan(title, [Write(resource.plural, None, after)], what=resource.plural, notes=notes)
 
