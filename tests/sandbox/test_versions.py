@@ -7,9 +7,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
+from dhis2sh.sandbox.load import load
 from dhis2sh.sandbox.store import Store
 from tests.sandbox import clinic
 from tests.sandbox.clinic import person
+from tests.sandbox.nation import metadata
 
 
 @contextmanager
@@ -71,3 +73,26 @@ def test_a_category_that_a_combo_has(version: str, named: bool):
         assert api.post("/api/metadata", json=made).json()["status"] == "OK"
         text = api.delete("/api/categories/caSex000001").text
         assert "another object: CategoryCombo" in text and ("(By sex)" in text) == named
+
+
+@pytest.mark.parametrize(("version", "header", "status"), [
+    ("2.42", "de,pe,ou,coc,aoc,value", 200), ("2.43", "value,orgunit,period,dataelement", 200), ("2.43", "de,pe,ou,coc,aoc,value", 409),
+])  # fmt: skip
+def test_columns_of_a_csv_have_places_or_names(version: str, header: str, status: int):
+    store = Store(version=version)
+    load(store, metadata())
+    cells = {"de": "deVisits001", "dataelement": "deVisits001", "pe": "202501", "period": "202501", "ou": "ouClinicA01",
+             "orgunit": "ouClinicA01", "value": "7"}  # fmt: skip
+    row = ",".join(cells.get(name, "") for name in header.split(","))
+    with TestClient(create_app(store), base_url="http://sandbox") as api:
+        api.auth = ("admin", "district")
+        answer = api.post(
+            "/api/dataValueSets", content=f"{header}\n{row}\n", headers={"Content-Type": "application/csv"}
+        )
+    store.close()
+    assert answer.status_code == status, answer.text
+    if status == 409:
+        found = answer.json()["response"]["conflicts"][0]
+        assert found["errorCode"] == "E8101" and found["objects"]["args"].startswith(
+            "0-{aoc=null, coc=null, de=deVisits001"
+        )
