@@ -125,10 +125,20 @@ def test_ctrl_c(
             in said
         )
         assert "Traceback" not in said
+        settle(lambda: sum(row["name"].startswith("X ") for row in store.objects("dataElementGroups").values()))
         assert cli.run(["undo", "--yes", "-p", "srv"]) == 0
     names = {item["name"] for item in store.objects("dataElementGroups").values()}
     store.close()
     assert names == {"Vaccines", *(group["name"] for group in groups)}
+
+
+def settle(count: Callable[[], int]) -> None:
+    """Wait until a server has ended what it goes on with although nobody listens any more."""
+    seen, since = count(), time.monotonic()
+    while time.monotonic() - since < 1.5:
+        time.sleep(0.1)
+        if (now := count()) != seen:
+            seen, since = now, time.monotonic()
 
 
 class Forgetful:

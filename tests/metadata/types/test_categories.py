@@ -70,7 +70,7 @@ async def test_what_is_there_is_reused_and_grows(session: Session):
     await call(session, BUILD, YES, name="Sex alone", category=["Sex"])
     plan = await planned(session, spec=spec(SPEC.replace("Male]", "Male, Unknown]")))
     assert [(step.action, step.name, step.words()) for step in plan.steps] == [
-        ("create", "Unknown", ""),
+        ("create", "Unknown", "shortName: 'Unknown'"),
         ("update", "Sex", "adds Unknown"),
     ]
     assert plan.notes[:3] == [
