@@ -113,6 +113,8 @@ class Language:
         for item in items(tree):
             if item.kind not in self.items and not (item.kind == "V" and self.variables) and item.kind != "days":
                 yield f"{item.kind}{{...}} is not known here"
+            elif not all(item.parts):
+                yield f"{item.text} names nothing"
 
     def _of_call(self, call: Call) -> Iterator[str]:
         known = self.functions.get(call.name)

@@ -10,13 +10,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from dhis2sh.geometry import Bounds, Line, Point, Shape
+from dhis2sh.render import safe
+from dhis2sh.words import counted, joined
 
 WIDTH, HEIGHT = 640, 480
 """The most that a picture takes, in pixels; it is as large as its longer side allows."""
 TENTHS = 10
 """Pictures are drawn in whole tenths of a pixel: a third of the bytes of decimals."""
-RADII = ((300, 3.0), (1000, 2.2), (5000, 1.5))
-"""The radius of a point where there are at the most so many; below a pixel for more."""
+CROWD = 5000
+"""More points than this are one path without names: a picture of 50,000 places stays below a megabyte."""
+RADII = ((300, 3.0), (1000, 2.2), (CROWD, 1.5))
+"""The radius of a point where there are at the most so many; that of dots for more."""
+FINE, COARSE, MANY = 5, 10, 100_000
+"""Outlines are drawn to so many tenths of a pixel, and coarser where there are very many vertices."""
 MARGIN = 6
 LEAST = 1e-4
 """Degrees: a map of one place is not enlarged for ever."""
@@ -26,6 +32,7 @@ _STYLE = """<style>
 .dhis2sh-map .area{fill:#3b82c4;fill-opacity:.28;fill-rule:evenodd}
 .dhis2sh-map .line{fill:none}
 .dhis2sh-map .point{fill:#d9480f;fill-opacity:.75;stroke-opacity:.35;stroke-width:4}
+.dhis2sh-map .crowd{fill:none;stroke:#d9480f;stroke-opacity:.6;stroke-width:16;stroke-linecap:round}
 .dhis2sh-map g:hover path{fill-opacity:.7;stroke-opacity:1}
 </style>"""
 # Lines take the colour of the page's text, so that they are seen on light and dark.
@@ -66,14 +73,13 @@ class Map:
         """What is on the map, and what is not."""
         areas = sum(bool(shape.areas) for shape in self.shapes)
         kinds = {"area": areas, "point": sum(bool(shape.points) and not shape.areas for shape in self.shapes)}
-        told = " and ".join(f"{count:,} {kind}{'s' * (count != 1)}" for kind, count in kinds.items() if count)
-        parts = [told or f"{len(self.shapes):,} shapes"] if self.shapes else ["nothing to draw"]
+        told = joined(counted(count, kind) for kind, count in kinds.items() if count)
+        parts = [told or counted(len(self.shapes), "shape")] if self.shapes else ["nothing to draw"]
         if self.missing:
             parts.append(f"{self.missing:,} without a geometry")
         if self.unreadable:
-            names = ", ".join(self.unreadable[:3]) + (" ..." if len(self.unreadable) > 3 else "")
-            parts.append(f"{len(self.unreadable):,} that cannot be drawn: {names}")
-        return "; ".join(parts)
+            parts.append(f"{len(self.unreadable):,} that cannot be drawn: {joined(self.unreadable)}")
+        return safe("; ".join(parts))
 
     def svg(self) -> str:
         """The map as an SVG picture; the names of the shapes are its titles."""
@@ -85,7 +91,10 @@ class Map:
         box = f"{-MARGIN * TENTHS} {-MARGIN * TENTHS} {width * TENTHS} {height * TENTHS}"
         count = sum(len(shape.points) for shape in self.shapes)
         radius = next((size for most, size in RADII if count <= most), 0.8)
-        drawn = "\n".join(_drawn(shape, frame, radius) for shape in _small_last(self.shapes))
+        grain = FINE if sum(1 for shape in self.shapes for _ in shape.vertices()) <= MANY else COARSE
+        crowd = [shape for shape in self.shapes if not (shape.areas or shape.lines)] if count > CROWD else []
+        named = self.shapes if not crowd else [shape for shape in self.shapes if shape.areas or shape.lines]
+        drawn = "\n".join(_drawn(shape, frame, radius, grain) for shape in _small_last(named)) + _dots(crowd, frame)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="dhis2sh-map" role="img" width="{width}" height="{height}" '
             f'viewBox="{box}"><title>{html.escape(self.caption())}</title>{_STYLE}\n{drawn}\n</svg>'
@@ -111,7 +120,7 @@ class Map:
 
     def __repr__(self) -> str:
         screen = shutil.get_terminal_size((100, 30))
-        drawn = self.text(min(screen.columns, 100) - 2, max(8, min(screen.lines - 4, 40)))
+        drawn = self.text(max(16, min(screen.columns, 100) - 2), max(8, min(screen.lines - 4, 40)))
         return f"{drawn}\n{self.caption()}" if drawn else self.caption()
 
     def _repr_html_(self) -> str:
@@ -155,28 +164,34 @@ def _small_last(shapes: Sequence[Shape]) -> list[Shape]:
     return sorted(shapes, key=lambda shape: (not shape.areas, -size(shape)))
 
 
-def _drawn(shape: Shape, frame: Frame, radius: float) -> str:
+def _drawn(shape: Shape, frame: Frame, radius: float, grain: int) -> str:
     """A shape as SVG: one path for its areas, one for its lines, one for its points."""
-    areas = "".join(_path(ring, frame) + "z" for area in shape.areas for ring in area if ring)
-    lines = "".join(_path(line, frame) for line in shape.lines if line)
+    areas = "".join(_path(ring, frame, grain) + "z" for area in shape.areas for ring in area if ring)
+    lines = "".join(_path(line, frame, grain) for line in shape.lines if line)
     points = "".join(_circle(*frame.at(point), radius) for point in shape.points)
     kinds = (("area", areas), ("line", lines), ("point", points))
     paths = "".join(f'<path class="{kind}" d="{path}"/>' for kind, path in kinds if path)
-    return f"<g><title>{html.escape(shape.name)}</title>{paths}</g>"
+    return f"<g><title>{html.escape(safe(shape.name))}</title>{paths}</g>"
 
 
-def _path(line: Line, frame: Frame) -> str:
-    """A line in whole tenths of pixels, each step from the one before; what moves less than half a pixel is left out."""
-    first, *rest = _thinned([_tenths(frame.at(point)) for point in line])
+def _dots(shapes: Sequence[Shape], frame: Frame) -> str:
+    """Points without names, each a line of no length with round ends."""
+    places = dict.fromkeys(_tenths(frame.at(point)) for shape in shapes for point in shape.points)
+    return f'<path class="crowd" d="{"".join(f"M{x} {y}h0" for x, y in places)}"/>' if places else ""
+
+
+def _path(line: Line, frame: Frame, grain: int) -> str:
+    """A line in whole tenths of pixels, each step from the one before; what moves less than the grain is left out."""
+    first, *rest = _thinned([_tenths(frame.at(point)) for point in line], grain)
     steps = [f"{to_x - x} {to_y - y}" for (x, y), (to_x, to_y) in pairwise([first, *rest])]
     return f"M{first[0]} {first[1]}" + (f"l{' '.join(steps)}" if steps else "")
 
 
-def _thinned(points: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _thinned(points: Sequence[tuple[int, int]], grain: int) -> Iterator[tuple[int, int]]:
     last = points[0]
     yield last
     for point in points[1:-1]:
-        if max(abs(point[0] - last[0]), abs(point[1] - last[1])) >= TENTHS // 2:
+        if max(abs(point[0] - last[0]), abs(point[1] - last[1])) >= grain:
             last = point
             yield point
     if len(points) > 1:

@@ -66,6 +66,22 @@ def write(result: object, options: Options) -> None:
         raise Dhis2Error(f"{options.out} cannot be written: {error.strerror}", hint="choose another --out") from error
 
 
+def remark(result: object, options: Options) -> str | None:
+    """What is to be said beside data that cannot say it: which file they went to, and that they are not all there is."""
+    if not isinstance(result, Rows):
+        return None
+    rows = cast("Rows[object]", result)
+    if rows.page is not None and rows.page.truncated:
+        counted = f"{rows.page} rows; --all for every one"
+    elif options.out is not None:
+        counted = f"{len(rows):,} rows"
+    else:
+        return None
+    if options.out is not None:
+        return f"{options.out}: {counted}"
+    return counted if format_of(options) != "table" else None
+
+
 def formatted(result: object, chosen: str) -> str:
     """A result as text in one of the data formats."""
     if chosen == "json":

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.results import Plan, Rows, Text, WriteSummary, to_plain
+from dhis2sh.results import Plan, PlanStep, Rows, Text, WriteSummary, to_plain
 
 if TYPE_CHECKING:
     from dhis2sh.trees import Branch
@@ -93,14 +93,15 @@ def text(result: object, *, width: int | None = None, colour: bool = False) -> s
     if isinstance(result, Rows):
         return _rows(cast("Rows[object]", result), width, colour)
     if isinstance(result, Plan):
-        return _plan(result, colour)
+        return _wrapped(_plan(result, colour), width)
     if isinstance(result, WriteSummary):
         return _summary(result)
     if (tree := tree_of(result)) is not None:
         return _tree(tree, colour)
     line = getattr(result, "line", None)
     if callable(line):  # a record that people want in words, such as a count
-        return "\n".join(map(safe, str(line()).split("\n")))
+        words = "\n".join(map(safe, str(line()).split("\n")))
+        return _wrapped(words, width) if getattr(result, "prose", False) else words
     if isinstance(result, Text):
         return result.text
     if result is None:
@@ -110,6 +111,21 @@ def text(result: object, *, width: int | None = None, colour: bool = False) -> s
     if not isinstance(result, dict) and not hasattr(result, "model_dump"):
         return repr(result)  # a frame, a drawing, a list: it knows best how it looks
     return _record(to_plain(cast("object", result)), width, colour)
+
+
+def _wrapped(words: str, width: int | None) -> str:
+    """Sentences that end with the screen go on below, further in; without a terminal they stay whole."""
+    screen = shutil.get_terminal_size((0, 24)).columns if width is None else width
+    lines = words.split("\n")
+    if not screen or max(map(len, lines)) <= screen:
+        return words
+    from textwrap import wrap
+
+    found: list[str] = []
+    for line in lines:
+        further = " " * (len(line) - len(line.lstrip()) + 2)
+        found += wrap(line, screen, subsequent_indent=further, break_long_words=False) if len(line) > screen else [line]
+    return "\n".join(found)
 
 
 def tree_of(result: object) -> Branch | None:
@@ -141,14 +157,21 @@ def _plan(plan: Plan, colour: bool) -> str:
     lines = [f"{mark}plan: {safe(plan.title)}{RESET if colour else ''}"]
     if plan.report is not None:
         lines += [f"  {safe(line)}" for line in plan.report.line().split("\n")]
-    shown = FEW_STEPS if plan.report is not None else MOST_STEPS
-    for step in plan.steps[:shown]:
+    shown = _steps_shown(plan)
+    for step in shown:
         parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words(plan.names)]
         lines.append("  " + safe(" ".join(part for part in parts if part)))
-    if len(plan.steps) > shown:
-        lines.append(f"  ... and {len(plan.steps) - shown:,} more")
-    notes = [*plan.notes, *([f"nothing of this can be written: {plan.blocked}"] if plan.blocked else [])]
-    return "\n".join([*lines, *(f"  note: {safe(note)}" for note in notes)])
+    if len(plan.steps) > len(shown):
+        lines.append(f"  ... and {len(plan.steps) - len(shown):,} more")
+    return "\n".join([*lines, *(f"  note: {safe(note)}" for note in _plan_notes(plan))])
+
+
+def _steps_shown(plan: Plan) -> list[PlanStep]:
+    return plan.steps[: FEW_STEPS if plan.report is not None else MOST_STEPS]
+
+
+def _plan_notes(plan: Plan) -> list[str]:
+    return [*plan.notes, *([f"nothing of this can be written: {plan.blocked}"] if plan.blocked else [])]
 
 
 def _screen(width: int | None) -> int:
@@ -246,9 +269,9 @@ def html(result: object) -> str:
         from dhis2sh import trees
 
         return trees.page(tree)
-    if isinstance(result, (Plan, WriteSummary, Text)) or not (
-        isinstance(result, dict) or hasattr(result, "model_dump")
-    ):
+    if isinstance(result, Plan):
+        return _html_plan(result)
+    if isinstance(result, (WriteSummary, Text)) or not (isinstance(result, dict) or hasattr(result, "model_dump")):
         return f"<pre>{html_module.escape(text(result, width=0))}</pre>"
     if callable(getattr(cast("object", result), "line", None)):
         return _html_words(text(cast("object", result), width=0))
@@ -256,6 +279,25 @@ def html(result: object) -> str:
     rows = ((html_module.escape(name), html_module.escape(cell(value))) for name, value in record.items())
     body = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
     return f'{_STYLE}<table class="dhis2sh"><tbody>{body}</tbody></table>'
+
+
+def _html_plan(plan: Plan) -> str:
+    """A plan as a table of its steps, with its report above and its notes below."""
+
+    def escaped(text: str) -> str:
+        return html_module.escape(safe(text))
+
+    shown = _steps_shown(plan)
+    columns = ("action", "type", "name", "uid", "change")
+    rows = [(step.action, step.type, step.name or "", step.uid or "", step.words(plan.names)) for step in shown]
+    used = [number for number in range(len(columns)) if any(row[number] for row in rows)]
+    head = "".join(f"<th>{columns[number]}</th>" for number in used)
+    body = "".join("<tr>" + "".join(f"<td>{escaped(row[number])}</td>" for number in used) + "</tr>" for row in rows)
+    table = f'<table class="dhis2sh"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>' if rows else ""
+    report = f"<pre>{'\n'.join(map(escaped, plan.report.line().split('\n')))}</pre>" if plan.report else ""
+    more = [f"... and {len(plan.steps) - len(shown):,} more"] if len(plan.steps) > len(shown) else []
+    notes = "".join(f'<div class="dhis2sh-note">{escaped(note)}</div>' for note in [*more, *_plan_notes(plan)])
+    return f"{_STYLE}<div><b>plan: {escaped(plan.title)}</b></div>{report}{table}{notes}"
 
 
 def _html_words(words: str) -> str:

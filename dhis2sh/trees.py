@@ -6,6 +6,8 @@ import html
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from dhis2sh.render import safe
+
 FOLDED_FROM = 12
 """In a notebook a part with more children than this is closed at first."""
 _STYLE = """<style>
@@ -57,15 +59,15 @@ def _below(children: Sequence[Branch], lead: str, paint: Callable[[str, str, str
 
 def page(tree: Branch) -> str:
     """A tree as HTML whose parts open and close; it takes its colours from the page."""
-    foot = f'<div class="aside">{html.escape(tree.foot)}</div>' if tree.foot else ""
+    foot = f'<div class="aside">{html.escape(safe(tree.foot))}</div>' if tree.foot else ""
     parts = "".join(_part(tree, first=True))
     return f'{_STYLE}<div class="dhis2sh-tree" style="padding-left:1.2em">{parts}{foot}</div>'
 
 
 def _part(branch: Branch, *, first: bool = False) -> Iterator[str]:
-    kind, aside = html.escape(branch.kind), html.escape(branch.aside)
+    kind, aside = html.escape(safe(branch.kind)), html.escape(safe(branch.aside))
     label = (
-        f"{f'<span class=aside>{kind}</span> ' if kind else ''}{html.escape(branch.name)}"
+        f"{f'<span class=aside>{kind}</span> ' if kind else ''}{html.escape(safe(branch.name))}"
         f"{f' <span class=aside>{aside}</span>' if aside else ''}"
     )
     if not branch.children:

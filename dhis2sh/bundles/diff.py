@@ -107,13 +107,14 @@ def settled(
 
     Parameters:
         ordered: whether a list has an order.
-        inner: the type of an embedded object; what is computed of it goes out too.
+        inner: the type of an embedded object; what is computed of it goes out too. Of some (sharing) no property is
+            said to be owned: all of it counts.
         types: those that `inner` embeds in turn.
     """
     if isinstance(value, dict):
         if "id" in value and ("username" in value or value.keys() <= NAMES):
             return value["id"]
-        properties: Mapping[str, Property] = inner.properties if inner is not None else {}
+        properties: Mapping[str, Property] = inner.properties if inner is not None and inner.owner else {}
         return {
             key: settled(item, False, types.get((prop.target if prop else None) or ""), types)
             for key, item in value.items()

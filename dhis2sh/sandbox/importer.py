@@ -360,7 +360,7 @@ def _type_report(resource: Resource, items: list[Item], options: ImportOptions) 
             report.stats.ignored += 1
         if item.errors or options.report_mode in {"FULL", "DEBUG"}:
             name = described(item.body, None) if options.report_mode == "DEBUG" else None
-            found = item.before is not None and any(error.code == "E5000" for error in item.errors)
+            found = item.before is not None and any(error.code.startswith("E5000") for error in item.errors)
             index = item.index + found  # the server counts this one from 1
             report.objects.append(ObjectReport(resource.klass, item.uid, index, name, item.errors))
     return report

@@ -122,7 +122,8 @@ def _exists(bundle: Bundle, item: Item) -> None:
     identifier = bundle.options.identifier
     if strategy == "CREATE" and item.before is not None:
         name = described(item.before, item.resource.model, identifier)
-        item.refuse("E5000", identifier, name, main_id=item.uid)
+        code = "E5000 by strategy" if bundle.store.version.says_strategy else "E5000"
+        item.refuse(code, identifier, name, main_id=item.uid)
     elif strategy == "UPDATE" and item.before is None:
         item.refuse(
             "E5001", identifier, described(item.body, item.resource.model, identifier), prop="id", main_id=item.uid

@@ -195,6 +195,8 @@ class Deletion:
             if free or not (single or path in VETOING_MEMBERSHIPS):
                 continue
             holder = self._store.get(owner, found[0]) or {}
+            if path == "categoryCombos.categories" and not self._store.version.names_combos:
+                return self._store.resources[owner].model
             return f"{self._store.resources[owner].model} ({holder.get('name')})"
         for check in DATA_VETOES.get(plural, []):
             veto = check(self._store, uid)

@@ -88,6 +88,8 @@ MESSAGES = {
     "E4055": "User `{0}` must have at least one user role",
     "E4056": "Property `{0}` can not be changed, was given `{1}`",
     "E5000": "Found matching object for reference, but import mode is CREATE. Identifier was {0}, and object was {1}.",
+    "E5000 by strategy": "Found matching object for reference, but import strategy is CREATE. Identifier was {0}, and "
+    "object was {1}.",
     "E5001": "No matching object for reference. Identifier was {0}, and object was {1}.",
     "E5002": "Invalid reference {0} on object {1} for association `{2}`",
     "E5003": "Property `{0}` with value `{1}` on object {2} already exists on object {3}",
@@ -167,7 +169,7 @@ class ErrorReport:
             "message": self.message,
             "args": [java_text(value) for value in self.values],
             "mainKlass": self.main_klass,
-            "errorCode": self.code,
+            "errorCode": self.code.partition(" ")[0],
             "errorKlass": self.error_klass,
             "mainId": self.main_id,
             "errorProperty": self.prop,

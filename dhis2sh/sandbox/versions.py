@@ -39,6 +39,13 @@ class Version:
         flat_tracker_pages: tracker lists name their page beside the pager too, and no page before or after.
         value_authors: a data value of an event says who wrote it.
         lists_by_gist: plain lists are read by the gist engine where it can (2.44).
+        says_strategy: a CREATE of what is there is refused in words about the import's strategy, not its mode.
+        names_combos: a refused deletion of a category names the combo that stands in its way, not only its type.
+        values_by_accept: data values are written in the format that the request accepts; else only the path's ending counts.
+        enrollment_combos: an enrollment has an attribute option combo.
+        period_names: period types come with names, by name, all that there are.
+        stored_by: what of the tracker says who stored it, besides `createdBy`.
+        followup: events have `followup` beside `followUp`.
         upserts: an import of data values counts what it creates as updated, and audits it (2.43 has its own importer).
     """
 
@@ -66,6 +73,13 @@ class Version:
     flat_tracker_pages: bool = False
     value_authors: bool = True
     lists_by_gist: bool = False
+    says_strategy: bool = False
+    names_combos: bool = True
+    values_by_accept: bool = True
+    enrollment_combos: bool = False
+    period_names: bool = False
+    stored_by: tuple[str, ...] = ()
+    followup: bool = False
     upserts: bool = False
 
     @property
@@ -78,18 +92,20 @@ _OLD = Version(
     "2.41.9.1", "v41", external=False, malformed_uid=404, refuses_empty_filter=True, lenient_parameters=True,
     imports_by_code=True, idle_progress=200, unknown_setting=409, routes_anywhere=True, acceptances_apart=True,
     sorts_by_case=True, gist_addresses="", typed_responses=False, newest_path=42, flat_tracker_pages=True,
-    value_authors=False,
+    value_authors=False, stored_by=("trackedEntity", "enrollment", "event"), followup=True,
 )  # fmt: skip
 _NEW = Version(
     "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,
     gist_always_next=True, maintenance_says_done=True, pages_with_version=False, upserts=True,
+    says_strategy=True, names_combos=False, values_by_accept=False, enrollment_combos=True, period_names=True,
+    stored_by=("enrollment", "event"),
 )  # fmt: skip
 VERSIONS = {
     "2.40": replace(_OLD, number="2.40.12", schemas="v40", external=True),
     "2.41": _OLD,
     "2.42": Version("2.42.5.2", "v42"),
     "2.43": _NEW,
-    "2.44": replace(_NEW, number="2.44.0", schemas="v44", lists_by_gist=True),
+    "2.44": replace(_NEW, number="2.44.0", schemas="v44", lists_by_gist=True, stored_by=()),
 }
 DEFAULT = "2.42"
 

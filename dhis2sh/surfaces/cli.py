@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from dhis2sh.grammar import Invocation
     from dhis2sh.session import Consent, Session
 
+CHOSEN_PAGES = {"limit", "page", "page_size"}
+"""Who gives one of these knows that there may be more rows."""
+
 
 def main() -> None:
     """The command's entry point."""
@@ -178,6 +181,8 @@ async def _carry_out(invocation: Invocation) -> int:
         reporter.done()
         await session.aclose()
     output.write(result, options)
+    if not invocation.arguments.keys() & CHOSEN_PAGES and (remark := output.remark(result, options)):
+        reporter.note(remark)
     return 0
 
 

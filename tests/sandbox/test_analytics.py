@@ -200,6 +200,11 @@ def test_tables_must_be_built_by_a_job_that_can_be_watched() -> None:
         while not (notes := sandbox.get(job["relativeNotifierEndpoint"]).json()) or not notes[0]["completed"]:
             assert time.monotonic() < deadline
         assert notes[0]["message"].startswith("Analytics tables updated: 00:00:0")
+        said = [note["message"] for note in reversed(notes)]
+        assert said[:3] == ["Analytics table update process", "Drop SQL views", "0 successful and 0 failed items"]
+        assert (
+            "Swapping analytics tables: 'DATA_VALUE'" in said and "Populating 1 analytics tables: 'EVENT'" not in said
+        )
         assert sandbox.ask(query)["rows"] == [["deVisits001", "2025", "78"]]
 
 

@@ -1,5 +1,6 @@
 """Writes of metadata: what is stored, what is reported, what is refused."""
 
+import time
 from typing import Any
 
 import pytest
@@ -310,3 +311,13 @@ def test_a_bundle_deletes_what_the_user_may_delete(api: TestClient, store: Store
     answer = api.post("/api/metadata?importStrategy=DELETE", json=bundle, auth=("reader", "Distr1ct-Wire!"))
     assert codes(answer.json()) == ["E3002"]
     assert store.get("dataElements", "deNumber001") is not None
+
+
+def test_an_import_as_a_job_opens_with_all_its_parameters(api: TestClient) -> None:
+    body = {"dataElements": [{"id": "deLater0001", **ELEMENT, "name": "Later", "shortName": "Later"}]}
+    job = api.post("/api/metadata?async=true", json=body).json()["response"]
+    deadline = time.monotonic() + 5
+    while not (notes := api.get(job["relativeNotifierEndpoint"]).json()) or not notes[0]["completed"]:
+        assert time.monotonic() < deadline
+    assert (notes[-1]["message"], notes[-1]["dataType"]) == ("Metadata import started", "PARAMETERS")
+    assert notes[-1]["data"] | {"user": None, "filename": None, "csvImportClass": None} == notes[-1]["data"]

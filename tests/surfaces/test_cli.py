@@ -75,6 +75,21 @@ def test_out_writes_a_file_in_its_endings_format(sandbox_home: Path) -> None:
     assert Path("rows.csv").read_text().splitlines()[0] == "id,name"
 
 
+def test_data_that_are_not_all_say_so_beside_them(
+    country_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(line: str) -> str:
+        assert cli.run([*line.split(), "-p", "sandbox"]) == 0
+        return capsys.readouterr().err
+
+    assert said("metadata list dataElements -o csv") == "50 of 54 rows; --all for every one\n"
+    assert said("metadata list dataElements --jq length") == "50 of 54 rows; --all for every one\n"
+    assert said("metadata list dataElements --out some.csv") == "some.csv: 50 of 54 rows; --all for every one\n"
+    assert said("metadata list dataElements --all --out all.csv") == "all.csv: 54 rows\n"
+    assert said("metadata list dataElements --limit 5 -o csv") == "", "who sets a limit knows"
+    assert said("metadata list dataElements") == "", "the table says it itself"
+
+
 def test_an_export_goes_to_a_file_whole(sandbox_home: Path) -> None:
     assert cli.run(["metadata", "export", "--types", "dataElements", "--out", "export.json", "-p", "sandbox"]) == 0
     assert len(json.loads(Path("export.json").read_text())["dataElements"]) == 3

@@ -32,6 +32,7 @@ def test_what_a_language_knows_is_no_mistake(plural: str, text: str) -> None:
         ("programIndicators", "I{indicator01}", "I{...} is not known here"),
         ("indicators", "#{deNumber001", "'#{' is not closed"),
         ("indicators", "4 + 'a", "''' is not closed"),
+        ("indicators", "#{} + 1", "#{} names nothing"),
         ("indicators", "4 +", "the end is not expected here"),
         ("indicators", "(4", "')' expected, found the end"),
     ],

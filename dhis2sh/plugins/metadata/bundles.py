@@ -40,7 +40,8 @@ Sharing = Annotated[bool, Doc("Compare sharing too.")]
 Check = Annotated[bool, Doc("End with exit code 8 when there are differences.")]
 COUNTED_BYTES = 8_000_000
 """An export of some types goes to its file as it comes; up to this size it is read again to say what is left out."""
-SHOWN = 8
+MANY_ROWS = 20
+"""From so many differences on it is said how many they are."""
 
 
 class DifferenceRow(BaseModel):
@@ -259,7 +260,7 @@ def _rows(
 ) -> Rows[DifferenceRow]:
     found = diff(first, second, types, ignore=frozenset() if sharing else SHARING)
     rows = Rows([_row(one) for one in found], columns=["change", "type", "id", "name", "property", "before", "after"])
-    if len(rows) > SHOWN:
+    if len(rows) > MANY_ROWS:
         s.reporter.note(_counted(rows))
     if check and len(rows):
         raise CheckFailed(f"{len(rows):,} differences", findings=rows, hint="the same line without --check lists them")
@@ -267,14 +268,13 @@ def _rows(
 
 
 def _counted(rows: Rows[DifferenceRow]) -> str:
-    """How many objects were added, removed and changed, by type."""
-    objects: dict[str, dict[str, set[str]]] = {}
+    """How many objects were added, removed and changed."""
+    objects: dict[str, set[str]] = {}
     for row in rows:
-        objects.setdefault(row.change, {}).setdefault(row.type, set()).add(row.id)
-    return "; ".join(
-        f"{change} {', '.join(f'{len(uids):,} {plural}' for plural, uids in kinds.items())}"
-        for change, kinds in objects.items()
-    )
+        objects.setdefault(row.change, set()).add(row.id)
+    types = len({row.type for row in rows})
+    counts = ", ".join(f"{len(uids):,} {change}" for change, uids in sorted(objects.items()))
+    return f"objects: {counts}; of {types:,} type{'s' if types > 1 else ''}"
 
 
 def _row(one: Difference) -> DifferenceRow:

@@ -207,7 +207,7 @@ class _Open:
         last = len(self.done) + 1 == len(self.targets)
         if last and self.kind != "R":
             return [(self.rest, "")]
-        at = [number for number, sign in enumerate(self.rest) if sign == "."]
+        at = [number for number, sign in enumerate(self.rest[:-1]) if sign == "." and number > 0]
         return [(self.rest, ""), *((self.rest[:number], self.rest[number + 1 :]) for number in reversed(at))]
 
     def take(self, uid: str, rest: str) -> None:
@@ -274,7 +274,8 @@ async def _one_type(s: Session, target: str, items: Sequence[_Open]) -> None:
         left = [text for text in texts if text not in hits and (key != "id" or is_uid(text))]
         hits |= await names.by_key(s, target, key, left) if left else {}
     for item in items:
-        text, rest = next(((text, rest) for text, rest in item.cuts() if text in hits), item.cuts()[-1])
+        cuts = item.cuts()
+        text, rest = next(((text, rest) for text, rest in cuts if text in hits), cuts[min(1, len(cuts) - 1)])
         if len(hits.get(text, [])) == 1:
             item.take(str(hits[text][0]["id"]), rest)
         else:  # it says which they are, or which come near
@@ -402,7 +403,7 @@ async def prepared(
             _write(item, place, found)
             if found.description and found.description != text:
                 notes.append(f"{place.path.removesuffix('.expression')}: {found.description}")
-    return notes if len(notes) <= MOST_TOLD else []
+    return ["; ".join(notes)] if 0 < len(notes) <= MOST_TOLD else []
 
 
 def _program_of(item: Mapping[str, JsonValue]) -> str | None:

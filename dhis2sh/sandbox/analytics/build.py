@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.data.model import Model, read_period
@@ -29,6 +29,16 @@ RUNTIME = "analyticsTablesRuntime"
 """The fact that says how many seconds the last build took."""
 
 
+_ONE = "1 successful and 0 failed items"
+_BY_PROGRAM = frozenset({"OWNERSHIP", "EVENT", "ENROLLMENT"})
+_INDEXES: Mapping[str, int] = {
+    "TRACKED_ENTITY_INSTANCE": 40, "TRACKED_ENTITY_INSTANCE_EVENTS": 26, "TRACKED_ENTITY_INSTANCE_ENROLLMENTS": 22,
+    "DATA_VALUE": 48, "COMPLETENESS": 48, "COMPLETENESS_TARGET": 15, "ORG_UNIT_TARGET": 5, "OWNERSHIP": 12, "EVENT": 76,
+    "VALIDATION_RESULT": 40, "ENROLLMENT": 51,
+}  # fmt: skip
+"""How many indexes a table gets; a real one's number depends on its columns."""
+
+
 def is_built(store: Store) -> bool:
     """Are there analytics tables?"""
     return bool(store.fact(BUILT))
@@ -52,7 +62,9 @@ def build(store: Store, types: Sequence[str] = TABLE_TYPES, note: Callable[[str]
     """
     began = time.perf_counter()
     model = Model(store)
-    note("Generating resource tables")
+    views = [f"{len(store.objects('sqlViews'))} successful and 0 failed items"]
+    for words in ["Drop SQL views", *views, "Generating resource tables", _ONE, "Create SQL views", *views]:
+        note(words)
     with store.writing() as connection:
         _empty(connection, types)
         _number_org_units(connection, model)
@@ -65,15 +77,29 @@ def build(store: Store, types: Sequence[str] = TABLE_TYPES, note: Callable[[str]
         said: list[str] = []
         for name in types:
             said.append(f"Validating analytics table: {name}")
-            rows = steps[name]() if name in steps else 1
+            tables = len(store.objects("programs")) if name in _BY_PROGRAM else 1
+            rows = steps[name]() if name in steps else tables * (name != "VALIDATION_RESULT")
             said.append(f"Validated analytics tables with outcome: {str(rows > 0).lower()}")
             if rows:
-                said += [f"Populating 1 analytics tables: '{name}'", "1 successful and 0 failed items"]
+                said += _said_of(name, tables, views)
         seconds = time.perf_counter() - began
         _remember(connection, {BUILT: now(), RUNTIME: f"{seconds:.3f}"})
     for words in [*said, "Updating system settings", "Invalidate analytics caches"]:
         note(words)
     return seconds
+
+
+def _said_of(name: str, tables: int, views: Sequence[str]) -> Iterator[str]:
+    """What a server says while it fills the tables of one type; those of programs are filled without a summary."""
+    done = f"{tables} successful and 0 failed items"
+    yield "Performing pre-create table work"
+    yield from (f"Dropping staging tables: '{name}'", done, f"Creating analytics tables: '{name}'", done)
+    yield f"Populating {tables} analytics tables: '{name}'"
+    yield from [] if name in _BY_PROGRAM else [done]
+    yield f"Invoking analytics table hooks: '{name}'"
+    yield f"Creating {_INDEXES[name] * tables} indexes: '{name}'"
+    yield f"Analyzing analytics tables: '{name}'"
+    yield from ("Drop SQL views", *views, f"Swapping analytics tables: '{name}'", done, "Create SQL views", *views)
 
 
 def _remember(connection: sqlite3.Connection, facts: dict[str, str]) -> None:

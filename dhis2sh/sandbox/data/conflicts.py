@@ -27,7 +27,8 @@ class Conflict:
         """As a summary lists it."""
         body: JsonObject = {}
         if self.objects:
-            body = {"object": next(iter(self.objects.values())), "objects": cast("JsonObject", dict(self.objects))}
+            named: JsonObject = {} if "args" in self.objects else {"object": next(iter(self.objects.values()))}
+            body = {**named, "objects": cast("JsonObject", dict(self.objects))}
         body |= {"value": self.message, "errorCode": self.code}
         if self.property is not None:
             body["property"] = self.property

@@ -96,6 +96,19 @@ def read_csv(raw: bytes, *, header: bool = True) -> JsonObject:
     return {"dataValues": items}
 
 
+def read_named_csv(raw: bytes) -> tuple[JsonObject, dict[str, str | None]]:
+    """Read a CSV set whose first row names the columns, and what its first row has in columns that are none of a value's."""
+    known = {name.lower(): name for name in _NAMES}
+    items: list[JsonValue] = []
+    others: dict[str, str | None] = {}
+    for row in csv.DictReader(io.StringIO(raw.decode(errors="replace"))):
+        cells = {str(name).strip().lower(): text for name, text in row.items()}
+        items.append({known[name]: text for name, text in cells.items() if name in known and text})
+        if not others:
+            others = {name: cells[name] or None for name in sorted(cells.keys() - known.keys())}
+    return {"dataValues": items}, others
+
+
 def read_xml(raw: bytes) -> JsonObject:
     """Read a dxf2 set: attributes of `dataValueSet` and `dataValue`. Raises `Unreadable`."""
     root = parse_xml(raw)

@@ -136,6 +136,7 @@ class Api:
             parameters=parameters,
             work=work,
             opening="Metadata import started",
+            opening_data={"user": None, **parameters, "filename": None, "csvImportClass": None},
         )
         return self.server.initiated(request, config)
 

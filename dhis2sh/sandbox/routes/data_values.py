@@ -18,7 +18,7 @@ from starlette.routing import Route
 from dhis2sh.periods import Period
 from dhis2sh.sandbox.bodies import unpacked, with_body
 from dhis2sh.sandbox.data import approval, export, formats, locks, value_types, values
-from dhis2sh.sandbox.data.conflicts import Summary
+from dhis2sh.sandbox.data.conflicts import Conflict, Summary
 from dhis2sh.sandbox.data.imports import Importer, Options, latest_open_period, server_time
 from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.data.values import Key, Value
@@ -101,7 +101,7 @@ class Api:
         chosen = export.select(self.store, model, query)
         found = export.rename(export.read(self.store, model, chosen), model, query)
         envelope = self._envelope(chosen)
-        kind = _format(request)
+        kind = _format(request, by_accept=self.server.store.version.values_by_accept)
         if kind == "json":
             items: list[JsonValue] = [value.shown() for value in found]
             return _packed(request, answer({**envelope, "dataValues": items}), "json")
@@ -149,6 +149,8 @@ class Api:
 
     def _import(self, raw: bytes, kind: str, options: Options, user: str, roots: list[str]) -> Summary:
         importer = Importer(self.store, options, user, roots)
+        if self.store.version.upserts and kind in {"application/csv", "text/csv"} and options.on("firstRowIsHeader"):
+            return self._import_named(raw, importer)
         try:
             for body in _bodies(raw, kind, options, importer.model):
                 importer.run(body)
@@ -157,6 +159,18 @@ class Api:
                 raise
             importer.summary.status, importer.summary.complete = "ERROR", None
             importer.summary.description = f"The import process failed: {error}"
+        return importer.summary
+
+    def _import_named(self, raw: bytes, importer: Importer) -> Summary:
+        """Import a CSV set by the names of its columns; those that are no part of a value are taken for categories."""
+        body, others = formats.read_named_csv(raw)
+        if not others:
+            importer.run(body)
+            return importer.summary
+        said = ", ".join(f"{name}={'null' if text is None else text}" for name, text in others.items())
+        text = f"Value #0 data set is required to decode category options: `{{{said}}}`"
+        importer.summary.status, importer.summary.complete, importer.summary.description = "ERROR", None, None
+        importer.summary.conflicts.add(Conflict("E8101", None, {"args": f"0-{{{said}}}"}, text, [-1]))
         return importer.summary
 
     def _later(self, request: Request, options: Options, run: functools.partial[Summary]) -> Response:
@@ -348,13 +362,13 @@ def attribute_combo(model: Model, form: Mapping[str, str]) -> str:
     return found
 
 
-def _format(request: Request) -> str:
+def _format(request: Request, *, by_accept: bool) -> str:
     """json, csv, xml or adx+xml: by the path's ending, the parameter, or what is accepted."""
     ending = request.url.path.rpartition("/")[2].partition(".")[2]
     for text in (ending, request.query_params.get("format", "")):
         if text in _FORMATS or text == "adx":
             return "adx+xml" if text == "adx" else text
-    accepted = request.headers.get("accept", "")
+    accepted = request.headers.get("accept", "") if by_accept else ""
     return next((name for name in ("adx+xml", "csv", "xml") if f"application/{name}" in accepted), "json")
 
 

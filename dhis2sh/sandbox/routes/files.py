@@ -64,7 +64,8 @@ class Api:
             connection.execute("INSERT OR REPLACE INTO file_content VALUES (?, ?)", (uid, part.content))
         self.server.store.put_objects({"fileResources": [body]})
         shown = self._shown({**body, "storageStatus": "PENDING"})
-        shown["sharing"] = {"owner": who["id"], "external": False, "users": {}, "userGroups": {}, "public": "--------"}
+        external: JsonObject = {"external": False} if self.server.store.version.external else {}
+        shown["sharing"] = {"owner": who["id"], **external, "users": {}, "userGroups": {}, "public": "--------"}
         shown["user"] = shown["createdBy"]
         response: JsonObject = {"fileResource": shown, "responseType": "FileResource"}
         return answer({"httpStatus": "Accepted", "httpStatusCode": 202, "status": "OK", "response": response}, 202)
@@ -72,9 +73,10 @@ class Api:
     def _shown(self, body: JsonObject) -> JsonObject:
         users = {name: self.server.store.get("users", cast("str", cast("JsonObject", body[name])["id"])) or cast("JsonObject", body[name])
                  for name in ("createdBy", "lastUpdatedBy")}  # fmt: skip
+        external: JsonObject = {"external": False} if self.server.store.version.external else {}
         return {
             **body, "translations": [], "favorites": [], "displayName": body["name"], "favorite": False, "attributeValues": [],
-            "sharing": {"external": False, "users": {}, "userGroups": {}},
+            "sharing": {**external, "users": {}, "userGroups": {}},
             **{name: reference_to_user(user) for name, user in users.items()},
             "user": reference_to_user(users["createdBy"]),
         }  # fmt: skip

@@ -46,6 +46,8 @@ class Api:
         """`GET /api/systemSettings/{key}`: JSON, or the bare value as text."""
         key, settings = request.path_params["key"], self._settings(request)
         if not settings.knows(key) or key in CONFIDENTIAL:
+            if self.server.store.version.unknown_setting == 409:
+                return refuse(404, "Setting does not exist or is marked as confidential", "E1005")
             return refuse(404, f"Setting does not exist: {key}", "E1005")
         value = settings.get(key, request.query_params.get("locale") or "")
         if request.headers.get("accept", "").startswith("text/plain") or settings.user:
@@ -58,7 +60,7 @@ class Api:
         key, settings = request.path_params["key"], self._settings(request)
         self._may_write(request, settings)
         if not settings.knows(key) and self.server.store.version.unknown_setting == 409:
-            return refuse(409, f"Key is not supported: {key}", "E1004")
+            return refuse(409, f"Key is not supported: {key}")
         if not settings.knows(key):
             return refuse(404, f"Setting does not exist: {key}", "E1005")
         value = request.query_params.get("value")

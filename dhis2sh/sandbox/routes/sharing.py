@@ -58,11 +58,10 @@ class Api:
             shown["user"] = {"id": owner["id"], "name": owner.get("name")}
         shown["userGroupAccesses"] = self._accesses("userGroups", sharing)
         shown["userAccesses"] = self._accesses("users", sharing)
-        shown["externalAccess"] = bool(sharing.get("external"))
-        meta: JsonObject = {
-            "allowPublicAccess": rights.can_make_public(resource),
-            "allowExternalAccess": rights.superuser and resource.singular in EXTERNAL,
-        }
+        meta: JsonObject = {"allowPublicAccess": rights.can_make_public(resource)}
+        if self.server.store.version.external:
+            shown["externalAccess"] = bool(sharing.get("external"))
+            meta["allowExternalAccess"] = rights.superuser and resource.singular in EXTERNAL
         return answer({"meta": meta, "object": shown})
 
     def _accesses(self, part: str, sharing: JsonObject) -> JsonValue:

@@ -195,10 +195,17 @@ class Api:
 
     def period_types(self, request: Request) -> Response:
         """`GET /api/periodTypes`."""
-        names = ("name", "isoDuration", "isoFormat", "frequencyOrder")
-        rows = cast("list[list[JsonValue]]", fact("period_types"))
+        version = self.server.store.version
+        names = ("name", "isoDuration", "isoFormat", "frequencyOrder", "displayName")[
+            : 5 if version.period_names else 4
+        ]
+        rows = [
+            row for row in cast("list[list[JsonValue]]", fact("period_types")) if cast("int", row[5]) <= version.minor
+        ]
+        if version.period_names:
+            rows.sort(key=lambda row: str(row[0]))
         shown: list[JsonValue] = [
-            {name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows
+            {name: value for name, value in zip(names, row, strict=False) if value is not None} for row in rows
         ]
         return answer({"periodTypes": shown})
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.fields import Field
+from dhis2sh.sandbox.store import DEFAULT_COMBO
 from dhis2sh.sandbox.tracker.select import select, wants
 from dhis2sh.sandbox.tracker.storage import COLUMNS, Kind, Tracker, from_row
 
@@ -93,6 +94,8 @@ class Assembler:
         for row in rows:
             key = cast("str", row["uid"])
             item: JsonObject = {"enrollment": key, **from_row(row, COLUMNS["enrollment"])}
+            if self._tracker.store.version.enrollment_combos:
+                item["attributeOptionCombo"] = DEFAULT_COMBO
             item["events"] = [inner[cast("str", one["uid"])] for one in events.get(key, [])]
             item["relationships"] = cast("JsonValue", links.get(key, []))
             item["attributes"] = cast(
@@ -112,6 +115,8 @@ class Assembler:
         for row in rows:
             key = cast("str", row["uid"])
             item: JsonObject = {"event": key, **from_row(row, COLUMNS["event"])}
+            if self._tracker.store.version.followup:
+                item["followup"] = item.get("followUp")
             item["relationships"] = cast("JsonValue", links.get(key, []))
             item["dataValues"] = [
                 {"dataElement": one["data_element"], **from_row(one, shown)} for one in values.get(key, [])

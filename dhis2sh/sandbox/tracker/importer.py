@@ -183,6 +183,8 @@ class Keeper:
         body: JsonObject = {**item.body, "updatedAt": self.moment, "updatedBy": self.user}
         if item.row is None:
             body |= {"createdAt": self.moment, "createdBy": self.user}
+            if item.kind in self.bundle.store.version.stored_by and not body.get("storedBy"):
+                body["storedBy"] = self.user["username"]
         for name in ("createdAt", "createdBy"):
             if item.row is not None:
                 body.pop(name, None)

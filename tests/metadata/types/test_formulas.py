@@ -67,6 +67,8 @@ async def test_an_option_combination_is_looked_for_among_those_of_its_element(co
         ("indicators", "#{SZkfUJn9LKx}", CheckFailed, "there is no SZkfUJn9LKx among the dataElements", "data-elements list"),
         ("indicators", "#{kDKFkI8D2Fr}", CheckFailed, "'Stillbirth rate' of indicators", "write N{kDKFkI8D2Fr}"),
         ("indicators", "#{Live births", CheckFailed, "Expression is not well-formed: '#{' is not closed", "codes or names"),
+        ("indicators", "#{Live births.}", NotFound, "'Live births.'", "Live births"),
+        ("indicators", "#{}", CheckFailed, "#{} names nothing", "codes or names"),
         ("indicators", "  ", UsageError, "the expression is empty", "codes or names"),
         ("predictors", "AVG(#{Live births})", CheckFailed, "no function 'AVG'", "codes or names"),
         ("program-indicators", "#{Birth.Haemoglobin}", NotFound, "no stage has what", "Antenatal visit.Haemoglobin"),
@@ -183,7 +185,7 @@ async def test_rules_of_a_sheet_may_say_symbols_and_names(country: Session):
     assert made["operator"] == "less_than_or_equal_to"
     assert made["leftSide"] == {"expression": "#{hxLqCrCYEY7}", "description": "Live births"}
     assert made["periodType"] == "Monthly"
-    assert plan.notes == ["leftSide: Live births", "rightSide: Deliveries in facility"]
+    assert plan.notes == ["leftSide: Live births; rightSide: Deliveries in facility"]
 
 
 async def test_a_program_indicator_reads_the_stages_of_its_program(country: Session):

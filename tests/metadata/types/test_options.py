@@ -93,7 +93,10 @@ async def test_a_code_changes_where_the_row_has_the_id(country: Session):
 
 
 async def test_a_code_that_differs_by_capitals_is_most_likely_a_slip(country: Session):
-    plan = await planned(country, AS_IT_IS.replace("WELL", "well"))
+    with pytest.raises(UsageError, match="'Protected well' is the name of") as error:
+        await planned(country, AS_IT_IS.replace("WELL", "well"))
+    assert error.value.hint == "did you mean the code 'WELL'?"
+    plan = await planned(country, AS_IT_IS.replace("WELL,Protected well", "well,Well"))
     assert "the new code 'well' looks like 'WELL', which the file has not" in plan.notes
 
 
@@ -142,6 +145,16 @@ async def test_codes_fit_the_type_of_the_set(country: Session):
     country.sandbox_store().put_objects({"optionSets": [numbers]})
     with pytest.raises(UsageError, match="the set holds INTEGER: no code of it can be two"):
         await planned(country, "code,name\n1,One\ntwo,Two\n", set="Doses")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["code,name\nPIPED,Borehole\nBOREHOLE,Piped water\n", "code,name\nRAIN,River\n"],
+    ids=["two names exchanged", "the name of one that goes"],
+)
+async def test_a_name_is_not_passed_on_in_one_import(country: Session, text: str):
+    with pytest.raises(UsageError, match=r"a server refuses to give it to .* in the same import \(E4028\)"):
+        await planned(country, text, delete_missing=True)
 
 
 async def test_an_unknown_set_and_file(country: Session):

@@ -12,6 +12,7 @@ from dhis2sh.verbs import find
 from tests.shared import needs_shared
 
 YES, DRY = Consent(yes=True), Consent(dry_run=True)
+JOINS = ("programTrackedEntityAttributes", "trackedEntityTypeAttributes", "programStageDataElements")
 VISIT, ADVICE, EXAMINATION = "uELYhky5iih", "MWH1qJGWNoh", "b0MvEme8WBP"
 
 
@@ -156,6 +157,39 @@ async def test_a_program_comes_to_units_and_leaves_them(country: Session):
     assert await units() == before + 1
     await call(country, "programs remove-org-units", YES, program="PR_SUPERVISION", org_units=["OU_MRV"])
     assert await units() == before
+
+
+@pytest.mark.parametrize(
+    ("verb", "address", "arguments"),
+    [
+        ("programs add-attribute", "programs/in8kV8ajTvt", {"program": "PR_SUPERVISION", "attributes": ["TEA_SEX"]}),
+        (
+            "tracked-entity-types add-attribute",
+            "trackedEntityTypes/rkiXX8mqVHw",
+            {"entity_type": "Pregnant woman", "attributes": ["TEA_SEX"], "mandatory": True},
+        ),
+        (
+            "program-stages add-element",
+            "programStages/ll4N8ayMFYG",
+            {"stage": "Birth", "elements": ["Haemoglobin"], "compulsory": True},
+        ),
+        ("program-stages remove-element", f"programStages/{VISIT}", {"stage": VISIT, "elements": ["Haemoglobin"]}),
+        ("program-stages reorder", f"programStages/{VISIT}", {"stage": VISIT, "elements": ["Next appointment"]}),
+    ],
+)
+async def test_each_of_these_is_taken_back(country: Session, verb: str, address: str, arguments: dict[str, object]):
+    async def held() -> list[dict[str, Any]]:
+        body = await country.client.get_object(address, {"fields": ":owner"})
+        found = next(body[name] for name in JOINS if name in body)
+        told = {"dataElement", "trackedEntityAttribute", "compulsory", "mandatory", "searchable", "sortOrder"}
+        return [{key: row[key] for key in sorted(row.keys() & told)} for row in found]  # type: ignore[union-attr, misc]
+
+    before = await held()
+    await call(country, verb, YES, **arguments)
+    assert await held() != before
+    undone = await run(country, find("undo"), {}, YES)
+    assert isinstance(undone, WriteSummary)
+    assert await held() == before
 
 
 @needs_shared

@@ -12,7 +12,10 @@ from dhis2sh.results import Plan, Rows, to_json
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.faults import Faults
 from dhis2sh.session import Consent, Session, run
+from dhis2sh.surfaces import magics
 from dhis2sh.verbs import find
+from tests.metadata.test_surfaces import in_python, on_the_command_line, over_mcp
+from tests.metadata.writes import Writing
 from tests.shared import needs_shared
 
 YES, DRY = Consent(yes=True), Consent(dry_run=True)
@@ -157,6 +160,32 @@ async def test_a_query_that_is_interrupted_leaves_no_view(country: Session, mome
     with pytest.raises(asyncio.CancelledError):
         await running
     assert views(country) == before
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Writing(
+            "metadata sql-views adhoc",
+            "'select uid, name from organisationunit where hierarchylevel = ${level} order by uid' --var level=2",
+            {
+                "sql": "select uid, name from organisationunit where hierarchylevel = ${level} order by uid",
+                "var": ["level=2"],
+            },
+        ),
+        Writing("metadata sql-views refresh", "'Data elements by value type'", {"view": "Data elements by value type"}),
+    ],
+    ids=str,
+)
+def test_it_is_the_same_on_every_surface(case: Writing, notebook: magics.Runner, country_home: Path):
+    answers = [
+        on_the_command_line(case, "--yes"),
+        to_json(notebook.shell.run_line_magic("dhis2", f"{case.verb} {case.line} --yes")),
+        notebook.portal.run(over_mcp(case)),
+        notebook.portal.run(in_python(case, YES)),
+    ]
+    assert answers[0]
+    assert all(answer == answers[0] for answer in answers)
 
 
 @needs_shared

@@ -50,13 +50,6 @@ WRITES = [
         HOME,
     ),
     Writing(f"{COMBOS} build", "--spec combo.yaml", {"spec": "combo.yaml"}, HOME, {"combo.yaml": SPEC}, made=True),
-    Writing(
-        f"{COMBOS} build",
-        "--name 'By sex' --category 'Sex'",
-        {"name": "By sex", "category": ["Sex"]},
-        HOME,
-        made=True,
-    ),
     Writing(f"{COMBOS} regenerate", "", {}, "broken_categories_home", made=True),
     Writing(
         "metadata category-option-combos merge",

@@ -24,6 +24,12 @@ WRITES = [
         **COUNTRY,
     ),
     Writing(
+        "metadata programs remove-org-units",
+        "PR_SUPERVISION OU_F000001",
+        {"program": "PR_SUPERVISION", "org_units": ["OU_F000001"]},
+        **COUNTRY,
+    ),
+    Writing(
         "metadata tracked-entity-types add-attribute",
         "'Pregnant woman' TEA_PHONE --mandatory --searchable",
         {"entity_type": "Pregnant woman", "attributes": ["TEA_PHONE"], "mandatory": True, "searchable": True},

@@ -5,13 +5,11 @@ from tests.surfaces.cases import Case
 HOME = "country_home"
 UNITS, COMBOS = "metadata organisation-units", "metadata category-combos"
 CASES = [
-    Case(f"{UNITS} tree", "", {}, home=HOME),
     Case(f"{UNITS} tree", "Juliverne --depth 1", {"unit": "Juliverne", "depth": 1}, home=HOME),
     Case(f"{UNITS} geometry", "--level 2", {"level": 2}, home=HOME),
     Case(
         f"{UNITS} geometry", "--missing --parent Okavéri", {"missing": True, "parent": "Okavéri"}, home=HOME, empty=True
     ),
-    Case("metadata options find", "water", {"text": "water"}, home=HOME),
     Case("metadata options find", "m --option-set Sexes", {"text": "m", "option_set": "Sexes"}, home=HOME),
     Case(f"{COMBOS} wait-for-cocs", "'Age and sex' --expected 6", {"combo": "Age and sex", "expected": 6}, home=HOME),
     Case("metadata category-option-combos list-for-combo", "'Age and sex'", {"combo": "Age and sex"}, home=HOME),

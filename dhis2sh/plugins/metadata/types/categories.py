@@ -82,7 +82,10 @@ async def build(
     API source: `POST /api/metadata`, `POST /api/maintenance/categoryOptionComboUpdate/categoryCombo/{uid}`.
     """
     if (spec is None) == (name is None):
-        raise UsageError("a combination is built from --spec FILE, or from --name and --category")
+        raise UsageError(
+            "a combination is built from --spec FILE, or from --name and --category",
+            hint="--name 'Age and sex' --category Age --category 'Sex=Female;Male'",
+        )
     if spec is not None and category:
         raise UsageError("--category goes with --name", hint="a spec has its categories itself")
     wanted = from_words(str(name), category) if spec is None else read_spec(spec, s.stdin)
@@ -412,11 +415,16 @@ async def set_validity(
     changes: list[Write] = []
     for before in found:
         if before.get("name") == "default":
-            raise UsageError("the option 'default' is always valid: data without categories are on it")
+            raise UsageError(
+                "the option 'default' is always valid: data without categories are on it", hint="name other options"
+            )
         after: JsonObject = {**before, **wanted}
         first, last = (str(after.get(key) or "")[:10] for key in given)
         if first and last and first > last:
-            raise UsageError(f"{called(before)} would end ({last}) before it begins ({first})")
+            raise UsageError(
+                f"{called(before)} would end ({last}) before it begins ({first})",
+                hint="--start-date none takes the first day away",
+            )
         words = f"valid {f'from {first} ' if first else ''}{f'until {last}' if last else ''}".strip()
         kept: JsonObject = {key: value for key, value in after.items() if value is not None}
         changes.append(Write(OPTIONS, before, kept, detail=words if first or last else "valid for ever"))

@@ -154,7 +154,7 @@ async def doctor(
 async def _read(s: Session, uids: Sequence[str]) -> tuple[list[JsonObject], dict[str, list[JsonObject]]]:
     """Combinations (all of them without UIDs), and the option combinations of each."""
     params: dict[str, Param] = {"fields": "id,name,categories[id,name,categoryOptions[id,name]]", "paging": False}
-    inner: dict[str, Param] = {"fields": "id,name,created,categoryCombo[id],categoryOptions[id,name]", "paging": False}
+    inner: dict[str, Param] = {"fields": "id,name,categoryCombo[id],categoryOptions[id,name]", "paging": False}
     if uids:
         wanted = f"in:[{','.join(uids)}]"
         params["filter"], inner["filter"] = f"id:{wanted}", f"categoryCombo.id:{wanted}"
@@ -396,7 +396,10 @@ async def merge(
     """
     version = await s.client.version()
     if COMBINED not in version.behaviour.merge_types:
-        raise UsageError(f"DHIS2 {version} cannot merge option combinations: 2.42 and later can")
+        raise UsageError(
+            f"DHIS2 {version} cannot merge option combinations: 2.42 and later can",
+            hint="move the values, then dhis2 metadata category-option-combos delete",
+        )
     uids = list(dict.fromkeys(uids_of(sources)))
     fields = "id,name,categoryCombo[id,name],categoryOptions[id]"
     *found, target = await writes.read_objects(

@@ -103,7 +103,10 @@ def check(spec: ComboSpec, where: str) -> None:
                 raise UsageError(f"{where}: {what} '{item.name}' is there twice", hint="name it once")
             seen.add(item.name)
             if len(item.short) > LONGEST_SHORT_NAME:
-                raise UsageError(f"{where}: '{item.short}' is too long a shortName: {LONGEST_SHORT_NAME} at the most")
+                raise UsageError(
+                    f"{where}: the shortName '{item.short}' is too long: {LONGEST_SHORT_NAME} characters at the most",
+                    hint="without a shortName the name is cut",
+                )
     empty = next((category.name for category in spec.categories if category.options == []), None)
     if empty is not None:
         raise UsageError(f"{where}: category '{empty}' has no options", hint="leave `options` out to take it as it is")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from pydantic import BaseModel
 
@@ -51,6 +51,7 @@ PARTS_OF_YEARS = ("days", "weeks", "biweeks", "months", "bimonths", "quarters", 
 class Described(BaseModel):
     """An object in words."""
 
+    prose: ClassVar[bool] = True  # sentences, which a narrow screen may break
     id: str
     name: str
     type: str

@@ -20,6 +20,8 @@ from dhis2sh.verbs import kebab
 from dhis2sh.words import counted_objects, listed, nouns
 from dhis2sh.writes import Write
 
+WORKED_OUT = frozenset({"access", "displayName", "displayShortName", "href", "name", "shortName", "valueType"})
+"""What a server says of a row and takes from the objects that it joins."""
 MOST_NAMED = 5
 """So many objects are named in a plan's line; the rest is counted."""
 
@@ -46,9 +48,10 @@ class Join:
         return str(cast("JsonObject", held or {}).get("id"))
 
     def rows(self, body: Mapping[str, JsonValue]) -> list[JsonObject]:
-        """The rows of an object, without the arrow back to it."""
+        """The rows of an object, without the arrow back to it and what a server works out itself."""
         found = cast("list[JsonObject]", body.get(self.property) or [])
-        return [{key: value for key, value in row.items() if key != self.back} for row in found]
+        left_out = {self.back, *WORKED_OUT}
+        return [{key: value for key, value in row.items() if key not in left_out} for row in found]
 
 
 async def add(

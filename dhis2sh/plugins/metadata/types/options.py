@@ -74,6 +74,7 @@ async def sync(
         Write(OPTIONS, before, {**after, "sortOrder": number})
         for (before, after), number in zip(pairs, numbers, strict=True)
     ]
+    _check_passed_on(changes, there)
     notes = [*_counts(changes), *_alike(changes, extra)]
     if delete_missing:
         changes += [Write(OPTIONS, row, None) for row in extra]
@@ -137,6 +138,27 @@ def _check_codes(wanted: Sequence[JsonObject], there: Sequence[JsonObject], valu
         )
 
 
+def _check_passed_on(changes: Sequence[Write], there: Sequence[JsonObject]) -> None:
+    """Raise `UsageError` for a code or name that an option takes over from another one of the set.
+
+    A server compares with the set as it was before the import, and refuses that (E4028), also where the other goes.
+    """
+    for key in ("code", "name"):
+        holders = {str(row.get(key)): row for row in there}
+        for write in changes:
+            text = str((write.after or {}).get(key))
+            other = holders.get(text)
+            if other is not None and other["id"] != write.uid and (write.before or {}).get(key) != text:
+                code, slip = str((write.after or {}).get("code")), str(other.get("code"))
+                raise UsageError(
+                    f"'{text}' is the {key} of {called(other)} now: a server refuses to give it to {called(write.after or {})} "
+                    "in the same import (E4028)",
+                    hint=f"did you mean the code '{slip}'?"
+                    if _bare(code) == _bare(slip)
+                    else f"give the one that has it another {key}, or delete it, and run this again",
+                )
+
+
 def _fits(code: str, value_type: str) -> bool:
     """Is a code a value of the set's type? Texts take any."""
     if value_type in {"INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "NUMBER"}:
@@ -188,10 +210,15 @@ def _counts(changes: Sequence[Write]) -> list[str]:
 
 def _alike(changes: Sequence[Write], extra: Sequence[JsonObject]) -> list[str]:
     """New codes that differ from an old one, which the file has not, by capitals or spaces only: most likely a slip."""
-    old = {"".join(str(row.get("code")).split()).casefold(): str(row.get("code")) for row in extra}
+    old = {_bare(str(row.get("code"))): str(row.get("code")) for row in extra}
     new = [str((write.after or {}).get("code")) for write in changes if write.before is None]
-    pairs = [(code, old.get("".join(code.split()).casefold())) for code in new]
+    pairs = [(code, old.get(_bare(code))) for code in new]
     return [f"the new code '{code}' looks like '{known}', which the file has not" for code, known in pairs if known]
+
+
+def _bare(code: str) -> str:
+    """A code without what is easily mistyped."""
+    return "".join(code.split()).casefold()
 
 
 @verb(

@@ -252,7 +252,9 @@ def _shapes(features: Sequence[JsonObject], where: str) -> tuple[dict[str, JsonO
 def _check_shape(shape: JsonObject, where: str) -> None:
     """Raise `UsageError` for a shape that is none of a unit, or is not on earth."""
     if shape.get("type") not in SHAPES:
-        raise UsageError(f"{where} is a {shape.get('type')}: a unit is a {', '.join(SHAPES[:-1])} or {SHAPES[-1]}")
+        raise UsageError(
+            f"{where} is a {shape.get('type')}", hint=f"a unit is a {', '.join(SHAPES[:-1])} or {SHAPES[-1]}"
+        )
     if shape_of(where, shape) is None:
         raise UsageError(
             f"{where} has coordinates that are no place on earth", hint="longitude first, then latitude, in degrees"

@@ -1,0 +1,98 @@
+"""What the versions do differently, where one request shows it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from starlette.testclient import TestClient
+
+from dhis2sh.sandbox.app import create_app
+from dhis2sh.sandbox.load import load
+from dhis2sh.sandbox.store import Store
+from tests.sandbox import clinic
+from tests.sandbox.clinic import person
+from tests.sandbox.nation import metadata
+
+
+@contextmanager
+def serving(version: str) -> Iterator[TestClient]:
+    store = Store(version=version)
+    clinic.furnish(store)
+    with TestClient(create_app(store), base_url="http://sandbox") as client:
+        client.auth = ("admin", "district")
+        yield client
+    store.close()
+
+
+@pytest.mark.parametrize(("version", "word"), [("2.42", "mode"), ("2.43", "strategy")])
+def test_a_create_of_what_is_there(version: str, word: str):
+    with serving(version) as api:
+        answer = api.post(
+            "/api/metadata?importStrategy=CREATE", json={"options": [{"id": "opAlive0001", "name": "Alive"}]}
+        )
+        assert f"import {word} is CREATE" in answer.text and '"E5000"' in answer.text
+
+
+@pytest.mark.parametrize(("version", "count", "named"), [("2.41", 19, False), ("2.42", 20, False), ("2.43", 23, True)])
+def test_period_types(version: str, count: int, named: bool):
+    with serving(version) as api:
+        rows = api.get("/api/periodTypes").json()["periodTypes"]
+        assert (len(rows), "displayName" in rows[0]) == (count, named)
+
+
+@pytest.mark.parametrize(
+    ("version", "stored", "combo", "follow"),
+    [
+        ("2.41", "admin", None, False),
+        ("2.42", None, None, None),
+        ("2.43", "admin", "HllvX50cXC0", None),
+        ("2.44", None, "HllvX50cXC0", None),
+    ],
+)
+def test_what_an_enrollment_says_of_itself(version: str, stored: str | None, combo: str | None, follow: bool | None):
+    with serving(version) as api:
+        api.post("/api/tracker?async=false", json={"trackedEntities": [person(1)]})
+        body = api.get("/api/tracker/enrollments/enChild0001?fields=*,events[*]").json()
+        assert (body.get("storedBy"), body.get("attributeOptionCombo")) == (stored, combo)
+        assert body["events"][0].get("followup") == follow
+
+
+@pytest.mark.parametrize(("version", "external"), [("2.41", False), ("2.42", True), ("2.43", False)])
+def test_external_access(version: str, external: bool):
+    with serving(version) as api:
+        answer = api.get("/api/sharing?type=program&id=prChild0001").json()
+        assert ("externalAccess" in answer["object"], "allowExternalAccess" in answer["meta"]) == (external, external)
+
+
+@pytest.mark.parametrize(("version", "named"), [("2.42", True), ("2.43", False)])
+def test_a_category_that_a_combo_has(version: str, named: bool):
+    with serving(version) as api:
+        made = {"categories": [{"id": "caSex000001", "name": "Sex", "shortName": "Sex", "dataDimensionType": "DISAGGREGATION"}],
+                "categoryCombos": [{"id": "ccSex000001", "name": "By sex", "dataDimensionType": "DISAGGREGATION",
+                                    "categories": [{"id": "caSex000001"}]}]}  # fmt: skip
+        assert api.post("/api/metadata", json=made).json()["status"] == "OK"
+        text = api.delete("/api/categories/caSex000001").text
+        assert "another object: CategoryCombo" in text and ("(By sex)" in text) == named
+
+
+@pytest.mark.parametrize(("version", "header", "status"), [
+    ("2.42", "de,pe,ou,coc,aoc,value", 200), ("2.43", "value,orgunit,period,dataelement", 200), ("2.43", "de,pe,ou,coc,aoc,value", 409),
+])  # fmt: skip
+def test_columns_of_a_csv_have_places_or_names(version: str, header: str, status: int):
+    store = Store(version=version)
+    load(store, metadata())
+    cells = {"de": "deVisits001", "dataelement": "deVisits001", "pe": "202501", "period": "202501", "ou": "ouClinicA01",
+             "orgunit": "ouClinicA01", "value": "7"}  # fmt: skip
+    row = ",".join(cells.get(name, "") for name in header.split(","))
+    with TestClient(create_app(store), base_url="http://sandbox") as api:
+        api.auth = ("admin", "district")
+        answer = api.post(
+            "/api/dataValueSets", content=f"{header}\n{row}\n", headers={"Content-Type": "application/csv"}
+        )
+    store.close()
+    assert answer.status_code == status, answer.text
+    if status == 409:
+        found = answer.json()["response"]["conflicts"][0]
+        assert found["errorCode"] == "E8101" and found["objects"]["args"].startswith(
+            "0-{aoc=null, coc=null, de=deVisits001"
+        )
