@@ -35,8 +35,11 @@ async def undo(
     """
     journal = journal_of(s)
     entry = journal.entry(id)
-    if entry.undone_by is not None:
-        raise UsageError(f"entry {entry.id} was taken back by entry {entry.undone_by}", hint="dhis2 journal list")
+    if entry.undone_by is not None and not force:
+        raise UsageError(
+            f"entry {entry.id} was taken back by entry {entry.undone_by}",
+            hint="--force takes back what came since: a server may have been slow to write it",
+        )
     if entry.url != s.profile.url:
         raise UsageError(f"entry {entry.id} was written to {entry.url}, and this profile is {s.profile.url} now")
     notes = Notes()

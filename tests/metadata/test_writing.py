@@ -203,6 +203,10 @@ async def test_a_second_run_of_a_file_finishes_the_first(session: Session, tmp_p
     assert [step.name for step in plan.steps] == ["C"]
     assert plan.notes == ["2 are there already and are left out"]
 
+    nameless = {"type": "dataElementGroups", "from_": sheet(tmp_path / "n.csv", "name,shortName", "A,A", "D,D")}
+    plan = await do(session, "metadata create", DRY, **nameless, skip_existing=True)
+    assert [step.name for step in plan.steps] == ["D"], "a unique name says it too"
+
 
 async def test_a_circle_of_parents_is_refused_before_the_server_fails_over_it(session: Session, tmp_path: Path) -> None:
     with pytest.raises(
@@ -216,8 +220,8 @@ async def test_a_circle_of_parents_is_refused_before_the_server_fails_over_it(se
 
 
 async def test_a_file_is_created_whole_or_not_at_all(session: Session, tmp_path: Path) -> None:
-    file = sheet(tmp_path / "g.csv", "name,shortName", "New,New", "Vaccines,Vaccines")
-    with pytest.raises(Refused, match="nothing was written: Vaccines"):
+    file = sheet(tmp_path / "g.csv", "name,shortName", "New,New", "Other,Vaccines")
+    with pytest.raises(Refused, match="nothing was written: Other"):
         await do(session, "metadata create", type="dataElementGroups", from_=file)
 
 

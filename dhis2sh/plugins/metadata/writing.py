@@ -38,7 +38,7 @@ FromFile = Annotated[
     Doc("A file of objects: JSON, NDJSON, YAML, CSV, TSV or XLSX; columns by header in any order."),
     Complete("files"),
 ]
-SkipExisting = Annotated[bool, Doc("Leave out objects of the file whose id or code is there already.")]
+SkipExisting = Annotated[bool, Doc("Leave out objects of the file whose id, code or unique name is there already.")]
 Edit = Annotated[bool, Doc("Open the object as YAML in $EDITOR first.")]
 
 NOT_CLONED = {"id", "code", "access", "created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "translations",
@@ -285,13 +285,14 @@ async def _new_ones(
     from dhis2sh import names
 
     there: dict[str, str] = {}
-    for key in ("id", "code"):
+    keys = [key for key in ("id", *names.keys_of(resource.plural)) if key == "code" or key in {"id", *resource.unique}]
+    for key in keys:
         texts = [str(item[key]) for item in objects if item.get(key)]
         for text, rows in (await names.by_key(s, resource.plural, key, texts)).items():
             there[f"{key} {text}"] = f"{rows[0].get('displayName')} [{rows[0]['id']}]"
     kept: list[JsonObject] = []
     for item, label in zip(objects, labels, strict=True):
-        known = next((f"{key} {item[key]}" for key in ("id", "code") if f"{key} {item.get(key)}" in there), None)
+        known = next((f"{key} {item[key]}" for key in keys if f"{key} {item.get(key)}" in there), None)
         if known is None:
             kept.append(item)
         elif not skip:
