@@ -17,8 +17,10 @@ WIDTH, HEIGHT = 640, 480
 """The most that a picture takes, in pixels; it is as large as its longer side allows."""
 TENTHS = 10
 """Pictures are drawn in whole tenths of a pixel: a third of the bytes of decimals."""
-RADII = ((300, 3.0), (1000, 2.2), (5000, 1.5))
-"""The radius of a point where there are at the most so many; below a pixel for more."""
+CROWD = 5000
+"""More points than this are one path without names: a picture of 50,000 places stays below a megabyte."""
+RADII = ((300, 3.0), (1000, 2.2), (CROWD, 1.5))
+"""The radius of a point where there are at the most so many; that of dots for more."""
 FINE, COARSE, MANY = 5, 10, 100_000
 """Outlines are drawn to so many tenths of a pixel, and coarser where there are very many vertices."""
 MARGIN = 6
@@ -30,6 +32,7 @@ _STYLE = """<style>
 .dhis2sh-map .area{fill:#3b82c4;fill-opacity:.28;fill-rule:evenodd}
 .dhis2sh-map .line{fill:none}
 .dhis2sh-map .point{fill:#d9480f;fill-opacity:.75;stroke-opacity:.35;stroke-width:4}
+.dhis2sh-map .crowd{fill:none;stroke:#d9480f;stroke-opacity:.6;stroke-width:16;stroke-linecap:round}
 .dhis2sh-map g:hover path{fill-opacity:.7;stroke-opacity:1}
 </style>"""
 # Lines take the colour of the page's text, so that they are seen on light and dark.
@@ -89,7 +92,9 @@ class Map:
         count = sum(len(shape.points) for shape in self.shapes)
         radius = next((size for most, size in RADII if count <= most), 0.8)
         grain = FINE if sum(1 for shape in self.shapes for _ in shape.vertices()) <= MANY else COARSE
-        drawn = "\n".join(_drawn(shape, frame, radius, grain) for shape in _small_last(self.shapes))
+        crowd = [shape for shape in self.shapes if not (shape.areas or shape.lines)] if count > CROWD else []
+        named = self.shapes if not crowd else [shape for shape in self.shapes if shape.areas or shape.lines]
+        drawn = "\n".join(_drawn(shape, frame, radius, grain) for shape in _small_last(named)) + _dots(crowd, frame)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="dhis2sh-map" role="img" width="{width}" height="{height}" '
             f'viewBox="{box}"><title>{html.escape(self.caption())}</title>{_STYLE}\n{drawn}\n</svg>'
@@ -115,7 +120,7 @@ class Map:
 
     def __repr__(self) -> str:
         screen = shutil.get_terminal_size((100, 30))
-        drawn = self.text(min(screen.columns, 100) - 2, max(8, min(screen.lines - 4, 40)))
+        drawn = self.text(max(16, min(screen.columns, 100) - 2), max(8, min(screen.lines - 4, 40)))
         return f"{drawn}\n{self.caption()}" if drawn else self.caption()
 
     def _repr_html_(self) -> str:
@@ -167,6 +172,12 @@ def _drawn(shape: Shape, frame: Frame, radius: float, grain: int) -> str:
     kinds = (("area", areas), ("line", lines), ("point", points))
     paths = "".join(f'<path class="{kind}" d="{path}"/>' for kind, path in kinds if path)
     return f"<g><title>{html.escape(safe(shape.name))}</title>{paths}</g>"
+
+
+def _dots(shapes: Sequence[Shape], frame: Frame) -> str:
+    """Points without names, each a line of no length with round ends."""
+    places = dict.fromkeys(_tenths(frame.at(point)) for shape in shapes for point in shape.points)
+    return f'<path class="crowd" d="{"".join(f"M{x} {y}h0" for x, y in places)}"/>' if places else ""
 
 
 def _path(line: Line, frame: Frame, grain: int) -> str:

@@ -65,8 +65,9 @@ def svg(shell: Terminal) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:.0f} {high:.0f}" width="{wide:.0f}" height="{high:.0f}">',
         "<title>dhis2sh in a terminal</title>",
+        "<style>text{white-space:pre}</style>",  # browsers no longer heed xml:space, and would stretch what is left
         f'<rect width="100%" height="100%" rx="8" fill="{GROUND}"/>',
-        '<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, \'DejaVu Sans Mono\', monospace" font-size="14" xml:space="preserve">',
+        '<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, \'DejaVu Sans Mono\', monospace" font-size="14">',
     ]
     for row in range(ROWS):
         for column, text, fore, back, bold in stretches(shell, row):

@@ -10,6 +10,7 @@ usage: python examples/run.py [--snapshot] [WORD ...]     only examples whose pa
 import difflib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,8 +27,6 @@ REAL = FOLDER.parents[1] / "shared" / "real" / "v42"
 BIN = Path(sys.executable).parent
 COMMANDS = {".sh": ["bash", "-eu"], ".dhis2": [str(BIN / "dhis2sh"), "--sandbox"], ".py": [sys.executable]}
 NOTEBOOK = ".ipynb"
-HOME = "~/dhis2sh"
-"""What stands in outputs for the folder of files, which is another one each time."""
 PATIENCE = 600
 """Seconds for one example."""
 
@@ -95,7 +94,7 @@ def carry_out(run: Run, database: Path, *, snapshot: bool) -> str:
         )  # fmt: skip
         if done.returncode:
             raise RuntimeError(f"exit {done.returncode}: {done.stdout.strip()[-2000:]}")
-        return done.stdout.replace(str(home), HOME)
+        return settled(done.stdout, home)
 
 
 def notebook(script: Path, home: Path, work: Path, environment: dict[str, str], keep: Path | None) -> str:
@@ -113,11 +112,16 @@ def notebook(script: Path, home: Path, work: Path, environment: dict[str, str], 
         client.execute(env=environment)
     except CellExecutionError as error:
         raise RuntimeError(str(error)[-2000:]) from error
-    book = nbformat.reads(nbformat.writes(book).replace(str(home), HOME), as_version=4)
+    book = nbformat.reads(settled(nbformat.writes(book), home), as_version=4)
     if keep is not None:
         book.metadata = nbformat.from_dict({"kernelspec": book.metadata["kernelspec"]})
         nbformat.write(book, keep)
     return shown(book.cells)
+
+
+def settled(text: str, home: Path) -> str:
+    """An output without what is another one each time: the folder of files, and how large an export is to the byte."""
+    return re.sub(r"\b[\d,]+ bytes", "N bytes", text.replace(str(home), "~/dhis2sh"))
 
 
 def shown(cells: list[Any]) -> str:

@@ -125,10 +125,21 @@ def test_ctrl_c(
             in said
         )
         assert "Traceback" not in said
+        when_the_server_has_done(store, 4000)  # what it was sent it goes on to write, though nobody listens any more
         assert cli.run(["undo", "--yes", "-p", "srv"]) == 0
     names = {item["name"] for item in store.objects("dataElementGroups").values()}
     store.close()
     assert names == {"Vaccines", *(group["name"] for group in groups)}
+
+
+def when_the_server_has_done(store: Store, count: int) -> None:
+    """Wait until so many groups are renamed, at the most for 30 seconds."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        names = [str(item["name"]) for item in store.objects("dataElementGroups").values()]
+        if sum(name.startswith("X ") for name in names) >= count:
+            return
+        time.sleep(0.1)
 
 
 class Forgetful:

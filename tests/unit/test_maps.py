@@ -124,6 +124,13 @@ def test_a_thousand_outlines_are_thinned():
     assert len(Map(units).svg()) < 800_000
 
 
+def test_fifty_thousand_places_stay_below_a_megabyte():
+    places = [Shape(f"Place {n}", points=((n % 251 / 10, n // 251 / 10),)) for n in range(50_000)]
+    picture = Map([Shape("Area", areas=((((0, 0), (0, 4), (4, 4)),),)), *places]).svg()
+    assert len(picture) < 1_000_000
+    assert [path.get("class") for path in paths(picture)] == ["area", "crowd"]
+
+
 @pytest.mark.parametrize(
     ("drawing", "caption"),
     [

@@ -40,7 +40,8 @@ Sharing = Annotated[bool, Doc("Compare sharing too.")]
 Check = Annotated[bool, Doc("End with exit code 8 when there are differences.")]
 COUNTED_BYTES = 8_000_000
 """An export of some types goes to its file as it comes; up to this size it is read again to say what is left out."""
-SHOWN = 8
+MANY_ROWS = 20
+"""From so many differences on it is said how many they are."""
 
 
 class DifferenceRow(BaseModel):
@@ -259,7 +260,7 @@ def _rows(
 ) -> Rows[DifferenceRow]:
     found = diff(first, second, types, ignore=frozenset() if sharing else SHARING)
     rows = Rows([_row(one) for one in found], columns=["change", "type", "id", "name", "property", "before", "after"])
-    if len(rows) > SHOWN:
+    if len(rows) > MANY_ROWS:
         s.reporter.note(_counted(rows))
     if check and len(rows):
         raise CheckFailed(f"{len(rows):,} differences", findings=rows, hint="the same line without --check lists them")

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from dhis2sh import render
 from dhis2sh.errors import Dhis2Error, NotFound, UsageError
-from dhis2sh.plugins.metadata.types.in_words import Teller, period_words
-from dhis2sh.results import Plan, WriteSummary, to_json
+from dhis2sh.plugins.metadata.types.in_words import Described, Teller, period_words
+from dhis2sh.results import Plan, PlanStep, WriteSummary, to_json
 from dhis2sh.session import Consent, Session, run
+from dhis2sh.surfaces.magics import Runner
 from dhis2sh.verbs import find
 from tests.shared import needs_shared
 
@@ -323,7 +325,9 @@ async def test_an_item_that_lost_its_object_is_told(country: Session):
 
 
 async def test_a_dashboard_without_items(country: Session):
-    await made(country, "dashboards create", name="Empty")
+    made_before = await made(country, "dashboards create", name="Empty")
+    again = await planned(country, "dashboards create", name="Empty")
+    assert again.notes == [f"'Empty' is the name of another one already: {made_before['id']}"]
     assert (await told(country, "dashboards describe", "Empty")).splitlines()[1:] == ["  A dashboard without items."]
 
 
@@ -337,3 +341,43 @@ async def test_the_real_dashboard_in_words(real_home: Path):
         "      A column chart of BCG doses given and Measles doses given in events of Supervision visit for Sierra Leone.",
     ]
     await session.aclose()
+
+
+# Pictures -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_list_is_piped_into_a_picture(country_home: Path, notebook: Runner):
+    """The fields that a picture reads are asked for, and are there although the list does not show them."""
+    drawn = notebook.shell.run_line_magic("dhis2", "metadata list organisationUnits --filter level:le:3 | map")
+    assert drawn.caption() == "17 areas"
+    assert "Tavresk" in drawn.svg()
+    text = notebook.shell.run_line_magic("dhis2", "metadata list organisationUnits --filter level:eq:2 | geojson")
+    assert len(to_json(text)["text"].split('"Feature"')) == 5  # type: ignore[index, union-attr, call-overload]
+
+
+async def test_units_without_a_geometry_are_no_map(session: Session):
+    rows = await call(session, "list", type="organisationUnits", fields="name,geometry")
+    with pytest.raises(UsageError, match="none of 4 rows has a geometry"):
+        rows.map()  # type: ignore[attr-defined]
+
+
+async def test_a_graph_of_a_dashboard_is_folded(country: Session):
+    graph = await call(country, "graph", uid="Mother and child", fold=2)
+    lines = render.text(graph).splitlines()
+    assert lines[0].startswith("dashboards Mother and child [")
+    assert any(line.endswith("visualizations 2 more") for line in lines)
+
+
+def test_sentences_are_broken_at_the_edge_of_a_terminal():
+    told = Described(id="abcdefghij1", name="A", type="maps", words=["A map of " + "very " * 30 + "many units."])
+    assert max(map(len, render.text(told, width=40).splitlines())) <= 40
+    assert len(render.text(told, width=0).splitlines()) == 2
+
+
+def test_a_plan_is_a_table_in_a_notebook():
+    step = PlanStep("update", "dataElements", "abcdefghij1", "<b>", None, {"name": "<b>"}, {"name": "C"})
+    page = render.html(Plan("rename <i>", [step], notes=["a <note>"]))
+    assert "<td>&lt;b&gt;</td>" in page
+    assert "plan: rename &lt;i&gt;" in page
+    assert "a &lt;note&gt;" in page
+    assert "<table" not in render.html(Plan("nothing", []))

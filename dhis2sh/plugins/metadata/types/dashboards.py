@@ -70,7 +70,7 @@ async def create(s: Session, *, name: Name, item: Contents = [], per_row: PerRow
         "dashboardItems": cast("JsonValue", [slot.item() for slot in arranged(slots, columns=per_row)]),
     }  # fmt: skip
     words = f"with {joined([name for _, name in found.values()])}" if found else "without items"
-    return created(BOARDS, body, words)
+    return await created(s, BOARDS, body, words)
 
 
 @verb(

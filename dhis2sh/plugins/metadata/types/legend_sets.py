@@ -59,7 +59,7 @@ async def create(
         for one, after in pairwise(spec.legends)
         if one.end < after.start
     ]
-    return created("legendSets", body, words, gaps)
+    return await created(s, "legendSets", body, words, gaps)
 
 
 applies(create)(writes.apply)

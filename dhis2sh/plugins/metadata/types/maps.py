@@ -75,7 +75,7 @@ async def create(
         spec = MapSpec(name, layers, round(extent.middle[0], 4), round(extent.middle[1], 4), extent.zoom)
     body = spec.payload(await s.client.version())
     notes = [] if extent else ["these units have no geometry: the map opens on the whole world"]
-    return created("maps", body, (await Teller.of(s, [body])).sentence(body), notes)
+    return await created(s, "maps", body, (await Teller.of(s, [body])).sentence(body), notes)
 
 
 applies(create)(writes.apply)

@@ -45,7 +45,7 @@ async def create(
         options={"title": title} if title else {},
     )  # fmt: skip
     body = spec.payload(await s.client.version())
-    return created("visualizations", body, (await Teller.of(s, [body])).sentence(body))
+    return await created(s, "visualizations", body, (await Teller.of(s, [body])).sentence(body))
 
 
 applies(create)(writes.apply)

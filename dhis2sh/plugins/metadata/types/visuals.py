@@ -10,6 +10,7 @@ from dhis2sh.client.specs import DataItem, DataKind
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.results import Plan
 from dhis2sh.verbs import Complete, Doc
+from dhis2sh.words import joined
 from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
@@ -83,7 +84,12 @@ async def level_names(s: Session) -> dict[int, str]:
     return {cast("int", row["level"]): str(row.get("displayName")) for row in rows}
 
 
-def created(plural: str, body: JsonObject, words: str, notes: Sequence[str] = ()) -> Plan:
-    """The plan of a creation, told in words."""
-    title = f"create {plural[:-1]} '{body['name']}'"
-    return writes.plan(title, [Write(plural, None, body, detail=words)], what=plural, notes=notes)
+async def created(s: Session, plural: str, body: JsonObject, words: str, notes: Sequence[str] = ()) -> Plan:
+    """The plan of a creation, told in words; a name that another object has is noted, since it will be ambiguous."""
+    name = str(body["name"])
+    twins = (await names.by_key(s, plural, "name", [name])).get(name, [])
+    again = (
+        [f"'{name}' is the name of another one already: {joined(str(twin['id']) for twin in twins)}"] if twins else []
+    )
+    changes = [Write(plural, None, body, detail=words)]
+    return writes.plan(f"create {plural[:-1]} '{name}'", changes, what=plural, notes=[*notes, *again])
