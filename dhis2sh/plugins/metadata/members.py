@@ -76,15 +76,14 @@ async def with_members(
     else:
         after = [item for item in have if str(item.get("id")) not in wanted]
         right = sum(member not in uids for member in wanted)
-    notes = [f"{right:,} are {'there already' if adding else 'not there'}"] if right else []
+    is_ = "is" if right == 1 else "are"
+    notes = [f"{right:,} {is_} {'there already' if adding else 'not there'}"] if right else []
     count = abs(len(after) - len(have))
     word = "add" if adding else "remove"
-    where = f"{prop.name} of {resource.singular} {called(before)}"
-    return writes.plan(
-        f"{word} {count:,} {'to' if adding else 'from'} {where}",
-        [Write(resource.plural, before, {**before, prop.name: cast("JsonValue", after)})],
-        what=resource.plural, notes=notes,
-    )  # fmt: skip
+    where = f"{'to' if adding else 'from'} {prop.name} of {resource.singular} {called(before)}"
+    changed = [Write(resource.plural, before, {**before, prop.name: cast("JsonValue", after)})] if count else []
+    title = f"{word} {count:,} {where}" if count else f"nothing to {word} {where}"
+    return writes.plan(title, changed, what=resource.plural, notes=notes)
 
 
 Members = Annotated[Rows[Row], Piped(), Doc("The members: UIDs, codes or unique names; rows of a pipeline.")]
