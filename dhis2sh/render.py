@@ -257,7 +257,7 @@ def _record(row: Row, width: int | None, colour: bool) -> str:
 
 def _note(rows: Rows[object]) -> str:
     if rows.page is not None and rows.page.truncated:
-        return f"\n({rows.page} rows; --all for every one)"
+        return f"\n({rows.page} rows; {rows.page.more})"
     return ""
 
 
