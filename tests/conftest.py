@@ -24,7 +24,7 @@ hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a te
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home; no profile of the developer's and no environment reaches a test."""
-    for name in [name for name in os.environ if name.startswith("DHIS2")]:
+    for name in [name for name in os.environ if name.startswith("DHIS2") or name == "COLUMNS"]:  # xdist says how wide
         monkeypatch.delenv(name)
     folder = tmp_path / "home"
     monkeypatch.setenv("DHIS2SH_HOME", str(folder))

@@ -132,7 +132,8 @@ async def _of_types(
     if (plurals or filters) and size <= COUNTED_BYTES:  # where every type was asked for, nothing is left out
         bundle = await asyncio.to_thread(read_bundle, out, empty=True)
         report = await exported.of_objects(s.client, bundle, await version_types(s.client))
-    report.file, report.bytes = str(out), (await asyncio.to_thread(out.stat)).st_size
+    packed = out.suffix == ".gz"
+    report.file, report.bytes = str(out), (await asyncio.to_thread(out.stat)).st_size if packed else size
     return report
 
 
