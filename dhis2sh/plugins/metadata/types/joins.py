@@ -157,7 +157,7 @@ def _check_there(owner: JsonObject, named: Mapping[str, str], there: Collection[
     if missing:
         raise UsageError(
             f"not in {called(owner)}: {listed(missing, MOST_NAMED)}",
-            hint=f"see its {property}: dhis2 metadata what {owner['id']}",
+            hint=f"see its {property}: dhis2 what {owner['id']}",
         )
 
 
