@@ -15,6 +15,11 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
+def with_article(noun: str) -> str:
+    """A noun with its article: `a TEXT`, `an INTEGER`; words in `u` sound as in `unit`."""
+    return f"{'an' if noun[:1].lower() in {'a', 'e', 'i', 'o'} else 'a'} {noun}"
+
+
 def listed(items: Iterable[str], most: int = 3) -> str:
     """Texts in a row, the first ones and how many more there are.
 
