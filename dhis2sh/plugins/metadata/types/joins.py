@@ -12,8 +12,7 @@ from dhis2sh.plugins.metadata.writing import called
 from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs import kebab
-from dhis2sh.words import counted_objects, listed, nouns
+from dhis2sh.words import counted_objects, kebab, listed, nouns
 from dhis2sh.writes import Write
 
 MOST_NAMED = 5
