@@ -1,6 +1,6 @@
 """Runs every example on a sandbox of its own, and compares what it prints with what is stored beside it.
 
-An example is a file in a story's folder, named after its surface: cli.sh, shell.dhis2, notebook.ipynb, mcp.py, python.py.
+An example is a file in a story's folder, named after its surface: cli.sh, shell.dhis2, notebook.ipynb, agent.py, python.py.
 It runs in an empty folder, with the fictional country in the profile `sandbox`. A story with a `real.json` runs once more on
 a real export, where one lies beside the checkout, with the names that the file gives in place of the country's.
 

@@ -92,7 +92,8 @@ class Store:
                 f"the sandbox's file {self.path} was made by another version of dhis2sh",
                 hint="dhis2 sandbox reset --yes, then load or seed it again",
             )
-        self._keep.execute(f"PRAGMA user_version = {LAYOUT}")
+        if found != LAYOUT:  # opening a file that is right already must not wait for another process that writes
+            self._keep.execute(f"PRAGMA user_version = {LAYOUT}")
 
     def _connect(self) -> sqlite3.Connection:
         try:

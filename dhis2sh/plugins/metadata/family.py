@@ -20,7 +20,8 @@ from dhis2sh.errors import UsageError
 from dhis2sh.plugins.metadata import membership, values
 from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
-from dhis2sh.verbs import REGISTRY, Kind, Param, Verb, kebab
+from dhis2sh.verbs import REGISTRY, Kind, Param, Verb
+from dhis2sh.words import kebab
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource

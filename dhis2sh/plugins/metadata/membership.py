@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.plugins.metadata import values
-from dhis2sh.verbs import kebab
+from dhis2sh.words import kebab
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource

@@ -11,7 +11,7 @@ class Writing:
 
     `home` is the fixture that fills the sandbox: a dozen objects, or `country_home` with every type; `files` lie in
     the working folder (a text as it is, the rest as JSON); `made` says that the server or we make up UIDs, so that
-    they differ from call to call.
+    they differ from call to call; `moves_data` that data values change with the objects.
     """
 
     verb: str
@@ -20,6 +20,7 @@ class Writing:
     home: str = "sandbox_home"
     files: dict = field(default_factory=dict)
     made: bool = False
+    moves_data: bool = False
 
     def __str__(self) -> str:
         return f"{self.verb} {self.line}"

@@ -14,12 +14,14 @@ WRITES = [
         "'Alileigh Clinic' --into 'Isaristow Clinic'",
         {"sources": ["Alileigh Clinic"], "into": "Isaristow Clinic"},
         HOME,
+        moves_data=True,
     ),
     Writing(
         f"{UNITS} split",
         "'Alileigh Clinic' 'Isaristow Clinic' 'Aluness Health Post' --keep-source",
         {"source": "Alileigh Clinic", "targets": ["Isaristow Clinic", "Aluness Health Post"], "keep_source": True},
         HOME,
+        moves_data=True,
     ),
     Writing(f"{UNITS} set-geometry", "shapes.json", {"file": "shapes.json"}, HOME, {"shapes.json": SHAPES}),
     Writing("metadata organisation-unit-levels rename", "2 Province", {"level": "2", "name": "Province"}, HOME),
@@ -56,6 +58,7 @@ WRITES = [
         "cocTwice001 --into uOLrwK1wYIo",
         {"sources": ["cocTwice001"], "into": "uOLrwK1wYIo"},
         "broken_categories_home",
+        moves_data=True,
     ),
     Writing(
         "metadata category-options set-validity",

@@ -12,8 +12,7 @@ from dhis2sh.plugins.metadata.writing import called
 from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs import kebab
-from dhis2sh.words import counted_objects, listed, nouns
+from dhis2sh.words import counted_objects, kebab, listed, nouns
 from dhis2sh.writes import Write
 
 MOST_NAMED = 5
@@ -123,7 +122,7 @@ def _check_there(owner: JsonObject, named: Mapping[str, str], there: Collection[
     if missing:
         raise UsageError(
             f"not in {called(owner)}: {listed(missing, MOST_NAMED)}",
-            hint=f"see its {property}: dhis2 metadata what {owner['id']}",
+            hint=f"see its {property}: dhis2 what {owner['id']}",
         )
 
 
