@@ -37,11 +37,11 @@ class Domain:
             raise AttributeError(f"{self._name} has no verb '{name}'")
         return _bound(path, self._call)
 
-    def __call__(self, **options: object) -> Any:
-        """A domain that is a verb itself (`verbs()`)."""
-        from dhis2sh.verbs import find
-
-        return self._call(find(self._name), options)
+    def __call__(self, *args: object, **options: object) -> Any:
+        """A domain that is a verb itself: `await what("s46m5MS0hxu")`."""
+        if self._name not in self._paths():
+            raise TypeError(f"{self._name} has verbs and is none: {', '.join(self.__dir__()[:5])} ...")
+        return _bound(self._name, self._call)(*args, **options)
 
     def _paths(self) -> list[str]:
         section, _ = manifest.section_of(self._name.split())

@@ -200,12 +200,25 @@ def _object(text: str | None) -> JsonObject | None:
 
 def journal_of(session: Session) -> Journal:
     """The journal of a session's profile."""
-    return _journal(session.profile.name)
+    return of(session.profile.name)
 
 
-def _journal(profile: str) -> Journal:
+def of(profile: str) -> Journal:
+    """The journal of a profile by its name."""
     name = profile.replace(":", "%3A")  # of `sandbox:NAME`; a colon is no part of a file's name on every system
     return Journal(paths.data_dir() / "journal" / f"{name}.db")
+
+
+def forget(profile: str) -> int:
+    """Delete the journal of a profile whose server is gone; returns how many writes it told of.
+
+    Parameters:
+        profile: its name.
+    """
+    journal = of(profile)
+    count = len(journal.entries())
+    journal.path.unlink(missing_ok=True)
+    return count
 
 
 class Recording:
@@ -304,7 +317,7 @@ def recording(session: Session, plan: Plan) -> Generator[Recording]:
         entry = Recording(None, plan)
     else:
         target = plan.target or session.profile
-        entry = Recording(_journal(target.name), plan, target.url)
+        entry = Recording(of(target.name), plan, target.url)
     token = _CURRENT.set(entry)
     try:
         yield entry

@@ -72,7 +72,7 @@ def remark(result: object, options: Options) -> str | None:
         return None
     rows = cast("Rows[object]", result)
     if rows.page is not None and rows.page.truncated:
-        counted = f"{rows.page} rows; --all for every one"
+        counted = f"{rows.page} rows; {rows.page.more}"
     elif options.out is not None:
         counted = f"{len(rows):,} rows"
     else:

@@ -36,20 +36,33 @@ def safe(text: str) -> str:
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
+BESIDE = frozenset({"parent", "user", "createdBy", "lastUpdatedBy"})
+"""References that say nothing of what an object is."""
+
+
 def cell(value: JsonValue) -> str:
-    """One value as a table shows it; references by their name or id."""
+    """One value as a table shows it; references by their name or id, join rows by the names of what they refer to."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        for key in ("displayName", "name", "id", "username"):
+        for key in ("displayName", "name"):
+            if isinstance(value.get(key), str):
+                return safe(str(value[key]))
+        if joined := [cell(inner) for key, inner in value.items() if key not in BESIDE and _is_named(inner)]:
+            return f"{joined[0]} ({', '.join(joined[1:])})" if joined[1:] else joined[0]
+        for key in ("id", "username"):
             if isinstance(value.get(key), str):
                 return safe(str(value[key]))
         return safe(json.dumps(value, ensure_ascii=False))
     if isinstance(value, list):
         return ", ".join(cell(item) for item in value)
     return safe(str(value))
+
+
+def _is_named(value: JsonValue) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("displayName") or value.get("name"), str)
 
 
 def _in_table(value: JsonValue) -> str:
@@ -244,7 +257,7 @@ def _record(row: Row, width: int | None, colour: bool) -> str:
 
 def _note(rows: Rows[object]) -> str:
     if rows.page is not None and rows.page.truncated:
-        return f"\n({rows.page} rows; --all for every one)"
+        return f"\n({rows.page} rows; {rows.page.more})"
     return ""
 
 

@@ -39,12 +39,16 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class PageNote:
-    """How much of the whole this is: `shown` of `total` rows (None when the server did not count)."""
+    """How much of the whole this is: `shown` of `total` rows (None when the server did not count).
+
+    `more` says how to get the rest: the option of the verb that made the rows.
+    """
 
     shown: int
     total: int | None = None
     page: int | None = None
     page_count: int | None = None
+    more: str = "--all for every one"
 
     @property
     def truncated(self) -> bool:

@@ -19,6 +19,7 @@ from dhis2sh.errors import did_you_mean
 from dhis2sh.formulas import BadExpression, Binary, Call, Item, Node, Unary, calls, parse
 from dhis2sh.formulas import Literal as Constant
 from dhis2sh.languages import LANGUAGES
+from dhis2sh.words import with_article
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -85,7 +86,7 @@ def check_expression(
     yield from check.node(tree)
     kind = check.kind(tree)
     if condition and kind in {"TEXT", "DATE"}:
-        yield Finding("error", where, f"it is a {kind}, not true or false", _has_value(tree))
+        yield Finding("error", where, f"it is {with_article(kind)}, not true or false", _has_value(tree))
 
 
 def _rewritten(text: str, problem: str) -> str:
@@ -193,10 +194,10 @@ class _Check:
                 problem = f"!{operand.text} is refused by 2.42 unless it is a boolean"
                 yield Finding("warning", self.where, problem, f"!d2:hasValue({operand.text})")
             elif type_ is not None and type_ not in _BOOLEANS:
-                problem = f"!{operand.text} negates a {type_}: 2.42 refuses it"
+                problem = f"!{operand.text} negates {with_article(type_)}: 2.42 refuses it"
                 yield self.error(problem, f"!d2:hasValue({operand.text})")
         elif (kind := self.kind(operand)) in {"TEXT", "DATE"}:
-            yield self.error(f"! negates a {kind}: 2.42 refuses it", "compare it with ==")
+            yield self.error(f"! negates {with_article(kind)}: 2.42 refuses it", "compare it with ==")
         elif kind == "NUMBER":
             yield Finding("warning", self.where, "! negates a number", "compare it: ... == 0")
 
@@ -301,7 +302,7 @@ def _written(node: Node) -> str:
 
 
 def _said(node: Node, kind: str | None) -> str:
-    return f"the {kind} {node.text}" if isinstance(node, Item) else f"a {str(kind).lower()}"
+    return f"the {kind} {node.text}" if isinstance(node, Item) else with_article(str(kind).lower())
 
 
 def _has_value(node: Node) -> str:

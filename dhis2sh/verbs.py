@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import importlib
 import inspect
-import re
 import types
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.words import kebab
 
 if TYPE_CHECKING:
     from dhis2sh.pushdown import Head, Wants
@@ -151,11 +151,6 @@ class Param:
             raise UsageError(
                 f"{self.name}: {number} is not within {self.least}..{self.most if self.most is not None else ''}"
             )
-
-
-def kebab(name: str) -> str:
-    """A name of DHIS2's or Python's in kebab case: `dataElements` and `data_elements` are `data-elements`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).replace("_", "-").lower()
 
 
 def _rows(value: object, name: str) -> Rows[Row] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 
@@ -13,6 +14,11 @@ def counted(number: int, one: str, many: str | None = None) -> str:
         one: the noun of one; `many` of several, where it is not `one` with an s.
     """
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def with_article(noun: str) -> str:
+    """A noun with its article: `a TEXT`, `an INTEGER`; words in `u` sound as in `unit`."""
+    return f"{'an' if noun[:1].lower() in {'a', 'e', 'i', 'o'} else 'a'} {noun}"
 
 
 def listed(items: Iterable[str], most: int = 3) -> str:
@@ -41,14 +47,17 @@ def joined(items: Iterable[str], word: str = "and", most: int = 5) -> str:
     return f" {word} ".join(part for part in (", ".join(texts[:-1]), *texts[-1:]) if part)
 
 
+def kebab(name: str) -> str:
+    """A name of DHIS2's or Python's in kebab case: `dataElements` and `data_elements` are `data-elements`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).replace("_", "-").lower()
+
+
 def nouns(plural: str) -> tuple[str, str]:
     """A type in words, one of it and several: `dataElements` are ("data element", "data elements").
 
     Parameters:
         plural: the type's plural, as DHIS2 writes it.
     """
-    from dhis2sh.verbs import kebab
-
     many = kebab(plural).replace("-", " ")
     return (f"{many[:-3]}y" if many.endswith("ies") else many.removesuffix("s")), many
 

@@ -13,7 +13,7 @@ from pathlib import Path
 GROUP = "dhis2.plugins"
 SHIPPED = {
     name: f"dhis2sh.plugins.{name}"
-    for name in ("dev", "explain", "journal", "metadata", "profile", "sandbox", "system", "undo", "verbs")
+    for name in ("dev", "explain", "journal", "metadata", "profile", "sandbox", "system", "undo", "verbs", "what")
 }
 
 

@@ -58,8 +58,9 @@ async def list_(s: Session, *, limit: Annotated[int, Bounds(1), Doc("At the most
         )
         for entry in entries[:limit]
     ]  # fmt: skip
+    note = PageNote(len(rows), len(entries), more=f"--limit {len(entries)} for every one")
     columns = ["id", "at", "title", "outcome", "done", "refused", "unknown", "undone_by"]
-    return Rows(rows, columns=columns, page=PageNote(len(rows), len(entries)))
+    return Rows(rows, columns=columns, page=note)
 
 
 @verb("journal show", effect="read", examples=["dhis2 journal show", "%journal show 12 | where(state == 'refused')"])

@@ -27,6 +27,11 @@ _NO_VALUE = {"null", "!null", "empty", "!empty"}
 _VIRTUAL = {"identifiable", "mentions"}
 
 
+async def types_of(s: Session) -> Mapping[str, Resource]:
+    """All types of the server's version by plural, those without an address of their own too."""
+    return facts.types((await s.client.version()).models)
+
+
 async def resources_of(s: Session) -> Mapping[str, Resource]:
     """The metadata types of the server's version that can be listed, by plural."""
     key = (await s.client.version()).models
@@ -52,8 +57,7 @@ async def resource_of(s: Session, name: str) -> Resource:
 async def prepared(s: Session, type: str, arguments: Mapping[str, object], wants: Wants) -> Head:
     """A list's arguments made ready for the pipeline that follows it. Raises `NotFound`, `PipelineError`."""
     resource = await resource_of(s, type)
-    types = facts.types((await s.client.version()).models)
-    return prepare(arguments, wants, resource, types, default_fields(resource))
+    return prepare(arguments, wants, resource, await types_of(s), default_fields(resource))
 
 
 def default_fields(resource: Resource) -> str:
@@ -98,13 +102,28 @@ def columns(fields: str | None) -> list[str] | None:
     return list(dict.fromkeys(names))
 
 
-def with_names(resource: Resource, fields: str) -> str:
-    """Fields in which each reference brings its name: `categoryCombo` becomes `categoryCombo[id,displayName]`."""
-    references = [name for name, prop in resource.properties.items() if prop.reference]
-    named = {name: f"{name}[id,displayName]" for name in references}
+def with_names(resource: Resource, fields: str, types: Mapping[str, Resource]) -> str:
+    """Fields in which each reference brings its name: `categoryCombo` becomes `categoryCombo[id,displayName]`.
+
+    References inside rows do so too: `dataSetElements` becomes `dataSetElements[:owner,dataElement[id,displayName]]`.
+
+    Parameters:
+        resource: the type; fields: as the user wrote them.
+        types: all types of its version, embedded ones included.
+    """
+    named: dict[str, str] = {}
+    for name, prop in resource.properties.items():
+        row = types.get(prop.target or "")
+        inner = list[str]()
+        if prop.collection and row is not None and row.endpoint is None:
+            others = ((key, held) for key, held in row.properties.items() if held.reference)
+            inner = [key for key, held in others if held.target not in {resource.plural, "users"}]
+        if inner:
+            named[name] = f"{name}[{','.join([':owner', *(f'{key}[id,displayName]' for key in inner)])}]"
+        elif prop.reference:
+            named[name] = f"{name}[id,displayName]"
     if ":" in fields or "*" in fields:
-        listed = [named[name] for name in references if resource.properties[name].owner]
-        return ",".join([fields, *listed])
+        return ",".join([fields, *(text for name, text in named.items() if resource.properties[name].owner)])
     return re.sub(r"(?<![\w\[.])(\w+)(?![\w\[.~|(])", lambda found: named.get(found[1], found[1]), fields)
 
 

@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel
 
+from dhis2sh import journal
 from dhis2sh.errors import UsageError
 from dhis2sh.profiles import sandbox_file
 from dhis2sh.results import Plan, PlanStep, Text, WriteSummary
 from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Session
 from dhis2sh.verbs import Bounds, Complete, Doc, applies, verb
+from dhis2sh.words import counted
 
 Database = Annotated[Path | None, Doc("Act on this file, not on the sandbox's own."), Complete("files")]
 Files = Annotated[
@@ -134,19 +136,24 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
 
 @verb("sandbox reset", effect="destroy", examples=["dhis2 sandbox reset --yes"])
 async def reset(s: Session, *, db: Database = None) -> Plan:
-    """Empty the sandbox: everything in it is gone."""
+    """Empty the sandbox: everything in it is gone, and with it the journal of what was written there."""
+    profile = s.sandbox if db is None else None
+    told = journal.of(profile).entries() if profile else []
     return Plan(
-        "empty the sandbox", [PlanStep("delete", "sandbox", name=str(_path(s, db)))], payload=_path(s, db), local=True
-    )
+        "empty the sandbox", [PlanStep("delete", "sandbox", name=str(_path(s, db)))], payload=(_path(s, db), profile),
+        notes=[f"its journal of {counted(len(told), 'write')} goes with it"] if told else [], local=True,
+    )  # fmt: skip
 
 
 @applies(reset)
 async def _(s: Session, plan: Plan) -> WriteSummary:
     await s.aclose()
-    path: Path = plan.payload
+    path, profile = plan.payload
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-    return WriteSummary(f"sandbox {path}", deleted=1)
+    forgotten = journal.forget(profile) if profile else 0
+    note = f"its journal of {counted(forgotten, 'write')} went with it" if forgotten else None
+    return WriteSummary(f"sandbox {path}", deleted=1, note=note)
 
 
 @verb(

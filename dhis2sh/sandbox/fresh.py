@@ -54,6 +54,7 @@ def fresh_metadata() -> dict[str, list[JsonObject]]:
                 "GLevLNI9wkl",
                 shortName="default",
                 dataDimensionType="DISAGGREGATION",
+                dataDimension=False,
                 categoryOptions=[{"id": "xYerKDKCefk"}],
             )
         ],

@@ -153,7 +153,7 @@ class Transformer:
         if len(lines) == 1:
             word = lines[0].strip()
             if _LONE_UID.fullmatch(word) and not self._is_name(word):
-                return [f"get_ipython().run_line_magic('dhis2', 'metadata what {word}')\n"]
+                return [f"get_ipython().run_line_magic('dhis2', 'what {word}')\n"]
             asked = self._help(lines[0].rstrip("\n"))
             if asked is not None:
                 return [f"{asked}\n"]

@@ -259,11 +259,11 @@ async def test_what_knows_every_kind_of_uid_of_the_real_export(real_home: Path):
     walk(await session.client.get_object("metadata"), "")
     assert len(places) > 100
     for path, uid in places.items():
-        found = await call(session, "metadata what", uid=uid)
+        found = await call(session, "what", uid=uid)
         told = to_json(found)
         assert told["name"] != uid or told["part_of"], f"{path} {uid}: {told}"
         assert told["type"] and found.line()  # type: ignore[attr-defined]
-    item = await call(session, "metadata what", uid="zuUCjt7A4Nn")
+    item = await call(session, "what", uid="zuUCjt7A4Nn")
     assert item.line().splitlines()[:2] == [  # type: ignore[attr-defined]
         "dashboardItems 'VISUALIZATION Immunization: FIC trend 2025 monthly' [zuUCjt7A4Nn]",
         "  part of dashboards 'Immunization data' [L1BtjXgpUpd]",
@@ -275,10 +275,10 @@ async def test_a_uid_that_only_an_expression_names_is_an_object_that_is_gone(ses
     session.sandbox_store().put_objects(
         {"indicators": [{"id": "inIndicat01", "name": "Coverage", "numerator": "#{deGone00001}", "denominator": "1"}]}
     )
-    found = await call(session, "metadata what", uid="deGone00001")
+    found = await call(session, "what", uid="deGone00001")
     assert found.line() == "nothing on this server 'an object that is gone' [deGone00001]\n  used by 1 indicators"  # type: ignore[attr-defined]
     with pytest.raises(NotFound, match="nothing on this server has the UID deGone00002"):
-        await call(session, "metadata what", uid="deGone00002")
+        await call(session, "what", uid="deGone00002")
     with pytest.raises(NotFound, match="nothing on this server has the UID deGone00001"):
         await call(session, "metadata graph", uid="deGone00001")
 
@@ -294,7 +294,7 @@ async def test_usage_counts_objects_and_data_values(country: Session):
 @needs_shared
 async def test_what_bcg_doses_given_is(real_home: Path):
     session = Session("sandbox")
-    found = to_json(await call(session, "metadata what", uid="s46m5MS0hxu"))
+    found = to_json(await call(session, "what", uid="s46m5MS0hxu"))
     assert found["name"] == "BCG doses given"  # type: ignore[index]
     assert {use["type"]: use["count"] for use in found["used_by"]}["visualizations"] == 10  # type: ignore[index]
     await session.aclose()

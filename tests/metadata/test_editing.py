@@ -44,13 +44,18 @@ def element(home: Path) -> dict:
     return found
 
 
+def words(screen: str) -> str:
+    """What stands there, wherever its lines end."""
+    return " ".join(screen.split())
+
+
 def cli_words() -> list[str]:
     return ["dhis2", *(word.strip("'") for word in CHANGE), "-p", "sandbox"]
 
 
 def test_the_difference_is_shown_and_asked_about(sandbox_home: Path, start: Start) -> None:
     terminal = start(cli_words(), "s/^name: .*/name: BCG/; s/^code: .*//")
-    screen = terminal.see("apply? [y/N]")
+    screen = words(terminal.see("apply? [y/N]"))
     assert "name: 'BCG doses given' -> 'BCG'" in screen
     assert "code: 'DE_1' -> nothing" in screen
     assert element(sandbox_home)["name"] == "BCG doses given", "nothing is written before the yes"
@@ -74,7 +79,7 @@ def test_a_no_writes_nothing(sandbox_home: Path, start: Start) -> None:
 def test_what_cannot_be_used_is_opened_again_with_what_is_wrong_above_it(sandbox_home: Path, start: Start) -> None:
     wrong = "s/^valueType: .*/valueType: NUMBR/; s/^name: .*/name: BCG/"
     terminal = start(cli_words(), wrong, "s/NUMBR$/INTEGER/")
-    screen = terminal.see("apply? [y/N]")
+    screen = words(terminal.see("apply? [y/N]"))
     assert "valueType: 'NUMBER' -> 'INTEGER'" in screen
     assert "name: 'BCG doses given' -> 'BCG'" in screen, "what was right is kept"
     again = Path("seen2.yaml").read_text()
@@ -92,7 +97,7 @@ def test_the_same_inside_the_shell(sandbox_home: Path, start: Start) -> None:
     shell = start(["dhis2sh", "--sandbox"], "s/^name: .*/name: BCG/")
     shell.see(" names, just now")
     shell.press(" ".join(CHANGE), "enter")
-    screen = shell.see("apply? [y/N]")
+    screen = words(shell.see("apply? [y/N]"))
     assert "name: 'BCG doses given' -> 'BCG'" in screen
     shell.press("y", "enter")
     shell.see("1 updated")
@@ -100,8 +105,8 @@ def test_the_same_inside_the_shell(sandbox_home: Path, start: Start) -> None:
 
 
 def test_a_new_object_starts_with_what_it_needs(sandbox_home: Path, start: Start) -> None:
-    words = ["dhis2", "metadata", "data-element-groups", "create", "--edit", "-p", "sandbox"]
-    terminal = start(words, "s/^name: .*/name: New/; s/^shortName: .*/shortName: N/")
+    line = ["dhis2", "metadata", "data-element-groups", "create", "--edit", "-p", "sandbox"]
+    terminal = start(line, "s/^name: .*/name: New/; s/^shortName: .*/shortName: N/")
     assert "create dataElementGroups New" in terminal.see("apply? [y/N]")
     terminal.press("y", "enter")
     terminal.see("1 created")

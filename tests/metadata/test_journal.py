@@ -337,3 +337,29 @@ def without_times(bundle: dict) -> dict:
             row.pop("lastUpdated", None)
             row.pop("lastUpdatedBy", None)
     return bundle
+
+
+def test_a_journal_goes_with_its_sandbox(sandbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def said(line: str, code: int = 0) -> str:
+        assert cli.run([*line.split(), "-p", "sandbox"]) == code
+        return "".join(capsys.readouterr())
+
+    said("metadata update dataElements Remark --set description=Words")
+    assert "its journal of 1 write goes with it" in said("sandbox reset --dry-run")
+    assert "its journal of 1 write went with it" in said("sandbox reset --yes")
+    assert "nothing to take back" in said("undo --yes", code=3)
+    assert "its journal" not in said("sandbox reset --yes")
+
+
+def test_another_file_is_no_reason_to_forget(sandbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["metadata", "update", "dataElements", "Remark", "--set", "description=Words", "-p", "sandbox"]) == 0
+    assert cli.run(["sandbox", "reset", "--db", "other.db", "--yes"]) == 0
+    assert len(journal.of("sandbox").entries()) == 1
+
+
+def test_a_short_list_names_the_option_that_it_has(sandbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for word in ("One", "Two", "Three"):
+        assert cli.run(f"metadata update dataElements Remark --set description={word} -p sandbox".split()) == 0
+    capsys.readouterr()
+    assert cli.run(["journal", "list", "--limit", "2", "-p", "sandbox"]) == 0
+    assert capsys.readouterr().out.endswith("(2 of 3 rows; --limit 3 for every one)\n")

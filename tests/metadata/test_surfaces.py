@@ -17,7 +17,8 @@ from dhis2sh.results import to_json
 from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.surfaces import cli, magics, mcp
-from dhis2sh.verbs import find, kebab
+from dhis2sh.verbs import find
+from dhis2sh.words import kebab
 from tests.metadata.writes import Writing, all_writes
 
 

@@ -140,7 +140,7 @@ async def test_a_file_that_cannot_be_used_is_said(
 async def test_a_plan_of_a_new_object_says_what_it_is(session: Session) -> None:
     wanted = {"name": "G", "shortName": "G", "dataElements": ["DE_1", "Remark"]}
     plan = await do(session, "metadata data-element-groups create", DRY, **wanted)
-    assert "shortName: 'G'; dataElements: ['BCG doses given', 'Remark']" in repr(plan)
+    assert "shortName: 'G'; dataElements: ['BCG doses given', 'Remark']" in " ".join(repr(plan).split())
 
 
 def test_booleans_are_switched_on_and_off(sandbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,7 +253,8 @@ async def test_members_come_and_go_and_a_second_time_changes_nothing(session: Se
     assert (await do(session, "metadata add", **group, items=["Remark"])).updated == 1
     again = await do(session, "metadata add", DRY, **group, items=["Remark"])
     assert again.steps == []
-    assert again.notes[0] == "1 are there already"
+    assert again.notes == ["1 is there already"]
+    assert again.title.startswith("nothing to add to dataElements of dataElementGroup 'Vaccines'")
     await do(session, "metadata remove", **group, items=["deText00001", "DE_1"])
 
     left = await do(session, "metadata members", **group)

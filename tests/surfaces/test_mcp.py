@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from fastmcp import Client
@@ -205,6 +205,25 @@ async def test_a_write_can_be_tried_first(sandbox_home: Path) -> None:
         {"name": "metadata_count", "arguments": {"type": "dataElements", "profile": "sandbox"}}
     )
     assert count["structuredContent"]["result"]["count"] == 3
+
+
+async def test_what_stands_beside_the_arguments_may_stand_inside(sandbox_home: Path) -> None:
+    answers = Answers()
+    inside = {"type": "dataElements", "objects": ["Remark"], "profile": "sandbox"}
+
+    async def destroy(arguments: dict[str, object], **beside: object) -> dict[str, Any]:
+        body = {"verb": "metadata delete", "arguments": arguments, **beside}
+        return await answers.call_tool({"name": "destroy", "arguments": body})
+
+    plan_id = (await destroy(inside))["structuredContent"]["result"]["plan_id"]
+    refused = await destroy({**inside, "plan_id": plan_id}, profile="other")
+    assert "profile is 'other' beside arguments and 'sandbox' inside" in refused["content"][0]["text"]
+    done = await destroy({**inside, "plan_id": plan_id}, profile="sandbox")
+    assert done["structuredContent"]["result"]["deleted"] == 1
+
+    seed = {"verb": "sandbox seed", "arguments": {"size": "small", "dry_run": True}}
+    planned = await answers.call_tool({"name": "write", "arguments": seed})
+    assert planned["structuredContent"]["result"]["steps"], "nothing was written"
 
 
 @pytest.fixture

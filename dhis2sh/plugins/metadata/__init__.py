@@ -5,7 +5,7 @@ writing    create, update, clone               members      members, add, remove
 bulk       rename, retag, patch            sharing      share
 translate  translate export, import        attributes   attribute get, set, find, delete
 bundles    export, diff, diff-profiles      importing    import, merge, merge-bundle
-usage      what, usage, graph
+usage      usage, graph
 family     the same verbs with the type bound and its own properties: `metadata data-elements create --name ...`
 
 A line imports the module of its own verb and no other; a new module with verbs is named in `MODULES`.

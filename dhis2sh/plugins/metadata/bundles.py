@@ -154,7 +154,7 @@ async def start_of(
     kinds = await known(s.client, uids)
     missing = [uid for uid in uids if uid not in kinds]
     if missing:
-        raise NotFound(f"not on this server: {', '.join(missing)}", hint=f"dhis2 metadata what {missing[0]}")
+        raise NotFound(f"not on this server: {', '.join(missing)}", hint=f"dhis2 what {missing[0]}")
     return [(kinds[uid][0], uid) for uid in uids]
 
 

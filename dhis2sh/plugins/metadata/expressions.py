@@ -22,7 +22,7 @@ from dhis2sh import names
 from dhis2sh.errors import CheckFailed, NotFound, UsageError, did_you_mean
 from dhis2sh.languages import LANGUAGES, PREFIXES
 from dhis2sh.uids import is_uid
-from dhis2sh.verbs import kebab
+from dhis2sh.words import kebab
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param, Params

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, cast
 from dhis2_models import facts
 
 from dhis2sh.errors import UsageError
-from dhis2sh.plugins.metadata import values
+from dhis2sh.plugins.metadata import membership, values
 from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
-from dhis2sh.verbs import REGISTRY, Kind, Param, Verb, kebab
+from dhis2sh.verbs import REGISTRY, Kind, Param, Verb
+from dhis2sh.words import kebab
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
@@ -103,6 +104,8 @@ def declare(name: str, path: str | None = None) -> None:
 
 
 def _allowed(word: str, resource: Resource) -> bool:
+    if word == "members":
+        return bool(membership.readable_of(resource))
     if word in WITH_MEMBERS:
         return bool(values.collections_of(resource))
     name = resource.properties.get("name")
@@ -117,7 +120,7 @@ def _bound(path: str, word: str, resource: Resource) -> Verb:
     return replace(
         generic,
         path=path,
-        params=tuple(_param(param, resource) for param in generic.params if param.name != "type") + own,
+        params=tuple(_param(param, resource, word) for param in generic.params if param.name != "type") + own,
         module=__name__,
         function=_with_type(generic, word, resource, {param.name for param in own}),
         head=_head(generic, resource),
@@ -188,13 +191,15 @@ def _spoken(resource: Resource) -> str:
     return kebab(resource.plural).replace("-", " ")
 
 
-def _param(param: Param, resource: Resource) -> Param:
+def _param(param: Param, resource: Resource, word: str) -> Param:
     """A parameter of the generic verb, as this type has it."""
     if param.refers == "@type":
         return replace(param, refers=resource.plural)
     if param.name == "property":
-        known = values.collections_of(resource)
-        return replace(param, choices=tuple(known), kind="choice", required=False)
+        known = membership.readable_of(resource) if word == "members" else [*values.collections_of(resource)]
+        meant = membership.MEANT.get(resource.plural)
+        says = f"Which collection; {meant} without it." if meant in known else param.help
+        return replace(param, choices=tuple(known), kind="choice", required=False, help=says)
     return param
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 from dhis2sh import writes
-from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.errors import UsageError
 from dhis2sh.plugins import metadata_query as queries
-from dhis2sh.plugins.metadata import values
+from dhis2sh.plugins.metadata.membership import Join, collection_of, references_of
 from dhis2sh.plugins.metadata.writing import Object, Type, called
 from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
@@ -15,26 +15,7 @@ from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs import Doc, Piped, applies, verb
 from dhis2sh.writes import Write
 
-if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
 Which = Annotated[str | None, Doc("Which collection, where a type has several.")]
-
-
-def collection_of(resource: Resource, name: str | None) -> Property:
-    """The collection that is meant: the only one, or the one that is named. Raises `UsageError`."""
-    known = values.collections_of(resource)
-    if name is None and len(known) == 1:
-        return next(iter(known.values()))
-    if not known:
-        raise UsageError(f"{resource.plural} have no members", hint=f"dhis2 metadata describe {resource.plural}")
-    if name is None:
-        raise UsageError(f"{resource.plural} have several collections", hint=f"--property {'|'.join(known)}")
-    for key, prop in known.items():
-        if name.replace("-", "").lower() == key.lower():
-            return prop
-    hint = did_you_mean(name, list(known)) or f"--property {'|'.join(known)}"
-    raise UsageError(f"{resource.plural} have no collection '{name}'", hint=hint)
 
 
 @verb(
@@ -42,19 +23,29 @@ def collection_of(resource: Resource, name: str | None) -> Property:
     effect="read",
     examples=[
         "dhis2 metadata members dataElementGroups 'ANC'",
+        "dhis2 metadata members dataSets 'Vaccine stock'",
         "%metadata members dataElementGroups ANC | select(name)",
     ],
 )
 async def members(s: Session, type: Type, uid: Object, *, property: Which = None) -> Rows[Row]:
-    """List the members of an object: the data elements of a group, the options of a set, the units of a data set.
+    """List the members of an object: the data elements of a group or a data set, the options of a set, the units of a program.
+
+    Where a row says more of a member than which it is (the data elements of a data set or of a program stage, the
+    attributes of a program or of a tracked entity type), so do the columns.
 
     API source: `GET /api/{type}/{uid}?fields={property}[id,code,displayName]`.
     """
     resource = await queries.resource_of(s, type)
-    prop = collection_of(resource, property)
-    body = await s.client.get_object(f"{resource.plural}/{uid}", {"fields": f"{prop.name}[id,code,name,displayName]"})
-    rows = cast("list[Row]", body.get(prop.name) or [])
-    return Rows(rows, columns=["id", "displayName", "code"], resource=prop.target)
+    found = collection_of(resource, property)
+    fields, more = "id,code,name,displayName", list[str]()
+    if isinstance(found, Join):
+        fields, more = ",".join([f"{found.item}[{fields}]", *found.says]), found.columns()
+    name = found.property if isinstance(found, Join) else found.name
+    body = await s.client.get_object(f"{resource.plural}/{uid}", {"fields": f"{name}[{fields}]"})
+    rows = cast("list[Row]", body.get(name) or [])
+    if isinstance(found, Join):
+        rows = [{**cast("Row", row[found.item]), **{key: row.get(key) for key in more}} for row in rows]
+    return Rows(rows, columns=["id", "displayName", "code", *more], resource=found.target)
 
 
 async def with_members(
@@ -70,7 +61,7 @@ async def with_members(
     from dhis2sh import names
 
     resource = await queries.resource_of(s, type)
-    prop = collection_of(resource, property)
+    prop = references_of(resource, property, "add" if adding else "remove")
     texts = [str(row.get("id") or "") for row in items.plain()]
     if not all(texts) or not texts:
         raise UsageError("which members?", hint="UIDs, codes or unique names, or rows of a pipeline")
@@ -85,15 +76,14 @@ async def with_members(
     else:
         after = [item for item in have if str(item.get("id")) not in wanted]
         right = sum(member not in uids for member in wanted)
-    notes = [f"{right:,} are {'there already' if adding else 'not there'}"] if right else []
+    is_ = "is" if right == 1 else "are"
+    notes = [f"{right:,} {is_} {'there already' if adding else 'not there'}"] if right else []
     count = abs(len(after) - len(have))
     word = "add" if adding else "remove"
-    where = f"{prop.name} of {resource.singular} {called(before)}"
-    return writes.plan(
-        f"{word} {count:,} {'to' if adding else 'from'} {where}",
-        [Write(resource.plural, before, {**before, prop.name: cast("JsonValue", after)})],
-        what=resource.plural, notes=notes,
-    )  # fmt: skip
+    where = f"{'to' if adding else 'from'} {prop.name} of {resource.singular} {called(before)}"
+    changed = [Write(resource.plural, before, {**before, prop.name: cast("JsonValue", after)})] if count else []
+    title = f"{word} {count:,} {where}" if count else f"nothing to {word} {where}"
+    return writes.plan(title, changed, what=resource.plural, notes=notes)
 
 
 Members = Annotated[Rows[Row], Piped(), Doc("The members: UIDs, codes or unique names; rows of a pipeline.")]

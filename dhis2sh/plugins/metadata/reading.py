@@ -105,7 +105,7 @@ async def list_(
         s.reporter.warn(warning)
     wanted = fields or queries.default_fields(resource)
     params: dict[str, Param] = {
-        "fields": queries.with_names(resource, wanted) if names else wanted,
+        "fields": queries.with_names(resource, wanted, await queries.types_of(s)) if names else wanted,
         "filter": queries.checked_filters(resource, filter),
         "order": order,
         "rootJunction": root_junction,
@@ -170,7 +170,7 @@ async def get(
         s.reporter.warn(warning)
     wanted = fields or ":owner"
     if names:
-        wanted = queries.with_names(resource, wanted)
+        wanted = queries.with_names(resource, wanted, await queries.types_of(s))
     return await s.client.get_object(f"{resource.plural}/{uid}", {"fields": wanted, "locale": locale})
 
 

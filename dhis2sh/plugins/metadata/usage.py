@@ -1,9 +1,9 @@
-"""`metadata what|usage|graph`: what a UID is, where it is used, and what it needs."""
+"""`metadata usage|graph`: where an object is used, and what it needs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from dhis2_models import facts
@@ -11,12 +11,11 @@ from pydantic import BaseModel
 
 from dhis2sh.bundles.graph import Graph, graph_of
 from dhis2sh.bundles.walk import Walk, known
-from dhis2sh.client.references import label
 from dhis2sh.client.usage import Usage, Use
 from dhis2sh.errors import NotFound
 from dhis2sh.results import Rows
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, JsonValue
+from dhis2sh.types import JsonObject
 from dhis2sh.verbs import Bounds, Complete, Doc, verb
 
 if TYPE_CHECKING:
@@ -25,20 +24,12 @@ if TYPE_CHECKING:
 Any_ = Annotated[str, Doc("A UID of any type, a code or a unique name."), Complete("uids")]
 COUNTED_VALUES = 5000
 """So many data values are asked for to say how many there are: about half a megabyte."""
-TELLING = ("valueType", "domainType", "aggregationType", "periodType", "categoryCombo", "level", "parent", "program",
-           "programRule", "programStage", "optionSet", "trackedEntityType", "programType", "programRuleActionType",
-           "indicatorType", "dataElement", "trackedEntityAttribute", "analyticsPeriodBoundaryType", "type", "visualization",
-           "map", "eventVisualization", "layer", "startValue", "endValue", "color", "content", "username")  # fmt: skip
-"""Properties that say most about an object, whatever its type."""
 VALUES_OF: Mapping[str, str] = {
     "dataElements": "dataElement",
     "dataSets": "dataSet",
     "dataElementGroups": "dataElementGroup",
 }
 """Types whose data values can be asked for, and by which parameter."""
-NAMING = frozenset({"programRuleActionType", "dataElement", "trackedEntityAttribute", "analyticsPeriodBoundaryType", "type",
-                    "visualization", "map", "eventVisualization", "layer"})  # fmt: skip
-"""Of these, those that an object without a name is called by."""
 NOWHERE = "nothing on this server"
 """The type of a UID that only expressions name, since the object was deleted."""
 
@@ -51,38 +42,6 @@ class UsedBy(BaseModel):
     paths: list[str]
 
 
-class Identity(BaseModel):
-    """What a UID is."""
-
-    type: str
-    id: str
-    name: str
-    code: str | None = None
-    part_of: str | None = None
-    facts: dict[str, JsonValue] = {}
-    public: str | None = None
-    used_by: list[UsedBy] = []
-    data_values: int | None = None
-    more_data_values: bool = False
-    first_period: str | None = None
-    last_period: str | None = None
-
-    def line(self) -> str:
-        """The object in words."""
-        lines = [f"{self.type} '{self.name}' [{self.id}]{f'  code {self.code}' if self.code else ''}"]
-        if self.part_of:
-            lines.append(f"  part of {self.part_of}")
-        told = " · ".join(f"{name} {value}" for name, value in self.facts.items())
-        lines += [f"  {told}"] if told else []
-        lines += [f"  public {self.public}"] if self.public else []
-        uses = ", ".join(f"{use.count:,} {use.type}" for use in self.used_by)
-        if uses or not self.part_of:
-            lines.append(f"  used by {uses}" if uses else "  used by nothing that its types can refer with")
-        if self.data_values is not None:
-            lines.append(f"  {Values.words(self)}")
-        return "\n".join(lines)
-
-
 @dataclass(frozen=True, slots=True)
 class Values:
     """How many data values an object has, counted to `COUNTED_VALUES`, and of which periods where all were counted."""
@@ -92,12 +51,11 @@ class Values:
     first_period: str | None = None
     last_period: str | None = None
 
-    @staticmethod
-    def words(counted: Values | Identity) -> str:
+    def words(self) -> str:
         """In words."""
-        least = "at least " if counted.more_data_values else ""
-        periods = f" ({counted.first_period} to {counted.last_period})" if counted.first_period else ""
-        return f"{least}{counted.data_values or 0:,} data values{periods}"
+        least = "at least " if self.more_data_values else ""
+        periods = f" ({self.first_period} to {self.last_period})" if self.first_period else ""
+        return f"{least}{self.data_values:,} data values{periods}"
 
 
 class CountRow(BaseModel):
@@ -142,7 +100,7 @@ class Found:
         return self.part_of is not None
 
 
-async def _found(s: Session, text: str) -> Found:
+async def find(s: Session, text: str) -> Found:
     """An object of any type by UID, code or name. Raises `NotFound`, unless an expression names the UID."""
     from dhis2sh import names
 
@@ -177,26 +135,8 @@ def _nowhere(uid: str) -> NotFound:
     return NotFound(f"nothing on this server has the UID {uid}", hint=f"dhis2 metadata search {uid[:5]}")
 
 
-def _telling(body: JsonObject) -> dict[str, JsonValue]:
-    told: dict[str, JsonValue] = {}
-    for name in TELLING:
-        value = body.get(name)
-        if isinstance(value, dict):
-            value = value.get("name") or value.get("id")
-        if value not in (None, "", []):
-            told[name] = value
-    return told
-
-
-def _called(body: JsonObject, told: Mapping[str, JsonValue]) -> str:
-    """A name for people; what has none is called by what it is and leads to (`SHOWERROR Weight`)."""
-    name = label(body)
-    if name != body.get("id"):
-        return name
-    return " ".join(str(value) for name, value in told.items() if name in NAMING) or name
-
-
-def _counted(uses: list[Use]) -> list[UsedBy]:
+def by_type(uses: list[Use]) -> list[UsedBy]:
+    """Uses counted by type, the most frequent first."""
     kinds: dict[str, list[Use]] = {}
     for use in uses:
         kinds.setdefault(use.type, []).append(use)
@@ -207,33 +147,7 @@ def _counted(uses: list[Use]) -> list[UsedBy]:
     return sorted(rows, key=lambda row: (-row.count, row.type))
 
 
-@verb("metadata what", effect="read", examples=["dhis2 metadata what s46m5MS0hxu", "%metadata what 'Child Health'"])
-async def what(s: Session, uid: Any_) -> Identity:
-    """Say what a UID is: type, name, telling properties, where it is used, and whether it has data.
-
-    API source: `GET /api/metadata` with filters, `GET /api/identifiableObjects/{uid}`, `GET /api/dataValueSets`.
-    """
-    found = await _found(s, uid)
-    body, types = found.body, await version_types(s)
-    names = await _names(s, body)
-    told = {name: names.get(str(value), value) for name, value in _telling(body).items()}
-    uses = await _uses(s, found, types)
-    values = await _values(s, found)
-    sharing = cast("JsonObject", body.get("sharing") or {})
-    return Identity(
-        type=found.plural,
-        id=found.uid,
-        name=_called(body, told) if found.plural != NOWHERE else "an object that is gone",
-        code=cast("str | None", body.get("code")),
-        part_of=found.part_of,
-        facts=told,
-        public=cast("str | None", sharing.get("public")),
-        used_by=_counted(uses),
-        **(asdict(values) if values is not None else {}),
-    )
-
-
-async def _uses(s: Session, found: Found, types: Mapping[str, Resource]) -> list[Use]:
+async def uses_of(s: Session, found: Found, types: Mapping[str, Resource]) -> list[Use]:
     """Who uses an object. Raises `NotFound` for a UID that neither an object nor an expression has."""
     asked = Usage(s.client, types)
     if found.plural == NOWHERE:
@@ -249,13 +163,7 @@ async def _uses(s: Session, found: Found, types: Mapping[str, Resource]) -> list
     return uses
 
 
-async def _names(s: Session, body: JsonObject) -> dict[str, str]:
-    """The names of what the telling properties refer to."""
-    uids = [str(value["id"]) for name in TELLING if isinstance(value := body.get(name), dict) and "id" in value]
-    return {uid: name for uid, (_, name) in (await known(s.client, uids)).items()}
-
-
-async def _values(s: Session, found: Found) -> Values | None:
+async def values_of(s: Session, found: Found) -> Values | None:
     """How many data values an object has; None for types without any, and where the user may not look."""
     from dhis2sh.errors import Forbidden, Refused
 
@@ -296,10 +204,10 @@ async def usage(
 
     API source: `GET /api/metadata` with one filter for each type, `GET /api/dataValueSets`.
     """
-    found = await _found(s, uid)
-    uses = await _uses(s, found, await version_types(s))
-    values = await _values(s, found)
-    counted = _counted(uses)
+    found = await find(s, uid)
+    uses = await uses_of(s, found, await version_types(s))
+    values = await values_of(s, found)
+    counted = by_type(uses)
     if count:
         rows = [CountRow(type=use.type, count=use.count, by=", ".join(use.paths)) for use in counted]
         if values is not None:
@@ -307,7 +215,7 @@ async def usage(
         if values is not None and values.more_data_values:
             s.reporter.warn(f"data values are counted to {COUNTED_VALUES:,}; there are more")
         return Rows(rows, columns=["type", "count", "by"])
-    said = [f"{use.count:,} {use.type}" for use in counted] + ([Values.words(values)] if values is not None else [])
+    said = [f"{use.count:,} {use.type}" for use in counted] + ([values.words()] if values is not None else [])
     s.reporter.note(f"{found.plural} {found.uid}: {', '.join(said) or 'used by nothing'}")
     return Rows(
         [UseRow(type=use.type, id=use.uid, name=use.name, by=use.path) for use in uses],
@@ -333,7 +241,7 @@ async def graph(
 
     API source: `GET /api/{type}` with `fields=:owner`, many objects a request.
     """
-    found = await _found(s, uid)
+    found = await find(s, uid)
     if found.plural == NOWHERE:
         raise _nowhere(found.uid)
     types = await version_types(s)

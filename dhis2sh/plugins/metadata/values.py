@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh import names
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.uids import generate_uid
-from dhis2sh.verbs import kebab
+from dhis2sh.words import kebab
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource

@@ -214,7 +214,7 @@ def _add_default_categories(book: Book) -> None:
         id=DEFAULT_CATEGORY,
         code="default",
         shortName="default",
-        dataDimension=True,
+        dataDimension=False,
         categoryOptions=owned,
         **kind,
     )

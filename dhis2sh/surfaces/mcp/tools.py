@@ -300,4 +300,33 @@ async def call(tools: Tools, entry: JsonObject, arguments: Mapping[str, Any]) ->
         raise UsageError(f"{name} wants a verb and an object of arguments", hint="search finds both")
     if given:
         raise UsageError(f"{name} has no parameter '{next(iter(given))}'", hint="a verb's own ones go into arguments")
-    return await tools.run(path, cast("Mapping[str, object]", inner), profile, effect, **consent)
+    own = dict(cast("Mapping[str, object]", inner))
+    return await tools.run(path, own, _beside(path, own, effect, consent, profile), effect, **consent)
+
+
+def _beside(
+    path: str, arguments: dict[str, object], effect: str, consent: dict[str, Any], profile: str | None
+) -> str | None:
+    """Take `dry_run`, `plan_id`, `confirm` and `profile` out of a verb's arguments, where agents often put them.
+
+    Parameters:
+        path: the verb's path; one that has a parameter of that name keeps it.
+        arguments: those of the verb; consent: what stood beside them. Both are changed.
+        profile: what stood beside them.
+
+    Returns the profile to act on. Raises `UsageError` where both places say something, and not the same.
+    """
+    from dhis2sh.verbs import find
+
+    taken = {param.name for param in find(path).params}
+    for name in ("profile", *CONSENT[effect]):
+        if name not in arguments or name in taken:
+            continue
+        inside, beside = arguments.pop(name), profile if name == "profile" else consent.get(name)
+        if beside is not None and beside != inside:
+            raise UsageError(f"{name} is {beside!r} beside arguments and {inside!r} inside", hint="say it once")
+        if name == "profile":
+            profile = None if inside is None else str(inside)
+        else:
+            consent[name] = inside
+    return profile

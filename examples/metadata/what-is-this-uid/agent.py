@@ -13,7 +13,7 @@ async def main() -> None:
             call = {"verb": verb, "arguments": arguments, "profile": "sandbox"}
             return (await agent.call_tool("read", call)).structured_content
 
-        found = (await read("metadata what", uid="SZkfUJn9LKu"))["result"]
+        found = (await read("what", uid="SZkfUJn9LKu"))["result"]
         print(found["type"], found["name"], found["code"], found["facts"])
         print(*(f"{use['count']} {use['type']} by {', '.join(use['paths'])}" for use in found["used_by"]), sep="\n")
         print("data values:", "at least" if found["more_data_values"] else "exactly", found["data_values"])
@@ -22,7 +22,7 @@ async def main() -> None:
         export = (await read("metadata export", types=["dashboards", "maps"]))["result"]
         board, view = export["dashboards"][0], export["maps"][0]["mapViews"][0]
         for uid in (board["id"], board["dashboardItems"][0]["id"], view["id"]):
-            found = (await read("metadata what", uid=uid))["result"]
+            found = (await read("what", uid=uid))["result"]
             print(found["type"], found["part_of"] or found["name"])
 
 

@@ -14,6 +14,7 @@ from tests.shared import needs_shared
 
 VARIABLES = {
     "apgar": "NUMBER", "first": "TEXT", "last": "TEXT", "alive": "BOOLEAN", "motherAge": "INTEGER", "born": "DATE", "any": None,
+    "weeks": "INTEGER_ZERO_OR_POSITIVE",
 }  # fmt: skip
 
 
@@ -29,6 +30,7 @@ def findings(expression: str, *, condition: bool = True) -> list[rules.Finding]:
     ("expression", "says", "fix"),
     [
         ("!#{apgar}", "!#{apgar} negates a NUMBER: 2.42 refuses it", "!d2:hasValue(#{apgar})"),
+        ("!#{weeks}", "!#{weeks} negates an INTEGER_ZERO_OR_POSITIVE: 2.42", "!d2:hasValue(#{weeks})"),
         ("!d2:left(#{first}, 1)", "! negates a TEXT", "compare it with =="),
         ("#{apgar} > 2 && #{first}", "&& takes what is true or false, not the TEXT #{first}", "d2:hasValue(#{first})"),
         ("#{first}", "it is a TEXT, not true or false", "d2:hasValue(#{first})"),

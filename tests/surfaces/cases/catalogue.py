@@ -13,6 +13,8 @@ CASES = [
     Case("metadata options find", "m --option-set Sexes", {"text": "m", "option_set": "Sexes"}, home=HOME),
     Case(f"{COMBOS} wait-for-cocs", "'Age and sex' --expected 6", {"combo": "Age and sex", "expected": 6}, home=HOME),
     Case("metadata category-option-combos list-for-combo", "'Age and sex'", {"combo": "Age and sex"}, home=HOME),
+    Case("metadata data-sets members", "'Vaccine stock'", {"uid": "Vaccine stock"}, home=HOME),
+    Case("metadata tracked-entity-types members", "'Pregnant woman'", {"uid": "Pregnant woman"}, home=HOME),
     Case(f"{COMBOS} doctor", "", {}, home=HOME, empty=True),
     Case(f"{COMBOS} doctor", "'Age and sex'", {"combo": "Age and sex"}, home="broken_categories_home"),
 ]

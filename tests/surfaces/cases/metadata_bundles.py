@@ -3,9 +3,9 @@ from tests.surfaces.cases import Case
 BUNDLE = {"dataElements": [{"id": "deNumber001", "name": "Another name"}, {"id": "deNumber009", "name": "New"}]}
 
 CASES = [
-    Case("metadata what", "deNumber001", {"uid": "deNumber001"}),
-    Case("metadata what", "Vaccines", {"uid": "Vaccines"}),
-    Case("metadata what", "'Pregnancy follow-up'", {"uid": "Pregnancy follow-up"}, home="country_home"),
+    Case("what", "deNumber001", {"uid": "deNumber001"}),
+    Case("what", "Vaccines", {"uid": "Vaccines"}),
+    Case("what", "'Pregnancy follow-up'", {"uid": "Pregnancy follow-up"}, home="country_home"),
     Case("metadata usage", "deNumber001", {"uid": "deNumber001"}),
     Case(
         "metadata usage",

@@ -14,6 +14,7 @@ from dhis2sh.client.specs import GRID_WIDTH, DashboardSlot, SlotKind, arranged
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.plugins.metadata.types.in_words import Described, Teller
 from dhis2sh.plugins.metadata.types.visuals import Name, created
+from dhis2sh.plugins.metadata.writing import called
 from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
@@ -91,6 +92,9 @@ async def add_item(
     shown = {_content(item) for item in there}
     again = [name for uid, (_, name) in found.items() if uid in shown]
     new = {uid: one for uid, one in found.items() if uid not in shown}
+    notes = [f"{name} is on it already" for name in again]
+    if not new:
+        return writes.plan(f"nothing to add to dashboard {called(before)}", [], what=BOARDS, notes=notes)
     slots = arranged(
         [DashboardSlot(slot.content, slot.kind, height=height) for slot, _ in new.values()],
         columns=per_row,
@@ -98,7 +102,7 @@ async def add_item(
     )
     return _rearranged(
         before, [*there, *(slot.item() for slot in slots)], f"add {counted(len(slots), 'item')} to",
-        f"adds {joined([name for _, name in new.values()])}", [f"{name} is on it already" for name in again],
+        f"adds {joined([name for _, name in new.values()])}", notes,
     )  # fmt: skip
 
 

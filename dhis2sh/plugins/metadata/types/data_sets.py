@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Annotated, cast
 
 from dhis2sh import writes
+from dhis2sh.plugins.metadata.membership import SET_ELEMENTS
 from dhis2sh.plugins.metadata.types import joins
 from dhis2sh.plugins.metadata.writing import uids_of
 from dhis2sh.results import Plan, Rows
@@ -16,7 +17,6 @@ from dhis2sh.verbs import Doc, Piped, Refers, applies, verb
 from dhis2sh.words import listed
 from dhis2sh.writes import Write
 
-ELEMENTS = joins.Join("dataSets", "dataSetElements", "dataElement", "dataElements", back="dataSet")
 Set = Annotated[str, Doc("UID, code or unique name of the data set."), Refers("dataSets")]
 Items = Annotated[Rows[Row], Piped(), Doc("Data elements; rows of a pipeline."), Refers("dataElements")]
 
@@ -48,7 +48,7 @@ async def add_element(
     domains = await writes.read_objects(s, "dataElements", uids, fields="id,name,domainType")
     tracker = [str(row["name"]) for row in domains if row.get("domainType") == "TRACKER"]
     notes = [f"of the domain TRACKER, whose values no data set collects: {listed(tracker)}"] if tracker else []
-    return await joins.add(s, ELEMENTS, data_set, uids, extra, told=told, notes=notes)
+    return await joins.add(s, SET_ELEMENTS, data_set, uids, extra, told=told, notes=notes)
 
 
 @verb(
@@ -62,7 +62,7 @@ async def remove_element(s: Session, data_set: Set, elements: Items) -> Plan:
     API source: `PATCH /api/dataSets/{uid}`, `PATCH /api/sections/{uid}`, or both as `POST /api/metadata`.
     """
     uids = set(uids_of(elements))
-    planned = await joins.remove(s, ELEMENTS, data_set, uids_of(elements))
+    planned = await joins.remove(s, SET_ELEMENTS, data_set, uids_of(elements))
     [write] = cast("writes.Payload", planned.payload).writes
     changes = [replace(write, after=_without(write.after or {}, uids))]
     for section in await writes.read_all(s, "sections", [f"dataSet.id:eq:{data_set}"]):

@@ -17,7 +17,8 @@ from dhis2sh.plugins.metadata.expressions import PLACES, Verdict
 from dhis2sh.results import Plan, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs import REGISTRY, Doc, Param, Refers, Verb, applies, kebab, verb
+from dhis2sh.verbs import REGISTRY, Doc, Param, Refers, Verb, applies, verb
+from dhis2sh.words import kebab
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param as Query

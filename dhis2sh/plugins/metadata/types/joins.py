@@ -1,57 +1,22 @@
-"""Join collections as data: rows that hold a reference and say something about it.
-
-A data set holds its elements as `dataSetElements[{dataElement, categoryCombo}]`, a program its attributes with
-`mandatory` and `searchable`. Adding and removing such rows is one function for all of them.
-"""
+"""Join rows (`membership.Join`) are added, taken out and put in order by one function each."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from dhis2sh import names, writes
 from dhis2sh.errors import UsageError
+from dhis2sh.plugins.metadata.membership import Join
 from dhis2sh.plugins.metadata.writing import called
 from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs import kebab
-from dhis2sh.words import counted_objects, listed, nouns
+from dhis2sh.words import counted_objects, kebab, listed, nouns
 from dhis2sh.writes import Write
 
-WORKED_OUT = frozenset({"access", "displayName", "displayShortName", "href", "name", "shortName", "valueType"})
-"""What a server says of a row and takes from the objects that it joins."""
 MOST_NAMED = 5
 """So many objects are named in a plan's line; the rest is counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """A collection of rows that refer to objects.
-
-    Parameters:
-        owner: the type that holds it; property: its name there.
-        item: the property of a row that refers to the object; target: that object's type.
-        back: the property of a row that refers to the owner; a server gives it and refuses it back (quirk D4).
-    """
-
-    owner: str
-    property: str
-    item: str
-    target: str
-    back: str | None = None
-
-    def uid_of(self, row: JsonValue) -> str:
-        """The object that a row is about."""
-        held = cast("JsonObject", row).get(self.item)
-        return str(cast("JsonObject", held or {}).get("id"))
-
-    def rows(self, body: Mapping[str, JsonValue]) -> list[JsonObject]:
-        """The rows of an object, without the arrow back to it and what a server works out itself."""
-        found = cast("list[JsonObject]", body.get(self.property) or [])
-        left_out = {self.back, *WORKED_OUT}
-        return [{key: value for key, value in row.items() if key not in left_out} for row in found]
 
 
 async def add(
@@ -157,7 +122,7 @@ def _check_there(owner: JsonObject, named: Mapping[str, str], there: Collection[
     if missing:
         raise UsageError(
             f"not in {called(owner)}: {listed(missing, MOST_NAMED)}",
-            hint=f"see its {property}: dhis2 metadata what {owner['id']}",
+            hint=f"see its {property}: dhis2 what {owner['id']}",
         )
 
 

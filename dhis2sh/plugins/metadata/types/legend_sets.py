@@ -40,8 +40,8 @@ async def create(
 ) -> Plan:
     """Create a legend set: equal classes from low to high, one for each colour, or classes of your own.
 
-    A value belongs to a class from its start up to, but not with, its end. A server takes classes that overlap and
-    colours values by any of them, so that is refused here; a gap between classes is told.
+    A value belongs to a class from its start up to, but not with, its end. Classes that overlap are
+    refused, since nothing says which of them colours a value; a gap between classes is told.
 
     API source: `POST /api/legendSets`.
     """

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, cast
 from dhis2sh import writes
 from dhis2sh.errors import UsageError
 from dhis2sh.plugins.metadata import members
+from dhis2sh.plugins.metadata.membership import PROGRAM_ATTRIBUTES, STAGE_ELEMENTS, TYPE_ATTRIBUTES
 from dhis2sh.plugins.metadata.types import joins
 from dhis2sh.plugins.metadata.writing import called, uids_of
 from dhis2sh.results import Plan, Rows
@@ -17,14 +18,6 @@ from dhis2sh.verbs import Doc, Piped, Refers, applies, verb
 from dhis2sh.words import counted_objects, listed
 from dhis2sh.writes import Write
 
-ATTRIBUTES = joins.Join(
-    "programs", "programTrackedEntityAttributes", "trackedEntityAttribute", "trackedEntityAttributes", back="program"
-)
-TYPE_ATTRIBUTES = joins.Join(
-    "trackedEntityTypes", "trackedEntityTypeAttributes", "trackedEntityAttribute", "trackedEntityAttributes",
-    back="trackedEntityType",
-)  # fmt: skip
-ELEMENTS = joins.Join("programStages", "programStageDataElements", "dataElement", "dataElements", back="programStage")
 SECTIONS = "programStageSections"
 Program = Annotated[str, Doc("UID, code or unique name of the program."), Refers("programs")]
 Stage = Annotated[str, Doc("UID, code or unique name of the stage."), Refers("programStages")]
@@ -81,7 +74,7 @@ async def add_attribute(
     extra = _flags(
         unset, mandatory=mandatory, searchable=searchable, display_in_list=display_in_list, allow_future_date=allow_future_date
     )  # fmt: skip
-    return await joins.add(s, ATTRIBUTES, program, uids_of(attributes), extra)
+    return await joins.add(s, PROGRAM_ATTRIBUTES, program, uids_of(attributes), extra)
 
 
 @verb(
@@ -94,7 +87,7 @@ async def remove_attribute(s: Session, program: Program, attributes: AttributeIt
 
     API source: `PATCH /api/programs/{uid}`.
     """
-    return await joins.remove(s, ATTRIBUTES, program, uids_of(attributes))
+    return await joins.remove(s, PROGRAM_ATTRIBUTES, program, uids_of(attributes))
 
 
 @verb(
@@ -188,7 +181,7 @@ async def add_element(
         allow_provided_elsewhere=allow_provided_elsewhere,
     )  # fmt: skip
     notes = await _of_other_domain(s, uids_of(elements))
-    return await joins.add(s, ELEMENTS, stage, uids_of(elements), extra, notes=notes)
+    return await joins.add(s, STAGE_ELEMENTS, stage, uids_of(elements), extra, notes=notes)
 
 
 @verb(
@@ -202,7 +195,7 @@ async def remove_element(s: Session, stage: Stage, elements: ElementItems) -> Pl
     API source: `PATCH /api/programStages/{uid}`; `POST /api/metadata` where sections change too.
     """
     uids = set(uids_of(elements))
-    planned = await joins.remove(s, ELEMENTS, stage, uids_of(elements))
+    planned = await joins.remove(s, STAGE_ELEMENTS, stage, uids_of(elements))
     changes = list(cast("writes.Payload", planned.payload).writes)
     for section in await _sections_of(s, stage):
         if _held(section) & uids:
@@ -267,7 +260,7 @@ async def add_to_section(s: Session, section: Section, elements: ElementItems) -
         s, "programStages", [str(cast("JsonObject", before["programStage"])["id"])],
         fields="id,name,programStageDataElements[dataElement[id]]",
     )  # fmt: skip
-    asked = {ELEMENTS.uid_of(row) for row in ELEMENTS.rows(stage)}
+    asked = {STAGE_ELEMENTS.uid_of(row) for row in STAGE_ELEMENTS.rows(stage)}
     foreign = [called(named[uid]) for uid in uids if uid not in asked]
     if foreign:
         raise UsageError(
