@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.uids import is_uid
-from dhis2sh.words import joined
+from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -157,9 +157,8 @@ async def _list(s: Session, plural: str | Sequence[str], key: str, text: str) ->
 
 
 def _ambiguous(plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError:
-    listed = ", ".join(f"{row.get('displayName') or row.get('name')} [{row['id']}]" for row in rows[:10])
-    more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
-    return UsageError(f"'{text}' is ambiguous among {plural}: {listed}{more}", hint="use a UID")
+    told = listed((f"{row.get('displayName') or row.get('name')} [{row['id']}]" for row in rows), 10)
+    return UsageError(f"'{text}' is ambiguous among {plural}: {told}", hint="use a UID")
 
 
 async def _missing(s: Session, plurals: Sequence[str], text: str) -> NotFound:
