@@ -1,4 +1,4 @@
-"""Expressions of indicators, predictors, validation rules, program indicators and rules: parse, describe, evaluate.
+"""Expressions of indicators, predictors, validation rules, program indicators and rules: parse, walk, describe, evaluate.
 
     tree = parse("#{fbfJHSPpUQD} / C{Gfd3ppDfq8E} * 100")
     items(tree)                      what it refers to, to be read before it is evaluated
@@ -234,21 +234,30 @@ def parse(text: str) -> Node:
     return _Parser(text).whole()
 
 
+def walk(node: Node) -> Iterator[Node]:
+    """An expression and every part of it, the outer before the inner, in the order in which they are written."""
+    yield node
+    match node:
+        case Call(_, arguments):
+            parts = arguments
+        case Unary(_, operand):
+            parts = (operand,)
+        case Binary(_, left, right):
+            parts = (left, right)
+        case Item() | Literal():
+            parts = ()
+    for part in parts:
+        yield from walk(part)
+
+
 def items(node: Node) -> Iterator[Item]:
     """Every reference in an expression, in its order; one that stands there twice comes twice."""
-    match node:
-        case Item():
-            yield node
-        case Call(_, arguments):
-            for argument in arguments:
-                yield from items(argument)
-        case Unary(_, operand):
-            yield from items(operand)
-        case Binary(_, left, right):
-            yield from items(left)
-            yield from items(right)
-        case Literal():
-            return
+    return (part for part in walk(node) if isinstance(part, Item))
+
+
+def calls(node: Node) -> Iterator[Call]:
+    """Every function that an expression calls, the outer before the inner."""
+    return (part for part in walk(node) if isinstance(part, Call))
 
 
 _REFERENCE = re.compile(r"(?:#|OUG|PS_EVENTDATE|[ACDINRV])\{[^}]*\}|PS_EVENTDATE:\s*\w{11}|\[days\]")

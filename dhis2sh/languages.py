@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dhis2sh.errors import did_you_mean
-from dhis2sh.formulas import BadExpression, Binary, Call, Node, Unary, items, parse
+from dhis2sh.formulas import BadExpression, Call, calls, items, parse
 
 
 class Signature(NamedTuple):
@@ -136,19 +136,3 @@ LANGUAGES: Mapping[str, Language] = {
     "programRules": Language(_OF_PROGRAMS | _OF_RULES, {"#": (), "A": (), "C": ("constants",)}, variables=True),
 }
 """The language of each type that holds expressions."""
-
-
-def calls(node: Node) -> Iterator[Call]:
-    """Every function that an expression calls, the outer before the inner."""
-    match node:
-        case Call(_, arguments):
-            yield node
-            for argument in arguments:
-                yield from calls(argument)
-        case Unary(_, operand):
-            yield from calls(operand)
-        case Binary(_, left, right):
-            yield from calls(left)
-            yield from calls(right)
-        case _:
-            return

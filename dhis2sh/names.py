@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.uids import is_uid
-from dhis2sh.words import joined
+from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -157,9 +157,8 @@ async def _list(s: Session, plural: str | Sequence[str], key: str, text: str) ->
 
 
 def _ambiguous(plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError:
-    listed = ", ".join(f"{row.get('displayName') or row.get('name')} [{row['id']}]" for row in rows[:10])
-    more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
-    return UsageError(f"'{text}' is ambiguous among {plural}: {listed}{more}", hint="use a UID")
+    told = listed((f"{row.get('displayName') or row.get('name')} [{row['id']}]" for row in rows), 10)
+    return UsageError(f"'{text}' is ambiguous among {plural}: {told}", hint="use a UID")
 
 
 async def _missing(s: Session, plurals: Sequence[str], text: str) -> NotFound:
@@ -171,8 +170,16 @@ async def _missing(s: Session, plurals: Sequence[str], text: str) -> NotFound:
     }  # fmt: skip
     pages = await asyncio.gather(*(s.client.list_page(plural, params) for plural in (plurals if words else ())))
     hint = did_you_mean(text, [str(row.get("displayName")) for page in pages for row in page.rows])
+    if hint is None and len(plurals) == 1:
+        hint = await _all_there_are(s, plurals[0])
     kinds = f"none of the {joined(plurals, 'or')} has" if plurals else "nothing has"
     return NotFound(f"{kinds} the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
+
+
+async def _all_there_are(s: Session, plural: str) -> str | None:
+    """The names of a type that has only a few objects: one of them must be meant."""
+    rows = (await s.client.list_page(plural, {"fields": "id,displayName", "pageSize": FEW + 1})).rows
+    return f"there are {joined(str(row.get('displayName')) for row in rows)}" if 0 < len(rows) <= FEW else None
 
 
 async def resolve_arguments(s: Session, verb: Verb, bound: Mapping[str, object]) -> dict[str, object]:

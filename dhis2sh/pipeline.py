@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from dhis2sh import plugins
 from dhis2sh.errors import PipelineError, UsageError, did_you_mean
-from dhis2sh.expressions import Expression
 from dhis2sh.pushdown import Head, Wants, complete, conditions
 from dhis2sh.results import Rows
+from dhis2sh.row_expressions import Expression
 from dhis2sh.session import Consent, Session
 from dhis2sh.stages import STAGES
 from dhis2sh.verbs import Param, Verb, find

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import PipelineError, did_you_mean
-from dhis2sh.expressions import dotted
+from dhis2sh.row_expressions import dotted
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource

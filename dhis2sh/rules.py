@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.errors import did_you_mean
-from dhis2sh.formulas import BadExpression, Binary, Call, Item, Node, Unary, parse
+from dhis2sh.formulas import BadExpression, Binary, Call, Item, Node, Unary, calls, parse
 from dhis2sh.formulas import Literal as Constant
-from dhis2sh.languages import LANGUAGES, calls
+from dhis2sh.languages import LANGUAGES
 from dhis2sh.words import with_article
 
 if TYPE_CHECKING:

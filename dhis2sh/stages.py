@@ -14,9 +14,9 @@ from typing import Any, cast
 
 from dhis2sh import sinks
 from dhis2sh.errors import PipelineError, did_you_mean
-from dhis2sh.expressions import Expression
 from dhis2sh.render import cell
 from dhis2sh.results import Rows
+from dhis2sh.row_expressions import Expression
 from dhis2sh.types import JsonValue, Row
 
 type Namespace = Mapping[str, object]

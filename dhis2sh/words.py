@@ -22,7 +22,7 @@ def with_article(noun: str) -> str:
 
 
 def listed(items: Iterable[str], most: int = 3) -> str:
-    """Texts in a row, the first ones and how many more there are.
+    """Texts in a row, for cells, brackets and commands: `A, B`, `A, B, C and 5 more`. Sentences have `joined`.
 
     Parameters:
         items: the texts.

@@ -20,6 +20,7 @@ from dhis2sh.client.writes import attempt, send
 from dhis2sh.errors import Dhis2Error, Forbidden, NetworkError, NotFound, PartlyDone, Refused, ServerFault
 from dhis2sh.journal import current
 from dhis2sh.results import Plan, PlanStep, WriteSummary
+from dhis2sh.words import listed
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
@@ -188,7 +189,7 @@ def plan(
     right, barred = len(everything) - len(wanted), [write.called for write in wanted if not write.allowed]
     left = [*notes]
     if barred and needed:
-        left.append(f"you may not change {len(barred):,}: {few(barred)}")
+        left.append(f"you may not change {len(barred):,}: {listed(barred, NAMED)}")
     if right:
         left.append(f"{right:,} already right")
     plurals = list(dict.fromkeys(write.plural for write in everything))
@@ -200,7 +201,7 @@ def plan(
         payload=Payload(what or ", ".join(plurals) or "metadata", needed, atomic, bundle, concurrency, again, left),
     )
     if barred and not needed:
-        made.blocked = Forbidden(f"you may not change {few(barred)}", hint="dhis2 system whoami")
+        made.blocked = Forbidden(f"you may not change {listed(barred, NAMED)}", hint="dhis2 system whoami")
     return made
 
 
@@ -208,12 +209,6 @@ def said(notes: Sequence[str]) -> str | None:
     """The first notes of a plan in one line, for its summary."""
     more = [f"and {len(notes) - NAMED:,} more notes (--dry-run shows them)"] if len(notes) > NAMED else []
     return "; ".join([*notes[:NAMED], *more]) or None
-
-
-def few(items: Sequence[str]) -> str:
-    """The first of some objects by name, and how many more there are."""
-    more = f" and {len(items) - NAMED:,} more" if len(items) > NAMED else ""
-    return ", ".join(items[:NAMED]) + more
 
 
 async def read_objects(
@@ -234,9 +229,8 @@ async def read_objects(
             s.reporter.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
     missing = [uid for uid in wanted if uid not in found]
     if missing and not missing_is_fine:
-        more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
         raise NotFound(
-            f"the server has no {plural} {', '.join(missing[:5])}{more}", hint=f"dhis2 metadata search {missing[0]}"
+            f"the server has no {plural} {listed(missing, NAMED)}", hint=f"dhis2 metadata search {missing[0]}"
         )
     return [found[uid] for uid in wanted if uid in found]
 

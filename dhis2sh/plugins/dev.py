@@ -13,6 +13,7 @@ from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.verbs import Doc, applies, verb
+from dhis2sh.words import listed
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -110,10 +111,9 @@ async def check(s: Session, *, version: Version = None, all: All = False) -> Row
     built = _built(version, all)
     differences = [found for one in built for found in _generator("build").differences(one)]
     if differences:
-        first = ", ".join(f"{path} {how}" for path, how in differences[:5])
-        more = f" and {len(differences) - 5} more" if len(differences) > 5 else ""
+        first = listed((f"{path} {how}" for path, how in differences), 5)
         raise CheckFailed(
-            f"{len(differences)} generated files differ from a build: {first}{more}",
+            f"{len(differences)} generated files differ from a build: {first}",
             findings=Rows(Difference(path=path, change=how) for path, how in differences),
             hint="dhis2 dev codegen build --all",
         )

@@ -13,6 +13,7 @@ from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.verbs import Doc, applies, verb
+from dhis2sh.words import listed
 from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Notes:
 
     def lines(self) -> list[str]:
         """One line for each reason."""
-        return [f"{reason}: {writes.few(about)}" for reason, about in self._found.items()]
+        return [f"{reason}: {listed(about, writes.NAMED)}" for reason, about in self._found.items()]
 
 
 def _held(pairs: Sequence[Write]) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
+from dhis2sh.sandbox.schemas import schemas
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dhis2_models.facts import Resource
 
@@ -34,8 +37,10 @@ def inline(target: Resource | None) -> bool:
     return target is None or target.embedded or target.endpoint is None
 
 
-def relations(resources: Mapping[str, Resource]) -> dict[str, list[Relation]]:
-    """For each type, by plural, the properties of other types that refer to it."""
+@cache
+def relations(version: str) -> Mapping[str, Sequence[Relation]]:
+    """For each type of a version, by plural, the properties of other types that refer to it."""
+    resources = schemas(version)
     found: dict[str, list[Relation]] = {plural: [] for plural in resources}
     for plural, resource in resources.items():
         if inline(resource):
@@ -71,8 +76,10 @@ class Pair:
     reference: str
 
 
-def pairs(resources: Mapping[str, Resource]) -> list[Pair]:
-    """Every relation of which a write of one side must change the other."""
+@cache
+def pairs(version: str) -> Sequence[Pair]:
+    """Every relation of a version's types of which a write of one side must change the other."""
+    resources = schemas(version)
     found: list[Pair] = []
     for plural, resource in resources.items():
         for name, prop in resource.properties.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import uuid
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -153,15 +153,15 @@ class Store:
         """The schemas of the version that this sandbox mimics, by plural."""
         return schemas(self.version.schemas)
 
-    @cached_property
-    def relations(self) -> Mapping[str, list[Relation]]:
+    @property
+    def relations(self) -> Mapping[str, Sequence[Relation]]:
         """For each type the properties that refer to it."""
-        return relations(self.resources)
+        return relations(self.version.schemas)
 
-    @cached_property
-    def pairs(self) -> list[Pair]:
+    @property
+    def pairs(self) -> Sequence[Pair]:
         """The relations that both sides keep."""
-        return pairs(self.resources)
+        return pairs(self.version.schemas)
 
     def _known(self, plural: str) -> TypeCache:
         """The parsed copy of a type, read when it is first asked for or when another process wrote the type."""

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dhis2sh.errors import PipelineError
-from dhis2sh.expressions import Expression
 from dhis2sh.pipeline import compile_tail, split
 from dhis2sh.results import Rows
+from dhis2sh.row_expressions import Expression
 
 PLAIN = st.text(alphabet="abc =,.:-", max_size=12)
 INSIDE = st.text(alphabet="abc |,=", max_size=12)

@@ -16,6 +16,7 @@ from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.verbs import applies, verb
+from dhis2sh.words import listed
 from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ def _with_it(parts: Iterable[Mapping[str, Sequence[JsonObject]]]) -> list[str]:
     for one in parts:
         for plural, items in one.items():
             found.setdefault(plural, []).extend(f"{item.get('name') or ''} [{item['id']}]".lstrip() for item in items)
-    return [f"deleted with it: {len(names):,} {plural} ({writes.few(names)})" for plural, names in found.items()]
+    return [
+        f"deleted with it: {len(names):,} {plural} ({listed(names, writes.NAMED)})" for plural, names in found.items()
+    ]
 
 
 async def deleted_with(s: Session, plural: str, uids: Sequence[str]) -> dict[str, dict[str, list[JsonObject]]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh import names
@@ -357,6 +357,6 @@ def _nest(target: JsonObject, path: Sequence[str], value: JsonValue) -> None:
     target[first] = copied
 
 
-def with_uid(item: JsonObject, chosen: Callable[[], str] = generate_uid) -> JsonObject:
+def with_uid(item: JsonObject) -> JsonObject:
     """The object with a UID of its own in front; one that is given stays."""
-    return {"id": item.get("id") or chosen(), **{name: value for name, value in item.items() if name != "id"}}
+    return {"id": item.get("id") or generate_uid(), **{name: value for name, value in item.items() if name != "id"}}

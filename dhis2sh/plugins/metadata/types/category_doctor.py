@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from dhis2sh import writes
 from dhis2sh.errors import CheckFailed, Forbidden, NotFound, Refused, UsageError
 from dhis2sh.plugins.metadata.types.holdings import ALL_TIME, MOST_VALUES
+from dhis2sh.plugins.metadata.types.merging import KEPT, Keep, missing_authority
 from dhis2sh.plugins.metadata.writing import called, uids_of
 from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
 from dhis2sh.session import Session
@@ -383,9 +384,7 @@ async def merge(
     sources: Annotated[Rows[Row], Piped(), Doc("The duplicates; rows of a pipeline."), Refers(COMBINED)],
     *,
     into: Annotated[str, Doc("The one that stays."), Refers(COMBINED)],
-    data_values: Annotated[
-        Literal["last-updated", "discard"], Doc("Where both have a value: the newest stays, or the source's goes.")
-    ] = "last-updated",
+    data_values: Keep = "last-updated",
     keep_sources: Annotated[bool, Doc("Keep the emptied duplicates.")] = False,
 ) -> Plan:
     """Merge duplicate option combinations into one: data values and references go over.
@@ -428,15 +427,12 @@ async def merge(
     ]  # fmt: skip
     body: JsonObject = {
         "sources": cast("JsonValue", uids), "target": into, "deleteSources": not keep_sources,
-        "dataMergeStrategy": "LAST_UPDATED" if data_values == "last-updated" else "DISCARD",
+        "dataMergeStrategy": KEPT[data_values],
     }  # fmt: skip
-    may = (await s.client.system.me()).may("F_CATEGORY_OPTION_COMBO_MERGE")
-    blocked = Forbidden(
-        "merging wants the authority F_CATEGORY_OPTION_COMBO_MERGE, which you have not", hint="dhis2 system whoami"
-    )
     return Plan(
         f"merge {counted_objects(len(found), COMBINED)} of '{combo.get('name')}' into {called(target)}",
-        steps, notes=[words, "this cannot be undone"], payload=body, blocked=None if may else blocked,
+        steps, notes=[words, "this cannot be undone"], payload=body,
+        blocked=await missing_authority(s, "F_CATEGORY_OPTION_COMBO_MERGE", "merging option combinations"),
     )  # fmt: skip
 
 

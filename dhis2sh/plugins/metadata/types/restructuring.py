@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from dhis2sh import writes
 from dhis2sh.errors import Forbidden, UsageError
 from dhis2sh.plugins.metadata.types.holdings import NOUNS, UNITS, Holding, survey, users_of
+from dhis2sh.plugins.metadata.types.merging import KEPT, Keep, missing_authority
 from dhis2sh.plugins.metadata.writing import uids_of
 from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
 from dhis2sh.session import Session
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
 Unit = Annotated[str, Doc("UID, code or unique name of a unit."), Refers(UNITS)]
 Units = Annotated[Rows[Row], Piped(), Doc("UIDs, codes or unique names; rows of a pipeline."), Refers(UNITS)]
-Keep = Annotated[
-    Literal["last-updated", "discard"], Doc("Where both have a value: the newest stays, or the source's goes.")
-]
-KEPT = {"last-updated": "LAST_UPDATED", "discard": "DISCARD"}
 MOVE, MERGE, SPLIT = "F_ORGANISATIONUNIT_MOVE", "F_ORGANISATION_UNIT_MERGE", "F_ORGANISATION_UNIT_SPLIT"
 NO_WAY_BACK = "this cannot be undone: the server keeps nothing of what was before"
 ANALYTICS = "analytics follows with its next run"
@@ -42,15 +39,6 @@ async def check_level(s: Session, level: int) -> None:
             f"there is no level {level}: the hierarchy has {counted(deepest, 'level')}",
             hint="dhis2 metadata list organisationUnitLevels",
         )
-
-
-async def _missing_authority(s: Session, authority: str, what: str) -> Forbidden | None:
-    """Why the user may not do it, or None."""
-    if (await s.client.system.me()).may(authority):
-        return None
-    return Forbidden(
-        f"{what} organisation units wants the authority {authority}, which you have not", hint="dhis2 system whoami"
-    )
 
 
 @verb(
@@ -88,7 +76,7 @@ async def move(s: Session, units: Units, *, to: Annotated[str, Doc("The new pare
     moving = [row for row in paths.values() if str(row["path"]).split("/")[-2:-1] != [to]]
     notes = await _seen_by(s, moving, str(parent["path"])) if moving else []
     planned = writes.plan(f"move {counted(len(found), 'unit')} below {goal}", changes, what=UNITS, notes=notes)
-    planned.blocked = await _missing_authority(s, MOVE, "moving") if planned.steps else None
+    planned.blocked = await missing_authority(s, MOVE, "moving organisation units") if planned.steps else None
     return planned
 
 
@@ -257,8 +245,8 @@ async def _restructuring(
     s: Session, title: str, steps: list[PlanStep], notes: Iterable[str], payload: Restructuring, authority: str
 ) -> Plan:
     """A plan with what the user is told of every merge and split."""
-    blocked: Dhis2Error | None = await _missing_authority(
-        s, authority, "merging" if payload.word == "merge" else "splitting"
+    blocked: Dhis2Error | None = await missing_authority(
+        s, authority, f"{'merging' if payload.word == 'merge' else 'splitting'} organisation units"
     )
     told = [*notes, *([] if blocked else [f"you have the authority {authority}; nothing blocks it"]), NO_WAY_BACK]
     return Plan(title, steps, notes=told, payload=payload, blocked=blocked)
