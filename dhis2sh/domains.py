@@ -53,7 +53,10 @@ class Domain:
         return sorted({word.replace("-", "_") for word in [*words, *manifest.sections(self._name)]})
 
     def __repr__(self) -> str:
-        return f"<{self._name}: {', '.join(self.__dir__()) or 'call it'}>"
+        sections = {name.replace("-", "_") for name in manifest.sections(self._name)}
+        verbs = [word for word in self.__dir__() if word not in sections]
+        more = f", and those of {len(sections)} types; {self._name}? tells more" if sections else ""
+        return f"<{self._name}: {', '.join(verbs) or 'call it'}{more}>"
 
 
 class ProfileDomain(Domain):

@@ -170,8 +170,16 @@ async def _missing(s: Session, plurals: Sequence[str], text: str) -> NotFound:
     }  # fmt: skip
     pages = await asyncio.gather(*(s.client.list_page(plural, params) for plural in (plurals if words else ())))
     hint = did_you_mean(text, [str(row.get("displayName")) for page in pages for row in page.rows])
+    if hint is None and len(plurals) == 1:
+        hint = await _all_there_are(s, plurals[0])
     kinds = f"none of the {joined(plurals, 'or')} has" if plurals else "nothing has"
     return NotFound(f"{kinds} the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
+
+
+async def _all_there_are(s: Session, plural: str) -> str | None:
+    """The names of a type that has only a few objects: one of them must be meant."""
+    rows = (await s.client.list_page(plural, {"fields": "id,displayName", "pageSize": FEW + 1})).rows
+    return f"there are {joined(str(row.get('displayName')) for row in rows)}" if 0 < len(rows) <= FEW else None
 
 
 async def resolve_arguments(s: Session, verb: Verb, bound: Mapping[str, object]) -> dict[str, object]:

@@ -195,6 +195,9 @@ def _apply(step: Step, rows: Rows[Any], namespace: Mapping[str, object]) -> obje
     except (TypeError, ValueError) as error:
         if "argument" not in str(error) and not (stage.literal and not stage.sink):
             raise
+        if step.name == "where" and step.options:
+            name, value = next(iter(step.options.items()))
+            raise PipelineError("where: = gives a name, == compares", hint=f"where({name} == {value})") from None
         raise PipelineError(f"{step.name}: {error}", hint=stage.help.splitlines()[0]) from None
 
 

@@ -249,7 +249,7 @@ def _of_lists(left: Sequence[JsonValue], right: Sequence[JsonValue], names: Mapp
     moved = [key for key in old if key in new] != [key for key in new if key in old]
     if moved or not (gone or come) or len(gone) == len(left) or len(left) + len(right) <= SHOWN:
         return ""
-    parts = [f"{mark}{_said(items, names)}" for mark, items in (("without ", gone), ("with ", come)) if items]
+    parts = [f"{mark}{_said(items, names)[1:-1]}" for mark, items in (("without ", gone), ("with ", come)) if items]
     return ", ".join(parts)
 
 

@@ -111,6 +111,13 @@ def _call(function: Any, *args: Any, **options: Any) -> object:
         raise
 
 
+def _near(error: Exception) -> str | None:
+    """The nearest name where an attribute is misspelt (`name.startwith`)."""
+    if not isinstance(error, AttributeError) or error.name is None:
+        return None
+    return did_you_mean(error.name, [name for name in dir(error.obj) if not name.startswith("_")])
+
+
 def _sum(combine: Callable[[Any, Any], object]) -> Callable[[object, object], object]:
     return lambda left, right: _NULL if _is_null(left) or _is_null(right) else combine(left, right)
 
@@ -295,7 +302,7 @@ class Expression:
             except (TypeError, AttributeError, ValueError, LookupError):
                 found = self._null_safe()(row)
         except (TypeError, AttributeError, ArithmeticError, LookupError, ValueError) as error:
-            raise PipelineError(f"`{self.text}`: {error}") from None
+            raise PipelineError(f"`{self.text}`: {error}", hint=_near(error)) from None
         if isinstance(found, list):
             return [None if item is _NULL else item for item in cast("list[object]", found)]
         return None if found is _NULL else found

@@ -85,3 +85,14 @@ async def test_a_list_joins_the_names_of_what_is_referred_to(session: Session) -
 
     assert rows.plain() == [{"name": "Bo", "parent": {"id": "ouCountry01", "displayName": "Country"}}]
     assert "Country" in repr(rows)
+
+
+async def test_where_only_a_few_objects_are_they_are_named(country: Session) -> None:
+    with pytest.raises(NotFound) as missing:
+        await names.resolve(country, "dataSets", "Xyzzy")
+    assert str(missing.value.hint).startswith(
+        "there are Facility finance, Health facility monthly report, Vaccine stock and"
+    )
+    with pytest.raises(NotFound) as missing:
+        await names.resolve(country, "dataElements", "Xyzzy")
+    assert missing.value.hint == "dhis2 metadata search 'Xyzzy'"

@@ -22,7 +22,7 @@ BAD = [
     ("metadata list dataElements --page zero -p sandbox", 2, "whole number"),
     ("metadata list dataElements -o jsno -p sandbox", 2, "did you mean json"),
     ("metadata get dataElements a1aaaaaaaaa -p sandbox", 3, "E1005"),
-    ("metadata get dataElements nothing -p sandbox", 3, "metadata search"),
+    ("metadata get dataElements nothing -p sandbox", 3, "there are BCG doses given, OPV doses given and Remark"),
     ("metadata list dataElements -p sandbx", 3, "did you mean sandbox?"),
     ("metadata list dataElements", 2, "profile add"),
     ("sandbox load nothing.json", 2, "no such file"),

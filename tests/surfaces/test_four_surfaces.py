@@ -115,8 +115,10 @@ def test_a_cell_magic_runs_several_lines(runner: magics.Runner) -> None:
 
 def test_a_domain_that_is_a_verb_itself_runs_by_its_name_alone(runner: magics.Runner) -> None:
     assert to_json(runner.shell.run_cell("verbs").result)[0]["name"] == "dev codegen build"
+    shown = repr(runner.shell.run_cell("metadata").result)
+    assert shown.startswith("<metadata: add, attribute, clone, "), "the others show their verbs"
+    assert "types; metadata? tells more>" in shown, "and not seventy types with theirs"
     assert runner.shell.run_cell("(await what('DE_1')).name").result == "BCG doses given"
-    assert repr(runner.shell.run_cell("metadata").result).startswith("<metadata: "), "the others show their verbs"
     with pytest.raises(TypeError, match="metadata has verbs and is none: "):
         runner.shell.user_ns["metadata"]()
 

@@ -82,6 +82,19 @@ def test_an_unknown_stage_has_a_hint_and_its_position(before: str):
     assert caught.value.position == line.index("selct")
 
 
+@pytest.mark.parametrize(
+    ("tail", "says", "hint"),
+    [
+        ("where(name = 'A')", "= gives a name, == compares", "where(name == 'A')"),
+        ("where(name.startwith('A'))", "no attribute 'startwith'", "did you mean startswith"),
+    ],
+)
+async def test_what_people_mistype_in_a_condition_is_put_right(tail: str, says: str, hint: str):
+    with pytest.raises(PipelineError, match=says) as caught:
+        await run(tail)
+    assert hint in str(caught.value.hint)
+
+
 def test_something_that_is_no_name_is_no_stage():
     with pytest.raises(PipelineError, match="is no stage"):
         compile_tail("where(level == 2) | 3")
