@@ -229,10 +229,12 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
 
 
 def meant(word: str) -> str | None:
-    """What somebody who began a line with an unknown word may have wanted: a verb of a domain, or a domain."""
+    """What somebody who began a line with an unknown word may have wanted: a verb or a type of a domain, or a domain."""
     from dhis2sh import manifest
 
     paths = [str(verb["path"]) for verb in manifest.domain_verbs() if str(verb["path"]).split()[1:] == [word]]
+    for domain in plugins.domains():
+        paths += [f"{domain} {word}" for name, others in manifest.sections(domain).items() if word in (name, *others)]
     return did_you_mean(word, plugins.domains()) if not paths else f"did you mean {' or '.join(paths[:3])}?"
 
 

@@ -11,6 +11,7 @@ from dhis2sh.surfaces import magics
         ("metadta list dataElements", "did you mean metadata?"),
         ("search malaria", "did you mean metadata search?"),
         ("journl show 3", "did you mean journal?"),
+        ("dashboard describe 'Mother and child'", "did you mean metadata dashboard?"),
     ],
 )
 def test_a_line_that_was_meant_for_us(
