@@ -22,8 +22,6 @@ from dhis2sh.verbs import FAMILIES, Param, Verb, load_verb, section_of, verbs_of
 if TYPE_CHECKING:
     from dhis2sh.session import Consent
 
-EPILOG = "Docs: dhis2 verbs lists everything; every verb is also a magic, a Python call and an MCP tool."
-
 
 @dataclass(slots=True)
 class Options:

@@ -12,8 +12,6 @@ from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.verbs import Bounds, Doc, verb
 
-EntryNumber = Annotated[int | None, Doc("The entry's number; the newest that can be taken back without it.")]
-
 
 class EntryRow(BaseModel):
     """One write: how many of its changes were done, refused, or sent without an answer."""

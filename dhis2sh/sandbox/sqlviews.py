@@ -146,11 +146,6 @@ def dhis2_id(uid: str | None) -> int | None:
     return None if uid is None else zlib.crc32(uid.encode())
 
 
-def table_names() -> list[str]:
-    """The tables that queries may read."""
-    return sorted({*_OBJECTS, *_MEMBERS, *_ROWS, *RESOURCE_TABLES})
-
-
 def _column(text: str) -> str:
     name, _, path = text.partition(":")
     path = path or name

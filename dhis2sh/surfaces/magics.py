@@ -309,14 +309,25 @@ def load(shell: Any, profile: str | None = None) -> Runner:
                     return None
         return result
 
+    shell.register_magic_function(dhis2, "line", "dhis2")
+    shell.register_magic_function(dhis2_cell, "cell", "dhis2")
+    _register_switches(shell, runner)
+    for name, value in runner.namespace().items():
+        shell.user_ns.setdefault(name, value)
+    _listen(shell, runner)
+    return runner
+
+
+def _register_switches(shell: Any, runner: Runner) -> None:
+    """The magics that set how this runner shows what it does; their docstrings are their help."""
+
     def output(line: str) -> None:
         """Set how results are shown: %output table|json|ndjson|csv|tsv|yaml|md; alone: say it."""
         from dhis2sh.complete import FORMATS
 
-        wanted = line.strip()
-        if wanted and (wanted not in FORMATS or wanted in {"xlsx", "parquet"}):
-            shown = " ".join(name for name in FORMATS if name not in {"xlsx", "parquet"})
-            print(f"error: output cannot be '{wanted}'\n  try: {shown}", file=sys.stderr)
+        wanted, shown = line.strip(), [name for name in FORMATS if name not in {"xlsx", "parquet"}]
+        if wanted and wanted not in shown:
+            print(f"error: output cannot be '{wanted}'\n  try: {' '.join(shown)}", file=sys.stderr)
             return
         runner.output = wanted or runner.output
         print(f"output is {runner.output}")
@@ -329,13 +340,8 @@ def load(shell: Any, profile: str | None = None) -> Runner:
         runner.timing = not runner.timing if not line.strip() else line.strip() == "on"
         print(f"timing is {'on' if runner.timing else 'off'}")
 
-    for function, name in ((dhis2, "dhis2"), (output, "output"), (timing, "timing")):
-        shell.register_magic_function(function, "line", name)
-    shell.register_magic_function(dhis2_cell, "cell", "dhis2")
-    for name, value in runner.namespace().items():
-        shell.user_ns.setdefault(name, value)
-    _listen(shell, runner)
-    return runner
+    shell.register_magic_function(output, "line", "output")
+    shell.register_magic_function(timing, "line", "timing")
 
 
 def _listen(shell: Any, runner: Runner) -> None:

@@ -17,19 +17,14 @@ from dhis2sh.results import Plan, Rows, WriteSummary, to_json
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.fresh import fresh_metadata
 from dhis2sh.sandbox.store import Store
-from dhis2sh.session import Consent, Session, SilentReporter, run
+from dhis2sh.session import Consent, Session, SilentReporter
 from dhis2sh.uids import is_uid
-from dhis2sh.verbs import find
 from tests.fakes.serve import served
+from tests.metadata.calls import YES, call
 from tests.metadata.conftest import NEW
 from tests.shared import needs_shared
 
-YES = Consent(yes=True)
 JOBS = {str(job["id"]) for job in fresh_metadata()["jobConfigurations"]}
-
-
-async def call(session: Session, path: str, consent: Consent | None = None, **arguments: object) -> object:
-    return await run(session, find(path), arguments, consent)
 
 
 def write(name: str, **objects: list[dict]) -> Path:

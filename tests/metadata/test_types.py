@@ -5,15 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from dhis2sh.results import Plan
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from tests.metadata.calls import DRY, call
 from tests.shared import needs_shared
-
-YES, DRY = Consent(yes=True), Consent(dry_run=True)
-
-
-async def call(session: Session, path: str, consent: Consent | None = None, **arguments: object) -> object:
-    return await run(session, find(path), arguments, consent)
 
 
 @needs_shared

@@ -7,7 +7,6 @@ value that an enum has not, a text that is too long, a reference that nothing or
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -44,7 +43,6 @@ SYMBOLS = {
 DEFAULT_CLASSES = {"categoryCombos", "categories", "categoryOptions", "categoryOptionCombos"}
 """References that are the default object where nothing is said (`Preheat.isDefaultClass`)."""
 _TRUE, _FALSE = {"true", "yes", "1"}, {"false", "no", "0"}
-_SPLIT = re.compile(r"\s*[;,]\s*")
 
 
 def required_of(resource: Resource) -> list[str]:

@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.data.model import references
-from dhis2sh.sandbox.data.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,8 +159,3 @@ def item_details(model: Model, item: DataItem) -> JsonObject:
 def is_aggregatable(body: JsonObject) -> bool:
     """May the values of an element be aggregated?"""
     return body.get("valueType") not in _NOT_AGGREGATABLE
-
-
-def is_numeric(body: JsonObject) -> bool:
-    """Are the values of an element numbers, or booleans that count as 1 and 0?"""
-    return body.get("valueType") in NUMERIC_TYPES | BOOLEAN_TYPES

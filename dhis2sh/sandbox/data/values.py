@@ -120,26 +120,3 @@ def prune(store: Store, column: str, uid: str) -> int:
         connection.execute(f"DELETE FROM data_value_audit WHERE {column} = ?", (uid,))
         connection.execute(f"DELETE FROM min_max WHERE {column} = ?", (uid,))
         return connection.execute(f"DELETE FROM data_value WHERE {column} = ?", (uid,)).rowcount
-
-
-def remove_soft_deleted(store: Store) -> int:
-    """Delete the rows that are only marked as deleted. Returns how many."""
-    with store.writing() as connection:
-        return connection.execute("DELETE FROM data_value WHERE deleted").rowcount
-
-
-def remove_zeros(store: Store) -> int:
-    """Mark zeros as deleted where the element says that zero means nothing. Returns how many."""
-    silent = [
-        uid
-        for uid, body in store.objects("dataElements").items()
-        if not body.get("zeroIsSignificant") and body.get("aggregationType") == "SUM"
-    ]
-    with store.writing() as connection:
-        return sum(
-            connection.execute(
-                "UPDATE data_value SET deleted = 1 WHERE data_element = ? AND value IN ('0', '0.0') AND NOT deleted",
-                (uid,),
-            ).rowcount
-            for uid in silent
-        )

@@ -9,10 +9,9 @@ from dhis2sh.errors import CheckFailed, Dhis2Error, NotFound, TimedOut, UsageErr
 from dhis2sh.plugins.metadata.types.category_doctor import ComboFinding, examined
 from dhis2sh.render import text
 from dhis2sh.results import Plan, Rows, WriteSummary, to_json
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from tests.metadata.calls import DRY, YES, call
 
-YES, DRY = Consent(yes=True), Consent(dry_run=True)
 BUILD = "metadata category-combos build"
 DOCTOR = "metadata category-combos doctor"
 SPEC = """
@@ -23,10 +22,6 @@ categories:
 - name: Sex
   options: [Female, Male]
 """
-
-
-async def call(session: Session, path: str, consent: Consent | None = None, **arguments: object) -> object:
-    return await run(session, find(path), arguments, consent)
 
 
 async def planned(session: Session, **arguments: object) -> Plan:

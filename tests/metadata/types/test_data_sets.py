@@ -3,25 +3,14 @@
 import pytest
 
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.results import Plan, WriteSummary
-from dhis2sh.session import Consent, Session, run
+from dhis2sh.results import WriteSummary
+from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
-from dhis2sh.verbs import find
+from tests.metadata.calls import YES, call, planned
 
-YES, DRY = Consent(yes=True), Consent(dry_run=True)
 ADD, REMOVE = "metadata data-sets add-element", "metadata data-sets remove-element"
 REORDER = "metadata sections reorder"
 MONTHLY = "Health facility monthly report"
-
-
-async def call(session: Session, path: str, consent: Consent | None = None, **arguments: object) -> object:
-    return await run(session, find(path), arguments, consent)
-
-
-async def planned(session: Session, path: str, **arguments: object) -> Plan:
-    plan = await call(session, path, DRY, **arguments)
-    assert isinstance(plan, Plan)
-    return plan
 
 
 async def elements_of(session: Session, name: str) -> dict[str, str | None]:

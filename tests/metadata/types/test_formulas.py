@@ -7,15 +7,9 @@ import pytest
 
 from dhis2sh.errors import CheckFailed, NotFound, UsageError
 from dhis2sh.results import Plan, Rows, WriteSummary, to_json
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from tests.metadata.calls import DRY, YES, call
 from tests.shared import needs_shared
-
-YES, DRY = Consent(yes=True), Consent(dry_run=True)
-
-
-async def call(session: Session, path: str, consent: Consent | None = None, **arguments: object) -> Any:
-    return await run(session, find(path), arguments, consent)
 
 
 async def verdict(session: Session, kind: str, expression: str, **more: object) -> dict[str, Any]:

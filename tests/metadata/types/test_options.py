@@ -9,17 +9,12 @@ import pytest
 
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.results import Plan, WriteSummary, to_json
-from dhis2sh.session import Consent, Session, run
+from dhis2sh.session import Session
 from dhis2sh.surfaces import cli
-from dhis2sh.verbs import find
+from tests.metadata.calls import DRY, YES, call
 from tests.shared import needs_shared
 
-YES, DRY = Consent(yes=True), Consent(dry_run=True)
 SYNC, FIND = "metadata options sync", "metadata options find"
-
-
-async def call(session: Session, path: str, consent: Consent | None = None, **arguments: object) -> object:
-    return await run(session, find(path), arguments, consent)
 
 
 async def planned(session: Session, text: str, set: str = "Water sources", **arguments: object) -> Plan:

@@ -9,22 +9,12 @@ from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError
 from dhis2sh.plugins.metadata.types.organisation_units import Branch
 from dhis2sh.render import html, text
 from dhis2sh.results import Plan, Rows, WriteSummary, to_json
-from dhis2sh.session import Consent, Session, run
+from dhis2sh.session import Session
 from dhis2sh.verbs import find
+from tests.metadata.calls import YES, call, planned
 from tests.shared import needs_shared
 
-YES, DRY = Consent(yes=True), Consent(dry_run=True)
 UNITS = "metadata organisation-units"
-
-
-async def call(session: Session, path: str, consent: Consent | None = None, **arguments: object) -> object:
-    return await run(session, find(path), arguments, consent)
-
-
-async def planned(session: Session, path: str, **arguments: object) -> Plan:
-    plan = await call(session, path, DRY, **arguments)
-    assert isinstance(plan, Plan)
-    return plan
 
 
 def told(plan: Plan) -> str:

@@ -400,18 +400,7 @@ async def merge(
             hint="move the values, then dhis2 metadata category-option-combos delete",
         )
     uids = list(dict.fromkeys(uids_of(sources)))
-    fields = "id,name,categoryCombo[id,name],categoryOptions[id]"
-    *found, target = await writes.read_objects(
-        s, COMBINED, [*(uid for uid in uids if uid != into), into], fields=fields
-    )
-    if into in uids:
-        raise UsageError(f"{called(target)} cannot be merged into itself", hint="--into another one")
-    for row in found:
-        if _place(row) != _place(target):
-            raise UsageError(
-                f"{called(row)} is no duplicate of {called(target)}: their options differ",
-                hint="dhis2 metadata category-combos doctor",
-            )
+    found, target = await _duplicates(s, uids, into)
     combo = cast("JsonObject", target.get("categoryCombo") or {})
     counts = await _values(s, str(combo.get("id")))
     words = (
@@ -434,6 +423,23 @@ async def merge(
         steps, notes=[words, "this cannot be undone"], payload=body,
         blocked=await missing_authority(s, "F_CATEGORY_OPTION_COMBO_MERGE", "merging option combinations"),
     )  # fmt: skip
+
+
+async def _duplicates(s: Session, uids: Sequence[str], into: str) -> tuple[list[JsonObject], JsonObject]:
+    """The sources of a merge and its target. Raises `UsageError` where they are no duplicates of each other."""
+    fields = "id,name,categoryCombo[id,name],categoryOptions[id]"
+    *found, target = await writes.read_objects(
+        s, COMBINED, [*(uid for uid in uids if uid != into), into], fields=fields
+    )
+    if into in uids:
+        raise UsageError(f"{called(target)} cannot be merged into itself", hint="--into another one")
+    for row in found:
+        if _place(row) != _place(target):
+            raise UsageError(
+                f"{called(row)} is no duplicate of {called(target)}: their options differ",
+                hint="dhis2 metadata category-combos doctor",
+            )
+    return found, target
 
 
 def _place(row: JsonObject) -> tuple[object, frozenset[str]]:
