@@ -71,6 +71,11 @@ class Dhis2Error(Exception):
     def __str__(self) -> str:
         return f"{self.message} ({self.code})" if self.code and self.code not in self.message else self.message
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback, at the prompt and in notebooks: the same two lines as everywhere."""
+        lines = [f"error: {self}", *([f"  try: {self.hint}"] if self.hint else [])]
+        return ["".join(mark if mark.isprintable() else " " for mark in line) for line in lines]
+
 
 class UsageError(Dhis2Error):
     """The command, an argument, a filter or a pipeline is malformed; nothing was sent."""

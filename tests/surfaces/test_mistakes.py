@@ -65,3 +65,22 @@ def test_lines_on_variables_are_put_right(
 def test_other_errors_are_pythons(notebook: magics.Runner, capsys: pytest.CaptureFixture[str]) -> None:
     notebook.shell.run_cell("nothing_of_that_name")
     assert "NameError" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("cell", "error"),
+    [
+        ("await client.get('nix')", "error: GET /api/nix"),
+        ("rows = await metadata.list('dataElements')\nrows.where('nmae == 3')", "error: "),
+        ("await metadata.get('dataElements', 'Remrk')", "error: none of the dataElements has"),
+    ],
+)
+def test_our_errors_are_two_lines_where_python_calls_too(
+    cell: str, error: str, runner: magics.Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runner.shell.run_cell(cell)
+
+    said = capsys.readouterr()
+    assert said.out.startswith(error)
+    assert "Traceback" not in said.out + said.err
+    assert len(said.out.strip().splitlines()) <= 2
