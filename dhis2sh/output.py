@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import render
@@ -66,9 +66,18 @@ def write(result: object, options: Options) -> None:
         raise Dhis2Error(f"{options.out} cannot be written: {error.strerror}", hint="choose another --out") from error
 
 
-def remark(result: object, options: Options) -> str | None:
-    """What is to be said beside data that cannot say it: which file they went to, and that they are not all there is."""
-    if not isinstance(result, Rows):
+CHOSEN_PAGES = {"limit", "page", "page_size"}
+"""Who says one of these knows that there is more."""
+
+
+def remark(result: object, options: Options, arguments: Mapping[str, object]) -> str | None:
+    """What is to be said beside data that cannot say it: which file they went to, and that they are not all there is.
+
+    Parameters:
+        result: what was written; options: how.
+        arguments: those of the verb.
+    """
+    if not isinstance(result, Rows) or arguments.keys() & CHOSEN_PAGES:
         return None
     rows = cast("Rows[object]", result)
     if rows.page is not None and rows.page.truncated:

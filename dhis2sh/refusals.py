@@ -60,7 +60,7 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "E5003": Advice(
         "another object has its unique name or code",
-        "metadata merge-bundle FILE --by name  maps to that object; --on-conflict rename or skip",
+        "choose another one; of a bundle: dhis2 metadata merge-bundle FILE --by name  maps it to that object",
     ),
     "E5004": Advice("its UID occurs twice in the bundle", "take one of the two out"),
     "E5005": Advice("two objects of the bundle share what must be unique", "rename one of the two"),
@@ -93,14 +93,14 @@ def uids_in(text: str) -> list[str]:
 
 
 def named(text: str, names: Mapping[str, str]) -> str:
-    """A server's text with the name put beside each UID that has one and comes without it.
+    """A server's text with the name put beside each UID that has one and comes without it (`on object Sex [UID]` has it).
 
     Parameters:
         names: what people call an object, by UID.
     """
     for uid in uids_in(text):
         name = names.get(uid)
-        if name and name not in text:
+        if name and name not in text and not re.search(rf"on object [^\[\]]+ \[{uid}\]", text):
             text = text.replace(f"[{uid}]", uid, 1).replace(uid, f"'{name}' [{uid}]", 1)
     return text
 

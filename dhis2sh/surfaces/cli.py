@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from dhis2sh.grammar import Invocation
     from dhis2sh.session import Consent, Session
 
-CHOSEN_PAGES = {"limit", "page", "page_size"}
 """Who gives one of these knows that there may be more rows."""
 
 
@@ -181,7 +180,7 @@ async def _carry_out(invocation: Invocation) -> int:
         reporter.done()
         await session.aclose()
     output.write(result, options)
-    if not invocation.arguments.keys() & CHOSEN_PAGES and (remark := output.remark(result, options)):
+    if remark := output.remark(result, options, invocation.arguments):
         reporter.note(remark)
     return 0
 

@@ -150,6 +150,8 @@ class Runner:
         if options.out is not None or options.jq:
             output.check(options)
             output.write(result, options)
+            if remark := output.remark(result, options, invocation.arguments):
+                self._reporter.note(remark)
             return None
         chosen = output.format_of(options) if options.json or options.format else self.output
         return display.shown(result) if chosen == "table" else Text(output.formatted(result, chosen))

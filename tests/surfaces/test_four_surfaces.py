@@ -113,6 +113,13 @@ def test_a_cell_magic_runs_several_lines(runner: magics.Runner) -> None:
     assert to_json(result) == {"type": "organisationUnits", "count": 4}
 
 
+def test_a_line_says_what_it_wrote_into_a_file(
+    runner: magics.Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runner.shell.run_line_magic("metadata", f"list dataElements --out {tmp_path / 'all.csv'}")
+    assert capsys.readouterr().err.endswith("all.csv: 3 rows\n")
+
+
 def test_a_domain_that_is_a_verb_itself_runs_by_its_name_alone(runner: magics.Runner) -> None:
     assert to_json(runner.shell.run_cell("verbs").result)[0]["name"] == "dev codegen build"
     shown = repr(runner.shell.run_cell("metadata").result)

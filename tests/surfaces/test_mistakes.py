@@ -2,6 +2,7 @@
 
 import pytest
 
+from dhis2sh.results import Rows
 from dhis2sh.surfaces import magics
 
 
@@ -33,3 +34,34 @@ def test_python_keeps_its_own_errors(line: str, notebook: magics.Runner, capsys:
     said = capsys.readouterr()
     assert "SyntaxError" in said.out + said.err
     assert "there is no command" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("line", "says", "hint"),
+    [
+        ("rows | where(n == 2)", "`where` is a stage", "rows.where('n == 2')"),
+        (
+            "rows | where(n == 2) | select(n, m=n) | head(3)",
+            "is a stage",
+            "rows.where('n == 2').select('n', m='n').head(3)",
+        ),
+        ("y = metadata list dataElements", "in an assignment wants a %", "y = %metadata list dataElements"),
+    ],
+)
+def test_lines_on_variables_are_put_right(
+    line: str, says: str, hint: str, notebook: magics.Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notebook.shell.user_ns["rows"] = Rows([{"n": 1}, {"n": 2}])
+
+    notebook.shell.run_cell(line)
+
+    said = capsys.readouterr()
+    assert says in said.err and said.err.endswith(f"  try: {hint}\n")
+    assert "Traceback" not in said.out
+    if "rows" in hint:
+        assert notebook.shell.run_cell(hint).result.plain()[0]["n"] == 2
+
+
+def test_other_errors_are_pythons(notebook: magics.Runner, capsys: pytest.CaptureFixture[str]) -> None:
+    notebook.shell.run_cell("nothing_of_that_name")
+    assert "NameError" in capsys.readouterr().out
