@@ -1,6 +1,9 @@
+import contextlib
 import gzip
 import json
+import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -85,3 +88,15 @@ def test_a_file_of_another_layout_is_left_alone_and_says_what_to_do(tmp_path: Pa
     with pytest.raises(Dhis2Error, match="another version of dhis2sh") as caught:
         Store(path)
     assert "sandbox reset" in (caught.value.hint or "")
+
+
+def test_a_file_is_opened_while_another_process_writes(tmp_path: Path) -> None:
+    path = tmp_path / "sandbox.db"
+    Store(path).close()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        store = Store(path)
+        assert store.counts()["users"]
+        assert time.monotonic() - began < 5
+        store.close()
