@@ -70,12 +70,13 @@ CHOSEN_PAGES = {"limit", "page", "page_size"}
 """Who says one of these knows that there is more."""
 
 
-def remark(result: object, options: Options, arguments: Mapping[str, object]) -> str | None:
+def remark(result: object, options: Options, arguments: Mapping[str, object], *, kept: bool = False) -> str | None:
     """What is to be said beside data that cannot say it: which file they went to, and that they are not all there is.
 
     Parameters:
         result: what was written; options: how.
         arguments: those of the verb.
+        kept: the result went into a variable, so that no table is shown which would say it.
     """
     if not isinstance(result, Rows) or arguments.keys() & CHOSEN_PAGES:
         return None
@@ -88,7 +89,7 @@ def remark(result: object, options: Options, arguments: Mapping[str, object]) ->
         return None
     if options.out is not None:
         return f"{options.out}: {counted}"
-    return counted if format_of(options) != "table" else None
+    return counted if kept or format_of(options) != "table" else None
 
 
 def formatted(result: object, chosen: str) -> str:

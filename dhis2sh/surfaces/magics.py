@@ -38,6 +38,8 @@ if TYPE_CHECKING:  # a start pays for none of these: they come with the first li
 
 _OF_EXPLAIN = re.compile(r"$|-|error\b|[Ee]\d{4}\b")
 """What the verb `explain` takes; anything else behind it is a line, and shown is what that would send."""
+_KEPT = re.compile(r"\s*[A-Za-z_][\w, ]*=\s*%")
+"""`x = %metadata list ...`: nobody sees a table."""
 _EXPAND = re.compile(r"\$(\w+)|(?<![\w\]\)])\{(\w+)\}")
 
 
@@ -62,6 +64,7 @@ class Runner:
         self.output = "table"
         self.timing = False
         self.failed = False
+        self.cell = ""
         self.background = Background(self.session, self.portal)
         self._reporter = reporter_of(shell)
 
@@ -150,8 +153,10 @@ class Runner:
         if options.out is not None or options.jq:
             output.check(options)
             output.write(result, options)
-            if remark := output.remark(result, options, invocation.arguments):
-                self._reporter.note(remark)
+        kept = _KEPT.match(self.cell) is not None
+        if remark := output.remark(result, options, invocation.arguments, kept=kept):
+            self._reporter.note(remark)
+        if options.out is not None or options.jq:
             return None
         chosen = output.format_of(options) if options.json or options.format else self.output
         return display.shown(result) if chosen == "table" else Text(output.formatted(result, chosen))
@@ -363,10 +368,14 @@ def _listen(shell: Any, runner: Runner) -> None:
     manager = shell.prefilter_manager
     prefilter.DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)
 
+    def before_a_cell(info: Any) -> None:
+        runner.cell = info.raw_cell or ""
+
     def after_a_cell(result: Any) -> None:
         if isinstance(result.error_in_exec, KeyboardInterrupt):
             runner.portal.cancel_awaited()
 
+    shell.events.register("pre_run_cell", before_a_cell)
     shell.events.register("post_run_cell", after_a_cell)
     runner.background.on = hasattr(shell, "kernel")  # a kernel has no prompt to wait for
 

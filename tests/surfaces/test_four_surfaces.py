@@ -136,6 +136,21 @@ def test_a_uid_alone_asks_what_it_is(runner: magics.Runner) -> None:
     assert runner.shell.run_cell("deNumber001").result == 3, "a name of the user's is Python"
 
 
+def test_rows_that_go_into_a_variable_say_when_they_are_not_all(
+    runner: magics.Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runner.shell.run_cell("kept = %metadata list organisationUnits --page-size 2")
+    assert "of 4 rows" not in capsys.readouterr().err, "a page that was asked for is what was wanted"
+    store = runner.session.sandbox_store()
+    store.put_objects({"constants": [{"id": f"coMany{n:05}", "name": f"Constant {n}", "value": n} for n in range(60)]})
+    runner.shell.run_cell("kept = %metadata list constants")
+    assert capsys.readouterr().err == "50 of 60 rows; --all for every one\n"
+    runner.shell.run_cell("kept = %metadata list constants --all")
+    runner.shell.run_cell("few = %metadata list constants | where(value > 57)")
+    assert capsys.readouterr().err == ""
+    assert (len(runner.shell.user_ns["kept"]), len(runner.shell.user_ns["few"])) == (60, 2)
+
+
 def test_output_as_json_is_text(runner: magics.Runner) -> None:
     result = runner.line("metadata count dataElements -o json")
 
