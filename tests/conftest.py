@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,23 +79,33 @@ def sandbox_home(home: Path) -> Path:
     return home
 
 
-@pytest.fixture(scope="session")
-def country_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sandbox's file with the fictional country: every type of metadata, programs and data."""
-    path = tmp_path_factory.mktemp("country") / "sandbox.db"
+def filled(folder: Path, fill: Callable[[Store], object]) -> Path:
+    """A sandbox's file in a folder, to be copied: all that was written is in it and not beside it."""
+    path = folder / "sandbox.db"
     store = Store(path)
-    load_country(store, "small")
+    fill(store)
     store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()
     return path
 
 
+def holding(home: Path, database: Path) -> Path:
+    """The home, its sandbox a copy of a database."""
+    (home / "data").mkdir(parents=True)
+    shutil.copy(database, home / "data" / "sandbox.db")
+    return home
+
+
+@pytest.fixture(scope="session")
+def country_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sandbox's file with the fictional country: every type of metadata, programs and data."""
+    return filled(tmp_path_factory.mktemp("country"), lambda store: load_country(store, "small"))
+
+
 @pytest.fixture
 def country_home(home: Path, country_database: Path) -> Path:
     """A home whose sandbox holds the fictional country."""
-    (home / "data").mkdir(parents=True)
-    shutil.copy(country_database, home / "data" / "sandbox.db")
-    return home
+    return holding(home, country_database)
 
 
 @pytest.fixture
@@ -131,20 +141,14 @@ def broken_categories_home(country_home: Path) -> Path:
 def real_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sandbox's file with the real metadata export; only for tests marked `needs_shared`."""
     assert SHARED is not None
-    path = tmp_path_factory.mktemp("real") / "sandbox.db"
-    store = Store(path)
-    load_file(store, shared("real", "v42", "metadata.json.gz"))
-    store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    store.close()
-    return path
+    metadata = shared("real", "v42", "metadata.json.gz")
+    return filled(tmp_path_factory.mktemp("real"), lambda store: load_file(store, metadata))
 
 
 @pytest.fixture
 def real_home(home: Path, real_database: Path) -> Path:
     """A home whose sandbox holds the real metadata export."""
-    (home / "data").mkdir(parents=True)
-    shutil.copy(real_database, home / "data" / "sandbox.db")
-    return home
+    return holding(home, real_database)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dhis2sh.client.messages import ConflictRow
+    from dhis2sh.client.usage import Usage
 
 SHOWN = 10
 """So many objects of one code are written out for people; the data has them all."""
@@ -139,18 +140,19 @@ async def _look_into(s: Session, refusal: Refusal, envelope: JsonObject) -> None
 
 
 async def _fill(s: Session, refusal: Refusal, conflicts: Sequence[ConflictRow], names: Mapping[str, str]) -> None:
-    from dhis2_models import facts
-
     from dhis2sh.bundles.walk import known
+    from dhis2sh.client.usage import Usage
+    from dhis2sh.plugins import metadata_query as queries
 
-    types = facts.types((await s.client.version()).models)
+    types = await queries.types_of(s)
+    usage = Usage(s.client, types)
     uids = {uid for row in conflicts for uid in (*refusals.uids_in(row.message), *([row.uid] if row.uid else []))}
     found = await known(s.client, sorted(uids))
     classes = {item.klass.rpartition(".")[2]: plural for plural, item in types.items()}
     refusal.reports = _reports(conflicts, {**names, **{uid: name for uid, (_, name) in found.items()}}, classes)
     vetoed = [report for report in refusal.reports if report.code == "E4030" and report.object in found]
     for report in vetoed[:LOOKED_INTO]:
-        report.held_by = await _held_by(s, found[str(report.object)][0], str(report.object))
+        report.held_by = await _held_by(usage, found[str(report.object)][0], str(report.object))
 
 
 def _reports(conflicts: Sequence[ConflictRow], names: Mapping[str, str], classes: Mapping[str, str]) -> list[Report]:
@@ -170,13 +172,9 @@ def _reports(conflicts: Sequence[ConflictRow], names: Mapping[str, str], classes
     return list(reports.values())
 
 
-async def _held_by(s: Session, plural: str, uid: str) -> list[str]:
+async def _held_by(usage: Usage, plural: str, uid: str) -> list[str]:
     """What refers to an object, by type, with the first names."""
-    from dhis2_models import facts
-
-    from dhis2sh.client.usage import Usage
-
-    uses = await Usage(s.client, facts.types((await s.client.version()).models)).of(plural, uid)
+    uses = await usage.of(plural, uid)
     kinds: dict[str, dict[str, str]] = {}
     for use in uses:
         kinds.setdefault(use.type, {})[use.uid] = use.name

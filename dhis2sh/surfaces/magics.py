@@ -150,13 +150,14 @@ class Runner:
         from dhis2sh.results import Text
 
         options = invocation.options
-        if options.out is not None or options.jq:
+        written = options.out is not None or bool(options.jq)
+        if written:
             output.check(options)
             output.write(result, options)
         kept = _KEPT.match(self.cell) is not None
         if remark := output.remark(result, options, invocation.arguments, kept=kept):
             self._reporter.note(remark)
-        if options.out is not None or options.jq:
+        if written:
             return None
         chosen = output.format_of(options) if options.json or options.format else self.output
         return display.shown(result) if chosen == "table" else Text(output.formatted(result, chosen))

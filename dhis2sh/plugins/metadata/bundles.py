@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
     from dhis2sh.bundles.walk import Gathered
-    from dhis2sh.client.client import Client
 
 Types = Annotated[list[str], Doc("Only these types; may be repeated or separated by commas."), Complete("types")]
 File = Annotated[Path, Doc("A bundle: JSON as /api/metadata gives it, gzipped or not."), Complete("files")]
@@ -54,11 +53,6 @@ class DifferenceRow(BaseModel):
     property: str | None
     before: JsonValue
     after: JsonValue
-
-
-async def version_types(client: Client) -> Mapping[str, Resource]:
-    """Every type of a server's version; of another profile's server too, so by its client."""
-    return facts.types((await client.version()).models)
 
 
 async def plurals_of(s: Session, types: Sequence[str]) -> list[str]:
@@ -131,7 +125,7 @@ async def _of_types(
     report = Exported()
     if (plurals or filters) and size <= COUNTED_BYTES:  # where every type was asked for, nothing is left out
         bundle = await asyncio.to_thread(read_bundle, out, empty=True)
-        report = await exported.of_objects(s.client, bundle, await version_types(s.client))
+        report = await exported.of_objects(s.client, bundle, await queries.types_of(s))
     packed = out.suffix == ".gz"
     report.file, report.bytes = str(out), (await asyncio.to_thread(out.stat)).st_size if packed else size
     return report
@@ -162,7 +156,7 @@ async def gathered(
     s: Session, start: Sequence[tuple[str, str]], deps: bool, with_: Sequence[str]
 ) -> tuple[Bundle, Exported]:
     """Objects as a bundle, with all that they need or alone, and the report of what was left out."""
-    types = await version_types(s.client)
+    types = await queries.types_of(s)
     server = await s.client.server()
     if deps:
         walk = Walk(s.client, types, places="org-units" in with_, sharing="sharing" in with_)
@@ -226,7 +220,7 @@ async def diff_(
         second = read_bundle(after)
         wanted |= set() if types else set(second.objects)
     else:
-        types_known = await version_types(s.client)
+        types_known = await queries.types_of(s)
         second = await server_bundle(s.client, sorted(wanted & set(types_known)))
     return _rows(s, only(first, wanted), only(second, wanted), types_known, sharing, check)
 
@@ -252,7 +246,7 @@ async def diff_profiles(
     async with s.beside(before) as left, s.beside(after) as right:
         plurals = await plurals_of(left, types)
         first, second = await asyncio.gather(server_bundle(left.client, plurals), server_bundle(right.client, plurals))
-        types_known = await version_types(right.client)
+        types_known = await queries.types_of(right)
     return _rows(s, first, second, types_known, sharing, check)
 
 

@@ -134,8 +134,6 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
 
     A collection that holds them (a group's members) loses them when they go and blocks nothing: it is left out.
     """
-    from dhis2_models import facts
-
     from dhis2sh.client.usage import paths_to
     from dhis2sh.client.writes import gather_bounded
 
@@ -159,7 +157,7 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
             f"in use: {path} of {count:,} {plural} ({shown}{more}); if the server refuses, change or delete those first"
         )
 
-    types = facts.types((await s.client.version()).models)
+    types = await queries.types_of(s)
     known = await queries.resources_of(s)
     asked = (
         users(plural, path)

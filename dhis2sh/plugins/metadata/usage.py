@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from dhis2_models import facts
 from pydantic import BaseModel
 
 from dhis2sh.bundles.graph import Graph, graph_of
 from dhis2sh.bundles.walk import Walk, known
 from dhis2sh.client.usage import Usage, Use
 from dhis2sh.errors import NotFound
+from dhis2sh.plugins import metadata_query as queries
 from dhis2sh.results import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
@@ -75,11 +75,6 @@ class UseRow(BaseModel):
     by: str
 
 
-async def version_types(s: Session) -> Mapping[str, Resource]:
-    """Every type of the server's version, by plural."""
-    return facts.types((await s.client.version()).models)
-
-
 @dataclass(slots=True)
 class Found:
     """What a UID, code or name stands for.
@@ -104,7 +99,7 @@ async def find(s: Session, text: str) -> Found:
     """An object of any type by UID, code or name. Raises `NotFound`, unless an expression names the UID."""
     from dhis2sh import names
 
-    types = await version_types(s)
+    types = await queries.types_of(s)
     uid = text if names.certain(text) else await names.resolve(s, "*", text)
     kinds = await known(s.client, [uid])
     if uid in kinds:
@@ -205,7 +200,7 @@ async def usage(
     API source: `GET /api/metadata` with one filter for each type, `GET /api/dataValueSets`.
     """
     found = await find(s, uid)
-    uses = await uses_of(s, found, await version_types(s))
+    uses = await uses_of(s, found, await queries.types_of(s))
     values = await values_of(s, found)
     counted = by_type(uses)
     if count:
@@ -244,6 +239,6 @@ async def graph(
     found = await find(s, uid)
     if found.plural == NOWHERE:
         raise _nowhere(found.uid)
-    types = await version_types(s)
+    types = await queries.types_of(s)
     gathered = await Walk(s.client, types, places=org_units).gather([(found.plural, found.uid)])
     return graph_of(gathered.bundle, types, (found.plural, found.uid), depth=depth, style=style, fold=fold)
