@@ -64,4 +64,4 @@ smoke: setup ## one verb on each surface
 	@$(BIN)/python examples/tour.py </dev/null
 
 manifest: setup ## rebuild the catalogue after a verb has changed
-	$(BIN)/python -m dhis2sh.manifest
+	$(BIN)/python -m dhis2sh.verbs.manifest

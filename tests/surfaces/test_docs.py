@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh.surfaces import cli
+from dhis2sh.surfaces.cli import main as cli
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "metadata.md", *sorted((DOCS / "metadata").glob("*.md"))]

@@ -43,6 +43,6 @@ def main(words: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Dhis2Error as error:
-        from dhis2sh.surfaces.cli import report
+        from dhis2sh.surfaces.cli.main import report
 
         sys.exit(report(error))
