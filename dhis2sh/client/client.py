@@ -14,6 +14,7 @@ from dhis2sh.client import envelopes
 from dhis2sh.client.answers import Answer, AnswerStream
 from dhis2sh.client.known import FIELDS, Known, KnownServer, known_from
 from dhis2sh.client.paging import Page, page_of, rows_of
+from dhis2sh.client.protocol import JSON, Content
 from dhis2sh.client.requests import Body, Param, Params, Patience, Sending, encode_params
 from dhis2sh.client.transport import Transport
 from dhis2sh.client.versions import NEWEST, ServerVersion, parse_version
@@ -38,12 +39,8 @@ if TYPE_CHECKING:
     from dhis2sh.client.tracker import Tracker
     from dhis2sh.types import JsonObject, Row
 
-type Content = JsonValue | bytes | AsyncIterator[bytes]
-"""What a request may carry: data that is encoded as JSON here, bytes, or an async iterator of bytes sent as it comes."""
-
 LONGEST_ALIAS = 16 * 1024
 """Characters of an address that `POST /api/query/alias` takes."""
-JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 
 

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
 
 from dhis2sh.client import bodies
+from dhis2sh.client.limits import gather_bounded
 from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
 from dhis2sh.client.query import camel
-from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, gather_bounded, refusal, send
+from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, refusal, send
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 
 if TYPE_CHECKING:
     from dhis2sh.client.bodies import Target
-    from dhis2sh.client.client import Client, Content
+    from dhis2sh.client.protocol import Content, Requests
     from dhis2sh.client.requests import Param
     from dhis2sh.types import JsonObject, Row
 
@@ -98,7 +99,7 @@ _NOT_SENT = {"atomic_mode", "skip_sharing", "skip_translation", "merge_mode"}
 class DataValues:
     """`client.data_values`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
 
     # Out ------------------------------------------------------------------------------------------------------------

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from dhis2sh.client.bulk import Object
-    from dhis2sh.client.client import Client
     from dhis2sh.client.jsonpatch import Patch
     from dhis2sh.client.messages import WebMessage
     from dhis2sh.client.paging import Page
+    from dhis2sh.client.protocol import Requests
     from dhis2sh.client.requests import Param
     from dhis2sh.client.resource_names import KnownResources
     from dhis2sh.client.sending import BulkResult, WriteOptions
@@ -76,7 +76,7 @@ class Resources(KnownResources):
     An unknown name raises `AttributeError` or `NotFound`, with the nearest ones.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
         self._made: dict[str, Accessor] = {}
 
@@ -112,7 +112,7 @@ class Accessor:
         plural: the type, such as `dataElements`.
     """
 
-    def __init__(self, client: Client, plural: str) -> None:
+    def __init__(self, client: Requests, plural: str) -> None:
         self._client = client
         self.plural = plural
 
@@ -245,7 +245,7 @@ class Accessor:
 
         A long list is asked for in several requests, `concurrency` at a time.
         """
-        from dhis2sh.client.sending import gather_bounded
+        from dhis2sh.client.limits import gather_bounded
 
         wanted = list(dict.fromkeys(uids))
         # the identifier is needed to put the answers into the order that was asked for

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.client.limits import gather_bounded
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.words import joined, listed
@@ -256,8 +257,6 @@ async def names_in(s: Session, resource: Resource, items: Sequence[JsonObject]) 
 
 
 async def _called(s: Session, wanted: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    from dhis2sh.client.sending import gather_bounded
-
     async def some(plural: str, uids: Sequence[str]) -> list[Row]:
         try:
             text = f"id:in:[{','.join(uids)}]" if len(uids) > 1 else f"id:eq:{uids[0]}"
