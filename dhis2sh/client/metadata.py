@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from dhis2sh.client.bodies import Target
     from dhis2sh.client.bulk import Object
     from dhis2sh.client.jsonpatch import Patch
-    from dhis2sh.client.protocol import Content, Requests
-    from dhis2sh.client.requests import Param
+    from dhis2sh.client.protocol import Requests
+    from dhis2sh.client.requests import Content, Param
     from dhis2sh.client.usage import Use
     from dhis2sh.types import JsonObject, Row
 

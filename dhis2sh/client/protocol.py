@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol, Unpack, overload
 
-from dhis2sh.types import JsonValue
+from dhis2sh.client.requests import JSON
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -14,15 +14,10 @@ if TYPE_CHECKING:
     from dhis2sh.client.answers import Answer, AnswerStream
     from dhis2sh.client.known import KnownServer
     from dhis2sh.client.paging import Page
-    from dhis2sh.client.requests import Params, Patience, Sending
+    from dhis2sh.client.requests import Content, Params, Patience, Sending
     from dhis2sh.client.settings import ConnectionSettings
     from dhis2sh.client.versions import ServerVersion
-    from dhis2sh.types import JsonObject, Row
-
-type Content = JsonValue | bytes | AsyncIterator[bytes]
-"""What a request may carry: data that is encoded as JSON here, bytes, or an async iterator of bytes sent as it comes."""
-
-JSON = "application/json"
+    from dhis2sh.types import JsonObject, JsonValue, Row
 
 
 class Requests(Protocol):
@@ -53,8 +48,20 @@ class Requests(Protocol):
         page_size: int = 500,
         limit: int | None = None,
         key: str | None = None,
-    ) -> AsyncIterator[Row]:
+    ) -> AsyncGenerator[Row]:
         """Every row of a list, page by page."""
+        ...
+
+    def pages(
+        self,
+        resource: str,
+        params: Params | None = None,
+        *,
+        size: int = 500,
+        limit: int | None = None,
+        key: str | None = None,
+    ) -> AsyncGenerator[list[Row]]:
+        """The same in the lists in which they come."""
         ...
 
     def stream(

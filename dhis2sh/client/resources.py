@@ -175,7 +175,7 @@ class Accessor:
         if query.get("paging", True):
             size = query.get("page_size", PAGE_SIZE)
             rows = self._client.iter(self._path, params, page_size=size, limit=limit, key=self.plural)
-            async with aclosing(cast("AsyncGenerator[Row]", rows)) as found:
+            async with aclosing(rows) as found:
                 async for row in found:
                     yield row if wanted is None else wanted.model_validate(row)
             return

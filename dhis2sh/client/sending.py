@@ -14,8 +14,8 @@ from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
 from dhis2sh.errors import Dhis2Error, PartlyDone, ReadOnlyProfile, Refused, SignInError, UsageError
 
 if TYPE_CHECKING:
-    from dhis2sh.client.protocol import Content, Requests
-    from dhis2sh.client.requests import Param
+    from dhis2sh.client.protocol import Requests
+    from dhis2sh.client.requests import Content, Param
     from dhis2sh.client.versions import ServerVersion
 
 CONCURRENCY = 4

@@ -19,8 +19,8 @@ from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, refusal,
 from dhis2sh.errors import Dhis2Error
 
 if TYPE_CHECKING:
-    from dhis2sh.client.protocol import Content, Requests
-    from dhis2sh.client.requests import Param
+    from dhis2sh.client.protocol import Requests
+    from dhis2sh.client.requests import Content, Param
     from dhis2sh.client.versions import ServerVersion
     from dhis2sh.types import JsonObject, Row
 
@@ -100,7 +100,7 @@ class Tracker:
         """
         query = await self._query(kind, org_units, org_unit_mode, {"fields": fields, **(params or {})})
         rows = self._client.iter(f"tracker/{kind}", query, page_size=page_size, limit=limit)
-        async with aclosing(cast("AsyncGenerator[Row]", rows)) as found:
+        async with aclosing(rows) as found:
             async for row in found:
                 yield row
 
