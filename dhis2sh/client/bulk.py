@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Unpack, cast
 
 from dhis2sh.client import jsonpatch
-from dhis2sh.client.limits import gather_bounded
+from dhis2sh.client.limits import CONCURRENCY, gather_bounded
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.parts import OBJECTS_IN_ONE_PART, Part, Reported, Unanswered, parts_of, send_part
 from dhis2sh.client.sending import (
-    CONCURRENCY,
     BulkResult,
     WriteOptions,
     attempt,

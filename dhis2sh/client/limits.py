@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Iterable
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+CONCURRENCY = 4
+"""Requests of one piece of work at a time, unless somebody says otherwise."""
+
 _HOSTS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
 """Per event loop, since a semaphore belongs to one."""
 

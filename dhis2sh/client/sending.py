@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from dhis2sh.client.requests import Content, Param
     from dhis2sh.client.versions import ServerVersion
 
-CONCURRENCY = 4
-"""Requests of one bulk write at a time, unless somebody says otherwise."""
-
 type ImportStrategy = Literal["CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE"]
 type AtomicMode = Literal["ALL", "NONE"]
 type MergeMode = Literal["MERGE", "REPLACE"]
