@@ -79,7 +79,8 @@ class Profile:
 
     def sign_in(self) -> SignIn:
         """Who we are there; secrets are read when the first request needs them, which raises `ConfigError` without."""
-        from dhis2sh.client.auth import Basic, Later, sign_in
+        from dhis2sh.client.auth import Basic, Later
+        from dhis2sh.client.providers import sign_in
 
         if self.embedded:
             return Basic("admin", "district")

@@ -13,6 +13,7 @@ from dhis2sh.client import jsonpatch
 from dhis2sh.client.limits import CONCURRENCY, gather_bounded
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.parts import OBJECTS_IN_ONE_PART, Part, Reported, Unanswered, parts_of, send_part
+from dhis2sh.client.schema import types_of
 from dhis2sh.client.sending import (
     BulkResult,
     WriteOptions,
@@ -135,13 +136,10 @@ async def _bundles(
     concurrency: int,
     chunk_size: int,
 ) -> BulkResult:
-    from dhis2_models import facts  # start-up: the types of a version are read when something is written
-
-    version = await client.version()
     result = BulkResult(dry_run=bool(options.get("dry_run")))
     size = None if options.get("atomic_mode") == "ALL" else chunk_size
     each = ((plural, item) for plural, items in objects.items() for item in items)
-    parts = parts_of(each, strategy, types=facts.types(version.models), size=size)
+    parts = parts_of(each, strategy, types=await types_of(client), size=size)
     for _, wave in itertools.groupby(parts, key=lambda part: part.wave):
         together = [*wave]
         sending = (send_part(client, part, **options) for part in together)

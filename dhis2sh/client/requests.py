@@ -9,8 +9,8 @@ from contextvars import ContextVar
 from typing import TypedDict
 
 from dhis2sh.client.settings import ConnectionSettings
-from dhis2sh.client.tracing import redact
 from dhis2sh.errors import Dhis2Error, ReadOnlyProfile
+from dhis2sh.redact import redact
 from dhis2sh.types import JsonValue
 
 type Param = str | int | float | bool | Sequence[str] | None

@@ -40,3 +40,12 @@ async def resource_of(client: Requests, name: str) -> Resource:
     raise NotFound(
         f"there is no metadata type '{name}'", hint=did_you_mean(name, list(known)) or "dhis2 metadata types"
     )
+
+
+async def type_of(client: Requests, plural: str) -> Resource:
+    """A type by its plural alone, listed or not, as long as it has an address. Raises `NotFound` with the version."""
+    version = await client.version()
+    found = facts.resources(version.models).get(plural)
+    if found is None:
+        raise NotFound(f"DHIS2 {version} has no type '{plural}'", hint="dhis2 metadata types")
+    return found

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Self, Unpack, cast
 
+from dhis2sh.client import bulk
 from dhis2sh.client.query import chunked
 from dhis2sh.client.sending import BulkResult, WriteOptions, attempt, send
 from dhis2sh.dhis2.uids import is_uid
@@ -155,8 +156,6 @@ class SharingService:
         if not patch:
             raise UsageError("this sharing changes nothing", hint='Sharing().public("r-------")')
         if options.get("dry_run"):
-            from dhis2sh.client import bulk
-
             each = {plural: dict.fromkeys(uids, patch) for plural, uids in wanted.items()}
             return await bulk.patch(self._client, each, dry_run=True)
         result = BulkResult()

@@ -163,7 +163,7 @@ def _address(url: str) -> str:
 
 def _method(auth: str) -> str:
     """A sign-in provider's name. Raises `ConfigError` for one that nobody offers."""
-    from dhis2sh.client.auth import BUILT_IN, known_methods
+    from dhis2sh.client.providers import BUILT_IN, known_methods
 
     if auth not in BUILT_IN and auth not in (known := known_methods()):
         hint = did_you_mean(auth, known) or f"known: {', '.join(known)}"

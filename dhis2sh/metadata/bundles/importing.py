@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from dhis2_models import facts
-
 from dhis2sh.changes import refusals
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.client.messages import WebMessage
+from dhis2sh.client.schema import types_of
 from dhis2sh.dhis2.ordering import parents_first
 from dhis2sh.errors import Dhis2Error, PartlyDone, Refused, UsageError
 from dhis2sh.metadata import writes
@@ -73,7 +72,7 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings) -> Pl
         bundle: what is to be written, under the UIDs that it shall have.
         title: one line that says what will happen.
     """
-    types = facts.types((await s.client.version()).models)
+    types = await types_of(s.client)
     if not settings.include_sharing:
         bundle = _unshared(bundle)
     findings = await check(s.client, bundle, types)
