@@ -80,63 +80,63 @@ class Client:
     @cached_property
     def resources(self) -> Resources:
         """The metadata types of the server: `client.resources.data_elements`."""
-        from dhis2sh.client.resources import Resources
+        from dhis2sh.client.resources import Resources  # start-up: with its first use
 
         return Resources(self)
 
     @cached_property
     def metadata(self) -> Metadata:
         """Metadata of several types: search, export, import, usage."""
-        from dhis2sh.client.metadata import Metadata
+        from dhis2sh.client.metadata import Metadata  # start-up: with its first use
 
         return Metadata(self)
 
     @cached_property
     def data_values(self) -> DataValues:
         """Aggregate data values, in and out."""
-        from dhis2sh.client.data_values import DataValues
+        from dhis2sh.client.data_values import DataValues  # start-up: with its first use
 
         return DataValues(self)
 
     @cached_property
     def analytics(self) -> Analytics:
         """Tables of analytics."""
-        from dhis2sh.client.analytics import Analytics
+        from dhis2sh.client.analytics import Analytics  # start-up: with its first use
 
         return Analytics(self)
 
     @cached_property
     def tracker(self) -> Tracker:
         """Tracked entities, enrollments, events and relationships."""
-        from dhis2sh.client.tracker import Tracker
+        from dhis2sh.client.tracker import Tracker  # start-up: with its first use
 
         return Tracker(self)
 
     @cached_property
     def tasks(self) -> Tasks:
         """Jobs that run on the server."""
-        from dhis2sh.client.tasks import Tasks
+        from dhis2sh.client.tasks import Tasks  # start-up: with its first use
 
         return Tasks(self)
 
     @cached_property
     def system(self) -> System:
         """Facts of the server, kept for five minutes."""
-        from dhis2sh.client.system import System
+        from dhis2sh.client.system import System  # start-up: with its first use
 
         return System(self)
 
     @cached_property
     def sharing(self) -> SharingService:
         """Who may see and change objects."""
-        from dhis2sh.client.sharing import SharingService
+        from dhis2sh.client.sharing import SharingService  # start-up: with its first use
 
         return SharingService(self)
 
     @cached_property
     def files(self) -> Files:
         """File resources and documents."""
-        from dhis2sh.client.files import Files
+        from dhis2sh.client.files import Files  # start-up: with its first use
 
         return Files(self)
 

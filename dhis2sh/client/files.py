@@ -114,7 +114,7 @@ def _in_folder(target: Target, name: str | None) -> Target:
 
 
 def _media_type(name: str) -> str:
-    import mimetypes
+    import mimetypes  # start-up: it reads files of the system
 
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 

@@ -197,7 +197,7 @@ class OAuth2:
     async def _by_browser(
         self, url: str, scope: str, show: Callable[[str], Awaitable[None]], port: int, timeout: float
     ) -> Tokens:
-        from dhis2sh.client.loopback import Loopback
+        from dhis2sh.client.loopback import Loopback  # start-up: only a sign-in in a browser listens
 
         assert self._exchange is not None, "the transport attaches itself"
         behaviour = await behaviour_of(self._exchange)

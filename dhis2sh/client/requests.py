@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TypedDict
+from urllib.parse import quote
 
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.errors import Dhis2Error, ReadOnlyProfile
@@ -113,8 +114,6 @@ def encoded(body: Content, content_type: str) -> tuple[Body, dict[str, str]]:
 
 def _readable(pairs: list[tuple[str, str]]) -> str:
     """A query as a person writes it: only what would end a value is escaped."""
-    from urllib.parse import quote
-
     return "&".join(f"{name}={quote(value, safe=':,[]!$~|(){} /')}" for name, value in pairs)
 
 
