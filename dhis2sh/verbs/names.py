@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import reading
 from dhis2sh.client.limits import gather_bounded
+from dhis2sh.client.schema import types_of
+from dhis2sh.dhis2.references import objects_in
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.words import joined, listed
@@ -233,21 +235,21 @@ async def tell(s: Session, plan: Plan) -> None:
         steps = [step for step in steps if step.before is not None]
     if not steps:
         return
-    models = (await s.client.version()).models
+    types = await types_of(s.client)
     wanted: dict[str, dict[str, None]] = {}
     for step in steps:
-        for value in (step.before, step.after):
-            for plural, uid in objects_in(value or {}, step.type, models):
+        for value in (step.before, step.after) if step.type in types else ():
+            for plural, uid in objects_in(types[step.type], value or {}, types):
                 wanted.setdefault(plural, {})[uid] = None
     plan.names = await _called(s, wanted)
 
 
 async def names_in(s: Session, resource: Resource, items: Sequence[JsonObject]) -> dict[str, str]:
     """What the objects that some objects of a type refer to are called, by UID; a request for each type."""
-    models = (await s.client.version()).models
+    types = await types_of(s.client)
     wanted: dict[str, dict[str, None]] = {}
     for item in items:
-        for plural, uid in objects_in(item, resource.plural, models):
+        for plural, uid in objects_in(resource, item, types):
             wanted.setdefault(plural, {})[uid] = None
     return await _called(s, wanted)
 
@@ -263,31 +265,3 @@ async def _called(s: Session, wanted: Mapping[str, Iterable[str]]) -> dict[str, 
     asked = (some(plural, list(uids)[:TOLD]) for plural, uids in wanted.items())
     pages = [rows async for rows in gather_bounded(asked, 4)]
     return {str(row["id"]): str(row["displayName"]) for rows in pages for row in rows if row.get("displayName")}
-
-
-def objects_in(item: JsonObject, plural: str, models: str) -> Iterator[tuple[str, str]]:
-    """Every object with an address of its own that one refers to or holds: its type and its UID.
-
-    Parameters:
-        item: the object, or a part of it.
-        plural: its type.
-        models: the server's version as the models have it, such as `v42`.
-    """
-    from dhis2_models import facts
-
-    types = facts.types(models)
-    kind = types.get(plural)
-    if kind is None:
-        return
-    for name, value in item.items():
-        prop = kind.properties.get(name)
-        if name == "sharing" and isinstance(value, dict):
-            for inner in ("users", "userGroups"):
-                yield from ((inner, uid) for uid in cast("JsonObject", value.get(inner) or {}))
-        elif prop is not None and prop.target is not None and prop.target in types:
-            for inner in value if isinstance(value, list) else [value]:
-                if isinstance(inner, dict):
-                    uid = inner.get("id")
-                    if types[prop.target].metadata and isinstance(uid, str):
-                        yield prop.target, uid
-                    yield from objects_in(inner, prop.target, models)

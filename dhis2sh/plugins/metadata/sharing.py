@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 from dhis2sh.changes.journal import current
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.client import schema
+from dhis2sh.client.schema import types_of
 from dhis2sh.client.sharing import Sharing, access
+from dhis2sh.dhis2.references import objects_in
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import queries, writes
 from dhis2sh.metadata.writes import Write
@@ -190,10 +192,10 @@ async def _belonging(s: Session, resource: Resource, objects: Sequence[JsonObjec
     if fields is None:
         raise UsageError(f"{resource.plural} have no tree", hint=f"--tree goes with {', '.join(TREES)}")
     found: dict[str, dict[str, None]] = {}
-    models = (await s.client.version()).models
+    types = await types_of(s.client)
     uids = [str(item["id"]) for item in objects]
     for whole in await writes.read_objects(s, resource.plural, uids, fields=fields + ",id"):
-        for plural, uid in names.objects_in(whole, resource.plural, models):
+        for plural, uid in objects_in(resource, whole, types):
             found.setdefault(plural, {})[uid] = None
     return {
         plural: await writes.read_objects(s, plural, [*uids], fields=FIELDS)
