@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Unpack, cast
 from dhis2sh.client import jsonpatch
 from dhis2sh.client.limits import CONCURRENCY, gather_bounded
 from dhis2sh.client.messages import WebMessage
-from dhis2sh.client.parts import OBJECTS_IN_ONE_PART, Part, Reported, Unanswered, parts_of, send_part
+from dhis2sh.client.parts import OBJECTS_IN_ONE_PART, NotTaken, Part, Reported, parts_of, send_part
 from dhis2sh.client.schema import types_of
 from dhis2sh.client.sending import (
     BulkResult,
@@ -155,10 +155,8 @@ def _take(result: BulkResult, part: Part, outcome: Outcome) -> None:
     if isinstance(outcome, Reported):
         result.take(outcome.message, part.uids, kind)
         return
-    if isinstance(outcome, Unanswered):
-        result.unanswered += part.uids
     error = outcome.error
-    told = WebMessage.of_refusal(error) if isinstance(error, Refused) else None
+    told = WebMessage.of_refusal(error) if isinstance(outcome, NotTaken) and isinstance(error, Refused) else None
     result.take(told or error, part.uids, kind)
 
 

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Unpack
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.query import chunked
 from dhis2sh.client.requests import Rehearsed
-from dhis2sh.client.sending import WriteOptions, bundle_params, send
+from dhis2sh.client.sending import WriteOptions, bundle_params, may_be_written, send
 from dhis2sh.dhis2.ordering import groups_of_types, in_order, self_references
 from dhis2sh.errors import (
+    BrokenAnswer,
     Dhis2Error,
-    NetworkError,
     ReadOnlyProfile,
     Refused,
-    ServerFault,
     SignInError,
     UsageError,
 )
@@ -185,12 +184,10 @@ async def send_part(client: Requests, part: Part, **options: Unpack[WriteOptions
         told = WebMessage.of_refusal(error)
         if told is not None and told.has_import_report:
             return Reported(told)
-        return Unanswered(error) if isinstance(error, ServerFault) else NotTaken(error)
-    except NetworkError as error:
-        return Unanswered(error)
+        return Unanswered(error) if may_be_written(error) else NotTaken(error)
     except Dhis2Error as error:
-        return NotTaken(error)
+        return Unanswered(error) if may_be_written(error) else NotTaken(error)
     if not message.has_import_report:
         told = f"the server's answer is no import report: {message.message}"
-        return Unanswered(Refused(told, status=message.http_status_code))
+        return Unanswered(BrokenAnswer(told, hint="dhis2 profile verify  shows which server answers"))
     return Reported(message)

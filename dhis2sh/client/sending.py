@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from dhis2sh.client import envelopes
 from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
-from dhis2sh.errors import Dhis2Error, PartlyDone, ReadOnlyProfile, Refused, SignInError, UsageError
+from dhis2sh.errors import (
+    Dhis2Error,
+    NetworkError,
+    PartlyDone,
+    ReadOnlyProfile,
+    Refused,
+    ServerFault,
+    SignInError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from dhis2sh.client.protocol import Requests
@@ -86,7 +95,7 @@ async def send(
 
 
 async def attempt(sending: Awaitable[WebMessage]) -> WebMessage | Dhis2Error:
-    """The envelope of a write, a refusal's too; the error when the server sent none.
+    """The envelope of a write, a refusal's too; the error when there is none, or one that does not say what was written.
 
     Raises what no other write would survive either: `SignInError`, `ReadOnlyProfile`, `UsageError`.
     """
@@ -95,9 +104,20 @@ async def attempt(sending: Awaitable[WebMessage]) -> WebMessage | Dhis2Error:
     except (SignInError, ReadOnlyProfile, UsageError):
         raise
     except Refused as error:
-        return WebMessage.of_refusal(error) or error
+        message = WebMessage.of_refusal(error)
+        if message is None or (isinstance(error, ServerFault) and not message.has_report):
+            return error
+        return message
     except Dhis2Error as error:
         return error
+
+
+def may_be_written(error: Dhis2Error) -> bool:
+    """Whether a write that ended so may have been carried out all the same: nobody knows before looking at the server.
+
+    The network failed on the way, or a server or a proxy before it answered 5xx while the server may be writing still.
+    """
+    return isinstance(error, (ServerFault, NetworkError))
 
 
 def refusal(message: WebMessage) -> Refused:
@@ -161,6 +181,7 @@ class BulkResult:
         """
         sent = list(uids)
         if isinstance(outcome, Dhis2Error):
+            self.unanswered += sent if may_be_written(outcome) else []
             status = outcome.status if isinstance(outcome, Refused) else None
             reason = {"message": outcome.message, "code": outcome.code, "status": status, "type": kind}
             self.failures += [ConflictRow.model_validate({"uid": uid, **reason}) for uid in sent]
@@ -194,6 +215,8 @@ class BulkResult:
         first = self.failures[0]
         more = f" (and {len(self.failures) - 1:,} more)" if len(self.failures) > 1 else ""
         text = f"{first.uid or first.type or 'refused'}: {first.message}{more}"
+        if self.unanswered:
+            text += f"; whether the server wrote {len(self.unanswered):,} of them is not known: no report came back"
         written = self.count.total - self.count.ignored
         if not written:
             raise Refused(text, code=first.code, status=first.status, hint="dhis2 explain  puts the refusal into words")
