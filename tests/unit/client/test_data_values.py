@@ -140,6 +140,12 @@ async def test_the_server_failing_is_raised():
     async with Fake(answers={("POST", "dataValueSets"): JSONResponse(["?"], 500)}).client() as client:
         with pytest.raises(ServerFault):
             await client.data_values.stream_in([ROW])
+    proxy = problem(504, "upstream timed out")
+    async with Fake(answers={("POST", "dataValueSets"): proxy, ("POST", "tracker"): proxy}).client() as client:
+        with pytest.raises(ServerFault, match="upstream timed out"):
+            await client.data_values.stream_in([ROW])
+        saved = await client.tracker.save_bulk("events", [{"event": "evEvent0001"}])
+    assert saved.unanswered == ["evEvent0001"], "a proxy does not know what the server wrote"
 
 
 async def test_out_to_files_and_rows(tmp_path: Path):
