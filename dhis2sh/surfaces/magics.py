@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from dhis2sh import domains, plugins
+from dhis2sh import domains, manifest, plugins
 from dhis2sh.bridge import ClientProxy, Portal, QueueReporter
 from dhis2sh.errors import Declined, Dhis2Error, Interrupted, NeedsConfirmation, NeedsSecret, UsageError
 from dhis2sh.session import Consent, Session, run
@@ -282,6 +282,8 @@ def load(shell: Any, profile: str | None = None) -> Runner:
     """
     from IPython.core.magic import no_var_expand
 
+    if note := manifest.stale():
+        print(note, file=sys.stderr)
     runner = Runner(shell, profile)
 
     def magic_for(domain: str) -> Any:
@@ -407,7 +409,5 @@ def help_of(text: str) -> Text:
 
 def _help(domain: str) -> str:
     """A magic's docstring: one line from the catalogue's index, since a start must not read every domain."""
-    from dhis2sh import manifest
-
     domains = cast("dict[str, str]", manifest.index()["domains"])
     return f"{domain}: {domains.get(domain, 'verbs of a plugin')}. {domain}? shows its help."

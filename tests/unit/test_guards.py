@@ -24,7 +24,7 @@ def test_the_manifest_is_the_registry() -> None:
     built = manifest.build()
     folder = Path(manifest.FOLDER)
     kept = {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.json")}
-    assert kept == built, "run: make manifest"
+    assert kept == built, "run: make setup"
 
 
 @pytest.mark.parametrize(("path", "verb"), VERBS, ids=[path for path, _ in VERBS])
