@@ -8,12 +8,25 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dhis2sh import grammar
 from dhis2sh.surfaces import cli
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "metadata.md", *sorted((DOCS / "metadata").glob("*.md"))]
 BLOCK = re.compile(r"^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^\$ (?:\w+=\S+ )*dhis2 (.*)$", re.MULTILINE)
 EXIT = re.compile(r"# exit code (\d)")
+
+
+def test_every_command_that_a_reader_is_shown_is_one() -> None:
+    """It parses, with every option; the chapters on metadata run as well."""
+    shown = [*DOCS.parent.glob("*.md"), *DOCS.rglob("*.md")]
+    lines = [line for page in shown for line in COMMAND.findall(page.read_text("utf-8"))]
+    for line in lines:
+        words = shlex.split(line.partition(" | ")[0].partition(" > ")[0], comments=True)
+        if not words[0].startswith("--"):  # the front door's own: --help, --show-completion
+            assert isinstance(grammar.parse(words), (grammar.Invocation, grammar.HelpText)), line
+    assert len(lines) > 100
 
 
 def test_every_page_stands_once_in_the_navigation() -> None:
