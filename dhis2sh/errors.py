@@ -143,7 +143,7 @@ class NeedsSecret(UsageError):
 
 
 class NeedsConfirmation(UsageError):
-    """A write was planned and nobody has confirmed it. `plan` is a `dhis2sh.results.Plan`."""
+    """A write was planned and nobody has confirmed it. `plan` is a `dhis2sh.changes.plan.Plan`."""
 
     def __init__(self, message: str, *, plan: object, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -232,7 +232,7 @@ class NotDhis2(NetworkError):
 
 
 class PartlyDone(Dhis2Error):
-    """Some objects were written and some refused. `summary` is a `dhis2sh.results.WriteSummary`."""
+    """Some objects were written and some refused. `summary` is a `dhis2sh.changes.plan.WriteSummary`."""
 
     exit_code = 7
 

@@ -1,16 +1,15 @@
-"""What a verb gets: the active profile, its client, the name index and a reporter. And the one way to run a verb."""
+"""What a verb gets: the active profile, its client, the name index and a reporter."""
 
 from __future__ import annotations
 
-import datetime as dt
 import warnings
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from dhis2sh import profiles
-from dhis2sh.errors import ConfigError, Declined, Forbidden, NeedsConfirmation, PartlyDone, Refused, UsageError
+from dhis2sh.errors import ConfigError
+from dhis2sh.person import Reporter, SilentReporter
 from dhis2sh.profiles import Active, Profile
 
 if TYPE_CHECKING:
@@ -18,61 +17,7 @@ if TYPE_CHECKING:
     from dhis2sh.client.retry import RetryRule
     from dhis2sh.client.settings import Limits
     from dhis2sh.client.tracing import Tracer
-    from dhis2sh.results import Plan, WriteSummary
     from dhis2sh.sandbox.store import Store
-    from dhis2sh.verbs import Verb
-
-
-class Reporter(Protocol):
-    """Where a verb's talk goes; results never do."""
-
-    def warn(self, message: str) -> None:
-        """Something the user should know before trusting the result."""
-        ...
-
-    def note(self, message: str) -> None:
-        """Something that has happened."""
-        ...
-
-    def progress(self, task: str, done: int, total: int | None) -> None:
-        """How far long work has come."""
-        ...
-
-
-class SilentReporter:
-    """Keeps warnings for whoever asks (MCP, tests)."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, message: str) -> None:
-        """Keep a warning."""
-        self.warnings.append(message)
-
-    def note(self, message: str) -> None:
-        """Notes are not kept."""
-
-    def progress(self, task: str, done: int, total: int | None) -> None:
-        """Progress is not kept."""
-
-
-@dataclass(slots=True)
-class Consent:
-    """What the user has agreed to, and how to ask for the rest.
-
-    Parameters:
-        dry_run: show the plan, write nothing.
-        yes: apply without asking.
-        confirm: the name of the production profile, typed out.
-        journal: write down what changes, so that it can be taken back (`dhis2sh.journal`).
-        ask: asks on a terminal (`ask(plan, name)`: with a name, that name must be typed); None where nobody can answer.
-    """
-
-    dry_run: bool = False
-    yes: bool = False
-    confirm: str | None = None
-    journal: bool = True
-    ask: Callable[[Plan, str | None], bool] | None = None
 
 
 class Session:
@@ -244,146 +189,3 @@ class _Warnings(SilentReporter):
     def warn(self, message: str) -> None:
         """Warn by `warnings.warn`."""
         warnings.warn(message, stacklevel=2)
-
-
-async def run(session: Session, verb: Verb, arguments: Mapping[str, object], consent: Consent | None = None) -> object:
-    """Run a verb: the one path that every surface takes.
-
-    Parameters:
-        session: profile and client.
-        verb: the verb.
-        arguments: by parameter name, as JSON or Python values.
-        consent: for writes and destroying verbs.
-
-    Returns the verb's result; for a dry run the `Plan`.
-
-    Raises `UsageError` for bad arguments, `NeedsConfirmation` when a plan waits for a yes, and whatever the verb raises.
-    """
-    with _refusals_kept(session):
-        return await _run(session, verb, verb.bind(arguments), consent or Consent())
-
-
-@contextmanager
-def _refusals_kept(session: Session) -> Generator[None]:
-    """What a server refuses inside is kept for `explain`."""
-    try:
-        yield
-    except (Refused, Forbidden, PartlyDone) as error:
-        from dhis2sh import refusals
-
-        refusals.keep(error, session.bound)
-        raise
-
-
-async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consent: Consent) -> object:
-    from dhis2sh.client.requests import effect_scope
-
-    if any(param.refers for param in verb.params):
-        from dhis2sh import names
-
-        with effect_scope("read"):
-            bound = await names.resolve_arguments(session, verb, bound)
-    if verb.effect == "read":
-        with effect_scope("read"):
-            return stamped(await verb.function(session, **bound), session, verb)
-    with effect_scope("read"):
-        plan = cast("Plan", await verb.function(session, **bound))
-        if not plan.local and (consent.dry_run or _must_ask(verb, plan, consent)):
-            from dhis2sh import names
-
-            await names.tell(session, plan)
-    plan.verb = verb.path
-    plan.journal = consent.journal
-    if consent.dry_run:
-        return plan
-    if plan.blocked is not None:
-        for note in plan.notes:
-            session.reporter.warn(note)
-        raise plan.blocked
-    _require_consent(session, verb, plan, consent)
-    return await apply_plan(session, verb, plan)
-
-
-async def apply_plan(session: Session, verb: Verb, plan: Plan) -> object:
-    """Carry out a plan that somebody has confirmed: the one place that every write passes.
-
-    What it is about to change is in the journal of the profile before the first request, and how it ended afterwards.
-
-    Raises `PartlyDone` when the server refused some of the objects, and whatever the verb raises.
-    """
-    from dhis2sh.client.requests import effect_scope
-    from dhis2sh.journal import recording
-    from dhis2sh.results import WriteSummary
-
-    if verb.apply is None:
-        raise UsageError(f"{verb.path} has nothing to apply")
-    with _refusals_kept(session):
-        with effect_scope("write"), recording(session, plan) as entry:
-            result = await verb.apply(session, plan)
-            entry.finish(result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
-        return _whole(result) if isinstance(result, WriteSummary) else stamped(result, session, verb)
-
-
-def _whole(summary: WriteSummary) -> WriteSummary:
-    """A summary without refusals. A 200 of the server with ignored objects is no success here."""
-    if not summary.failures:
-        return summary
-    first = summary.failures[0]
-    what = f"{first.get('name') or first.get('uid') or first.get('type')}: {first.get('message')}"
-    more = f" (and {len(summary.failures) - 1:,} more)" if len(summary.failures) > 1 else ""
-    code = cast("str | None", first.get("code"))
-    if summary.created or summary.updated or summary.deleted:
-        raise PartlyDone(
-            f"{summary.line()}; {len(summary.failures):,} refused: {what}{more}",
-            summary=summary,
-            hint="dhis2 journal show",
-        )
-    raise Refused(f"nothing was written: {what}{more}", code=code, envelope=summary.envelope, hint="dhis2 explain")
-
-
-def production_of(session: Session, plan: Plan) -> str | None:
-    """The name of the production profile that a plan writes to, which somebody must type; None for any other."""
-    if plan.local:
-        return None
-    target = plan.target or session.profile
-    return target.name if target.production else None
-
-
-def _must_ask(verb: Verb, plan: Plan, consent: Consent) -> bool:
-    """Does a plan wait for a yes that has not been given? What destroys, many objects at once, and what was only edited."""
-    return bool(plan.steps) and not consent.yes and (verb.effect == "destroy" or len(plan.steps) > 1 or plan.asks)
-
-
-def _require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent) -> None:
-    production = production_of(session, plan)
-    if production is not None:
-        if consent.confirm == production:
-            return None
-        if consent.ask is not None and consent.confirm is None:
-            return _ask(consent.ask, plan, production)
-        raise NeedsConfirmation(
-            f"'{production}' is a production profile: nothing was written",
-            plan=plan,
-            hint=f"add --confirm {production} to write",
-        )
-    if not _must_ask(verb, plan, consent):
-        return None
-    if consent.ask is not None:
-        return _ask(consent.ask, plan, None)
-    raise NeedsConfirmation(f"{plan.title}: nothing was written", plan=plan, hint="add --yes to apply this plan")
-
-
-def _ask(ask: Callable[[Plan, str | None], bool], plan: Plan, production: str | None) -> None:
-    if not ask(plan, production):
-        raise Declined(plan.title)
-
-
-def stamped(result: object, session: Session, verb: Verb) -> object:
-    """Rows know where they came from."""
-    from dhis2sh.results import Rows
-
-    if isinstance(result, Rows):
-        rows = cast("Rows[object]", result)
-        name = session.bound or ""
-        rows.with_provenance(verb=verb.path, profile=name, at=dt.datetime.now(dt.UTC))
-    return cast("object", result)

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dhis2sh import manifest
 from dhis2sh.errors import EXIT_CODES
-from dhis2sh.stages import STAGES
+from dhis2sh.rows.stages import STAGES
 from dhis2sh.surfaces import mcp
+from dhis2sh.verbs import manifest
 
 DOCS = Path(__file__).resolve().parent
 EXAMPLES = DOCS.parent / "examples"

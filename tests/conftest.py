@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from dhis2sh import manifest
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.sandbox.load import load_country, load_file
 from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Session
+from dhis2sh.verbs import manifest
 from tests.shared import SHARED, shared
 
 if TYPE_CHECKING:
-    from dhis2sh.surfaces import magics
+    from dhis2sh.surfaces.ipython import magics
 
 hypothesis.settings.register_profile("loaded", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a test
@@ -188,7 +188,7 @@ def notebook(home: Path) -> Iterator["magics.Runner"]:
     """A notebook's shell with the magics loaded, on the profile `sandbox`; a fixture beside it fills that."""
     from IPython.core.interactiveshell import InteractiveShell
 
-    from dhis2sh.surfaces import magics
+    from dhis2sh.surfaces.ipython import magics
 
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance()

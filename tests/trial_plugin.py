@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
+from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs import Doc, Piped, applies, verb
+from dhis2sh.verbs.declaration import Doc, Piped, applies, verb
 
 
 @verb("trial label", effect="write", examples=["dhis2 trial label dataElements -"])

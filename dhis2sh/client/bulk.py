@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Unpack, cast
 
 from dhis2sh.client import jsonpatch
 from dhis2sh.client.query import chunked, refuse_unknown
-from dhis2sh.client.writes import (
+from dhis2sh.client.sending import (
     CONCURRENCY,
     BulkResult,
     DeleteOptions,
@@ -23,7 +23,7 @@ from dhis2sh.client.writes import (
     object_params,
     send,
 )
-from dhis2sh.uids import generate_uid
+from dhis2sh.dhis2.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
 from dhis2sh.client import bodies
 from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
 from dhis2sh.client.query import camel, refuse_unknown
-from dhis2sh.client.writes import BulkResult, ImportStrategy, attempt, gather_bounded, refusal, send
+from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, gather_bounded, refusal, send
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dhis2sh.client import bodies
-from dhis2sh.client.writes import send
+from dhis2sh.client.sending import send
 from dhis2sh.errors import BrokenAnswer, UsageError
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
     from dhis2sh.errors import Refused

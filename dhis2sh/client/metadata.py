@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Unpack, overload
 
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.query import list_params, where
-from dhis2sh.client.writes import BulkResult, DeleteOptions, WriteOptions, attempt, bundle_params, refusal, send
+from dhis2sh.client.sending import BulkResult, DeleteOptions, WriteOptions, attempt, bundle_params, refusal, send
 from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, UsageError
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dhis2sh.client.paging import Page
     from dhis2sh.client.requests import Param
     from dhis2sh.client.resource_names import KnownResources
-    from dhis2sh.client.writes import BulkResult, DeleteOptions, WriteOptions
+    from dhis2sh.client.sending import BulkResult, DeleteOptions, WriteOptions
     from dhis2sh.types import Row
 else:
     KnownResources = object
@@ -246,7 +246,7 @@ class Accessor:
 
         A long list is asked for in several requests, `concurrency` at a time.
         """
-        from dhis2sh.client.writes import gather_bounded
+        from dhis2sh.client.sending import gather_bounded
 
         wanted = list(dict.fromkeys(uids))
         # the identifier is needed to put the answers into the order that was asked for
@@ -285,14 +285,14 @@ class Accessor:
 
     async def delete(self, uid: str, **options: Unpack[DeleteOptions]) -> WebMessage:
         """Delete an object. Raises `Refused` (E4030) when others still need it, `NotFound` when there is none."""
-        from dhis2sh.client import writes
+        from dhis2sh.client import sending
 
-        refuse_unknown(options, writes.DeleteOptions, "a deletion")
+        refuse_unknown(options, sending.DeleteOptions, "a deletion")
         # before 2.43 the route of an option answers 200 and leaves it in its set, or 409
         kept = self.plural == "options" and not (await self._client.version()).has("option_delete")
-        if kept or writes.needs_bundle(options):
+        if kept or sending.needs_bundle(options):
             return await self._bundle({"id": uid}, "DELETE", cast("WriteOptions", options))
-        return await writes.send(self._client, "DELETE", f"{self._path}/{uid}")
+        return await sending.send(self._client, "DELETE", f"{self._path}/{uid}")
 
     # Writes of many -------------------------------------------------------------------------------------------------
 
@@ -363,24 +363,24 @@ class Accessor:
     async def _save(
         self, method: str, path: str, object: Object, strategy: Literal["CREATE", "UPDATE"], options: WriteOptions
     ) -> WebMessage:
-        from dhis2sh.client import writes
+        from dhis2sh.client import sending
         from dhis2sh.client.bulk import plain
 
         row = plain(object)
         check_constants(await self.resource(), row)
-        if writes.needs_bundle(options):
+        if sending.needs_bundle(options):
             return await self._bundle(row, strategy, options)
-        params = writes.object_params(options, await self._client.version())
-        return await writes.send(self._client, method, path, row, params)
+        params = sending.object_params(options, await self._client.version())
+        return await sending.send(self._client, method, path, row, params)
 
     async def _bundle(
         self, row: Row, strategy: Literal["CREATE", "UPDATE", "DELETE"], options: WriteOptions
     ) -> WebMessage:
-        from dhis2sh.client import writes
+        from dhis2sh.client import sending
 
         chosen: WriteOptions = {"import_strategy": strategy, **options}
-        params = writes.bundle_params(chosen, await self._client.version())
-        return await writes.send(self._client, "POST", "metadata", {self.plural: [row]}, params)
+        params = sending.bundle_params(chosen, await self._client.version())
+        return await sending.send(self._client, "POST", "metadata", {self.plural: [row]}, params)
 
     async def _items(
         self,
@@ -391,10 +391,10 @@ class Accessor:
         *,
         dry_run: bool,
     ) -> BulkResult:
-        from dhis2sh.client import writes
+        from dhis2sh.client import sending
         from dhis2sh.client.messages import ImportCount
 
-        result = writes.BulkResult(dry_run=dry_run)
+        result = sending.BulkResult(dry_run=dry_run)
         counted = "updated" if change == "additions" else "deleted"
         if dry_run:
             row = await self.get(uid, fields=f"{collection}[id]")
@@ -406,7 +406,9 @@ class Accessor:
         for chunk in chunked(items, ITEMS_PER_REQUEST):
             members_sent: list[Any] = [{"id": item} for item in chunk]
             body: Row = {"additions": [], "deletions": [], change: members_sent}
-            outcome = await writes.attempt(writes.send(self._client, "POST", f"{self._path}/{uid}/{collection}", body))
+            outcome = await sending.attempt(
+                sending.send(self._client, "POST", f"{self._path}/{uid}/{collection}", body)
+            )
             result.take(outcome, chunk, collection)
             done = outcome.import_count.total if not isinstance(outcome, Exception) else len(chunk)
             result.count += ImportCount(ignored=max(0, len(chunk) - done))

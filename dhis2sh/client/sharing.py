@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Self, cast
 
 from dhis2sh.client.query import chunked
-from dhis2sh.client.writes import AtomicMode, BulkResult, attempt, send
+from dhis2sh.client.sending import AtomicMode, BulkResult, attempt, send
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
-from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client

@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Self, get_args
 
+from dhis2sh.dhis2.periods import Period, RelativePeriod
+from dhis2sh.dhis2.uids import generate_uid, is_uid
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.periods import Period, RelativePeriod
 from dhis2sh.types import JsonValue
-from dhis2sh.uids import generate_uid, is_uid
 
 if TYPE_CHECKING:
     from dhis2sh.client.versions import ServerVersion

@@ -15,7 +15,7 @@ from dhis2sh.errors import NotFound, did_you_mean
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client
-    from dhis2sh.periods import FinancialYearStart
+    from dhis2sh.dhis2.periods import FinancialYearStart
     from dhis2sh.types import JsonObject, JsonValue
 
 LIFETIME = 300.0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
 from dhis2sh.client import bodies
 from dhis2sh.client.messages import TrackerBundle, WebMessage
 from dhis2sh.client.query import camel, chunked, refuse_unknown
-from dhis2sh.client.writes import BulkResult, ImportStrategy, attempt, gather_bounded, refusal, send
+from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, gather_bounded, refusal, send
 from dhis2sh.errors import Dhis2Error
 
 if TYPE_CHECKING:

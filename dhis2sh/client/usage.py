@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.client.references import PEOPLE, label, references
+from dhis2sh.dhis2.references import PEOPLE, label, references
 from dhis2sh.errors import Refused
 
 if TYPE_CHECKING:

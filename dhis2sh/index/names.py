@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dhis2sh.complete import Candidate
+from dhis2sh.verbs.completion import Candidate
 
 VERSION = 2
 """Of the schema. The index is a cache: a file of another version is made again."""

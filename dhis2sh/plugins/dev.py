@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import BaseModel
 
+from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import CheckFailed, NotFound, UsageError
-from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
-from dhis2sh.verbs import Doc, applies, verb
+from dhis2sh.verbs.declaration import Doc, applies, verb
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import BaseModel
 
-from dhis2sh import refusals
+from dhis2sh.changes import refusals
 from dhis2sh.errors import Dhis2Error, NotFound, UsageError, did_you_mean
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
-from dhis2sh.verbs import Doc, verb
+from dhis2sh.verbs.declaration import Doc, verb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,11 +140,11 @@ async def _look_into(s: Session, refusal: Refusal, envelope: JsonObject) -> None
 
 
 async def _fill(s: Session, refusal: Refusal, conflicts: Sequence[ConflictRow], names: Mapping[str, str]) -> None:
-    from dhis2sh.bundles.walk import known
+    from dhis2sh.client import schema
     from dhis2sh.client.usage import Usage
-    from dhis2sh.plugins import metadata_query as queries
+    from dhis2sh.metadata.bundles.walk import known
 
-    types = await queries.types_of(s)
+    types = await schema.types_of(s.client)
     usage = Usage(s.client, types)
     uids = {uid for row in conflicts for uid in (*refusals.uids_in(row.message), *([row.uid] if row.uid else []))}
     found = await known(s.client, sorted(uids))

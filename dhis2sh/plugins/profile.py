@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel
 
 from dhis2sh import profiles
+from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import ConfigError, NeedsSecret, UsageError, did_you_mean
-from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
-from dhis2sh.verbs import Bounds, Complete, Doc, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, applies, verb
 
 AGENTS = "agents may read profiles, never change them"
 Name = Annotated[str, Doc("The profile's name."), Complete("profiles")]
@@ -94,7 +95,7 @@ async def verify(
     name: Annotated[str | None, Doc("The profile's name; the active one without it."), Complete("profiles")] = None,
 ) -> Verified:
     """Try a profile: reach the server, sign in, read its version."""
-    from dhis2sh.plugins import profile_sign_in as signing
+    from dhis2sh import sign_in as signing
 
     profile = profiles.get(name) if name else s.profile
     session = s if profile == s.profile else Session(name, reporter=s.reporter)
@@ -172,7 +173,7 @@ def _method(auth: str) -> str:
 
 @applies(add)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh.plugins import profile_sign_in as signing
+    from dhis2sh import sign_in as signing
 
     profile, activate = plan.payload
     has_one = await asyncio.to_thread(profiles.secret_of, profile.name) is not None
@@ -286,7 +287,7 @@ async def login(
 
 @applies(login)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh.plugins import profile_sign_in as signing
+    from dhis2sh import sign_in as signing
 
     profile, no_browser, code, timeout = plan.payload
     found = await signing.log_in(s, profile, code=code, browser=not no_browser, timeout=float(timeout))
@@ -313,7 +314,7 @@ async def logout(
 
 @applies(logout)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh.plugins import profile_sign_in as signing
+    from dhis2sh import sign_in as signing
 
     note = await signing.log_out(s, plan.payload)
     await _bind_again(s, plan.payload)
@@ -342,7 +343,7 @@ async def bootstrap(
 
     API source: `POST /api/apiToken`, `POST /api/oAuth2Clients`.
     """
-    from dhis2sh.plugins import profile_sign_in as signing
+    from dhis2sh import sign_in as signing
 
     if profiles.is_sandbox(name) or name == "environment":
         raise ConfigError(f"'{name}' is a reserved profile", hint="choose another name")
@@ -366,7 +367,7 @@ async def bootstrap(
 
 @applies(bootstrap)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh.plugins import profile_sign_in as signing
+    from dhis2sh import sign_in as signing
 
     wanted: signing.Bootstrap = plan.payload
     uid = await signing.make(s, wanted)

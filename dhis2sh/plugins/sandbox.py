@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel
 
-from dhis2sh import journal
+from dhis2sh.changes import journal
+from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import UsageError
 from dhis2sh.profiles import sandbox_file
-from dhis2sh.results import Plan, PlanStep, Text, WriteSummary
+from dhis2sh.rows.rows import Text
 from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Session
-from dhis2sh.verbs import Bounds, Complete, Doc, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, applies, verb
 from dhis2sh.words import counted
 
 Database = Annotated[Path | None, Doc("Act on this file, not on the sandbox's own."), Complete("files")]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
-from dhis2sh.verbs import verb
+from dhis2sh.verbs.declaration import verb
 
 
 class SystemInfo(BaseModel):

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, cast
 
-from dhis2sh import writes
+from dhis2sh.changes.journal import Change, journal_of
+from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import NotFound, Refused, UsageError
-from dhis2sh.journal import Change, journal_of
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.writes import Write
 from dhis2sh.redact import has_secret
-from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
-from dhis2sh.verbs import Doc, applies, verb
+from dhis2sh.verbs.declaration import Doc, applies, verb
 from dhis2sh.words import listed
-from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonValue

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel
 
-from dhis2sh.results import Rows
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
-from dhis2sh.verbs import Doc, load_all, load_domains, verb
+from dhis2sh.verbs.declaration import Doc, verb
+from dhis2sh.verbs.registry import load_all, load_domains
 
 
 class CatalogueRow(BaseModel):

@@ -8,13 +8,13 @@ from typing import cast
 
 from pydantic import BaseModel
 
-from dhis2sh.bundles.walk import known
-from dhis2sh.client.references import label
-from dhis2sh.plugins import metadata_query as queries
+from dhis2sh.client import schema
+from dhis2sh.dhis2.references import label
+from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.plugins.metadata import usage
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs import verb
+from dhis2sh.verbs.declaration import verb
 
 TELLING = ("valueType", "domainType", "aggregationType", "periodType", "categoryCombo", "level", "parent", "program",
            "programRule", "programStage", "optionSet", "trackedEntityType", "programType", "programRuleActionType",
@@ -66,7 +66,7 @@ async def what(s: Session, uid: usage.Any_) -> Identity:
     API source: `GET /api/metadata` with filters, `GET /api/identifiableObjects/{uid}`, `GET /api/dataValueSets`.
     """
     found = await usage.find(s, uid)
-    body, types = found.body, await queries.types_of(s)
+    body, types = found.body, await schema.types_of(s.client)
     names = await _names(s, body)
     told = {name: names.get(str(value), value) for name, value in _telling(body).items()}
     uses = await usage.uses_of(s, found, types)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.fresh import now
 from dhis2sh.sandbox.importer_checks import check_all, described, duplicates
 from dhis2sh.sandbox.importer_codes import by_code, only_uids, resolve
@@ -19,7 +20,6 @@ from dhis2sh.sandbox.importer_read import Reader
 from dhis2sh.sandbox.importer_report import ErrorReport, ImportReport, ObjectReport, TypeReport
 from dhis2sh.sandbox.relations import inline
 from dhis2sh.sandbox.rights import Rights
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource

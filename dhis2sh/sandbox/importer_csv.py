@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.data import formats
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree

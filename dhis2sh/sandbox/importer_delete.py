@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.cascades import DELETED_WITH
+from dhis2sh.dhis2.cascades import DELETED_WITH
 from dhis2sh.sandbox.data.vetoes import audits_of_level, levels_of_workflow
 from dhis2sh.sandbox.importer_checks import described
 from dhis2sh.sandbox.importer_codes import by_code

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.uids import generate_uid, is_uid
 from dhis2sh.sandbox.fresh import now
 from dhis2sh.sandbox.hierarchy import path_of
 from dhis2sh.sandbox.importer_rules import prepare_variable
 from dhis2sh.sandbox.importer_running import check_user, prepare_job, prepare_user
-from dhis2sh.uids import generate_uid, is_uid
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.importer import Bundle, Item

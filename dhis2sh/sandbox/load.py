@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import UsageError
+from dhis2sh.files import read_object
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.schemas import schemas
 from dhis2sh.sandbox.tracker.storage import Tracker
 from dhis2sh.sandbox.versions import DEFAULT, version_of
-from dhis2sh.tables import read_object
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.store import Store

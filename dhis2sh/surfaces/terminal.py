@@ -13,8 +13,8 @@ from dhis2sh import profiles
 if TYPE_CHECKING:
     from types import FrameType
 
-    from dhis2sh.grammar import Invocation
-    from dhis2sh.results import Plan
+    from dhis2sh.changes.plan import Plan
+    from dhis2sh.verbs.grammar import Invocation
 
 
 def interactive() -> bool:
@@ -24,7 +24,7 @@ def interactive() -> bool:
 
 def ask(plan: Plan, name: str | None) -> bool:
     """Show a plan and ask. With a name, that name must be typed (production profiles)."""
-    from dhis2sh import render
+    from dhis2sh.show import render
 
     print(render.text(plan), file=sys.stderr)
     sys.stderr.write(f"type {name} to write: " if name else "apply? [y/N] ")
@@ -104,7 +104,7 @@ def pick_missing(invocation: Invocation) -> None:
 
 
 def _safe(text: str) -> str:
-    from dhis2sh.render import safe
+    from dhis2sh.show.render import safe
 
     return safe(text)
 

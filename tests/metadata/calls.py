@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from dhis2sh.results import Plan
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.verbs import find
+from dhis2sh.changes.consent import Consent
+from dhis2sh.changes.plan import Plan
+from dhis2sh.session import Session
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 
 YES, DRY = Consent(yes=True), Consent(dry_run=True)
 

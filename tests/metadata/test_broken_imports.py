@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from dhis2sh import profiles, refusals, writes
+from dhis2sh import profiles
+from dhis2sh.changes import refusals
+from dhis2sh.changes.plan import WriteSummary
 from dhis2sh.errors import PartlyDone, Refused, UsageError
-from dhis2sh.results import WriteSummary, to_json
+from dhis2sh.metadata import writes
+from dhis2sh.rows.rows import to_json
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Session

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dhis2sh.changes.consent import Consent
 from dhis2sh.errors import NeedsConfirmation, Refused, UsageError
 from dhis2sh.plugins.metadata.bulk import renamer
 from dhis2sh.plugins.metadata.sharing import access_of
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 
 DRY = Consent(dry_run=True)
 YES = Consent(yes=True)
@@ -229,7 +231,7 @@ async def test_sharing_of_many_is_one_request_and_says_what_is_right_already(ses
 
 
 async def test_translations_go_out_and_come_back(session: Session, tmp_path: Path) -> None:
-    from dhis2sh.output import formatted
+    from dhis2sh.surfaces.output import formatted
 
     asked = {"type": "dataElements", "locale": "fr", "property": ["name"], "missing": True}
     rows = await do(session, "metadata translate export", **asked)

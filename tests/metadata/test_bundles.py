@@ -11,14 +11,17 @@ from pathlib import Path
 import pytest
 
 from dhis2sh import profiles
-from dhis2sh.bundles.bundle import read_bundle, server_bundle
+from dhis2sh.changes.consent import Consent
+from dhis2sh.changes.plan import Plan, WriteSummary
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import CheckFailed, NotFound, PartlyDone, Refused, UsageError
-from dhis2sh.results import Plan, Rows, WriteSummary, to_json
+from dhis2sh.metadata.bundles.bundle import read_bundle, server_bundle
+from dhis2sh.person import SilentReporter
+from dhis2sh.rows.rows import Rows, to_json
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.fresh import fresh_metadata
 from dhis2sh.sandbox.store import Store
-from dhis2sh.session import Consent, Session, SilentReporter
-from dhis2sh.uids import is_uid
+from dhis2sh.session import Session
 from tests.fakes.serve import served
 from tests.metadata.calls import YES, call
 from tests.metadata.conftest import NEW

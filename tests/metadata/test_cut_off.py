@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dhis2sh.changes.consent import Consent
+from dhis2sh.changes.journal import Journal, journal_of
 from dhis2sh.errors import PartlyDone
-from dhis2sh.journal import Journal, journal_of
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.faults import Faults
 from dhis2sh.sandbox.store import Store
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.surfaces import cli
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from dhis2sh.surfaces.cli import main as cli
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 from tests.fakes.serve import served
 
 BIN = Path(sys.executable).parent

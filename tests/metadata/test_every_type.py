@@ -5,11 +5,16 @@ import json
 import pytest
 from dhis2_models.facts import Property, Resource
 
-from dhis2sh.plugins.metadata import family, values
-from dhis2sh.results import Rows, WriteSummary
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.uids import generate_uid
-from dhis2sh.verbs import REGISTRY, find
+from dhis2sh.changes.consent import Consent
+from dhis2sh.changes.plan import WriteSummary
+from dhis2sh.dhis2.uids import generate_uid
+from dhis2sh.metadata import values
+from dhis2sh.plugins.metadata import family
+from dhis2sh.rows.rows import Rows
+from dhis2sh.session import Session
+from dhis2sh.verbs.declaration import REGISTRY
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 
 TYPES = family.types()
 YES = Consent(yes=True)

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh import journal
+from dhis2sh.changes import journal
+from dhis2sh.changes.consent import Consent
+from dhis2sh.changes.journal import journal_of
+from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.errors import NotFound, PartlyDone, Refused, UsageError
-from dhis2sh.journal import journal_of
-from dhis2sh.results import Plan, PlanStep
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.surfaces import cli
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from dhis2sh.surfaces.cli import main as cli
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 from tests.shared import needs_shared
 
 YES = Consent(yes=True)
@@ -201,7 +203,7 @@ async def test_what_is_no_metadata_cannot_be_taken_back_and_is_refused(session: 
 
 
 async def test_an_interrupted_bulk_write_is_known_to_be_open(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dhis2sh import writes
+    from dhis2sh.metadata import writes
 
     monkeypatch.setattr(writes, "IN_ONE_BUNDLE", 1)
     sent = session.client.transport.send
@@ -228,7 +230,7 @@ async def test_what_a_server_refuses_of_many_is_named_and_the_rest_is_done(sessi
     broken = plan.payload.writes[1].after
     broken["valueType"] = None
 
-    from dhis2sh.session import apply_plan
+    from dhis2sh.changes.apply import apply_plan
 
     with pytest.raises(PartlyDone, match="1 refused: OPV doses given") as partly:
         await apply_plan(session, find("metadata rename"), plan)
@@ -244,8 +246,8 @@ async def test_a_200_with_ignored_objects_is_no_success(session: Session) -> Non
     from starlette.responses import JSONResponse
     from starlette.routing import Route
 
+    from dhis2sh.changes.apply import apply_plan
     from dhis2sh.client.client import Client
-    from dhis2sh.session import apply_plan
 
     plan = await do(session, "metadata rename", Consent(dry_run=True), type="dataElements", all=True, prefix="X ")
     stats = {"created": 0, "updated": 2, "deleted": 0, "ignored": 1, "total": 3}

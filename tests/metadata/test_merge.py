@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from dhis2sh.changes.consent import Consent
+from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.results import Plan, WriteSummary, to_json
+from dhis2sh.rows.rows import to_json
 from dhis2sh.sandbox.store import Store
-from dhis2sh.session import Consent, Session
+from dhis2sh.session import Session
 from tests.metadata.conftest import NEW
 from tests.metadata.test_bundles import YES, call
 from tests.terminal import Terminal

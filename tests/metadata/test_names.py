@@ -2,10 +2,11 @@
 
 import pytest
 
-from dhis2sh import names
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.session import Session, run
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from dhis2sh.verbs import names
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 
 
 async def put(session: Session, plural: str, *rows: dict[str, str]) -> None:

@@ -4,13 +4,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from dhis2sh.changes.apply import apply_plan
+from dhis2sh.changes.consent import Consent
+from dhis2sh.changes.journal import journal_of
 from dhis2sh.client.auth import Basic
 from dhis2sh.client.client import Client
 from dhis2sh.errors import Forbidden, PartlyDone
-from dhis2sh.journal import journal_of
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.session import Consent, Session, apply_plan, run
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 
 DRY = Consent(dry_run=True)
 YES = Consent(yes=True)

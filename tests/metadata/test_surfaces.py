@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from dhis2sh.changes.consent import Consent
 from dhis2sh.errors import UsageError
 from dhis2sh.plugins.metadata import family
-from dhis2sh.results import to_json
+from dhis2sh.rows.rows import to_json
 from dhis2sh.sandbox.store import Store
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.surfaces import cli, magics, mcp
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from dhis2sh.surfaces import mcp
+from dhis2sh.surfaces.cli import main as cli
+from dhis2sh.surfaces.ipython import magics
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 from dhis2sh.words import kebab
 from tests.metadata.writes import Writing, all_writes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dhis2sh.results import Plan
+from dhis2sh.changes.plan import Plan
 from dhis2sh.session import Session
 from tests.metadata.calls import DRY, call
 from tests.shared import needs_shared

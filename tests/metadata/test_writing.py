@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from dhis2_models import facts
 
+from dhis2sh.changes.consent import Consent
+from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import NotFound, Refused, UsageError
-from dhis2sh.plugins.metadata import values
-from dhis2sh.results import Plan
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.verbs import find
+from dhis2sh.metadata import values
+from dhis2sh.session import Session
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 
 DRY = Consent(dry_run=True)
 YES = Consent(yes=True)
@@ -144,7 +146,7 @@ async def test_a_plan_of_a_new_object_says_what_it_is(session: Session) -> None:
 
 
 def test_booleans_are_switched_on_and_off(sandbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from dhis2sh.surfaces import cli
+    from dhis2sh.surfaces.cli import main as cli
 
     line = ["metadata", "data-elements", "update", "DE_1", "-p", "sandbox"]
     assert cli.run([*line, "--zero-is-significant"]) == 0

@@ -65,8 +65,9 @@ def rows(quick: bool) -> list[Row]:
         command = [str(BIN / "dhis2"), "metadata", "export", "--out", "all.json"]
         os.environ |= settings
         with asyncio.Runner() as loop:
-            from dhis2sh.session import Session, run
-            from dhis2sh.verbs import find
+            from dhis2sh.session import Session
+            from dhis2sh.verbs.registry import find
+            from dhis2sh.verbs.run import run
 
             session, export, diff = Session(), find("metadata export"), find("metadata diff")
             measures = {

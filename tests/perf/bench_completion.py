@@ -49,7 +49,7 @@ def rows(quick: bool) -> list[Row]:
     from IPython.core.interactiveshell import InteractiveShell
 
     from dhis2sh.index.names import Hit, NameIndex
-    from dhis2sh.surfaces import magics
+    from dhis2sh.surfaces.ipython import magics
 
     shell = InteractiveShell.instance()
     shell.Completer.use_jedi = False

@@ -7,8 +7,8 @@ from tests.perf.rows import Row, runs
 
 
 def rows(quick: bool) -> list[Row]:
-    from dhis2sh.results import Rows
-    from dhis2sh.stages import STAGES
+    from dhis2sh.rows.rows import Rows
+    from dhis2sh.rows.stages import STAGES
 
     many = Rows([{"name": f"ANC {n}", "valueType": "NUMBER" if n % 2 else "TEXT"} for n in range(100_000)])
     stage = STAGES["where"].bind("valueType == 'NUMBER' and name.startswith('ANC')")

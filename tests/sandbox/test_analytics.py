@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from dhis2sh.periods import PERIOD_TYPES, Period
+from dhis2sh.dhis2.periods import PERIOD_TYPES, Period
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.analytics.aggregate import Request, Tables
 from dhis2sh.sandbox.analytics.names import period_name

@@ -3,7 +3,7 @@
 import pytest
 from dhis2_models import facts
 
-from dhis2sh.bundles.diff import differs
+from dhis2sh.metadata.bundles.diff import differs
 from dhis2sh.sandbox.fresh import fresh_metadata
 from dhis2sh.sandbox.seed import country
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from dhis2sh.formulas import BadExpression
+from dhis2sh.dhis2.formulas import BadExpression
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.store import Store
 from dhis2sh.sandbox.tracker.rule_values import Scope, Variable, shown

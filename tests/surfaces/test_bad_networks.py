@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from dhis2sh import profiles
-from dhis2sh.surfaces import cli
+from dhis2sh.surfaces.cli import main as cli
 from tests.fakes.serve import served
 
 HTML = "text/html"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from dhis2_models import facts
 
-from dhis2sh.surfaces import cli
+from dhis2sh.surfaces.cli import main as cli
 
 VALUE_TYPES = facts.resources("v42")["dataElements"].properties["valueType"].constants
 BAD = [

@@ -11,11 +11,11 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 from pygments.token import Keyword, Name, Number, Operator, String
 
-from dhis2sh.complete import Candidate
 from dhis2sh.index.names import Hit
-from dhis2sh.surfaces import lines, magics
-from dhis2sh.surfaces.completion import suggest
-from dhis2sh.surfaces.lexer import Dhis2Lexer
+from dhis2sh.surfaces.ipython import lines, magics
+from dhis2sh.surfaces.ipython.completion import suggest
+from dhis2sh.surfaces.ipython.lexer import Dhis2Lexer
+from dhis2sh.verbs.completion import Candidate
 
 DOMAINS = frozenset({"metadata", "profile", "sandbox", "system", "verbs"})
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dhis2sh import grammar
-from dhis2sh.surfaces import cli
+from dhis2sh.surfaces.cli import main as cli
+from dhis2sh.verbs import grammar
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "metadata.md", *sorted((DOCS / "metadata").glob("*.md"))]

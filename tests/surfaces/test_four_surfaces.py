@@ -11,11 +11,15 @@ from pathlib import Path
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from dhis2sh import grammar, plugins
-from dhis2sh.results import Text, to_json
-from dhis2sh.session import Session, run
-from dhis2sh.surfaces import cli, magics, mcp
-from dhis2sh.verbs import REGISTRY, find
+from dhis2sh.rows.rows import Text, to_json
+from dhis2sh.session import Session
+from dhis2sh.surfaces import mcp
+from dhis2sh.surfaces.cli import main as cli
+from dhis2sh.surfaces.ipython import magics
+from dhis2sh.verbs import grammar, installed
+from dhis2sh.verbs.declaration import REGISTRY
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 from tests.shared import needs_shared
 from tests.surfaces.cases import Case, all_cases
 
@@ -66,7 +70,7 @@ def test_the_same_answer_on_every_surface(case: Case, notebook: magics.Runner, r
 
 
 def test_every_reading_verb_is_in_the_table() -> None:
-    from dhis2sh.verbs import load_domains
+    from dhis2sh.verbs.registry import load_domains
 
     reading = {path for path, verb in load_domains().items() if verb.effect == "read" and not verb.left_out}
 
@@ -172,7 +176,7 @@ def test_explain_shows_the_requests_and_sends_nothing(runner: magics.Runner) -> 
 @pytest.fixture
 def trial(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The domain of `tests/trial_plugin.py`, as if a distribution had registered it."""
-    monkeypatch.setattr(plugins, "_plugins", lambda: {"trial": "tests.trial_plugin"})
+    monkeypatch.setattr(installed, "_plugins", lambda: {"trial": "tests.trial_plugin"})
     yield
     REGISTRY.pop("trial label", None)
     sys.modules.pop("tests.trial_plugin", None)

@@ -18,12 +18,12 @@ from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 from fastmcp.exceptions import McpError, ToolError
 from jsonschema import Draft202012Validator
 
-from dhis2sh.results import Plan, PlanStep, WriteSummary
+from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.session import Session
 from dhis2sh.surfaces import mcp
 from dhis2sh.surfaces.mcp.answers import Answers, described
 from dhis2sh.surfaces.mcp.stdio import Connection
-from dhis2sh.verbs import REGISTRY, Doc, Verb, applies, verb
+from dhis2sh.verbs.declaration import REGISTRY, Doc, Verb, applies, verb
 
 BIN = Path(sys.executable).parent
 TOKEN = "a-long-random-text"

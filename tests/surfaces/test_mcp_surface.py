@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dhis2sh import manifest
 from dhis2sh.surfaces import mcp
+from dhis2sh.verbs import manifest
 
 OFFER = Path(__file__).with_name("mcp_tools.json")
 STRENGTH = ("read", "write", "destroy")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dhis2sh.results import Rows
-from dhis2sh.surfaces import magics
+from dhis2sh.rows.rows import Rows
+from dhis2sh.surfaces.ipython import magics
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dhis2sh.index.names import Hit, index_of
-from dhis2sh.surfaces import cli
-from dhis2sh.surfaces.shell_completion import SCRIPTS
+from dhis2sh.surfaces.cli import main as cli
+from dhis2sh.surfaces.cli.shell_completion import SCRIPTS
 from tests.terminal import BIN, Terminal
 
 START = {

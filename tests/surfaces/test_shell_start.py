@@ -15,8 +15,8 @@ HEAVY = (
     "pydantic",
     "rich",
     "pandas",
-    "dhis2sh.verbs",
-    "dhis2sh.results",
+    "dhis2sh.verbs.declaration",
+    "dhis2sh.rows.rows",
     "dhis2sh.index.names",
     "jedi",
 )

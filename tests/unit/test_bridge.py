@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from dhis2sh.bridge import Portal, _Work
+from dhis2sh.surfaces.ipython.bridge import Portal, _Work
 
 
 @pytest.fixture

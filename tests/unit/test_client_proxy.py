@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from dhis2sh.bridge import ClientProxy, Portal
 from dhis2sh.errors import NotFound
 from dhis2sh.session import Session
+from dhis2sh.surfaces.ipython.bridge import ClientProxy, Portal
 
 
 @pytest.fixture

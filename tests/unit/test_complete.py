@@ -2,7 +2,7 @@
 
 import pytest
 
-from dhis2sh.complete import Candidate, candidates, complete
+from dhis2sh.verbs.completion import Candidate, candidates, complete
 
 
 def offered(line: str) -> list[str]:

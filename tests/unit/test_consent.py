@@ -2,10 +2,12 @@
 
 import pytest
 
+from dhis2sh.changes.consent import Consent
+from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import Declined, NeedsConfirmation
-from dhis2sh.results import Plan, WriteSummary
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 
 BOTH = {"objects": ["DE_1", "DE_2"], "prefix": "X "}
 

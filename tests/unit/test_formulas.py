@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dhis2sh.formulas import BadExpression, Item, describe, evaluate, items, parse
+from dhis2sh.dhis2.formulas import BadExpression, Item, describe, evaluate, items, parse
 
 VALUES = {"#{deNumber001}": 6.0, "#{deNumber002}": None, "C{constant001}": 2.0, "#{deText00001}": "yes"}
 

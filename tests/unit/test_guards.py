@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh import grammar, manifest
 from dhis2sh.errors import EXIT_CODES, Dhis2Error
-from dhis2sh.surfaces import cli, mcp
-from dhis2sh.verbs import Verb, load_all
+from dhis2sh.surfaces import mcp
+from dhis2sh.surfaces.cli import main as cli
+from dhis2sh.verbs import grammar, manifest
+from dhis2sh.verbs.declaration import Verb
+from dhis2sh.verbs.registry import load_all
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "dhis2sh").rglob("*.py"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dhis2sh.languages import LANGUAGES
+from dhis2sh.dhis2.languages import LANGUAGES
 
 
 @pytest.mark.parametrize(

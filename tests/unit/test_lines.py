@@ -1,4 +1,4 @@
-from dhis2sh.surfaces import lines
+from dhis2sh.surfaces.ipython import lines
 
 FILE = """
 # what is dispensed

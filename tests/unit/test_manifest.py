@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh import manifest
 from dhis2sh.errors import Dhis2Error
-from dhis2sh.surfaces import cli
+from dhis2sh.surfaces.cli import main as cli
+from dhis2sh.verbs import manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -74,11 +74,11 @@ def test_without_a_catalogue_the_command_line_says_what_builds_it(
     assert err == "error: the catalogue of verbs was never built in this checkout\n  try: make setup\n"
 
 
-@pytest.mark.parametrize("surface", ["shell", "mcp"])
+@pytest.mark.parametrize("surface", ["ipython.shell", "mcp"])
 def test_without_a_catalogue_no_surface_starts(surface: str, tmp_path: Path) -> None:
     code = (
-        f"import sys; from dhis2sh import manifest; manifest.FOLDER = {str(tmp_path / 'none')!r};"
-        f"from dhis2sh.surfaces import {surface}; {surface}.main([])"
+        f"from dhis2sh.verbs import manifest; manifest.FOLDER = {str(tmp_path / 'none')!r};"
+        f"from dhis2sh.surfaces.{surface} import main; main([])"
     )
     words = [sys.executable, "-c", code]
     done = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dhis2sh.dhis2.geometry import Bounds, Shape, shape_of
 from dhis2sh.errors import UsageError
-from dhis2sh.geometry import Bounds, Shape, shape_of
-from dhis2sh.maps import Canvas, Map
-from dhis2sh.results import Rows
+from dhis2sh.rows.rows import Rows
+from dhis2sh.show.maps import Canvas, Map
 
 SQUARE = [[0, 0], [0, 4], [4, 4], [4, 0], [0, 0]]
 HOLE = [[1, 1], [1, 2], [2, 2], [1, 1]]

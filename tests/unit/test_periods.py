@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dhis2sh.errors import UsageError
-from dhis2sh.periods import (
+from dhis2sh.dhis2.periods import (
     PERIOD_TYPES,
     Period,
     PeriodType,
@@ -19,6 +18,7 @@ from dhis2sh.periods import (
     period_types_of,
     periods,
 )
+from dhis2sh.errors import UsageError
 from tests.shared import needs_shared, shared
 
 dates = st.dates(dt.date(1900, 1, 1), dt.date(2199, 12, 31))

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dhis2sh.errors import PipelineError
-from dhis2sh.pipeline import compile_tail, split
-from dhis2sh.results import Rows
-from dhis2sh.row_expressions import Expression
+from dhis2sh.rows.expressions import Expression
+from dhis2sh.rows.pipeline import split
+from dhis2sh.rows.rows import Rows
+from dhis2sh.verbs.piping import compile_tail
 
 PLAIN = st.text(alphabet="abc =,.:-", max_size=12)
 INSIDE = st.text(alphabet="abc |,=", max_size=12)

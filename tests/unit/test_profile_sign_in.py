@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from dhis2sh import profiles
+from dhis2sh import sign_in as signing
 from dhis2sh.client.known import Known
 from dhis2sh.client.oauth2 import Tokens
 from dhis2sh.client.versions import parse_version
-from dhis2sh.plugins import profile_sign_in as signing
-from dhis2sh.surfaces import cli, terminal
+from dhis2sh.surfaces import terminal
+from dhis2sh.surfaces.cli import main as cli
 from tests.fakes.dhis2 import FakeDhis2
 from tests.fakes.serve import served
 

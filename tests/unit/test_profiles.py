@@ -9,7 +9,7 @@ from keyring.errors import KeyringLocked
 
 from dhis2sh import profiles
 from dhis2sh.errors import ConfigError, Dhis2Error, NotFound
-from dhis2sh.surfaces import cli
+from dhis2sh.surfaces.cli import main as cli
 
 
 def write(path: Path, text: str) -> Path:

@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dhis2sh.errors import PipelineError
-from dhis2sh.pipeline import compile_tail, fit
-from dhis2sh.pushdown import FilterReader, conditions, prepare
-from dhis2sh.results import Rows, to_json
+from dhis2sh.rows.pushdown import FilterReader, conditions, prepare
+from dhis2sh.rows.rows import Rows, to_json
 from dhis2sh.sandbox.store import Store
-from dhis2sh.session import Session, run
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from dhis2sh.verbs.piping import compile_tail, fit
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 
 TYPES = facts.types("v42")
 ELEMENTS = TYPES["dataElements"]

@@ -1,6 +1,6 @@
 """A server's refusal with names beside the UIDs."""
 
-from dhis2sh.refusals import named
+from dhis2sh.changes.refusals import named
 
 NAMES = {"sby5V2NeYDv": "Penta vials received", "BpIzzg3oEsr": "Penta vials used"}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dhis2sh.errors import Dhis2Error, PipelineError
-from dhis2sh.results import Rows, Text
+from dhis2sh.rows.rows import Rows, Text
 
 ELEMENTS: list[dict[str, Any]] = [
     {"id": "a", "name": "ANC 1", "valueType": "NUMBER", "value": 3, "categoryCombo": {"name": "default"}},

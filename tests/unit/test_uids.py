@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dhis2sh.uids import generate_uid, is_uid
+from dhis2sh.dhis2.uids import generate_uid, is_uid
 
 
 @given(st.integers())

@@ -9,7 +9,7 @@ import pytest
 
 from dhis2sh.errors import UsageError
 from dhis2sh.session import Session
-from dhis2sh.verbs import REGISTRY, Bounds, Doc, Verb, verb
+from dhis2sh.verbs.declaration import REGISTRY, Bounds, Doc, Verb, verb
 
 
 @dataclass

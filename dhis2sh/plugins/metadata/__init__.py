@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dhis2sh.verbs import FAMILIES, Family
+from dhis2sh.verbs.registry import FAMILIES, Family
 
 MODULES = (
     "attributes",

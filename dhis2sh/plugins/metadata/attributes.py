@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import BaseModel
 
-from dhis2sh import writes
+from dhis2sh.changes.plan import Plan
+from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
-from dhis2sh.plugins import metadata_query as queries
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.writes import Write
 from dhis2sh.plugins.metadata.bulk import All, Filter, Some, chosen
 from dhis2sh.plugins.metadata.writing import Object, Type
-from dhis2sh.results import Plan, Rows
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs import Bounds, Doc, Refers, applies, verb
-from dhis2sh.writes import Write
+from dhis2sh.verbs.declaration import Bounds, Doc, Refers, applies, verb
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -43,7 +44,7 @@ class ValueRow(BaseModel):
 
 async def _with_attributes(s: Session, type: str) -> Resource:
     """The type; raises `UsageError` for one that carries no attributes."""
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     if "attributeValues" not in resource.properties:
         raise UsageError(f"{resource.plural} carry no attributes", hint="dhis2 metadata types")
     return resource

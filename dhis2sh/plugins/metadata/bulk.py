@@ -11,17 +11,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from dhis2sh import writes
-from dhis2sh.client import jsonpatch
+from dhis2sh.changes.plan import Plan
+from dhis2sh.client import jsonpatch, schema
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
-from dhis2sh.plugins import metadata_query as queries
-from dhis2sh.plugins.metadata import values
-from dhis2sh.plugins.metadata.writing import Type, called, uids_of
-from dhis2sh.results import Plan, Rows
+from dhis2sh.metadata import queries, values, writes
+from dhis2sh.metadata.writes import Write, called
+from dhis2sh.plugins.metadata.writing import Type, uids_of
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs import Bounds, Complete, Doc, Piped, Refers, applies, verb
-from dhis2sh.writes import Write
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Piped, Refers, applies, verb
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -149,7 +148,7 @@ async def rename(
         prefix=prefix, suffix=suffix, strip_prefix=strip_prefix, strip_suffix=strip_suffix, replace=replace, set=set
     )
     async with s.client.assuming("2.42"):  # what is asked of the type is the same in every version: no request for it
-        resource = await queries.resource_of(s, type)
+        resource = await schema.resource_of(s.client, type)
         if field not in resource.properties:
             raise UsageError(f"{resource.plural} have no {field}", hint=f"dhis2 metadata describe {resource.plural}")
         found, others = await _with_names(s, resource, objects, filter, field, everything=all)
@@ -242,7 +241,7 @@ async def retag(
         raise UsageError(
             "retag with what?", hint="--set categoryCombo='Age and Sex', --add legendSets=..., --remove ..."
         )
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     wanted, added, removed = [await _tags(s, resource, texts) for texts in (set, add, remove)]
     for name in [*added, *removed]:
         if not resource.properties[name].collection:
@@ -304,7 +303,7 @@ async def patch(
     API source: `PATCH /api/{type}/{uid}`, `POST /api/metadata?importStrategy=UPDATE`.
     """
     operations = _operations(patch)
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     for operation in operations:
         first = str(operation.get("path", "")).split("/")[1:2]
         if first and first[0] not in resource.properties:
@@ -329,7 +328,7 @@ def _operations(text: str) -> list[JsonObject]:
     """The operations of a patch that is a text or stands in a file. Raises `UsageError`, `NotFound`."""
     import json
 
-    from dhis2sh.tables import read_rows
+    from dhis2sh.rows.tables import read_rows
 
     if not text.lstrip().startswith(("[", "{")):
         return read_rows(Path(text).expanduser())

@@ -11,26 +11,27 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from dhis2_models import facts
 from pydantic import BaseModel
 
-from dhis2sh import names, writes
-from dhis2sh.bundles import exported
-from dhis2sh.bundles.bundle import Bundle, only, read_bundle, server_bundle
-from dhis2sh.bundles.diff import Difference, diff
-from dhis2sh.bundles.exported import Exported
-from dhis2sh.bundles.importing import SHARING
-from dhis2sh.bundles.walk import Walk, known
-from dhis2sh.client.references import PLACES
+from dhis2sh.client import schema
+from dhis2sh.dhis2.references import PLACES
 from dhis2sh.errors import CheckFailed, NotFound, UsageError
-from dhis2sh.plugins import metadata_query as queries
+from dhis2sh.metadata import queries, writes
+from dhis2sh.metadata.bundles import exported
+from dhis2sh.metadata.bundles.bundle import Bundle, only, read_bundle, server_bundle
+from dhis2sh.metadata.bundles.diff import Difference, diff
+from dhis2sh.metadata.bundles.exported import Exported
+from dhis2sh.metadata.bundles.importing import SHARING
+from dhis2sh.metadata.bundles.walk import Walk, known
 from dhis2sh.plugins.metadata.reading import Filter
-from dhis2sh.results import Rows
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs import Complete, Doc, verb
+from dhis2sh.verbs import names
+from dhis2sh.verbs.declaration import Complete, Doc, verb
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
-    from dhis2sh.bundles.walk import Gathered
+    from dhis2sh.metadata.bundles.walk import Gathered
 
 Types = Annotated[list[str], Doc("Only these types; may be repeated or separated by commas."), Complete("types")]
 File = Annotated[Path, Doc("A bundle: JSON as /api/metadata gives it, gzipped or not."), Complete("files")]
@@ -57,7 +58,7 @@ class DifferenceRow(BaseModel):
 
 async def plurals_of(s: Session, types: Sequence[str]) -> list[str]:
     """The plurals of types that a user has named, separated by commas or not. Raises `NotFound` with the nearest."""
-    return [(await queries.resource_of(s, name)).plural for item in types for name in item.split(",") if name]
+    return [(await schema.resource_of(s.client, name)).plural for item in types for name in item.split(",") if name]
 
 
 # Export -----------------------------------------------------------------------------------------------------------
@@ -101,7 +102,7 @@ async def export(
         raise UsageError("single objects are exported whole, without --types, --filter and --fields", hint="--deps")
     wanted = await plurals_of(s, types)
     for plural in wanted:
-        queries.checked_filters(await queries.resource_of(s, plural), filter)
+        queries.checked_filters(await schema.resource_of(s.client, plural), filter)
     if not (objects or deps):
         return await _of_types(s, wanted, fields, filter, skip_sharing, out)
     bundle, report = await gathered(s, await start_of(s, objects, wanted, filter), deps, with_)
@@ -125,7 +126,7 @@ async def _of_types(
     report = Exported()
     if (plurals or filters) and size <= COUNTED_BYTES:  # where every type was asked for, nothing is left out
         bundle = await asyncio.to_thread(read_bundle, out, empty=True)
-        report = await exported.of_objects(s.client, bundle, await queries.types_of(s))
+        report = await exported.of_objects(s.client, bundle, await schema.types_of(s.client))
     packed = out.suffix == ".gz"
     report.file, report.bytes = str(out), (await asyncio.to_thread(out.stat)).st_size if packed else size
     return report
@@ -156,7 +157,7 @@ async def gathered(
     s: Session, start: Sequence[tuple[str, str]], deps: bool, with_: Sequence[str]
 ) -> tuple[Bundle, Exported]:
     """Objects as a bundle, with all that they need or alone, and the report of what was left out."""
-    types = await queries.types_of(s)
+    types = await schema.types_of(s.client)
     server = await s.client.server()
     if deps:
         walk = Walk(s.client, types, places="org-units" in with_, sharing="sharing" in with_)
@@ -220,7 +221,7 @@ async def diff_(
         second = read_bundle(after)
         wanted |= set() if types else set(second.objects)
     else:
-        types_known = await queries.types_of(s)
+        types_known = await schema.types_of(s.client)
         second = await server_bundle(s.client, sorted(wanted & set(types_known)))
     return _rows(s, only(first, wanted), only(second, wanted), types_known, sharing, check)
 
@@ -246,7 +247,7 @@ async def diff_profiles(
     async with s.beside(before) as left, s.beside(after) as right:
         plurals = await plurals_of(left, types)
         first, second = await asyncio.gather(server_bundle(left.client, plurals), server_bundle(right.client, plurals))
-        types_known = await queries.types_of(right)
+        types_known = await schema.types_of(right.client)
     return _rows(s, first, second, types_known, sharing, check)
 
 

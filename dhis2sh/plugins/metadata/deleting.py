@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh import writes
-from dhis2sh.cascades import DELETED_WITH
+from dhis2sh.changes.plan import Plan
+from dhis2sh.client import schema
+from dhis2sh.dhis2.cascades import DELETED_WITH
 from dhis2sh.errors import Forbidden, NotFound, Refused
-from dhis2sh.plugins import metadata_query as queries
-from dhis2sh.plugins.metadata import values
-from dhis2sh.plugins.metadata.hierarchy import leaves_first
-from dhis2sh.plugins.metadata.writing import Objects, Type, called, uids_of
-from dhis2sh.results import Plan
+from dhis2sh.metadata import values, writes
+from dhis2sh.metadata.hierarchy import leaves_first
+from dhis2sh.metadata.writes import Write, called
+from dhis2sh.plugins.metadata.writing import Objects, Type, uids_of
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
-from dhis2sh.verbs import applies, verb
+from dhis2sh.verbs.declaration import applies, verb
 from dhis2sh.words import listed
-from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -40,7 +39,7 @@ async def delete(s: Session, type: Type, objects: Objects) -> Plan:
 
     API source: `DELETE /api/{type}/{uid}`, `POST /api/metadata?importStrategy=DELETE`.
     """
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     found = await writes.read_objects(s, resource.plural, uids_of(objects))
     notes = await blocking(s, resource, found) if found else []
     ordered = leaves_first(resource, found)
@@ -72,7 +71,7 @@ async def deleted_with(s: Session, plural: str, uids: Sequence[str]) -> dict[str
 
     Returns by the UID of each object; one without parts is not in it.
     """
-    known = await queries.resources_of(s)
+    known = await schema.resources_of(s.client)
     found: dict[str, dict[str, list[JsonObject]]] = {}
     for reference in DELETED_WITH.get(plural, ()) if uids else ():
         kind, _, name = reference.partition(".")
@@ -98,7 +97,7 @@ def _pointing(path: str, uids: Sequence[str]) -> list[str]:
 
 async def holding(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> dict[str, dict[str, list[str]]]:
     """The collections of other objects that hold each of some objects: UIDs of the holders by `type.collection`."""
-    from dhis2sh.client.writes import gather_bounded
+    from dhis2sh.client.sending import gather_bounded
 
     gone = {str(item["id"]) for item in objects}
 
@@ -113,7 +112,7 @@ async def holding(s: Session, resource: Resource, objects: Sequence[JsonObject])
             for member in cast("list[JsonObject]", row.get(name) or [])
         ]
 
-    known = await queries.resources_of(s)
+    known = await schema.resources_of(s.client)
     asked = (
         members(plural, name)
         for plural, item in known.items()
@@ -134,8 +133,8 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
 
     A collection that holds them (a group's members) loses them when they go and blocks nothing: it is left out.
     """
+    from dhis2sh.client.sending import gather_bounded
     from dhis2sh.client.usage import paths_to
-    from dhis2sh.client.writes import gather_bounded
 
     gone = {str(item["id"]) for item in objects}
     if len(gone) > writes.UIDS_IN_ONE_ADDRESS:
@@ -157,8 +156,8 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
             f"in use: {path} of {count:,} {plural} ({shown}{more}); if the server refuses, change or delete those first"
         )
 
-    types = await queries.types_of(s)
-    known = await queries.resources_of(s)
+    types = await schema.types_of(s.client)
+    known = await schema.resources_of(s.client)
     asked = (
         users(plural, path)
         for plural, path in paths_to(resource.plural, types)

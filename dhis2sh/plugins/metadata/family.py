@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, cast
 from dhis2_models import facts
 
 from dhis2sh.errors import UsageError
-from dhis2sh.plugins.metadata import membership, values
+from dhis2sh.metadata import membership, values
 from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
-from dhis2sh.verbs import REGISTRY, Kind, Param, Verb
+from dhis2sh.verbs.declaration import REGISTRY, Kind, Param, Verb
 from dhis2sh.words import kebab
 
 if TYPE_CHECKING:

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
-from dhis2sh import names
-from dhis2sh.bundles import exported, importing
-from dhis2sh.bundles.bundle import Bundle, only, read_bundle, server_bundle
-from dhis2sh.bundles.mapping import Choice, Clash, Mapped, fields_for, fit
-from dhis2sh.bundles.report import ImportReport, MappedObject
-from dhis2sh.client.references import INSTANCE
+from dhis2sh.changes.plan import Plan
+from dhis2sh.client import schema
+from dhis2sh.dhis2.references import INSTANCE
 from dhis2sh.errors import UsageError
-from dhis2sh.plugins import metadata_query as queries
+from dhis2sh.metadata.bundles import exported, importing
+from dhis2sh.metadata.bundles.bundle import Bundle, only, read_bundle, server_bundle
+from dhis2sh.metadata.bundles.mapping import Choice, Clash, Mapped, fields_for, fit
+from dhis2sh.metadata.bundles.report import ImportReport, MappedObject
 from dhis2sh.plugins.metadata.bundles import File, Types, With, gathered, plurals_of, start_of
-from dhis2sh.results import Plan
 from dhis2sh.session import Session
-from dhis2sh.verbs import Complete, Doc, applies, verb
+from dhis2sh.verbs import names
+from dhis2sh.verbs.declaration import Complete, Doc, applies, verb
 
 OWN = INSTANCE | {"jobConfigurations"}
 """Types that each server has its own of: a merge leaves them alone unless they are named."""
@@ -124,7 +124,7 @@ async def merge(
             found, left_out = await gathered(other, start, True, with_)
         else:
             found = await server_bundle(other.client, await plurals_of(other, options.types))
-            left_out = await exported.of_objects(other.client, found, await queries.types_of(other))
+            left_out = await exported.of_objects(other.client, found, await schema.types_of(other.client))
         for note in left_out.notes():
             s.reporter.note(f"{source}: {note}")
         found.origin = source
@@ -159,7 +159,7 @@ def _from(bundle: Bundle) -> str:
 
 
 async def _merge_plan(s: Session, found: Bundle, options: MergeOptions) -> Plan:
-    known = await queries.types_of(s)
+    known = await schema.types_of(s.client)
     own = [plural for plural in found.objects if plural in OWN and not options.types]
     wanted_types = await plurals_of(s, options.types) if options.types else found.objects.keys() - OWN
     chosen = only(found, wanted_types)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, cast
 
-from dhis2sh import writes
+from dhis2sh.changes.plan import Plan
+from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
-from dhis2sh.plugins import metadata_query as queries
-from dhis2sh.plugins.metadata.membership import Join, collection_of, references_of
-from dhis2sh.plugins.metadata.writing import Object, Type, called
-from dhis2sh.results import Plan, Rows
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.membership import Join, collection_of, references_of
+from dhis2sh.metadata.writes import Write, called
+from dhis2sh.plugins.metadata.writing import Object, Type
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs import Doc, Piped, applies, verb
-from dhis2sh.writes import Write
+from dhis2sh.verbs.declaration import Doc, Piped, applies, verb
 
 Which = Annotated[str | None, Doc("Which collection, where a type has several.")]
 
@@ -35,7 +36,7 @@ async def members(s: Session, type: Type, uid: Object, *, property: Which = None
 
     API source: `GET /api/{type}/{uid}?fields={property}[id,code,displayName]`.
     """
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     found = collection_of(resource, property)
     fields, more = "id,code,name,displayName", list[str]()
     if isinstance(found, Join):
@@ -58,9 +59,9 @@ async def with_members(
         items: the members, by UID, code or unique name.
         property: the collection, where the type has several.
     """
-    from dhis2sh import names
+    from dhis2sh.verbs import names
 
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     prop = references_of(resource, property, "add" if adding else "remove")
     texts = [str(row.get("id") or "") for row in items.plain()]
     if not all(texts) or not texts:

@@ -7,14 +7,15 @@ from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel
 
+from dhis2sh.client import schema
 from dhis2sh.client.requests import Param
 from dhis2sh.errors import NotFound
-from dhis2sh.plugins import metadata_query as queries
-from dhis2sh.pushdown import Head, Wants
-from dhis2sh.results import PageNote, Provenance, Rows
+from dhis2sh.metadata import queries
+from dhis2sh.rows.pushdown import Head, Wants
+from dhis2sh.rows.rows import PageNote, Provenance, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
-from dhis2sh.verbs import Bounds, Complete, Doc, Refers, prepares, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, prepares, verb
 
 PAGE_SIZE = 50
 LARGE_PAGE = 1000
@@ -99,13 +100,13 @@ async def list_(
 
     API source: `GET /api/{type}`.
     """
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     shown = queries.columns(fields)
     for warning in queries.silently_ignored(resource, fields, order, filter):
         s.reporter.warn(warning)
     wanted = fields or queries.default_fields(resource)
     params: dict[str, Param] = {
-        "fields": queries.with_names(resource, wanted, await queries.types_of(s)) if names else wanted,
+        "fields": queries.with_names(resource, wanted, await schema.types_of(s.client)) if names else wanted,
         "filter": queries.checked_filters(resource, filter),
         "order": order,
         "rootJunction": root_junction,
@@ -165,12 +166,12 @@ async def get(
 
     API source: `GET /api/{type}/{uid}`.
     """
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     for warning in queries.silently_ignored(resource, fields, (), ()):
         s.reporter.warn(warning)
     wanted = fields or ":owner"
     if names:
-        wanted = queries.with_names(resource, wanted, await queries.types_of(s))
+        wanted = queries.with_names(resource, wanted, await schema.types_of(s.client))
     return await s.client.get_object(f"{resource.plural}/{uid}", {"fields": wanted, "locale": locale})
 
 
@@ -186,7 +187,7 @@ async def search(
 
     API source: `GET /api/metadata` with a filter, three requests at once, merged by UID.
     """
-    plurals = [(await queries.resource_of(s, name)).plural for name in types]
+    plurals = [(await schema.resource_of(s.client, name)).plural for name in types]
     hits = await s.client.metadata.search(query, types=plurals, limit=limit)
     found = [SearchHit(type=hit.type, id=hit.id, name=hit.name, code=hit.code) for hit in hits]
     sent = Provenance(query=tuple(s.client.transport.sent[-3:]))
@@ -196,7 +197,7 @@ async def search(
 @verb("metadata types", effect="read", examples=["dhis2 metadata types", "%metadata types | where(shareable)"])
 async def types_(s: Session) -> Rows[TypeRow]:
     """List the metadata types of the server's version."""
-    resources = await queries.resources_of(s)
+    resources = await schema.resources_of(s.client)
     rows = [
         TypeRow(
             type=plural, name=item.display_name, class_name=item.model, shareable=item.shareable,
@@ -217,9 +218,9 @@ async def describe(s: Session, type: Type) -> Rows[PropertyRow]:
 
     API source: `GET /api/schemas/{type}`.
     """
-    resource = await queries.resource_of(s, type)
-    schema = await s.client.get_object(f"schemas/{resource.singular}")
-    rows = [_property(item) for item in cast("list[JsonObject]", schema["properties"])]
+    resource = await schema.resource_of(s.client, type)
+    told = await s.client.get_object(f"schemas/{resource.singular}")
+    rows = [_property(item) for item in cast("list[JsonObject]", told["properties"])]
     rows.sort(key=lambda row: (not row.required, not row.owner, row.property))
     return Rows(rows, columns=["property", "type", "required", "unique", "references", "values"])
 
@@ -247,7 +248,7 @@ def _property(item: JsonObject) -> PropertyRow:
 )
 async def count(s: Session, type: Type, *, filter: Filter = []) -> Count:
     """Count the objects of a type, all of them or those that filters let through."""
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     params: dict[str, Param] = {"fields": "id", "pageSize": 1, "filter": queries.checked_filters(resource, filter)}
     page = await s.client.list_page(resource.plural, params)
     if page.total is None:

@@ -6,18 +6,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, cast
 
-from dhis2sh import names, writes
+from dhis2sh.changes.journal import current
+from dhis2sh.changes.plan import Plan, WriteSummary
+from dhis2sh.client import schema
 from dhis2sh.client.sharing import Sharing, access
 from dhis2sh.errors import UsageError
-from dhis2sh.journal import current
-from dhis2sh.plugins import metadata_query as queries
+from dhis2sh.metadata import queries, writes
+from dhis2sh.metadata.writes import Write
 from dhis2sh.plugins.metadata.bulk import All, Filter, Some, titled
 from dhis2sh.plugins.metadata.writing import Type, uids_of
-from dhis2sh.results import Plan, Rows, WriteSummary
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs import Doc, applies, verb
-from dhis2sh.writes import Write
+from dhis2sh.verbs import names
+from dhis2sh.verbs.declaration import Doc, applies, verb
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -62,11 +64,11 @@ async def share(
     """
     if public is None and not user and not group and not overwrite:
         raise UsageError("share with whom?", hint="--public r, --group 'Child Health=rw', --user admin=rw/rw")
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     wanted = await _wanted(s, public, user, group, overwrite=overwrite)
     chosen = await _chosen(s, resource, objects, filter, everything=all)
     everything = {resource.plural: chosen} | (await _belonging(s, resource, chosen) if tree else {})
-    known = await queries.resources_of(s)
+    known = await schema.resources_of(s.client)
     pairs: list[Write] = []
     notes: list[str] = []
     for plural, found in everything.items():

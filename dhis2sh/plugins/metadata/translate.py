@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import BaseModel
 
-from dhis2sh import names, writes
+from dhis2sh.changes.plan import Plan
+from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
-from dhis2sh.plugins import metadata_query as queries
+from dhis2sh.metadata import queries, writes
+from dhis2sh.metadata.values import property_of
+from dhis2sh.metadata.writes import Write
 from dhis2sh.plugins.metadata.bulk import Filter, Some
-from dhis2sh.plugins.metadata.values import property_of
 from dhis2sh.plugins.metadata.writing import Type, uids_of
-from dhis2sh.results import Plan, Rows
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs import Complete, Doc, applies, verb
-from dhis2sh.writes import Write
+from dhis2sh.verbs import names
+from dhis2sh.verbs.declaration import Complete, Doc, applies, verb
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -78,7 +80,7 @@ async def export(
     API source: `GET /api/{type}?fields=translations`.
     """
     check_locale(locale)
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     keys = keys_of(resource)
     wanted = [property_of(resource, name).name for name in property] or list(keys)
     for name in wanted:
@@ -125,7 +127,7 @@ async def import_(
 
     API source: `POST /api/metadata?importStrategy=UPDATE`.
     """
-    from dhis2sh.tables import read_rows
+    from dhis2sh.rows.tables import read_rows
 
     rows = read_rows(file)
     _check_columns(rows, file)
@@ -136,7 +138,7 @@ async def import_(
     pairs: list[Write] = []
     kept = 0
     for type_name, mine in by_type.items():
-        resource = await queries.resource_of(s, type_name)
+        resource = await schema.resource_of(s.client, type_name)
         uids = await names.resolve_all(s, resource.plural, [str(row["id"]) for row in mine])
         found = await writes.read_objects(s, resource.plural, [uids[str(row["id"])] for row in mine])
         after = {str(item["id"]): copy.deepcopy(item) for item in found}

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import BaseModel
 
-from dhis2sh.bundles.graph import Graph, graph_of
-from dhis2sh.bundles.walk import Walk, known
+from dhis2sh.client import schema
 from dhis2sh.client.usage import Usage, Use
 from dhis2sh.errors import NotFound
-from dhis2sh.plugins import metadata_query as queries
-from dhis2sh.results import Rows
+from dhis2sh.metadata.bundles.graph import Graph, graph_of
+from dhis2sh.metadata.bundles.walk import Walk, known
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
-from dhis2sh.verbs import Bounds, Complete, Doc, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, verb
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -97,9 +97,9 @@ class Found:
 
 async def find(s: Session, text: str) -> Found:
     """An object of any type by UID, code or name. Raises `NotFound`, unless an expression names the UID."""
-    from dhis2sh import names
+    from dhis2sh.verbs import names
 
-    types = await queries.types_of(s)
+    types = await schema.types_of(s.client)
     uid = text if names.certain(text) else await names.resolve(s, "*", text)
     kinds = await known(s.client, [uid])
     if uid in kinds:
@@ -200,7 +200,7 @@ async def usage(
     API source: `GET /api/metadata` with one filter for each type, `GET /api/dataValueSets`.
     """
     found = await find(s, uid)
-    uses = await uses_of(s, found, await queries.types_of(s))
+    uses = await uses_of(s, found, await schema.types_of(s.client))
     values = await values_of(s, found)
     counted = by_type(uses)
     if count:
@@ -239,6 +239,6 @@ async def graph(
     found = await find(s, uid)
     if found.plural == NOWHERE:
         raise _nowhere(found.uid)
-    types = await queries.types_of(s)
+    types = await schema.types_of(s.client)
     gathered = await Walk(s.client, types, places=org_units).gather([(found.plural, found.uid)])
     return graph_of(gathered.bundle, types, (found.plural, found.uid), depth=depth, style=style, fold=fold)

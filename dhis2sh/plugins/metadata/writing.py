@@ -13,17 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
-from dhis2sh import writes
+from dhis2sh.changes.plan import Plan
+from dhis2sh.client import schema
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.plugins import metadata_query as queries
-from dhis2sh.plugins.metadata import expressions, values
-from dhis2sh.plugins.metadata.hierarchy import check_circles, parents_first
-from dhis2sh.results import Plan, Rows
+from dhis2sh.metadata import expressions, values, writes
+from dhis2sh.metadata.hierarchy import check_circles, parents_first
+from dhis2sh.metadata.writes import Write, called
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.uids import generate_uid
-from dhis2sh.verbs import Complete, Doc, Piped, Refers, applies, verb
-from dhis2sh.writes import Write
+from dhis2sh.verbs.declaration import Complete, Doc, Piped, Refers, applies, verb
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
@@ -122,7 +122,7 @@ async def plan_create(
 
     Raises `UsageError` that tells every problem of every row.
     """
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     reader = values.Reader(resource, str(await s.client.version()))
     rows = _rows_of(resource, from_, reader.version)
     labels = [f"row {number}" if from_ else "" for number, _ in rows]
@@ -151,7 +151,7 @@ async def with_properties(
     s: Session, type: str, planned: Plan, given: Mapping[str, JsonValue], *, set: Sequence[str] = ()
 ) -> Plan:
     """The plan of a creation with more properties than it has; `given`, `set` and errors as in `plan_create`."""
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     reader = values.Reader(resource, str(await s.client.version()))
     [write] = cast("writes.Payload", planned.payload).writes
     body = copy.deepcopy(write.after or {})
@@ -173,7 +173,7 @@ async def plan_update(
     edit: bool = False,
 ) -> Plan:
     """The plan of an update; parameters and errors as `plan_create`."""
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     reader = values.Reader(resource, str(await s.client.version()))
     if uid is None and from_ is None:
         line = f"dhis2 metadata update {resource.plural}"
@@ -212,7 +212,7 @@ def _rows_of(resource: Resource, path: Path | None, version: str) -> list[tuple[
     """The rows of a file with the numbers that a sheet shows; one empty row without a file."""
     if path is None:
         return [(1, {})]
-    from dhis2sh.tables import read_rows
+    from dhis2sh.rows.tables import read_rows
 
     rows = read_rows(path, key=resource.plural)
     if not rows:
@@ -234,7 +234,7 @@ def _read(
 
 async def _identified(s: Session, resource: Resource, rows: Sequence[JsonObject]) -> list[str]:
     """The UIDs of a file's rows: their id, else their code, else their name."""
-    from dhis2sh import names
+    from dhis2sh.verbs import names
 
     texts: list[str] = []
     for number, row in enumerate(rows, 1):
@@ -282,7 +282,7 @@ async def _new_ones(
     skip: bool,
 ) -> list[JsonObject]:
     """A file's objects without those that the server has; each of these is a problem, unless they are to be skipped."""
-    from dhis2sh import names
+    from dhis2sh.verbs import names
 
     there: dict[str, str] = {}
     keys = [key for key in ("id", *names.keys_of(resource.plural)) if key == "code" or key in {"id", *resource.unique}]
@@ -334,7 +334,7 @@ async def _as_yaml(s: Session, resource: Resource, item: JsonObject) -> str:
     """An object as YAML, with the name of what a UID stands for as a comment beside it."""
     import yaml
 
-    from dhis2sh import names
+    from dhis2sh.verbs import names
 
     text = yaml.safe_dump(item, allow_unicode=True, sort_keys=False, width=120)
     called = await names.names_in(s, resource, [item])
@@ -348,7 +348,7 @@ async def _as_yaml(s: Session, resource: Resource, item: JsonObject) -> str:
 
 async def _understood(s: Session, reader: values.Reader, text: str) -> JsonObject:
     """What was written in an editor as an object. Raises `UsageError` and `NotFound` for what cannot be used."""
-    from dhis2sh.tables import parse_yaml
+    from dhis2sh.rows.tables import parse_yaml
 
     parsed = parse_yaml(text, "what you wrote")
     if not isinstance(parsed, dict) or not parsed:
@@ -379,7 +379,7 @@ async def clone(
 
     API source: `POST /api/{type}`.
     """
-    resource = await queries.resource_of(s, type)
+    resource = await schema.resource_of(s.client, type)
     [before] = await writes.read_objects(s, resource.plural, [uid])
     notes: list[str] = []
     after: JsonObject = {"id": generate_uid()}
@@ -440,12 +440,6 @@ def uids_of(objects: Rows[Row]) -> list[str]:
     if missing:
         raise UsageError(f"row {missing[0]} has no id", hint="... | select(id, name)")
     return list(dict.fromkeys(str(row["id"]) for row in rows))
-
-
-def called(item: JsonObject) -> str:
-    """An object in a title: its name in quotes and its UID."""
-    name = item.get("name") or item.get("displayName") or item.get("code")
-    return f"'{name}' [{item['id']}]" if name else f"[{item['id']}]"
 
 
 for _declared in (create, update, clone):

@@ -176,7 +176,7 @@ def _adx_period(text: str) -> str:
     """The ISO form of an ADX interval; anything else is passed on."""
     import datetime as dt
 
-    from dhis2sh.periods import Period
+    from dhis2sh.dhis2.periods import Period
 
     start, _, duration = text.partition("/")
     kind = _DURATIONS.get(duration)

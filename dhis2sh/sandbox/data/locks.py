@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from dhis2sh.periods import Period
+    from dhis2sh.dhis2.periods import Period
     from dhis2sh.sandbox.store import Store
     from dhis2sh.types import JsonObject, JsonValue
 

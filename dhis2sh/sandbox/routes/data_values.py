@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.periods import Period
+from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.bodies import unpacked, with_body
 from dhis2sh.sandbox.data import approval, export, formats, locks, value_types, values
 from dhis2sh.sandbox.data.conflicts import Conflict, Summary

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.bodies import Refusal, parse_json, with_body
 from dhis2sh.sandbox.filters import ALIASES, NO_VALUE, OPERATORS
 from dhis2sh.sandbox.fresh import now
 from dhis2sh.sandbox.http import answer, done, refuse
 from dhis2sh.sandbox.importer import reference_to_user
 from dhis2sh.sandbox.server import Server
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

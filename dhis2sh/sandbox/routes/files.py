@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.bodies import with_body
 from dhis2sh.sandbox.fields import parse_fields
 from dhis2sh.sandbox.fresh import now
@@ -17,7 +18,6 @@ from dhis2sh.sandbox.importer import reference_to_user
 from dhis2sh.sandbox.multipart import read_form
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.tracker.select import select
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.bodies import Refusal, parse_json, with_body
 from dhis2sh.sandbox.fields import Field, parse_fields
 from dhis2sh.sandbox.filters import BadFilter, Condition, parse_filter, split_filters
@@ -16,7 +17,6 @@ from dhis2sh.sandbox.http import answer, base_of, done, empty, refuse
 from dhis2sh.sandbox.importer import reference_to_user
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.settings import Settings
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.bodies import parse_json, with_body
 from dhis2sh.sandbox.http import refuse
 from dhis2sh.sandbox.routes.writes import Api as Writes
 from dhis2sh.sandbox.server import Server
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject

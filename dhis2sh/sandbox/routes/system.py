@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.fields import parse_fields
 from dhis2sh.sandbox.fresh import now
@@ -21,7 +22,6 @@ from dhis2sh.sandbox.http import answer, base_of, refuse
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.settings import Settings
 from dhis2sh.sandbox.tracker.select import select
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.bodies import Refusal, complaint, unpacked, with_body
 from dhis2sh.sandbox.http import answer, base_of, refuse
 from dhis2sh.sandbox.jobs import Progress
@@ -20,7 +21,6 @@ from dhis2sh.sandbox.tracker.bundle import BadPayload, Options
 from dhis2sh.sandbox.tracker.changes import audit, user_of
 from dhis2sh.sandbox.tracker.query import BadQuery, uid
 from dhis2sh.sandbox.tracker.storage import Kind, Writer
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

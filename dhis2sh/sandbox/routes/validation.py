@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.formulas import BadExpression
-from dhis2sh.periods import Period
+from dhis2sh.dhis2.formulas import BadExpression
+from dhis2sh.dhis2.periods import Period
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.analytics.names import period_name
 from dhis2sh.sandbox.bodies import Refusal, parse_json, with_body
 from dhis2sh.sandbox.data.model import Model, read_period, references
@@ -19,7 +20,6 @@ from dhis2sh.sandbox.http import answer, done, refuse
 from dhis2sh.sandbox.jobs import Progress
 from dhis2sh.sandbox.server import Server
 from dhis2sh.sandbox.validation import Violation, run_predictor, run_rules
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

@@ -7,10 +7,11 @@ import asyncio
 import os
 import sys
 
-from dhis2sh import __version__, manifest
+from dhis2sh import __version__
 from dhis2sh.errors import Dhis2Error, UsageError
 from dhis2sh.surfaces.mcp.answers import Answers
 from dhis2sh.surfaces.mcp.tools import Tools, listing
+from dhis2sh.verbs import manifest
 
 __all__ = ["Answers", "Tools", "listing", "main"]
 
@@ -45,6 +46,6 @@ def main(words: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Dhis2Error as error:
-        from dhis2sh.surfaces.cli import report
+        from dhis2sh.surfaces.cli.main import report
 
         sys.exit(report(error))

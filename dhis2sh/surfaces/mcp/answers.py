@@ -9,10 +9,11 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from dhis2sh import __version__, complete, manifest
+from dhis2sh import __version__
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.surfaces.mcp import tools as mcp_tools
 from dhis2sh.surfaces.mcp.prompts import PROMPTS
+from dhis2sh.verbs import completion, manifest
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -164,7 +165,7 @@ class Answers:
             paths = [str(verb["path"]).replace(" ", "/") for verb in manifest.all_verbs()]
             values = [path for path in paths if path.startswith(typed)]
         else:
-            values = complete.candidates([*what.split(), typed])
+            values = completion.candidates([*what.split(), typed])
         shown = values[:MOST_COMPLETIONS]
         return {"completion": {"values": [*shown], "total": len(values), "hasMore": len(values) > len(shown)}}
 
@@ -209,7 +210,7 @@ def _type_docs(name: str) -> str | None:
     """The types, or the properties of one; None for an unknown one."""
     from dhis2_models import facts
 
-    table = facts.resources(complete.NEWEST)
+    table = facts.resources(completion.NEWEST)
     if not name:
         return json.dumps(sorted(table))
     resource = table.get(name)
@@ -217,7 +218,7 @@ def _type_docs(name: str) -> str | None:
         return None
     properties: list[JsonValue] = []
     for prop in resource.properties.values():
-        shown: JsonObject = {"name": prop.name, "kind": complete.note_of(prop).removesuffix(", required")}
+        shown: JsonObject = {"name": prop.name, "kind": completion.note_of(prop).removesuffix(", required")}
         shown |= {flag: True for flag in ("required", "unique", "writable") if getattr(prop, flag)}
         if prop.constants:
             shown["values"] = [*prop.constants]

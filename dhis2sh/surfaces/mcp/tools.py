@@ -13,14 +13,15 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from dhis2sh import manifest
 from dhis2sh.errors import NeedsConfirmation, UsageError, did_you_mean
+from dhis2sh.verbs import manifest
 
 if TYPE_CHECKING:
-    from dhis2sh.results import Plan
-    from dhis2sh.session import Consent, Session
+    from dhis2sh.changes.consent import Consent
+    from dhis2sh.changes.plan import Plan
+    from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue
-    from dhis2sh.verbs import Verb
+    from dhis2sh.verbs.declaration import Verb
 
 PINNED = (
     "metadata list", "metadata get", "metadata search", "metadata types", "metadata describe", "metadata count",
@@ -115,8 +116,9 @@ class Tools:
 
         Raises our errors.
         """
-        from dhis2sh.session import Session, SilentReporter
-        from dhis2sh.verbs import find
+        from dhis2sh.person import SilentReporter
+        from dhis2sh.session import Session
+        from dhis2sh.verbs.registry import find
 
         verb = find(path)
         if "mcp" in verb.left_out:
@@ -143,7 +145,8 @@ class Tools:
         profile: str | None,
         said: Mapping[str, Any],
     ) -> JsonObject:
-        from dhis2sh.session import Consent, run
+        from dhis2sh.changes.consent import Consent
+        from dhis2sh.verbs.run import run
 
         if verb.effect == "read":
             return wrapped(await run(session, verb, arguments))
@@ -158,8 +161,8 @@ class Tools:
         self, session: Session, verb: Verb, arguments: Mapping[str, object], profile: str | None, agreed: Consent
     ) -> JsonObject:
         """Write, or where that wants a yes give the plan and the id that says it."""
-        from dhis2sh.results import Plan
-        from dhis2sh.session import run
+        from dhis2sh.changes.plan import Plan
+        from dhis2sh.verbs.run import run
 
         try:
             result = await run(session, verb, arguments, agreed)
@@ -181,7 +184,7 @@ class Tools:
     async def _apply(
         self, session: Session, verb: Verb, profile: str | None, plan_id: str, confirm: str | None
     ) -> JsonObject:
-        from dhis2sh.session import apply_plan
+        from dhis2sh.changes.apply import apply_plan
 
         kept = self._plans.get(plan_id)
         if kept is None or (kept.verb, kept.profile) != (verb.path, profile):
@@ -214,7 +217,8 @@ def _searched() -> list[tuple[JsonObject, set[str], set[str], str]]:
 
 def wrapped(result: object) -> JsonObject:
     """A result as structured content: what `-o json` prints, capped, and whether it was."""
-    from dhis2sh.results import Plan, Rows, WriteSummary, to_json
+    from dhis2sh.changes.plan import Plan, WriteSummary
+    from dhis2sh.rows.rows import Rows, to_json
 
     value = to_json(result)
     if isinstance(result, (Plan, WriteSummary)):
@@ -316,7 +320,7 @@ def _beside(
 
     Returns the profile to act on. Raises `UsageError` where both places say something, and not the same.
     """
-    from dhis2sh.verbs import find
+    from dhis2sh.verbs.registry import find
 
     taken = {param.name for param in find(path).params}
     for name in ("profile", *CONSENT[effect]):

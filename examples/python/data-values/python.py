@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from dhis2sh import open_client
-from dhis2sh.periods import Period, periods
+from dhis2sh.dhis2.periods import Period, periods
 
 
 async def main() -> None:

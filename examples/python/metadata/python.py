@@ -4,7 +4,7 @@ import datetime as dt
 
 from dhis2sh import open_client
 from dhis2sh.client.jsonpatch import diff
-from dhis2sh.periods import Period, RelativePeriod
+from dhis2sh.dhis2.periods import Period, RelativePeriod
 
 
 async def main() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from dhis2sh.changes.plan import WriteSummary
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.results import WriteSummary
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from tests.metadata.calls import YES, call, planned

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import CheckFailed, NotFound, UsageError
-from dhis2sh.results import Plan, Rows, WriteSummary, to_json
+from dhis2sh.rows.rows import Rows, to_json
 from dhis2sh.session import Session
 from tests.metadata.calls import DRY, YES, call
 from tests.shared import needs_shared

@@ -2,11 +2,13 @@
 
 import pytest
 
+from dhis2sh.changes.consent import Consent
 from dhis2sh.errors import UsageError
-from dhis2sh.results import Rows
-from dhis2sh.session import Consent, Session, run
+from dhis2sh.rows.rows import Rows
+from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
-from dhis2sh.verbs import find
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 
 MEMBERS = "metadata members"
 

@@ -1,9 +1,10 @@
 """`--names`: what is referred to inside rows brings its name too, and a table shows the names."""
 
-from dhis2sh import render
-from dhis2sh.results import to_json
-from dhis2sh.session import Session, run
-from dhis2sh.verbs import find
+from dhis2sh.rows.rows import to_json
+from dhis2sh.session import Session
+from dhis2sh.show import render
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 
 
 async def table(session: Session, type: str, name: str, fields: str) -> str:

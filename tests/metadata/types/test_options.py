@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.results import Plan, WriteSummary, to_json
+from dhis2sh.rows.rows import to_json
 from dhis2sh.session import Session
-from dhis2sh.surfaces import cli
+from dhis2sh.surfaces.cli import main as cli
 from tests.metadata.calls import DRY, YES, call
 from tests.shared import needs_shared
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError
 from dhis2sh.plugins.metadata.types.organisation_units import Branch
-from dhis2sh.render import html, text
-from dhis2sh.results import Plan, Rows, WriteSummary, to_json
+from dhis2sh.rows.rows import Rows, to_json
 from dhis2sh.session import Session
-from dhis2sh.verbs import find
+from dhis2sh.show.render import html, text
+from dhis2sh.verbs.registry import find
 from tests.metadata.calls import YES, call, planned
 from tests.shared import needs_shared
 
@@ -236,7 +237,7 @@ async def test_what_goes_wrong_at_the_server_reaches_the_user(country: Session):
     plan = await planned(country, f"{UNITS} merge", sources=["Alagård Hospital"], into="Isehaven Health Post")
     country.sandbox_store().change({}, {"organisationUnits": ["fOJHBOgL9d7"]})
     verb = find(f"{UNITS} merge")
-    from dhis2sh.session import apply_plan
+    from dhis2sh.changes.apply import apply_plan
 
     with pytest.raises(Refused, match="Source org unit does not exist"):
         await apply_plan(country, verb, plan)

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from dhis2sh import rules
+from dhis2sh.dhis2 import rules
 from dhis2sh.errors import CheckFailed
-from dhis2sh.results import to_json
-from dhis2sh.session import Session, run
-from dhis2sh.verbs import find
+from dhis2sh.rows.rows import to_json
+from dhis2sh.session import Session
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 from tests.shared import needs_shared
 
 VARIABLES = {

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from dhis2sh.changes.consent import Consent
+from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.results import Plan, WriteSummary
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 from tests.shared import needs_shared
 
 YES, DRY = Consent(yes=True), Consent(dry_run=True)

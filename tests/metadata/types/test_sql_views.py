@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
+from dhis2sh.changes.consent import Consent
+from dhis2sh.changes.plan import Plan
 from dhis2sh.client.client import Client
 from dhis2sh.errors import Refused, UsageError
-from dhis2sh.results import Plan, Rows, to_json
+from dhis2sh.rows.rows import Rows, to_json
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.faults import Faults
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.surfaces import magics
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from dhis2sh.surfaces.ipython import magics
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 from tests.metadata.test_surfaces import in_python, on_the_command_line, over_mcp
 from tests.metadata.writes import Writing
 from tests.shared import needs_shared

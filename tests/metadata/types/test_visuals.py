@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh import render
+from dhis2sh.changes.consent import Consent
+from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import Dhis2Error, NotFound, UsageError
-from dhis2sh.plugins.metadata.types.in_words import Described, Teller, period_words
-from dhis2sh.results import Plan, PlanStep, WriteSummary, to_json
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.surfaces.magics import Runner
-from dhis2sh.verbs import find
+from dhis2sh.metadata.types.in_words import Described, Teller, period_words
+from dhis2sh.rows.rows import to_json
+from dhis2sh.session import Session
+from dhis2sh.show import render
+from dhis2sh.surfaces.ipython.magics import Runner
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 from tests.shared import needs_shared
 
 YES, DRY = Consent(yes=True), Consent(dry_run=True)

@@ -11,12 +11,12 @@ from dhis2_models import facts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dhis2sh.bundles.bundle import Bundle, bundle_of, read_bundle
-from dhis2sh.bundles.checking import Dangling, without
-from dhis2sh.bundles.diff import diff, settled
-from dhis2sh.bundles.mapping import Clash, fit
-from dhis2sh.client.references import Reference
+from dhis2sh.dhis2.references import Reference
 from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.metadata.bundles.bundle import Bundle, bundle_of, read_bundle
+from dhis2sh.metadata.bundles.checking import Dangling, without
+from dhis2sh.metadata.bundles.diff import diff, settled
+from dhis2sh.metadata.bundles.mapping import Clash, fit
 from tests.shared import needs_shared, shared
 
 TYPES = facts.types("v42")

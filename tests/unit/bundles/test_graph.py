@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dhis2sh import render
-from dhis2sh.bundles.graph import Arrow, Graph, Node, folded
+from dhis2sh.metadata.bundles.graph import Arrow, Graph, Node, folded
+from dhis2sh.show import render
 
 TEXTS = [
     'A "quoted" [bracket] {brace}',

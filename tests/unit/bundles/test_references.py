@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dhis2_models import facts
 
-from dhis2sh.client.references import belongs_to_instance, leads_to_places, references
+from dhis2sh.dhis2.references import belongs_to_instance, leads_to_places, references
 
 TYPES = facts.types("v42")
 

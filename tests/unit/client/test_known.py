@@ -19,8 +19,9 @@ from dhis2sh.client.client import Client
 from dhis2sh.client.known import Known, KnownServer, known_from
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.errors import BrokenAnswer, ConfigError, NotDhis2, NotFound, Refused
-from dhis2sh.session import Session, run
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 from tests.unit.client.test_client import app_of
 
 URL = "http://t"

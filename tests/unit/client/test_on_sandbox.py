@@ -8,8 +8,8 @@ import pytest
 
 from dhis2sh.client.client import Client
 from dhis2sh.client.sharing import Sharing, access
+from dhis2sh.dhis2.periods import periods
 from dhis2sh.errors import NotFound, Refused
-from dhis2sh.periods import periods
 from dhis2sh.session import Session
 
 ROW = {"domainType": "AGGREGATE", "valueType": "NUMBER", "aggregationType": "SUM"}

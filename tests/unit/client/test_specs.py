@@ -21,8 +21,8 @@ from dhis2sh.client.specs import (
     arranged,
 )
 from dhis2sh.client.versions import parse_version
+from dhis2sh.dhis2.periods import Period, RelativePeriod
 from dhis2sh.errors import UsageError
-from dhis2sh.periods import Period, RelativePeriod
 from tests.shared import needs_shared, shared
 
 V42, V43 = parse_version("2.42.5"), parse_version("2.43.1")

@@ -18,12 +18,15 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from codegen import build as generator
+from dhis2sh.changes.consent import Consent
+from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.client.client import Client
 from dhis2sh.errors import CheckFailed, NotFound
-from dhis2sh.results import Plan, Rows, WriteSummary
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.surfaces import cli
-from dhis2sh.verbs import find
+from dhis2sh.rows.rows import Rows
+from dhis2sh.session import Session
+from dhis2sh.surfaces.cli import main as cli
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 
 OPENAPI = {
     "openapi": "3.0.0",
@@ -170,7 +173,7 @@ def test_outside_a_checkout_it_says_so(tmp_path: Path) -> None:
 
 def test_starting_up_loads_neither_the_generator_nor_jinja() -> None:
     code = (
-        "import sys\nfrom dhis2sh.verbs import load_all\nload_all()\n"
+        "import sys\nfrom dhis2sh.verbs.declaration import load_all\nload_all()\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('codegen', 'jinja2')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -17,7 +17,7 @@ from fastmcp import Client, FastMCP
 from pydantic import BaseModel, TypeAdapter
 
 from codegen.build import GENERATED
-from dhis2sh.results import Rows, to_json
+from dhis2sh.rows.rows import Rows, to_json
 
 ELEMENT = {
     "id": "s46m5MS0hxu",

@@ -15,20 +15,22 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import BaseModel
 
-from dhis2sh import names, writes
-from dhis2sh.dates import day
+from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
+from dhis2sh.dhis2.dates import day
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import Forbidden, NotFound, TimedOut, UsageError
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.types.category_specs import ComboSpec, Kind, Named, from_words, read_spec
+from dhis2sh.metadata.writes import Write, called
 from dhis2sh.plugins.metadata.types import category_doctor  # declares doctor, regenerate and merge
 from dhis2sh.plugins.metadata.types.category_doctor import CATEGORIES, COMBINED, COMBOS, OPTIONS, Combo, completed
-from dhis2sh.plugins.metadata.types.category_specs import ComboSpec, Kind, Named, from_words, read_spec
-from dhis2sh.plugins.metadata.writing import called, uids_of
-from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
+from dhis2sh.plugins.metadata.writing import uids_of
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.uids import generate_uid
-from dhis2sh.verbs import Bounds, Complete, Doc, Piped, Refers, applies, verb
+from dhis2sh.verbs import names
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Piped, Refers, applies, verb
 from dhis2sh.words import counted, counted_objects, listed, nouns
-from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import BaseModel
 
-from dhis2sh import writes
+from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import CheckFailed, Forbidden, NotFound, Refused, UsageError
-from dhis2sh.plugins.metadata.types.holdings import ALL_TIME, MOST_VALUES
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.types.holdings import ALL_TIME, MOST_VALUES
+from dhis2sh.metadata.writes import called
 from dhis2sh.plugins.metadata.types.merging import KEPT, Keep, missing_authority
-from dhis2sh.plugins.metadata.writing import called, uids_of
-from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
+from dhis2sh.plugins.metadata.writing import uids_of
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs import Doc, Piped, Refers, applies, verb
+from dhis2sh.verbs.declaration import Doc, Piped, Refers, applies, verb
 from dhis2sh.words import counted, counted_objects, listed, nouns
 
 if TYPE_CHECKING:

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import BaseModel
 
-from dhis2sh import names, writes
+from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import GRID_WIDTH, DashboardSlot, SlotKind, arranged
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
-from dhis2sh.plugins.metadata.types.in_words import Described, Teller
-from dhis2sh.plugins.metadata.types.visuals import Name, created
-from dhis2sh.plugins.metadata.writing import called
-from dhis2sh.results import Plan
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.types.in_words import Described, Teller
+from dhis2sh.metadata.types.visuals import Name, created
+from dhis2sh.metadata.writes import Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.uids import generate_uid
-from dhis2sh.verbs import Bounds, Complete, Doc, Refers, applies, verb
+from dhis2sh.verbs import names
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, applies, verb
 from dhis2sh.words import counted, joined
-from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param

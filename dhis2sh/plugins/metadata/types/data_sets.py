@@ -6,16 +6,17 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Annotated, cast
 
-from dhis2sh import writes
-from dhis2sh.plugins.metadata.membership import SET_ELEMENTS
-from dhis2sh.plugins.metadata.types import joins
+from dhis2sh.changes.plan import Plan
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.membership import SET_ELEMENTS
+from dhis2sh.metadata.types import joins
+from dhis2sh.metadata.writes import Write
 from dhis2sh.plugins.metadata.writing import uids_of
-from dhis2sh.results import Plan, Rows
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs import Doc, Piped, Refers, applies, verb
+from dhis2sh.verbs.declaration import Doc, Piped, Refers, applies, verb
 from dhis2sh.words import listed
-from dhis2sh.writes import Write
 
 Set = Annotated[str, Doc("UID, code or unique name of the data set."), Refers("dataSets")]
 Items = Annotated[Rows[Row], Piped(), Doc("Data elements; rows of a pipeline."), Refers("dataElements")]

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import BaseModel
 
-from dhis2sh import names, writes
+from dhis2sh.changes.plan import Plan
+from dhis2sh.dhis2.formulas import BadExpression, Binary, parse
 from dhis2sh.errors import Refused
-from dhis2sh.formulas import BadExpression, Binary, parse
-from dhis2sh.plugins.metadata import expressions, values, writing
-from dhis2sh.plugins.metadata.expressions import PLACES, Verdict
-from dhis2sh.results import Plan, Rows
+from dhis2sh.metadata import expressions, values, writes
+from dhis2sh.metadata.expressions import PLACES, Verdict
+from dhis2sh.plugins.metadata import writing
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs import REGISTRY, Doc, Param, Refers, Verb, applies, verb
+from dhis2sh.verbs import names
+from dhis2sh.verbs.declaration import REGISTRY, Doc, Param, Refers, Verb, applies, verb
 from dhis2sh.words import kebab
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated
 
-from dhis2sh import writes
+from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import Legend, LegendSetSpec
 from dhis2sh.errors import UsageError
-from dhis2sh.plugins.metadata.types.visuals import Name, created
-from dhis2sh.results import Plan
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.types.visuals import Name, created
 from dhis2sh.session import Session
-from dhis2sh.verbs import Doc, applies, verb
+from dhis2sh.verbs.declaration import Doc, applies, verb
 from dhis2sh.words import counted
 
 COLOURS = ("#d7191c", "#fdae61", "#ffffbf", "#a6d96a", "#1a9641")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from dhis2sh import names, writes
+from dhis2sh.changes.plan import Plan
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.writes import Write
 from dhis2sh.plugins.metadata.types.restructuring import check_level
-from dhis2sh.results import Plan
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
-from dhis2sh.uids import generate_uid
-from dhis2sh.verbs import Doc, applies, verb
-from dhis2sh.writes import Write
+from dhis2sh.verbs import names
+from dhis2sh.verbs.declaration import Doc, applies, verb
 
 LEVELS = "organisationUnitLevels"
 

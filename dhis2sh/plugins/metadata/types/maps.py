@@ -5,27 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from dhis2sh import writes
+from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import MapLayerSpec, MapSpec
+from dhis2sh.dhis2.geometry import Bounds as Extent
+from dhis2sh.dhis2.geometry import shape_of
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
-from dhis2sh.geometry import Bounds as Extent
-from dhis2sh.geometry import shape_of
-from dhis2sh.plugins.metadata.types.in_words import Described, Teller
-from dhis2sh.plugins.metadata.types.visuals import (
-    GROUP,
-    LEVEL,
-    Data,
-    Name,
-    OrgUnits,
-    Periods,
-    created,
-    data_items,
-    org_units,
-)
-from dhis2sh.results import Plan
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.types.in_words import Described, Teller
+from dhis2sh.metadata.types.visuals import GROUP, LEVEL, Data, Name, OrgUnits, Periods, created, data_items, org_units
 from dhis2sh.session import Session
-from dhis2sh.uids import is_uid
-from dhis2sh.verbs import Bounds, Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Doc, Refers, applies, verb
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param

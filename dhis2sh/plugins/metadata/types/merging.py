@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from dhis2sh.errors import Forbidden
 from dhis2sh.session import Session
-from dhis2sh.verbs import Doc
+from dhis2sh.verbs.declaration import Doc
 
 Keep = Annotated[
     Literal["last-updated", "discard"], Doc("Where both have a value: the newest stays, or the source's goes.")

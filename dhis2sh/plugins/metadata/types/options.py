@@ -7,18 +7,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
-from dhis2sh import tables, writes
+from dhis2sh.changes.plan import Plan
+from dhis2sh.client import schema
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.plugins import metadata_query as queries
-from dhis2sh.plugins.metadata import values
-from dhis2sh.plugins.metadata.writing import called
-from dhis2sh.results import Plan, Rows
+from dhis2sh.metadata import values, writes
+from dhis2sh.metadata.writes import Write, called
+from dhis2sh.rows import tables
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
-from dhis2sh.uids import generate_uid
-from dhis2sh.verbs import Complete, Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Complete, Doc, Refers, applies, verb
 from dhis2sh.words import counted, listed
-from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
@@ -90,7 +90,7 @@ applies(sync)(writes.apply)
 
 async def _wanted(s: Session, file: Path) -> list[JsonObject]:
     """The rows of a file as options. Raises `UsageError` that names every wrong row, and the nearest of an unknown column."""
-    resource = await queries.resource_of(s, OPTIONS)
+    resource = await schema.resource_of(s.client, OPTIONS)
     rows = tables.read_rows(file, key=OPTIONS, stdin=s.stdin)
     if not rows:
         raise UsageError(f"{tables.name_of(file)} has no rows", hint="columns: code,name")

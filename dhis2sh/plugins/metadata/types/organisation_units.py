@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import BaseModel
 
-from dhis2sh import tables, trees, writes
+from dhis2sh.changes.plan import Plan
+from dhis2sh.dhis2.geometry import shape_of
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.geometry import shape_of
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.types.holdings import UNITS
+from dhis2sh.metadata.writes import Write
 from dhis2sh.plugins.metadata.types import restructuring  # declares move, merge and split
-from dhis2sh.plugins.metadata.types.holdings import UNITS
-from dhis2sh.results import Plan, Rows
+from dhis2sh.rows import tables
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
+from dhis2sh.show import trees
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs import Bounds, Complete, Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, applies, verb
 from dhis2sh.words import counted, listed
-from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
@@ -188,7 +191,7 @@ async def set_geometry(
 
     API source: `PATCH /api/organisationUnits/{uid}`, `POST /api/metadata`.
     """
-    from dhis2sh import names
+    from dhis2sh.verbs import names
 
     where = tables.name_of(file)
     shapes, bare = _shapes(_features(tables.read_text(file, s.stdin), where), where)

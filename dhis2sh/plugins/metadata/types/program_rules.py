@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import BaseModel
 
-from dhis2sh import rules
+from dhis2sh.dhis2 import rules
 from dhis2sh.errors import CheckFailed
-from dhis2sh.plugins.metadata.expressions import Verdict, judged
-from dhis2sh.results import Rows
+from dhis2sh.metadata.expressions import Verdict, judged
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs import Doc, Refers, verb
+from dhis2sh.verbs.declaration import Doc, Refers, verb
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param

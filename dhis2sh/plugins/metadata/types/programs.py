@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal, cast
 
-from dhis2sh import writes
+from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import UsageError
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.membership import PROGRAM_ATTRIBUTES, STAGE_ELEMENTS, TYPE_ATTRIBUTES
+from dhis2sh.metadata.types import joins
+from dhis2sh.metadata.writes import Write, called
 from dhis2sh.plugins.metadata import members
-from dhis2sh.plugins.metadata.membership import PROGRAM_ATTRIBUTES, STAGE_ELEMENTS, TYPE_ATTRIBUTES
-from dhis2sh.plugins.metadata.types import joins
-from dhis2sh.plugins.metadata.writing import called, uids_of
-from dhis2sh.results import Plan, Rows
+from dhis2sh.plugins.metadata.writing import uids_of
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs import Doc, Piped, Refers, applies, verb
+from dhis2sh.verbs.declaration import Doc, Piped, Refers, applies, verb
 from dhis2sh.words import counted_objects, listed
-from dhis2sh.writes import Write
 
 SECTIONS = "programStageSections"
 Program = Annotated[str, Doc("UID, code or unique name of the program."), Refers("programs")]

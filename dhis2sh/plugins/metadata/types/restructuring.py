@@ -7,17 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from dhis2sh import writes
+from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import Forbidden, UsageError
-from dhis2sh.plugins.metadata.types.holdings import NOUNS, UNITS, Holding, survey, users_of
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.types.holdings import NOUNS, UNITS, Holding, survey, users_of
+from dhis2sh.metadata.writes import Write
 from dhis2sh.plugins.metadata.types.merging import KEPT, Keep, missing_authority
 from dhis2sh.plugins.metadata.writing import uids_of
-from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs import Doc, Piped, Refers, applies, verb
+from dhis2sh.verbs.declaration import Doc, Piped, Refers, applies, verb
 from dhis2sh.words import counted, listed
-from dhis2sh.writes import Write
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
@@ -161,7 +162,7 @@ async def merge(
 
     API source: `POST /api/organisationUnits/merge` (E1500-E1506).
     """
-    from dhis2sh.dates import day
+    from dhis2sh.dhis2.dates import day
 
     uids = list(dict.fromkeys(uids_of(sources)))
     closed = None if keep_sources_closed is None else day(keep_sources_closed)

@@ -7,12 +7,13 @@ import re
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, cast
 
+from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError, did_you_mean
-from dhis2sh.results import Plan, PlanStep, Rows, WriteSummary
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.uids import generate_uid
-from dhis2sh.verbs import Bounds, Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Doc, Refers, applies, verb
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param

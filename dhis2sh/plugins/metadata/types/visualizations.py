@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from dhis2sh import writes
+from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import VisualizationSpec, VisualizationType
-from dhis2sh.plugins.metadata.types.in_words import Described, Teller
-from dhis2sh.plugins.metadata.types.visuals import Data, Name, OrgUnits, Periods, created, data_items, org_units
-from dhis2sh.results import Plan
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.types.in_words import Described, Teller
+from dhis2sh.metadata.types.visuals import Data, Name, OrgUnits, Periods, created, data_items, org_units
 from dhis2sh.session import Session
-from dhis2sh.verbs import Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Doc, Refers, applies, verb
 
 
 @verb(

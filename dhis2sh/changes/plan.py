@@ -1,0 +1,231 @@
+"""What a write would do and what it did: `Plan`, its steps in words, and `WriteSummary`. Made by reading alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+from dhis2sh.errors import Dhis2Error
+from dhis2sh.redact import redacted
+from dhis2sh.rows.rows import plain_fields, to_plain
+
+if TYPE_CHECKING:
+    from dhis2sh.profiles import Profile
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+
+type Action = Literal["create", "update", "delete", "share", "import", "run", "set", "move", "merge", "split"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """One thing that a write would do.
+
+    Parameters:
+        action: create, update, delete, ...
+        type: the resource type or the kind of thing.
+        uid: its UID, or None before it has one; `name` its display name.
+        detail: what changes, in words, where `before` and `after` do not say it.
+        before: what the object is now: the changed properties of an update, the whole of a deletion.
+        after: what it will be: the changed properties of an update, the whole of a creation.
+    """
+
+    action: Action
+    type: str
+    uid: str | None = None
+    name: str | None = None
+    detail: str | None = None
+    before: JsonObject | None = None
+    after: JsonObject | None = None
+
+    def words(self, names: Mapping[str, str] | None = None) -> str:
+        """What changes: `name: 'A' -> 'B'`, property by property; secrets are not shown.
+
+        Parameters:
+            names: what is said in place of a UID.
+        """
+        if self.detail is not None or self.after is None:
+            return self.detail or ""
+
+        new = cast("JsonObject", redacted(self.after))
+        if self.before is None:
+            return _contents(new, names or {})
+        old = cast("JsonObject", redacted(self.before))
+        return "; ".join(_differences("", old, new, names or {}))
+
+    def to_json(self) -> JsonObject:
+        """The step as `-o json` prints it; secrets are not shown."""
+
+        return cast("JsonObject", redacted(plain_fields(self)))
+
+
+SHOWN = 3
+"""Items of a list that a plan shows."""
+
+
+WIDEST = 200
+"""Characters that a plan has for what a new object is."""
+
+
+def _contents(new: JsonObject, names: Mapping[str, str]) -> str:
+    """What a new object is: its first properties besides UID and name."""
+    text = ""
+    for name, value in new.items():
+        if name in {"id", "name"} or value in (None, [], {}):
+            continue
+        part = f"{name}: {_said(value, names)}"
+        if text and len(text) + len(part) > WIDEST:
+            return f"{text}; ..."
+        text += f"{'; ' if text else ''}{part}"
+    return text
+
+
+def _differences(path: str, old: JsonObject, new: JsonObject, names: Mapping[str, str]) -> Iterator[str]:
+    """`name: 'A' -> 'B'` for what differs; objects that hold more than a reference are looked into, of lists the difference."""
+    for name in {**old, **new}:
+        left, right = old.get(name), new.get(name)
+        if left == right:
+            continue
+        if isinstance(left, dict) and isinstance(right, dict) and not ("id" in left and "id" in right):
+            yield from _differences(f"{path}{names.get(name, name)}.", left, right, names)
+        elif isinstance(left, list) and isinstance(right, list) and (told := _of_lists(left, right, names)):
+            yield f"{path}{name}: {told}"
+        else:
+            yield f"{path}{names.get(name, name)}: {_said(left, names)} -> {_said(right, names)}"
+
+
+def _of_lists(left: Sequence[JsonValue], right: Sequence[JsonValue], names: Mapping[str, str]) -> str:
+    """What came and what went, where one or the other is all that happened; empty where they are better shown whole."""
+    old, new = {repr(item): item for item in left}, {repr(item): item for item in right}
+    gone, come = [old[key] for key in old if key not in new], [new[key] for key in new if key not in old]
+    moved = [key for key in old if key in new] != [key for key in new if key in old]
+    if moved or not (gone or come) or len(gone) == len(left) or len(left) + len(right) <= SHOWN:
+        return ""
+    parts = [f"{mark}{_said(items, names)[1:-1]}" for mark, items in (("without ", gone), ("with ", come)) if items]
+    return ", ".join(parts)
+
+
+def _said(value: JsonValue, names: Mapping[str, str]) -> str:
+    """A value in a plan: short, references by their name or UID."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        told = (value.get(key) for key in ("displayName", "name", "access", "id"))
+        whole = ", ".join(f"{name}: {_said(item, names)}" for name, item in value.items())
+        value = next((item for item in told if item), None)
+        if value is None:
+            return f"{{{whole[:WIDEST]}}}"
+        value = names.get(value, value) if isinstance(value, str) else value
+    if isinstance(value, list):
+        shown = ", ".join(_said(item, names) for item in value[:SHOWN])
+        return f"[{shown}{f' and {len(value) - SHOWN:,} more' if len(value) > SHOWN else ''}]"
+    text = repr(value)
+    return text if len(text) <= 70 else text[:66] + "...'"
+
+
+class Reported(Protocol):
+    """A record that people read in words."""
+
+    def line(self) -> str:
+        """The record in words."""
+        ...
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a write would do, made by reading alone. It is shown, confirmed and then applied.
+
+    Parameters:
+        verb: the verb's full path; `title` one line that says what will happen.
+        steps: one per object.
+        notes: what was left out and why.
+        payload: what `apply` needs; private to the verb, never drawn.
+        local: True when nothing on a server changes (profiles, the sandbox's file).
+        target: the profile whose server it changes, where that is not the session's.
+        undoes: the journal's entry that this plan takes back.
+        journal: whether what it changes is written down (`--no-journal`).
+        asks: wants a yes even where it writes a single object: its user has not seen the change yet.
+        names: what the UIDs in it stand for, where somebody is to read it (`dhis2sh.verbs.names.tell`).
+        blocked: why it cannot be carried out, found out by reading; shown by a dry run, raised by anything else.
+        report: what a plan of many objects comes to (a model with `line()`): drawn before the first of its steps.
+    """
+
+    title: str
+    steps: list[PlanStep] = field(default_factory=lambda: [])
+    notes: list[str] = field(default_factory=lambda: [])
+    payload: Any = None
+    local: bool = False
+    verb: str = ""
+    target: Profile | None = None
+    undoes: int | None = None
+    journal: bool = True
+    asks: bool = False
+    names: dict[str, str] = field(default_factory=dict[str, str])
+    blocked: Dhis2Error | None = None
+    report: Reported | None = None
+
+    def to_json(self) -> JsonObject:
+        """The plan as `-o json` prints it."""
+        return {
+            **({"report": to_plain(self.report)} if self.report is not None else {}),
+            "plan": self.title,
+            "verb": self.verb,
+            "steps": [step.to_json() for step in self.steps],
+            "notes": [*self.notes, *([f"blocked: {self.blocked}"] if self.blocked else [])],
+            **({"names": {**self.names}} if self.names else {}),
+        }
+
+    def __repr__(self) -> str:
+        from dhis2sh.show import render
+
+        return render.text(self)
+
+    def _repr_html_(self) -> str:
+        from dhis2sh.show import render
+
+        return render.html(self)
+
+
+@dataclass(slots=True)
+class WriteSummary:
+    """What a write did: drawn as one line, printed whole by `-o json`.
+
+    Parameters:
+        what: what was written, in words (`data elements`, `profile`).
+        created, updated, deleted, ignored: how many objects.
+        uids: the objects that were written.
+        failures: those that were refused, with the server's reason.
+        envelope: the server's whole answer, where there was one.
+        note: one more thing the user should know.
+        types: of a write of several types how many objects of each were created and updated.
+    """
+
+    what: str
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    ignored: int = 0
+    uids: list[str] = field(default_factory=lambda: [])
+    failures: list[Row] = field(default_factory=lambda: [])
+    envelope: JsonObject | None = None
+    note: str | None = None
+    types: dict[str, dict[str, int]] | None = None
+
+    def line(self) -> str:
+        """The summary in one line."""
+        counts = [
+            f"{count:,} {word}"
+            for word in ("created", "updated", "deleted", "ignored")
+            if (count := getattr(self, word))
+        ]
+        uids = " ".join(self.uids[:5]) + (f" and {len(self.uids) - 5:,} more" if len(self.uids) > 5 else "")
+        parts = [f"{self.what}: {', '.join(counts) or 'nothing changed'}", uids, self.note or ""]
+        return "  ".join(part for part in parts if part)
+
+    def to_json(self) -> JsonObject:
+        """The summary as `-o json` prints it, the server's envelope included."""
+        return plain_fields(self)
+
+    def __repr__(self) -> str:
+        return self.line()

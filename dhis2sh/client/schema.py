@@ -1,0 +1,42 @@
+"""The types of a server's version: found by plural or singular, with the facts of `dhis2_models`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from dhis2_models import facts
+
+from dhis2sh.errors import NotFound, did_you_mean
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Resource
+
+    from dhis2sh.client.client import Client
+
+
+async def types_of(client: Client) -> Mapping[str, Resource]:
+    """All types of the server's version by plural, those without an address of their own too."""
+    return facts.types((await client.version()).models)
+
+
+async def resources_of(client: Client) -> Mapping[str, Resource]:
+    """The metadata types of the server's version that can be listed, by plural."""
+    key = (await client.version()).models
+    return {
+        plural: item
+        for plural, item in facts.resources(key).items()
+        if item.endpoint == f"/{plural}" and item.identifiable
+    }
+
+
+async def resource_of(client: Client, name: str) -> Resource:
+    """A type by its plural or singular, in any case. Raises `NotFound` with the nearest names."""
+    known = await resources_of(client)
+    wanted = name.replace("-", "").replace("_", "").lower()
+    for plural, item in known.items():
+        if wanted in {plural.lower(), item.singular.lower()}:
+            return item
+    raise NotFound(
+        f"there is no metadata type '{name}'", hint=did_you_mean(name, list(known)) or "dhis2 metadata types"
+    )

@@ -1,0 +1,4 @@
+"""Pure lore of the platform, no I/O: UIDs, periods, formulas, languages, rules, cascades, geometry, dates, references.
+
+May import: errors, types, paths, words, redact.
+"""

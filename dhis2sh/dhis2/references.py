@@ -1,0 +1,156 @@
+"""What a metadata object refers to: by its schema, by the expressions in its texts, and by what it embeds.
+
+Every reference that an object owns is found, on whatever level: a `dataSetElement` inside a data set leads to a data
+element, the numerator of an indicator to the elements that it adds up. Where a schema does not say what a `{"id": ...}`
+is, the type is unknown (None) and the walk asks for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.dhis2.uids import is_uid
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Property, Resource
+
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+SHARING = frozenset({"sharing", "userAccesses", "userGroupAccesses", "publicAccess", "externalAccess"})
+PEOPLE = frozenset({"createdBy", "lastUpdatedBy", "user", "users", "favorites", "subscribers"})
+"""Who made or follows an object: never part of what it means."""
+PLACES = frozenset(
+    {"organisationUnits", "organisationUnitGroups", "organisationUnitGroupSets", "organisationUnitLevels"}
+)
+INSTANCE = frozenset({"users", "userGroups", "userRoles"})
+"""Types that belong to one instance: they are left out of a bundle unless somebody asks for them."""
+
+NAMES = frozenset({"id", "name", "code", "displayName", "username"})
+"""What a reference may hold; anything with more is the object itself."""
+
+_UID = r"([a-zA-Z][a-zA-Z0-9]{10})"
+_WILD = rf"(?:\.(?:{_UID}|\*))?"
+_TOKENS: tuple[tuple[re.Pattern[str], tuple[str | None, ...]], ...] = (
+    (re.compile(rf"#\{{{_UID}{_WILD}{_WILD}\}}"), (None, None, None)),
+    (re.compile(rf"\bI\{{{_UID}\}}"), ("programIndicators",)),
+    (re.compile(rf"\bN\{{{_UID}\}}"), ("indicators",)),
+    (re.compile(rf"\bC\{{{_UID}\}}"), ("constants",)),
+    (re.compile(rf"\bOUG\{{{_UID}\}}"), ("organisationUnitGroups",)),
+    (re.compile(rf"\bR\{{{_UID}\.\w+\}}"), ("dataSets",)),
+    (re.compile(rf"\bD\{{{_UID}\.{_UID}\}}"), ("programs", "dataElements")),
+    (re.compile(rf"\bA\{{{_UID}\.{_UID}\}}"), ("programs", "trackedEntityAttributes")),
+    (re.compile(rf"\bA\{{{_UID}\}}"), ("trackedEntityAttributes",)),
+    (re.compile(rf"\bPS_EVENTDATE:{_UID}"), ("programStages",)),
+)
+_EXPRESSIONS = frozenset({"numerator", "denominator", "expression", "filter", "condition", "data"})
+"""Properties whose text is an expression over other objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One arrow from an object to another.
+
+    Parameters:
+        path: where in the object it stands, dotted, list positions left out.
+        uid: the object it leads to; `type` its plural, or None where only the server knows.
+    """
+
+    path: str
+    uid: str
+    type: str | None
+
+    @property
+    def property(self) -> str:
+        """The object's own property that the arrow begins in."""
+        return self.path.partition(".")[0]
+
+
+def references(resource: Resource, body: Mapping[str, JsonValue], types: Mapping[str, Resource]) -> Iterator[Reference]:
+    """Every reference that an object owns; people and sharing among them, for the caller to leave out.
+
+    Parameters:
+        resource: the object's type; types: every type of the same version by plural.
+        body: the object as owner JSON. The arrow to itself that an embedded row has is no reference.
+    """
+    own = body.get("id")
+    for name, value in body.items():
+        if name in {"id", "access", "href"}:
+            continue
+        for found in _inside(name, resource.properties.get(name), value, types):
+            if found.uid != own:
+                yield found
+
+
+def _inside(path: str, prop: Property | None, value: JsonValue, types: Mapping[str, Resource]) -> Iterator[Reference]:
+    if isinstance(value, str):
+        if path.rpartition(".")[2] in _EXPRESSIONS:
+            yield from _in_text(path, value)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _inside(path, prop, item, types)
+    elif isinstance(value, dict):
+        if path.rpartition(".")[2] == "sharing":
+            yield from _in_sharing(path, value)
+        else:
+            yield from _in_object(path, prop, value, types)
+
+
+def _in_object(
+    path: str, prop: Property | None, value: JsonObject, types: Mapping[str, Resource]
+) -> Iterator[Reference]:
+    """A reference, which has a UID and at most names; or an embedded object, whose own properties lead on."""
+    target = types.get(prop.target) if prop is not None and prop.target else None
+    uid = value.get("id")
+    embedded = target is not None and target.embedded
+    if isinstance(uid, str) and is_uid(uid) and value.keys() <= NAMES and not embedded:
+        yield Reference(path, uid, target.plural if target is not None and target.endpoint else _plural(path, types))
+        return
+    for name, item in value.items():
+        if name in {"id", "access", "href", "sharing"} or name in PEOPLE:
+            continue
+        inner = target.properties.get(name) if target is not None else None
+        yield from _inside(f"{path}.{name}", inner, item, types)
+
+
+def _plural(path: str, types: Mapping[str, Resource]) -> str | None:
+    """The type that a property's name says: `dataElement` and `dataElements` both lead to data elements."""
+    name = path.rpartition(".")[2]
+    if name in types:
+        return name if types[name].endpoint else None
+    return next((plural for plural, item in types.items() if item.singular == name and item.endpoint), None)
+
+
+def _in_sharing(path: str, value: JsonObject) -> Iterator[Reference]:
+    for kind in ("users", "userGroups"):
+        for uid in cast("JsonObject", value.get(kind) or {}):
+            yield Reference(f"{path}.{kind}", uid, kind)
+    owner = value.get("owner")
+    if isinstance(owner, str) and is_uid(owner):
+        yield Reference(f"{path}.owner", owner, "users")
+
+
+def _in_text(path: str, text: str) -> Iterator[Reference]:
+    for pattern, kinds in _TOKENS:
+        for found in pattern.finditer(text):
+            for uid, kind in zip(found.groups(), kinds, strict=True):
+                if uid is not None:
+                    yield Reference(path, uid, kind)
+
+
+def belongs_to_instance(reference: Reference) -> bool:
+    """Does an arrow lead to people, or stand in sharing?"""
+    first = reference.property
+    return first in SHARING or first in PEOPLE or reference.type in INSTANCE
+
+
+def leads_to_places(reference: Reference) -> bool:
+    """Does an arrow lead to organisation units, their groups, sets or levels?"""
+    return reference.type in PLACES
+
+
+def label(body: Row) -> str:
+    """What people call an object: its name, else its code, else its UID."""
+    return str(body.get("name") or body.get("displayName") or body.get("code") or body.get("id"))

@@ -1,0 +1,133 @@
+"""A bundle: objects by type, as `/api/metadata` gives and takes them, with a lookup by UID."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.errors import UsageError
+from dhis2sh.files import read_object
+
+if TYPE_CHECKING:
+    from dhis2sh.client.client import Client
+    from dhis2sh.client.requests import Param
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+ABOUT = "dhis2sh"
+"""Under this key a bundle says where it comes from and what was left out; a server skips what is no type of its own."""
+NO_TYPES = frozenset({"system", "date", ABOUT})
+
+
+@dataclass(slots=True)
+class Bundle:
+    """Objects of many types.
+
+    Parameters:
+        objects: by plural, each by UID in the order of the source.
+        system: what the export says of the server it came from.
+        origin: a file's name or a profile's, for messages.
+        outside: what the bundle refers to and does not hold, names by type and UID, as far as its maker knew them.
+    """
+
+    objects: dict[str, dict[str, Row]] = field(default_factory=lambda: {})
+    system: JsonObject = field(default_factory=lambda: {})
+    origin: str = ""
+    outside: dict[str, dict[str, str]] = field(default_factory=lambda: {})
+
+    def add(self, plural: str, body: Row) -> bool:
+        """Put an object in; False when it is there already."""
+        objects = self.objects.setdefault(plural, {})
+        uid = str(body.get("id"))
+        if uid in objects:
+            return False
+        objects[uid] = body
+        return True
+
+    def __iter__(self) -> Iterator[tuple[str, Row]]:
+        for plural, objects in self.objects.items():
+            for body in objects.values():
+                yield plural, body
+
+    def __len__(self) -> int:
+        return sum(map(len, self.objects.values()))
+
+    def counts(self) -> dict[str, int]:
+        """How many objects of each type, types without any left out."""
+        return {plural: len(objects) for plural, objects in sorted(self.objects.items()) if objects}
+
+    def head(self) -> JsonObject:
+        """What stands before the objects."""
+        about: JsonObject = {"outside": cast("JsonValue", self.outside)} if self.outside else {}
+        about |= {"origin": self.origin} if self.origin else {}
+        return {**({"system": self.system} if self.system else {}), **({ABOUT: about} if about else {})}
+
+    def arrays(self) -> dict[str, list[Row]]:
+        """The objects by plural, types without any left out."""
+        return {plural: list(objects.values()) for plural, objects in sorted(self.objects.items()) if objects}
+
+    def to_json(self) -> JsonObject:
+        """The bundle as `/api/metadata` takes it."""
+        return {**self.head(), **cast("JsonObject", self.arrays())}
+
+    async def write(self, path: Path) -> int:
+        """Write to a file, gzipped when it ends in .gz, by a temporary name. Returns its bytes; raises `Dhis2Error`."""
+        from dhis2sh.client.bodies import json_rows, write_to
+
+        await write_to(path, json_rows(self.arrays(), self.head()))
+        return (await asyncio.to_thread(path.stat)).st_size
+
+
+def bundle_of(body: Mapping[str, JsonValue], origin: str = "", *, empty: bool = False) -> Bundle:
+    """The bundle in a parsed export. Objects without a UID keep their place under a key that no UID has.
+
+    Raises `UsageError` when it holds no list of objects, unless it may be `empty`.
+    """
+    system = body.get("system")
+    bundle = Bundle(system=system if isinstance(system, dict) else {}, origin=origin, outside=_outside(body.get(ABOUT)))
+    for plural, value in body.items():
+        if plural in NO_TYPES or not isinstance(value, list):
+            continue
+        objects = bundle.objects.setdefault(plural, {})
+        for number, item in enumerate(value):
+            if isinstance(item, dict):
+                objects[str(item.get("id") or f"#{number}")] = item
+    if not bundle.objects and not empty:
+        raise UsageError(f"{origin or 'this'} holds no metadata", hint='a bundle is {"dataElements": [...], ...}')
+    return bundle
+
+
+def _outside(about: JsonValue) -> dict[str, dict[str, str]]:
+    """The names of what a bundle refers to, by type and UID; what is no such thing is left alone."""
+    told = about.get("outside") if isinstance(about, dict) else None
+    return {
+        plural: {uid: str(name) for uid, name in names.items()}
+        for plural, names in (told if isinstance(told, dict) else {}).items()
+        if isinstance(names, dict)
+    }
+
+
+def read_bundle(path: Path, *, empty: bool = False) -> Bundle:
+    """The bundle in a file, gzipped or not.
+
+    Raises `NotFound` for no such file, `UsageError` for one that is no JSON, cut off, or no bundle.
+    """
+    return bundle_of(read_object(path), path.name, empty=empty)
+
+
+async def server_bundle(client: Client, plurals: Sequence[str] = (), fields: str | None = None) -> Bundle:
+    """The metadata of a server: of some types, or everything.
+
+    Parameters:
+        fields: which properties; what objects own without it.
+    """
+    params: dict[str, Param] = {**dict.fromkeys(plurals, True), "fields": fields}
+    return bundle_of(await client.get_object("metadata", params), client.settings.profile, empty=True)
+
+
+def only(bundle: Bundle, plurals: Container[str]) -> Bundle:
+    """The objects of some types."""
+    chosen = {plural: objects for plural, objects in bundle.objects.items() if plural in plurals}
+    return Bundle(chosen, bundle.system, bundle.origin, bundle.outside)

@@ -1,0 +1,188 @@
+"""What can be said of a bundle before a server sees it: arrows that lead nowhere, properties that it does not know."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.dhis2.references import INSTANCE, NAMES, PLACES, Reference, label, references
+from dhis2sh.metadata.bundles.bundle import Bundle
+from dhis2sh.metadata.bundles.walk import known
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Resource
+
+    from dhis2sh.client.client import Client
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+MADE_BY_SERVER = frozenset({"createdBy", "lastUpdatedBy", "user", "sharing"})
+"""Arrows that an import sets anew where they lead nowhere; they stop nothing."""
+
+
+OPTIONAL = frozenset({"legendSet", "categoryCombo", "optionSet", "style"})
+"""References without which an embedded row still means something."""
+SHOWN = 3
+"""So many of a kind are named in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dangling:
+    """An arrow to what is neither in the bundle nor on the server.
+
+    Parameters:
+        type, uid, name: the object that it begins at; `reference` the arrow.
+        to_name: what it leads to is called, where the bundle's maker has written it down.
+    """
+
+    type: str
+    uid: str
+    name: str
+    reference: Reference
+    to_name: str | None = None
+
+    @property
+    def target(self) -> str:
+        """Where it leads, in words."""
+        return f"'{self.to_name}' [{self.reference.uid}]" if self.to_name else self.reference.uid
+
+
+@dataclass(slots=True)
+class Findings:
+    """What is wrong with a bundle.
+
+    Parameters:
+        dangling: arrows that lead nowhere.
+        unknown_types: types that the server does not have; unknown_properties: how often a property that it does not
+            know occurs, by type and name.
+        doubled: codes and names that must be unique and are not, within the bundle.
+        version: a warning about a bundle of another version.
+    """
+
+    dangling: list[Dangling] = field(default_factory=lambda: [])
+    unknown_types: list[str] = field(default_factory=lambda: [])
+    unknown_properties: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    doubled: list[str] = field(default_factory=lambda: [])
+    version: str | None = None
+
+    def notes(self) -> list[str]:
+        """One line for each kind of trouble, the gravest first."""
+        lines = [] if self.version is None else [self.version]
+        lines += [_broken(kind, arrows) for kind, arrows in sorted(self._by_target().items())]
+        lines += [f"doubled: {text}" for text in self.doubled]
+        lines += [f"unknown type: {plural}; the server leaves it out" for plural in self.unknown_types]
+        lines += [
+            f"unknown property: {plural}.{name} in {count:,} objects; the server leaves it out"
+            for (plural, name), count in sorted(self.unknown_properties.items())
+        ]
+        return lines
+
+    def _by_target(self) -> dict[str, list[Dangling]]:
+        found: dict[str, list[Dangling]] = {}
+        for arrow in self.dangling:
+            found.setdefault(arrow.reference.type or "objects", []).append(arrow)
+        return found
+
+
+def _broken(kind: str, arrows: Sequence[Dangling]) -> str:
+    """All arrows to missing objects of one type in a line: what is missing, who needs it, what to do."""
+    targets = {arrow.reference.uid: arrow.target for arrow in arrows}
+    holders = Counter((arrow.type, arrow.name, arrow.reference.path) for arrow in arrows)
+    needed = [f"{plural} '{name}' {path}" for (plural, name, path), _ in holders.most_common()]
+    way = "--with sharing" if kind in INSTANCE else "--with org-units" if kind in PLACES else "--deps"
+    return (
+        f"dangling: {len(targets):,} {kind} are neither in the bundle nor on the server: {_some(list(targets.values()))}; "
+        f"needed by {_some(needed)}; bring them too ({way}), or leave the references out with --drop-dangling"
+    )
+
+
+def _some(words: Sequence[str]) -> str:
+    more = len(words) - SHOWN
+    return ", ".join(words[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+
+
+async def check(client: Client, bundle: Bundle, types: Mapping[str, Resource]) -> Findings:
+    """Look a bundle through, asking the server only which of the referenced objects it has."""
+    found = Findings()
+    inside = {uid for objects in bundle.objects.values() for uid in objects}
+    outside: dict[str, list[tuple[str, Row, Reference]]] = {}
+    for plural, body in bundle:
+        resource = types.get(plural)
+        if resource is None or resource.endpoint is None:
+            continue
+        for name in body.keys() - resource.properties.keys():
+            found.unknown_properties[plural, name] += 1
+        for ref in references(resource, body, types):
+            if ref.uid not in inside and ref.property not in MADE_BY_SERVER:
+                outside.setdefault(ref.uid, []).append((plural, body, ref))
+    found.unknown_types = [name for name in bundle.objects if name not in types or types[name].endpoint is None]
+    there = await known(client, outside)
+    names = {uid: name for named in bundle.outside.values() for uid, name in named.items()}
+    found.dangling = [
+        Dangling(plural, str(body["id"]), label(body), ref, names.get(uid))
+        for uid, arrows in outside.items()
+        if uid not in there
+        for plural, body, ref in arrows
+    ]
+    found.doubled = list(_doubled(bundle, types))
+    found.version = _other_version(bundle, str(await client.version()))
+    return found
+
+
+def _other_version(bundle: Bundle, server: str) -> str | None:
+    """Bundles go from version to version as long as properties mean the same; nobody else says that they may not."""
+    of = str(bundle.system.get("version") or "")
+    if not of or of.split(".")[:2] == server.split(".")[:2]:
+        return None
+    return f"another version: the bundle is of DHIS2 {of}, the server is {server}; read the plan before it is applied"
+
+
+# Leaving dangling references out ----------------------------------------------------------------------------------
+
+
+def without(bundle: Bundle, dangling: Sequence[Dangling]) -> Bundle:
+    """A bundle without the arrows that lead nowhere.
+
+    A reference in a list goes, a single one is emptied, and an embedded row whose meaning it was (the element of a data
+    set, the chart of a dashboard's item) goes with it. What stands in expressions stays.
+    """
+    gone: dict[str, set[str]] = {}
+    for arrow in dangling:
+        gone.setdefault(arrow.uid, set()).add(arrow.reference.uid)
+    rest = Bundle(system=bundle.system, origin=bundle.origin, outside=bundle.outside)
+    for plural, body in bundle:
+        uids = gone.get(str(body["id"]))
+        rest.add(plural, cast("Row", _without(body, uids, whole=True)) if uids else body)
+    return rest
+
+
+def _without(value: JsonValue, gone: Container[str], *, whole: bool = False) -> JsonValue:
+    if isinstance(value, list):
+        return [kept for item in value if (kept := _without(item, gone)) is not None or item is None]
+    if not isinstance(value, dict):
+        return value
+    if str(value.get("id")) in gone and value.keys() <= NAMES:
+        return None
+    rest: JsonObject = {}
+    for name, item in value.items():
+        kept = _without(item, gone)
+        if kept is None and isinstance(item, dict):
+            if not whole and name not in OPTIONAL:
+                return None
+            continue
+        rest[name] = kept
+    return rest
+
+
+def _doubled(bundle: Bundle, types: Mapping[str, Resource]) -> list[str]:
+    lines: list[str] = []
+    for plural, objects in bundle.objects.items():
+        resource = types.get(plural)
+        for name in ("code", "name"):
+            prop = resource.properties.get(name) if resource else None
+            if prop is None or not prop.unique:
+                continue
+            counted = Counter(str(body[name]) for body in objects.values() if body.get(name))
+            lines += [f"{count} {plural} have the {name} '{text}'" for text, count in counted.items() if count > 1]
+    return lines

@@ -1,0 +1,285 @@
+"""From a bundle to a plan: what is new, changed and right already, what the server would refuse, and why.
+
+The bundle is looked through, compared with what the server has, and validated by the server, all by reading; `apply`
+sends what is left to do, so that a second run after one that was cut off finishes the rest.
+
+API source: `POST /api/metadata` with `importMode=VALIDATE` (api-facts b.1, b.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from dhis2_models import facts
+
+from dhis2sh.changes import refusals
+from dhis2sh.changes.plan import Plan, WriteSummary
+from dhis2sh.client.messages import WebMessage
+from dhis2sh.errors import Dhis2Error, PartlyDone, Refused, UsageError
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.bundles.bundle import Bundle
+from dhis2sh.metadata.bundles.checking import Findings, check, without
+from dhis2sh.metadata.bundles.diff import differs
+from dhis2sh.metadata.bundles.report import Conflict, DanglingReference, ImportReport, TypeCount, next_of
+from dhis2sh.metadata.bundles.walk import known
+from dhis2sh.metadata.writes import Write
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Resource
+
+    from dhis2sh.client.requests import Param
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+SHARING = frozenset({"sharing", "publicAccess", "externalAccess", "userAccesses", "userGroupAccesses"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Settings:
+    """How a bundle is written.
+
+    Parameters:
+        strategy: `create-and-update`, `create` or `update`.
+        atomic: all of it or nothing, else what the server takes.
+        include_sharing: write sharing too.
+        drop_dangling: leave out references that lead nowhere.
+        rejected: the file for the objects that are refused.
+    """
+
+    strategy: str = "create-and-update"
+    atomic: bool = True
+    include_sharing: bool = False
+    drop_dangling: bool = False
+    rejected: Path | None = None
+
+
+@dataclass(slots=True)
+class Payload(writes.Payload):
+    """What `apply` needs of an import: the writes, and where the refused objects go."""
+
+    rejected: Path | None = None
+    origin: str = ""
+    names: dict[str, str] = field(default_factory=lambda: {})
+
+
+async def plan(s: Session, bundle: Bundle, title: str, settings: Settings) -> Plan:
+    """The plan of an import, with its report; it is blocked where all or nothing was asked for and something is refused.
+
+    Parameters:
+        bundle: what is to be written, under the UIDs that it shall have.
+        title: one line that says what will happen.
+    """
+    types = facts.types((await s.client.version()).models)
+    if not settings.include_sharing:
+        bundle = _unshared(bundle)
+    findings = await check(s.client, bundle, types)
+    if settings.drop_dangling and findings.dangling:
+        bundle = without(bundle, findings.dangling)
+    report = ImportReport(
+        source=bundle.origin,
+        version=cast("str | None", bundle.system.get("version")),
+        dangling=[DanglingReference.of(arrow) for arrow in findings.dangling],
+    )
+    changes = await _compared(s, bundle, types, settings.strategy, report)
+    planned = writes.plan(title, changes, what="metadata", atomic=settings.atomic, bundle=True)
+    planned.notes = _notes(findings, settings, len(changes), report)
+    needed = cast("writes.Payload", planned.payload).writes
+    payload = Payload(
+        "metadata", needed, settings.atomic, bundle=True, rejected=settings.rejected, origin=bundle.origin,
+        names=_names(bundle),
+    )  # fmt: skip
+    message = await _validated(s, payload)
+    await _take_conflicts(s, message, payload, report)
+    planned.report, planned.payload = report, payload
+    if report.conflicts and settings.rejected is not None:
+        await _save(payload, {conflict.id for conflict in report.conflicts})
+    if report.conflicts and settings.atomic:
+        planned.blocked = _refusal(report, message, payload, settings)
+    return planned
+
+
+def _unshared(bundle: Bundle) -> Bundle:
+    """The same objects without their sharing: the target keeps its own."""
+    rest = Bundle(system=bundle.system, origin=bundle.origin, outside=bundle.outside)
+    for plural, body in bundle:
+        rest.objects.setdefault(plural, {})[str(body.get("id"))] = {
+            name: value for name, value in body.items() if name not in SHARING
+        }
+    return rest
+
+
+def _names(bundle: Bundle) -> dict[str, str]:
+    """What the objects of a bundle, and those that it refers to, are called."""
+    from dhis2sh.dhis2.references import label
+
+    names = {uid: name for named in bundle.outside.values() for uid, name in named.items()}
+    return names | {str(body.get("id")): label(body) for _, body in bundle}
+
+
+def _notes(findings: Findings, settings: Settings, changes: int, report: ImportReport) -> list[str]:
+    notes = findings.notes()
+    if settings.drop_dangling and findings.dangling:
+        notes.append(f"{len(findings.dangling):,} references that lead nowhere are left out")
+    skipped = sum(row.skipped for row in report.types)
+    if skipped:
+        notes.append(f"{skipped:,} skipped: {'not there' if settings.strategy == 'update' else 'there already'}")
+    if settings.atomic and changes > writes.IN_ONE_BUNDLE:
+        notes.append(f"{changes:,} objects go in parts of {writes.IN_ONE_BUNDLE:,}, each whole or not at all")
+    return notes
+
+
+# Comparing --------------------------------------------------------------------------------------------------------
+
+
+async def _compared(
+    s: Session, bundle: Bundle, types: Mapping[str, Resource], strategy: str, report: ImportReport
+) -> list[Write]:
+    """What has to be written, in the order in which a server takes it; the counts by type go into the report."""
+    from dhis2sh.metadata.hierarchy import parents_first
+
+    newer = (await s.client.version()).newer_than_known
+    changes: list[Write] = []
+    known_here = [name for name in bundle.objects if name in types and types[name].endpoint is not None]
+    for plural in sorted(known_here, key=lambda name: types[name].order):
+        resource, objects = types[plural], bundle.objects[plural]
+        there = {
+            str(row["id"]): row for row in await writes.read_objects(s, plural, list(objects), missing_is_fine=True)
+        }
+        count = TypeCount(type=plural)
+        created: list[Row] = []
+        updates: list[Write] = []
+        for uid, body in objects.items():
+            before = there.get(uid)
+            if strategy == ("update" if before is None else "create"):
+                count.skipped += 1
+            elif before is None:
+                created.append(body)
+                count.create += 1
+            elif (after := _merged(plural, before, body, types, newer)) != before:
+                updates.append(Write(plural, before, after))
+                count.update += 1
+            else:
+                count.same += 1
+        ordered = parents_first(resource, created) if "path" in resource.properties else created
+        changes += [*(Write(plural, None, body) for body in ordered), *updates]
+        if objects:
+            report.types.append(count)
+    return changes
+
+
+def _merged(plural: str, before: JsonObject, body: Row, types: Mapping[str, Resource], newer: bool) -> JsonObject:
+    """What an object shall be: what the bundle does not say stays, what the server would leave out is no change."""
+    after = dict(before)
+    for name, value in body.items():
+        known_here = newer or name in types[plural].properties
+        if known_here and differs(plural, name, before.get(name), value, types):
+            after[name] = value
+    return after
+
+
+# Validating -------------------------------------------------------------------------------------------------------
+
+
+async def _validated(s: Session, payload: writes.Payload) -> WebMessage:
+    """What the server says to all of it, writing nothing."""
+    if not payload.writes:
+        return WebMessage()
+    bundle: dict[str, list[JsonValue]] = {}
+    for write in payload.writes:
+        bundle.setdefault(write.plural, []).append(write.after)
+    params: dict[str, Param] = {"importMode": "VALIDATE", "atomicMode": "ALL" if payload.atomic else "NONE"}
+    try:
+        return WebMessage.of(await s.client.post("metadata", cast("JsonObject", bundle), params))
+    except Refused as refusal:
+        told = WebMessage.of_refusal(refusal)
+        if told is None or "typeReports" not in (told.response or {}):
+            raise
+        return told
+
+
+async def _take_conflicts(s: Session, message: WebMessage, payload: Payload, report: ImportReport) -> None:
+    """The refused objects of an answer into the report, with names for UIDs and what to do."""
+    failures = writes.failures_of(message, payload.writes)
+    strange = {uid for row in failures for uid in refusals.uids_in(str(row["message"]))} - payload.names.keys()
+    payload.names |= {uid: name for uid, (_, name) in (await known(s.client, sorted(strange))).items()}
+    counts = {count.type: count for count in report.types}
+    for row in failures:
+        conflict = conflict_of(row, payload.names)
+        report.conflicts.append(conflict)
+        if conflict.type in counts:
+            counts[conflict.type].conflict += 1
+
+
+def conflict_of(row: Row, names: Mapping[str, str]) -> Conflict:
+    """One refused object, with the first of its reasons in words and how many more there are."""
+    code, uid, kind = (cast("str | None", row.get(key)) for key in ("code", "uid", "type"))
+    first, *rest = str(row["message"]).split("; ")
+    more = f" (and {len(rest):,} more reasons)" if rest else ""
+    return Conflict(
+        type=kind, id=uid, name=cast("str | None", row.get("name")), code=code,
+        property=cast("str | None", row.get("property")), message=refusals.named(first, names) + more,
+        next=next_of(code, uid, kind),
+    )  # fmt: skip
+
+
+def _refusal(report: ImportReport, message: WebMessage, payload: Payload, settings: Settings) -> Refused:
+    answer = message.model_dump(mode="json", by_alias=True, exclude_none=True)
+    told = {uid for row in message.conflicts for uid in refusals.uids_in(row.message)}
+    names = {uid: name for uid, name in payload.names.items() if uid in told}
+    first = report.conflicts[0]
+    more = f" (and {len(report.conflicts) - 1:,} more objects)" if len(report.conflicts) > 1 else ""
+    ways = ["--drop-dangling leaves the references out"] if first.code == "E5002" and not settings.drop_dangling else []
+    ways += [] if settings.rejected else ["--rejected FILE keeps the refused objects"]
+    return Refused(
+        f"{first.line()}{more}; nothing was written",
+        code=first.code,
+        envelope={**answer, refusals.NAMES: cast("JsonValue", names)},  # no server knows those that it does not have
+        hint="; ".join([*ways, "--atomic none writes the others; dhis2 explain"]),
+    )
+
+
+# Applying ---------------------------------------------------------------------------------------------------------
+
+
+async def apply(s: Session, planned: Plan) -> WriteSummary:
+    """Carry out a plan of `plan`; refused objects go to the file that was named."""
+    payload = cast("Payload", planned.payload)
+    try:
+        summary = await writes.apply(s, planned)
+    except PartlyDone as cut_off:
+        written = cast("WriteSummary", cut_off.summary)
+        written.types = _by_type(payload.writes, set(written.uids))
+        raise
+    summary.types = _by_type(payload.writes, set(summary.uids))
+    for row in summary.failures:
+        row["message"] = refusals.named(str(row["message"]), payload.names)
+    if summary.failures and payload.rejected is not None:
+        await _save(payload, {cast("str | None", row["uid"]) for row in summary.failures})
+        summary.note = f"refused objects: {payload.rejected}"
+    return summary
+
+
+def _by_type(changes: Sequence[Write], done: Container[str]) -> dict[str, dict[str, int]]:
+    """How many objects of each type were created and updated."""
+    counts: dict[str, dict[str, int]] = {}
+    for write in changes:
+        if write.uid in done:
+            row = counts.setdefault(write.plural, {})
+            word = {"create": "created", "update": "updated"}[write.action]
+            row[word] = row.get(word, 0) + 1
+    return counts
+
+
+async def _save(payload: Payload, uids: set[str | None]) -> None:
+    """The refused objects as a bundle of their own, to be mended and imported again."""
+    bundle = Bundle(origin=payload.origin)
+    for write in payload.writes:
+        if write.uid in uids and write.after is not None:
+            bundle.add(write.plural, write.after)
+    try:
+        await bundle.write(cast("Path", payload.rejected))
+    except Dhis2Error as error:
+        raise UsageError(f"the refused objects could not be kept: {error}", hint="--rejected FILE") from error

@@ -1,0 +1,1 @@
+"""What single types need beyond the services of all."""

@@ -1,0 +1,360 @@
+"""From what people write to what DHIS2 takes: option texts, `path=value`, cells of a sheet, nested JSON.
+
+Every problem of every row is found before anything is sent, and told together: an unknown property with the nearest one, a
+value that an enum has not, a text that is too long, a reference that nothing or several things answer to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.dhis2.uids import generate_uid
+from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.verbs import names
+from dhis2sh.words import kebab
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Property, Resource
+
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue
+
+MOST_PROBLEMS = 10
+DEFAULTED = {
+    "apiToken": {"type", "version", "expire"},
+    "constants": {"value"},
+    "dataApprovalLevels": {"level"},
+    "indicatorTypes": {"factor"},
+    "jobConfigurations": {"jobStatus", "lastExecutedStatus", "schedulingType"},
+    "programIndicators": {"analyticsType"},
+    "programStages": {"minDaysFromStart"},
+    "routes": {"authorities", "headers"},
+    "sections": {"sortOrder"},
+    "sqlViews": {"cacheStrategy"},
+}
+"""What /api/schemas calls required and a server fills in by itself: creations without them are recorded with 201."""
+SYMBOLS = {
+    "==": "equal_to", "!=": "not_equal_to", ">": "greater_than", ">=": "greater_than_or_equal_to", "<": "less_than",
+    "<=": "less_than_or_equal_to",
+}  # fmt: skip
+"""How people write the operators of validation rules."""
+DEFAULT_CLASSES = {"categoryCombos", "categories", "categoryOptions", "categoryOptionCombos"}
+"""References that are the default object where nothing is said (`Preheat.isDefaultClass`)."""
+_TRUE, _FALSE = {"true", "yes", "1"}, {"false", "no", "0"}
+
+
+def required_of(resource: Resource) -> list[str]:
+    """The properties that a creation must have: what the schema requires without what the server fills in."""
+    known = DEFAULTED.get(resource.plural, set())
+    return [
+        name
+        for name in resource.required
+        if name not in known
+        and (prop := resource.properties[name]).kind != "BOOLEAN"
+        and not (prop.target in DEFAULT_CLASSES and resource.plural not in DEFAULT_CLASSES)
+    ]
+
+
+def property_of(resource: Resource, text: str, version: str = "") -> Property:
+    """A property by its name as DHIS2, a command line or a sheet's header writes it.
+
+    Parameters:
+        version: of the server whose type it is, to be named where it lacks what others have.
+
+    Raises `UsageError` with the versions that have it, or with the nearest.
+    """
+    prop = _property(resource, text)
+    if prop is None:
+        here = f" in DHIS2 {version}" if version else ""
+        hint = _instead(resource, text) or f"dhis2 metadata describe {resource.plural}"
+        raise UsageError(f"{resource.plural} have no property '{text}'{here}", hint=hint)
+    return prop
+
+
+def check_headers(resource: Resource, headers: Iterable[str], version: str) -> None:
+    """Raise `UsageError` that tells every column that no property of a type answers to; parameters as `property_of`."""
+    firsts = dict.fromkeys(header.partition(".")[0] for header in sorted(headers))
+    unknown = [text for text in firsts if _property(resource, text) is None]
+    if len(unknown) == 1:
+        property_of(resource, unknown[0], version)
+    if unknown:
+        notes = [(text, _instead(resource, text)) for text in unknown]
+        told = ", ".join(f"'{text}'{f' ({note})' if note else ''}" for text, note in notes)
+        raise UsageError(
+            f"{resource.plural} of DHIS2 {version} have no {told}", hint=f"dhis2 metadata describe {resource.plural}"
+        )
+
+
+def _property(resource: Resource, text: str) -> Property | None:
+    wanted = kebab(text.strip().replace(" ", "-"))
+    return next((p for name, p in resource.properties.items() if wanted in {kebab(name), name.lower()}), None)
+
+
+def _instead(resource: Resource, text: str) -> str | None:
+    """What comes nearest to a property that is not there: the versions that have it, else those that sound like it."""
+    from dhis2_models import facts
+
+    others = (facts.resources(version).get(resource.plural) for version in facts.VERSIONS)
+    known = zip(facts.VERSIONS, others, strict=True)
+    found = [f"2.{version[1:]}" for version, other in known if other and _property(other, text)]
+    own = [name for name, prop in resource.properties.items() if prop.owner and prop.persisted and prop.writable]
+    return f"{' and '.join(found)} has it: leave it out" if found else did_you_mean(text, own)
+
+
+def refers_to_objects(prop: Property) -> bool:
+    """Does it point to objects with an address of their own, or hold the objects themselves?"""
+    return prop.reference and prop.target is not None and prop.target in _with_endpoint()
+
+
+def _with_endpoint() -> Mapping[str, object]:
+    from dhis2_models import facts
+
+    return facts.resources("v42")
+
+
+def importable() -> set[str]:
+    """The types that a server imports and exports as metadata."""
+    from dhis2_models import facts
+
+    return {plural for plural, item in facts.resources("v42").items() if item.metadata}
+
+
+def collections_of(resource: Resource) -> dict[str, Property]:
+    """The collections of a type whose members are objects with an address of their own."""
+    return {
+        name: prop
+        for name, prop in resource.properties.items()
+        if prop.owner and prop.persisted and prop.collection and refers_to_objects(prop)
+        and prop.target in importable()
+    }  # fmt: skip
+
+
+def pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """`path=value` texts as pairs. Raises `UsageError`."""
+    found: list[tuple[str, str]] = []
+    for text in texts:
+        path, equals, value = text.partition("=")
+        if not equals or not path.strip():
+            raise UsageError(f"'{text}' is not property=value", hint="--set valueType=TEXT --set style.icon=clinic")
+        found.append((path.strip(), value))
+    return found
+
+
+class Reader:
+    """Reads the values of one type's objects. Problems are kept; `check` raises them together.
+
+    Parameters:
+        resource: the type, of the server's own version.
+        version: that version.
+    """
+
+    def __init__(self, resource: Resource, version: str = "") -> None:
+        self.resource = resource
+        self.version = version
+        self.problems: list[str] = []
+        self._references: dict[str, dict[str, None]] = {}
+        self._known: dict[str, Property] = {}
+
+    def check(self) -> None:
+        """Raise `UsageError` with the first problems, where there are some."""
+        if not self.problems:
+            return
+        shown = "; ".join(self.problems[:MOST_PROBLEMS])
+        more = f"; and {len(self.problems) - MOST_PROBLEMS:,} more" if len(self.problems) > MOST_PROBLEMS else ""
+        raise UsageError(f"{shown}{more}", hint=f"dhis2 metadata describe {self.resource.plural}")
+
+    def read(self, row: Mapping[str, JsonValue], where: str = "") -> JsonObject:
+        """One row as properties: headers in any spelling, dotted ones nested; empty cells say nothing.
+
+        Parameters:
+            row: by header.
+            where: what the row is called in a problem, such as `row 7`.
+
+        References stay texts until `resolved`.
+        """
+        found: JsonObject = {}
+        for header, value in row.items():
+            if value is None or (isinstance(value, str) and not value.strip()):
+                continue
+            self.put(found, str(header), value, where)
+        return found
+
+    def put(self, target: JsonObject, path: str, value: JsonValue, where: str = "") -> None:
+        """Set a property, or a part of one (`style.icon`), of an object."""
+        first, _, rest = path.partition(".")
+        before = f"{where}: " if where else ""
+        try:
+            prop = self._property(first)
+        except UsageError as error:
+            self.problems.append(f"{before}{error.message}{f' ({error.hint})' if error.hint else ''}")
+            return
+        try:
+            if rest and not (prop.kind == "REFERENCE" and rest in {"id", "code", "name"}):
+                _nest(target, [prop.name, *rest.split(".")], _parsed(value))
+            else:
+                target[prop.name] = self._value(prop, value)
+        except ValueError as error:
+            self.problems.append(f"{before}{prop.name}: {error}")
+
+    def _property(self, text: str) -> Property:
+        """A property by its name in any spelling; a sheet of 50,000 rows asks for the same few again and again."""
+        if text not in self._known:
+            self._known[text] = property_of(self.resource, text, self.version)
+        return self._known[text]
+
+    def _value(self, prop: Property, value: JsonValue) -> JsonValue:
+        if value is None or value == "":
+            return None
+        if prop.collection:
+            items = value if isinstance(value, list) else _items(value)
+            return [self._item(prop, prop.item_kind or "TEXT", item) for item in items]
+        return self._item(prop, prop.kind, value)
+
+    def _item(self, prop: Property, kind: str, value: JsonValue) -> JsonValue:
+        match kind:
+            case "BOOLEAN":
+                return _boolean(value)
+            case "INTEGER" | "NUMBER":
+                return _number(prop, value, kind)
+            case "CONSTANT":
+                return _constant(prop, value)
+            case "REFERENCE" | "COMPLEX":
+                return self._object(prop, value)
+            case _:
+                text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+                if prop.name == "periodType":
+                    return _period_type(text)
+                if prop.length and prop.kind != "DATE" and len(text) > prop.length:
+                    raise ValueError(f"{len(text)} characters, {prop.length} at the most: '{text[:30]}...'")
+                return text
+
+    def _object(self, prop: Property, value: JsonValue) -> JsonValue:
+        if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+            value = _parsed(value)
+        if not refers_to_objects(prop):
+            if isinstance(value, (dict, list)):
+                return value
+            raise ValueError(f"is an object: write JSON, or --set {prop.name}.PART=VALUE")
+        if isinstance(value, dict):
+            if "id" in value:
+                return value
+            value = value.get("code") or value.get("name")
+        text = str(value)
+        self._references.setdefault(cast("str", prop.target), {})[text] = None
+        return _Reference(text, cast("str", prop.target))
+
+    async def resolved(self, s: Session, objects: Sequence[JsonObject]) -> None:
+        """Turn every reference of the objects into a UID: those to objects of the same file first, then the server's.
+
+        Raises `UsageError` and `NotFound` as `dhis2sh.verbs.names.resolve` does.
+        """
+        own: dict[str, str] = {}
+        for item in objects:
+            own |= {str(item[key]): str(item["id"]) for key in ("name", "code") if item.get(key) and item.get("id")}
+        uids: dict[tuple[str, str], str] = {}
+        for plural, texts in self._references.items():
+            asked = [text for text in texts if plural != self.resource.plural or text not in own]
+            found = await names.resolve_all(s, plural, asked)
+            uids |= {(plural, text): found.get(text) or own[text] for text in texts}
+        for item in objects:
+            for name, value in item.items():
+                if isinstance(value, list):
+                    item[name] = [_refer(part, uids) for part in value]
+                else:
+                    item[name] = _refer(value, uids)
+
+
+class _Reference(str):
+    """A code or name that stands for an object until it is resolved."""
+
+    plural: str
+
+    def __new__(cls, text: str, plural: str) -> _Reference:
+        made = super().__new__(cls, text)
+        made.plural = plural
+        return made
+
+
+def _refer(value: JsonValue, uids: Mapping[tuple[str, str], str]) -> JsonValue:
+    return {"id": uids[value.plural, str(value)]} if isinstance(value, _Reference) else value
+
+
+def _boolean(value: JsonValue) -> bool:
+    text = str(value).lower()
+    if text not in _TRUE | _FALSE:
+        raise ValueError(f"'{value}' is not true or false")
+    return text in _TRUE
+
+
+def _number(prop: Property, value: JsonValue, kind: str) -> int | float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        raise ValueError(f"'{value}' is not a number") from None
+    if kind == "INTEGER" and not number.is_integer():
+        raise ValueError(f"'{value}' is not a whole number")
+    low, high = prop.min, prop.max
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise ValueError(f"{value} is not within {low}..{high}")
+    return int(number) if number.is_integer() else number
+
+
+def _constant(prop: Property, value: JsonValue) -> str:
+    text = SYMBOLS.get(str(value).strip(), str(value))
+    for constant in prop.constants:
+        if text.upper().replace(" ", "_") == constant.upper():
+            return constant
+    hint = did_you_mean(text, prop.constants) or f"one of {', '.join(prop.constants[:12])}"
+    raise ValueError(f"'{text}' is not one of its values ({hint})")
+
+
+def _period_type(text: str) -> str:
+    """A period type as the server spells it: of one that it does not know it only says that the property is missing."""
+    from dhis2sh.dhis2.periods import PERIOD_TYPES
+
+    known = {kind.name.lower(): kind.name for kind in PERIOD_TYPES} | {"twoyearly": "TwoYearly"}
+    if text.lower() not in known:
+        hint = did_you_mean(text, list(known.values())) or f"one of {', '.join(known.values())}"
+        raise ValueError(f"'{text}' is no period type ({hint})")
+    return known[text.lower()]
+
+
+def _items(value: JsonValue) -> list[JsonValue]:
+    """The items of a text: JSON, or names apart by `;` (by `,` where there is no `;`)."""
+    if not isinstance(value, str):
+        return [value]
+    if value.lstrip().startswith("["):
+        return cast("list[JsonValue]", _parsed(value))
+    parts = value.split(";") if ";" in value else value.split(",")
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _parsed(value: JsonValue) -> JsonValue:
+    """A text as the JSON that it is, else as the text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        if value.lstrip()[:1] in {"{", "["}:
+            raise ValueError(f"not JSON: {error}") from None
+        return value
+
+
+def _nest(target: JsonObject, path: Sequence[str], value: JsonValue) -> None:
+    """Set a part of a nested object; a copy of what is there, so that the object before stays as it was."""
+    first, *rest = path
+    if not rest:
+        target[first] = value
+        return
+    inner = target.get(first)
+    copied: JsonObject = dict(inner) if isinstance(inner, dict) else {}
+    _nest(copied, rest, value)
+    target[first] = copied
+
+
+def with_uid(item: JsonObject) -> JsonObject:
+    """The object with a UID of its own in front; one that is given stays."""
+    return {"id": item.get("id") or generate_uid(), **{name: value for name, value in item.items() if name != "id"}}

@@ -1,0 +1,224 @@
+"""Pipelines: `head | one Python expression of stages`. Compiled before the head sends its first request."""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+from collections.abc import Awaitable, Callable, Container, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from dhis2sh.errors import PipelineError, did_you_mean
+from dhis2sh.rows.expressions import Expression
+from dhis2sh.rows.pushdown import Wants, conditions
+from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.stages import STAGES
+
+REPLACES_COLUMNS = {"select", "group", "count", "sum", "stats", "get"}
+"""Stages after which only what they name is there."""
+READS_FIELDS = REPLACES_COLUMNS | {"chart", "where", "derive", "sort", "uniq", "rename", "drop", "explode", "join"}
+READ_BY_DEFAULT = {"map": ("displayName", "geometry"), "geojson": ("displayName", "geometry"), "sort": ("name",)}
+"""What a stage reads when it is given no field."""
+type CallVerb = Callable[[str, Rows[Any], tuple[Any, ...], dict[str, Any]], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A line cut at its first top-level `|`; `tail_at` is where the tail begins, `quiet` a `;` at the end."""
+
+    head: str
+    tail: str | None
+    tail_at: int
+    quiet: bool
+
+
+def split(line: str) -> Split:
+    """Cut a line into head and tail, aware of quotes, brackets and backslashes."""
+    quiet = line.rstrip().endswith(";")
+    text = line.rstrip().rstrip(";") if quiet else line
+    quote, depth, at = "", 0, 0
+    while at < len(text):
+        mark = text[at]
+        if mark == "\\":
+            at += 2
+            continue
+        if quote:
+            quote = "" if mark == quote else quote
+        elif mark in "'\"":
+            quote = mark
+        elif mark in "([{":
+            depth += 1
+        elif mark in ")]}":
+            depth = max(0, depth - 1)
+        elif mark == "|" and depth == 0:
+            return Split(text[:at], text[at + 1 :], at + 1, quiet)
+        at += 1
+    return Split(text, None, len(text), quiet)
+
+
+@dataclass(slots=True)
+class Step:
+    """One stage of a pipeline: a stage of ours, a verb (dotted), or the user's own function."""
+
+    name: str
+    args: list[str]
+    options: dict[str, str]
+    kind: str
+
+    @property
+    def text(self) -> str:
+        """The stage as it was written."""
+        inside = [*self.args, *(f"{name}={value}" for name, value in self.options.items())]
+        return f"{self.name}({', '.join(inside)})" if inside else self.name
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """A compiled tail."""
+
+    steps: list[Step] = field(default_factory=lambda: [])
+
+    def wants(self, variables: Container[str] = ()) -> Wants:
+        """What the tail reads of its head.
+
+        Parameters:
+            variables: the user's own names, which are no fields.
+        """
+        fields: dict[str, None] = {}
+        made: set[str] = set()
+        closed = False
+        for step in self.steps:
+            if step.kind != "stage" or step.name == "join":
+                fields |= dict.fromkeys(_key_of_join(step) if step.kind == "stage" else ())
+                break
+            fields |= {path: None for path in _read_by(step) if path.partition(".")[0] not in made}
+            made |= set(step.options) if step.name in {"derive", "rename"} else set()
+            closed = step.name in REPLACES_COLUMNS and bool(step.args or step.options)
+            if closed:
+                break
+        leading, limit = self._leading()
+        return Wants(tuple(fields), closed, tuple(leading), limit, variables)
+
+    def _leading(self) -> tuple[list[str], int | None]:
+        """The conditions of the first `where`s, and the rows that a `head` right after them keeps."""
+        found: list[str] = []
+        for step in self.steps:
+            if step.kind != "stage" or step.options:
+                return found, None
+            if step.name == "where" and len(step.args) == 1:
+                found += conditions(step.args[0])
+            elif step.name == "head":
+                text = step.args[0] if step.args else "10"
+                return found, int(text) if text.isdigit() and int(text) else None
+            else:
+                return found, None
+        return found, None
+
+    async def run(
+        self,
+        rows: Rows[Any],
+        namespace: Mapping[str, object],
+        call_verb: CallVerb | None = None,
+        hidden: frozenset[str] = frozenset(),
+    ) -> object:
+        """Send rows through every stage. Raises `PipelineError` at the first stage that refuses.
+
+        Parameters:
+            rows: what the head gave.
+            namespace: the user's variables.
+            call_verb: runs a verb that stands as a stage.
+            hidden: fields that the head read for the tail alone.
+        """
+        value: object = rows
+        for step in self.steps:
+            if hidden and (step.kind != "stage" or STAGES[step.name].sink):
+                read = {path.partition(".")[0] for path in _read_by(step)} if step.kind == "stage" else set[str]()
+                value, hidden = _without(value, hidden - read), frozenset()
+            hidden -= set(step.options)
+            if step.kind == "stage" and step.name in REPLACES_COLUMNS:
+                hidden = frozenset()
+            if not isinstance(value, Rows):
+                raise PipelineError(f"`{step.name}` wants rows, and what came before it gave {type(value).__name__}")
+            current: Rows[Any] = value  # pyright: ignore[reportUnknownVariableType]
+            if step.kind == "stage":
+                value = _apply(step, current, namespace)
+            elif step.kind == "verb" and call_verb is not None:
+                args, options = _evaluated(step, namespace)
+                value = await call_verb(step.name, current, args, options)
+            else:
+                value = _call(step, current, namespace)
+                value = await value if inspect.isawaitable(value) else value
+        return _without(value, hidden)
+
+
+def _without(value: object, hidden: frozenset[str]) -> object:
+    """Rows without the fields that were read for the tail alone."""
+    if not hidden or not isinstance(value, Rows):
+        return value
+    rows = cast("Rows[Any]", value)
+    items = [{key: item for key, item in row.items() if key not in hidden} for row in rows.plain()]
+    return rows.with_items(items, columns=[name for name in rows.columns if name not in hidden])
+
+
+def _read_by(step: Step) -> list[str]:
+    """Dotted paths of the fields that a stage reads."""
+    if step.name not in READS_FIELDS or not (step.args or step.options):
+        return list(READ_BY_DEFAULT.get(step.name, ()))
+    found: list[str] = []
+    for text in [*step.args, *(value for name, value in step.options.items() if name != "reverse")]:
+        inner = text.strip().removeprefix("-")
+        if step.name == "group" and inner.endswith(")"):
+            inner = inner.partition("(")[2].removesuffix(")")
+        if inner and not inner.isdigit():
+            found += Expression(inner).field_paths()
+    return found
+
+
+def _key_of_join(step: Step) -> list[str]:
+    return [step.options.get("on", step.args[1] if len(step.args) > 1 else "id").strip("'\"")]
+
+
+def _apply(step: Step, rows: Rows[Any], namespace: Mapping[str, object]) -> object:
+    stage = STAGES[step.name]
+    args: tuple[Any, ...] = tuple(step.args)
+    options: dict[str, Any] = dict(step.options)
+    if stage.literal:
+        args, options = _evaluated(step, namespace)
+    try:
+        return stage.bind(*args, **options)(rows, namespace)
+    except (TypeError, ValueError) as error:
+        if "argument" not in str(error) and not (stage.literal and not stage.sink):
+            raise
+        if step.name == "where" and step.options:
+            name, value = next(iter(step.options.items()))
+            raise PipelineError("where: = gives a name, == compares", hint=f"where({name} == {value})") from None
+        raise PipelineError(f"{step.name}: {error}", hint=stage.help.splitlines()[0]) from None
+
+
+def _evaluated(step: Step, namespace: Mapping[str, object]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def value(text: str) -> Any:
+        expression = Expression(text)
+        for name in expression.names:
+            if name not in namespace and not hasattr(builtins, name):
+                raise PipelineError(f"{step.name}: there is no `{name}`", hint=f"{step.name}('{text}') for a text")
+        return expression.value(expression.bind([], namespace), {})
+
+    return tuple(value(text) for text in step.args), {name: value(text) for name, text in step.options.items()}
+
+
+def _call(step: Step, rows: Rows[Any], namespace: Mapping[str, object]) -> object:
+    function = named(step.name, namespace)
+    if not callable(function):
+        hint = did_you_mean(step.name, list(STAGES)) or f"stages: {', '.join(STAGES)}"
+        raise PipelineError(f"there is no stage `{step.name}`", hint=hint)
+    args, options = _evaluated(step, namespace)
+    return function(rows, *args, **options)
+
+
+def named(dotted: str, namespace: Mapping[str, object]) -> object:
+    """What a dotted name of the user's means, or None."""
+    first, *rest = dotted.split(".")
+    value = namespace.get(first)
+    for name in rest:
+        value = getattr(value, name, None)
+    return value

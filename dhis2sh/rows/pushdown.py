@@ -1,0 +1,327 @@
+"""What the head of a pipeline asks of the server, so that the tail gets just what it needs and nothing less.
+
+A pipeline's head is complete (`--all`), narrow (the fields that the tail reads) and filtered where the server can do
+it. A condition becomes one of DHIS2's filters only where that gives exactly the rows that evaluating it here would
+give, over every row; anything else stays here. `where` itself runs here over what came, always.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.errors import PipelineError, did_you_mean
+from dhis2sh.rows.expressions import dotted
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Property, Resource
+
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{3})?)?")
+_CUT = re.compile(r"[,\[\]\n\r]")
+"""What the server reads as the end of a value once there are several filters (api-facts a.2)."""
+_WILD = re.compile(r"[%_\\]")
+"""What a database takes for a pattern in `like`."""
+_PLAIN_PATH = re.compile(r"[a-zA-Z0-9.]+")
+_TEXTS = {"TEXT", "IDENTIFIER", "URL", "EMAIL", "PHONENUMBER"}
+_ORDERED: dict[type[ast.cmpop], str] = {ast.Gt: "gt", ast.GtE: "gte", ast.Lt: "lt", ast.LtE: "lte"}
+_FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Gt: ast.Lt, ast.GtE: ast.LtE, ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Eq: ast.Eq, ast.NotEq: ast.NotEq,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What a compiled tail reads of its head.
+
+    Parameters:
+        fields: dotted paths, as far as they are named before a stage replaces the columns.
+        closed: True when a stage shows only what it names, so nothing else need be read.
+        conditions: the leading `where`s, each cut at its top-level `and`.
+        limit: the rows that a `head(n)` right after them keeps.
+        variables: the user's own names, which are no fields.
+    """
+
+    fields: tuple[str, ...] = ()
+    closed: bool = False
+    conditions: tuple[str, ...] = ()
+    limit: int | None = None
+    variables: Container[str] = ()
+
+
+@dataclass(slots=True)
+class Head:
+    """A head made ready for its tail.
+
+    Parameters:
+        arguments: the verb's arguments, completed.
+        hidden: fields that are read for the tail alone, and shown only where it selects them.
+        pushed: conditions with the filters that the server applies.
+        local: conditions that only this side can decide.
+    """
+
+    arguments: dict[str, object]
+    hidden: frozenset[str] = frozenset()
+    pushed: list[tuple[str, str]] = field(default_factory=lambda: [])
+    local: list[str] = field(default_factory=lambda: [])
+
+
+def complete(arguments: Mapping[str, object], names: Container[str]) -> dict[str, object]:
+    """The arguments with `all` where the verb has it and nobody asked for a page or a limit."""
+    whole = dict(arguments)
+    if "all" in names and not {"page", "page_size", "limit"} & set(arguments):
+        whole["all"] = True
+    return whole
+
+
+def prepare(
+    arguments: Mapping[str, object],
+    wants: Wants,
+    resource: Resource,
+    types: Mapping[str, Resource],
+    default_fields: str,
+) -> Head:
+    """The head of a list of metadata: complete, narrow and filtered.
+
+    Parameters:
+        arguments: the verb's own, with `fields`, `filter`, `root_junction` and the paging among them.
+        wants: what the tail reads.
+        resource: the type that is listed.
+        types: every type of the server's version, which references lead to.
+        default_fields: what the list shows when nobody says.
+
+    Raises `PipelineError` for a name that is neither a property nor a variable.
+    """
+    head = Head(complete(arguments, {"all"}))
+    _narrow(head, wants, resource, default_fields)
+    if "all" in head.arguments:
+        _push(head, wants, FilterReader(resource, types))
+        if wants.limit is not None and not head.local:
+            del head.arguments["all"]
+            head.arguments["limit"] = max(1, wants.limit)
+    else:  # a page is a page of the unfiltered list
+        head.local = list(wants.conditions)
+    return head
+
+
+def _narrow(head: Head, wants: Wants, resource: Resource, default_fields: str) -> None:
+    """Ask for the fields that the tail reads; without `--fields` and with closed columns, for no others."""
+    needed: list[str] = []
+    for path in wants.fields:
+        first = path.partition(".")[0]
+        if first in resource.properties:
+            needed.append(path)
+        elif first not in wants.variables:
+            hint = did_you_mean(first, list(resource.properties)) or f"dhis2 metadata describe {resource.plural}"
+            raise PipelineError(f"{resource.plural} have no property `{first}`", hint=hint)
+    given = cast("str | None", head.arguments.get("fields"))
+    if given is None and wants.closed and needed:
+        head.arguments["fields"] = ",".join(_as_fields(needed))
+        return
+    base = given or default_fields
+    shown = set(re.findall(r"(?:^|,)\s*(\w+)", re.sub(r"[\[(][^\[\]()]*[\])]", "", base)))
+    extra = [path for path in needed if path not in shown]
+    if extra:
+        head.arguments["fields"] = ",".join([base, *_as_fields(extra)])
+        if not re.search(r"[:*]", base):
+            head.hidden = frozenset({path.partition(".")[0] for path in extra} - shown)
+
+
+def _as_fields(paths: Sequence[str]) -> list[str]:
+    return [nested(path) for path in dict.fromkeys(paths)]
+
+
+def nested(path: str) -> str:
+    """A dotted path as DHIS2's fields: `categoryCombo.name` is `categoryCombo[name]`."""
+    first, _, rest = path.partition(".")
+    return f"{first}[{nested(rest)}]" if rest else first
+
+
+def _push(head: Head, wants: Wants, reader: FilterReader) -> None:
+    given = cast("Sequence[str]", head.arguments.get("filter") or [])
+    safe = all(_PLAIN_PATH.fullmatch(text.partition(":")[0]) and not _cuttable(text) for text in given)
+    if not safe or head.arguments.get("root_junction"):
+        head.local = list(wants.conditions)
+        return
+    if len(wants.conditions) == 1 and not given:
+        either = reader.either(wants.conditions[0])
+        if either:
+            head.arguments |= {"filter": either, "root_junction": "OR"}
+            head.pushed = [(wants.conditions[0], " or ".join(either))]
+            return
+    filters: list[str] = []
+    for condition in wants.conditions:
+        found = reader.all(condition)
+        if found:
+            filters += found
+            head.pushed.append((condition, " and ".join(found)))
+        else:
+            head.local.append(condition)
+    if filters:
+        head.arguments["filter"] = [*given, *filters]
+
+
+def _cuttable(text: str) -> bool:
+    value = text.split(":", 2)[-1]
+    return "," in value and not (value.startswith("[") and value.endswith("]"))
+
+
+class FilterReader:
+    """Reads Python conditions as DHIS2 filters, where they mean exactly the same.
+
+    Parameters:
+        resource: the type whose rows are meant.
+        types: every type of the same version by plural.
+    """
+
+    def __init__(self, resource: Resource, types: Mapping[str, Resource]) -> None:
+        self._resource = resource
+        self._types = types
+
+    def all(self, condition: str) -> list[str]:
+        """The filters that together mean the condition, or none."""
+        return self._read(_tree(condition))
+
+    def either(self, condition: str) -> list[str]:
+        """The filters of which one must hold, for a condition that is an `or` of such; else none."""
+        tree = _tree(condition)
+        if not (isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.Or)):
+            return []
+        parts = [self._read(value) for value in tree.values]
+        return [part[0] for part in parts] if all(len(part) == 1 for part in parts) else []
+
+    def _read(self, node: ast.expr) -> list[str]:
+        match node:
+            case ast.Name() | ast.Attribute():
+                prop = self._property(node)
+                return [f"{dotted(node)}:eq:true"] if prop and prop.kind == "BOOLEAN" else []
+            case ast.Compare():
+                return self._comparison(node)
+            case ast.Call(func=ast.Attribute(value=where, attr=("startswith" | "endswith") as name), args=[value]):
+                if node.keywords:
+                    return []
+                text = _literal(value)
+                operator = "$like" if name == "startswith" else "like$"
+                return self._like(where, operator, text)
+            case _:
+                return []
+
+    def _comparison(self, node: ast.Compare) -> list[str]:
+        """A chain `2 <= level < 5` is two comparisons."""
+        sides = [node.left, *node.comparators]
+        found: list[str] = []
+        for left, test, right in zip(sides, node.ops, sides[1:], strict=False):
+            one = self._one(left, test, right)
+            if one is None:
+                return []
+            found.append(one)
+        return found
+
+    def _one(self, left: ast.expr, test: ast.cmpop, right: ast.expr) -> str | None:
+        if isinstance(test, ast.In) and isinstance(left, ast.Constant):
+            found = self._like(right, "like", _literal(left))
+            return found[0] if found else None
+        if isinstance(left, ast.Constant) and type(test) in _FLIPPED:
+            left, test, right = right, _FLIPPED[type(test)](), left
+        prop = self._property(left)
+        if prop is None:
+            return None
+        path = dotted(left)
+        match test:
+            case ast.Is() | ast.IsNot() | ast.Eq() | ast.NotEq() if _is_none(right):
+                return f"{path}:!null" if isinstance(test, (ast.IsNot, ast.NotEq)) else f"{path}:null"
+            case ast.Eq():
+                value = self._value(prop, _literal(right))
+                return None if value is None or prop.kind == "DATE" else f"{path}:eq:{value}"
+            case ast.NotEq():
+                value = self._value(prop, _literal(right))
+                wanted = value is not None and prop.required and "." not in (path or "") and prop.kind != "DATE"
+                return f"{path}:!eq:{value}" if wanted else None
+            case ast.In():
+                return self._member(path, prop, right)
+            case _:
+                return self._ordered(path, prop, test, right)
+
+    def _ordered(self, path: str | None, prop: Property, test: ast.cmpop, right: ast.expr) -> str | None:
+        operator = _ORDERED.get(type(test))
+        if operator is None or prop.kind not in {"INTEGER", "NUMBER", "DATE"}:
+            return None
+        # Texts of dates are compared here: `2024-01-01T00:00` comes after `2024-01-01`, so only these two agree.
+        if prop.kind == "DATE" and operator not in {"gte", "lt"}:
+            return None
+        value = self._value(prop, _literal(right))
+        return None if value is None else f"{path}:{operator}:{value}"
+
+    def _member(self, path: str | None, prop: Property, right: ast.expr) -> str | None:
+        if not isinstance(right, (ast.List, ast.Tuple, ast.Set)) or not right.elts or prop.kind == "DATE":
+            return None
+        values = [self._value(prop, _literal(item)) for item in right.elts]
+        return None if None in values else f"{path}:in:[{','.join(cast('list[str]', values))}]"
+
+    def _like(self, where: ast.expr, operator: str, text: object) -> list[str]:
+        prop = self._property(where)
+        if prop is None or prop.kind not in _TEXTS or not isinstance(text, str):
+            return []
+        value = self._value(prop, text)
+        return [f"{dotted(where)}:{operator}:{value}"] if value and not _WILD.search(value) else []
+
+    def _value(self, prop: Property, value: object) -> str | None:
+        """A literal as a filter writes it, where the server and Python compare it alike."""
+        if prop.kind == "CONSTANT":
+            return str(value) if value in prop.constants else None
+        if prop.kind == "BOOLEAN":
+            return str(value).lower() if isinstance(value, bool) else None
+        if isinstance(value, bool) or value is None:
+            return None
+        if prop.kind in {"INTEGER", "NUMBER"}:
+            whole = isinstance(value, int)
+            real = prop.kind == "NUMBER" and isinstance(value, float) and math.isfinite(value)
+            return repr(value) if whole or real else None
+        if prop.kind == "DATE":
+            return value if isinstance(value, str) and _ISO.fullmatch(value) else None
+        if not isinstance(value, str) or prop.kind not in _TEXTS:
+            return None
+        return value if value == value.strip() != "" and not _CUT.search(value) else None
+
+    def _property(self, node: ast.expr) -> Property | None:
+        """The stored, single-valued property at the end of a dotted name; None for anything else."""
+        path = dotted(node)
+        if path is None:
+            return None
+        *way, last = path.split(".")
+        resource: Resource | None = self._resource
+        for name in way:
+            prop = resource.properties.get(name) if resource else None
+            if prop is None or prop.collection or not prop.reference or not prop.persisted or prop.target is None:
+                return None
+            resource = self._types.get(prop.target)
+        found = resource.properties.get(last) if resource else None
+        stored = found is not None and found.persisted and found.simple and not found.collection
+        return found if stored else None
+
+
+def conditions(text: str) -> list[str]:
+    """A condition cut at its top-level `and`, each part as it was written."""
+    tree = _tree(text)
+    if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
+        return [ast.get_source_segment(text.strip(), value) or ast.unparse(value) for value in tree.values]
+    return [text.strip()]
+
+
+def _tree(text: str) -> ast.expr:
+    return ast.parse(text.strip(), mode="eval").body
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _literal(node: ast.expr) -> object:
+    """The value of a constant, signed numbers included; `...` for anything else."""
+    try:
+        return cast("object", ast.literal_eval(node))
+    except (ValueError, TypeError):
+        return ...

@@ -1,0 +1,243 @@
+"""What verbs return: typed rows, plans and write summaries. Data plus a rendering rule, never text.
+
+`Rows` is a class of its own, not a list: IPython's list printer would otherwise beat its display. The drawing itself
+(`dhis2sh.show.render`) is imported when something is drawn.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast, overload
+
+from dhis2sh.errors import UsageError
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where rows came from.
+
+    Parameters:
+        verb: the verb's full path, such as `metadata list`.
+        query: the requests that were sent, method and path with query.
+        profile: name of the profile.
+        at: when, in UTC.
+    """
+
+    verb: str = ""
+    query: tuple[str, ...] = ()
+    profile: str = ""
+    at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageNote:
+    """How much of the whole this is: `shown` of `total` rows (None when the server did not count).
+
+    `more` says how to get the rest: the option of the verb that made the rows.
+    """
+
+    shown: int
+    total: int | None = None
+    page: int | None = None
+    page_count: int | None = None
+    more: str = "--all for every one"
+
+    @property
+    def truncated(self) -> bool:
+        """True when there is more on the server than is here."""
+        return self.total is not None and self.shown < self.total
+
+    def __str__(self) -> str:
+        return f"{self.shown:,} of {self.total:,}" if self.total is not None else f"{self.shown:,}"
+
+
+class Rows[T]:
+    """Rows of one kind, with their columns, where they came from and how many more there are.
+
+    Parameters:
+        items: plain rows (`Row`) or pydantic models.
+        columns: which fields to show, in order; None means all that occur, in the order of their first occurrence.
+        provenance: verb, query, profile and time.
+        page: the paging note, None when the rows are everything.
+        resource: the type (plural) of the rows, where they are metadata objects; verbs and completion use it.
+    """
+
+    __slots__ = ("_columns", "items", "page", "provenance", "resource")
+
+    def __init__(
+        self,
+        items: Iterable[T],
+        *,
+        columns: Iterable[str] | None = None,
+        provenance: Provenance | None = None,
+        page: PageNote | None = None,
+        resource: str | None = None,
+    ) -> None:
+        self.items: list[T] = list(items)
+        self._columns = tuple(columns) if columns is not None else None
+        self.provenance = provenance or Provenance()
+        self.page = page
+        self.resource = resource
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The fields that are shown, in order."""
+        if self._columns is not None:
+            return self._columns
+        if self.items and not isinstance(self.items[0], Mapping) and not hasattr(self.items[0], "to_wire"):
+            return tuple(record_fields(self.items[0]))
+        seen: dict[str, None] = {}
+        for row in self.plain():
+            for key in row:
+                seen.setdefault(key)
+        return tuple(seen)
+
+    def plain(self) -> list[Row]:
+        """The rows as plain JSON objects (models are dumped by alias, as `-o json` prints them)."""
+        return [to_plain(item) for item in self.items]
+
+    def with_items[U](self, items: Iterable[U], *, columns: Iterable[str] | None = None) -> Rows[U]:
+        """New rows of the same provenance; the paging note goes, since a stage has changed what it counted."""
+        return Rows(items, columns=columns, provenance=self.provenance, resource=self.resource)
+
+    def with_provenance(self, **changes: Any) -> Rows[T]:
+        """The same rows with a changed provenance."""
+        self.provenance = replace(self.provenance, **changes)
+        return self
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Rows[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Rows[T]:
+        if isinstance(index, slice):
+            return self.with_items(self.items[index], columns=self._columns)
+        return self.items[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rows) and self.plain() == cast("Rows[Any]", other).plain()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __or__(self, stage: Callable[[Rows[T]], object]) -> object:
+        """`rows | stage` applies a stage or any function of rows."""
+        return stage(self)
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        """Every stage is a method too: `rows.where("valueType == 'NUMBER'")`."""
+        from dhis2sh.rows import stages  # stages import this module
+
+        if name.startswith("_") or name not in stages.STAGES:
+            raise AttributeError(f"Rows has no attribute or stage {name!r}")
+
+        def apply(*args: object, **options: object) -> object:
+            return stages.STAGES[name].bind(*args, **options)(self)
+
+        return apply
+
+    def __dir__(self) -> list[str]:
+        from dhis2sh.rows import stages
+
+        return [*super().__dir__(), *stages.STAGES]
+
+    def __repr__(self) -> str:
+        from dhis2sh.show import render
+
+        return render.text(self)
+
+    def _repr_html_(self) -> str:
+        from dhis2sh.show import render
+
+        return render.html(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A result that is text by nature (a script, a generated file); printed as it is."""
+
+    text: str
+
+    def to_json(self) -> JsonObject:
+        """The text as one record."""
+        return {"text": self.text}
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def objects_of(text: str) -> list[JsonValue]:
+    """The objects in a text, as another program prints them: a JSON array, NDJSON, or a UID a line.
+
+    Raises `UsageError` for a line that begins like JSON and is none.
+    """
+    import orjson
+
+    text = text.strip()
+    try:
+        if text.startswith("["):
+            return cast("list[JsonValue]", orjson.loads(text))
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return [orjson.loads(line) if line.startswith("{") else line for line in lines]
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"standard input is not JSON: {error}", hint="dhis2 metadata list TYPE -o ndjson") from error
+
+
+def record_fields(item: object) -> Iterable[str]:
+    """The field names of a pydantic model or dataclass, as JSON has them."""
+    fields: Mapping[str, Any] | None = getattr(type(item), "model_fields", None) or getattr(
+        type(item), "__dataclass_fields__", None
+    )
+    return [getattr(info, "alias", None) or name for name, info in (fields or {}).items()]
+
+
+def to_plain(item: object) -> Row:
+    """One row or record as a plain JSON object."""
+    if isinstance(item, dict):
+        return cast("Row", item)
+    wire = getattr(item, "to_wire", None)  # a generated model: what was read or set, not its sixty fields
+    if wire is not None:
+        return cast("Row", wire())
+    dump = getattr(item, "model_dump", None)
+    if dump is not None:
+        return cast("Row", dump(mode="json", by_alias=True))
+    as_json = getattr(item, "to_json", None)
+    if as_json is not None:
+        return cast("Row", as_json())
+    return {"value": cast("JsonValue", item)}
+
+
+def to_json(result: object) -> JsonValue:
+    """What `-o json` prints: an array for rows, an object for a record, a scalar as it is."""
+    if isinstance(result, Rows):
+        return cast("list[JsonValue]", cast("Rows[Any]", result).plain())
+    if result is None or isinstance(result, (str, int, float, bool)):
+        return result
+    if isinstance(result, (list, tuple)):
+        return [to_json(item) for item in cast("Iterable[object]", result)]
+    if isinstance(result, dict):
+        return cast("Row", result)
+    return to_plain(result)
+
+
+def plain_fields(item: object) -> JsonObject:
+    """A dataclass of plain values as a JSON object, without its private payload and without what is None."""
+    names = cast("Iterable[str]", item.__dataclass_fields__)  # type: ignore[attr-defined]
+    return {name: value for name in names if (value := getattr(item, name)) is not None}
+
+
+def stamped(result: object, *, verb: str, profile: str) -> object:
+    """A result whose rows know where they came from: the verb's path, the profile's name, and the time."""
+    if isinstance(result, Rows):
+        cast("Rows[object]", result).with_provenance(verb=verb, profile=profile, at=dt.datetime.now(dt.UTC))
+    return cast("object", result)

@@ -1,0 +1,166 @@
+"""What people keep in files: rows (JSON, NDJSON, YAML, CSV, TSV, XLSX, by the ending), and whole JSON exports."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.errors import MissingExtra, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+ENDINGS = (".json", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".xlsx")
+
+
+STANDARD_INPUT = "-"
+
+
+def name_of(path: Path) -> str:
+    """What a file is called in messages."""
+    return "standard input" if str(path) == STANDARD_INPUT else path.name
+
+
+def read_text(path: Path, stdin: Callable[[], str] | None = None) -> str:
+    """The text of a file, without a byte order mark; of `-` that of standard input.
+
+    Parameters:
+        path: the file.
+        stdin: reads standard input (`Session.stdin`), where there is one.
+
+    Raises `NotFound`, `UsageError` for what is no text, and for `-` where there is no standard input.
+    """
+    if str(path) == STANDARD_INPUT:
+        if stdin is None:
+            raise UsageError("there is no standard input here", hint="give a file")
+        return stdin().removeprefix("\ufeff")
+    try:
+        return path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint="save it as UTF-8") from error
+
+
+def read_rows(path: Path, *, key: str | None = None, stdin: Callable[[], str] | None = None) -> list[Row]:
+    """The rows of a file; of a JSON or YAML bundle (`{"dataElements": [...]}`) those of `key`.
+
+    Parameters:
+        path: the file; `-` is standard input, JSON or CSV.
+        key: the type's plural.
+        stdin: reads standard input (`Session.stdin`), where there is one.
+
+    Raises `NotFound`, `UsageError` with the line that cannot be read, `MissingExtra` for XLSX without `frames`.
+    """
+    ending = path.suffix.lower()
+    if str(path) != STANDARD_INPUT and ending not in ENDINGS:
+        raise UsageError(f"{path}: rows are read from {', '.join(ENDINGS)}", hint="the ending says what the file is")
+    if ending == ".xlsx":
+        return _sheet(path)
+    text = read_text(path, stdin)
+    if not ending:
+        ending = ".json" if text.lstrip()[:1] in {"{", "["} else ".csv"
+    match ending:
+        case ".csv" | ".tsv":
+            return _separated(text, "\t" if ending == ".tsv" else _separator(text))
+        case ".yaml" | ".yml":
+            return _of(parse_yaml(text, str(path)), str(path), key)
+        case _:
+            return _json(text, str(path), key)
+
+
+def parse_yaml(text: str, where: str, *, texts: bool = False) -> JsonValue:
+    """YAML as JSON values; dates stay text.
+
+    Parameters:
+        where: what the text is called in messages.
+        texts: numbers and words like `No` stay text too, for files of names.
+
+    Raises `UsageError` with the line.
+    """
+    import yaml
+
+    kinds = ("bool", "float", "int", "timestamp") if texts else ("timestamp",)
+
+    class Loader(yaml.SafeLoader):
+        """Reads `2020-01-01` as the text that DHIS2 takes."""
+
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, test) for tag, test in tests if tag.rpartition(":")[2] not in kinds]
+        for first, tests in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    try:
+        return cast("JsonValue", yaml.load(text, Loader=Loader))  # noqa: S506  (a SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark is not None else ""
+        raise UsageError(f"{where}{line}: {getattr(error, 'problem', None) or error}") from None
+
+
+def _json(text: str, where: str, key: str | None) -> list[Row]:
+    try:
+        return _of(json.loads(text), where, key)
+    except ValueError as whole:
+        try:  # one object a line
+            return [cast("Row", json.loads(line)) for line in text.splitlines() if line.strip()]
+        except ValueError:
+            raise UsageError(f"{where} is not JSON: {whole}") from None
+
+
+def _of(value: JsonValue, where: str, key: str | None) -> list[Row]:
+    if isinstance(value, dict) and key is not None:
+        if isinstance(value.get(key), list):
+            value = value[key]
+        elif value and all(isinstance(item, list) or name == "system" for name, item in value.items()):
+            held = ", ".join(name for name in value if name != "system") or "nothing"
+            raise UsageError(f"{where} holds {held}, no {key}", hint="dhis2 metadata import FILE takes whole exports")
+    rows = value if isinstance(value, list) else [value]
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise UsageError(f"{where}: item {number} is no object")
+    return cast("list[JsonObject]", rows)
+
+
+def _separator(text: str) -> str:
+    """Spreadsheets of many countries save CSV with `;`."""
+    head = text.partition("\n")[0]
+    return "\t" if "\t" in head else ";" if head.count(";") > head.count(",") else ","
+
+
+def _separated(text: str, separator: str) -> list[Row]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+    headers = [name.strip() for name in reader.fieldnames or () if name]
+    twice = [name for name in dict.fromkeys(headers) if headers.count(name) > 1]
+    if twice:
+        raise UsageError(f"the header names {', '.join(twice)} more than once")
+    rows: list[Row] = []
+    for row in reader:
+        if row.get(None):  # type: ignore[call-overload]
+            raise UsageError(f"line {reader.line_num} has more cells than the header", hint="quote cells with commas")
+        rows.append({name.strip(): value for name, value in row.items() if name})
+    return rows
+
+
+def _sheet(path: Path) -> list[Row]:
+    try:
+        import fastexcel
+        from polars import DataFrame
+    except ImportError as error:
+        raise MissingExtra("reading XLSX", "frames") from error
+    try:
+        frame: DataFrame = fastexcel.read_excel(path).load_sheet(0).to_polars()
+    except fastexcel.FastExcelError as error:
+        if not path.exists():
+            raise NotFound(f"there is no file {path}") from None
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    return [{name: _cell(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
+
+
+def _cell(value: object) -> JsonValue:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)

@@ -1,0 +1,4 @@
+"""How results look: text, HTML, trees, maps.
+
+May import: changes, rows, dhis2, the ground.
+"""

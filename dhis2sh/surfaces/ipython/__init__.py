@@ -1,0 +1,1 @@
+"""The shell `dhis2sh`, the magics and notebooks: one event loop in a thread behind them all."""

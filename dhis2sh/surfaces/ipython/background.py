@@ -1,0 +1,170 @@
+"""What goes on behind the prompt: connecting, the server's facts for the banner, and the names for completion."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from dhis2sh.client.known import Known, KnownServer
+from dhis2sh.errors import Dhis2Error
+from dhis2sh.verbs.completion import NEWEST
+
+if TYPE_CHECKING:
+    from dhis2sh.index.names import NameIndex
+    from dhis2sh.session import Session
+    from dhis2sh.surfaces.ipython.bridge import Portal
+
+EVERY = 900.0
+"""Seconds between looks for changed names while the shell is open."""
+
+
+class Background:
+    """Follows the session's profile: reads its server's facts and fills its name index.
+
+    Parameters:
+        session: whose profile and client.
+        portal: runs the work.
+    """
+
+    def __init__(self, session: Session, portal: Portal) -> None:
+        self.on = False
+        """Nothing is sent before the first prompt has been drawn, and nothing by `dhis2sh -c`."""
+        self.working = ""
+        self.failure = ""
+        self.changed: Callable[[], None] = lambda: None
+        self._session, self._portal = session, portal
+        self._names: NameIndex | None = None
+        self._indexed: tuple[str, str] | None = None
+        self._followed: tuple[str, str] | None = None
+        self._task: Future[None] | None = None
+        self._known: KnownServer | None = None
+        self._count = 0
+        self._read_at: float | None = None
+
+    def _address(self) -> tuple[str, str] | None:
+        """The profile's name and url; None where there is no profile."""
+        try:
+            return self._session.profile.name, self._session.profile.url
+        except Dhis2Error:
+            return None
+
+    @property
+    def names(self) -> NameIndex:
+        """The name index of the session's profile; an empty one where there is no profile."""
+        from dhis2sh.index.names import index_of
+
+        address = self._address() or ("", "")
+        if self._names is None or self._indexed != address:
+            if self._names is not None:
+                self._names.close()
+            self._names, self._indexed = index_of(*address), address
+        return self._names
+
+    @property
+    def models(self) -> str:
+        """Which facts serve the profile's server."""
+        from dhis2sh.client.versions import parse_version
+
+        return parse_version(self._known.version).models if self._known else NEWEST
+
+    def follow(self) -> None:
+        """Begin the work for the session's profile, unless it is done already; the work for another one ends."""
+        address = self._address()
+        if not self.on or address == self._followed:
+            return
+        self.stop()
+        self._followed = address
+        if address is not None:
+            self._task = self._portal.submit(self._work(Known(*address), self.names))
+
+    def stop(self) -> None:
+        """End the work."""
+        if self._task is not None:
+            self._task.cancel()
+        self._task, self._known, self.working, self.failure = None, None, "", ""
+        self._count, self._read_at = 0, None
+
+    def close(self) -> None:
+        """End the work and close the index."""
+        self.stop()
+        if self._names is not None:
+            self._names.close()
+
+    async def _work(self, kept: Known, index: NameIndex) -> None:
+        self._known = await asyncio.to_thread(kept.read, stale=True)
+        await asyncio.to_thread(self._look, index)
+        while True:
+            try:
+                await self._connect(kept)
+                await self._read(index)
+                self.failure = ""
+            except* Dhis2Error as failed:
+                self.failure = "offline" if index.count() else _first(failed)
+            except* OSError as failed:
+                self.failure = _first(failed)
+            self._say("")
+            await asyncio.sleep(EVERY)
+
+    async def _connect(self, kept: Known) -> None:
+        """Reach the server and sign in; what it says of itself is kept for the next banner."""
+        self._say("connecting")
+        client = self._session.client
+        version = await client.version()
+        me = await client.get_object("me", {"fields": "username"})
+        known = await asyncio.to_thread(kept.read, stale=True) or KnownServer(
+            kept.url, str(version), read_at=time.time()
+        )
+        self._known = replace(known, version=str(version), username=str(me.get("username")))
+        await asyncio.to_thread(kept.write, self._known)
+
+    async def _read(self, index: NameIndex) -> None:
+        import sqlite3
+
+        from dhis2sh.index.refresh import refresh
+
+        def progress(done: int, total: int) -> None:
+            self._say(f"reading names {done} of {total}")
+
+        try:
+            await refresh(index, self._session.client, progress)
+        except* sqlite3.Error as failed:
+            raise OSError(f"names: {_first(failed)}") from None
+        await asyncio.to_thread(self._look, index)
+
+    def _look(self, index: NameIndex) -> None:
+        self._count, self._read_at = index.count(), index.refreshed_at()
+
+    def _say(self, text: str) -> None:
+        self.working = text
+        self.changed()
+
+    def status(self) -> str:
+        """For the toolbar: how many names are known, how old they are, and what is being done."""
+        parts: list[str] = []
+        if self._known is not None:
+            parts.append(f"DHIS2 {self._known.version}")
+        if self._read_at is not None:
+            parts.append(f"{self._count:,} names, {age(time.time() - self._read_at)}")
+        parts += [part for part in (self.working, self.failure) if part]
+        return " · ".join(parts)
+
+
+def age(seconds: float) -> str:
+    """How long ago, in one unit."""
+    if seconds < 60:
+        return "just now"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} old"
+    return "just now"
+
+
+def _first(failed: BaseExceptionGroup[Any]) -> str:
+    error: Any = failed
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[Any]", error).exceptions[0]
+    return str(error)

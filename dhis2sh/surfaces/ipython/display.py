@@ -1,0 +1,60 @@
+"""How results look when a cell ends with one: tables and records in colour on a terminal, as HTML in a notebook."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, cast
+
+from dhis2sh.types import Row
+
+
+class Record(dict[str, Any]):
+    """One object as a verb gave it: a dictionary that is shown as a record, not as Python."""
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(_drawn(dict(self)))
+
+    def _repr_html_(self) -> str:
+        return _page(dict(self))
+
+
+def shown(result: object) -> object:
+    """A result in the form that displays well; what it holds is the same."""
+    return Record(cast("Row", result)) if type(result) is dict else result
+
+
+def install(shell: Any) -> None:
+    """Teach an IPython to show our results.
+
+    Parameters:
+        shell: the IPython instance, a terminal's or a kernel's.
+    """
+    formatters = shell.display_formatter.formatters
+    for module, name in (("dhis2sh.rows.rows", "Rows"), ("dhis2sh.rows.rows", "Plan"), ("pydantic.main", "BaseModel")):
+        formatters["text/plain"].for_type_by_name(module, name, _text)
+        formatters["text/html"].for_type_by_name(module, name, _html)
+
+
+def _text(result: object, printer: Any, cycle: bool) -> None:
+    ours = type(result).__module__.startswith("dhis2sh")
+    printer.text(_drawn(result) if ours else repr(result))
+
+
+def _html(result: object) -> str | None:
+    ours = type(result).__module__.startswith("dhis2sh")
+    markdown = getattr(result, "_repr_markdown_", None)
+    better = markdown is not None and markdown() is not None  # a notebook would take the HTML all the same
+    return _page(result) if ours and not better else None
+
+
+def _drawn(result: object) -> str:
+    from dhis2sh.show import render
+
+    return render.text(result, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+
+
+def _page(result: object) -> str:
+    from dhis2sh.show import render
+
+    return render.html(result)

@@ -1,0 +1,113 @@
+"""Lines that were meant for us: `metadta list` is no Python, and "invalid syntax" would help nobody."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import keyword
+import re
+import sys
+from typing import Any
+
+from dhis2sh.errors import UsageError
+
+_ASSIGNED = re.compile(r"\s*(?P<to>[A-Za-z_]\w*)\s*=\s*(?P<line>(?P<word>[A-Za-z]\w*)[ \t]+[\w'\"-].*)")
+_LIKE_OURS = re.compile(r"\s*%?(?P<word>[A-Za-z][\w-]*)[ \t]+[\w'\"-]")
+
+
+def install(shell: Any) -> None:
+    """Where a line is no Python and begins with a word that is near one of ours, or pipes a variable into a stage, say that instead.
+
+    Parameters:
+        shell: the IPython instance, a terminal's or a kernel's.
+    """
+    show, show_error = shell.showsyntaxerror, shell.showtraceback
+
+    def show_mistake(filename: str | None = None, running_compiled_code: bool = False) -> None:
+        from dhis2sh.surfaces.cli.main import report
+
+        error = None if running_compiled_code else mistake(sys.exception(), shell.user_ns)
+        if error is None:
+            show(filename, running_compiled_code)
+        else:
+            report(error)
+
+    def show_stage(*args: Any, **options: Any) -> None:
+        from dhis2sh.surfaces.cli.main import report
+
+        error = stage_on_a_variable(sys.exception())
+        if error is None:
+            show_error(*args, **options)
+        else:
+            report(error)
+
+    shell.showsyntaxerror, shell.showtraceback = show_mistake, show_stage
+
+
+def mistake(error: BaseException | None, names: dict[str, object]) -> UsageError | None:
+    """What a syntax error says of a line that was meant for us; None where it was meant for Python.
+
+    Parameters:
+        error: what Python raised.
+        names: the names that the user has; a line that begins with one of them is Python.
+    """
+    text = error.text or "" if isinstance(error, SyntaxError) else ""
+    from dhis2sh.verbs import installed
+
+    assigned = _ASSIGNED.match(text)
+    if assigned is not None and assigned["word"] in installed.domains():
+        hint = f"{assigned['to']} = %{assigned['line'].rstrip()}"
+        return UsageError(f"'{assigned['word']}' in an assignment wants a %", hint=hint)
+    found = _LIKE_OURS.match(text)
+    if found is None:
+        return None
+    from dhis2sh.verbs.grammar import meant
+
+    word = found["word"]
+    if word in names or hasattr(builtins, word) or keyword.iskeyword(word) or keyword.issoftkeyword(word):
+        return None
+    hint = meant(word)
+    return UsageError(f"there is no command '{word}'", hint=hint) if hint else None
+
+
+def stage_on_a_variable(error: BaseException | None) -> UsageError | None:
+    """What a `NameError` says of `rows | where(level == 2)`: in Python a stage is a method; None for anything else.
+
+    Parameters:
+        error: what Python raised.
+    """
+    if not isinstance(error, NameError):
+        return None
+    import traceback
+
+    from dhis2sh.rows.stages import STAGES
+
+    if error.name not in STAGES:
+        return None
+    written = _as_methods(traceback.extract_tb(error.__traceback__)[-1].line or "")
+    hint = written or f"rows.{error.name}(...), or after a line of ours: %metadata list TYPE | {error.name}(...)"
+    return UsageError(f"`{error.name}` is a stage: after a variable it is a method", hint=hint)
+
+
+def _as_methods(line: str) -> str | None:
+    """`x | where(level == 2) | head(3)` as `x.where('level == 2').head(3)`; None where it is something else."""
+    from dhis2sh.rows.stages import STAGES
+
+    try:
+        node = ast.parse(line.strip(), mode="eval").body
+    except SyntaxError:
+        return None
+    methods = ""
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        call = node.right if isinstance(node.right, ast.Call) else ast.Call(node.right, [], [])
+        if not isinstance(call.func, ast.Name) or call.func.id not in STAGES:
+            return None
+        literal = STAGES[call.func.id].literal
+        told = [ast.unparse(item) if literal else repr(ast.unparse(item)) for item in call.args]
+        told += [
+            f"{item.arg}={ast.unparse(item.value) if literal else repr(ast.unparse(item.value))}"
+            for item in call.keywords
+        ]
+        methods = f".{call.func.id}({', '.join(told)}){methods}"
+        node = node.left
+    return f"{node.id}{methods}" if isinstance(node, ast.Name) and methods else None

@@ -1,0 +1,298 @@
+"""`dhis2sh`: IPython with a client bound to the active profile, completion, and a magic for every verb.
+
+Nothing is asked of a server before the first prompt is drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from IPython.terminal.interactiveshell import TerminalInteractiveShell
+from IPython.terminal.prompts import Prompts, RichPromptDisplayHook
+from IPython.terminal.ptutils import IPythonPTLexer
+from pygments.token import Token
+from traitlets import Bool, Type
+from traitlets.config import Config
+
+from dhis2sh import __version__, paths
+from dhis2sh.errors import Dhis2Error
+from dhis2sh.surfaces.ipython import lines, pager
+from dhis2sh.verbs import installed
+
+if TYPE_CHECKING:
+    from dhis2sh.profiles import Profile
+    from dhis2sh.surfaces.ipython.magics import Runner
+
+
+COLOURS = ("red", "green", "yellow", "blue", "magenta", "cyan")
+"""Colours that a profile may give its prompt."""
+
+
+class ProfilePrompts(Prompts):
+    """The prompt shows profile and user; red where a mistake hurts."""
+
+    def in_prompt_tokens(self) -> list[tuple[Any, str]]:
+        """`profile:user> `."""
+        profile = _active(cast("Dhis2Shell", self.shell).runner)
+        if profile is None:
+            return [(Token.Prompt, "no profile> ")]
+        user = f":{profile.username}" if profile.username else ""
+        pieces = [(_prompt_token(profile), f"{profile.name}{user}")]
+        pieces += [(Token.Prompt.Production, " [production]")] if profile.production else []
+        pieces += [(Token.Prompt.Production, " [insecure]")] if not profile.verify_tls else []
+        return [*pieces, (Token.Prompt, "> ")]
+
+    def continuation_prompt_tokens(
+        self, width: int | None = None, *, lineno: int | None = None, wrap_count: int | None = None
+    ) -> list[tuple[Any, str]]:
+        """Dots as wide as the prompt."""
+        return [(Token.Prompt, ". ".rjust(width or 2))]
+
+    def out_prompt_tokens(self) -> list[tuple[Any, str]]:
+        """Results stand without a number before them."""
+        return []
+
+
+def _active(runner: Runner | None) -> Profile | None:
+    try:
+        return runner.session.profile if runner is not None else None
+    except Dhis2Error:
+        return None
+
+
+def _prompt_token(profile: Profile) -> Any:
+    if profile.production:
+        return Token.Prompt.Production
+    return getattr(Token.Prompt, profile.colour.capitalize()) if profile.colour in COLOURS else Token.Prompt
+
+
+class PagingHook(RichPromptDisplayHook):
+    """Shows results; through the pager where they do not fit."""
+
+    def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
+        """Print the text of a result."""
+        text = cast("str | None", format_dict.get("text/plain"))
+        if text is None or cast("Any", self.shell).mime_renderers:
+            super().write_format_data(format_dict, md_dict)
+        elif text:
+            pager.show(text, wanted=cast("Dhis2Shell", self.shell).pager)
+
+
+class ShellLexer(IPythonPTLexer):
+    """Colours what is typed: dhis2sh lines by our lexer (imported with the first of them), the rest by IPython's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._domains = frozenset(installed.domains())
+        self._ours: Any = None
+
+    def lex_document(self, document: Any) -> Any:
+        """A function that gives the coloured pieces of each line."""
+        text = cast("str", document.text)
+        if not text.startswith("%%dhis2") and lines.find(text.partition("\n")[0], self._domains) is None:
+            return cast("Any", super()).lex_document(document)
+        if self._ours is None:
+            from prompt_toolkit.lexers import PygmentsLexer
+
+            from dhis2sh.surfaces.ipython.lexer import Dhis2Lexer
+
+            self._ours = PygmentsLexer(Dhis2Lexer, sync_from_start=True)
+        return self._ours.lex_document(document)
+
+
+class Dhis2Shell(TerminalInteractiveShell):
+    """The shell. Its history, configuration and start-up files are its own, never `~/.ipython`."""
+
+    runner: Runner | None = None
+    displayhook_class = Type(PagingHook)
+    pager = Bool(True, help="show results that do not fit the screen in a pager").tag(config=True)
+
+    def _extra_prompt_options(self) -> dict[str, Any]:
+        options = cast("dict[str, Any]", super()._extra_prompt_options())  # type: ignore[misc]
+        ours = {"complete_in_thread": True, "bottom_toolbar": self._toolbar, "lexer": ShellLexer()}
+        return {**options, **ours}
+
+    def check_complete(self, code: str) -> tuple[str, str]:
+        """Enter after a `|` begins the next line of the pipeline."""
+        if lines.unfinished(code, frozenset(installed.domains())):
+            return "incomplete", "  "
+        return super().check_complete(code)
+
+    def _toolbar(self) -> list[tuple[str, str]]:
+        profile = _active(self.runner)
+        if profile is None or self.runner is None:
+            return [("", " no profile   %profile use sandbox, or: dhis2 profile add NAME --url URL ")]
+        status = self.runner.background.status()
+        where = profile.url if not profile.embedded else "in this process"
+        return [
+            ("bold", f" {profile.name} "),
+            ("", f" {where}   {status}{'   ' if status else ''}Tab completes, ? helps "),
+        ]
+
+
+def _arguments(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="dhis2sh", description="An IPython shell for DHIS2.")
+    parser.add_argument("-p", "--profile", help="begin with this profile")
+    parser.add_argument("--sandbox", action="store_true", help="begin with the embedded sandbox")
+    parser.add_argument("-c", dest="line", metavar="LINE", help="run one line, print its result, leave")
+    parser.add_argument("--version", action="version", version=f"dhis2sh {__version__}")
+    parser.add_argument("file", nargs="?", metavar="FILE", type=Path, help="run the lines of a file, then leave")
+    return parser.parse_args(words)
+
+
+def _config() -> Config:
+    config = Config()
+    config.HistoryManager.hist_file = str(paths.data_dir() / "history.sqlite")
+    shell = config.TerminalInteractiveShell
+    shell.prompts_class = ProfilePrompts
+    shell.confirm_exit = False
+    shell.separate_in = ""
+    shell.automagic = True
+    shell.term_title = False
+    shell.autosuggestions_provider = "AutoSuggestFromHistory"
+    shell.display_completions = "column"  # a name beside each UID, a word beside each option
+    shell.space_for_menu = 8
+    shell.highlighting_style_overrides = {
+        Token.Prompt.Production: "bold ansired",
+        **{getattr(Token.Prompt, name.capitalize()): f"ansi{name}" for name in COLOURS},
+    }
+    config.IPCompleter.use_jedi = False
+    config.IPCompleter.backslash_combining_completions = False
+    return config
+
+
+def make_shell(profile: str | None) -> Dhis2Shell:
+    """A shell with magics, namespace and start-up files, ready for its first prompt.
+
+    Parameters:
+        profile: the profile to begin with; the active one when None.
+    """
+    from dhis2sh.surfaces.ipython.magics import load
+
+    folder = paths.config_dir() / "ipython"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths.data_dir().mkdir(parents=True, exist_ok=True)
+    shell = Dhis2Shell.instance(config=_config(), ipython_dir=str(folder))
+    shell.runner = load(shell, profile)
+    return shell
+
+
+def run_startup(shell: Any) -> list[Path]:
+    """Run the shipped start-up files in the order of their numbers, then the user's. Returns what ran."""
+    ran: list[Path] = []
+    for folder in (paths.startup_dir(), paths.config_dir() / "startup"):
+        for path in sorted(folder.glob("*.py")) if folder.is_dir() else []:
+            shell.safe_execfile(str(path), shell.user_ns, raise_exceptions=False)
+            ran.append(path)
+    return ran
+
+
+def _print(text: str) -> None:
+    """Print a result; a reader that has gone away (`| head`) is no failure."""
+    try:
+        sys.stdout.write(f"{text}\n" if text else "")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  (Python flushes it once more)
+
+
+def _run_line(shell: Dhis2Shell, line: str) -> int:
+    """Run one line as the prompt would, print only its result; returns the exit code."""
+    from dhis2sh.show import render
+
+    runner = cast("Runner", shell.runner)
+    if line.lstrip().lstrip("%").split(" ")[0].split("(")[0] in shell.magics_manager.magics["line"]:
+        result = runner.line(line.strip().lstrip("%").removeprefix("dhis2 "))
+        if result is not None:
+            text = render.text(result, width=None if sys.stdout.isatty() else 0)
+            _print(text)
+        if runner.failed:
+            return runner.last_error.exit_code if runner.last_error else 130
+        return 0
+    outcome = shell.run_cell(line, store_history=False)
+    return 0 if outcome.success else 1
+
+
+def main(words: list[str] | None = None) -> None:
+    """The command's entry point."""
+    given = _arguments(sys.argv[1:] if words is None else words)
+    try:
+        shell = make_shell("sandbox" if given.sandbox else given.profile)
+    except OSError as error:
+        print(
+            f"error: {error.filename}: {error.strerror}\n  try: set DHIS2SH_HOME to a folder that can be written",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    except Dhis2Error as error:
+        from dhis2sh.surfaces.cli.main import report  # start-up: only where there is no shell to start
+
+        sys.exit(report(error))
+    if given.line is not None:
+        sys.exit(_run_line(shell, given.line))
+    if given.file is not None:
+        sys.exit(_run_file(shell, given.file))
+    if not sys.stdin.isatty():
+        sys.exit(max((_run_line(shell, line) for line in sys.stdin if line.strip()), default=0))
+    run_startup(shell)
+    _after_the_first_prompt(shell)
+    shell.mainloop()
+
+
+def _after_the_first_prompt(shell: Dhis2Shell) -> None:
+    """Connecting and the name index begin when the first prompt has been drawn, never before."""
+    background = cast("Runner", shell.runner).background
+
+    def begin(_: Any) -> None:
+        if not background.on:
+            background.on = True
+            background.follow()
+
+    app = getattr(getattr(shell, "pt_app", None), "app", None)
+    if app is not None:
+        accept_at_once(app)
+        background.changed = app.invalidate
+        app.after_render += begin
+
+
+def accept_at_once(app: Any) -> None:
+    """Enter runs the line when Tab has already put the one thing that fits; IPython would only close its menu.
+
+    Parameters:
+        app: the prompt's application.
+    """
+    from prompt_toolkit.filters import Condition
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
+    from prompt_toolkit.keys import Keys
+
+    def settled() -> bool:
+        state = app.current_buffer.complete_state
+        return state is not None and len(state.completions) == 1 and state.current_completion is not None
+
+    ours = KeyBindings()
+
+    @ours.add(Keys.Enter, filter=Condition(settled))
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.complete_state = None
+        event.key_processor.feed(event.key_sequence[0], first=True)
+
+    app.key_bindings = merge_key_bindings([app.key_bindings, ours])
+
+
+def _run_file(shell: Dhis2Shell, path: Path) -> int:
+    if not path.is_file():
+        print(f"error: there is no file {path}", file=sys.stderr)
+        return 3
+    for line in lines.statements(path.read_text("utf-8")):
+        code = _run_line(shell, line)
+        if code:
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    main()

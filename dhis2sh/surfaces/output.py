@@ -1,0 +1,120 @@
+"""How the batch command prints: a table for people, or one of the data formats. A pipe never changes the format."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from dhis2sh.errors import Dhis2Error, UsageError, did_you_mean
+from dhis2sh.rows.rows import Rows, to_json, to_plain
+from dhis2sh.show import render
+from dhis2sh.verbs.completion import FORMATS
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonValue
+    from dhis2sh.verbs.grammar import Options
+
+BINARY = {"xlsx", "parquet"}
+
+
+def format_of(options: Options) -> str:
+    """The format that is asked for: `--json`, `-o`, the ending of `--out`, else a table."""
+    if options.json or options.jq:
+        return "json"
+    if options.format:
+        return options.format
+    ending = options.out.suffix.lstrip(".") if options.out else ""
+    return ending if ending in FORMATS else "table"
+
+
+def check(options: Options) -> None:
+    """Refuse an impossible format before anything is sent. Raises `UsageError`."""
+    chosen = format_of(options)
+    if chosen not in FORMATS:
+        raise UsageError(
+            f"there is no format '{chosen}'", hint=did_you_mean(chosen, FORMATS) or f"formats: {' '.join(FORMATS)}"
+        )
+    if chosen in BINARY and options.out is None:
+        raise UsageError(f"{chosen} wants a file", hint=f"--out FILE.{chosen}")
+
+
+def write(result: object, options: Options) -> None:
+    """Print a result, or write it to `--out`. Raises `Dhis2Error` when the file cannot be written."""
+    chosen = format_of(options)
+    if chosen in BINARY:
+        _stage(chosen, result, str(options.out))
+        return
+    if options.jq:
+        text = "\n".join(_jq(options.jq, to_json(result)))
+    elif chosen == "table":
+        colour = options.out is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        text = render.text(result, width=None if options.out is None and sys.stdout.isatty() else 0, colour=colour)
+    else:
+        text = formatted(result, chosen)
+    if options.out is None:
+        sys.stdout.write(text + "\n" if text and not text.endswith("\n") else text)
+        sys.stdout.flush()
+        return
+    from dhis2sh import paths
+
+    try:
+        paths.write_atomic(options.out, text if text.endswith("\n") else text + "\n")
+    except OSError as error:
+        raise Dhis2Error(f"{options.out} cannot be written: {error.strerror}", hint="choose another --out") from error
+
+
+CHOSEN_PAGES = {"limit", "page", "page_size"}
+"""Who says one of these knows that there is more."""
+
+
+def remark(result: object, options: Options, arguments: Mapping[str, object], *, kept: bool = False) -> str | None:
+    """What is to be said beside data that cannot say it: which file they went to, and that they are not all there is.
+
+    Parameters:
+        result: what was written; options: how.
+        arguments: those of the verb.
+        kept: the result went into a variable, so that no table is shown which would say it.
+    """
+    if not isinstance(result, Rows) or arguments.keys() & CHOSEN_PAGES:
+        return None
+    rows = cast("Rows[object]", result)
+    if rows.page is not None and rows.page.truncated:
+        counted = f"{rows.page} rows; {rows.page.more}"
+    elif options.out is not None:
+        counted = f"{len(rows):,} rows"
+    else:
+        return None
+    if options.out is not None:
+        return f"{options.out}: {counted}"
+    return counted if kept or format_of(options) != "table" else None
+
+
+def formatted(result: object, chosen: str) -> str:
+    """A result as text in one of the data formats."""
+    if chosen == "json":
+        return json.dumps(to_json(result), indent=2, ensure_ascii=False)
+    if chosen == "ndjson":
+        items = cast("Rows[Any]", result).plain() if isinstance(result, Rows) else [to_json(result)]
+        return "\n".join(json.dumps(item, ensure_ascii=False) for item in items)
+    return str(_stage(chosen, result))
+
+
+def _stage(name: str, result: object, *arguments: str) -> object:
+    """The sink of a pipeline writes the other formats too."""
+    from dhis2sh.rows.stages import STAGES
+
+    rows = cast("Rows[Any]", result) if isinstance(result, Rows) else Rows([to_plain(result)])
+    return STAGES[name].bind(*arguments)(rows)
+
+
+def _jq(expression: str, value: JsonValue) -> Iterator[str]:
+    import jq
+
+    try:
+        for item in cast("Any", jq).compile(expression).input_value(value):
+            yield item if isinstance(item, str) else json.dumps(item, indent=2, ensure_ascii=False)
+    except ValueError as error:
+        raise UsageError(f"jq: {str(error).splitlines()[0]}", hint="try --jq '.[].id'") from error

@@ -1,0 +1,415 @@
+"""What may stand where the cursor is, on a command line and at the prompt.
+
+Two steps apart: `expected` says what kind of thing belongs there, from the manifest alone; `complete` fills it from the
+facts of the types, the profiles and, where somebody hands it in, the local name index. Importing this costs nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from dhis2sh.verbs import manifest
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Property, Resource
+
+    from dhis2sh.types import JsonObject
+
+type FindNames = Callable[[str, str | None], Sequence[Candidate]]
+"""Looks part of a name, code or UID up, of one type or of all; gives UIDs with their names beside them."""
+
+COMMON = {
+    "--profile": "act on this profile", "--format": "how to print", "--json": "short for -o json",
+    "--jq": "filter the JSON", "--out": "write to a file", "--debug": "trace requests", "--help": "what it does",
+}  # fmt: skip
+WRITING = {
+    "--dry-run": "show the plan", "--yes": "apply without asking", "--confirm": "the production profile's name",
+    "--no-journal": "do not write down what changes",
+}  # fmt: skip
+WITH_VALUE = {"-p", "--profile", "-o", "--format", "--jq", "--out", "--confirm"}
+OPERATORS = {
+    "eq": "equal", "ieq": "equal, in any case", "!eq": "not equal", "gt": "greater", "ge": "greater or equal",
+    "lt": "less", "le": "less or equal", "like": "contains", "!like": "does not contain", "ilike": "contains, in any case",
+    "!ilike": "does not contain, in any case", "$like": "begins with", "$ilike": "begins with, in any case",
+    "like$": "ends with", "ilike$": "ends with, in any case", "token": "contains all words", "!token": "not all words",
+    "in": "one of [a,b]", "!in": "none of [a,b]", "null": "has no value", "!null": "has a value",
+    "empty": "an empty list", "!empty": "a list with items",
+}  # fmt: skip
+NO_VALUE = {"null", "!null", "empty", "!empty"}
+PRESETS = {
+    ":all": "every property", ":owner": "what is saved with the object", ":simple": "no objects and lists",
+    ":identifiable": "id, name, code and times", ":nameable": "identifiable and short name", ":persisted": "what is stored",
+}  # fmt: skip
+TRANSFORMERS = {
+    "size": "how many items", "isEmpty": "has it none", "isNotEmpty": "has it some", "rename(": "under another name",
+    "pluck(": "one property of each item", "paging(": "one page of the items", "keyBy(": "grouped by a property",
+}  # fmt: skip
+DIRECTIONS = {
+    "asc": "a to z", "desc": "z to a", "iasc": "a to z, in any case", "idesc": "z to a, in any case",
+}  # fmt: skip
+FORMATS = ("table", "json", "ndjson", "csv", "tsv", "yaml", "md", "geojson", "xlsx", "parquet")
+NEWEST = "v42"
+"""Facts that completion uses while nobody knows the server's version."""
+
+
+class Candidate(NamedTuple):
+    """What may be typed, and what is shown beside it."""
+
+    text: str
+    note: str = ""
+
+
+class Found(NamedTuple):
+    """Candidates, and where in the last word they take over from what is typed."""
+
+    at: int
+    items: list[Candidate]
+
+
+class Expected(NamedTuple):
+    """What belongs at the cursor.
+
+    Parameters:
+        what: domains, words, options, choices, or what a `Complete(...)` of a parameter names.
+        at: where in the last word it begins.
+        path: the words of the verb so far.
+        verb: the verb's entry in the manifest.
+        plural: the type that the line is about.
+        choices: the values of a closed list.
+        used: options that stand on the line already.
+    """
+
+    what: str
+    at: int = 0
+    path: tuple[str, ...] = ()
+    verb: JsonObject | None = None
+    plural: str | None = None
+    choices: tuple[str, ...] = ()
+    used: tuple[str, ...] = ()
+
+
+def candidates(words: Sequence[str]) -> list[str]:
+    """What may stand where the last word is, as whole words: what a system's shell wants.
+
+    Parameters:
+        words: the line's words without the program's name; the last one is being typed (it may be empty).
+    """
+    found = complete(words)
+    typed = words[-1] if words else ""
+    return [typed[: found.at] + item.text for item in found.items]
+
+
+def complete(words: Sequence[str], names: FindNames | None = None, version: str = NEWEST) -> Found:
+    """What may stand where the last word is, with a note for each candidate.
+
+    Parameters:
+        words: as in `candidates`.
+        names: looks UIDs up by name; without it none are offered.
+        version: whose facts to use, such as `v42`.
+    """
+    typed = words[-1] if words else ""
+    wanted = expected(words)
+    if wanted.what in {"fields", "filter", "order"}:
+        return of_type(wanted.what, wanted.plural, typed, wanted.at, version)
+    part = typed[wanted.at :]
+    if wanted.what.partition(":")[0] == "uids":
+        plural = wanted.what.partition(":")[2] or wanted.plural
+        return Found(wanted.at, [*names(part.strip("'\""), plural)] if names and part.strip("'\"") else [])
+    if wanted.what == "types":
+        return Found(wanted.at, _types(part, version))
+    return Found(wanted.at, matching(_filled(wanted), part))
+
+
+def expected(words: Sequence[str]) -> Expected:
+    """What belongs where the last word is; reads the manifest and nothing else."""
+    *before, typed = words or [""]
+    before = [word for word in _without_leading(before) if word]
+    if before and words and before[-1] in {"-p", "--profile"}:
+        return Expected("profiles")
+    if not before:
+        return Expected("options" if typed.startswith("-") else "domains")
+    section, after = manifest.section_of(before)
+    before = [*section.split(), *after]
+    verb, rest = _verb(section, before)
+    if verb is None:
+        return Expected("words", path=tuple(before))
+    used = tuple(word.partition("=")[0] for word in rest if word.startswith("--"))
+    plural = _plural(verb, rest)
+    option, mark, _ = typed.partition("=")
+    if typed.startswith("--") and mark:
+        return _value(verb, option, plural, len(option) + 1)
+    previous = rest[-1] if rest else ""
+    if previous.startswith("-") and "=" not in previous and _takes_value(verb, previous):
+        return _value(verb, previous, plural, _after_comma(verb, previous, typed))
+    if typed.startswith("-"):
+        return Expected("options", verb=verb, used=used)
+    name = _argument(verb, rest)
+    return _value(verb, name, plural, 0) if name else Expected("nothing", verb=verb, plural=plural)
+
+
+def matching(found: Iterable[Candidate], typed: str) -> list[Candidate]:
+    """The candidates that begin with what is typed, in any case; those that agree exactly first."""
+    low = typed.lower()
+    kept = [item for item in found if item.text.lower().startswith(low)]
+    return sorted(kept, key=lambda item: not item.text.startswith(typed))
+
+
+def _without_leading(words: Sequence[str]) -> list[str]:
+    """The words after the options that stand before the domain."""
+    rest = list(words)
+    while len(rest) > 1 and rest[0].startswith("-"):
+        rest = rest[2:] if rest[0] in WITH_VALUE else rest[1:]
+    return rest if rest and (not rest[0].startswith("-") or rest[0] in {"-p", "--profile"}) else []
+
+
+def _verb(section: str, words: Sequence[str]) -> tuple[JsonObject | None, list[str]]:
+    """The verb that the words name, and the words after it; `section` is the domain or sub-domain that they lead to."""
+    verbs = manifest.verbs(section)
+    for length in range(len(words), 0, -1):
+        path = " ".join(words[:length])
+        for item in verbs:
+            if item["path"] == path or path in cast("list[str]", item["aliases"]):
+                return item, [*words[length:]]
+    return None, []
+
+
+def _properties(verb: JsonObject) -> Mapping[str, JsonObject]:
+    return cast("Mapping[str, JsonObject]", cast("JsonObject", verb["input"])["properties"])
+
+
+def _name(text: str) -> str:
+    """An option's or a parameter's name in one spelling: `--value-type`, `valueType` and `value_type_` are the same."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text.lstrip("-").rstrip("_")).replace("-", "_").lower()
+
+
+def _parameter(verb: JsonObject, option: str) -> str | None:
+    """The parameter behind an option."""
+    wanted = _name(option)
+    return next((name for name in _properties(verb) if _name(name) == wanted), None)
+
+
+def _takes_value(verb: JsonObject, option: str) -> bool:
+    name = _parameter(verb, option)
+    return option in WITH_VALUE if name is None else _properties(verb)[name].get("type") != "boolean"
+
+
+def _argument(verb: JsonObject, rest: Sequence[str]) -> str | None:
+    """The argument that the next plain word is; the last one of a verb may be repeated."""
+    arguments = cast("list[str]", verb["arguments"])
+    if not arguments:
+        return None
+    at = sum(1 for _ in _plain(verb, rest))
+    last = _properties(verb)[arguments[-1]]
+    return arguments[at] if at < len(arguments) else arguments[-1] if last.get("type") == "array" else None
+
+
+def _plain(verb: JsonObject, rest: Sequence[str]) -> Iterable[str]:
+    """The words that are arguments: neither options nor their values."""
+    skip = False
+    for word in rest:
+        if skip or word.startswith("-"):
+            skip = not skip and "=" not in word and _takes_value(verb, word)
+            continue
+        yield word
+
+
+def _plural(verb: JsonObject, rest: Sequence[str]) -> str | None:
+    """The type that a line is about: its first argument, or a word of the verb's path (`metadata data-elements list`)."""
+    complete_ = cast("dict[str, str]", verb["complete"])
+    for name, word in zip(cast("list[str]", verb["arguments"]), _plain(verb, rest), strict=False):
+        if complete_.get(name) == "types":
+            return word
+    middle = str(verb["path"]).split()[1:-1]
+    if not middle:
+        return None
+    first, *others = middle[-1].split("-")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _value(verb: JsonObject, name: str, plural: str | None, at: int) -> Expected:
+    """What a parameter takes, named by its option or by itself."""
+    common = {"-p": "profiles", "--profile": "profiles", "-o": "formats", "--format": "formats", "--out": "files"}
+    known = _parameter(verb, name)
+    if known is None:
+        return Expected(
+            common.get(name, "profiles" if name == "--confirm" else "nothing"), at, verb=verb, plural=plural
+        )
+    schema = _properties(verb)[known]
+    items = cast("JsonObject", schema.get("items") or schema)
+    choices = tuple(cast("list[str]", items.get("enum") or []))
+    if choices:
+        return Expected("choices", at, verb=verb, plural=plural, choices=choices)
+    what = cast("dict[str, str]", verb["complete"]).get(known)
+    refers = cast("dict[str, str]", verb.get("refers") or {}).get(known, "@type")
+    if refers[0] not in "@*":
+        plural = refers
+    return Expected(what or "nothing", at, verb=verb, plural=plural)
+
+
+def _after_comma(verb: JsonObject, option: str, typed: str) -> int:
+    """Lists of types and UIDs are separated by commas; the texts of fields and filters are read as a whole."""
+    what = cast("dict[str, str]", verb["complete"]).get(_parameter(verb, option) or "", "")
+    return typed.rfind(",") + 1 if what == "types" or what.startswith("uids") else 0
+
+
+def _filled(wanted: Expected) -> Iterable[Candidate]:
+    match wanted.what:
+        case "domains":
+            domains = cast("dict[str, str]", manifest.index()["domains"])
+            return [Candidate(name, text) for name, text in domains.items()]
+        case "words":
+            return _words(wanted.path)
+        case "options":
+            return _options(wanted)
+        case "choices":
+            return [Candidate(text) for text in wanted.choices]
+        case "formats":
+            return [Candidate(text) for text in FORMATS]
+        case "profiles":
+            from dhis2sh import profiles
+
+            return [Candidate(name, item.url) for name, item in profiles.all_profiles().items()]
+        case "verbs":
+            return [Candidate(str(verb["path"]), str(verb["summary"])) for verb in manifest.all_verbs()]
+        case _:
+            return []
+
+
+def _types(typed: str, version: str) -> list[Candidate]:
+    """Types with verbs of their own, which the catalogue names; the facts are asked for the few others only."""
+    parts = (name.split("-") for name in manifest.sections("metadata"))
+    found = matching((Candidate(first + "".join(map(str.capitalize, rest)), "type") for first, *rest in parts), typed)
+    if found:
+        return found
+    from dhis2_models import facts
+
+    return matching((Candidate(name, "type") for name in sorted(facts.resources(version))), typed)
+
+
+def _words(path: tuple[str, ...]) -> list[Candidate]:
+    """The next words after a domain or a sub-domain."""
+    section, after = manifest.section_of(path)
+    found: dict[str, list[str]] = {}
+    for verb in manifest.verbs(section):
+        words = str(verb["path"]).split()
+        if tuple(words[: len(path)]) == path and len(words) > len(path):
+            last = len(words) == len(path) + 1
+            found.setdefault(words[len(path)], []).append(str(verb["summary"]) if last else words[len(path) + 1])
+    verbs = [
+        Candidate(word, notes[0] if len(notes) == 1 else ", ".join(notes)) for word, notes in sorted(found.items())
+    ]
+    return [*verbs, *(Candidate(name, "verbs of this type") for name in (() if after else manifest.sections(section)))]
+
+
+def _options(wanted: Expected) -> list[Candidate]:
+    verb = wanted.verb
+    if verb is None:
+        return [Candidate(flag, note) for flag, note in COMMON.items()]
+    found: list[Candidate] = []
+    for flag in cast("list[str]", verb["options"]):
+        schema = _properties(verb)[_parameter(verb, flag) or ""]
+        if flag not in wanted.used or schema.get("type") == "array":
+            found.append(Candidate(flag, str(schema.get("description") or "")))
+    shared = COMMON if verb["effect"] == "read" else WRITING | COMMON
+    own = set(cast("list[str]", verb["options"]))
+    return found + [Candidate(*item) for item in shared.items() if item[0] not in own and item[0] not in wanted.used]
+
+
+def of_type(what: str, plural: str | None, typed: str, at: int = 0, version: str = NEWEST) -> Found:
+    """Property paths of a type in `fields`, `filter` or `order` text, with operators, values and directions.
+
+    Parameters:
+        what: `fields`, `filter` or `order`.
+        plural: the type.
+        typed: the word so far.
+        at: where the text begins in it (`--fields=...`).
+    """
+    text = typed[at:]
+    if what == "fields":
+        return _fields(plural, text, at, version)
+    begin = text.rfind(",") + 1 if what == "order" else 0
+    path, *rest = text[begin:].split(":", 2)
+    start = at + begin
+    if not rest:
+        return _path(plural, path, start, version, end=":", sortable=what == "order")
+    start += len(path) + 1
+    if what == "order":
+        return Found(start, matching([Candidate(*item) for item in DIRECTIONS.items()], rest[0]))
+    if len(rest) == 1:
+        operators = [Candidate(word if word in NO_VALUE else f"{word}:", note) for word, note in OPERATORS.items()]
+        return Found(start, matching(operators, rest[0]))
+    value = rest[1]
+    inside = max(value.rfind("["), value.rfind(",")) + 1 if rest[0] in {"in", "!in"} else 0
+    values = [Candidate(text) for text in values_of(plural, path, version)]
+    return Found(start + len(rest[0]) + 1 + inside, matching(values, value[inside:]))
+
+
+def _fields(plural: str | None, text: str, at: int, version: str) -> Found:
+    """`id,categoryCombo[na`: the property names of the object that the brackets are in."""
+    outer: list[str] = []
+    begin = 0
+    for position, mark in enumerate(text):
+        if mark in "[(":
+            outer.append(text[begin:position].strip())
+        elif mark in "])" and outer:
+            outer.pop()
+        if mark in "[](),!":
+            begin = position + 1
+    piece = text[begin:]
+    if any("~" in word or "::" in word for word in outer):
+        return Found(at + begin, [])
+    for mark in ("::", "~"):
+        if mark in piece:
+            start = piece.rfind(mark) + len(mark)
+            return Found(at + begin + start, matching([Candidate(*t) for t in TRANSFORMERS.items()], piece[start:]))
+    inner = ".".join([*outer, piece])
+    found = _path(plural, inner, at + begin + len(piece) - len(inner), version)
+    presets = matching([Candidate(*item) for item in PRESETS.items()], piece) if "." not in piece else []
+    return Found(found.at, [*found.items, *presets])
+
+
+def _path(plural: str | None, path: str, at: int, version: str, *, end: str = "", sortable: bool = False) -> Found:
+    """Property names that may follow in a dotted path; `end` is added where a path may end."""
+    before, _, last = path.rpartition(".")
+    start = at + len(path) - len(last)
+    resource = resource_at(plural, before, version)
+    if resource is None:
+        return Found(start, [])
+    names = [
+        Candidate(prop.name + (end if not prop.target or prop.collection else ""), note_of(prop))
+        for prop in sorted(resource.properties.values(), key=lambda prop: prop.name)
+        if not sortable or (prop.simple and prop.persisted)
+    ]
+    return Found(start, matching(names, last))
+
+
+def resource_at(plural: str | None, path: str, version: str = NEWEST) -> Resource | None:
+    """The type that a dotted path of references leads to from a type; None where it leads nowhere."""
+    from dhis2_models import facts
+
+    table = facts.types(version)
+    resource = table.get(plural or "")
+    for name in path.split(".") if path else []:
+        prop = resource.properties.get(name) if resource else None
+        resource = table.get(prop.target) if prop and prop.target else None
+    return resource
+
+
+def values_of(plural: str | None, path: str, version: str = NEWEST) -> tuple[str, ...]:
+    """The values that a property may have, where they are a closed list."""
+    before, _, last = path.rpartition(".")
+    resource = resource_at(plural, before, version)
+    prop = resource.properties.get(last) if resource else None
+    if prop is None:
+        return ()
+    return ("true", "false") if prop.kind == "BOOLEAN" else prop.constants
+
+
+def note_of(prop: Property) -> str:
+    """What a property holds, in few words."""
+    if prop.target:
+        return f"list of {prop.target}" if prop.collection else prop.target
+    kind = "enum" if prop.constants else (prop.item_kind or prop.kind).lower()
+    return f"list of {kind}" if prop.collection else f"{kind}, required" if prop.required else kind

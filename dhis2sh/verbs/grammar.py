@@ -1,0 +1,324 @@
+"""The one grammar of the command line and the magics: a Typer command for each verb, made from its declaration."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+from typer.main import get_command
+
+from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.verbs import installed
+from dhis2sh.verbs.completion import FORMATS
+from dhis2sh.verbs.declaration import Param, Verb
+from dhis2sh.verbs.registry import FAMILIES, load_verb, section_of, verbs_of
+
+if TYPE_CHECKING:
+    from dhis2sh.changes.consent import Consent
+
+
+@dataclass(slots=True)
+class Options:
+    """What every verb takes besides its own parameters."""
+
+    profile: str | None = None
+    format: str | None = None
+    json: bool = False
+    jq: str | None = None
+    out: Path | None = None
+    debug: bool = False
+    dry_run: bool = False
+    yes: bool = False
+    confirm: str | None = None
+    no_journal: bool = False
+
+    def consent(self) -> Consent:
+        """What these options agree to."""
+        from dhis2sh.changes.consent import Consent
+
+        return Consent(dry_run=self.dry_run, yes=self.yes, confirm=self.confirm, journal=not self.no_journal)
+
+
+@dataclass(slots=True)
+class Invocation:
+    """A line that was understood: the verb, its arguments by name, the common options."""
+
+    verb: Verb
+    arguments: dict[str, object]
+    options: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True, slots=True)
+class HelpText:
+    """The answer to `--help`, which is no invocation."""
+
+    text: str
+
+
+_COMMON: dict[str, tuple[Any, Any, Any]] = {
+    "profile": (str | None, None, typer.Option("-p", "--profile", help="Act on this profile.")),
+    "format": (str | None, None, typer.Option("-o", "--format", metavar="|".join(FORMATS), help="How to print.")),
+    "json": (bool, False, typer.Option("--json", help="Short for -o json.")),
+    "jq": (str | None, None, typer.Option("--jq", metavar="EXPR", help="Filter the JSON by a jq expression.")),
+    "out": (str | None, None, typer.Option("--out", metavar="FILE", help="Write to a file, in its ending's format.")),
+    "debug": (bool, False, typer.Option("--debug", help="Trace requests to stderr.")),
+}
+_WRITING: dict[str, tuple[Any, Any, Any]] = {
+    "dry_run": (bool, False, typer.Option("--dry-run", help="Show the plan, write nothing.")),
+    "yes": (bool, False, typer.Option("--yes", "-y", help="Apply without asking.")),
+    "confirm": (str | None, None, typer.Option("--confirm", metavar="NAME", help="The production profile's name.")),
+    "no_journal": (bool, False, typer.Option("--no-journal", help="Do not write down what changes; undo cannot help.")),
+}
+
+
+def common_options(verb: Verb) -> dict[str, tuple[Any, Any, Any]]:
+    """The common options of a verb, those that its own parameters shadow left out."""
+    own = {param.name for param in verb.params}
+    offered = _COMMON if verb.effect == "read" else _COMMON | _WRITING
+    return {name: option for name, option in offered.items() if name not in own}
+
+
+def _parameter(param: Param) -> inspect.Parameter:
+    """A verb's parameter as Typer reads it. Values stay text here: the verb itself judges them, on every surface."""
+    metavar = "|".join(param.choices) if param.choices else param.name.upper() if not param.option else None
+    if param.kind == "integer" and param.option:
+        metavar = "N"
+    kind: Any = bool if param.kind == "boolean" else str
+    if param.many:
+        kind = list[str]
+    elif not param.required and kind is str:
+        kind = str | None
+    either = param.kind == "boolean" and param.default is None  # a property that may be left as it is
+    if either:
+        kind = bool | None
+        info = typer.Option(f"{param.flag}/--no-{param.flag[2:]}", help=param.help, show_default=False)
+    elif param.option:
+        info = typer.Option(param.flag, help=param.help, metavar=metavar, show_default=False)
+    else:
+        info = typer.Argument(help=param.help, metavar=metavar, show_default=False)
+    default: Any = (
+        inspect.Parameter.empty if param.required else (False if kind is bool else [] if param.many else None)
+    )
+    return inspect.Parameter(
+        param.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info]
+    )
+
+
+def _annotated(kind: Any, info: Any) -> Any:
+    return Annotated[kind, info]
+
+
+def _callback(verb: Verb) -> Any:
+    common = common_options(verb)
+    unsaid = {param.name: False if param.default is False else None for param in verb.params}
+
+    def callback(**values: Any) -> Invocation:
+        options = Options(**{name: values.pop(name) for name in common})
+        options.out = Path(options.out) if options.out else None
+        given = {
+            name: value for name, value in values.items() if value not in (None, [], ()) and value is not unsaid[name]
+        }
+        return Invocation(verb, given, options)
+
+    parameters = [_parameter(param) for param in verb.params]
+    parameters += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=_annotated(kind, info))
+        for name, (kind, default, info) in common.items()
+    ]
+    callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    callback.__annotations__ = {item.name: item.annotation for item in parameters}
+    lines = "\n".join(f"  {line}" for line in verb.examples)
+    examples = f"Examples:\n\n\b\n{lines}" if lines else ""
+    callback.__doc__ = f"{verb.summary}\n\n{verb.description}\n\n{examples}".strip()
+    return callback
+
+
+@cache
+def command_of(section: str) -> Any:
+    """The Typer command of a domain or a sub-domain of a family. Raises `UsageError` for an unknown one."""
+    section, _ = section_of(section.split())
+    verbs = _verbs(section)
+    depth = len(section.split())
+    app = _app(f"dhis2 {section}", _summary(section, verbs))
+    groups: dict[tuple[str, ...], typer.Typer] = {(): app}
+    for verb in verbs:
+        words = tuple(verb.path.split()[depth:])
+        for size in range(1, len(words)):
+            if words[:size] not in groups:
+                groups[words[:size]] = _app(words[size - 1], "")
+                groups[words[: size - 1]].add_typer(groups[words[:size]], name=words[size - 1])
+        target = groups[words[:-1]] if words else app
+        target.command(words[-1] if words else section, short_help=verb.summary)(_callback(verb))
+    if len(verbs) > 1:
+        app.callback()(lambda: None)
+    return get_command(app)
+
+
+def _summary(section: str, verbs: Sequence[Verb]) -> str:
+    """A section's own help: how many verbs, and the sub-domains that a family adds."""
+    text = f"{section}: {len(verbs)} verbs."
+    family = FAMILIES.get(section)
+    if family is None:
+        return text
+    return f"{text}\n\nEach type has its own verbs too, such as `{section} {next(iter(family.names()))} --help`: {', '.join(family.names())}."
+
+
+def _app(name: str, text: str) -> typer.Typer:
+    return typer.Typer(
+        name=name, help=text, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "terminal_width": 100},
+    )  # fmt: skip
+
+
+def _verbs(section: str) -> list[Verb]:
+    return [verb for verb in verbs_of(section) if "cli" not in verb.left_out]
+
+
+def help_of(words: Sequence[str]) -> str:
+    """The help of a domain, sub-domain or verb, as Typer writes it."""
+    section, rest = section_of(words)
+    command = command_of(section)
+    context = _context(command, f"dhis2 {section}")
+    for word in rest:
+        inner = command.get_command(context, word) if hasattr(command, "get_command") else None
+        if inner is None:
+            break
+        command, context = inner, _context(inner, word, context)
+    return cast("str", command.get_help(context))
+
+
+def _context(command: Any, name: str, parent: Any = None) -> Any:
+    """A context to show help in; `make_context` would read every option's default too, half of the catalogue's build."""
+    return command.context_class(command, info_name=name, parent=parent, **command.context_settings)
+
+
+def words_of(line: str) -> list[str]:
+    """The words of a line, as a shell reads quotes. Raises `UsageError` for an open quote."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"the line cannot be read: {error}", hint="close the quote") from error
+
+
+def parse(words: Sequence[str]) -> Invocation | HelpText:
+    """Understand the words of a command line, without the program's name.
+
+    Raises `UsageError` with the nearest known words.
+    """
+    leading, rest = _leading_options(words)
+    if not rest:
+        raise UsageError("what to do?", hint="dhis2 --help")
+    domain, arguments = rest[0], [*rest[1:], *leading]
+    if domain not in installed.domains():
+        raise UsageError(f"there is no command '{domain}'", hint=meant(domain) or "dhis2 --help")
+    quick = _one_verb([domain, *arguments])
+    if quick is not None:
+        return quick
+    section, arguments = section_of([domain, *arguments])
+    command = command_of(section)
+    if any(word in {"-h", "--help"} for word in arguments) or (not arguments and len(_verbs(section)) > 1):
+        return HelpText(help_of([*section.split(), *(word for word in arguments if not word.startswith("-"))]))
+    try:
+        result = command.main(args=list(arguments), prog_name=f"dhis2 {section}", standalone_mode=False)
+    except Exception as error:  # noqa: BLE001  (Typer's own classes are vendored and private)
+        raise _usage(error, section, arguments) from None
+    if not isinstance(result, Invocation):
+        raise UsageError(f"'{section}' needs a verb", hint=f"dhis2 {section} --help")
+    return result
+
+
+def meant(word: str) -> str | None:
+    """What somebody who began a line with an unknown word may have wanted: a verb or a type of a domain, or a domain."""
+    from dhis2sh.verbs import manifest
+
+    paths = [str(verb["path"]) for verb in manifest.domain_verbs() if str(verb["path"]).split()[1:] == [word]]
+    for domain in installed.domains():
+        paths += [f"{domain} {word}" for name, others in manifest.sections(domain).items() if word in (name, *others)]
+    return did_you_mean(word, installed.domains()) if not paths else f"did you mean {' or '.join(paths[:3])}?"
+
+
+def _one_verb(words: Sequence[str]) -> Invocation | None:
+    """A line whose first words are a shipped verb's path: that verb alone is imported and made a command.
+
+    None where the whole domain must be asked: for help, for plugins, and for words in another order.
+    """
+    from dhis2sh.verbs import manifest
+
+    section, rest = manifest.section_of(words)
+    paths = {str(verb["path"]): str(verb["module"]) for verb in manifest.verbs(section)}
+    for size in range(min(len(rest), 3), -1, -1):
+        path = " ".join([section, *rest[:size]])
+        if path in paths and not {"-h", "--help"} & set(rest):
+            verb = load_verb(path, paths[path])
+            return None if verb is None or "cli" in verb.left_out else _invoked(verb, section, rest[size:])
+    return None
+
+
+def _invoked(verb: Verb, section: str, arguments: list[str]) -> Invocation:
+    app = _app(verb.path.split()[-1], verb.summary)
+    app.command()(_callback(verb))
+    try:
+        result = get_command(app).main(args=arguments, prog_name=f"dhis2 {verb.path}", standalone_mode=False)
+    except Exception as error:  # noqa: BLE001  (Typer's own classes are vendored and private)
+        raise _usage(error, section, arguments, verb) from None
+    return cast("Invocation", result)
+
+
+def _leading_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """`dhis2 -p play metadata list`: common options before the domain belong to the verb."""
+    leading: list[str] = []
+    rest = list(words)
+    while rest and rest[0].startswith("-"):
+        word = rest.pop(0)
+        leading.append(word)
+        if word in {"-p", "--profile", "-o", "--format", "--jq", "--confirm", "--out"} and rest:
+            leading.append(rest.pop(0))
+    return leading, rest
+
+
+def _usage(error: Exception, section: str, arguments: Sequence[str], verb: Verb | None = None) -> Exception:
+    """What Typer refused, as our error with the nearest word."""
+    message = getattr(error, "format_message", None)
+    if message is None:
+        return error
+    words = [word for word in arguments if not word.startswith("-")]
+    verb_words = verb.path if verb is not None else " ".join([section, *words[:1]])
+    option = getattr(error, "option_name", None)
+    if option is not None:
+        known = [flag for item in _verbs(section) if item.path == verb_words for flag in _flags(item)]
+        return UsageError(
+            f"{verb_words} has no option '{option}'", hint=did_you_mean(option, known) or f"dhis2 {verb_words} --help"
+        )
+    text = str(message()).rstrip(".")
+    if "No such command" in text:
+        unknown, depth = next(iter(words), ""), len(section.split())
+        known = [verb.path.split()[depth] for verb in _verbs(section) if len(verb.path.split()) > depth]
+        family = FAMILIES.get(section)
+        near = did_you_mean(unknown, known) or did_you_mean(unknown, list(family.names()) if family else [])
+        return UsageError(f"{section} has no verb '{unknown}'", hint=near or f"dhis2 {section} --help")
+    left_over = re.search(r"unexpected extra argument\(?s?\)? \((.*)\)", text)
+    if left_over is not None and words[-1:]:
+        return _unquoted(verb_words, left_over[1], arguments)
+    return UsageError(text, hint=f"dhis2 {verb_words} --help")
+
+
+def _unquoted(path: str, left_over: str, arguments: Sequence[str]) -> UsageError:
+    """One word too many is most often a name whose spaces were not quoted: say how it would read in quotes."""
+    before, found, _ = " ".join(arguments).partition(f" {left_over}")
+    last = before.rpartition(" ")[2]
+    quoted = f"quote a name with spaces: {shlex.quote(f'{last} {left_over}')}"
+    return UsageError(
+        f"{path} does not know what to do with '{left_over}'", hint=quoted if found else f"dhis2 {path} --help"
+    )
+
+
+def _flags(verb: Verb) -> list[str]:
+    own = [param.flag for param in verb.params if param.option]
+    return own + [f"--{name.replace('_', '-')}" for name in common_options(verb)]

@@ -1,0 +1,299 @@
+"""Names everywhere: wherever a UID is expected, a code or a unique name works too.
+
+`session.run` resolves every parameter that is marked with `Refers` before the verb sees it; services that read names from
+files use `resolve` themselves. A text that has the form of a UID is taken as one and costs no request, unless it could
+be a word or a code as well ("Vaccination" has eleven letters): then the server is asked which it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
+from dhis2sh.words import joined, listed
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Resource
+
+    from dhis2sh.changes.plan import Plan
+    from dhis2sh.client.requests import Param
+    from dhis2sh.rows.rows import Rows
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, Row
+    from dhis2sh.verbs.declaration import Verb
+
+IN_ONE_REQUEST = 50
+"""Names per request: an address stays under 8 kB even where each name is 100 characters long."""
+MANY = 600
+TYPE = "$type"
+"""Under this a row of several types says which it is of."""
+FEW = 5
+TOLD = 100
+"""Objects of one type whose names are looked up for somebody to read: an address stays short, and so does a plan."""
+NAMED_BY_OTHERS = {"users": ("username",), "options": ("code", "name")}
+"""What names an object of a type besides its UID; code and name for the rest."""
+_WORD_OR_CODE = re.compile(r"[A-Za-z][a-z]{10}|[A-Z][A-Z0-9]{10}")
+
+
+def certain(text: str) -> bool:
+    """Is the text a UID and nothing else?"""
+    return is_uid(text) and not _WORD_OR_CODE.fullmatch(text)
+
+
+def keys_of(plural: str) -> tuple[str, ...]:
+    """The properties that may name an object of a type, in the order in which they are tried."""
+    return NAMED_BY_OTHERS.get(plural, ("code", "name"))
+
+
+async def resolve(s: Session, plural: str, text: str) -> str:
+    """The UID of one object.
+
+    Parameters:
+        plural: its type, such as `organisationUnits`, or `*` for any.
+        text: a UID, a code or a unique name.
+
+    Raises `UsageError` that lists the candidates of an ambiguous name with their UIDs, and `NotFound` that names the
+    nearest.
+    """
+    return (await resolve_all(s, plural, [text]))[text]
+
+
+async def resolve_all(s: Session, plural: str, texts: Iterable[str]) -> dict[str, str]:
+    """The UIDs of many objects of one type, with a few requests for all of them; errors as `resolve`."""
+    texts = list(dict.fromkeys(texts))
+    found = {text: text for text in texts if certain(text)}
+    open_ = [text for text in texts if text not in found]
+    if plural == "*":
+        return found | {text: there.uid for text, there in (await among(s, (), open_)).items()}
+    keys = ("id", *keys_of(plural)) if any(is_uid(text) for text in open_) else keys_of(plural)
+    for key in keys:
+        if not open_:
+            break
+        hits = await by_key(s, plural, key, [text for text in open_ if key != "id" or is_uid(text)])
+        for text, rows in hits.items():
+            if len(rows) > 1:
+                raise _ambiguous(plural, text, rows)
+            found[text] = str(rows[0]["id"])
+        open_ = [text for text in open_ if text not in found]
+    if open_:
+        raise await _missing(s, (plural,), open_[0])
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object of one of several types."""
+
+    plural: str
+    uid: str
+    name: str
+
+
+async def among(s: Session, plurals: Sequence[str], texts: Iterable[str]) -> dict[str, Found]:
+    """Objects of some types by UID, code or unique name, with one request for each of the three.
+
+    Parameters:
+        plurals: the types that count, so that a name which others have too is not ambiguous; any type where there is none.
+        texts: what names the objects.
+
+    Raises `UsageError` that lists the candidates of an ambiguous name, and `NotFound` that names the nearest.
+    """
+    found: dict[str, Found] = {}
+    open_ = list(dict.fromkeys(texts))
+    for key in ("id", "code", "name"):
+        asked = [text for text in open_ if key != "id" or is_uid(text)]
+        for text, rows in (await by_key(s, plurals, key, asked)).items() if asked else ():
+            kinds = {str(row["id"]): row for row in rows}
+            if len(kinds) > 1:
+                told = [{**row, "displayName": f"{row[TYPE]} {row.get('displayName')}"} for row in kinds.values()]
+                raise _ambiguous(joined(plurals) or "all types", text, told)
+            found[text] = Found(str(rows[0][TYPE]), str(rows[0]["id"]), str(rows[0].get("displayName") or text))
+        open_ = [text for text in open_ if text not in found]
+    if open_:
+        raise await _missing(s, plurals, open_[0])
+    return found
+
+
+async def by_key(
+    s: Session, plural: str | Sequence[str], key: str, texts: Sequence[str]
+) -> dict[str, list[JsonObject]]:
+    """Objects whose `key` is one of the texts, by that text; where there are very many, all objects are read at once.
+
+    Of several types (none means all) each row says under `TYPE` which it is of.
+
+    The server cuts a value at a comma or bracket: such a text is looked for by its longest piece, and compared here.
+    """
+    if len(texts) > MANY and isinstance(plural, str):
+        page = await s.client.list_page(plural, {"fields": f"id,{key},displayName", "paging": False})
+        return _hits(texts, key, page.rows)
+    plain = [text for text in texts if not set(text) & set(",[]")]
+    chunks = [plain[at : at + IN_ONE_REQUEST] for at in range(0, len(plain), IN_ONE_REQUEST)]
+    filters = [f"{key}:in:[{','.join(chunk)}]" if len(chunk) > 1 else f"{key}:eq:{chunk[0]}" for chunk in chunks]
+    pieces = [max(re.split(r"[,\[\]]", text), key=len).strip() for text in texts if text not in plain]
+    filters += [f"{key}:like:{piece}" for piece in pieces if piece]
+    pages = await asyncio.gather(*(_list(s, plural, key, text) for text in filters))
+    return _hits(texts, key, [row for page in pages for row in page])
+
+
+def _hits(texts: Sequence[str], key: str, rows: Sequence[Row]) -> dict[str, list[JsonObject]]:
+    wanted, hits = set(texts), dict[str, "list[JsonObject]"]()
+    for row in rows:
+        if (text := str(row.get(key))) in wanted:
+            hits.setdefault(text, []).append(row)
+    return hits
+
+
+async def _list(s: Session, plural: str | Sequence[str], key: str, text: str) -> list[Row]:
+    params: dict[str, Param] = {"filter": text, "fields": f"id,{key},displayName"}
+    if isinstance(plural, str):
+        return (await s.client.list_page(plural, {**params, "paging": False})).rows
+    body = await s.client.get_object("metadata", {**params, **dict.fromkeys(plural, True)})
+    found = ((kind, rows) for kind, rows in body.items() if isinstance(rows, list))
+    return [{**row, TYPE: kind} for kind, rows in found for row in cast("list[Row]", rows)]
+
+
+def _ambiguous(plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError:
+    told = listed((f"{row.get('displayName') or row.get('name')} [{row['id']}]" for row in rows), 10)
+    return UsageError(f"'{text}' is ambiguous among {plural}: {told}", hint="use a UID")
+
+
+async def _missing(s: Session, plurals: Sequence[str], text: str) -> NotFound:
+    """Nothing has that code or name: the error names what comes nearest among those that share an end of a word."""
+    words = sorted(re.findall(r"\w+", text), key=len, reverse=True)[:3]
+    params: dict[str, Param] = {
+        "filter": [f"name:ilike:{part}" for part in dict.fromkeys(end for word in words for end in (word[:3], word[-3:]))],
+        "rootJunction": "OR", "fields": "id,displayName", "pageSize": 200,
+    }  # fmt: skip
+    pages = await asyncio.gather(*(s.client.list_page(plural, params) for plural in (plurals if words else ())))
+    hint = did_you_mean(text, [str(row.get("displayName")) for page in pages for row in page.rows])
+    if hint is None and len(plurals) == 1:
+        hint = await _all_there_are(s, plurals[0])
+    kinds = f"none of the {joined(plurals, 'or')} has" if plurals else "nothing has"
+    return NotFound(f"{kinds} the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
+
+
+async def _all_there_are(s: Session, plural: str) -> str | None:
+    """The names of a type that has only a few objects: one of them must be meant."""
+    rows = (await s.client.list_page(plural, {"fields": "id,displayName", "pageSize": FEW + 1})).rows
+    return f"there are {joined(str(row.get('displayName')) for row in rows)}" if 0 < len(rows) <= FEW else None
+
+
+async def resolve_arguments(s: Session, verb: Verb, bound: Mapping[str, object]) -> dict[str, object]:
+    """A verb's arguments with every code and name in a `Refers` parameter turned into a UID; errors as `resolve`."""
+    from dhis2sh.rows.rows import Rows
+
+    resolved = dict(bound)
+    for param in verb.params:
+        value = bound.get(param.name)
+        if param.refers is None or value in (None, [], ""):
+            continue
+        plural = await _plural(s, param.refers, bound, value)
+        if plural is None:
+            continue
+        if isinstance(value, Rows):
+            resolved[param.name] = await _resolve_rows(s, plural, cast("Rows[Row]", value))
+        elif isinstance(value, list):
+            texts = [str(item) for item in cast("list[object]", value)]
+            uids = await resolve_all(s, plural, texts)
+            resolved[param.name] = [uids[text] for text in texts]
+        else:
+            resolved[param.name] = await resolve(s, plural, str(value))
+    return resolved
+
+
+async def _plural(s: Session, refers: str, bound: Mapping[str, object], value: object) -> str | None:
+    """The type that a parameter points to; None where nothing says it, and the verb will."""
+    if not refers.startswith("@"):
+        return refers
+    named = bound.get(refers[1:]) or getattr(value, "resource", None)
+    if named is None:
+        return None
+    from dhis2sh.client.schema import resource_of
+
+    async with s.client.assuming("2.42"):  # a type is called the same everywhere: no request for it
+        return (await resource_of(s.client, str(named))).plural
+
+
+async def _resolve_rows(s: Session, plural: str, rows: Rows[Row]) -> Rows[Row]:
+    """Rows from the command line hold what was typed in `id`; those of a pipeline hold UIDs, and cost nothing."""
+    items = rows.plain()
+    missing = [number for number, row in enumerate(items, 1) if not row.get("id")]
+    if missing:
+        raise UsageError(f"row {missing[0]} has no id", hint="select id too: ... | select(id, name)")
+    uids = await resolve_all(s, plural, [str(row["id"]) for row in items])
+    return rows.with_items([{**row, "id": uids[str(row["id"])]} for row in items], columns=rows.columns)
+
+
+async def tell(s: Session, plan: Plan) -> None:
+    """Give a plan that somebody is to read the names of the objects that its steps refer to; a request for each type."""
+    steps = [step for step in plan.steps[:TOLD] if step.after is not None and step.detail is None]
+    if sum(step.before is None for step in steps) > FEW:  # many new objects: nobody reads what each of them holds
+        steps = [step for step in steps if step.before is not None]
+    if not steps:
+        return
+    models = (await s.client.version()).models
+    wanted: dict[str, dict[str, None]] = {}
+    for step in steps:
+        for value in (step.before, step.after):
+            for plural, uid in objects_in(value or {}, step.type, models):
+                wanted.setdefault(plural, {})[uid] = None
+    plan.names = await _called(s, wanted)
+
+
+async def names_in(s: Session, resource: Resource, items: Sequence[JsonObject]) -> dict[str, str]:
+    """What the objects that some objects of a type refer to are called, by UID; a request for each type."""
+    models = (await s.client.version()).models
+    wanted: dict[str, dict[str, None]] = {}
+    for item in items:
+        for plural, uid in objects_in(item, resource.plural, models):
+            wanted.setdefault(plural, {})[uid] = None
+    return await _called(s, wanted)
+
+
+async def _called(s: Session, wanted: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    from dhis2sh.client.sending import gather_bounded
+
+    async def some(plural: str, uids: Sequence[str]) -> list[Row]:
+        try:
+            text = f"id:in:[{','.join(uids)}]" if len(uids) > 1 else f"id:eq:{uids[0]}"
+            page = await s.client.list_page(plural, {"filter": text, "fields": "id,displayName", "paging": False})
+        except (Refused, NotFound, Forbidden):
+            return []  # a name is a comfort: what this user may not read stays a UID
+        return page.rows
+
+    asked = (some(plural, list(uids)[:TOLD]) for plural, uids in wanted.items())
+    pages = [rows async for rows in gather_bounded(asked, 4)]
+    return {str(row["id"]): str(row["displayName"]) for rows in pages for row in rows if row.get("displayName")}
+
+
+def objects_in(item: JsonObject, plural: str, models: str) -> Iterator[tuple[str, str]]:
+    """Every object with an address of its own that one refers to or holds: its type and its UID.
+
+    Parameters:
+        item: the object, or a part of it.
+        plural: its type.
+        models: the server's version as the models have it, such as `v42`.
+    """
+    from dhis2_models import facts
+
+    types = facts.types(models)
+    kind = types.get(plural)
+    if kind is None:
+        return
+    for name, value in item.items():
+        prop = kind.properties.get(name)
+        if name == "sharing" and isinstance(value, dict):
+            for inner in ("users", "userGroups"):
+                yield from ((inner, uid) for uid in cast("JsonObject", value.get(inner) or {}))
+        elif prop is not None and prop.target is not None and prop.target in types:
+            for inner in value if isinstance(value, list) else [value]:
+                if isinstance(inner, dict):
+                    uid = inner.get("id")
+                    if types[prop.target].metadata and isinstance(uid, str):
+                        yield prop.target, uid
+                    yield from objects_in(inner, prop.target, models)

@@ -1,0 +1,138 @@
+"""Pipelines meet verbs: tails compiled before the head sends its first request, heads made ready for their tail, verbs as stages."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Container, Mapping
+from typing import Any, cast
+
+from dhis2sh.changes.consent import Consent
+from dhis2sh.errors import PipelineError, UsageError, did_you_mean
+from dhis2sh.rows.expressions import Expression
+from dhis2sh.rows.pipeline import Pipeline, Step, named
+from dhis2sh.rows.pushdown import Head, complete
+from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.stages import STAGES
+from dhis2sh.session import Session
+from dhis2sh.verbs import installed
+from dhis2sh.verbs.declaration import Param, Verb
+from dhis2sh.verbs.registry import find
+
+CONSENT = ("dry_run", "yes", "confirm", "journal")
+"""Keywords of a Python call that agree to a write."""
+
+
+def _takes_rows(name: str, source: str | None, position: int) -> None:
+    """A verb as a stage exists and takes rows, or the line is refused before its first request."""
+    try:
+        verb = find(name.replace(".", " "))
+    except UsageError as error:
+        raise PipelineError(str(error), source=source, position=position, hint=error.hint) from None
+    if verb.piped is None:
+        raise PipelineError(
+            f"{verb.path} does not take piped rows", source=source, position=position,
+            hint="dhis2 verbs --takes-rows",
+        )  # fmt: skip
+
+
+async def fit(
+    session: Session,
+    verb: Verb,
+    arguments: Mapping[str, object],
+    pipeline: Pipeline | None,
+    variables: Container[str] = (),
+) -> Head:
+    """A head's arguments made ready for its tail: complete, and where the verb knows how, narrow and filtered."""
+    if pipeline is None:
+        return Head(dict(arguments))
+    wants = pipeline.wants(variables)
+    if verb.head is not None:
+        return await verb.head(session, arguments, wants)
+    return Head(complete(arguments, {param.name for param in verb.params}), local=list(wants.conditions))
+
+
+def piped(
+    name: str, rows: Rows[Any], args: tuple[Any, ...], options: Mapping[str, Any]
+) -> tuple[Verb, dict[str, object], Consent]:
+    """A verb that stands as a stage: the verb, its arguments with the rows among them, and what was agreed to.
+
+    Parameters:
+        name: as it was written, such as `metadata.rename`.
+        args: its positional arguments; the type is that of the rows unless the stage gives it.
+        options: keywords; `dry_run`, `yes`, `confirm` and `journal` are consent.
+    """
+    verb = find(name.replace(".", " "))
+    taken = cast("Param", verb.piped)
+    given = dict(options)
+    consent = Consent(**{word: given.pop(word) for word in CONSENT if word in given})
+    arguments: dict[str, object] = {taken.name: rows, **given}
+    free = [param.name for param in verb.params if not param.option and param.name not in arguments]
+    if "type" in free and rows.resource is not None and len(args) < len(free):
+        free.remove("type")
+        arguments["type"] = rows.resource
+    if len(args) > len(free):
+        raise PipelineError(f"{verb.path} takes {len(free)} values here, not {len(args)}", hint=f"{verb.path} --help")
+    return verb, {**arguments, **dict(zip(free, args, strict=False))}, consent
+
+
+def compile_tail(
+    text: str, *, offset: int = 0, source: str | None = None, names: Mapping[str, object] | None = None
+) -> Pipeline:
+    """Compile a tail, before any request.
+
+    Parameters:
+        text: what follows the first `|`.
+        offset: where it begins in `source`, the whole line.
+        names: the user's variables, whose functions may be stages.
+
+    Raises `PipelineError` with the position that it is about.
+    """
+    stripped = text.strip()
+    lead = offset + len(text) - len(text.lstrip())
+    try:
+        tree = ast.parse(stripped, mode="eval").body
+    except SyntaxError as error:
+        at = lead + max(0, (error.offset or 1) - 1)
+        raise PipelineError(
+            f"the pipeline is not Python: {error.msg}",
+            source=source,
+            position=at,
+            hint="rows | where(level == 2) | select(id, name)",
+        ) from None
+    steps = [_step(node, stripped, lead, source, names or {}) for node in _flatten(tree)]
+    return Pipeline(steps)
+
+
+def _flatten(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return [*_flatten(node.left), node.right]
+    return [node]
+
+
+def _step(node: ast.expr, text: str, lead: int, source: str | None, names: Mapping[str, object]) -> Step:
+    target = node.func if isinstance(node, ast.Call) else node
+    name = ast.unparse(target)
+    position = lead + len(text.encode()[: node.col_offset].decode())
+    if not isinstance(target, (ast.Name, ast.Attribute)):
+        raise PipelineError(
+            f"`{name}` is no stage", source=source, position=position, hint=f"stages: {', '.join(STAGES)}"
+        )
+    first = name.partition(".")[0]
+    kind = "stage" if name in STAGES else "verb" if "." in name and first in installed.domains() else "function"
+    if kind == "verb":
+        _takes_rows(name, source, position)
+    if kind == "function" and names and not callable(named(name, names)):
+        hint = did_you_mean(name, list(STAGES)) or f"stages: {', '.join(STAGES)}"
+        raise PipelineError(f"there is no stage `{name}`", source=source, position=position, hint=hint)
+    if not isinstance(node, ast.Call):
+        return Step(name, [], {}, kind)
+
+    def part(item: ast.expr) -> str:
+        return ast.get_source_segment(text, item) or ast.unparse(item)
+
+    options = {keyword.arg: part(keyword.value) for keyword in node.keywords if keyword.arg is not None}
+    step = Step(name, [part(item) for item in node.args], options, kind)
+    if kind == "stage" and not STAGES[name].literal:
+        for inner in step.args:
+            Expression(inner.strip().removeprefix("-"))
+    return step

@@ -1,0 +1,58 @@
+"""Running a verb: the one path that every surface takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.changes.apply import apply_plan, refusals_kept
+from dhis2sh.changes.consent import Consent, must_ask, require_consent
+from dhis2sh.client.requests import effect_scope
+from dhis2sh.rows.rows import stamped
+from dhis2sh.verbs import names
+
+if TYPE_CHECKING:
+    from dhis2sh.changes.plan import Plan
+    from dhis2sh.session import Session
+    from dhis2sh.verbs.declaration import Verb
+
+
+async def run(session: Session, verb: Verb, arguments: Mapping[str, object], consent: Consent | None = None) -> object:
+    """Run a verb: the one path that every surface takes.
+
+    Parameters:
+        session: profile and client.
+        verb: the verb.
+        arguments: by parameter name, as JSON or Python values.
+        consent: for writes and destroying verbs.
+
+    Returns the verb's result; for a dry run the `Plan`.
+
+    Raises `UsageError` for bad arguments, `NeedsConfirmation` when a plan waits for a yes, and whatever the verb raises.
+    """
+    with refusals_kept(session):
+        return await _run(session, verb, verb.bind(arguments), consent or Consent())
+
+
+async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consent: Consent) -> object:
+    if any(param.refers for param in verb.params):
+        with effect_scope("read"):
+            bound = await names.resolve_arguments(session, verb, bound)
+    if verb.effect == "read":
+        with effect_scope("read"):
+            result = await verb.function(session, **bound)
+        return stamped(result, verb=verb.path, profile=session.bound or "")
+    with effect_scope("read"):
+        plan = cast("Plan", await verb.function(session, **bound))
+        if not plan.local and (consent.dry_run or must_ask(verb, plan, consent)):
+            await names.tell(session, plan)
+    plan.verb = verb.path
+    plan.journal = consent.journal
+    if consent.dry_run:
+        return plan
+    if plan.blocked is not None:
+        for note in plan.notes:
+            session.reporter.warn(note)
+        raise plan.blocked
+    require_consent(session, verb, plan, consent)
+    return await apply_plan(session, verb, plan)
