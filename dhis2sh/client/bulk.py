@@ -13,9 +13,11 @@ from dhis2sh.client import jsonpatch
 from dhis2sh.client.limits import CONCURRENCY, gather_bounded
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.parts import OBJECTS_IN_ONE_PART, NotTaken, Part, Reported, parts_of, send_part
+from dhis2sh.client.query import refuse_unknown
 from dhis2sh.client.schema import types_of
 from dhis2sh.client.sending import (
     BulkResult,
+    DeleteOptions,
     WriteOptions,
     attempt,
     bundle_params,
@@ -70,9 +72,17 @@ async def delete(
     *,
     concurrency: int = CONCURRENCY,
     chunk_size: int = OBJECTS_IN_ONE_PART,
-    **options: Unpack[WriteOptions],
+    **options: Unpack[DeleteOptions],
 ) -> BulkResult:
-    """Delete objects of several types, those first that refer to others. Parameters as of `save`, with UIDs."""
+    """Delete objects of several types, those first that refer to others.
+
+    Parameters:
+        uids: by the type's plural.
+        concurrency: requests at a time.
+        chunk_size: objects in one request.
+        options: as of `DeleteOptions`; `atomic_mode` is `NONE` without one.
+    """
+    refuse_unknown(options, DeleteOptions, "a deletion")
     rows: dict[str, list[JsonObject]] = {plural: [{"id": uid} for uid in found] for plural, found in uids.items()}
     return await _bundles(client, rows, "DELETE", {"atomic_mode": "NONE", **options}, concurrency, chunk_size)
 

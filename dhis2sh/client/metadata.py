@@ -16,7 +16,7 @@ from dhis2sh.client.bodies import json_rows, pieces_of, write_to
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.query import list_params, where
 from dhis2sh.client.schema import types_of
-from dhis2sh.client.sending import BulkResult, WriteOptions, attempt, bundle_params, refusal, send
+from dhis2sh.client.sending import BulkResult, DeleteOptions, WriteOptions, attempt, bundle_params, refusal, send
 from dhis2sh.client.usage import Usage, Use
 from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, UsageError
 
@@ -181,7 +181,7 @@ class Metadata:
         *,
         concurrency: int = 4,
         chunk_size: int = 1000,
-        **options: Unpack[WriteOptions],
+        **options: Unpack[DeleteOptions],
     ) -> BulkResult:
         """Delete objects of several types, by plural. As `dhis2sh.client.bulk.delete`."""
         return await bulk.delete(self._client, uids, concurrency=concurrency, chunk_size=chunk_size, **options)
