@@ -91,7 +91,9 @@ class TaskRef(Answered):
     uid: str
 
 
-_REPORTED = frozenset({"typeReports", "stats", "importCount", "conflicts", "validationReport", "importSummaries"})
+_REPORTED = frozenset({
+    "typeReports", "stats", "importCount", "conflicts", "validationReport", "importSummaries", "mergeReport", "errorReports",
+})  # fmt: skip
 """What makes a report one; an answer of a proxy has none of it."""
 
 
