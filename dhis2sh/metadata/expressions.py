@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, cast
 from pydantic import BaseModel
 
 from dhis2sh.dhis2.languages import LANGUAGES, PREFIXES
+from dhis2sh.dhis2.properties import EXPRESSIONS, Expression
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import CheckFailed, NotFound, UsageError, did_you_mean
 from dhis2sh.verbs import names
@@ -41,34 +42,12 @@ _REFERENCE = re.compile(r"(OUG|PS_EVENTDATE|[#ACDINR])\{([^{}]*)\}")
 _UIDS = re.compile(r"(?:[A-Za-z]+:)?[A-Za-z][A-Za-z0-9]{10}(?:&[A-Za-z][A-Za-z0-9]{10})*|\*")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an object keeps an expression, where a server explains it, and where its words stand."""
-
-    path: str
-    address: str
-    words: str | None = None
-
-
-PLACES: Mapping[str, tuple[Place, ...]] = {
-    "indicators": (
-        Place("numerator", "indicators/expression/description", "numeratorDescription"),
-        Place("denominator", "indicators/expression/description", "denominatorDescription"),
-    ),
-    "programIndicators": (
-        Place("expression", "programIndicators/expression/description"),
-        Place("filter", "programIndicators/filter/description"),
-    ),
-    "validationRules": (
-        Place("leftSide.expression", "validationRules/expression/description", "leftSide.description"),
-        Place("rightSide.expression", "validationRules/expression/description", "rightSide.description"),
-    ),
-    "predictors": (
-        Place("generator.expression", "predictors/expression/description", "generator.description"),
-        Place("sampleSkipTest.expression", "predictors/skipTest/description", "sampleSkipTest.description"),
-    ),
+PLACES: Mapping[str, tuple[Expression, ...]] = {
+    plural: found
+    for plural, places in EXPRESSIONS.items()
+    if (found := tuple(place for place in places if place.address and not place.of_program))
 }
-"""The expressions of each type, the main one first."""
+"""The expressions that a server can be asked about with nothing beside them, the main one of each type first."""
 
 
 class Verdict(BaseModel):
@@ -377,21 +356,21 @@ async def prepared(
 
     Raises `CheckFailed` that names what is wrong with each, and errors of names as `with_uids`.
     """
-    changed: list[tuple[JsonObject, Place, str]] = []
+    changed: list[tuple[JsonObject, Expression, str]] = []
     for number, item in enumerate(objects):
         old: Mapping[str, JsonValue] = before[number] if before else {}
         for place in PLACES.get(plural, ()):
             text = value_at(item, place.path)
             if text is not None and text != value_at(old, place.path):
                 changed.append((item, place, text))
-    by_program: dict[str | None, list[tuple[JsonObject, Place, str]]] = {}
+    by_program: dict[str | None, list[tuple[JsonObject, Expression, str]]] = {}
     for one in changed:
         by_program.setdefault(_program_of(one[0]), []).append(one)
     gate, notes = asyncio.Semaphore(AT_ONCE), list[str]()
     for program, mine in by_program.items():
         uids = await with_uids(s, plural, (text for _, _, text in mine), program)
 
-        async def ask(place: Place, text: str, uids: Mapping[str, str] = uids) -> Verdict:
+        async def ask(place: Expression, text: str, uids: Mapping[str, str] = uids) -> Verdict:
             async with gate:
                 return await asked(s, place.address, uids[text])
 
@@ -420,7 +399,7 @@ async def _refuse(s: Session, plural: str, wrong: Sequence[tuple[str, Verdict]])
     raise CheckFailed(f"'{text}': {first.message}{f': {said}' if said else ''}{more}", findings=first, hint=hint)
 
 
-def _write(item: JsonObject, place: Place, found: Verdict) -> None:
+def _write(item: JsonObject, place: Expression, found: Verdict) -> None:
     """The expression with UIDs, and its words where there are none yet."""
     _put(item, place.path, found.expression)
     if place.words and found.description and value_at(item, place.words) is None:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.verbs import names
@@ -40,8 +41,6 @@ SYMBOLS = {
     "<=": "less_than_or_equal_to",
 }  # fmt: skip
 """How people write the operators of validation rules."""
-DEFAULT_CLASSES = {"categoryCombos", "categories", "categoryOptions", "categoryOptionCombos"}
-"""References that are the default object where nothing is said (`Preheat.isDefaultClass`)."""
 _TRUE, _FALSE = {"true", "yes", "1"}, {"false", "no", "0"}
 
 
@@ -53,7 +52,7 @@ def required_of(resource: Resource) -> list[str]:
         for name in resource.required
         if name not in known
         and (prop := resource.properties[name]).kind != "BOOLEAN"
-        and not (prop.target in DEFAULT_CLASSES and resource.plural not in DEFAULT_CLASSES)
+        and not (prop.target in DEFAULT_OBJECTS and resource.plural not in DEFAULT_OBJECTS)
     ]
 
 

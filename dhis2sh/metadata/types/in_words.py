@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from pydantic import BaseModel
 
+from dhis2sh.dhis2.properties import NOT_TOLD
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.metadata.types.visuals import level_names
 from dhis2sh.words import counted, joined
@@ -246,19 +247,8 @@ def _uids(value: JsonValue, *, deep: bool = False) -> list[str]:
         for name in cast("list[str]", value.get(axis) or [])
         if is_uid(name)
     ]
-    skipped = {
-        "sharing",
-        "createdBy",
-        "lastUpdatedBy",
-        "user",
-        "access",
-        "interpretations",
-        "columns",
-        "rows",
-        "filters",
-    }
     return own + axes + [
-        uid for name, item in value.items() if name not in skipped for uid in _uids(item, deep=True)
+        uid for name, item in value.items() if name not in NOT_TOLD for uid in _uids(item, deep=True)
     ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from dhis2_models import facts
 from pydantic import BaseModel
 
 from dhis2sh.client import schema
+from dhis2sh.dhis2.properties import SHARING
 from dhis2sh.dhis2.references import PLACES
 from dhis2sh.errors import CheckFailed, NotFound, UsageError
 from dhis2sh.metadata import queries, writes
@@ -19,7 +20,6 @@ from dhis2sh.metadata.bundles import exported
 from dhis2sh.metadata.bundles.bundle import Bundle, only, read_bundle, server_bundle
 from dhis2sh.metadata.bundles.diff import Difference, diff
 from dhis2sh.metadata.bundles.exported import Exported
-from dhis2sh.metadata.bundles.importing import SHARING
 from dhis2sh.metadata.bundles.walk import Walk, known
 from dhis2sh.plugins.metadata.reading import Filter
 from dhis2sh.rows.rows import Rows

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dhis2_models import facts
 
+from dhis2sh.dhis2.properties import NOT_OPTIONS
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import membership, values
 from dhis2sh.plugins.metadata.types import MODULES
@@ -40,12 +41,8 @@ WITH_MEMBERS = {"members", "add", "remove"}
 MORE_NAMES = {"visualizations": ("viz",)}
 TAKEN = {"attribute"}
 """Singulars that are sub-domains of their own: `metadata attribute get` reads attribute values of any type."""
-NOT_OPTIONS = {
-    "created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "access", "sharing", "translations",
-    "attributeValues", "favorite", "favorites", "subscribed", "subscribers", "publicAccess", "externalAccess",
-    "interpretations", "displayName", "externalId",
-    "format", "profile", "json", "jq", "out", "debug", "yes", "confirm", "set", "edit",  # the command line's own words
-}  # fmt: skip
+OWN_OPTIONS = {"format", "profile", "json", "jq", "out", "debug", "yes", "confirm", "set", "edit"}
+"""The command line's own words."""
 KINDS: Mapping[str, Kind] = {"BOOLEAN": "boolean", "INTEGER": "integer", "NUMBER": "number", "CONSTANT": "choice"}
 SUMMARIES = {
     "list": "List {many}, a page of 50 or all of them.",
@@ -243,7 +240,13 @@ def _is_option(prop: Property) -> bool:
     holds = kind != "COMPLEX" and (kind != "REFERENCE" or values.refers_to_objects(prop))
     writable = prop.owner and prop.persisted and prop.writable
     # a secret is never an argument: other users of the machine would see it
-    return holds and writable and kind != "PASSWORD" and not is_secret(prop.name) and prop.name not in NOT_OPTIONS
+    return (
+        holds
+        and writable
+        and kind != "PASSWORD"
+        and not is_secret(prop.name)
+        and prop.name not in NOT_OPTIONS | OWN_OPTIONS
+    )
 
 
 def _option(prop: Property, *, required: bool) -> Param:

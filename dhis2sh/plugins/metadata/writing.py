@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
+from dhis2sh.dhis2.properties import NAMES, NOT_CLONED, NOT_EDITED
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.metadata import expressions, values, writes
@@ -41,11 +42,8 @@ FromFile = Annotated[
 SkipExisting = Annotated[bool, Doc("Leave out objects of the file whose id, code or unique name is there already.")]
 Edit = Annotated[bool, Doc("Open the object as YAML in $EDITOR first.")]
 
-NOT_CLONED = {"id", "code", "access", "created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "translations",
-              "favorites", "subscribers", "interpretations"}  # fmt: skip
 WRONG = "#!"
 """Begins the lines that say in the editor what cannot be used."""
-NOT_EDITED = {"created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "access", "favorites"}
 
 
 @verb(
@@ -430,7 +428,7 @@ def _fresh(value: JsonValue) -> JsonValue:
 
 
 def _only_names(item: JsonObject) -> bool:
-    return set(item) <= {"id", "name", "displayName", "code", "username", "access"}
+    return set(item) <= NAMES | {"access"}
 
 
 def uids_of(objects: Rows[Row]) -> list[str]:

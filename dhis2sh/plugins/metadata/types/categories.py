@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.dhis2.dates import day
+from dhis2sh.dhis2.properties import DEFAULT_NAME
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import Forbidden, NotFound, TimedOut, UsageError
 from dhis2sh.metadata import writes
@@ -416,7 +417,7 @@ async def set_validity(
     found = await writes.read_objects(s, OPTIONS, uids_of(options))
     changes: list[Write] = []
     for before in found:
-        if before.get("name") == "default":
+        if before.get("name") == DEFAULT_NAME:
             raise UsageError(
                 "the option 'default' is always valid: data without categories are on it", hint="name other options"
             )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from pydantic import BaseModel
 
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
+from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS
 from dhis2sh.errors import CheckFailed, Forbidden, NotFound, Refused, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.holdings import ALL_TIME, MOST_VALUES
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
 
 OPTIONS, CATEGORIES, COMBOS, COMBINED = "categoryOptions", "categories", "categoryCombos", "categoryOptionCombos"
-DEFAULTS = {
-    OPTIONS: "xYerKDKCefk", CATEGORIES: "GLevLNI9wkl", COMBOS: "bjDvmb4bfuf", COMBINED: "HllvX50cXC0",
-}  # fmt: skip
-"""The default of each layer as a server makes it; the same UIDs everywhere."""
 REGENERATE = "maintenance/categoryOptionComboUpdate/categoryCombo"
 PATIENCE = 20
 """How often, half a second apart, the server is asked whether it has made what it was told to."""
@@ -209,8 +206,10 @@ def examined(combo: Mapping[str, JsonValue], combined: Sequence[Mapping[str, Jso
 
 async def _defaults(s: Session, combos: Sequence[JsonObject]) -> AsyncIterator[ComboFinding]:
     """What is wrong with the defaults: not one of each layer, or in company that they should not have."""
-    for plural, uid in DEFAULTS.items():
-        rows = (await s.client.list_page(plural, {"filter": "name:eq:default", "fields": "id", "paging": False})).rows
+    for plural, uid in DEFAULT_OBJECTS.items():
+        rows = (
+            await s.client.list_page(plural, {"filter": f"name:eq:{DEFAULT_NAME}", "fields": "id", "paging": False})
+        ).rows
         if len(rows) == 1:
             continue
         uids = sorted((str(row["id"]) for row in rows), key=lambda one: one != uid)
@@ -220,10 +219,10 @@ async def _defaults(s: Session, combos: Sequence[JsonObject]) -> AsyncIterator[C
             combo=uids[0] if plural == COMBOS and uids else "", name=plural, problem=problem, detail=detail, uids=uids
         )
     for body in combos:
-        with_default = [row for row in _categories(body) if row["id"] == DEFAULTS[CATEGORIES]]
-        if with_default and body.get("name") != "default":
+        with_default = [row for row in _categories(body) if row["id"] == DEFAULT_OBJECTS[CATEGORIES]]
+        if with_default and body.get("name") != DEFAULT_NAME:
             yield ComboFinding(
-                combo=str(body["id"]), name=str(body["name"]), problem="default", uids=[DEFAULTS[CATEGORIES]],
+                combo=str(body["id"]), name=str(body["name"]), problem="default", uids=[DEFAULT_OBJECTS[CATEGORIES]],
                 detail="has the category 'default', which belongs to the combination 'default' alone",
             )  # fmt: skip
 
@@ -291,7 +290,7 @@ def _queries(
 
 def _fix(finding: ComboFinding, *, merges: bool) -> str:
     """What mends it, a command where there is one."""
-    named = finding.combo if finding.name == "default" else shlex.quote(finding.name)
+    named = finding.combo if finding.name == DEFAULT_NAME else shlex.quote(finding.name)
     match finding.problem:
         case "duplicate" if merges:
             first, *others = finding.uids
@@ -315,7 +314,7 @@ def _fix(finding: ComboFinding, *, merges: bool) -> str:
         case "several defaults":
             return f"keep {finding.uids[0]}: dhis2 metadata usage {finding.uids[1]}, then delete what is not used"
         case "no default":
-            return f"import the default of a fresh server: its UID is {DEFAULTS.get(finding.name)}"
+            return f"import the default of a fresh server: its UID is {DEFAULT_OBJECTS.get(finding.name)}"
         case "shared option":
             return "give one of the categories an option of its own"
         case "default" | "no categories":

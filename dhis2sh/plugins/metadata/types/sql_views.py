@@ -23,7 +23,7 @@ View = Annotated[str, Doc("UID, code or unique name of a view."), Refers(VIEWS)]
 Variables = Annotated[list[str], Doc("name=value for ${name} in the SQL; may be repeated.")]
 TEMPORARY = "dhis2sh, to be deleted"
 VARIABLE = re.compile(r"\$\{(\w+)\}")
-SET_BY_SERVER = frozenset({"_current_user_id", "_current_username"})
+OWN_VARIABLES = frozenset({"_current_user_id", "_current_username"})
 DROPPED = ",:"
 """A server cuts its pairs at the comma and drops those with a second colon (`SqlView.getCriteria`)."""
 
@@ -50,7 +50,7 @@ def _sent(pairs: Mapping[str, str]) -> list[str]:
 
 def _check_variables(sql: str, given: Mapping[str, str], name: str) -> None:
     """Are these the variables of a query? Raises `UsageError` for those that are missing, and those that it does not have."""
-    wanted = [one for one in dict.fromkeys(VARIABLE.findall(sql)) if one not in SET_BY_SERVER]
+    wanted = [one for one in dict.fromkeys(VARIABLE.findall(sql)) if one not in OWN_VARIABLES]
     missing = [one for one in wanted if one not in given]
     superfluous = [one for one in given if one not in wanted]
     if superfluous:
