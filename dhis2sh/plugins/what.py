@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from dhis2sh.client import schema
 from dhis2sh.dhis2.references import label
 from dhis2sh.metadata.bundles.walk import known
-from dhis2sh.plugins.metadata import usage
+from dhis2sh.plugins.metadata.usage import NOWHERE, Any_, UsedBy, Values, by_type, find, uses_of, values_of
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs.declaration import verb
@@ -36,7 +36,7 @@ class Identity(BaseModel):
     part_of: str | None = None
     facts: dict[str, JsonValue] = {}
     public: str | None = None
-    used_by: list[usage.UsedBy] = []
+    used_by: list[UsedBy] = []
     data_values: int | None = None
     more_data_values: bool = False
     first_period: str | None = None
@@ -54,33 +54,33 @@ class Identity(BaseModel):
         if uses or not self.part_of:
             lines.append(f"  used by {uses}" if uses else "  used by nothing that its types can refer with")
         if self.data_values is not None:
-            values = usage.Values(self.data_values, self.more_data_values, self.first_period, self.last_period)
+            values = Values(self.data_values, self.more_data_values, self.first_period, self.last_period)
             lines.append(f"  {values.words()}")
         return "\n".join(lines)
 
 
 @verb("what", effect="read", examples=["dhis2 what s46m5MS0hxu", "%what 'Child Health'"])
-async def what(s: Session, uid: usage.Any_) -> Identity:
+async def what(s: Session, uid: Any_) -> Identity:
     """Say what a UID is: type, name, telling properties, where it is used, and whether it has data.
 
     API source: `GET /api/metadata` with filters, `GET /api/identifiableObjects/{uid}`, `GET /api/dataValueSets`.
     """
-    found = await usage.find(s, uid)
+    found = await find(s, uid)
     body, types = found.body, await schema.types_of(s.client)
     names = await _names(s, body)
     told = {name: names.get(str(value), value) for name, value in _telling(body).items()}
-    uses = await usage.uses_of(s, found, types)
-    values = await usage.values_of(s, found)
+    uses = await uses_of(s, found, types)
+    values = await values_of(s, found)
     sharing = cast("JsonObject", body.get("sharing") or {})
     return Identity(
         type=found.plural,
         id=found.uid,
-        name=_called(body, told) if found.plural != usage.NOWHERE else "an object that is gone",
+        name=_called(body, told) if found.plural != NOWHERE else "an object that is gone",
         code=cast("str | None", body.get("code")),
         part_of=found.part_of,
         facts=told,
         public=cast("str | None", sharing.get("public")),
-        used_by=usage.by_type(uses),
+        used_by=by_type(uses),
         **(asdict(values) if values is not None else {}),
     )
 

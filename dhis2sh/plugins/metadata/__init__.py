@@ -21,6 +21,7 @@ MODULES = (
     "attributes",
     "bulk",
     "bundles",
+    "creating",
     "deleting",
     "importing",
     "members",
@@ -28,7 +29,6 @@ MODULES = (
     "sharing",
     "translate",
     "usage",
-    "writing",
 )
 
 

@@ -16,7 +16,7 @@ from dhis2sh.client import jsonpatch, schema
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.metadata import queries, values, writes
 from dhis2sh.metadata.writes import Write, called
-from dhis2sh.plugins.metadata.writing import Type, uids_of
+from dhis2sh.plugins.metadata.creating import Type, uids_of
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row

@@ -12,7 +12,7 @@ from dhis2sh.errors import Forbidden, NotFound, Refused
 from dhis2sh.metadata import values, writes
 from dhis2sh.metadata.hierarchy import leaves_first
 from dhis2sh.metadata.writes import Write, called
-from dhis2sh.plugins.metadata.writing import Objects, Type, uids_of
+from dhis2sh.plugins.metadata.creating import Objects, Type, uids_of
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.verbs.declaration import applies, verb

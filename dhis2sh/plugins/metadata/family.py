@@ -19,6 +19,7 @@ from dhis2_models import facts
 from dhis2sh.dhis2.properties import NOT_OPTIONS
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import membership, values
+from dhis2sh.plugins.metadata.creating import plan_create, plan_update, with_properties
 from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
 from dhis2sh.verbs.declaration import REGISTRY, Kind, Param, Verb
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 DECLARED_BY = "v42"
 """The version whose properties are the options; at run time the server's own version is asked whether it has them."""
 GENERIC = {
-    "list": "reading", "get": "reading", "create": "writing", "update": "writing", "rename": "bulk", "delete": "deleting",
-    "members": "members", "add": "members", "remove": "members", "clone": "writing",
+    "list": "reading", "get": "reading", "create": "creating", "update": "creating", "rename": "bulk", "delete": "deleting",
+    "members": "members", "add": "members", "remove": "members", "clone": "creating",
 }  # fmt: skip
 """The generic verbs that a type may have, each with the module of this package that declares it."""
 WITH_MEMBERS = {"members", "add", "remove"}
@@ -158,9 +159,7 @@ def _joined(by_hand: Verb, generated: Verb, resource: Resource) -> Verb:
         more = {name: value for name, value in said.items() if kebab(name) not in own and name != "set"}
         if not more and "set" not in said:
             return planned
-        from dhis2sh.plugins.metadata import writing
-
-        return await writing.with_properties(s, resource.plural, planned, more, set=said.get("set", ()))
+        return await with_properties(s, resource.plural, planned, more, set=said.get("set", ()))
 
     return replace(
         generated,
@@ -202,14 +201,12 @@ def _param(param: Param, resource: Resource, word: str) -> Param:
 
 def _with_type(generic: Verb, word: str, resource: Resource, own: set[str]) -> Any:
     async def function(s: Session, **given: Any) -> object:
-        from dhis2sh.plugins.metadata import writing
-
         if word not in {"create", "update"}:
             return await generic.function(s, type=resource.plural, **given)
         properties: dict[str, JsonValue] = {name: given.pop(name) for name in list(given) if name in own}
         if word == "create":
-            return await writing.plan_create(s, resource.plural, properties, **given)
-        return await writing.plan_update(s, resource.plural, given.pop("uid", None), properties, **given)
+            return await plan_create(s, resource.plural, properties, **given)
+        return await plan_update(s, resource.plural, given.pop("uid", None), properties, **given)
 
     return function
 

@@ -10,7 +10,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.membership import Join, collection_of, references_of
 from dhis2sh.metadata.writes import Write, called
-from dhis2sh.plugins.metadata.writing import Object, Type
+from dhis2sh.plugins.metadata.creating import Object, Type
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row

@@ -14,7 +14,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.metadata import queries, writes
 from dhis2sh.metadata.writes import Write
 from dhis2sh.plugins.metadata.bulk import All, Filter, Some, titled
-from dhis2sh.plugins.metadata.writing import Type, uids_of
+from dhis2sh.plugins.metadata.creating import Type, uids_of
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row

@@ -17,7 +17,7 @@ from dhis2sh.metadata import queries, writes
 from dhis2sh.metadata.values import property_of
 from dhis2sh.metadata.writes import Write
 from dhis2sh.plugins.metadata.bulk import Filter, Some
-from dhis2sh.plugins.metadata.writing import Type, uids_of
+from dhis2sh.plugins.metadata.creating import Type, uids_of
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row

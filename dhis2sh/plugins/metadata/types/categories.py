@@ -21,11 +21,10 @@ from dhis2sh.dhis2.properties import DEFAULT_NAME
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import Forbidden, NotFound, TimedOut, UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.types.category_specs import ComboSpec, Kind, Named, from_words, read_spec
+from dhis2sh.metadata.types.categories.specs import ComboSpec, Kind, Named, from_words, read_spec
 from dhis2sh.metadata.writes import Write, called
-from dhis2sh.plugins.metadata.types import category_doctor  # declares doctor, regenerate and merge
-from dhis2sh.plugins.metadata.types.category_doctor import CATEGORIES, COMBINED, COMBOS, OPTIONS, Combo, completed
-from dhis2sh.plugins.metadata.writing import uids_of
+from dhis2sh.plugins.metadata.types.category_doctor import CATEGORIES, COMBINED, COMBOS, OPTIONS, Combo, combo_with_options, completed, count_of, expected_of
+from dhis2sh.plugins.metadata.creating import uids_of
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
@@ -111,7 +110,7 @@ class _Building:
         combo = await self._combo(categories)
         touched = await self._others(combo)
         expected = math.prod(self.sizes)
-        had = await category_doctor.count(self.s, combo.uid) if combo.before is not None else 0
+        had = await count_of(self.s, combo.uid) if combo.before is not None else 0
         layers = {
             plural: {
                 "created": sum(write.before is None for write in self.changes if write.plural == plural),
@@ -358,12 +357,12 @@ async def wait_for_cocs(
 
     API source: `GET /api/categoryOptionCombos`.
     """
-    body = await category_doctor.combo_with_options(s, combo)
-    wanted = expected if expected is not None else category_doctor.expected(body)
+    body = await combo_with_options(s, combo)
+    wanted = expected if expected is not None else expected_of(body)
     end = time.monotonic() + timeout
-    while (found := await category_doctor.count(s, combo)) < wanted:
+    while (found := await count_of(s, combo)) < wanted:
         if time.monotonic() >= end:
-            possible = category_doctor.expected(body)
+            possible = expected_of(body)
             raise TimedOut(
                 f"{called(body)} has {found:,} of {counted(wanted, 'option combination')} after {timeout} s",
                 hint=f"its categories make only {possible:,}"

@@ -16,10 +16,10 @@ from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS
 from dhis2sh.errors import CheckFailed, Forbidden, NotFound, Refused, UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.types.holdings import ALL_TIME, MOST_VALUES
+from dhis2sh.metadata.types.units.holdings import ALL_TIME, MOST_VALUES
 from dhis2sh.metadata.writes import called
 from dhis2sh.plugins.metadata.types.merging import KEPT, Keep, missing_authority
-from dhis2sh.plugins.metadata.writing import uids_of
+from dhis2sh.plugins.metadata.creating import uids_of
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
@@ -48,13 +48,13 @@ async def combo_with_options(s: Session, combo: str) -> JsonObject:
     )
 
 
-def expected(body: Mapping[str, JsonValue]) -> int:
+def expected_of(body: Mapping[str, JsonValue]) -> int:
     """How many option combinations a combination makes."""
     axes = [cast("list[JsonValue]", item.get("categoryOptions") or []) for item in _categories(body)]
     return math.prod(len(axis) for axis in axes) if axes else 0
 
 
-async def count(s: Session, combo: str) -> int:
+async def count_of(s: Session, combo: str) -> int:
     """How many option combinations a combination has."""
     page = await s.client.list_page(COMBINED, {"filter": f"categoryCombo.id:eq:{combo}", "fields": "id", "pageSize": 1})
     return page.total or 0
@@ -65,13 +65,13 @@ async def completed(s: Session, combo: str) -> tuple[int, int]:
 
     Raises `Forbidden` without the authority F_PERFORM_MAINTENANCE.
     """
-    wanted = expected(await combo_with_options(s, combo))
-    found = await count(s, combo)
+    wanted = expected_of(await combo_with_options(s, combo))
+    found = await count_of(s, combo)
     if found >= wanted:
         return wanted, found
     await s.client.post(f"{REGENERATE}/{combo}")
     for _ in range(PATIENCE):
-        found = await count(s, combo)
+        found = await count_of(s, combo)
         if found >= wanted:
             break
         s.reporter.progress("option combinations", found, wanted)
@@ -137,7 +137,7 @@ async def doctor(
     if combo is not None and combos:
         there = len(held.get(combo, []))
         s.reporter.note(
-            f"{called(combos[0])} makes {counted(expected(combos[0]), 'option combination')}, {there:,} are there"
+            f"{called(combos[0])} makes {counted(expected_of(combos[0]), 'option combination')}, {there:,} are there"
         )
     elif not found:
         s.reporter.note(f"{counted(len(combos), 'combination')} looked through, nothing found")

@@ -14,8 +14,8 @@ from dhis2sh.client.specs import GRID_WIDTH, DashboardSlot, SlotKind, arranged
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.types.in_words import Described, Teller
-from dhis2sh.metadata.types.visuals import Name, created
+from dhis2sh.metadata.types.visuals.in_words import Described, Teller
+from dhis2sh.metadata.types.visuals.shown import Name, created
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue

@@ -14,7 +14,7 @@ from dhis2sh.dhis2.formulas import BadExpression, Binary, parse
 from dhis2sh.errors import Refused
 from dhis2sh.metadata import expressions, values, writes
 from dhis2sh.metadata.expressions import PLACES, Verdict
-from dhis2sh.plugins.metadata import writing
+from dhis2sh.plugins.metadata.creating import plan_create
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
@@ -220,7 +220,7 @@ async def create_rule(
         "instruction": instruction, "description": description, "organisationUnitLevels": levels,
         "leftSide": _side(left, missing), "rightSide": _side(right, missing),
     }  # fmt: skip
-    return await writing.plan_create(
+    return await plan_create(
         s, "validationRules", {k: v for k, v in properties.items() if v not in (None, [])}, set=set
     )
 
@@ -278,7 +278,7 @@ async def create_predictor(
         "organisationUnitLevels": levels, "generator": _side(generator, missing),
         "sampleSkipTest": _side(skip_test, missing) if skip_test else None,
     }  # fmt: skip
-    return await writing.plan_create(
+    return await plan_create(
         s, "predictors", {k: v for k, v in properties.items() if v not in (None, [])}, set=set
     )
 

@@ -12,8 +12,8 @@ from dhis2sh.dhis2.geometry import shape_of
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.types.in_words import Described, Teller
-from dhis2sh.metadata.types.visuals import GROUP, LEVEL, Data, Name, OrgUnits, Periods, created, data_items, org_units
+from dhis2sh.metadata.types.visuals.in_words import Described, Teller
+from dhis2sh.metadata.types.visuals.shown import GROUP, LEVEL, Data, Name, OrgUnits, Periods, created, data_items, org_units
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, applies, verb
 

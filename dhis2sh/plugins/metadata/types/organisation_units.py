@@ -16,9 +16,9 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.dhis2.geometry import shape_of
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.types.holdings import UNITS
+from dhis2sh.metadata.types.units.holdings import UNITS
 from dhis2sh.metadata.writes import Write
-from dhis2sh.plugins.metadata.types import restructuring  # declares move, merge and split
+from dhis2sh.plugins.metadata.types.restructuring import check_level
 from dhis2sh.rows import tables
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
@@ -164,7 +164,7 @@ async def geometry(
     params: dict[str, Param] = {"fields": "id,displayName,level,geometry", "paging": False, "filter": filters}
     rows = (await s.client.list_page(UNITS, params)).rows
     if not rows and level:
-        await restructuring.check_level(s, level)
+        await check_level(s, level)
     rows = [row for row in rows if bool(row.get("geometry")) != missing]
     columns = ["id", "displayName", "level"] if missing else ["id", "displayName", "level", "geometry"]
     return Rows(rows, columns=columns, resource=UNITS)

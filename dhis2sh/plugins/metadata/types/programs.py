@@ -11,8 +11,8 @@ from dhis2sh.metadata import writes
 from dhis2sh.metadata.membership import PROGRAM_ATTRIBUTES, STAGE_ELEMENTS, TYPE_ATTRIBUTES
 from dhis2sh.metadata.types import joins
 from dhis2sh.metadata.writes import Write, called
-from dhis2sh.plugins.metadata import members
-from dhis2sh.plugins.metadata.writing import uids_of
+from dhis2sh.plugins.metadata.members import with_members
+from dhis2sh.plugins.metadata.creating import uids_of
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
@@ -103,7 +103,7 @@ async def add_org_units(s: Session, program: Program, org_units: UnitItems) -> P
 
     API source: `PATCH /api/programs/{uid}`, the property `organisationUnits`.
     """
-    return await members.with_members(s, "programs", program, org_units, "organisationUnits", adding=True)
+    return await with_members(s, "programs", program, org_units, "organisationUnits", adding=True)
 
 
 @verb(
@@ -116,7 +116,7 @@ async def remove_org_units(s: Session, program: Program, org_units: UnitItems) -
 
     API source: `PATCH /api/programs/{uid}`, the property `organisationUnits`.
     """
-    return await members.with_members(s, "programs", program, org_units, "organisationUnits", adding=False)
+    return await with_members(s, "programs", program, org_units, "organisationUnits", adding=False)
 
 
 @verb(
@@ -294,7 +294,7 @@ async def remove_from_section(s: Session, section: Section, elements: ElementIte
 
     API source: `PATCH /api/programStageSections/{uid}`.
     """
-    return await members.with_members(s, SECTIONS, section, elements, "dataElements", adding=False)
+    return await with_members(s, SECTIONS, section, elements, "dataElements", adding=False)
 
 
 @verb(

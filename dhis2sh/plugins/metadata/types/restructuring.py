@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import Forbidden, UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.types.holdings import NOUNS, UNITS, Holding, survey, users_of
+from dhis2sh.metadata.types.units.holdings import NOUNS, UNITS, Holding, survey, users_of
 from dhis2sh.metadata.writes import Write
 from dhis2sh.plugins.metadata.types.merging import KEPT, Keep, missing_authority
-from dhis2sh.plugins.metadata.writing import uids_of
+from dhis2sh.plugins.metadata.creating import uids_of
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row

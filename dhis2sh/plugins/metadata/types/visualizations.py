@@ -7,8 +7,8 @@ from typing import Annotated
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import VisualizationSpec, VisualizationType
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.types.in_words import Described, Teller
-from dhis2sh.metadata.types.visuals import Data, Name, OrgUnits, Periods, created, data_items, org_units
+from dhis2sh.metadata.types.visuals.in_words import Described, Teller
+from dhis2sh.metadata.types.visuals.shown import Data, Name, OrgUnits, Periods, created, data_items, org_units
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Doc, Refers, applies, verb
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from dhis2sh.dhis2.properties import NOT_TOLD
 from dhis2sh.dhis2.uids import is_uid
-from dhis2sh.metadata.types.visuals import level_names
+from dhis2sh.metadata.types.visuals.shown import level_names
 from dhis2sh.words import counted, joined
 
 if TYPE_CHECKING:
