@@ -24,7 +24,7 @@ def test_the_editor_shows_nobody_who_follows_an_object():
 
 
 def test_expressions_are_found_by_their_name_whatever_embeds_them():
-    assert HOLD_EXPRESSIONS == {"numerator", "denominator", "expression", "filter", "condition", "data"}
+    assert {"numerator", "denominator", "expression", "filter", "condition", "data"} == HOLD_EXPRESSIONS
 
 
 def test_every_expression_that_a_server_explains_has_an_address_below_a_type():

@@ -19,7 +19,8 @@ from dhis2_models import facts
 from dhis2sh.dhis2.properties import NOT_OPTIONS
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import membership, values
-from dhis2sh.plugins.metadata.creating import plan_create, plan_update, with_properties
+from dhis2sh.metadata.objects.creating import plan_create, with_properties
+from dhis2sh.metadata.objects.updating import plan_update
 from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
 from dhis2sh.verbs.declaration import REGISTRY, Kind, Param, Verb
@@ -88,8 +89,8 @@ def names() -> dict[str, tuple[str, ...]]:
 
 def declare(name: str, path: str | None = None) -> None:
     """Put the verbs of one type into the registry, those by hand first; with a path only that one."""
-    if name in MODULES:
-        importlib.import_module(f"{__package__}.types.{MODULES[name]}")
+    for module in MODULES.get(name, ()):
+        importlib.import_module(f"{__package__}.types.{module}")
     resource = types()[name]
     for word, module in GENERIC.items():
         own = f"metadata {name} {word}"

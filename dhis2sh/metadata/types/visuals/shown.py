@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.client.specs import DataItem, DataKind
-from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.dhis2.geometry import Bounds as Extent
+from dhis2sh.dhis2.geometry import shape_of
+from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
+from dhis2sh.session import Session
+from dhis2sh.verbs.declaration import Doc
+
+if TYPE_CHECKING:
+    from dhis2sh.client.requests import Param
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.client.specs import DataItem, DataKind
+from dhis2sh.errors import did_you_mean
 from dhis2sh.metadata.writes import Write
 from dhis2sh.verbs import names
-from dhis2sh.verbs.declaration import Complete, Doc
+from dhis2sh.verbs.declaration import Complete
 from dhis2sh.words import joined
 
 if TYPE_CHECKING:
@@ -94,3 +107,22 @@ async def created(s: Session, plural: str, body: JsonObject, words: str, notes: 
     )
     changes = [Write(plural, None, body, detail=words)]
     return writes.plan(f"create {plural[:-1]} '{name}'", changes, what=plural, notes=[*notes, *again])
+
+
+LOOKED_AT = 500
+"""So many units are looked at to say where on the world a map opens."""
+
+
+async def extent_of(s: Session, units: Sequence[str]) -> Extent | None:
+    """Where the units of a layer are; None where none of them says so."""
+    uids = [unit for unit in units if is_uid(unit)]
+    levels = [unit.removeprefix(LEVEL) for unit in units if unit.startswith(LEVEL)]
+    groups = [unit.removeprefix(GROUP) for unit in units if unit.startswith(GROUP)]
+    filters = [f"level:in:[{','.join(levels)}]"] if levels else []
+    if groups and not levels:
+        filters = [f"organisationUnitGroups.id:in:[{','.join(groups)}]"]
+    if uids:
+        filters = [*filters, f"path:like:{uids[0]}"] if filters and len(uids) == 1 else [f"id:in:[{','.join(uids)}]"]
+    params: dict[str, Param] = {"fields": "id,displayName,geometry", "filter": filters, "pageSize": LOOKED_AT}
+    rows = (await s.client.list_page("organisationUnits", params)).rows if filters else []
+    return Extent.of([shape for row in rows if (shape := shape_of("", row.get("geometry"))) is not None])

@@ -8,10 +8,10 @@ from typing import Annotated, cast
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.metadata import writes
+from dhis2sh.metadata.choosing import uids_of
 from dhis2sh.metadata.membership import SET_ELEMENTS
 from dhis2sh.metadata.types import joins
 from dhis2sh.metadata.writes import Write
-from dhis2sh.plugins.metadata.creating import uids_of
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row

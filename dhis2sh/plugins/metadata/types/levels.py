@@ -8,8 +8,8 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
+from dhis2sh.metadata.types.units.restructuring import check_level
 from dhis2sh.metadata.writes import Write
-from dhis2sh.plugins.metadata.types.restructuring import check_level
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.verbs import names

@@ -1,0 +1,209 @@
+"""Items of dashboards: what each shows, where it stands, and how people call it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from pydantic import BaseModel
+
+from dhis2sh.changes.plan import Plan
+from dhis2sh.client.specs import GRID_WIDTH, DashboardSlot, SlotKind
+from dhis2sh.errors import NotFound, UsageError, did_you_mean
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.types.visuals.in_words import Described, Teller
+from dhis2sh.metadata.writes import Write
+from dhis2sh.session import Session
+from dhis2sh.types import JsonObject, JsonValue
+from dhis2sh.verbs import names
+from dhis2sh.words import joined
+
+if TYPE_CHECKING:
+    from dhis2sh.client.requests import Param
+
+
+BOARDS = "dashboards"
+SLOTS: Mapping[str, SlotKind] = {
+    "visualizations": "VISUALIZATION", "eventVisualizations": "EVENT_VISUALIZATION", "maps": "MAP",
+}  # fmt: skip
+"""The types that stand on a dashboard by name, and what an item of each is."""
+HOLDERS = ("visualization", "eventVisualization", "map", "eventChart", "eventReport")
+"""The properties of an item that say what it shows; the last two on old servers."""
+LISTS = ("reports", "resources", "users")
+"""Items that list things hold them here."""
+SPACER = "SPACER_ITEM_FOR_DASHBOARD_LAYOUT_CONVENIENCE"
+"""The text of an item that the dashboards app draws as empty space."""
+LONGEST = 60
+"""Characters of a text that are told."""
+PLACES = {1: ("full width",), 2: ("left half", "right half"), 3: ("left third", "middle third", "right third")}
+
+
+async def slots_of(s: Session, texts: Sequence[str]) -> dict[str, tuple[DashboardSlot, str]]:
+    """A slot and the name for each thing that can stand on a dashboard, by its UID. Raises as `names.among`."""
+    found = await names.among(s, [*SLOTS], texts)
+    return {one.uid: (DashboardSlot(one.uid, SLOTS[one.plural]), one.name) for one in (found[text] for text in texts)}
+
+
+def meant(there: Sequence[JsonObject], text: str, board: str, uid: str) -> list[JsonObject]:
+    """The items of a dashboard that a text names; two that show the same are both meant.
+
+    Raises `NotFound` that names the nearest, and `UsageError` where two things on it have that name.
+    """
+    for key in (_uid, content_of, _code, name_of):
+        if found := [item for item in there if key(item) == text]:
+            kinds = {content_of(item): item for item in found}
+            if len(kinds) > 1:
+                told = ", ".join(f"{kind_of(item)} {name_of(item)} [{content_of(item)}]" for item in kinds.values())
+                raise UsageError(f"'{text}' is ambiguous on {board}: {told}", hint="use a UID")
+            return found
+    hint = did_you_mean(text, [name_of(item) for item in there]) or f"dhis2 metadata dashboards describe {uid}"
+    raise NotFound(f"'{text}' is not on {board}", hint=hint)
+
+
+def rearranged(
+    before: JsonObject, items: Sequence[JsonObject], title: str, words: str, notes: Sequence[str] = ()
+) -> Plan:
+    """A plan that changes the items of a dashboard alone; what is sent is a patch of the difference."""
+    after: JsonObject = {**before, "dashboardItems": cast("JsonValue", list(items))}
+    changes = [Write(BOARDS, before, after, detail=words)]
+    return writes.plan(f"{title} {before['name']}", changes, what=BOARDS, notes=notes)
+
+
+FIELDS = "id,displayName,dashboardItems[id,type,x,y,width,height,text,appKey,messages," + ",".join(
+    f"{holder}[id,displayName,code]" for holder in (*HOLDERS, *LISTS)
+) + "]"  # fmt: skip
+
+
+def items_of(board: Mapping[str, JsonValue]) -> list[JsonObject]:
+    """The items of a dashboard."""
+    return cast("list[JsonObject]", board.get("dashboardItems") or [])
+
+
+def _uid(item: Mapping[str, JsonValue]) -> str:
+    return str(item["id"])
+
+
+def _held(item: Mapping[str, JsonValue]) -> JsonObject:
+    """The object that an item shows; empty for a text, an app or a list."""
+    held = next((value for holder in HOLDERS if isinstance(value := item.get(holder), dict)), None)
+    return held or {}
+
+
+def content_of(item: Mapping[str, JsonValue]) -> str:
+    """What an item shows: a UID, a text, the key of an app."""
+    return str(_held(item).get("id") or item.get("text") or item.get("appKey") or item["id"])
+
+
+def _code(item: Mapping[str, JsonValue]) -> str | None:
+    return cast("str | None", _held(item).get("code"))
+
+
+def name_of(item: Mapping[str, JsonValue]) -> str:
+    """What people call an item."""
+    held = _held(item)
+    if held:
+        return str(held.get("displayName") or held["id"])
+    several = [row for name in LISTS for row in cast("list[JsonObject]", item.get(name) or [])]
+    if several:
+        return joined([str(row.get("displayName") or row["id"]) for row in several])
+    text = " ".join(str(item.get("text") or item.get("appKey") or "").split())
+    if not text or text == SPACER:
+        return "empty space" if text else kind_of(item)
+    return f"'{text}'" if len(text) <= LONGEST else f"'{text[: LONGEST - 3]}...'"
+
+
+def kind_of(item: Mapping[str, JsonValue]) -> str:
+    """What kind of item it is, in words."""
+    return str(item.get("type") or "item").replace("_", " ").lower()
+
+
+def number_of(item: Mapping[str, JsonValue], name: str) -> int:
+    """A number of an item; 0 where it has none."""
+    return cast("int", item.get(name) or 0)  # items that were made by hand may have no place
+
+
+def slot_of(item: Mapping[str, JsonValue]) -> DashboardSlot:
+    """Where an item stands."""
+    x, y, width, height = (number_of(item, name) for name in ("x", "y", "width", "height"))
+    return DashboardSlot(content_of(item), x=x, y=y, width=width, height=height)
+
+
+def _place(item: Mapping[str, JsonValue]) -> str:
+    """Where an item stands across the grid: `left half`, `middle third`."""
+    slot = slot_of(item)
+    columns = round(GRID_WIDTH / slot.width) if slot.width else 0
+    column = round(slot.x / slot.width) if slot.width else 0
+    even = columns and GRID_WIDTH - columns * slot.width <= columns and abs(column * slot.width - slot.x) <= columns
+    if not even:
+        return f"{slot.width} wide from {slot.x}"
+    return PLACES[columns][column] if columns in PLACES else f"column {column + 1} of {columns}"
+
+
+class Item(BaseModel):
+    """One item of a dashboard.
+
+    Parameters:
+        id: the item's own UID; `uid` that of what it shows, where it shows an object.
+        row, place: where it stands: rows are counted from the top.
+        x, y, width, height: the same in cells of a grid that is 60 wide.
+    """
+
+    id: str
+    type: str
+    name: str
+    uid: str | None
+    row: int
+    place: str
+    x: int
+    y: int
+    width: int
+    height: int
+    words: str
+
+
+class DescribedDashboard(Described):
+    """A dashboard in words, with its items in reading order."""
+
+    items: list[Item]
+
+    def line(self) -> str:
+        """The words as text."""
+        lines = [super().line()]
+        for number, item in enumerate(self.items, 1):
+            uid = f" [{item.uid}]" if item.uid else ""
+            lines.append(f"{number:>4}. {item.name}{uid}: row {item.row}, {item.place}")
+            lines += [f"      {item.words}"] if item.words else []
+        return "\n".join(lines)
+
+
+async def bodies_of(s: Session, items: Sequence[JsonObject]) -> dict[str, JsonObject]:
+    """What the items show, by UID."""
+    wanted = {
+        plural: [content_of(item) for item in items if item.get("type") == kind] for plural, kind in SLOTS.items()
+    }
+    params: dict[str, Param] = {"fields": ":owner", "paging": False}
+    pages = await asyncio.gather(
+        *(
+            s.client.list_page(plural, {**params, "filter": f"id:in:[{','.join(dict.fromkeys(uids))}]"})
+            for plural, uids in wanted.items()
+            if uids
+        )
+    )
+    return {str(body["id"]): body for page in pages for body in page.rows}
+
+
+def described_item(item: JsonObject, row: int, bodies: Mapping[str, JsonObject], teller: Teller) -> Item:
+    """An item in words, with what it shows."""
+    body = bodies.get(content_of(item))
+    x, y, width, height = (number_of(item, name) for name in ("x", "y", "width", "height"))
+    lost = (
+        "it shows nothing: what it points to is gone, or not for this user"
+        if item.get("type") in SLOTS.values()
+        else ""
+    )
+    return Item(
+        id=str(item["id"]), type=kind_of(item), name=name_of(item), uid=cast("str | None", _held(item).get("id")), row=row,
+        place=_place(item), x=x, y=y, width=width, height=height,
+        words=f"{teller.sentence(body)}." if body else lost,
+    )  # fmt: skip
