@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import writes
+from dhis2sh.metadata import queries, writes
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
-
-if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-from dhis2sh.metadata import queries
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from dhis2sh.metadata import writes
 from dhis2sh.rows.rows import Rows
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Piped, Refers
+from dhis2sh.verbs.declaration import Complete, Doc, Piped, Refers
 
 Type = Annotated[str, Doc("The type's plural, such as dataElements."), Complete("types")]
 Object = Annotated[str, Doc("UID, code or unique name."), Refers("@type")]
@@ -21,14 +20,10 @@ FromFile = Annotated[
 ]
 SkipExisting = Annotated[bool, Doc("Leave out objects of the file whose id, code or unique name is there already.")]
 Edit = Annotated[bool, Doc("Open the object as YAML in $EDITOR first.")]
-
-
 Fields = Annotated[
     str | None, Doc("Which properties: DHIS2's fields, such as id,name,categoryCombo[name]."), Complete("fields")
 ]
 Names = Annotated[bool, Doc("Join the names of what is referred to: categoryCombo with its name, not its UID alone.")]
-
-
 Some = Annotated[
     Rows[Row] | None,
     Piped(),
@@ -37,15 +32,8 @@ Some = Annotated[
 ]
 Filter = Annotated[list[str], Doc("property:operator:value; may be repeated."), Complete("filter")]
 All = Annotated[bool, Doc("Every object of the type.")]
-Concurrency = Annotated[int, Bounds(1, 8), Doc(f"How many imports of {writes.IN_ONE_BUNDLE:,} objects run at once.")]
-
-
 Which = Annotated[str | None, Doc("Which collection, where a type has several.")]
-
-
 Types = Annotated[list[str], Doc("Only these types; may be repeated or separated by commas."), Complete("types")]
 File = Annotated[Path, Doc("A bundle: JSON as /api/metadata gives it, gzipped or not."), Complete("files")]
 With = Annotated[list[Literal["org-units", "sharing"]], Doc("Follow these references too: with what the objects need.")]
-
-
 AnyObject = Annotated[str, Doc("A UID of any type, a code or a unique name."), Complete("uids")]

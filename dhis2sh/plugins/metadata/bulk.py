@@ -16,11 +16,13 @@ from dhis2sh.metadata import values, writes
 from dhis2sh.metadata.choosing import chosen, titled
 from dhis2sh.metadata.objects.renaming import problem_of, renamer, with_names
 from dhis2sh.metadata.objects.retagging import retagged, tags_of
-from dhis2sh.metadata.parameters import All, Concurrency, Filter, Some, Type
+from dhis2sh.metadata.parameters import All, Filter, Some, Type
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs.declaration import Complete, Doc, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, applies, verb
+
+Concurrency = Annotated[int, Bounds(1, 8), Doc(f"How many imports of {writes.IN_ONE_BUNDLE:,} objects run at once.")]
 
 
 @verb(

@@ -19,8 +19,6 @@ from dhis2_models import facts
 from dhis2sh.dhis2.properties import NOT_OPTIONS
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import membership, values
-from dhis2sh.metadata.objects.creating import plan_create, with_properties
-from dhis2sh.metadata.objects.updating import plan_update
 from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
 from dhis2sh.verbs.declaration import REGISTRY, Kind, Param, Verb
@@ -160,6 +158,8 @@ def _joined(by_hand: Verb, generated: Verb, resource: Resource) -> Verb:
         more = {name: value for name, value in said.items() if kebab(name) not in own and name != "set"}
         if not more and "set" not in said:
             return planned
+        from dhis2sh.metadata.objects.creating import with_properties  # start-up: most lines only read
+
         return await with_properties(s, resource.plural, planned, more, set=said.get("set", ()))
 
     return replace(
@@ -205,9 +205,12 @@ def _with_type(generic: Verb, word: str, resource: Resource, own: set[str]) -> A
         if word not in {"create", "update"}:
             return await generic.function(s, type=resource.plural, **given)
         properties: dict[str, JsonValue] = {name: given.pop(name) for name in list(given) if name in own}
+        # start-up: most lines only read
+        from dhis2sh.metadata.objects import creating, updating
+
         if word == "create":
-            return await plan_create(s, resource.plural, properties, **given)
-        return await plan_update(s, resource.plural, given.pop("uid", None), properties, **given)
+            return await creating.plan_create(s, resource.plural, properties, **given)
+        return await updating.plan_update(s, resource.plural, given.pop("uid", None), properties, **given)
 
     return function
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -18,7 +18,7 @@ from dhis2sh.metadata.types.categories.checking import (
     OPTIONS,
     count_of,
 )
-from dhis2sh.metadata.types.categories.specs import ComboSpec, Kind, Named
+from dhis2sh.metadata.types.categories.specs import CategorySpec, ComboSpec, Kind, Named
 from dhis2sh.metadata.writes import Write
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
@@ -111,21 +111,23 @@ class Building:
         known = await self._known(CATEGORIES, [category for category in specs if category.options is not None])
         known |= await self._as_they_are([category.name for category in specs if category.options is None])
         kind = _kind(self.spec, [*known.values()])
-        uids: list[str] = []
-        for category in specs:
-            before = known.get(category.name)
-            start: JsonObject = before or {**_new(category), "dataDimensionType": kind}
-            there = [str(item["id"]) for item in cast("list[JsonObject]", start.get("categoryOptions") or [])]
-            wanted = [options[option.name] for option in category.options or ()]
-            missing = [uid for uid in wanted if uid not in there]
-            if category.options is not None and (kept := len(set(there) - set(wanted))):
-                self.notes.append(f"category '{category.name}' keeps {counted(kept, 'option')} that the spec has not")
-            after: JsonObject = {**start, "categoryOptions": [{"id": uid} for uid in [*there, *missing]]}
-            added = f"adds {listed((option.name for option in category.options or () if options[option.name] in missing), 5)}"
-            self.changes.append(Write(CATEGORIES, before, after, detail=added if before and missing else None))
-            self.sizes.append(len(there) + len(missing))
-            uids.append(str(after["id"]))
-        return uids
+        return [self._category(category, known.get(category.name), options, kind) for category in specs]
+
+    def _category(
+        self, category: CategorySpec, before: JsonObject | None, options: Mapping[str, str], kind: Kind
+    ) -> str:
+        """The UID of a category with at least the options of the spec, put among the changes."""
+        start: JsonObject = before or {**_new(category), "dataDimensionType": kind}
+        there = [str(item["id"]) for item in cast("list[JsonObject]", start.get("categoryOptions") or [])]
+        wanted = {options[option.name]: option.name for option in category.options or ()}
+        missing = [uid for uid in wanted if uid not in there]
+        if category.options is not None and (kept := len(set(there) - wanted.keys())):
+            self.notes.append(f"category '{category.name}' keeps {counted(kept, 'option')} that the spec has not")
+        after: JsonObject = {**start, "categoryOptions": [{"id": uid} for uid in [*there, *missing]]}
+        added = f"adds {listed((wanted[uid] for uid in missing), 5)}"
+        self.changes.append(Write(CATEGORIES, before, after, detail=added if before and missing else None))
+        self.sizes.append(len(there) + len(missing))
+        return str(after["id"])
 
     async def _as_they_are(self, texts: Sequence[str]) -> dict[str, JsonObject]:
         """Categories that the spec takes as they are, by what it calls them. Raises `NotFound` with how to make one."""

@@ -8,6 +8,7 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import BaseModel
@@ -121,40 +122,70 @@ async def read_combos(s: Session, uids: Sequence[str]) -> tuple[list[JsonObject]
 def examined(combo: Mapping[str, JsonValue], combined: Sequence[Mapping[str, JsonValue]]) -> Iterator[ComboFinding]:
     """What is wrong with one combination and its option combinations."""
     uid, name = str(combo["id"]), str(combo["name"])
+    made = _Made.of(combo, combined)
+    for problem, detail, uids in (*made.wrong_axes(combo), *made.wrong_combinations()):
+        yield ComboFinding(combo=uid, name=name, problem=problem, detail=detail, uids=[*uids])
 
-    def finding(problem: Problem, detail: str, uids: Sequence[str] = ()) -> ComboFinding:
-        return ComboFinding(combo=uid, name=name, problem=problem, detail=detail, uids=[*uids])
 
-    names = {str(option["id"]): str(option.get("name")) for row in combined for option in _options(row)}
-    axes = {str(row["id"]): [str(option["id"]) for option in _options(row)] for row in _categories(combo)}
-    titles = {str(row["id"]): str(row.get("name")) for row in _categories(combo)}
-    names |= {str(option["id"]): str(option.get("name")) for row in _categories(combo) for option in _options(row)}
-    if not axes:
-        yield finding("no categories", "no data can be on it")
-    for category, axis in axes.items():
-        if not axis:
-            yield finding("no options", f"category '{titles[category]}' [{category}] has none", [category])
-    shared = [one for one, often in Counter(itertools.chain.from_iterable(axes.values())).items() if often > 1]
-    if shared:
-        told = listed(names[one] for one in shared)
-        yield finding("shared option", f"in two of its categories: {told}", shared)
-    wanted = [frozenset(choice) for choice in itertools.product(*axes.values())] if axes else []
-    there: dict[frozenset[str], list[str]] = {}
-    for row in combined:
-        there.setdefault(frozenset(str(option["id"]) for option in _options(row)), []).append(str(row["id"]))
+type _Wrong = tuple[Problem, str, Sequence[str]]
+"""A problem, what it is in words, and the UIDs of what is wrong."""
 
-    def spoken(key: frozenset[str]) -> str:
-        order = [option for axis in axes.values() for option in axis if option in key]
-        return ", ".join(names[option] for option in [*order, *sorted(key - set(order))]) or "no option"
 
-    for key, uids in there.items():
-        if key not in set(wanted):
-            yield finding("superfluous", f"'{spoken(key)}' is no combination of its options", uids)
-        elif len(uids) > 1:
-            yield finding("duplicate", f"'{spoken(key)}' is there {len(uids)} times", uids)
-    missing = [spoken(key) for key in dict.fromkeys(wanted) if key not in there]
-    if missing:
-        yield finding("missing", f"{len(missing):,} of {len(wanted):,}: {listed(f"'{text}'" for text in missing)}")
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a combination makes and what is there of it.
+
+    Parameters:
+        names: of options, by UID.
+        axes: the options of each category, by its UID.
+        there: the option combinations of each choice of options.
+    """
+
+    names: Mapping[str, str]
+    axes: Mapping[str, Sequence[str]]
+    there: Mapping[frozenset[str], Sequence[str]]
+
+    @classmethod
+    def of(cls, combo: Mapping[str, JsonValue], combined: Sequence[Mapping[str, JsonValue]]) -> _Made:
+        """Read out of a combination and its option combinations."""
+        held = [option for row in (*combined, *_categories(combo)) for option in _options(row)]
+        there: dict[frozenset[str], list[str]] = {}
+        for row in combined:
+            there.setdefault(frozenset(str(option["id"]) for option in _options(row)), []).append(str(row["id"]))
+        return cls(
+            {str(option["id"]): str(option.get("name")) for option in held},
+            {str(row["id"]): [str(option["id"]) for option in _options(row)] for row in _categories(combo)},
+            there,
+        )
+
+    def wrong_axes(self, combo: Mapping[str, JsonValue]) -> Iterator[_Wrong]:
+        """Categories that make no combination, or some that cannot be told apart."""
+        if not self.axes:
+            yield "no categories", "no data can be on it", ()
+        for row in _categories(combo):
+            if not _options(row):
+                yield "no options", f"category '{row.get('name')}' [{row['id']}] has none", [str(row["id"])]
+        often = Counter(itertools.chain.from_iterable(self.axes.values()))
+        if shared := [one for one, count in often.items() if count > 1]:
+            yield "shared option", f"in two of its categories: {listed(self.names[one] for one in shared)}", shared
+
+    def wrong_combinations(self) -> Iterator[_Wrong]:
+        """Option combinations that should not be there, are there twice, or are missing."""
+        wanted = [frozenset(choice) for choice in itertools.product(*self.axes.values())] if self.axes else []
+        known = set(wanted)
+        for key, uids in self.there.items():
+            if key not in known:
+                yield "superfluous", f"'{self._spoken(key)}' is no combination of its options", uids
+            elif len(uids) > 1:
+                yield "duplicate", f"'{self._spoken(key)}' is there {len(uids)} times", uids
+        missing = [self._spoken(key) for key in dict.fromkeys(wanted) if key not in self.there]
+        if missing:
+            yield "missing", f"{len(missing):,} of {len(wanted):,}: {listed(f"'{text}'" for text in missing)}", ()
+
+    def _spoken(self, key: frozenset[str]) -> str:
+        """The options of a choice by name, in the order of the categories."""
+        order = [option for axis in self.axes.values() for option in axis if option in key]
+        return ", ".join(self.names[option] for option in [*order, *sorted(key - set(order))]) or "no option"
 
 
 async def check_defaults(s: Session, combos: Sequence[JsonObject]) -> AsyncIterator[ComboFinding]:

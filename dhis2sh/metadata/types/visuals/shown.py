@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.changes.plan import Plan
+from dhis2sh.client.specs import DataItem, DataKind
 from dhis2sh.dhis2.geometry import Bounds as Extent
 from dhis2sh.dhis2.geometry import shape_of
 from dhis2sh.dhis2.uids import is_uid
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.metadata import writes
-from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import Doc
-
-if TYPE_CHECKING:
-    from dhis2sh.client.requests import Param
-
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
-
-from dhis2sh.client.specs import DataItem, DataKind
-from dhis2sh.errors import did_you_mean
 from dhis2sh.metadata.writes import Write
+from dhis2sh.session import Session
 from dhis2sh.verbs import names
-from dhis2sh.verbs.declaration import Complete
+from dhis2sh.verbs.declaration import Complete, Doc
 from dhis2sh.words import joined
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject
+
 
 Name = Annotated[str, Doc("What to call it.")]
 Data = Annotated[
