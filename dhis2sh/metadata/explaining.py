@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, cast
 from pydantic import BaseModel
 
 from dhis2sh.changes import refusals
+from dhis2sh.client import schema
+from dhis2sh.client.messages import WebMessage
+from dhis2sh.client.usage import Usage
 from dhis2sh.errors import Dhis2Error, NotFound, UsageError, did_you_mean
+from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 
@@ -16,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dhis2sh.client.messages import ConflictRow
-    from dhis2sh.client.usage import Usage
 
 
 SHOWN = 10
@@ -105,8 +108,6 @@ def meaning_of(code: str) -> Meaning:
 
 async def look_into(s: Session, refusal: Refusal, envelope: JsonObject) -> None:
     """The reports of an envelope, with names; where the server cannot be asked, without."""
-    from dhis2sh.client.messages import WebMessage
-
     names = cast("dict[str, str]", envelope.pop(refusals.NAMES, None) or {})
     conflicts = WebMessage.of(envelope).conflicts
     if not conflicts:
@@ -120,10 +121,6 @@ async def look_into(s: Session, refusal: Refusal, envelope: JsonObject) -> None:
 
 
 async def _fill(s: Session, refusal: Refusal, conflicts: Sequence[ConflictRow], names: Mapping[str, str]) -> None:
-    from dhis2sh.client import schema
-    from dhis2sh.client.usage import Usage
-    from dhis2sh.metadata.bundles.walk import known
-
     types = await schema.types_of(s.client)
     usage = Usage(s.client, types)
     uids = {uid for row in conflicts for uid in (*refusals.uids_in(row.message), *([row.uid] if row.uid else []))}

@@ -10,10 +10,11 @@ from pydantic import BaseModel
 
 from dhis2sh.client import schema
 from dhis2sh.client.usage import Usage, Use
-from dhis2sh.errors import NotFound
+from dhis2sh.errors import Forbidden, NotFound, Refused
 from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
+from dhis2sh.verbs import names
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -77,8 +78,6 @@ class Found:
 
 async def find(s: Session, text: str) -> Found:
     """An object of any type by UID, code or name. Raises `NotFound`, unless an expression names the UID."""
-    from dhis2sh.verbs import names
-
     types = await schema.types_of(s.client)
     uid = text if names.certain(text) else await names.resolve(s, "*", text)
     kinds = await known(s.client, [uid])
@@ -141,8 +140,6 @@ async def uses_of(s: Session, found: Found, types: Mapping[str, Resource]) -> li
 
 async def values_of(s: Session, found: Found) -> Values | None:
     """How many data values an object has; None for types without any, and where the user may not look."""
-    from dhis2sh.errors import Forbidden, Refused
-
     if found.plural not in VALUES_OF or found.body.get("domainType") == "TRACKER":
         return None
     roots = await s.client.list_page("organisationUnits", {"filter": "level:eq:1", "fields": "id", "paging": False})

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.periods import PERIOD_TYPES
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError, did_you_mean
@@ -311,8 +312,6 @@ def _constant(prop: Property, value: JsonValue) -> str:
 
 def _period_type(text: str) -> str:
     """A period type as the server spells it: of one that it does not know it only says that the property is missing."""
-    from dhis2sh.dhis2.periods import PERIOD_TYPES
-
     known = {kind.name.lower(): kind.name for kind in PERIOD_TYPES} | {"twoyearly": "TwoYearly"}
     if text.lower() not in known:
         hint = did_you_mean(text, list(known.values())) or f"one of {', '.join(known.values())}"

@@ -15,6 +15,7 @@ from dhis2sh.metadata.hierarchy import parents_first
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
+from dhis2sh.verbs import names
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -117,8 +118,6 @@ async def _new_ones(
     skip: bool,
 ) -> list[JsonObject]:
     """A file's objects without those that the server has; each of these is a problem, unless they are to be skipped."""
-    from dhis2sh.verbs import names
-
     there: dict[str, str] = {}
     keys = [key for key in ("id", *names.keys_of(resource.plural)) if key == "code" or key in {"id", *resource.unique}]
     for key in keys:

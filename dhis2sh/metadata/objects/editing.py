@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from dhis2sh.dhis2.properties import NOT_EDITED
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.metadata import values
+from dhis2sh.rows.tables import parse_yaml
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
+from dhis2sh.verbs import names
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -59,8 +61,6 @@ async def _as_yaml(s: Session, resource: Resource, item: JsonObject) -> str:
     """An object as YAML, with the name of what a UID stands for as a comment beside it."""
     import yaml
 
-    from dhis2sh.verbs import names
-
     text = yaml.safe_dump(item, allow_unicode=True, sort_keys=False, width=120)
     called = await names.names_in(s, resource, [item])
     return re.sub(
@@ -73,8 +73,6 @@ async def _as_yaml(s: Session, resource: Resource, item: JsonObject) -> str:
 
 async def _understood(s: Session, reader: values.Reader, text: str) -> JsonObject:
     """What was written in an editor as an object. Raises `UsageError` and `NotFound` for what cannot be used."""
-    from dhis2sh.rows.tables import parse_yaml
-
     parsed = parse_yaml(text, "what you wrote")
     if not isinstance(parsed, dict) or not parsed:
         raise UsageError("nothing was left: nothing is written")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import values
+from dhis2sh.rows.tables import read_rows
 from dhis2sh.types import JsonObject, JsonValue
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ def rows_of(resource: Resource, path: Path | None, version: str) -> list[tuple[i
     """The rows of a file with the numbers that a sheet shows; one empty row without a file."""
     if path is None:
         return [(1, {})]
-    from dhis2sh.rows.tables import read_rows
-
     rows = read_rows(path, key=resource.plural)
     if not rows:
         raise UsageError(f"{path} has no rows")

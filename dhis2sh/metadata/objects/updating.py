@@ -15,6 +15,7 @@ from dhis2sh.metadata.hierarchy import check_circles
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
+from dhis2sh.verbs import names
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -63,8 +64,6 @@ async def plan_update(
 
 async def _identified(s: Session, resource: Resource, rows: Sequence[JsonObject]) -> list[str]:
     """The UIDs of a file's rows: their id, else their code, else their name."""
-    from dhis2sh.verbs import names
-
     texts: list[str] = []
     for number, row in enumerate(rows, 1):
         text = row.get("id") or row.get("code") or row.get("name")

@@ -35,13 +35,13 @@ MODULES = (
 
 
 def _names() -> Mapping[str, Sequence[str]]:
-    from dhis2sh.plugins.metadata import family
+    from dhis2sh.plugins.metadata import family  # start-up: it reads the facts of every type
 
     return family.names()
 
 
 def _declare(name: str, path: str | None) -> None:
-    from dhis2sh.plugins.metadata import family
+    from dhis2sh.plugins.metadata import family  # start-up: it reads the facts of every type
 
     family.declare(name, path)
 

@@ -18,6 +18,7 @@ from dhis2sh.metadata.objects.renaming import problem_of, renamer, with_names
 from dhis2sh.metadata.objects.retagging import retagged, tags_of
 from dhis2sh.metadata.parameters import All, Filter, Some, Type
 from dhis2sh.metadata.writes import Write, called
+from dhis2sh.rows.tables import read_rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, applies, verb
@@ -173,8 +174,6 @@ async def patch(
 def _operations(text: str) -> list[JsonObject]:
     """The operations of a patch that is a text or stands in a file. Raises `UsageError`, `NotFound`."""
     import json
-
-    from dhis2sh.rows.tables import read_rows
 
     if not text.lstrip().startswith(("[", "{")):
         return read_rows(Path(text).expanduser())

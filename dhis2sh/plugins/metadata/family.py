@@ -205,8 +205,7 @@ def _with_type(generic: Verb, word: str, resource: Resource, own: set[str]) -> A
         if word not in {"create", "update"}:
             return await generic.function(s, type=resource.plural, **given)
         properties: dict[str, JsonValue] = {name: given.pop(name) for name in list(given) if name in own}
-        # start-up: most lines only read
-        from dhis2sh.metadata.objects import creating, updating
+        from dhis2sh.metadata.objects import creating, updating  # start-up: most lines only read
 
         if word == "create":
             return await creating.plan_create(s, resource.plural, properties, **given)

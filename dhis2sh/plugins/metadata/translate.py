@@ -16,6 +16,7 @@ from dhis2sh.metadata.translations import COLUMNS, TranslationRow, check_columns
 from dhis2sh.metadata.values import property_of
 from dhis2sh.metadata.writes import Write
 from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.tables import read_rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs import names
@@ -94,8 +95,6 @@ async def import_(
 
     API source: `POST /api/metadata?importStrategy=UPDATE`.
     """
-    from dhis2sh.rows.tables import read_rows
-
     rows = read_rows(file)
     check_columns(rows, file)
     by_type: dict[str, list[Row]] = {}

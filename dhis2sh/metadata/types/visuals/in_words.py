@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from pydantic import BaseModel
 
+from dhis2sh.dhis2.periods import Period
 from dhis2sh.dhis2.properties import NOT_TOLD
 from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.errors import UsageError
 from dhis2sh.metadata.types.visuals.shown import level_names
 from dhis2sh.words import counted, joined
 
@@ -217,9 +219,6 @@ def period_words(name: str) -> str:
 
 def _runs(names: Sequence[str]) -> list[str]:
     """Periods that follow one another as one: `202501 to 202512`."""
-    from dhis2sh.dhis2.periods import Period
-    from dhis2sh.errors import UsageError
-
     found: list[list[str]] = []
     try:
         periods = {name: Period.parse(name) for name in names if name[:1].isdigit()}

@@ -20,6 +20,7 @@ from dhis2sh.rows import tables
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
+from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, applies, verb
 from dhis2sh.words import counted, listed
 
@@ -93,8 +94,6 @@ async def set_geometry(
 
     API source: `PATCH /api/organisationUnits/{uid}`, `POST /api/metadata`.
     """
-    from dhis2sh.verbs import names
-
     where = tables.name_of(file)
     shapes, bare = shapes_of(features_of(tables.read_text(file, s.stdin), where), where)
     uids = await names.resolve_all(s, UNITS, shapes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, cast
 
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
+from dhis2sh.dhis2.dates import day
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
@@ -103,8 +104,6 @@ async def merge(
 
     API source: `POST /api/organisationUnits/merge` (E1500-E1506).
     """
-    from dhis2sh.dhis2.dates import day
-
     uids = list(dict.fromkeys(uids_of(sources)))
     closed = None if keep_sources_closed is None else day(keep_sources_closed)
     keep = keep_sources or closed is not None
