@@ -25,16 +25,29 @@ def uids_of(objects: Rows[Row]) -> list[str]:
 
 
 async def chosen(
-    s: Session, resource: Resource, objects: Rows[Row] | None, filters: Sequence[str], *, everything: bool
+    s: Session,
+    resource: Resource,
+    objects: Rows[Row] | None,
+    filters: Sequence[str],
+    *,
+    everything: bool,
+    fields: str = writes.OWNED,
 ) -> list[JsonObject]:
-    """The objects that a bulk verb acts on, with all that they own. Raises `UsageError` when nothing chooses any."""
+    """The objects that a bulk verb acts on.
+
+    Parameters:
+        objects, filters, everything: what chooses them, one of the three.
+        fields: which properties; all that they own without it.
+
+    Raises `UsageError` when nothing chooses any, or two things do.
+    """
     if objects is not None:
         if filters:
             raise UsageError("objects or --filter, not both")
-        return await writes.read_objects(s, resource.plural, uids_of(objects))
+        return await writes.read_objects(s, resource.plural, uids_of(objects), fields=fields)
     if not filters and not everything:
         raise UsageError(f"which {resource.plural}?", hint="name some, --filter name:like:Old, or --all")
-    return await writes.read_all(s, resource.plural, queries.checked_filters(resource, filters))
+    return await writes.read_all(s, resource.plural, queries.checked_filters(resource, filters), fields=fields)
 
 
 def titled(verb_word: str, resource: Resource) -> Callable[[int], str]:

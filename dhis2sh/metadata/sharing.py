@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.changes.plan import Plan
+from dhis2sh.client import schema
 from dhis2sh.client.sharing import Sharing, access
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
+from dhis2sh.metadata.choosing import titled
+from dhis2sh.metadata.writes import Write
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.verbs import names
@@ -63,7 +68,7 @@ def access_of(text: str) -> str:
     return access(metadata, data)  # type: ignore[arg-type]
 
 
-def has_data(wanted: Sharing) -> bool:
+def _has_data(wanted: Sharing) -> bool:
     """Do some changes give or take data access?"""
     texts = [wanted.public_access, *wanted.users.values(), *wanted.groups.values()]
     return any(text is not None and text[2:4] != "--" for text in texts)
@@ -124,3 +129,43 @@ async def belonging(s: Session, resource: Resource, objects: Sequence[JsonObject
         for plural, uids in found.items()
         if plural != resource.plural
     }
+
+
+async def plan_sharing(
+    s: Session, resource: Resource, objects: Sequence[JsonObject], wanted: Sharing, *, tree: bool
+) -> Plan:
+    """The plan that changes who may see and change objects.
+
+    Parameters:
+        objects: of one type, with `FIELDS`.
+        wanted: the changes; data access is left out for types that have none, and noted.
+        tree: what belongs to the objects too (`TREES`). Raises `UsageError` for a type without one.
+    """
+    everything = {resource.plural: objects} | (await belonging(s, resource, objects) if tree else {})
+    known = await schema.resources_of(s.client)
+    pairs: list[Write] = []
+    notes: list[str] = []
+    for plural, found in everything.items():
+        if not known[plural].shareable:
+            notes.append(f"left out {len(found):,} {plural}: the type has no sharing")
+            continue
+        with_data = known[plural].data_shareable
+        if _has_data(wanted) and not with_data:
+            notes.append(f"data access is left out for {len(found):,} {plural}: the type has none")
+        pairs += [_change(plural, before, wanted, data=with_data) for before in found]
+    plan = writes.plan(titled("share", resource), pairs, what="sharing", notes=notes)
+    if tree and plan.steps:
+        counts = Counter(step.type for step in plan.steps)
+        plan.title = (
+            f"share {len(plan.steps):,} objects: {', '.join(f'{n:,} {plural}' for plural, n in counts.items())}"
+        )
+    plan.payload = (plan.payload, wanted, {plural: known[plural].data_shareable for plural in everything})
+    return plan
+
+
+def _change(plural: str, before: JsonObject, wanted: Sharing, *, data: bool) -> Write:
+    """The sharing of one object, as it is and as it shall be."""
+    old = cast("JsonObject", before.get("sharing") or {})
+    name = before.get("name") or before.get("displayName")
+    kept: JsonObject = {"id": before["id"], "name": name, "access": before.get("access")}
+    return Write(plural, {**kept, "sharing": plainly(old)}, {**kept, "sharing": shared(old, wanted, data=data)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from itertools import accumulate
 from typing import TYPE_CHECKING, cast
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from dhis2sh.dhis2.formulas import BadExpression, Binary, parse
 from dhis2sh.errors import Refused
 from dhis2sh.metadata import expressions, values
+from dhis2sh.metadata.expressions import PLACES
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.verbs import names
@@ -34,7 +36,20 @@ class Part(BaseModel):
     description: str
 
 
-async def explained(s: Session, plural: str, address: str, text: str) -> str:
+async def parts_of(s: Session, plural: str, uid: str) -> list[Part]:
+    """The expressions of an object in words, and the whole formula where it is more than one. Raises what a request raises."""
+    more = ",indicatorType[name,factor],output[id,name],program[name]"
+    body = await s.client.get_object(f"{plural}/{uid}", {"fields": f":owner{more}"})
+    texts = [(place, text) for place in PLACES[plural] if (text := expressions.value_at(body, place.path))]
+    found = await asyncio.gather(*(_explained(s, plural, place.address, text) for place, text in texts))
+    rows = [
+        Part(part=place.path, expression=text, description=words)
+        for (place, text), words in zip(texts, found, strict=True)
+    ]
+    return [*rows, *_whole(plural, body, rows)]
+
+
+async def _explained(s: Session, plural: str, address: str, text: str) -> str:
     """What a server says of an expression that an object has; what is wrong with one that it does not take."""
     try:
         found = await expressions.asked(s, address, text)
@@ -46,7 +61,7 @@ async def explained(s: Session, plural: str, address: str, text: str) -> str:
     return f"{found.message}: {said}" if said else found.message
 
 
-def whole(plural: str, body: JsonObject, parts: list[Part]) -> list[Part]:
+def _whole(plural: str, body: JsonObject, parts: list[Part]) -> list[Part]:
     """The formula in one line, where it is more than one expression."""
     by_path = {part.part: part for part in parts}
 

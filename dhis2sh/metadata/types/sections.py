@@ -1,12 +1,13 @@
-"""Sections of a program stage and the data elements in them."""
+"""Sections of data sets and of program stages, and the data elements in them."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import cast
 
 from dhis2sh.metadata import writes
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject
+from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.words import listed
 
 SECTIONS = "programStageSections"
@@ -32,7 +33,14 @@ def elements_in(section: JsonObject) -> set[str]:
     return {str(item["id"]) for item in cast("list[JsonObject]", section.get("dataElements") or [])}
 
 
-def without_elements(section: JsonObject, uids: set[str]) -> JsonObject:
-    """A section without some of its data elements."""
-    items = cast("list[JsonObject]", section.get("dataElements") or [])
-    return {**section, "dataElements": [item for item in items if str(item["id"]) not in uids]}
+def without_elements(body: JsonObject, uids: Collection[str]) -> JsonObject:
+    """A data set or section without its references to some elements; collections that do not hold them stay as they are."""
+    found = dict(body)
+    for name in ("dataElements", "greyedFields", "compulsoryDataElementOperands"):
+        items = cast("list[JsonObject]", body.get(name) or [])
+        kept = [
+            item for item in items if str(cast("JsonObject", item.get("dataElement") or item).get("id")) not in uids
+        ]
+        if len(kept) < len(items):
+            found[name] = cast("JsonValue", kept)
+    return found

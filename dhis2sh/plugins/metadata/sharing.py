@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, cast
+from collections.abc import Mapping
+from typing import Annotated, cast
 
 from dhis2sh.changes.journal import current
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.client import schema
 from dhis2sh.client.sharing import Sharing
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import queries, writes
-from dhis2sh.metadata.choosing import titled, uids_of
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.choosing import chosen
 from dhis2sh.metadata.parameters import All, Filter, Some, Type
-from dhis2sh.metadata.sharing import ACCESS, FIELDS, belonging, has_data, plainly, shared, wanted_sharing, without_data
-from dhis2sh.metadata.writes import Write
-from dhis2sh.rows.rows import Rows
+from dhis2sh.metadata.sharing import ACCESS, FIELDS, plan_sharing, wanted_sharing, without_data
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs.declaration import Doc, applies, verb
-
-if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
 
 
 @verb(
@@ -38,7 +32,7 @@ async def share(
     type: Type,
     objects: Some = None,
     *,
-    public: Annotated[str | None, Doc(f"ACCESS of everybody: {ACCESS}.")] = None,
+    public: Annotated[str | None, Doc(f"Access of everybody: {ACCESS}.")] = None,
     user: Annotated[list[str], Doc(f"USER=ACCESS: {ACCESS}; may be repeated.")] = [],
     group: Annotated[list[str], Doc(f"USER GROUP=ACCESS: {ACCESS}; may be repeated.")] = [],
     overwrite: Annotated[bool, Doc("Take out the users and groups that are not named.")] = False,
@@ -48,7 +42,7 @@ async def share(
 ) -> Plan:
     """Set who may see and change objects. Says which are right already, and which this user may not change.
 
-    ACCESS that is not named stays, unless --overwrite. Data access is left out for types that have none.
+    Access that is not named stays, unless --overwrite. Data access is left out for types that have none.
 
     API source: `PATCH /api/{type}/sharing`, `PATCH /api/metadata/sharing`.
     """
@@ -56,42 +50,8 @@ async def share(
         raise UsageError("share with whom?", hint="--public r, --group 'Child Health=rw', --user admin=rw/rw")
     resource = await schema.resource_of(s.client, type)
     wanted = await wanted_sharing(s, public, user, group, overwrite=overwrite)
-    chosen = await _chosen(s, resource, objects, filter, everything=all)
-    everything = {resource.plural: chosen} | (await belonging(s, resource, chosen) if tree else {})
-    known = await schema.resources_of(s.client)
-    pairs: list[Write] = []
-    notes: list[str] = []
-    for plural, found in everything.items():
-        if not known[plural].shareable:
-            notes.append(f"left out {len(found):,} {plural}: the type has no sharing")
-            continue
-        with_data = known[plural].data_shareable
-        if has_data(wanted) and not with_data:
-            notes.append(f"data access is left out for {len(found):,} {plural}: the type has none")
-        for before in found:
-            old = cast("JsonObject", before.get("sharing") or {})
-            name = before.get("name") or before.get("displayName")
-            kept: JsonObject = {"id": before["id"], "name": name, "access": before.get("access")}
-            new = shared(old, wanted, data=with_data)
-            pairs.append(Write(plural, {**kept, "sharing": plainly(old)}, {**kept, "sharing": new}))
-    plan = writes.plan(titled("share", resource), pairs, what="sharing", notes=notes)
-    if tree and plan.steps:
-        counts = Counter(step.type for step in plan.steps)
-        plan.title = (
-            f"share {len(plan.steps):,} objects: {', '.join(f'{n:,} {plural}' for plural, n in counts.items())}"
-        )
-    plan.payload = (plan.payload, wanted, {plural: known[plural].data_shareable for plural in everything})
-    return plan
-
-
-async def _chosen(
-    s: Session, resource: Resource, objects: Rows[Row] | None, filters: Sequence[str], *, everything: bool
-) -> list[JsonObject]:
-    if objects is not None:
-        return await writes.read_objects(s, resource.plural, uids_of(objects), fields=FIELDS)
-    if not filters and not everything:
-        raise UsageError(f"which {resource.plural}?", hint="name some, --filter name:like:BCG, or --all")
-    return await writes.read_all(s, resource.plural, queries.checked_filters(resource, filters), fields=FIELDS)
+    found = await chosen(s, resource, objects, filter, everything=all, fields=FIELDS)
+    return await plan_sharing(s, resource, found, wanted, tree=tree)
 
 
 @applies(share)

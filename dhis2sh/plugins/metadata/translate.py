@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
@@ -12,14 +11,19 @@ from dhis2sh.errors import UsageError
 from dhis2sh.metadata import queries, writes
 from dhis2sh.metadata.choosing import uids_of
 from dhis2sh.metadata.parameters import Filter, Some, Type
-from dhis2sh.metadata.translations import COLUMNS, TranslationRow, check_columns, check_locale, keys_of, put_translation
+from dhis2sh.metadata.translations import (
+    COLUMNS,
+    TranslationRow,
+    check_columns,
+    check_locale,
+    keys_of,
+    plan_translations,
+    rows_of,
+)
 from dhis2sh.metadata.values import property_of
-from dhis2sh.metadata.writes import Write
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.tables import read_rows
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, Row
-from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Complete, Doc, applies, verb
 
 Locale = Annotated[str, Doc("The language, such as fr or pt_BR.")]
@@ -59,22 +63,7 @@ async def export(
         found = await writes.read_objects(s, resource.plural, uids_of(objects), fields=fields)
     else:
         found = await writes.read_all(s, resource.plural, queries.checked_filters(resource, filter), fields=fields)
-    rows: list[TranslationRow] = []
-    for item in found:
-        known = {
-            str(entry.get("property")): str(entry.get("value"))
-            for entry in cast("list[JsonObject]", item.get("translations") or [])
-            if entry.get("locale") == locale
-        }
-        for name in wanted:
-            if not item.get(name) or (missing and keys[name] in known):
-                continue
-            rows.append(
-                TranslationRow(
-                    type=resource.plural, id=str(item["id"]), property=name, locale=locale, original=str(item[name]),
-                    translation=known.get(keys[name]),
-                )
-            )  # fmt: skip
+    rows = [row for item in found for row in rows_of(resource, item, wanted, locale, missing=missing)]
     return Rows(rows, columns=COLUMNS)
 
 
@@ -97,28 +86,7 @@ async def import_(
     """
     rows = read_rows(file)
     check_columns(rows, file)
-    by_type: dict[str, list[Row]] = {}
-    for row in rows:
-        if str(row.get("translation") or "").strip():
-            by_type.setdefault(str(row["type"]), []).append(row)
-    pairs: list[Write] = []
-    kept = 0
-    for type_name, mine in by_type.items():
-        resource = await schema.resource_of(s.client, type_name)
-        uids = await names.resolve_all(s, resource.plural, [str(row["id"]) for row in mine])
-        found = await writes.read_objects(s, resource.plural, [uids[str(row["id"])] for row in mine])
-        after = {str(item["id"]): copy.deepcopy(item) for item in found}
-        for row in mine:
-            kept += put_translation(resource, after[uids[str(row["id"])]], row, overwrite=overwrite)
-        pairs += [Write(resource.plural, item, after[str(item["id"])]) for item in found]
-    notes = [f"{kept:,} are there already and stay (--overwrite replaces them)"] if kept else []
-    return writes.plan(
-        lambda count: f"translate {count:,} object{'s' if count != 1 else ''}",
-        pairs,
-        what="translations",
-        bundle=True,
-        notes=notes,
-    )
+    return await plan_translations(s, rows, overwrite=overwrite)
 
 
 applies(import_)(writes.apply)

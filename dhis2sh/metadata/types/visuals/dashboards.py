@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from pydantic import BaseModel
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.client.specs import GRID_WIDTH, DashboardSlot, SlotKind
+from dhis2sh.client.specs import GRID_WIDTH, DashboardSlot, SlotKind, arranged
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.visuals.in_words import Described, Teller
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.types.visuals.shown import of_kinds
+from dhis2sh.metadata.writes import Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs import names
-from dhis2sh.words import joined
+from dhis2sh.words import counted, joined
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
@@ -41,8 +42,7 @@ PLACES = {1: ("full width",), 2: ("left half", "right half"), 3: ("left third", 
 
 async def slots_of(s: Session, texts: Sequence[str]) -> dict[str, tuple[DashboardSlot, str]]:
     """A slot and the name for each thing that can stand on a dashboard, by its UID. Raises as `names.among`."""
-    found = await names.among(s, [*SLOTS], texts)
-    return {one.uid: (DashboardSlot(one.uid, SLOTS[one.plural]), one.name) for one in (found[text] for text in texts)}
+    return {one.uid: (DashboardSlot(one.uid, kind), one.name) for one, kind in await of_kinds(s, SLOTS, texts)}
 
 
 def meant(there: Sequence[JsonObject], text: str, board: str, uid: str) -> list[JsonObject]:
@@ -207,3 +207,58 @@ def described_item(item: JsonObject, row: int, bodies: Mapping[str, JsonObject],
         place=_place(item), x=x, y=y, width=width, height=height,
         words=f"{teller.sentence(body)}." if body else lost,
     )  # fmt: skip
+
+
+async def plan_items(s: Session, dashboard: str, texts: Sequence[str], *, per_row: int, height: int) -> Plan:
+    """The plan that puts things on a dashboard, each at the first free place; what is on it already is noted.
+
+    Parameters:
+        dashboard: its UID; texts: UIDs, codes or names of visualizations, event visualizations and maps.
+        per_row: how many stand side by side; height: rows of the grid that each covers.
+    """
+    found = await slots_of(s, texts)
+    [before] = await writes.read_objects(s, BOARDS, [dashboard])
+    there = items_of(before)
+    shown = {content_of(item) for item in there}
+    again = [name for uid, (_, name) in found.items() if uid in shown]
+    new = {uid: one for uid, one in found.items() if uid not in shown}
+    notes = [f"{name} is on it already" for name in again]
+    if not new:
+        return writes.plan(f"nothing to add to dashboard {called(before)}", [], what=BOARDS, notes=notes)
+    slots = arranged(
+        [DashboardSlot(slot.content, slot.kind, height=height) for slot, _ in new.values()],
+        columns=per_row,
+        there=[slot_of(item) for item in there],
+    )
+    return rearranged(
+        before, [*there, *(slot.item() for slot in slots)], f"add {counted(len(slots), 'item')} to",
+        f"adds {joined([name for _, name in new.values()])}", notes,
+    )  # fmt: skip
+
+
+async def plan_without(s: Session, dashboard: str, texts: Sequence[str]) -> Plan:
+    """The plan that takes items off a dashboard; texts and errors as `meant`."""
+    [before], named = await asyncio.gather(
+        writes.read_objects(s, BOARDS, [dashboard]), s.client.get_object(f"{BOARDS}/{dashboard}", {"fields": FIELDS})
+    )
+    there = items_of(named)
+    gone: dict[str, str] = {}
+    for text in texts:
+        gone |= {str(item["id"]): name_of(item) for item in meant(there, text, str(before["name"]), dashboard)}
+    kept = [item for item in items_of(before) if str(item["id"]) not in gone]
+    title = f"take {counted(len(gone), 'item')} off"
+    return rearranged(before, kept, title, f"takes off {joined([*gone.values()])}")
+
+
+async def described_dashboard(s: Session, uid: str) -> DescribedDashboard:
+    """A dashboard in words, its items in reading order."""
+    board = await s.client.get_object(f"{BOARDS}/{uid}", {"fields": FIELDS})
+    items = sorted(items_of(board), key=lambda item: (number_of(item, "y"), number_of(item, "x")))
+    bodies = await bodies_of(s, items)
+    teller = await Teller.of(s, [*bodies.values()])
+    rows = {y: number for number, y in enumerate(sorted({number_of(item, "y") for item in items}), 1)}
+    described = [described_item(item, rows[number_of(item, "y")], bodies, teller) for item in items]
+    kinds = Counter(kind_of(item) for item in items).most_common()
+    what = f": {joined([counted(count, kind) for kind, count in kinds])}" if kinds else ""
+    words = [f"A dashboard of {counted(len(items), 'item')}{what}." if items else "A dashboard without items."]
+    return DescribedDashboard(id=uid, name=str(board.get("displayName")), type=BOARDS, words=words, items=described)

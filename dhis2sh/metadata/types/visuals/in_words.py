@@ -117,6 +117,10 @@ class Teller:
         words = [f"A map of {counted(len(layers), 'layer')}{'' if base == 'none' else f' on {base}'}."]
         return words + [f"{number}. {_capital(self.layer(layer))}." for number, layer in enumerate(layers, 1)]
 
+    def words(self, body: JsonObject) -> list[str]:
+        """A visualization or a map."""
+        return self.map(body) if "mapViews" in body else self.visualization(body)
+
     def sentence(self, body: JsonObject) -> str:
         """A visualization, map or layer in one sentence without a stop."""
         if "mapViews" in body:
@@ -193,6 +197,13 @@ class Teller:
 
     def _name(self, uid: str) -> str:
         return self.names.get(uid, uid)
+
+
+async def described(s: Session, plural: str, uid: str) -> Described:
+    """A visualization, event visualization or map in words."""
+    body = await s.client.get_object(f"{plural}/{uid}", {"fields": ":owner"})
+    teller = await Teller.of(s, [body])
+    return Described(id=uid, name=str(body["name"]), type=plural, words=teller.words(body))
 
 
 def _when(periods: Sequence[str]) -> str:

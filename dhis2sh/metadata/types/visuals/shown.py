@@ -41,10 +41,16 @@ USER_UNITS = ("USER_ORGUNIT", "USER_ORGUNIT_CHILDREN", "USER_ORGUNIT_GRANDCHILDR
 LEVEL, GROUP = "LEVEL-", "OU_GROUP-"
 
 
+async def of_kinds[Kind](s: Session, kinds: Mapping[str, Kind], texts: Sequence[str]) -> list[tuple[names.Found, Kind]]:
+    """Objects of some types by UID, code or name, each once, with what the type counts as. Raises as `names.among`."""
+    found = await names.among(s, [*kinds], texts)
+    once = {found[text].uid: found[text] for text in texts}
+    return [(one, kinds[one.plural]) for one in once.values()]
+
+
 async def data_items(s: Session, texts: Sequence[str]) -> list[DataItem]:
     """What can be shown, by UID, code or name of three types. Raises as `names.among`."""
-    found = await names.among(s, [*KINDS], texts)
-    return [DataItem(found[text].uid, KINDS[found[text].plural]) for text in dict.fromkeys(texts)]
+    return [DataItem(one.uid, kind) for one, kind in await of_kinds(s, KINDS, texts)]
 
 
 async def org_units(s: Session, texts: Sequence[str]) -> list[str]:

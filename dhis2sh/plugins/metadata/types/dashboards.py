@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
 from typing import Annotated, cast
 
 from dhis2sh.changes.plan import Plan
@@ -12,27 +10,17 @@ from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.visuals.dashboards import (
     BOARDS,
-    FIELDS,
     DescribedDashboard,
-    bodies_of,
-    content_of,
-    described_item,
-    items_of,
-    kind_of,
-    meant,
-    name_of,
-    number_of,
-    rearranged,
-    slot_of,
+    described_dashboard,
+    plan_items,
+    plan_without,
     slots_of,
 )
-from dhis2sh.metadata.types.visuals.in_words import Teller
 from dhis2sh.metadata.types.visuals.shown import Name, created
-from dhis2sh.metadata.writes import called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, applies, verb
-from dhis2sh.words import counted, joined
+from dhis2sh.words import joined
 
 Dashboard = Annotated[str, Doc("UID, code or unique name of the dashboard."), Refers(BOARDS)]
 Contents = Annotated[
@@ -74,24 +62,7 @@ async def add_item(
 
     API source: `PATCH /api/dashboards/{uid}`.
     """
-    found = await slots_of(s, items)
-    [before] = await writes.read_objects(s, BOARDS, [dashboard])
-    there = items_of(before)
-    shown = {content_of(item) for item in there}
-    again = [name for uid, (_, name) in found.items() if uid in shown]
-    new = {uid: one for uid, one in found.items() if uid not in shown}
-    notes = [f"{name} is on it already" for name in again]
-    if not new:
-        return writes.plan(f"nothing to add to dashboard {called(before)}", [], what=BOARDS, notes=notes)
-    slots = arranged(
-        [DashboardSlot(slot.content, slot.kind, height=height) for slot, _ in new.values()],
-        columns=per_row,
-        there=[slot_of(item) for item in there],
-    )
-    return rearranged(
-        before, [*there, *(slot.item() for slot in slots)], f"add {counted(len(slots), 'item')} to",
-        f"adds {joined([name for _, name in new.values()])}", notes,
-    )  # fmt: skip
+    return await plan_items(s, dashboard, items, per_row=per_row, height=height)
 
 
 @verb(
@@ -110,26 +81,11 @@ async def remove_item(
 
     API source: `PATCH /api/dashboards/{uid}`.
     """
-    [before], named = await asyncio.gather(
-        writes.read_objects(s, BOARDS, [dashboard]), s.client.get_object(f"{BOARDS}/{dashboard}", {"fields": FIELDS})
-    )
-    there = items_of(named)
-    gone: dict[str, str] = {}
-    for text in items:
-        gone |= {str(item["id"]): name_of(item) for item in meant(there, text, str(before["name"]), dashboard)}
-    kept = [item for item in items_of(before) if str(item["id"]) not in gone]
-    title = f"take {counted(len(gone), 'item')} off"
-    return rearranged(before, kept, title, f"takes off {joined([*gone.values()])}")
+    return await plan_without(s, dashboard, items)
 
 
 for _verb in (create, add_item, remove_item):
     applies(_verb)(writes.apply)
-
-
-# Items -----------------------------------------------------------------------------------------------------------
-
-
-# In words --------------------------------------------------------------------------------------------------------
 
 
 @verb(
@@ -140,13 +96,4 @@ async def describe(s: Session, uid: Dashboard) -> DescribedDashboard:
 
     API source: `GET /api/dashboards/{uid}`, and the visualizations and maps on it.
     """
-    board = await s.client.get_object(f"{BOARDS}/{uid}", {"fields": FIELDS})
-    items = sorted(items_of(board), key=lambda item: (number_of(item, "y"), number_of(item, "x")))
-    bodies = await bodies_of(s, items)
-    teller = await Teller.of(s, [*bodies.values()])
-    rows = {y: number for number, y in enumerate(sorted({number_of(item, "y") for item in items}), 1)}
-    described = [described_item(item, rows[number_of(item, "y")], bodies, teller) for item in items]
-    kinds = Counter(kind_of(item) for item in items).most_common()
-    what = f": {joined([counted(count, kind) for kind, count in kinds])}" if kinds else ""
-    words = [f"A dashboard of {counted(len(items), 'item')}{what}." if items else "A dashboard without items."]
-    return DescribedDashboard(id=uid, name=str(board.get("displayName")), type=BOARDS, words=words, items=described)
+    return await described_dashboard(s, uid)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
@@ -10,7 +9,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.metadata import expressions, writes
 from dhis2sh.metadata.expressions import PLACES, Verdict
 from dhis2sh.metadata.objects.creating import plan_create
-from dhis2sh.metadata.types.formulas import Part, explained, levels_of, side, whole
+from dhis2sh.metadata.types.formulas import Part, levels_of, parts_of, side
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonValue
@@ -42,15 +41,7 @@ def _validating(plural: str) -> Callable[..., Awaitable[Verdict]]:
 
 def _describing(plural: str) -> Callable[..., Awaitable[Rows[Part]]]:
     async def describe(s: Session, uid: str) -> Rows[Part]:
-        more = ",indicatorType[name,factor],output[id,name],program[name]"
-        body = await s.client.get_object(f"{plural}/{uid}", {"fields": f":owner{more}"})
-        texts = [(place, text) for place in PLACES[plural] if (text := expressions.value_at(body, place.path))]
-        found = await asyncio.gather(*(explained(s, plural, place.address, text) for place, text in texts))
-        rows = [
-            Part(part=place.path, expression=text, description=words)
-            for (place, text), words in zip(texts, found, strict=True)
-        ]
-        return Rows([*rows, *whole(plural, body, rows)], columns=["part", "description", "expression"])
+        return Rows(await parts_of(s, plural, uid), columns=["part", "description", "expression"])
 
     return describe
 

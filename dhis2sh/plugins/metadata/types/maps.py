@@ -8,7 +8,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import MapLayerSpec, MapSpec
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.types.visuals.in_words import Described, Teller
+from dhis2sh.metadata.types.visuals.in_words import Described, Teller, described
 from dhis2sh.metadata.types.visuals.shown import (
     Data,
     Name,
@@ -80,6 +80,4 @@ async def describe(s: Session, uid: Annotated[str, Doc("UID, code or unique name
 
     API source: `GET /api/maps/{uid}`.
     """
-    body = await s.client.get_object(f"maps/{uid}", {"fields": ":owner"})
-    teller = await Teller.of(s, [body])
-    return Described(id=uid, name=str(body["name"]), type="maps", words=teller.map(body))
+    return await described(s, "maps", uid)
