@@ -57,7 +57,7 @@ class Values:
 
 
 @dataclass(slots=True)
-class Found:
+class Subject:
     """What a UID, code or name stands for.
 
     Parameters:
@@ -76,26 +76,26 @@ class Found:
         return self.part_of is not None
 
 
-async def find(s: Session, text: str) -> Found:
+async def find(s: Session, text: str) -> Subject:
     """An object of any type by UID, code or name. Raises `NotFound`, unless an expression names the UID."""
     types = await schema.types_of(s.client)
     uid = text if names.certain(text) else await names.resolve(s, "*", text)
     kinds = await known(s.client, [uid])
     if uid in kinds:
         plural = kinds[uid][0]
-        return Found(plural, uid, await s.client.get_object(f"{plural}/{uid}", {"fields": ":owner"}))
+        return Subject(plural, uid, await s.client.get_object(f"{plural}/{uid}", {"fields": ":owner"}))
     held = await Usage(s.client, types).owner_of(uid)
     if held is not None:
         plural, owner, path = held
         kind = types[plural].properties[path].target or path
         inside = await _inside(s, f"{plural}/{owner['id']}", path, uid)
-        return Found(kind, uid, inside, f"{plural} '{owner['name']}' [{owner['id']}]")
+        return Subject(kind, uid, inside, f"{plural} '{owner['name']}' [{owner['id']}]")
     try:
         body = await s.client.find(uid)
     except NotFound:
-        return Found(NOWHERE, uid, {"id": uid})
+        return Subject(NOWHERE, uid, {"id": uid})
     parts = str(body.get("href", "")).rsplit("/", 2)
-    return Found(parts[-2] if len(parts) == 3 else "objects", uid, body)
+    return Subject(parts[-2] if len(parts) == 3 else "objects", uid, body)
 
 
 async def _inside(s: Session, address: str, path: str, uid: str) -> JsonObject:
@@ -122,7 +122,7 @@ def by_type(uses: list[Use]) -> list[UsedBy]:
     return sorted(rows, key=lambda row: (-row.count, row.type))
 
 
-async def uses_of(s: Session, found: Found, types: Mapping[str, Resource]) -> list[Use]:
+async def uses_of(s: Session, found: Subject, types: Mapping[str, Resource]) -> list[Use]:
     """Who uses an object. Raises `NotFound` for a UID that neither an object nor an expression has."""
     asked = Usage(s.client, types)
     if found.plural == NOWHERE:
@@ -138,7 +138,7 @@ async def uses_of(s: Session, found: Found, types: Mapping[str, Resource]) -> li
     return uses
 
 
-async def values_of(s: Session, found: Found) -> Values | None:
+async def values_of(s: Session, found: Subject) -> Values | None:
     """How many data values an object has; None for types without any, and where the user may not look."""
     if found.plural not in VALUES_OF or found.body.get("domainType") == "TRACKER":
         return None

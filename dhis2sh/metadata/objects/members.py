@@ -9,7 +9,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.membership import references_of
+from dhis2sh.metadata.collections import references_of
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session

@@ -1,4 +1,4 @@
-"""Join rows (`membership.Join`) are added, taken out and put in order by one function each."""
+"""Join rows (`collections.Join`) are added, taken out and put in order by one function each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import cast
 from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.membership import Join
+from dhis2sh.metadata.collections import Join
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue

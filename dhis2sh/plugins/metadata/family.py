@@ -18,7 +18,7 @@ from dhis2_models import facts
 
 from dhis2sh.dhis2.properties import NOT_OPTIONS
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import membership, values
+from dhis2sh.metadata import collections, values
 from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
 from dhis2sh.verbs.declaration import REGISTRY, Kind, Param, Verb
@@ -102,7 +102,7 @@ def declare(name: str, path: str | None = None) -> None:
 
 def _allowed(word: str, resource: Resource) -> bool:
     if word == "members":
-        return bool(membership.readable_of(resource))
+        return bool(collections.readable_of(resource))
     if word in WITH_MEMBERS:
         return bool(values.collections_of(resource))
     name = resource.properties.get("name")
@@ -193,8 +193,8 @@ def _param(param: Param, resource: Resource, word: str) -> Param:
     if param.refers == "@type":
         return replace(param, refers=resource.plural)
     if param.name == "property":
-        known = membership.readable_of(resource) if word == "members" else [*values.collections_of(resource)]
-        meant = membership.MEANT.get(resource.plural)
+        known = collections.readable_of(resource) if word == "members" else [*values.collections_of(resource)]
+        meant = collections.MEANT.get(resource.plural)
         says = f"Which collection; {meant} without it." if meant in known else param.help
         return replace(param, choices=tuple(known), kind="choice", required=False, help=says)
     return param

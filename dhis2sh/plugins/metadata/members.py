@@ -7,7 +7,7 @@ from typing import Annotated, cast
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.membership import Join, collection_of
+from dhis2sh.metadata.collections import Join, collection_of
 from dhis2sh.metadata.objects.members import with_members
 from dhis2sh.metadata.parameters import Object, Type, Which
 from dhis2sh.rows.rows import Rows

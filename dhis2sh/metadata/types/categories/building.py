@@ -11,14 +11,14 @@ from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.types.categories.checking import (
+from dhis2sh.metadata.types.categories.combo_specs import CategorySpec, ComboSpec, Kind, Named
+from dhis2sh.metadata.types.categories.doctor import (
     CATEGORIES,
     COMBINED,
     COMBOS,
     OPTIONS,
     count_of,
 )
-from dhis2sh.metadata.types.categories.specs import CategorySpec, ComboSpec, Kind, Named
 from dhis2sh.metadata.writes import Write
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject

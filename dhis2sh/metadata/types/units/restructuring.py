@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.errors import Forbidden, UsageError
-from dhis2sh.metadata.types.merging import missing_authority
+from dhis2sh.metadata.types.server_merges import missing_authority
 from dhis2sh.metadata.types.units.holdings import NOUNS, UNITS, Holding, users_of
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject

@@ -19,7 +19,8 @@ from dhis2sh.errors import Forbidden, TimedOut, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
 from dhis2sh.metadata.types.categories.building import Building, Model
-from dhis2sh.metadata.types.categories.checking import (
+from dhis2sh.metadata.types.categories.combo_specs import from_words, read_spec
+from dhis2sh.metadata.types.categories.doctor import (
     COMBINED,
     OPTIONS,
     Combo,
@@ -28,7 +29,6 @@ from dhis2sh.metadata.types.categories.checking import (
     count_of,
     expected_of,
 )
-from dhis2sh.metadata.types.categories.specs import from_words, read_spec
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session

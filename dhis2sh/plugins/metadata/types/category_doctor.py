@@ -7,7 +7,7 @@ from typing import Annotated, cast
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import CheckFailed, UsageError
 from dhis2sh.metadata.choosing import uids_of
-from dhis2sh.metadata.types.categories.checking import (
+from dhis2sh.metadata.types.categories.doctor import (
     COMBINED,
     COMBOS,
     REGENERATE,
@@ -22,7 +22,7 @@ from dhis2sh.metadata.types.categories.checking import (
     values_by_combination,
     weigh,
 )
-from dhis2sh.metadata.types.merging import KEPT, Keep, missing_authority
+from dhis2sh.metadata.types.server_merges import KEPT, Keep, missing_authority
 from dhis2sh.metadata.writes import called
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session

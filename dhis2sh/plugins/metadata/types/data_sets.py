@@ -8,7 +8,7 @@ from typing import Annotated, cast
 from dhis2sh.changes.plan import Plan
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
-from dhis2sh.metadata.membership import SET_ELEMENTS
+from dhis2sh.metadata.collections import SET_ELEMENTS
 from dhis2sh.metadata.types import joins
 from dhis2sh.metadata.types.sections import without_elements
 from dhis2sh.metadata.writes import Write

@@ -9,7 +9,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
-from dhis2sh.metadata.membership import PROGRAM_ATTRIBUTES, STAGE_ELEMENTS, TYPE_ATTRIBUTES
+from dhis2sh.metadata.collections import PROGRAM_ATTRIBUTES, STAGE_ELEMENTS, TYPE_ATTRIBUTES
 from dhis2sh.metadata.objects.members import with_members
 from dhis2sh.metadata.types import joins
 from dhis2sh.metadata.types.sections import SECTIONS, elements_in, of_other_domain, sections_of, without_elements

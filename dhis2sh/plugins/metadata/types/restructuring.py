@@ -9,7 +9,7 @@ from dhis2sh.dhis2.dates import day
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
-from dhis2sh.metadata.types.merging import KEPT, Keep, missing_authority
+from dhis2sh.metadata.types.server_merges import KEPT, Keep, missing_authority
 from dhis2sh.metadata.types.units.holdings import NOUNS, UNITS, survey
 from dhis2sh.metadata.types.units.restructuring import (
     MERGE,
