@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from dhis2sh.changes.plan import Plan
+from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.choosing import uids_of
+from dhis2sh.metadata.choosing import titled, uids_of
+from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
@@ -78,7 +81,59 @@ def _substitution(text: str) -> Callable[[str], str]:
     return lambda name: compiled.sub(new_text, name, count=0 if "g" in parts[2] else 1)
 
 
-async def with_names(
+async def plan_renaming(
+    s: Session,
+    type: str,
+    objects: Rows[Row] | None,
+    filters: Sequence[str],
+    field: str,
+    new_name: Callable[[str], str],
+    *,
+    from_nothing: bool,
+    everything: bool,
+    concurrency: int,
+) -> Plan:
+    """The plan of a renaming; what would be too long or collide is left out and noted.
+
+    Parameters:
+        type: the plural.
+        objects, filters, everything: what chooses the objects, see `chosen`.
+        field: what changes, such as `name`.
+        new_name: what becomes of a text.
+        from_nothing: objects without the text get one too.
+        concurrency: how many imports run at once.
+
+    Raises `UsageError` where the type has no such field.
+    """
+    async with s.client.assuming("2.42"):  # what is asked of the type is the same in every version: no request for it
+        resource = await schema.resource_of(s.client, type)
+        if field not in resource.properties:
+            raise UsageError(f"{resource.plural} have no {field}", hint=f"dhis2 metadata describe {resource.plural}")
+        found, others = await _with_names(s, resource, objects, filters, field, everything=everything)
+    pairs: list[Write] = []
+    notes: list[str] = []
+    again: str | None = None
+    taken = {value: uid for uid, value in others.items()}
+    for before in found:
+        old = cast("str | None", before.get(field))
+        if old is None and not from_nothing:
+            continue
+        new = new_name(old or "")
+        problem = _problem(resource, field, before, new, taken)
+        if problem is not None:
+            notes.append(f"left out {called(before)}: {problem}")
+            continue
+        if new != old:
+            taken[new] = str(before["id"])
+        pairs.append(Write(resource.plural, before, {**before, field: new}))
+        if again is None and new != old and new_name(new) != new:
+            again = f"a second run would change '{new}' again, to '{new_name(new)}'"
+    if again is not None:
+        notes.append(again)
+    return writes.plan(titled("rename", resource), pairs, what=resource.plural, notes=notes, concurrency=concurrency)
+
+
+async def _with_names(
     s: Session, resource: Resource, objects: Rows[Row] | None, filters: Sequence[str], field: str, *, everything: bool
 ) -> tuple[list[JsonObject], dict[str, str]]:
     """The objects to rename, and by UID what all others are called where no two may be called the same.
@@ -101,7 +156,7 @@ async def with_names(
     return found, {str(row["id"]): str(row[field]) for row in named if row.get(field)}
 
 
-def problem_of(resource: Resource, field: str, before: JsonObject, new: str, taken: dict[str, str]) -> str | None:
+def _problem(resource: Resource, field: str, before: JsonObject, new: str, taken: dict[str, str]) -> str | None:
     """Why a new text cannot be."""
     if not new:
         return f"its {field} would be empty"

@@ -5,21 +5,78 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
+from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.metadata import values
+from dhis2sh.metadata import values, writes
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows import tables
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.words import counted, listed
 
+if TYPE_CHECKING:
+    from dhis2sh.client.requests import Param
+
 OPTIONS, SETS = "options", "optionSets"
 
 
-async def read_options(s: Session, file: Path) -> list[JsonObject]:
+async def plan_sync(s: Session, option_set: str, file: Path, *, delete_missing: bool) -> Plan:
+    """The plan that makes the options of a set those of a file.
+
+    Parameters:
+        option_set: its UID.
+        file: a table with code and name, in the order wanted; `-` is standard input.
+        delete_missing: delete the options that the file has not; without it they stay at the end.
+
+    Raises `UsageError` for what cannot be in a set, or not in one import.
+    """
+    [owner] = await writes.read_objects(s, SETS, [option_set], fields="id,name,valueType")
+    wanted = await _read_options(s, file)
+    params: dict[str, Param] = {"filter": f"optionSet.id:eq:{option_set}", "fields": ":owner", "paging": False}
+    there = sorted((await s.client.list_page(OPTIONS, params)).rows, key=_position)
+    _check_codes(wanted, there, str(owner.get("valueType")), file)
+    pairs = _paired(owner, option_set, wanted, there, tables.name_of(file))
+    kept = {str(after["id"]) for _, after in pairs}
+    extra = [row for row in there if str(row["id"]) not in kept]
+    if not delete_missing:
+        pairs += [(row, row) for row in extra]
+    numbers = _numbered(there, [str(after["id"]) for _, after in pairs])
+    changes = [
+        Write(OPTIONS, before, {**after, "sortOrder": number})
+        for (before, after), number in zip(pairs, numbers, strict=True)
+    ]
+    _check_passed_on(changes, there)
+    notes = [*_counts(changes), *_alike(changes, extra)]
+    if delete_missing:
+        changes += [Write(OPTIONS, row, None) for row in extra]
+    elif extra:
+        named = listed(str(row.get("name")) for row in extra)
+        notes.append(f"not in the file, they stay at the end (--delete-missing deletes them): {named}")
+    title = f"make the options of {called(owner)} those of {tables.name_of(file)}"
+    return writes.plan(title, changes, what=OPTIONS, bundle=True, notes=notes)
+
+
+def _paired(
+    owner: JsonObject, option_set: str, wanted: Sequence[JsonObject], there: Sequence[JsonObject], where: str
+) -> list[tuple[JsonObject | None, JsonObject]]:
+    """Each option wanted, as it is and as it shall be: found by its id where a row has one, else by code."""
+    by_code = {str(row.get("code")): row for row in there}
+    by_uid = {str(row["id"]): row for row in there}
+    pairs: list[tuple[JsonObject | None, JsonObject]] = []
+    for row in wanted:
+        before = by_uid.get(str(row["id"])) if "id" in row else by_code.get(str(row.get("code")))
+        if before is None and "id" in row:
+            raise UsageError(f"{where}: no option of {called(owner)} has the id {row['id']}", hint="leave it out")
+        start: JsonObject = before or {"id": generate_uid(), "optionSet": {"id": option_set}, "name": row["code"]}
+        pairs.append((before, {**start, **row}))
+    return pairs
+
+
+async def _read_options(s: Session, file: Path) -> list[JsonObject]:
     """The rows of a file as options. Raises `UsageError` that names every wrong row, and the nearest of an unknown column."""
     resource = await schema.resource_of(s.client, OPTIONS)
     rows = tables.read_rows(file, key=OPTIONS, stdin=s.stdin)
@@ -45,7 +102,7 @@ def _first_row(file: Path) -> int:
     return 2 if file.suffix.lower() in {".csv", ".tsv", ".xlsx", ""} else 1
 
 
-def check_codes(wanted: Sequence[JsonObject], there: Sequence[JsonObject], value_type: str, file: Path) -> None:
+def _check_codes(wanted: Sequence[JsonObject], there: Sequence[JsonObject], value_type: str, file: Path) -> None:
     """Raise `UsageError` for a code or name that is there twice, and for a code that the set's value type does not take."""
     for key in ("code", "name"):
         seen: dict[str, int] = {}
@@ -69,7 +126,7 @@ def check_codes(wanted: Sequence[JsonObject], there: Sequence[JsonObject], value
         )
 
 
-def check_passed_on(changes: Sequence[Write], there: Sequence[JsonObject]) -> None:
+def _check_passed_on(changes: Sequence[Write], there: Sequence[JsonObject]) -> None:
     """Raise `UsageError` for a code or name that an option takes over from another one of the set.
 
     A server compares with the set as it was before the import, and refuses that (E4028), also where the other goes.
@@ -101,19 +158,19 @@ def _fits(code: str, value_type: str) -> bool:
     return True
 
 
-def position_of(row: JsonObject) -> int:
+def _position(row: JsonObject) -> int:
     """Where an option stands in its set; 0 where nothing says so."""
     return cast("int", row.get("sortOrder") or 0)
 
 
-def numbered(there: Sequence[JsonObject], wanted: Sequence[str]) -> list[int]:
+def _numbered(there: Sequence[JsonObject], wanted: Sequence[str]) -> list[int]:
     """The sort orders of options in the order wanted: as they are where that is the order already, else counted anew.
 
     Parameters:
         there: the options of the set, in order; some servers count from 0.
         wanted: UIDs.
     """
-    known = {str(row["id"]): position_of(row) for row in there}
+    known = {str(row["id"]): _position(row) for row in there}
     first = min(known.values(), default=1)
     as_is = [known.get(uid) for uid in wanted]
     numbers = [number for number in as_is if number is not None]
@@ -122,7 +179,7 @@ def numbered(there: Sequence[JsonObject], wanted: Sequence[str]) -> list[int]:
     return [*range(first, first + len(wanted))]
 
 
-def counts_of(changes: Sequence[Write]) -> list[str]:
+def _counts(changes: Sequence[Write]) -> list[str]:
     """What happens to the options, in one line."""
     new = sum(write.before is None for write in changes)
     changed = [write.changed()[1] or {} for write in changes if write.before is not None]
@@ -140,7 +197,7 @@ def counts_of(changes: Sequence[Write]) -> list[str]:
     return notes
 
 
-def alike(changes: Sequence[Write], extra: Sequence[JsonObject]) -> list[str]:
+def _alike(changes: Sequence[Write], extra: Sequence[JsonObject]) -> list[str]:
     """New codes that differ from an old one, which the file has not, by capitals or spaces only: most likely a slip."""
     old = {_bare(str(row.get("code"))): str(row.get("code")) for row in extra}
     new = [str((write.after or {}).get("code")) for write in changes if write.before is None]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator, Set
 from typing import TYPE_CHECKING, cast
+
+from pydantic import BaseModel
 
 from dhis2sh.dhis2 import rules
 from dhis2sh.session import Session
@@ -47,3 +51,54 @@ async def rules_of(s: Session, program: str | None) -> list[Row]:
     if program:
         params["filter"] = f"program.id:eq:{program}"
     return (await s.client.list_page("programRules", params)).rows
+
+
+class RuleUse(BaseModel):
+    """Where the rules of a program use a data element."""
+
+    rule: str
+    uid: str
+    program: str
+    where: str
+    text: str
+
+
+async def uses_of_element(s: Session, element: str) -> list[RuleUse]:
+    """Where rules use a data element: in a condition or an action's data by a variable, or as an action's field.
+
+    Parameters:
+        element: its UID.
+    """
+    variables, found = await asyncio.gather(variables_of(s, None), rules_of(s, None))
+    named: dict[str, set[str]] = {}
+    for row in variables:
+        if held_by(row).get("id") == element:
+            program = str(cast("JsonObject", row.get("program") or {}).get("id"))
+            named.setdefault(program, set()).add(str(row["name"]))
+    uses: list[RuleUse] = []
+    for rule in found:
+        program = cast("JsonObject", rule.get("program") or {})
+        uses += [
+            RuleUse(
+                rule=str(rule["name"]), uid=str(rule["id"]), program=str(program.get("name")), where=where, text=text
+            )
+            for where, text in _places(rule, element, named.get(str(program.get("id")), set()))
+        ]
+    return uses
+
+
+def _places(rule: Row, element: str, variables: Set[str]) -> Iterator[tuple[str, str]]:
+    """Where a rule uses an element, and the text there.
+
+    Parameters:
+        variables: the names of the variables that hold the element.
+    """
+    condition = str(rule.get("condition") or "")
+    if variables & set(rules.variables_in(condition)):
+        yield "condition", condition
+    for action in cast("list[JsonObject]", rule.get("programRuleActions") or []):
+        kind, data = str(action.get("programRuleActionType")), str(action.get("data") or "")
+        if cast("JsonObject", action.get("dataElement") or {}).get("id") == element:
+            yield f"action {kind}", data
+        elif variables & set(rules.variables_in(data)):
+            yield f"data of {kind}", data

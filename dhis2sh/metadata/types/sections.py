@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import cast
 
+from dhis2sh.changes.plan import Plan
+from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
+from dhis2sh.metadata.collections import STAGE_ELEMENTS
+from dhis2sh.metadata.writes import Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.words import listed
+from dhis2sh.words import counted_objects, listed
 
 SECTIONS = "programStageSections"
 
@@ -44,3 +48,40 @@ def without_elements(body: JsonObject, uids: Collection[str]) -> JsonObject:
         if len(kept) < len(items):
             found[name] = cast("JsonValue", kept)
     return found
+
+
+async def plan_into_section(s: Session, section: str, uids: Sequence[str]) -> Plan:
+    """The plan that puts data elements of a stage into one of its sections, at its end; out of others they go.
+
+    Parameters:
+        section: its UID; uids: those of the elements.
+
+    Raises `UsageError` for elements that are not in the stage.
+    """
+    named = {str(row["id"]): row for row in await writes.read_objects(s, "dataElements", uids, fields="id,name")}
+    [before] = await writes.read_objects(s, SECTIONS, [section])
+    [stage] = await writes.read_objects(
+        s, "programStages", [str(cast("JsonObject", before["programStage"])["id"])],
+        fields="id,name,programStageDataElements[dataElement[id]]",
+    )  # fmt: skip
+    asked = {STAGE_ELEMENTS.uid_of(row) for row in STAGE_ELEMENTS.rows(stage)}
+    foreign = [called(named[uid]) for uid in uids if uid not in asked]
+    if foreign:
+        raise UsageError(
+            f"not in the stage {called(stage)}: {', '.join(foreign)}",
+            hint=f"dhis2 metadata program-stages add-element {str(stage['name'])!r} {str(named[uids[0]]['name'])!r}",
+        )
+    new = [uid for uid in uids if uid not in elements_in(before)]
+    names = {uid: str(row["name"]) for uid, row in named.items()}
+    items = cast("list[JsonValue]", before.get("dataElements") or [])
+    after: JsonObject = {**before, "dataElements": [*items, *({"id": uid} for uid in new)]}
+    changes = [Write(SECTIONS, before, after, detail=f"takes in {listed(names[uid] for uid in new)}")]
+    for other in await sections_of(s, str(stage["id"])):
+        moved = elements_in(other) & set(new)
+        if other["id"] != before["id"] and moved:
+            detail = f"gives {listed(names[uid] for uid in new if uid in moved)}"
+            changes.append(Write(SECTIONS, other, without_elements(other, moved), detail=detail))
+    there = [names[uid] for uid in uids if uid not in new]
+    notes = [f"{listed(there)} there already"] if there else []
+    title = f"put {counted_objects(len(new), 'dataElements')} into the section {called(before)}"
+    return writes.plan(title, changes, what=SECTIONS, notes=notes)

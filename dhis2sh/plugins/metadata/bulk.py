@@ -14,7 +14,7 @@ from dhis2sh.client import jsonpatch, schema
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.metadata import values, writes
 from dhis2sh.metadata.choosing import chosen, titled
-from dhis2sh.metadata.objects.renaming import problem_of, renamer, with_names
+from dhis2sh.metadata.objects.renaming import plan_renaming, renamer
 from dhis2sh.metadata.objects.retagging import retagged, tags_of
 from dhis2sh.metadata.parameters import All, Filter, Some, Type
 from dhis2sh.metadata.writes import Write, called
@@ -59,32 +59,9 @@ async def rename(
     new_name = renamer(
         prefix=prefix, suffix=suffix, strip_prefix=strip_prefix, strip_suffix=strip_suffix, replace=replace, set=set
     )
-    async with s.client.assuming("2.42"):  # what is asked of the type is the same in every version: no request for it
-        resource = await schema.resource_of(s.client, type)
-        if field not in resource.properties:
-            raise UsageError(f"{resource.plural} have no {field}", hint=f"dhis2 metadata describe {resource.plural}")
-        found, others = await with_names(s, resource, objects, filter, field, everything=all)
-    pairs: list[Write] = []
-    notes: list[str] = []
-    again: str | None = None
-    taken = {value: uid for uid, value in others.items()}
-    for before in found:
-        old = cast("str | None", before.get(field))
-        if old is None and set is None:
-            continue
-        new = new_name(old or "")
-        problem = problem_of(resource, field, before, new, taken)
-        if problem is not None:
-            notes.append(f"left out {called(before)}: {problem}")
-            continue
-        if new != old:
-            taken[new] = str(before["id"])
-        pairs.append(Write(resource.plural, before, {**before, field: new}))
-        if again is None and new != old and new_name(new) != new:
-            again = f"a second run would change '{new}' again, to '{new_name(new)}'"
-    if again is not None:
-        notes.append(again)
-    return writes.plan(titled("rename", resource), pairs, what=resource.plural, notes=notes, concurrency=concurrency)
+    return await plan_renaming(
+        s, type, objects, filter, field, new_name, from_nothing=set is not None, everything=all, concurrency=concurrency
+    )
 
 
 @verb(

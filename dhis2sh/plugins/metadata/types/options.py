@@ -6,27 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.dhis2.uids import generate_uid
-from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.options import (
     OPTIONS,
     SETS,
-    alike,
-    check_codes,
-    check_passed_on,
-    counts_of,
-    numbered,
-    position_of,
-    read_options,
+    plan_sync,
 )
-from dhis2sh.metadata.writes import Write, called
-from dhis2sh.rows import tables
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs.declaration import Complete, Doc, Refers, applies, verb
-from dhis2sh.words import listed
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
@@ -55,40 +44,7 @@ async def sync(
 
     API source: `POST /api/metadata`; options are deleted by it too, since `DELETE /api/options` leaves them (2.41, 2.42).
     """
-    [owner] = await writes.read_objects(s, SETS, [option_set], fields="id,name,valueType")
-    wanted = await read_options(s, file)
-    params: dict[str, Param] = {"filter": f"optionSet.id:eq:{option_set}", "fields": ":owner", "paging": False}
-    there = sorted((await s.client.list_page(OPTIONS, params)).rows, key=position_of)
-    check_codes(wanted, there, str(owner.get("valueType")), file)
-    by_code = {str(row.get("code")): row for row in there}
-    by_uid = {str(row["id"]): row for row in there}
-    pairs: list[tuple[JsonObject | None, JsonObject]] = []
-    for row in wanted:
-        before = by_uid.get(str(row["id"])) if "id" in row else by_code.get(str(row.get("code")))
-        if before is None and "id" in row:
-            raise UsageError(
-                f"{tables.name_of(file)}: no option of {called(owner)} has the id {row['id']}", hint="leave it out"
-            )
-        start: JsonObject = before or {"id": generate_uid(), "optionSet": {"id": option_set}, "name": row["code"]}
-        pairs.append((before, {**start, **row}))
-    kept = {str(after["id"]) for _, after in pairs}
-    extra = [row for row in there if str(row["id"]) not in kept]
-    if not delete_missing:
-        pairs += [(row, row) for row in extra]
-    numbers = numbered(there, [str(after["id"]) for _, after in pairs])
-    changes = [
-        Write(OPTIONS, before, {**after, "sortOrder": number})
-        for (before, after), number in zip(pairs, numbers, strict=True)
-    ]
-    check_passed_on(changes, there)
-    notes = [*counts_of(changes), *alike(changes, extra)]
-    if delete_missing:
-        changes += [Write(OPTIONS, row, None) for row in extra]
-    elif extra:
-        named = listed(str(row.get("name")) for row in extra)
-        notes.append(f"not in the file, they stay at the end (--delete-missing deletes them): {named}")
-    title = f"make the options of {called(owner)} those of {tables.name_of(file)}"
-    return writes.plan(title, changes, what=OPTIONS, bundle=True, notes=notes)
+    return await plan_sync(s, option_set, file, delete_missing=delete_missing)
 
 
 applies(sync)(writes.apply)

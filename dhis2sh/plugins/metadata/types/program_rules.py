@@ -10,7 +10,14 @@ from pydantic import BaseModel
 from dhis2sh.dhis2 import rules
 from dhis2sh.errors import CheckFailed
 from dhis2sh.metadata.expressions import Verdict, judged
-from dhis2sh.metadata.types.program_rules import held_by, known_variables, rules_of, variables_of
+from dhis2sh.metadata.types.program_rules import (
+    RuleUse,
+    held_by,
+    known_variables,
+    rules_of,
+    uses_of_element,
+    variables_of,
+)
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
@@ -40,16 +47,6 @@ class LintRow(BaseModel):
     where: str
     problem: str
     fix: str
-
-
-class RuleUse(BaseModel):
-    """Where the rules of a program use a data element."""
-
-    rule: str
-    uid: str
-    program: str
-    where: str
-    text: str
 
 
 @verb(
@@ -119,31 +116,7 @@ async def where_de_is_used(
 
     API source: `GET /api/programRuleVariables`, `GET /api/programRules`.
     """
-    variables, found = await asyncio.gather(variables_of(s, None), rules_of(s, None))
-    names: dict[str, set[str]] = {}
-    for row in variables:
-        if held_by(row).get("id") == element:
-            program = str(cast("JsonObject", row.get("program") or {}).get("id"))
-            names.setdefault(program, set()).add(str(row["name"]))
-    uses: list[RuleUse] = []
-    for rule in found:
-        program = cast("JsonObject", rule.get("program") or {})
-        mine = names.get(str(program.get("id")), set())
-
-        def use(where: str, text: str, rule: Row = rule, program: JsonObject = program) -> RuleUse:
-            return RuleUse(
-                rule=str(rule["name"]), uid=str(rule["id"]), program=str(program.get("name")), where=where, text=text
-            )
-
-        condition = str(rule.get("condition") or "")
-        if mine & set(rules.variables_in(condition)):
-            uses.append(use("condition", condition))
-        for action in cast("list[JsonObject]", rule.get("programRuleActions") or []):
-            kind, data = str(action.get("programRuleActionType")), str(action.get("data") or "")
-            if cast("JsonObject", action.get("dataElement") or {}).get("id") == element:
-                uses.append(use(f"action {kind}", data))
-            elif mine & set(rules.variables_in(data)):
-                uses.append(use(f"data of {kind}", data))
+    uses = await uses_of_element(s, element)
     return Rows(uses, columns=["program", "rule", "where", "text", "uid"])
 
 

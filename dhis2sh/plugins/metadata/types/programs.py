@@ -12,13 +12,19 @@ from dhis2sh.metadata.choosing import uids_of
 from dhis2sh.metadata.collections import PROGRAM_ATTRIBUTES, STAGE_ELEMENTS, TYPE_ATTRIBUTES
 from dhis2sh.metadata.objects.members import with_members
 from dhis2sh.metadata.types import joins
-from dhis2sh.metadata.types.sections import SECTIONS, elements_in, of_other_domain, sections_of, without_elements
-from dhis2sh.metadata.writes import Write, called
+from dhis2sh.metadata.types.sections import (
+    SECTIONS,
+    elements_in,
+    of_other_domain,
+    plan_into_section,
+    sections_of,
+    without_elements,
+)
+from dhis2sh.metadata.writes import Write
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.types import JsonValue, Row
 from dhis2sh.verbs.declaration import Doc, Piped, Refers, applies, verb
-from dhis2sh.words import counted_objects, listed
 
 Program = Annotated[str, Doc("UID, code or unique name of the program."), Refers("programs")]
 Stage = Annotated[str, Doc("UID, code or unique name of the stage."), Refers("programStages")]
@@ -230,34 +236,7 @@ async def add_to_section(s: Session, section: Section, elements: ElementItems) -
 
     API source: `PATCH /api/programStageSections/{uid}`; `POST /api/metadata` where other sections change too.
     """
-    uids = uids_of(elements)
-    named = {str(row["id"]): row for row in await writes.read_objects(s, "dataElements", uids, fields="id,name")}
-    [before] = await writes.read_objects(s, SECTIONS, [section])
-    [stage] = await writes.read_objects(
-        s, "programStages", [str(cast("JsonObject", before["programStage"])["id"])],
-        fields="id,name,programStageDataElements[dataElement[id]]",
-    )  # fmt: skip
-    asked = {STAGE_ELEMENTS.uid_of(row) for row in STAGE_ELEMENTS.rows(stage)}
-    foreign = [called(named[uid]) for uid in uids if uid not in asked]
-    if foreign:
-        raise UsageError(
-            f"not in the stage {called(stage)}: {', '.join(foreign)}",
-            hint=f"dhis2 metadata program-stages add-element {str(stage['name'])!r} {str(named[uids[0]]['name'])!r}",
-        )
-    new = [uid for uid in uids if uid not in elements_in(before)]
-    names = {uid: str(row["name"]) for uid, row in named.items()}
-    items = cast("list[JsonValue]", before.get("dataElements") or [])
-    after: JsonObject = {**before, "dataElements": [*items, *({"id": uid} for uid in new)]}
-    changes = [Write(SECTIONS, before, after, detail=f"takes in {listed(names[uid] for uid in new)}")]
-    for other in await sections_of(s, str(stage["id"])):
-        moved = elements_in(other) & set(new)
-        if other["id"] != before["id"] and moved:
-            detail = f"gives {listed(names[uid] for uid in new if uid in moved)}"
-            changes.append(Write(SECTIONS, other, without_elements(other, moved), detail=detail))
-    there = [names[uid] for uid in uids if uid not in new]
-    notes = [f"{listed(there)} there already"] if there else []
-    title = f"put {counted_objects(len(new), 'dataElements')} into the section {called(before)}"
-    return writes.plan(title, changes, what=SECTIONS, notes=notes)
+    return await plan_into_section(s, section, uids_of(elements))
 
 
 @verb(
