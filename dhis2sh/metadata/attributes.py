@@ -34,7 +34,7 @@ def values_of(item: JsonObject) -> dict[str, str]:
     return found
 
 
-def with_value(item: JsonObject, attribute: str, value: str | None) -> JsonObject:
+def _with_value(item: JsonObject, attribute: str, value: str | None) -> JsonObject:
     """The object with another value of an attribute; without one where it is None."""
     entries = cast("list[JsonValue]", item.get("attributeValues") or [])
     kept = [
@@ -59,6 +59,6 @@ async def plan_values(
             f"the attribute '{known.get('name')}' is not for {resource.plural}",
             hint=f"dhis2 metadata attributes update {attribute} --set {flag}=true",
         )
-    pairs = [Write(resource.plural, item, with_value(item, attribute, value)) for item in found]
+    pairs = [Write(resource.plural, item, _with_value(item, attribute, value)) for item in found]
     action = f"set '{known.get('name')}' of" if value is not None else f"take '{known.get('name')}' from"
     return writes.plan(lambda count: f"{action} {count:,} {resource.plural}", pairs, what=resource.plural)

@@ -87,7 +87,7 @@ def without_data(wanted: Sharing) -> Sharing:
     )  # fmt: skip
 
 
-def plainly(sharing: JsonObject) -> JsonObject:
+def _plainly(sharing: JsonObject) -> JsonObject:
     """Sharing without the names that a server adds, so that two can be compared."""
 
     def members(name: str) -> JsonObject:
@@ -99,7 +99,7 @@ def plainly(sharing: JsonObject) -> JsonObject:
 
 def shared(old: JsonObject, wanted: Sharing, *, data: bool) -> JsonObject:
     """What a sharing becomes."""
-    new = plainly(old)
+    new = _plainly(old)
     changes = wanted if data else without_data(wanted)
     if changes.public_access is not None:
         new["public"] = changes.public_access
@@ -113,7 +113,7 @@ def shared(old: JsonObject, wanted: Sharing, *, data: bool) -> JsonObject:
     return new
 
 
-async def belonging(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> dict[str, list[JsonObject]]:
+async def _belonging(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> dict[str, list[JsonObject]]:
     """What belongs to some objects (`TREES`), by type."""
     fields = TREES.get(resource.plural)
     if fields is None:
@@ -141,7 +141,7 @@ async def plan_sharing(
         wanted: the changes; data access is left out for types that have none, and noted.
         tree: what belongs to the objects too (`TREES`). Raises `UsageError` for a type without one.
     """
-    everything = {resource.plural: objects} | (await belonging(s, resource, objects) if tree else {})
+    everything = {resource.plural: objects} | (await _belonging(s, resource, objects) if tree else {})
     known = await schema.resources_of(s.client)
     pairs: list[Write] = []
     notes: list[str] = []
@@ -168,4 +168,4 @@ def _change(plural: str, before: JsonObject, wanted: Sharing, *, data: bool) -> 
     old = cast("JsonObject", before.get("sharing") or {})
     name = before.get("name") or before.get("displayName")
     kept: JsonObject = {"id": before["id"], "name": name, "access": before.get("access")}
-    return Write(plural, {**kept, "sharing": plainly(old)}, {**kept, "sharing": shared(old, wanted, data=data)})
+    return Write(plural, {**kept, "sharing": _plainly(old)}, {**kept, "sharing": shared(old, wanted, data=data)})

@@ -45,23 +45,23 @@ async def slots_of(s: Session, texts: Sequence[str]) -> dict[str, tuple[Dashboar
     return {one.uid: (DashboardSlot(one.uid, kind), one.name) for one, kind in await of_kinds(s, SLOTS, texts)}
 
 
-def meant(there: Sequence[JsonObject], text: str, board: str, uid: str) -> list[JsonObject]:
+def _meant(there: Sequence[JsonObject], text: str, board: str, uid: str) -> list[JsonObject]:
     """The items of a dashboard that a text names; two that show the same are both meant.
 
     Raises `NotFound` that names the nearest, and `UsageError` where two things on it have that name.
     """
-    for key in (_uid, content_of, _code, name_of):
+    for key in (_uid, _content, _code, _name):
         if found := [item for item in there if key(item) == text]:
-            kinds = {content_of(item): item for item in found}
+            kinds = {_content(item): item for item in found}
             if len(kinds) > 1:
-                told = ", ".join(f"{kind_of(item)} {name_of(item)} [{content_of(item)}]" for item in kinds.values())
+                told = ", ".join(f"{_kind(item)} {_name(item)} [{_content(item)}]" for item in kinds.values())
                 raise UsageError(f"'{text}' is ambiguous on {board}: {told}", hint="use a UID")
             return found
-    hint = did_you_mean(text, [name_of(item) for item in there]) or f"dhis2 metadata dashboards describe {uid}"
+    hint = did_you_mean(text, [_name(item) for item in there]) or f"dhis2 metadata dashboards describe {uid}"
     raise NotFound(f"'{text}' is not on {board}", hint=hint)
 
 
-def rearranged(
+def _rearranged(
     before: JsonObject, items: Sequence[JsonObject], title: str, words: str, notes: Sequence[str] = ()
 ) -> Plan:
     """A plan that changes the items of a dashboard alone; what is sent is a patch of the difference."""
@@ -75,7 +75,7 @@ FIELDS = "id,displayName,dashboardItems[id,type,x,y,width,height,text,appKey,mes
 ) + "]"  # fmt: skip
 
 
-def items_of(board: Mapping[str, JsonValue]) -> list[JsonObject]:
+def _items(board: Mapping[str, JsonValue]) -> list[JsonObject]:
     """The items of a dashboard."""
     return cast("list[JsonObject]", board.get("dashboardItems") or [])
 
@@ -90,7 +90,7 @@ def _held(item: Mapping[str, JsonValue]) -> JsonObject:
     return held or {}
 
 
-def content_of(item: Mapping[str, JsonValue]) -> str:
+def _content(item: Mapping[str, JsonValue]) -> str:
     """What an item shows: a UID, a text, the key of an app."""
     return str(_held(item).get("id") or item.get("text") or item.get("appKey") or item["id"])
 
@@ -99,7 +99,7 @@ def _code(item: Mapping[str, JsonValue]) -> str | None:
     return cast("str | None", _held(item).get("code"))
 
 
-def name_of(item: Mapping[str, JsonValue]) -> str:
+def _name(item: Mapping[str, JsonValue]) -> str:
     """What people call an item."""
     held = _held(item)
     if held:
@@ -109,29 +109,29 @@ def name_of(item: Mapping[str, JsonValue]) -> str:
         return joined([str(row.get("displayName") or row["id"]) for row in several])
     text = " ".join(str(item.get("text") or item.get("appKey") or "").split())
     if not text or text == SPACER:
-        return "empty space" if text else kind_of(item)
+        return "empty space" if text else _kind(item)
     return f"'{text}'" if len(text) <= LONGEST else f"'{text[: LONGEST - 3]}...'"
 
 
-def kind_of(item: Mapping[str, JsonValue]) -> str:
+def _kind(item: Mapping[str, JsonValue]) -> str:
     """What kind of item it is, in words."""
     return str(item.get("type") or "item").replace("_", " ").lower()
 
 
-def number_of(item: Mapping[str, JsonValue], name: str) -> int:
+def _number(item: Mapping[str, JsonValue], name: str) -> int:
     """A number of an item; 0 where it has none."""
     return cast("int", item.get(name) or 0)  # items that were made by hand may have no place
 
 
-def slot_of(item: Mapping[str, JsonValue]) -> DashboardSlot:
+def _slot(item: Mapping[str, JsonValue]) -> DashboardSlot:
     """Where an item stands."""
-    x, y, width, height = (number_of(item, name) for name in ("x", "y", "width", "height"))
-    return DashboardSlot(content_of(item), x=x, y=y, width=width, height=height)
+    x, y, width, height = (_number(item, name) for name in ("x", "y", "width", "height"))
+    return DashboardSlot(_content(item), x=x, y=y, width=width, height=height)
 
 
 def _place(item: Mapping[str, JsonValue]) -> str:
     """Where an item stands across the grid: `left half`, `middle third`."""
-    slot = slot_of(item)
+    slot = _slot(item)
     columns = round(GRID_WIDTH / slot.width) if slot.width else 0
     column = round(slot.x / slot.width) if slot.width else 0
     even = columns and GRID_WIDTH - columns * slot.width <= columns and abs(column * slot.width - slot.x) <= columns
@@ -177,11 +177,9 @@ class DescribedDashboard(Described):
         return "\n".join(lines)
 
 
-async def bodies_of(s: Session, items: Sequence[JsonObject]) -> dict[str, JsonObject]:
+async def _bodies(s: Session, items: Sequence[JsonObject]) -> dict[str, JsonObject]:
     """What the items show, by UID."""
-    wanted = {
-        plural: [content_of(item) for item in items if item.get("type") == kind] for plural, kind in SLOTS.items()
-    }
+    wanted = {plural: [_content(item) for item in items if item.get("type") == kind] for plural, kind in SLOTS.items()}
     params: dict[str, Param] = {"fields": ":owner", "paging": False}
     pages = await asyncio.gather(
         *(
@@ -193,17 +191,17 @@ async def bodies_of(s: Session, items: Sequence[JsonObject]) -> dict[str, JsonOb
     return {str(body["id"]): body for page in pages for body in page.rows}
 
 
-def described_item(item: JsonObject, row: int, bodies: Mapping[str, JsonObject], teller: Teller) -> Item:
+def _described(item: JsonObject, row: int, bodies: Mapping[str, JsonObject], teller: Teller) -> Item:
     """An item in words, with what it shows."""
-    body = bodies.get(content_of(item))
-    x, y, width, height = (number_of(item, name) for name in ("x", "y", "width", "height"))
+    body = bodies.get(_content(item))
+    x, y, width, height = (_number(item, name) for name in ("x", "y", "width", "height"))
     lost = (
         "it shows nothing: what it points to is gone, or not for this user"
         if item.get("type") in SLOTS.values()
         else ""
     )
     return Item(
-        id=str(item["id"]), type=kind_of(item), name=name_of(item), uid=cast("str | None", _held(item).get("id")), row=row,
+        id=str(item["id"]), type=_kind(item), name=_name(item), uid=cast("str | None", _held(item).get("id")), row=row,
         place=_place(item), x=x, y=y, width=width, height=height,
         words=f"{teller.sentence(body)}." if body else lost,
     )  # fmt: skip
@@ -218,8 +216,8 @@ async def plan_items(s: Session, dashboard: str, texts: Sequence[str], *, per_ro
     """
     found = await slots_of(s, texts)
     [before] = await writes.read_objects(s, BOARDS, [dashboard])
-    there = items_of(before)
-    shown = {content_of(item) for item in there}
+    there = _items(before)
+    shown = {_content(item) for item in there}
     again = [name for uid, (_, name) in found.items() if uid in shown]
     new = {uid: one for uid, one in found.items() if uid not in shown}
     notes = [f"{name} is on it already" for name in again]
@@ -228,9 +226,9 @@ async def plan_items(s: Session, dashboard: str, texts: Sequence[str], *, per_ro
     slots = arranged(
         [DashboardSlot(slot.content, slot.kind, height=height) for slot, _ in new.values()],
         columns=per_row,
-        there=[slot_of(item) for item in there],
+        there=[_slot(item) for item in there],
     )
-    return rearranged(
+    return _rearranged(
         before, [*there, *(slot.item() for slot in slots)], f"add {counted(len(slots), 'item')} to",
         f"adds {joined([name for _, name in new.values()])}", notes,
     )  # fmt: skip
@@ -241,24 +239,24 @@ async def plan_without(s: Session, dashboard: str, texts: Sequence[str]) -> Plan
     [before], named = await asyncio.gather(
         writes.read_objects(s, BOARDS, [dashboard]), s.client.get_object(f"{BOARDS}/{dashboard}", {"fields": FIELDS})
     )
-    there = items_of(named)
+    there = _items(named)
     gone: dict[str, str] = {}
     for text in texts:
-        gone |= {str(item["id"]): name_of(item) for item in meant(there, text, str(before["name"]), dashboard)}
-    kept = [item for item in items_of(before) if str(item["id"]) not in gone]
+        gone |= {str(item["id"]): _name(item) for item in _meant(there, text, str(before["name"]), dashboard)}
+    kept = [item for item in _items(before) if str(item["id"]) not in gone]
     title = f"take {counted(len(gone), 'item')} off"
-    return rearranged(before, kept, title, f"takes off {joined([*gone.values()])}")
+    return _rearranged(before, kept, title, f"takes off {joined([*gone.values()])}")
 
 
 async def described_dashboard(s: Session, uid: str) -> DescribedDashboard:
     """A dashboard in words, its items in reading order."""
     board = await s.client.get_object(f"{BOARDS}/{uid}", {"fields": FIELDS})
-    items = sorted(items_of(board), key=lambda item: (number_of(item, "y"), number_of(item, "x")))
-    bodies = await bodies_of(s, items)
+    items = sorted(_items(board), key=lambda item: (_number(item, "y"), _number(item, "x")))
+    bodies = await _bodies(s, items)
     teller = await Teller.of(s, [*bodies.values()])
-    rows = {y: number for number, y in enumerate(sorted({number_of(item, "y") for item in items}), 1)}
-    described = [described_item(item, rows[number_of(item, "y")], bodies, teller) for item in items]
-    kinds = Counter(kind_of(item) for item in items).most_common()
+    rows = {y: number for number, y in enumerate(sorted({_number(item, "y") for item in items}), 1)}
+    described = [_described(item, rows[_number(item, "y")], bodies, teller) for item in items]
+    kinds = Counter(_kind(item) for item in items).most_common()
     what = f": {joined([counted(count, kind) for kind, count in kinds])}" if kinds else ""
     words = [f"A dashboard of {counted(len(items), 'item')}{what}." if items else "A dashboard without items."]
     return DescribedDashboard(id=uid, name=str(board.get("displayName")), type=BOARDS, words=words, items=described)

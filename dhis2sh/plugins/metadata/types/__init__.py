@@ -5,7 +5,7 @@ May import: as `dhis2sh.plugins`; never one another.
 
 MODULES = {
     "organisation-units": ("organisation_units", "restructuring"),
-    "organisation-unit-levels": ("levels",),
+    "organisation-unit-levels": ("organisation_units",),
     "options": ("options",),
     "category-combos": ("categories", "category_doctor"),
     "category-option-combos": ("categories", "category_doctor"),

@@ -1,4 +1,4 @@
-"""`metadata organisation-units tree|geometry|set-geometry`: the hierarchy, and where its units are.
+"""`metadata organisation-units tree|geometry|set-geometry`: the hierarchy, and where its units are; its levels are named by number.
 
 `move`, `merge` and `split` are in `restructuring`.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.changes.plan import Plan
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.units.geometry import features_of, outlined, shapes_of
@@ -26,6 +27,9 @@ from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
+
+
+LEVELS = "organisationUnitLevels"
 
 
 @verb(
@@ -112,3 +116,38 @@ async def set_geometry(
 
 
 applies(set_geometry)(writes.apply)
+
+
+@verb(
+    "metadata organisation-unit-levels rename",
+    effect="write",
+    examples=["dhis2 metadata organisation-unit-levels rename 2 District"],
+)
+async def rename_level(
+    s: Session,
+    level: Annotated[str, Doc("The level's number, 1 is the top; or its UID or name.")],
+    name: Annotated[str, Doc("Its new name.")],
+) -> Plan:
+    """Name a level of the hierarchy; one that has no name yet gets one.
+
+    Raises `UsageError` for a level that the hierarchy has not, and for a name that another level has.
+
+    API source: `PATCH /api/organisationUnitLevels/{uid}`, `POST /api/organisationUnitLevels`.
+    """
+    known = await writes.read_all(s, LEVELS, ())
+    if level.isdigit():
+        before = next((row for row in known if row.get("level") == int(level)), None)
+        if before is None:
+            await check_level(s, int(level))
+    else:
+        uid = await names.resolve(s, LEVELS, level)
+        before = next(row for row in known if row["id"] == uid)
+    number = before["level"] if before else int(level)
+    other = next((row for row in known if row.get("name") == name and row is not before), None)
+    if other is not None:
+        raise UsageError(f"level {other.get('level')} is called '{name}' already", hint="choose another name")
+    after: JsonObject = {**(before or {"id": generate_uid(), "level": number}), "name": name}
+    return writes.plan(f"call level {number} '{name}'", [Write(LEVELS, before, after)], what=LEVELS)
+
+
+applies(rename_level)(writes.apply)
