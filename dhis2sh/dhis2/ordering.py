@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from dhis2sh.dhis2.references import PEOPLE, paths_to
+from dhis2sh.dhis2.properties import PEOPLE
+from dhis2sh.dhis2.references import paths_to
 from dhis2sh.errors import UsageError
 
 if TYPE_CHECKING:

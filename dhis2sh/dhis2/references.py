@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.properties import HOLD_EXPRESSIONS, NAMES, NOT_FOLLOWED, PEOPLE, SHARING
 from dhis2sh.dhis2.uids import is_uid
 
 if TYPE_CHECKING:
@@ -19,23 +20,15 @@ if TYPE_CHECKING:
 
     from dhis2sh.types import JsonObject, JsonValue, Row
 
-SHARING = frozenset({"sharing", "userAccesses", "userGroupAccesses", "publicAccess", "externalAccess"})
-PEOPLE = frozenset({"createdBy", "lastUpdatedBy", "user", "users", "favorites", "subscribers"})
-"""Who made or follows an object: never part of what it means."""
 PLACES = frozenset(
     {"organisationUnits", "organisationUnitGroups", "organisationUnitGroupSets", "organisationUnitLevels"}
 )
 INSTANCE = frozenset({"users", "userGroups", "userRoles"})
 """Types that belong to one instance: they are left out of a bundle unless somebody asks for them."""
 
-NAMES = frozenset({"id", "name", "code", "displayName", "username"})
-"""What a reference may hold; anything with more is the object itself."""
-
 DEPTH = 3
 """How many properties a path may have: `dataSetElements.categoryCombo` has two."""
 
-_OF_ITSELF = frozenset({"id", "access", "href"})
-"""What an object says of itself: nothing in it leads anywhere."""
 _UID = r"([a-zA-Z][a-zA-Z0-9]{10})"
 _WILD = rf"(?:\.(?:{_UID}|\*))?"
 _TOKENS: tuple[tuple[re.Pattern[str], tuple[str | None, ...]], ...] = (
@@ -50,8 +43,6 @@ _TOKENS: tuple[tuple[re.Pattern[str], tuple[str | None, ...]], ...] = (
     (re.compile(rf"\bA\{{{_UID}\}}"), ("trackedEntityAttributes",)),
     (re.compile(rf"\bPS_EVENTDATE:{_UID}"), ("programStages",)),
 )
-_EXPRESSIONS = frozenset({"numerator", "denominator", "expression", "filter", "condition", "data"})
-"""Properties whose text is an expression over other objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +99,7 @@ def _met(
 ) -> Iterator[tuple[str, Resource | None, JsonValue]]:
     """Every object and text inside a body, on whatever level: where it stands, its type, and itself."""
     for name, value in body.items():
-        if name not in _OF_ITSELF:
+        if name not in NOT_FOLLOWED:
             yield from _inside(name, resource.properties.get(name), value, types)
 
 
@@ -125,7 +116,7 @@ def _inside(
     if not isinstance(value, dict) or path == "sharing" or _is_reference(target, value):
         return
     for name, item in value.items():
-        if name not in _OF_ITSELF and name != "sharing" and name not in PEOPLE:
+        if name not in NOT_FOLLOWED and name != "sharing" and name not in PEOPLE:
             inner = target.properties.get(name) if target is not None else None
             yield from _inside(f"{path}.{name}", inner, item, types)
 
@@ -140,7 +131,7 @@ def _is_reference(target: Resource | None, value: JsonObject) -> bool:
 def _arrows(path: str, target: Resource | None, value: JsonValue, types: Mapping[str, Resource]) -> Iterator[Reference]:
     """What one object or text inside a body leads to itself."""
     if isinstance(value, str):
-        if path.rpartition(".")[2] in _EXPRESSIONS:
+        if path.rpartition(".")[2] in HOLD_EXPRESSIONS:
             yield from _in_text(path, value)
     elif isinstance(value, dict):
         if path == "sharing":
