@@ -16,7 +16,7 @@ from dhis2sh.verbs import completion, installed
 from dhis2sh.verbs.completion import Candidate
 
 if TYPE_CHECKING:
-    from dhis2sh.surfaces.ipython.magics import Runner
+    from dhis2sh.surfaces.ipython.background import Background
 
 type Matcher = Callable[[Any], Mapping[str, object]]
 
@@ -244,12 +244,12 @@ def result_fields(path: str) -> list[str]:
     return []
 
 
-def install(shell: Any, runner: Runner) -> None:
+def install(shell: Any, background: Background) -> None:
     """Complete dhis2sh lines in an IPython, a terminal's or a kernel's.
 
     Parameters:
         shell: the IPython instance.
-        runner: knows the name index of the profile.
+        background: knows the name index of the profile and the version of its server.
     """
     from IPython.core import completer
 
@@ -260,7 +260,7 @@ def install(shell: Any, runner: Runner) -> None:
         from dhis2sh.index.names import beside
 
         types = [plural] if plural else []
-        return [beside(hit) for hit in runner.background.names.search(text, types=types, limit=MOST_UIDS)]
+        return [beside(hit) for hit in background.names.search(text, types=types, limit=MOST_UIDS)]
 
     @context_matcher(priority=100, identifier="dhis2sh")
     def matcher(context: completer.CompletionContext) -> Mapping[str, object]:
@@ -270,9 +270,7 @@ def install(shell: Any, runner: Runner) -> None:
         _, line = lines.logical(text, at)
         if text.startswith("%%dhis2") and not cell:
             line = line.removeprefix("%")
-        found = suggest(
-            line.replace("\\\n", "  ").replace("\n", " "), domains, names, runner.background.models, cell=cell
-        )
+        found = suggest(line.replace("\\\n", "  ").replace("\n", " "), domains, names, background.models, cell=cell)
         if found is None:
             return {"completions": []}
         return {

@@ -10,6 +10,8 @@ import sys
 from typing import Any
 
 from dhis2sh.errors import UsageError
+from dhis2sh.surfaces.terminal import report
+from dhis2sh.verbs import installed
 
 _ASSIGNED = re.compile(r"\s*(?P<to>[A-Za-z_]\w*)\s*=\s*(?P<line>(?P<word>[A-Za-z]\w*)[ \t]+[\w'\"-].*)")
 _LIKE_OURS = re.compile(r"\s*%?(?P<word>[A-Za-z][\w-]*)[ \t]+[\w'\"-]")
@@ -24,8 +26,6 @@ def install(shell: Any) -> None:
     show, show_error = shell.showsyntaxerror, shell.showtraceback
 
     def show_mistake(filename: str | None = None, running_compiled_code: bool = False) -> None:
-        from dhis2sh.surfaces.cli.main import report
-
         error = None if running_compiled_code else mistake(sys.exception(), shell.user_ns)
         if error is None:
             show(filename, running_compiled_code)
@@ -33,8 +33,6 @@ def install(shell: Any) -> None:
             report(error)
 
     def show_stage(*args: Any, **options: Any) -> None:
-        from dhis2sh.surfaces.cli.main import report
-
         error = stage_on_a_variable(sys.exception())
         if error is None:
             show_error(*args, **options)
@@ -52,8 +50,6 @@ def mistake(error: BaseException | None, names: dict[str, object]) -> UsageError
         names: the names that the user has; a line that begins with one of them is Python.
     """
     text = error.text or "" if isinstance(error, SyntaxError) else ""
-    from dhis2sh.verbs import installed
-
     assigned = _ASSIGNED.match(text)
     if assigned is not None and assigned["word"] in installed.domains():
         hint = f"{assigned['to']} = %{assigned['line'].rstrip()}"
