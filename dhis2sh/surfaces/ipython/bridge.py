@@ -344,7 +344,7 @@ class ClientProxy(Elsewhere):
         self._session = session
 
     def __dir__(self) -> list[str]:
-        from dhis2sh.client.client import Client
+        from dhis2sh.client.client import Client  # start-up: httpx
 
         return [name for name in dir(Client) if not name.startswith("_")]
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from dhis2sh.index.names import beside
 from dhis2sh.surfaces.ipython import lines
 from dhis2sh.verbs import completion, installed
 from dhis2sh.verbs.completion import Candidate
@@ -65,7 +66,7 @@ def suggest(
         choices = completion.FORMATS if ours.name == "output" else ("on", "off")
         typed = ours.text.rpartition(" ")[2]
         return Suggestions(typed, completion.matching([Candidate(choice) for choice in choices], typed))
-    from dhis2sh.rows.pipeline import split
+    from dhis2sh.rows.pipeline import split  # start-up: completion reads lines after the first prompt
 
     parts = split(ours.text)
     words = words_of(parts.head)
@@ -143,7 +144,7 @@ def _files(typed: str) -> Suggestions:
 
 def _in_tail(tail: str, head: Sequence[str], names: completion.FindNames, version: str) -> Suggestions:
     """A stage's name after `|`; inside its brackets fields, and in a text that a field is compared with its values."""
-    from dhis2sh.rows.stages import STAGES
+    from dhis2sh.rows.stages import STAGES  # start-up: expressions and sinks
 
     stage, inside, quoted = _open_call(tail)
     if stage is None:
@@ -231,7 +232,7 @@ def result_fields(path: str) -> list[str]:
     """The fields of the rows that a verb declares; none where it gives plain rows. Imports the verb's module."""
     import typing
 
-    from dhis2sh.verbs.registry import find
+    from dhis2sh.verbs.registry import find  # start-up: the registry imports verbs
 
     try:
         hint = typing.get_type_hints(find(path).function).get("return")
@@ -257,8 +258,6 @@ def install(shell: Any, background: Background) -> None:
     domains = frozenset(installed.domains())
 
     def names(text: str, plural: str | None) -> list[Candidate]:
-        from dhis2sh.index.names import beside
-
         types = [plural] if plural else []
         return [beside(hit) for hit in background.names.search(text, types=types, limit=MOST_UIDS)]
 
