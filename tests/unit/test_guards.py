@@ -72,6 +72,18 @@ def test_the_front_door_imports_nothing_heavy() -> None:
     assert json.loads(done.stdout) == []
 
 
+def test_a_list_is_understood_without_pydantic() -> None:
+    """It costs as much as everything else together, and plain rows need none of it; nor does text that stays text."""
+    words = ["metadata", "list", "dataElements", "--filter", "name:like:BCG", "--all", "-o", "json"]
+    code = (
+        f"import sys; from dhis2sh.verbs import grammar; line = grammar.parse({words!r});"
+        "assert line.arguments == {'type': 'dataElements', 'filter': ['name:like:BCG'], 'all': True}, line;"
+        "print('pydantic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_httpx_is_imported_in_one_file() -> None:
     found = {path.name for path in SOURCES if "httpx" in imported(path)}
     assert found == {"transport.py"}

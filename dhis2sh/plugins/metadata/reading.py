@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Literal, cast
-
-from pydantic import BaseModel
 
 from dhis2sh.client import schema
 from dhis2sh.client.requests import Param
@@ -28,7 +27,8 @@ Names = Annotated[bool, Doc("Join the names of what is referred to: categoryComb
 Filter = Annotated[list[str], Doc("property:operator:value; may be repeated."), Complete("filter")]
 
 
-class TypeRow(BaseModel):
+@dataclass(frozen=True, slots=True)
+class TypeRow:
     """One metadata type of the server."""
 
     type: str
@@ -38,7 +38,8 @@ class TypeRow(BaseModel):
     properties: int
 
 
-class PropertyRow(BaseModel):
+@dataclass(frozen=True, slots=True)
+class PropertyRow:
     """One property of a metadata type."""
 
     property: str
@@ -52,7 +53,8 @@ class PropertyRow(BaseModel):
     max_length: int | None
 
 
-class SearchHit(BaseModel):
+@dataclass(frozen=True, slots=True)
+class SearchHit:
     """An object that a search found, with what it is."""
 
     type: str
@@ -61,7 +63,8 @@ class SearchHit(BaseModel):
     code: str | None
 
 
-class Count(BaseModel):
+@dataclass(frozen=True, slots=True, repr=False)
+class Count:
     """How many objects of a type there are."""
 
     type: str
@@ -70,6 +73,8 @@ class Count(BaseModel):
     def line(self) -> str:
         """What a terminal shows: the number alone."""
         return str(self.count)
+
+    __repr__ = line
 
 
 @verb(

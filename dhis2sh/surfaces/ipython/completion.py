@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from dhis2sh.index.names import beside
+from dhis2sh.rows.rows import fields_of
 from dhis2sh.surfaces.ipython import lines
 from dhis2sh.verbs import completion, installed
 from dhis2sh.verbs.completion import Candidate
@@ -239,9 +240,8 @@ def result_fields(path: str) -> list[str]:
     except NameError:
         return []  # a verb of a family: its rows are plain, their fields are the type's
     for item in (*typing.get_args(hint), hint):
-        model = cast("Mapping[str, Any]", getattr(item, "model_fields", None) or {})
-        if model:
-            return [info.alias or name for name, info in model.items()]
+        if fields := fields_of(item):
+            return fields
     return []
 
 
