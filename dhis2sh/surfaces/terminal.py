@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from dhis2sh import profiles
 from dhis2sh.errors import NeedsConfirmation, UsageError
-from dhis2sh.show import render
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -25,11 +24,25 @@ if TYPE_CHECKING:
 def report(error: Dhis2Error) -> int:
     """Say what failed, and what to try, on standard error; returns the exit code."""
     if isinstance(error, NeedsConfirmation):
-        print(render.text(error.plan, width=0), file=sys.stderr)
-    print(f"error: {render.safe(' '.join(str(error).split()))}", file=sys.stderr)
+        print(drawn(error.plan, width=0), file=sys.stderr)
+    print(f"error: {safe(' '.join(str(error).split()))}", file=sys.stderr)
     if error.hint:
-        print(f"  try: {render.safe(' '.join(error.hint.split()))}", file=sys.stderr)
+        print(f"  try: {safe(' '.join(error.hint.split()))}", file=sys.stderr)
     return int(error.exit_code)
+
+
+def drawn(result: object, *, width: int | None = None, colour: bool = False) -> str:
+    """A result as text, as `dhis2sh.show.render.text` draws it."""
+    from dhis2sh.show import render  # start-up: a shell shows nothing before its first prompt
+
+    return render.text(result, width=width, colour=colour)
+
+
+def safe(text: str) -> str:
+    """Text with control characters made visible."""
+    from dhis2sh.show import render  # start-up: as above
+
+    return render.safe(text)
 
 
 def interactive() -> bool:
@@ -39,7 +52,7 @@ def interactive() -> bool:
 
 def ask(about: object, typed: str | None) -> bool:
     """Show something and ask for a yes; with a word, that word must be typed (production profiles)."""
-    print(render.text(about), file=sys.stderr)
+    print(drawn(about), file=sys.stderr)
     sys.stderr.write(f"type {typed} to write: " if typed else "apply? [y/N] ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip()
@@ -95,7 +108,7 @@ def _interrupts(heard: Callable[[int, FrameType | None], None]) -> Generator[Non
 
 def choose(about: str, words: Sequence[str]) -> str | None:
     """Ask which of some words it shall be; an empty answer is none of them."""
-    print(render.safe(about), file=sys.stderr)
+    print(safe(about), file=sys.stderr)
     sys.stderr.write(f"{'  '.join(f'[{word[0]}]{word[1:]}' for word in words)} ? ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip().lower()
@@ -123,11 +136,11 @@ class Terminal:
 
     def warn(self, message: str) -> None:
         """One line that begins with `warning:`."""
-        print(f"warning: {render.safe(message)}", file=sys.stderr, flush=True)
+        print(f"warning: {safe(message)}", file=sys.stderr, flush=True)
 
     def note(self, message: str) -> None:
         """One line."""
-        print(render.safe(message), file=sys.stderr, flush=True)
+        print(safe(message), file=sys.stderr, flush=True)
 
     def progress(self, task: str, done: int, total: int | None) -> None:
         """Draw how far a task has come."""
@@ -225,4 +238,4 @@ class Bar:
     def __repr__(self) -> str:
         if not self.task:
             return ""
-        return f"{render.safe(self.task)}: {self.done:,}" + (f" of {self.total:,}" if self.total else "")
+        return f"{safe(self.task)}: {self.done:,}" + (f" of {self.total:,}" if self.total else "")

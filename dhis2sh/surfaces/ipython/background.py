@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.client.known import Known, KnownServer
 from dhis2sh.errors import Dhis2Error
-from dhis2sh.index.names import index_of
 from dhis2sh.verbs.completion import NEWEST
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ class Background:
     @property
     def names(self) -> NameIndex:
         """The name index of the session's profile; an empty one where there is no profile."""
+        from dhis2sh.index.names import index_of  # start-up: names are looked up after the first prompt
+
         address = self._address() or ("", "")
         if self._names is None or self._indexed != address:
             if self._names is not None:

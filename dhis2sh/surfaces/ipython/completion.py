@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from dhis2sh.index.names import beside
-from dhis2sh.rows.rows import fields_of
 from dhis2sh.surfaces.ipython import lines
 from dhis2sh.verbs import completion, installed
 from dhis2sh.verbs.completion import Candidate
@@ -233,6 +231,7 @@ def result_fields(path: str) -> list[str]:
     """The fields of the rows that a verb declares; none where it gives plain rows. Imports the verb's module."""
     import typing
 
+    from dhis2sh.rows.rows import fields_of  # start-up: completion comes after the first prompt
     from dhis2sh.verbs.registry import find  # start-up: the registry imports verbs
 
     try:
@@ -258,6 +257,8 @@ def install(shell: Any, background: Background) -> None:
     domains = frozenset(installed.domains())
 
     def names(text: str, plural: str | None) -> list[Candidate]:
+        from dhis2sh.index.names import beside  # start-up: completion comes after the first prompt
+
         types = [plural] if plural else []
         return [beside(hit) for hit in background.names.search(text, types=types, limit=MOST_UIDS)]
 
