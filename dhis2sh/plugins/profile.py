@@ -65,7 +65,7 @@ def _active_name(s: Session) -> str | None:
         return None
 
 
-@verb("profile list", effect="read", examples=["dhis2 profile list", "%profile list"])
+@verb("profile list", effect="read", pinned=True, examples=["dhis2 profile list", "%profile list"])
 async def list_(s: Session) -> Rows[ProfileRow]:
     """List the profiles, with the active one marked."""
     active = _active_name(s)

@@ -84,6 +84,19 @@ def test_a_list_is_understood_without_pydantic() -> None:
     assert done.stdout == "False\n"
 
 
+def test_no_surface_knows_a_verb_by_name() -> None:
+    """What it says to people may name one, and so may the workflows for agents; what it does may not depend on one."""
+    paths = {str(verb["path"]) for verb in manifest.all_verbs() if " " in str(verb["path"])}
+    named = [
+        (path.name, node.value)
+        for path in (ROOT / "dhis2sh" / "surfaces").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if " ".join(node.value.split("-p")[0].split()) in paths
+    ]
+    assert named == []
+
+
 def test_httpx_is_imported_in_one_file() -> None:
     found = {path.name for path in SOURCES if "httpx" in imported(path)}
     assert found == {"transport.py"}

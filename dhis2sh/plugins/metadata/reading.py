@@ -80,6 +80,7 @@ class Count:
 @verb(
     "metadata list",
     effect="read",
+    pinned=True,
     examples=[
         "dhis2 metadata list dataElements --filter name:ilike:bcg",
         "%metadata list dataElements | where(valueType == 'NUMBER') | select(id, name) | df",
@@ -156,6 +157,7 @@ def _sent(s: Session) -> Provenance:
 @verb(
     "metadata get",
     effect="read",
+    pinned=True,
     examples=["dhis2 metadata get dataElements s46m5MS0hxu", "%metadata get dataElements 'BCG doses given'"],
 )
 async def get(
@@ -180,7 +182,12 @@ async def get(
     return await s.client.get_object(f"{resource.plural}/{uid}", {"fields": wanted, "locale": locale})
 
 
-@verb("metadata search", effect="read", examples=["dhis2 metadata search bcg -o json", "%metadata search bcg"])
+@verb(
+    "metadata search",
+    effect="read",
+    pinned=True,
+    examples=["dhis2 metadata search bcg -o json", "%metadata search bcg"],
+)
 async def search(
     s: Session,
     query: Annotated[str, Doc("UID, part of one, code, or words of a name.")],
@@ -199,7 +206,12 @@ async def search(
     return Rows(found, columns=["type", "id", "name", "code"], provenance=sent)
 
 
-@verb("metadata types", effect="read", examples=["dhis2 metadata types", "%metadata types | where(shareable)"])
+@verb(
+    "metadata types",
+    effect="read",
+    pinned=True,
+    examples=["dhis2 metadata types", "%metadata types | where(shareable)"],
+)
 async def types_(s: Session) -> Rows[TypeRow]:
     """List the metadata types of the server's version."""
     resources = await schema.resources_of(s.client)
@@ -216,6 +228,7 @@ async def types_(s: Session) -> Rows[TypeRow]:
 @verb(
     "metadata describe",
     effect="read",
+    pinned=True,
     examples=["dhis2 metadata describe dataElements", "%metadata describe dataElements | where(required)"],
 )
 async def describe(s: Session, type: Type) -> Rows[PropertyRow]:
@@ -249,7 +262,10 @@ def _property(item: JsonObject) -> PropertyRow:
 
 
 @verb(
-    "metadata count", effect="read", examples=["dhis2 metadata count organisationUnits", "%metadata count dataElements"]
+    "metadata count",
+    effect="read",
+    pinned=True,
+    examples=["dhis2 metadata count organisationUnits", "%metadata count dataElements"],
 )
 async def count(s: Session, type: Type, *, filter: Filter = []) -> Count:
     """Count the objects of a type, all of them or those that filters let through."""

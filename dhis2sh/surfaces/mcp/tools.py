@@ -1,4 +1,4 @@
-"""The verbs as MCP tools: a dozen pinned readers, `search`, and three proxies for everything else.
+"""The verbs as MCP tools: the readers that are declared `pinned`, `search`, and three proxies for everything else.
 
 Tools come from the manifest's JSON schemas; a verb is imported when it is called. An agent cannot be asked half-way, so
 what destroys, and what writes more than one object, is planned first and applied by the plan's id.
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from dhis2sh.surfaces.mcp.running import Runner
     from dhis2sh.types import JsonObject, JsonValue
 
-PINNED = (
-    "metadata list", "metadata get", "metadata search", "metadata types", "metadata describe", "metadata count",
-    "system info", "system whoami", "profile list", "sandbox status", "verbs",
-)  # fmt: skip
 SCHEMA_ROOM = 24_000
 """Characters of input schemas that one search gives at the most; one schema always is whole."""
 PROFILE: JsonObject = {"type": "string", "description": "Act on this profile; the active one without it."}
@@ -162,7 +158,7 @@ def listing(*, tools: str = "pinned", toolsets: tuple[str, ...] = (), read_only:
 
 def _chosen(toolsets: tuple[str, ...]) -> list[JsonObject]:
     """The pinned verbs, and those of whole domains and sub-domains. Raises `UsageError` for an unknown one."""
-    found = {str(verb["path"]): verb for verb in manifest.domain_verbs() if verb["path"] in PINNED}
+    found = {str(verb["path"]): verb for verb in manifest.domain_verbs() if verb.get("pinned")}
     known = {name: name for name in cast("JsonObject", manifest.index()["domains"])}
     if toolsets:
         known |= {section: f"{name} {section}" for name in known for section in manifest.sections(name)}
