@@ -6,6 +6,7 @@ import sys
 from typing import cast
 
 from dhis2sh import __version__
+from dhis2sh.errors import Dhis2Error
 
 
 def main() -> None:
@@ -19,7 +20,12 @@ def run(words: list[str]) -> int:
     Parameters:
         words: the arguments, without the program's name.
     """
-    text = front_door(words)
+    try:
+        text = front_door(words)
+    except Dhis2Error as error:  # the catalogue of a checkout was never built
+        from dhis2sh.surfaces.terminal import report  # start-up: the front door failed
+
+        return report(error)
     if text is None:
         from dhis2sh.surfaces.cli import running  # start-up: a verb runs, so what runs verbs is needed
 
@@ -40,20 +46,19 @@ def front_door(words: list[str]) -> str | None:
         from dhis2sh.surfaces.cli import shell_completion  # start-up: for a shell that completes only
 
         return shell_completion.answer(words)
-    if first in {"-h", "--help"}:
-        from dhis2sh.verbs import manifest  # start-up: for help only
-
-        return cast("str", manifest.index()["help"])
-    return _help(words[:-1]) if words[-1] in {"-h", "--help"} and not first.startswith("-") else None
-
-
-def _help(words: list[str]) -> str | None:
+    if first not in {"-h", "--help"} and (first.startswith("-") or words[-1] not in {"-h", "--help"}):
+        return None
     from dhis2sh.verbs import manifest  # start-up: for help only
 
-    section, rest = manifest.section_of(words)
-    found = manifest.domain(section)
-    helps = cast("dict[str, str]", found["help"]) if found else {}
-    return helps.get(" ".join(rest))
+    if first in {"-h", "--help"}:
+        text = cast("str | None", manifest.index()["help"])
+    else:
+        section, rest = manifest.section_of(words[:-1])
+        found = manifest.domain(section)
+        text = cast("dict[str, str]", found["help"]).get(" ".join(rest)) if found else None
+    if text is not None and (note := manifest.stale()):  # in a checkout whose verbs have changed
+        print(note, file=sys.stderr)
+    return text
 
 
 if __name__ == "__main__":

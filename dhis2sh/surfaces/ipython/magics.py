@@ -113,6 +113,8 @@ def load(shell: Any, profile: str | None = None) -> Runner:
     """
     from IPython.core.magic import no_var_expand
 
+    if note := manifest.stale():
+        print(note, file=sys.stderr)
     runner = Runner(shell, profile)
 
     def magic_for(domain: str) -> Any:

@@ -22,7 +22,7 @@ from dhis2sh import __version__, paths
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.surfaces.ipython import lines, pager
 from dhis2sh.surfaces.ipython.magics import Runner, load
-from dhis2sh.surfaces.terminal import drawn
+from dhis2sh.surfaces.terminal import drawn, report
 from dhis2sh.verbs import installed
 
 if TYPE_CHECKING:
@@ -225,6 +225,8 @@ def main(words: list[str] | None = None) -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+    except Dhis2Error as error:
+        sys.exit(report(error))
     if given.line is not None:
         sys.exit(_run_line(shell, given.line))
     if given.file is not None:
