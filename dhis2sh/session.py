@@ -71,12 +71,12 @@ class Session:
         return self._client
 
     def _connect(self, profile: Profile) -> Client:
-        from dhis2sh.client.client import Client
-        from dhis2sh.client.known import Known
+        from dhis2sh.client.client import Client  # start-up: httpx
+        from dhis2sh.client.known import Known  # start-up: of no use without a client
 
         app: object | None = None
         if profile.embedded:
-            from dhis2sh.sandbox.app import create_app
+            from dhis2sh.sandbox.app import create_app  # heavy: the embedded server
 
             app = create_app(self.sandbox_store())
         settings = profile.settings()
@@ -101,7 +101,7 @@ class Session:
     def sandbox_store(self) -> Store:
         """The sandbox's database in the data folder, opened on first use."""
         if self._store is None:
-            from dhis2sh.sandbox.store import Store
+            from dhis2sh.sandbox.store import Store  # heavy: the embedded server
 
             name = self.sandbox
             path = profiles.sandbox_file(name)

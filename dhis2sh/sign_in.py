@@ -14,7 +14,7 @@ from dhis2sh import profiles
 from dhis2sh.client.auth import Basic, PersonalAccessToken, SignIn, personal_access_token
 from dhis2sh.client.client import Client
 from dhis2sh.client.known import Known
-from dhis2sh.client.oauth2 import REDIRECT_PORT, OAuth2, Tokens, revoke
+from dhis2sh.client.oauth2 import REDIRECT_PORT, OAuth2, Tokens, from_credentials, revoke
 from dhis2sh.client.session_login import SessionLogin
 from dhis2sh.errors import ConfigError, Dhis2Error, MissingExtra, NeedsSecret, NotDhis2, UsageError
 from dhis2sh.profiles import Profile, ProfileSecrets
@@ -146,9 +146,7 @@ async def _with_browser(s: Session, profile: Profile, *, browser: bool, timeout:
 
 
 def _oauth2(profile: Profile) -> OAuth2:
-    from dhis2sh.client import oauth2
-
-    return cast("OAuth2", oauth2.from_credentials(profile.credentials()))
+    return cast("OAuth2", from_credentials(profile.credentials()))
 
 
 def _open(address: str) -> bool:
