@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.dhis2.references import PEOPLE, label, references
+from dhis2sh.dhis2.properties import EXPRESSIONS, PEOPLE
+from dhis2sh.dhis2.references import label, references
 from dhis2sh.errors import Refused
 
 if TYPE_CHECKING:
@@ -23,16 +24,6 @@ if TYPE_CHECKING:
 
 DEPTH = 3
 """How many properties a path may have: `dataSetElements.categoryCombo` has two."""
-IN_EXPRESSIONS: Mapping[str, Sequence[str]] = {
-    "indicators": ("numerator", "denominator"),
-    "validationRules": ("leftSide.expression", "rightSide.expression"),
-    "predictors": ("generator.expression", "sampleSkipTest.expression"),
-    "programIndicators": ("expression", "filter"),
-    "programRules": ("condition",),
-    "programRuleActions": ("data",),
-    "expressionDimensionItems": ("expression",),
-}
-"""Texts in which UIDs stand as `#{...}`, `I{...}`, `C{...}` and the like."""
 READ_WHOLE: Mapping[str, str] = {
     "visualizations": "id,name,dataDimensionItems",
     "maps": "id,name,mapViews",
@@ -100,9 +91,9 @@ class Usage:
         asked = [(kind, path, f"{path}.id:eq:{uid}") for kind, path in paths_to(plural, self._types)]
         if plural in NAMED_IN_EXPRESSIONS:
             asked += [
-                (kind, path, f"{path}:like:{uid}")
-                for kind, texts in IN_EXPRESSIONS.items()
-                for path in texts
+                (kind, place.path, f"{place.path}:like:{uid}")
+                for kind, places in EXPRESSIONS.items()
+                for place in places
                 if kind in self._types
             ]
         answers = await asyncio.gather(*(self._ask(part) for part in _rounds(asked)), self._read_whole(uid))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.properties import HOLD_EXPRESSIONS, NAMES, NOT_FOLLOWED, PEOPLE, SHARING
 from dhis2sh.dhis2.uids import is_uid
 
 if TYPE_CHECKING:
@@ -19,17 +20,11 @@ if TYPE_CHECKING:
 
     from dhis2sh.types import JsonObject, JsonValue, Row
 
-SHARING = frozenset({"sharing", "userAccesses", "userGroupAccesses", "publicAccess", "externalAccess"})
-PEOPLE = frozenset({"createdBy", "lastUpdatedBy", "user", "users", "favorites", "subscribers"})
-"""Who made or follows an object: never part of what it means."""
 PLACES = frozenset(
     {"organisationUnits", "organisationUnitGroups", "organisationUnitGroupSets", "organisationUnitLevels"}
 )
 INSTANCE = frozenset({"users", "userGroups", "userRoles"})
 """Types that belong to one instance: they are left out of a bundle unless somebody asks for them."""
-
-NAMES = frozenset({"id", "name", "code", "displayName", "username"})
-"""What a reference may hold; anything with more is the object itself."""
 
 _UID = r"([a-zA-Z][a-zA-Z0-9]{10})"
 _WILD = rf"(?:\.(?:{_UID}|\*))?"
@@ -45,8 +40,6 @@ _TOKENS: tuple[tuple[re.Pattern[str], tuple[str | None, ...]], ...] = (
     (re.compile(rf"\bA\{{{_UID}\}}"), ("trackedEntityAttributes",)),
     (re.compile(rf"\bPS_EVENTDATE:{_UID}"), ("programStages",)),
 )
-_EXPRESSIONS = frozenset({"numerator", "denominator", "expression", "filter", "condition", "data"})
-"""Properties whose text is an expression over other objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +70,7 @@ def references(resource: Resource, body: Mapping[str, JsonValue], types: Mapping
     """
     own = body.get("id")
     for name, value in body.items():
-        if name in {"id", "access", "href"}:
+        if name in NOT_FOLLOWED:
             continue
         for found in _inside(name, resource.properties.get(name), value, types):
             if found.uid != own:
@@ -86,7 +79,7 @@ def references(resource: Resource, body: Mapping[str, JsonValue], types: Mapping
 
 def _inside(path: str, prop: Property | None, value: JsonValue, types: Mapping[str, Resource]) -> Iterator[Reference]:
     if isinstance(value, str):
-        if path.rpartition(".")[2] in _EXPRESSIONS:
+        if path.rpartition(".")[2] in HOLD_EXPRESSIONS:
             yield from _in_text(path, value)
     elif isinstance(value, list):
         for item in value:
@@ -109,7 +102,7 @@ def _in_object(
         yield Reference(path, uid, target.plural if target is not None and target.endpoint else _plural(path, types))
         return
     for name, item in value.items():
-        if name in {"id", "access", "href", "sharing"} or name in PEOPLE:
+        if name in NOT_FOLLOWED or name in PEOPLE or name == "sharing":
             continue
         inner = target.properties.get(name) if target is not None else None
         yield from _inside(f"{path}.{name}", inner, item, types)

@@ -19,6 +19,7 @@ from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.client import jsonpatch
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.sending import attempt, send
+from dhis2sh.dhis2.properties import SET_BY_SERVER
 from dhis2sh.errors import Dhis2Error, Forbidden, NetworkError, NotFound, PartlyDone, Refused, ServerFault
 from dhis2sh.words import listed
 
@@ -45,8 +46,6 @@ STRATEGIES: Mapping[Action, str] = {"create": "CREATE", "update": "UPDATE", "del
 """How an import is told what to do; in this order, so that what is new can be referred to by what changes."""
 MIDNIGHT = "T00:00:00.000"
 """What a server adds to a date without a time."""
-SET_BY_SERVER = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "user", "href", "access"})
-"""What a server writes itself: no difference in these is a change."""
 
 
 HELD_BY, PARTS = "$heldBy", "$parts"

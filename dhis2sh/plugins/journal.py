@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel
 
 from dhis2sh.changes.journal import journal_of
+from dhis2sh.changes.plan import PlanStep
+from dhis2sh.errors import NotFound
 from dhis2sh.rows.rows import PageNote, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
@@ -66,9 +68,6 @@ async def show(
     s: Session, id: Annotated[int | None, Doc("The entry's number; the newest without it.")] = None
 ) -> Rows[ChangeRow]:
     """Show what one write changed, object by object, before and after."""
-    from dhis2sh.changes.plan import PlanStep
-    from dhis2sh.errors import NotFound
-
     journal = journal_of(s)
     if id is None:
         newest = journal.entries(limit=1)

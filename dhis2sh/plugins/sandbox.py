@@ -82,7 +82,7 @@ async def load(s: Session, files: Files, *, db: Database = None) -> Plan:
 async def _(s: Session, plan: Plan) -> WriteSummary:
     import asyncio
 
-    from dhis2sh.sandbox.load import load_file
+    from dhis2sh.sandbox.load import load_file  # heavy: it reads whole exports
 
     files, db = plan.payload
     store, ours = _open(s, db)
@@ -121,7 +121,7 @@ async def seed(
 async def _(s: Session, plan: Plan) -> WriteSummary:
     import asyncio
 
-    from dhis2sh.sandbox.load import load_country
+    from dhis2sh.sandbox.load import load_country  # heavy: it makes a country
 
     size, db = plan.payload
     store, ours = _open(s, db)
@@ -188,8 +188,8 @@ async def serve(
     ] = 10.0,
 ) -> Text:
     """Serve the sandbox on loopback until Ctrl-C; sign in with admin and district."""
-    from dhis2sh.sandbox.faults import Faults
-    from dhis2sh.sandbox.serve import serve as run_server
+    from dhis2sh.sandbox.faults import Faults  # start-up: only served
+    from dhis2sh.sandbox.serve import serve as run_server  # heavy: the HTTP server
 
     faults = Faults.parse(fault) if fault else None
     missing = [str(path) for path in load if not path.is_file()]

@@ -14,6 +14,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
+from dhis2sh.dhis2.properties import AUTHORS
 from dhis2sh.rows.rows import Rows, Text, to_plain
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def safe(text: str) -> str:
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
-BESIDE = frozenset({"parent", "user", "createdBy", "lastUpdatedBy"})
+BESIDE = AUTHORS | {"parent"}
 """References that say nothing of what an object is."""
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from dhis2sh.changes.consent import Consent
 from dhis2sh.errors import NeedsConfirmation, Refused, UsageError
-from dhis2sh.plugins.metadata.bulk import renamer
-from dhis2sh.plugins.metadata.sharing import access_of
+from dhis2sh.metadata.objects.renaming import renamer
+from dhis2sh.metadata.sharing import access_of
 from dhis2sh.session import Session
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run

@@ -18,6 +18,7 @@ from dhis2_models import facts
 from dhis2sh.changes import refusals
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.client.messages import WebMessage
+from dhis2sh.dhis2.properties import SHARING
 from dhis2sh.errors import Dhis2Error, PartlyDone, Refused, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.bundles.bundle import Bundle
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
-
-SHARING = frozenset({"sharing", "publicAccess", "externalAccess", "userAccesses", "userGroupAccesses"})
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.properties import AUTHORS, OF_PEOPLE
 from dhis2sh.dhis2.references import PLACES, Reference, belongs_to_instance, label, leads_to_places, references
 from dhis2sh.metadata.bundles.bundle import Bundle
 
@@ -34,10 +35,6 @@ BACKWARDS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "categoryCombos": (("categoryOptionCombos", "categoryCombo.id"),),
 }  # fmt: skip
 """Parts that point to their whole and not the other way round: a program without its rules is not the program."""
-
-
-STRIPPED = frozenset({"sharing", "createdBy", "lastUpdatedBy", "user"})
-"""What an object says of people on whatever level; without sharing a bundle leaves it to the server that it goes to."""
 
 
 @dataclass(slots=True)
@@ -75,7 +72,7 @@ async def known(client: Client, uids: Iterable[str]) -> dict[str, tuple[str, str
 def stripped(value: JsonValue) -> JsonValue:
     """An object without what it says of people and sharing, on every level."""
     if isinstance(value, dict):
-        return {key: stripped(item) for key, item in value.items() if key not in STRIPPED}
+        return {key: stripped(item) for key, item in value.items() if key not in OF_PEOPLE}
     return [stripped(item) for item in value] if isinstance(value, list) else value
 
 
@@ -140,7 +137,7 @@ class Walk:
             return
         for reference in references(resource, body, self._types):
             if belongs_to_instance(reference) and not self._sharing:
-                if reference.property not in STRIPPED - {"sharing"}:
+                if reference.property not in AUTHORS:
                     found.leave_out(reference.type or "users", reference.uid)
             elif leads_to_places(reference) and not self._places:
                 found.leave_out(reference.type or "organisationUnits", reference.uid)

@@ -10,6 +10,7 @@ from dhis2sh.client import schema
 from dhis2sh.client.requests import Param
 from dhis2sh.errors import NotFound
 from dhis2sh.metadata import queries
+from dhis2sh.metadata.parameters import Fields, Filter, Names, Type
 from dhis2sh.rows.pushdown import Head, Wants
 from dhis2sh.rows.rows import PageNote, Provenance, Rows
 from dhis2sh.session import Session
@@ -18,13 +19,6 @@ from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, prepares, v
 
 PAGE_SIZE = 50
 LARGE_PAGE = 1000
-
-Type = Annotated[str, Doc("The type's plural, such as dataElements."), Complete("types")]
-Fields = Annotated[
-    str | None, Doc("Which properties: DHIS2's fields, such as id,name,categoryCombo[name]."), Complete("fields")
-]
-Names = Annotated[bool, Doc("Join the names of what is referred to: categoryCombo with its name, not its UID alone.")]
-Filter = Annotated[list[str], Doc("property:operator:value; may be repeated."), Complete("filter")]
 
 
 @dataclass(frozen=True, slots=True)

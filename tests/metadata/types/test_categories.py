@@ -7,7 +7,7 @@ import pytest
 
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import CheckFailed, Dhis2Error, NotFound, TimedOut, UsageError
-from dhis2sh.plugins.metadata.types.category_doctor import ComboFinding, examined
+from dhis2sh.metadata.types.categories.doctor import ComboFinding, examined
 from dhis2sh.rows.rows import Rows, to_json
 from dhis2sh.session import Session
 from dhis2sh.show.render import text

@@ -10,7 +10,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import Legend, LegendSetSpec
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.types.visuals import Name, created
+from dhis2sh.metadata.types.visuals.shown import Name, created
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Doc, applies, verb
 from dhis2sh.words import counted
