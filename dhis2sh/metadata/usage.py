@@ -134,7 +134,7 @@ async def uses_of(s: Session, found: Subject, types: Mapping[str, Resource]) -> 
         return []
     uses = await asked.of(found.plural, found.uid)
     for path in asked.not_asked:
-        s.reporter.warn(f"the server cannot be asked by {path}; uses there are not counted")
+        s.person.warn(f"the server cannot be asked by {path}; uses there are not counted")
     return uses
 
 
@@ -154,7 +154,7 @@ async def values_of(s: Session, found: Subject) -> Values | None:
     try:
         answer = await s.client.get_object("dataValueSets", params)
     except (Refused, Forbidden, NotFound) as error:
-        s.reporter.warn(f"data values could not be counted: {error}")
+        s.person.warn(f"data values could not be counted: {error}")
         return None
     rows = cast("list[JsonObject]", answer.get("dataValues") or [])
     if len(rows) >= COUNTED_VALUES:

@@ -214,7 +214,7 @@ async def read_objects(
 ) -> list[JsonObject]:
     """Objects by UID, in the order asked for, with progress for the person who waits. Raises `NotFound` naming those that are missing."""
     found = await reading.by_uid(
-        s.client, plural, uids, fields=fields, on_progress=partial(s.reporter.progress, f"read {plural}")
+        s.client, plural, uids, fields=fields, on_progress=partial(s.person.progress, f"read {plural}")
     )
     if found.missing and not missing_is_fine:
         raise NotFound(
@@ -339,7 +339,7 @@ async def _part(s: Session, payload: Payload, part: Sequence[int], strategy: str
     summary.uids += [payload.writes[number].uid for number in done]
     summary.failures += failures
     summary.envelope = message.model_dump(mode="json", by_alias=True, exclude_none=True)
-    s.reporter.progress(f"write {payload.what}", len(summary.uids) + len(summary.failures), len(payload.writes))
+    s.person.progress(f"write {payload.what}", len(summary.uids) + len(summary.failures), len(payload.writes))
 
 
 async def _ignored(s: Session, payload: Payload, writes: Sequence[Write], count: int) -> list[Row]:

@@ -286,10 +286,11 @@ def html(result: object) -> str:
         return trees.page(tree)
     if isinstance(result, Plan):
         return _html_plan(result)
+    words = callable(getattr(result, "line", None)) and not isinstance(result, WriteSummary)
+    if words:
+        return _html_words(text(cast("object", result), width=0))
     if isinstance(result, (WriteSummary, Text)) or not (isinstance(result, dict) or hasattr(result, "model_dump")):
         return f"<pre>{html_module.escape(text(result, width=0))}</pre>"
-    if callable(getattr(cast("object", result), "line", None)):
-        return _html_words(text(cast("object", result), width=0))
     record = to_plain(cast("object", result))
     rows = ((html_module.escape(name), html_module.escape(cell(value))) for name, value in record.items())
     body = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)

@@ -52,7 +52,7 @@ async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consen
         return plan
     if plan.blocked is not None:
         for note in plan.notes:
-            session.reporter.warn(note)
+            session.person.warn(note)
         raise plan.blocked
-    require_consent(session, verb, plan, consent)
+    await require_consent(session, verb, plan, consent)
     return await apply_plan(session, verb, plan)

@@ -119,6 +119,7 @@ def _bound(path: str, word: str, resource: Resource) -> Verb:
         path=path,
         params=tuple(_param(param, resource, word) for param in generic.params if param.name != "type") + own,
         module=__name__,
+        pinned=False,
         function=_with_type(generic, word, resource, {param.name for param in own}),
         head=_head(generic, resource),
         summary=SUMMARIES[word].format(**words),

@@ -73,7 +73,7 @@ async def merge(
             found = await server_bundle(other.client, await plurals_of(other, options.types))
             left_out = await exported.of_objects(other.client, found, await schema.types_of(other.client))
         for note in left_out.notes():
-            s.reporter.note(f"{source}: {note}")
+            s.person.note(f"{source}: {note}")
         found.origin = source
     return await plan_merge(s, found, options)
 

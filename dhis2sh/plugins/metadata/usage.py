@@ -56,10 +56,10 @@ async def usage(
         if values is not None:
             rows.append(CountRow(type="dataValues", count=values.data_values, by=VALUES_OF[found.plural]))
         if values is not None and values.more_data_values:
-            s.reporter.warn(f"data values are counted to {COUNTED_VALUES:,}; there are more")
+            s.person.warn(f"data values are counted to {COUNTED_VALUES:,}; there are more")
         return Rows(rows, columns=["type", "count", "by"])
     said = [f"{use.count:,} {use.type}" for use in counted] + ([values.words()] if values is not None else [])
-    s.reporter.note(f"{found.plural} {found.uid}: {', '.join(said) or 'used by nothing'}")
+    s.person.note(f"{found.plural} {found.uid}: {', '.join(said) or 'used by nothing'}")
     return Rows(
         [UseRow(type=use.type, id=use.uid, name=use.name, by=use.path) for use in uses],
         columns=["type", "id", "name", "by"],

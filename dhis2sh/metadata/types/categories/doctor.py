@@ -72,7 +72,7 @@ async def completed(s: Session, combo: str) -> tuple[int, int]:
         found = await count_of(s, combo)
         if found >= wanted:
             break
-        s.reporter.progress("option combinations", found, wanted)
+        s.person.progress("option combinations", found, wanted)
         await asyncio.sleep(0.5)
     return wanted, found
 
@@ -253,10 +253,10 @@ async def values_by_combination(s: Session, combo: str) -> Counter[str] | None:
             async for row in s.client.data_values.iter(**query):
                 counts[str(row.get(column))] += 1
             if counts.total() >= MOST_VALUES:
-                s.reporter.warn(f"only {MOST_VALUES:,} data values were counted: there may be more")
+                s.person.warn(f"only {MOST_VALUES:,} data values were counted: there may be more")
                 return counts
     except (Refused, Forbidden, NotFound) as error:
-        s.reporter.warn(f"data values could not be counted: {error}")
+        s.person.warn(f"data values could not be counted: {error}")
         return None
     return counts
 

@@ -60,11 +60,11 @@ async def doctor(
         finding.fix = fix_of(finding, merges=merges)
     if combo is not None and combos:
         there = len(held.get(combo, []))
-        s.reporter.note(
+        s.person.note(
             f"{called(combos[0])} makes {counted(expected_of(combos[0]), 'option combination')}, {there:,} are there"
         )
     elif not found:
-        s.reporter.note(f"{counted(len(combos), 'combination')} looked through, nothing found")
+        s.person.note(f"{counted(len(combos), 'combination')} looked through, nothing found")
     rows = Rows(found, columns=["name", "problem", "detail", "values", "fix"])
     if check and found:
         raise CheckFailed(
