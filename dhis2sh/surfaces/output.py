@@ -104,10 +104,10 @@ def formatted(result: object, chosen: str) -> str:
 
 def _stage(name: str, result: object, *arguments: str) -> object:
     """The sink of a pipeline writes the other formats too."""
-    from dhis2sh.rows.stages import STAGES
+    from dhis2sh.rows.registry import stages
 
     rows = cast("Rows[Any]", result) if isinstance(result, Rows) else Rows([to_plain(result)])
-    return STAGES[name].bind(*arguments)(rows)
+    return stages()[name].bind(*arguments)(rows)
 
 
 def _jq(expression: str, value: JsonValue) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dhis2sh import profiles
+from dhis2sh.words import safe
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -84,7 +85,7 @@ def _without_interrupts() -> Generator[None]:
 
 def choose(about: str, words: Sequence[str]) -> str | None:
     """Ask which of some words it shall be; an empty answer is none of them."""
-    print(_safe(about), file=sys.stderr)
+    print(safe(about), file=sys.stderr)
     sys.stderr.write(f"{'  '.join(f'[{word[0]}]{word[1:]}' for word in words)} ? ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip().lower()
@@ -103,12 +104,6 @@ def pick_missing(invocation: Invocation) -> None:
             invocation.arguments[param.name] = choice("which profile?", options=options)
 
 
-def _safe(text: str) -> str:
-    from dhis2sh.show.render import safe
-
-    return safe(text)
-
-
 class TerminalReporter:
     """Warnings and progress on standard error; progress only where it is a terminal."""
 
@@ -118,11 +113,11 @@ class TerminalReporter:
 
     def warn(self, message: str) -> None:
         """One line that begins with `warning:`."""
-        print(f"warning: {_safe(message)}", file=sys.stderr, flush=True)
+        print(f"warning: {safe(message)}", file=sys.stderr, flush=True)
 
     def note(self, message: str) -> None:
         """One line."""
-        print(_safe(message), file=sys.stderr, flush=True)
+        print(safe(message), file=sys.stderr, flush=True)
 
     def progress(self, task: str, done: int, total: int | None) -> None:
         """Draw how far a task has come."""
@@ -198,4 +193,4 @@ class Bar:
     def __repr__(self) -> str:
         if not self.task:
             return ""
-        return f"{_safe(self.task)}: {self.done:,}" + (f" of {self.total:,}" if self.total else "")
+        return f"{safe(self.task)}: {self.done:,}" + (f" of {self.total:,}" if self.total else "")

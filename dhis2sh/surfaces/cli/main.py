@@ -130,7 +130,7 @@ def report(error: Any) -> int:
 
 
 def _one_line(text: str) -> str:
-    from dhis2sh.show.render import safe
+    from dhis2sh.words import safe
 
     return safe(" ".join(text.split()))
 

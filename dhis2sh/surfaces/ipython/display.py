@@ -31,7 +31,12 @@ def install(shell: Any) -> None:
         shell: the IPython instance, a terminal's or a kernel's.
     """
     formatters = shell.display_formatter.formatters
-    for module, name in (("dhis2sh.rows.rows", "Rows"), ("dhis2sh.rows.rows", "Plan"), ("pydantic.main", "BaseModel")):
+    for module, name in (
+        ("dhis2sh.rows.rows", "Rows"),
+        ("dhis2sh.rows.stream", "Stream"),
+        ("dhis2sh.changes.plan", "Plan"),
+        ("pydantic.main", "BaseModel"),
+    ):
         formatters["text/plain"].for_type_by_name(module, name, _text)
         formatters["text/html"].for_type_by_name(module, name, _html)
 

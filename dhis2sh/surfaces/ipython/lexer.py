@@ -95,7 +95,7 @@ class Dhis2Lexer(Lexer):
             yield offset + found.start(), token, word
 
     def _tail(self, tail: str, offset: int) -> Tokens:
-        from dhis2sh.rows.stages import STAGES
+        from dhis2sh.rows.registry import stages
 
         fresh, depth = True, 0
         for at, kind, text in _python(tail, offset):
@@ -105,7 +105,7 @@ class Dhis2Lexer(Lexer):
                 fresh, token = True, Operator.Word
             elif text.strip():
                 if fresh:
-                    token = Name.Function if text in STAGES else Name.Namespace if text in self.domains else kind
+                    token = Name.Function if text in stages() else Name.Namespace if text in self.domains else kind
                 elif kind in Name.Builtin and text in {"id", "type", "filter"}:
                     token = Name  # fields of the rows
                 fresh = False

@@ -360,9 +360,9 @@ def _listen(shell: Any, runner: Runner) -> None:
     from dhis2sh.surfaces.ipython import completion, mistakes, prefilter
 
     def is_stage(name: str) -> bool:
-        from dhis2sh.rows.stages import STAGES
+        from dhis2sh.rows.registry import stages
 
-        return name in STAGES and name not in shell.user_ns
+        return name in stages() and name not in shell.user_ns
 
     def is_name(name: str) -> bool:
         return name in shell.user_ns or hasattr(builtins, name)
@@ -390,15 +390,15 @@ def help_of(text: str) -> Text:
     """What `?` says of a verb, a domain or a stage; `??` shows its source too. Raises `UsageError` for others."""
     import inspect
 
+    from dhis2sh.rows.registry import stages
     from dhis2sh.rows.rows import Text
-    from dhis2sh.rows.stages import STAGES
     from dhis2sh.verbs import grammar
     from dhis2sh.verbs.registry import find
 
     words = text.rstrip("?").split()
     deep = text.endswith("??")
-    if len(words) == 1 and words[0] in STAGES:
-        stage = STAGES[words[0]]
+    if len(words) == 1 and words[0] in stages():
+        stage = stages()[words[0]]
         source = inspect.getsource(stage.function) if deep else ""
         return Text(f"{words[0]}: a stage of a pipeline\n\n{inspect.cleandoc(stage.help)}\n\n{source}".rstrip())
     shown = grammar.help_of(words)

@@ -80,9 +80,9 @@ def stage_on_a_variable(error: BaseException | None) -> UsageError | None:
         return None
     import traceback
 
-    from dhis2sh.rows.stages import STAGES
+    from dhis2sh.rows.registry import stages
 
-    if error.name not in STAGES:
+    if error.name not in stages():
         return None
     written = _as_methods(traceback.extract_tb(error.__traceback__)[-1].line or "")
     hint = written or f"rows.{error.name}(...), or after a line of ours: %metadata list TYPE | {error.name}(...)"
@@ -91,7 +91,7 @@ def stage_on_a_variable(error: BaseException | None) -> UsageError | None:
 
 def _as_methods(line: str) -> str | None:
     """`x | where(level == 2) | head(3)` as `x.where('level == 2').head(3)`; None where it is something else."""
-    from dhis2sh.rows.stages import STAGES
+    from dhis2sh.rows.registry import stages
 
     try:
         node = ast.parse(line.strip(), mode="eval").body
@@ -100,9 +100,9 @@ def _as_methods(line: str) -> str | None:
     methods = ""
     while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         call = node.right if isinstance(node.right, ast.Call) else ast.Call(node.right, [], [])
-        if not isinstance(call.func, ast.Name) or call.func.id not in STAGES:
+        if not isinstance(call.func, ast.Name) or call.func.id not in stages():
             return None
-        literal = STAGES[call.func.id].literal
+        literal = stages()[call.func.id].literal
         told = [ast.unparse(item) if literal else repr(ast.unparse(item)) for item in call.args]
         told += [
             f"{item.arg}={ast.unparse(item.value) if literal else repr(ast.unparse(item.value))}"
