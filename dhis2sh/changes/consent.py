@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,21 +15,19 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Consent:
-    """What the user has agreed to, and how to ask for the rest.
+    """What the user has agreed to.
 
     Parameters:
         dry_run: show the plan, write nothing.
         yes: apply without asking.
         confirm: the name of the production profile, typed out.
         journal: write down what changes, so that it can be taken back (`dhis2sh.changes.journal`).
-        ask: asks on a terminal (`ask(plan, name)`: with a name, that name must be typed); None where nobody can answer.
     """
 
     dry_run: bool = False
     yes: bool = False
     confirm: str | None = None
     journal: bool = True
-    ask: Callable[[Plan, str | None], bool] | None = None
 
 
 def production_of(session: Session, plan: Plan) -> str | None:
@@ -46,26 +43,26 @@ def must_ask(verb: Verb, plan: Plan, consent: Consent) -> bool:
     return bool(plan.steps) and not consent.yes and (verb.effect == "destroy" or len(plan.steps) > 1 or plan.asks)
 
 
-def require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent) -> None:
+async def require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent) -> None:
     """Ask for what a plan still needs. Raises `NeedsConfirmation` where nobody can answer, `Declined` on a no."""
     production = production_of(session, plan)
     if production is not None:
         if consent.confirm == production:
-            return None
-        if consent.ask is not None and consent.confirm is None:
-            return _ask(consent.ask, plan, production)
-        raise NeedsConfirmation(
+            return
+        agreed = await session.person.ask(plan, production) if consent.confirm is None else None
+        refusal = NeedsConfirmation(
             f"'{production}' is a production profile: nothing was written",
             plan=plan,
             hint=f"add --confirm {production} to write",
         )
-    if not must_ask(verb, plan, consent):
-        return None
-    if consent.ask is not None:
-        return _ask(consent.ask, plan, None)
-    raise NeedsConfirmation(f"{plan.title}: nothing was written", plan=plan, hint="add --yes to apply this plan")
-
-
-def _ask(ask: Callable[[Plan, str | None], bool], plan: Plan, production: str | None) -> None:
-    if not ask(plan, production):
+    elif must_ask(verb, plan, consent):
+        agreed = await session.person.ask(plan)
+        refusal = NeedsConfirmation(
+            f"{plan.title}: nothing was written", plan=plan, hint="add --yes to apply this plan"
+        )
+    else:
+        return
+    if agreed is None:
+        raise refusal
+    if not agreed:
         raise Declined(plan.title)

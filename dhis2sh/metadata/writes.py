@@ -226,7 +226,7 @@ async def read_objects(
         page = await s.client.list_page(plural, params)
         found |= {str(row["id"]): row for row in page.rows}
         if len(wanted) > UIDS_IN_ONE_ADDRESS:
-            s.reporter.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
+            s.person.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
     missing = [uid for uid in wanted if uid not in found]
     if missing and not missing_is_fine:
         raise NotFound(
@@ -356,7 +356,7 @@ async def _part(s: Session, payload: Payload, part: Sequence[int], strategy: str
     summary.uids += [payload.writes[number].uid for number in done]
     summary.failures += failures
     summary.envelope = message.model_dump(mode="json", by_alias=True, exclude_none=True)
-    s.reporter.progress(f"write {payload.what}", len(summary.uids) + len(summary.failures), len(payload.writes))
+    s.person.progress(f"write {payload.what}", len(summary.uids) + len(summary.failures), len(payload.writes))
 
 
 async def _ignored(s: Session, payload: Payload, writes: Sequence[Write], count: int) -> list[Row]:

@@ -135,7 +135,7 @@ async def _look_into(s: Session, refusal: Refusal, envelope: JsonObject) -> None
         async with s.beside(refusal.profile or s.profile.name) as where:
             await _fill(where, refusal, conflicts, names)
     except Dhis2Error as error:
-        s.reporter.warn(f"names were not looked up: {error}")
+        s.person.warn(f"names were not looked up: {error}")
         refusal.reports = _reports(conflicts, names, {})
 
 

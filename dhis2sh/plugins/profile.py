@@ -98,7 +98,7 @@ async def verify(
     from dhis2sh import sign_in as signing
 
     profile = profiles.get(name) if name else s.profile
-    session = s if profile == s.profile else Session(name, reporter=s.reporter)
+    session = s if profile == s.profile else Session(name, person=s.person)
     try:
         found = await signing.who(session.client)
         signed = session.client.transport.sign_in.describe()
@@ -180,11 +180,9 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     secret, note = None, None
     if profile.auth in {"basic", "pat"}:
         try:
-            secret = signing.wanted_secret(s, profile)
+            secret = signing.secret_of_environment(profile) if has_one else await signing.wanted_secret(s, profile)
         except NeedsSecret:
-            if s.can_ask and not has_one:
-                raise
-            note = None if has_one else f"no password yet: dhis2 profile login {profile.name}"
+            note = f"no password yet: dhis2 profile login {profile.name}"
     elif profile.auth in {"oauth2", "session"} and not has_one:
         note = f"now sign in: dhis2 profile login {profile.name}"
     path = profiles.save(profile, activate=activate)

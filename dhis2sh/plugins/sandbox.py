@@ -89,7 +89,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     summary, left_out, values = WriteSummary("sandbox"), list[str](), 0
     try:
         for number, path in enumerate(files):
-            s.reporter.progress(f"load {path.name}", number, len(files))
+            s.person.progress(f"load {path.name}", number, len(files))
             report = await asyncio.to_thread(load_file, store, path)
             summary.created += report.created
             summary.updated += report.updated
@@ -197,7 +197,7 @@ async def serve(
         raise UsageError(f"no such file: {', '.join(missing)}")
     store, ours = _open(s, db, server_version)
     try:
-        address = await run_server(store, port, load, s.reporter.note, job_delay=job_delay, faults=faults)
+        address = await run_server(store, port, load, s.person.note, job_delay=job_delay, faults=faults)
     finally:
         if ours:
             store.close()

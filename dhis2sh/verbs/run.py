@@ -48,7 +48,7 @@ def _reading(stream: Stream[object], session: Session, verb: Verb) -> Stream[obj
         with refusals_kept(session), effect_scope("read"):
             yield
 
-    stream.warn = session.reporter.warn
+    stream.warn = session.person.warn
     at = dt.datetime.now(dt.UTC)
     return stream.within(scope).with_provenance(verb=verb.path, profile=session.bound or "", at=at)
 
@@ -73,7 +73,7 @@ async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consen
         return plan
     if plan.blocked is not None:
         for note in plan.notes:
-            session.reporter.warn(note)
+            session.person.warn(note)
         raise plan.blocked
-    require_consent(session, verb, plan, consent)
+    await require_consent(session, verb, plan, consent)
     return await apply_plan(session, verb, plan)

@@ -64,7 +64,7 @@ def test_the_front_door_says_what_typer_says(capsys: pytest.CaptureFixture[str])
 
 def test_the_front_door_imports_nothing_heavy() -> None:
     code = (
-        "import sys, json; from dhis2sh.surfaces import cli; sys.stdout = open(__import__('os').devnull, 'w');"
+        "import sys, json; from dhis2sh.surfaces.cli import main as cli; sys.stdout = open(__import__('os').devnull, 'w');"
         "[cli.run(w) for w in (['--help'], ['--version'], ['metadata', 'list', '--help'], ['--complete', 'metadata', 'l'])];"
         "sys.__stdout__.write(json.dumps([m for m in ('typer', 'pydantic', 'httpx', 'rich', 'IPython') if m in sys.modules]))"
     )

@@ -108,7 +108,7 @@ async def export(
     bundle, report = await gathered(s, await start_of(s, objects, wanted, filter), deps, with_)
     if out is None:
         for note in report.notes():
-            s.reporter.warn(note)
+            s.person.warn(note)
         return bundle.to_json()
     report.file, report.bytes = str(out), await bundle.write(out)
     return report
@@ -257,7 +257,7 @@ def _rows(
     found = diff(first, second, types, ignore=frozenset() if sharing else SHARING)
     rows = Rows([_row(one) for one in found], columns=["change", "type", "id", "name", "property", "before", "after"])
     if len(rows) > MANY_ROWS:
-        s.reporter.note(_counted(rows))
+        s.person.note(_counted(rows))
     if check and len(rows):
         raise CheckFailed(f"{len(rows):,} differences", findings=rows, hint="the same line without --check lists them")
     return rows

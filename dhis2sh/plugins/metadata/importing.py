@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -126,7 +127,7 @@ async def merge(
             found = await server_bundle(other.client, await plurals_of(other, options.types))
             left_out = await exported.of_objects(other.client, found, await schema.types_of(other.client))
         for note in left_out.notes():
-            s.reporter.note(f"{source}: {note}")
+            s.person.note(f"{source}: {note}")
         found.origin = source
     return await _merge_plan(s, found, options)
 
@@ -167,7 +168,7 @@ async def _merge_plan(s: Session, found: Bundle, options: MergeOptions) -> Plan:
     fields = fields_for(known[plural] for plural in wanted)
     there = await server_bundle(s.client, sorted(wanted), fields) if wanted else Bundle()
     given = await _given(s, chosen, options.map)
-    mapped = fit(chosen, there, known, options.by, _chooser(s, options), given)
+    mapped = await _settled(s, options, partial(fit, chosen, there, known, options.by, given=given))
     if mapped.clashes:
         raise _open(mapped.clashes)
     plan = await importing.plan(s, mapped.bundle, f"merge {_from(found)}", options.settings())
@@ -227,8 +228,12 @@ def _mapping_notes(mapped: Mapped) -> list[str]:
     return [*notes, *(f"skipped: {clash}" for clash in mapped.skipped)]
 
 
-def _chooser(s: Session, options: MergeOptions) -> Callable[[Clash], Choice | None]:
-    """Resolves clashes as `--resolve` and `--on-conflict` say, else as the user says on a terminal."""
+async def _settled(s: Session, options: MergeOptions, fitted: Callable[..., Mapped]) -> Mapped:
+    """A bundle mapped, its clashes resolved as `--resolve` and `--on-conflict` say, else as the user says on a terminal.
+
+    Parameters:
+        fitted: maps the bundle; its parameter `choose` resolves a clash.
+    """
     told: dict[str, Choice] = {}
     for text in options.resolve:
         uid, _, choice = text.partition("=")
@@ -237,9 +242,16 @@ def _chooser(s: Session, options: MergeOptions) -> Callable[[Clash], Choice | No
         told[uid] = choice
 
     def choose(clash: Clash) -> Choice | None:
-        known = told.get(clash.uid) or options.on_conflict
-        if known is not None or s.chooser is None:
-            return known
-        return cast("Choice | None", s.chooser(str(clash), CHOICES))
+        return told.get(clash.uid) or options.on_conflict
 
-    return choose
+    asked: set[str] = set()
+    while True:
+        mapped = fitted(choose=choose)
+        for clash in mapped.clashes:
+            if choose(clash) is None and clash.uid not in asked:
+                asked.add(clash.uid)
+                if choice := await s.person.choose(str(clash), CHOICES):
+                    told[clash.uid] = cast("Choice", choice)
+                    break  # a choice may settle the clashes after it
+        else:
+            return mapped

@@ -103,7 +103,7 @@ async def list_(
     resource = await schema.resource_of(s.client, type)
     shown = queries.columns(fields)
     for warning in queries.silently_ignored(resource, fields, order, filter):
-        s.reporter.warn(warning)
+        s.person.warn(warning)
     wanted = fields or queries.default_fields(resource)
     params: dict[str, Param] = {
         "fields": queries.with_names(resource, wanted, await schema.types_of(s.client)) if names else wanted,
@@ -140,7 +140,7 @@ async def _take(
     size = min(page_size or LARGE_PAGE, limit or LARGE_PAGE)
     async for row in s.client.iter(plural, params, page_size=size, limit=limit):
         rows.append(row)
-        s.reporter.progress(f"list {plural}", len(rows), limit)
+        s.person.progress(f"list {plural}", len(rows), limit)
     return rows, None if limit is not None and len(rows) >= limit else len(rows)
 
 
@@ -168,7 +168,7 @@ async def get(
     """
     resource = await schema.resource_of(s.client, type)
     for warning in queries.silently_ignored(resource, fields, (), ()):
-        s.reporter.warn(warning)
+        s.person.warn(warning)
     wanted = fields or ":owner"
     if names:
         wanted = queries.with_names(resource, wanted, await schema.types_of(s.client))

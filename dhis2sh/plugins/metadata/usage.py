@@ -154,7 +154,7 @@ async def uses_of(s: Session, found: Found, types: Mapping[str, Resource]) -> li
         return []
     uses = await asked.of(found.plural, found.uid)
     for path in asked.not_asked:
-        s.reporter.warn(f"the server cannot be asked by {path}; uses there are not counted")
+        s.person.warn(f"the server cannot be asked by {path}; uses there are not counted")
     return uses
 
 
@@ -176,7 +176,7 @@ async def values_of(s: Session, found: Found) -> Values | None:
     try:
         answer = await s.client.get_object("dataValueSets", params)
     except (Refused, Forbidden, NotFound) as error:
-        s.reporter.warn(f"data values could not be counted: {error}")
+        s.person.warn(f"data values could not be counted: {error}")
         return None
     rows = cast("list[JsonObject]", answer.get("dataValues") or [])
     if len(rows) >= COUNTED_VALUES:
@@ -208,10 +208,10 @@ async def usage(
         if values is not None:
             rows.append(CountRow(type="dataValues", count=values.data_values, by=VALUES_OF[found.plural]))
         if values is not None and values.more_data_values:
-            s.reporter.warn(f"data values are counted to {COUNTED_VALUES:,}; there are more")
+            s.person.warn(f"data values are counted to {COUNTED_VALUES:,}; there are more")
         return Rows(rows, columns=["type", "count", "by"])
     said = [f"{use.count:,} {use.type}" for use in counted] + ([values.words()] if values is not None else [])
-    s.reporter.note(f"{found.plural} {found.uid}: {', '.join(said) or 'used by nothing'}")
+    s.person.note(f"{found.plural} {found.uid}: {', '.join(said) or 'used by nothing'}")
     return Rows(
         [UseRow(type=use.type, id=use.uid, name=use.name, by=use.path) for use in uses],
         columns=["type", "id", "name", "by"],

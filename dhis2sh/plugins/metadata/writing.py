@@ -313,13 +313,15 @@ async def _edited(s: Session, reader: values.Reader, item: JsonObject, wanted: S
 
     Raises `UsageError` where there is no editor, nothing was left, or the user has given up.
     """
-    if s.editor is None:
-        raise UsageError("--edit wants a terminal", hint="--set property=value, or --from FILE")
     shown = {name: value for name, value in item.items() if name not in NOT_EDITED}
     shown |= {name: None for name in wanted if name not in shown}
     text, problem = await _as_yaml(s, reader.resource, shown), ""
     while True:
-        left = s.editor(problem + text)
+        left = await s.person.edit(problem + text)
+        if left is None:
+            raise UsageError(
+                "--edit wants a terminal, and a line of its own", hint="--set property=value, or --from FILE"
+            )
         try:
             return {**{name: item[name] for name in item if name in NOT_EDITED}, **await _understood(s, reader, left)}
         except (UsageError, NotFound) as error:

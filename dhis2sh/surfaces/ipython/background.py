@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.client.known import Known, KnownServer
 from dhis2sh.errors import Dhis2Error
+from dhis2sh.index.names import index_of
 from dhis2sh.verbs.completion import NEWEST
 
 if TYPE_CHECKING:
@@ -55,8 +56,6 @@ class Background:
     @property
     def names(self) -> NameIndex:
         """The name index of the session's profile; an empty one where there is no profile."""
-        from dhis2sh.index.names import index_of
-
         address = self._address() or ("", "")
         if self._names is None or self._indexed != address:
             if self._names is not None:
@@ -67,7 +66,7 @@ class Background:
     @property
     def models(self) -> str:
         """Which facts serve the profile's server."""
-        from dhis2sh.client.versions import parse_version
+        from dhis2sh.client.versions import parse_version  # start-up: asked for behind the prompt
 
         return parse_version(self._known.version).models if self._known else NEWEST
 
@@ -124,7 +123,7 @@ class Background:
     async def _read(self, index: NameIndex) -> None:
         import sqlite3
 
-        from dhis2sh.index.refresh import refresh
+        from dhis2sh.index.refresh import refresh  # start-up: works behind the prompt, over httpx
 
         def progress(done: int, total: int) -> None:
             self._say(f"reading names {done} of {total}")

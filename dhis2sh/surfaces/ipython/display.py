@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any, cast
 
+from dhis2sh.show import render
 from dhis2sh.types import Row
 
 
@@ -54,12 +55,8 @@ def _html(result: object) -> str | None:
 
 
 def _drawn(result: object) -> str:
-    from dhis2sh.show import render
-
     return render.text(result, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
 
 
 def _page(result: object) -> str:
-    from dhis2sh.show import render
-
     return render.html(result)

@@ -11,6 +11,7 @@ from pygments.lexer import Lexer
 from pygments.lexers.python import Python3Lexer
 from pygments.token import Comment, Keyword, Name, Number, Operator, String, Text
 
+from dhis2sh.rows.registry import stages
 from dhis2sh.surfaces.ipython import lines
 from dhis2sh.verbs import installed, manifest
 
@@ -65,7 +66,7 @@ class Dhis2Lexer(Lexer):
             return
         if ours.at:
             yield offset, Keyword, line[: ours.at]
-        from dhis2sh.rows.pipeline import split
+        from dhis2sh.rows.pipeline import split  # start-up: the lexer comes before the first prompt, its lines after
 
         parts = split(ours.text)
         offset += ours.at
@@ -95,8 +96,6 @@ class Dhis2Lexer(Lexer):
             yield offset + found.start(), token, word
 
     def _tail(self, tail: str, offset: int) -> Tokens:
-        from dhis2sh.rows.registry import stages
-
         fresh, depth = True, 0
         for at, kind, text in _python(tail, offset):
             token = kind

@@ -7,9 +7,15 @@ import builtins
 import keyword
 import re
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from dhis2sh.errors import UsageError
+from dhis2sh.rows.registry import stages
+from dhis2sh.surfaces.terminal import report
+from dhis2sh.verbs import installed
+
+if TYPE_CHECKING:
 
 _ASSIGNED = re.compile(r"\s*(?P<to>[A-Za-z_]\w*)\s*=\s*(?P<line>(?P<word>[A-Za-z]\w*)[ \t]+[\w'\"-].*)")
 _LIKE_OURS = re.compile(r"\s*%?(?P<word>[A-Za-z][\w-]*)[ \t]+[\w'\"-]")
@@ -24,8 +30,6 @@ def install(shell: Any) -> None:
     show, show_error = shell.showsyntaxerror, shell.showtraceback
 
     def show_mistake(filename: str | None = None, running_compiled_code: bool = False) -> None:
-        from dhis2sh.surfaces.cli.main import report
-
         error = None if running_compiled_code else mistake(sys.exception(), shell.user_ns)
         if error is None:
             show(filename, running_compiled_code)
@@ -33,8 +37,6 @@ def install(shell: Any) -> None:
             report(error)
 
     def show_stage(*args: Any, **options: Any) -> None:
-        from dhis2sh.surfaces.cli.main import report
-
         error = stage_on_a_variable(sys.exception())
         if error is None:
             show_error(*args, **options)
@@ -52,8 +54,6 @@ def mistake(error: BaseException | None, names: dict[str, object]) -> UsageError
         names: the names that the user has; a line that begins with one of them is Python.
     """
     text = error.text or "" if isinstance(error, SyntaxError) else ""
-    from dhis2sh.verbs import installed
-
     assigned = _ASSIGNED.match(text)
     if assigned is not None and assigned["word"] in installed.domains():
         hint = f"{assigned['to']} = %{assigned['line'].rstrip()}"
@@ -61,7 +61,7 @@ def mistake(error: BaseException | None, names: dict[str, object]) -> UsageError
     found = _LIKE_OURS.match(text)
     if found is None:
         return None
-    from dhis2sh.verbs.grammar import meant
+    from dhis2sh.verbs.grammar import meant  # start-up: typer
 
     word = found["word"]
     if word in names or hasattr(builtins, word) or keyword.iskeyword(word) or keyword.issoftkeyword(word):
@@ -80,8 +80,6 @@ def stage_on_a_variable(error: BaseException | None) -> UsageError | None:
         return None
     import traceback
 
-    from dhis2sh.rows.registry import stages
-
     if error.name not in stages():
         return None
     written = _as_methods(traceback.extract_tb(error.__traceback__)[-1].line or "")
@@ -91,8 +89,6 @@ def stage_on_a_variable(error: BaseException | None) -> UsageError | None:
 
 def _as_methods(line: str) -> str | None:
     """`x | where(level == 2) | head(3)` as `x.where('level == 2').head(3)`; None where it is something else."""
-    from dhis2sh.rows.registry import stages
-
     try:
         node = ast.parse(line.strip(), mode="eval").body
     except SyntaxError:

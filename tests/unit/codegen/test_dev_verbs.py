@@ -121,7 +121,7 @@ async def test_a_server_without_an_openapi_description_is_compared_by_its_schema
 
     session = server(openapi=None)
     assert len(await do(session, "dev codegen diff")) == 0
-    assert any("its openapi are left out" in line for line in session.reporter.warnings)
+    assert any("its openapi are left out" in line for line in session.person.warnings)
     await session.aclose()
 
 
@@ -162,7 +162,7 @@ def test_the_shipped_tree_passes_the_check_on_the_command_line() -> None:
 
 def test_outside_a_checkout_it_says_so(tmp_path: Path) -> None:
     shutil.copytree(generator.ROOT / "dhis2sh", tmp_path / "dhis2sh", ignore=shutil.ignore_patterns("__pycache__"))
-    code = "import sys; from dhis2sh.surfaces import cli; sys.exit(cli.run(['dev', 'codegen', 'check', '--all']))"
+    code = "import sys; from dhis2sh.surfaces.cli import main as cli; sys.exit(cli.run(['dev', 'codegen', 'check', '--all']))"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
 
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)

@@ -90,7 +90,7 @@ async def build(
         )
     if spec is not None and category:
         raise UsageError("--category goes with --name", hint="a spec has its categories itself")
-    wanted = from_words(str(name), category) if spec is None else read_spec(spec, s.stdin)
+    wanted = from_words(str(name), category) if spec is None else read_spec(spec, s.person.read)
     return await _Building(s, wanted).plan()
 
 
@@ -369,7 +369,7 @@ async def wait_for_cocs(
                 if possible < wanted
                 else f"dhis2 metadata category-combos regenerate {combo}  makes the server generate them",
             )
-        s.reporter.progress("option combinations", found, wanted)
+        s.person.progress("option combinations", found, wanted)
         await asyncio.sleep(min(2.0, max(0.1, end - time.monotonic())))
     return ComboCount(combo=combo, name=str(body.get("name")), expected=wanted, found=found)
 

@@ -77,7 +77,7 @@ async def completed(s: Session, combo: str) -> tuple[int, int]:
         found = await count(s, combo)
         if found >= wanted:
             break
-        s.reporter.progress("option combinations", found, wanted)
+        s.person.progress("option combinations", found, wanted)
         await asyncio.sleep(0.5)
     return wanted, found
 
@@ -139,11 +139,11 @@ async def doctor(
         finding.fix = _fix(finding, merges=merges)
     if combo is not None and combos:
         there = len(held.get(combo, []))
-        s.reporter.note(
+        s.person.note(
             f"{called(combos[0])} makes {counted(expected(combos[0]), 'option combination')}, {there:,} are there"
         )
     elif not found:
-        s.reporter.note(f"{counted(len(combos), 'combination')} looked through, nothing found")
+        s.person.note(f"{counted(len(combos), 'combination')} looked through, nothing found")
     rows = Rows(found, columns=["name", "problem", "detail", "values", "fix"])
     if check and found:
         raise CheckFailed(
@@ -270,10 +270,10 @@ async def _values(s: Session, combo: str) -> Counter[str] | None:
             async for row in s.client.data_values.iter(**query):
                 counts[str(row.get(column))] += 1
             if counts.total() >= MOST_VALUES:
-                s.reporter.warn(f"only {MOST_VALUES:,} data values were counted: there may be more")
+                s.person.warn(f"only {MOST_VALUES:,} data values were counted: there may be more")
                 return counts
     except (Refused, Forbidden, NotFound) as error:
-        s.reporter.warn(f"data values could not be counted: {error}")
+        s.person.warn(f"data values could not be counted: {error}")
         return None
     return counts
 

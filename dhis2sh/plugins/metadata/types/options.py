@@ -91,7 +91,7 @@ applies(sync)(writes.apply)
 async def _wanted(s: Session, file: Path) -> list[JsonObject]:
     """The rows of a file as options. Raises `UsageError` that names every wrong row, and the nearest of an unknown column."""
     resource = await schema.resource_of(s.client, OPTIONS)
-    rows = tables.read_rows(file, key=OPTIONS, stdin=s.stdin)
+    rows = tables.read_rows(file, key=OPTIONS, stdin=s.person.read)
     if not rows:
         raise UsageError(f"{tables.name_of(file)} has no rows", hint="columns: code,name")
     for header in dict.fromkeys(header for row in rows for header in row):

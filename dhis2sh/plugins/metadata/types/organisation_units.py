@@ -194,7 +194,7 @@ async def set_geometry(
     from dhis2sh.verbs import names
 
     where = tables.name_of(file)
-    shapes, bare = _shapes(_features(tables.read_text(file, s.stdin), where), where)
+    shapes, bare = _shapes(_features(tables.read_text(file, s.person.read), where), where)
     uids = await names.resolve_all(s, UNITS, shapes)
     texts = {uid: [text for text in shapes if uids[text] == uid] for uid in uids.values()}
     doubled = next((named for named in texts.values() if len(named) > 1), None)

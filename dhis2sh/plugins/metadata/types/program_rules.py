@@ -120,7 +120,7 @@ async def validate_expression(
         error.hint = next((finding.fix for finding in found if finding.fix), error.hint)
         raise
     for finding in found:
-        s.reporter.warn(f"{finding.problem}{f' ({finding.fix})' if finding.fix else ''}")
+        s.person.warn(f"{finding.problem}{f' ({finding.fix})' if finding.fix else ''}")
     return verdict
 
 
@@ -214,7 +214,7 @@ async def lint(
         ]  # fmt: skip
     rows.sort(key=lambda row: (row.severity != "error", row.program, row.rule))
     wrong = {row.uid for row in rows}
-    s.reporter.note(f"{len(found) - len(wrong):,} of {len(found):,} rules are fine")
+    s.person.note(f"{len(found) - len(wrong):,} of {len(found):,} rules are fine")
     result = Rows(rows, columns=["severity", "program", "rule", "where", "problem", "fix"])
     if check and rows:
         raise CheckFailed(

@@ -193,4 +193,4 @@ async def _deleted(s: Session, uid: str) -> None:
     except NotFound:
         return
     except Dhis2Error as error:
-        s.reporter.warn(f"the view {uid} could not be deleted: {error} (dhis2 metadata sql-views delete {uid})")
+        s.person.warn(f"the view {uid} could not be deleted: {error} (dhis2 metadata sql-views delete {uid})")
