@@ -159,6 +159,11 @@ class WebMessage(Answered):
         return ImportCount()
 
     @property
+    def has_import_report(self) -> bool:
+        """Whether the server has looked at the objects of a bundle one by one, and says what it did with them."""
+        return "typeReports" in (self.response or {})
+
+    @property
     def conflicts(self) -> list[ConflictRow]:
         """Every refusal and warning in the report, in the server's order."""
         return list(conflicts_of(self.response or {}, self.http_status_code))

@@ -19,9 +19,9 @@ from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, UsageError
 if TYPE_CHECKING:
     from dhis2sh.client.bodies import Target
     from dhis2sh.client.bulk import Object
-    from dhis2sh.client.client import Client, Content
     from dhis2sh.client.jsonpatch import Patch
-    from dhis2sh.client.requests import Param
+    from dhis2sh.client.protocol import Requests
+    from dhis2sh.client.requests import Content, Param
     from dhis2sh.client.usage import Use
     from dhis2sh.types import JsonObject, Row
 
@@ -45,7 +45,7 @@ class Hit:
 class Metadata:
     """`client.metadata`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
 
     async def search(self, text: str, *, types: Sequence[str] = (), limit: int = 50) -> list[Hit]:

@@ -11,10 +11,15 @@ from typing import TypedDict
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.client.tracing import redact
 from dhis2sh.errors import Dhis2Error, ReadOnlyProfile
+from dhis2sh.types import JsonValue
 
 type Param = str | int | float | bool | Sequence[str] | None
 type Params = Mapping[str, Param]
 type Body = bytes | AsyncIterator[bytes] | None
+type Content = JsonValue | bytes | AsyncIterator[bytes]
+"""What a request may carry: data that is encoded as JSON here, bytes, or an async iterator of bytes sent as it comes."""
+
+JSON = "application/json"
 
 
 class Patience(TypedDict, total=False):
@@ -86,6 +91,24 @@ def encode_params(params: Params | None) -> list[tuple[str, str]]:
         values: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
         pairs += [(name, str(item).lower() if isinstance(item, bool) else str(item)) for item in values]
     return pairs
+
+
+def api_path(path: str) -> str:
+    """The path below the server's address: `/api/` is put before what does not have it."""
+    path = "/" + path.lstrip("/")
+    return path if path.startswith(("/api/", "/oauth2/", "/.well-known/")) else f"/api{path}"
+
+
+def encoded(body: Content, content_type: str) -> tuple[Body, dict[str, str]]:
+    """A request's body and the header that names it; data becomes JSON."""
+    if body is None:
+        return None, {}
+    headers = {"Content-Type": content_type}
+    if isinstance(body, (bytes, AsyncIterator)):
+        return body, headers
+    import orjson  # start-up: a read has no body
+
+    return orjson.dumps(body), headers
 
 
 def _readable(pairs: list[tuple[str, str]]) -> str:

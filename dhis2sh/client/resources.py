@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
 
-from dhis2sh.client.query import UIDS_PER_REQUEST, RootJunction, camel, chunked, list_params, where
+from dhis2sh.client.limits import CONCURRENCY
+from dhis2sh.client.query import RootJunction, address_of, camel, chunked, list_params
+from dhis2sh.client.reading import by_uid
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -24,10 +26,10 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from dhis2sh.client.bulk import Object
-    from dhis2sh.client.client import Client
     from dhis2sh.client.jsonpatch import Patch
     from dhis2sh.client.messages import WebMessage
     from dhis2sh.client.paging import Page
+    from dhis2sh.client.protocol import Requests
     from dhis2sh.client.requests import Param
     from dhis2sh.client.resource_names import KnownResources
     from dhis2sh.client.sending import BulkResult, WriteOptions
@@ -76,7 +78,7 @@ class Resources(KnownResources):
     An unknown name raises `AttributeError` or `NotFound`, with the nearest ones.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
         self._made: dict[str, Accessor] = {}
 
@@ -112,7 +114,7 @@ class Accessor:
         plural: the type, such as `dataElements`.
     """
 
-    def __init__(self, client: Client, plural: str) -> None:
+    def __init__(self, client: Requests, plural: str) -> None:
         self._client = client
         self.plural = plural
 
@@ -175,7 +177,7 @@ class Accessor:
         if query.get("paging", True):
             size = query.get("page_size", PAGE_SIZE)
             rows = self._client.iter(self._path, params, page_size=size, limit=limit, key=self.plural)
-            async with aclosing(cast("AsyncGenerator[Row]", rows)) as found:
+            async with aclosing(rows) as found:
                 async for row in found:
                     yield row if wanted is None else wanted.model_validate(row)
             return
@@ -240,22 +242,22 @@ class Accessor:
         row = await self._client.get_object(f"{self._path}/{uid}", list_params(fields))
         return row if wanted is None else wanted.model_validate(row)
 
-    async def get_many(self, uids: Iterable[str], *, fields: Fields = ":owner", concurrency: int = 4) -> list[Row]:
+    async def get_many(
+        self,
+        uids: Iterable[str],
+        *,
+        fields: Fields = ":owner",
+        concurrency: int = CONCURRENCY,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> list[Row]:
         """Objects by UID, in the order of the UIDs; those that do not exist are left out.
 
-        A long list is asked for in several requests, `concurrency` at a time.
+        Parameters as of `dhis2sh.client.reading.by_uid`, which also says what is missing.
         """
-        from dhis2sh.client.sending import gather_bounded
-
-        wanted = list(dict.fromkeys(uids))
-        # the identifier is needed to put the answers into the order that was asked for
-        names = fields if isinstance(fields, str) else ",".join(fields)
-        asked = (
-            self._page({**list_params(f"id,{names}", where("id", "in", chunk)), "paging": False})
-            for chunk in chunked(wanted, UIDS_PER_REQUEST)
+        found = await by_uid(
+            self._client, self.plural, uids, fields=fields, concurrency=concurrency, on_progress=on_progress
         )
-        found = {str(row["id"]): row async for page in gather_bounded(asked, concurrency) for row in page.rows}
-        return [found[uid] for uid in wanted if uid in found]
+        return found.rows
 
     # Writes of one object -------------------------------------------------------------------------------------------
 
@@ -298,7 +300,7 @@ class Accessor:
         self,
         objects: Iterable[Object],
         *,
-        concurrency: int = 4,
+        concurrency: int = CONCURRENCY,
         chunk_size: int = 1000,
         **options: Unpack[WriteOptions],
     ) -> BulkResult:
@@ -313,7 +315,7 @@ class Accessor:
         self,
         uids: Iterable[str],
         *,
-        concurrency: int = 4,
+        concurrency: int = CONCURRENCY,
         chunk_size: int = 1000,
         **options: Unpack[WriteOptions],
     ) -> BulkResult:
@@ -325,7 +327,7 @@ class Accessor:
         )
 
     async def patch_bulk(
-        self, patches: Mapping[str, Patch], *, concurrency: int = 4, **options: Unpack[WriteOptions]
+        self, patches: Mapping[str, Patch], *, concurrency: int = CONCURRENCY, **options: Unpack[WriteOptions]
     ) -> BulkResult:
         """Patch objects by UID, one request each. As `dhis2sh.client.bulk.patch`."""
         from dhis2sh.client import bulk
@@ -352,7 +354,7 @@ class Accessor:
 
     @property
     def _path(self) -> str:
-        return ENDPOINTS.get(self.plural, self.plural)
+        return address_of(self.plural)
 
     async def _wanted(self, model: type[BaseModel] | None, *, typed: bool) -> type[BaseModel] | None:
         return await self.model() if typed and model is None else model
@@ -412,10 +414,6 @@ class Accessor:
             done = outcome.import_count.total if not isinstance(outcome, Exception) else len(chunk)
             result.count += ImportCount(ignored=max(0, len(chunk) - done))
         return result
-
-
-ENDPOINTS = {"dataStores": "dataStore", "metadataVersions": "metadata/version", "proposals": "metadata/proposals"}
-"""Types whose address is not their plural; a test compares it with the facts."""
 
 
 def check_constants(resource: Resource, row: Mapping[str, object]) -> None:

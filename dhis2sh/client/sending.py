@@ -5,8 +5,7 @@ API source: `MetadataImportParams.java`, `AbstractCrudController.java` (api-fact
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypedDict
 
@@ -15,12 +14,9 @@ from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
 from dhis2sh.errors import Dhis2Error, PartlyDone, ReadOnlyProfile, Refused, SignInError, UsageError
 
 if TYPE_CHECKING:
-    from dhis2sh.client.client import Client, Content
-    from dhis2sh.client.requests import Param
+    from dhis2sh.client.protocol import Requests
+    from dhis2sh.client.requests import Content, Param
     from dhis2sh.client.versions import ServerVersion
-
-CONCURRENCY = 4
-"""Requests of one bulk write at a time, unless somebody says otherwise."""
 
 type ImportStrategy = Literal["CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE"]
 type AtomicMode = Literal["ALL", "NONE"]
@@ -75,7 +71,7 @@ def needs_bundle(options: WriteOptions) -> bool:
 
 
 async def send(
-    client: Client,
+    client: Requests,
     method: str,
     path: str,
     body: Content = None,
@@ -129,6 +125,8 @@ class BulkResult:
         failures: the objects that were not.
         warnings: what was written with a remark.
         messages: the server's envelopes, one per request.
+        unanswered: objects among the failures that were sent without an import report coming back: the server may have
+            written them all the same.
         dry_run: True when nothing was written.
     """
 
@@ -137,6 +135,7 @@ class BulkResult:
     failures: list[ConflictRow] = field(default_factory=lambda: [])
     warnings: list[ConflictRow] = field(default_factory=lambda: [])
     messages: list[WebMessage] = field(default_factory=lambda: [], repr=False)
+    unanswered: list[str] = field(default_factory=lambda: [])
     dry_run: bool = False
 
     @property
@@ -199,23 +198,3 @@ class BulkResult:
         if not written:
             raise Refused(text, code=first.code, status=first.status, hint="dhis2 explain  puts the refusal into words")
         raise PartlyDone(f"{written:,} written; {text}", summary=self)
-
-
-async def gather_bounded[T](work: Iterable[Awaitable[T]], concurrency: int) -> AsyncIterator[T]:
-    """Results in the order of the work, with at most `concurrency` running; a failure or an early end cancels the rest.
-
-    The work is taken from its iterable only when there is room for it, so that its bodies are not all made at once.
-    """
-    waiting: list[asyncio.Future[T]] = []
-    pending = iter(work)
-    try:
-        while True:
-            while len(waiting) < max(1, concurrency) and (one := next(pending, None)) is not None:
-                waiting.append(asyncio.ensure_future(one))
-            if not waiting:
-                return
-            yield await waiting.pop(0)
-    finally:
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)

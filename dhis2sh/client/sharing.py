@@ -19,7 +19,7 @@ from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
 
 if TYPE_CHECKING:
-    from dhis2sh.client.client import Client
+    from dhis2sh.client.protocol import Requests
     from dhis2sh.client.requests import Param
     from dhis2sh.client.versions import ServerVersion
     from dhis2sh.types import JsonObject, JsonValue
@@ -121,7 +121,7 @@ class Sharing:
 class SharingService:
     """`client.sharing`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
 
     async def get(self, type: str, uid: str) -> JsonObject:

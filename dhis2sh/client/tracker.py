@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
 
 from dhis2sh.client import bodies
+from dhis2sh.client.limits import gather_bounded
 from dhis2sh.client.messages import TrackerBundle, WebMessage
 from dhis2sh.client.query import camel, chunked
-from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, gather_bounded, refusal, send
+from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, refusal, send
 from dhis2sh.errors import Dhis2Error
 
 if TYPE_CHECKING:
-    from dhis2sh.client.client import Client, Content
-    from dhis2sh.client.requests import Param
+    from dhis2sh.client.protocol import Requests
+    from dhis2sh.client.requests import Content, Param
     from dhis2sh.client.versions import ServerVersion
     from dhis2sh.types import JsonObject, Row
 
@@ -69,7 +70,7 @@ _NOT_SENT = {"skip_sharing", "skip_translation", "merge_mode", "dry_run", "atomi
 class Tracker:
     """`client.tracker`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
 
     # Out ------------------------------------------------------------------------------------------------------------
@@ -99,7 +100,7 @@ class Tracker:
         """
         query = await self._query(kind, org_units, org_unit_mode, {"fields": fields, **(params or {})})
         rows = self._client.iter(f"tracker/{kind}", query, page_size=page_size, limit=limit)
-        async with aclosing(cast("AsyncGenerator[Row]", rows)) as found:
+        async with aclosing(rows) as found:
             async for row in found:
                 yield row
 

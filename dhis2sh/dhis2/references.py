@@ -31,6 +31,9 @@ INSTANCE = frozenset({"users", "userGroups", "userRoles"})
 NAMES = frozenset({"id", "name", "code", "displayName", "username"})
 """What a reference may hold; anything with more is the object itself."""
 
+DEPTH = 3
+"""How many properties a path may have: `dataSetElements.categoryCombo` has two."""
+
 _UID = r"([a-zA-Z][a-zA-Z0-9]{10})"
 _WILD = rf"(?:\.(?:{_UID}|\*))?"
 _TOKENS: tuple[tuple[re.Pattern[str], tuple[str | None, ...]], ...] = (
@@ -138,6 +141,31 @@ def _in_text(path: str, text: str) -> Iterator[Reference]:
             for uid, kind in zip(found.groups(), kinds, strict=True):
                 if uid is not None:
                     yield Reference(path, uid, kind)
+
+
+def paths_to(plural: str, types: Mapping[str, Resource]) -> Iterator[tuple[str, str]]:
+    """Each type and owned path that can lead to objects of a type, the path without its final `.id`."""
+    for resource in types.values():
+        if resource.endpoint and resource.metadata:
+            for path in _paths(resource, plural, types, DEPTH, frozenset()):
+                yield resource.plural, path
+
+
+def _paths(
+    resource: Resource, plural: str, types: Mapping[str, Resource], depth: int, seen: frozenset[str]
+) -> Iterator[str]:
+    for name, prop in resource.properties.items():
+        if not prop.owner or name in PEOPLE or prop.target is None:
+            continue
+        if prop.target == plural and prop.reference:
+            yield name
+        target = types.get(prop.target)
+        if target is None or target.plural in seen or (target.endpoint and target.metadata):
+            continue
+        if depth > 1:
+            for rest in _paths(target, plural, types, depth - 1, seen | {target.plural}):
+                if types[resource.plural].singular != rest:  # the arrow back to the whole
+                    yield f"{name}.{rest}"
 
 
 def belongs_to_instance(reference: Reference) -> bool:

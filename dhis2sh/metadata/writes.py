@@ -12,11 +12,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.journal import current
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
-from dhis2sh.client import jsonpatch
+from dhis2sh.client import jsonpatch, reading
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.errors import Dhis2Error, Forbidden, NetworkError, NotFound, PartlyDone, Refused, ServerFault
@@ -34,13 +35,11 @@ OTHER = "another object of the bundle was refused"
 AGAIN = "the same line once more"
 IGNORED = "the server ignored it and gave no reason"
 UIDS_IN_ONE_ADDRESS = 120
-"""An address stays below the 1,900 characters that every proxy takes."""
+"""Objects beyond which what refers to them is not looked for by filter: so many go in one address."""
 NAMED = 5
 """Objects that a note names before it counts the rest."""
 OWNED = ":owner,access[update,delete]"
 """All that an object owns, and whether this user may change it."""
-MANY = 600
-"""From here on one request for the whole type is less work than many for its parts."""
 STRATEGIES: Mapping[Action, str] = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
 """How an import is told what to do; in this order, so that what is new can be referred to by what changes."""
 MIDNIGHT = "T00:00:00.000"
@@ -214,36 +213,21 @@ def said(notes: Sequence[str]) -> str | None:
 async def read_objects(
     s: Session, plural: str, uids: Sequence[str], *, fields: str = OWNED, missing_is_fine: bool = False
 ) -> list[JsonObject]:
-    """Objects by UID, in the order asked for, in as few requests as make sense. Raises `NotFound` naming those that are missing."""
-    found: dict[str, JsonObject] = {}
-    wanted = list(dict.fromkeys(uids))
-    if len(wanted) > MANY:
-        found = {str(row["id"]): row for row in await read_all(s, plural, (), fields=fields)}
-    for at in range(0, len(wanted) if not found else 0, UIDS_IN_ONE_ADDRESS):
-        part = wanted[at : at + UIDS_IN_ONE_ADDRESS]
-        text = f"id:in:[{','.join(part)}]" if len(part) > 1 else f"id:eq:{part[0]}"
-        params: dict[str, Param] = {"filter": text, "fields": _with_id(fields), "paging": False}
-        page = await s.client.list_page(plural, params)
-        found |= {str(row["id"]): row for row in page.rows}
-        if len(wanted) > UIDS_IN_ONE_ADDRESS:
-            s.person.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
-    missing = [uid for uid in wanted if uid not in found]
-    if missing and not missing_is_fine:
+    """Objects by UID, in the order asked for, with progress for the person who waits. Raises `NotFound` naming those that are missing."""
+    found = await reading.by_uid(
+        s.client, plural, uids, fields=fields, on_progress=partial(s.person.progress, f"read {plural}")
+    )
+    if found.missing and not missing_is_fine:
         raise NotFound(
-            f"the server has no {plural} {listed(missing, NAMED)}", hint=f"dhis2 metadata search {missing[0]}"
+            f"the server has no {plural} {listed(found.missing, NAMED)}",
+            hint=f"dhis2 metadata search {found.missing[0]}",
         )
-    return [found[uid] for uid in wanted if uid in found]
-
-
-def _with_id(fields: str) -> str:
-    """`:owner` of a few types (tokens) leaves the UID out."""
-    return f"id,{fields}" if fields.startswith(":") else fields
+    return found.rows
 
 
 async def read_all(s: Session, plural: str, filters: Sequence[str], *, fields: str = OWNED) -> list[JsonObject]:
     """Every object that the filters let through, in one request."""
-    params: dict[str, Param] = {"filter": list(filters), "fields": _with_id(fields), "paging": False}
-    return (await s.client.list_page(plural, params)).rows
+    return await reading.all_of(s.client, plural, filters, fields=fields)
 
 
 async def apply(s: Session, planned: Plan) -> WriteSummary:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.client import reading
+from dhis2sh.client.limits import gather_bounded
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.words import joined, listed
@@ -27,9 +29,6 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, Row
     from dhis2sh.verbs.declaration import Verb
 
-IN_ONE_REQUEST = 50
-"""Names per request: an address stays under 8 kB even where each name is 100 characters long."""
-MANY = 600
 TYPE = "$type"
 """Under this a row of several types says which it is of."""
 FEW = 5
@@ -128,12 +127,10 @@ async def by_key(
 
     The server cuts a value at a comma or bracket: such a text is looked for by its longest piece, and compared here.
     """
-    if len(texts) > MANY and isinstance(plural, str):
-        page = await s.client.list_page(plural, {"fields": f"id,{key},displayName", "paging": False})
-        return _hits(texts, key, page.rows)
+    if len(texts) > reading.MANY and isinstance(plural, str):
+        return _hits(texts, key, await reading.all_of(s.client, plural, fields=f"id,{key},displayName"))
     plain = [text for text in texts if not set(text) & set(",[]")]
-    chunks = [plain[at : at + IN_ONE_REQUEST] for at in range(0, len(plain), IN_ONE_REQUEST)]
-    filters = [f"{key}:in:[{','.join(chunk)}]" if len(chunk) > 1 else f"{key}:eq:{chunk[0]}" for chunk in chunks]
+    filters = list(reading.in_lists(s.client.settings, key, plain))
     pieces = [max(re.split(r"[,\[\]]", text), key=len).strip() for text in texts if text not in plain]
     filters += [f"{key}:like:{piece}" for piece in pieces if piece]
     pages = await asyncio.gather(*(_list(s, plural, key, text) for text in filters))
@@ -256,15 +253,12 @@ async def names_in(s: Session, resource: Resource, items: Sequence[JsonObject]) 
 
 
 async def _called(s: Session, wanted: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    from dhis2sh.client.sending import gather_bounded
-
     async def some(plural: str, uids: Sequence[str]) -> list[Row]:
         try:
-            text = f"id:in:[{','.join(uids)}]" if len(uids) > 1 else f"id:eq:{uids[0]}"
-            page = await s.client.list_page(plural, {"filter": text, "fields": "id,displayName", "paging": False})
+            found = await reading.by_uid(s.client, plural, uids, fields="id,displayName")
         except (Refused, NotFound, Forbidden):
             return []  # a name is a comfort: what this user may not read stays a UID
-        return page.rows
+        return found.rows
 
     asked = (some(plural, list(uids)[:TOLD]) for plural, uids in wanted.items())
     pages = [rows async for rows in gather_bounded(asked, 4)]

@@ -18,6 +18,7 @@ from dhis2_models import facts
 from dhis2sh.changes import refusals
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.client.messages import WebMessage
+from dhis2sh.dhis2.ordering import parents_first
 from dhis2sh.errors import Dhis2Error, PartlyDone, Refused, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.bundles.bundle import Bundle
@@ -138,8 +139,6 @@ async def _compared(
     s: Session, bundle: Bundle, types: Mapping[str, Resource], strategy: str, report: ImportReport
 ) -> list[Write]:
     """What has to be written, in the order in which a server takes it; the counts by type go into the report."""
-    from dhis2sh.metadata.hierarchy import parents_first
-
     newer = (await s.client.version()).newer_than_known
     changes: list[Write] = []
     known_here = [name for name in bundle.objects if name in types and types[name].endpoint is not None]
@@ -163,7 +162,7 @@ async def _compared(
                 count.update += 1
             else:
                 count.same += 1
-        ordered = parents_first(resource, created) if "path" in resource.properties else created
+        ordered = parents_first(resource, created)
         changes += [*(Write(plural, None, body) for body in ordered), *updates]
         if objects:
             report.types.append(count)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.client.sending import gather_bounded
+from dhis2sh.client.limits import gather_bounded
 from dhis2sh.errors import Forbidden, NotFound, Refused
 from dhis2sh.words import counted
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from pydantic import BaseModel
 
+from dhis2sh.client import reading
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.metadata.types.visuals import level_names
 from dhis2sh.words import counted, joined
@@ -44,7 +45,6 @@ NAMED = (
     "dataElementGroupSets", "categoryOptionCombos",
 )  # fmt: skip
 """The types whose names a description can need."""
-IN_ONE_REQUEST = 60
 PARTS_OF_YEARS = ("days", "weeks", "biweeks", "months", "bimonths", "quarters", "sixmonths")
 
 
@@ -77,15 +77,9 @@ class Teller:
     @classmethod
     async def of(cls, s: Session, bodies: Sequence[JsonObject]) -> Teller:
         """One that knows every name in some visualizations, maps or map views, with a request or two for all of them."""
-        uids = list(dict.fromkeys(uid for body in bodies for uid in _uids(body)))
-        found: dict[str, str] = {}
-        for at in range(0, len(uids), IN_ONE_REQUEST):
-            wanted = f"id:in:[{','.join(uids[at : at + IN_ONE_REQUEST])}]"
-            answer = await s.client.get_object(
-                "metadata", {"filter": wanted, "fields": "id,displayName", **dict.fromkeys(NAMED, True)}
-            )
-            rows = (row for value in answer.values() if isinstance(value, list) for row in _objects(value))
-            found |= {str(row["id"]): str(row.get("displayName") or row["id"]) for row in rows}
+        uids = [uid for body in bodies for uid in _uids(body)]
+        answers = await reading.of_any_type(s.client, uids, fields="id,displayName", types=NAMED)
+        found = {str(row["id"]): str(row.get("displayName") or row["id"]) for rows in answers.values() for row in rows}
         views = [view for body in bodies for view in (body, *_objects(body.get("mapViews")))]
         return cls(found, await level_names(s) if any(view.get("organisationUnitLevels") for view in views) else {})
 

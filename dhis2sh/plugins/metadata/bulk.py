@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import jsonpatch, schema
+from dhis2sh.client.reading import MANY
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.metadata import queries, values, writes
 from dhis2sh.metadata.writes import Write, called
@@ -183,7 +184,7 @@ async def _with_names(
     Where many are piped, one request for everything gives both.
     """
     unique = field in resource.unique
-    if objects is not None and unique and len(uids_of(objects)) > writes.MANY:
+    if objects is not None and unique and len(uids_of(objects)) > MANY:
         wanted = {uid: number for number, uid in enumerate(uids_of(objects))}
         whole = await writes.read_all(s, resource.plural, ())
         found = sorted((row for row in whole if row["id"] in wanted), key=lambda row: wanted[str(row["id"])])

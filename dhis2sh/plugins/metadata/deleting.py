@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
+from dhis2sh.client.limits import gather_bounded
 from dhis2sh.dhis2.cascades import DELETED_WITH
+from dhis2sh.dhis2.ordering import leaves_first
+from dhis2sh.dhis2.references import paths_to
 from dhis2sh.errors import Forbidden, NotFound, Refused
 from dhis2sh.metadata import values, writes
-from dhis2sh.metadata.hierarchy import leaves_first
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.plugins.metadata.writing import Objects, Type, uids_of
 from dhis2sh.session import Session
@@ -97,8 +99,6 @@ def _pointing(path: str, uids: Sequence[str]) -> list[str]:
 
 async def holding(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> dict[str, dict[str, list[str]]]:
     """The collections of other objects that hold each of some objects: UIDs of the holders by `type.collection`."""
-    from dhis2sh.client.sending import gather_bounded
-
     gone = {str(item["id"]) for item in objects}
 
     async def members(plural: str, name: str) -> list[tuple[str, str, str]]:
@@ -133,9 +133,6 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
 
     A collection that holds them (a group's members) loses them when they go and blocks nothing: it is left out.
     """
-    from dhis2sh.client.sending import gather_bounded
-    from dhis2sh.client.usage import paths_to
-
     gone = {str(item["id"]) for item in objects}
     if len(gone) > writes.UIDS_IN_ONE_ADDRESS:
         return [f"what refers to {len(gone):,} objects was not looked for"]

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
+from dhis2sh.dhis2.ordering import parents_first
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.metadata import expressions, values, writes
-from dhis2sh.metadata.hierarchy import check_circles, parents_first
+from dhis2sh.metadata.hierarchy import check_circles
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session

@@ -7,15 +7,12 @@ import builtins
 import keyword
 import re
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dhis2sh.errors import UsageError
 from dhis2sh.rows.registry import stages
 from dhis2sh.surfaces.terminal import report
 from dhis2sh.verbs import installed
-
-if TYPE_CHECKING:
 
 _ASSIGNED = re.compile(r"\s*(?P<to>[A-Za-z_]\w*)\s*=\s*(?P<line>(?P<word>[A-Za-z]\w*)[ \t]+[\w'\"-].*)")
 _LIKE_OURS = re.compile(r"\s*%?(?P<word>[A-Za-z][\w-]*)[ \t]+[\w'\"-]")

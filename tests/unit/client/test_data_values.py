@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.responses import JSONResponse, Response
 
-from dhis2sh.client.data_values import COLUMNS, rows_of_csv
+from dhis2sh.client.data_values import COLUMNS
+from dhis2sh.client.streams import rows_of_csv
 from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, Refused, ServerFault, UsageError
 from tests.fakes.objects import Fake, problem
 from tests.shared import needs_shared, shared
@@ -219,7 +220,7 @@ async def test_csv_is_read_whatever_the_pieces(table: list[list[str]], size: int
         for start in range(0, len(data), size):
             yield data[start : start + size]
 
-    found = [row async for row in rows_of_csv(pieces())]
+    found = [row async for rows in rows_of_csv(pieces(), COLUMNS) for row in rows]
     assert found == [dict(zip(COLUMNS, row, strict=False)) for row in table]
 
 

@@ -123,10 +123,11 @@ async def test_bulk_over_several_types():
 
 
 async def test_one_failing_request_of_many_is_a_failure_of_its_objects():
-    ok = JSONResponse({"httpStatus": "OK", "status": "OK", "response": {"stats": {"created": 1}}})
+    ok = JSONResponse({"httpStatus": "OK", "status": "OK", "response": {"stats": {"created": 1}, "typeReports": []}})
     fake = Fake(answers={("POST", "metadata"): [ok, JSONResponse(["?"], 502), ok]})
     rows = [{"id": f"deElement0{n}", "name": "x"} for n in range(3)]
     async with fake.client() as client:
         result = await client.resources.data_elements.save_bulk(rows, chunk_size=1, concurrency=1)
     assert (result.uids, result.count.created, result.count.ignored) == (["deElement00", "deElement02"], 2, 1)
+    assert result.unanswered == ["deElement01"], "a 502 says nothing of what the server wrote"
     assert [(row.uid, row.status, row.type) for row in result.failures] == [("deElement01", 502, "dataElements")]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 from pydantic import BaseModel
 
 from dhis2sh.changes.plan import Plan
+from dhis2sh.client import reading
 from dhis2sh.client.specs import GRID_WIDTH, DashboardSlot, SlotKind, arranged
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
@@ -22,9 +23,6 @@ from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, applies, verb
 from dhis2sh.words import counted, joined
-
-if TYPE_CHECKING:
-    from dhis2sh.client.requests import Param
 
 BOARDS = "dashboards"
 Dashboard = Annotated[str, Doc("UID, code or unique name of the dashboard."), Refers(BOARDS)]
@@ -294,15 +292,10 @@ async def describe(s: Session, uid: Dashboard) -> DescribedDashboard:
 async def _bodies(s: Session, items: Sequence[JsonObject]) -> dict[str, JsonObject]:
     """What the items show, by UID."""
     wanted = {plural: [_content(item) for item in items if item.get("type") == kind] for plural, kind in SLOTS.items()}
-    params: dict[str, Param] = {"fields": ":owner", "paging": False}
-    pages = await asyncio.gather(
-        *(
-            s.client.list_page(plural, {**params, "filter": f"id:in:[{','.join(dict.fromkeys(uids))}]"})
-            for plural, uids in wanted.items()
-            if uids
-        )
+    found = await asyncio.gather(
+        *(reading.by_uid(s.client, plural, [uid for uid in uids if uid]) for plural, uids in wanted.items())
     )
-    return {str(body["id"]): body for page in pages for body in page.rows}
+    return {str(body["id"]): body for each in found for body in each.rows}
 
 
 def _described(item: JsonObject, row: int, bodies: Mapping[str, JsonObject], teller: Teller) -> Item:
