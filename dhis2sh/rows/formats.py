@@ -48,7 +48,7 @@ class Writer:
         """Throw away what is held for the time being: the rows have failed."""
 
 
-class _Columns(Writer):
+class Tabular(Writer):
     """What the formats share that fix their columns with the first line that they write."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ def flat(value: JsonValue, safe: bool) -> str:
     return f"'{text}" if safe and not number and text.startswith(FORMULA) else text
 
 
-class Separated(_Columns):
+class Separated(Tabular):
     """CSV and TSV.
 
     Parameters:
@@ -109,7 +109,7 @@ class Separated(_Columns):
         self._write(out.getvalue())
 
 
-class Markdown(_Columns):
+class Markdown(Tabular):
     """A Markdown table."""
 
     def __init__(self, write: Write) -> None:
@@ -129,7 +129,7 @@ class Markdown(_Columns):
         self._write("".join(f"| {' | '.join(line)} |\n" for line in lines))
 
 
-class _Objects(Writer):
+class Objects(Writer):
     """What the formats share that write objects: a field that comes late is written where it comes.
 
     Parameters:
@@ -158,7 +158,7 @@ class _Objects(Writer):
         return ({**empty, **row} for row in rows)
 
 
-class Ndjson(_Objects):
+class Ndjson(Objects):
     """JSON, one object a line."""
 
     @override
@@ -166,7 +166,7 @@ class Ndjson(_Objects):
         self._write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.objects(rows)))
 
 
-class Json(_Objects):
+class Json(Objects):
     """JSON, an array of objects."""
 
     @override
@@ -181,7 +181,7 @@ class Json(_Objects):
         self._write("[]\n" if self._first else "\n]\n")
 
 
-class Yaml(_Objects):
+class Yaml(Objects):
     """YAML, a list of mappings."""
 
     @override
@@ -198,7 +198,7 @@ class Yaml(_Objects):
             self._write("[]\n")
 
 
-class Workbook(_Columns):
+class Workbook(Tabular):
     """A workbook of one sheet. Texts are written as texts, never as formulas.
 
     Parameters:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import aclosing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from dhis2sh import paths
 from dhis2sh.errors import Dhis2Error, MissingExtra
@@ -59,30 +59,60 @@ def write_rows(rows: Rows[Any], writer: Writer) -> int:
     return len(rows)
 
 
+class Pouring:
+    """Batches of a stream on their way through a writer, whoever reads them; `with` it ends the writing, or drops it.
+
+    Parameters:
+        stream: whose batches are given to `add`.
+        writer: writes them.
+    """
+
+    def __init__(self, stream: Stream[Any], writer: Writer) -> None:
+        self._stream, self._writer = stream, writer
+        self.count = 0
+        """How many rows have been written."""
+
+    def add(self, batch: list[Row]) -> None:
+        """Write a batch."""
+        self._begin()
+        self._writer.add(batch)
+        self.count += len(batch)
+
+    def _begin(self) -> None:
+        if not self.count:  # what the columns are is known from the first batch on
+            self._writer.begin(self._stream.columns, self._stream.declared)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._begin()
+                self._writer.end()
+        except BaseException:
+            self._writer.drop()
+            raise
+        if kind is not None:
+            self._writer.drop()
+
+
 async def write_stream(
     stream: Stream[Any], writer: Writer, progress: Callable[[int], object] = lambda count: None
 ) -> int:
     """A stream through a writer, as it comes; returns how many rows there were.
 
     Parameters:
+        stream: read to its end.
+        writer: writes it.
         progress: told how many rows have been written, after each batch.
     """
-    count = 0
-    try:
+    with Pouring(stream, writer) as pouring:
         async with aclosing(stream.plain_batches()) as batches:
             async for batch in batches:
-                if not count:
-                    writer.begin(stream.columns, stream.declared)
-                writer.add(batch)
-                count += len(batch)
-                progress(count)
-        if not count:
-            writer.begin(stream.columns, stream.declared)
-        writer.end()
-    except BaseException:
-        writer.drop()
-        raise
-    return count
+                pouring.add(batch)
+                progress(pouring.count)
+    return pouring.count
 
 
 @contextmanager
@@ -93,11 +123,18 @@ def text_file(file: str) -> Generator[Write]:
 
 
 @contextmanager
+def binary_file(file: str, make: Callable[[Path], Writer]) -> Generator[Writer]:
+    """A file that a library writes, under a temporary name until the block ends well. Raises `Dhis2Error`."""
+    with _writable(file), paths.replacing(Path(file).expanduser()) as temporary:
+        yield make(temporary)
+
+
+@contextmanager
 def _writable(file: str) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        raise Dhis2Error(f"{file} cannot be written: {error.strerror}") from error
+        raise Dhis2Error(f"{file} cannot be written: {error.strerror}", hint="choose another file") from error
 
 
 def given(text: str, file: str | None) -> Text:
@@ -191,16 +228,15 @@ def md(rows: Either, space: object, file: str | None = None) -> Written:
 
 def _binary(rows: Either, make: Callable[[Path], Writer], file: str) -> Written:
     """A file that a library writes, under a temporary name first."""
-    path = Path(file).expanduser()
     if isinstance(rows, Rows):
-        with _writable(file), paths.replacing(path) as temporary:
-            return Text(f"{file}: {write_rows(rows, make(temporary)):,} rows")
-    return _binary_of_stream(rows, make, file, path)
+        with binary_file(file, make) as writer:
+            return Text(f"{file}: {write_rows(rows, writer):,} rows")
+    return _binary_of_stream(rows, make, file)
 
 
-async def _binary_of_stream(stream: Stream[Any], make: Callable[[Path], Writer], file: str, path: Path) -> Text:
-    with _writable(file), paths.replacing(path) as temporary:
-        return Text(f"{file}: {await write_stream(stream, make(temporary)):,} rows")
+async def _binary_of_stream(stream: Stream[Any], make: Callable[[Path], Writer], file: str) -> Text:
+    with binary_file(file, make) as writer:
+        return Text(f"{file}: {await write_stream(stream, writer):,} rows")
 
 
 @stage(takes="either", sink=True, literal=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
@@ -150,6 +151,7 @@ class Stream[T]:
     async def _next(self) -> list[T] | None:
         """The next batch that holds rows, or None at the end."""
         while not self.ended:
+            await asyncio.sleep(0)  # a source that never waits would not hear Ctrl-C
             with self._scope():
                 found = await anext(self._source, None)
             if found is None:

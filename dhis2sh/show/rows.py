@@ -6,10 +6,12 @@ import html as html_module
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, override
 
+from dhis2sh.rows.formats import Tabular, Write
 from dhis2sh.rows.registry import Renderer, register_renderer
 from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.stream import PREVIEW, Stream
 from dhis2sh.show.layout import DIM, HEAD_COLOUR, RESET, STYLE, fit, in_table, screen_of, width_of
 
 if TYPE_CHECKING:
@@ -120,6 +122,36 @@ def _widths(longest: Sequence[int], screen: int) -> list[int] | None:
     return widths
 
 
+class TableWriter(Tabular):
+    """A stream as a table, laid out by its first batch. On a screen what is wider than its column later is cut off.
+
+    Parameters:
+        write: takes the text.
+        width: columns of the screen; the terminal's when None, unlimited when 0.
+        colour: whether headings are in colour.
+    """
+
+    def __init__(self, write: Write, width: int | None, colour: bool) -> None:
+        super().__init__()
+        self._write, self._width, self._colour = write, width, colour
+        self._table: Table | None = None
+
+    @override
+    def add(self, rows: Sequence[Row]) -> None:
+        cells = [[in_table(value) for value in line] for line in self.values(rows)]
+        lines: list[str] = []
+        if self._table is None:
+            self._table = Table.of(self.columns, cells, self._width, self._colour)
+            lines = self._table.head()
+        lines += self._table.lines(cells, whole=self._width == 0)
+        self._write("".join(f"{line}\n" for line in lines))
+
+    @override
+    def end(self) -> None:
+        if self._table is None:
+            self._write("no rows\n")
+
+
 def _text(rows: Rows[Any], width: int | None, colour: bool) -> str:
     if not len(rows):
         return "no rows" + _note(rows)
@@ -155,4 +187,30 @@ def _html_cell(value: JsonValue) -> str:
     return f"<td{' class="number"' if number else ''}>{html_module.escape(in_table(value))}</td>"
 
 
+def _preview(stream: Stream[Any], width: int | None, colour: bool) -> str:
+    """The first rows of a stream, and how to get the rest."""
+    if stream.taken:
+        return "a stream that has been read, or closed"
+    rows = stream.ahead[:PREVIEW]
+    shown = _text(Rows(rows, columns=stream.columns), width, colour) if rows or stream.ended else ""
+    return "\n".join(part for part in (shown, _rest(stream, len(rows))) if part)
+
+
+def _preview_html(stream: Stream[Any]) -> str:
+    if stream.taken:
+        return f"<pre>{html_module.escape(_preview(stream, 0, False))}</pre>"
+    rows = stream.ahead[:PREVIEW]
+    note = _rest(stream, len(rows)) or f"{len(rows):,} rows"
+    return html_table(stream.columns, rows, html_module.escape(note))
+
+
+def _rest(stream: Stream[Any], shown: int) -> str:
+    """What a preview leaves out; nothing where it is all there is."""
+    if stream.ended and len(stream.ahead) <= shown:
+        return ""
+    first = f"the first {shown:,} rows; the rest is" if shown else "a stream of rows,"
+    return f"({first} unread: | csv('FILE'), | where(...), or rows = await _.collect())"
+
+
 register_renderer(Rows, Renderer(_text, _html))
+register_renderer(Stream, Renderer(_preview, _preview_html))

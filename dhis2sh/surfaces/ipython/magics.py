@@ -66,6 +66,8 @@ class Runner:
     def close(self) -> None:
         """End the work behind the prompt and close what is open."""
         self.background.close()
+        if "_lines" in self.__dict__:
+            self._lines.close()
         self.portal.run(self.session.aclose())
         self.portal.close()
 
@@ -79,12 +81,17 @@ class Runner:
         """A verb as a Python call: a coroutine for `await metadata.list(...)`."""
         return self._lines.call(verb, arguments)
 
-    def line(self, text: str) -> object:
-        """Run one line and return its result; errors are said in two lines and return None."""
+    def line(self, text: str, *, whole: bool = False) -> object:
+        """Run one line and return its result; errors are said in two lines and return None.
+
+        Parameters:
+            text: the line.
+            whole: a stream is printed, all of it, since nobody is there to ask for its rest.
+        """
         started = time.perf_counter()
         self.failed = False
         try:
-            return self._lines.run(text, form=self.output, kept=_KEPT.match(self.cell) is not None)
+            return self._lines.run(text, form=self.output, kept=_KEPT.match(self.cell) is not None, whole=whole)
         except KeyboardInterrupt:
             self._say(Interrupted("interrupted"))
         except Dhis2Error as error:
