@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
@@ -14,6 +13,8 @@ from dhis2sh.errors import MissingExtra, PipelineError, UsageError
 from dhis2sh.rows.cells import cell
 
 if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
+
     from dhis2sh.types import JsonValue, Row
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -198,6 +199,13 @@ class Yaml(Objects):
             self._write("[]\n")
 
 
+def _folder() -> TemporaryDirectory[str]:
+    """Room for what is written for the time being."""
+    from tempfile import TemporaryDirectory  # start-up: few lines write workbooks and Parquet
+
+    return TemporaryDirectory(prefix="dhis2sh-")
+
+
 class Workbook(Tabular):
     """A workbook of one sheet. Texts are written as texts, never as formulas.
 
@@ -216,7 +224,7 @@ class Workbook(Tabular):
         except ImportError:
             raise MissingExtra("xlsx", "frames") from None
         options: dict[str, object] = {"strings_to_formulas": False, "strings_to_urls": False}
-        self._folder = None if once else tempfile.TemporaryDirectory(prefix="dhis2sh-")
+        self._folder = None if once else _folder()
         if self._folder is not None:
             options |= {"constant_memory": True, "tmpdir": self._folder.name}
         self._book: Any = xlsxwriter.Workbook(str(path), options)
@@ -280,7 +288,7 @@ class Parquet(Writer):
         self._columns: list[str] = []
         self._declared = False
         self._held: list[Row] = []
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: TemporaryDirectory[str] | None = None
         self._parts: list[Path] = []
 
     @override
@@ -301,7 +309,7 @@ class Parquet(Writer):
 
     def _spool(self) -> None:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="dhis2sh-")
+            self._folder = _folder()
         part = Path(self._folder.name) / f"{len(self._parts):06}.arrow"
         self._frame().write_ipc(part)
         self._parts.append(part)

@@ -173,7 +173,7 @@ def objects_of(text: str) -> list[JsonValue]:
 
     Raises `UsageError` for a line that begins like JSON and is none.
     """
-    import orjson
+    import orjson  # start-up: only what comes from standard input is read here
 
     text = text.strip()
     try:

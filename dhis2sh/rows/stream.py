@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import Row
 
 MANY = 100_000
-"""Rows in memory from which it is said: so many data values take about as much as a whole stream may, 100 MiB."""
+"""Rows in memory from which it is said: so many data values take about 130 MiB, more than a whole stream may."""
 PREVIEW = 20
 """Rows that are shown of a stream whose rest stays unread."""
 

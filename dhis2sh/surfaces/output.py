@@ -9,8 +9,10 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from dhis2sh import paths
 from dhis2sh.errors import Dhis2Error, UsageError, did_you_mean
 from dhis2sh.rows import formats
+from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows, to_json, to_plain
 from dhis2sh.rows.stream import Stream
 from dhis2sh.show import render
@@ -63,10 +65,8 @@ def write(result: object, options: Options) -> None:
         sys.stdout.write(text + "\n" if text and not text.endswith("\n") else text)
         sys.stdout.flush()
         return
-    from dhis2sh import paths
-
     try:
-        paths.write_atomic(options.out, text if text.endswith("\n") else text + "\n")
+        paths.write_atomic(options.out, text + "\n" if text and not text.endswith("\n") else text)
     except OSError as error:
         raise Dhis2Error(f"{options.out} cannot be written: {error.strerror}", hint="choose another --out") from error
 
@@ -150,14 +150,12 @@ def formatted(result: object, chosen: str) -> str:
 
 def _stage(name: str, result: object, *arguments: str) -> object:
     """The sink of a pipeline writes the other formats too."""
-    from dhis2sh.rows.registry import stages
-
     rows = cast("Rows[Any]", result) if isinstance(result, Rows) else Rows([to_plain(result)])
     return stages()[name].bind(*arguments)(rows)
 
 
 def _jq(expression: str, value: JsonValue) -> Iterator[str]:
-    import jq
+    import jq  # heavy: a compiled program
 
     try:
         for item in cast("Any", jq).compile(expression).input_value(value):
