@@ -69,7 +69,7 @@ async def test_an_array_in_an_object():
         ("a.json", "[1, 2]", "holds other things than objects"),
         ("a.csv", b"id\n\xff\n", "a.csv cannot be read"),
         ("a.csv.gz", b"no gzip", "a.csv.gz cannot be read"),
-        ("a.json.gz", gzip.compress(b'[{"id": "a"}]')[:-9], "a.json.gz"),
+        ("a.json.gz", gzip.compress(b'[{"id": "a"}]', mtime=0)[:-9], "a.json.gz"),
     ],
 )
 async def test_what_cannot_be_read_says_where(name: str, text: str | bytes, says: str):
