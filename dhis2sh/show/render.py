@@ -55,10 +55,10 @@ def html(result: object) -> str:
         return renderer.html(result)
     if renderer is None and (tree := tree_of(result)) is not None:
         return trees.page(tree)
+    if renderer is None and callable(getattr(result, "line", None)):
+        return _html_words(text(result, width=0))
     if renderer is not None or not (isinstance(result, dict) or hasattr(result, "model_dump")):
         return f"<pre>{html_module.escape(text(result, width=0))}</pre>"
-    if callable(getattr(cast("object", result), "line", None)):
-        return _html_words(text(cast("object", result), width=0))
     record = to_plain(cast("object", result))
     lines = ((html_module.escape(name), html_module.escape(cell(value))) for name, value in record.items())
     body = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in lines)

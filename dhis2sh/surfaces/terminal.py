@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from dhis2sh import profiles
 from dhis2sh.errors import NeedsConfirmation, UsageError
-from dhis2sh.show import render
 from dhis2sh.words import safe
 
 if TYPE_CHECKING:
@@ -26,11 +25,18 @@ if TYPE_CHECKING:
 def report(error: Dhis2Error) -> int:
     """Say what failed, and what to try, on standard error; returns the exit code."""
     if isinstance(error, NeedsConfirmation):
-        print(render.text(error.plan, width=0), file=sys.stderr)
+        print(drawn(error.plan, width=0), file=sys.stderr)
     print(f"error: {safe(' '.join(str(error).split()))}", file=sys.stderr)
     if error.hint:
         print(f"  try: {safe(' '.join(error.hint.split()))}", file=sys.stderr)
     return int(error.exit_code)
+
+
+def drawn(result: object, *, width: int | None = None, colour: bool = False) -> str:
+    """A result as text, as `dhis2sh.show.render.text` draws it."""
+    from dhis2sh.show import render  # start-up: a shell shows nothing before its first prompt
+
+    return render.text(result, width=width, colour=colour)
 
 
 def interactive() -> bool:
@@ -40,7 +46,7 @@ def interactive() -> bool:
 
 def ask(about: object, typed: str | None) -> bool:
     """Show something and ask for a yes; with a word, that word must be typed (production profiles)."""
-    print(render.text(about), file=sys.stderr)
+    print(drawn(about), file=sys.stderr)
     sys.stderr.write(f"type {typed} to write: " if typed else "apply? [y/N] ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip()

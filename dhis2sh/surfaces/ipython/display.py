@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, cast
 
-from dhis2sh.show import render
+from dhis2sh.surfaces.terminal import drawn
 from dhis2sh.types import Row
 
 
@@ -55,8 +55,10 @@ def _html(result: object) -> str | None:
 
 
 def _drawn(result: object) -> str:
-    return render.text(result, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    return drawn(result, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
 
 
 def _page(result: object) -> str:
+    from dhis2sh.show import render  # start-up: notebooks only
+
     return render.html(result)

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any, cast
 from dhis2sh.errors import Dhis2Error, Interrupted
 from dhis2sh.rows.registry import stages
 from dhis2sh.session import Session
-from dhis2sh.show import render
 from dhis2sh.surfaces.ipython import completion, display, mistakes, prefilter
 from dhis2sh.surfaces.ipython.background import Background
 from dhis2sh.surfaces.ipython.bridge import Across, ClientProxy, Portal
 from dhis2sh.surfaces.ipython.lines import Transformer, joined
-from dhis2sh.surfaces.terminal import Notebook, Terminal, report
+from dhis2sh.surfaces.terminal import Notebook, Terminal, drawn, report
 from dhis2sh.verbs import calls, installed, manifest
 from dhis2sh.verbs.completion import FORMATS
 
@@ -147,7 +146,7 @@ def load(shell: Any, profile: str | None = None) -> Runner:
         for text in [line, *joined(cell)]:
             if text.strip() and not text.lstrip().startswith("#"):
                 if result is not None:
-                    print(render.text(result))
+                    print(drawn(result))
                 result = runner.line(text.strip())
                 if runner.failed:
                     return None

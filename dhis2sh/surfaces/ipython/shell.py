@@ -20,9 +20,9 @@ from traitlets.config import Config
 
 from dhis2sh import __version__, paths
 from dhis2sh.errors import Dhis2Error
-from dhis2sh.show import render
 from dhis2sh.surfaces.ipython import lines, pager
 from dhis2sh.surfaces.ipython.magics import Runner, load
+from dhis2sh.surfaces.terminal import drawn
 from dhis2sh.verbs import installed
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _run_line(shell: Dhis2Shell, line: str) -> int:
         except BrokenPipeError:
             return _unheard()
         if result is not None:
-            text = render.text(result, width=None if sys.stdout.isatty() else 0)
+            text = drawn(result, width=None if sys.stdout.isatty() else 0)
             _print(text)
         if runner.failed:
             return runner.last_error.exit_code if runner.last_error else 130
