@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.redact import redacted
+from dhis2sh.rows.registry import drawn, page
 from dhis2sh.rows.rows import plain_fields, to_plain
 
 if TYPE_CHECKING:
@@ -177,14 +178,10 @@ class Plan:
         }
 
     def __repr__(self) -> str:
-        from dhis2sh.show import render
+        return drawn(self)
 
-        return render.text(self)
-
-    def _repr_html_(self) -> str:
-        from dhis2sh.show import render
-
-        return render.html(self)
+    def _repr_html_(self) -> str | None:
+        return page(self)
 
 
 @dataclass(slots=True)
