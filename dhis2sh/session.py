@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dhis2sh.client.settings import Limits
     from dhis2sh.client.tracing import Tracer
     from dhis2sh.results import Plan, WriteSummary
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.verbs import Verb
 
 
@@ -167,7 +167,7 @@ class Session:
     def sandbox_store(self) -> Store:
         """The sandbox's database in the data folder, opened on first use."""
         if self._store is None:
-            from dhis2sh.sandbox.store import Store
+            from dhis2sh.sandbox.store.database import Store
 
             name = self.sandbox
             path = profiles.sandbox_file(name)

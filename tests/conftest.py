@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 
 from dhis2sh.sandbox.load import load_country, load_file
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
 from tests.shared import SHARED, shared
 

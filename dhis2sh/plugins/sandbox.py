@@ -11,7 +11,7 @@ from dhis2sh import journal
 from dhis2sh.errors import UsageError
 from dhis2sh.profiles import sandbox_file
 from dhis2sh.results import Plan, PlanStep, Text, WriteSummary
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
 from dhis2sh.verbs import Bounds, Complete, Doc, applies, verb
 from dhis2sh.words import counted

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import HTMLResponse, Response
 
 from dhis2sh.errors import UsageError
-from dhis2sh.sandbox.http import refuse
+from dhis2sh.sandbox.http.answers import refuse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

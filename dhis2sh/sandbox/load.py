@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import UsageError
 from dhis2sh.sandbox.analytics import build
-from dhis2sh.sandbox.schemas import schemas
+from dhis2sh.sandbox.store.schemas import schemas
 from dhis2sh.sandbox.tracker.storage import Tracker
 from dhis2sh.sandbox.versions import DEFAULT, version_of
 from dhis2sh.tables import read_object
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject
 
 
@@ -100,7 +100,7 @@ def _age(item: JsonObject) -> tuple[bool, str, str]:
 
 def load_country(store: Store, size: str) -> LoadReport:
     """Load the fictional country of a size: its metadata, then its data values."""
-    from dhis2sh.sandbox.seed import country
+    from dhis2sh.sandbox.seed.country import country
 
     nation = country(size)  # type: ignore[arg-type]
     report = load(store, nation.metadata(), source=f"fictional country, {size}")

@@ -15,8 +15,8 @@ from dhis2sh.sandbox.load import load_file
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.faults import Faults
-    from dhis2sh.sandbox.jobs import JobService
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.jobs.service import JobService
+    from dhis2sh.sandbox.store.database import Store
 
 HOST = "127.0.0.1"
 

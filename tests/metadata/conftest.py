@@ -7,7 +7,7 @@ import pytest
 
 from dhis2sh import profiles
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from tests.conftest import small_metadata
 from tests.fakes.serve import served
 

@@ -13,7 +13,7 @@ from dhis2sh import profiles, refusals, writes
 from dhis2sh.errors import PartlyDone, Refused, UsageError
 from dhis2sh.results import WriteSummary, to_json
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
 from tests.conftest import small_metadata
 from tests.fakes.serve import served

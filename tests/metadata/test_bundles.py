@@ -15,8 +15,8 @@ from dhis2sh.bundles.bundle import read_bundle, server_bundle
 from dhis2sh.errors import CheckFailed, NotFound, PartlyDone, Refused, UsageError
 from dhis2sh.results import Plan, Rows, WriteSummary, to_json
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.fresh import fresh_metadata
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
+from dhis2sh.sandbox.store.fresh import fresh_metadata
 from dhis2sh.session import Consent, Session, SilentReporter
 from dhis2sh.uids import is_uid
 from tests.fakes.serve import served

@@ -17,7 +17,7 @@ from dhis2sh.errors import PartlyDone
 from dhis2sh.journal import Journal, journal_of
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.faults import Faults
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.surfaces import cli
 from dhis2sh.verbs import find

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from tests.terminal import Terminal
 
 type Start = Callable[..., Terminal]

@@ -9,7 +9,7 @@ import pytest
 
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.results import Plan, WriteSummary, to_json
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Consent, Session
 from tests.metadata.conftest import NEW
 from tests.metadata.test_bundles import YES, call

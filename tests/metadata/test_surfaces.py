@@ -14,7 +14,7 @@ import pytest
 from dhis2sh.errors import UsageError
 from dhis2sh.plugins.metadata import family
 from dhis2sh.results import to_json
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.surfaces import cli, magics, mcp
 from dhis2sh.verbs import find

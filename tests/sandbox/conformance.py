@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from dhis2sh.sandbox.serve import serve
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared"

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 
 
 @pytest.fixture

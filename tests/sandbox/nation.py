@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.load import load
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.types import JsonObject
 
 DEFAULT = "HllvX50cXC0"

@@ -21,7 +21,7 @@ from dhis2sh.sandbox.analytics.numbers import java_double, plain, rounded
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.load import load_file
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from tests.sandbox.nation import FEMALE, MALE, Caller, nation
 from tests.shared import needs_shared, shared
 

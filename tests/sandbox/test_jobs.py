@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from dhis2sh.sandbox.fresh import ADMIN
-from dhis2sh.sandbox.jobs import JobService, Progress
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.jobs.service import JobService, Progress
+from dhis2sh.sandbox.store.database import Store
+from dhis2sh.sandbox.store.fresh import ADMIN
 from dhis2sh.types import JsonValue
 
 

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from dhis2sh.formulas import BadExpression
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.sandbox.tracker.rule_values import Scope, Variable, shown
 from tests.sandbox import clinic
 from tests.sandbox.clinic import BIRTH, CLINIC, CODE, NAME, OUTCOME, PROGRAM, SINGLE, VISIT, WEIGHT, event, person

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from tests.sandbox.test_writes import ELEMENT, PATCH, codes, made
 
 SECRET = "Distr1ct-Wire!"

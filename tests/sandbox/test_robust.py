@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from tests.shared import needs_shared
 
 LOADER = """
 import sys
 from pathlib import Path
 from dhis2sh.sandbox.load import load
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 store = Store(Path(sys.argv[1]))
 units = [{"id": f"ou{n:09}", "name": f"Unit {n}", "shortName": f"Unit {n}"} for n in range(30_000)]
 print("loading", flush=True)

@@ -9,8 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.schedule import BadCron, Cron
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.java.schedule import BadCron, Cron
+from dhis2sh.sandbox.store.database import Store
 from tests.sandbox import clinic
 
 COMBO = "HllvX50cXC0"

@@ -10,7 +10,7 @@ import pytest
 
 from dhis2sh.errors import Dhis2Error, NotFound, UsageError
 from dhis2sh.sandbox.load import load, load_file
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from tests.shared import needs_shared, shared
 
 

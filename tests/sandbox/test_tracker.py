@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from tests.sandbox import clinic
 from tests.sandbox.clinic import CLINIC, CODE, NAME, OTHER, PERSON, PROGRAM, ROOT, SINGLE, VISIT, WEIGHT, event, person
 

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.load import load
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from tests.sandbox import clinic
 from tests.sandbox.clinic import person
 from tests.sandbox.nation import metadata

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 
 ELEMENT = {
     "name": "New",

@@ -11,7 +11,7 @@ from dhis2sh.errors import PipelineError
 from dhis2sh.pipeline import compile_tail, fit
 from dhis2sh.pushdown import FilterReader, conditions, prepare
 from dhis2sh.results import Rows, to_json
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session, run
 from dhis2sh.verbs import find
 

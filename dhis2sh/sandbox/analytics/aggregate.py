@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from dhis2sh.periods import Period
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
 
 type Cell = tuple[str, ...]
 """Where a total belongs: one identifier for each axis, in the order of the axes."""

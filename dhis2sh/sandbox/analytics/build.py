@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.data.model import Model, read_period
-from dhis2sh.sandbox.data.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
-from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.store import DEFAULT_COMBO
+from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
+from dhis2sh.sandbox.store.database import DEFAULT_COMBO
+from dhis2sh.sandbox.store.fresh import now
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
 
 TABLE_TYPES = (
     "TRACKED_ENTITY_INSTANCE", "TRACKED_ENTITY_INSTANCE_EVENTS", "TRACKED_ENTITY_INSTANCE_ENROLLMENTS", "DATA_VALUE",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dhis2sh.sandbox.params import Refused
+from dhis2sh.sandbox.http.params import Refused
 
 MESSAGES = {
     "E7101": "At least one dimension must be specified",

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from dhis2sh.sandbox import params
 from dhis2sh.sandbox.analytics import numbers
 from dhis2sh.sandbox.analytics.aggregate import RULES
 from dhis2sh.sandbox.analytics.errors import refusal
@@ -23,11 +22,12 @@ from dhis2sh.sandbox.analytics.events import (
 )
 from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, number
 from dhis2sh.sandbox.data.model import Model, reference, references
+from dhis2sh.sandbox.http import params
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
 

@@ -15,7 +15,7 @@ from dhis2sh.sandbox.analytics.aggregate import Cell
 from dhis2sh.sandbox.analytics.event_grids import combine
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind
 from dhis2sh.sandbox.data.model import reference
-from dhis2sh.sandbox.data.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
+from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.analytics.engine import Engine

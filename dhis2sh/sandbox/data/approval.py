@@ -11,13 +11,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from dhis2sh.sandbox.data.model import read_period, reference, references
-from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.params import Refused
+from dhis2sh.sandbox.http.params import Refused
+from dhis2sh.sandbox.store.fresh import now
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.data.model import Model
     from dhis2sh.sandbox.data.values import Key
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
 

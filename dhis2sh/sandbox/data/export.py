@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox import params
 from dhis2sh.sandbox.data import values
 from dhis2sh.sandbox.data.model import Model, read_period, references
-from dhis2sh.sandbox.params import Refused
+from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.http.params import Refused
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
     from dhis2sh.periods import Period
     from dhis2sh.sandbox.data.values import Key, Value
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
 
 MESSAGES = {
     "E2001": "At least one data element, data set or data element group must be specified",

@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 from dhis2sh.sandbox.data.model import Model, read_period, references
-from dhis2sh.sandbox.params import Refused
-from dhis2sh.sandbox.store import DEFAULT_COMBO
+from dhis2sh.sandbox.http.params import Refused
+from dhis2sh.sandbox.store.database import DEFAULT_COMBO
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.data.values import Value

@@ -11,20 +11,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.periods import Period, period_type
-from dhis2sh.sandbox import params
-from dhis2sh.sandbox.data import approval, formats, locks, value_types, values
+from dhis2sh.sandbox.data import approval, formats, locks, values
 from dhis2sh.sandbox.data.conflicts import Conflict, Summary, conflict
 from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.data.values import Key, Value
-from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.store import DEFAULT_COMBO
+from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.metadata import value_types
+from dhis2sh.sandbox.store.database import DEFAULT_COMBO
+from dhis2sh.sandbox.store.fresh import now
 
 if TYPE_CHECKING:
     import sqlite3
 
     from starlette.datastructures import QueryParams
 
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
 STRATEGIES = ("CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import UsageError
 from dhis2sh.periods import Period
-from dhis2sh.sandbox.store import DEFAULT_COMBO
+from dhis2sh.sandbox.store.database import DEFAULT_COMBO
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject
 
 DEFAULT_CATEGORY_COMBO = "bjDvmb4bfuf"

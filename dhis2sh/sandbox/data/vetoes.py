@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox.bodies import Refusal
-from dhis2sh.sandbox.http import refuse
+from dhis2sh.sandbox.http.answers import refuse
+from dhis2sh.sandbox.http.bodies import Refusal
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
 
 
 def levels_of_workflow(store: Store, uid: str) -> str | None:

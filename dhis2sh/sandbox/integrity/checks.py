@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.formulas import BadExpression, parse
 from dhis2sh.periods import Period
 from dhis2sh.sandbox.data.model import read_period
-from dhis2sh.sandbox.data.value_types import NUMERIC_TYPES
 from dhis2sh.sandbox.integrity import shapes
+from dhis2sh.sandbox.metadata.value_types import NUMERIC_TYPES
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.fresh import ADMIN
+from dhis2sh.sandbox.store.fresh import ADMIN
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject

@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.fields import Field
-from dhis2sh.sandbox.store import DEFAULT_COMBO
+from dhis2sh.sandbox.metadata.fields import Field
+from dhis2sh.sandbox.store.database import DEFAULT_COMBO
 from dhis2sh.sandbox.tracker.select import select, wants
 from dhis2sh.sandbox.tracker.storage import COLUMNS, Kind, Tracker, from_row
 

@@ -16,7 +16,7 @@ from dhis2sh.uids import generate_uid
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
 type Action = Literal["CREATE", "UPDATE", "DELETE"]

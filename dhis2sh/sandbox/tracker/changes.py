@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox.fresh import now
+from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.sandbox.tracker.export import Page, pager
 from dhis2sh.sandbox.tracker.query import BadQuery, number
 from dhis2sh.sandbox.tracker.storage import Tracker

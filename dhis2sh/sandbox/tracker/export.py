@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
-from dhis2sh.sandbox.fields import parse_fields
-from dhis2sh.sandbox.rights import Rights
+from dhis2sh.sandbox.metadata.fields import parse_fields
+from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.tracker.assemble import Assembler
 from dhis2sh.sandbox.tracker.query import (
     ASSIGNED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.store import DEFAULT_COMBO
+from dhis2sh.sandbox.store.database import DEFAULT_COMBO
 from dhis2sh.sandbox.tracker.bundle import Bundle, Item
 
 if TYPE_CHECKING:

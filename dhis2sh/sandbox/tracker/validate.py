@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.periods import period_type
-from dhis2sh.sandbox.data.value_types import problem
-from dhis2sh.sandbox.rights import Rights
-from dhis2sh.sandbox.store import DEFAULT_COMBO
+from dhis2sh.sandbox.metadata.rights import Rights
+from dhis2sh.sandbox.metadata.value_types import problem
+from dhis2sh.sandbox.store.database import DEFAULT_COMBO
 from dhis2sh.sandbox.tracker.bundle import Bundle, Item, existing
 from dhis2sh.sandbox.tracker.metadata import attribute_combo, attributes, ids, objects, option_list, reference, single
 from dhis2sh.sandbox.tracker.problems import Named, Problem

@@ -1,0 +1,141 @@
+"""What a write request brings: its JSON, or why the server cannot read it, in its reader's words."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.sandbox.http.answers import answer, refuse
+from dhis2sh.sandbox.importer.read import REDACTED
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from dhis2sh.sandbox.importer.report import ImportReport, ObjectReport
+    from dhis2sh.types import JsonObject, JsonValue
+
+JSON, PATCH = "application/json", "application/json-patch+json"
+
+
+class Refusal(Exception):
+    """A request that is answered with a refusal instead of being handled."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+def media_type(request: Request) -> str:
+    """The content type without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def with_body(handler: Callable[[Request, bytes], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint from a plain function of the request and its body, run in a thread; a `Refusal` is the answer."""
+
+    async def endpoint(request: Request) -> Response:
+        from starlette.concurrency import run_in_threadpool
+
+        raw = await request.body()
+        try:
+            return await run_in_threadpool(handler, request, raw)
+        except Refusal as refusal:
+            return refusal.response
+
+    return endpoint
+
+
+def read_json(request: Request, raw: bytes, *accepted: str) -> JsonValue:
+    """The JSON in a body. Raises `Refusal`: 415 for another content type, 409 for what is no JSON.
+
+    Parameters:
+        accepted: content types; by default `application/json`.
+    """
+    kind = media_type(request)
+    if kind not in (accepted or (JSON,)) and not (kind == "" and not accepted):
+        raise Refusal(refuse(415, f"Content-Type '{request.headers.get('content-type', '')}' is not supported"))
+    return parse_json(unpacked(raw))
+
+
+def unpacked(raw: bytes) -> bytes:
+    """A body as it was before gzip or zip."""
+    if raw[:2] == b"\x1f\x8b":
+        return gzip.decompress(raw)
+    if raw[:4] == b"PK\x03\x04":
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            return archive.read(archive.namelist()[0])
+    return raw
+
+
+def parse_json(raw: bytes) -> JsonValue:
+    """Parse JSON. Raises `Refusal` with 409, as the server answers broken JSON."""
+    import orjson
+
+    if not raw.strip():
+        where = REDACTED.format(line=1, column=0)
+        raise Refusal(refuse(500, f"No content to map due to end-of-input\n at {where}"))
+    try:
+        return cast("JsonValue", orjson.loads(raw))
+    except orjson.JSONDecodeError as error:
+        raise Refusal(refuse(409, complaint(error.doc, error.pos))) from None
+
+
+def complaint(text: str, position: int) -> str:
+    """What the server's JSON reader says about the character that it did not expect."""
+    line = text.count("\n", 0, position) + 1
+    column = position - (text.rfind("\n", 0, position) + 1) + 1
+    if position >= len(text):
+        where = REDACTED.format(line=line, column=column)
+        return f"Unexpected end-of-input: expected close marker for Object\n at {where}"
+    letter = text[position]
+    before = text[:position].rstrip()[-1:]
+    expected = {
+        "{": "was expecting double-quote to start field name",
+        '"': "was expecting a colon to separate field name and value",
+    }.get(before, "was expecting comma to separate Object entries" if before in "}]" or before.isalnum() else
+          "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')")  # fmt: skip
+    where = REDACTED.format(line=line, column=column)
+    return f"Unexpected character ('{letter}' (code {ord(letter)})): {expected}\n at {where}"
+
+
+def read_object(request: Request, raw: bytes, *accepted: str) -> JsonObject:
+    """The JSON object in a body. Raises `Refusal`."""
+    body = read_json(request, raw, *accepted)
+    if not isinstance(body, dict):
+        where = REDACTED.format(line=1, column=1)
+        text = f"Cannot deserialize value of type `java.lang.Object` from Array value\n at {where}"
+        raise Refusal(refuse(500, text))
+    return body
+
+
+def object_answer(report: ObjectReport, *, created: str | None = None, failed: str = "ERROR") -> Response:
+    """The answer to a write of one object.
+
+    Parameters:
+        created: where the new object is; makes it 201.
+        failed: the status word when there are errors.
+    """
+    from dhis2sh.sandbox.importer.report import FAILED
+
+    response = report.response()
+    if report.errors:
+        body: JsonObject = {"httpStatus": "Conflict", "httpStatusCode": 409, "status": failed, "message": FAILED}
+        return answer({**body, "response": response}, 409)
+    if created is not None:
+        body = {"httpStatus": "Created", "httpStatusCode": 201, "status": "OK", "response": response}
+        return answer(body, 201, Location=created)
+    return answer({"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "response": response})
+
+
+def import_answer(report: ImportReport) -> Response:
+    """The answer to an import of a bundle."""
+    from dhis2sh.sandbox.importer.report import FAILED
+
+    if report.status == "OK":
+        return answer({"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "response": report.response()})
+    body: JsonObject = {"httpStatus": "Conflict", "httpStatusCode": 409, "status": "WARNING", "message": FAILED}
+    return answer({**body, "response": report.response()}, 409)
