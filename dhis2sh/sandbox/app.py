@@ -15,8 +15,9 @@ from starlette.responses import Response
 
 from dhis2sh.sandbox.faults import Faults, Troubled
 from dhis2sh.sandbox.http.aliases import Replayed
-from dhis2sh.sandbox.http.bodies import Refusal
+from dhis2sh.sandbox.http.answers import refusal
 from dhis2sh.sandbox.people.signin import SignedIn, WithoutVersion
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.analytics import aggregate, dimensions, events, outliers
 from dhis2sh.sandbox.routes.data import approvals, audits, completeness, entry, integrity, minmax, validation, values
 from dhis2sh.sandbox.routes.instance import (
@@ -75,12 +76,12 @@ def create_app(store: Store, *, job_delay: float = 0.0, faults: Faults | None = 
             Middleware(Replayed, aliases=server.aliases),
             Middleware(SignedIn, signin=server.signin),
         ],
-        exception_handlers={Refusal: _refused},
+        exception_handlers={Refused: _refused},
     )
     app.state.jobs = server.jobs
     return app
 
 
-def _refused(request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     """What a handler refuses by raising."""
-    return cast("Refusal", error).response
+    return refusal(cast("Refused", error))

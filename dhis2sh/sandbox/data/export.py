@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.sandbox.data import values
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.http import params
-from dhis2sh.sandbox.http.params import Refused
+from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -64,7 +64,7 @@ def duration(text: str) -> dt.timedelta:
     """`10d`, `4h`, `30m`, `15s`. Raises `Refused`."""
     found = _DURATION.fullmatch(text)
     if not found:
-        raise Refused(MESSAGES["E2005"].format(text), "E2005")
+        raise Refused(409, MESSAGES["E2005"].format(text), "E2005")
     return dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
@@ -111,7 +111,7 @@ def _as_since_243(chosen: Selection, query: QueryParams) -> None:
     chosen.data_sets = chosen.data_sets or params.many(query, "dataSet")
     for text in params.many(query, "period"):
         if read_period(text) is None:
-            raise Refused(f"Invalid Period `{text}`, failed to create date interval", status=400)
+            raise Refused(400, f"Invalid Period `{text}`, failed to create date interval")
 
 
 def _since(chosen: Selection, query: QueryParams) -> None:
@@ -145,7 +145,7 @@ def _check(chosen: Selection, element_groups: bool, *, first: bool) -> None:
     failed = [(code, text) for fails, code, text in checks if fails]
     if failed:
         code, text = failed[0 if first else -1]
-        raise Refused(MESSAGES[code].format(text), code)
+        raise Refused(409, MESSAGES[code].format(text), code)
 
 
 def read(store: Store, model: Model, chosen: Selection) -> Iterator[Value]:

@@ -17,6 +17,7 @@ from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.data.values import Key, Value
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.metadata import value_types
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.database import DEFAULT_COMBO
 from dhis2sh.sandbox.store.fresh import now
 
@@ -210,7 +211,7 @@ class Importer:
         named = _text(item.get("dataElement")) or ""
         element = self.model.resolve("dataElements", self.options.scheme("dataElement"), named)
         if element is None and self.upserts and "dataSet" not in outer:
-            raise params.Refused(NO_GROUP, status=500)
+            raise Refused(500, NO_GROUP)
         if element is None:
             return conflict("E7610", {"dataElement": named})
         text = outer.get("period") or _text(item.get("period")) or ""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox.http.answers import refuse
-from dhis2sh.sandbox.http.bodies import Refusal
+from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
@@ -18,15 +17,13 @@ def levels_of_workflow(store: Store, uid: str) -> str | None:
 
 
 def audits_of_level(store: Store, uid: str) -> str | None:
-    """A level that an approval audit names stays, and the server lets its database say so. Raises `Refusal`."""
+    """A level that an approval audit names stays, and the server lets its database say so. Raises `Refused`."""
     row = store.connection.execute("SELECT min(id) FROM approval_audit WHERE level = ?", (uid,)).fetchone()
     if row[0] is None:
         return None
-    raise Refusal(
-        refuse(
-            409,
-            'ERROR: update or delete on table "dataapprovallevel" violates foreign key constraint '
-            '"fk_dataapprovalaudit_levelid" on table "dataapprovalaudit"\n  Detail: Key (dataapprovallevelid)='
-            f'({row[0]}) is still referenced from table "dataapprovalaudit".',
-        )
+    raise Refused(
+        409,
+        'ERROR: update or delete on table "dataapprovallevel" violates foreign key constraint '
+        '"fk_dataapprovalaudit_levelid" on table "dataapprovalaudit"\n  Detail: Key (dataapprovallevelid)='
+        f'({row[0]}) is still referenced from table "dataapprovalaudit".',
     )

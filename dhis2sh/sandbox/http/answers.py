@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import html
 import string
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+import orjson
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
+
+from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -20,15 +23,11 @@ _REASONS = {200: "OK", 201: "Created", 202: "Accepted", 503: "Service Unavailabl
 
 def reason(status: int) -> str:
     """The words for a status, as DHIS2 writes them."""
-    from http import HTTPStatus
-
     return _REASONS.get(status) or HTTPStatus(status).phrase
 
 
 def answer(body: JsonValue, status: int = 200, **headers: str) -> Response:
     """A JSON answer as DHIS2 sends it."""
-    import orjson
-
     charset = ";charset=UTF-8" if status < 300 else ""
     return Response(
         orjson.dumps(body),
@@ -38,14 +37,18 @@ def answer(body: JsonValue, status: int = 200, **headers: str) -> Response:
     )
 
 
-def refuse(status: int, message: str | None = None, code: str | None = None) -> Response:
-    """A WebMessage that says no."""
-    body: JsonObject = {"httpStatus": reason(status), "httpStatusCode": status, "status": "ERROR"}
-    if message is not None:
-        body["message"] = message
-    if code is not None:
-        body["errorCode"] = code
-    return answer(body, status)
+def refusal(no: Refused) -> Response:
+    """The answer to what was refused: a WebMessage that says no, or the servlet container's page."""
+    if no.page:
+        words = {"title": f"{no.status} \u2013 {_REASONS[no.status]}", "message": no.message or "",
+                 "description": _DESCRIPTIONS[no.status]}  # fmt: skip
+        return Response(string.Template(_PAGE).substitute(words), no.status, media_type="text/html")
+    body: JsonObject = {"httpStatus": reason(no.status), "httpStatusCode": no.status, "status": "ERROR"}
+    if no.message is not None:
+        body["message"] = no.message
+    if no.code is not None:
+        body["errorCode"] = no.code
+    return answer(body, no.status)
 
 
 def done(message: str | None = None, status: int = 200, **headers: str) -> Response:
@@ -75,27 +78,6 @@ _DESCRIPTIONS = {
     404: "The origin server did not find a current representation for the target resource or is not willing to "
          "disclose that one exists.",
 }  # fmt: skip
-
-
-def container_page(status: int, message: str) -> Response:
-    """A page of the servlet container itself: 400 or 404.
-
-    Parameters:
-        message: its words, already escaped.
-    """
-    words = {"title": f"{status} \u2013 {_REASONS[status]}", "message": message, "description": _DESCRIPTIONS[status]}
-    return Response(string.Template(_PAGE).substitute(words), status, media_type="text/html")
-
-
-def missing_page(path: str = "") -> Response:
-    """The servlet container's own 404 page, which names the path that was asked for."""
-    named = html.escape(path.lstrip("/"), quote=True).replace("/", "&#47;")
-    return container_page(404, f"No static resource {named}.")
-
-
-def missing_parameter_page(name: str) -> Response:
-    """The servlet container's own 400 page, for a parameter that must be there."""
-    return container_page(400, f"Required parameter &#39;{html.escape(name)}&#39; is not present.")
 
 
 def base_of(request: Request) -> str:

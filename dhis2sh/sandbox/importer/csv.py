@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.data import formats
+from dhis2sh.sandbox.http.bodies import parse_xml
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
 type Bundle = dict[str, list[JsonObject]]
 type _Cell = Callable[[str], JsonValue]
-
-
-class BadText(Exception):
-    """A CSV or GML text that the server cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +116,7 @@ def bundle_of(store: Store, raw: bytes, key: str, *, header: bool) -> Bundle:
         key: one of `CLASSES`.
         header: the first row names the columns; they count by their place all the same.
 
-    Raises `BadText`.
+    Raises `Refused`.
     """
     rows = [row for row in csv.reader(io.StringIO(raw.decode("utf-8-sig"))) if row][1 if header else 0 :]
     if key in TABLES:
@@ -160,17 +157,17 @@ _GEOMETRIES = {"POINT": "Point", "MULTI_POLYGON": "MultiPolygon", "POLYGON": "Po
 
 
 def _read_geometry(body: JsonObject) -> None:
-    """The two cells of a geometry as GeoJSON; without coordinates there is none. Raises `BadText`."""
+    """The two cells of a geometry as GeoJSON; without coordinates there is none. Raises `Refused`."""
     cells = cast("JsonObject", body.pop("geometry"))
     kind, text = str(cells.get("type")), cells.get("coordinates")
     if kind != "NONE" and kind not in _GEOMETRIES:
-        raise BadText(f"No enum constant org.hisp.dhis.organisationunit.FeatureType.{kind}")
+        raise Refused(409, f"No enum constant org.hisp.dhis.organisationunit.FeatureType.{kind}")
     if kind == "NONE" or not text:
         return
     try:
         body["geometry"] = {"type": _GEOMETRIES[kind], "coordinates": json.loads(str(text))}
     except ValueError as error:
-        raise BadText(f"The coordinates of {body.get('name')} are no JSON: {error}") from None
+        raise Refused(409, f"The coordinates of {body.get('name')} are no JSON: {error}") from None
 
 
 def _memberships(store: Store, plural: str, members: str, rows: list[list[str]]) -> Bundle:
@@ -232,11 +229,11 @@ def _option_groups(store: Store, rows: list[list[str]]) -> Bundle:
 
 
 def units_of_gml(store: Store, raw: bytes) -> Bundle:
-    """The org units that a GML document has geometries for, found by UID, code or name. Raises `BadText`."""
+    """The org units that a GML document has geometries for, found by UID, code or name. Raises `Refused`."""
     try:
-        root = formats.parse_xml(raw)
-    except formats.Unreadable as error:
-        raise BadText(str(error)) from None
+        root = parse_xml(raw)
+    except Refused as no:
+        raise Refused(409, no.message) from None
     units = store.objects("organisationUnits").values()
     found: list[JsonObject] = []
     for feature in (child for member in root.iter() if _tag(member) == "featureMember" for child in member):
@@ -269,7 +266,7 @@ def _rings(polygon: ElementTree.Element) -> JsonValue:
 
 
 def _positions(element: ElementTree.Element) -> JsonValue:
-    """`x,y x,y` of `coordinates`, or the numbers of `posList` and `pos` two by two. Raises `BadText`."""
+    """`x,y x,y` of `coordinates`, or the numbers of `posList` and `pos` two by two. Raises `Refused`."""
     found: list[list[float]] = []
     for part in element.iter():
         text = part.text or ""
@@ -278,6 +275,6 @@ def _positions(element: ElementTree.Element) -> JsonValue:
         try:
             numbers = [float(word) for word in text.replace(",", " ").split()]
         except ValueError:
-            raise BadText(f"Coordinates that are no numbers: {text.strip()[:40]}") from None
+            raise Refused(409, f"Coordinates that are no numbers: {text.strip()[:40]}") from None
         found += [[x, y] for x, y in zip(numbers[::2], numbers[1::2], strict=False)]
     return cast("JsonValue", found)

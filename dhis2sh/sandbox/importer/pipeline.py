@@ -156,12 +156,16 @@ class Importer:
     Parameters:
         store: the database.
         user: who writes, as the users' owner JSON; stamped on what is written.
+        raw: the request's body, to name the place of a value that cannot be read.
+        unreadable: the status for such a value; by default the version's.
     """
 
-    def __init__(self, store: Store, user: JsonObject) -> None:
+    def __init__(
+        self, store: Store, user: JsonObject, *, raw: bytes | None = None, unreadable: int | None = None
+    ) -> None:
         self._store = store
         self._user = user
-        self._reader = Reader(store.resources)
+        self._reader = Reader(store.resources, unreadable or store.version.unreadable, raw)
 
     def run(self, bundle: Mapping[str, list[JsonObject]], options: ImportOptions) -> ImportReport:
         """Import objects of several types.
@@ -170,7 +174,7 @@ class Importer:
             bundle: what was sent, by plural; types that are no metadata are ignored.
             options: the import's parameters.
 
-        Raises `Unreadable` when a value cannot be read.
+        Raises `Refused` when a value cannot be read.
         """
         types = [plural for plural in bundle if self._importable(plural)]
         types.sort(key=lambda plural: self._store.resources[plural].order)
@@ -193,7 +197,7 @@ class Importer:
         return report
 
     def one(self, plural: str, sent: JsonObject, options: ImportOptions) -> ObjectReport:
-        """Import one object and report on it alone. Raises `Unreadable`."""
+        """Import one object and report on it alone. Raises `Refused`."""
         report = self.run({plural: [sent]}, replace(options, report_mode="FULL"))
         return report.objects[0]
 

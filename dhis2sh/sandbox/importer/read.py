@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.importer.defaults import DEFAULTS, NO_INITIAL_VALUE
 from dhis2sh.sandbox.java.order import accepted
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.relations import inline
 
 if TYPE_CHECKING:
@@ -35,31 +36,31 @@ REDACTED = (
 _DATES = ("%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%Y-%m", "%Y")
 
 
-class Unreadable(Exception):
+def unreadable(text: str) -> Refused:
     """A value that the server's JSON reader cannot make the property's type of.
 
     Parameters:
         text: the reader's words, with `{where}` for the place.
     """
+    return Refused(500, text)
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        found = re.search(r'\["(\w+)"\]\)$', text)
-        self._property = found[1] if found else ""
 
-    def at(self, raw: bytes | None) -> str:
-        """The whole complaint.
+def placed(complaint: Refused, status: int, raw: bytes | None) -> Refused:
+    """What `unreadable` made, with the place of the value in what was sent.
 
-        Parameters:
-            raw: the request's body, to name the place of the value in it; None where the server no longer has the text.
-        """
-        if raw is None:
-            return str(self).replace("{where}", "[Source: UNKNOWN; byte offset: #UNKNOWN]")
-        body = raw.decode(errors="replace")
-        found = re.search(rf'"{self._property}"\s*:\s*', body)
+    Parameters:
+        status: that the request is answered with.
+        raw: the request's body; None where the server no longer has the text.
+    """
+    text = complaint.message or ""
+    where = "[Source: UNKNOWN; byte offset: #UNKNOWN]"
+    if raw is not None:
+        body, named = raw.decode(errors="replace"), re.search(r'\["(\w+)"\]\)$', text)
+        found = re.search(rf'"{named[1] if named else ""}"\s*:\s*', body)
         at = found.end() if found else 0
         line, column = body.count("\n", 0, at) + 1, at - (body.rfind("\n", 0, at) + 1) + 1
-        return str(self).replace("{where}", REDACTED.format(line=line, column=column))
+        where = REDACTED.format(line=line, column=column)
+    return Refused(status, text.replace("{where}", where))
 
 
 class Reader:
@@ -67,14 +68,21 @@ class Reader:
 
     Parameters:
         resources: the schemas, by plural.
+        status: that a request is answered with when a value in it cannot be read.
+        raw: the request's body, to name the place of such a value in it; None where the server no longer has the text.
     """
 
-    def __init__(self, resources: Mapping[str, Resource]) -> None:
+    def __init__(self, resources: Mapping[str, Resource], status: int, raw: bytes | None = None) -> None:
         self._resources = resources
+        self._status = status
+        self._raw = raw
 
     def read(self, resource: Resource, sent: JsonObject) -> JsonObject:
-        """Owner JSON with the initial values of what was not sent. Raises `Unreadable`."""
-        body = self._properties(resource, sent, [])
+        """Owner JSON with the initial values of what was not sent. Raises `Refused` when a value cannot be read."""
+        try:
+            body = self._properties(resource, sent, [])
+        except Refused as complaint:
+            raise placed(complaint, self._status, self._raw) from None
         add_defaults(resource, body)
         return body
 
@@ -140,9 +148,9 @@ def add_defaults(resource: Resource, body: JsonObject) -> None:
 
 
 def read_sharing(value: JsonValue) -> JsonObject:
-    """Sharing as it is stored: every part there, users and groups keyed by UID."""
+    """Sharing as it is stored: every part there, users and groups keyed by UID. Raises `Refused` for what is none."""
     if not isinstance(value, dict):
-        raise Unreadable("Cannot construct instance of `org.hisp.dhis.user.sharing.Sharing`")
+        raise unreadable("Cannot construct instance of `org.hisp.dhis.user.sharing.Sharing`")
     shared: JsonObject = {"owner": value.get("owner"), "external": bool(value.get("external", False))}
     for part in ("users", "userGroups"):
         given = value.get(part) or {}
@@ -188,7 +196,7 @@ def _constant(prop: Property, klass: str, value: JsonValue, chain: list[str]) ->
         return value
     if value == "":
         return None
-    raise Unreadable(
+    raise unreadable(
         f'Cannot deserialize value of type `{klass}` from String "{value}": not one of the values accepted for Enum '
         f"class: [{accepted(prop.constants)}]\n at {{where}} (through reference chain: {'->'.join(chain)})"
     )
@@ -210,7 +218,7 @@ def _plain(kind: str, klass: str, value: JsonValue, chain: list[str]) -> JsonVal
             case _:
                 return value
     except (ValueError, KeyError):
-        raise Unreadable(
+        raise unreadable(
             f'Cannot deserialize value of type `{klass}` from String "{value}": not a valid `{klass}` value\n'
             f" at {{where}} (through reference chain: {'->'.join(chain)})"
         ) from None
@@ -233,11 +241,11 @@ def read_date(value: JsonValue) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
 
 
-def _mismatch(klass: str, value: JsonValue, chain: list[str]) -> Unreadable:
+def _mismatch(klass: str, value: JsonValue, chain: list[str]) -> Refused:
     token, shape = {
         dict: ("START_OBJECT", "Object value"), list: ("START_ARRAY", "Array value"),
     }.get(cast("type", type(value)), ("VALUE_STRING", "String value"))  # fmt: skip
-    return Unreadable(
+    return unreadable(
         f"Cannot deserialize value of type `{klass}` from {shape} (token `JsonToken.{token}`)\n"
         f" at {{where}} (through reference chain: {'->'.join(chain)})"
     )

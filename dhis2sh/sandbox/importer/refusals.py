@@ -100,25 +100,21 @@ _SEGMENT = re.compile(
 _RANDOM = re.compile(r"[#*xX]{1,12}")
 
 
-class BadPattern(Exception):
-    """What is no text pattern."""
-
-
 def segments(pattern: str) -> Iterator[tuple[str, str]]:
-    """The segments of a text pattern: method (TEXT for a text) and what it holds. Raises `BadPattern`."""
+    """The segments of a text pattern: method (TEXT for a text) and what it holds. Raises `ValueError`."""
     at = 0
     while True:
         while at < len(pattern) and pattern[at].isspace():
             at += 1
         found = _SEGMENT.match(pattern, at)
         if found is None:
-            raise BadPattern(f"Unrecognized segment at position {at}" if at < len(pattern) else "Unexpected end")
+            raise ValueError(f"Unrecognized segment at position {at}" if at < len(pattern) else "Unexpected end")
         method = found["method"] or "TEXT"
         held = found["text"] if method == "TEXT" else found["format"]
         if (method == "RANDOM" and not _RANDOM.fullmatch(held)) or (
             method == "SEQUENTIAL" and not held.strip("#") == ""
         ):
-            raise BadPattern(f"Invalid format '{held}' in segment {method}")
+            raise ValueError(f"Invalid format '{held}' in segment {method}")
         yield method, held
         at = found.end()
         while at < len(pattern) and pattern[at].isspace():
@@ -126,7 +122,7 @@ def segments(pattern: str) -> Iterator[tuple[str, str]]:
         if at == len(pattern):
             return
         if pattern[at] != "+":
-            raise BadPattern(f"Unexpected character '{pattern[at]}' at position {at}")
+            raise ValueError(f"Unexpected character '{pattern[at]}' at position {at}")
         at += 1
 
 
@@ -137,7 +133,7 @@ def _field_mask(bundle: Bundle, item: Item) -> None:
         return
     try:
         list(segments(f'"{mask}"'))
-    except BadPattern:
+    except ValueError:
         item.refuse("E4019", mask, "Not a valid TextPattern 'TEXT' segment")
 
 
@@ -148,7 +144,7 @@ def _pattern(bundle: Bundle, item: Item) -> None:
     text, kind = str(item.body.get("pattern") or ""), str(item.body.get("valueType"))
     try:
         parts = list(segments(text))
-    except BadPattern as bad:
+    except ValueError as bad:
         item.refuse("E4019", text, str(bad))
         return
     if sum(method in {"RANDOM", "SEQUENTIAL"} for method, _ in parts) != 1:

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
+from dhis2sh.sandbox.refused import Refused
+
 if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
 
@@ -120,19 +122,6 @@ _ROWS: Mapping[str, str] = {
 RESOURCE_TABLES = ("rs_orgunitstructure", "rs_dataelementstructure", "rs_categoryoptioncomboname")
 
 
-class BadSql(Exception):
-    """A query that may not or cannot run.
-
-    Parameters:
-        message: the server's words, or the database's.
-        code: the error code.
-    """
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 @dataclass(frozen=True, slots=True)
 class Grid:
     """The result of a query: column names and rows."""
@@ -170,19 +159,19 @@ def _views() -> dict[str, str]:
 
 
 def check(sql: str) -> None:
-    """Refuse what is no single harmless SELECT. Raises `BadSql`."""
+    """Refuse what is no single harmless SELECT. Raises `Refused`."""
     text = sql.strip()
     if not text:
-        raise BadSql("SQL query is null", "E4300")
+        raise Refused(409, "SQL query is null", "E4300")
     if not re.match(r"(select|with)\b", text, re.I):
-        raise BadSql("SQL query must be a select query", "E4301")
+        raise Refused(409, "SQL query must be a select query", "E4301")
     if ";" in text.rstrip().removesuffix(";"):
-        raise BadSql("SQL query can only contain a single semi-colon at the end of the query", "E4302")
+        raise Refused(409, "SQL query can only contain a single semi-colon at the end of the query", "E4302")
     words = set(re.findall(r"[a-z_][a-z0-9_]*", text.lower()))
     if words & PROTECTED:
-        raise BadSql("SQL query contains references to protected tables", "E4310")
+        raise Refused(409, "SQL query contains references to protected tables", "E4310")
     if ILLEGAL.search(text):
-        raise BadSql("SQL query contains illegal keywords", "E4311")
+        raise Refused(409, "SQL query contains illegal keywords", "E4311")
 
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -190,17 +179,19 @@ _SAFE_VALUE = re.compile(r"[\w\s\-.:]*")
 
 
 def substitute(sql: str, variables: Mapping[str, str], *, user: str, username: str) -> str:
-    """Put variables into a query. Raises `BadSql` for those that are missing or not plain."""
+    """Put variables into a query. Raises `Refused` for those that are missing or not plain."""
     standard = {"_current_user_id": user, "_current_username": username}
     bad = [name for name in variables if not re.fullmatch(r"\w+", name)]
     if bad:
-        raise BadSql(f"Variable names are invalid: `{bad}`".replace("'", ""), "E4304")
+        raise Refused(409, f"Variable names are invalid: `{bad}`".replace("'", ""), "E4304")
     unsafe = [name for name, value in variables.items() if not _SAFE_VALUE.fullmatch(value)]
     if unsafe:
-        raise BadSql(f"Variables are invalid: `{unsafe}`".replace("'", ""), "E4306")
+        raise Refused(409, f"Variables are invalid: `{unsafe}`".replace("'", ""), "E4306")
     missing = [name for name in VARIABLE.findall(sql) if name not in variables and name not in standard]
     if missing:
-        raise BadSql(f"SQL query contains variables not provided in request: `{missing}`".replace("'", ""), "E4307")
+        raise Refused(
+            409, f"SQL query contains variables not provided in request: `{missing}`".replace("'", ""), "E4307"
+        )
     return VARIABLE.sub(lambda found: standard.get(found[1]) or variables[found[1]], sql)
 
 
@@ -320,7 +311,7 @@ def run(store: Store, sql: str, criteria: Sequence[tuple[str, str]] = (), filter
         criteria: columns and the value that each must have.
         filters: `column:operator:value`.
 
-    Raises `BadSql`.
+    Raises `Refused`.
     """
     conditions: list[str] = []
     parameters: list[str] = []
@@ -340,8 +331,8 @@ def run(store: Store, sql: str, criteria: Sequence[tuple[str, str]] = (), filter
         rows = [list(row) for row in cursor.fetchall()]
         return Grid([column[0] for column in cursor.description or []], rows)
     except sqlite3.Error as error:
-        raise BadSql(
-            str(error), "E4311" if "prohibited" in str(error) or "not authorized" in str(error) else "E7144"
+        raise Refused(
+            409, str(error), "E4311" if "prohibited" in str(error) or "not authorized" in str(error) else "E7144"
         ) from error
     finally:
         connection.close()
@@ -349,7 +340,7 @@ def run(store: Store, sql: str, criteria: Sequence[tuple[str, str]] = (), filter
 
 def _name(column: str) -> str:
     if not re.fullmatch(r"\w+", column):
-        raise BadSql(f"Criteria columns are invalid: `[{column}]`", "E4314")
+        raise Refused(409, f"Criteria columns are invalid: `[{column}]`", "E4314")
     return column
 
 
@@ -381,7 +372,7 @@ def _filter(text: str) -> tuple[str, list[str]]:
         return f"[{name}] {'NOT ' if operator == '!in' else ''}IN ({','.join('?' * len(parts))})", parts
     if operator in {"null", "!null"}:
         return f"[{name}] IS {'NOT ' if operator == '!null' else ''}NULL", []
-    raise BadSql(f"Filter operator is not valid: {operator}", "E4308")
+    raise Refused(409, f"Filter operator is not valid: {operator}", "E4308")
 
 
 def build_resource_tables(store: Store) -> int:

@@ -22,8 +22,8 @@ CRON_GRACE = dt.timedelta(hours=4)
 """How late a cron job may still start."""
 
 
-class BadCron(ValueError):
-    """A cron expression that cannot be read."""
+def _bad_cron(text: str) -> ValueError:
+    return ValueError(f"no cron expression: {text}")
 
 
 def _part(text: str, low: int, high: int, names: tuple[str, ...], first: int) -> frozenset[int]:
@@ -43,9 +43,9 @@ def _part(text: str, low: int, high: int, names: tuple[str, ...], first: int) ->
                 end = high if step else start
             found.update(range(start, end + 1, int(step or 1)))
         except ValueError:
-            raise BadCron(text) from None
+            raise _bad_cron(text) from None
     if not found or min(found) < low or max(found) > high:
-        raise BadCron(text)
+        raise _bad_cron(text)
     return frozenset(found)
 
 
@@ -57,10 +57,10 @@ class Cron:
 
     @classmethod
     def parse(cls, text: str) -> Cron:
-        """Read an expression of six fields. Raises `BadCron`."""
+        """Read an expression of six fields. Raises `ValueError`."""
         parts = text.split()
         if len(parts) != 6:
-            raise BadCron(text)
+            raise _bad_cron(text)
         names = ((), (), (), (), _MONTHS, _DAYS)
         firsts = (0, 0, 0, 0, 1, 0)
         return cls(tuple(
@@ -69,7 +69,7 @@ class Cron:
         ))  # fmt: skip
 
     def next(self, after: dt.datetime) -> dt.datetime:
-        """The first moment after this one that fits. Raises `BadCron` when none does within five years."""
+        """The first moment after this one that fits. Raises `ValueError` when none does within five years."""
         seconds, minutes, hours, days, months, weekdays = self.fields
         day = after.date()
         for offset in range(366 * 5):
@@ -83,7 +83,7 @@ class Cron:
                         moment = dt.datetime(date.year, date.month, date.day, hour, minute, second)
                         if moment > after:
                             return moment
-        raise BadCron("no moment fits")
+        raise ValueError("no moment fits")
 
 
 def next_run(config: JsonObject, after: dt.datetime) -> dt.datetime | None:
@@ -96,7 +96,7 @@ def next_run(config: JsonObject, after: dt.datetime) -> dt.datetime | None:
         case "CRON" if config.get("cronExpression"):
             try:
                 return Cron.parse(cast("str", config["cronExpression"])).next(after)
-            except BadCron:
+            except ValueError:
                 return None
         case "FIXED_DELAY" if config.get("delay"):
             step = cast("int", config["delay"])

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.java.schedule import next_run
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.uids import generate_uid
 
@@ -206,6 +207,8 @@ class JobService:
                 self._keep_summary(job_type, uid, summary)
         except JobCancelled:
             status, progress.closing = "STOPPED", "Job was cancelled"
+        except Refused as no:
+            status, progress.closing = "FAILED", no.message or ""
         except Exception as error:  # noqa: BLE001 - a job must end with a notification whatever its work did
             status, progress.closing = "FAILED", f"{type(error).__name__}: {error}"
         finally:

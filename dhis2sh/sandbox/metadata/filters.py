@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dhis2sh.sandbox.refused import Refused, bad_filter
 from dhis2sh.sandbox.store.relations import inline
 
 if TYPE_CHECKING:
@@ -25,14 +26,6 @@ IDENTIFIABLE = ("id", "code", "name", "shortName")
 _WORDS = re.compile(r"[^\W_]+")
 ALIASES = {"neq": "!eq", "ne": "!eq", "ge": "gte", "le": "lte", "startsWith": "$ilike", "endsWith": "ilike$"}
 NO_VALUE = {"null", "!null", "empty", "!empty"}
-
-
-class BadFilter(Exception):
-    """A filter that the server refuses with 400 E1003 and this text."""
-
-
-class ServerBug(Exception):
-    """A filter on which a real server fails with 500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +46,18 @@ def split_filters(values: Sequence[str]) -> list[str]:
 
 
 def parse_filter(text: str) -> Filter:
-    """Read one filter. Raises `BadFilter` as the server words it."""
+    """Read one filter. Raises `Refused` as the server words it."""
     parts = text.split(":", 2)
     if len(parts) < 2:
-        raise BadFilter(f"Invalid filter => {text}")
+        raise bad_filter(f"Invalid filter => {text}")
     path, operator = parts[0], ALIASES.get(parts[1], parts[1])
     if operator not in OPERATORS and operator not in NO_VALUE:
-        raise BadFilter(f"`{parts[1]}` is not a valid operator.")
+        raise bad_filter(f"`{parts[1]}` is not a valid operator.")
     value = parts[2] if len(parts) == 3 else None
     if path == "attributeValues.attribute.id" and operator == "eq" and value is not None:
         return Filter(value, "!null", None)  # "has a value for this attribute"
     if value is None and operator not in NO_VALUE:
-        raise ServerBug
+        raise Refused(500)
     return Filter(path, operator, value)
 
 
@@ -122,7 +115,7 @@ class Condition:
         resource: the type that is listed.
         renderer: resolves property paths, computed ones and references included.
 
-    Raises `BadFilter` for an unknown path or a value that the property cannot have.
+    Raises `Refused` for an unknown path or a value that the property cannot have.
 
     `test` is the test itself; `referring` says which objects can meet it at most: those that refer by a property to a UID; None for any.
     """
@@ -139,7 +132,7 @@ class Condition:
         paths = [p for p in IDENTIFIABLE if p in resource.properties] if item.path == "identifiable" else [item.path]
         prop = renderer.property_at(resource, paths[0])
         if prop is None:
-            raise BadFilter(f"Unknown path property: {item.path}")
+            raise bad_filter(f"Unknown path property: {item.path}")
         self._collection = prop.collection
         self._value = _parse_value(item, prop)
         self.referring = _referring(item, resource, renderer)
@@ -231,10 +224,10 @@ def _parse_value(item: Filter, prop: Property | None) -> JsonValue:
         parts = [part for part in text[1:-1].split(",") if part]
         return [_parse_one(part, prop, item.operator) for part in parts]
     if item.operator in {"in", "!in"}:
-        raise BadFilter(f"Collection size must be integer `{text}`")
+        raise bad_filter(f"Collection size must be integer `{text}`")
     if prop is not None and prop.collection:
         if not text.lstrip("-").isdigit():
-            raise BadFilter(f"Collection size must be integer `{text}`")
+            raise bad_filter(f"Collection size must be integer `{text}`")
         return int(text)
     return _parse_one(text, prop, item.operator)
 
@@ -244,7 +237,7 @@ def _parse_one(text: str, prop: Property | None, operator: str) -> JsonValue:
         return text
     if prop.kind == "CONSTANT" and prop.constants and text not in prop.constants:
         known = ", ".join(prop.constants)
-        raise BadFilter(f"Unable to parse `{text}` as `class {prop.klass}`, available values are: [{known}]")
+        raise bad_filter(f"Unable to parse `{text}` as `class {prop.klass}`, available values are: [{known}]")
     if prop.kind == "BOOLEAN":
         return text.lower() == "true"
     if prop.kind in {"INTEGER", "NUMBER"} or prop.klass in _NUMBERS:
@@ -252,11 +245,11 @@ def _parse_one(text: str, prop: Property | None, operator: str) -> JsonValue:
             return float(text)
         except ValueError:
             kind = prop.klass.rpartition(".")[2]
-            raise BadFilter(f"Unable to parse `{text}` as `{kind}`.") from None
+            raise bad_filter(f"Unable to parse `{text}` as `{kind}`.") from None
     if prop.kind == "DATE":
         return _parse_date(text)
     if prop.name == "periodType":
-        raise BadFilter(f"Unable to parse `{text}` to `PeriodType`.")
+        raise bad_filter(f"Unable to parse `{text}` to `PeriodType`.")
     return text
 
 
@@ -269,5 +262,5 @@ def _parse_date(text: str) -> str:
     try:
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise BadFilter(f"Unable to parse `{text}` as `Date`.") from None
+        raise bad_filter(f"Unable to parse `{text}` as `Date`.") from None
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]

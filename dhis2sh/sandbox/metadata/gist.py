@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
 from dhis2sh.sandbox.http.params import boolean, choice, integer
-from dhis2sh.sandbox.metadata.gist_filters import BadGist, gist_filter, in_order, no_property
+from dhis2sh.sandbox.metadata.gist_filters import gist_filter, in_order, no_property
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.relations import inline
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class Gist:
 
 
 def gist_of(resource: Resource, renderer: Renderer, query: QueryParams, usual: str) -> Gist:
-    """The gist that a request asks for. Raises `BadGist` and `Refused`.
+    """The gist that a request asks for. Raises `Refused`.
 
     Parameters:
         usual: the `auto` of this endpoint.
@@ -217,7 +218,7 @@ def _expanded(gist: Gist, texts: list[str]) -> Iterable[GistField]:
 
 
 def _validate(gist: Gist, one: GistField) -> None:
-    """What a transformation needs. Raises `BadGist`."""
+    """What a transformation needs. Raises `Refused`."""
     prop = gist.renderer.property_at(gist.resource, one.path)
     target = gist.renderer.resources.get((prop.target if prop is not None else None) or "")
     if one.transform == "pluck" and target is not None:
@@ -226,25 +227,27 @@ def _validate(gist: Gist, one: GistField) -> None:
             if plucked is None:
                 raise no_property(name, target)
             if not plucked.persisted:
-                raise BadGist(f"Property `{name}` cannot be plucked as it is not a persistent field.")
+                raise Refused(400, f"Property `{name}` cannot be plucked as it is not a persistent field.")
     if one.transform in {"member", "notMember"} and not one.argument:
-        raise BadGist(f"Member field transformation requires 1 argument for: {one.path}~{one.transform}")
+        raise Refused(400, f"Member field transformation requires 1 argument for: {one.path}~{one.transform}")
     if one.transform == "from":
         _validate_from(gist.resource, prop, one)
 
 
 def _validate_from(resource: Resource, prop: Property | None, one: GistField) -> None:
-    """`from(...)` names the properties that a computed one is made of. Raises `BadGist`."""
+    """`from(...)` names the properties that a computed one is made of. Raises `Refused`."""
     if prop is not None and prop.persisted:
-        raise BadGist(f"Property `{one.path}` is persistent an cannot be computed using transformation from.")
+        raise Refused(400, f"Property `{one.path}` is persistent an cannot be computed using transformation from.")
     if not one.arguments:
-        raise BadGist(f"Property `{one.path}` requires one or more source fields when used with transformation from.")
+        raise Refused(
+            400, f"Property `{one.path}` requires one or more source fields when used with transformation from."
+        )
     for name in one.arguments:
         source = resource.properties.get(name)
         if source is None:
-            raise BadGist(f"Property `{name}` used in from transformation does not exist.")
+            raise Refused(400, f"Property `{name}` used in from transformation does not exist.")
         if not source.persisted:
-            raise BadGist(f"Property `{name}` must be persistent to be used as source for from transformation.")
+            raise Refused(400, f"Property `{name}` must be persistent to be used as source for from transformation.")
 
 
 def _field(text: str) -> GistField:
@@ -290,7 +293,7 @@ def _preset(gist: Gist, name: str) -> list[Property]:
         case _ if name in PRESETS:
             chosen = [p for p in properties if not p.gist and p.field_name and _included(p, gist.auto)]
         case _:
-            raise BadGist(f"Field not supported: `{name}`", 409, "E2038")
+            raise Refused(409, f"Field not supported: `{name}`", "E2038")
     return sorted(chosen, key=lambda p: (KINDS.index(p.kind) if p.kind in KINDS else -1, p.collection))
 
 
@@ -308,7 +311,7 @@ def list_gist(
     store: Store, resource: Resource, query: QueryParams, renderer: Renderer, path: str, *,
     of: list[JsonObject] | None = None, usual: str = "S", name: str | None = None,
 ) -> JsonValue:  # fmt: skip
-    """The answer of a gist list. Raises `BadFilter`, `BadGist` and `Refused`.
+    """The answer of a gist list. Raises `Refused`.
 
     Parameters:
         path: the request's path, for the pager's addresses.

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.http.params import choice
-from dhis2sh.sandbox.metadata.filters import BadFilter, Condition, Filter
+from dhis2sh.sandbox.metadata.filters import Condition, Filter
 from dhis2sh.sandbox.metadata.rights import Rights
+from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -41,27 +42,13 @@ ACCESS = {"canread": "r", "canwrite": "_w", "candataread": "__r", "candatawrite"
 _PATTERN = re.compile(r"[_%rw]{2,8}")
 
 
-class BadGist(Exception):
-    """A gist query that the server refuses.
-
-    Parameters:
-        message: its words.
-        status: the HTTP status.
-        code: the error code, None for none.
-    """
-
-    def __init__(self, message: str, status: int = 400, code: str | None = None) -> None:
-        super().__init__(message)
-        self.status, self.code = status, code
-
-
-def no_property(name: str, resource: Resource) -> BadGist:
+def no_property(name: str, resource: Resource) -> Refused:
     """A property that a type does not have."""
-    return BadGist(f"Property `{name}` does not exist in {resource.singular}")
+    return Refused(400, f"Property `{name}` does not exist in {resource.singular}")
 
 
 def gist_filter(store: Store, resource: Resource, query: QueryParams, renderer: Renderer) -> Test:
-    """The test that objects of a gist must meet. Raises `BadGist`, `BadFilter` and `Refused`.
+    """The test that objects of a gist must meet. Raises `Refused`.
 
     Filters with the same number before them are joined the other way than the groups are: any of them where all groups
     must hold.
@@ -71,7 +58,7 @@ def gist_filter(store: Store, resource: Resource, query: QueryParams, renderer: 
     for at, text in enumerate(texts):
         found = _FILTER.fullmatch(text)
         if found is None:
-            raise BadGist(f"Not a valid filter expression: {text}")
+            raise Refused(400, f"Not a valid filter expression: {text}")
         group, path, operator, value = found.groups()
         test = _test(store, resource, renderer, path, operator, value)
         groups.setdefault(group if group is not None else f"alone {at}", []).append(test)
@@ -95,13 +82,13 @@ def _test(
         values = [renderer.rights.uid]
     shown = f"{path}:{word}:[{', '.join(values)}]"
     if word not in OPERATORS and word not in ACCESS and word != "canaccess":
-        raise BadGist(f"Not an comparison operator symbol: {operator}")
+        raise Refused(400, f"Not an comparison operator symbol: {operator}")
     if word in UNARY and values:
-        raise BadGist(f"Filter `{shown}` uses an unary operator and does not need an argument.")
+        raise Refused(400, f"Filter `{shown}` uses an unary operator and does not need an argument.")
     if word not in UNARY and not values:
-        raise BadGist(f"Filter `{shown}` uses a binary operator that does need an argument.")
+        raise Refused(400, f"Filter `{shown}` uses a binary operator that does need an argument.")
     if word not in SEVERAL and len(values) > 1:
-        raise BadGist(f"Filter `{shown}` can only be used with a single argument.")
+        raise Refused(400, f"Filter `{shown}` can only be used with a single argument.")
     if word not in OPERATORS:
         return _may(store, resource, renderer.rights, word, values, shown)
     return _condition(resource, renderer, path, OPERATORS[word], values)
@@ -112,7 +99,7 @@ def _condition(resource: Resource, renderer: Renderer, path: str, operator: str,
     text = None if operator in UNARY else f"[{','.join(values)}]" if several else values[0]
     try:
         return Condition(Filter(path, operator, text), resource, renderer)
-    except BadFilter:
+    except Refused:
         if renderer.property_at(resource, path) is None:
             raise no_property(path, resource) from None
         raise
@@ -125,24 +112,24 @@ def _may(
     pattern = ACCESS.get(operator)
     if pattern is None:
         if len(values) != 2:
-            raise BadGist(f"Filter `{shown}` requires a user ID and an access pattern argument.")
+            raise Refused(400, f"Filter `{shown}` requires a user ID and an access pattern argument.")
         pattern = values[1]
         if not _PATTERN.fullmatch(pattern):
-            raise BadGist(
-                f"Filter `{shown}` pattern argument must be 2 to 8 letters allowing letters 'r', 'w', '_' and '%'."
+            raise Refused(
+                400, f"Filter `{shown}` pattern argument must be 2 to 8 letters allowing letters 'r', 'w', '_' and '%'."
             )
     user = store.get("users", values[0])
     other = asking is not None and asking.uid != values[0] and not asking.superuser
     if user is None or other:
         words = f"Filtering by user access in filter `{shown}` requires permissions to manage the user {values[0]}."
-        raise BadGist(words, 403)
+        raise Refused(403, words)
     rights = Rights(store, user)
     places = [place for place, letter in enumerate(pattern[:4]) if letter in "rw"]
     return lambda body: rights.superuser or not resource.shareable or all(rights.shared(body, at) for at in places)
 
 
 def in_order(resource: Resource, query: QueryParams, found: Iterable[JsonObject]) -> list[JsonObject]:
-    """Objects as `order` says, else as they were made. Raises `BadGist`."""
+    """Objects as `order` says, else as they were made. Raises `Refused`."""
     rows = list(found)
     keys: list[tuple[str, bool]] = []
     for text in ",".join(query.getlist("order")).split(","):
@@ -151,14 +138,14 @@ def in_order(resource: Resource, query: QueryParams, found: Iterable[JsonObject]
         name, *rest = re.split(r"::|:|~|@", text)
         prop = resource.properties.get(name)
         if len(rest) > 1:
-            raise BadGist(f"Not a valid order expression: {text}")
+            raise Refused(400, f"Not a valid order expression: {text}")
         if prop is None:
             raise no_property(name, resource)
         if not (prop.simple and prop.persisted):
-            raise BadGist(f"Property `{prop.schema_name}` cannot be used as order property.")
+            raise Refused(400, f"Property `{prop.schema_name}` cannot be used as order property.")
         word = (rest or ["asc"])[0].upper()
         if word not in {"ASC", "DESC"}:
-            raise BadGist(f"No enum constant org.hisp.dhis.gist.GistQuery.Direction.{word}")
+            raise Refused(400, f"No enum constant org.hisp.dhis.gist.GistQuery.Direction.{word}")
         keys.append((name, word == "DESC"))
     for name, down in reversed(keys):
         rows.sort(key=lambda body, name=name: _sort_key(body, name), reverse=down)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.refused import Refused
+
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
@@ -15,22 +17,10 @@ _KLASS = "org.hisp.dhis.commons.jackson.jsonpatch.JsonPatchOperation"
 _AT = "at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: {column}]"
 
 
-class BadPatch(Exception):
-    """A patch that is refused.
-
-    Parameters:
-        status: 400 when it does not fit the object; 500 when the server cannot read it.
-    """
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 def read_patch(body: JsonValue) -> list[JsonObject]:
-    """The operations of a request body. Raises `BadPatch`."""
+    """The operations of a request body. Raises `Refused`."""
     if not isinstance(body, list):
-        raise BadPatch(
+        raise Refused(
             500,
             f"Cannot deserialize value of type `java.util.ArrayList<{_KLASS}>` from Object value (token "
             f"`JsonToken.FIELD_NAME`)\n {_AT.format(column=2)}",
@@ -39,7 +29,7 @@ def read_patch(body: JsonValue) -> list[JsonObject]:
         name = operation.get("op") if isinstance(operation, dict) else None
         if name not in OPERATIONS:
             known = ", ".join(OPERATIONS)
-            raise BadPatch(
+            raise Refused(
                 500,
                 f"Could not resolve type id '{name}' as a subtype of `{_KLASS}`: known type ids = [{known}] (for POJO "
                 f"property '#temporary-name')\n {_AT.format(column=9)} (through reference chain: "
@@ -49,15 +39,15 @@ def read_patch(body: JsonValue) -> list[JsonObject]:
 
 
 def apply_patch(resource: Resource, stored: JsonObject, operations: list[JsonObject]) -> JsonObject:
-    """A copy of an object with the operations applied. Raises `BadPatch`."""
+    """A copy of an object with the operations applied. Raises `Refused`."""
     body = copy.deepcopy(stored)
     for operation in operations:
         pointer = str(operation.get("path", ""))
         parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
         if not parts:
-            raise BadPatch(400, "Path cannot be empty")
+            raise Refused(400, "Path cannot be empty")
         if parts[0] not in resource.properties:
-            raise BadPatch(400, f"Property {parts[0]} does not exist on Schema")
+            raise Refused(400, f"Property {parts[0]} does not exist on Schema")
         _apply(resource, body, parts, operation)
     return body
 
@@ -71,7 +61,7 @@ def _apply(resource: Resource, body: JsonObject, parts: list[str], operation: Js
     if name == "remove-by-id":
         held = holder.get(last) if isinstance(holder, dict) else None
         if not isinstance(held, list):
-            raise BadPatch(400, f"Path /{'/'.join(parts)} is not a collection")
+            raise Refused(400, f"Path /{'/'.join(parts)} is not a collection")
         held[:] = [item for item in held if not (isinstance(item, dict) and item.get("id") == operation.get("id"))]
     elif isinstance(holder, list):
         _in_list(holder, last, name, value, parts)
@@ -81,7 +71,7 @@ def _apply(resource: Resource, body: JsonObject, parts: list[str], operation: Js
         else:
             holder[last] = value
     else:
-        raise BadPatch(400, f"Path does not exist: /{'/'.join(parts)}")
+        raise Refused(400, f"Path does not exist: /{'/'.join(parts)}")
 
 
 def _step(resource: Resource, holder: JsonValue, part: str, following: str) -> JsonValue:
@@ -91,10 +81,10 @@ def _step(resource: Resource, holder: JsonValue, part: str, following: str) -> J
             return holder[int(part)]
         found = next((item for item in holder if isinstance(item, dict) and item.get("id") == part), None)
         if found is None:
-            raise BadPatch(400, f"Path does not exist: {part}")
+            raise Refused(400, f"Path does not exist: {part}")
         return found
     if not isinstance(holder, dict):
-        raise BadPatch(400, f"Path does not exist: {part}")
+        raise Refused(400, f"Path does not exist: {part}")
     if holder.get(part) is None:
         prop = resource.properties.get(part)
         many = following == "-" or following.isdigit() or (prop is not None and prop.collection)
@@ -107,7 +97,7 @@ def _in_list(holder: list[JsonValue], last: str, name: str, value: JsonValue, pa
         holder.append(value)
         return
     if not last.isdigit() or int(last) >= len(holder) + (name == "add"):
-        raise BadPatch(400, f"Path does not exist: /{'/'.join(parts)}")
+        raise Refused(400, f"Path does not exist: /{'/'.join(parts)}")
     if name == "add":
         holder.insert(int(last), value)
     elif name == "replace":

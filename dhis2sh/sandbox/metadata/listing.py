@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
-from dhis2sh.sandbox.http.params import Refused, boolean, choice, integer
+from dhis2sh.sandbox.http.params import boolean, choice, integer
 from dhis2sh.sandbox.metadata.fields import parse_fields
-from dhis2sh.sandbox.metadata.filters import BadFilter, Condition, parse_filter, split_filters
+from dhis2sh.sandbox.metadata.filters import Condition, parse_filter, split_filters
 from dhis2sh.sandbox.metadata.user_query import user_tests
+from dhis2sh.sandbox.refused import Refused, bad_filter
 from dhis2sh.sandbox.store.cache import name_key
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def excludes_defaults(query: QueryParams) -> bool:
 def _conditions(store: Store, resource: Resource, query: QueryParams, renderer: Renderer) -> list[Condition]:
     texts = split_filters(query.getlist("filter"))
     if not texts and "filter" in query and store.version.refuses_empty_filter:
-        raise BadFilter("Invalid filter => ")
+        raise bad_filter("Invalid filter => ")
     return [Condition(parse_filter(text), resource, renderer) for text in texts]
 
 
@@ -119,7 +120,7 @@ def _orders(store: Store, resource: Resource, orders: list[str]) -> dict[str, st
         name, _, direction = text.strip().partition(":")
         prop = resource.properties.get(name)
         if name and prop is None and store.version.refuses_unknown_order:
-            raise Refused(f"No such property: {name}", status=400)
+            raise Refused(400, f"No such property: {name}")
         if prop is None or not (prop.simple and prop.persisted) or (direction or "asc") not in _DIRECTIONS:
             continue
         keys.setdefault(name, direction or "asc")
@@ -150,7 +151,7 @@ def _sort_key(value: JsonValue, fold: bool) -> tuple[int, float, str]:
 
 
 def list_objects(store: Store, resource: Resource, query: QueryParams, renderer: Renderer, path: str) -> JsonObject:
-    """The answer of `GET /api/{plural}`. Raises `BadFilter`, `Refused` and `ServerBug`."""
+    """The answer of `GET /api/{plural}`. Raises `Refused`."""
     if store.version.lenient_parameters:
         query = _readable(query)
     size = integer(query, "pageSize", DEFAULT_PAGE_SIZE)
@@ -158,9 +159,9 @@ def list_objects(store: Store, resource: Resource, query: QueryParams, renderer:
     paging = boolean(query, "paging", True)
     gist = store.version.lists_by_gist and paging and gist_can(resource, query)
     if gist and size == 0:
-        raise Refused("/ by zero", status=500)
+        raise Refused(500, "/ by zero")
     if size < 0 and not gist:
-        raise Refused("max-results cannot be negative", status=400)
+        raise Refused(400, "max-results cannot be negative")
     size = abs(size)
     tree = parse_fields(query.get("fields", DEFAULT_FIELDS))
     found = matching(store, resource, query, renderer, by_name=not gist)

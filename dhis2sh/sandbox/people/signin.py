@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, cast
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from dhis2sh.sandbox.http.answers import base_of, refuse
+from dhis2sh.sandbox.http.answers import base_of, refusal
 from dhis2sh.sandbox.people.accounts import Accounts
+from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,10 +31,6 @@ FIRST_VERSION = 28
 OPEN = re.compile(r"/api/(ping|loginConfig|auth/.*|account/.*|staticContent/.*|publicKeys/.*)$")
 """What anybody may ask without signing in."""
 COOKIE = "JSESSIONID"
-
-
-class Refused(Exception):
-    """The credentials do not sign anybody in; the text goes to the client."""
 
 
 class SignIn:
@@ -72,16 +69,16 @@ class SignIn:
             case "apitoken":
                 return self._by_token(value.strip(), request)
             case _:
-                raise Refused("Unauthorized")
+                raise Refused(401, "Unauthorized")
 
     def _by_password(self, value: str) -> str:
         try:
             username, _, password = base64.b64decode(value).decode().partition(":")
         except ValueError:
-            raise Refused("Unauthorized") from None
+            raise Refused(401, "Unauthorized") from None
         user = self.accounts.named(username)
         if user is None or not self.accounts.proven(user, password) or account_state(user):
-            raise Refused("Unauthorized")
+            raise Refused(401, "Unauthorized")
         return cast("str", user["id"])
 
     def _by_token(self, key: str, request: Request) -> str:
@@ -89,12 +86,12 @@ class SignIn:
         row = self.store.connection.execute("SELECT user, body FROM api_token WHERE hash = ?", (hashed,)).fetchone()
         user = self.store.get("users", row[0]) if row else None
         if row is None or user is None:
-            raise Refused("The API token does not exists")
+            raise Refused(401, "The API token does not exists")
         token = cast("JsonObject", json.loads(row[1]))
         if cast("float", token.get("expire") or 0) <= dt.datetime.now(dt.UTC).timestamp() * 1000:
-            raise Refused("Failed to authenticate API token, token has expired.")
+            raise Refused(401, "Failed to authenticate API token, token has expired.")
         if account_state(user):
-            raise Refused("The API token owner is disabled or locked")
+            raise Refused(401, "The API token owner is disabled or locked")
         for attribute in cast("list[JsonObject]", token.get("attributes") or []):
             _check_attribute(attribute, request)
         return cast("str", row[0])
@@ -112,7 +109,7 @@ def _check_attribute(attribute: JsonObject, request: Request) -> None:
     name, value, complaint = asked.get(str(attribute.get("type")), ("", "", ""))
     allowed = [str(item).upper() for item in cast("list[str]", attribute.get(name) or [])] if name else []
     if allowed and value.upper() not in allowed:
-        raise Refused(f"Failed to authenticate API token, {complaint}")
+        raise Refused(401, f"Failed to authenticate API token, {complaint}")
 
 
 def account_state(user: JsonObject) -> str | None:
@@ -149,7 +146,7 @@ class SignedIn:
         try:
             user = self._signin.user_of(request)
         except Refused as error:
-            refused = refuse(401, str(error))
+            refused = refusal(error)
         else:
             if user is not None:
                 scope["dhis2_user"] = user

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.http.aliases import Aliases
-from dhis2sh.sandbox.http.answers import answer, base_of, refuse
-from dhis2sh.sandbox.http.bodies import Refusal
+from dhis2sh.sandbox.http.answers import answer, base_of
 from dhis2sh.sandbox.jobs.service import JobService, initiated
 from dhis2sh.sandbox.metadata.listing import DEFAULTS
 from dhis2sh.sandbox.metadata.render import Renderer
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.people.signin import SignIn
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.tracker.storage import Tracker
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ class Server:
         return self.store.get("users", uid) or {"id": uid}
 
     def demand(self, request: Request, *authorities: str) -> None:
-        """Raise `Refusal` with 403 unless who asks has one of these authorities."""
+        """Raise `Refused` with 403 unless who asks has one of these authorities."""
         if not self.rights(request).has(*authorities):
             wanted = " or ".join(authorities)
-            raise Refusal(refuse(403, f"Access is denied, requires one Authority from [{wanted}]", "E1006"))
+            raise Refused(403, f"Access is denied, requires one Authority from [{wanted}]", "E1006")
 
     def initiated(self, request: Request, config: JsonObject, location: str | None = None) -> Response:
         """The answer that says a job was started.

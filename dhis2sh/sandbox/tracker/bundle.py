@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.tracker.query import boolean, enum
 from dhis2sh.sandbox.tracker.storage import COLUMNS, KINDS, Kind, Tracker, from_row
 from dhis2sh.uids import generate_uid
@@ -52,7 +53,7 @@ class Options:
 
     @classmethod
     def of(cls, query: QueryParams) -> Options:
-        """From the request's parameters. Raises `BadQuery` for values that do not exist."""
+        """From the request's parameters. Raises `Refused` for values that do not exist."""
         base = query.get("idScheme") or "UID"
         return cls(
             enum(query, "importStrategy", ("CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE")) or "CREATE_AND_UPDATE",
@@ -86,8 +87,9 @@ def _scheme_json(text: str, nulls: bool) -> JsonObject:
     return {"idScheme": name.upper(), **({"attributeUid": attribute or None} if attribute or nulls else {})}
 
 
-class BadPayload(Exception):
-    """A payload whose JSON is well formed but cannot be read into what it should be."""
+def bad_payload(problem: str) -> Refused:
+    """400: the JSON is well formed but cannot be read into what it should be."""
+    return Refused(400, f"JSON parse error: {problem}")
 
 
 @dataclass(slots=True)
@@ -126,7 +128,7 @@ class Bundle:
         payload: `{trackedEntities, enrollments, events, relationships}`, nested or not.
         options: of the import.
 
-    Raises `BadPayload` for UIDs and dates that are none.
+    Raises `Refused` for UIDs and dates that are none.
     """
 
     def __init__(self, tracker: Tracker, payload: JsonObject, options: Options) -> None:
@@ -265,20 +267,20 @@ def _attribute_of(body: JsonObject, attribute: str) -> JsonValue:
 
 def _check_uid(value: JsonValue) -> None:
     if isinstance(value, str) and value and not UID.fullmatch(value):
-        raise BadPayload(
+        raise bad_payload(
             "Cannot construct instance of `org.hisp.dhis.common.UID`, problem: UID must be an alphanumeric string of 11 "
             f"characters starting with a letter, but was: '{value}'"
         )
 
 
 def read_moment(text: str) -> str:
-    """A moment as the database writes it, in UTC. Raises `BadPayload`."""
+    """A moment as the database writes it, in UTC. Raises `Refused`."""
     if not text:
         return text
     try:
         found = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise BadPayload(
+        raise bad_payload(
             f'Cannot deserialize value of type `java.time.Instant` from String "{text}": Invalid date format'
         ) from None
     if found.tzinfo:

@@ -21,7 +21,6 @@ from dhis2sh.sandbox.data.formats import DXF
 from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.http.params import answering
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.uids import generate_uid
 
@@ -80,7 +79,6 @@ class Api:
         progress.finish_with(f"Analytics tables updated: {clock}")
         return None
 
-    @answering
     def start(self, request: Request) -> Response:
         """`POST /api/resourceTables/analytics`: build the tables in a job."""
         query = request.query_params
@@ -132,19 +130,16 @@ class Api:
         found = self._read(request)
         return Engine(found, Tables(self.store, found.model), options)
 
-    @answering
     def aggregate(self, request: Request) -> Response:
         """`GET /api/analytics` and its endings."""
         grid = answers.aggregate_grid(self.engine(request), request.query_params)
         return grid_answer(grid, request.path_params.get("ending", "json"))
 
-    @answering
     def raw(self, request: Request) -> Response:
         """`GET /api/analytics/rawData.json` and `.csv`."""
         grid = answers.raw_grid(self.engine(request), request.query_params)
         return grid_answer(grid, request.path_params["ending"])
 
-    @answering
     def value_set(self, request: Request) -> Response:
         """`GET /api/analytics/dataValueSet.json`, `.xml` and `.csv`."""
         values = answers.value_set(self.engine(request))
@@ -163,7 +158,6 @@ class Api:
         lines = [",".join(_text(item.get(name)) for name in names) for item in values]
         return Response("\n".join([",".join(names).lower(), *lines, ""]), media_type="application/csv;charset=UTF-8")
 
-    @answering
     def explain(self, request: Request) -> Response:
         """`GET /api/analytics/explain`: the grid with the statements behind it and SQLite's plan of each."""
         engine = self.engine(request)

@@ -15,12 +15,11 @@ from dhis2sh.sandbox.analytics.items import ItemKind
 from dhis2sh.sandbox.analytics.query import GROUP_SETS
 from dhis2sh.sandbox.data.model import Model, reference, references
 from dhis2sh.sandbox.http import params
-from dhis2sh.sandbox.http.answers import answer, base_of, refuse
-from dhis2sh.sandbox.http.params import Refused, answering
+from dhis2sh.sandbox.http.answers import answer, base_of
 from dhis2sh.sandbox.metadata.fields import parse_fields
-from dhis2sh.sandbox.metadata.filters import BadFilter
 from dhis2sh.sandbox.metadata.listing import matching
 from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
+from dhis2sh.sandbox.refused import Refused, not_found
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -40,7 +39,6 @@ class Api:
         self.server = server
         self.store = server.store
 
-    @answering
     def dimensions(self, request: Request) -> Response:
         """`GET /api/dimensions`: categories and group sets that are data dimensions."""
         query, renderer = request.query_params, self.server.renderer(request)
@@ -48,15 +46,11 @@ class Api:
         rows: list[JsonObject] = []
         for plural in _ORDER:
             resource = self.store.resources[plural]
-            try:
-                found = matching(self.store, resource, query, renderer)
-            except BadFilter as error:
-                return refuse(400, str(error), "E1003")
+            found = matching(self.store, resource, query, renderer)
             found.sort(key=lambda body: str(body["id"]))  # unlike other lists, by id within a type
             rows += [renderer.show(resource, body, tree) for body in found if body.get("dataDimension")]
         return answer(_paged(query, "dimensions", rows, f"{base_of(request)}/api/dimensions", total_first=True))
 
-    @answering
     def dimension(self, request: Request) -> Response:
         """`GET /api/dimensions/{uid}`."""
         plural = self._plural(request.path_params["uid"])
@@ -65,7 +59,6 @@ class Api:
         tree = parse_fields(request.query_params.get("fields", "*"))
         return answer(self.server.renderer(request).show(resource, body, tree))
 
-    @answering
     def items(self, request: Request) -> Response:
         """`GET /api/dimensions/{uid}/items`."""
         query, uid = request.query_params, request.path_params["uid"]
@@ -81,17 +74,15 @@ class Api:
         ]
         return answer(_paged(query, "items", rows, f"{base_of(request)}/api/dimensions/{uid}/items", total_first=True))
 
-    @answering
     def constraints(self, request: Request) -> Response:
         """`GET /api/dimensions/constraints`: none, since the sandbox limits nobody by category or group."""
         return answer({"dimensions": []})
 
-    @answering
     def of_data_set(self, request: Request) -> Response:
         """`GET /api/dimensions/dataSet/{uid}`: the categories of a data set's category combo."""
         body = self.store.get("dataSets", request.path_params["uid"])
         if body is None:
-            raise Refused(f"Data set does not exist: {request.path_params['uid']}")
+            raise Refused(409, f"Data set does not exist: {request.path_params['uid']}")
         combo = self.store.get("categoryCombos", reference(body, "categoryCombo") or "") or {}
         resource, renderer = self.store.resources["categories"], self.server.renderer(request)
         tree = parse_fields(request.query_params.get("fields", "id,displayName"))
@@ -104,11 +95,10 @@ class Api:
         for plural in _ORDER:
             if self.store.get(plural, uid) is not None:
                 return plural
-        raise Refused(f"Dimension with id {uid} could not be found.", "E1005", 404)
+        raise not_found("Dimension", uid)
 
     # Data items ----------------------------------------------------------------------------------------------------
 
-    @answering
     def data_items(self, request: Request) -> Response:
         """`GET /api/dataItems`."""
         query = request.query_params
@@ -198,7 +188,7 @@ def _condition(text: str) -> tuple[str, str, str]:
     """A filter's path, operator and value. Raises `Refused`."""
     found = _FILTER.fullmatch(text)
     if not found:
-        raise Refused(f"Unable to parse filter `{text}`", "E2014")
+        raise Refused(409, f"Unable to parse filter `{text}`", "E2014")
     return found[1], found[2], found[3]
 
 

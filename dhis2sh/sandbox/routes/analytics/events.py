@@ -16,7 +16,6 @@ from dhis2sh.sandbox.analytics.event_grids import aggregate_grid, query_grid
 from dhis2sh.sandbox.analytics.events import EventQuery, Kind, read_events, records
 from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.http.params import answering
 from dhis2sh.sandbox.routes.analytics.aggregate import financial_setting, grid_answer
 
 if TYPE_CHECKING:
@@ -42,19 +41,16 @@ class Api:
             raise refusal("E7144")
         return found
 
-    @answering
     def query(self, request: Request) -> Response:
         """`GET /api/analytics/{kind}/query/{uid}`."""
         grid = query_grid(self.store, self._read(request), request.query_params)
         return grid_answer(grid, request.path_params.get("ending", "json"))
 
-    @answering
     def aggregate(self, request: Request) -> Response:
         """`GET /api/analytics/{kind}/aggregate/{uid}`."""
         grid = aggregate_grid(self.store, self._read(request), request.query_params)
         return grid_answer(grid, request.path_params.get("ending", "json"))
 
-    @answering
     def count(self, request: Request) -> Response:
         """`GET /api/analytics/events/count/{program}`: how many events, and where they lie."""
         found = self._read(request)
@@ -62,7 +58,6 @@ class Api:
         points = [point for row in rows if (point := point_of(row.row["geometry"])) is not None]
         return answer({"extent": extent(points) if points else None, "count": len(rows)})
 
-    @answering
     def cluster(self, request: Request) -> Response:
         """`GET /api/analytics/events/cluster/{program}`: events on a map, those in one square together."""
         return grid_answer(cluster_grid(self.store, self._read(request), request.query_params), "json")

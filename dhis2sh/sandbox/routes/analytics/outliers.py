@@ -21,7 +21,7 @@ from dhis2sh.sandbox.analytics.outliers import ALGORITHMS, Outlier, Search, find
 from dhis2sh.sandbox.data.model import Model, identifier_of, read_period
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.http.params import Refused, answering
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.analytics.aggregate import grid_answer
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Api:
         failed = [(code, text) for fails, code, text in checks if fails]
         if failed:
             code, text = failed[-1]
-            raise Refused(MESSAGES[code].format(text), code)
+            raise Refused(409, MESSAGES[code].format(text), code)
         first, last = span or (cast("dt.date", start), cast("dt.date", end))
         search = Search(list(dict.fromkeys(elements)), units, first, last, algorithm, threshold, data_start, data_end)
         return search, limit, order
@@ -98,7 +98,6 @@ class Api:
         rows.sort(key=_ORDER_KEYS.get(order, _by_score), reverse=not up)
         return rows[:limit]
 
-    @answering
     def grid(self, request: Request) -> Response:
         """`GET /api/analytics/outlierDetection`: a grid, from the analytics tables' data."""
         query, model = request.query_params, Model(self.store)
@@ -117,7 +116,6 @@ class Api:
             shown.only(params.many(query, "headers"))
         return grid_answer(shown, request.path_params.get("ending", "json"))
 
-    @answering
     def live(self, request: Request) -> Response:
         """`GET /api/outlierDetection`: from the values themselves, as objects."""
         query, model = request.query_params, Model(self.store)

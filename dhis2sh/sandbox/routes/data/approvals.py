@@ -16,7 +16,7 @@ from dhis2sh.sandbox.data.approval import Approvals, Selection, State, Status
 from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.http.params import MissingParameter, Refused, answering
+from dhis2sh.sandbox.refused import Refused, missing_parameter
 from dhis2sh.sandbox.routes.data.values import body_of, reading
 from dhis2sh.sandbox.store.database import DEFAULT_COMBO
 
@@ -48,7 +48,6 @@ class Api:
     def _permissions(self, request: Request, approvals: Approvals, at: Selection, status: Status) -> JsonObject:
         return approvals.permissions(at, status, self.server.rights(request).authorities)
 
-    @answering
     def read(self, request: Request) -> Response:
         """`GET /api/dataApprovals`: the state of one selection."""
         approvals = self._approvals()
@@ -63,14 +62,13 @@ class Api:
             body["acceptedAt"] = status.approval.accepted_at
         return answer(body)
 
-    @answering
     def multiple(self, request: Request) -> Response:
         """`GET /api/dataApprovals/approvals` and `/multiple`: the states of many selections."""
         query, approvals = request.query_params, self._approvals()
         model = approvals.model
         workflows = _required_many(query, "wf")
         if not (query.get("pe") or (query.get("startDate") and query.get("endDate"))):
-            raise MissingParameter("pe")
+            raise missing_parameter("pe")
         units = _required_many(query, "ou")
         combos = params.many(query, "aoc") or [DEFAULT_COMBO]
         for plural, uids, what in (
@@ -80,7 +78,7 @@ class Api:
         ):
             for uid in uids:
                 if not model.exists(plural, uid):
-                    raise Refused(f"Objects of type `{what}` not found or not accessible: `[{uid}]`", "E1112")
+                    raise Refused(409, f"Objects of type `{what}` not found or not accessible: `[{uid}]`", "E1112")
         found: list[JsonValue] = []
         for workflow, unit, combo in itertools.product(workflows, units, combos):
             for period in _periods(model, workflow, query):
@@ -96,7 +94,6 @@ class Api:
                 found.append(item)
         return answer(found)
 
-    @answering
     def by_data_set(self, request: Request) -> Response:
         """`GET /api/dataApprovals/status`: the states of data sets."""
         query, approvals = request.query_params, self._approvals()
@@ -126,7 +123,6 @@ class Api:
                 found.append(item)
         return answer({"dataApprovalStateResponses": found})
 
-    @answering
     def by_combo(self, request: Request) -> Response:
         """`GET /api/dataApprovals/categoryOptionCombos`: every org unit and combo that may be approved next."""
         query, approvals = request.query_params, self._approvals()
@@ -136,7 +132,7 @@ class Api:
             workflows.append(_workflow_of(model, data_set))
         period = read_period(params.required(query, "pe"))
         if period is None:
-            raise Refused(f"Illegal period identifier: {query['pe']}")
+            raise Refused(409, f"Illegal period identifier: {query['pe']}")
         found: list[JsonValue] = []
         for workflow in workflows:
             for unit in self._next_units(approvals, workflow, query.get("ou")):
@@ -170,24 +166,21 @@ class Api:
     # Changes -------------------------------------------------------------------------------------------------------
 
     def _single(self, change: _Change) -> Callable[[Request], Response]:
-        def handle(api: Api, request: Request) -> Response:
-            approvals = api._approvals()
-            at = _selection(approvals.model, request.query_params)
-            api._change(request, approvals, change, [at])
+        def handle(request: Request) -> Response:
+            approvals = self._approvals()
+            self._change(request, approvals, change, [_selection(approvals.model, request.query_params)])
             return Response(None, 204)
 
-        guarded = answering(handle)
-        return lambda request: guarded(self, request)
+        return handle
 
     def _bulk(self, change: _Change) -> Callable[[Request], Response]:
-        def handle(api: Api, request: Request) -> Response:
-            approvals = api._approvals()
+        def handle(request: Request) -> Response:
+            approvals = self._approvals()
             body = formats.read_json(body_of(request))
-            api._change(request, approvals, change, _bulk_selections(approvals, body))
+            self._change(request, approvals, change, _bulk_selections(approvals, body))
             return Response(None, 204)
 
-        guarded = answering(handle)
-        return lambda request: guarded(self, request)
+        return handle
 
     def _change(self, request: Request, approvals: Approvals, change: _Change, at: Iterable[Selection]) -> None:
         change(approvals, at, self.server.user(request), self.server.rights(request).authorities)
@@ -216,17 +209,17 @@ class Api:
 def _required_many(query: QueryParams, name: str) -> list[str]:
     found = params.many(query, name)
     if not found:
-        raise MissingParameter(name)
+        raise missing_parameter(name)
     return found
 
 
 def _workflow_of(model: Model, data_set: str) -> str:
     """The workflow of a data set. Raises `Refused`."""
     if not model.exists("dataSets", data_set):
-        raise Refused(f"Data set does not exist: {data_set}")
+        raise Refused(409, f"Data set does not exist: {data_set}")
     workflow = reference(model.body("dataSets", data_set), "workflow")
     if workflow is None:
-        raise Refused(f"Data set does not have an approval workflow: {data_set}")
+        raise Refused(409, f"Data set does not have an approval workflow: {data_set}")
     return workflow
 
 
@@ -234,22 +227,22 @@ def _selection(model: Model, query: Mapping[str, str]) -> Selection:
     """One selection from `ds` or `wf`, `pe`, `ou` and `aoc`. Raises `Refused` and `MissingParameter`."""
     for name in ("pe", "ou"):
         if name not in query:
-            raise MissingParameter(name)
+            raise missing_parameter(name)
     workflow = query.get("wf")
     if workflow is None:
         if not query.get("ds"):
-            raise Refused("Either data set or data approval workflow must be specified")
+            raise Refused(409, "Either data set or data approval workflow must be specified")
         workflow = _workflow_of(model, query["ds"])
     elif not model.exists("dataApprovalWorkflows", workflow):
-        raise Refused(f"Data approval workflow does not exist: {workflow}")
+        raise Refused(409, f"Data approval workflow does not exist: {workflow}")
     period = read_period(query["pe"])
     if period is None:
-        raise Refused(f"Illegal period identifier: {query['pe']}")
+        raise Refused(409, f"Illegal period identifier: {query['pe']}")
     if not model.exists("organisationUnits", query["ou"]):
-        raise Refused(f"Illegal organisation unit identifier: {query['ou']}")
+        raise Refused(409, f"Illegal organisation unit identifier: {query['ou']}")
     combo = query.get("aoc") or DEFAULT_COMBO
     if not model.exists("categoryOptionCombos", combo):
-        raise Refused(f"Illegal attribute option combo identifier: {combo}")
+        raise Refused(409, f"Illegal attribute option combo identifier: {combo}")
     return Selection(workflow, period.iso, query["ou"], combo)
 
 
@@ -262,7 +255,7 @@ def _bulk_selections(approvals: Approvals, body: Mapping[str, JsonValue]) -> lis
     ]
     periods, rows = formats.texts_of(body, "pe"), formats.items_of(body, "approvals")
     if not workflows or not periods or not rows:
-        raise Refused("Approval must have data sets or workflows, periods and approvals")
+        raise Refused(409, "Approval must have data sets or workflows, periods and approvals")
     found: list[Selection] = []
     for workflow, period, row in itertools.product(dict.fromkeys(workflows), periods, rows):
         named = {"wf": workflow, "pe": period, "ou": str(row.get("ou") or "")}
@@ -278,7 +271,7 @@ def _periods(model: Model, workflow: str, query: QueryParams) -> list[Period]:
     for text in params.many(query, "pe"):
         period = read_period(text)
         if period is None:
-            raise Refused(f"Illegal period identifier: {text}")
+            raise Refused(409, f"Illegal period identifier: {text}")
         found.append(period)
     start, end = params.date(query, "startDate"), params.date(query, "endDate")
     if not found and start and end:

@@ -12,7 +12,7 @@ from dhis2sh.sandbox.data.model import Model, read_period
 from dhis2sh.sandbox.data.paging import paged, picked
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.http.params import Refused, answering
+from dhis2sh.sandbox.refused import Refused, unknown_choice
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -29,7 +29,6 @@ class Api:
     def __init__(self, server: Server) -> None:
         self.store = server.store
 
-    @answering
     def data_values(self, request: Request) -> Response:
         """`GET /api/audits/dataValue`."""
         query, model = request.query_params, Model(self.store)
@@ -60,7 +59,6 @@ class Api:
         ]  # fmt: skip
         return answer(paged(query, "dataValueAudits", picked(query, found)))
 
-    @answering
     def approvals(self, request: Request) -> Response:
         """`GET /api/audits/dataApproval`."""
         query, model = request.query_params, Model(self.store)
@@ -91,7 +89,9 @@ class Api:
         found = params.many(query, name)
         missing = [uid for uid in found if not model.exists(plural, uid)]
         if missing and not self.store.version.upserts:
-            raise Refused(f"Objects of type `{klass}` not found or not accessible: `[{', '.join(missing)}]`", "E1112")
+            raise Refused(
+                409, f"Objects of type `{klass}` not found or not accessible: `[{', '.join(missing)}]`", "E1112"
+            )
         return found
 
     def _shown(self, iso: str) -> JsonObject:
@@ -116,14 +116,13 @@ class Api:
 def _period(text: str) -> str:
     period = read_period(text)
     if period is None:
-        raise Refused(f"Illegal period identifier: {text}")
+        raise Refused(409, f"Illegal period identifier: {text}")
     return period.iso
 
 
 def _audit_type(text: str) -> str:
     if text.upper() not in AUDIT_TYPES:
-        known = ", ".join(AUDIT_TYPES)
-        raise Refused(f"Value '{text}' is not valid for parameter auditType. Valid values are: [{known}]", status=400)
+        raise unknown_choice(text, "auditType", AUDIT_TYPES)
     return text.upper()
 
 

@@ -15,9 +15,9 @@ from dhis2sh.sandbox.data.imports import Options
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.data.paging import paged, picked
 from dhis2sh.sandbox.http import params
-from dhis2sh.sandbox.http.answers import answer, refuse
-from dhis2sh.sandbox.http.params import Refused, answering
+from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.jobs.service import Progress
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.data.values import attribute_combo, body_of, reading, summary_answer
 from dhis2sh.sandbox.store.database import DEFAULT_COMBO
 from dhis2sh.sandbox.store.fresh import now
@@ -40,7 +40,6 @@ class Api:
         self.server = server
         self.store = server.store
 
-    @answering
     def read(self, request: Request) -> Response:
         """`GET /api/completeDataSetRegistrations`."""
         query, model = request.query_params, Model(self.store)
@@ -62,7 +61,7 @@ class Api:
         )
         failed = [code for fails, code in checks if fails]
         if failed:
-            raise Refused(export.MESSAGES[failed[-1]].format(limit), failed[-1])
+            raise Refused(409, export.MESSAGES[failed[-1]].format(limit), failed[-1])
         wanted = set(units)
         if params.boolean(query, "children"):
             wanted = {below for unit in units for below in model.subtree(unit)}
@@ -83,7 +82,6 @@ class Api:
         found = found[:limit] if limit else found
         return answer({"completeDataSetRegistrations": found} if found else {})
 
-    @answering
     def write(self, request: Request) -> Response:
         """`POST /api/completeDataSetRegistrations`."""
         options = Options.of(request.query_params, atomic=self.store.version.upserts)
@@ -107,8 +105,8 @@ class Api:
         summary = Summary(options.shown(), description="Import process complete.", complete=None)
         try:
             items = _items(raw, kind)
-        except formats.Unreadable as error:
-            summary.status, summary.description = "ERROR", f"The import process failed: {error}"
+        except Refused as no:
+            summary.status, summary.description = "ERROR", f"The import process failed: {no}"
             return summary
         model = Model(self.store)
         with self.store.writing() as connection:
@@ -150,7 +148,6 @@ class Api:
             (*key, date, str(item.get("storedBy") or username), now(), username, item.get("completed") is not False),
         )
 
-    @answering
     def remove(self, request: Request) -> Response:
         """`DELETE /api/completeDataSetRegistrations`."""
         query, model = request.query_params, Model(self.store)
@@ -158,11 +155,11 @@ class Api:
         period, unit = read_period(params.required(query, "pe")), params.required(query, "ou")
         for uid in sets:
             if not model.exists("dataSets", uid):
-                raise Refused(f"Data set not found or not accessible: `{uid}`", "E1105")
+                raise Refused(409, f"Data set not found or not accessible: `{uid}`", "E1105")
         if period is None:
-            raise Refused(f"Period is invalid: `{query['pe']}`", "E1101")
+            raise Refused(409, f"Period is invalid: `{query['pe']}`", "E1101")
         if not model.exists("organisationUnits", unit):
-            raise Refused(f"Organisation unit not found or not accessible: `{unit}`", "E1102")
+            raise Refused(409, f"Organisation unit not found or not accessible: `{unit}`", "E1102")
         combo = attribute_combo(model, query)
         units = [unit]
         if params.boolean(query, "multiOu"):
@@ -194,13 +191,11 @@ class Api:
             found.append({"name": name, "period": {"id": period, "displayName": period}, **item})
         return found
 
-    @answering
     def exceptions(self, request: Request) -> Response:
         """`GET /api/lockExceptions`."""
         rows = picked(request.query_params, self._exceptions(Model(self.store)))
         return answer(paged(request.query_params, "lockExceptions", rows))
 
-    @answering
     def combinations(self, request: Request) -> Response:
         """`GET /api/lockExceptions/combinations`: data sets and periods that have exceptions."""
         sql = "WHERE rowid IN (SELECT min(rowid) FROM lock_exception GROUP BY data_set, period)"
@@ -210,17 +205,16 @@ class Api:
         ]
         return answer({"lockExceptions": cast("list[JsonValue]", rows)})
 
-    @answering
     def add_exception(self, request: Request) -> Response:
         """`POST /api/lockExceptions?ds&pe&ou`."""
         query, model = request.query_params, Model(self.store)
         data_set, text = params.required(query, "ds"), params.required(query, "pe")
         units, period = params.required(query, "ou").split(","), read_period(text)
         if not model.exists("dataSets", data_set) or period is None:
-            raise Refused(f" Can't find DataSet with id ={data_set} or Period with id ={text}", "E1004", 409)
+            raise Refused(409, f" Can't find DataSet with id ={data_set} or Period with id ={text}", "E1004")
         known = [uid for uid in units if model.exists("organisationUnits", uid)]
         if not known:
-            raise Refused(f"Can't find OrganisationUnit with id ={','.join(units)}", "E1004", 409)
+            raise Refused(409, f"Can't find OrganisationUnit with id ={','.join(units)}", "E1004")
         assigned = [uid for uid in known if uid in model.units_of[data_set]]
         with self.store.writing() as connection:
             connection.executemany(
@@ -229,22 +223,21 @@ class Api:
             )
         if not assigned:
             raise Refused(
+                409,
                 f"None of the target organisation unit(s) are linked to the specified data set: {data_set}",
                 "E1004",
-                409,
             )
         body: JsonObject = {"httpStatus": "Created", "httpStatusCode": 201, "status": "OK",
                             "message": "LockException created successfully."}  # fmt: skip
         return answer(body, 201)
 
-    @answering
     def remove_exception(self, request: Request) -> Response:
         """`DELETE /api/lockExceptions?ds&pe[&ou]`."""
         query, model = request.query_params, Model(self.store)
         data_set, text = params.required(query, "ds"), params.required(query, "pe")
         period = read_period(text)
         if not model.exists("dataSets", data_set) or period is None:
-            raise Refused(f"Can't find LockException with combination: dataSet={data_set}, period={text}", "E1004", 409)
+            raise Refused(409, f"Can't find LockException with combination: dataSet={data_set}, period={text}", "E1004")
         unit = query.get("ou")
         with self.store.writing() as connection:
             count = connection.execute(
@@ -252,7 +245,7 @@ class Api:
                 (data_set, period.iso, unit, unit),
             ).rowcount
         if not count:
-            return refuse(404, f"Can't find LockException with combination: dataSet={data_set}, period={text}", "E1005")
+            raise Refused(404, f"Can't find LockException with combination: dataSet={data_set}, period={text}", "E1005")
         return Response(None, 204)
 
 

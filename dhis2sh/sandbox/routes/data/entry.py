@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.data.model import Model, reference, references
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.http.params import answering
 from dhis2sh.sandbox.metadata.fields import parse_fields
 
 if TYPE_CHECKING:
@@ -61,7 +60,6 @@ class Api:
         self.server = server
         self.store = server.store
 
-    @answering
     def metadata(self, request: Request) -> Response:
         """`GET /api/dataEntry/metadata`: the data sets that the user may enter data for, and what they are made of."""
         rights, model = self.server.rights(request), Model(self.store)

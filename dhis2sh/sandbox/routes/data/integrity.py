@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, refuse
+from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import parse_json, with_body
 from dhis2sh.sandbox.integrity.service import Integrity, Kind, chosen, described, known
 from dhis2sh.sandbox.jobs.service import Progress
+from dhis2sh.sandbox.refused import Refused, unreadable_value
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -89,10 +90,10 @@ class Api:
         check = request.path_params.get("check")
         names = chosen([check], everything=True) if check else chosen(_names(request), everything=True)
         if check and not names:
-            return refuse(404, f"Data integrity check not found: {check}", "E1005")
+            raise Refused(404, f"Data integrity check not found: {check}", "E1005")
         milliseconds = request.query_params.get("timeout") or "0"
         if not milliseconds.lstrip("-").isdigit():
-            return refuse(400, f"Value '{milliseconds}' is not valid for parameter timeout. It should be of type long")
+            raise unreadable_value(milliseconds, "timeout", "long")
         self.integrity.wait(kind, names, max(0, int(milliseconds)) / 1000)
         found = self.integrity.report(kind, names)
         return answer(found[names[0]] if check and names[0] in found else {} if check else found)

@@ -14,7 +14,7 @@ from dhis2sh.sandbox.data import formats
 from dhis2sh.sandbox.data.model import Model, reference
 from dhis2sh.sandbox.data.paging import paged, picked
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.http.params import Refused, answering
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.data.values import body_of, reading
 from dhis2sh.sandbox.store.database import DEFAULT_COMBO
 
@@ -33,7 +33,6 @@ class Api:
     def __init__(self, server: Server) -> None:
         self.store = server.store
 
-    @answering
     def list_(self, request: Request) -> Response:
         """`GET /api/minMaxDataElements`, with `filter=dataElement.id:eq:...` and `in:[...]`."""
         rows = self.store.connection.execute(
@@ -50,7 +49,6 @@ class Api:
             found = [item for item in found if _meets(item, text)]
         return answer(paged(request.query_params, "minMaxDataElements", picked(request.query_params, found)))
 
-    @answering
     def add(self, request: Request) -> Response:
         """`POST /api/minMaxDataElements`."""
         body = formats.read_json(body_of(request))
@@ -58,22 +56,19 @@ class Api:
         self._put([(*key, *limits)])
         return _said(201, "Created", None)
 
-    @answering
     def remove(self, request: Request) -> Response:
         """`DELETE /api/minMaxDataElements`, the limit in the body."""
         key, _ = self._single(Model(self.store), formats.read_json(body_of(request)))
         if not self._drop([key]):
-            raise Refused("Can not find MinMaxDataElement.", status=404)
+            raise Refused(404, "Can not find MinMaxDataElement.")
         return _said(200, "OK", "MinMaxDataElement deleted.")
 
-    @answering
     def upsert(self, request: Request) -> Response:
         """`POST /api/minMaxDataElements/upsert`: many at once, JSON or CSV."""
         rows = self._bulk(request, limits=True)
         self._put(rows)
         return _said(200, "OK", f"Successfully imported {len(rows)} min-max values")
 
-    @answering
     def delete(self, request: Request) -> Response:
         """`POST /api/minMaxDataElements/delete`: many at once, JSON or CSV."""
         count = self._drop([row[:3] for row in self._bulk(request, limits=False)])
@@ -92,9 +87,9 @@ class Api:
         for name, plural in names:
             uid = reference(body, name) or (DEFAULT_COMBO if name == "optionCombo" else None)
             if uid is None:
-                raise Refused(f"Missing required parameter : {name}")
+                raise Refused(409, f"Missing required parameter : {name}")
             if not model.exists(plural, uid):
-                raise Refused(f"Parameter {name} not found: {uid}", "E1004")
+                raise Refused(409, f"Parameter {name} not found: {uid}", "E1004")
             found.append(uid)
         return (found[0], found[1], found[2]), _limits(body, "min", "max")
 
@@ -119,7 +114,7 @@ class Api:
                 ("categoryOptionCombos", combo, "Category option combo"),
             ):
                 if not model.exists(plural, uid):
-                    raise Refused(f"{what} not found or not accessible: `{uid}`", "E1102", 400)
+                    raise Refused(400, f"{what} not found or not accessible: `{uid}`", "E1102")
             low, high, generated = _limits(item, "minValue", "maxValue") if limits else (0, 0, False)
             found.append((element, unit, combo, low, high, generated))
         return found
@@ -143,9 +138,9 @@ def _limits(body: Mapping[str, JsonValue], low: str, high: str) -> tuple[int, in
     try:
         minimum, maximum = int(cast("str", body.get(low))), int(cast("str", body.get(high)))
     except (TypeError, ValueError):
-        raise Refused(f"Missing required parameter : {low if body.get(low) is None else high}") from None
+        raise Refused(409, f"Missing required parameter : {low if body.get(low) is None else high}") from None
     if minimum >= maximum:
-        raise Refused(f"Min value: `{minimum}` must be less than max value: `{maximum}`")
+        raise Refused(409, f"Min value: `{minimum}` must be less than max value: `{maximum}`")
     return minimum, maximum, body.get("generated") in (True, "true")
 
 
@@ -159,7 +154,7 @@ def _meets(item: JsonObject, text: str) -> bool:
         return str(uid) == wanted
     if operator == "in":
         return str(uid) in wanted.strip("[]").split(",")
-    raise Refused(f"Operator not supported: `{operator}`", "E2035")
+    raise Refused(409, f"Operator not supported: `{operator}`", "E2035")
 
 
 def _said(status: int, reason: str, message: str | None) -> Response:

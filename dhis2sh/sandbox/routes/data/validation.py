@@ -14,9 +14,10 @@ from dhis2sh.periods import Period
 from dhis2sh.sandbox.analytics.names import period_name
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.data.validation import Violation, run_predictor, run_rules
-from dhis2sh.sandbox.http.answers import answer, done, refuse
-from dhis2sh.sandbox.http.bodies import Refusal, parse_json, with_body
+from dhis2sh.sandbox.http.answers import answer, done
+from dhis2sh.sandbox.http.bodies import parse_json, with_body
 from dhis2sh.sandbox.jobs.service import Progress
+from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.uids import generate_uid
@@ -44,7 +45,7 @@ class Api:
         sent = cast("JsonObject", parse_json(raw))
         unit = str(sent.get("ou") or "")
         if self.store.get("organisationUnits", unit) is None:
-            return refuse(400, "No organisation unit defined", "E1003")
+            raise Refused(400, "No organisation unit defined", "E1003")
         start, end = _date(sent.get("startDate"), "startDate"), _date(sent.get("endDate"), "endDate")
         limit = cast("int", sent.get("maxResults") or MAX_RESULTS)
         found = run_rules(
@@ -114,7 +115,7 @@ class Api:
         """`GET /api/validationResults/{uid}`."""
         body = self.store.get("validationResults", request.path_params["uid"])
         if body is None:
-            return refuse(404, f"Validation result with id {request.path_params['uid']} was not found", "E1005")
+            raise Refused(404, f"Validation result with id {request.path_params['uid']} was not found", "E1005")
         return answer(body)
 
     def data_set(self, request: Request) -> Response:
@@ -122,13 +123,13 @@ class Api:
         query, uid = request.query_params, request.path_params["uid"]
         body = self.store.get("dataSets", uid)
         if body is None:
-            return refuse(409, f"Data set does not exist: {uid}", "E1004")
+            raise Refused(409, f"Data set does not exist: {uid}", "E1004")
         period = read_period(query.get("pe") or "")
         if period is None:
-            return refuse(409, f"Period does not exist: {query.get('pe')}", "E1004")
+            raise Refused(409, f"Period does not exist: {query.get('pe')}", "E1004")
         unit = query.get("ou") or ""
         if self.store.get("organisationUnits", unit) is None:
-            return refuse(409, f"Organisation unit does not exist: {unit}", "E1004")
+            raise Refused(409, f"Organisation unit does not exist: {unit}", "E1004")
         elements = set(Model(self.store).elements_of.get(uid, []))
         rules = [rule for rule in self.store.objects("validationRules").values()
                  if not rule.get("skipFormValidation") and _elements(rule) & elements]  # fmt: skip
@@ -181,7 +182,7 @@ class Api:
         found = self.store.get("predictors", request.path_params["uid"])
         if found is None:
             self._between(request)
-            return refuse(
+            raise Refused(
                 500, 'Cannot invoke "org.hisp.dhis.predictor.Predictor.getName()" because "predictor" is null'
             )
         return self._run(request, [found])
@@ -192,7 +193,7 @@ class Api:
         uid = request.path_params["uid"]
         group = self.store.get("predictorGroups", uid)
         if group is None:
-            return refuse(404, f"PredictorGroup with id {uid} could not be found.", "E1005")
+            raise not_found("PredictorGroup", uid)
         members = [self.store.get("predictors", one) for one in references(group, "predictors")]
         return self._run(request, [one for one in members if one is not None])
 
@@ -204,7 +205,7 @@ class Api:
             try:
                 count += run_predictor(self.store, predictor, start, end, user)
             except BadExpression as error:
-                return refuse(409, f"Unable to predict: {error}", "E1004")
+                raise Refused(409, f"Unable to predict: {error}", "E1004") from None
         return done(f"Generated {count} predictions")
 
     # As jobs
@@ -255,8 +256,8 @@ def _date(value: JsonValue, name: str) -> dt.date:
     try:
         return dt.date.fromisoformat(str(value or "")[:10])
     except ValueError:
-        raise Refusal(
-            refuse(400, f"Required request parameter '{name}' for method parameter type Date is not present")
+        raise Refused(
+            400, f"Required request parameter '{name}' for method parameter type Date is not present"
         ) from None
 
 

@@ -21,11 +21,11 @@ from dhis2sh.sandbox.data.conflicts import Conflict, Summary
 from dhis2sh.sandbox.data.imports import Importer, Options, latest_open_period, server_time
 from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.data.values import Key, Value
-from dhis2sh.sandbox.http.answers import answer, refuse
+from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import unpacked, with_body
-from dhis2sh.sandbox.http.params import Refused, answering
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.metadata import value_types
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.database import DEFAULT_COMBO
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def body_of(request: Request) -> bytes:
     try:
         return unpacked(cast("bytes", request.state.posted))
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise Refused(f"The body cannot be unpacked: {error}", status=400) from error
+        raise Refused(400, f"The body cannot be unpacked: {error}") from error
 
 
 class Api:
@@ -95,7 +95,6 @@ class Api:
 
     # Sets ----------------------------------------------------------------------------------------------------------
 
-    @answering
     def read_set(self, request: Request) -> Response:
         """`GET /api/dataValueSets`."""
         query, model = request.query_params, Model(self.store)
@@ -132,13 +131,12 @@ class Api:
         parts = {"dataSet": chosen.data_sets, "period": [one.iso for one in chosen.periods], "orgUnit": chosen.units}
         return {name: found[0] for name, found in parts.items() if len(found) == 1}
 
-    @answering
     def write_set(self, request: Request) -> Response:
         """`POST /api/dataValueSets`."""
         options = Options.of(request.query_params, atomic=self.store.version.upserts)
         rights = self.server.rights(request)
         if not rights.has("F_DATAVALUE_ADD"):
-            return refuse(403, "Access is denied", "E1006")
+            raise Refused(403, "Access is denied", "E1006")
         raw, kind = body_of(request), request.headers.get("content-type", "application/json").split(";")[0].strip()
         user = self.server.user(request)
         run = functools.partial(
@@ -155,11 +153,11 @@ class Api:
         try:
             for body in _bodies(raw, kind, options, importer.model):
                 importer.run(body)
-        except formats.Unreadable as error:
-            if self.store.version.upserts:
+        except Refused as no:
+            if no.status != 400 or self.store.version.upserts:  # 400 is what cannot be read
                 raise
             importer.summary.status, importer.summary.complete = "ERROR", None
-            importer.summary.description = f"The import process failed: {error}"
+            importer.summary.description = f"The import process failed: {no}"
         return importer.summary
 
     def _import_named(self, raw: bytes, importer: Importer) -> Summary:
@@ -187,17 +185,15 @@ class Api:
 
     # Single values -------------------------------------------------------------------------------------------------
 
-    @answering
     def read_one(self, request: Request) -> Response:
         """`GET /api/dataValues`."""
         key = self._key(request.query_params, Model(self.store))
         found = values.find(self.store.connection, key)
         if found is None or found.deleted:
             upserts = self.store.version.upserts
-            return refuse(404 if upserts else 409, "Data value does not exist", "E1005" if upserts else None)
+            raise Refused(404 if upserts else 409, "Data value does not exist", "E1005" if upserts else None)
         return answer([found.value])
 
-    @answering
     def write_one(self, request: Request) -> Response:
         """`POST /api/dataValues`, by query, form or JSON."""
         form = self._form(request)
@@ -210,18 +206,18 @@ class Api:
         problem = value_types.problem(text or "", value_type)
         if problem and self.store.version.upserts:
             words = f"Value #0 value `{text}` is no valid {value_type}: {problem}"
-            raise Refused(f"Failed to upsert data value: {words}", "E1004")
+            raise Refused(409, f"Failed to upsert data value: {words}", "E1004")
         if problem:
-            raise Refused(f"Data value must match data element value type: `{value_type}`", "E2030")
+            raise Refused(409, f"Data value must match data element value type: `{value_type}`", "E2030")
         comment = form.get("comment")
         if comment is not None and len(comment) > value_types.MAX_LENGTH:
-            raise Refused("Comment is invalid: `comment_length_greater_than_max_length`", "E2028")
+            raise Refused(409, "Comment is invalid: `comment_length_greater_than_max_length`", "E2028")
         option_set = reference(element, "optionSet")
         if text and option_set:
             members = self.store.inverse("options", "optionSet").get(option_set, [])
             if text not in {str(model.body("options", uid).get("code")) for uid in members}:
                 raise Refused(
-                    f"Data value is not a valid option of the data element option set: `{option_set}`", "E2029"
+                    409, f"Data value is not a valid option of the data element option set: `{option_set}`", "E2029"
                 )
         user = cast("str", self.server.user(request).get("username"))
         moment = server_time()
@@ -242,7 +238,6 @@ class Api:
                 values.audit(connection, old, "UPDATE", user)
         return Response(None, 201)
 
-    @answering
     def delete_one(self, request: Request) -> Response:
         """`DELETE /api/dataValues`."""
         query, model = request.query_params, Model(self.store)
@@ -252,14 +247,13 @@ class Api:
         with self.store.writing() as connection:
             old = values.find(connection, key)
             if old is None or old.deleted:
-                raise Refused("Data value does not exist", "E2032")
+                raise Refused(409, "Data value does not exist", "E2032")
             gone = replace(old, value=None) if self.store.version.upserts else old
             values.audit(connection, gone, "DELETE", user)
             old.deleted, old.last_updated, old.stored_by = True, server_time(), user
             values.put(connection, old)
         return Response(None, 204)
 
-    @answering
     def follow_up(self, request: Request) -> Response:
         """`PUT /api/dataValues/followup` and `/followups`."""
         body = formats.read_json(body_of(request))
@@ -268,7 +262,7 @@ class Api:
         keys: list[tuple[Key, bool]] = []
         for item in items:
             if not isinstance(item.get("followup"), bool):
-                raise Refused("Follow-up must be specified", "E2033")
+                raise Refused(409, "Follow-up must be specified", "E2033")
             words = {"de": "dataElement", "pe": "period", "ou": "orgUnit", "co": "categoryOptionCombo"}
             named = {short: str(item[long]) for short, long in words.items() if item.get(long)}
             keys.append((self._key(named, model), item["followup"] is True))
@@ -276,7 +270,7 @@ class Api:
             for key, flag in keys:
                 old = values.find(connection, key)
                 if old is None or old.deleted:
-                    raise Refused("Data value does not exist", "E2032")
+                    raise Refused(409, "Data value does not exist", "E2032")
                 old.follow_up = flag
                 values.put(connection, old)
         return Response(None, 200)
@@ -305,16 +299,16 @@ class Api:
         """The value that `de`, `pe`, `ou`, `co`, `cc` and `cp` name. Raises `Refused`."""
         element = form.get("de", "")
         if not model.exists("dataElements", element):
-            raise Refused(f"Data element not found or not accessible: `{element}`", "E1100")
+            raise Refused(409, f"Data element not found or not accessible: `{element}`", "E1100")
         combo = form.get("co") or DEFAULT_COMBO
         if not model.exists("categoryOptionCombos", combo):
-            raise Refused(f"Category option combo not found or not accessible: `{combo}`", "E1103")
+            raise Refused(409, f"Category option combo not found or not accessible: `{combo}`", "E1103")
         period = read_period(form.get("pe", ""))
         if period is None:
-            raise Refused(f"Period is invalid: `{form.get('pe', '')}`", "E1101")
+            raise Refused(409, f"Period is invalid: `{form.get('pe', '')}`", "E1101")
         unit = form.get("ou", "")
         if not model.exists("organisationUnits", unit):
-            raise Refused(f"Organisation unit not found or not accessible: `{unit}`", "E1102")
+            raise Refused(409, f"Organisation unit not found or not accessible: `{unit}`", "E1102")
         attribute = attribute_combo(model, form)
         return Key(element, period.iso, unit, combo, attribute)
 
@@ -322,30 +316,30 @@ class Api:
         """May this user write this value now? Raises `Refused`."""
         roots = self.server.rights(request).roots("organisationUnits")
         if not model.within(key.org_unit, roots):
-            raise Refused(f"Organisation unit is not in the hierarchy of the current user: `{key.org_unit}`", "E2020")
+            raise Refused(
+                409, f"Organisation unit is not in the hierarchy of the current user: `{key.org_unit}`", "E2020"
+            )
         sets = model.data_sets_of.get(key.data_element, [])
         if named := form.get("ds"):
             if not model.exists("dataSets", named):
-                raise Refused(f"Data set not found or not accessible: `{named}`", "E1105")
+                raise Refused(409, f"Data set not found or not accessible: `{named}`", "E1105")
             if named not in sets:
-                raise Refused(f"Data set: `{named}` does not contain data element: `{key.data_element}`", "E2021")
+                raise Refused(409, f"Data set: `{named}` does not contain data element: `{key.data_element}`", "E2021")
             sets = [named]
         period = cast("Period", read_period(key.period))
         bodies = [model.body("dataSets", uid) for uid in sets]
         if bodies:
             latest = max((latest_open_period(body) for body in bodies), key=lambda found: found.start)
             if period.start > latest.start:
-                raise Refused(
-                    f"Period: `{period.iso}` is after latest open future period: `{latest.iso}` for data element: "
-                    f"`{key.data_element}`", "E2022",
-                )  # fmt: skip
+                raise Refused(409, f"Period: `{period.iso}` is after latest open future period: `{latest.iso}` for data element: "
+                    f"`{key.data_element}`", "E2022")  # fmt: skip
         forced = form.get("force") == "true"
         for body in bodies:
             approved = approval.is_approved(self.store, model, body, key)
             if not forced and (approved or locks.is_expired(self.store, body, period, key.org_unit)):
-                raise Refused("Data set is locked", "E2017")
+                raise Refused(409, "Data set is locked", "E2017")
             if not locks.is_input_open(body, period):
-                raise Refused(f"Period: `{period.iso}` is not open for data set: `{body['id']}`", "E2025")
+                raise Refused(409, f"Period: `{period.iso}` is not open for data set: `{body['id']}`", "E2025")
 
 
 def attribute_combo(model: Model, form: Mapping[str, str]) -> str:
@@ -354,12 +348,12 @@ def attribute_combo(model: Model, form: Mapping[str, str]) -> str:
     if not combo and not options:
         return DEFAULT_COMBO
     if bool(combo) != bool(options):
-        raise Refused("Both category combination and category options must be specified")
+        raise Refused(409, "Both category combination and category options must be specified")
     if not model.exists("categoryCombos", combo or ""):
-        raise Refused(f"Illegal category combo identifier: {combo}")
+        raise Refused(409, f"Illegal category combo identifier: {combo}")
     found = model.attribute_combo(combo or "", (options or "").split(";"))
     if found is None:
-        raise Refused("Attribute option combo does not exist for given category combo and category options")
+        raise Refused(409, "Attribute option combo does not exist for given category combo and category options")
     return found
 
 

@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, base_of, empty, refuse
+from dhis2sh.sandbox.http.answers import answer, base_of, empty
 from dhis2sh.sandbox.http.bodies import with_body
 from dhis2sh.sandbox.http.multipart import read_form
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ class Api:
         """`GET /api/apps/{key}`."""
         key = request.path_params["key"]
         app = self._apps().get(key)
-        return refuse(404, f"App not found: {key}", "E1005") if app is None else answer(self._shown(request, app))
+        if app is None:
+            raise Refused(404, f"App not found: {key}", "E1005")
+        return answer(self._shown(request, app))
 
     def reload(self, request: Request) -> Response:
         """`PUT /api/apps`: look again at what is installed."""
@@ -59,16 +62,16 @@ class Api:
         self.server.demand(request, "M_dhis-web-app-management")
         part = read_form(request.headers.get("content-type", ""), raw).get("file")
         if part is None:
-            return refuse(400, "Required part 'file' is not present.")
+            raise Refused(400, "Required part 'file' is not present.")
         try:
             with zipfile.ZipFile(io.BytesIO(part.content)) as archive:
                 names = {name.rpartition("/")[2]: name for name in archive.namelist() if name.count("/") < 2}
                 manifest = next((names[name] for name in _MANIFESTS if name in names), None)
                 read = cast("JsonObject", json.loads(archive.read(manifest))) if manifest else {}
         except (zipfile.BadZipFile, ValueError):
-            return refuse(409, "Failed to install app: INVALID_ZIP_FORMAT", "E1004")
+            raise Refused(409, "Failed to install app: INVALID_ZIP_FORMAT", "E1004") from None
         if not read.get("name"):
-            return refuse(409, "Failed to install app: MISSING_MANIFEST", "E1004")
+            raise Refused(409, "Failed to install app: MISSING_MANIFEST", "E1004")
         key = str(read.get("short_name") or re.sub(r"[^a-zA-Z0-9-]+", "-", str(read["name"])).strip("-").lower())
         app: JsonObject = {**read, "key": key, "folderName": f"apps/{key}", "appState": "OK", "appStorageSource": "LOCAL",
                            "isBundledApp": False}  # fmt: skip
@@ -80,14 +83,14 @@ class Api:
         self.server.demand(request, "M_dhis-web-app-management")
         apps, key = self._apps(), request.path_params["key"]
         if key not in apps:
-            return refuse(404, f"App does not exist: {key}", "E1005")
+            raise Refused(404, f"App does not exist: {key}", "E1005")
         del apps[key]
         self.server.store.set_fact(_FACT, json.dumps(apps))
         return empty()
 
     def hub(self, request: Request) -> Response:
         """`GET /api/appHub`: the sandbox reaches no other server."""
-        return refuse(
+        raise Refused(
             503,
             'I/O error on GET request for "https://apps.dhis2.org/api/v2/apps": the sandbox reaches no other server',
         )

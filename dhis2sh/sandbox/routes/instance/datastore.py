@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, done, refuse
-from dhis2sh.sandbox.http.bodies import Refusal, parse_json, with_body
+from dhis2sh.sandbox.http.answers import answer, done
+from dhis2sh.sandbox.http.bodies import parse_json, with_body
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
 from dhis2sh.sandbox.metadata.filters import ALIASES, NO_VALUE, OPERATORS
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.uids import generate_uid
@@ -62,7 +63,7 @@ class Api:
             self.server.demand(request, "ALL")
             user = self.server.signin.accounts.named(username)
             if user is None:
-                raise Refusal(refuse(404, f"User {username} not found", "E1005"))
+                raise Refused(404, f"User {username} not found", "E1005")
             return cast("str", user["id"])
         return self.server.rights(request).uid
 
@@ -85,7 +86,7 @@ class Api:
         namespace = request.path_params["namespace"]
         found = self._rows(request, namespace)
         if not found:
-            return refuse(404, f"Namespace not found: '{namespace}'", "E1005")
+            raise Refused(404, f"Namespace not found: '{namespace}'", "E1005")
         fields = request.query_params.get("fields")
         return answer(list(found)) if fields is None else self._entries(request, found, fields)
 
@@ -118,7 +119,7 @@ class Api:
         """`DELETE /api/dataStore/{namespace}`."""
         namespace = request.path_params["namespace"]
         if not self._rows(request, namespace):
-            return refuse(404, f"Namespace not found: '{namespace}'", "E1005")
+            raise Refused(404, f"Namespace not found: '{namespace}'", "E1005")
         with self.server.store.writing() as connection:
             connection.execute(
                 "DELETE FROM store_entry WHERE user = ? AND namespace = ?", (self._user(request), namespace)
@@ -127,7 +128,7 @@ class Api:
 
     def _missing(self, request: Request) -> Response:
         params = request.path_params
-        return refuse(404, f"Key '{params['key']}' not found in namespace '{params['namespace']}'", "E1005")
+        raise Refused(404, f"Key '{params['key']}' not found in namespace '{params['namespace']}'", "E1005")
 
     def get(self, request: Request) -> Response:
         """`GET /api/dataStore/{namespace}/{key}`."""
@@ -157,7 +158,7 @@ class Api:
         """`POST /api/dataStore/{namespace}/{key}`."""
         namespace, key = request.path_params["namespace"], request.path_params["key"]
         if key in self._rows(request, namespace):
-            return refuse(409, f"Key '{key}' already exists in namespace '{namespace}'", "E1004")
+            raise Refused(409, f"Key '{key}' already exists in namespace '{namespace}'", "E1004")
         self._write(request, parse_json(raw))
         return done(self._words.created.format(key=key, ns=namespace), 201)
 
@@ -238,7 +239,7 @@ def _condition(text: str):
     parts = text.split(":", 2)
     operator = ALIASES.get(parts[1], parts[1]) if len(parts) > 1 else ""
     if operator not in OPERATORS and operator not in NO_VALUE:
-        raise Refusal(refuse(400, f"Not a valid filter expression: {text}", "E7653"))
+        raise Refused(400, f"Not a valid filter expression: {text}", "E7653")
     wanted: JsonValue = parts[2] if len(parts) > 2 else None
     if isinstance(wanted, str) and wanted.startswith("["):
         wanted = [part.strip() for part in wanted.strip("[]").split(",")]

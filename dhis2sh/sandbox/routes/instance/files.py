@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, refuse
+from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import with_body
 from dhis2sh.sandbox.http.multipart import read_form
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
 from dhis2sh.sandbox.metadata.fields import parse_fields
+from dhis2sh.sandbox.refused import Refused, not_found, unknown_choice
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.sandbox.tracker.select import select
@@ -44,14 +45,12 @@ class Api:
         """`POST /api/fileResources?domain=`, a form with the field `file`."""
         domain = (request.query_params.get("domain") or "DATA_VALUE").upper()
         if domain not in DOMAINS:
-            return refuse(
-                400, f"Value '{domain}' is not valid for parameter domain. Valid values are: [{', '.join(DOMAINS)}]"
-            )
+            raise unknown_choice(domain, "domain", DOMAINS)
         part = read_form(request.headers.get("content-type", ""), raw).get("file")
         if part is None:
-            return refuse(400, "Required part 'file' is not present.")
+            raise Refused(400, "Required part 'file' is not present.")
         if not part.content:
-            return refuse(409, "Could not read file or file is empty.", "E1004")
+            raise Refused(409, "Could not read file or file is empty.", "E1004")
         uid, moment = request.query_params.get("uid") or generate_uid(), now()
         who: JsonObject = {"id": self.server.rights(request).uid}
         body: JsonObject = {
@@ -103,7 +102,7 @@ class Api:
             "SELECT content FROM file_content WHERE uid = ?", (body["id"],)
         ).fetchone()
         if row is None:
-            return refuse(404, f"File not found: {body['id']}", "E1005")
+            raise Refused(404, f"File not found: {body['id']}", "E1005")
         kind = "attachment; " if attachment else ""
         name = str(body["name"]).replace('"', "")
         return Response(
@@ -126,7 +125,7 @@ class Api:
 
 
 def _missing(name: str, request: Request) -> Response:
-    return refuse(404, f"{name} with id {request.path_params['uid']} could not be found.", "E1005")
+    raise not_found(name, request.path_params["uid"])
 
 
 def routes(server: Server) -> list[Route]:

@@ -10,10 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.facts import fact
-from dhis2sh.sandbox.http.answers import answer, done, empty, refuse
-from dhis2sh.sandbox.http.bodies import Refusal, parse_json, with_body
+from dhis2sh.sandbox.http.answers import answer, done, empty
+from dhis2sh.sandbox.http.bodies import parse_json, with_body
 from dhis2sh.sandbox.java.schedule import BUILT_IN_JOBS, CRON_GRACE, next_run, text_of
 from dhis2sh.sandbox.jobs.service import JOB_TYPES, Progress
+from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ class Api:
         if name is None:
             return None
         if name.upper() not in JOB_TYPES:
-            raise Refusal(refuse(
-                400, f"Value '{name}' is not valid for path parameter jobType. Valid values are: [{', '.join(JOB_TYPES)}]"
-            ))  # fmt: skip
+            raise Refused(400, f"Value '{name}' is not valid for path parameter jobType. Valid values are: [{', '.join(JOB_TYPES)}]")  # fmt: skip
         return cast("str", name.upper())
 
     def tasks(self, request: Request) -> Response:
@@ -81,7 +80,7 @@ class Api:
         uid = request.path_params["uid"]
         config = self.server.store.get("jobConfigurations", uid)
         if config is None:
-            raise Refusal(refuse(404, f"JobConfiguration with id {uid} could not be found.", "E1005"))
+            raise not_found("JobConfiguration", uid)
         return config
 
     def _change(self, config: JsonObject, **values: JsonValue) -> JsonObject:
@@ -156,7 +155,9 @@ class Api:
         running = self.server.jobs.running.get(request.path_params["uid"])
         if running is None:
             status = self.server.store.version.idle_progress
-            return refuse(status) if status >= 400 else Response(status_code=status)
+            if status >= 400:
+                raise Refused(status)
+            return Response(status_code=status)
         return answer(_progress(running))
 
     def execute(self, request: Request, raw: bytes) -> Response:
@@ -164,7 +165,7 @@ class Api:
         config = self._config(request)
         self.server.demand(request, "F_JOB_LOG_READ", "F_PERFORM_MAINTENANCE")
         if not config.get("enabled") or config.get("jobStatus") == "RUNNING":
-            return refuse(409, "Failed to transition job into ONCE_ASAP state.", "E1004")
+            raise Refused(409, "Failed to transition job into ONCE_ASAP state.", "E1004")
         self.server.jobs.start({**config, "executedBy": self.server.rights(request).uid})
         report: JsonObject = {"uid": config["id"], "klass": _KLASS, "errorReports": [], "responseType": "ObjectReport"}
         return answer({"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "response": report})
@@ -183,7 +184,7 @@ class Api:
         """`POST /{uid}/enable`."""
         config = self._config(request)
         if config.get("enabled"):
-            return refuse(409, f"Job with id {config['id']} is already enabled", "E1004")
+            raise Refused(409, f"Job with id {config['id']} is already enabled", "E1004")
         self._change(config, enabled=True, jobStatus="SCHEDULED")
         return empty()
 
@@ -191,7 +192,7 @@ class Api:
         """`POST /{uid}/disable`."""
         config = self._config(request)
         if not config.get("enabled"):
-            return refuse(409, f"Job with id {config['id']} is already disabled", "E1004")
+            raise Refused(409, f"Job with id {config['id']} is already disabled", "E1004")
         self._change(config, enabled=False, jobStatus="DISABLED")
         return empty()
 
@@ -238,7 +239,7 @@ class Api:
         name = request.path_params["name"]
         members = self._members(name)
         if not members:
-            return refuse(404, f"Queue not found: {name}", "E1005")
+            raise Refused(404, f"Queue not found: {name}", "E1005")
         sequence: list[JsonValue] = [config["id"] for config in members]
         return answer({"name": name, "cronExpression": members[0].get("cronExpression"), "sequence": sequence})
 
@@ -248,20 +249,20 @@ class Api:
         name = request.path_params["name"]
         members = self._members(name)
         if request.method == "POST" and members:
-            return refuse(409, f"Job queue with name `{name}` already exists.", "E7020")
+            raise Refused(409, f"Job queue with name `{name}` already exists.", "E7020")
         if request.method == "PUT" and not members:
-            return refuse(404, f"Queue not found: {name}", "E1005")
+            raise Refused(404, f"Queue not found: {name}", "E1005")
         sent = cast("JsonObject", parse_json(raw))
         sequence = cast("list[str]", sent.get("sequence") or [])
         if len(sequence) < 2:
-            return refuse(409, f"Job queue must have at least two jobs but had: {len(sequence)}", "E7021")
+            raise Refused(409, f"Job queue must have at least two jobs but had: {len(sequence)}", "E7021")
         changed: list[JsonObject] = []
         for position, uid in enumerate(sequence):
             config = self.server.store.get("jobConfigurations", uid)
             if config is None:
-                return refuse(409, f"Job queue refers to a non-existing job: `{uid}`", "E7023")
+                raise Refused(409, f"Job queue refers to a non-existing job: `{uid}`", "E7023")
             if config.get("queueName") not in {None, name}:
-                return refuse(409, f"Job `{uid}` is already used in queue `{config['queueName']}`.", "E7022")
+                raise Refused(409, f"Job `{uid}` is already used in queue `{config['queueName']}`.", "E7022")
             cron = sent.get("cronExpression") if position == 0 else None
             changed.append({**config, "queueName": name, "queuePosition": position, "cronExpression": cron})
         gone = [_without_queue(config) for config in members if config["id"] not in sequence]
@@ -272,7 +273,7 @@ class Api:
         """`DELETE /api/scheduler/queues/{name}`: its jobs stay, disabled."""
         members = self._members(request.path_params["name"])
         if not members:
-            return refuse(404, f"Queue not found: {request.path_params['name']}", "E1005")
+            raise Refused(404, f"Queue not found: {request.path_params['name']}", "E1005")
         self.server.store.put_objects({"jobConfigurations": [_without_queue(config) for config in members]})
         return empty()
 

@@ -10,12 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.analytics.build import clear as clear_analytics
-from dhis2sh.sandbox.http.answers import done, empty, missing_page, refuse
+from dhis2sh.sandbox.http.answers import done, empty
 from dhis2sh.sandbox.http.bodies import with_body
 from dhis2sh.sandbox.importer.hooks import missing_option_combos
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.instance.sqlviews import build_resource_tables
 from dhis2sh.sandbox.jobs.service import Progress
+from dhis2sh.sandbox.refused import Refused, no_such_address
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.fresh import now
 
@@ -123,7 +124,7 @@ class Api:
         """`POST` or `PUT /api/maintenance/{operation}`."""
         operation = OPERATIONS.get(request.path_params["operation"])
         if operation is None:
-            return missing_page(request.url.path)
+            raise no_such_address(request.url.path)
         self.server.demand(request, "F_PERFORM_MAINTENANCE")
         operation(self.server.store)
         return self._ended()
@@ -145,7 +146,7 @@ class Api:
         self.server.demand(request, "F_PERFORM_MAINTENANCE")
         uid = request.path_params["uid"]
         if self.server.store.get("categoryCombos", uid) is None:
-            return refuse(409, f"CategoryCombo does not exist: {uid}", "E1004")
+            raise Refused(409, f"CategoryCombo does not exist: {uid}", "E1004")
         _option_combos(self.server.store, uid)
         return done()
 
@@ -154,10 +155,10 @@ class Api:
         self.server.demand(request, "ALL")
         plural, uid = request.path_params["plural"], request.path_params["uid"]
         if plural not in {"organisationUnits", "dataElements"}:
-            return missing_page(request.url.path)
+            raise no_such_address(request.url.path)
         if self.server.store.get(plural, uid) is None:
             name = "Organisation unit" if plural == "organisationUnits" else "Data element"
-            return refuse(409, f"{name} does not exist: {uid}", "E1004")
+            raise Refused(409, f"{name} does not exist: {uid}", "E1004")
         column = "org_unit" if plural == "organisationUnits" else "data_element"
         with self.server.store.writing() as connection:
             for table in _PRUNED:

@@ -9,7 +9,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.aliases import PREFIX
-from dhis2sh.sandbox.http.answers import answer, base_of, refuse
+from dhis2sh.sandbox.http.answers import answer, base_of
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
 
 LONGEST = 16 * 1024
@@ -27,12 +28,12 @@ class Api:
         try:
             body = cast("object", await request.json())
         except ValueError:
-            return refuse(400, "Invalid JSON payload", "E1003")
+            raise Refused(400, "Invalid JSON payload", "E1003") from None
         target = cast("dict[str, object]", body).get("target") if isinstance(body, dict) else None
         if not isinstance(target, str) or not target.startswith("/api/"):
-            return refuse(400, "Target must start with /api/", "E1003")
+            raise Refused(400, "Target must start with /api/", "E1003")
         if len(target.encode()) > LONGEST:
-            return refuse(400, "Target is too long", "E1003")
+            raise Refused(400, "Target is too long", "E1003")
         key = self.server.aliases.add(target)
         address = f"{base_of(request)}{PREFIX}{key}"
         if request.url.path.endswith("/redirect"):
@@ -41,7 +42,7 @@ class Api:
 
     def missing(self, request: Request) -> Response:
         """An alias that nobody made, or that is forgotten."""
-        return refuse(404, f"Query alias {request.path_params['key']} could not be found.", "E1005")
+        raise Refused(404, f"Query alias {request.path_params['key']} could not be found.", "E1005")
 
 
 def routes(server: Server) -> list[Route]:

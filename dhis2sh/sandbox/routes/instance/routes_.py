@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import refuse
 from dhis2sh.sandbox.http.bodies import parse_json, with_body
+from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.metadata.writes import Api as Writes
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.uids import generate_uid
@@ -49,7 +49,7 @@ class Api:
         """`POST /api/routes`: only to addresses that are permitted."""
         sent = cast("JsonObject", parse_json(raw))
         if not self._permitted(sent):
-            return refuse(409, "Route URL is not permitted", "E1004")
+            raise Refused(409, "Route URL is not permitted", "E1004")
         sent["id"] = sent.get("id") or generate_uid()
         request.scope["path_params"] = {"plural": "routes"}
         return self._kept(sent, self._writes.create(request, _whole(sent)))
@@ -58,10 +58,10 @@ class Api:
         """`PUT /api/routes/{uid}`."""
         uid = request.path_params["uid"]
         if self.server.store.get("routes", uid) is None:
-            return refuse(404, f"Route with id {uid} could not be found.", "E1005")
+            raise not_found("Route", uid)
         sent = cast("JsonObject", parse_json(raw))
         if not self._permitted(sent):
-            return refuse(409, "Route URL is not permitted", "E1004")
+            raise Refused(409, "Route URL is not permitted", "E1004")
         request.scope["path_params"] = {"plural": "routes", "uid": uid}
         return self._kept({**sent, "id": uid}, self._writes.replace(request, _whole(sent)))
 
@@ -80,17 +80,17 @@ class Api:
         routes = self.server.store.objects("routes")
         found = routes.get(key) or next((body for body in routes.values() if body.get("code") == key), None)
         if found is None:
-            return refuse(404, f"Route not found: '{key}'", "E1005")
+            raise Refused(404, f"Route not found: '{key}'", "E1005")
         needed = cast("list[str]", found.get("authorities") or [])
         if needed and not self.server.rights(request).has(*needed):
-            return refuse(403, "User not authorized", "E1006")
+            raise Refused(403, "User not authorized", "E1006")
         if found.get("disabled"):
-            return refuse(409, f"Route is disabled: '{key}'", "E1004")
+            raise Refused(409, f"Route is disabled: '{key}'", "E1004")
         url, rest = str(found["url"]), request.path_params.get("rest", "")
         if rest and not url.endswith("/**"):
-            return refuse(400, f"Route {key} does not allow subpaths", "E1003")
+            raise Refused(400, f"Route {key} does not allow subpaths", "E1003")
         if not PERMITTED.fullmatch(url.removesuffix("/**")):
-            return refuse(503, f'I/O error on {request.method} request for "{url}": Connection refused')
+            raise Refused(503, f'I/O error on {request.method} request for "{url}": Connection refused')
         return self._forward(request, found, url.removesuffix("/**") + (f"/{rest}" if rest else ""), raw)
 
     def _forward(self, request: Request, found: JsonObject, url: str, raw: bytes) -> Response:
@@ -109,7 +109,7 @@ class Api:
         except urllib.error.HTTPError as error:
             return Response(error.read(), error.code, media_type=error.headers.get("content-type"))
         except OSError:
-            return refuse(502, "Bad Gateway")
+            raise Refused(502, "Bad Gateway") from None
 
 
 _SHOWN = ("type", "username", "clientId", "tokenUri", "scopes")

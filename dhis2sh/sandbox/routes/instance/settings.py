@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, done, empty, refuse
-from dhis2sh.sandbox.http.bodies import Refusal, media_type, parse_json, with_body
+from dhis2sh.sandbox.http.answers import answer, done, empty
+from dhis2sh.sandbox.http.bodies import media_type, parse_json, with_body
 from dhis2sh.sandbox.instance.settings import CONFIDENTIAL, Settings
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Api:
             return Settings(self.server.store, self.server.rights(request).uid)
         user = self.server.signin.accounts.named(username) or self.server.store.get("users", username)
         if user is None:
-            raise Refusal(refuse(409, "Could not resolve a user with the provided username.", "E1004"))
+            raise Refused(409, "Could not resolve a user with the provided username.", "E1004")
         return Settings(self.server.store, cast("str", user["id"]))
 
     def list_(self, request: Request, raw: bytes) -> Response:
@@ -47,8 +48,8 @@ class Api:
         key, settings = request.path_params["key"], self._settings(request)
         if not settings.knows(key) or key in CONFIDENTIAL:
             if self.server.store.version.unknown_setting == 409:
-                return refuse(404, "Setting does not exist or is marked as confidential", "E1005")
-            return refuse(404, f"Setting does not exist: {key}", "E1005")
+                raise Refused(404, "Setting does not exist or is marked as confidential", "E1005")
+            raise Refused(404, f"Setting does not exist: {key}", "E1005")
         value = settings.get(key, request.query_params.get("locale") or "")
         if request.headers.get("accept", "").startswith("text/plain") or settings.user:
             text = value if isinstance(value, str) else json.dumps(value)
@@ -60,13 +61,13 @@ class Api:
         key, settings = request.path_params["key"], self._settings(request)
         self._may_write(request, settings)
         if not settings.knows(key) and self.server.store.version.unknown_setting == 409:
-            return refuse(409, f"Key is not supported: {key}")
+            raise Refused(409, f"Key is not supported: {key}")
         if not settings.knows(key):
-            return refuse(404, f"Setting does not exist: {key}", "E1005")
+            raise Refused(404, f"Setting does not exist: {key}", "E1005")
         value = request.query_params.get("value")
         text = raw.decode() if value is None else value
         if value is None and not text:
-            return refuse(409, "Value must be specified as query param or as payload", "E1004")
+            raise Refused(409, "Value must be specified as query param or as payload", "E1004")
         locale = request.query_params.get("locale") or ""
         settings.set(key, text, locale)
         if settings.user:
@@ -79,11 +80,11 @@ class Api:
         settings = self._settings(request)
         self._may_write(request, settings)
         if media_type(request) != "application/json":
-            return refuse(415, f"Content-Type '{request.headers.get('content-type', '')}' is not supported")
+            raise Refused(415, f"Content-Type '{request.headers.get('content-type', '')}' is not supported")
         sent = cast("JsonObject", parse_json(raw))
         unknown = [key for key in sent if not settings.knows(key)]
         if unknown:
-            return refuse(404, f"Setting does not exist: {unknown[0]}", "E1005")
+            raise Refused(404, f"Setting does not exist: {unknown[0]}", "E1005")
         for key, value in sent.items():
             settings.set(key, _text(value))
         return done("System settings imported")
@@ -98,7 +99,7 @@ class Api:
     def _may_write(self, request: Request, settings: Settings) -> None:
         rights = self.server.rights(request)
         if settings.user not in {"", rights.uid} and not rights.has("F_USER_ADD"):
-            raise Refusal(refuse(403, "Access denied", "E1006"))
+            raise Refused(403, "Access denied", "E1006")
         if not settings.user:
             self.server.demand(request, "F_SYSTEM_SETTING")
 

@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, base_of, done, refuse
-from dhis2sh.sandbox.http.bodies import Refusal, with_body
-from dhis2sh.sandbox.instance.sqlviews import BadSql, Grid, check, run, substitute
+from dhis2sh.sandbox.http.answers import answer, base_of, done
+from dhis2sh.sandbox.http.bodies import with_body
+from dhis2sh.sandbox.instance.sqlviews import Grid, check, run, substitute
 from dhis2sh.sandbox.jobs.service import Progress
+from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Api:
         uid = request.path_params["uid"].partition(".")[0]
         found = self.server.store.get("sqlViews", uid)
         if found is None:
-            raise Refusal(refuse(404, f"SqlView with id {uid} could not be found.", "E1005"))
+            raise not_found("SqlView", uid)
         return found
 
     def _kept(self) -> dict[str, JsonObject]:
@@ -49,10 +50,7 @@ class Api:
         self.server.demand(request, "F_SQLVIEW_EXECUTE", "F_SQLVIEW_PUBLIC_ADD")
         uid = cast("str", view["id"])
         if view.get("type") != "QUERY":
-            try:
-                self._create(view)
-            except BadSql as error:
-                return refuse(409, str(error), error.code)
+            self._create(view)
         return done("SQL view created", 201, Location=f"{base_of(request)}/api/sqlViews/{uid}")
 
     def _create(self, view: JsonObject) -> None:
@@ -68,7 +66,7 @@ class Api:
         """`POST /api/sqlViews/{uid}/refresh`: a materialized view reads its query again."""
         view = self._view(request)
         if view.get("type") != "MATERIALIZED_VIEW" or view["id"] not in self._kept():
-            return refuse(409, "View could not be refreshed", "E1004")
+            raise Refused(409, "View could not be refreshed", "E1004")
         self._create(view)
         return done("Materialized view refreshed")
 
@@ -85,11 +83,8 @@ class Api:
         view = self._view(request)
         rights = self.server.rights(request)
         if not rights.can_read_data(view):
-            return refuse(403, f"Current user is not authorised to read data from SQL view: `{view['id']}`", "E4312")
-        try:
-            grid = self._read(request, view)
-        except BadSql as error:
-            return refuse(409, str(error), error.code)
+            raise Refused(403, f"Current user is not authorised to read data from SQL view: `{view['id']}`", "E4312")
+        grid = self._read(request, view)
         if request.url.path.endswith(".csv") or "csv" in request.headers.get("accept", ""):
             lines = [
                 ",".join(_csv(name) for name in grid.columns),
@@ -105,7 +100,7 @@ class Api:
         check(sql)
         kept = self._kept().get(cast("str", view["id"]))
         if view.get("type") != "QUERY" and kept is None:
-            raise BadSql("SQL view table does not exist, execute it first", "E1004")
+            raise Refused(409, "SQL view table does not exist, execute it first", "E1004")
         variables = {name: value for name, _, value in pairs["var"]}
         criteria = [(name, value) for name, _, value in pairs["criteria"]]
         if view.get("type") == "QUERY":

@@ -15,9 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.facts import fact
-from dhis2sh.sandbox.http.answers import answer, base_of, refuse
+from dhis2sh.sandbox.http.answers import answer, base_of
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.metadata.fields import parse_fields
+from dhis2sh.sandbox.refused import Refused, unreadable_value
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.sandbox.tracker.select import select
@@ -116,7 +117,7 @@ class Api:
         """`GET /api/system/id?limit=n`."""
         text = request.query_params.get("limit", "1")
         if not text.isdigit():
-            return refuse(400, f"Value '{text}' is not valid for parameter limit. It should be of type int")
+            raise unreadable_value(text, "limit", "int")
         limit = min(int(text), 10_000)
         if request.headers.get("accept", "").startswith("application/csv") or request.url.path.endswith(".csv"):
             return Response(
@@ -172,7 +173,7 @@ class Api:
         for schema in found:
             if name.removesuffix(".json") in (schema["singular"], schema["plural"]):
                 return answer(select(schema, tree) if asked else schema)
-        return refuse(404, f"Type {name} does not exist.", "E1005")
+        raise Refused(404, f"Type {name} does not exist.", "E1005")
 
     def resources(self, request: Request) -> Response:
         """`GET /api/resources`: where objects of each type are."""

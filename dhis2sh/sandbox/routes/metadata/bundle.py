@@ -9,14 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, refuse
-from dhis2sh.sandbox.http.bodies import JSON, Refusal, import_answer, media_type, read_object, unpacked, with_body
-from dhis2sh.sandbox.importer.csv import CLASSES, BadText, bundle_of, units_of_gml
+from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.http.bodies import JSON, import_answer, media_type, read_object, unpacked, with_body
+from dhis2sh.sandbox.importer.csv import CLASSES, bundle_of, units_of_gml
 from dhis2sh.sandbox.importer.pipeline import Importer, ImportOptions, import_options
-from dhis2sh.sandbox.importer.read import Unreadable
 from dhis2sh.sandbox.metadata.fields import parse_fields
-from dhis2sh.sandbox.metadata.filters import BadFilter
 from dhis2sh.sandbox.metadata.listing import matching
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -58,8 +57,8 @@ class Api:
                     type(query)([*own, ("order", query.get(f"{plural}:order", ""))]),
                     renderer,
                 )
-            except BadFilter as error:
-                return refuse(409, str(error))
+            except Refused as no:
+                raise Refused(409, no.message) if no.code == "E1003" else no from None
             tree = parse_fields(query.get(f"{plural}:fields") or query.get("fields") or ":owner")
             body[plural] = cast("JsonValue", [renderer.show(resource, item, tree) for item in found])
         return answer(body)
@@ -78,19 +77,16 @@ class Api:
         query = request.query_params
         key = query.get("classKey", "")
         if key not in CLASSES:
-            return refuse(409, f"Cannot find Csv import class:  {key or None}")
+            raise Refused(409, f"Cannot find Csv import class:  {key or None}")
         try:
             header = query.get("firstRowIsHeader", "true").lower() == "true"
             return self._run(request, bundle_of(self.server.store, unpacked(raw), key, header=header))
-        except (BadText, UnicodeDecodeError) as error:
-            return refuse(409, str(error))
+        except UnicodeDecodeError as error:
+            raise Refused(409, str(error)) from None
 
     def import_gml(self, request: Request, raw: bytes) -> Response:
         """`POST /api/metadata/gml`: geometries of organisation units that are there."""
-        try:
-            return self._run(request, units_of_gml(self.server.store, unpacked(raw)))
-        except BadText as error:
-            return refuse(409, str(error))
+        return self._run(request, units_of_gml(self.server.store, unpacked(raw)))
 
     def csv_classes(self, request: Request) -> Response:
         """`GET /api/metadata/csvImportClasses`."""
@@ -106,14 +102,11 @@ class Api:
             and not self.server.store.version.imports_by_code
         ):
             method = "org.hisp.dhis.dataelement.DataElement.getValueType()"
-            return refuse(500, f'Cannot invoke "{method}" because "dePreheat" is null')
+            raise Refused(500, f'Cannot invoke "{method}" because "dePreheat" is null')
         importer = Importer(self.server.store, self.server.user(request))
         if query.get("async", "").lower() == "true":
             return self._later(request, importer, bundle, options)
-        try:
-            return import_answer(importer.run(bundle, options))
-        except Unreadable as error:
-            raise Refusal(refuse(self.server.store.version.unreadable, error.at(None))) from None
+        return import_answer(importer.run(bundle, options))
 
     def _later(
         self, request: Request, importer: Importer, bundle: dict[str, list[JsonObject]], options: ImportOptions

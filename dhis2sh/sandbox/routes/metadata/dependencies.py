@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, refuse
+from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.metadata.fields import parse_fields
+from dhis2sh.sandbox.refused import not_found
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.relations import USER_REFERENCES, inline
 
@@ -45,7 +46,7 @@ class Api:
         store = self.server.store
         resource = store.resources[plural]
         if store.get(plural, uid) is None:
-            return refuse(404, f"{resource.model} with id {uid} could not be found.", "E1005")
+            raise not_found(resource.model, uid)
         found: dict[str, dict[str, JsonObject]] = {}
         self._collect(plural, uid, found)
         renderer = self.server.renderer(request)

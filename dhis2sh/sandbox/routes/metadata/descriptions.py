@@ -11,8 +11,9 @@ from starlette.routing import Route
 
 from dhis2sh.formulas import Item, describe
 from dhis2sh.languages import LANGUAGES, PREFIXES, Language
-from dhis2sh.sandbox.http.answers import answer, refuse
+from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import with_body
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ AGGREGATE = LANGUAGES["indicators"]
 INVALID = "Expression is not well-formed"
 
 
-class Unknown(Exception):
-    """A reference to an object that there is not."""
+def _unknown(text: str) -> Refused:
+    return Refused(409, f"Unknown variable or constant: '{text}'")
 
 
 class Api:
@@ -47,13 +48,13 @@ class Api:
         self.server = server
 
     def _name(self, kinds: Mapping[str, tuple[str, ...]], item: Item) -> str:
-        """A reference in words. Raises `Unknown`."""
+        """A reference in words. Raises `Refused` for an object that there is not."""
         if item.kind == "days":
             return "[Number of days]"
         if item.kind == "V":
             name = VARIABLES.get(item.parts[0])
             if name is None:
-                raise Unknown(item.text)
+                raise _unknown(item.text)
             return name
         types, parts = kinds.get(item.kind, ()), list(item.parts)
         if item.kind == "R":
@@ -68,10 +69,10 @@ class Api:
             for one in plain.split("&"):
                 body = self.server.store.get(PREFIXES.get(prefix, plural), one)
                 if body is None:
-                    raise Unknown(item.text)
+                    raise _unknown(item.text)
                 names.append(str(body.get("name")))
         if not names:
-            raise Unknown(item.text)
+            raise _unknown(item.text)
         return f"({'.'.join(names)})" if item.kind in {"D", "A"} and len(names) > 1 else " ".join(names) + metric
 
     def plain(self, language: Language) -> Callable[[Request, bytes], Response]:
@@ -88,7 +89,7 @@ class Api:
         uid = request.query_params.get("programId", "")
         store = self.server.store
         if store.get("programs", uid) is None:
-            return refuse(400, f"Program is specified but does not exist: {uid}", "E4014")
+            raise Refused(400, f"Program is specified but does not exist: {uid}", "E4014")
         own = store.inverse("programRuleVariables", "program").get(uid, [])
         names = {str((store.get("programRuleVariables", one) or {}).get("name")) for one in own}
 
@@ -106,8 +107,8 @@ def judged(text: str, language: Language, name_of: Callable[[Item], str], *, rea
     wrong, described = next(language.mistakes(text), None), ""
     try:
         described = described if wrong else describe(text, name_of)
-    except Unknown as error:
-        wrong = f"Unknown variable or constant: '{error}'"
+    except Refused as no:
+        wrong = no.message
     if wrong is not None:
         return answer({**body, "status": "ERROR", "message": INVALID, **({"description": wrong} if reasons else {})})
     return answer({**body, "message": "Valid", "description": described})

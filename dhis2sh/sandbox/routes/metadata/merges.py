@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, refuse
+from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import read_object, with_body
 from dhis2sh.sandbox.importer.hooks import ids
 from dhis2sh.sandbox.importer.merge import Merge
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Api:
         def handler(request: Request, raw: bytes) -> Response:
             resource = self.server.store.resources[plural]
             if not self.server.rights(request).has(f"F_{TYPES[plural]}_MERGE"):
-                return refuse(403, "Access is denied, requires one Authority from "
+                raise Refused(403, "Access is denied, requires one Authority from "
                               f"[F_{TYPES[plural]}_MERGE]", "E1006")  # fmt: skip
             sent = read_object(request, raw)
             sources = list(dict.fromkeys(str(uid) for uid in cast("list[JsonValue]", sent.get("sources") or [])))

@@ -12,13 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, asked_path, base_of, missing_page, refuse
-from dhis2sh.sandbox.http.params import Refused, boolean, integer
+from dhis2sh.sandbox.http.answers import answer, asked_path, base_of
+from dhis2sh.sandbox.http.params import boolean, integer
 from dhis2sh.sandbox.metadata.fields import parse_fields
-from dhis2sh.sandbox.metadata.filters import BadFilter, ServerBug
 from dhis2sh.sandbox.metadata.gist import gist_of, list_gist
-from dhis2sh.sandbox.metadata.gist_filters import BadGist
 from dhis2sh.sandbox.metadata.listing import list_objects, matching
+from dhis2sh.sandbox.refused import Refused, no_such_address, not_found
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -36,19 +35,10 @@ def of_type(handler: _Handler) -> Callable[[Api, Request], Response]:
     def guarded(api: Api, request: Request) -> Response:
         resource = api.server.resource_of(request)
         if resource is None:
-            return missing_page(asked_path(request))
+            raise no_such_address(asked_path(request))
         if not api.server.rights(request).can_list(resource):
-            return refuse(403, "You don't have the proper permissions to read objects of this type.", "E1006")
-        try:
-            return handler(api, request, resource)
-        except BadFilter as error:
-            return refuse(400, str(error), "E1003")
-        except BadGist as error:
-            return refuse(error.status, str(error), error.code)
-        except Refused as no:
-            return refuse(no.status, no.message, no.code)
-        except ServerBug:
-            return refuse(500)
+            raise Refused(403, "You don't have the proper permissions to read objects of this type.", "E1006")
+        return handler(api, request, resource)
 
     return guarded
 
@@ -64,10 +54,10 @@ class Api:
         uid = request.path_params["uid"]
         body = self.server.store.get(resource.plural, uid)
         if body is None:
-            raise Refused(f"{resource.model} with id {uid} could not be found.", "E1005", 404)
+            raise not_found(resource.model, uid)
         if not self.server.rights(request).can_read(resource, body):
             name = self.server.user(request).get("username")
-            raise Refused(f"User '{name}' is not allowed to read object `{resource.model} {uid}`", "E1006", 403)
+            raise Refused(403, f"User '{name}' is not allowed to read object `{resource.model} {uid}`", "E1006")
         return body
 
     @of_type
@@ -85,7 +75,7 @@ class Api:
         names = ["id", "displayName"] if text in {"*", ":all"} else [n.strip() for n in text.split(",") if n.strip()]
         for name in names:
             if name not in resource.properties and not self.server.store.get("attributes", name):
-                raise Refused(f"Property {name} does not exist on {resource.model}", status=409)
+                raise Refused(409, f"Property {name} does not exist on {resource.model}")
         renderer = self.server.renderer(request)
         found = matching(self.server.store, resource, query, renderer)
         if boolean(query, "paging", True):
@@ -117,7 +107,7 @@ class Api:
         """`GET /api/{plural}/{uid}/{property}`: one property, wrapped in an object."""
         body, name = self._object(request, resource), request.path_params["property"].removesuffix(".json")
         if name not in resource.properties:
-            return refuse(404, f"Property {name} does not exist on {resource.model}", "E1005")
+            raise Refused(404, f"Property {name} does not exist on {resource.model}", "E1005")
         inner = request.query_params.get("fields", ":all")
         prop = resource.properties[name]
         tree = parse_fields(f"{name}[{inner}]" if prop.reference or inner != ":all" else name)
@@ -151,7 +141,7 @@ class Api:
         store, query = self.server.store, request.query_params
         target = store.resources.get(prop.target or "") if prop is not None else None
         if prop is None:
-            return refuse(404, f"Property {name} does not exist on {resource.model}", "E1005")
+            raise Refused(404, f"Property {name} does not exist on {resource.model}", "E1005")
         renderer = self.server.renderer(request)
         value = renderer.value(resource, body, prop)
         if target is None or not prop.reference:
@@ -173,7 +163,7 @@ class Api:
         uid = request.path_params["uid"]
         found = self.server.store.find(uid)
         if found is None:
-            return refuse(404, f"IdentifiableObject with id {uid} could not be found.", "E1005")
+            raise not_found("IdentifiableObject", uid)
         resource = self.server.store.resources[found[0]]
         tree = parse_fields(request.query_params.get("fields", "*"))
         shown = self.server.renderer(request).show(resource, found[1], tree)
@@ -185,9 +175,9 @@ class Api:
         resource = self.server.store.resources.get(parts[1]) if len(parts) in {2, 3} and parts[0] == "api" else None
         if resource is not None:
             if len(parts) == 3 and request.method == "GET" and self.server.store.version.malformed_uid == 404:
-                return refuse(404, f"{resource.model} with id {parts[2]} could not be found.", "E1005")
-            return refuse(405, f"Request method '{request.method}' is not supported")
-        return missing_page(asked_path(request))
+                raise not_found(resource.model, parts[2])
+            raise Refused(405, f"Request method '{request.method}' is not supported")
+        raise no_such_address(asked_path(request))
 
 
 def _cell(value: JsonValue, joiner: str) -> JsonValue:

@@ -8,11 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, done, refuse
-from dhis2sh.sandbox.http.bodies import Refusal, read_object, with_body
+from dhis2sh.sandbox.http.answers import answer, done
+from dhis2sh.sandbox.http.bodies import read_object, with_body
 from dhis2sh.sandbox.http.params import boolean, integer, many
 from dhis2sh.sandbox.importer.merge import Merge, reference_changes
 from dhis2sh.sandbox.metadata.fields import parse_fields
+from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ MESSAGES = {
 """What stands in the way of a merge or a split."""
 
 
-def _no(code: str, *values: str) -> Refusal:
+def _no(code: str, *values: str) -> Refused:
     text = MESSAGES[code]
     for at, value in enumerate(values):
         text = text.replace(f"{{{at}}}", value)
-    return Refusal(refuse(409, text, code))
+    return Refused(409, text, code)
 
 
 class Api:
@@ -52,7 +53,7 @@ class Api:
     def _unit(self, uid: str) -> JsonObject:
         body = self.server.store.get(UNITS, uid)
         if body is None:
-            raise Refusal(refuse(404, f"OrganisationUnit with id {uid} could not be found.", "E1005"))
+            raise not_found("OrganisationUnit", uid)
         return body
 
     # The hierarchy -----------------------------------------------------------------------------------------------------

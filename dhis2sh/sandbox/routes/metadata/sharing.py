@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, missing_page, refuse
-from dhis2sh.sandbox.http.bodies import PATCH, Refusal, import_answer, read_object, with_body
+from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.http.bodies import PATCH, import_answer, read_object, with_body
 from dhis2sh.sandbox.importer.checks import ACCESS, access_strings
 from dhis2sh.sandbox.importer.read import read_sharing
 from dhis2sh.sandbox.importer.report import ErrorReport, ImportReport, ObjectReport, TypeReport
-from dhis2sh.sandbox.metadata.jsonpatch import BadPatch, apply_patch, read_patch
+from dhis2sh.sandbox.metadata.jsonpatch import apply_patch, read_patch
+from dhis2sh.sandbox.refused import Refused, no_such_address
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Api:
         self.server = server
 
     def _asked(self, request: Request) -> tuple[Resource, JsonObject]:
-        """The object that `type` and `id` name. Raises `Refusal`."""
+        """The object that `type` and `id` name. Raises `Refused`."""
         name, uid = request.query_params.get("type", ""), request.query_params.get("id", "")
         store = self.server.store
         resource = next(
@@ -40,10 +41,10 @@ class Api:
             None,
         )
         if resource is None or not resource.shareable:
-            raise Refusal(refuse(409, f"Type {name} is not supported."))
+            raise Refused(409, f"Type {name} is not supported.")
         body = store.get(resource.plural, uid)
         if body is None:
-            raise Refusal(refuse(404, f"Object of type {name} with ID {uid} was not found."))
+            raise Refused(404, f"Object of type {name} with ID {uid} was not found.")
         return resource, body
 
     def get(self, request: Request, raw: bytes) -> Response:
@@ -76,20 +77,20 @@ class Api:
         resource, body = self._asked(request)
         sent = cast("JsonObject", read_object(request, raw).get("object") or {})
         if not self.server.rights(request).can_write(resource, body):
-            return refuse(403, "You do not have manage access to this object.", "E1006")
+            raise Refused(403, "You do not have manage access to this object.", "E1006")
         before = cast("JsonObject", body.get("sharing") or {})
         public = sent.get("publicAccess")
         if public is not None and not ACCESS.fullmatch(str(public)):
-            return refuse(409, f"Invalid public access string: {public}")
+            raise Refused(409, f"Invalid public access string: {public}")
         if public is not None and not resource.data_shareable and str(public)[2:4] != "--":
-            return refuse(409, "Data sharing is not enabled for this object")
+            raise Refused(409, "Data sharing is not enabled for this object")
         groups, users = (
             cast("list[JsonObject]", sent.get(name) or []) for name in ("userGroupAccesses", "userAccesses")
         )
         for kind, rows in (("user group", groups), ("user", users)):
             for row in rows:
                 if not ACCESS.fullmatch(str(row.get("access"))):
-                    return refuse(409, f"Invalid {kind} access string: {row.get('access')}")
+                    raise Refused(409, f"Invalid {kind} access string: {row.get('access')}")
         after: JsonObject = {"owner": before.get("owner"), "external": bool(sent.get("externalAccess", False)),
                              "public": public if public is not None else before.get("public"),
                              "users": cast("list[JsonValue]", users), "userGroups": cast("list[JsonValue]", groups)}  # fmt: skip
@@ -100,7 +101,7 @@ class Api:
         """`GET /api/sharing/search?key=`: users and groups by a part of their name."""
         key = request.query_params.get("key")
         if key is None:
-            return refuse(409, "Search key not specified")
+            raise Refused(409, "Search key not specified")
         wanted, store = key.lower(), self.server.store
         size = int(request.query_params.get("max", "30"))
         users: list[JsonValue] = []
@@ -120,11 +121,11 @@ class Api:
         """`PATCH /api/{plural}/sharing`: one patch for many objects of a type."""
         resource = self.server.resource_of(request)
         if resource is None:
-            return missing_page()
+            raise no_such_address()
         sent = read_object(request, raw, PATCH)
         uids = sent.get(resource.plural)
         if not isinstance(uids, list) or not isinstance(sent.get("patch"), list):
-            return refuse(400, f"Payload must contain `{resource.plural}` and `patch`")
+            raise Refused(400, f"Payload must contain `{resource.plural}` and `patch`")
         return self._patch(request, {resource.plural: {str(uid): sent["patch"] for uid in uids}})
 
     def patch_types(self, request: Request, raw: bytes) -> Response:
@@ -139,7 +140,7 @@ class Api:
         for plural, patches in wanted.items():
             resource = self.server.store.resources.get(plural)
             if resource is None or resource.endpoint is None:
-                return refuse(400, f"Type {plural} does not exist.")
+                raise Refused(400, f"Type {plural} does not exist.")
             part = TypeReport(resource.klass)
             report.types.append(part)
             for index, (uid, patch) in enumerate(patches.items()):
@@ -171,16 +172,13 @@ class Api:
         if not self.server.rights(request).can_write(resource, body):
             name = str(self.server.user(request).get("username"))
             return [ErrorReport("E3001", [name, str(body.get("name"))], resource.klass, main_id=uid)], {}
-        try:
-            operations = read_patch(patch)
-            paths = [str(operation.get("path")) for operation in operations]
-            for path in paths:
-                if not path.startswith("/sharing"):
-                    text = f"Patch path `{path}` is not supported"
-                    return [ErrorReport("E4032", [path], resource.klass, text=text, main_id=uid)], {}
-            patched = apply_patch(resource, body, operations)
-        except BadPatch as bad:
-            raise Refusal(refuse(bad.status, str(bad))) from None
+        operations = read_patch(patch)
+        paths = [str(operation.get("path")) for operation in operations]
+        for path in paths:
+            if not path.startswith("/sharing"):
+                text = f"Patch path `{path}` is not supported"
+                return [ErrorReport("E4032", [path], resource.klass, text=text, main_id=uid)], {}
+        patched = apply_patch(resource, body, operations)
         sharing = read_sharing(patched.get("sharing"))
         for text in access_strings(sharing):
             if not ACCESS.fullmatch(text):

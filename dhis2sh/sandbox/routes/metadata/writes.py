@@ -9,13 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, base_of, done, missing_page, refuse
-from dhis2sh.sandbox.http.bodies import PATCH, Refusal, object_answer, read_json, read_object, with_body
+from dhis2sh.sandbox.http.answers import answer, base_of, done
+from dhis2sh.sandbox.http.bodies import PATCH, object_answer, read_json, read_object, with_body
 from dhis2sh.sandbox.importer.pipeline import CREATE, DELETE, UPDATE, Importer, ImportOptions, import_options
-from dhis2sh.sandbox.importer.read import Unreadable, read_sharing
+from dhis2sh.sandbox.importer.read import read_sharing
 from dhis2sh.sandbox.importer.refusals import refused_update, updates_apart
 from dhis2sh.sandbox.importer.report import FAILED, ErrorReport, ObjectReport
-from dhis2sh.sandbox.metadata.jsonpatch import BadPatch, apply_patch, read_patch
+from dhis2sh.sandbox.metadata.jsonpatch import apply_patch, read_patch
+from dhis2sh.sandbox.refused import Refused, no_such_address, not_found
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -30,29 +31,29 @@ class Api:
     def __init__(self, server: Server) -> None:
         self.server = server
 
-    def importer(self, request: Request) -> Importer:
+    def importer(self, request: Request, *, raw: bytes | None = None, unreadable: int | None = None) -> Importer:
         """Writes in the name of who asks."""
-        return Importer(self.server.store, self.server.user(request))
+        return Importer(self.server.store, self.server.user(request), raw=raw, unreadable=unreadable)
 
     def _resource(self, request: Request) -> Resource:
         resource = self.server.resource_of(request)
         if resource is None:
-            raise Refusal(missing_page(request.url.path))
+            raise no_such_address(request.url.path)
         return resource
 
     def _stored(self, request: Request) -> tuple[Resource, JsonObject]:
-        """The type and the object that a path names. Raises `Refusal` with 404, and 403 without the right to write."""
+        """The type and the object that a path names. Raises `Refused` with 404, and 403 without the right to write."""
         resource = self._resource(request)
         uid = request.path_params["uid"]
         body = self.server.store.get(resource.plural, uid)
         if body is None:
-            raise Refusal(refuse(404, f"{resource.model} with id {uid} could not be found.", "E1005"))
+            raise not_found(resource.model, uid)
         return resource, body
 
     def _writable(self, request: Request) -> tuple[Resource, JsonObject]:
         resource, body = self._stored(request)
         if not self.server.rights(request).can_write(resource, body):
-            raise Refusal(refuse(403, "You don't have the proper permissions to update this object.", "E1006"))
+            raise Refused(403, "You don't have the proper permissions to update this object.", "E1006")
         return resource, body
 
     # The object ------------------------------------------------------------------------------------------------------
@@ -62,10 +63,10 @@ class Api:
         resource = self._resource(request)
         sent = read_object(request, raw)
         if not self.server.rights(request).can_create(resource):
-            return refuse(403, "You don't have the proper permissions to create this object.", "E1006")
+            raise Refused(403, "You don't have the proper permissions to create this object.", "E1006")
         sent.pop("translations", None)
         options = replace(import_options(request.query_params), strategy=CREATE, commit=True, atomic=True)
-        report = self._import(request, raw, resource, sent, options)
+        report = self.importer(request, raw=raw).one(resource.plural, sent, options)
         return object_answer(report, created=f"{base_of(request)}/api{resource.endpoint}/{report.uid}")
 
     def replace(self, request: Request, raw: bytes) -> Response:
@@ -79,7 +80,8 @@ class Api:
         self._updatable(resource, sent)
         apart = updates_apart(self.server.store, resource.plural)
         options = replace(import_options(request.query_params), strategy=UPDATE, commit=True, atomic=True)
-        report = self._import(request, raw, resource, sent, replace(options, skip_validation=apart))
+        options = replace(options, skip_validation=apart)
+        report = self.importer(request, raw=raw).one(resource.plural, sent, options)
         return done() if apart else object_answer(report)
 
     def patch(self, request: Request, raw: bytes) -> Response:
@@ -89,43 +91,34 @@ class Api:
         resource, stored = self._writable(request)
         try:
             patched = apply_patch(resource, stored, read_patch(read))
-        except BadPatch as bad:
-            version = self.server.store.version
-            if bad.status == 500 and version.unreadable_patch != 500:
-                return refuse(version.unreadable_patch, f"JSON parse error: {str(bad).partition(chr(10))[0]}")
-            return refuse(bad.status, str(bad))
+        except Refused as no:
+            status = self.server.store.version.unreadable_patch
+            if no.status == 500 != status:
+                raise Refused(status, f"JSON parse error: {str(no).partition(chr(10))[0]}") from None
+            raise
         patched["id"] = stored["id"]
         self._updatable(resource, patched)
         apart = updates_apart(self.server.store, resource.plural)
         options = replace(import_options(request.query_params, "ERRORS_NOT_OWNER"), strategy=UPDATE, atomic=True)
-        try:
-            report = self.importer(request).one(resource.plural, patched, replace(options, skip_validation=apart))
-        except Unreadable as error:
-            return refuse(400, error.at(None))
+        report = self.importer(request, unreadable=400).one(
+            resource.plural, patched, replace(options, skip_validation=apart)
+        )
         return done() if apart else object_answer(report)
 
     def _updatable(self, resource: Resource, after: JsonObject) -> None:
-        """Raises `Refusal` with 409 for what the type's own controller refuses."""
+        """Raises `Refused` with 409 for what the type's own controller refuses."""
         before = self.server.store.get(resource.plural, cast("str", after["id"])) or {}
         refusal = refused_update(self.server.store, resource.plural, before, after)
         if refusal is not None:
-            raise Refusal(refuse(409, refusal.message, refusal.code))
+            raise Refused(409, refusal.message, refusal.code)
 
     def delete(self, request: Request, raw: bytes) -> Response:
         """`DELETE /api/{plural}/{uid}`."""
         resource, body = self._stored(request)
         if not self.server.rights(request).can_delete(resource, body):
-            return refuse(403, "You don't have the proper permissions to delete this object.", "E1006")
+            raise Refused(403, "You don't have the proper permissions to delete this object.", "E1006")
         options = ImportOptions(strategy=DELETE)
         return object_answer(self.importer(request).one(resource.plural, {"id": body["id"]}, options), failed="WARNING")
-
-    def _import(
-        self, request: Request, raw: bytes, resource: Resource, sent: JsonObject, options: ImportOptions
-    ) -> ObjectReport:
-        try:
-            return self.importer(request).one(resource.plural, sent, options)
-        except Unreadable as error:
-            raise Refusal(refuse(self.server.store.version.unreadable, error.at(raw))) from None
 
     # Its collections -------------------------------------------------------------------------------------------------
 
@@ -134,10 +127,10 @@ class Api:
         name = request.path_params["property"]
         prop = resource.properties.get(name)
         if prop is None:
-            raise Refusal(refuse(404, f"Property {name} does not exist on {resource.klass}", "E1005"))
+            raise Refused(404, f"Property {name} does not exist on {resource.klass}", "E1005")
         if not prop.collection or prop.target is None or self.server.store.resources[prop.target].endpoint is None:
-            raise Refusal(
-                refuse(409, f"Only identifiable object collections can be updated: {name} on {resource.klass}", "E1004")
+            raise Refused(
+                409, f"Only identifiable object collections can be updated: {name} on {resource.klass}", "E1004"
             )
         return resource, body, prop
 
@@ -248,12 +241,9 @@ class Api:
         resource, body = self._writable(request)
         sent = read_object(request, raw)
         if not resource.shareable:
-            return refuse(409, f"Type {resource.singular} is not supported.")
+            raise Refused(409, f"Type {resource.singular} is not supported.")
         before = cast("JsonObject", body.get("sharing") or {})
-        try:
-            sharing: JsonObject = {"owner": before.get("owner"), **read_sharing(sent)}
-        except Unreadable as error:
-            return refuse(500, str(error))
+        sharing: JsonObject = {"owner": before.get("owner"), **read_sharing(sent)}
         self.server.store.change({resource.plural: [{**body, "sharing": sharing}]})
         return Response(status_code=204)
 
@@ -266,7 +256,7 @@ class Api:
             else (resource.subscribable, "subscribers", "subscribed to")
         )  # fmt: skip
         if not able:
-            return refuse(409, f"Objects of this class cannot be set as {kind}", "E1004")
+            raise Refused(409, f"Objects of this class cannot be set as {kind}", "E1004")
         me = cast("str", self.server.user(request)["id"])
         kept: list[JsonValue] = [uid for uid in cast("list[JsonValue]", body.get(name) or []) if uid != me]
         if request.method == "POST":

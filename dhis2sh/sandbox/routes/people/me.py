@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, empty, refuse
+from dhis2sh.sandbox.http.answers import answer, empty
 from dhis2sh.sandbox.http.bodies import parse_json, with_body
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.people.accounts import password_error
 from dhis2sh.sandbox.people.signin import COOKIE, account_state, session_of
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Api:
         if key is None:
             return answer(settings.all())
         if not settings.knows(key):
-            return refuse(404, f"Key is not supported: {key}", "E1005")
+            raise Refused(404, f"Key is not supported: {key}", "E1005")
         return answer(settings.get(key))
 
     def dashboard(self, request: Request) -> Response:
@@ -108,12 +109,12 @@ class Api:
         sent = cast("JsonObject", parse_json(raw))
         old, new = sent.get("oldPassword"), sent.get("newPassword")
         if not isinstance(old, str) or not isinstance(new, str):
-            return refuse(409, "OldPassword and newPassword must be provided", "E1004")
+            raise Refused(409, "OldPassword and newPassword must be provided", "E1004")
         if not self.server.signin.accounts.proven(user, old):
-            return refuse(409, "OldPassword is incorrect", "E1004")
+            raise Refused(409, "OldPassword is incorrect", "E1004")
         complaint = password_error(new, str(user.get("username") or ""), str(user.get("email") or ""))
         if complaint:
-            return refuse(409, complaint, "E1004")
+            raise Refused(409, complaint, "E1004")
         self.server.signin.accounts.change_password(cast("str", user["id"]), new)
         return answer(None, 202)
 
@@ -132,7 +133,7 @@ class Api:
         sent = cast("JsonObject", parse_json(raw))
         user = self.server.signin.accounts.named(str(sent.get("username") or ""))
         if user is None or not self.server.signin.accounts.proven(user, str(sent.get("password") or "")):
-            return refuse(401, "Bad credentials")
+            raise Refused(401, "Bad credentials")
         state = account_state(user)
         if state:
             return answer({"loginStatus": state}, 401)

@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, base_of, done, empty, refuse
-from dhis2sh.sandbox.http.bodies import Refusal, parse_json, with_body
+from dhis2sh.sandbox.http.answers import answer, base_of, done, empty
+from dhis2sh.sandbox.http.bodies import parse_json, with_body
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.metadata.fields import Field, parse_fields
-from dhis2sh.sandbox.metadata.filters import BadFilter, Condition, parse_filter, split_filters
+from dhis2sh.sandbox.metadata.filters import Condition, parse_filter, split_filters
+from dhis2sh.sandbox.refused import Refused, not_found, unknown_choice
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.uids import generate_uid
@@ -45,12 +46,8 @@ class Api:
         """`GET /api/messageConversations`."""
         query, resource = request.query_params, self.store.resources[PLURAL]
         renderer = self.server.renderer(request)
-        try:
-            conditions = [
-                Condition(parse_filter(text), resource, renderer) for text in split_filters(query.getlist("filter"))
-            ]
-        except BadFilter as error:
-            return refuse(400, str(error), "E1003")
+        texts = split_filters(query.getlist("filter"))
+        conditions = [Condition(parse_filter(text), resource, renderer) for text in texts]
         found = [body for body in self._mine(request) if all(condition(body) for condition in conditions)]
         text = (query.get("queryString") or query.get("query") or "").lower()
         if text:
@@ -76,9 +73,9 @@ class Api:
         uid = request.path_params["uid"]
         body = self.store.get(PLURAL, uid)
         if body is None:
-            raise Refusal(refuse(404, f"MessageConversation with id {uid} could not be found.", "E1005"))
+            raise not_found("MessageConversation", uid)
         if _as_seen_by(body, self.server.rights(request).uid) is None:
-            raise Refusal(refuse(403, "Not authorized to access this conversation.", "E1006"))
+            raise Refused(403, "Not authorized to access this conversation.", "E1006")
         return body
 
     def get(self, request: Request) -> Response:
@@ -98,7 +95,7 @@ class Api:
         sent = cast("JsonObject", parse_json(raw))
         members = self._recipients(sent)
         if not members:
-            return refuse(409, "No recipients selected.", "E1004")
+            raise Refused(409, "No recipients selected.", "E1004")
         return self._start(
             request, str(sent.get("subject") or ""), str(sent.get("text") or ""), members, "PRIVATE", sent
         )
@@ -143,7 +140,7 @@ class Api:
         body, sender, moment = self._find(request), self.server.rights(request).uid, now()
         internal = request.query_params.get("internal") == "true"
         if internal and body["messageType"] != "TICKET":
-            return refuse(409, "Internal messages can only be sent in tickets", "E1004")
+            raise Refused(409, "Internal messages can only be sent in tickets", "E1004")
         members: list[JsonValue] = [
             {**member, "read": cast("JsonObject", member["user"])["id"] == sender} for member in _members(body)
         ]
@@ -208,9 +205,7 @@ class Api:
     def _set(self, request: Request, name: str, parameter: str, known: tuple[str, ...]) -> Response:
         value = (request.query_params.get(parameter) or "").upper()
         if value not in known:
-            return refuse(
-                400, f"Value '{value}' is not valid for parameter {parameter}. Valid values are: [{', '.join(known)}]"
-            )
+            raise unknown_choice(value, parameter, known)
         self.store.put_objects({PLURAL: [{**self._find(request), name: value}]})
         return empty()
 

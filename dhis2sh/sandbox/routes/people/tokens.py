@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, base_of, refuse
+from dhis2sh.sandbox.http.answers import answer, base_of
 from dhis2sh.sandbox.http.bodies import parse_json, with_body
+from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.uids import generate_uid
@@ -72,7 +73,7 @@ class Api:
         uid = request.path_params["uid"]
         body = self._own(request).get(uid)
         if body is None:
-            return refuse(404, f"ApiToken with id {uid} could not be found.", "E1005")
+            raise not_found("ApiToken", uid)
         return answer(body)
 
     def create(self, request: Request, raw: bytes) -> Response:
@@ -80,10 +81,10 @@ class Api:
         sent = cast("JsonObject", parse_json(raw or b"{}"))
         kind = str(sent.get("type") or "PERSONAL_ACCESS_TOKEN_V2")
         if kind not in {"PERSONAL_ACCESS_TOKEN_V1", "PERSONAL_ACCESS_TOKEN_V2"}:
-            return refuse(409, f"Token type is not supported: {kind}", "E1004")
+            raise Refused(409, f"Token type is not supported: {kind}", "E1004")
         complaint = _complaint(cast("list[JsonObject]", sent.get("attributes") or []))
         if complaint:
-            return refuse(409, complaint, "E1004")
+            raise Refused(409, complaint, "E1004")
         user, uid, moment = self.server.user(request), generate_uid(), now()
         later = dt.datetime.now(dt.UTC) + dt.timedelta(days=_DEFAULT_DAYS)
         body: JsonObject = {
@@ -105,7 +106,7 @@ class Api:
         """`DELETE /api/apiToken/{uid}`: the key opens nothing any more."""
         uid = request.path_params["uid"]
         if uid not in self._own(request):
-            return refuse(404, f"ApiToken with id {uid} could not be found.", "E1005")
+            raise not_found("ApiToken", uid)
         with self.server.store.writing() as connection:
             connection.execute("DELETE FROM api_token WHERE uid = ?", (uid,))
         return answer({"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "response": _report(uid)})

@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import base_of, done, empty, refuse
-from dhis2sh.sandbox.http.bodies import Refusal, parse_json, with_body
+from dhis2sh.sandbox.http.answers import base_of, done, empty
+from dhis2sh.sandbox.http.bodies import parse_json, with_body
 from dhis2sh.sandbox.people.accounts import password_error
+from dhis2sh.sandbox.refused import Refused, not_found, unreadable_value
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.uids import generate_uid
@@ -33,14 +34,14 @@ class Api:
         uid = request.path_params["uid"]
         user = self.server.store.get("users", uid)
         if user is None:
-            raise Refusal(refuse(404, f"User with id {uid} could not be found.", "E1005"))
+            raise not_found("User", uid)
         return user
 
     def _change(self, request: Request, **values: JsonValue) -> Response:
         """Change an account if who asks may."""
         user = self._user(request)
         if not self.server.rights(request).can_write(self.server.store.resources["users"], user):
-            return refuse(403, "You don't have the proper permissions to update this user.", "E1006")
+            raise Refused(403, "You don't have the proper permissions to update this user.", "E1006")
         changed = {**user, **values, "lastUpdated": now()}
         self.server.store.put_objects({"users": [changed]})
         return empty()
@@ -52,7 +53,7 @@ class Api:
     def disable(self, request: Request, raw: bytes) -> Response:
         """`POST /api/users/{uid}/disabled`; nobody locks himself out."""
         if request.path_params["uid"] == self.server.rights(request).uid:
-            return refuse(403, "You cannot disable yourself.", "E1006")
+            raise Refused(403, "You cannot disable yourself.", "E1006")
         return self._change(request, disabled=True)
 
     def expire(self, request: Request, raw: bytes) -> Response:
@@ -61,7 +62,7 @@ class Api:
         try:
             date = dt.datetime.fromisoformat(text)
         except ValueError:
-            return refuse(400, f"Value '{text}' is not valid for parameter date. It should be of type Date")
+            raise unreadable_value(text, "date", "Date") from None
         return self._change(request, accountExpiry=date.isoformat(timespec="milliseconds"))
 
     def unexpire(self, request: Request, raw: bytes) -> Response:
@@ -79,14 +80,14 @@ class Api:
         sent = cast("JsonObject", parse_json(raw))
         username, password = str(sent.get("username") or ""), str(sent.get("password") or "")
         if not username:
-            return refuse(409, "Username must be specified", "E1004")
+            raise Refused(409, "Username must be specified", "E1004")
         if self.server.signin.accounts.named(username):
-            return refuse(409, f"Username already taken: {username}", "E1004")
+            raise Refused(409, f"Username already taken: {username}", "E1004")
         if not password:
-            return refuse(409, "Password must be specified", "E1004")
+            raise Refused(409, "Password must be specified", "E1004")
         complaint = password_error(password, username)
         if complaint:
-            return refuse(409, complaint, "E1004")
+            raise Refused(409, complaint, "E1004")
         uid, moment, who = generate_uid(), now(), {"id": self.server.rights(request).uid}
         kept = {name: value for name, value in user.items() if name not in _NOT_COPIED}
         copy: JsonObject = {**kept, "id": uid, "username": username, "password": password, "created": moment,
@@ -102,21 +103,21 @@ class Api:
     def invite(self, request: Request, raw: bytes) -> Response:
         """`POST /api/users/invite`, `/invites` and `/{uid}/invite`: wants a mail server, which the sandbox has not."""
         self.server.demand(request, "F_USER_ADD", "F_USER_ADD_WITHIN_MANAGED_GROUP")
-        return refuse(409, "SMTP server/email sending is not available", "E6203")
+        raise Refused(409, "SMTP server/email sending is not available", "E6203")
 
     def reset(self, request: Request, raw: bytes) -> Response:
         """`POST /api/users/{uid}/reset`: mails a link, which wants an address and a mail server."""
         if not self._user(request).get("email"):
-            return refuse(409, "User account does not have a valid email address", "E6202")
-        return refuse(409, "SMTP server/email sending is not available", "E6203")
+            raise Refused(409, "User account does not have a valid email address", "E6202")
+        raise Refused(409, "SMTP server/email sending is not available", "E6203")
 
     def role_member(self, request: Request, raw: bytes) -> Response:
         """`POST` and `DELETE /api/userRoles/{role}/users/{uid}`: users own their roles, so the user changes."""
         role = self.server.store.get("userRoles", request.path_params["role"])
         if role is None:
-            return refuse(404, f"UserRole does not exist: {request.path_params['role']}", "E1005")
+            raise Refused(404, f"UserRole does not exist: {request.path_params['role']}", "E1005")
         if not self.server.rights(request).can_write(self.server.store.resources["userRoles"], role):
-            return refuse(403, "You don't have the proper permissions to update this object.", "E1006")
+            raise Refused(403, "You don't have the proper permissions to update this object.", "E1006")
         user = self._user(request)
         roles = [one for one in cast("list[JsonObject]", user.get("userRoles") or []) if one["id"] != role["id"]]
         if request.method == "POST":

@@ -14,12 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, asked_path, base_of, refuse
+from dhis2sh.sandbox.http.answers import answer, asked_path, base_of
+from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.tracker import changes
 from dhis2sh.sandbox.tracker.csv import entities_csv, events_csv
 from dhis2sh.sandbox.tracker.export import CLASSES, PLURALS, Reader
-from dhis2sh.sandbox.tracker.query import BadQuery, moment, uids
+from dhis2sh.sandbox.tracker.query import moment, uids
 from dhis2sh.sandbox.tracker.storage import Kind
 
 if TYPE_CHECKING:
@@ -52,11 +53,6 @@ register_url_convertor("tracker", _Kinds())
 register_url_convertor("trackerlist", _Lists())
 
 
-def refused(error: BadQuery) -> Response:
-    """A refused read as a WebMessage."""
-    return refuse(error.status, str(error), error.code)
-
-
 def _packed(raw: bytes, suffix: str, name: str, kind: str, media_type: str) -> Response:
     """A body as it is, gzipped or zipped, by the ending that was asked for."""
     headers = {"Cache-Control": "no-cache, private"}
@@ -86,17 +82,14 @@ class Api:
         """`GET /api/tracker/{plural}`, also with `.json` or `.csv`, and either of them with `.gz` or `.zip`."""
         name, _, suffix = request.path_params["plural"].partition(".")
         kind = KIND_OF[name]
-        try:
-            reader = self.reader(request)
-            csv_type = _csv_type(request, kind, suffix)
-            if csv_type:
-                # The CSV of a list is not paged: a server gives every row that the request means.
-                rows = cast("list[JsonObject]", reader.objects(kind, reader.page(kind, whole=True).rows))
-                text = _CSV[kind](rows, header=request.query_params.get("skipHeader") != "true")
-                return _packed(text.encode(), suffix, name, "csv", f"{csv_type};charset=UTF-8")
-            body = reader.list_(kind, base_of(request) + asked_path(request))
-        except BadQuery as error:
-            return refused(error)
+        reader = self.reader(request)
+        csv_type = _csv_type(request, kind, suffix)
+        if csv_type:
+            # The CSV of a list is not paged: a server gives every row that the request means.
+            rows = cast("list[JsonObject]", reader.objects(kind, reader.page(kind, whole=True).rows))
+            text = _CSV[kind](rows, header=request.query_params.get("skipHeader") != "true")
+            return _packed(text.encode(), suffix, name, "csv", f"{csv_type};charset=UTF-8")
+        body = reader.list_(kind, base_of(request) + asked_path(request))
         if suffix.endswith(("gz", "zip")):
             return _packed(json.dumps(body, ensure_ascii=False).encode(), suffix, name, "json", "application/json")
         return answer(body)
@@ -104,10 +97,7 @@ class Api:
     def one(self, request: Request) -> Response:
         """`GET /api/tracker/{plural}/{uid}`."""
         kind, uid = KIND_OF[request.path_params["plural"]], request.path_params["uid"]
-        try:
-            found = self.reader(request).one(kind, uid)
-        except BadQuery as error:
-            return refused(error)
+        found = self.reader(request).one(kind, uid)
         if kind == "trackedEntity" and self._audited(cast("JsonObject", found)):
             changes.audit(self.server.tracker, uid, self.server.user(request), "READ")
         csv_type = _csv_type(request, kind, "")
@@ -125,26 +115,20 @@ class Api:
         kind, uid = KIND_OF[request.path_params["plural"]], request.path_params["uid"]
         row = self.server.tracker.row(kind, uid)
         if row is None or row["deleted"]:
-            return refuse(404, f"{CLASSES[kind]} with id {uid} could not be found.", "E1005")
+            raise not_found(CLASSES[kind], uid)
         address = base_of(request) + asked_path(request)
-        try:
-            return answer(changes.change_log(self.server.tracker, uid, request.query_params, address))
-        except BadQuery as error:
-            return refused(error)
+        return answer(changes.change_log(self.server.tracker, uid, request.query_params, address))
 
     def audits(self, request: Request) -> Response:
         """`GET /api/audits/trackedEntity`. As in 2.42 its pager appears only where paging is off."""
         query = request.query_params
-        try:
-            wanted = {"tracked_entity": uids(query, "trackedEntities"), "accessed_by": query.getlist("user"),
-                      "audit_type": [part for text in query.getlist("auditType") for part in text.split(",")]}  # fmt: skip
-            found = changes.audits(
-                self.server.tracker, wanted, moment(query, "startDate"), moment(query, "endDate", end=True)
-            )
-        except BadQuery as error:
-            return refused(error)
+        wanted = {"tracked_entity": uids(query, "trackedEntities"), "accessed_by": query.getlist("user"),
+                  "audit_type": [part for text in query.getlist("auditType") for part in text.split(",")]}  # fmt: skip
+        found = changes.audits(
+            self.server.tracker, wanted, moment(query, "startDate"), moment(query, "endDate", end=True)
+        )
         if not wanted["tracked_entity"]:
-            return refuse(500)
+            raise Refused(500)
         body: JsonObject = {"trackedEntityAudits": [*found]}
         if query.get("paging") == "false" or query.get("skipPaging") == "true":
             body = {"pager": {"page": 1, "total": len(found), "pageSize": max(1, len(found)), "pageCount": 1}, **body}

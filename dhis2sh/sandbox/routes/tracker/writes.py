@@ -10,15 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.http.answers import answer, base_of, refuse
-from dhis2sh.sandbox.http.bodies import Refusal, complaint, unpacked, with_body
+from dhis2sh.sandbox.http.answers import answer, base_of
+from dhis2sh.sandbox.http.bodies import complaint, unpacked, with_body
 from dhis2sh.sandbox.jobs.service import Progress
+from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
-from dhis2sh.sandbox.routes.tracker.reads import refused
 from dhis2sh.sandbox.tracker import importer
-from dhis2sh.sandbox.tracker.bundle import BadPayload, Options
+from dhis2sh.sandbox.tracker.bundle import Options
 from dhis2sh.sandbox.tracker.changes import audit, user_of
-from dhis2sh.sandbox.tracker.query import BadQuery, uid
+from dhis2sh.sandbox.tracker.query import uid
 from dhis2sh.sandbox.tracker.storage import Kind, Writer
 from dhis2sh.uids import generate_uid
 
@@ -36,17 +36,11 @@ class Api:
 
     def import_(self, request: Request, raw: bytes) -> Response:
         """`POST /api/tracker`: JSON, or events as CSV; gzipped or zipped bodies are read too."""
-        try:
-            options = Options.of(request.query_params)
-            payload = _payload(request, unpacked(raw))
-        except BadQuery as error:
-            return refused(error)
+        options = Options.of(request.query_params)
+        payload = _payload(request, unpacked(raw))
         rights = self.server.rights(request)
         if not options.asynchronous:
-            try:
-                report = importer.run(self.server.tracker, rights, payload, options)
-            except BadPayload as error:
-                return refuse(400, f"JSON parse error: {error}")
+            report = importer.run(self.server.tracker, rights, payload, options)
             return answer(report, 409 if report["status"] == "ERROR" else 200)
 
         def work(progress: Progress) -> JsonValue:
@@ -83,7 +77,7 @@ class Api:
         uid = request.path_params["uid"]
         found = self.server.jobs.summaries(_JOB, uid).get(uid)
         if found is None:
-            return refuse(404, f"Summary for job {uid} does not exist", "E1005")
+            raise Refused(404, f"Summary for job {uid} does not exist", "E1005")
         return answer(found)
 
     def note(self, request: Request, raw: bytes) -> Response:
@@ -92,13 +86,13 @@ class Api:
         owner = request.path_params["uid"]
         row = self.server.tracker.row(kind, owner)
         if row is None or row["deleted"]:
-            return refuse(404, f"{kind.capitalize()} with id {owner} could not be found.", "E1005")
+            raise not_found(kind.capitalize(), owner)
         note = _json(raw)
         if not note.get("value"):
-            return refuse(400, "Note value cannot be empty", "E1003")
+            raise Refused(400, "Note value cannot be empty", "E1003")
         given = cast("str", note.get("note") or generate_uid())
         if self.server.tracker.rows("SELECT 1 FROM note WHERE uid = ?", (given,)):
-            return refuse(400, f"Note `{given}` already exists.", "E1119")
+            raise Refused(400, f"Note `{given}` already exists.", "E1119")
         from dhis2sh.sandbox.store.fresh import now
 
         user = self.server.user(request)
@@ -110,28 +104,22 @@ class Api:
 
     def transfer(self, request: Request) -> Response:
         """`PUT /api/tracker/ownership/transfer`: another org unit becomes the owner."""
-        try:
-            entity, program, unit = self._owned(request, "orgUnit", "ou")
-        except BadQuery as error:
-            return refused(error)
+        entity, program, unit = self._owned(request, "orgUnit", "ou")
         rights = self.server.rights(request)
         if not rights.superuser and not rights.in_scope(unit, "teiSearchOrganisationUnits"):
-            return refuse(403, "User does not have access to the new owner org unit", "E1006")
+            raise Refused(403, "User does not have access to the new owner org unit", "E1006")
         with self.server.store.writing() as connection:
             Writer(connection).owner(entity, program, unit)
         return answer(_done("Ownership transferred"))
 
     def override(self, request: Request) -> Response:
         """`POST /api/tracker/ownership/override`: break the glass, with a reason."""
-        try:
-            entity, program, _ = self._owned(request)
-        except BadQuery as error:
-            return refused(error)
+        entity, program, _ = self._owned(request)
         body = self.server.store.get("programs", program) or {}
         if body.get("accessLevel") != "PROTECTED":
-            return refuse(403, "Temporary ownership can only be granted for protected programs", "E1006")
+            raise Refused(403, "Temporary ownership can only be granted for protected programs", "E1006")
         if not request.query_params.get("reason"):
-            return refuse(400, "Required request parameter 'reason' for method parameter type String is not present")
+            raise Refused(400, "Required request parameter 'reason' for method parameter type String is not present")
         audit(self.server.tracker, entity, self.server.user(request), "READ")
         return answer(_done("Temporary Ownership granted"))
 
@@ -144,13 +132,13 @@ class Api:
         missing = "trackedEntity" if not entity else "program" if not program else ""
         if missing or (unit_names and not unit):
             name = missing or unit_names[0]
-            raise BadQuery(f"Required request parameter '{name}' for method parameter type UID is not present", None)
+            raise Refused(400, f"Required request parameter '{name}' for method parameter type UID is not present")
         row = self.server.tracker.row("trackedEntity", entity or "")
         if row is None or row["deleted"]:
-            raise BadQuery(f"TrackedEntity with id {entity} could not be found.", "E1005", 404)
+            raise not_found("TrackedEntity", str(entity))
         for plural, name, found in (("programs", "Program", program), ("organisationUnits", "OrganisationUnit", unit)):
             if found and self.server.store.get(plural, found) is None:
-                raise BadQuery(f"{name} with id {found} could not be found.", "E1005", 404)
+                raise not_found(name, found)
         return entity or "", program or "", unit or ""
 
 
@@ -165,7 +153,7 @@ def _json(raw: bytes) -> JsonObject:
     try:
         body = cast("JsonValue", orjson.loads(raw) if raw.strip() else {})
     except orjson.JSONDecodeError as error:
-        raise Refusal(refuse(400, f"JSON parse error: {complaint(error.doc, error.pos).splitlines()[0]}")) from None
+        raise Refused(400, f"JSON parse error: {complaint(error.doc, error.pos).splitlines()[0]}") from None
     return body if isinstance(body, dict) else {}
 
 
