@@ -167,14 +167,14 @@ class Session:
     def sandbox_store(self) -> Store:
         """The sandbox's database in the data folder, opened on first use."""
         if self._store is None:
-            from dhis2sh.sandbox.store.database import Store
+            from dhis2sh.sandbox.areas import open_store
 
             name = self.sandbox
             path = profiles.sandbox_file(name)
             if name != profiles.SANDBOX and not path.exists():
                 self.reporter.note(f"{name} is a new sandbox and empty")
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._store = Store(path)
+            self._store = open_store(path)
         return self._store
 
     @asynccontextmanager

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import UsageError
 from dhis2sh.sandbox.analytics import build
+from dhis2sh.sandbox.data import values
+from dhis2sh.sandbox.seed.country import country
 from dhis2sh.sandbox.store.schemas import schemas
 from dhis2sh.sandbox.tracker.storage import Tracker
 from dhis2sh.sandbox.versions import DEFAULT, version_of
@@ -47,7 +49,7 @@ def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadR
     """Load a metadata, data-value or tracker export that is already parsed."""
     report = LoadReport(source)
     if "dataValues" in body:
-        report.data_values = store.put_data_values(cast("list[JsonObject]", body["dataValues"]))
+        report.data_values = values.put_all(store, cast("list[JsonObject]", body["dataValues"]))
         build.build(store)  # an export is what a running server held, and such a server has its analytics tables
         return report
     if body.keys() & TRACKER:
@@ -100,10 +102,8 @@ def _age(item: JsonObject) -> tuple[bool, str, str]:
 
 def load_country(store: Store, size: str) -> LoadReport:
     """Load the fictional country of a size: its metadata, then its data values."""
-    from dhis2sh.sandbox.seed.country import country
-
     nation = country(size)  # type: ignore[arg-type]
     report = load(store, nation.metadata(), source=f"fictional country, {size}")
-    report.data_values = store.put_data_values(nation.data_values())
+    report.data_values = values.put_all(store, nation.data_values())
     Tracker(store).load({"trackedEntities": nation.tracked_entities(), "events": nation.events()})
     return report

@@ -15,7 +15,7 @@ from dhis2sh.bundles.bundle import read_bundle, server_bundle
 from dhis2sh.errors import CheckFailed, NotFound, PartlyDone, Refused, UsageError
 from dhis2sh.results import Plan, Rows, WriteSummary, to_json
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store.database import Store
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.store.fresh import fresh_metadata
 from dhis2sh.session import Consent, Session, SilentReporter
 from dhis2sh.uids import is_uid
@@ -190,7 +190,7 @@ async def test_a_reference_that_the_server_itself_does_not_have_is_dangling(sess
 def real_server(real_database: Path, tmp_path: Path, home: Path) -> Iterator[None]:
     """The real metadata, served as the profile `real`."""
     shutil.copy(real_database, tmp_path / "real.db")
-    store = Store(tmp_path / "real.db")
+    store = open_store(tmp_path / "real.db")
     with served(create_app(store)) as url:
         profiles.save(profiles.Profile("real", url, username="admin"))
         profiles.set_secret("real", "district")

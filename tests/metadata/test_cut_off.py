@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dhis2sh.errors import PartlyDone
 from dhis2sh.journal import Journal, journal_of
 from dhis2sh.sandbox.app import create_app
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.faults import Faults
-from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.surfaces import cli
 from dhis2sh.verbs import find
@@ -109,7 +109,7 @@ def test_a_server_that_is_killed(
 def test_ctrl_c(
     sandbox_home: Path, sheet: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store = Store(sandbox_home / "data" / "sandbox.db")
+    store = open_store(sandbox_home / "data" / "sandbox.db")
     groups = [{"id": f"dgMany{n:05}", "name": f"Group {n}", "shortName": f"Group {n}"} for n in range(GROUPS)]
     store.put_objects({"dataElementGroups": groups})
     with served(create_app(store, faults=Faults.parse(SLOW))) as url:

@@ -14,7 +14,7 @@ import pytest
 from dhis2sh.errors import UsageError
 from dhis2sh.plugins.metadata import family
 from dhis2sh.results import to_json
-from dhis2sh.sandbox.store.database import Store
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Consent, Session, run
 from dhis2sh.surfaces import cli, magics, mcp
 from dhis2sh.verbs import find
@@ -113,7 +113,7 @@ def plain(answer: object, case: Writing) -> object:
 @pytest.fixture
 def attribute_home(sandbox_home: Path) -> Path:
     """The dozen objects with an attribute for data elements, of which one has a value."""
-    store = Store(sandbox_home / "data" / "sandbox.db")
+    store = open_store(sandbox_home / "data" / "sandbox.db")
     attribute = {
         "id": "atKE0000001",
         "name": "KE code",

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.serve import serve
-from dhis2sh.sandbox.store.database import Store
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared"
@@ -59,7 +59,7 @@ def free_port() -> int:
 async def record(folder: Path, version: str, only: list[str]) -> None:
     """Serve a sandbox and record what it answers into `folder/out`."""
     port = free_port()
-    store = Store(folder / "sandbox.db", version=version)
+    store = open_store(folder / "sandbox.db", version=version)
     loads = [SHARED / "real" / "v42" / f"{name}.json.gz" for name in EXPORTS]
     server = asyncio.create_task(serve(store, port, loads, print, job_delay=JOB_DELAY))
     command = [sys.executable, str(WIRE / "record.py"), f"http://127.0.0.1:{port}", "admin", "district"]

@@ -7,8 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load
-from dhis2sh.sandbox.store.database import Store
 from tests.sandbox import clinic
 from tests.sandbox.clinic import person
 from tests.sandbox.nation import metadata
@@ -16,7 +16,7 @@ from tests.sandbox.nation import metadata
 
 @contextmanager
 def serving(version: str) -> Iterator[TestClient]:
-    store = Store(version=version)
+    store = open_store(version=version)
     clinic.furnish(store)
     with TestClient(create_app(store), base_url="http://sandbox") as client:
         client.auth = ("admin", "district")
@@ -79,7 +79,7 @@ def test_a_category_that_a_combo_has(version: str, named: bool):
     ("2.42", "de,pe,ou,coc,aoc,value", 200), ("2.43", "value,orgunit,period,dataelement", 200), ("2.43", "de,pe,ou,coc,aoc,value", 409),
 ])  # fmt: skip
 def test_columns_of_a_csv_have_places_or_names(version: str, header: str, status: int):
-    store = Store(version=version)
+    store = open_store(version=version)
     load(store, metadata())
     cells = {"de": "deVisits001", "dataelement": "deVisits001", "pe": "202501", "period": "202501", "ou": "ouClinicA01",
              "orgunit": "ouClinicA01", "value": "7"}  # fmt: skip

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.data.model import Model, read_period
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
-from dhis2sh.sandbox.store.database import DEFAULT_COMBO
-from dhis2sh.sandbox.store.fresh import now
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     import sqlite3
@@ -147,7 +147,10 @@ def _number_keys(connection: sqlite3.Connection, store: Store) -> None:
     periods = {row[0] for row in connection.execute(DISTINCT_PERIODS)}
     periods |= {row[0] for row in connection.execute("SELECT DISTINCT period FROM completeness")}
     known = sorted(text for text in periods if read_period(text))
-    combos = [DEFAULT_COMBO, *(uid for uid in store.objects("categoryOptionCombos") if uid != DEFAULT_COMBO)]
+    combos = [
+        DEFAULT_OPTION_COMBO,
+        *(uid for uid in store.objects("categoryOptionCombos") if uid != DEFAULT_OPTION_COMBO),
+    ]
     rows = [
         *(("dx", uid) for uid in sorted(elements)),
         *((kind, uid) for uid, kind in numeric.items() if kind != "dx"),

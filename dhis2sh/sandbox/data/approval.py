@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from dhis2sh.sandbox.data.model import read_period, reference, references
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.refused import Refused
-from dhis2sh.sandbox.store.fresh import now
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.data.model import Model

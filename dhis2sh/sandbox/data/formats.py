@@ -15,7 +15,7 @@ from xml.sax.saxutils import quoteattr
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.http.bodies import parse_xml
 from dhis2sh.sandbox.refused import Refused
-from dhis2sh.sandbox.store.database import DEFAULT_COMBO
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.data.values import Value
@@ -251,7 +251,7 @@ def _adx_value(model: Model, value: Value) -> str:
 
 def _adx_options(model: Model, combo: str) -> dict[str, str]:
     """Category code to option code, for a combo that is not the default one."""
-    if combo == DEFAULT_COMBO:
+    if combo == DEFAULT_OPTION_COMBO:
         return {}
     options = references(model.body("categoryOptionCombos", combo), "categoryOptions")
     found: dict[str, str] = {}

@@ -16,10 +16,10 @@ from dhis2sh.sandbox.data.conflicts import Conflict, Summary, conflict
 from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.data.values import Key, Value
 from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata import value_types
 from dhis2sh.sandbox.refused import Refused
-from dhis2sh.sandbox.store.database import DEFAULT_COMBO
-from dhis2sh.sandbox.store.fresh import now
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     import sqlite3
@@ -199,7 +199,7 @@ class Importer:
         if not self.options.on("dryRun"):
             connection.execute(
                 "INSERT OR REPLACE INTO completeness VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
-                (outer["dataSet"], period.iso, outer["orgUnit"], outer.get("attributeOptionCombo", DEFAULT_COMBO),
+                (outer["dataSet"], period.iso, outer["orgUnit"], outer.get("attributeOptionCombo", DEFAULT_OPTION_COMBO),
                  date[:10], self.user, now(), self.user),
             )  # fmt: skip
         self.summary.complete = date
@@ -237,8 +237,8 @@ class Importer:
         body = self.model.body("dataElements", element)
         raw = _text(item.get("value"))
         return Row(
-            element, period, unit, combos["categoryOptionCombo"] or DEFAULT_COMBO,
-            combos["attributeOptionCombo"] or DEFAULT_COMBO,
+            element, period, unit, combos["categoryOptionCombo"] or DEFAULT_OPTION_COMBO,
+            combos["attributeOptionCombo"] or DEFAULT_OPTION_COMBO,
             None if raw is None else value_types.normal(raw, cast("str", body.get("valueType", "TEXT"))),
             body, bool(combos["categoryOptionCombo"]), bool(combos["attributeOptionCombo"]),
             item.get("deleted") in (True, "true"), item,
@@ -460,7 +460,7 @@ def _stored_by_fits(importer: Importer, row: Row) -> Conflict | None:
 def _attribute_combo_open(importer: Importer, row: Row) -> Conflict | None:
     """The category options of the attribute option combo may be limited to dates and to org units."""
     model = importer.model
-    if row.attribute_option_combo == DEFAULT_COMBO:
+    if row.attribute_option_combo == DEFAULT_OPTION_COMBO:
         return None
     for option in cast(
         "list[JsonObject]", model.body("categoryOptionCombos", row.attribute_option_combo).get("categoryOptions") or []

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.formulas import BadExpression, Item, Node, Value, evaluate, items, parse
 from dhis2sh.periods import Period, period_type
 from dhis2sh.sandbox.data.model import Model
-from dhis2sh.sandbox.store.fresh import now
+from dhis2sh.sandbox.data.values import put_all
+from dhis2sh.sandbox.java.moments import now
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 from dhis2sh.types import JsonObject
 
 if TYPE_CHECKING:
@@ -201,7 +203,7 @@ def run_predictor(store: Store, predictor: JsonObject, start: dt.date, end: dt.d
     outputs = periods_within(kind.name, start, end)
     samples = {one.iso: _sample(one, predictor) for one in outputs}
     values = Values.read(store, side.elements, {iso for sample in samples.values() for iso in sample}, units)
-    output, combo = _id(predictor, "output"), _id(predictor, "outputCombo") or "HllvX50cXC0"
+    output, combo = _id(predictor, "output"), _id(predictor, "outputCombo") or DEFAULT_OPTION_COMBO
     element = store.get("dataElements", output) or {}
     combos = sorted({key[2] for key in values.numbers})
     moment, made = now(), list[JsonObject]()
@@ -215,7 +217,7 @@ def run_predictor(store: Store, predictor: JsonObject, start: dt.date, end: dt.d
                 made.append({"dataElement": output, "period": period.iso, "orgUnit": unit, "categoryOptionCombo": combo,
                              "attributeOptionCombo": attribute_combo, "value": _text(number, element), "storedBy": user,
                              "created": moment, "lastUpdated": moment})  # fmt: skip
-    store.put_data_values(made)
+    put_all(store, made)
     return len(made)
 
 

@@ -12,15 +12,13 @@ from xml.etree import ElementTree
 import orjson
 from starlette.concurrency import run_in_threadpool
 
-from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.importer.read import REDACTED
+from dhis2sh.sandbox.java.reader import REDACTED, complaint
 from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from dhis2sh.sandbox.importer.report import ImportReport, ObjectReport
     from dhis2sh.types import JsonObject, JsonValue
 
 JSON, PATCH = "application/json", "application/json-patch+json"
@@ -73,24 +71,6 @@ def parse_json(raw: bytes) -> JsonValue:
         raise Refused(409, complaint(error.doc, error.pos)) from None
 
 
-def complaint(text: str, position: int) -> str:
-    """What the server's JSON reader says about the character that it did not expect."""
-    line = text.count("\n", 0, position) + 1
-    column = position - (text.rfind("\n", 0, position) + 1) + 1
-    if position >= len(text):
-        where = REDACTED.format(line=line, column=column)
-        return f"Unexpected end-of-input: expected close marker for Object\n at {where}"
-    letter = text[position]
-    before = text[:position].rstrip()[-1:]
-    expected = {
-        "{": "was expecting double-quote to start field name",
-        '"': "was expecting a colon to separate field name and value",
-    }.get(before, "was expecting comma to separate Object entries" if before in "}]" or before.isalnum() else
-          "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')")  # fmt: skip
-    where = REDACTED.format(line=line, column=column)
-    return f"Unexpected character ('{letter}' (code {ord(letter)})): {expected}\n at {where}"
-
-
 def parse_xml(raw: bytes) -> ElementTree.Element:
     """The root of an XML document without a DTD. Raises `Refused` with 400."""
     if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw:  # entities can be made to explode; DHIS2 refuses them too
@@ -109,32 +89,3 @@ def read_object(request: Request, raw: bytes, *accepted: str) -> JsonObject:
         text = f"Cannot deserialize value of type `java.lang.Object` from Array value\n at {where}"
         raise Refused(500, text)
     return body
-
-
-def object_answer(report: ObjectReport, *, created: str | None = None, failed: str = "ERROR") -> Response:
-    """The answer to a write of one object.
-
-    Parameters:
-        created: where the new object is; makes it 201.
-        failed: the status word when there are errors.
-    """
-    from dhis2sh.sandbox.importer.report import FAILED
-
-    response = report.response()
-    if report.errors:
-        body: JsonObject = {"httpStatus": "Conflict", "httpStatusCode": 409, "status": failed, "message": FAILED}
-        return answer({**body, "response": response}, 409)
-    if created is not None:
-        body = {"httpStatus": "Created", "httpStatusCode": 201, "status": "OK", "response": response}
-        return answer(body, 201, Location=created)
-    return answer({"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "response": response})
-
-
-def import_answer(report: ImportReport) -> Response:
-    """The answer to an import of a bundle."""
-    from dhis2sh.sandbox.importer.report import FAILED
-
-    if report.status == "OK":
-        return answer({"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "response": report.response()})
-    body: JsonObject = {"httpStatus": "Conflict", "httpStatusCode": 409, "status": "WARNING", "message": FAILED}
-    return answer({**body, "response": report.response()}, 409)

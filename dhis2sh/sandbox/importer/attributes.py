@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.metadata.value_types import problem
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
-    from dhis2sh.sandbox.importer.pipeline import Bundle, Item
     from dhis2sh.types import JsonObject, JsonValue
 
 VALUE_KLASS, ATTRIBUTE_KLASS = "org.hisp.dhis.attribute.AttributeValue", "org.hisp.dhis.attribute.Attribute"

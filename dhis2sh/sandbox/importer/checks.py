@@ -6,17 +6,16 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.importer.areas import hooks_of
 from dhis2sh.sandbox.importer.attributes import check_attribute_values, check_attributes, values
-from dhis2sh.sandbox.importer.hooks import HOOKS
+from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.read import TEXTS
-from dhis2sh.sandbox.importer.refusals import REFUSALS
 from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.store.relations import USER_REFERENCES, inline
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
 
-    from dhis2sh.sandbox.importer.pipeline import Bundle, Item
     from dhis2sh.types import JsonObject, JsonValue
 
 UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
@@ -54,10 +53,11 @@ def check_all(bundle: Bundle, item: Item) -> None:
 
 
 def _hooks(bundle: Bundle, item: Item) -> None:
-    hook = HOOKS.get(item.resource.plural)
-    if hook is not None and hook.check is not None:
-        hook.check(bundle, item)
-    for check in REFUSALS.get(item.resource.plural, ()):
+    hooks = list(hooks_of(bundle.store, item.resource.plural))
+    for hook in hooks:
+        if hook.check is not None:
+            hook.check(bundle, item)
+    for check in (check for hook in hooks for check in hook.refuses):
         check(bundle, item)
 
 

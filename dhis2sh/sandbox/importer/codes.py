@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.importer.bundle import Bundle
 from dhis2sh.sandbox.metadata.listing import DEFAULTS
 from dhis2sh.sandbox.store.relations import USER_REFERENCES, inline
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
 
-    from dhis2sh.sandbox.importer.pipeline import Bundle
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 

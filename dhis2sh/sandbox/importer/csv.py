@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.http.bodies import parse_xml
 from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO
 from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ TABLES: Mapping[str, tuple[str, tuple[Column, ...]]] = {
     "DATA_ELEMENT": ("dataElements", (
         _SHORT, Column("description"), Column("formName", None, 230), Column("domainType", "AGGREGATE", 16, _upper),
         Column("valueType", "INTEGER", 50), Column("aggregationType", "SUM", 50),
-        Column("categoryCombo", "bjDvmb4bfuf", 11, _reference), Column("url", None, 255),
+        Column("categoryCombo", DEFAULT_CATEGORY_COMBO, 11, _reference), Column("url", None, 255),
         Column("zeroIsSignificant", "false", None, _yes), Column("optionSet", None, 11, _reference),
         Column("commentOptionSet", None, 11, _reference),
     )),

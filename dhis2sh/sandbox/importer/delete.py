@@ -6,17 +6,18 @@ name the types where the server does otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.cascades import DELETED_WITH
-from dhis2sh.sandbox.data.vetoes import audits_of_level, levels_of_workflow
+from dhis2sh.sandbox.importer.areas import hooks_of
+from dhis2sh.sandbox.importer.bundle import ImportOptions
 from dhis2sh.sandbox.importer.checks import described
 from dhis2sh.sandbox.importer.codes import by_code
 from dhis2sh.sandbox.importer.report import ErrorReport, ImportReport, ObjectReport, TypeReport
+from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.importer.pipeline import ImportOptions
     from dhis2sh.sandbox.metadata.rights import Rights
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
@@ -28,7 +29,7 @@ CLEARED = {
 }  # fmt: skip
 """Single references that are emptied when what they refer to is deleted."""
 
-FALL_BACK = {"dataElements.categoryCombo": "bjDvmb4bfuf"}
+FALL_BACK = {"dataElements.categoryCombo": DEFAULT_CATEGORY_COMBO}
 """Single references that become another object when what they refer to is deleted."""
 
 EXPRESSIONS = {
@@ -40,58 +41,6 @@ EXPRESSIONS = {
 
 VETOING_MEMBERSHIPS = {"categoryCombos.categories", "categoryOptionCombos.categoryOptions", "users.userRoles"}
 """Memberships that forbid the deletion of a member."""
-
-
-type _Veto = Callable[[Store, str], str | None]
-
-
-def _rows(model: str, table: str, column: str) -> _Veto:
-    """Rows of a data table that name the object forbid its deletion."""
-
-    def veto(store: Store, uid: str) -> str | None:
-        connection = store.connection
-        known = connection.execute("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", (table, column)).fetchone()
-        if known is None:
-            return None
-        query = f"SELECT 1 FROM {table} WHERE {column} = ? LIMIT 1"
-        return model if connection.execute(query, (uid,)).fetchone() else None
-
-    return veto
-
-
-def _in_indicator(store: Store, uid: str) -> str | None:
-    """An indicator that counts with a data element."""
-    for body in store.objects("indicators").values():
-        if any(uid in str(body.get(part) or "") for part in EXPRESSIONS["indicators"]):
-            return f"Indicator ({body.get('name')})"
-    return None
-
-
-def _creator(store: Store, uid: str) -> str | None:
-    """A user who made something stays."""
-    for plural in store.counts():
-        for body in store.objects(plural).values() if plural not in {"users", "jobConfigurations"} else ():
-            made = body.get("createdBy")
-            if isinstance(made, dict) and made.get("id") == uid:
-                return store.resources[plural].model
-    return None
-
-
-DATA_VETOES: Mapping[str, list[_Veto]] = {
-    "categoryOptionCombos": [_rows("DataValue", "data_value", "category_option_combo"),
-                             _rows("DataValue", "data_value", "attribute_option_combo")],
-    "dataApprovalLevels": [audits_of_level],
-    "dataApprovalWorkflows": [levels_of_workflow],
-    "dataElements": [_in_indicator, _rows("DataValue", "data_value", "data_element")],
-    "organisationUnits": [_rows("DataValue", "data_value", "org_unit"),
-                          _rows("TrackedEntity", "tracked_entity", "org_unit"),
-                          _rows("Enrollment", "enrollment", "org_unit"), _rows("Event", "event", "org_unit")],
-    "programStages": [_rows("Event", "event", "program_stage")],
-    "programs": [_rows("Enrollment", "enrollment", "program"), _rows("Event", "event", "program")],
-    "trackedEntityTypes": [_rows("TrackedEntity", "tracked_entity", "tracked_entity_type")],
-    "users": [_creator],
-}  # fmt: skip
-"""What forbids a deletion besides metadata, by type: each names what is in the way, or None."""
 
 
 class Deletion:
@@ -198,11 +147,9 @@ class Deletion:
             if path == "categoryCombos.categories" and not self._store.version.names_combos:
                 return self._store.resources[owner].model
             return f"{self._store.resources[owner].model} ({holder.get('name')})"
-        for check in DATA_VETOES.get(plural, []):
-            veto = check(self._store, uid)
-            if veto is not None:
-                return veto
-        return None
+        checks = (check for hook in hooks_of(self._store, plural) for check in hook.vetoes)
+        vetoes = (check(self._store, uid) for check in checks)
+        return next((veto for veto in vetoes if veto is not None), None)
 
     def _take(self, plural: str, uid: str) -> None:
         """Delete an object, what goes with it, and every mention of it."""

@@ -1,57 +1,32 @@
-"""What single types do besides their schema, as a table: derived values, checks of their own, objects written along."""
+"""What types of metadata derive when they are imported, and the objects that are written along with them."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.importer.rules import prepare_variable
-from dhis2sh.sandbox.importer.running import check_user, prepare_job, prepare_user
-from dhis2sh.sandbox.store.fresh import now
+from dhis2sh.sandbox.importer.areas import Also
+from dhis2sh.sandbox.importer.bundle import Bundle, Item
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.store.hierarchy import path_of
+from dhis2sh.sandbox.store.references import ids
 from dhis2sh.uids import generate_uid, is_uid
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.importer.pipeline import Bundle, Item
     from dhis2sh.types import JsonObject, JsonValue
-
-type Also = Mapping[str, Iterable[JsonObject]]
-
-
-@dataclass(frozen=True, slots=True)
-class Hook:
-    """What one type does.
-
-    Parameters:
-        prepare: fills in what is derived, before the checks.
-        check: adds errors to the item; runs before every other check.
-        also: other objects that are written with it, by plural.
-    """
-
-    prepare: Callable[[Bundle, Item], None] | None = None
-    check: Callable[[Bundle, Item], None] | None = None
-    also: Callable[[Bundle, Item], Also] | None = None
-
-
-def ids(value: JsonValue) -> list[str]:
-    """The UIDs in a list of references."""
-    rows = value if isinstance(value, list) else [value]
-    return [str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row]
-
 
 # Organisation units -----------------------------------------------------------------------------------------------------
 
 
-def _unit_path(bundle: Bundle, item: Item) -> None:
+def prepare_unit(bundle: Bundle, item: Item) -> None:
     """A unit's path and level follow from its parents."""
     unit = {name: value for name, value in item.body.items() if name != "path"}
     path = path_of(unit, lambda uid: bundle.get("organisationUnits", uid))
     item.body |= {"path": path, "level": path.count("/")}
 
 
-def _units_below(bundle: Bundle, item: Item) -> Also:
+def units_below(bundle: Bundle, item: Item) -> Also:
     """The units below one that moved get new paths."""
     if item.before is None or item.before.get("path") == item.body["path"]:
         return {}
@@ -68,12 +43,12 @@ def _units_below(bundle: Bundle, item: Item) -> Also:
 # Categories -------------------------------------------------------------------------------------------------------------
 
 
-def _option_combos(bundle: Bundle, item: Item) -> Also:
+def option_combos(bundle: Bundle, item: Item) -> Also:
     """A category combo has an option combo for every combination of its categories' options."""
     return {"categoryOptionCombos": missing_option_combos(bundle.get, existing_combos(bundle, item.uid), item.body)}
 
 
-def _option_combos_of_category(bundle: Bundle, item: Item) -> Also:
+def option_combos_of_category(bundle: Bundle, item: Item) -> Also:
     """A category that changed its options gives its combos more combinations."""
     made: list[JsonObject] = []
     for uid in bundle.store.inverse("categoryCombos", "categories").get(item.uid, []):
@@ -131,15 +106,16 @@ def _own_elements(bundle: Bundle, item: Item) -> None:
         row["dataSet"] = {"id": item.uid}
 
 
-def _raise_version(bundle: Bundle, item: Item) -> None:
+def raise_version(bundle: Bundle, item: Item) -> None:
     """A change raises the version by which clients see that they must load again."""
     if item.before is not None:
         item.body["version"] = int(cast("int", item.before.get("version") or 0)) + 1
 
 
-def _data_set(bundle: Bundle, item: Item) -> None:
+def prepare_data_set(bundle: Bundle, item: Item) -> None:
+    """A data set's elements name it, and a change raises its version."""
     _own_elements(bundle, item)
-    _raise_version(bundle, item)
+    raise_version(bundle, item)
 
 
 # Favourites ---------------------------------------------------------------------------------------------------------------
@@ -147,7 +123,7 @@ def _data_set(bundle: Bundle, item: Item) -> None:
 _AXES = {"columns": "columnDimensions", "rows": "rowDimensions", "filters": "filterDimensions"}
 
 
-def _axes(bundle: Bundle, item: Item) -> None:
+def prepare_axes(bundle: Bundle, item: Item) -> None:
     """A visualization may come as columns, rows and filters with their items instead of as stored lists."""
     body, sent = item.body, item.sent
     _read_axes(bundle, body, sent)
@@ -199,18 +175,3 @@ def _data_item(bundle: Bundle, row: JsonObject) -> JsonObject:
         if bundle.get(plural, uid) is not None:
             return {name: {"id": uid}, "dataDimensionItemType": _ITEM_TYPES[name]}
     return {"dataElement": {"id": uid}, "dataDimensionItemType": "DATA_ELEMENT"}
-
-
-HOOKS: Mapping[str, Hook] = {
-    "categories": Hook(also=_option_combos_of_category),
-    "categoryCombos": Hook(also=_option_combos),
-    "dataSets": Hook(prepare=_data_set),
-    "eventVisualizations": Hook(prepare=_axes),
-    "jobConfigurations": Hook(prepare=prepare_job),
-    "maps": Hook(prepare=_axes),
-    "optionSets": Hook(prepare=_raise_version),
-    "organisationUnits": Hook(prepare=_unit_path, also=_units_below),
-    "programRuleVariables": Hook(prepare=prepare_variable),
-    "users": Hook(prepare=prepare_user, check=check_user),
-    "visualizations": Hook(prepare=_axes),
-}

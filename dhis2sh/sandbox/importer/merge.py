@@ -11,7 +11,6 @@ from dhis2sh.sandbox.importer.delete import EXPRESSIONS
 if TYPE_CHECKING:
     import sqlite3
 
-    from dhis2sh.sandbox.routes.server import Server
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -69,13 +68,14 @@ class Merge:
     """One merge of objects of a type into one of them.
 
     Parameters:
+        store: the database.
         plural: the type.
         sources: UIDs of what is merged.
         target: UID of what they become.
     """
 
-    def __init__(self, server: Server, plural: str, sources: list[str], target: str) -> None:
-        self.server = server
+    def __init__(self, store: Store, plural: str, sources: list[str], target: str) -> None:
+        self.store = store
         self.plural = plural
         self.sources = sources
         self.target = target
@@ -87,7 +87,7 @@ class Merge:
             delete: whether the sources go.
             keep_data: keep the newer of two values of one place; else those of the sources are dropped.
         """
-        store = self.server.store
+        store = self.store
         for source in self.sources:
             self._move_references(source)
             with store.writing() as connection:
@@ -98,7 +98,7 @@ class Merge:
             store.change({}, {self.plural: self.sources})
 
     def _move_references(self, source: str) -> None:
-        store = self.server.store
+        store = self.store
         changed = reference_changes(store, self.plural, source, [self.target])
         for plural, paths in EXPRESSIONS.items():
             for uid, stored in store.objects(plural).items():
@@ -112,7 +112,7 @@ class Merge:
 
     def _move_children(self, changed: Changes) -> None:
         """Units below a source come below the target, with new paths."""
-        store = self.server.store
+        store = self.store
         target = store.get("organisationUnits", self.target) or {}
         units = changed.get("organisationUnits", {})
         for source in self.sources:

@@ -1,153 +1,35 @@
 """The metadata importer: one pipeline for every type and every way to write one (api-facts a.7, b).
 
 Read what was sent, look up what is there, check, then write all of it in one transaction. Types differ only by their
-schema and by the short tables of `importer_hooks`.
+schema and by the hooks that areas of the server have for them (`importer.areas`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.importer.areas import hooks_of
+from dhis2sh.sandbox.importer.bundle import DELETE, Bundle, ImportOptions, Item
 from dhis2sh.sandbox.importer.checks import check_all, described, duplicates
 from dhis2sh.sandbox.importer.codes import by_code, only_uids, resolve
 from dhis2sh.sandbox.importer.delete import Deletion
-from dhis2sh.sandbox.importer.hooks import HOOKS, ids
 from dhis2sh.sandbox.importer.read import Reader
-from dhis2sh.sandbox.importer.report import ErrorReport, ImportReport, ObjectReport, TypeReport
+from dhis2sh.sandbox.importer.report import ImportReport, ObjectReport, TypeReport
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.rights import Rights
-from dhis2sh.sandbox.store.fresh import now
+from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO
+from dhis2sh.sandbox.store.references import ids, rows
 from dhis2sh.sandbox.store.relations import inline
 from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
-    from starlette.datastructures import QueryParams
 
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.sandbox.store.relations import Pair
-    from dhis2sh.types import JsonObject, JsonValue
-
-CREATE, UPDATE, CREATE_AND_UPDATE, DELETE = "CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE"
-STRATEGIES = {CREATE: CREATE, "NEW": CREATE, UPDATE: UPDATE, "UPDATES": UPDATE, CREATE_AND_UPDATE: CREATE_AND_UPDATE,
-              "NEW_AND_UPDATES": CREATE_AND_UPDATE, DELETE: DELETE, "DELETES": DELETE, "SYNC": CREATE_AND_UPDATE}  # fmt: skip
-DEFAULT_COMBO = "bjDvmb4bfuf"
-
-
-@dataclass(frozen=True, slots=True)
-class ImportOptions:
-    """The parameters of a metadata import (api-facts b.1).
-
-    Parameters:
-        strategy: CREATE, UPDATE, CREATE_AND_UPDATE or DELETE.
-        commit: False checks everything and writes nothing.
-        atomic: one error means that nothing is written.
-        report_mode: FULL and DEBUG report objects without errors too.
-        owned_only: refuse references that another type owns (report mode ERRORS_NOT_OWNER).
-        identifier: UID or CODE.
-        skip_sharing: leave the sharing that is there.
-        skip_translation: leave the translations that are there.
-        skip_validation: write without checks.
-    """
-
-    strategy: str = CREATE_AND_UPDATE
-    commit: bool = True
-    atomic: bool = True
-    report_mode: str = "ERRORS"
-    owned_only: bool = False
-    identifier: str = "UID"
-    skip_sharing: bool = False
-    skip_translation: bool = False
-    skip_validation: bool = False
-
-
-def import_options(query: QueryParams, report_mode: str = "ERRORS") -> ImportOptions:
-    """The parameters of a request. A value that the server does not know is silently the default (api-facts b.1).
-
-    Parameters:
-        report_mode: the default of `importReportMode`.
-    """
-
-    def word(name: str, default: str, known: Collection[str]) -> str:
-        text = query.get(name, default)
-        return text if text in known else default
-
-    def yes(name: str) -> bool:
-        return query.get(name, "").lower() == "true"
-
-    mode = word("importReportMode", report_mode, ("ERRORS", "ERRORS_NOT_OWNER", "FULL", "DEBUG"))
-    return ImportOptions(
-        strategy=STRATEGIES[word("importStrategy", CREATE_AND_UPDATE, STRATEGIES)],
-        commit=word("importMode", "COMMIT", ("COMMIT", "VALIDATE")) == "COMMIT",
-        atomic=word("atomicMode", "ALL", ("ALL", "NONE")) == "ALL",
-        report_mode=mode,
-        owned_only=mode == "ERRORS_NOT_OWNER",
-        identifier=word("identifier", "UID", ("UID", "CODE")),
-        skip_sharing=yes("skipSharing"),
-        skip_translation=yes("skipTranslation"),
-        skip_validation=yes("skipValidation"),
-    )
-
-
-@dataclass(slots=True)
-class Item:
-    """One object of a bundle on its way through the pipeline.
-
-    Parameters:
-        resource: its type.
-        sent: as the client sent it.
-        body: as it will be stored.
-        before: as it is stored, None when it is new.
-        index: its place in the report.
-        errors: what is wrong with it.
-        kept: False once a check has taken it out of the bundle.
-    """
-
-    resource: Resource
-    sent: JsonObject
-    body: JsonObject
-    before: JsonObject | None
-    index: int
-    errors: list[ErrorReport] = field(default_factory=lambda: [])
-    kept: bool = True
-
-    @property
-    def uid(self) -> str:
-        """The object's UID."""
-        return cast("str", self.body["id"])
-
-    def refuse(self, code: str, *values: JsonValue, prop: str | None = None, main_id: str | None = None) -> None:
-        """Note an error and take the object out of the bundle."""
-        self.errors.append(ErrorReport(code, list(values), self.resource.klass, prop=prop, main_id=main_id))
-        self.kept = False
-
-
-class Bundle:
-    """What is imported together, and what its objects may refer to: each other and what is stored."""
-
-    def __init__(self, store: Store, user: JsonObject, options: ImportOptions) -> None:
-        self.store = store
-        self.user = user
-        self.rights = Rights(store, user)
-        self.options = options
-        self.items: dict[str, list[Item]] = {}
-        self._new: dict[tuple[str, str], JsonObject] = {}
-        self.called: dict[tuple[str, str, JsonValue], list[Item]] = {}
-        """By type, unique property and value the objects that have it: a bundle of thousands has no time for pairs."""
-
-    def add(self, item: Item) -> None:
-        """Add an object; from now on others may refer to it."""
-        self.items.setdefault(item.resource.plural, []).append(item)
-        self._new[(item.resource.plural, item.uid)] = item.body
-
-    def get(self, plural: str, uid: str) -> JsonObject | None:
-        """An object as it will be after the import, or None."""
-        return self._new.get((plural, uid)) or self.store.get(plural, uid)
-
-    def all(self) -> Iterable[Item]:
-        """Every object in it."""
-        return (item for items in self.items.values() for item in items)
+    from dhis2sh.types import JsonObject
 
 
 class Importer:
@@ -227,10 +109,10 @@ class Importer:
             for name in ("categoryCombo", "attributeCombo"):
                 prop = item.resource.properties.get(name)
                 if prop is not None and prop.owner and prop.required and item.resource.plural != "categoryOptionCombos":
-                    item.body.setdefault(name, {"id": DEFAULT_COMBO})
-            hook = HOOKS.get(item.resource.plural)
-            if hook is not None and hook.prepare is not None:
-                hook.prepare(work, item)
+                    item.body.setdefault(name, {"id": DEFAULT_CATEGORY_COMBO})
+            for hook in hooks_of(self._store, item.resource.plural):
+                if hook.prepare is not None:
+                    hook.prepare(work, item)
 
     # Checks ---------------------------------------------------------------------------------------------------------
 
@@ -262,10 +144,10 @@ class Importer:
             self._stamp(item, moment, work.options)
             put.setdefault(item.resource.plural, {})[item.uid] = item.body
         for item in work.all():
-            hook = HOOKS.get(item.resource.plural)
-            if item.kept and hook is not None and hook.also is not None:
-                for plural, bodies in hook.also(work, item).items():
-                    put.setdefault(plural, {}).update({cast("str", body["id"]): body for body in bodies})
+            for hook in hooks_of(self._store, item.resource.plural):
+                if item.kept and hook.also is not None:
+                    for plural, bodies in hook.also(work, item).items():
+                        put.setdefault(plural, {}).update({cast("str", body["id"]): body for body in bodies})
         self._keep_pairs(work, put)
         self._store.change({plural: bodies.values() for plural, bodies in put.items()})
 
@@ -340,8 +222,8 @@ class Importer:
             target = self._store.resources.get(prop.target or "") if prop is not None else None
             if prop is None or target is None or not prop.reference or not inline(target) or not target.identifiable:
                 continue
-            known = {row.get("id"): row for row in _rows(before.get(name))}
-            for row in _rows(value):
+            known = {row.get("id"): row for row in rows(before.get(name))}
+            for row in rows(value):
                 row.setdefault("id", generate_uid())
                 row["created"] = known.get(row["id"], {}).get("created") or row.get("created") or moment
                 row["lastUpdated"] = moment
@@ -368,10 +250,6 @@ def _type_report(resource: Resource, items: list[Item], options: ImportOptions) 
             index = item.index + found  # the server counts this one from 1
             report.objects.append(ObjectReport(resource.klass, item.uid, index, name, item.errors))
     return report
-
-
-def _rows(value: JsonValue) -> list[JsonObject]:
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def reference_to_user(user: JsonObject) -> JsonObject:

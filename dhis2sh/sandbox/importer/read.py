@@ -11,7 +11,9 @@ import re
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.importer.defaults import DEFAULTS, NO_INITIAL_VALUE
+from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.java.order import accepted
+from dhis2sh.sandbox.java.reader import REDACTED
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.relations import inline
 
@@ -29,10 +31,6 @@ PERIOD_TYPES = frozenset(
      "WeeklySaturday", "WeeklySunday", "WeeklyThursday", "WeeklyWednesday", "Yearly"]
 )  # fmt: skip
 PERIOD_TYPE = "org.hisp.dhis.period.PeriodType"
-REDACTED = (
-    "[Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: {line}, column: {column}]"
-)
-"""The place in a text as the server's reader names it."""
 _DATES = ("%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%Y-%m", "%Y")
 
 
@@ -228,17 +226,17 @@ def read_date(value: JsonValue) -> str:
     """A moment in the server's own text form. Raises `ValueError`."""
     if isinstance(value, (int, float)):
         moment = dt.datetime.fromtimestamp(value / 1000, dt.UTC)
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+        return text_of(moment)
     text = str(value)
     for form in _DATES:
         try:
-            return dt.datetime.strptime(text, form).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+            return text_of(dt.datetime.strptime(text, form))
         except ValueError:
             continue
     moment = dt.datetime.fromisoformat(text)
     if moment.tzinfo is not None:
         moment = moment.astimezone(dt.UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    return text_of(moment)
 
 
 def _mismatch(klass: str, value: JsonValue, chain: list[str]) -> Refused:

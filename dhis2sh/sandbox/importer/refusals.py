@@ -1,4 +1,4 @@
-"""What single types refuse besides their schema, as a table: moves, limits, dates, patterns, program rules.
+"""What types of metadata refuse besides their schema: moves, limits, dates, patterns.
 
 Each check adds errors to an item; they run before every other check, as the server's own hooks do (api-facts b.3).
 """
@@ -9,38 +9,21 @@ import datetime as dt
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from math import prod
 from typing import TYPE_CHECKING
 
+from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.report import MESSAGES, ErrorReport
-from dhis2sh.sandbox.importer.rules import check_action, check_variable
+from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO, DEFAULT_OPTION_COMBO
+from dhis2sh.sandbox.store.references import ids, rows
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.importer.pipeline import Bundle, Item
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
-type Check = Callable[[Bundle, Item], None]
-
-DEFAULT_COMBO, DEFAULT_OPTION_COMBO = "bjDvmb4bfuf", "HllvX50cXC0"
 MAX_CATEGORIES, MAX_OPTIONS, MAX_COMBINATIONS = 5, 50, 500
 """What the server's configuration allows by default: categories of a combo, options of a category, their product."""
-
-
-def _rows(value: JsonValue) -> list[JsonObject]:
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
-
-
-def _ids(value: JsonValue) -> list[str]:
-    rows = value if isinstance(value, list) else [value]
-    return [str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row]
-
-
-def _has_data(store: Store, column: str, uids: list[str]) -> bool:
-    """Is there a data value, deleted ones too, of one of these?"""
-    query = f"SELECT 1 FROM data_value WHERE {column} = ? LIMIT 1"
-    return any(store.connection.execute(query, (uid,)).fetchone() for uid in uids)
 
 
 # Dates -------------------------------------------------------------------------------------------------------------------
@@ -59,24 +42,26 @@ def _short(moment: JsonValue) -> str:
     return f"{found.month}/{found.day}/{found:%y}, {found.hour % 12 or 12}:{found:%M %p}"
 
 
-def _unit_dates(bundle: Bundle, item: Item) -> None:
+def check_unit_dates(bundle: Bundle, item: Item) -> None:
+    """E4013 of a unit."""
     _closes_before_it_opens(item, item.body.get("openingDate"), item.body.get("closedDate"))
 
 
-def _input_periods(bundle: Bundle, item: Item) -> None:
-    for row in _rows(item.body.get("dataInputPeriods")):
+def check_input_periods(bundle: Bundle, item: Item) -> None:
+    """E4013 of the input periods of a data set."""
+    for row in rows(item.body.get("dataInputPeriods")):
         _closes_before_it_opens(item, row.get("openingDate"), row.get("closingDate"))
 
 
 # Organisation units ------------------------------------------------------------------------------------------------------
 
 
-def _move(bundle: Bundle, item: Item) -> None:
+def check_move(bundle: Bundle, item: Item) -> None:
     """E1520 to E1523: who may move a unit, and from and to where."""
     rights = bundle.rights
     if item.before is None or rights.superuser:
         return
-    old, new = (next(iter(_ids(body.get("parent"))), None) for body in (item.before, item.body))
+    old, new = (next(iter(ids(body.get("parent"))), None) for body in (item.before, item.body))
     if old == new:
         return
     if not rights.has("F_ORGANISATIONUNIT_MOVE"):
@@ -126,7 +111,7 @@ def segments(pattern: str) -> Iterator[tuple[str, str]]:
         at += 1
 
 
-def _field_mask(bundle: Bundle, item: Item) -> None:
+def check_field_mask(bundle: Bundle, item: Item) -> None:
     """E4019: a field mask is one text segment of a pattern."""
     mask = item.body.get("fieldMask")
     if not mask:
@@ -137,7 +122,7 @@ def _field_mask(bundle: Bundle, item: Item) -> None:
         item.refuse("E4019", mask, "Not a valid TextPattern 'TEXT' segment")
 
 
-def _pattern(bundle: Bundle, item: Item) -> None:
+def check_pattern(bundle: Bundle, item: Item) -> None:
     """E4019, E4021, E4022: the pattern of an attribute that is generated."""
     if not item.body.get("generated"):
         return
@@ -166,21 +151,13 @@ def _numeric(method: str, held: str) -> bool:
             return False
 
 
-def _value_type(bundle: Bundle, item: Item) -> None:
-    """E1121: an element with data keeps its value type."""
-    if item.before is None or item.before.get("valueType") == item.body.get("valueType"):
-        return
-    if _has_data(bundle.store, "data_element", [item.uid]):
-        item.refuse("E1121", item.uid)
-
-
 # Options -------------------------------------------------------------------------------------------------------------------
 
 
-def _same_option(bundle: Bundle, item: Item) -> None:
+def check_same_option(bundle: Bundle, item: Item) -> None:
     """E4028: names and codes are unique in an option set."""
-    for owner in _ids(item.body.get("optionSet")):
-        for uid in _ids((bundle.store.get("optionSets", owner) or {}).get("options")):
+    for owner in ids(item.body.get("optionSet")):
+        for uid in ids((bundle.store.get("optionSets", owner) or {}).get("options")):
             other = bundle.store.get("options", uid)
             if other is None or uid == item.uid:
                 continue
@@ -188,11 +165,11 @@ def _same_option(bundle: Bundle, item: Item) -> None:
                 item.refuse("E4028", owner, uid)
 
 
-def _multi_text(bundle: Bundle, item: Item) -> None:
+def check_multi_text(bundle: Bundle, item: Item) -> None:
     """E1118: the codes of a set for several choices must not hold the sign that separates them."""
     if item.body.get("valueType") != "MULTI_TEXT":
         return
-    for uid in _ids(item.body.get("options")):
+    for uid in ids(item.body.get("options")):
         code = str((bundle.get("options", uid) or {}).get("code") or "")
         if "," in code:
             item.refuse("E1118", item.uid, code)
@@ -204,8 +181,8 @@ def _multi_text(bundle: Bundle, item: Item) -> None:
 
 def _options_of(bundle: Bundle, category: str) -> list[str]:
     """The options of a category; one that is sent without any keeps those that it has."""
-    found = _ids((bundle.get("categories", category) or {}).get("categoryOptions"))
-    return found or _ids((bundle.store.get("categories", category) or {}).get("categoryOptions"))
+    found = ids((bundle.get("categories", category) or {}).get("categoryOptions"))
+    return found or ids((bundle.store.get("categories", category) or {}).get("categoryOptions"))
 
 
 def _too_many_options(item: Item, category: str, options: list[str]) -> None:
@@ -213,27 +190,18 @@ def _too_many_options(item: Item, category: str, options: list[str]) -> None:
         item.refuse("E1127", category, MAX_OPTIONS, len(options))
 
 
-def _category(bundle: Bundle, item: Item) -> None:
-    _too_many_options(item, item.uid, _ids(item.body.get("categoryOptions")))
+def check_category(bundle: Bundle, item: Item) -> None:
+    """E1127: too many options."""
+    _too_many_options(item, item.uid, ids(item.body.get("categoryOptions")))
 
 
-def hides_data(store: Store, before: JsonObject, after: JsonObject) -> bool:
-    """Would a category combo with data get other categories?"""
-    if _ids(before.get("categories")) == _ids(after.get("categories")):
-        return False
-    combos = store.inverse("categoryOptionCombos", "categoryCombo").get(str(before.get("id")), [])
-    return _has_data(store, "category_option_combo", combos)
-
-
-def _combo(bundle: Bundle, item: Item) -> None:
-    """E1120, E1126 to E1128: data that would be lost, and the limits of a category combo."""
-    if item.before is not None and hides_data(bundle.store, item.before, item.body):
-        item.refuse("E1120")
+def check_combo(bundle: Bundle, item: Item) -> None:
+    """E1126 to E1128: the limits of a category combo."""
     _combo_limits(bundle, item, item.uid, item.body)
 
 
 def _combo_limits(bundle: Bundle, item: Item, uid: str, combo: JsonObject) -> None:
-    categories = _ids(combo.get("categories"))
+    categories = ids(combo.get("categories"))
     if len(categories) > MAX_CATEGORIES:
         item.refuse("E1126", uid, MAX_CATEGORIES, len(categories))
         return
@@ -245,32 +213,32 @@ def _combo_limits(bundle: Bundle, item: Item, uid: str, combo: JsonObject) -> No
         item.refuse("E1128", uid, MAX_COMBINATIONS, size)
 
 
-def _option_combo(bundle: Bundle, item: Item) -> None:
+def check_option_combo(bundle: Bundle, item: Item) -> None:
     """E1122, E1130 to E1132: the option combos of a category combo come all together and are what its options make."""
     if bundle.store.version.minor < 42:
         return
-    [owner] = _ids(item.body.get("categoryCombo")) or [""]
+    [owner] = ids(item.body.get("categoryCombo")) or [""]
     combo = bundle.get("categoryCombos", owner)
     if combo is None:
         return
-    if owner == DEFAULT_COMBO and item.uid != DEFAULT_OPTION_COMBO:
+    if owner == DEFAULT_CATEGORY_COMBO and item.uid != DEFAULT_OPTION_COMBO:
         item.refuse("E1122", item.body.get("name"))
     _combo_limits(bundle, item, owner, combo)
     sent = [
-        tuple(sorted(_ids(other.body.get("categoryOptions"))))
+        tuple(sorted(ids(other.body.get("categoryOptions"))))
         for other in bundle.items["categoryOptionCombos"]
-        if _ids(other.body.get("categoryCombo")) == [owner]
+        if ids(other.body.get("categoryCombo")) == [owner]
     ]
-    options = [_options_of(bundle, category) for category in _ids(combo.get("categories"))]
+    options = [_options_of(bundle, category) for category in ids(combo.get("categories"))]
     expected = [tuple(sorted(chosen)) for chosen in itertools.product(*options)] if options else []
     if len(sent) != len(expected):
         item.refuse("E1130", len(sent), len(expected), owner)
         return
-    own = tuple(sorted(_ids(item.body.get("categoryOptions"))))
+    own = tuple(sorted(ids(item.body.get("categoryOptions"))))
     if item.before is None:
         for uid in bundle.store.inverse("categoryOptionCombos", "categoryCombo").get(owner, []):
             stored = bundle.store.get("categoryOptionCombos", uid) or {}
-            if tuple(sorted(_ids(stored.get("categoryOptions")))) == own:
+            if tuple(sorted(ids(stored.get("categoryOptions")))) == own:
                 item.refuse("E1132", item.uid, uid, owner, f"[{', '.join(own)}]")
                 return
     twice = {options for options, count in Counter(sent).items() if count > 1}
@@ -282,34 +250,18 @@ def _option_combo(bundle: Bundle, item: Item) -> None:
 # Programs --------------------------------------------------------------------------------------------------------------------
 
 
-def _stage(bundle: Bundle, item: Item) -> None:
+def check_stage(bundle: Bundle, item: Item) -> None:
     """E4053: a stage belongs to a program; E6001: the date of the next event is a date of the stage."""
-    listed = any(item.uid in _ids(other.body.get("programStages")) for other in bundle.items.get("programs", []))
+    listed = any(item.uid in ids(other.body.get("programStages")) for other in bundle.items.get("programs", []))
     if not item.body.get("program") and not listed:
         item.refuse("E4053", item.uid)
-    for uid in _ids(item.body.get("nextScheduleDate")):
+    for uid in ids(item.body.get("nextScheduleDate")):
         elements = [
-            found for row in _rows(item.body.get("programStageDataElements")) for found in _ids(row.get("dataElement"))
+            found for row in rows(item.body.get("programStageDataElements")) for found in ids(row.get("dataElement"))
         ]
         if uid not in elements or (bundle.get("dataElements", uid) or {}).get("valueType") != "DATE":
             item.refuse("E6001", item.uid, "nextScheduleDate")
 
-
-REFUSALS: Mapping[str, tuple[Check, ...]] = {
-    "categories": (_category,),
-    "categoryCombos": (_combo,),
-    "categoryOptionCombos": (_option_combo,),
-    "dataElements": (_field_mask, _value_type),
-    "dataSets": (_input_periods,),
-    "optionSets": (_multi_text,),
-    "options": (_same_option,),
-    "organisationUnits": (_unit_dates, _move),
-    "programRuleActions": (check_action,),
-    "programRuleVariables": (check_variable,),
-    "programStages": (_stage,),
-    "trackedEntityAttributes": (_pattern, _field_mask),
-}
-"""The checks of each type, by plural, in the server's order."""
 
 UPDATABLE = {"categoryOptionCombos": {"attributeValues", "code", "ignoreApproval"}}
 """Types of which `PUT` and `PATCH` change nothing but these, past the importer (E1134, since 2.42)."""
@@ -321,14 +273,12 @@ def updates_apart(store: Store, plural: str) -> bool:
     return plural in UPDATABLE and store.version.minor >= 42
 
 
-def refused_update(store: Store, plural: str, before: JsonObject, after: JsonObject) -> ErrorReport | None:
-    """What the controller of a type has against an update, before any import: answered alone, not in a report."""
-    resource = store.resources[plural]
-    if plural == "categoryCombos" and hides_data(store, before, after):
-        return ErrorReport("E1120", [], resource.klass)
-    if updates_apart(store, plural):
-        free = UPDATABLE[plural] | _STAMPS
-        owned = (name for name in after if name in resource.properties and resource.properties[name].owner)
-        if any(name not in free and before.get(name) != after[name] for name in owned):
-            return ErrorReport("E1134", [], resource.klass)
-    return None
+def combo_update(store: Store, before: JsonObject, after: JsonObject) -> ErrorReport | None:
+    """E1134: an option combo keeps what is not free to change."""
+    plural = "categoryOptionCombos"
+    if not updates_apart(store, plural):
+        return None
+    resource, free = store.resources[plural], UPDATABLE[plural] | _STAMPS
+    owned = (name for name in after if name in resource.properties and resource.properties[name].owner)
+    changed = any(name not in free and before.get(name) != after[name] for name in owned)
+    return ErrorReport("E1134", [], resource.klass) if changed else None

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.importer.bundle import Bundle, Item
+from dhis2sh.sandbox.store.references import id_of
+
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.importer.pipeline import Bundle, Item
     from dhis2sh.types import JsonObject, JsonValue
 
 KEYWORDS = {"and", "or", "not"}
 """Words that the name of a variable must not have."""
-
-
-def _id(value: JsonValue) -> str | None:
-    return cast("str | None", value.get("id")) if isinstance(value, dict) else None
 
 
 # Variables -------------------------------------------------------------------------------------------------------------------
@@ -22,7 +20,7 @@ def _id(value: JsonValue) -> str | None:
 
 def check_variable(bundle: Bundle, item: Item) -> None:
     """E4051: a name is unique in its program; E4052: it is not made of the words of an expression."""
-    name, program = item.body.get("name"), _id(item.body.get("program"))
+    name, program = item.body.get("name"), id_of(item.body.get("program"))
     same = [
         uid for uid in bundle.store.inverse("programRuleVariables", "program").get(str(program), [])
         if (bundle.store.get("programRuleVariables", uid) or {}).get("name") == name
@@ -52,7 +50,7 @@ def prepare_variable(bundle: Bundle, item: Item) -> None:
     for name in {"dataElement", "programStage", "trackedEntityAttribute"} - kept:
         item.body.pop(name, None)
     for name, plural in (("dataElement", "dataElements"), ("trackedEntityAttribute", "trackedEntityAttributes")):
-        source = bundle.get(plural, str(_id(item.body.get(name))))
+        source = bundle.get(plural, str(id_of(item.body.get(name))))
         if source is not None and "programStage" not in kept:
             item.body["valueType"] = source.get("valueType")
 
@@ -66,18 +64,18 @@ class _Action:
     def __init__(self, bundle: Bundle, item: Item, rule: JsonObject) -> None:
         self.bundle, self.item, self.body = bundle, item, item.body
         self.rule = rule.get("name")
-        self.program = bundle.get("programs", str(_id(rule.get("program")))) or {}
+        self.program = bundle.get("programs", str(id_of(rule.get("program")))) or {}
 
     def refuse(self, code: str, *values: JsonValue) -> None:
         self.item.refuse(code, *values, self.rule)
 
     @property
     def element(self) -> str | None:
-        return _id(self.body.get("dataElement"))
+        return id_of(self.body.get("dataElement"))
 
     @property
     def attribute(self) -> str | None:
-        return _id(self.body.get("trackedEntityAttribute"))
+        return id_of(self.body.get("trackedEntityAttribute"))
 
     def _elements(self) -> set[str]:
         """The data elements of the program's stages."""
@@ -85,12 +83,12 @@ class _Action:
         for reference in cast("list[JsonObject]", self.program.get("programStages") or []):
             stage = self.bundle.get("programStages", str(reference["id"])) or {}
             rows = cast("list[JsonObject]", stage.get("programStageDataElements") or [])
-            found |= {str(_id(row.get("dataElement"))) for row in rows}
+            found |= {str(id_of(row.get("dataElement"))) for row in rows}
         return found
 
     def _attributes(self) -> set[str]:
         rows = cast("list[JsonObject]", self.program.get("programTrackedEntityAttributes") or [])
-        return {str(_id(row.get("trackedEntityAttribute"))) for row in rows}
+        return {str(id_of(row.get("trackedEntityAttribute"))) for row in rows}
 
     def subject(self) -> bool:
         """E4045 to E4048: the data element or attribute is there, and the program's. True when that is so."""
@@ -108,7 +106,7 @@ class _Action:
 
     def named(self, prop: str, plural: str, missing: str, unknown: str) -> None:
         """A property must be there and refer to something."""
-        uid = _id(self.body.get(prop))
+        uid = id_of(self.body.get(prop))
         if uid is None:
             self.refuse(missing)
         elif self.bundle.get(plural, uid) is None:
@@ -174,7 +172,7 @@ _VALIDATORS: Mapping[str, Callable[[_Action], None]] = {
 
 def check_action(bundle: Bundle, item: Item) -> None:
     """E4034 to E4050: an action refers to what its type needs, and to its own program."""
-    rule = bundle.get("programRules", str(_id(item.body.get("programRule"))))
+    rule = bundle.get("programRules", str(id_of(item.body.get("programRule"))))
     validator = _VALIDATORS.get(str(item.body.get("programRuleActionType")))
     if rule is not None and validator is not None:
         validator(_Action(bundle, item, rule))

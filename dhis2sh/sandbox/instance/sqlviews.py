@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
@@ -299,7 +300,6 @@ class _Authorizer(Protocol):
 
 
 def _now() -> str:
-    from dhis2sh.sandbox.store.fresh import now
 
     return now()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.integrity.checks import CHECKS, Data, Issue
-from dhis2sh.sandbox.store.fresh import now
+from dhis2sh.sandbox.java.moments import now
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.jobs.service import Progress

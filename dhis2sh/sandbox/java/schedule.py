@@ -6,6 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.java.moments import text_of
+
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
@@ -104,11 +106,6 @@ def next_run(config: JsonObject, after: dt.datetime) -> dt.datetime | None:
             return dt.datetime.fromtimestamp((base // step + 1) * step, dt.UTC).replace(tzinfo=None)
         case _:
             return None
-
-
-def text_of(moment: dt.datetime) -> str:
-    """A moment as DHIS2 writes it."""
-    return moment.isoformat(timespec="milliseconds")
 
 
 def _after(config: JsonObject) -> dt.datetime | None:

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.java.schedule import next_run
 from dhis2sh.sandbox.refused import Refused
-from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.refused import Refused, bad_filter
 from dhis2sh.sandbox.store.relations import inline
 
@@ -263,4 +264,4 @@ def _parse_date(text: str) -> str:
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
         raise bad_filter(f"Unable to parse `{text}` as `Date`.") from None
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    return text_of(moment)

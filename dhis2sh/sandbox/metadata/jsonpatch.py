@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.java.reader import REDACTED
 from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 OPERATIONS = ("add", "remove", "remove-by-id", "replace")
 _KLASS = "org.hisp.dhis.commons.jackson.jsonpatch.JsonPatchOperation"
-_AT = "at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: {column}]"
 
 
 def read_patch(body: JsonValue) -> list[JsonObject]:
@@ -23,7 +23,7 @@ def read_patch(body: JsonValue) -> list[JsonObject]:
         raise Refused(
             500,
             f"Cannot deserialize value of type `java.util.ArrayList<{_KLASS}>` from Object value (token "
-            f"`JsonToken.FIELD_NAME`)\n {_AT.format(column=2)}",
+            f"`JsonToken.FIELD_NAME`)\n at {REDACTED.format(line=1, column=2)}",
         )
     for index, operation in enumerate(body):
         name = operation.get("op") if isinstance(operation, dict) else None
@@ -32,7 +32,7 @@ def read_patch(body: JsonValue) -> list[JsonObject]:
             raise Refused(
                 500,
                 f"Could not resolve type id '{name}' as a subtype of `{_KLASS}`: known type ids = [{known}] (for POJO "
-                f"property '#temporary-name')\n {_AT.format(column=9)} (through reference chain: "
+                f"property '#temporary-name')\n at {REDACTED.format(line=1, column=9)} (through reference chain: "
                 f"java.util.ArrayList[{index}])",
             )
     return cast("list[JsonObject]", body)

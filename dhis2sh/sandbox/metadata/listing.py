@@ -13,6 +13,12 @@ from dhis2sh.sandbox.metadata.filters import Condition, parse_filter, split_filt
 from dhis2sh.sandbox.metadata.user_query import user_tests
 from dhis2sh.sandbox.refused import Refused, bad_filter
 from dhis2sh.sandbox.store.cache import name_key
+from dhis2sh.sandbox.store.fresh import (
+    DEFAULT_CATEGORY,
+    DEFAULT_CATEGORY_COMBO,
+    DEFAULT_CATEGORY_OPTION,
+    DEFAULT_OPTION_COMBO,
+)
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -70,8 +76,8 @@ def matching(
     return _sorted(list(found), orders)
 
 
-DEFAULTS = {"categories": "GLevLNI9wkl", "categoryCombos": "bjDvmb4bfuf", "categoryOptionCombos": "HllvX50cXC0",
-            "categoryOptions": "xYerKDKCefk"}  # fmt: skip
+DEFAULTS = {"categories": DEFAULT_CATEGORY, "categoryCombos": DEFAULT_CATEGORY_COMBO, "categoryOptionCombos": DEFAULT_OPTION_COMBO,
+            "categoryOptions": DEFAULT_CATEGORY_OPTION}  # fmt: skip
 """The types that have a default object, and its UID."""
 
 

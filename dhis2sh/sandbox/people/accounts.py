@@ -6,12 +6,13 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     import sqlite3
 
+    from dhis2sh.sandbox.store.areas import Get
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject
 
@@ -49,12 +50,15 @@ def set_password(connection: sqlite3.Connection, user: str, password: str) -> No
     connection.execute("INSERT OR REPLACE INTO account VALUES (?, ?, ?)", (user, salt, _hash(password, salt)))
 
 
-def take_passwords(connection: sqlite3.Connection, users: Iterable[JsonObject]) -> None:
-    """Take the passwords out of user objects that are about to be written, and keep their hashes."""
-    for user in users:
-        password = user.pop("password", None)
+def take_passwords(
+    connection: sqlite3.Connection, users: Mapping[str, JsonObject], get: Get
+) -> Mapping[str, JsonObject]:
+    """Users that are about to be written without their passwords; the hashes are kept."""
+    for uid, user in users.items():
+        password = user.get("password")
         if isinstance(password, str) and password:
-            set_password(connection, cast("str", user["id"]), password)
+            set_password(connection, uid, password)
+    return {uid: {name: value for name, value in user.items() if name != "password"} for uid, user in users.items()}
 
 
 class Accounts:

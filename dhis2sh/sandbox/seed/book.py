@@ -11,10 +11,6 @@ from dhis2sh.sandbox.store.fresh import ADMIN
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
-DEFAULT_CATEGORY_OPTION = "xYerKDKCefk"
-DEFAULT_CATEGORY = "GLevLNI9wkl"
-DEFAULT_CATEGORY_COMBO = "bjDvmb4bfuf"
-DEFAULT_OPTION_COMBO = "HllvX50cXC0"
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ALPHABET = "0123456789" + _LETTERS

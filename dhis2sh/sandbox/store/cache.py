@@ -7,8 +7,10 @@ So a write of one object costs a shallow copy of a few dictionaries, not a parse
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, cast
+
+from dhis2sh.sandbox.store.references import referred
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -124,16 +126,3 @@ def _reindexed(
     for target, uid in won:
         after[target].append(uid)
     return after
-
-
-def referred(body: JsonObject, path: str) -> Iterator[str]:
-    """The UIDs that an object refers to by a property, or by a path through embedded values."""
-    first, _, rest = path.partition(".")
-    value: JsonValue = body.get(first)
-    for item in value if isinstance(value, list) else (value,):
-        if not isinstance(item, dict):
-            continue
-        if rest:
-            yield from referred(item, rest)
-        elif "id" in item:
-            yield cast("str", item["id"])

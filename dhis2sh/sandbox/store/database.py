@@ -1,4 +1,4 @@
-"""The sandbox's database: one SQLite file that holds metadata objects and data values.
+"""The sandbox's database: one SQLite file that holds metadata objects, and the tables of the server's areas.
 
 Every object is kept as its owner JSON. Reads go through parsed copies by type (`cache.py`): a write by this process
 changes the copies in place of reading a type again, a write by another process drops the copies of the types it wrote.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import uuid
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -18,16 +18,11 @@ from typing import TYPE_CHECKING, cast
 import orjson
 
 from dhis2sh.errors import Dhis2Error
-from dhis2sh.sandbox.analytics import tables as analytics_tables
-from dhis2sh.sandbox.data import tables as data_tables
-from dhis2sh.sandbox.jobs import tables as jobs_tables
-from dhis2sh.sandbox.people import accounts
-from dhis2sh.sandbox.people import tables as run_tables
+from dhis2sh.sandbox.store.areas import Area, Get
 from dhis2sh.sandbox.store.cache import TypeCache
-from dhis2sh.sandbox.store.hierarchy import with_paths
+from dhis2sh.sandbox.store.fresh import fresh_metadata
 from dhis2sh.sandbox.store.relations import Pair, Relation, pairs, relations
 from dhis2sh.sandbox.store.schemas import schemas
-from dhis2sh.sandbox.tracker import tables as tracker_tables
 from dhis2sh.sandbox.versions import DEFAULT, Version, version_of
 
 if TYPE_CHECKING:
@@ -43,16 +38,9 @@ CREATE TABLE IF NOT EXISTS object (
 );
 CREATE INDEX IF NOT EXISTS object_uid ON object (uid);
 CREATE TABLE IF NOT EXISTS type_version (type TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS data_value (
-    data_element TEXT NOT NULL, period TEXT NOT NULL, org_unit TEXT NOT NULL, category_option_combo TEXT NOT NULL,
-    attribute_option_combo TEXT NOT NULL, value TEXT, stored_by TEXT, created TEXT, last_updated TEXT, comment TEXT,
-    follow_up INTEGER NOT NULL DEFAULT 0, deleted INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (data_element, period, org_unit, category_option_combo, attribute_option_combo)
-) WITHOUT ROWID;
 """
 LAYOUT = 2
 """Number of the tables above and of the areas'; one more whenever a table that is there changes."""
-DEFAULT_COMBO = "HllvX50cXC0"
 
 
 class Store:
@@ -60,11 +48,13 @@ class Store:
 
     Parameters:
         path: the file, made when it is missing; None keeps everything in memory.
+        areas: the parts of the server that have tables in it or a say in what is written (`areas.open_store`).
         version: the server version to mimic from now on (`2.43`); None for what the file says, else 2.42.
     """
 
-    def __init__(self, path: Path | None = None, *, version: str | None = None) -> None:
+    def __init__(self, path: Path | None, areas: Sequence[Area], *, version: str | None = None) -> None:
         self.path = path
+        self.areas = areas
         self._name = str(path) if path else f"file:dhis2sh-{uuid.uuid4().hex}?mode=memory&cache=shared"
         self._local = threading.local()
         self._write_lock = threading.RLock()
@@ -74,13 +64,11 @@ class Store:
         self._keep = self._connect()
         self._check_layout()
         self._keep.executescript(_TABLES)
-        for area in (tracker_tables, jobs_tables, run_tables, data_tables, analytics_tables):
-            self._keep.executescript(area.TABLES)
+        for area in areas:
+            self._keep.executescript(area.tables)
         if version is not None:
             self.set_fact("serverVersion", version_of(version).number)
         if not self.fact("systemId"):
-            from dhis2sh.sandbox.store.fresh import fresh_metadata
-
             self.set_fact("systemId", str(uuid.uuid4()))
             self.put_objects(fresh_metadata())
 
@@ -247,18 +235,17 @@ class Store:
 
         Returns how many were created and updated, by type.
         """
-        puts = {plural: {cast("str", item["id"]): item for item in items} for plural, items in put.items()}
-        if "users" in puts:
-            puts["users"] = {uid: dict(user) for uid, user in puts["users"].items()}
-        if "organisationUnits" in puts:
-            stored = self.objects("organisationUnits")
-            puts["organisationUnits"] = with_paths(puts["organisationUnits"], stored.get)
+        puts: dict[str, Mapping[str, JsonObject]] = {
+            plural: {cast("str", item["id"]): item for item in items} for plural, items in put.items()
+        }
         deletes = {plural: list(uids) for plural, uids in (delete or {}).items()}
         counts: dict[str, tuple[int, int]] = {}
         versions: dict[str, int] = {}
         with self._write_lock:
             with self.writing() as connection:
-                accounts.take_passwords(connection, puts.get("users", {}).values())
+                for area in self.areas:
+                    for plural in area.writes.keys() & puts.keys():
+                        puts[plural] = area.writes[plural](connection, puts[plural], self._getter(plural))
                 for plural, uids in deletes.items():
                     connection.executemany(
                         "DELETE FROM object WHERE type = ? AND uid = ?", [(plural, uid) for uid in uids]
@@ -280,6 +267,17 @@ class Store:
                         self._cache.pop(plural, None)
         return counts
 
+    def _getter(self, plural: str) -> Get:
+        """Looks objects of a type up as they are now; the type is read only if something is looked up."""
+        known: Mapping[str, JsonObject] | None = None
+
+        def get(uid: str) -> JsonObject | None:
+            nonlocal known
+            known = self.objects(plural) if known is None else known
+            return known.get(uid)
+
+        return get
+
     def inverse(self, plural: str, prop: str) -> Mapping[str, list[str]]:
         """For an owning property (`dataElementGroups`, `dataElements`): who owns each referenced UID.
 
@@ -297,20 +295,6 @@ class Store:
         """How many objects of each type there are."""
         return dict(self.connection.execute("SELECT type, count(*) FROM object GROUP BY type ORDER BY type"))
 
-    def data_value_count(self) -> int:
-        """How many data values there are, deleted ones aside."""
-        return cast("int", self.connection.execute("SELECT count(*) FROM data_value WHERE NOT deleted").fetchone()[0])
-
-    def put_data_values(self, values: Iterable[JsonObject]) -> int:
-        """Write data values in one transaction; those that are there are replaced. Returns how many."""
-        count = 0
-        with self.writing() as connection:
-            for batch in _batches((_value_row(value) for value in values), 10_000):
-                placeholders = ",".join("?" * 12)
-                connection.executemany(f"INSERT OR REPLACE INTO data_value VALUES ({placeholders})", batch)
-                count += len(batch)
-        return count
-
 
 def _put(connection: sqlite3.Connection, plural: str, items: Mapping[str, JsonObject]) -> tuple[int, int]:
     """Write objects of one type. Returns how many were created and updated."""
@@ -326,31 +310,3 @@ def _put(connection: sqlite3.Connection, plural: str, items: Mapping[str, JsonOb
     )
     updated = sum(uid in known for uid in items)
     return len(items) - updated, updated
-
-
-def _value_row(value: JsonObject) -> tuple[JsonValue, ...]:
-    return (
-        value["dataElement"],
-        value["period"],
-        value["orgUnit"],
-        value.get("categoryOptionCombo") or DEFAULT_COMBO,
-        value.get("attributeOptionCombo") or DEFAULT_COMBO,
-        value.get("value"),
-        value.get("storedBy"),
-        value.get("created"),
-        value.get("lastUpdated"),
-        value.get("comment"),
-        bool(value.get("followup")),
-        bool(value.get("deleted")),
-    )
-
-
-def _batches[T](items: Iterable[T], size: int) -> Iterator[list[T]]:
-    batch: list[T] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

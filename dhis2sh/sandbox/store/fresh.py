@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, cast
+
+from dhis2sh.sandbox.java.moments import now
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
 ADMIN = "M5zQapPyTZI"
 SUPERUSER = "yrB6vc5Ip3r"
+DEFAULT_CATEGORY_OPTION = "xYerKDKCefk"
+DEFAULT_CATEGORY = "GLevLNI9wkl"
+DEFAULT_CATEGORY_COMBO = "bjDvmb4bfuf"
+DEFAULT_OPTION_COMBO = "HllvX50cXC0"
+"""The default category model: what has no categories belongs to it."""
 
 
 _JOBS = (
@@ -25,11 +31,6 @@ _JOBS = (
     ("Js3vHn2AVuG", "Validation result notification", "VALIDATION_RESULTS_NOTIFICATION", "0 0 7 ? * *"),
 )
 """The jobs of every DHIS2, with the UIDs that they have everywhere: UID, name, type, cron or seconds between runs."""
-
-
-def now() -> str:
-    """The current time as DHIS2 writes it."""
-    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
 
 
 def fresh_metadata() -> dict[str, list[JsonObject]]:
@@ -48,21 +49,21 @@ def fresh_metadata() -> dict[str, list[JsonObject]]:
     ]  # fmt: skip
     return {
         "jobConfigurations": cast("list[JsonObject]", jobs),
-        "categoryOptions": [default("xYerKDKCefk", shortName="default")],
+        "categoryOptions": [default(DEFAULT_CATEGORY_OPTION, shortName="default")],
         "categories": [
             default(
-                "GLevLNI9wkl",
+                DEFAULT_CATEGORY,
                 shortName="default",
                 dataDimensionType="DISAGGREGATION",
                 dataDimension=False,
-                categoryOptions=[{"id": "xYerKDKCefk"}],
+                categoryOptions=[{"id": DEFAULT_CATEGORY_OPTION}],
             )
         ],
         "categoryCombos": [
-            default("bjDvmb4bfuf", dataDimensionType="DISAGGREGATION", categories=[{"id": "GLevLNI9wkl"}])
+            default(DEFAULT_CATEGORY_COMBO, dataDimensionType="DISAGGREGATION", categories=[{"id": DEFAULT_CATEGORY}])
         ],
         "categoryOptionCombos": [
-            default("HllvX50cXC0", categoryCombo={"id": "bjDvmb4bfuf"}, categoryOptions=[{"id": "xYerKDKCefk"}])
+            default(DEFAULT_OPTION_COMBO, categoryCombo={"id": DEFAULT_CATEGORY_COMBO}, categoryOptions=[{"id": DEFAULT_CATEGORY_OPTION}])
         ],
         "userRoles": [
             {"id": SUPERUSER, "name": "Superuser", "code": "Superuser", "created": moment, "lastUpdated": moment,

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
+from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.tracker.query import boolean, enum
 from dhis2sh.sandbox.tracker.storage import COLUMNS, KINDS, Kind, Tracker, from_row
@@ -285,4 +286,4 @@ def read_moment(text: str) -> str:
         ) from None
     if found.tzinfo:
         found = found.astimezone(dt.UTC).replace(tzinfo=None)
-    return found.isoformat(timespec="milliseconds")
+    return text_of(found)

@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.refused import Refused
-from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.sandbox.tracker.export import Page, pager
 from dhis2sh.sandbox.tracker.query import number
 from dhis2sh.sandbox.tracker.storage import Tracker

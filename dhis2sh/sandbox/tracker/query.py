@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.refused import Refused, unknown_choice, unreadable_value
 
@@ -95,7 +96,7 @@ def moment(query: QueryParams, name: str, *, end: bool = False) -> str | None:
         found = found.astimezone(dt.UTC).replace(tzinfo=None)
     if end and len(text) == 10:
         found += dt.timedelta(days=1, milliseconds=-1)
-    return found.isoformat(timespec="milliseconds")
+    return text_of(found)
 
 
 def since(text: str, name: str) -> str:
@@ -109,7 +110,7 @@ def since(text: str, name: str) -> str:
     ago = dt.timedelta()
     for amount, unit in _DURATION.findall(text):
         ago += dt.timedelta(**{_UNITS[unit]: int(amount)})
-    return (dt.datetime.now(dt.UTC).replace(tzinfo=None) - ago).isoformat(timespec="milliseconds")
+    return text_of(dt.datetime.now(dt.UTC) - ago)
 
 
 @dataclass(slots=True)

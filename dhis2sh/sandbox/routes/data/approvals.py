@@ -18,7 +18,7 @@ from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.refused import Refused, missing_parameter
 from dhis2sh.sandbox.routes.data.values import body_of, reading
-from dhis2sh.sandbox.store.database import DEFAULT_COMBO
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +70,7 @@ class Api:
         if not (query.get("pe") or (query.get("startDate") and query.get("endDate"))):
             raise missing_parameter("pe")
         units = _required_many(query, "ou")
-        combos = params.many(query, "aoc") or [DEFAULT_COMBO]
+        combos = params.many(query, "aoc") or [DEFAULT_OPTION_COMBO]
         for plural, uids, what in (
             ("dataApprovalWorkflows", workflows, "DataApprovalWorkflow"),
             ("organisationUnits", units, "OrganisationUnit"),
@@ -107,7 +107,7 @@ class Api:
             if workflow is None or not model.exists("organisationUnits", unit):
                 continue
             for period in _periods(model, workflow, query):
-                at = Selection(workflow, period.iso, unit, DEFAULT_COMBO)
+                at = Selection(workflow, period.iso, unit, DEFAULT_OPTION_COMBO)
                 status = approvals.status(at)
                 item: JsonObject = {
                     "state": status.state.value,
@@ -240,7 +240,7 @@ def _selection(model: Model, query: Mapping[str, str]) -> Selection:
         raise Refused(409, f"Illegal period identifier: {query['pe']}")
     if not model.exists("organisationUnits", query["ou"]):
         raise Refused(409, f"Illegal organisation unit identifier: {query['ou']}")
-    combo = query.get("aoc") or DEFAULT_COMBO
+    combo = query.get("aoc") or DEFAULT_OPTION_COMBO
     if not model.exists("categoryOptionCombos", combo):
         raise Refused(409, f"Illegal attribute option combo identifier: {combo}")
     return Selection(workflow, period.iso, query["ou"], combo)

@@ -16,11 +16,11 @@ from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.data.paging import paged, picked
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.data.values import attribute_combo, body_of, reading, summary_answer
-from dhis2sh.sandbox.store.database import DEFAULT_COMBO
-from dhis2sh.sandbox.store.fresh import now
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     import sqlite3
@@ -121,7 +121,7 @@ class Api:
         data_set = model.resolve("dataSets", options.scheme("dataSet"), str(item.get("dataSet") or ""))
         unit = model.resolve("organisationUnits", options.scheme("orgUnit"), str(item.get("organisationUnit") or ""))
         period = read_period(str(item.get("period") or ""))
-        combo = str(item.get("attributeOptionCombo") or DEFAULT_COMBO)
+        combo = str(item.get("attributeOptionCombo") or DEFAULT_OPTION_COMBO)
         if data_set is None or unit is None or period is None or not model.exists("categoryOptionCombos", combo):
             summary.ignored += 1
             summary.status = "WARNING"

@@ -16,7 +16,7 @@ from dhis2sh.sandbox.data.paging import paged, picked
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.data.values import body_of, reading
-from dhis2sh.sandbox.store.database import DEFAULT_COMBO
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +85,7 @@ class Api:
             ("optionCombo", "categoryOptionCombos"),
         )
         for name, plural in names:
-            uid = reference(body, name) or (DEFAULT_COMBO if name == "optionCombo" else None)
+            uid = reference(body, name) or (DEFAULT_OPTION_COMBO if name == "optionCombo" else None)
             if uid is None:
                 raise Refused(409, f"Missing required parameter : {name}")
             if not model.exists(plural, uid):
@@ -107,7 +107,7 @@ class Api:
         for item in items:
             element = str(item.get("dataElement") or "")
             unit = str(item.get("orgUnit") or body.get("orgUnit") or "")
-            combo = str(item.get("optionCombo") or DEFAULT_COMBO)
+            combo = str(item.get("optionCombo") or DEFAULT_OPTION_COMBO)
             for plural, uid, what in (
                 ("dataElements", element, "Data element"),
                 ("organisationUnits", unit, "Organisation unit"),

@@ -16,10 +16,10 @@ from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.data.validation import Violation, run_predictor, run_rules
 from dhis2sh.sandbox.http.answers import answer, done
 from dhis2sh.sandbox.http.bodies import parse_json, with_body
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
-from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:

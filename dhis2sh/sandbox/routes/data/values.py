@@ -26,7 +26,7 @@ from dhis2sh.sandbox.http.bodies import unpacked, with_body
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.metadata import value_types
 from dhis2sh.sandbox.refused import Refused
-from dhis2sh.sandbox.store.database import DEFAULT_COMBO
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -122,7 +122,7 @@ class Api:
         row = self.store.connection.execute(
             "SELECT date FROM completeness WHERE data_set = ? AND period = ? AND org_unit = ? "
             "AND attribute_option_combo = ? AND completed",
-            (data_set, period, unit, DEFAULT_COMBO),
+            (data_set, period, unit, DEFAULT_OPTION_COMBO),
         ).fetchone()
         return {"dataSet": data_set, "completeDate": row[0] if row else None, "period": period, "orgUnit": unit}
 
@@ -300,7 +300,7 @@ class Api:
         element = form.get("de", "")
         if not model.exists("dataElements", element):
             raise Refused(409, f"Data element not found or not accessible: `{element}`", "E1100")
-        combo = form.get("co") or DEFAULT_COMBO
+        combo = form.get("co") or DEFAULT_OPTION_COMBO
         if not model.exists("categoryOptionCombos", combo):
             raise Refused(409, f"Category option combo not found or not accessible: `{combo}`", "E1103")
         period = read_period(form.get("pe", ""))
@@ -346,7 +346,7 @@ def attribute_combo(model: Model, form: Mapping[str, str]) -> str:
     """The attribute option combo that `cc` and `cp` name; the default one without them. Raises `Refused`."""
     combo, options = form.get("cc"), form.get("cp")
     if not combo and not options:
-        return DEFAULT_COMBO
+        return DEFAULT_OPTION_COMBO
     if bool(combo) != bool(options):
         raise Refused(409, "Both category combination and category options must be specified")
     if not model.exists("categoryCombos", combo or ""):

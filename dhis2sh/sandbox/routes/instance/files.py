@@ -13,10 +13,10 @@ from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import with_body
 from dhis2sh.sandbox.http.multipart import read_form
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.refused import Refused, not_found, unknown_choice
 from dhis2sh.sandbox.routes.server import Server
-from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.sandbox.tracker.select import select
 from dhis2sh.uids import generate_uid
 

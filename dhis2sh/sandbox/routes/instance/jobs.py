@@ -12,7 +12,8 @@ from starlette.routing import Route
 from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.http.answers import answer, done, empty
 from dhis2sh.sandbox.http.bodies import parse_json, with_body
-from dhis2sh.sandbox.java.schedule import BUILT_IN_JOBS, CRON_GRACE, next_run, text_of
+from dhis2sh.sandbox.java.moments import text_of
+from dhis2sh.sandbox.java.schedule import BUILT_IN_JOBS, CRON_GRACE, next_run
 from dhis2sh.sandbox.jobs.service import JOB_TYPES, Progress
 from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server

@@ -15,10 +15,10 @@ from dhis2sh.sandbox.http.bodies import with_body
 from dhis2sh.sandbox.importer.hooks import missing_option_combos
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.instance.sqlviews import build_resource_tables
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.refused import Refused, no_such_address
 from dhis2sh.sandbox.routes.server import Server
-from dhis2sh.sandbox.store.fresh import now
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store

@@ -17,10 +17,10 @@ from starlette.routing import Route
 from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.http.answers import answer, base_of
 from dhis2sh.sandbox.instance.settings import Settings
+from dhis2sh.sandbox.java.moments import now, text_of
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.refused import Refused, unreadable_value
 from dhis2sh.sandbox.routes.server import Server
-from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.sandbox.tracker.select import select
 from dhis2sh.uids import generate_uid
 
@@ -147,7 +147,7 @@ class Api:
         recent: dict[str, JsonObject] = {"dataValueCount": {}, "eventCount": {}, "trackerEventCount": {}}
         today = dt.datetime.now(dt.UTC).replace(tzinfo=None)
         for days in (0, 1, 7, 30):
-            start = (today - dt.timedelta(days=days)).isoformat(timespec="milliseconds")
+            start = text_of(today - dt.timedelta(days=days))
             for name, table, column in (
                 ("dataValueCount", "data_value", "last_updated"),
                 ("eventCount", "event", "updated_at"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
@@ -10,9 +9,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.http.bodies import JSON, import_answer, media_type, read_object, unpacked, with_body
+from dhis2sh.sandbox.http.bodies import JSON, media_type, read_object, unpacked, with_body
+from dhis2sh.sandbox.importer.answers import import_answer
+from dhis2sh.sandbox.importer.bundle import ImportOptions, import_options
 from dhis2sh.sandbox.importer.csv import CLASSES, bundle_of, units_of_gml
-from dhis2sh.sandbox.importer.pipeline import Importer, ImportOptions, import_options
+from dhis2sh.sandbox.importer.pipeline import Importer
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.listing import matching
 from dhis2sh.sandbox.refused import Refused
@@ -45,7 +47,7 @@ class Api:
         renderer = self.server.renderer(request)
         body: JsonObject = {
             "system": {"id": self.server.store.fact("systemId"), "rev": "sandbox", "version": self.server.version,
-                       "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"}
+                       "date": f"{now()}+0000"}
         }  # fmt: skip
         for plural in plurals:
             resource = self.server.store.resources[plural]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
@@ -10,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.refused import not_found
 from dhis2sh.sandbox.routes.server import Server
@@ -51,7 +51,7 @@ class Api:
         self._collect(plural, uid, found)
         renderer = self.server.renderer(request)
         owner = parse_fields(":owner,!sharing" if request.query_params.get("skipSharing") == "true" else ":owner")
-        moment = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
+        moment = f"{now()}+0000"
         body: JsonObject = {"system": {"id": store.fact("systemId"), "rev": "sandbox", "version": self.server.version,
                                        "date": moment}}  # fmt: skip
         for name, objects in found.items():

@@ -57,7 +57,7 @@ class Api:
             if errors:
                 return _failed(TYPES[plural], resource.klass, errors)
             target, delete = str(sent["target"]), sent.get("deleteSources") is True
-            merge = Merge(self.server, plural, sources, target)
+            merge = Merge(self.server.store, plural, sources, target)
             merge.run(delete=delete, keep_data=sent.get("dataMergeStrategy") != "DISCARD")
             report: JsonObject = {
                 "mergeErrors": [], "mergeType": TYPES[plural],

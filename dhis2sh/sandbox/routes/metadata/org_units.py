@@ -173,7 +173,7 @@ class Api:
             if uid in str(unit.get("path", "")).split("/"):
                 raise _no("E1504", str(target))
         newest = sent.get("dataValueMergeStrategy", "LAST_UPDATED") == "LAST_UPDATED"
-        Merge(self.server, UNITS, sources, str(target)).run(
+        Merge(self.server.store, UNITS, sources, str(target)).run(
             delete=sent.get("deleteSources", True) is not False, keep_data=newest
         )
         return done("Organisation units merged")
@@ -199,7 +199,7 @@ class Api:
         store = self.server.store
         changed = reference_changes(store, UNITS, str(source), [*others, str(source)], skip={f"{UNITS}.parent"})
         store.change({plural: bodies.values() for plural, bodies in changed.items()})
-        merge = Merge(self.server, UNITS, [str(source)], str(primary))
+        merge = Merge(self.server.store, UNITS, [str(source)], str(primary))
         merge.run(delete=sent.get("deleteSource", True) is not False, keep_data=True)
         return done("Organisation unit split")
 

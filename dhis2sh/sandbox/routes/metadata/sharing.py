@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.http.bodies import PATCH, import_answer, read_object, with_body
+from dhis2sh.sandbox.http.bodies import PATCH, read_object, with_body
+from dhis2sh.sandbox.importer.answers import import_answer
 from dhis2sh.sandbox.importer.checks import ACCESS, access_strings
 from dhis2sh.sandbox.importer.read import read_sharing
 from dhis2sh.sandbox.importer.report import ErrorReport, ImportReport, ObjectReport, TypeReport

@@ -10,10 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, base_of, done
-from dhis2sh.sandbox.http.bodies import PATCH, object_answer, read_json, read_object, with_body
-from dhis2sh.sandbox.importer.pipeline import CREATE, DELETE, UPDATE, Importer, ImportOptions, import_options
+from dhis2sh.sandbox.http.bodies import PATCH, read_json, read_object, with_body
+from dhis2sh.sandbox.importer.answers import object_answer
+from dhis2sh.sandbox.importer.areas import hooks_of
+from dhis2sh.sandbox.importer.bundle import CREATE, DELETE, UPDATE, ImportOptions, import_options
+from dhis2sh.sandbox.importer.pipeline import Importer
 from dhis2sh.sandbox.importer.read import read_sharing
-from dhis2sh.sandbox.importer.refusals import refused_update, updates_apart
+from dhis2sh.sandbox.importer.refusals import updates_apart
 from dhis2sh.sandbox.importer.report import FAILED, ErrorReport, ObjectReport
 from dhis2sh.sandbox.metadata.jsonpatch import apply_patch, read_patch
 from dhis2sh.sandbox.refused import Refused, no_such_address, not_found
@@ -108,9 +111,10 @@ class Api:
     def _updatable(self, resource: Resource, after: JsonObject) -> None:
         """Raises `Refused` with 409 for what the type's own controller refuses."""
         before = self.server.store.get(resource.plural, cast("str", after["id"])) or {}
-        refusal = refused_update(self.server.store, resource.plural, before, after)
-        if refusal is not None:
-            raise Refused(409, refusal.message, refusal.code)
+        for hook in hooks_of(self.server.store, resource.plural):
+            report = hook.update(self.server.store, before, after) if hook.update is not None else None
+            if report is not None:
+                raise Refused(409, report.message, report.code)
 
     def delete(self, request: Request, raw: bytes) -> Response:
         """`DELETE /api/{plural}/{uid}`."""

@@ -12,11 +12,11 @@ from dhis2sh.sandbox.http.answers import answer, base_of, done, empty
 from dhis2sh.sandbox.http.bodies import parse_json, with_body
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
 from dhis2sh.sandbox.instance.settings import Settings
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.fields import Field, parse_fields
 from dhis2sh.sandbox.metadata.filters import Condition, parse_filter, split_filters
 from dhis2sh.sandbox.refused import Refused, not_found, unknown_choice
 from dhis2sh.sandbox.routes.server import Server
-from dhis2sh.sandbox.store.fresh import now
 from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:

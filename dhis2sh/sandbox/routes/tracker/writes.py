@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, base_of
 from dhis2sh.sandbox.http.bodies import complaint, unpacked, with_body
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
@@ -93,7 +94,6 @@ class Api:
         given = cast("str", note.get("note") or generate_uid())
         if self.server.tracker.rows("SELECT 1 FROM note WHERE uid = ?", (given,)):
             raise Refused(400, f"Note `{given}` already exists.", "E1119")
-        from dhis2sh.sandbox.store.fresh import now
 
         user = self.server.user(request)
         written: JsonObject = {"note": given, "value": note["value"], "storedAt": now(), "storedBy": note.get("storedBy"),

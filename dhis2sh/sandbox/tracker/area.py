@@ -1,4 +1,8 @@
-"""The tracker's tables. Texts are UIDs, ISO times as DHIS2 writes them, or JSON where a column's name ends in `_by`."""
+"""The tracker as an area: its tables, whose rows forbid the deletion of what they name. Texts are UIDs, ISO times as DHIS2 writes them, or JSON where a column's name ends in `_by`."""
+
+from __future__ import annotations
+
+from dhis2sh.sandbox.importer.areas import Hook, ImportingArea, rows_of
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS tracked_entity (
@@ -61,3 +65,19 @@ CREATE TABLE IF NOT EXISTS tracked_entity_audit (
     audit_type TEXT NOT NULL, comment TEXT
 );
 """
+
+AREA = ImportingArea(
+    tables=TABLES,
+    hooks={
+        "organisationUnits": Hook(
+            vetoes=(
+                rows_of("TrackedEntity", "tracked_entity", "org_unit"),
+                rows_of("Enrollment", "enrollment", "org_unit"),
+                rows_of("Event", "event", "org_unit"),
+            )
+        ),
+        "programStages": Hook(vetoes=(rows_of("Event", "event", "program_stage"),)),
+        "programs": Hook(vetoes=(rows_of("Enrollment", "enrollment", "program"), rows_of("Event", "event", "program"))),
+        "trackedEntityTypes": Hook(vetoes=(rows_of("TrackedEntity", "tracked_entity", "tracked_entity_type"),)),
+    },
+)

@@ -1,4 +1,8 @@
-"""The analytics tables: numbers in place of UIDs, org units counted depth first so that a subtree is one interval."""
+"""Analytics as an area, its tables: numbers in place of UIDs, org units counted depth first so that a subtree is one interval."""
+
+from __future__ import annotations
+
+from dhis2sh.sandbox.store.areas import Area
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS analytics_key (
@@ -19,3 +23,5 @@ CREATE TABLE IF NOT EXISTS analytics_target (
     ds INTEGER NOT NULL, ou INTEGER NOT NULL, PRIMARY KEY (ds, ou)
 ) WITHOUT ROWID;
 """
+
+AREA = Area(tables=TABLES)

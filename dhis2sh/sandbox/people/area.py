@@ -1,18 +1,26 @@
-"""What users and job configurations do besides their schema when they are imported."""
+"""People as an area: passwords and tokens beside the users, and what a user must be to be imported."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.importer.areas import Hook, ImportingArea
+from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.report import ErrorReport
-from dhis2sh.sandbox.people.accounts import password_error
-from dhis2sh.sandbox.store.fresh import now
+from dhis2sh.sandbox.java.moments import now
+from dhis2sh.sandbox.people.accounts import password_error, take_passwords
+from dhis2sh.sandbox.store.database import Store
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.importer.pipeline import Bundle, Item
     from dhis2sh.types import JsonObject
 
+TABLES = """
+CREATE TABLE IF NOT EXISTS account (user TEXT PRIMARY KEY, salt BLOB NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS api_token (
+    uid TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, user TEXT NOT NULL, body TEXT NOT NULL
+) WITHOUT ROWID;
+"""
 _USERNAME = re.compile(r"(?=.{2,255}$)(?![_.@-])(?!.*[_.@-]{2})[\w.@-]+(?<![_.@-])", re.ASCII)
 
 
@@ -62,14 +70,18 @@ def _roles(bundle: Bundle, item: Item) -> None:
             item.refuse("E3003", rights.uid, known.get("name"))
 
 
-def prepare_job(bundle: Bundle, item: Item) -> None:
-    """How a job is scheduled follows from its cron expression or delay; it has never run."""
-    body = item.body
-    scheduled = "CRON" if body.get("cronExpression") else "FIXED_DELAY" if body.get("delay") else "ONCE_ASAP"
-    for name, value in (
-        ("schedulingType", scheduled),
-        ("jobStatus", "SCHEDULED"),
-        ("lastExecutedStatus", "NOT_STARTED"),
-    ):
-        if not body.get(name):
-            body[name] = value
+def _creator(store: Store, uid: str) -> str | None:
+    """A user who made something stays."""
+    for plural in store.counts():
+        for body in store.objects(plural).values() if plural not in {"users", "jobConfigurations"} else ():
+            made = body.get("createdBy")
+            if isinstance(made, dict) and made.get("id") == uid:
+                return store.resources[plural].model
+    return None
+
+
+AREA = ImportingArea(
+    tables=TABLES,
+    writes={"users": take_passwords},
+    hooks={"users": Hook(prepare=prepare_user, check=check_user, vetoes=(_creator,))},
+)
