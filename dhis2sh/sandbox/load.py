@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.errors import UsageError
+import orjson
+
+from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.data import values
+from dhis2sh.sandbox.http.bodies import unpacked
 from dhis2sh.sandbox.seed.country import country
 from dhis2sh.sandbox.store.schemas import schemas
 from dhis2sh.sandbox.tracker.storage import Tracker
 from dhis2sh.sandbox.versions import DEFAULT, version_of
-from dhis2sh.tables import read_object
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
@@ -42,7 +46,21 @@ def load_file(store: Store, path: Path) -> LoadReport:
 
     Raises `NotFound`, and `UsageError` for a file that is no export.
     """
-    return load(store, read_object(path), source=path.name)
+    return load(store, _read(path), source=path.name)
+
+
+def _read(path: Path) -> JsonObject:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        body = orjson.loads(unpacked(raw))
+    except (orjson.JSONDecodeError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise UsageError(f"{path} is not JSON, or cut off: {error}", hint="export it again") from error
+    if not isinstance(body, dict):
+        raise UsageError(f"{path} is not an export: a JSON object was expected")
+    return cast("JsonObject", body)
 
 
 def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadReport:

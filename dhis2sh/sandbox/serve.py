@@ -42,7 +42,7 @@ async def serve(
 
     Returns the address that was served. Raises `UsageError` when the port is taken.
     """
-    import uvicorn
+    import uvicorn  # heavy: only who serves needs it
 
     listener = _listen(port)
     address = f"http://{HOST}:{listener.getsockname()[1]}"

@@ -14,6 +14,8 @@ from functools import cached_property
 from operator import getitem
 from typing import TYPE_CHECKING, NamedTuple
 
+import orjson
+
 from dhis2sh.sandbox.data.model import Model, read_period, references
 
 if TYPE_CHECKING:
@@ -230,8 +232,6 @@ def _flat(groups: Iterable[Iterable[str]]) -> list[str]:
 
 
 def _json(rows: object) -> str:
-    import orjson
-
     return orjson.dumps(rows).decode()
 
 

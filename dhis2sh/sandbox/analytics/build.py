@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from dhis2sh.sandbox.data.export import DISTINCT_PERIODS
 from dhis2sh.sandbox.data.model import Model, read_period
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
@@ -133,8 +135,6 @@ def _number_org_units(connection: sqlite3.Connection, model: Model) -> None:
 
 def _number_keys(connection: sqlite3.Connection, store: Store) -> None:
     """Give every element, period and option combo that data can have a number."""
-    from dhis2sh.sandbox.data.export import DISTINCT_PERIODS
-
     elements = store.objects("dataElements")
     numeric = {
         uid: "dx"
@@ -208,8 +208,6 @@ def _fill_completeness(connection: sqlite3.Connection, model: Model) -> int:
 
 
 def _days_after(end: str, date: str) -> int:
-    import datetime as dt
-
     return (dt.date.fromisoformat(date[:10]) - dt.date.fromisoformat(end)).days
 
 

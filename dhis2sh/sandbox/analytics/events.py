@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
@@ -21,8 +22,6 @@ from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.metadata.value_types import NUMERIC_TYPES
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from starlette.datastructures import QueryParams
 
     from dhis2sh.sandbox.store.database import Store
@@ -379,8 +378,6 @@ def _of(kind: Kind, table: str, condition: str) -> str:
 
 
 def _row_factory(cursor: sqlite3.Cursor, row: tuple[object, ...]) -> object:
-    import sqlite3
-
     return sqlite3.Row(cursor, row)
 
 

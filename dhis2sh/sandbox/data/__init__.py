@@ -1,4 +1,4 @@
 """Aggregate data: values, completeness, approval, locks, limits, validation, and what changed them.
 
-May import: importer, metadata, http, store, refused.
+May import: importer, metadata, store, http, java, refused.
 """

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import orjson
+
 from dhis2sh.sandbox.data import values
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.http import params
@@ -173,8 +175,6 @@ def read(store: Store, model: Model, chosen: Selection) -> Iterator[Value]:
 
 
 def _json(items: set[str]) -> str:
-    import orjson
-
     return orjson.dumps(sorted(items)).decode()
 
 

@@ -6,12 +6,16 @@ All of them become, or are made from, the JSON form: an envelope with `dataValue
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
+import orjson
+
+from dhis2sh.periods import Period
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.http.bodies import parse_xml
 from dhis2sh.sandbox.refused import Refused
@@ -46,8 +50,6 @@ def read_json(raw: bytes, *, strict: bool = False) -> JsonObject:
     Parameters:
         strict: in the words of 2.43.
     """
-    import orjson
-
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -168,10 +170,6 @@ _DURATIONS = {
 
 def _adx_period(text: str) -> str:
     """The ISO form of an ADX interval; anything else is passed on."""
-    import datetime as dt
-
-    from dhis2sh.periods import Period
-
     start, _, duration = text.partition("/")
     kind = _DURATIONS.get(duration)
     if kind is None:

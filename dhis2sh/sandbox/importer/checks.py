@@ -12,13 +12,13 @@ from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.read import TEXTS
 from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.store.relations import USER_REFERENCES, inline
+from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
 
     from dhis2sh.types import JsonObject, JsonValue
 
-UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _COLOR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
 _URL = re.compile(r"(https?|ftp)://\S+")
@@ -136,7 +136,7 @@ def _exists(bundle: Bundle, item: Item) -> None:
 def _schema(bundle: Bundle, item: Item) -> None:
     resource, body = item.resource, item.body
     found = list(schema_errors(resource, body))
-    if not UID.fullmatch(item.uid):
+    if not is_uid(item.uid):
         found.append(ErrorReport("E4014", [item.uid, resource.model], resource.klass))
     if found:
         item.errors += found

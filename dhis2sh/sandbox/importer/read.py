@@ -15,6 +15,7 @@ from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.java.order import accepted
 from dhis2sh.sandbox.java.reader import REDACTED
 from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.store.references import rows
 from dhis2sh.sandbox.store.relations import inline
 
 if TYPE_CHECKING:
@@ -152,14 +153,12 @@ def read_sharing(value: JsonValue) -> JsonObject:
     shared: JsonObject = {"owner": value.get("owner"), "external": bool(value.get("external", False))}
     for part in ("users", "userGroups"):
         given = value.get(part) or {}
-        rows = given.items() if isinstance(given, dict) else [(str(row["id"]), row) for row in _rows(given)]
-        shared[part] = {uid: {"id": uid, "access": row.get("access")} for uid, row in rows if isinstance(row, dict)}
+        shares = (
+            given.items() if isinstance(given, dict) else [(str(row["id"]), row) for row in rows(given) if "id" in row]
+        )
+        shared[part] = {uid: {"id": uid, "access": row.get("access")} for uid, row in shares if isinstance(row, dict)}
     shared["public"] = value.get("public")
     return {name: part for name, part in shared.items() if part is not None}
-
-
-def _rows(value: JsonValue) -> list[JsonObject]:
-    return [row for row in value if isinstance(row, dict) and "id" in row] if isinstance(value, list) else []
 
 
 def _attribute_values(value: JsonValue) -> JsonValue:

@@ -1,4 +1,4 @@
 """What a server has beside metadata and data: settings, stores of keys, files, SQL views.
 
-May import: importer, store, facts, refused.
+May import: store, facts, java, refused.
 """

@@ -1,4 +1,4 @@
 """Data integrity: the server's checks by name, computed over what the sandbox holds.
 
-May import: data, jobs, metadata, store, facts.
+May import: jobs, data, metadata, store, facts, java.
 """

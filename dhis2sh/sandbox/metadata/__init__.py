@@ -1,4 +1,4 @@
 """Reading metadata: fields, filters, lists, gists, computed properties, and who may see and change what.
 
-May import: store, java, refused, versions.
+May import: store, http, java, refused, versions.
 """

@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.java.schedule import BUILT_IN_JOBS, last_runtime, latest_execution, next_execution
+from dhis2sh.sandbox.metadata.lookup import Lookup
+from dhis2sh.sandbox.store.references import ids
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
-    from dhis2sh.sandbox.metadata.render import Renderer
     from dhis2sh.types import JsonObject, JsonValue
 
-type Compute = Callable[[Renderer, Resource, JsonObject], JsonValue]
+type Compute = Callable[[Lookup, Resource, JsonObject], JsonValue]
 
 RELATIVE_PERIODS = (
     "thisDay", "yesterday", "last3Days", "last7Days", "last14Days", "last30Days", "last60Days", "last90Days",
@@ -64,22 +65,17 @@ def period_constant(name: str) -> str:
     return text.replace("BI_MONTHS", "BIMONTHS").replace("SIX_MONTHS", "SIXMONTHS").replace("BI_WEEK", "BIWEEK")
 
 
-def _ids(value: JsonValue) -> list[str]:
-    rows = value if isinstance(value, list) else []
-    return [cast("str", row["id"]) for row in rows if isinstance(row, dict) and "id" in row]
-
-
 def _references(uids: list[str]) -> JsonValue:
     return [{"id": uid} for uid in uids]
 
 
-def _relative_periods(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
+def _relative_periods(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
     raw = cast("list[JsonValue]", b.get("rawPeriods") or [])
     return {name: period_constant(name) in raw for name in RELATIVE_PERIODS}
 
 
 def _axis(dimensions: str, usual: tuple[str, ...] = ()) -> Compute:
-    def compute(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
+    def compute(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
         if not r.single and t.plural in {"eventVisualizations", "eventCharts", "eventReports"}:
             return []  # a list does not work these out for event favourites
         return [{"id": name} for name in cast("list[JsonValue]", b.get(dimensions) or usual)]
@@ -87,19 +83,19 @@ def _axis(dimensions: str, usual: tuple[str, ...] = ()) -> Compute:
     return compute
 
 
-def _units(r: Renderer, b: JsonObject) -> list[JsonObject]:
-    found = (r.find("organisationUnits", uid) for uid in _ids(b.get("organisationUnits")))
+def _units(r: Lookup, b: JsonObject) -> list[JsonObject]:
+    found = (r.find("organisationUnits", uid) for uid in ids(b.get("organisationUnits")))
     return [unit for unit in found if unit is not None]
 
 
-def _parent_graphs(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
+def _parent_graphs(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
     """The units above each unit of a favourite, joined by slashes."""
     if not r.single and t.plural == "eventVisualizations":
         return {}
     return {str(unit["id"]): "/".join(_path(unit).split("/")[1:-1]) for unit in _units(r, b)}
 
 
-def _meta_data(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
+def _meta_data(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
     objects = _units(r, b)
     for row in (
         cast("list[JsonObject]", b.get("dataElementDimensions") or []) if t.plural == "eventVisualizations" else []
@@ -116,9 +112,9 @@ def _meta_data(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
 def _operand(name: str) -> Compute:
     """A data element and an option combo together, named by both."""
 
-    def compute(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
-        element = r.find("dataElements", (_ids([b.get("dataElement")]) or [""])[0]) or {}
-        combo = r.find("categoryOptionCombos", (_ids([b.get("categoryOptionCombo")]) or [""])[0]) or {}
+    def compute(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
+        element = r.find("dataElements", (ids([b.get("dataElement")]) or [""])[0]) or {}
+        combo = r.find("categoryOptionCombos", (ids([b.get("categoryOptionCombo")]) or [""])[0]) or {}
         match name:
             case "id":
                 return ".".join(str(part["id"]) for part in (element, combo) if part) or None
@@ -135,41 +131,41 @@ def _path(b: JsonObject) -> str:
     return str(b.get("path") or f"/{b['id']}")
 
 
-def _children(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
+def _children(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
     return _references(r.referring("organisationUnits", "parent", cast("str", b["id"])))
 
 
-def _section_combos(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
+def _section_combos(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
     """The category combos of a section's data elements."""
     combos: dict[str, None] = {}
-    for uid in _ids(b.get("dataElements")):
+    for uid in ids(b.get("dataElements")):
         element = r.find("dataElements", uid) or {}
-        combos |= dict.fromkeys(_ids([element.get("categoryCombo")]))
+        combos |= dict.fromkeys(ids([element.get("categoryCombo")]))
     return _references(list(combos))
 
 
-def _data_set_form(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
+def _data_set_form(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
     if b.get("dataEntryForm"):
         return "CUSTOM"
     return "SECTION" if r.referring("sections", "dataSet", cast("str", b["id"])) else "DEFAULT"
 
 
-def _stage_form(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
+def _stage_form(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
     if b.get("dataEntryForm"):
         return "CUSTOM"
     return "SECTION" if b.get("programStageSections") else "DEFAULT"
 
 
-def _dashboard_item_type(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
+def _dashboard_item_type(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
     return next((kind for name, kind in DASHBOARD_ITEMS.items() if b.get(name)), None)
 
 
-def _email_verified(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
+def _email_verified(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
     return b.get("email") is not None and b.get("email") == b.get("verifiedEmail")
 
 
-def _dimension_items(r: Renderer, t: Resource, b: JsonObject) -> JsonValue:
-    return _references(_ids(b.get(DIMENSION_TYPES[t.plural][1]))) if t.plural in DIMENSION_TYPES else []
+def _dimension_items(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
+    return _references(ids(b.get(DIMENSION_TYPES[t.plural][1]))) if t.plural in DIMENSION_TYPES else []
 
 
 COMPUTED: Mapping[str, Compute] = {
@@ -202,7 +198,7 @@ BY_TYPE: Mapping[str, Mapping[str, Compute]] = {
     "categoryOptionCombos": {"displayShortName": lambda r, t, b: b.get("name")},
     "dashboardItems": {
         "type": _dashboard_item_type,
-        "contentCount": lambda r, t, b: sum(len(_ids(b.get(n))) for n in ("users", "reports", "resources")) or 1,
+        "contentCount": lambda r, t, b: sum(len(ids(b.get(n))) for n in ("users", "reports", "resources")) or 1,
         "interpretationCount": lambda r, t, b: 0,
         "interpretationLikeCount": lambda r, t, b: 0,
     },

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.refused import Refused, bad_filter
 from dhis2sh.sandbox.store.relations import inline
+from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 _PIECE = re.compile(r"([a-zA-Z0-9.]+):([!$a-zA-Z]{2,10})(?::(\[[^\]]*\]|[^,\n\r]+))?(?=,|$)")
-UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
 IDENTIFIABLE = ("id", "code", "name", "shortName")
 _WORDS = re.compile(r"[^\W_]+")
 ALIASES = {"neq": "!eq", "ne": "!eq", "ge": "gte", "le": "lte", "startsWith": "$ilike", "endsWith": "ilike$"}
@@ -193,7 +193,7 @@ def _compiled(name: str, operator: str, value: JsonValue) -> Callable[[JsonObjec
 def _attribute_of(item: Filter, resource: Resource, renderer: Renderer) -> str | None:
     """The UID of the metadata attribute that a filter is about: its path is a UID, not a property."""
     path = item.path
-    if path in resource.properties or not UID.fullmatch(path) or renderer.find("attributes", path) is None:
+    if path in resource.properties or not is_uid(path) or renderer.find("attributes", path) is None:
         return None
     return path
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.metadata.computed import BY_TYPE, COMPUTED
 from dhis2sh.sandbox.metadata.fields import PRESETS, Field
+from dhis2sh.sandbox.metadata.lookup import Lookup
 from dhis2sh.sandbox.store.relations import USER_REFERENCES, inline
 
 if TYPE_CHECKING:
@@ -15,17 +16,15 @@ if TYPE_CHECKING:
 
     from dhis2sh.sandbox.metadata.rights import Rights
     from dhis2sh.sandbox.store.database import Store
-    from dhis2sh.sandbox.versions import Version
     from dhis2sh.types import JsonObject, JsonValue
 
-ACCESS: JsonObject = dict.fromkeys(["manage", "externalize", "write", "read", "update", "delete"], True)
 IDENTIFIABLE = ("id", "name", "code", "created", "lastUpdated", "lastUpdatedBy")
 NAMEABLE = ("id", "name", "shortName", "description", "code", "created", "lastUpdated")
 ALL = Field(presets=["all"])
 _DISPLAY = re.compile(r"display([A-Z]\w*)")
 
 
-class Renderer:
+class Renderer(Lookup):
     """Shows objects of one store to one user. Lives as long as one request and sees one state of each type.
 
     Parameters:
@@ -47,50 +46,9 @@ class Renderer:
         single: bool = False,
         hidden: Collection[str] = (),
     ) -> None:
-        self._store = store
-        self.base_url = base_url
+        super().__init__(store, base_url, rights=rights, single=single)
         self._locale = locale
-        self.single = single
         self._hidden = hidden
-        self.rights = rights
-        self.me = rights.uid if rights is not None else None
-        self.resources = store.resources
-        self._types: dict[str, Mapping[str, JsonObject]] = {}
-        self._inverses: dict[tuple[str, str], Mapping[str, list[str]]] = {}
-
-    # Looking up ------------------------------------------------------------------------------------------------------
-
-    @property
-    def version(self) -> Version:
-        """The server version that is mimicked."""
-        return self._store.version
-
-    def find(self, plural: str, uid: str) -> JsonObject | None:
-        """An object of a type, or None."""
-        known = self._types.get(plural)
-        if known is None:
-            known = self._types[plural] = self._store.objects(plural)
-        return known.get(uid)
-
-    def every(self, plural: str) -> Iterable[JsonObject]:
-        """Every object of a type."""
-        return self._store.objects(plural).values()
-
-    def referring(self, plural: str, prop: str, uid: str) -> list[str]:
-        """UIDs of the objects of a type that refer to a UID by a property."""
-        known = self._inverses.get((plural, prop))
-        if known is None:
-            known = self._inverses[(plural, prop)] = self._store.inverse(plural, prop)
-        return known.get(uid, [])
-
-    def access(self, resource: Resource, body: JsonObject) -> JsonObject:
-        """The `access` property of an object, for this user."""
-        if self.rights is not None and not self.rights.superuser and resource.endpoint is not None:
-            return self.rights.access(resource, body)
-        shown: JsonObject = dict(ACCESS)
-        if resource.data_shareable:
-            shown["data"] = {"write": True, "read": True}
-        return shown
 
     # Showing ---------------------------------------------------------------------------------------------------------
 
@@ -163,13 +121,13 @@ class Renderer:
             return []
         if inline(target):
             return self._rows_inside_others(resource, uid, prop)
-        owner = owning_property(self._store, resource, prop)
+        owner = owning_property(self.store, resource, prop)
         return [{"id": other} for other in self.referring(target.plural, owner, uid)] if owner is not None else []
 
     def _rows_inside_others(self, resource: Resource, uid: str, prop: Property) -> list[JsonValue]:
         """Rows that another type holds inside and that name this object: the `dataSetElements` of a data element."""
         rows: list[JsonValue] = []
-        for relation in self._store.relations[resource.plural]:
+        for relation in self.store.relations[resource.plural]:
             held, _, inner = relation.prop.partition(".")
             if held != prop.name or not inner:
                 continue
@@ -195,7 +153,7 @@ class Renderer:
             return {"code": None, **self._user(value)}
         target = self.resources.get(prop.target or "")
         if target is None or prop.name in {"sharing", "access"}:
-            if prop.name in {"sharing", "access"} and not self._store.version.external:
+            if prop.name in {"sharing", "access"} and not self.store.version.external:
                 value = {name: part for name, part in value.items() if name not in {"external", "externalize"}}
             return value if node.bare else _pick(value, node)
         if inline(target):

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dhis2sh.sandbox.http.answers import UID
-
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
 MAX_LENGTH = 50_000
+_UID = r"[a-zA-Z0-9]{11}"
 NUMERIC_TYPES = {
     "NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "UNIT_INTERVAL",
     "PERCENTAGE",
@@ -98,9 +97,9 @@ _CHECKS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "TIME": ("value_not_valid_datetime", lambda text: bool(_TIME.fullmatch(text))),
     "COORDINATE": ("value_not_coordinate", _coordinate),
     "URL": ("value_not_url", lambda text: urlsplit(text).scheme in {"http", "https", "ftp"}),
-    "FILE_RESOURCE": ("value_not_valid_file_resource_uid", lambda text: bool(re.fullmatch(UID, text))),
-    "IMAGE": ("value_not_valid_file_resource_uid", lambda text: bool(re.fullmatch(UID, text))),
-    "ORGANISATION_UNIT": ("value_not_valid_org_unit_uid", lambda text: bool(re.fullmatch(UID, text))),
+    "FILE_RESOURCE": ("value_not_valid_file_resource_uid", lambda text: bool(re.fullmatch(_UID, text))),
+    "IMAGE": ("value_not_valid_file_resource_uid", lambda text: bool(re.fullmatch(_UID, text))),
+    "ORGANISATION_UNIT": ("value_not_valid_org_unit_uid", lambda text: bool(re.fullmatch(_UID, text))),
     "EMAIL": ("value_not_email", lambda text: bool(_EMAIL.fullmatch(text))),
     "PHONE_NUMBER": ("value_not_phone_number", lambda text: bool(_PHONE.fullmatch(text))),
     "USERNAME": ("value_not_username", lambda text: bool(_USERNAME.fullmatch(text))),

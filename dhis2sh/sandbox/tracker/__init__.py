@@ -1,4 +1,4 @@
 """Tracker: storage, import and export of tracked entities, enrollments, events and relationships.
 
-May import: instance, importer, metadata, store, refused.
+May import: instance, importer, metadata, store, java, refused.
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.tracker.query import boolean, enum
 from dhis2sh.sandbox.tracker.storage import COLUMNS, KINDS, Kind, Tracker, from_row
-from dhis2sh.uids import generate_uid
+from dhis2sh.uids import generate_uid, is_uid
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 type Action = Literal["CREATE", "UPDATE", "DELETE"]
-UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
 TYPE_OF: Mapping[Kind, str] = {"trackedEntity": "TRACKED_ENTITY", "enrollment": "ENROLLMENT", "event": "EVENT",
                                "relationship": "RELATIONSHIP"}  # fmt: skip
 PLURAL: Mapping[Kind, str] = {"trackedEntity": "trackedEntities", "enrollment": "enrollments", "event": "events",
@@ -267,7 +265,7 @@ def _attribute_of(body: JsonObject, attribute: str) -> JsonValue:
 
 
 def _check_uid(value: JsonValue) -> None:
-    if isinstance(value, str) and value and not UID.fullmatch(value):
+    if isinstance(value, str) and value and not is_uid(value):
         raise bad_payload(
             "Cannot construct instance of `org.hisp.dhis.common.UID`, problem: UID must be an alphanumeric string of 11 "
             f"characters starting with a letter, but was: '{value}'"

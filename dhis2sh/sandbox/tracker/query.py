@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.refused import Refused, unknown_choice, unreadable_value
+from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject
 
-UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
 ORG_UNIT_MODES = ("SELECTED", "CHILDREN", "DESCENDANTS", "ACCESSIBLE", "CAPTURE", "ALL")
 ENROLLMENT_STATUS = ("ACTIVE", "COMPLETED", "CANCELLED")
 EVENT_STATUS = ("ACTIVE", "COMPLETED", "VISITED", "SCHEDULE", "OVERDUE", "SKIPPED")
@@ -63,7 +63,7 @@ def uids(query: QueryParams, name: str) -> list[str]:
     """UIDs separated by commas; repeated parameters add up."""
     found = [part for text in query.getlist(name) for part in text.split(",") if part]
     for part in found:
-        if not UID.fullmatch(part):
+        if not is_uid(part):
             raise Refused(400, f"Value '{part}' is not valid for parameter {name}. UID must be an alphanumeric string of 11 "
                 "characters starting with a letter.")  # fmt: skip
     return found
@@ -274,7 +274,7 @@ def item_filters(query: QueryParams, name: str, known: Callable[[str], bool], wo
             parts = split_filter(one)
             if not parts or not parts[0]:
                 continue
-            if not UID.fullmatch(parts[0]):
+            if not is_uid(parts[0]):
                 raise Refused(400, f"filter is invalid. UID in filter `{one}` is not valid.", "E1003")
             if not known(parts[0]):
                 raise Refused(
@@ -355,7 +355,7 @@ def order_by(
                     "Valid values are: [ASC, DESC].",
                     "E1003",
                 )
-            column = fields.get(name) or (item(name) if item and UID.fullmatch(name) else None)
+            column = fields.get(name) or (item(name) if item and is_uid(name) else None)
             if column is None:
                 raise Refused(
                     400,

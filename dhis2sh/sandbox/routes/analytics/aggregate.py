@@ -14,7 +14,8 @@ from starlette.routing import Route
 from dhis2sh.sandbox.analytics import answer as answers
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.analytics.aggregate import Tables
-from dhis2sh.sandbox.analytics.engine import Engine, Options, criteria
+from dhis2sh.sandbox.analytics.cells import Options
+from dhis2sh.sandbox.analytics.engine import Engine, criteria
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.query import Query, financial_year_start, read_query
 from dhis2sh.sandbox.data.formats import DXF

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
@@ -244,8 +245,6 @@ class Api:
 
 def _elements(rule: JsonObject) -> set[str]:
     """The data elements of both sides of a rule."""
-    import re
-
     text = " ".join(
         str(cast("JsonObject", rule.get(side) or {}).get("expression")) for side in ("leftSide", "rightSide")
     )

@@ -1,4 +1,4 @@
 """Addresses of the installation: system, settings, jobs, files, apps, stores, SQL views, maintenance.
 
-May import: what `routes` may.
+May import: routes, routes.metadata, analytics, tracker, instance, jobs, importer, metadata, store, facts, http, java, refused.
 """

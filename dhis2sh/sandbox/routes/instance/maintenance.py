@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -191,8 +192,6 @@ class Api:
 
     def _housekeeping(self, parameters: JsonObject, progress: Progress) -> JsonValue:
         """Finished one-time jobs go after `jobsCleanupAfterMinutes`."""
-        import datetime as dt
-
         store = self.server.store
         minutes = cast("int", Settings(store).get("jobsCleanupAfterMinutes") or 1440)
         limit = (dt.datetime.now(dt.UTC) - dt.timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%S.000")

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import platform
 import re
+import sqlite3
 import uuid
 from typing import TYPE_CHECKING, cast
 
@@ -91,8 +92,6 @@ class Api:
 
     def _machine(self) -> JsonObject:
         """What only an administrator sees: the machine, and that SQLite stands in for PostgreSQL."""
-        import sqlite3
-
         return {
             "databaseInfo": {
                 "name": "sandbox", "user": "sandbox", "url": "sqlite", "spatialSupport": False, "time": now(),

@@ -11,10 +11,10 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import read_object, with_body
-from dhis2sh.sandbox.importer.hooks import ids
 from dhis2sh.sandbox.importer.merge import Merge
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
+from dhis2sh.sandbox.store.references import ids
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

@@ -21,6 +21,7 @@ from dhis2sh.sandbox.importer.report import FAILED, ErrorReport, ObjectReport
 from dhis2sh.sandbox.metadata.jsonpatch import apply_patch, read_patch
 from dhis2sh.sandbox.refused import Refused, no_such_address, not_found
 from dhis2sh.sandbox.routes.server import Server
+from dhis2sh.sandbox.store.references import rows
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
@@ -278,8 +279,7 @@ class Api:
 
 
 def _ids(value: JsonValue) -> list[str]:
-    rows = value if isinstance(value, list) else []
-    return [str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row]
+    return [str(row["id"]) for row in rows(value) if "id" in row]
 
 
 def _not_owner(resource: Resource, prop: Property) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
@@ -233,8 +234,6 @@ def _messages(body: JsonObject) -> list[JsonObject]:
 
 
 def _member(uid: str, *, read: bool = False) -> JsonObject:
-    import uuid
-
     return {"key": str(uuid.uuid4()), "user": {"id": uid}, "read": read, "followUp": False}
 
 

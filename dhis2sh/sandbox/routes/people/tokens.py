@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import ipaddress
 import json
 import secrets
 import string
@@ -118,8 +119,6 @@ def _report(uid: str) -> JsonObject:
 
 def _complaint(attributes: list[JsonObject]) -> str | None:
     """Why the attributes of a token are refused, or None."""
-    import ipaddress
-
     methods = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
     for attribute in attributes:
         match attribute.get("type"):

@@ -1,4 +1,4 @@
 """Addresses of the tracker: reads and imports.
 
-May import: what `routes` may.
+May import: routes, tracker, jobs, http, java, refused.
 """

@@ -6,13 +6,15 @@ import csv
 import io
 from typing import TYPE_CHECKING, cast
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, base_of
-from dhis2sh.sandbox.http.bodies import complaint, unpacked, with_body
+from dhis2sh.sandbox.http.bodies import unpacked, with_body
 from dhis2sh.sandbox.java.moments import now
+from dhis2sh.sandbox.java.reader import complaint
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
@@ -148,8 +150,6 @@ def _done(message: str) -> JsonObject:
 
 def _json(raw: bytes) -> JsonObject:
     """A body's JSON object. Raises `Refusal` as this controller words it: 400, without a code."""
-    import orjson
-
     try:
         body = cast("JsonValue", orjson.loads(raw) if raw.strip() else {})
     except orjson.JSONDecodeError as error:
