@@ -10,8 +10,9 @@ from dhis2sh.sandbox.importer.areas import hooks_of
 from dhis2sh.sandbox.importer.attributes import check_attribute_values, check_attributes, values
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.read import TEXTS
+from dhis2sh.sandbox.importer.references import references
 from dhis2sh.sandbox.importer.report import ErrorReport
-from dhis2sh.sandbox.store.relations import USER_REFERENCES, inline
+from dhis2sh.sandbox.store.relations import USER_REFERENCES
 from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
@@ -231,14 +232,17 @@ def _references(bundle: Bundle, item: Item) -> None:
     The object is still counted, so its type report counts it twice.
     """
     seen: dict[str, set[str]] = {}
-    for prop, plural, uid in references(bundle, item.resource, item.body):
-        target = bundle.get(plural, uid)
-        resource = bundle.store.resources[plural]
+    for prop, resource, row in references(bundle.store.resources, item.resource, item.body):
+        uid = str(row.get("id") or row.get("code") or "")
+        direct = item.resource.properties.get(prop.name) is prop
+        if not resource.metadata or (not direct and resource.plural == item.resource.plural and uid == item.uid):
+            continue  # what an embedded value says of its owner needs no check
+        target = bundle.get(resource.plural, uid)
         if target is None:
             _add(bundle, item, "E5002", prop, f"[{uid}] ({resource.model})")
         elif resource.shareable and not bundle.rights.can_read(resource, target):
             _add(bundle, item, "E5008", prop, described({"id": uid}, resource.model))
-        elif prop.klass == "java.util.List" and item.resource.properties.get(prop.name) is prop:
+        elif prop.klass == "java.util.List" and direct:
             if uid in seen.setdefault(prop.name, set()):
                 _add(bundle, item, "E5007", prop, f"[{uid}] ({resource.model})")
             seen[prop.name].add(uid)
@@ -275,33 +279,6 @@ def _not_owner(bundle: Bundle, item: Item) -> None:
                 report = ErrorReport("E5006", [described(row, model), text, name], item.resource.klass)
                 report.prop, report.main_id = prop.schema_name, item.uid
                 item.errors.append(report)
-
-
-def references(bundle: Bundle, resource: Resource, body: JsonObject) -> Iterator[tuple[Property, str, str]]:
-    """Every reference of an object to another: the property, the other's type and its UID."""
-    for name, value in body.items():
-        prop = resource.properties.get(name)
-        if prop is None or name in USER_REFERENCES or prop.target is None:
-            continue
-        target = bundle.store.resources[prop.target]
-        rows = value if isinstance(value, list) else [value]
-        for row in rows:
-            if not isinstance(row, dict):
-                continue
-            if prop.reference and not inline(target):
-                if target.metadata:
-                    yield prop, prop.target, str(row.get("id") or row.get("code") or "")
-            elif prop.name != "sharing":
-                yield from _inner_references(bundle, resource, body, target, row)
-
-
-def _inner_references(
-    bundle: Bundle, owner: Resource, body: JsonObject, resource: Resource, row: JsonObject
-) -> Iterator[tuple[Property, str, str]]:
-    """References of an embedded value; the one back to its owner needs no check."""
-    for prop, plural, uid in references(bundle, resource, row):
-        if plural != owner.plural or uid != body.get("id"):
-            yield prop, plural, uid
 
 
 def _translations(bundle: Bundle, item: Item) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.importer.bundle import Bundle
+from dhis2sh.sandbox.importer.references import references
 from dhis2sh.sandbox.metadata.listing import DEFAULTS
-from dhis2sh.sandbox.store.relations import USER_REFERENCES, inline
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
+    from dhis2_models.facts import Resource
 
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
@@ -32,8 +31,8 @@ def resolve(bundle: Bundle) -> None:
     new = {(plural, item.body["code"]): item.uid
            for plural, items in bundle.items.items() for item in items if item.body.get("code")}  # fmt: skip
     for item in bundle.all():
-        for prop, row in _references(bundle.store, item.resource, item.body):
-            plural, code = cast("str", prop.target), row.get("code")
+        for _, target, row in references(bundle.store.resources, item.resource, item.body):
+            plural, code = target.plural, row.get("code")
             known = by_code(bundle.store, plural, code)
             uid = known["id"] if known is not None else new.get((plural, code))
             if uid is None and row.get("id") == DEFAULTS.get(plural):
@@ -44,23 +43,7 @@ def resolve(bundle: Bundle) -> None:
 
 def only_uids(store: Store, resource: Resource, body: JsonObject) -> None:
     """A reference that has a UID needs nothing else."""
-    for _, row in _references(store, resource, body):
+    for _, _, row in references(store.resources, resource, body):
         if "id" in row and len(row) > 1:
             for name in ("code", "username"):
                 row.pop(name, None)
-
-
-def _references(store: Store, resource: Resource, body: JsonObject) -> Iterator[tuple[Property, JsonObject]]:
-    """Every reference of an object, those of embedded values too."""
-    for name, value in body.items():
-        prop = resource.properties.get(name)
-        target = store.resources.get(prop.target or "") if prop is not None else None
-        if prop is None or target is None or name in USER_REFERENCES or name == "sharing":
-            continue
-        for row in value if isinstance(value, list) else [value]:
-            if not isinstance(row, dict):
-                continue
-            if prop.reference and not inline(target):
-                yield prop, row
-            else:
-                yield from _references(store, target, row)
