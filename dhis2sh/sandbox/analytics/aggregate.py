@@ -21,7 +21,7 @@ from dhis2sh.sandbox.data.model import Model, read_period, references
 if TYPE_CHECKING:
     import sqlite3
 
-    from dhis2sh.periods import Period
+    from dhis2sh.dhis2.periods import Period
     from dhis2sh.sandbox.store.database import Store
 
 type Cell = tuple[str, ...]

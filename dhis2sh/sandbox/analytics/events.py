@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
-from dhis2sh.periods import FinancialYearStart, Period, RelativePeriod
+from dhis2sh.dhis2.periods import FinancialYearStart, Period, RelativePeriod
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.names import period_name, relative_name
 from dhis2sh.sandbox.analytics.query import LABELS, UnitReader

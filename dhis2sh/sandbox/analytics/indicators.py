@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.formulas import BadExpression, Item, Node, Value, evaluate, items, parse
+from dhis2sh.dhis2.formulas import BadExpression, Item, Node, Value, evaluate, items, parse
 from dhis2sh.sandbox.analytics.aggregate import Cell
 from dhis2sh.sandbox.analytics.cells import Cells
 from dhis2sh.sandbox.analytics.errors import refusal

@@ -6,7 +6,7 @@ import calendar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dhis2sh.periods import Period, RelativePeriod
+    from dhis2sh.dhis2.periods import Period, RelativePeriod
 
 _RELATIVE = {
     "THIS_SIX_MONTH": "This six-month",

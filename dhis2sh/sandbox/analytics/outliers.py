@@ -16,7 +16,7 @@ from dhis2sh.sandbox.data.model import Model, read_period
 from dhis2sh.sandbox.data.values import Value
 
 if TYPE_CHECKING:
-    from dhis2sh.periods import Period
+    from dhis2sh.dhis2.periods import Period
     from dhis2sh.sandbox.store.database import Store
 
 ALGORITHMS = ("Z_SCORE", "MODIFIED_Z_SCORE", "MIN_MAX")

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
+from dhis2sh.dhis2.periods import FinancialYearStart, Period, RelativePeriod
 from dhis2sh.errors import UsageError
-from dhis2sh.periods import FinancialYearStart, Period, RelativePeriod
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind, find_items, is_aggregatable
 from dhis2sh.sandbox.analytics.names import period_name, relative_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.periods import Period, period_type
+from dhis2sh.dhis2.periods import Period, period_type
 from dhis2sh.sandbox.analytics.aggregate import Axis, Cell, Tables, Window
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from dhis2sh.sandbox.refused import Refused
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
-    from dhis2sh.periods import Period
+    from dhis2sh.dhis2.periods import Period
     from dhis2sh.sandbox.data.values import Key, Value
     from dhis2sh.sandbox.store.database import Store
 

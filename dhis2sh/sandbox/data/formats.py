@@ -15,7 +15,7 @@ from xml.sax.saxutils import quoteattr
 
 import orjson
 
-from dhis2sh.periods import Period
+from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.http.bodies import parse_xml
 from dhis2sh.sandbox.refused import Refused

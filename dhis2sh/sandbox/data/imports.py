@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.periods import Period, period_type
+from dhis2sh.dhis2.periods import Period, period_type
 from dhis2sh.sandbox.data import approval, formats, locks, values
 from dhis2sh.sandbox.data.conflicts import Conflict, Summary, conflict
 from dhis2sh.sandbox.data.model import Model, read_period, reference

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.sandbox.java.moments import text_of
 
 if TYPE_CHECKING:
-    from dhis2sh.periods import Period
+    from dhis2sh.dhis2.periods import Period
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import UsageError
-from dhis2sh.periods import Period
 from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO, DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.formulas import BadExpression, Item, Node, Value, evaluate, items, parse
-from dhis2sh.periods import Period, period_type
+from dhis2sh.dhis2.formulas import BadExpression, Item, Node, Value, evaluate, items, parse
+from dhis2sh.dhis2.periods import Period, period_type
 from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.data.values import put_all
 from dhis2sh.sandbox.java.moments import now

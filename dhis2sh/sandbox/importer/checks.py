@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.sandbox.importer.areas import hooks_of
 from dhis2sh.sandbox.importer.attributes import check_attribute_values, check_attributes, values
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
@@ -13,7 +14,6 @@ from dhis2sh.sandbox.importer.read import TEXTS
 from dhis2sh.sandbox.importer.references import references
 from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.store.relations import USER_REFERENCES
-from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.bodies import parse_xml
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.cascades import DELETED_WITH
+from dhis2sh.dhis2.cascades import DELETED_WITH
 from dhis2sh.sandbox.importer.areas import hooks_of
 from dhis2sh.sandbox.importer.bundle import ImportOptions
 from dhis2sh.sandbox.importer.checks import described

@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.uids import generate_uid, is_uid
 from dhis2sh.sandbox.importer.areas import Also
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.store.hierarchy import path_of
 from dhis2sh.sandbox.store.references import ids
-from dhis2sh.uids import generate_uid, is_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.importer.areas import hooks_of
 from dhis2sh.sandbox.importer.bundle import DELETE, Bundle, ImportOptions, Item
 from dhis2sh.sandbox.importer.checks import check_all, described, duplicates
@@ -22,7 +23,6 @@ from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO
 from dhis2sh.sandbox.store.references import ids, rows
 from dhis2sh.sandbox.store.relations import inline
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.formulas import BadExpression, parse
-from dhis2sh.periods import Period
+from dhis2sh.dhis2.formulas import BadExpression, parse
+from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.data.model import read_period
 from dhis2sh.sandbox.integrity import shapes
 from dhis2sh.sandbox.metadata.value_types import NUMERIC_TYPES

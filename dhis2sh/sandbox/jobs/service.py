@@ -15,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.java.schedule import next_run
 from dhis2sh.sandbox.refused import Refused
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store

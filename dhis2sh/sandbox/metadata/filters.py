@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.refused import Refused, bad_filter
 from dhis2sh.sandbox.store.relations import inline
-from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource

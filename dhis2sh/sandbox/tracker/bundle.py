@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
+from dhis2sh.dhis2.uids import generate_uid, is_uid
 from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.tracker.query import boolean, enum
 from dhis2sh.sandbox.tracker.storage import COLUMNS, KINDS, Kind, Tracker, from_row
-from dhis2sh.uids import generate_uid, is_uid
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams

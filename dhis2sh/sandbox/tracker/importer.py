@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.tracker.bundle import TYPE_OF, Bundle, Item, Options, existing
@@ -16,7 +17,6 @@ from dhis2sh.sandbox.tracker.metadata import attribute_combo, option_list
 from dhis2sh.sandbox.tracker.rule_engine import RuleEngine
 from dhis2sh.sandbox.tracker.storage import KINDS, Kind, Tracker, Writer
 from dhis2sh.sandbox.tracker.validate import Validator
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.refused import Refused, unknown_choice, unreadable_value
-from dhis2sh.uids import is_uid
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
-from dhis2sh.formulas import BadExpression
-from dhis2sh.rules import ENVIRONMENT, Kind, kind_of
+from dhis2sh.dhis2.formulas import BadExpression
+from dhis2sh.dhis2.rules import ENVIRONMENT, Kind, kind_of
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.tracker.bundle import Bundle, Item, existing

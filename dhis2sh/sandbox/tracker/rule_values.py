@@ -13,9 +13,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dhis2sh.formulas import BadExpression, Binary, Call, Item, Literal, Node, Unary, Value, evaluate, parse
-from dhis2sh.languages import LANGUAGES
-from dhis2sh.rules import Kind
+from dhis2sh.dhis2.formulas import BadExpression, Binary, Call, Item, Literal, Node, Unary, Value, evaluate, parse
+from dhis2sh.dhis2.languages import LANGUAGES
+from dhis2sh.dhis2.rules import Kind
 
 
 @dataclass(frozen=True, slots=True)

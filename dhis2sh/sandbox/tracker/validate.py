@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.periods import period_type
+from dhis2sh.dhis2.periods import period_type
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.metadata.value_types import problem
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO

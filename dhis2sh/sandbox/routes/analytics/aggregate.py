@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.analytics import answer as answers
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.analytics.aggregate import Tables
@@ -23,10 +24,9 @@ from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.jobs.service import Progress
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
-    from dhis2sh.periods import FinancialYearStart
+    from dhis2sh.dhis2.periods import FinancialYearStart
     from dhis2sh.sandbox.analytics.grid import Grid
     from dhis2sh.sandbox.routes.server import Server
     from dhis2sh.sandbox.store.database import Store

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.errors import UsageError
-from dhis2sh.periods import RelativePeriod
 from dhis2sh.sandbox.analytics import build, numbers
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.grid import Grid, Header, number

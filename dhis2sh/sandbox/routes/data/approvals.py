@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.periods import Period, period_type
+from dhis2sh.dhis2.periods import Period, period_type
 from dhis2sh.sandbox.data import formats
 from dhis2sh.sandbox.data.approval import Approvals, Selection, State, Status
 from dhis2sh.sandbox.data.model import Model, read_period, reference

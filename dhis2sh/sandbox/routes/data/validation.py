@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.formulas import BadExpression
-from dhis2sh.periods import Period
+from dhis2sh.dhis2.formulas import BadExpression
+from dhis2sh.dhis2.periods import Period
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.analytics.names import period_name
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.data.validation import Violation, run_predictor, run_rules
@@ -21,7 +22,6 @@ from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.periods import Period
+from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.data import approval, export, formats, locks, values
 from dhis2sh.sandbox.data.conflicts import Conflict, Summary
 from dhis2sh.sandbox.data.imports import Importer, Options, latest_open_period, server_time

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer, done
 from dhis2sh.sandbox.http.bodies import parse_json, with_body
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
@@ -18,7 +19,6 @@ from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.filters import ALIASES, NO_VALUE, OPERATORS
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

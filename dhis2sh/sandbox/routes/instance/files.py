@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import with_body
 from dhis2sh.sandbox.http.multipart import read_form
@@ -18,7 +19,6 @@ from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.refused import Refused, not_found, unknown_choice
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.tracker.select import select
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

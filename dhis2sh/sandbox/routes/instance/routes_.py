@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.bodies import parse_json, with_body
 from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.metadata.writes import Api as Writes
 from dhis2sh.sandbox.routes.server import Server
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject

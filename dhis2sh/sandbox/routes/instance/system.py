@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.http.answers import answer, base_of
 from dhis2sh.sandbox.instance.settings import Settings
@@ -23,7 +24,6 @@ from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.refused import Refused, unreadable_value
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.tracker.select import select
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.formulas import Item, describe
-from dhis2sh.languages import LANGUAGES, PREFIXES, Language
+from dhis2sh.dhis2.formulas import Item, describe
+from dhis2sh.dhis2.languages import LANGUAGES, PREFIXES, Language
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import with_body
 from dhis2sh.sandbox.refused import Refused

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer, base_of, done, empty
 from dhis2sh.sandbox.http.bodies import parse_json, with_body
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
@@ -18,7 +19,6 @@ from dhis2sh.sandbox.metadata.fields import Field, parse_fields
 from dhis2sh.sandbox.metadata.filters import Condition, parse_filter, split_filters
 from dhis2sh.sandbox.refused import Refused, not_found, unknown_choice
 from dhis2sh.sandbox.routes.server import Server
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer, base_of
 from dhis2sh.sandbox.http.bodies import unpacked, with_body
 from dhis2sh.sandbox.java.moments import now
@@ -23,7 +24,6 @@ from dhis2sh.sandbox.tracker.bundle import Options
 from dhis2sh.sandbox.tracker.changes import audit, user_of
 from dhis2sh.sandbox.tracker.query import uid
 from dhis2sh.sandbox.tracker.storage import Kind, Writer
-from dhis2sh.uids import generate_uid
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
