@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, overload
 
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.redact import redacted
 from dhis2sh.rows.rows import plain_fields, to_plain
 
 if TYPE_CHECKING:
+    from dhis2sh.changes.writer import Writer
     from dhis2sh.profiles import Profile
     from dhis2sh.types import JsonObject, JsonValue, Row
 
@@ -58,6 +60,37 @@ class PlanStep:
         """The step as `-o json` prints it; secrets are not shown."""
 
         return cast("JsonObject", redacted(plain_fields(self)))
+
+
+type Counts = Mapping[tuple[Action, str], int]
+"""How many steps of a plan there are, by action and type."""
+
+
+class StepsInBulk(Sequence[PlanStep]):
+    """The steps of a plan of very many: each is made when somebody looks at it.
+
+    Parameters:
+        counts: how many there are, by action and type.
+        make: makes one of them from its number.
+    """
+
+    def __init__(self, counts: Counts, make: Callable[[int], PlanStep]) -> None:
+        self.counts = counts
+        self._make = make
+        self._size = sum(counts.values())
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, index: int) -> PlanStep: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[PlanStep]: ...
+
+    def __getitem__(self, index: int | slice) -> PlanStep | list[PlanStep]:
+        numbers = range(self._size)[index]
+        return self._make(numbers) if isinstance(numbers, int) else [self._make(number) for number in numbers]
 
 
 SHOWN = 3
@@ -138,11 +171,13 @@ class Plan:
 
     Parameters:
         verb: the verb's full path; `title` one line that says what will happen.
-        steps: one per object.
+        steps: one per object; those of a bulk write are made as they are looked at (`StepsInBulk`).
         notes: what was left out and why.
-        payload: what `apply` needs; private to the verb, never drawn.
+        writer: what carries it out; without one the verb's own function (`@applies`) does.
+        payload: what that function needs; private to the verb, never drawn.
         local: True when nothing on a server changes (profiles, the sandbox's file).
         target: the profile whose server it changes, where that is not the session's.
+        made_for: the profile with which it was made: it is applied to no other.
         undoes: the journal's entry that this plan takes back.
         journal: whether what it changes is written down (`--no-journal`).
         asks: wants a yes even where it writes a single object: its user has not seen the change yet.
@@ -152,12 +187,14 @@ class Plan:
     """
 
     title: str
-    steps: list[PlanStep] = field(default_factory=lambda: [])
+    steps: Sequence[PlanStep] = field(default_factory=list[PlanStep])
     notes: list[str] = field(default_factory=lambda: [])
+    writer: Writer | None = None
     payload: Any = None
     local: bool = False
     verb: str = ""
     target: Profile | None = None
+    made_for: Profile | None = None
     undoes: int | None = None
     journal: bool = True
     asks: bool = False
@@ -165,13 +202,24 @@ class Plan:
     blocked: Dhis2Error | None = None
     report: Reported | None = None
 
-    def to_json(self) -> JsonObject:
-        """The plan as `-o json` prints it."""
+    @property
+    def counts(self) -> Counts:
+        """How many steps there are, by action and type."""
+        if isinstance(self.steps, StepsInBulk):
+            return self.steps.counts
+        return Counter((step.action, step.type) for step in self.steps)
+
+    def to_json(self, most: int | None = None) -> JsonObject:
+        """The plan as `-o json` prints it.
+
+        Parameters:
+            most: so many steps at the most.
+        """
         return {
             **({"report": to_plain(self.report)} if self.report is not None else {}),
             "plan": self.title,
             "verb": self.verb,
-            "steps": [step.to_json() for step in self.steps],
+            "steps": [step.to_json() for step in self.steps[:most]],
             "notes": [*self.notes, *([f"blocked: {self.blocked}"] if self.blocked else [])],
             **({"names": {**self.names}} if self.names else {}),
         }

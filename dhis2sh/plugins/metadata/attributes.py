@@ -16,7 +16,7 @@ from dhis2sh.plugins.metadata.writing import Object, Type
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs.declaration import Bounds, Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -178,7 +178,3 @@ async def delete(
     resource = await _with_attributes(s, type)
     found = await chosen(s, resource, objects, filter, everything=all)
     return await _changed(s, attribute, None, found, resource)
-
-
-applies(set_)(writes.apply)
-applies(delete)(writes.apply)

@@ -20,7 +20,7 @@ from dhis2sh.plugins.metadata.writing import Type, uids_of
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Piped, Refers, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Piped, Refers, verb
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -340,7 +340,3 @@ def _operations(text: str) -> list[JsonObject]:
     if not all(isinstance(item, dict) for item in operations):
         raise UsageError("a patch is a list of operations", hint='[{"op": "replace", "path": "/name", "value": "..."}]')
     return cast("list[JsonObject]", operations)
-
-
-for _declared in (rename, retag, patch):
-    applies(_declared)(writes.apply)

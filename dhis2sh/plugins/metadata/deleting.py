@@ -15,7 +15,7 @@ from dhis2sh.metadata.writes import Write, called
 from dhis2sh.plugins.metadata.writing import Objects, Type, uids_of
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
-from dhis2sh.verbs.declaration import applies, verb
+from dhis2sh.verbs.declaration import verb
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
@@ -166,6 +166,3 @@ async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]
         and f"{plural}.{path}" not in DELETED_WITH.get(resource.plural, ())
     )
     return [note async for note in gather_bounded(asked, 4) if note is not None]
-
-
-applies(delete)(writes.apply)

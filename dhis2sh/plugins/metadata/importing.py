@@ -18,7 +18,7 @@ from dhis2sh.metadata.bundles.report import ImportReport, MappedObject
 from dhis2sh.plugins.metadata.bundles import File, Types, With, gathered, plurals_of, start_of
 from dhis2sh.session import Session
 from dhis2sh.verbs import names
-from dhis2sh.verbs.declaration import Complete, Doc, applies, verb
+from dhis2sh.verbs.declaration import Complete, Doc, verb
 
 OWN = INSTANCE | {"jobConfigurations"}
 """Types that each server has its own of: a merge leaves them alone unless they are named."""
@@ -144,11 +144,6 @@ async def merge_bundle(s: Session, file: File, *, options: MergeOptions) -> Plan
     API source: `POST /api/metadata`.
     """
     return await _merge_plan(s, read_bundle(file), options)
-
-
-applies(import_)(importing.apply)
-applies(merge)(importing.apply)
-applies(merge_bundle)(importing.apply)
 
 
 def _from(bundle: Bundle) -> str:

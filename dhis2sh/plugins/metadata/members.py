@@ -14,7 +14,7 @@ from dhis2sh.plugins.metadata.writing import Object, Type
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs.declaration import Doc, Piped, applies, verb
+from dhis2sh.verbs.declaration import Doc, Piped, verb
 
 Which = Annotated[str | None, Doc("Which collection, where a type has several.")]
 
@@ -114,7 +114,3 @@ async def remove(s: Session, type: Type, uid: Object, items: Members, *, propert
     API source: `PATCH /api/{type}/{uid}`.
     """
     return await with_members(s, type, uid, items, property, adding=False)
-
-
-for _declared in (add, remove):
-    applies(_declared)(writes.apply)

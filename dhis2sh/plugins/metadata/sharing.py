@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, cast
 
-from dhis2sh.changes.journal import current
-from dhis2sh.changes.plan import Plan, WriteSummary
+from dhis2sh.changes.plan import Plan
+from dhis2sh.changes.writer import Part, PartDone
 from dhis2sh.client import schema
 from dhis2sh.client.sharing import Sharing, access
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import queries, writes
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.writes import Objects, Write
 from dhis2sh.plugins.metadata.bulk import All, Filter, Some, titled
 from dhis2sh.plugins.metadata.writing import Type, uids_of
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs import names
-from dhis2sh.verbs.declaration import Doc, applies, verb
+from dhis2sh.verbs.declaration import Doc, verb
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
-FIELDS = "id,name,displayName,sharing,access"
+FIELDS = "id,name,displayName,lastUpdated,sharing,access"
 TREES = {
     "programs": "trackedEntityType,programStages[id,programStageDataElements[dataElement[id,optionSet]]],"
     "programTrackedEntityAttributes[trackedEntityAttribute[id,optionSet]],programIndicators,programSections",
@@ -33,6 +34,55 @@ TREES = {
 }
 """What belongs to an object and is shared with it, as DHIS2's `fields`."""
 Access = "r, rw, or none; data after a slash: r/rw; or all eight letters"
+
+
+@dataclass(slots=True)
+class Shares(Objects):
+    """The writer of sharing: many objects in one request, those whose type has no data sharing in another.
+
+    Parameters:
+        wanted: the changes.
+        with_data: has a type data sharing? By plural.
+    """
+
+    wanted: Sharing = field(default_factory=Sharing)
+    with_data: Mapping[str, bool] = field(default_factory=dict[str, bool])
+
+    @property
+    def alone(self) -> bool:
+        """Nothing but the sharing is sent: what else somebody has changed stays."""
+        return True
+
+    def parts(self) -> Iterator[Part]:
+        """One for the types with data sharing, one for those without."""
+        for data in (True, False):
+            numbers = [n for n, write in enumerate(self.writes) if self.with_data[write.plural] is data]
+            if numbers:
+                yield Part(numbers, stage=int(data))
+
+    async def send(self, s: Session, part: Part) -> PartDone:
+        """The sharing of some objects, whose types all have data sharing or have none."""
+        writes_ = {number: self.writes[number] for number in part.numbers}
+        objects: dict[str, list[str]] = {}
+        for write in writes_.values():
+            objects.setdefault(write.plural, []).append(write.uid)
+        data = self.with_data[next(iter(objects))]
+        result = await s.client.sharing.apply(objects, self.wanted if data else without_data(self.wanted))
+        written = set(result.uids)
+        reasons = {row.uid: row for row in result.failures}
+        told = PartDone(
+            [n for n, write in writes_.items() if write.uid in written],
+            updated=len(written), ignored=result.count.ignored, uids=result.uids,
+        )  # fmt: skip
+        refused: dict[int, str] = {}
+        failures: list[Row] = []
+        for number, write in writes_.items():
+            if write.uid not in written:
+                row = reasons.get(write.uid)
+                refused[number] = row.message if row else "the server did not write it"
+                failure: JsonObject = {"type": write.plural, "uid": write.uid, "name": write.name}
+                failures.append({**failure, "message": refused[number], "code": row.code if row else None})
+        return replace(told, refused=refused, failures=failures)
 
 
 @verb(
@@ -90,7 +140,8 @@ async def share(
         plan.title = (
             f"share {len(plan.steps):,} objects: {', '.join(f'{n:,} {plural}' for plural, n in counts.items())}"
         )
-    plan.payload = (plan.payload, wanted, {plural: known[plural].data_shareable for plural in everything})
+    with_data = {plural: known[plural].data_shareable for plural in everything}
+    plan.writer = Shares("sharing", writes.changes_of(plan), notes=plan.notes, wanted=wanted, with_data=with_data)
     return plan
 
 
@@ -200,34 +251,3 @@ async def _belonging(s: Session, resource: Resource, objects: Sequence[JsonObjec
         for plural, uids in found.items()
         if plural != resource.plural
     }
-
-
-@applies(share)
-async def _(s: Session, plan: Plan) -> WriteSummary:
-    payload, wanted, with_data = cast("tuple[writes.Payload, Sharing, Mapping[str, bool]]", plan.payload)
-    summary = WriteSummary("sharing", note=writes.said(payload.notes))
-    entry = current()
-    for data in (True, False):
-        numbers = [n for n, write in enumerate(payload.writes) if with_data[write.plural] is data]
-        objects: dict[str, list[str]] = {}
-        for number in numbers:
-            objects.setdefault(payload.writes[number].plural, []).append(payload.writes[number].uid)
-        if not objects:
-            continue
-        entry.sent(numbers)
-        result = await s.client.sharing.apply(objects, wanted if data else without_data(wanted))
-        written = set(result.uids)
-        entry.done([n for n in numbers if payload.writes[n].uid in written])
-        reasons = {row.uid: row for row in result.failures}
-        for number in numbers:
-            write = payload.writes[number]
-            if write.uid not in written:
-                row = reasons.get(write.uid)
-                reason = row.message if row else "the server did not write it"
-                entry.refused(number, reason)
-                failure: JsonObject = {"type": write.plural, "uid": write.uid, "name": write.name, "message": reason}
-                summary.failures.append({**failure, "code": cast("JsonValue", row.code if row else None)})
-        summary.updated += len(written)
-        summary.ignored += result.count.ignored
-        summary.uids += result.uids
-    return summary

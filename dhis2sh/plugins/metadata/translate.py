@@ -22,7 +22,7 @@ from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs import names
-from dhis2sh.verbs.declaration import Complete, Doc, applies, verb
+from dhis2sh.verbs.declaration import Complete, Doc, verb
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -153,9 +153,6 @@ async def import_(
         bundle=True,
         notes=notes,
     )
-
-
-applies(import_)(writes.apply)
 
 
 def _check_columns(rows: Sequence[Row], file: Path) -> None:

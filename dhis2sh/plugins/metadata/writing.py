@@ -23,7 +23,7 @@ from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs.declaration import Complete, Doc, Piped, Refers, applies, verb
+from dhis2sh.verbs.declaration import Complete, Doc, Piped, Refers, verb
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
@@ -153,7 +153,7 @@ async def with_properties(
     """The plan of a creation with more properties than it has; `given`, `set` and errors as in `plan_create`."""
     resource = await schema.resource_of(s.client, type)
     reader = values.Reader(resource, str(await s.client.version()))
-    [write] = cast("writes.Payload", planned.payload).writes
+    [write] = writes.changes_of(planned)
     body = copy.deepcopy(write.after or {})
     for path, value in [*given.items(), *values.pairs(set)]:
         reader.put(body, path, value)
@@ -440,7 +440,3 @@ def uids_of(objects: Rows[Row]) -> list[str]:
     if missing:
         raise UsageError(f"row {missing[0]} has no id", hint="... | select(id, name)")
     return list(dict.fromkeys(str(row["id"]) for row in rows))
-
-
-for _declared in (create, update, clone):
-    applies(_declared)(writes.apply)

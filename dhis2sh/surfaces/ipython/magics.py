@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.changes.consent import Consent
@@ -180,7 +181,7 @@ class Runner:
             try:
                 return self.portal.run(self._piped(session, invocation, pipeline), self._hear)
             except NeedsConfirmation as waiting:
-                return self._asked(session, waiting)
+                return self._asked(session, waiting, invocation.options.consent())
         finally:
             if session is not self.session:
                 self.portal.run(session.aclose())
@@ -214,11 +215,9 @@ class Runner:
             finally:
                 session.given_secret = None
         except NeedsConfirmation as waiting:
-            if consent.confirm is not None:
-                raise
-            return self._asked(session, waiting)
+            return self._asked(session, waiting, consent)
 
-    def _asked(self, session: Session, waiting: NeedsConfirmation) -> object:
+    def _asked(self, session: Session, waiting: NeedsConfirmation, consent: Consent) -> object:
         """Show the plan that waits and ask, in this thread; what is agreed to is carried out."""
         from dhis2sh.changes.apply import apply_plan
         from dhis2sh.changes.consent import production_of
@@ -226,11 +225,12 @@ class Runner:
 
         plan = cast("Plan", waiting.plan)
         name = production_of(session, plan)
-        if not interactive():
+        if not interactive() or consent.confirm not in {None, name}:
             raise waiting
-        if not self._reporter.quietly(ask)(plan, name):
+        if not self._reporter.quietly(ask)(plan, name if consent.confirm is None else None):
             raise Declined(plan.title)
-        return self.portal.run(apply_plan(session, find(plan.verb), plan), self._hear)
+        agreed = replace(consent, yes=True, confirm=name)
+        return self.portal.run(apply_plan(session, find(plan.verb), plan, agreed), self._hear)
 
     def _explain(self, line: str) -> object:
         """What a line would send, sending nothing."""

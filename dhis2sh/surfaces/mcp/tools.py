@@ -161,6 +161,7 @@ class Tools:
         self, session: Session, verb: Verb, arguments: Mapping[str, object], profile: str | None, agreed: Consent
     ) -> JsonObject:
         """Write, or where that wants a yes give the plan and the id that says it."""
+        from dhis2sh.changes.consent import production_of
         from dhis2sh.changes.plan import Plan
         from dhis2sh.verbs.run import run
 
@@ -168,8 +169,9 @@ class Tools:
             result = await run(session, verb, arguments, agreed)
         except NeedsConfirmation as waiting:
             plan = cast("Plan", waiting.plan)
-            if not plan.local and session.profile.production:
-                raise UsageError(str(waiting), hint=f"pass confirm='{session.profile.name}' to write") from None
+            name = production_of(session, plan)
+            if name is not None and agreed.confirm != name:
+                raise UsageError(str(waiting), hint=f"pass confirm='{name}' to write") from None
             result = plan
         if not isinstance(result, Plan):
             return wrapped(result)
@@ -185,17 +187,18 @@ class Tools:
         self, session: Session, verb: Verb, profile: str | None, plan_id: str, confirm: str | None
     ) -> JsonObject:
         from dhis2sh.changes.apply import apply_plan
+        from dhis2sh.changes.consent import Consent, production_of
 
         kept = self._plans.get(plan_id)
         if kept is None or (kept.verb, kept.profile) != (verb.path, profile):
             raise UsageError(
                 f"there is no plan '{plan_id}' of {verb.path}", hint=f"call {verb.effect} without plan_id first"
             )
-        name = session.profile.name if not kept.plan.local and session.profile.production else None
+        name = production_of(session, kept.plan)
         if name is not None and confirm != name:
             raise UsageError(f"'{name}' is a production profile", hint=f"pass confirm='{name}' to write")
         del self._plans[plan_id]
-        return wrapped(await apply_plan(session, verb, kept.plan))
+        return wrapped(await apply_plan(session, verb, kept.plan, Consent(yes=True, confirm=confirm)))
 
 
 def _stems(text: str) -> list[str]:
@@ -220,7 +223,7 @@ def wrapped(result: object) -> JsonObject:
     from dhis2sh.changes.plan import Plan, WriteSummary
     from dhis2sh.rows.rows import Rows, to_json
 
-    value = to_json(result)
+    value = result.to_json(MOST_ROWS) if isinstance(result, Plan) else to_json(result)
     if isinstance(result, (Plan, WriteSummary)):
         whole = cast("JsonObject", value)
         total = len(result.steps if isinstance(result, Plan) else result.uids)

@@ -21,7 +21,7 @@ from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import Forbidden, NotFound, TimedOut, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.category_specs import ComboSpec, Kind, Named, from_words, read_spec
-from dhis2sh.metadata.writes import Write, called
+from dhis2sh.metadata.writes import Objects, Write, called
 from dhis2sh.plugins.metadata.types import category_doctor  # declares doctor, regenerate and merge
 from dhis2sh.plugins.metadata.types.category_doctor import CATEGORIES, COMBINED, COMBOS, OPTIONS, Combo, completed
 from dhis2sh.plugins.metadata.writing import uids_of
@@ -29,7 +29,7 @@ from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs import names
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Piped, Refers, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Piped, Refers, verb
 from dhis2sh.words import counted, counted_objects, listed, nouns
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ NEAR = 88
 
 
 @dataclass(slots=True)
-class Model(writes.Payload):
-    """What applying a build needs.
+class Model(Objects):
+    """The writer of a category model: when its objects are written, the server makes the option combinations.
 
     Parameters:
         combos: UIDs of the combinations that must have all their option combinations afterwards, the one that is built first.
@@ -54,6 +54,27 @@ class Model(writes.Payload):
     combos: list[str] = field(default_factory=list[str])
     layers: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
     had: int = 0
+
+    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
+        """Make the server make the option combinations, and count them."""
+        if cut_off:
+            return
+        summary.types = self.layers
+        if summary.failures:
+            return
+        try:
+            counts = [await completed(s, uid) for uid in self.combos]
+        except Forbidden as error:
+            summary.note = f"the option combinations could not be made: {error}"
+            return
+        expected, found = counts[0]
+        summary.types = {
+            **self.layers,
+            COMBINED: {"created": max(0, found - self.had), "reused": min(self.had, found)},
+        }
+        summary.note = f"{found:,} of {expected:,} option combinations are there"
+        if found < expected:
+            summary.note += f" (dhis2 metadata category-combos wait-for-cocs {self.combos[0]})"
 
 
 @verb(
@@ -126,14 +147,13 @@ class _Building:
             f"build the category combination '{self.spec.name}'", self.changes, what="category model", atomic=True,
             bundle=True, notes=self.notes,
         )  # fmt: skip
-        payload = cast("writes.Payload", planned.payload)
-        planned.payload = Model(
-            payload.what, payload.writes, payload.atomic, payload.bundle, payload.concurrency,
+        planned.writer = Model(
+            "category model", writes.changes_of(planned), atomic=True, bundle=True, notes=planned.notes,
             combos=[combo.uid, *touched], layers=layers, had=had,
         )  # fmt: skip
         if not planned.steps and had < expected:
             made = f"makes the {counted_objects(expected - had, COMBINED)} that it lacks"
-            planned.steps.append(PlanStep("run", COMBOS, uid=combo.uid, name=self.spec.name, detail=made))
+            planned.steps = [PlanStep("run", COMBOS, uid=combo.uid, name=self.spec.name, detail=made)]
         return planned
 
     async def _options(self) -> dict[str, str]:
@@ -303,29 +323,6 @@ def _to_make(expected: int, had: int) -> str:
     return f"{nouns(COMBINED)[1]}: {more:,} created, {min(had, expected):,} reused"
 
 
-@applies(build)
-async def _(s: Session, plan: Plan) -> WriteSummary:
-    model = cast("Model", plan.payload)
-    summary = await writes.apply(s, plan)
-    summary.types = model.layers
-    if summary.failures:
-        return summary
-    try:
-        counts = [await completed(s, uid) for uid in model.combos]
-    except Forbidden as error:
-        summary.note = f"the option combinations could not be made: {error}"
-        return summary
-    expected, found = counts[0]
-    summary.types = {
-        **model.layers,
-        COMBINED: {"created": max(0, found - model.had), "reused": min(model.had, found)},
-    }
-    summary.note = f"{found:,} of {expected:,} option combinations are there"
-    if found < expected:
-        summary.note += f" (dhis2 metadata category-combos wait-for-cocs {model.combos[0]})"
-    return summary
-
-
 class ComboCount(BaseModel):
     """How many option combinations a combination has."""
 
@@ -431,6 +428,3 @@ async def set_validity(
         kept: JsonObject = {key: value for key, value in after.items() if value is not None}
         changes.append(Write(OPTIONS, before, kept, detail=words if first or last else "valid for ever"))
     return writes.plan(f"set the validity of {counted_objects(len(found), OPTIONS)}", changes, what=OPTIONS)
-
-
-applies(set_validity)(writes.apply)

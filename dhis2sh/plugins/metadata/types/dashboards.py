@@ -20,7 +20,7 @@ from dhis2sh.metadata.writes import Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs import names
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, verb
 from dhis2sh.words import counted, joined
 
 if TYPE_CHECKING:
@@ -157,10 +157,6 @@ def _rearranged(
     after: JsonObject = {**before, "dashboardItems": cast("JsonValue", list(items))}
     changes = [Write(BOARDS, before, after, detail=words)]
     return writes.plan(f"{title} {before['name']}", changes, what=BOARDS, notes=notes)
-
-
-for _verb in (create, add_item, remove_item):
-    applies(_verb)(writes.apply)
 
 
 # Items -----------------------------------------------------------------------------------------------------------

@@ -12,14 +12,14 @@ from pydantic import BaseModel
 from dhis2sh.changes.plan import Plan
 from dhis2sh.dhis2.formulas import BadExpression, Binary, parse
 from dhis2sh.errors import Refused
-from dhis2sh.metadata import expressions, values, writes
+from dhis2sh.metadata import expressions, values
 from dhis2sh.metadata.expressions import PLACES, Verdict
 from dhis2sh.plugins.metadata import writing
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs import names
-from dhis2sh.verbs.declaration import REGISTRY, Doc, Param, Refers, Verb, applies, verb
+from dhis2sh.verbs.declaration import REGISTRY, Doc, Param, Refers, Verb, verb
 from dhis2sh.words import kebab
 
 if TYPE_CHECKING:
@@ -281,7 +281,3 @@ async def create_predictor(
     return await writing.plan_create(
         s, "predictors", {k: v for k, v in properties.items() if v not in (None, [])}, set=set
     )
-
-
-for _verb in (create_rule, create_predictor):
-    applies(_verb)(writes.apply)

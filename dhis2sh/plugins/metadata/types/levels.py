@@ -13,7 +13,7 @@ from dhis2sh.plugins.metadata.types.restructuring import check_level
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.verbs import names
-from dhis2sh.verbs.declaration import Doc, applies, verb
+from dhis2sh.verbs.declaration import Doc, verb
 
 LEVELS = "organisationUnitLevels"
 
@@ -48,6 +48,3 @@ async def rename(
         raise UsageError(f"level {other.get('level')} is called '{name}' already", hint="choose another name")
     after: JsonObject = {**(before or {"id": generate_uid(), "level": number}), "name": name}
     return writes.plan(f"call level {number} '{name}'", [Write(LEVELS, before, after)], what=LEVELS)
-
-
-applies(rename)(writes.apply)

@@ -11,11 +11,10 @@ from dhis2sh.dhis2.geometry import Bounds as Extent
 from dhis2sh.dhis2.geometry import shape_of
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.in_words import Described, Teller
 from dhis2sh.metadata.types.visuals import GROUP, LEVEL, Data, Name, OrgUnits, Periods, created, data_items, org_units
 from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import Bounds, Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
@@ -66,9 +65,6 @@ async def create(
     body = spec.payload(await s.client.version())
     notes = [] if extent else ["these units have no geometry: the map opens on the whole world"]
     return await created(s, "maps", body, (await Teller.of(s, [body])).sentence(body), notes)
-
-
-applies(create)(writes.apply)
 
 
 async def _extent(s: Session, units: Sequence[str]) -> Extent | None:

@@ -17,7 +17,7 @@ from dhis2sh.rows import tables
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
-from dhis2sh.verbs.declaration import Complete, Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Complete, Doc, Refers, verb
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
@@ -83,9 +83,6 @@ async def sync(
         notes.append(f"not in the file, they stay at the end (--delete-missing deletes them): {named}")
     title = f"make the options of {called(owner)} those of {tables.name_of(file)}"
     return writes.plan(title, changes, what=OPTIONS, bundle=True, notes=notes)
-
-
-applies(sync)(writes.apply)
 
 
 async def _wanted(s: Session, file: Path) -> list[JsonObject]:

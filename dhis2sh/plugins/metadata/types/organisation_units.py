@@ -24,7 +24,7 @@ from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.show import trees
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, verb
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
@@ -208,9 +208,6 @@ async def set_geometry(
         changes.append(Write(UNITS, unit, {**unit, "geometry": shape}, detail=detail))
     notes = [f"{counted(len(bare), 'feature')} without a geometry left out: {listed(bare)}"] if bare else []
     return writes.plan(f"set the geometry of {counted(len(found), 'unit')}", changes, what=UNITS, notes=notes)
-
-
-applies(set_geometry)(writes.apply)
 
 
 def _features(text: str, where: str) -> list[JsonObject]:

@@ -16,7 +16,7 @@ from dhis2sh.plugins.metadata.writing import uids_of
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs.declaration import Doc, Piped, Refers, applies, verb
+from dhis2sh.verbs.declaration import Doc, Piped, Refers, verb
 from dhis2sh.words import counted_objects, listed
 
 SECTIONS = "programStageSections"
@@ -197,7 +197,7 @@ async def remove_element(s: Session, stage: Stage, elements: ElementItems) -> Pl
     """
     uids = set(uids_of(elements))
     planned = await joins.remove(s, STAGE_ELEMENTS, stage, uids_of(elements))
-    changes = list(cast("writes.Payload", planned.payload).writes)
+    changes = writes.changes_of(planned)
     for section in await _sections_of(s, stage):
         if _held(section) & uids:
             changes.append(Write(SECTIONS, section, _without(section, uids), detail=changes[0].detail))
@@ -308,20 +308,3 @@ async def reorder_section(s: Session, section: Section, elements: ElementItems) 
     API source: `PATCH /api/programStageSections/{uid}`.
     """
     return await joins.reorder(s, SECTIONS, "dataElements", section, uids_of(elements), "dataElements")
-
-
-for _verb in (
-    add_attribute,
-    remove_attribute,
-    add_org_units,
-    remove_org_units,
-    add_type_attribute,
-    remove_type_attribute,
-    add_element,
-    remove_element,
-    reorder,
-    add_to_section,
-    remove_from_section,
-    reorder_section,
-):
-    applies(_verb)(writes.apply)

@@ -81,9 +81,6 @@ async def move(s: Session, units: Units, *, to: Annotated[str, Doc("The new pare
     return planned
 
 
-applies(move)(writes.apply)
-
-
 def _moved(row: JsonObject, parent: JsonObject, below: Mapping[str, int]) -> str:
     """Where a unit comes from and goes to, in words."""
     before = cast("JsonObject", row.get("parent") or {}).get("name")
