@@ -334,49 +334,30 @@ async def _one(s: Session, write: Write) -> PartDone:
 async def _moved(s: Session, writes: Sequence[Write], *, whole: bool) -> list[tuple[Write, str]]:
     """The changes whose objects are no longer as they were read, and how they differ.
 
-    Times are compared first: only objects that somebody has saved since are read again.
+    They are read again whole: not everything that is done to an object (its sharing, its members) changes `lastUpdated`.
 
     Parameters:
         whole: any difference counts, since the objects are sent whole; else those in what a change touches.
     """
     found: list[tuple[Write, str]] = []
-    held = [write for write in writes if write.before is not None]
-    for plural in dict.fromkeys(write.plural for write in held):
-        mine = [write for write in held if write.plural == plural]
-        times = await _present(s, plural, mine, "id,lastUpdated")
-        found += [(write, "is gone since the plan was made") for write in mine if write.uid not in times]
-        later = [
-            write
-            for write in mine
-            if (now := times.get(write.uid)) is not None
-            and now.get("lastUpdated") != (write.before or {}).get("lastUpdated", NEVER)
-        ]
-        if not later:
-            continue
-        present = await _present(s, plural, later, OWNED)
-        for write in later:
-            now = present.get(write.uid, {})
-            names = _read_again(write, now, whole=whole)
-            old = {name: write.before[name] for name in names if write.before is not None and name in write.before}
-            new = {name: now[name] for name in names if name in now}
-            if names:
+    held = [(write, write.before) for write in writes if write.before is not None]
+    for plural in dict.fromkeys(write.plural for write, _ in held):
+        mine = [(write, before) for write, before in held if write.plural == plural]
+        rows = await read_objects(s, plural, [write.uid for write, _ in mine], missing_is_fine=True)
+        there = {str(row["id"]): row for row in rows}
+        for write, before in mine:
+            now = there.get(write.uid)
+            if now is None:
+                found.append((write, "is gone since the plan was made"))
+            elif names := _read_again(write, before, now, whole=whole):
+                old, new = ({name: item[name] for name in names if name in item} for item in (before, now))
                 told = PlanStep("update", plural, before=old, after=new).words()
                 found.append((write, f"has changed since the plan was made: {told}"))
     return found
 
 
-NEVER = "never"
-"""In place of the time of an object that was read without one."""
-
-
-async def _present(s: Session, plural: str, writes: Sequence[Write], fields: str) -> dict[str, JsonObject]:
-    rows = await read_objects(s, plural, [write.uid for write in writes], fields=fields, missing_is_fine=True)
-    return {str(row["id"]): row for row in rows}
-
-
-def _read_again(write: Write, now: JsonObject, *, whole: bool) -> list[str]:
+def _read_again(write: Write, before: JsonObject, now: JsonObject, *, whole: bool) -> list[str]:
     """The properties that count and are no longer as they were read."""
-    before = write.before or {}
     if write.after is not None and not whole:
         names = {name: None for values in write.changed() for name in values or {}}
     else:
@@ -430,7 +411,10 @@ def same(left: JsonValue, right: JsonValue) -> bool:
     if isinstance(left, dict) and isinstance(right, dict):
         both = "id" in left and "id" in right
         names = left.keys() & right.keys() if both else left.keys() | right.keys()
-        return all(same(left.get(name), right.get(name)) for name in names - SET_BY_SERVER)
+        said = names - SET_BY_SERVER
+        if isinstance(left.get("access"), str) and "access" in names:  # of one user in a sharing: what was given
+            said.add("access")
+        return all(same(left.get(name), right.get(name)) for name in said)
     if isinstance(left, str) and isinstance(right, str):
         return left.removesuffix(MIDNIGHT) == right.removesuffix(MIDNIGHT)
     return left == right

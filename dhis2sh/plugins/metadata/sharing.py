@@ -25,7 +25,7 @@ from dhis2sh.verbs.declaration import Doc, verb
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
-FIELDS = "id,name,displayName,lastUpdated,sharing,access"
+FIELDS = "id,name,displayName,sharing,access"
 TREES = {
     "programs": "trackedEntityType,programStages[id,programStageDataElements[dataElement[id,optionSet]]],"
     "programTrackedEntityAttributes[trackedEntityAttribute[id,optionSet]],programIndicators,programSections",
