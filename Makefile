@@ -4,8 +4,10 @@ BIN := .venv/bin
 DEMO_READY := .venv/.demo-ready
 READY := .venv/.ready
 SHARED := $(wildcard ../shared/wire)
+INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -b constraints.txt
+CATALOGUE := $(BIN)/python -m dhis2sh.verbs.manifest
 
-.PHONY: help setup demo test check bench docs examples conformance test-live smoke manifest
+.PHONY: help setup demo test check bench docs examples conformance test-live smoke
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -15,17 +17,19 @@ help:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
 $(READY): .venv/bin/uv pyproject.toml constraints.txt
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[all]' --group dev
+	$(INSTALL) -e '.[all]' --group dev
 	$(BIN)/python -m compileall -q dhis2sh generated
 	@touch $(READY) $(DEMO_READY)
 
 $(DEMO_READY): .venv/bin/uv
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[mcp]'
+	$(INSTALL) -e '.[mcp]'
 	@touch $(DEMO_READY)
 
-setup: $(READY) ## everything for development, in .venv
+setup: $(READY) ## everything for development, in .venv; the catalogue of verbs where one has changed
+	@$(CATALOGUE)
 
 demo: $(DEMO_READY) ## set up and open the shell on the sandbox; without a terminal, a scripted tour
+	@$(CATALOGUE)
 	@$(BIN)/python examples/tour.py
 
 test: setup ## all tests with branch coverage
@@ -62,6 +66,3 @@ test-live: setup ## the tests that need a real server, DHIS2_URL
 
 smoke: setup ## one verb on each surface
 	@$(BIN)/python examples/tour.py </dev/null
-
-manifest: setup ## rebuild the catalogue after a verb has changed
-	$(BIN)/python -m dhis2sh.verbs.manifest

@@ -10,7 +10,7 @@ ALL = ("v40", "v41", "v42", "v43", "v44")
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """Another type for a property, or for a component as a whole.
+    """Another type for a property, or for a component as a whole; a property that a component lacks is added to it.
 
     `owner` is a component, a type of /api/schemas by its class, or `*`; `property` is the key on the wire, or None for the
     component itself. `shape` is a shape of the OpenAPI manifest (see `codegen.openapi`).
@@ -28,6 +28,12 @@ class Patch:
         return f"{target} = {self.shape}: {self.reason}" + (f" (quirk {self.quirk})" if self.quirk else "")
 
 
+_PERIOD = '{"properties": {"id": "string:period"}}'
+_AS_OBJECT = "said to be text; the wire has an object, the ISO period is its id"
+_STARTED = "in every step of a job's progress, and described in none"
+_IDENTIFIABLE = "described without what every object has; the wire has it"
+_SCHEMES = "every scheme that was asked for stands in the answer; three are described"
+
 PATCHES: tuple[Patch, ...] = (
     Patch("ErrorCode", None, "string", "some 490 codes that grow with every release; a new one must be readable", "L3"),
     Patch("*", "errorCode", "string", "the same codes, written out in place", "L3", ("v40", "v41")),
@@ -40,8 +46,6 @@ PATCHES: tuple[Patch, ...] = (
         ("v42", "v43", "v44"),
     ),
     Patch("WebMessage", "response", "any", "described as another WebMessage or as nothing", "15", ("v40", "v41")),
-    Patch("FileResource", "contentLength", "integer:int64", "said to be text; the wire has a number", "L2"),
-    Patch("OrganisationUnit", "level", "integer:int32", "said to be text; the wire has a number", "L2", ("v40",)),
     Patch("DimensionalObject", "id", "string", "said to be a number; the wire has a UID or `dx`", "L2", ("v40",)),
     Patch(
         "ApprovalStatusDto",
@@ -60,6 +64,22 @@ PATCHES: tuple[Patch, ...] = (
         ("v42", "v43", "v44"),
     ),
     Patch("ApprovalsDto", "pe", '["string:period"]', "the same where approvals are sent", "L2", ("v43", "v44")),
+    Patch("DataValuePostParams", "period", "string:period", "the same in data entry", "L2", ("v43", "v44")),
+    Patch("DeflatedDataValue", "period", _PERIOD, _AS_OBJECT, "L2", ("v40", "v41", "v42")),
+    Patch("LockException", "period", _PERIOD, _AS_OBJECT, "L2", ("v42",)),
+    Patch("MapView", "periods", f"[{_PERIOD}]", _AS_OBJECT, "L2", ("v40", "v41", "v42")),
+    Patch("MapViewParams", "periods", f"[{_PERIOD}]", _AS_OBJECT, "L2", ("v42",)),
+    Patch("Process", "startedTime", "string:date-time", _STARTED),
+    Patch("Stage", "startedTime", "string:date-time", _STARTED),
+    Patch("Item", "startedTime", "string:date-time", _STARTED),
+    Patch("PotentialDuplicate", "user", "#BaseIdentifiableObject", _IDENTIFIABLE, None, ("v42",)),
+    Patch("PotentialDuplicate", "id", "string:uid", _IDENTIFIABLE, None, ("v43", "v44")),
+    Patch("PotentialDuplicate", "attributeValues", '["#AttributeValue"]', _IDENTIFIABLE, None, ("v43", "v44")),
+    Patch("PotentialDuplicate", "sharing", "#Sharing", _IDENTIFIABLE, None, ("v43", "v44")),
+    Patch("PotentialDuplicate", "translations", '["#Translation"]', _IDENTIFIABLE, None, ("v43", "v44")),
+    Patch("DataValueSet", "attributeOptionComboIdScheme", "string", _SCHEMES, None, ("v43", "v44")),
+    Patch("DataValueSet", "categoryIdScheme", "string", _SCHEMES, None, ("v43", "v44")),
+    Patch("DataValueSet", "categoryOptionIdScheme", "string", _SCHEMES, None, ("v43", "v44")),
     Patch("*", "args", '["any"]', "an argument of a message may be null"),
     Patch("JsonValue", None, "any", "described by the getters of a Java class; it is any JSON", "L2", ("v41",)),
     Patch("JsonRoot", None, "any", "described by the getters of a Java class; it is any JSON", "L2", ("v40", "v41")),
@@ -72,6 +92,9 @@ PATCHES: tuple[Patch, ...] = (
         ("v43", "v44"),
     ),
 )
+
+# Components that are written into the object that has them (Java's @JsonUnwrapped), which the description leaves out
+UNWRAPPED = {"DataIntegrityDetails": "DataIntegrityCheck", "DataIntegritySummary": "DataIntegrityCheck"}
 
 # A reference to a type that the server writes with more than an id, by Java class: the component that has the rest.
 REFERENCE_MODELS = {"org.hisp.dhis.user.User": "UserDto"}  # username and name, wherever a user is referred to

@@ -15,10 +15,11 @@ from codegen.patches import (
     REFERENCE_MODELS,
     REFERENCES,
     UNDISCRIMINATED,
+    UNWRAPPED,
     Discriminator,
     Patch,
 )
-from codegen.schemas import class_names, resource_table, wire_name
+from codegen.schemas import class_names, mend_kinds, resource_table, wire_name
 
 type Facts = dict[str, Any]
 
@@ -106,6 +107,7 @@ class _Planner:
         self.plan = Plan(version)
         self.components: Facts = dict(openapi["components"])
         self.types = cast("list[Facts]", facts.expand(schemas)["schemas"])
+        self.mended = mend_kinds(self.types)
         self.used: dict[Patch, set[str]] = defaultdict(set)  # the places where each was used
         self.tagged: dict[str, Discriminator] = {}
         self.places: dict[Discriminator, list[str]] = defaultdict(list)  # where each was put in
@@ -151,6 +153,18 @@ class _Planner:
             if patch.property is None and patch.owner in self.components:
                 self.components[patch.owner] = json.loads(patch.shape) if patch.shape[0] in "[{" else patch.shape
                 self.used[patch].add(patch.owner)
+            elif patch.property is not None:
+                self._add(patch.owner, {patch.property: "any"})  # its shape is the patch's
+        for owner, inside in UNWRAPPED.items():
+            self._add(owner, self._properties(inside))
+
+    def _add(self, component: str, properties: Facts) -> None:
+        """Give a component the properties that its description leaves out."""
+        missing = {key: shape for key, shape in properties.items() if key not in self._properties(component)}
+        if missing and self._is_class(self.components.get(component)):
+            shape = cast("Facts", self.components[component])
+            self.components[component] = shape | {"properties": shape["properties"] | missing}
+            self.plan.log.append(f"{component}: {', '.join(sorted(missing))} added, which its description leaves out")
 
     def _patched(self, owner: str, wire: str) -> Any:
         for patch in PATCHES:
@@ -425,6 +439,7 @@ class _Planner:
 
     def _write_log(self) -> None:
         log = self.plan.log
+        log.extend(f"{kind}, though said to be another: {', '.join(found)}" for kind, found in self.mended.items())
         log.extend(f"patch {p} [{len(places)}]" for p, places in sorted(self.used.items(), key=lambda i: str(i[0])))
         for found, places in sorted(self.places.items(), key=lambda item: item[1]):
             log.append(f"discriminator `{found.property}` added to {', '.join(sorted({*places}))}: {found.reason}"

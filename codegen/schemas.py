@@ -238,6 +238,32 @@ def _resource_row(schema: Facts, plurals: dict[str, str], enum_names: dict[str, 
     return row | {"properties": dict(sorted(properties.items()))}
 
 
+_PLAIN = {"java.lang.Boolean": "BOOLEAN", "java.lang.Integer": "INTEGER", "java.lang.Long": "INTEGER"}
+
+
+def mend_kinds(types: list[Facts]) -> dict[str, list[str]]:
+    """Give each property the propertyType that its other facts and the wire agree on, where the schema gives it another.
+
+    Some lists have the propertyType of their items, with `collection: true` beside it; some booleans and numbers are said
+    to be TEXT, with their Java class beside it.
+
+    Parameters:
+        types: the list `schemas` of the whole answer; changed in place.
+
+    Returns:
+        what was changed, as 'Class.property', by the new propertyType.
+    """
+    changed: dict[str, list[str]] = defaultdict(list)
+    for schema in types:
+        for p in schema["properties"]:
+            kind = "COLLECTION" if p.get("collection") else p["propertyType"]
+            kind = _PLAIN.get(p["klass"], kind) if kind == "TEXT" else kind
+            if kind != p["propertyType"]:
+                p["propertyType"] = kind
+                changed[kind].append(f"{schema['klass'].rpartition('.')[2]}.{wire_name(p)}")
+    return {kind: sorted(places) for kind, places in sorted(changed.items())}
+
+
 def wire_name(p: Facts) -> str:
     """The key of a property in JSON: the name of the collection, else its own."""
     return p.get("wireName") or p.get("collectionName") or p["name"]

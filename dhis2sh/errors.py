@@ -103,11 +103,31 @@ class ConfigError(UsageError):
 
 
 class MissingExtra(UsageError):
-    """An optional extra is not installed; the hint is the command that installs it."""
+    """An optional extra is not installed; the hint is the command that installs it, from where dhis2sh itself came."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs the extra '{extra}'", hint=f"pip install 'dhis2sh[{extra}]'")
+        super().__init__(f"{what} needs the extra '{extra}'", hint=f"pip install {_with(extra)}")
         self.extra = extra
+
+
+def _with(extra: str) -> str:
+    """What to give to pip: a name alone would be looked up in an index, which has it only if it was installed from there."""
+    import json  # start-up: only where something is missing
+    from importlib.metadata import PackageNotFoundError, distribution  # start-up: the same
+    from urllib.parse import unquote, urlsplit  # start-up: the same
+
+    try:
+        told = distribution("dhis2sh").read_text("direct_url.json")  # PEP 610
+    except PackageNotFoundError:
+        told = None
+    if told is None:
+        return f"'dhis2sh[{extra}]'"
+    origin = json.loads(told)
+    url = str(origin["url"])
+    if origin.get("dir_info", {}).get("editable"):
+        return f"-e '{unquote(urlsplit(url).path)}[{extra}]'"
+    scheme = f"{origin['vcs_info']['vcs']}+" if "vcs_info" in origin else ""
+    return f"'dhis2sh[{extra}] @ {scheme}{url}'"
 
 
 class NeedsSecret(UsageError):

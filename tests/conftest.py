@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from dhis2sh.errors import Dhis2Error
 from dhis2sh.sandbox.load import load_country, load_file
 from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Session
+from dhis2sh.verbs import manifest
 from tests.shared import SHARED, shared
 
 if TYPE_CHECKING:
@@ -19,6 +21,20 @@ if TYPE_CHECKING:
 
 hypothesis.settings.register_profile("loaded", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a test
+
+
+def pytest_sessionstart() -> None:
+    """Without a catalogue every surface refuses to start: that is said once, and not by a thousand tests."""
+    try:
+        manifest.stale()
+    except Dhis2Error as error:
+        pytest.exit(f"{error}: {error.hint}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After the results, where `-q` and several workers show it too: failures may come of a stale catalogue."""
+    if note := manifest.stale():
+        terminalreporter.write_line(note, yellow=True)
 
 
 @pytest.fixture(autouse=True)

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack, cast
 
 from dhis2sh.client import jsonpatch
-from dhis2sh.client.query import chunked
+from dhis2sh.client.query import chunked, refuse_unknown
 from dhis2sh.client.sending import (
     CONCURRENCY,
     BulkResult,
+    DeleteOptions,
     WriteOptions,
     attempt,
     bundle_params,
@@ -74,11 +75,19 @@ async def delete(
     *,
     concurrency: int = CONCURRENCY,
     chunk_size: int = CHUNK,
-    **options: Unpack[WriteOptions],
+    **options: Unpack[DeleteOptions],
 ) -> BulkResult:
-    """Delete objects of several types, those first that refer to others. Parameters as of `save`, with UIDs."""
+    """Delete objects of several types, those first that refer to others.
+
+    Parameters:
+        uids: by the type's plural.
+        concurrency: requests at a time.
+        chunk_size: objects in one request.
+        options: as of `DeleteOptions`; `atomic_mode` is `NONE` without one.
+    """
+    refuse_unknown(options, DeleteOptions, "a deletion")
     rows: dict[str, list[JsonObject]] = {plural: [{"id": uid} for uid in found] for plural, found in uids.items()}
-    sent = WriteOptions(**{"atomic_mode": "NONE", **options, "import_strategy": "DELETE"})  # type: ignore[typeddict-item]
+    sent: WriteOptions = {"atomic_mode": "NONE", **options, "import_strategy": "DELETE"}
     return await _bundles(client, rows, sent, concurrency, chunk_size)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
 
 from dhis2sh.client import bodies
 from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
-from dhis2sh.client.query import camel
+from dhis2sh.client.query import camel, refuse_unknown
 from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, gather_bounded, refusal, send
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 
@@ -85,14 +85,6 @@ class ImportOptions(TypedDict, total=False):
     require_category_option_combo: bool
     require_attribute_option_combo: bool
     first_row_is_header: bool
-    # read by metadata only, taken so that one set of options serves every write
-    atomic_mode: Literal["ALL", "NONE"]
-    skip_sharing: bool
-    skip_translation: bool
-    merge_mode: Literal["MERGE", "REPLACE"]
-
-
-_NOT_SENT = {"atomic_mode", "skip_sharing", "skip_translation", "merge_mode"}
 
 
 class DataValues:
@@ -157,7 +149,7 @@ class DataValues:
         The message has `import_count`, `conflicts` and `rejected_indexes`: one bad value makes the whole import a
         WARNING although the good ones are written (there is no atomic mode), so that is no error here.
 
-        Raises `Refused` when the server could not read it at all.
+        Raises `Refused` when the server could not read it at all, `UsageError` for an option that it does not have.
         """
         content, media = await _content(source, format, head)
         outcome = await attempt(
@@ -339,8 +331,10 @@ def _looks_like(data: bytes) -> Format:
 
 
 def _params(query: DataValueQuery) -> dict[str, Param]:
+    refuse_unknown(query, DataValueQuery, "a query of data values")
     return {camel(name): cast("Param", value) for name, value in query.items()}
 
 
 def _options(options: ImportOptions) -> dict[str, Param]:
-    return {camel(name): cast("Param", value) for name, value in options.items() if name not in _NOT_SENT}
+    refuse_unknown(options, ImportOptions, "an import of data values")
+    return {camel(name): cast("Param", value) for name, value in options.items()}

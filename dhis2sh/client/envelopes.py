@@ -106,6 +106,10 @@ def _json(answer: Answer) -> JsonValue:
         raise NotDhis2(f"{_where(answer)}: not JSON ({error})", hint="dhis2 profile verify") from error
 
 
+_COMPLETE = "Import process complete."
+"""An import summary says so even where everything was refused."""
+
+
 def error_of(answer: Answer) -> Dhis2Error:
     """The error that an answer of status 400 or more means."""
     envelope = _envelope(answer)
@@ -168,7 +172,23 @@ def _reason(envelope: JsonObject, answer: Answer) -> tuple[str, str | None]:
         text = first.get("message") or first.get("value") or message
         more = f" (and {len(reports) - 1} more)" if len(reports) > 1 else ""
         return f"{text}{more}", cast("str | None", first.get("errorCode"))
-    return message.splitlines()[0], code
+    told = next(_told(envelope.get("response")), message)
+    return (told.strip().splitlines() or [told])[0], code
+
+
+def _told(report: JsonValue) -> Iterator[str]:
+    """What an import summary says that has no error code: of values, else of the whole, summaries inside it too."""
+    if not isinstance(report, dict):
+        return
+    for key in ("conflicts", "importSummaries"):
+        items = report.get(key)
+        for item in items if isinstance(items, list) else []:
+            if isinstance(item, dict) and isinstance(item.get("value"), str):
+                yield str(item["value"])
+            yield from _told(item)
+    description = report.get("description")
+    if isinstance(description, str) and description.strip() and description != _COMPLETE:
+        yield description
 
 
 def error_reports(value: JsonValue) -> Iterator[JsonObject]:

@@ -10,7 +10,7 @@ grids (g.1).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
@@ -32,9 +32,9 @@ class Answered(BaseModel):
 
 
 class Ref(Answered):
-    """An object by its UID, with a name where the server gave one."""
+    """An object by its UID, with a name where the server gave one. What was not asked for is None, the UID too."""
 
-    id: str = ""
+    id: str | None = None
     name: str | None = None
 
 
@@ -154,6 +154,8 @@ class WebMessage(Answered):
         counted = report.get("importCount") or report.get("stats")
         if isinstance(counted, dict):
             return ImportCount.model_validate(counted)
+        if "importSummaries" in report:  # it counts for all of them
+            return ImportCount.model_validate({key: report.get(key, 0) for key in _COUNTED})
         if self.status == "OK" and self.http_status_code == 201 and report.get("uid"):
             return ImportCount(created=1)
         return ImportCount()
@@ -166,7 +168,8 @@ class WebMessage(Answered):
     @property
     def rejected_indexes(self) -> list[int]:
         """Places of rejected rows in what was sent, sorted."""
-        report = self.response or {}
+        summaries = _objects((self.response or {}).get("importSummaries"))
+        report = summaries[0] if len(summaries) == 1 else self.response or {}
         told = report.get("rejectedIndexes")
         if isinstance(told, list) and told:
             return sorted(cast("list[int]", told))
@@ -187,24 +190,52 @@ class WebMessage(Answered):
         return None
 
 
+_COUNTED = ("imported", "updated", "deleted", "ignored")
+
+
 def conflicts_of(report: JsonObject, status: int | None = None) -> Iterator[ConflictRow]:
-    """The refusals in any report: of an object, a type, a bundle, data values or a tracker import."""
+    """The refusals in any report: of an object, a type, a bundle, a merge, data values, summaries or a tracker import."""
     for conflict in _objects(report.get("conflicts")):
         yield _data_conflict(conflict, status)
-    validation = report.get("validationReport")
-    if isinstance(validation, dict):
-        for error in _objects(validation.get("errorReports")):
-            yield _tracker_row(error, status, "error")
-        for warning in _objects(validation.get("warningReports")):
-            yield _tracker_row(warning, status, "warning")
+    for error in _objects(_inside(report, "mergeReport").get("mergeErrors")):
+        yield _merge_row(_inside(report, "mergeReport"), error, status)
+    yield from _of_summaries(_objects(report.get("importSummaries")), status)
+    validation = _inside(report, "validationReport")
+    for error in _objects(validation.get("errorReports")):
+        yield _tracker_row(error, status, "error")
+    for warning in _objects(validation.get("warningReports")):
+        yield _tracker_row(warning, status, "warning")
     for error in _objects(report.get("errorReports")):
         yield _object_row(report, error, status)
-    for nested in [*_objects(report.get("typeReports")), *_objects(report.get("objectReports"))]:
-        yield from conflicts_of(nested, status)
+    by_type = _inside(_inside(report, "bundleReport"), "typeReportMap").values()
+    nested = [report.get("typeReports"), report.get("objectReports"), list(by_type)]
+    for inner in [item for group in nested for item in _objects(group)]:
+        yield from conflicts_of(inner, status)
 
 
-def _objects(value: JsonValue) -> Iterable[JsonObject]:
+def _of_summaries(summaries: Sequence[JsonObject], status: int | None) -> Iterator[ConflictRow]:
+    """The refusals in a list of import summaries; one that failed and names no value is itself one."""
+    for summary in summaries:
+        rows = list(conflicts_of(summary, status))
+        if not rows and summary.get("status") == "ERROR":
+            rows = [ConflictRow(uid=_text(summary.get("reference")), status=status, message=_described(summary))]
+        for row in rows:
+            # each summary counts from 0, so that a place says something only where there is one of them
+            row.indexes = row.indexes if len(summaries) == 1 else []
+            yield row
+
+
+def _described(summary: JsonObject) -> str:
+    return str(summary.get("description") or "the import failed and the server does not say why")
+
+
+def _objects(value: JsonValue) -> Sequence[JsonObject]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _inside(report: JsonObject, key: str) -> JsonObject:
+    found = report.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def _text(value: JsonValue) -> str | None:
@@ -213,9 +244,10 @@ def _text(value: JsonValue) -> str | None:
 
 def _object_row(report: JsonObject, error: JsonObject, status: int | None) -> ConflictRow:
     index = report.get("index")
+    kind = str(report.get("klass") or error.get("mainKlass") or report.get("trackerType") or "")
     return ConflictRow(
         uid=_text(report.get("uid") or error.get("mainId")),
-        type=_text(report.get("klass") or error.get("mainKlass") or "").rpartition(".")[2] or None,  # type: ignore[union-attr]
+        type=kind.rpartition(".")[2] or None,
         status=status,
         message=str(error.get("message") or ""),
         code=_text(error.get("errorCode")),
@@ -233,6 +265,21 @@ def _tracker_row(error: JsonObject, status: int | None, severity: Literal["error
         message=str(error.get("message") or error.get("warningMessage") or ""),
         code=_text(error.get("errorCode") or error.get("warningCode")),
         severity=severity,
+    )
+
+
+_UNKNOWN_IN_MERGE = {"E1533", "E1543"}
+"""A source or target that does not exist; its UID is the last argument."""
+
+
+def _merge_row(report: JsonObject, error: JsonObject, status: int | None) -> ConflictRow:
+    code, args = _text(error.get("errorCode")), error.get("args")
+    return ConflictRow(
+        uid=_text(args[-1]) if code in _UNKNOWN_IN_MERGE and isinstance(args, list) and args else None,
+        type=_text(report.get("mergeType")),
+        status=status,
+        message=str(error.get("message") or ""),
+        code=code,
     )
 
 
@@ -264,9 +311,9 @@ class Notification(Answered):
 
 
 class Me(Answered):
-    """The user who is signed in (`GET /api/me`)."""
+    """The user who is signed in (`GET /api/me`). What was not asked for is None, the UID too."""
 
-    id: str = ""
+    id: str | None = None
     username: str | None = None
     first_name: str | None = None
     surname: str | None = None
@@ -382,7 +429,7 @@ class TrackerBundle(Answered):
 class DataIntegrityIssue(Answered):
     """One object that a check found."""
 
-    id: str = ""
+    id: str | None = None
     name: str | None = None
     comment: str | None = None
     refs: list[str] = []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Unpack, overload
 
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.query import list_params, where
-from dhis2sh.client.sending import BulkResult, WriteOptions, attempt, bundle_params, refusal, send
+from dhis2sh.client.sending import BulkResult, DeleteOptions, WriteOptions, attempt, bundle_params, refusal, send
 from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, UsageError
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Metadata:
         *,
         concurrency: int = 4,
         chunk_size: int = 1000,
-        **options: Unpack[WriteOptions],
+        **options: Unpack[DeleteOptions],
     ) -> BulkResult:
         """Delete objects of several types, by plural. As `dhis2sh.client.bulk.delete`."""
         from dhis2sh.client import bulk

@@ -6,10 +6,10 @@ API source: `GetObjectListParams.java`, `DefaultQueryParser.java` (api-facts a.1
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
@@ -121,6 +121,24 @@ def chunked[T](items: Iterable[T], size: int) -> Iterator[list[T]]:
             chunk = []
     if chunk:
         yield chunk
+
+
+def refuse_unknown(given: Mapping[str, object], kind: type, what: str) -> None:
+    """Refuse an option that a call does not have: Python does not look, and what is sent a server ignores in silence.
+
+    Parameters:
+        given: the options by name.
+        kind: the `TypedDict` that lists them.
+        what: who does not have it, as `data values`.
+
+    Raises `UsageError` with the nearest names.
+    """
+    known = sorted(kind.__annotations__)
+    for name in given:
+        if name not in known:
+            raise UsageError(
+                f"{what}: there is no option '{name}'", hint=did_you_mean(name, known) or f"one of {', '.join(known)}"
+            )
 
 
 def camel(name: str) -> str:

@@ -16,7 +16,7 @@ from contextlib import aclosing
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
 
-from dhis2sh.client.query import UIDS_PER_REQUEST, RootJunction, camel, chunked, list_params, where
+from dhis2sh.client.query import UIDS_PER_REQUEST, RootJunction, camel, chunked, list_params, refuse_unknown, where
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dhis2sh.client.paging import Page
     from dhis2sh.client.requests import Param
     from dhis2sh.client.resource_names import KnownResources
-    from dhis2sh.client.sending import BulkResult, WriteOptions
+    from dhis2sh.client.sending import BulkResult, DeleteOptions, WriteOptions
     from dhis2sh.types import Row
 else:
     KnownResources = object
@@ -66,6 +66,7 @@ class ListQuery(TypedDict, total=False):
 
 
 def _list_params(fields: Fields | None, query: ListQuery) -> dict[str, Param]:
+    refuse_unknown(query, ListQuery, "a list")
     listed = list_params(fields, query.get("filters", ()), query.get("order", ()), query.get("root_junction"))
     return {**listed, **query.get("params", {})}
 
@@ -282,14 +283,15 @@ class Accessor:
 
         return await patch_one(self._client, await self._client.version(), self._path, uid, patch, options)
 
-    async def delete(self, uid: str, **options: Unpack[WriteOptions]) -> WebMessage:
+    async def delete(self, uid: str, **options: Unpack[DeleteOptions]) -> WebMessage:
         """Delete an object. Raises `Refused` (E4030) when others still need it, `NotFound` when there is none."""
         from dhis2sh.client import sending
 
+        refuse_unknown(options, sending.DeleteOptions, "a deletion")
         # before 2.43 the route of an option answers 200 and leaves it in its set, or 409
         kept = self.plural == "options" and not (await self._client.version()).has("option_delete")
         if kept or sending.needs_bundle(options):
-            return await self._bundle({"id": uid}, "DELETE", options)
+            return await self._bundle({"id": uid}, "DELETE", cast("WriteOptions", options))
         return await sending.send(self._client, "DELETE", f"{self._path}/{uid}")
 
     # Writes of many -------------------------------------------------------------------------------------------------
@@ -315,7 +317,7 @@ class Accessor:
         *,
         concurrency: int = 4,
         chunk_size: int = 1000,
-        **options: Unpack[WriteOptions],
+        **options: Unpack[DeleteOptions],
     ) -> BulkResult:
         """Delete objects; refusals are in `failures` of the result. As `dhis2sh.client.bulk.delete`."""
         from dhis2sh.client import bulk
@@ -332,21 +334,19 @@ class Accessor:
 
         return await bulk.patch(self._client, {self.plural: patches}, concurrency=concurrency, **options)
 
-    async def add_items(
-        self, uid: str, collection: str, items: Iterable[str], **options: Unpack[WriteOptions]
-    ) -> BulkResult:
+    async def add_items(self, uid: str, collection: str, items: Iterable[str], *, dry_run: bool = False) -> BulkResult:
         """Add members to a collection (`dataElements` of a group), without reading or sending the others.
 
         `ignored` of the result counts what the server did not take, such as UIDs that do not exist: it says no more.
-        With `dry_run` the collection is read, and what is new in it counted; the other options are not read here.
+        With `dry_run` the collection is read, and what is new in it counted.
         """
-        return await self._items(uid, collection, "additions", list(items), options)
+        return await self._items(uid, collection, "additions", list(items), dry_run=dry_run)
 
     async def remove_items(
-        self, uid: str, collection: str, items: Iterable[str], **options: Unpack[WriteOptions]
+        self, uid: str, collection: str, items: Iterable[str], *, dry_run: bool = False
     ) -> BulkResult:
         """Take members out of a collection; the objects themselves stay. As `add_items`."""
-        return await self._items(uid, collection, "deletions", list(items), options)
+        return await self._items(uid, collection, "deletions", list(items), dry_run=dry_run)
 
     # Inside ---------------------------------------------------------------------------------------------------------
 
@@ -388,14 +388,15 @@ class Accessor:
         collection: str,
         change: Literal["additions", "deletions"],
         items: list[str],
-        options: WriteOptions,
+        *,
+        dry_run: bool,
     ) -> BulkResult:
         from dhis2sh.client import sending
         from dhis2sh.client.messages import ImportCount
 
-        result = sending.BulkResult(dry_run=bool(options.get("dry_run")))
+        result = sending.BulkResult(dry_run=dry_run)
         counted = "updated" if change == "additions" else "deleted"
-        if result.dry_run:
+        if dry_run:
             row = await self.get(uid, fields=f"{collection}[id]")
             members = {str(member["id"]) for member in cast("list[Row]", row.get(collection) or [])}
             changing = [item for item in items if (item in members) == (change == "deletions")]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from dhis2sh.client import envelopes
 from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
+from dhis2sh.client.query import refuse_unknown
 from dhis2sh.errors import Dhis2Error, PartlyDone, ReadOnlyProfile, Refused, SignInError, UsageError
 
 if TYPE_CHECKING:
@@ -27,23 +28,31 @@ type AtomicMode = Literal["ALL", "NONE"]
 type MergeMode = Literal["MERGE", "REPLACE"]
 
 
-class WriteOptions(TypedDict, total=False):
-    """The options of every write. Each is sent only where the server's version and the route read it.
+class DeleteOptions(TypedDict, total=False):
+    """The options of a deletion; any other is refused.
+
+    Keys:
+        atomic_mode: `ALL` writes everything or nothing, `NONE` what can be written.
+        dry_run: validate on the server and write nothing.
+    """
+
+    atomic_mode: AtomicMode
+    dry_run: bool
+
+
+class WriteOptions(DeleteOptions, total=False):
+    """The options of metadata writes: one that the server's version or the route does not read is refused.
 
     Keys:
         import_strategy: what to do with objects that are there already, or are not.
-        atomic_mode: `ALL` writes everything or nothing, `NONE` what can be written.
         skip_sharing: leave sharing as it is.
         skip_translation: leave translations as they are.
-        dry_run: validate on the server and write nothing.
-        merge_mode: 2.40 and 2.41 only; later servers always replace.
+        merge_mode: `MERGE` on 2.40 and 2.41 only; later servers always replace.
     """
 
     import_strategy: ImportStrategy
-    atomic_mode: AtomicMode
     skip_sharing: bool
     skip_translation: bool
-    dry_run: bool
     merge_mode: MergeMode
 
 
@@ -58,7 +67,13 @@ def bundle_params(options: WriteOptions, version: ServerVersion) -> dict[str, Pa
 
 
 def object_params(options: WriteOptions, version: ServerVersion) -> dict[str, Param]:
-    """The options that the routes of a single object read too."""
+    """The options that the routes of a single object read too.
+
+    Raises `UsageError` for an option that there is not, or not in this version.
+    """
+    refuse_unknown(options, WriteOptions, "a write of metadata")
+    if options.get("merge_mode") == "MERGE" and not version.has("merge_mode"):
+        raise UsageError(f"DHIS2 {version} knows no merge, it would replace", hint="patch single properties instead")
     return {
         "skipSharing": options.get("skip_sharing"),
         "skipTranslation": options.get("skip_translation"),
@@ -66,7 +81,7 @@ def object_params(options: WriteOptions, version: ServerVersion) -> dict[str, Pa
     }
 
 
-def needs_bundle(options: WriteOptions) -> bool:
+def needs_bundle(options: WriteOptions | DeleteOptions) -> bool:
     """Whether only `/api/metadata` can do it.
 
     The routes of a single object set their own strategy and know no dry run: `DELETE /api/{type}/{uid}` would delete.

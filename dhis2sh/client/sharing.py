@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, Self, Unpack, cast
+from typing import TYPE_CHECKING, Literal, Self, cast
 
 from dhis2sh.client.query import chunked
-from dhis2sh.client.sending import BulkResult, WriteOptions, attempt, send
+from dhis2sh.client.sending import AtomicMode, BulkResult, attempt, send
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
 
@@ -95,11 +95,16 @@ class Sharing:
         return replace(self, users={**self.users, _uid(uid): None})
 
     def externally(self, allowed: bool) -> Self:
-        """Access without sign-in; sent only to versions that have it."""
+        """Access without sign-in; a version that has none refuses to be told to allow it."""
         return replace(self, external=allowed)
 
     def patch(self, version: ServerVersion) -> list[JsonObject]:
-        """The same as operations on `/sharing/...`, as a version reads them."""
+        """The same as operations on `/sharing/...`, as a version reads them.
+
+        Raises `UsageError` where access without sign-in shall be allowed and the version has none.
+        """
+        if self.external and not version.has("sharing_external"):
+            raise UsageError(f"DHIS2 {version} has no access without sign-in", hint="leave external access out")
         found: list[JsonObject] = []
         if self.owner is not None:
             found.append(_replace("owner", self.owner))
@@ -134,15 +139,20 @@ class SharingService:
         return Sharing()
 
     async def apply(
-        self, objects: Mapping[str, Iterable[str]], sharing: Sharing, **options: Unpack[WriteOptions]
+        self,
+        objects: Mapping[str, Iterable[str]],
+        sharing: Sharing,
+        *,
+        atomic_mode: AtomicMode = "NONE",
+        dry_run: bool = False,
     ) -> BulkResult:
         """Change the sharing of objects of one or several types, in one request.
 
         Parameters:
             objects: UIDs by the type's plural.
             sharing: the changes.
-            options: `atomic_mode="ALL"` changes all or none, `dry_run` validates what the objects would become and
-                writes nothing; the others are not read here, so not sent.
+            atomic_mode: `ALL` changes all or none.
+            dry_run: validate what the objects would become, and write nothing.
 
         Refusals are in `failures` of the result. More than 1,000 objects of one type go in several requests, unless
         they are to be atomic.
@@ -154,13 +164,13 @@ class SharingService:
         wanted = {plural: list(dict.fromkeys(uids)) for plural, uids in objects.items()}
         if not patch:
             raise UsageError("this sharing changes nothing", hint='Sharing().public("r-------")')
-        if options.get("dry_run"):
+        if dry_run:
             from dhis2sh.client import bulk
 
             each = {plural: dict.fromkeys(uids, patch) for plural, uids in wanted.items()}
             return await bulk.patch(self._client, each, dry_run=True)
         result = BulkResult()
-        atomic = options.get("atomic_mode") == "ALL"
+        atomic = atomic_mode == "ALL"
         params: dict[str, Param] = {"atomic": atomic}
         if len(wanted) > 1:
             body: JsonObject = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
 
 from dhis2sh.client import bodies
 from dhis2sh.client.messages import TrackerBundle, WebMessage
-from dhis2sh.client.query import camel, chunked
+from dhis2sh.client.query import camel, chunked, refuse_unknown
 from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, gather_bounded, refusal, send
 from dhis2sh.errors import Dhis2Error
 
@@ -57,13 +57,6 @@ class TrackerOptions(TypedDict, total=False):
     program_stage_id_scheme: str
     category_option_combo_id_scheme: str
     category_option_id_scheme: str
-    # read by metadata only, taken so that one set of options serves every write
-    skip_sharing: bool
-    skip_translation: bool
-    merge_mode: Literal["MERGE", "REPLACE"]
-
-
-_NOT_SENT = {"skip_sharing", "skip_translation", "merge_mode", "dry_run", "atomic_mode"}
 
 
 class Tracker:
@@ -137,7 +130,7 @@ class Tracker:
 
         A part that was refused is no error: `conflicts` of the message lists it, `import_count` what was written.
 
-        Raises `Refused` when nothing was written.
+        Raises `Refused` when nothing was written, `UsageError` for an option that it does not have.
         """
         outcome = await attempt(self._send(source, options, wait=True))
         if isinstance(outcome, Dhis2Error):
@@ -180,9 +173,9 @@ class Tracker:
         return result
 
     async def _send(self, source: Source, options: TrackerOptions, *, wait: bool) -> WebMessage:
-        params: dict[str, Param] = {
-            camel(name): cast("Param", value) for name, value in options.items() if name not in _NOT_SENT
-        }
+        refuse_unknown(options, TrackerOptions, "an import of tracker data")
+        renamed = {"dry_run", "atomic_mode"}
+        params = {camel(name): cast("Param", value) for name, value in options.items() if name not in renamed}
         params["async"] = not wait
         params["importMode"] = "VALIDATE" if options.get("dry_run") else None
         mode = options.get("atomic_mode")

@@ -64,7 +64,7 @@ class Rows[T]:
         columns: which fields to show, in order; None means all that occur, in the order of their first occurrence.
         provenance: verb, query, profile and time.
         page: the paging note, None when the rows are everything.
-        types: the resource type (plural) of the rows, where they are metadata objects; verbs and completion use it.
+        resource: the type (plural) of the rows, where they are metadata objects; verbs and completion use it.
     """
 
     __slots__ = ("_columns", "items", "page", "provenance", "resource")

@@ -193,7 +193,7 @@ class Verb:
         effect: read, write or destroy.
         function: the async function; a write's function returns a `Plan` and `apply` carries it out.
         module: what to import for it, where that is not its function's module.
-        surfaces: where it is offered; `left_out` gives the reason for each surface where it is not.
+        left_out: the reason for each surface where it is not offered.
     """
 
     path: str

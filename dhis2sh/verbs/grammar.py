@@ -185,13 +185,18 @@ def help_of(words: Sequence[str]) -> str:
     """The help of a domain, sub-domain or verb, as Typer writes it."""
     section, rest = section_of(words)
     command = command_of(section)
-    context = command.make_context(f"dhis2 {section}", [], resilient_parsing=True)
+    context = _context(command, f"dhis2 {section}")
     for word in rest:
         inner = command.get_command(context, word) if hasattr(command, "get_command") else None
         if inner is None:
             break
-        command, context = inner, inner.make_context(word, [], parent=context, resilient_parsing=True)
+        command, context = inner, _context(inner, word, context)
     return cast("str", command.get_help(context))
+
+
+def _context(command: Any, name: str, parent: Any = None) -> Any:
+    """A context to show help in; `make_context` would read every option's default too, half of the catalogue's build."""
+    return command.context_class(command, info_name=name, parent=parent, **command.context_settings)
 
 
 def words_of(line: str) -> list[str]:

@@ -1,8 +1,10 @@
 """The catalogue as data: what help, completion and tool search need, without importing a verb.
 
-One file per domain in `dhis2sh/_manifest`, and one per sub-domain of a family (`metadata/data-elements.json`), built by
-`python -m dhis2sh.verbs.manifest` from the registry; a test proves that they are the same. Reading a file imports `json` and
-nothing else, and a line reads only the files of its own words.
+One file per domain in `dhis2sh/_manifest`, and one per sub-domain of a family (`metadata/data-elements.json`), built from
+the registry by the wheel's build hook and, in a checkout, by `make setup`; never committed, and a test proves that they are
+the same. Reading a file imports `json` and nothing else, and a line reads only the files of its own words.
+
+A checkout also keeps what its catalogue was built from (`.sources`), so that help can say when it may be wrong.
 """
 
 from __future__ import annotations
@@ -11,22 +13,29 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.errors import Dhis2Error
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dhis2sh.types import JsonObject
     from dhis2sh.verbs.declaration import Verb
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "_manifest")  # noqa: PTH118, PTH120
 """Where the files are. No `Path` here: help and completion would wait three milliseconds for its import."""
+SOURCES = ".sources"
+"""Beside the files, in a checkout alone: what made them, then a line a source: time, size, digest, and path from here."""
 _NAME = re.compile(r"[a-z0-9_]+( [a-z0-9-]+)?")
 
 
 @cache
 def index() -> JsonObject:
-    """The root's help, and each domain's one-line summary."""
+    """The root's help, and each domain's one-line summary. Raises `Dhis2Error` where the catalogue was never built."""
     return _read("index") or {}
 
 
@@ -34,7 +43,7 @@ def index() -> JsonObject:
 def domain(name: str) -> JsonObject | None:
     """A shipped domain or sub-domain (`metadata data-elements`): its verbs and the help of each path in it.
 
-    None for an unknown one or a plugin's.
+    None for an unknown one or a plugin's. Raises `Dhis2Error` where the catalogue was never built.
     """
     return _read(name.replace(" ", "/")) if _NAME.fullmatch(name) else None
 
@@ -44,7 +53,56 @@ def _read(name: str) -> JsonObject | None:
         with open(f"{FOLDER}/{name}.json", encoding="utf-8") as file:  # noqa: PTH123
             return json.load(file)
     except FileNotFoundError:
-        return None
+        if _is_built():
+            return None
+        raise _never_built() from None
+
+
+def _is_built() -> bool:
+    return os.path.exists(f"{FOLDER}/index.json")  # noqa: PTH110
+
+
+def _never_built() -> Dhis2Error:
+    return Dhis2Error("the catalogue of verbs was never built in this checkout", hint="make setup")
+
+
+def stale() -> str | None:
+    """Which source of a checkout is newer than its catalogue, in a line with the command; None where all is as built.
+
+    An installed catalogue came with its sources and cannot be stale. Raises `Dhis2Error` where none was ever built.
+    """
+    if not _is_built():
+        raise _never_built()
+    changed = _changed(_kept()[1:])
+    return f"note: {changed} has changed, help and completion may be wrong until: make setup" if changed else None
+
+
+def _kept() -> list[str]:
+    try:
+        with open(f"{FOLDER}/{SOURCES}", encoding="utf-8") as file:  # noqa: PTH123
+            return file.read().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _changed(sources: Sequence[str]) -> str | None:
+    """The first source that is not what the catalogue was built from; one that was only touched is looked into."""
+    for line in sources:
+        when, size, digest, path = line.split(" ", 3)
+        try:
+            found = os.stat(f"{FOLDER}/{path}")  # noqa: PTH116
+        except FileNotFoundError:
+            return os.path.basename(path)  # noqa: PTH119
+        if (when, size) != (str(found.st_mtime_ns), str(found.st_size)) and digest != _digest(f"{FOLDER}/{path}"):
+            return os.path.basename(path)  # noqa: PTH119
+    return None
+
+
+def _digest(path: str) -> str:
+    from hashlib import sha256  # start-up: seldom needed
+
+    with open(path, "rb") as file:  # noqa: PTH123
+        return sha256(file.read()).hexdigest()
 
 
 def sections(name: str) -> dict[str, list[str]]:
@@ -189,20 +247,80 @@ def _root_help(domains: dict[str, str]) -> str:
     )
 
 
-def main() -> int:
-    """Write the manifest's files."""
+def main(words: list[str] | None = None) -> int:
+    """Build the catalogue where it is missing or stale.
+
+    Parameters:
+        words: `--always` to build it in any case, `--to FOLDER` to build it there, for a wheel, without its sources.
+    """
+    import argparse
     from pathlib import Path
 
-    folder = Path(FOLDER)
-    folder.mkdir(exist_ok=True)
-    files = build()
-    for stale in folder.rglob("*.json"):
-        if stale.relative_to(folder).as_posix() not in files:
-            stale.unlink()
-    for name, text in files.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+    parser = argparse.ArgumentParser(
+        prog="python -m dhis2sh.verbs.manifest", description="Build the catalogue of verbs."
+    )
+    parser.add_argument("--always", action="store_true", help="even where no source has changed")
+    parser.add_argument("--to", type=Path, metavar="FOLDER", help="for a wheel: build it there")
+    given = parser.parse_args(words)
+    if given.to is not None:
+        write(given.to, build())
+        return 0
+    kept = _kept()
+    if not given.always and _is_built() and kept[:1] == [_made_by()] and not _changed(kept[1:]):
+        return 0
+    began = time.time_ns()
+    write(Path(FOLDER), build())
+    write_sources(Path(FOLDER), began)
     return 0
+
+
+def write(folder: Path, files: Mapping[str, str]) -> None:
+    """Make a folder hold these files and no other catalogue's.
+
+    Parameters:
+        folder: made where it is missing.
+        files: texts by name, as `build` gives them.
+    """
+    from dhis2sh import paths
+
+    for old in folder.rglob("*.json"):
+        if old.relative_to(folder).as_posix() not in files:
+            old.unlink()
+    for name, text in files.items():
+        paths.write_atomic(folder / name, text)
+
+
+def _made_by() -> str:
+    """The libraries that word help and schemas, in their versions."""
+    from importlib.metadata import version
+
+    return " ".join(f"{name} {version(name)}" for name in ("typer", "pydantic"))
+
+
+def write_sources(folder: Path, began: int) -> None:
+    """Write down what the catalogue in a folder was built from: the modules that are loaded now, and the types' facts.
+
+    Parameters:
+        folder: the catalogue's.
+        began: when the first of them was read, in nanoseconds; one that has changed since then counts as changed.
+    """
+    from pathlib import Path
+
+    import dhis2_models
+
+    import dhis2sh
+    from dhis2sh import paths
+
+    homes = [Path(str(package.__file__)).parent for package in (dhis2sh, dhis2_models)]
+    loaded = {Path(file) for module in [*sys.modules.values()] if (file := getattr(module, "__file__", None))}
+    ours = {path for path in loaded if any(path.is_relative_to(home) for home in homes)}
+    lines, now = [_made_by()], time.time_ns()
+    for path in sorted({*ours, *homes[1].glob("*/resources.json")}):
+        found = path.stat()
+        meanwhile = began <= found.st_mtime_ns <= now
+        seen = "0 0 unknown" if meanwhile else f"{found.st_mtime_ns} {found.st_size} {_digest(str(path))}"
+        lines.append(f"{seen} {os.path.relpath(path, folder)}")
+    paths.write_atomic(folder / SOURCES, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

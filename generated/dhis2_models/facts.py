@@ -50,7 +50,8 @@ class Property(NamedTuple):
 
     `kind` is DHIS2's propertyType: TEXT, IDENTIFIER, URL, EMAIL, PASSWORD, PHONENUMBER, COLOR, GEOLOCATION, INTEGER,
     NUMBER, BOOLEAN, DATE, CONSTANT (see `constants`), REFERENCE (an object with an id of its own, in `target`), COMPLEX
-    (embedded) or COLLECTION (of `item_kind`).
+    (embedded) or COLLECTION (of `item_kind`). Where a server's propertyType contradicts the rest of what it says of the
+    property (some lists have that of their items), it is the one that the wire bears out.
     """
 
     name: str

@@ -172,6 +172,21 @@ def paths(api: TestClient) -> dict[str, str]:
     return {unit["id"]: unit["path"] for unit in found}
 
 
+def test_a_chart_may_be_cut_by_some_options_of_a_category(api: TestClient) -> None:
+    """The schemas call that list a REFERENCE, and `collection: true` beside it."""
+    dimension = {"category": {"id": "wirecatAA01"}, "categoryOptions": [{"id": "wireoptAA02"}, {"id": "wireoptAA01"}]}
+    chart = {"id": "wirevisAA01", "name": "Cut", "type": "COLUMN", "categoryDimensions": [dimension]}
+    category = {"id": "wirecatAA01", "name": "Sex", "shortName": "Sex", "dataDimensionType": "DISAGGREGATION"}
+    options = [{"id": f"wireoptAA0{n}", "name": f"Option {n}", "shortName": f"Option {n}"} for n in (1, 2)]
+    category["categoryOptions"] = [{"id": option["id"]} for option in options]
+    answer = api.post(
+        "/api/metadata", json={"categoryOptions": options, "categories": [category], "visualizations": [chart]}
+    )
+    assert answer.status_code == 200, answer.text
+    kept = api.get("/api/visualizations/wirevisAA01?fields=categoryDimensions").json()["categoryDimensions"]
+    assert kept == [dimension]
+
+
 def test_a_unit_that_moves_takes_those_below_it_along(api: TestClient) -> None:
     patch = [{"op": "replace", "path": "/parent", "value": {"id": "ouDistrict2"}}]
     answer = api.patch("/api/organisationUnits/ouFacility1", json=patch, headers=PATCH)

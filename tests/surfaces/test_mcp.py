@@ -26,7 +26,6 @@ from dhis2sh.surfaces.mcp.stdio import Connection
 from dhis2sh.verbs.declaration import REGISTRY, Doc, Verb, applies, verb
 
 BIN = Path(sys.executable).parent
-ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-long-random-text"
 ERAS = ["legacy", "2026-07-28"]
 type Connect = Callable[..., AbstractAsyncContextManager[Client]]
@@ -301,18 +300,6 @@ def test_the_default_listing_is_small_and_does_not_grow_with_the_catalogue() -> 
     tools = [described(entry) for entry in mcp.listing()]
     assert len(json.dumps(tools, separators=(",", ":"))) / 4 < 4000
     assert len(tools) == len(mcp.tools.PINNED) + 4
-
-
-def test_the_reference_shows_the_schema_of_every_tool() -> None:
-    """The reference is the snapshot of the tools: a schema that changes shows in its diff."""
-    shown = (ROOT / "docs" / "reference" / "mcp.md").read_text("utf-8")
-    assert shown == reference(), "run: .venv/bin/python docs/build_reference.py"
-
-
-def reference() -> str:
-    code = "import build_reference; print(build_reference.mcp_tools(), end='')"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "docs", capture_output=True, text=True, check=True)
-    return done.stdout
 
 
 def test_search_ranks_the_path_before_the_rest() -> None:

@@ -25,7 +25,7 @@ HEAVY = (
 def test_nothing_heavy_is_imported_before_the_first_prompt(sandbox_home: Path) -> None:
     code = (
         "import sys, json\n"
-        "from dhis2sh.surfaces import shell\n"
+        "from dhis2sh.surfaces.ipython import shell\n"
         "made = shell.make_shell('sandbox')\n"
         "print([path.name for path in shell.run_startup(made)])\n"
         f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"

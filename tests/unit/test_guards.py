@@ -26,7 +26,7 @@ def test_the_manifest_is_the_registry() -> None:
     built = manifest.build()
     folder = Path(manifest.FOLDER)
     kept = {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.json")}
-    assert kept == built, "run: make manifest"
+    assert kept == built, "run: make setup"
 
 
 @pytest.mark.parametrize(("path", "verb"), VERBS, ids=[path for path, _ in VERBS])
@@ -64,8 +64,8 @@ def test_the_front_door_says_what_typer_says(capsys: pytest.CaptureFixture[str])
 
 def test_the_front_door_imports_nothing_heavy() -> None:
     code = (
-        "import sys, json; from dhis2sh.surfaces import cli; sys.stdout = open(__import__('os').devnull, 'w');"
-        "[cli.run(w) for w in (['--help'], ['--version'], ['metadata', 'list', '--help'], ['--complete', 'metadata', 'l'])];"
+        "import sys, json; from dhis2sh.surfaces.cli import main; sys.stdout = open(__import__('os').devnull, 'w');"
+        "[main.run(w) for w in (['--help'], ['--version'], ['metadata', 'list', '--help'], ['--complete', 'metadata', 'l'])];"
         "sys.__stdout__.write(json.dumps([m for m in ('typer', 'pydantic', 'httpx', 'rich', 'IPython') if m in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

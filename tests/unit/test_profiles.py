@@ -149,7 +149,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(home: Path, capsys: pytest.
 def test_the_list_of_profiles_needs_no_client(home: Path) -> None:
     user_file(home, TWO)
     code = (
-        "import sys; from dhis2sh.surfaces import cli; cli.run(['profile', 'list', '-o', 'json']);"
+        "import sys; from dhis2sh.surfaces.cli import main; main.run(['profile', 'list', '-o', 'json']);"
         "sys.stderr.write(str([name for name in ('httpx', 'keyring', 'bcrypt') if name in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

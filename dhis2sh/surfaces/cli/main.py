@@ -1,6 +1,7 @@
 """`dhis2`: one verb a call. Standard output is data, standard error is talk, the exit code is API.
 
-Nothing but `sys` is imported before the front door has been asked: help, version and completion come from the manifest.
+Nothing but `sys` and our errors is imported before the front door has been asked: help, version and completion come from
+the manifest.
 """
 
 from __future__ import annotations
@@ -8,13 +9,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation, NeedsSecret, PartlyDone
+
 if TYPE_CHECKING:
     from dhis2sh.changes.consent import Consent
     from dhis2sh.session import Session
     from dhis2sh.verbs import completion
     from dhis2sh.verbs.grammar import Invocation
-
-"""Who gives one of these knows that there may be more rows."""
 
 
 def main() -> None:
@@ -28,18 +29,13 @@ def run(words: list[str]) -> int:
     Parameters:
         words: the arguments, without the program's name.
     """
-    text = front_door(words)
-    if text is not None:
-        try:
-            print(text, flush=True)
-        except BrokenPipeError:  # `dhis2 --help | head` has seen enough
-            sys.stderr.close()
-        return 0
-    from dhis2sh.errors import Dhis2Error, Interrupted
-
     debug = "--debug" in words
     try:
-        return _invoke(words)
+        text = front_door(words)
+        if text is None:
+            return _invoke(words)
+        print(text, flush=True)
+        return 0
     except KeyboardInterrupt:
         return report(Interrupted("interrupted"))
     except BrokenPipeError:
@@ -63,6 +59,7 @@ def front_door(words: list[str]) -> str | None:
     if not words or words[0] in {"-h", "--help"}:
         from dhis2sh.verbs import manifest
 
+        _say_what_is_stale()
         return cast("str", manifest.index()["help"])
     if words[0] == "--version":
         from dhis2sh import __version__
@@ -80,8 +77,19 @@ def front_door(words: list[str]) -> str | None:
         section, rest = manifest.section_of(words[:-1])
         found = manifest.domain(section)
         helps = cast("dict[str, str]", found["help"]) if found else {}
-        return helps.get(" ".join(rest))
+        text = helps.get(" ".join(rest))
+        if text is not None:
+            _say_what_is_stale()
+        return text
     return None
+
+
+def _say_what_is_stale() -> None:
+    """In a checkout whose verbs have changed since its catalogue was built, help may be wrong."""
+    from dhis2sh.verbs import manifest
+
+    if note := manifest.stale():
+        print(note, file=sys.stderr)
 
 
 def _completed(words: list[str]) -> str:
@@ -101,7 +109,6 @@ def _completed(words: list[str]) -> str:
 def _names(named: str | None, text: str, plural: str | None) -> list[completion.Candidate]:
     """UIDs by name, from the index that the shell has filled for the profile that is named, else for the active one."""
     from dhis2sh import profiles
-    from dhis2sh.errors import Dhis2Error
     from dhis2sh.index.names import beside, index_of
 
     try:
@@ -117,8 +124,6 @@ def _names(named: str | None, text: str, plural: str | None) -> list[completion.
 
 def report(error: Any) -> int:
     """Say what failed, and what to try, on standard error; returns the exit code."""
-    from dhis2sh.errors import NeedsConfirmation
-
     if isinstance(error, NeedsConfirmation):
         from dhis2sh.show import render
 
@@ -153,7 +158,6 @@ def _invoke(words: list[str]) -> int:
 
 async def _carry_out(invocation: Invocation) -> int:
     from dhis2sh.client.tracing import Tracer
-    from dhis2sh.errors import PartlyDone
     from dhis2sh.session import Session
     from dhis2sh.surfaces import output
     from dhis2sh.surfaces.terminal import TerminalReporter, ask, choose, edit, interactive
@@ -202,7 +206,6 @@ async def _run(session: Session, invocation: Invocation, consent: Consent) -> ob
     """Run a verb; a password that it wants is asked for on a terminal, and the verb is run again with it."""
     import asyncio
 
-    from dhis2sh.errors import NeedsSecret
     from dhis2sh.surfaces.terminal import ask_secret
     from dhis2sh.verbs.run import run
 

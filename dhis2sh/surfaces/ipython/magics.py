@@ -30,8 +30,7 @@ from dhis2sh.surfaces.terminal import (
     interactive,
     pick_missing,
 )
-from dhis2sh.verbs import calls, installed
-from dhis2sh.verbs.run import run
+from dhis2sh.verbs import calls, installed, manifest
 
 if TYPE_CHECKING:  # a start pays for none of these: they come with the first line
     from dhis2sh.changes.plan import Plan
@@ -94,6 +93,7 @@ class Runner:
     def call_async(self, verb: Verb, arguments: Mapping[str, object]) -> Any:
         """A verb as a Python call: a coroutine for `await metadata.list(...)`."""
         from dhis2sh.verbs.piping import CONSENT
+        from dhis2sh.verbs.run import run  # start-up: plans and the journal
 
         consent = Consent(**{word: cast("Any", arguments[word]) for word in CONSENT if word in arguments})
         given = {name: value for name, value in arguments.items() if name not in CONSENT}
@@ -190,6 +190,7 @@ class Runner:
         """A head and its tail, over there: the head gives what the tail needs, then each stage takes its turn."""
         from dhis2sh.rows.rows import Rows
         from dhis2sh.verbs.piping import fit, piped
+        from dhis2sh.verbs.run import run  # start-up: plans and the journal
 
         async def call_verb(name: str, rows: Rows[Any], args: tuple[Any, ...], options: dict[str, Any]) -> object:
             verb, arguments, consent = piped(name, rows, args, options)
@@ -202,6 +203,8 @@ class Runner:
 
     def _confirmed(self, session: Session, verb: Verb, arguments: Mapping[str, object], consent: Consent) -> object:
         """Run a verb; when its plan wants a yes and somebody is there, show it and ask in this thread."""
+        from dhis2sh.verbs.run import run  # start-up: plans and the journal
+
         session.can_ask = interactive()
         try:
             return self.portal.run(run(session, verb, arguments, consent), self._hear)
@@ -287,6 +290,8 @@ def load(shell: Any, profile: str | None = None) -> Runner:
     """
     from IPython.core.magic import no_var_expand
 
+    if note := manifest.stale():
+        print(note, file=sys.stderr)
     runner = Runner(shell, profile)
 
     def magic_for(domain: str) -> Any:
@@ -412,7 +417,5 @@ def help_of(text: str) -> Text:
 
 def _help(domain: str) -> str:
     """A magic's docstring: one line from the catalogue's index, since a start must not read every domain."""
-    from dhis2sh.verbs import manifest
-
     domains = cast("dict[str, str]", manifest.index()["domains"])
     return f"{domain}: {domains.get(domain, 'verbs of a plugin')}. {domain}? shows its help."

@@ -228,6 +228,10 @@ def main(words: list[str] | None = None) -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+    except Dhis2Error as error:
+        from dhis2sh.surfaces.cli.main import report  # start-up: only where there is no shell to start
+
+        sys.exit(report(error))
     if given.line is not None:
         sys.exit(_run_line(shell, given.line))
     if given.file is not None:

@@ -11,6 +11,7 @@ from dhis2sh import __version__
 from dhis2sh.errors import Dhis2Error, UsageError
 from dhis2sh.surfaces.mcp.answers import Answers
 from dhis2sh.surfaces.mcp.tools import Tools, listing
+from dhis2sh.verbs import manifest
 
 __all__ = ["Answers", "Tools", "listing", "main"]
 
@@ -29,6 +30,8 @@ def main(words: list[str] | None = None) -> None:
     toolsets = tuple(name for name in given.toolsets.split(",") if name)
     try:
         answers = Answers(tools=given.tools, toolsets=toolsets, read_only=given.read_only)
+        if note := manifest.stale():
+            print(note, file=sys.stderr)
         if given.http is None:
             from dhis2sh.surfaces.mcp import stdio
 

@@ -9,7 +9,7 @@ class ValidationResult(Model):
     attribute_option_combo: Reference | None = None
     created: Timestamp | None = None
     day_in_period: int | None = None
-    id: str | None = None
+    id: int | None = None
     leftside_value: Number | None = None
     notification_sent: bool | None = None
     organisation_unit: Reference | None = None

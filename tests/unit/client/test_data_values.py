@@ -56,9 +56,7 @@ async def test_rows_pieces_files_and_bytes_all_arrive(tmp_path: Path):
     fake = Fake(answers={("POST", "dataValueSets"): summary(1)})
     async with fake.client() as client:
         for source in (body, plain, str(packed), pieces(), [ROW], iter([ROW]), {"dataValues": [ROW]}):
-            message = await client.data_values.stream_in(
-                source, dry_run=True, data_set="BfMAe6Itzgt", atomic_mode="ALL"
-            )
+            message = await client.data_values.stream_in(source, dry_run=True, data_set="BfMAe6Itzgt")
             assert message.import_count.created == 1
             assert fake.requests[-1].json == {"dataValues": [ROW]}
             assert fake.requests[-1].query == [("dryRun", "true"), ("dataSet", "BfMAe6Itzgt")]
@@ -67,6 +65,21 @@ async def test_rows_pieces_files_and_bytes_all_arrive(tmp_path: Path):
         assert [row["value"] for row in fake.requests[-1].json["dataValues"]] == ["0", "1", "2"]
         await client.data_values.stream_in([])
         assert fake.requests[-1].json == {"dataValues": []}
+
+
+async def test_what_an_import_does_not_read_is_refused_unsent():
+    """A server would ignore it in silence: `atomic_mode` is metadata's, and one bad value spoils no other."""
+    fake = Fake()
+    async with fake.client() as client:
+        for name in ("atomic_mode", "skip_sharing", "merge_mode"):
+            with pytest.raises(UsageError, match=f"an import of data values: there is no option '{name}'"):
+                await client.data_values.stream_in([ROW], **{name: "ALL"})
+            with pytest.raises(UsageError, match=name):
+                await client.data_values.save_bulk([ROW], **{name: "ALL"})
+        with pytest.raises(UsageError, match="a query of data values: there is no option 'perod'") as refused:
+            await client.data_values.get(perod=["2025"])
+        assert "period" in str(refused.value.hint)
+    assert fake.of("POST") == []
 
 
 @pytest.mark.parametrize(

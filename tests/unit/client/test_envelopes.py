@@ -46,6 +46,21 @@ def test_import_report_gives_its_first_error():
     assert str(error) == "bad name (E4000)"
 
 
+@pytest.mark.parametrize(
+    ("response", "told"),
+    [
+        ({"description": "The import process failed: a comma"}, "The import process failed: a comma"),
+        ({"importSummaries": [{"description": "Connection refused"}]}, "Connection refused"),
+        ({"conflicts": [{"object": "aaaaaaaaaaa", "value": "Data set not found"}]}, "Data set not found"),
+        ({"conflicts": [], "description": "Import process complete."}, "see the summary"),
+        ({}, "see the summary"),
+    ],
+)
+def test_an_import_summary_without_codes_says_why_itself(response: dict, told: str):
+    envelope = {"message": "see the summary", "status": "ERROR", "response": {"status": "ERROR", **response}}
+    assert envelopes.error_of(answer(409, json.dumps(envelope).encode())).message == told
+
+
 def test_ping_is_text():
     assert envelopes.parse(answer(200, b"pong")) == "pong"
 

@@ -85,6 +85,45 @@ def test_tracker_reports_stand_alone_and_have_warnings():
     assert message.import_count.created == 2
 
 
+def test_a_merge_that_is_refused_says_what_and_why():
+    error = {"message": "no such source", "errorCode": "E1533", "args": ["SOURCE", "Indicator", "wireinAAA01"]}
+    report = {"mergeReport": {"mergeErrors": [error], "mergeType": "Indicator", "sourcesDeleted": []}}
+    envelope = {"httpStatus": "Conflict", "httpStatusCode": 409, "status": "WARNING", "response": report}
+    (row,) = WebMessage.of(envelope).conflicts
+    assert (row.uid, row.type, row.code) == ("wireinAAA01", "Indicator", "E1533")
+    assert (row.message, row.status) == ("no such source", 409)
+
+
+def summaries(*parts: dict, **counts: int) -> WebMessage:
+    response = {"status": "ERROR", "importSummaries": list(parts), **counts}
+    return WebMessage.of({"httpStatus": "Conflict", "httpStatusCode": 409, "status": "ERROR", "response": response})
+
+
+def test_summaries_are_read_each():
+    bad = {"value": "not usable", "errorCode": "E8024", "indexes": [3]}
+    one = summaries({"status": "ERROR", "conflicts": [bad], "rejectedIndexes": [3]}, imported=2, ignored=1)
+    assert [(row.code, row.message, row.indexes) for row in one.conflicts] == [("E8024", "not usable", [3])]
+    assert one.rejected_indexes == [3]
+    assert one.import_count == ImportCount(created=2, ignored=1)
+
+    two = summaries({"status": "ERROR", "conflicts": [bad]}, {"status": "ERROR", "conflicts": [bad]})
+    assert [row.indexes for row in two.conflicts] == [[], []], "each counts its own rows from 0"
+    assert two.rejected_indexes == []
+
+
+def test_a_summary_that_failed_without_conflicts_is_a_refusal():
+    dead = summaries({"status": "ERROR", "description": "Connection refused", "conflicts": []}, {"status": "SUCCESS"})
+    assert [row.message for row in dead.conflicts] == ["Connection refused"]
+
+
+def test_a_tracker_report_may_refuse_an_object_only_as_it_is_stored():
+    error = {"message": "was changed meanwhile", "errorCode": "E5000"}
+    by_type = {"EVENT": {"trackerType": "EVENT", "objectReports": [
+        {"trackerType": "EVENT", "uid": "wireevAAA01", "index": 2, "errorReports": [error]}]}}  # fmt: skip
+    (row,) = WebMessage.of({"status": "ERROR", "bundleReport": {"typeReportMap": by_type}}).conflicts
+    assert (row.uid, row.type, row.code, row.indexes) == ("wireevAAA01", "EVENT", "E5000", [2])
+
+
 @pytest.mark.parametrize(
     ("response", "job"),
     [
@@ -116,6 +155,12 @@ def test_a_grid_becomes_records():
         {"dx": "s46m5MS0hxu", "dxName": "BCG", "value": 12, "n": 1.5},
         {"dx": "other", "dxName": "other", "value": "none", "n": 3},
     ]
+
+
+def test_what_was_not_asked_for_is_none():
+    me = Me.model_validate({"username": "admin", "userGroups": [{"name": "Clerks"}]})
+    assert me.id is None
+    assert me.user_groups[0].id is None
 
 
 def test_who_may_what():
@@ -187,7 +232,7 @@ def test_recorded_reads_with_a_model_of_ours_validate():
         if exchange["method"] != "GET" or exchange["response"]["status"] != 200:
             continue
         if path == "/api/me":
-            assert Me.model_validate(body).id
+            assert Me.model_validate(body).id == body.get("id")  # `fields=username` asks for none
             seen.add("me")
         elif path.startswith("/api/analytics") and isinstance(body, dict) and "headers" in body:
             grid = Grid.model_validate(body)

@@ -134,17 +134,49 @@ async def test_a_dry_run_writes_nothing_whatever_the_route(fake: Fake):
     assert all(seen.values("importMode") == ["VALIDATE"] for seen in fake.of("POST"))
 
 
-@pytest.mark.parametrize(
-    ("version", "sent"), [("2.40.12", ["MERGE"]), ("2.41.9.1", ["MERGE"]), ("2.42.5.2", []), ("2.44", [])]
-)
-async def test_only_what_the_version_reads_is_sent(version: str, sent: list[str]):
+@pytest.mark.parametrize("version", ["2.40.12", "2.41.9.1"])
+async def test_a_version_that_merges_is_told_to(version: str):
     fake = Fake(version, objects={"dataElements": elements(1)})
     async with fake.client() as client:
         await client.resources.data_elements.update({"id": "deElement00"}, merge_mode="MERGE", skip_translation=True)
-        assert fake.requests[-1].values("mergeMode") == sent
+        assert fake.requests[-1].values("mergeMode") == ["MERGE"]
         assert fake.requests[-1].values("skipTranslation") == ["true"]
         await client.resources.data_elements.save_bulk([{"id": "deElement00"}], merge_mode="MERGE")
-        assert fake.requests[-1].values("mergeMode") == sent
+        assert fake.requests[-1].values("mergeMode") == ["MERGE"]
+
+
+@pytest.mark.parametrize("version", ["2.42.5.2", "2.44"])
+async def test_a_merge_is_refused_where_the_server_would_replace(version: str):
+    fake = Fake(version, objects={"dataElements": elements(1)})
+    async with fake.client() as client:
+        elements_ = client.resources.data_elements
+        with pytest.raises(UsageError, match="knows no merge, it would replace"):
+            await elements_.update({"id": "deElement00"}, merge_mode="MERGE")
+        with pytest.raises(UsageError, match="knows no merge, it would replace"):
+            await elements_.save_bulk([{"id": "deElement00"}], merge_mode="MERGE")
+        await elements_.update({"id": "deElement00"}, merge_mode="REPLACE")
+        assert fake.requests[-1].values("mergeMode") == []
+    assert [seen.method for seen in fake.requests if seen.method != "GET"] == ["PUT"]
+
+
+async def test_an_option_that_a_call_does_not_have_is_refused_unsent():
+    fake = Fake(objects={"dataElements": elements(1)})
+    async with fake.client() as client:
+        accessor = client.resources.data_elements
+        calls = (
+            accessor.create({"name": "New"}, skip_sharng=True),
+            accessor.update({"id": "deElement00"}, dryrun=True),
+            accessor.save_bulk([{"id": "deElement00"}], strategy="CREATE"),
+            accessor.delete("deElement00", skip_sharing=True),
+            accessor.delete_bulk(["deElement00"], import_strategy="CREATE"),
+            client.metadata.delete_bulk({"dataElements": ["deElement00"]}, merge_mode="MERGE"),
+            accessor.list(filter="name:like:A"),
+        )
+        for call in calls:
+            with pytest.raises(UsageError, match="there is no option"):
+                await call
+    assert [seen.method for seen in fake.requests if "dataElements" in seen.path] == []
+    assert fake.of("POST") == []
 
 
 @pytest.mark.parametrize(("version", "route"), [("2.42.5", "POST metadata"), ("2.43.1", "DELETE options/opOption001")])

@@ -84,11 +84,20 @@ async def test_a_bundle_is_imported_at_once(tmp_path: Path):
             tmp_path / "events.json",
             json.dumps(bundle).encode(),
         ):
-            message = await client.tracker.import_(source, atomic_mode="NONE", skip_sharing=True, report_mode="FULL")
+            message = await client.tracker.import_(source, atomic_mode="NONE", report_mode="FULL")
             assert message.import_count.created == 1
             assert fake.requests[-1].json == bundle
             sent = [("reportMode", "FULL"), ("async", "false"), ("atomicMode", "OBJECT")]
             assert fake.requests[-1].query == sent
+
+
+async def test_what_a_tracker_import_does_not_read_is_refused_unsent():
+    fake = Fake()
+    async with fake.client() as client:
+        for name in ("skip_sharing", "skip_translation", "merge_mode"):
+            with pytest.raises(UsageError, match=f"an import of tracker data: there is no option '{name}'"):
+                await client.tracker.import_({"events": []}, **{name: True})
+    assert fake.requests == []
 
 
 async def test_tracker_refusals_are_raised_and_a_dry_run_tells():
@@ -289,7 +298,9 @@ def test_sharing_as_operations():
         {"op": "replace", "path": "/sharing/users", "value": {USER: {"id": USER, "access": "rw------"}}},
         {"op": "replace", "path": "/sharing/userGroups", "value": {}},
     ]
-    assert Sharing().externally(True).patch(parse_version("2.43.1")) == []
+    assert Sharing().externally(False).patch(parse_version("2.43.1")) == []
+    with pytest.raises(UsageError, match="has no access without sign-in"):
+        Sharing().externally(True).patch(parse_version("2.43.1"))
 
 
 @pytest.mark.parametrize("text", ["zzzzzzzz", "rw", "rw--rw--", ""])

@@ -112,6 +112,16 @@ def test_the_log_names_each_patch_and_counts_the_discriminators() -> None:
     assert sum(line.startswith("discriminator left out of") for line in logs["v42"]) == 3
 
 
+@pytest.mark.parametrize("version", facts.VERSIONS)
+def test_the_log_names_what_the_descriptions_say_otherwise(version: str) -> None:
+    log = "\n".join(built(version).log)
+
+    assert "COLLECTION, though said to be another:" in log
+    assert "CategoryDimension.categoryOptions" in log
+    assert "INTEGER, though said to be another: FileResource.contentLength" in log
+    assert "DataIntegritySummary: averageExecutionTime, code, description" in log
+
+
 @needs_shared
 @pytest.mark.parametrize("version", facts.VERSIONS)
 def test_the_manifests_are_what_the_servers_said(version: str) -> None:

@@ -162,7 +162,7 @@ def test_the_shipped_tree_passes_the_check_on_the_command_line() -> None:
 
 def test_outside_a_checkout_it_says_so(tmp_path: Path) -> None:
     shutil.copytree(generator.ROOT / "dhis2sh", tmp_path / "dhis2sh", ignore=shutil.ignore_patterns("__pycache__"))
-    code = "import sys; from dhis2sh.surfaces import cli; sys.exit(cli.run(['dev', 'codegen', 'check', '--all']))"
+    code = "import sys; from dhis2sh.surfaces.cli import main; sys.exit(main.run(['dev', 'codegen', 'check', '--all']))"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
 
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
@@ -173,7 +173,7 @@ def test_outside_a_checkout_it_says_so(tmp_path: Path) -> None:
 
 def test_starting_up_loads_neither_the_generator_nor_jinja() -> None:
     code = (
-        "import sys\nfrom dhis2sh.verbs.declaration import load_all\nload_all()\n"
+        "import sys\nfrom dhis2sh.verbs.registry import load_all\nload_all()\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('codegen', 'jinja2')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from codegen.build import GENERATED
 from dhis2sh.rows.rows import Rows, to_json
+from dhis2sh.types import JsonObject
 
 ELEMENT = {
     "id": "s46m5MS0hxu",
@@ -81,6 +82,28 @@ def test_what_was_read_is_written_again() -> None:
     assert element.value_type is v42.ValueType.NUMBER
     assert element.category_combo == Reference(id="dzjKKQq0cSO")
     assert element.sharing.user_groups["a"].access == "rw"
+
+
+@pytest.mark.parametrize("version", facts.VERSIONS)
+@pytest.mark.parametrize("favourite", ["Visualization", "EventVisualization", "MapView"])
+def test_a_favourite_may_be_cut_by_groups_and_options(version: str, favourite: str) -> None:
+    """The schemas call these lists REFERENCE."""
+    row: JsonObject = {
+        "categoryDimensions": [{"category": {"id": "a"}, "categoryOptions": [{"id": "b"}, {"id": "c"}]}],
+        "organisationUnitGroupSetDimensions": [
+            {"organisationUnitGroupSet": {"id": "a"}, "organisationUnitGroups": [{"id": "b"}]}
+        ],
+    }
+
+    assert runtime.load(version, favourite).model_validate(row).to_wire() == row
+
+
+def test_plain_values_have_the_type_of_the_wire_where_the_schema_says_text() -> None:
+    attribute = {"categoryAttribute": True, "objectTypes": ["CATEGORY"]}
+
+    assert v40.Attribute.model_validate(attribute).to_wire() == attribute
+    assert v42.ValidationResult.model_validate({"id": 5250}).id == 5250
+    assert facts.types("v40")["attributes"].properties["objectTypes"].kind == "COLLECTION"
 
 
 def test_attributes_and_wire_names_both_make_an_object() -> None:

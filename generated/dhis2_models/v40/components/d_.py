@@ -61,7 +61,7 @@ class DeflatedDataValue(Model):
     followup: bool | None = None
     max: int | None = None
     min: int | None = None
-    period: str | None = None
+    period: Reference | None = None
     period_id: int | None = None
     source_id: int | None = None
     source_name: str | None = None

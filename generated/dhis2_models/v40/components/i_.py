@@ -196,6 +196,7 @@ class Item(Model):
     duration: int | None = None
     error: str | None = None
     on_failure: "OnFailure | None" = None
+    started_time: Timestamp | None = None
     status: "ItemStatus | None" = None
     summary: str | None = None
 

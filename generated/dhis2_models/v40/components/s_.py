@@ -77,6 +77,7 @@ class Stage(Model):
     error: str | None = None
     items: "list[Item] | None" = None
     on_failure: "OnFailure | None" = None
+    started_time: Timestamp | None = None
     status: "ItemStatus | None" = None
     summary: str | None = None
     total_items: int | None = None

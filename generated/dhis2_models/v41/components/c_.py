@@ -20,14 +20,14 @@ class CategoryDimension(Model):
     """One of `categoryDimensions` (org.hisp.dhis.category.CategoryDimension)."""
 
     category: Reference | None = None
-    category_options: Reference | None = None
+    category_options: list[Reference] | None = None
 
 
 class CategoryOptionGroupSetDimension(Model):
     """One of `categoryOptionGroupSetDimensions` (org.hisp.dhis.category.CategoryOptionGroupSetDimension)."""
 
     category_option_group_set: Reference | None = None
-    category_option_groups: Reference | None = None
+    category_option_groups: list[Reference] | None = None
 
 
 class CodeList(Model):

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dhis2_models.runtime import Model, Timestamp
+from dhis2_models.runtime import Model, Reference, Timestamp
 
 if TYPE_CHECKING:
     from .. import DateFilterPeriodType, Keyword, Period
@@ -43,7 +43,7 @@ class DeflatedDataValue(Model):
     followup: bool | None = None
     max: int | None = None
     min: int | None = None
-    period: str | None = None
+    period: Reference | None = None
     period_id: int | None = None
     source_id: int | None = None
     source_name: str | None = None

@@ -122,7 +122,7 @@ class MapView(Model):
     parent_graph_map: dict[str, str] | None = None
     parent_level: int | None = None
     percent_stacked_values: bool | None = None
-    periods: list[str] | None = None
+    periods: list[Reference] | None = None
     program: Reference | None = None
     program_indicator_dimensions: "list[TrackedEntityProgramIndicatorDimension] | None" = None
     program_stage: Reference | None = None

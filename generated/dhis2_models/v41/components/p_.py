@@ -91,6 +91,7 @@ class Process(Model):
     error: str | None = None
     job_id: str | None = None
     stages: "list[Stage] | None" = None
+    started_time: Timestamp | None = None
     status: "ItemStatus | None" = None
     summary: str | None = None
     user_id: str | None = None

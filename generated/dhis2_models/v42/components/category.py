@@ -12,7 +12,7 @@ class CategoryDimension(Model):
     """One of `categoryDimensions` (org.hisp.dhis.category.CategoryDimension)."""
 
     category: Reference | None = None
-    category_options: Reference | None = None
+    category_options: list[Reference] | None = None
 
 
 class CategoryDimensionParams(Model):
@@ -26,7 +26,7 @@ class CategoryOptionGroupSetDimension(Model):
     """One of `categoryOptionGroupSetDimensions` (org.hisp.dhis.category.CategoryOptionGroupSetDimension)."""
 
     category_option_group_set: Reference | None = None
-    category_option_groups: Reference | None = None
+    category_option_groups: list[Reference] | None = None
 
 
 class CategoryOptionGroupSetDimensionParams(Model):

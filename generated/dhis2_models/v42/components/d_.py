@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dhis2_models.runtime import Model, Timestamp
+from dhis2_models.runtime import Model, Reference, Timestamp
 
 if TYPE_CHECKING:
     from .. import DatePeriodType, Keyword, KeywordParams, ProtectionType, RelativePeriodEnum
@@ -61,7 +61,7 @@ class DeflatedDataValue(Model):
     followup: bool | None = None
     max: int | None = None
     min: int | None = None
-    period: str | None = None
+    period: Reference | None = None
     period_id: int | None = None
     source_id: int | None = None
     source_name: str | None = None

@@ -106,7 +106,7 @@ class DataElementGroupSetDimension(Model):
     """One of `dataElementGroupSetDimensions` (org.hisp.dhis.dataelement.DataElementGroupSetDimension)."""
 
     data_element_group_set: Reference | None = None
-    data_element_groups: Reference | None = None
+    data_element_groups: list[Reference] | None = None
 
 
 class DataElementGroupSetDimensionParams(Model):
@@ -145,9 +145,22 @@ class DataIntegrityCheck(Model):
 class DataIntegrityDetails(Model):
     """Component DataIntegrityDetails."""
 
+    average_execution_time: int | None = None
+    code: str | None = None
+    description: str | None = None
+    display_name: str | None = None
     error: str | None = None
     finished_time: Timestamp | None = None
+    introduction: str | None = None
+    is_programmatic: bool | None = None
+    is_slow: bool | None = None
     issues: "list[DataIntegrityIssue] | None" = None
+    issues_id_type: str | None = None
+    name: str | None = None
+    recommendation: str | None = None
+    section: str | None = None
+    section_order: int | None = None
+    severity: "DataIntegritySeverity | None" = None
     start_time: Timestamp | None = None
 
 
@@ -176,10 +189,23 @@ class DataIntegrityJobParameters(Model):
 class DataIntegritySummary(Model):
     """Component DataIntegritySummary."""
 
+    average_execution_time: int | None = None
+    code: str | None = None
     count: int | None = None
+    description: str | None = None
+    display_name: str | None = None
     error: str | None = None
     finished_time: Timestamp | None = None
+    introduction: str | None = None
+    is_programmatic: bool | None = None
+    is_slow: bool | None = None
+    issues_id_type: str | None = None
+    name: str | None = None
     percentage: Number | None = None
+    recommendation: str | None = None
+    section: str | None = None
+    section_order: int | None = None
+    severity: "DataIntegritySeverity | None" = None
     start_time: Timestamp | None = None
 
 

@@ -10,7 +10,7 @@ class LockException(Model):
     data_set: Reference | None = None
     name: str | None = None
     organisation_unit: Reference | None = None
-    period: str | None = None
+    period: Reference | None = None
 
 
 class LockExceptionCleanupJobParameters(Model):

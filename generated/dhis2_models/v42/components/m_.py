@@ -142,7 +142,7 @@ class MapView(Model):
     parent_graph_map: dict[str, str] | None = None
     parent_level: int | None = None
     percent_stacked_values: bool | None = None
-    periods: list[str] | None = None
+    periods: list[Reference] | None = None
     program: Reference | None = None
     program_indicator_dimensions: "list[TrackedEntityProgramIndicatorDimension] | None" = None
     program_stage: Reference | None = None
@@ -265,7 +265,7 @@ class MapViewParams(Model):
     parent_graph: str | None = None
     parent_level: int | None = None
     percent_stacked_values: bool | None = None
-    periods: list[str] | None = None
+    periods: list[Reference] | None = None
     program: "ProgramParams | None" = None
     program_indicator_dimensions: "list[TrackedEntityProgramIndicatorDimensionParams] | None" = None
     program_stage: "ProgramStageParams | None" = None

@@ -107,6 +107,7 @@ class PotentialDuplicate(Model):
     sharing: "Sharing | None" = None
     status: "DeduplicationStatus | None" = None
     translations: "list[Translation] | None" = None
+    user: Reference | None = None
 
 
 class PotentialDuplicateParams(Model):
@@ -165,6 +166,7 @@ class Process(Model):
     error: str | None = None
     job_id: str | None = None
     stages: "list[Stage] | None" = None
+    started_time: Timestamp | None = None
     status: "JobProgressStatus | None" = None
     summary: str | None = None
     user_id: str | None = None

@@ -195,6 +195,7 @@ class Item(Model):
     duration: int | None = None
     error: str | None = None
     on_failure: "FailurePolicy | None" = None
+    started_time: Timestamp | None = None
     status: "JobProgressStatus | None" = None
     summary: str | None = None
 

@@ -184,6 +184,7 @@ class Stage(Model):
     error: str | None = None
     items: "list[Item] | None" = None
     on_failure: "FailurePolicy | None" = None
+    started_time: Timestamp | None = None
     status: "JobProgressStatus | None" = None
     summary: str | None = None
     total_items: int | None = None

@@ -107,7 +107,7 @@ class DataElementGroupSetDimension(Model):
     """One of `dataElementGroupSetDimensions` (org.hisp.dhis.dataelement.DataElementGroupSetDimension)."""
 
     data_element_group_set: Reference | None = None
-    data_element_groups: Reference | None = None
+    data_element_groups: list[Reference] | None = None
 
 
 class DataElementGroupSetDimensionParams(Model):
@@ -146,9 +146,22 @@ class DataIntegrityCheck(Model):
 class DataIntegrityDetails(Model):
     """Component DataIntegrityDetails."""
 
+    average_execution_time: int | None = None
+    code: str | None = None
+    description: str | None = None
+    display_name: str | None = None
     error: str | None = None
     finished_time: Timestamp | None = None
+    introduction: str | None = None
+    is_programmatic: bool | None = None
+    is_slow: bool | None = None
     issues: "list[DataIntegrityIssue] | None" = None
+    issues_id_type: str | None = None
+    name: str | None = None
+    recommendation: str | None = None
+    section: str | None = None
+    section_order: int | None = None
+    severity: "DataIntegritySeverity | None" = None
     start_time: Timestamp | None = None
 
 
@@ -177,10 +190,23 @@ class DataIntegrityJobParameters(Model):
 class DataIntegritySummary(Model):
     """Component DataIntegritySummary."""
 
+    average_execution_time: int | None = None
+    code: str | None = None
     count: int | None = None
+    description: str | None = None
+    display_name: str | None = None
     error: str | None = None
     finished_time: Timestamp | None = None
+    introduction: str | None = None
+    is_programmatic: bool | None = None
+    is_slow: bool | None = None
+    issues_id_type: str | None = None
+    name: str | None = None
     percentage: Number | None = None
+    recommendation: str | None = None
+    section: str | None = None
+    section_order: int | None = None
+    severity: "DataIntegritySeverity | None" = None
     start_time: Timestamp | None = None
 
 
@@ -301,7 +327,7 @@ class DataValuePostParams(Model):
     force: bool | None = None
     last_updated: Timestamp | None = None
     org_unit: Uid | None = None
-    period: Reference | None = None
+    period: str | None = None
     stored_by: str | None = None
     value: str | None = None
 
@@ -311,7 +337,10 @@ class DataValueSet(Model):
 
     attribute_category_options: list[str] | None = None
     attribute_option_combo: str | None = None
+    attribute_option_combo_id_scheme: str | None = None
+    category_id_scheme: str | None = None
     category_option_combo_id_scheme: str | None = None
+    category_option_id_scheme: str | None = None
     complete_date: str | None = None
     data_element_id_scheme: str | None = None
     data_set: str | None = None

@@ -41,7 +41,7 @@ class OrganisationUnitGroupSetDimension(Model):
     """One of `organisationUnitGroupSetDimensions` (org.hisp.dhis.organisationunit.OrganisationUnitGroupSetDimension)."""
 
     organisation_unit_group_set: Reference | None = None
-    organisation_unit_groups: Reference | None = None
+    organisation_unit_groups: list[Reference] | None = None
 
 
 class OrganisationUnitGroupSetDimensionParams(Model):

@@ -8,6 +8,7 @@ from dhis2_models.runtime import Model, Number, Timestamp, Uid
 
 if TYPE_CHECKING:
     from .. import (
+        AttributeValue,
         DeduplicationStatus,
         Error,
         ExecutionPlan,
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
         PredictionStatus,
         PropertyType,
         SchemaObject,
+        Sharing,
         Stage,
         TrackerPager,
         TrackerTypeReport,
+        Translation,
     )
 
 
@@ -83,13 +86,17 @@ class PersistenceReport(Model):
 class PotentialDuplicate(Model):
     """Component PotentialDuplicate."""
 
+    attribute_values: "list[AttributeValue] | None" = None
     created: Timestamp | None = None
     created_by_user_name: str | None = None
     duplicate: Uid | None = None
+    id: Uid | None = None
     last_updated: Timestamp | None = None
     last_updated_by_user_name: str | None = None
     original: Uid | None = None
+    sharing: "Sharing | None" = None
     status: "DeduplicationStatus | None" = None
+    translations: "list[Translation] | None" = None
 
 
 class PredictionSummary(Model):
@@ -132,6 +139,7 @@ class Process(Model):
     error: str | None = None
     job_id: str | None = None
     stages: "list[Stage] | None" = None
+    started_time: Timestamp | None = None
     status: "JobProgressStatus | None" = None
     summary: str | None = None
     user_id: str | None = None
