@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh import paths
-from dhis2sh.changes.writer import OBJECTS, name_of
+from dhis2sh.changes.plan import OBJECTS
 from dhis2sh.errors import Dhis2Error, NotFound
 from dhis2sh.redact import redacted
 
@@ -94,7 +94,7 @@ class Entry:
 
     Parameters:
         undoes: the entry that this one took back; `undone_by` the one that took this one back.
-        writer: the kind of write (`dhis2sh.changes.writer`).
+        writer: the kind of write (`Writer.name`).
         bulk: how many rows a bulk write had, 0 for any other.
         states: how many objects or rows are in which state.
     """
@@ -151,7 +151,7 @@ class Journal:
             found = connection.execute(
                 "INSERT INTO entry (at, verb, title, url, outcome, undoes, writer, bulk) "
                 "VALUES (?, ?, ?, ?, 'begun', ?, ?, ?)",
-                (now, plan.verb, plan.title, url, undoes, name_of(plan), bulk),
+                (now, plan.verb, plan.title, url, undoes, plan.written_by, bulk),
             )
             entry = cast("int", found.lastrowid)
             if bulk:

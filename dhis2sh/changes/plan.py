@@ -1,19 +1,19 @@
-"""What a write would do and what it did: `Plan`, its steps in words, and `WriteSummary`. Made by reading alone."""
+"""What a write would do and what it did: `Plan`, its steps in words, the `Writer` that carries it out, and `WriteSummary`."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast, overload
 
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.redact import redacted
 from dhis2sh.rows.rows import plain_fields, to_plain
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.writer import Writer
     from dhis2sh.profiles import Profile
+    from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 
@@ -157,6 +157,147 @@ def _said(value: JsonValue, names: Mapping[str, str]) -> str:
     return text if len(text) <= 70 else text[:66] + "...'"
 
 
+@dataclass(slots=True)
+class WriteSummary:
+    """What a write did: drawn as one line, printed whole by `-o json`.
+
+    Parameters:
+        what: what was written, in words (`data elements`, `profile`).
+        created, updated, deleted, ignored: how many objects.
+        uids: the objects that were written.
+        failures: those that were refused, with the server's reason.
+        envelope: the server's whole answer, where there was one.
+        note: one more thing the user should know.
+        types: of a write of several types how many objects of each were created and updated.
+    """
+
+    what: str
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    ignored: int = 0
+    uids: list[str] = field(default_factory=lambda: [])
+    failures: list[Row] = field(default_factory=lambda: [])
+    envelope: JsonObject | None = None
+    note: str | None = None
+    types: dict[str, dict[str, int]] | None = None
+
+    def line(self) -> str:
+        """The summary in one line."""
+        counts = [
+            f"{count:,} {word}"
+            for word in ("created", "updated", "deleted", "ignored")
+            if (count := getattr(self, word))
+        ]
+        uids = " ".join(self.uids[:5]) + (f" and {len(self.uids) - 5:,} more" if len(self.uids) > 5 else "")
+        parts = [f"{self.what}: {', '.join(counts) or 'nothing changed'}", uids, self.note or ""]
+        return "  ".join(part for part in parts if part)
+
+    def to_json(self) -> JsonObject:
+        """The summary as `-o json` prints it, the server's envelope included."""
+        return plain_fields(self)
+
+    def __repr__(self) -> str:
+        return self.line()
+
+
+OBJECTS = "objects"
+"""The writer of whatever keeps objects before and after."""
+BY_VERB = "verb"
+"""In the journal, what a verb has carried out by a function of its own: nobody knows how to take it back."""
+AGAIN = "the same line once more"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What goes in one request.
+
+    Parameters:
+        numbers: the steps of the plan that it carries out; of a bulk writer a range.
+        stage: all parts of a stage are done before the next one begins.
+        digest: of a bulk writer what it sends, as a checksum: the journal keeps it in place of the rows.
+    """
+
+    numbers: Sequence[int]
+    stage: int = 0
+    digest: str | None = None
+
+
+@dataclass(slots=True)
+class PartDone:
+    """What came of a part, by numbers of steps. What is neither done nor refused may have been written or not.
+
+    Parameters:
+        done: what the server has carried out.
+        refused: what it has not, and why.
+        became: UIDs that the server has given in place of those that were planned.
+        created, updated, deleted, ignored: how many, as the server counts.
+        uids: what was written.
+        failures: what was refused, a row each.
+        envelope: the server's whole answer.
+    """
+
+    done: Sequence[int] = ()
+    refused: Mapping[int, str] = field(default_factory=dict[int, str])
+    became: Mapping[int, str] = field(default_factory=dict[int, str])
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    ignored: int = 0
+    uids: Sequence[str] = ()
+    failures: Sequence[Row] = ()
+    envelope: JsonObject | None = None
+
+
+class Writer(Protocol):
+    """One kind of write; an instance holds what one plan sends."""
+
+    name: ClassVar[str]
+    """By which the journal and `undo` know the kind."""
+    bulk: ClassVar[bool]
+    """The journal keeps ranges and digests of parts, not each object before and after."""
+
+    @property
+    def what(self) -> str:
+        """What is written, in words, for the summary."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was left out and why, to be said of the write as of its plan."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """How many parts are under way at once."""
+        ...
+
+    @property
+    def again(self) -> str:
+        """What finishes the rest where a write was cut off."""
+        ...
+
+    def parts(self) -> Iterator[Part]:
+        """The parts in their order, made as they are sent."""
+        ...
+
+    async def moved(self, s: Session) -> Sequence[str]:
+        """What is no longer as the plan found it, a sentence each; asked before anything is sent."""
+        ...
+
+    async def send(self, s: Session, part: Part) -> PartDone:
+        """Send a part. Raises `Refused` where none of it was written; `ServerFault`, `NetworkError` where nobody knows."""
+        ...
+
+    async def look_back(self, s: Session, part: Part) -> PartDone:
+        """What the server has of a part that no answer came for. Raises errors of the client."""
+        ...
+
+    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
+        """Complete the summary when all parts are sent, or when they were cut off."""
+        ...
+
+
 class Reported(Protocol):
     """A record that people read in words."""
 
@@ -203,6 +344,14 @@ class Plan:
     report: Reported | None = None
 
     @property
+    def written_by(self) -> str:
+        """The name of its writer, under which the journal keeps it."""
+        if self.writer is not None:
+            return self.writer.name
+        held = any(step.before is not None or step.after is not None for step in self.steps)
+        return OBJECTS if held else BY_VERB
+
+    @property
     def counts(self) -> Counts:
         """How many steps there are, by action and type."""
         if isinstance(self.steps, StepsInBulk):
@@ -225,55 +374,11 @@ class Plan:
         }
 
     def __repr__(self) -> str:
-        from dhis2sh.show import render
+        from dhis2sh.show import render  # start-up: only where somebody looks at it
 
         return render.text(self)
 
     def _repr_html_(self) -> str:
-        from dhis2sh.show import render
+        from dhis2sh.show import render  # start-up: only where somebody looks at it
 
         return render.html(self)
-
-
-@dataclass(slots=True)
-class WriteSummary:
-    """What a write did: drawn as one line, printed whole by `-o json`.
-
-    Parameters:
-        what: what was written, in words (`data elements`, `profile`).
-        created, updated, deleted, ignored: how many objects.
-        uids: the objects that were written.
-        failures: those that were refused, with the server's reason.
-        envelope: the server's whole answer, where there was one.
-        note: one more thing the user should know.
-        types: of a write of several types how many objects of each were created and updated.
-    """
-
-    what: str
-    created: int = 0
-    updated: int = 0
-    deleted: int = 0
-    ignored: int = 0
-    uids: list[str] = field(default_factory=lambda: [])
-    failures: list[Row] = field(default_factory=lambda: [])
-    envelope: JsonObject | None = None
-    note: str | None = None
-    types: dict[str, dict[str, int]] | None = None
-
-    def line(self) -> str:
-        """The summary in one line."""
-        counts = [
-            f"{count:,} {word}"
-            for word in ("created", "updated", "deleted", "ignored")
-            if (count := getattr(self, word))
-        ]
-        uids = " ".join(self.uids[:5]) + (f" and {len(self.uids) - 5:,} more" if len(self.uids) > 5 else "")
-        parts = [f"{self.what}: {', '.join(counts) or 'nothing changed'}", uids, self.note or ""]
-        return "  ".join(part for part in parts if part)
-
-    def to_json(self) -> JsonObject:
-        """The summary as `-o json` prints it, the server's envelope included."""
-        return plain_fields(self)
-
-    def __repr__(self) -> str:
-        return self.line()

@@ -10,9 +10,8 @@ from dhis2sh.client.sending import gather_bounded
 from dhis2sh.errors import Dhis2Error, NetworkError, PartlyDone, Refused, ServerFault
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.plan import Plan
+    from dhis2sh.changes.plan import Part, PartDone, Plan, Writer
     from dhis2sh.changes.recording import Recording
-    from dhis2sh.changes.writer import Part, PartDone, Writer
     from dhis2sh.session import Session
 
 NAMED = 5

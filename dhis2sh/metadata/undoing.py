@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.changes.plan import Plan
-from dhis2sh.changes.writer import BY_VERB, OBJECTS, takes_back
+from dhis2sh.changes.plan import BY_VERB, OBJECTS, Plan
+from dhis2sh.changes.way_back import takes_back
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.writes import Write

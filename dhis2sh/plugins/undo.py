@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from dhis2sh.changes.journal import journal_of
 from dhis2sh.changes.plan import Plan
-from dhis2sh.changes.writer import way_back
+from dhis2sh.changes.way_back import way_back
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import undoing
 from dhis2sh.session import Session
@@ -15,7 +15,7 @@ from dhis2sh.verbs.registry import load_domains
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Entry
-    from dhis2sh.changes.writer import TakesBack
+    from dhis2sh.changes.way_back import TakesBack
 
 
 @verb("undo", effect="destroy", examples=["dhis2 undo --dry-run", "dhis2 undo 12 --yes"])

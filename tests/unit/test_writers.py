@@ -11,8 +11,8 @@ import pytest
 from dhis2sh.changes.apply import apply_plan
 from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.journal import Entry, Journal, journal_of
-from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk, WriteSummary
-from dhis2sh.changes.writer import Part, PartDone, takes_back
+from dhis2sh.changes.plan import Part, PartDone, Plan, PlanStep, StepsInBulk, WriteSummary
+from dhis2sh.changes.way_back import takes_back
 from dhis2sh.errors import PartlyDone, Refused, Unreachable
 from dhis2sh.rows.rows import to_json
 from dhis2sh.session import Session

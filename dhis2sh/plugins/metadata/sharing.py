@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, cast
 
-from dhis2sh.changes.plan import Plan
-from dhis2sh.changes.writer import Part, PartDone
+from dhis2sh.changes.plan import Part, PartDone, Plan
 from dhis2sh.client import schema
 from dhis2sh.client.sharing import Sharing, access
 from dhis2sh.errors import UsageError
