@@ -131,15 +131,7 @@ def _with(extra: str) -> str:
 
 
 class NeedsSecret(UsageError):
-    """A verb wants a password or token that is nowhere yet. Where somebody can answer, the surface asks, unseen.
-
-    Parameters:
-        prompt: what to ask for, such as `password of ann on play`.
-    """
-
-    def __init__(self, prompt: str, *, hint: str | None = None) -> None:
-        super().__init__(f"there is no {prompt} yet", hint=hint)
-        self.prompt = prompt
+    """A verb wants a password or token that is nowhere yet, and nobody can be asked for it."""
 
 
 class NeedsConfirmation(UsageError):

@@ -1,12 +1,17 @@
-"""Who is there to be told something: where a verb's talk goes. Results never do."""
+"""Who is there: told what happens, and asked where a verb cannot know. Results go elsewhere.
+
+The surfaces have theirs: a terminal, a notebook, and the way from the loop's thread to either of them.
+"""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from typing import Protocol
 
 
-class Reporter(Protocol):
-    """Where a verb's talk goes; results never do."""
+class Person(Protocol):
+    """Who is there. What is said returns at once; what is asked is awaited, and gives None where nobody can answer."""
 
     def warn(self, message: str) -> None:
         """Something the user should know before trusting the result."""
@@ -20,9 +25,34 @@ class Reporter(Protocol):
         """How far long work has come."""
         ...
 
+    async def ask(self, about: object, typed: str | None = None) -> bool | None:
+        """Show something and ask for a yes.
 
-class SilentReporter:
-    """Keeps warnings for whoever asks (MCP, tests)."""
+        Parameters:
+            about: what is shown, such as a plan.
+            typed: a word that must be typed out for a yes.
+        """
+        ...
+
+    async def secret(self, prompt: str) -> str | None:
+        """Ask for a password or token, unseen; it never is an argument."""
+        ...
+
+    async def choose(self, about: str, words: Sequence[str]) -> str | None:
+        """Ask which of some words it shall be; None is none of them too."""
+        ...
+
+    async def edit(self, text: str) -> str | None:
+        """Let somebody edit a text; gives what was left. Raises `UsageError` where the editor fails."""
+        ...
+
+    def read(self) -> str | None:
+        """Standard input to its end, for a file called `-`; None where it is not the user's."""
+        ...
+
+
+class Nobody:
+    """Nobody can answer: an agent, a test. Warnings are kept for whoever looks at them."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
@@ -36,3 +66,31 @@ class SilentReporter:
 
     def progress(self, task: str, done: int, total: int | None) -> None:
         """Progress is not kept."""
+
+    async def ask(self, about: object, typed: str | None = None) -> bool | None:
+        """Nobody says yes or no."""
+        return None
+
+    async def secret(self, prompt: str) -> str | None:
+        """Nobody knows it."""
+        return None
+
+    async def choose(self, about: str, words: Sequence[str]) -> str | None:
+        """Nobody chooses."""
+        return None
+
+    async def edit(self, text: str) -> str | None:
+        """Nobody edits."""
+        return None
+
+    def read(self) -> str | None:
+        """Standard input is somebody else's."""
+        return None
+
+
+class Script(Nobody):
+    """A script of the user's own: warnings are Python's."""
+
+    def warn(self, message: str) -> None:
+        """Warn by `warnings.warn`."""
+        warnings.warn(message, stacklevel=2)

@@ -72,14 +72,15 @@ class Profile:
 
     def settings(self) -> ConnectionSettings:
         """How the client reaches it."""
-        from dhis2sh.client.settings import ConnectionSettings
+        from dhis2sh.client.settings import ConnectionSettings  # start-up: the list of profiles wants no client
 
         names = [item.name for item in fields(ConnectionSettings) if item.name != "profile"]
         return ConnectionSettings(profile=self.name, **{name: getattr(self, name) for name in names})
 
     def sign_in(self) -> SignIn:
         """Who we are there; secrets are read when the first request needs them, which raises `ConfigError` without."""
-        from dhis2sh.client.auth import Basic, Later, sign_in
+        from dhis2sh.client.auth import Basic, Later  # start-up: the list of profiles wants no client
+        from dhis2sh.client.providers import sign_in  # start-up: as above
 
         if self.embedded:
             return Basic("admin", "district")
@@ -87,7 +88,7 @@ class Profile:
 
     def credentials(self) -> Credentials:
         """What a sign-in is made of; reads the keyring. Raises `ConfigError`."""
-        from dhis2sh.client.auth import Credentials
+        from dhis2sh.client.auth import Credentials  # start-up: the list of profiles wants no client
 
         kept = ProfileSecrets(self.name)
         return Credentials(self.auth, self.username, kept.read(), self.client_id, kept, self.name)
@@ -285,7 +286,7 @@ def _put(document: Any, profile: Profile, activate: bool) -> None:
 
 def remove(name: str) -> Path:
     """Take a profile, its secrets and what is known of its server away. Raises `NotFound`."""
-    from dhis2sh.client.known import Known
+    from dhis2sh.client.known import Known  # start-up: the list of profiles wants no client
 
     profile = get(name)
 

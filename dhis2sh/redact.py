@@ -1,4 +1,4 @@
-"""Leaves secrets out of what is kept or shown: plans, the journal, differences."""
+"""Leaves secrets out of what is kept or shown: plans, the journal, differences, requests, messages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,31 @@ SECRET = "(secret)"  # noqa: S105  (what stands in place of one)
 _NAMES = re.compile(r"pass(word|phrase)|secret|token$|api[-_]?key|authorization|credential|^jwkset$", re.IGNORECASE)
 _WHOLE = {"auth", "headers"}
 """Objects of routes and exchanges whose every text may be one."""
+
+_TEXTS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(://)[^/@\s]+@"), r"\1***@"),
+    (re.compile(r"([?&]code=)[^&\s]*", re.IGNORECASE), r"\1***"),  # of a sign-in
+    (re.compile(r"\bd2p(?:at)?_\w+"), "d2p_***"),
+    (re.compile(r"(?i)\b(basic|bearer|apitoken)\s+[\w.~+/=-]{6,}"), r"\1 ***"),
+)
+_NAMED = (
+    re.compile(r"([?&])([\w-]+)(=)[^&\s]*"),
+    re.compile(r'(")([\w-]+)("\s*:\s*")(?:[^"\\]|\\.)*', re.DOTALL),
+)
+"""A parameter of an address, and a text in JSON, each with its name."""
+
+
+def redact(text: str) -> str:
+    """A text (an address, a header, JSON) with credentials, tokens and passwords replaced by `***`."""
+    for pattern, replacement in _TEXTS:
+        text = pattern.sub(replacement, text)
+    for pattern in _NAMED:
+        text = pattern.sub(_without_secret, text)
+    return text
+
+
+def _without_secret(found: re.Match[str]) -> str:
+    return f"{found[1]}{found[2]}{found[3]}***" if is_secret(found[2]) else found[0]
 
 
 def redacted(value: JsonValue, *, whole: bool = False) -> JsonValue:

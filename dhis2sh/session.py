@@ -1,15 +1,14 @@
-"""What a verb gets: the active profile, its client, the name index and a reporter."""
+"""What a verb gets: the active profile, its client, and who is there to be told and asked."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from dhis2sh import profiles
 from dhis2sh.errors import ConfigError
-from dhis2sh.person import Reporter, SilentReporter
+from dhis2sh.person import Nobody, Person, Script
 from dhis2sh.profiles import Active, Profile
 
 if TYPE_CHECKING:
@@ -25,37 +24,27 @@ class Session:
 
     Parameters:
         profile: the name that `--profile` gave, or None for the active one.
-        reporter: where talk goes.
+        person: who is told and asked; nobody when None.
         tracer: writes requests down (`--debug`).
         retry, limits: how patiently, otherwise than the profile says.
-
-    A surface with a person before it sets `can_ask`, catches `NeedsSecret`, and runs the verb again with `given_secret`.
     """
 
     def __init__(
         self,
         profile: str | None = None,
         *,
-        reporter: Reporter | None = None,
+        person: Person | None = None,
         tracer: Tracer | None = None,
         retry: RetryRule | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._chosen = profile
         self._retry, self._limits = retry, limits
-        self.reporter: Reporter = reporter or SilentReporter()
-        self.can_ask = False
-        self.given_secret: str | None = None
+        self.person: Person = person or Nobody()
         self.tracer = tracer
         self._active: Active | None = None
         self._client: Client | None = None
         self._store: Store | None = None
-        self.chooser: Callable[[str, Sequence[str]], str | None] | None = None
-        """Lets the user choose one of several words, asked about a text; None where nobody can."""
-        self.editor: Callable[[str], str] | None = None
-        """Lets the user edit a text and gives what was left; None where nobody can."""
-        self.stdin: Callable[[], str] | None = None
-        """Reads standard input to its end, for a file called `-`; None where it is not the user's (a shell, MCP)."""
 
     @property
     def active(self) -> Active:
@@ -82,12 +71,12 @@ class Session:
         return self._client
 
     def _connect(self, profile: Profile) -> Client:
-        from dhis2sh.client.client import Client
-        from dhis2sh.client.known import Known
+        from dhis2sh.client.client import Client  # start-up: httpx
+        from dhis2sh.client.known import Known  # start-up: of no use without a client
 
         app: object | None = None
         if profile.embedded:
-            from dhis2sh.sandbox.app import create_app
+            from dhis2sh.sandbox.app import create_app  # heavy: the embedded server
 
             app = create_app(self.sandbox_store())
         settings = profile.settings()
@@ -98,7 +87,7 @@ class Session:
             tracer=self.tracer,
             retry=self._retry,
             known=None if profile.embedded else Known(profile.name, profile.url),
-            warn=self.reporter.warn,
+            warn=self.person.warn,
         )
 
     @property
@@ -112,23 +101,23 @@ class Session:
     def sandbox_store(self) -> Store:
         """The sandbox's database in the data folder, opened on first use."""
         if self._store is None:
-            from dhis2sh.sandbox.store import Store
+            from dhis2sh.sandbox.store import Store  # heavy: the embedded server
 
             name = self.sandbox
             path = profiles.sandbox_file(name)
             if name != profiles.SANDBOX and not path.exists():
-                self.reporter.note(f"{name} is a new sandbox and empty")
+                self.person.note(f"{name} is a new sandbox and empty")
             path.parent.mkdir(parents=True, exist_ok=True)
             self._store = Store(path)
         return self._store
 
     @asynccontextmanager
     async def beside(self, name: str) -> AsyncGenerator[Session]:
-        """A session on another profile, for verbs that compare or move; it shares the reporter and is closed after."""
+        """A session on another profile, for verbs that compare or move; it shares the person and is closed after."""
         if name == (self.bound or self._chosen):
             yield self
             return
-        other = Session(name, reporter=self.reporter, tracer=self.tracer)
+        other = Session(name, person=self.person, tracer=self.tracer)
         try:
             yield other
         finally:
@@ -176,16 +165,8 @@ async def open_client(
 
     What a shell would warn of is a Python warning. Raises `ConfigError` and `NotFound` for the profile.
     """
-    session = Session(profile, reporter=_Warnings(), tracer=tracer, retry=retry, limits=limits)
+    session = Session(profile, person=Script(), tracer=tracer, retry=retry, limits=limits)
     try:
         yield session.client
     finally:
         await session.aclose()
-
-
-class _Warnings(SilentReporter):
-    """Warnings as Python's own, for scripts."""
-
-    def warn(self, message: str) -> None:
-        """Warn by `warnings.warn`."""
-        warnings.warn(message, stacklevel=2)

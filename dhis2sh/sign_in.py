@@ -14,7 +14,7 @@ from dhis2sh import profiles
 from dhis2sh.client.auth import Basic, PersonalAccessToken, SignIn, personal_access_token
 from dhis2sh.client.client import Client
 from dhis2sh.client.known import Known
-from dhis2sh.client.oauth2 import REDIRECT_PORT, OAuth2, Tokens, revoke
+from dhis2sh.client.oauth2 import REDIRECT_PORT, OAuth2, Tokens, from_credentials, revoke
 from dhis2sh.client.session_login import SessionLogin
 from dhis2sh.errors import ConfigError, Dhis2Error, MissingExtra, NeedsSecret, NotDhis2, UsageError
 from dhis2sh.profiles import Profile, ProfileSecrets
@@ -37,28 +37,42 @@ class SignedIn:
     version: ServerVersion
 
 
-def wanted_secret(s: Session, profile: Profile, *, method: str | None = None) -> str:
-    """The password or token to sign in with: of the environment, else what somebody typed.
+def secret_of_environment(profile: Profile, *, method: str | None = None) -> str | None:
+    """The password or token that the environment has.
+
+    Parameters:
+        profile: whose; its method decides between the two.
+        method: another than the profile's.
+    """
+    return os.environ.get(_variable(method or profile.auth)) or None
+
+
+async def wanted_secret(s: Session, profile: Profile, *, method: str | None = None) -> str:
+    """The password or token to sign in with: of the environment, else what somebody types.
 
     Parameters:
         profile: whose; its method decides between the two.
         method: another than the profile's.
 
-    Raises `NeedsSecret`, so that a surface with a person before it asks.
+    Raises `NeedsSecret` where nobody can be asked, or nothing was typed.
     """
-    token = (method or profile.auth) == "pat"
-    variable = "DHIS2_PAT" if token else "DHIS2_PASSWORD"
-    given = os.environ.get(variable) or s.given_secret
+    method = method or profile.auth
+    what = "personal access token for" if method == "pat" else f"password of {profile.username or 'the user'} on"
+    prompt = f"{what} '{profile.name}'"
+    given = secret_of_environment(profile, method=method) or await s.person.secret(prompt)
     if given:
         return given
-    what = "personal access token for" if token else f"password of {profile.username or 'the user'} on"
-    raise NeedsSecret(f"{what} '{profile.name}'", hint=f"set {variable}, or do this on a terminal")
+    raise NeedsSecret(f"there is no {prompt} yet", hint=f"set {_variable(method)}, or do this on a terminal")
+
+
+def _variable(method: str) -> str:
+    return "DHIS2_PAT" if method == "pat" else "DHIS2_PASSWORD"
 
 
 def client_of(s: Session, profile: Profile, signed: SignIn) -> Client:
     """A client of a profile that signs in otherwise than the profile says."""
     known = Known(profile.name, profile.url)
-    return Client(profile.settings(), signed, known=known, warn=s.reporter.warn, tracer=s.tracer)
+    return Client(profile.settings(), signed, known=known, warn=s.person.warn, tracer=s.tracer)
 
 
 async def who(client: Client) -> SignedIn:
@@ -77,10 +91,10 @@ async def log_in(s: Session, profile: Profile, *, code: str | None, browser: boo
     match profile.auth:
         case "basic":
             user = _user(profile)
-            password = wanted_secret(s, profile)
+            password = await wanted_secret(s, profile)
             return await _with_secret(s, profile, Basic(user, password), password)
         case "pat":
-            token = personal_access_token(wanted_secret(s, profile))
+            token = personal_access_token(await wanted_secret(s, profile))
             return await _with_secret(s, profile, PersonalAccessToken(token), token)
         case "session":
             return await _with_session(s, profile, code)
@@ -108,8 +122,7 @@ async def _with_secret(s: Session, profile: Profile, signed: SignIn, secret: str
 
 async def _with_session(s: Session, profile: Profile, code: str | None) -> SignedIn:
     user, kept = _user(profile), ProfileSecrets(profile.name)
-    password = os.environ.get("DHIS2_PASSWORD") or s.given_secret or await asyncio.to_thread(kept.read)
-    password = password or wanted_secret(s, profile)
+    password = secret_of_environment(profile) or await asyncio.to_thread(kept.read) or await wanted_secret(s, profile)
     signed = SessionLogin(user, password, kept, profile=profile.name)
     async with client_of(s, profile, signed) as client:
         await signed.log_in(code)
@@ -125,7 +138,7 @@ async def _with_browser(s: Session, profile: Profile, *, browser: bool, timeout:
     async def show(address: str) -> None:
         opened = browser and await asyncio.to_thread(_open, address)
         where = "the browser is open; if not, sign in at" if opened else "sign in at"
-        s.reporter.note(f"{where} {address}")
+        s.person.note(f"{where} {address}")
 
     async with client_of(s, profile, signed) as client:
         await signed.log_in(profile.url, scope=profile.scope, show=show, timeout=timeout)
@@ -133,9 +146,7 @@ async def _with_browser(s: Session, profile: Profile, *, browser: bool, timeout:
 
 
 def _oauth2(profile: Profile) -> OAuth2:
-    from dhis2sh.client import oauth2
-
-    return cast("OAuth2", oauth2.from_credentials(profile.credentials()))
+    return cast("OAuth2", from_credentials(profile.credentials()))
 
 
 def _open(address: str) -> bool:
@@ -194,7 +205,7 @@ async def prepare(s: Session, base: Profile, *, known: bool, days: int, oauth2: 
     if base.username is None:
         raise UsageError("who signs in?", hint=f"dhis2 profile bootstrap {base.name} --username USER")
     kept = await asyncio.to_thread(profiles.secret_of, base.name) if base.auth == "basic" else None
-    password = os.environ.get("DHIS2_PASSWORD") or s.given_secret or kept or wanted_secret(s, base, method="basic")
+    password = secret_of_environment(base, method="basic") or kept or await wanted_secret(s, base, method="basic")
     async with client_of(s, base, Basic(base.username, password)) as client:
         found = await who(client)
         client_json, secret = None, None

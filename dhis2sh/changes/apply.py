@@ -52,7 +52,7 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
         return plan
     with refusals_kept(session):
         _check(session, verb, plan)
-        require_consent(session, verb, plan, consent)
+        await require_consent(session, verb, plan, consent)
         await _check_current(session, plan)
         with effect_scope("write"), recording(session, plan) as entry:
             if plan.writer is not None:
@@ -71,22 +71,21 @@ def _check(session: Session, verb: Writing, plan: Plan) -> None:
     """Raise where a plan may not be carried out, whoever agrees to it."""
     if plan.blocked is not None:
         for note in plan.notes:
-            session.reporter.warn(note)
+            session.person.warn(note)
         raise plan.blocked
     if plan.writer is None and verb.apply is None:
         raise UsageError(f"{verb.path} has nothing to apply")
-    if plan.local:
+    if plan.local or not plan.steps:
         return
-    made_for, profile = plan.made_for, session.profile
+    made_for, profile = plan.made_for, plan.target or session.profile
     if made_for is not None and (made_for.name, made_for.url) != (profile.name, profile.url):
         raise UsageError(
             f"{plan.title}: was planned on '{made_for.name}' ({made_for.url}), and this is '{profile.name}' ({profile.url})",
             hint=f"dhis2 {verb.path} -p {made_for.name}",
         )
-    target = plan.target or profile
-    if target.read_only and plan.steps:
+    if profile.read_only:
         raise ReadOnlyProfile(
-            f"profile '{target.name}' is read-only: {plan.title}: nothing was written",
+            f"profile '{profile.name}' is read-only: {plan.title}: nothing was written",
             hint="use another profile (-p NAME), or take read_only out of this one",
         )
 

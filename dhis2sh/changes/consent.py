@@ -34,21 +34,19 @@ class Writing(Protocol):
 
 @dataclass(slots=True)
 class Consent:
-    """What the user has agreed to, and how to ask for the rest.
+    """What the user has agreed to.
 
     Parameters:
         dry_run: show the plan, write nothing.
         yes: apply without asking.
         confirm: the name of the production profile, typed out.
         journal: write down what changes, so that it can be taken back (`dhis2sh.changes.journal`).
-        ask: asks on a terminal (`ask(plan, name)`: with a name, that name must be typed); None where nobody can answer.
     """
 
     dry_run: bool = False
     yes: bool = False
     confirm: str | None = None
     journal: bool = True
-    ask: Callable[[Plan, str | None], bool] | None = None
 
 
 def production_of(session: Session, plan: Plan) -> str | None:
@@ -64,7 +62,7 @@ def must_ask(verb: Writing, plan: Plan, consent: Consent) -> bool:
     return bool(plan.steps) and not consent.yes and (verb.effect == "destroy" or len(plan.steps) > 1 or plan.asks)
 
 
-def require_consent(session: Session, verb: Writing, plan: Plan, consent: Consent) -> None:
+async def require_consent(session: Session, verb: Writing, plan: Plan, consent: Consent) -> None:
     """Ask for what a plan still needs: on a production profile its name, besides what any other server needs.
 
     Raises `NeedsConfirmation` where nobody can answer, `Declined` on a no.
@@ -74,10 +72,15 @@ def require_consent(session: Session, verb: Writing, plan: Plan, consent: Consen
     waits = must_ask(verb, plan, consent)
     if named and not waits:
         return
-    if consent.ask is not None and (named or consent.confirm is None):
-        if not consent.ask(plan, None if named else production):
-            raise Declined(plan.title)
+    agreed: bool | None = None
+    if named:
+        agreed = await session.person.ask(plan)
+    elif consent.confirm is None:
+        agreed = await session.person.ask(plan, production)
+    if agreed:
         return
+    if agreed is not None:
+        raise Declined(plan.title)
     if named:
         raise NeedsConfirmation(f"{plan.title}: nothing was written", plan=plan, hint="add --yes to apply this plan")
     raise NeedsConfirmation(

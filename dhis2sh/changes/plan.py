@@ -318,7 +318,7 @@ class Plan:
         payload: what that function needs; private to the verb, never drawn.
         local: True when nothing on a server changes (profiles, the sandbox's file).
         target: the profile whose server it changes, where that is not the session's.
-        made_for: the profile with which it was made: it is applied to no other.
+        made_for: the session's profile when it was made: it is applied to no other.
         undoes: the journal's entry that this plan takes back.
         journal: whether what it changes is written down (`--no-journal`).
         asks: wants a yes even where it writes a single object: its user has not seen the change yet.

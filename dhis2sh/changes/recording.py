@@ -243,7 +243,7 @@ def recording(session: Session, plan: Plan) -> Generator[Recording]:
     except BaseException as error:
         entry.fail(error)
         if not isinstance(error, Exception):
-            session.reporter.warn(entry.how_far())
+            session.person.warn(entry.how_far())
         raise
     finally:
         _CURRENT.reset(token)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh import paths
 from dhis2sh.errors import Dhis2Error, PartlyDone, Refused
+from dhis2sh.redact import redact
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
@@ -111,8 +112,6 @@ def keep(error: Dhis2Error, profile: str | None = None) -> None:
     Parameters:
         error: the refusal; profile: whose server refused.
     """
-    from dhis2sh.client.tracing import redact
-
     kept: JsonObject = {
         "error": type(error).__name__,
         "message": error.message,

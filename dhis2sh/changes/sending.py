@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dhis2sh.changes.plan import WriteSummary
-from dhis2sh.client.sending import gather_bounded
+from dhis2sh.client.limits import gather_bounded
 from dhis2sh.errors import Dhis2Error, NetworkError, PartlyDone, Refused, ServerFault
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class _Sending:
         self._take(told)
         self._settled += len(part.numbers)
         if self.steps > 1:
-            self.s.reporter.progress(f"write {self.writer.what}", self._settled, self.steps)
+            self.s.person.progress(f"write {self.writer.what}", self._settled, self.steps)
 
     async def _look_back(self, part: Part) -> None:
         """A part was sent and no answer came: what the server has of it is done. The rest may still come: nobody knows."""

@@ -16,7 +16,7 @@ from dhis2sh.errors import UsageError
 
 if TYPE_CHECKING:
     from dhis2sh.client.bodies import Target
-    from dhis2sh.client.client import Client
+    from dhis2sh.client.protocol import Requests
     from dhis2sh.client.requests import Param
     from dhis2sh.types import JsonObject
 
@@ -30,7 +30,7 @@ type Dimensions = Mapping[str, str | Sequence[str]] | Sequence[str]
 class Analytics:
     """`client.analytics`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
 
     async def query(

@@ -79,7 +79,7 @@ class AnswerStream:
     @property
     def file_name(self) -> str | None:
         """The last part of the name that the server gives the file, or None. Never a path."""
-        from email.message import Message
+        from email.message import Message  # start-up: few answers are files
 
         header = Message()
         header["Content-Disposition"] = self.headers.get("content-disposition", "")

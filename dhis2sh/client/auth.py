@@ -1,4 +1,4 @@
-"""Sign-in: who we are on a server. `SignIn` is public; a plugin registers a provider of its own by name.
+"""Sign-in: who we are on a server. `SignIn` is public; `dhis2sh.client.providers` makes it from a profile's words.
 
 API source: Basic and personal access tokens (`Authorization: ApiToken ...`, header format of `/api/apiToken`).
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from dhis2sh.errors import ConfigError, did_you_mean
+from dhis2sh.errors import ConfigError
 
 if TYPE_CHECKING:
     from dhis2sh.client.answers import Answer
@@ -134,112 +134,12 @@ class Credentials:
     profile: str = ""
 
 
-type Factory = Callable[[Credentials], SignIn]
-
-
-def _basic(credentials: Credentials) -> SignIn:
-    if not credentials.username or credentials.secret is None:
-        raise ConfigError(
-            "sign-in 'basic' needs a user name and a password",
-            hint=f"dhis2 profile login {credentials.profile}"
-            if credentials.username
-            else "dhis2 profile add NAME --url URL",
-        )
-    return Basic(credentials.username, credentials.secret)
-
-
-def _token(credentials: Credentials) -> SignIn:
-    if not credentials.secret:
-        raise ConfigError(
-            "sign-in 'pat' needs a personal access token",
-            hint=f"set DHIS2_PAT, or dhis2 profile login {credentials.profile or 'NAME'}",
-        )
-    return PersonalAccessToken(personal_access_token(credentials.secret))
-
-
 def personal_access_token(text: str) -> str:
     """A token as it was pasted or read from a file, without what is around it. Raises `ConfigError` for none."""
     token = text.strip()
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise ConfigError("the personal access token has characters that no token has", hint="set DHIS2_PAT again")
     return token
-
-
-def _oauth2(credentials: Credentials) -> SignIn:
-    from dhis2sh.client import oauth2
-
-    return oauth2.from_credentials(credentials)
-
-
-def _session(credentials: Credentials) -> SignIn:
-    from dhis2sh.client import session_login
-
-    return session_login.from_credentials(credentials)
-
-
-_PROVIDERS: dict[str, Factory] = {
-    "basic": _basic,
-    "pat": _token,
-    "oauth2": _oauth2,
-    "session": _session,
-    "none": lambda _: Anonymous(),
-}
-
-
-GROUP = "dhis2.auth"
-"""The entry points of plugins: the name that profiles use, and a `Factory`."""
-
-
-def register_sign_in(name: str, factory: Factory) -> None:
-    """Add a sign-in provider, so that a profile can say `auth = "<name>"`.
-
-    A distribution that is installed declares an entry point of the group `dhis2.auth` instead; it is imported when a
-    profile names it, and not before.
-
-    Parameters:
-        name: what profiles call it.
-        factory: makes a `SignIn` from the profile's credentials.
-    """
-    _PROVIDERS[name] = factory
-
-
-def sign_in(credentials: Credentials) -> SignIn:
-    """The sign-in of a profile. Raises `ConfigError` for an unknown provider or missing credentials."""
-    factory = _PROVIDERS.get(credentials.method) or _from_plugin(credentials.method)
-    return factory(credentials)
-
-
-def known_methods() -> list[str]:
-    """What a profile may say as `auth`: the built-in providers and those of installed plugins."""
-    from importlib.metadata import entry_points
-
-    return sorted({*_PROVIDERS, *(point.name for point in entry_points(group=GROUP))})
-
-
-BUILT_IN = ("basic", "pat", "oauth2", "session", "none")
-"""The providers that are here without any plugin."""
-
-
-def _from_plugin(name: str) -> Factory:
-    """The factory that an installed plugin offers. Looking for it reads every distribution, so it is the last resort."""
-    from importlib.metadata import entry_points
-
-    offered = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in offered:
-        known = known_methods()
-        raise ConfigError(
-            f"no sign-in provider is called '{name}'",
-            hint=did_you_mean(name, known) or f"known: {', '.join(known)}",
-        )
-    try:
-        factory = offered[name].load()
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"the sign-in provider '{name}' ({offered[name].value}) cannot be imported: {error}",
-            hint="install that plugin again",
-        ) from error
-    register_sign_in(name, factory)
-    return factory
 
 
 def remedy(signed: SignIn, profile: str) -> str:

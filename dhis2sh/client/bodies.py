@@ -8,6 +8,9 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterab
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal, cast
 
+import orjson
+
+from dhis2sh import paths
 from dhis2sh.errors import Dhis2Error, NotFound
 
 if TYPE_CHECKING:
@@ -55,8 +58,6 @@ async def json_rows(
         arrays: rows by key; they are taken one by one, as they are sent.
         head: what stands before them.
     """
-    import orjson
-
     buffer = [orjson.dumps(head or {})[:-1]]
     size, between = 0, b"," if head else b""
     for key, rows in arrays.items():
@@ -92,8 +93,6 @@ async def write_to(target: Target, pieces: AsyncIterator[bytes]) -> int:
     """
     if not isinstance(target, (str, Path)):
         return await _pour(target, pieces)
-    from dhis2sh import paths
-
     path = Path(target)
     try:
         with (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 from dhis2sh.client import envelopes
 from dhis2sh.client.answers import Answer, AnswerStream
 from dhis2sh.client.known import FIELDS, Known, KnownServer, known_from
-from dhis2sh.client.paging import Page, page_of, rows_of
-from dhis2sh.client.requests import Body, Param, Params, Patience, Sending, encode_params
+from dhis2sh.client.paging import Page, page_of, pages_of
+from dhis2sh.client.requests import JSON, Content, Param, Params, Patience, Sending, api_path, encode_params, encoded
 from dhis2sh.client.transport import Transport
 from dhis2sh.client.versions import NEWEST, ServerVersion, parse_version
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotDhis2, NotFound, Refused
@@ -38,12 +38,8 @@ if TYPE_CHECKING:
     from dhis2sh.client.tracker import Tracker
     from dhis2sh.types import JsonObject, Row
 
-type Content = JsonValue | bytes | AsyncIterator[bytes]
-"""What a request may carry: data that is encoded as JSON here, bytes, or an async iterator of bytes sent as it comes."""
-
 LONGEST_ALIAS = 16 * 1024
 """Characters of an address that `POST /api/query/alias` takes."""
-JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 
 
@@ -84,63 +80,63 @@ class Client:
     @cached_property
     def resources(self) -> Resources:
         """The metadata types of the server: `client.resources.data_elements`."""
-        from dhis2sh.client.resources import Resources
+        from dhis2sh.client.resources import Resources  # start-up: with its first use
 
         return Resources(self)
 
     @cached_property
     def metadata(self) -> Metadata:
         """Metadata of several types: search, export, import, usage."""
-        from dhis2sh.client.metadata import Metadata
+        from dhis2sh.client.metadata import Metadata  # start-up: with its first use
 
         return Metadata(self)
 
     @cached_property
     def data_values(self) -> DataValues:
         """Aggregate data values, in and out."""
-        from dhis2sh.client.data_values import DataValues
+        from dhis2sh.client.data_values import DataValues  # start-up: with its first use
 
         return DataValues(self)
 
     @cached_property
     def analytics(self) -> Analytics:
         """Tables of analytics."""
-        from dhis2sh.client.analytics import Analytics
+        from dhis2sh.client.analytics import Analytics  # start-up: with its first use
 
         return Analytics(self)
 
     @cached_property
     def tracker(self) -> Tracker:
         """Tracked entities, enrollments, events and relationships."""
-        from dhis2sh.client.tracker import Tracker
+        from dhis2sh.client.tracker import Tracker  # start-up: with its first use
 
         return Tracker(self)
 
     @cached_property
     def tasks(self) -> Tasks:
         """Jobs that run on the server."""
-        from dhis2sh.client.tasks import Tasks
+        from dhis2sh.client.tasks import Tasks  # start-up: with its first use
 
         return Tasks(self)
 
     @cached_property
     def system(self) -> System:
         """Facts of the server, kept for five minutes."""
-        from dhis2sh.client.system import System
+        from dhis2sh.client.system import System  # start-up: with its first use
 
         return System(self)
 
     @cached_property
     def sharing(self) -> SharingService:
         """Who may see and change objects."""
-        from dhis2sh.client.sharing import SharingService
+        from dhis2sh.client.sharing import SharingService  # start-up: with its first use
 
         return SharingService(self)
 
     @cached_property
     def files(self) -> Files:
         """File resources and documents."""
-        from dhis2sh.client.files import Files
+        from dhis2sh.client.files import Files  # start-up: with its first use
 
         return Files(self)
 
@@ -246,7 +242,7 @@ class Client:
         path = api_path(path)
         if method == "GET":
             path, params = await self._shortened(path, params)
-        content, headers = _encoded(body, content_type)
+        content, headers = encoded(body, content_type)
         async with self.transport.stream(
             method,
             path,
@@ -378,7 +374,7 @@ class Client:
         **how: Unpack[Sending],
     ) -> Answer:
         """Send a request that may change something; the answer as it is, refusals and headers included."""
-        content, headers = _encoded(body, content_type)
+        content, headers = encoded(body, content_type)
         return await self.transport.send(
             method,
             api_path(path),
@@ -502,7 +498,7 @@ class Client:
         page_size: int = 500,
         limit: int | None = None,
         key: str | None = None,
-    ) -> AsyncIterator[Row]:
+    ) -> AsyncGenerator[Row]:
         """Every row of a list of any kind (plain, gist, tracker), page by page, with a little read ahead.
 
         Parameters:
@@ -512,19 +508,69 @@ class Client:
 
         A plain list without `order` is stable: DHIS2 sorts it by name, then by UID.
         """
-        query: dict[str, Param] = {**(params or {}), "pageSize": page_size}
+        async with aclosing(self.pages(resource, params, size=page_size, limit=limit, key=key)) as pages:
+            async for rows in pages:
+                for row in rows:
+                    yield row
+
+    async def pages(
+        self,
+        resource: str,
+        params: Params | None = None,
+        *,
+        size: int = 500,
+        limit: int | None = None,
+        key: str | None = None,
+    ) -> AsyncGenerator[list[Row]]:
+        """The rows of `iter` in the lists in which they come, of `size` at the most; parameters as of `iter`."""
+        query: dict[str, Param] = {**(params or {}), "pageSize": size}
 
         def fetch(number: int) -> Awaitable[Page]:
             return self.list_page(resource, {**query, "page": number}, key=key)
 
-        pages = None if limit is None else -(-limit // page_size)
-        async with aclosing(rows_of(fetch, pages=pages)) as rows:
-            taken = 0
-            async for row in rows:
-                yield row
-                taken += 1
-                if taken == limit:
+        left = limit
+        async with aclosing(pages_of(fetch, pages=None if limit is None else -(-limit // size))) as pages:
+            async for page in pages:
+                yield page.rows if left is None else page.rows[:left]
+                left = None if left is None else left - len(page.rows)
+                if left is not None and left <= 0:
                     return
+
+    async def batches(
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        key: str | None = None,
+        size: int = 1000,
+        accept: str = JSON,
+        **how: Unpack[Sending],
+    ) -> AsyncGenerator[list[Row]]:
+        """The rows of one answer, however large, as it comes: no more than a batch is held.
+
+            async with aclosing(client.batches("dataValueSets", params, key="dataValues")) as batches:
+                async for rows in batches:
+                    ...
+
+        Closing it closes the request. A list is asked for with `paging=False`, or read with `pages`.
+
+        Parameters:
+            path, params, how: as of `get`.
+            key: the array of the answer that holds the rows; the last part of the path without it.
+            size: rows in one batch.
+            accept: `text/csv` or `application/csv` where the address gives CSV: its columns are named by its first line.
+
+        Raises as `stream` and `dhis2sh.client.streams.batches_of` do.
+        """
+        from dhis2sh.client.streams import batches_of  # start-up: most commands read no stream
+
+        named = key or path.removesuffix("/gist").rpartition("/")[2]
+        async with (
+            self.stream("GET", path, params, accept=accept, **how) as answer,
+            aclosing(batches_of(answer, named, size)) as batches,
+        ):
+            async for rows in batches:
+                yield rows
 
     async def find(self, uid: str) -> Row:
         """Any object by its UID (`GET /api/identifiableObjects/{uid}`). Raises `NotFound`."""
@@ -537,26 +583,8 @@ class Client:
         return answer
 
 
-def api_path(path: str) -> str:
-    """The path below the server's address: `/api/` is put before what does not have it."""
-    path = "/" + path.lstrip("/")
-    return path if path.startswith(("/api/", "/oauth2/", "/.well-known/")) else f"/api{path}"
-
-
 def _may_be_another_version(error: Dhis2Error) -> bool:
     """An address that is not there, a parameter or an answer that is not understood; not an object that is missing."""
     if isinstance(error, Refused):
         return error.status in {400, 405, 406, 415, 500, 501}
     return isinstance(error, NotFound | BrokenAnswer) and error.code is None
-
-
-def _encoded(body: Content, content_type: str) -> tuple[Body, dict[str, str]]:
-    """A request's body and the header that names it; data becomes JSON."""
-    if body is None:
-        return None, {}
-    headers = {"Content-Type": content_type}
-    if isinstance(body, (bytes, AsyncIterator)):
-        return body, headers
-    import orjson
-
-    return orjson.dumps(body), headers

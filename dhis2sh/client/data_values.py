@@ -6,19 +6,22 @@ API source: `DataValueSetController.java`, `ImportOptions.java`, `DataValueSetQu
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
 
 from dhis2sh.client import bodies
+from dhis2sh.client.limits import gather_bounded
 from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
 from dhis2sh.client.query import camel, refuse_unknown
-from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, gather_bounded, refusal, send
+from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, refusal, send
+from dhis2sh.client.streams import rows_of_csv
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 
 if TYPE_CHECKING:
     from dhis2sh.client.bodies import Target
-    from dhis2sh.client.client import Client, Content
-    from dhis2sh.client.requests import Param
+    from dhis2sh.client.protocol import Requests
+    from dhis2sh.client.requests import Content, Param
     from dhis2sh.types import JsonObject, Row
 
 type Format = Literal["json", "csv", "xml", "adx"]
@@ -90,7 +93,7 @@ class ImportOptions(TypedDict, total=False):
 class DataValues:
     """`client.data_values`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
 
     # Out ------------------------------------------------------------------------------------------------------------
@@ -116,13 +119,27 @@ class DataValues:
             return await bodies.write_to(target, aiter(answer))
 
     async def iter(self, **query: Unpack[DataValueQuery]) -> AsyncGenerator[Row]:
-        """Data values one by one, read from the server's CSV as it comes: the only one of its formats with a row a line.
+        """Data values one by one. Parameters and errors as of `batches`."""
+        async with aclosing(self.batches(**query)) as batches:
+            async for rows in batches:
+                for row in rows:
+                    yield row
 
-        Parameters and errors as of `stream_to`. Empty cells are left out; `value` is text, as in JSON.
+    async def batches(self, **query: Unpack[DataValueQuery]) -> AsyncGenerator[list[Row]]:
+        """Data values as they come, some at a time, read from the server's CSV: the smallest of its formats.
+
+        Parameters and errors as of `stream_to`. Empty cells are left out; `value` is text, as in JSON. Closing it closes
+        the request.
         """
-        async with self._client.stream("GET", _PATHS["csv"], _params(query), accept=CONTENT_TYPES["csv"]) as answer:
-            async for row in rows_of_csv(aiter(answer)):
-                yield row
+        async with (
+            self._client.stream("GET", _PATHS["csv"], _params(query), accept=CONTENT_TYPES["csv"]) as answer,
+            aclosing(rows_of_csv(aiter(answer), COLUMNS)) as lists,
+        ):
+            async for rows in lists:
+                for row in rows:
+                    for name in _BOOLEANS & row.keys():
+                        row[name] = row[name] == "true"
+                yield rows
 
     async def get(self, **query: Unpack[DataValueQuery]) -> JsonObject:
         """Data values as one envelope, for what is small. Parameters and errors as of `stream_to`."""
@@ -237,44 +254,6 @@ def _place(result: BulkResult, outcome: WebMessage | Dhis2Error, start: int, siz
         result.count += ImportCount(ignored=size)
     for row in result.failures[before:]:
         row.indexes = list(range(start, start + size)) if whole else [start + index for index in row.indexes]
-
-
-async def rows_of_csv(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Row]:
-    """Rows of the server's CSV, from its bytes as they come. A value may hold line breaks, in quotes."""
-    import codecs
-    import csv
-
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    rest, header = "", True
-    async for piece in pieces:
-        text = rest + decoder.decode(piece)
-        cut = _last_line_end(text)
-        rest = text[cut:]
-        for cells in csv.reader(text[:cut].splitlines(keepends=True)):
-            if header:
-                header = False
-            elif cells:
-                yield _row(cells)
-    for cells in csv.reader(rest.splitlines(keepends=True)):
-        if header:
-            header = False
-        elif cells:
-            yield _row(cells)
-
-
-def _last_line_end(text: str) -> int:
-    """Where the last whole row ends: a line break that is not inside quotes."""
-    cut = text.rfind("\n") + 1
-    while cut and text.count('"', 0, cut) % 2:
-        cut = text.rfind("\n", 0, cut - 1) + 1
-    return cut
-
-
-def _row(cells: list[str]) -> Row:
-    row: Row = {name: cell for name, cell in zip(COLUMNS, cells, strict=False) if cell != ""}
-    for name in _BOOLEANS & row.keys():
-        row[name] = row[name] == "true"
-    return row
 
 
 async def _content(source: Source, format: Format | None, head: JsonObject | None) -> tuple[Content, str]:

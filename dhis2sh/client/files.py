@@ -16,8 +16,8 @@ from dhis2sh.errors import BrokenAnswer, UsageError
 
 if TYPE_CHECKING:
     from dhis2sh.client.bodies import Target
-    from dhis2sh.client.client import Client
     from dhis2sh.client.messages import WebMessage
+    from dhis2sh.client.protocol import Requests
 
 type Domain = Literal[
     "DATA_VALUE", "DOCUMENT", "MESSAGE_ATTACHMENT", "USER_AVATAR", "ORG_UNIT", "ICON", "PUSH_ANALYSIS"
@@ -27,7 +27,7 @@ type Domain = Literal[
 class Files:
     """`client.files`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
 
     async def upload(
@@ -114,7 +114,7 @@ def _in_folder(target: Target, name: str | None) -> Target:
 
 
 def _media_type(name: str) -> str:
-    import mimetypes
+    import mimetypes  # start-up: it reads files of the system
 
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 

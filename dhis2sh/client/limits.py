@@ -1,10 +1,15 @@
-"""How many requests one host gets at a time: one limiter per host, shared by every client of this process on a loop."""
+"""How many requests are under way at a time: of one piece of work, and of one host (one limiter, shared by every client of
+this process on a loop)."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
+
+CONCURRENCY = 4
+"""Requests of one piece of work at a time, unless somebody says otherwise."""
 
 _HOSTS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
 """Per event loop, since a semaphore belongs to one."""
@@ -54,3 +59,23 @@ class Places:
     def _shared(self, url: str) -> asyncio.Semaphore:
         hosts = _HOSTS.setdefault(asyncio.get_running_loop(), {})
         return hosts.setdefault(origin(url), asyncio.Semaphore(self._at_most))
+
+
+async def gather_bounded[T](work: Iterable[Awaitable[T]], concurrency: int) -> AsyncIterator[T]:
+    """Results in the order of the work, with at most `concurrency` running; a failure or an early end cancels the rest.
+
+    The work is taken from its iterable only when there is room for it, so that its bodies are not all made at once.
+    """
+    waiting: list[asyncio.Future[T]] = []
+    pending = iter(work)
+    try:
+        while True:
+            while len(waiting) < max(1, concurrency) and (one := next(pending, None)) is not None:
+                waiting.append(asyncio.ensure_future(one))
+            if not waiting:
+                return
+            yield await waiting.pop(0)
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)

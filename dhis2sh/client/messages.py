@@ -91,6 +91,12 @@ class TaskRef(Answered):
     uid: str
 
 
+_REPORTED = frozenset({
+    "typeReports", "stats", "importCount", "conflicts", "validationReport", "importSummaries", "mergeReport", "errorReports",
+})  # fmt: skip
+"""What makes a report one; an answer of a proxy has none of it."""
+
+
 class WebMessage(Answered):
     """The envelope around the result of a write.
 
@@ -159,6 +165,16 @@ class WebMessage(Answered):
         if self.status == "OK" and self.http_status_code == 201 and report.get("uid"):
             return ImportCount(created=1)
         return ImportCount()
+
+    @property
+    def has_report(self) -> bool:
+        """Whether a report of objects, data values or tracker objects is inside, by which one knows what was written."""
+        return not _REPORTED.isdisjoint(self.response or {})
+
+    @property
+    def has_import_report(self) -> bool:
+        """Whether the server has looked at the objects of a bundle one by one, and says what it did with them."""
+        return "typeReports" in (self.response or {})
 
     @property
     def conflicts(self) -> list[ConflictRow]:

@@ -11,18 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack, overload
 
+from dhis2sh.client import bulk
+from dhis2sh.client.bodies import json_rows, pieces_of, write_to
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.query import list_params, where
+from dhis2sh.client.schema import types_of
 from dhis2sh.client.sending import BulkResult, DeleteOptions, WriteOptions, attempt, bundle_params, refusal, send
+from dhis2sh.client.usage import Usage, Use
 from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, UsageError
 
 if TYPE_CHECKING:
     from dhis2sh.client.bodies import Target
     from dhis2sh.client.bulk import Object
-    from dhis2sh.client.client import Client, Content
     from dhis2sh.client.jsonpatch import Patch
-    from dhis2sh.client.requests import Param
-    from dhis2sh.client.usage import Use
+    from dhis2sh.client.protocol import Requests
+    from dhis2sh.client.requests import Content, Param
     from dhis2sh.types import JsonObject, Row
 
 type Bundle = Mapping[str, Iterable[Object]] | Path | str | bytes | AsyncIterator[bytes]
@@ -45,7 +48,7 @@ class Hit:
 class Metadata:
     """`client.metadata`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
 
     async def search(self, text: str, *, types: Sequence[str] = (), limit: int = 50) -> list[Hit]:
@@ -128,8 +131,6 @@ class Metadata:
     async def _fetched(self, path: str, params: Mapping[str, Param], target: Target | None) -> JsonObject | int:
         if target is None:
             return await self._client.get_object(path, params)
-        from dhis2sh.client.bodies import write_to
-
         async with self._client.stream("GET", path, params, accept="application/json") as answer:
             return await write_to(target, aiter(answer))
 
@@ -172,8 +173,6 @@ class Metadata:
         **options: Unpack[WriteOptions],
     ) -> BulkResult:
         """Create or update objects of several types, by plural. As `dhis2sh.client.bulk.save`."""
-        from dhis2sh.client import bulk
-
         return await bulk.save(self._client, objects, concurrency=concurrency, chunk_size=chunk_size, **options)
 
     async def delete_bulk(
@@ -185,16 +184,12 @@ class Metadata:
         **options: Unpack[DeleteOptions],
     ) -> BulkResult:
         """Delete objects of several types, by plural. As `dhis2sh.client.bulk.delete`."""
-        from dhis2sh.client import bulk
-
         return await bulk.delete(self._client, uids, concurrency=concurrency, chunk_size=chunk_size, **options)
 
     async def patch_bulk(
         self, patches: Mapping[str, Mapping[str, Patch]], *, concurrency: int = 4, **options: Unpack[WriteOptions]
     ) -> BulkResult:
         """Patch objects of several types, by plural and UID. As `dhis2sh.client.bulk.patch`."""
-        from dhis2sh.client import bulk
-
         return await bulk.patch(self._client, patches, concurrency=concurrency, **options)
 
     async def usage(self, type: str, uid: str) -> list[Use]:
@@ -206,28 +201,20 @@ class Metadata:
         Raises `NotFound` when the server's version has no such type. Paths that the server cannot filter by are left
         out; `dhis2sh.client.usage.Usage` says which.
         """
-        from dhis2_models import facts
-
-        from dhis2sh.client.usage import Usage
-
-        version = await self._client.version()
-        types = facts.types(version.models)
+        types = await types_of(self._client)
         if type not in types:
-            raise NotFound(f"DHIS2 {version} has no type '{type}'", hint="dhis2 metadata types")
+            raise NotFound(f"DHIS2 {await self._client.version()} has no type '{type}'", hint="dhis2 metadata types")
         return await Usage(self._client, types).of(type, uid)
 
 
 def _content(bundle: Bundle) -> Content:
-    from dhis2sh.client.bodies import json_rows, pieces_of
-    from dhis2sh.client.bulk import plain
-
     if isinstance(bundle, (str, Path)):
         return pieces_of(Path(bundle))
     if not isinstance(bundle, Mapping):
         return bundle
     if all(isinstance(items, list) for items in bundle.values()):  # in memory already: bytes can be sent again
-        return {plural: [plain(item) for item in items] for plural, items in bundle.items()}
-    return json_rows({plural: map(plain, items) for plural, items in bundle.items()})
+        return {plural: [bulk.plain(item) for item in items] for plural, items in bundle.items()}
+    return json_rows({plural: map(bulk.plain, items) for plural, items in bundle.items()})
 
 
 def _hits(body: JsonObject) -> list[Hit]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
 from dhis2sh.client.versions import BEHAVIOUR, NEWEST, OLDEST, parse_version
-from dhis2sh.errors import Dhis2Error, NotDhis2, ServerFault, SignInError
+from dhis2sh.errors import ConfigError, Dhis2Error, NotDhis2, ServerFault, SignInError
 
 if TYPE_CHECKING:
     from dhis2sh.client.answers import Answer
@@ -197,7 +197,7 @@ class OAuth2:
     async def _by_browser(
         self, url: str, scope: str, show: Callable[[str], Awaitable[None]], port: int, timeout: float
     ) -> Tokens:
-        from dhis2sh.client.loopback import Loopback
+        from dhis2sh.client.loopback import Loopback  # start-up: only a sign-in in a browser listens
 
         assert self._exchange is not None, "the transport attaches itself"
         behaviour = await behaviour_of(self._exchange)
@@ -287,8 +287,6 @@ async def revoke(exchange: Exchange, tokens: Tokens, client_id: str, client_secr
 
 def from_credentials(credentials: Credentials) -> SignIn:
     """The provider behind `auth = "oauth2"`. Raises `ConfigError` when the profile names no client."""
-    from dhis2sh.errors import ConfigError
-
     if not credentials.client_id or credentials.kept is None:
         raise ConfigError(
             "sign-in 'oauth2' needs the client_id of an OAuth2 client",

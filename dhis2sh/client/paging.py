@@ -99,8 +99,8 @@ def _number(told: JsonObject, name: str) -> int | None:
     return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-async def rows_of(fetch: Callable[[int], Awaitable[Page]], *, pages: int | None = None) -> AsyncGenerator[Row]:
-    """Every row of a list, in order, with at most `READ_AHEAD` pages fetched before they are wanted.
+async def pages_of(fetch: Callable[[int], Awaitable[Page]], *, pages: int | None = None) -> AsyncGenerator[Page]:
+    """Every page of a list that has rows, in order, with at most `READ_AHEAD` pages fetched before they are wanted.
 
     Pages that appear while it runs are read too, since every page says anew how many there are. Ahead is read only what
     is known to be there: a server that does not count is asked for one page at a time.
@@ -120,8 +120,8 @@ async def rows_of(fetch: Callable[[int], Awaitable[Page]], *, pages: int | None 
             while page.rows and asked < min(known, pages or known) and len(ahead) < READ_AHEAD:
                 asked += 1
                 ahead.append(asyncio.ensure_future(fetch(asked)))
-            for row in page.rows:
-                yield row
+            if page.rows:
+                yield page
             if not page.rows or not ahead:
                 return
             page = await ahead.pop(0)

@@ -19,8 +19,8 @@ type Direction = Literal["asc", "desc", "iasc", "idesc"]
 type RootJunction = Literal["AND", "OR"]
 
 WITHOUT_VALUE = frozenset({"null", "!null", "empty", "!empty"})
-UIDS_PER_REQUEST = 100
-"""UIDs in one `id:in:[...]`: 1,300 characters, below what every proxy lets through."""
+ENDPOINTS = {"dataStores": "dataStore", "metadataVersions": "metadata/version", "proposals": "metadata/proposals"}
+"""Types whose address is not their plural; a test compares it with the facts."""
 
 _SEEN_BY_SERVER = re.compile(r"([a-zA-Z0-9.]+):([!$a-zA-Z]{2,10})(?::(\[[^\]]*\]|[^,\n]*))?")
 
@@ -121,6 +121,11 @@ def chunked[T](items: Iterable[T], size: int) -> Iterator[list[T]]:
             chunk = []
     if chunk:
         yield chunk
+
+
+def address_of(plural: str) -> str:
+    """Where the objects of a type are, below `/api`."""
+    return ENDPOINTS.get(plural, plural)
 
 
 def refuse_unknown(given: Mapping[str, object], kind: type, what: str) -> None:

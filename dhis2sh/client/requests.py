@@ -7,14 +7,20 @@ import re
 from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TypedDict
+from urllib.parse import quote
 
 from dhis2sh.client.settings import ConnectionSettings
-from dhis2sh.client.tracing import redact
 from dhis2sh.errors import Dhis2Error, ReadOnlyProfile, UsageError
+from dhis2sh.redact import redact
+from dhis2sh.types import JsonValue
 
 type Param = str | int | float | bool | Sequence[str] | None
 type Params = Mapping[str, Param]
 type Body = bytes | AsyncIterator[bytes] | None
+type Content = JsonValue | bytes | AsyncIterator[bytes]
+"""What a request may carry: data that is encoded as JSON here, bytes, or an async iterator of bytes sent as it comes."""
+
+JSON = "application/json"
 
 
 class Patience(TypedDict, total=False):
@@ -91,10 +97,26 @@ def encode_params(params: Params | None) -> list[tuple[str, str]]:
     return pairs
 
 
+def api_path(path: str) -> str:
+    """The path below the server's address: `/api/` is put before what does not have it."""
+    path = "/" + path.lstrip("/")
+    return path if path.startswith(("/api/", "/oauth2/", "/.well-known/")) else f"/api{path}"
+
+
+def encoded(body: Content, content_type: str) -> tuple[Body, dict[str, str]]:
+    """A request's body and the header that names it; data becomes JSON."""
+    if body is None:
+        return None, {}
+    headers = {"Content-Type": content_type}
+    if isinstance(body, (bytes, AsyncIterator)):
+        return body, headers
+    import orjson  # start-up: a read has no body
+
+    return orjson.dumps(body), headers
+
+
 def _readable(pairs: list[tuple[str, str]]) -> str:
     """A query as a person writes it: only what would end a value is escaped."""
-    from urllib.parse import quote
-
     return "&".join(f"{name}={quote(value, safe=':,[]!$~|(){} /')}" for name, value in pairs)
 
 

@@ -1,6 +1,6 @@
 """The names of all accessors, for editors and type checkers; a test compares them with the facts. Never imported at run time."""
 
-from dhis2sh.client.resources import Accessor
+from dhis2sh.client.accessor import Accessor
 
 
 class KnownResources:

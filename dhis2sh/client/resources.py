@@ -1,74 +1,23 @@
-"""One accessor per metadata type of the server: `client.resources.data_elements.list(filters="name:ilike:bcg")`.
-
-An accessor knows its type from the facts of the server's version; nothing is fetched or imported for a type until it is
-used. Rows stay plain JSON unless a model is asked for: `model=DataElement`, or `typed=True` for the model of the
-server's version.
-
-API source: `AbstractCrudController.java`, `AbstractFullReadOnlyController.java` (api-facts a).
-"""
+"""One accessor per metadata type of the server: `client.resources.data_elements`; made when it is first used."""
 
 from __future__ import annotations
 
-import importlib
 import re
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
+from typing import TYPE_CHECKING
 
-from dhis2sh.client.query import UIDS_PER_REQUEST, RootJunction, camel, chunked, list_params, refuse_unknown, where
-from dhis2sh.errors import NotFound, UsageError, did_you_mean
+from dhis2_models import facts
+
+from dhis2sh.client.accessor import Accessor
+from dhis2sh.client.query import camel
+from dhis2sh.errors import NotFound, did_you_mean
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-    from pydantic import BaseModel
-
-    from dhis2sh.client.bulk import Object
-    from dhis2sh.client.client import Client
-    from dhis2sh.client.jsonpatch import Patch
-    from dhis2sh.client.messages import WebMessage
-    from dhis2sh.client.paging import Page
-    from dhis2sh.client.requests import Param
+    from dhis2sh.client.protocol import Requests
     from dhis2sh.client.resource_names import KnownResources
-    from dhis2sh.client.sending import BulkResult, DeleteOptions, WriteOptions
-    from dhis2sh.types import Row
 else:
     KnownResources = object
-
-PAGE_SIZE = 500
-ITEMS_PER_REQUEST = 1000
-"""Members added to or taken from a collection in one request."""
-
-
-type Fields = str | Sequence[str]
-
-
-class ListQuery(TypedDict, total=False):
-    """What a list may be asked for.
-
-    Keys:
-        filters: `property:operator:value`, one or several (`dhis2sh.client.query.where` makes them).
-        order: `property:direction`, one or several.
-        root_junction: how filters combine; AND without it.
-        page_size: objects per request.
-        paging: False fetches all in one request, the fastest for a few thousand.
-        limit: stop after so many.
-        params: more query parameters, by DHIS2's names.
-    """
-
-    filters: Fields
-    order: Fields
-    root_junction: RootJunction | None
-    page_size: int
-    paging: bool
-    limit: int
-    params: Mapping[str, Param]
-
-
-def _list_params(fields: Fields | None, query: ListQuery) -> dict[str, Param]:
-    refuse_unknown(query, ListQuery, "a list")
-    listed = list_params(fields, query.get("filters", ()), query.get("order", ()), query.get("root_junction"))
-    return {**listed, **query.get("params", {})}
 
 
 class Resources(KnownResources):
@@ -77,7 +26,7 @@ class Resources(KnownResources):
     An unknown name raises `AttributeError` or `NotFound`, with the nearest ones.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
         self._made: dict[str, Accessor] = {}
 
@@ -105,332 +54,6 @@ class Resources(KnownResources):
         return [*super().__dir__(), *(snake(plural) for plural in _plurals())]
 
 
-class Accessor:
-    """What can be done with the objects of one type.
-
-    Parameters:
-        client: the server.
-        plural: the type, such as `dataElements`.
-    """
-
-    def __init__(self, client: Client, plural: str) -> None:
-        self._client = client
-        self.plural = plural
-
-    def __repr__(self) -> str:
-        return f"<{self.plural} of {self._client.settings.url}>"
-
-    async def resource(self) -> Resource:
-        """The facts of the type in the server's version. Raises `NotFound` when that version has no such type."""
-        from dhis2_models import facts
-
-        version = await self._client.version()
-        found = facts.resources(version.models).get(self.plural)
-        if found is None:
-            raise NotFound(f"DHIS2 {version} has no type '{self.plural}'", hint="dhis2 metadata types")
-        return found
-
-    async def model(self) -> type[BaseModel]:
-        """The generated model of the type for the server's version; the first use imports it."""
-        resource = await self.resource()
-        package = f"dhis2_models.{(await self._client.version()).models}"
-        try:
-            return cast("type[BaseModel]", getattr(importlib.import_module(package), resource.model))
-        except (ImportError, AttributeError) as error:
-            raise UsageError(f"there is no model {package}.{resource.model}", hint="ask for plain rows") from error
-
-    # Reads ----------------------------------------------------------------------------------------------------------
-
-    @overload
-    def iter(
-        self,
-        fields: Fields | None = None,
-        *,
-        model: None = None,
-        typed: Literal[False] = False,
-        **query: Unpack[ListQuery],
-    ) -> AsyncGenerator[Row]: ...
-    @overload
-    def iter[M: BaseModel](
-        self, fields: Fields | None = None, *, model: type[M], typed: bool = False, **query: Unpack[ListQuery]
-    ) -> AsyncGenerator[M]: ...
-    @overload
-    def iter(
-        self, fields: Fields | None = None, *, model: None = None, typed: Literal[True], **query: Unpack[ListQuery]
-    ) -> AsyncGenerator[BaseModel]: ...
-    async def iter(
-        self, fields: Fields | None = None, *, model: Any = None, typed: bool = False, **query: Unpack[ListQuery]
-    ) -> AsyncGenerator[Any]:
-        """Every object, page by page with a little read ahead.
-
-        Parameters:
-            fields: DHIS2's field expression, or names; the server's default (`id,displayName`) without.
-            model, typed: objects as models, of a given class or of the server's version.
-            query: as of `ListQuery`.
-
-        Raises `UsageError` for filters that the server would silently misread.
-        """
-        params = _list_params(fields, query)
-        limit = query.get("limit")
-        wanted = await self._wanted(model, typed=typed)
-        if query.get("paging", True):
-            size = query.get("page_size", PAGE_SIZE)
-            rows = self._client.iter(self._path, params, page_size=size, limit=limit, key=self.plural)
-            async with aclosing(cast("AsyncGenerator[Row]", rows)) as found:
-                async for row in found:
-                    yield row if wanted is None else wanted.model_validate(row)
-            return
-        page = await self._page({**params, "paging": False})
-        for row in page.rows[:limit]:
-            yield row if wanted is None else wanted.model_validate(row)
-
-    @overload
-    async def list(
-        self,
-        fields: Fields | None = None,
-        *,
-        model: None = None,
-        typed: Literal[False] = False,
-        **query: Unpack[ListQuery],
-    ) -> list[Row]: ...
-    @overload
-    async def list[M: BaseModel](
-        self, fields: Fields | None = None, *, model: type[M], typed: bool = False, **query: Unpack[ListQuery]
-    ) -> list[M]: ...
-    @overload
-    async def list(
-        self, fields: Fields | None = None, *, model: None = None, typed: Literal[True], **query: Unpack[ListQuery]
-    ) -> list[BaseModel]: ...
-    async def list(
-        self, fields: Fields | None = None, *, model: Any = None, typed: bool = False, **query: Unpack[ListQuery]
-    ) -> Any:
-        """All objects as a list, in one request unless `page_size` is given. Parameters and errors as of `iter`."""
-        wanted = await self._wanted(model, typed=typed)
-        whole: ListQuery = {"paging": "page_size" in query, **query}
-        rows = self.iter(fields, **whole)
-        return [row if wanted is None else wanted.model_validate(row) async for row in rows]
-
-    async def page(self, number: int = 1, fields: Fields | None = None, **query: Unpack[ListQuery]) -> Page:
-        """One page (of 50 objects without `page_size`), with what the server says of the whole. As `iter`."""
-        size = query.get("page_size", 50)
-        return await self._page({**_list_params(fields, query), "page": number, "pageSize": size})
-
-    async def count(self, filters: Fields = ()) -> int:
-        """How many objects there are, all or those that filters let through."""
-        page = await self._page({**list_params("id", filters), "pageSize": 1})
-        return page.total if page.total is not None else len(await self.list("id", filters=filters))
-
-    @overload
-    async def get(
-        self, uid: str, *, fields: Fields = ":owner", model: None = None, typed: Literal[False] = False
-    ) -> Row: ...
-    @overload
-    async def get[M: BaseModel](
-        self, uid: str, *, fields: Fields = ":owner", model: type[M], typed: bool = False
-    ) -> M: ...
-    @overload
-    async def get(
-        self, uid: str, *, fields: Fields = ":owner", model: None = None, typed: Literal[True]
-    ) -> BaseModel: ...
-    async def get(self, uid: str, *, fields: Fields = ":owner", model: Any = None, typed: bool = False) -> Any:
-        """One object, by default with what it owns (`:owner`), which is what `update` wants back.
-
-        Raises `NotFound` when there is none.
-        """
-        wanted = await self._wanted(model, typed=typed)
-        row = await self._client.get_object(f"{self._path}/{uid}", list_params(fields))
-        return row if wanted is None else wanted.model_validate(row)
-
-    async def get_many(self, uids: Iterable[str], *, fields: Fields = ":owner", concurrency: int = 4) -> list[Row]:
-        """Objects by UID, in the order of the UIDs; those that do not exist are left out.
-
-        A long list is asked for in several requests, `concurrency` at a time.
-        """
-        from dhis2sh.client.sending import gather_bounded
-
-        wanted = list(dict.fromkeys(uids))
-        # the identifier is needed to put the answers into the order that was asked for
-        names = fields if isinstance(fields, str) else ",".join(fields)
-        asked = (
-            self._page({**list_params(f"id,{names}", where("id", "in", chunk)), "paging": False})
-            for chunk in chunked(wanted, UIDS_PER_REQUEST)
-        )
-        found = {str(row["id"]): row async for page in gather_bounded(asked, concurrency) for row in page.rows}
-        return [found[uid] for uid in wanted if uid in found]
-
-    # Writes of one object -------------------------------------------------------------------------------------------
-
-    async def create(self, object: Object, **options: Unpack[WriteOptions]) -> WebMessage:
-        """Create an object; `created_uid` of the result is its UID.
-
-        Raises `Refused` with the server's reasons, `UsageError` for a value that its enum does not have.
-        """
-        return await self._save("POST", self._path, object, "CREATE", options)
-
-    async def update(self, object: Object, uid: str | None = None, **options: Unpack[WriteOptions]) -> WebMessage:
-        """Replace an object by one with the same UID (or `uid`); what is left out is emptied. Raises as `create`."""
-        from dhis2sh.client.bulk import plain
-
-        row = plain(object)
-        found = uid or row.get("id")
-        if not isinstance(found, str):
-            raise UsageError("an object without 'id' cannot be updated", hint="give its UID, or create it")
-        return await self._save("PUT", f"{self._path}/{found}", {**row, "id": found}, "UPDATE", options)
-
-    async def patch(self, uid: str, patch: Patch, **options: Unpack[WriteOptions]) -> WebMessage:
-        """Change single properties by a JSON patch (`dhis2sh.client.jsonpatch`). Raises as `create`."""
-        from dhis2sh.client.bulk import patch_one
-
-        return await patch_one(self._client, await self._client.version(), self._path, uid, patch, options)
-
-    async def delete(self, uid: str, **options: Unpack[DeleteOptions]) -> WebMessage:
-        """Delete an object. Raises `Refused` (E4030) when others still need it, `NotFound` when there is none."""
-        from dhis2sh.client import sending
-
-        refuse_unknown(options, sending.DeleteOptions, "a deletion")
-        # before 2.43 the route of an option answers 200 and leaves it in its set, or 409
-        kept = self.plural == "options" and not (await self._client.version()).has("option_delete")
-        if kept or sending.needs_bundle(options):
-            return await self._bundle({"id": uid}, "DELETE", cast("WriteOptions", options))
-        return await sending.send(self._client, "DELETE", f"{self._path}/{uid}")
-
-    # Writes of many -------------------------------------------------------------------------------------------------
-
-    async def save_bulk(
-        self,
-        objects: Iterable[Object],
-        *,
-        concurrency: int = 4,
-        chunk_size: int = 1000,
-        **options: Unpack[WriteOptions],
-    ) -> BulkResult:
-        """Create or update objects; refusals are in `failures` of the result. As `dhis2sh.client.bulk.save`."""
-        from dhis2sh.client import bulk
-
-        return await bulk.save(
-            self._client, {self.plural: objects}, concurrency=concurrency, chunk_size=chunk_size, **options
-        )
-
-    async def delete_bulk(
-        self,
-        uids: Iterable[str],
-        *,
-        concurrency: int = 4,
-        chunk_size: int = 1000,
-        **options: Unpack[DeleteOptions],
-    ) -> BulkResult:
-        """Delete objects; refusals are in `failures` of the result. As `dhis2sh.client.bulk.delete`."""
-        from dhis2sh.client import bulk
-
-        return await bulk.delete(
-            self._client, {self.plural: uids}, concurrency=concurrency, chunk_size=chunk_size, **options
-        )
-
-    async def patch_bulk(
-        self, patches: Mapping[str, Patch], *, concurrency: int = 4, **options: Unpack[WriteOptions]
-    ) -> BulkResult:
-        """Patch objects by UID, one request each. As `dhis2sh.client.bulk.patch`."""
-        from dhis2sh.client import bulk
-
-        return await bulk.patch(self._client, {self.plural: patches}, concurrency=concurrency, **options)
-
-    async def add_items(self, uid: str, collection: str, items: Iterable[str], *, dry_run: bool = False) -> BulkResult:
-        """Add members to a collection (`dataElements` of a group), without reading or sending the others.
-
-        `ignored` of the result counts what the server did not take, such as UIDs that do not exist: it says no more.
-        With `dry_run` the collection is read, and what is new in it counted.
-        """
-        return await self._items(uid, collection, "additions", list(items), dry_run=dry_run)
-
-    async def remove_items(
-        self, uid: str, collection: str, items: Iterable[str], *, dry_run: bool = False
-    ) -> BulkResult:
-        """Take members out of a collection; the objects themselves stay. As `add_items`."""
-        return await self._items(uid, collection, "deletions", list(items), dry_run=dry_run)
-
-    # Inside ---------------------------------------------------------------------------------------------------------
-
-    @property
-    def _path(self) -> str:
-        return ENDPOINTS.get(self.plural, self.plural)
-
-    async def _wanted(self, model: type[BaseModel] | None, *, typed: bool) -> type[BaseModel] | None:
-        return await self.model() if typed and model is None else model
-
-    async def _page(self, params: Mapping[str, Param]) -> Page:
-        return await self._client.list_page(self._path, params, key=self.plural)
-
-    async def _save(
-        self, method: str, path: str, object: Object, strategy: Literal["CREATE", "UPDATE"], options: WriteOptions
-    ) -> WebMessage:
-        from dhis2sh.client import sending
-        from dhis2sh.client.bulk import plain
-
-        row = plain(object)
-        check_constants(await self.resource(), row)
-        if sending.needs_bundle(options):
-            return await self._bundle(row, strategy, options)
-        params = sending.object_params(options, await self._client.version())
-        return await sending.send(self._client, method, path, row, params)
-
-    async def _bundle(
-        self, row: Row, strategy: Literal["CREATE", "UPDATE", "DELETE"], options: WriteOptions
-    ) -> WebMessage:
-        from dhis2sh.client import sending
-
-        chosen: WriteOptions = {"import_strategy": strategy, **options}
-        params = sending.bundle_params(chosen, await self._client.version())
-        return await sending.send(self._client, "POST", "metadata", {self.plural: [row]}, params)
-
-    async def _items(
-        self,
-        uid: str,
-        collection: str,
-        change: Literal["additions", "deletions"],
-        items: list[str],
-        *,
-        dry_run: bool,
-    ) -> BulkResult:
-        from dhis2sh.client import sending
-        from dhis2sh.client.messages import ImportCount
-
-        result = sending.BulkResult(dry_run=dry_run)
-        counted = "updated" if change == "additions" else "deleted"
-        if dry_run:
-            row = await self.get(uid, fields=f"{collection}[id]")
-            members = {str(member["id"]) for member in cast("list[Row]", row.get(collection) or [])}
-            changing = [item for item in items if (item in members) == (change == "deletions")]
-            result.uids = changing
-            result.count = ImportCount.model_validate({counted: len(changing), "ignored": len(items) - len(changing)})
-            return result
-        for chunk in chunked(items, ITEMS_PER_REQUEST):
-            members_sent: list[Any] = [{"id": item} for item in chunk]
-            body: Row = {"additions": [], "deletions": [], change: members_sent}
-            outcome = await sending.attempt(
-                sending.send(self._client, "POST", f"{self._path}/{uid}/{collection}", body)
-            )
-            result.take(outcome, chunk, collection)
-            done = outcome.import_count.total if not isinstance(outcome, Exception) else len(chunk)
-            result.count += ImportCount(ignored=max(0, len(chunk) - done))
-        return result
-
-
-ENDPOINTS = {"dataStores": "dataStore", "metadataVersions": "metadata/version", "proposals": "metadata/proposals"}
-"""Types whose address is not their plural; a test compares it with the facts."""
-
-
-def check_constants(resource: Resource, row: Mapping[str, object]) -> None:
-    """Raise `UsageError` for a value that its enum does not have: a 2.42 answers 500, in the words of its parser."""
-    for name, value in row.items():
-        known = resource.properties.get(name)
-        constants = known.constants if known is not None and not known.collection else ()
-        if constants and isinstance(value, str) and value not in constants:
-            raise UsageError(
-                f"{resource.plural}: '{value}' is no {name}",
-                hint=did_you_mean(value, constants) or f"one of {', '.join(constants)}",
-            )
-
-
 def snake(plural: str) -> str:
     """`dataElements` as `data_elements`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plural).lower()
@@ -439,6 +62,4 @@ def snake(plural: str) -> str:
 @cache
 def _plurals() -> frozenset[str]:
     """The types of every version: which of them the server has is known once its version is."""
-    from dhis2_models import facts
-
     return frozenset(plural for version in facts.VERSIONS for plural in facts.resources(version))

@@ -12,15 +12,15 @@ from dhis2sh.errors import NotFound, did_you_mean
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
-    from dhis2sh.client.client import Client
+    from dhis2sh.client.protocol import Requests
 
 
-async def types_of(client: Client) -> Mapping[str, Resource]:
+async def types_of(client: Requests) -> Mapping[str, Resource]:
     """All types of the server's version by plural, those without an address of their own too."""
     return facts.types((await client.version()).models)
 
 
-async def resources_of(client: Client) -> Mapping[str, Resource]:
+async def resources_of(client: Requests) -> Mapping[str, Resource]:
     """The metadata types of the server's version that can be listed, by plural."""
     key = (await client.version()).models
     return {
@@ -30,7 +30,7 @@ async def resources_of(client: Client) -> Mapping[str, Resource]:
     }
 
 
-async def resource_of(client: Client, name: str) -> Resource:
+async def resource_of(client: Requests, name: str) -> Resource:
     """A type by its plural or singular, in any case. Raises `NotFound` with the nearest names."""
     known = await resources_of(client)
     wanted = name.replace("-", "").replace("_", "").lower()
@@ -40,3 +40,12 @@ async def resource_of(client: Client, name: str) -> Resource:
     raise NotFound(
         f"there is no metadata type '{name}'", hint=did_you_mean(name, list(known)) or "dhis2 metadata types"
     )
+
+
+async def type_of(client: Requests, plural: str) -> Resource:
+    """A type by its plural alone, listed or not, as long as it has an address. Raises `NotFound` with the version."""
+    version = await client.version()
+    found = facts.resources(version.models).get(plural)
+    if found is None:
+        raise NotFound(f"DHIS2 {version} has no type '{plural}'", hint="dhis2 metadata types")
+    return found

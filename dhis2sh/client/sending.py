@@ -5,23 +5,28 @@ API source: `MetadataImportParams.java`, `AbstractCrudController.java` (api-fact
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from dhis2sh.client import envelopes
 from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
 from dhis2sh.client.query import refuse_unknown
-from dhis2sh.errors import Dhis2Error, PartlyDone, ReadOnlyProfile, Refused, SignInError, UsageError
+from dhis2sh.errors import (
+    Dhis2Error,
+    NetworkError,
+    PartlyDone,
+    ReadOnlyProfile,
+    Refused,
+    ServerFault,
+    SignInError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
-    from dhis2sh.client.client import Client, Content
-    from dhis2sh.client.requests import Param
+    from dhis2sh.client.protocol import Requests
+    from dhis2sh.client.requests import Content, Param
     from dhis2sh.client.versions import ServerVersion
-
-CONCURRENCY = 4
-"""Requests of one bulk write at a time, unless somebody says otherwise."""
 
 type ImportStrategy = Literal["CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE"]
 type AtomicMode = Literal["ALL", "NONE"]
@@ -90,7 +95,7 @@ def needs_bundle(options: WriteOptions | DeleteOptions) -> bool:
 
 
 async def send(
-    client: Client,
+    client: Requests,
     method: str,
     path: str,
     body: Content = None,
@@ -105,7 +110,7 @@ async def send(
 
 
 async def attempt(sending: Awaitable[WebMessage]) -> WebMessage | Dhis2Error:
-    """The envelope of a write, a refusal's too; the error when the server sent none.
+    """The envelope of a write, a refusal's too; the error when there is none, or one that does not say what was written.
 
     Raises what no other write would survive either: `SignInError`, `ReadOnlyProfile`, `UsageError`.
     """
@@ -114,9 +119,20 @@ async def attempt(sending: Awaitable[WebMessage]) -> WebMessage | Dhis2Error:
     except (SignInError, ReadOnlyProfile, UsageError):
         raise
     except Refused as error:
-        return WebMessage.of_refusal(error) or error
+        message = WebMessage.of_refusal(error)
+        if message is None or (isinstance(error, ServerFault) and not message.has_report):
+            return error
+        return message
     except Dhis2Error as error:
         return error
+
+
+def may_be_written(error: Dhis2Error) -> bool:
+    """Whether a write that ended so may have been carried out all the same: nobody knows before looking at the server.
+
+    The network failed on the way, or a server or a proxy before it answered 5xx while the server may be writing still.
+    """
+    return isinstance(error, (ServerFault, NetworkError))
 
 
 def refusal(message: WebMessage) -> Refused:
@@ -144,6 +160,8 @@ class BulkResult:
         failures: the objects that were not.
         warnings: what was written with a remark.
         messages: the server's envelopes, one per request.
+        unanswered: objects among the failures that were sent without an import report coming back: the server may have
+            written them all the same.
         dry_run: True when nothing was written.
     """
 
@@ -152,6 +170,7 @@ class BulkResult:
     failures: list[ConflictRow] = field(default_factory=lambda: [])
     warnings: list[ConflictRow] = field(default_factory=lambda: [])
     messages: list[WebMessage] = field(default_factory=lambda: [], repr=False)
+    unanswered: list[str] = field(default_factory=lambda: [])
     dry_run: bool = False
 
     @property
@@ -177,6 +196,7 @@ class BulkResult:
         """
         sent = list(uids)
         if isinstance(outcome, Dhis2Error):
+            self.unanswered += sent if may_be_written(outcome) else []
             status = outcome.status if isinstance(outcome, Refused) else None
             reason = {"message": outcome.message, "code": outcome.code, "status": status, "type": kind}
             self.failures += [ConflictRow.model_validate({"uid": uid, **reason}) for uid in sent]
@@ -210,27 +230,9 @@ class BulkResult:
         first = self.failures[0]
         more = f" (and {len(self.failures) - 1:,} more)" if len(self.failures) > 1 else ""
         text = f"{first.uid or first.type or 'refused'}: {first.message}{more}"
+        if self.unanswered:
+            text += f"; whether the server wrote {len(self.unanswered):,} of them is not known: no report came back"
         written = self.count.total - self.count.ignored
         if not written:
             raise Refused(text, code=first.code, status=first.status, hint="dhis2 explain  puts the refusal into words")
         raise PartlyDone(f"{written:,} written; {text}", summary=self)
-
-
-async def gather_bounded[T](work: Iterable[Awaitable[T]], concurrency: int) -> AsyncIterator[T]:
-    """Results in the order of the work, with at most `concurrency` running; a failure or an early end cancels the rest.
-
-    The work is taken from its iterable only when there is room for it, so that its bodies are not all made at once.
-    """
-    waiting: list[asyncio.Future[T]] = []
-    pending = iter(work)
-    try:
-        while True:
-            while len(waiting) < max(1, concurrency) and (one := next(pending, None)) is not None:
-                waiting.append(asyncio.ensure_future(one))
-            if not waiting:
-                return
-            yield await waiting.pop(0)
-    finally:
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dhis2sh.errors import NotDhis2, NotFound, ServerFault, SignInError
+from dhis2sh.errors import ConfigError, NotDhis2, NotFound, ServerFault, SignInError
 
 if TYPE_CHECKING:
     from dhis2sh.client.answers import Answer
@@ -127,8 +127,6 @@ def cookie_of(answer: Answer, profile: str) -> str:
 
 def from_credentials(credentials: Credentials) -> SignIn:
     """The provider behind `auth = "session"`. Raises `ConfigError` without a user name."""
-    from dhis2sh.errors import ConfigError
-
     if not credentials.username or credentials.kept is None:
         raise ConfigError(
             "sign-in 'session' needs a user name",

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Self, cast
 
+from dhis2sh.client import bulk
 from dhis2sh.client.query import chunked
 from dhis2sh.client.sending import AtomicMode, BulkResult, attempt, send
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
 
 if TYPE_CHECKING:
-    from dhis2sh.client.client import Client
+    from dhis2sh.client.protocol import Requests
     from dhis2sh.client.requests import Param
     from dhis2sh.client.versions import ServerVersion
     from dhis2sh.types import JsonObject, JsonValue
@@ -126,7 +127,7 @@ class Sharing:
 class SharingService:
     """`client.sharing`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
 
     async def get(self, type: str, uid: str) -> JsonObject:
@@ -165,8 +166,6 @@ class SharingService:
         if not patch:
             raise UsageError("this sharing changes nothing", hint='Sharing().public("r-------")')
         if dry_run:
-            from dhis2sh.client import bulk
-
             each = {plural: dict.fromkeys(uids, patch) for plural, uids in wanted.items()}
             return await bulk.patch(self._client, each, dry_run=True)
         result = BulkResult()

@@ -14,7 +14,7 @@ from dhis2sh.client.messages import Me
 from dhis2sh.errors import NotFound, did_you_mean
 
 if TYPE_CHECKING:
-    from dhis2sh.client.client import Client
+    from dhis2sh.client.protocol import Requests
     from dhis2sh.dhis2.periods import FinancialYearStart
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -26,7 +26,7 @@ class System:
     """`client.system`. Many callers at once ask the server once; what was refused is asked for again."""
 
     def __init__(
-        self, client: Client, *, lifetime: float = LIFETIME, clock: Callable[[], float] = time.monotonic
+        self, client: Requests, *, lifetime: float = LIFETIME, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._client = client
         self._lifetime, self._clock = lifetime, clock

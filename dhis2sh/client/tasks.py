@@ -13,7 +13,7 @@ from dhis2sh.client.messages import Notification, TaskRef, WebMessage
 from dhis2sh.errors import Dhis2Error, NotFound, TimedOut, UsageError
 
 if TYPE_CHECKING:
-    from dhis2sh.client.client import Client
+    from dhis2sh.client.protocol import Requests
     from dhis2sh.types import JsonValue
 
 FIRST_WAIT, LONGEST_WAIT = 0.2, 5.0
@@ -26,7 +26,7 @@ type Task = TaskRef | WebMessage
 class Tasks:
     """`client.tasks`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
 
     async def iter_notifications(

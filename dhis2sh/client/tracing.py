@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TextIO
 
-_SECRETS = (
-    (re.compile(r"(://)[^/@\s]+@"), r"\1***@"),
-    (re.compile(r"(?i)([?&](?:password|token|secret|code|access_token|refresh_token)=)[^&\s]*"), r"\1***"),
-    (re.compile(r"\bd2p(?:at)?_\w+"), "d2p_***"),
-    (re.compile(r"(?i)\b(basic|bearer|apitoken)\s+[\w.~+/=-]{6,}"), r"\1 ***"),
-    (re.compile(r'(?i)("(?:password|secret|token|refresh_token|access_token)"\s*:\s*")[^"]*'), r"\1***"),
-)
-
-
-def redact(text: str) -> str:
-    """The text with credentials, tokens and passwords replaced by `***`."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
+from dhis2sh.redact import redact
 
 
 class Tracer:

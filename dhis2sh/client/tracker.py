@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
 
 from dhis2sh.client import bodies
+from dhis2sh.client.limits import gather_bounded
 from dhis2sh.client.messages import TrackerBundle, WebMessage
 from dhis2sh.client.query import camel, chunked, refuse_unknown
-from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, gather_bounded, refusal, send
+from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, refusal, send
 from dhis2sh.errors import Dhis2Error
 
 if TYPE_CHECKING:
-    from dhis2sh.client.client import Client, Content
-    from dhis2sh.client.requests import Param
+    from dhis2sh.client.protocol import Requests
+    from dhis2sh.client.requests import Content, Param
     from dhis2sh.client.versions import ServerVersion
     from dhis2sh.types import JsonObject, Row
 
@@ -62,7 +63,7 @@ class TrackerOptions(TypedDict, total=False):
 class Tracker:
     """`client.tracker`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
 
     # Out ------------------------------------------------------------------------------------------------------------
@@ -90,11 +91,36 @@ class Tracker:
 
         Unknown parameters are ignored by the server without a word. Raises `Refused` for combinations that it rejects.
         """
+        pages = self.pages(
+            kind,
+            org_units=org_units,
+            org_unit_mode=org_unit_mode,
+            fields=fields,
+            page_size=page_size,
+            limit=limit,
+            params=params,
+        )
+        async with aclosing(pages) as found:
+            async for rows in found:
+                for row in rows:
+                    yield row
+
+    async def pages(
+        self,
+        kind: Kind,
+        *,
+        org_units: str | Sequence[str] = (),
+        org_unit_mode: str | None = None,
+        fields: str | None = None,
+        page_size: int = 200,
+        limit: int | None = None,
+        params: Mapping[str, Param] | None = None,
+    ) -> AsyncGenerator[list[Row]]:
+        """The objects of `iter` in the lists in which they come; parameters and errors as of `iter`."""
         query = await self._query(kind, org_units, org_unit_mode, {"fields": fields, **(params or {})})
-        rows = self._client.iter(f"tracker/{kind}", query, page_size=page_size, limit=limit)
-        async with aclosing(cast("AsyncGenerator[Row]", rows)) as found:
-            async for row in found:
-                yield row
+        async with aclosing(self._client.pages(f"tracker/{kind}", query, size=page_size, limit=limit)) as found:
+            async for rows in found:
+                yield rows
 
     async def count(
         self, kind: Kind, *, org_units: str | Sequence[str], org_unit_mode: str, params: Mapping[str, Param]

@@ -24,7 +24,7 @@ from dhis2sh.client.limits import Places, origin
 from dhis2sh.client.requests import Body, Params, Sending, encode_params, guard, rehearse
 from dhis2sh.client.retry import IDEMPOTENT, RETRIED_STATUSES, RetryRule
 from dhis2sh.client.settings import ConnectionSettings
-from dhis2sh.client.tracing import Tracer, redact
+from dhis2sh.client.tracing import Tracer
 from dhis2sh.errors import (
     BrokenAnswer,
     Dhis2Error,
@@ -35,6 +35,7 @@ from dhis2sh.errors import (
     Unreachable,
     UsageError,
 )
+from dhis2sh.redact import redact
 
 # httpx imports its own command line (click, rich, pygments) whenever those are installed: a third of its import time.
 _had_main = "httpx._main" in sys.modules

@@ -7,32 +7,21 @@ with several paths take a request more each.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.dhis2.references import PEOPLE, label, references
+from dhis2sh.dhis2.properties import EXPRESSIONS, PEOPLE
+from dhis2sh.dhis2.references import label, paths_to, references
 from dhis2sh.errors import Refused
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
 
-    from dhis2sh.client.client import Client
+    from dhis2sh.client.protocol import Requests
     from dhis2sh.client.requests import Param
     from dhis2sh.types import JsonObject, Row
 
-DEPTH = 3
-"""How many properties a path may have: `dataSetElements.categoryCombo` has two."""
-IN_EXPRESSIONS: Mapping[str, Sequence[str]] = {
-    "indicators": ("numerator", "denominator"),
-    "validationRules": ("leftSide.expression", "rightSide.expression"),
-    "predictors": ("generator.expression", "sampleSkipTest.expression"),
-    "programIndicators": ("expression", "filter"),
-    "programRules": ("condition",),
-    "programRuleActions": ("data",),
-    "expressionDimensionItems": ("expression",),
-}
-"""Texts in which UIDs stand as `#{...}`, `I{...}`, `C{...}` and the like."""
 READ_WHOLE: Mapping[str, str] = {
     "visualizations": "id,name,dataDimensionItems",
     "maps": "id,name,mapViews",
@@ -57,31 +46,6 @@ class Use:
     path: str
 
 
-def paths_to(plural: str, types: Mapping[str, Resource]) -> Iterator[tuple[str, str]]:
-    """Each type and owned path that can lead to objects of a type, the path without its final `.id`."""
-    for resource in types.values():
-        if resource.endpoint and resource.metadata:
-            for path in _paths(resource, plural, types, DEPTH, frozenset()):
-                yield resource.plural, path
-
-
-def _paths(
-    resource: Resource, plural: str, types: Mapping[str, Resource], depth: int, seen: frozenset[str]
-) -> Iterator[str]:
-    for name, prop in resource.properties.items():
-        if not prop.owner or name in PEOPLE or prop.target is None:
-            continue
-        if prop.target == plural and prop.reference:
-            yield name
-        target = types.get(prop.target)
-        if target is None or target.plural in seen or (target.endpoint and target.metadata):
-            continue
-        if depth > 1:
-            for rest in _paths(target, plural, types, depth - 1, seen | {target.plural}):
-                if types[resource.plural].singular != rest:  # the arrow back to the whole
-                    yield f"{name}.{rest}"
-
-
 class Usage:
     """Asks one server where objects are used.
 
@@ -89,7 +53,7 @@ class Usage:
         client: the server's client; types: the types of its version.
     """
 
-    def __init__(self, client: Client, types: Mapping[str, Resource]) -> None:
+    def __init__(self, client: Requests, types: Mapping[str, Resource]) -> None:
         self._client = client
         self._types = types
         self.not_asked: list[str] = []
@@ -100,9 +64,9 @@ class Usage:
         asked = [(kind, path, f"{path}.id:eq:{uid}") for kind, path in paths_to(plural, self._types)]
         if plural in NAMED_IN_EXPRESSIONS:
             asked += [
-                (kind, path, f"{path}:like:{uid}")
-                for kind, texts in IN_EXPRESSIONS.items()
-                for path in texts
+                (kind, place.path, f"{place.path}:like:{uid}")
+                for kind, places in EXPRESSIONS.items()
+                for place in places
                 if kind in self._types
             ]
         answers = await asyncio.gather(*(self._ask(part) for part in _rounds(asked)), self._read_whole(uid))

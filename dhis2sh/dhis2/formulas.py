@@ -376,23 +376,8 @@ def _call(name: str, arguments: tuple[Node, ...], value_of: Callable[[Item], Val
     def value(index: int) -> Value:
         return evaluate(arguments[index], value_of)
 
-    match name:
-        case "if":
-            test = value(0)
-            return None if test is None else value(1 if _truth(test) else 2)
-        case "isNull" | "isNotNull":
-            return (value(0) is None) == (name == "isNull")
-        case "firstNonNull":
-            return next((found for index in range(len(arguments)) if (found := value(index)) is not None), None)
-        case "removeZeros":
-            found = value(0)
-            return None if found == 0 else found
-        case "contains" | "containsItems":
-            text = str(value(0) or "")
-            parts = [str(value(index)) for index in range(1, len(arguments))]
-            return all(part in (text if name == "contains" else text.split(",")) for part in parts)
-        case _:
-            pass
+    if name in _CHOOSING:
+        return _CHOOSING[name](value, len(arguments))
     if name in _VECTOR:
         numbers = _numbers(arguments[0], value_of)
         rest = [_number(value(index)) for index in range(1, len(arguments))]
@@ -406,6 +391,46 @@ def _call(name: str, arguments: tuple[Node, ...], value_of: Callable[[Item], Val
     if any(found is None for found in values):
         return None
     return FUNCTIONS[name](*[_number(found) for found in values])
+
+
+type _Arguments = Callable[[int], Value]
+"""The value of an argument by its place, worked out when it is asked for."""
+
+
+def _if(value: _Arguments, count: int) -> Value:
+    test = value(0)
+    return None if test is None else value(1 if _truth(test) else 2)
+
+
+def _first_non_null(value: _Arguments, count: int) -> Value:
+    return next((found for index in range(count) if (found := value(index)) is not None), None)
+
+
+def _remove_zeros(value: _Arguments, count: int) -> Value:
+    found = value(0)
+    return None if found == 0 else found
+
+
+def _contains(value: _Arguments, count: int) -> Value:
+    text = str(value(0) or "")
+    return all(str(value(index)) in text for index in range(1, count))
+
+
+def _contains_items(value: _Arguments, count: int) -> Value:
+    items = str(value(0) or "").split(",")
+    return all(str(value(index)) in items for index in range(1, count))
+
+
+_CHOOSING: dict[str, Callable[[_Arguments, int], Value]] = {
+    "if": _if,
+    "isNull": lambda value, _: value(0) is None,
+    "isNotNull": lambda value, _: value(0) is not None,
+    "firstNonNull": _first_non_null,
+    "removeZeros": _remove_zeros,
+    "contains": _contains,
+    "containsItems": _contains_items,
+}
+"""Functions that look at missing values or texts, and those that do not look at all of their arguments."""
 
 
 def _numbers(node: Node, value_of: Callable[[Item], Value | Sequence[float]]) -> list[float]:

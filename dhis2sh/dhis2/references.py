@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.properties import HOLD_EXPRESSIONS, NAMES, NOT_FOLLOWED, PEOPLE, SHARING
 from dhis2sh.dhis2.uids import is_uid
 
 if TYPE_CHECKING:
@@ -19,17 +20,14 @@ if TYPE_CHECKING:
 
     from dhis2sh.types import JsonObject, JsonValue, Row
 
-SHARING = frozenset({"sharing", "userAccesses", "userGroupAccesses", "publicAccess", "externalAccess"})
-PEOPLE = frozenset({"createdBy", "lastUpdatedBy", "user", "users", "favorites", "subscribers"})
-"""Who made or follows an object: never part of what it means."""
 PLACES = frozenset(
     {"organisationUnits", "organisationUnitGroups", "organisationUnitGroupSets", "organisationUnitLevels"}
 )
 INSTANCE = frozenset({"users", "userGroups", "userRoles"})
 """Types that belong to one instance: they are left out of a bundle unless somebody asks for them."""
 
-NAMES = frozenset({"id", "name", "code", "displayName", "username"})
-"""What a reference may hold; anything with more is the object itself."""
+DEPTH = 3
+"""How many properties a path may have: `dataSetElements.categoryCombo` has two."""
 
 _UID = r"([a-zA-Z][a-zA-Z0-9]{10})"
 _WILD = rf"(?:\.(?:{_UID}|\*))?"
@@ -45,8 +43,6 @@ _TOKENS: tuple[tuple[re.Pattern[str], tuple[str | None, ...]], ...] = (
     (re.compile(rf"\bA\{{{_UID}\}}"), ("trackedEntityAttributes",)),
     (re.compile(rf"\bPS_EVENTDATE:{_UID}"), ("programStages",)),
 )
-_EXPRESSIONS = frozenset({"numerator", "denominator", "expression", "filter", "condition", "data"})
-"""Properties whose text is an expression over other objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,43 +72,73 @@ def references(resource: Resource, body: Mapping[str, JsonValue], types: Mapping
         body: the object as owner JSON. The arrow to itself that an embedded row has is no reference.
     """
     own = body.get("id")
-    for name, value in body.items():
-        if name in {"id", "access", "href"}:
-            continue
-        for found in _inside(name, resource.properties.get(name), value, types):
+    for path, target, value in _met(resource, body, types):
+        for found in _arrows(path, target, value, types):
             if found.uid != own:
                 yield found
 
 
-def _inside(path: str, prop: Property | None, value: JsonValue, types: Mapping[str, Resource]) -> Iterator[Reference]:
-    if isinstance(value, str):
-        if path.rpartition(".")[2] in _EXPRESSIONS:
-            yield from _in_text(path, value)
-    elif isinstance(value, list):
+def objects_in(
+    resource: Resource, body: Mapping[str, JsonValue], types: Mapping[str, Resource]
+) -> Iterator[tuple[str, str]]:
+    """Every object with an address of its own that one refers to or holds whole: its type and its UID.
+
+    What expressions name is not among them, nor who owns the object. Parameters as of `references`.
+    """
+    for path, target, value in _met(resource, body, types):
+        if path == "sharing" and isinstance(value, dict):
+            yield from ((found.type, found.uid) for found in _in_sharing(path, value, owner=False) if found.type)
+        elif target is not None and target.metadata and isinstance(value, dict):
+            uid = value.get("id")
+            if isinstance(uid, str):
+                yield target.plural, uid
+
+
+def _met(
+    resource: Resource, body: Mapping[str, JsonValue], types: Mapping[str, Resource]
+) -> Iterator[tuple[str, Resource | None, JsonValue]]:
+    """Every object and text inside a body, on whatever level: where it stands, its type, and itself."""
+    for name, value in body.items():
+        if name not in NOT_FOLLOWED:
+            yield from _inside(name, resource.properties.get(name), value, types)
+
+
+def _inside(
+    path: str, prop: Property | None, value: JsonValue, types: Mapping[str, Resource]
+) -> Iterator[tuple[str, Resource | None, JsonValue]]:
+    if isinstance(value, list):
         for item in value:
             yield from _inside(path, prop, item, types)
-    elif isinstance(value, dict):
-        if path.rpartition(".")[2] == "sharing":
-            yield from _in_sharing(path, value)
-        else:
-            yield from _in_object(path, prop, value, types)
-
-
-def _in_object(
-    path: str, prop: Property | None, value: JsonObject, types: Mapping[str, Resource]
-) -> Iterator[Reference]:
-    """A reference, which has a UID and at most names; or an embedded object, whose own properties lead on."""
+        return
     target = types.get(prop.target) if prop is not None and prop.target else None
-    uid = value.get("id")
-    embedded = target is not None and target.embedded
-    if isinstance(uid, str) and is_uid(uid) and value.keys() <= NAMES and not embedded:
-        yield Reference(path, uid, target.plural if target is not None and target.endpoint else _plural(path, types))
+    if isinstance(value, (str, dict)):
+        yield path, target, value
+    if not isinstance(value, dict) or path == "sharing" or _is_reference(target, value):
         return
     for name, item in value.items():
-        if name in {"id", "access", "href", "sharing"} or name in PEOPLE:
-            continue
-        inner = target.properties.get(name) if target is not None else None
-        yield from _inside(f"{path}.{name}", inner, item, types)
+        if name not in NOT_FOLLOWED and name != "sharing" and name not in PEOPLE:
+            inner = target.properties.get(name) if target is not None else None
+            yield from _inside(f"{path}.{name}", inner, item, types)
+
+
+def _is_reference(target: Resource | None, value: JsonObject) -> bool:
+    """A reference has a UID and at most names; anything else is an embedded object, whose own properties lead on."""
+    uid = value.get("id")
+    embedded = target is not None and target.embedded
+    return isinstance(uid, str) and is_uid(uid) and value.keys() <= NAMES and not embedded
+
+
+def _arrows(path: str, target: Resource | None, value: JsonValue, types: Mapping[str, Resource]) -> Iterator[Reference]:
+    """What one object or text inside a body leads to itself."""
+    if isinstance(value, str):
+        if path.rpartition(".")[2] in HOLD_EXPRESSIONS:
+            yield from _in_text(path, value)
+    elif isinstance(value, dict):
+        if path == "sharing":
+            yield from _in_sharing(path, value)
+        elif _is_reference(target, value):
+            kind = target.plural if target is not None and target.endpoint else _plural(path, types)
+            yield Reference(path, str(value["id"]), kind)
 
 
 def _plural(path: str, types: Mapping[str, Resource]) -> str | None:
@@ -123,13 +149,13 @@ def _plural(path: str, types: Mapping[str, Resource]) -> str | None:
     return next((plural for plural, item in types.items() if item.singular == name and item.endpoint), None)
 
 
-def _in_sharing(path: str, value: JsonObject) -> Iterator[Reference]:
+def _in_sharing(path: str, value: JsonObject, *, owner: bool = True) -> Iterator[Reference]:
     for kind in ("users", "userGroups"):
         for uid in cast("JsonObject", value.get(kind) or {}):
             yield Reference(f"{path}.{kind}", uid, kind)
-    owner = value.get("owner")
-    if isinstance(owner, str) and is_uid(owner):
-        yield Reference(f"{path}.owner", owner, "users")
+    uid = value.get("owner")
+    if owner and isinstance(uid, str) and is_uid(uid):
+        yield Reference(f"{path}.owner", uid, "users")
 
 
 def _in_text(path: str, text: str) -> Iterator[Reference]:
@@ -138,6 +164,31 @@ def _in_text(path: str, text: str) -> Iterator[Reference]:
             for uid, kind in zip(found.groups(), kinds, strict=True):
                 if uid is not None:
                     yield Reference(path, uid, kind)
+
+
+def paths_to(plural: str, types: Mapping[str, Resource]) -> Iterator[tuple[str, str]]:
+    """Each type and owned path that can lead to objects of a type, the path without its final `.id`."""
+    for resource in types.values():
+        if resource.endpoint and resource.metadata:
+            for path in _paths(resource, plural, types, DEPTH, frozenset()):
+                yield resource.plural, path
+
+
+def _paths(
+    resource: Resource, plural: str, types: Mapping[str, Resource], depth: int, seen: frozenset[str]
+) -> Iterator[str]:
+    for name, prop in resource.properties.items():
+        if not prop.owner or name in PEOPLE or prop.target is None:
+            continue
+        if prop.target == plural and prop.reference:
+            yield name
+        target = types.get(prop.target)
+        if target is None or target.plural in seen or (target.endpoint and target.metadata):
+            continue
+        if depth > 1:
+            for rest in _paths(target, plural, types, depth - 1, seen | {target.plural}):
+                if types[resource.plural].singular != rest:  # the arrow back to the whole
+                    yield f"{name}.{rest}"
 
 
 def belongs_to_instance(reference: Reference) -> bool:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, cast
 from pydantic import BaseModel
 
 from dhis2sh.dhis2.languages import LANGUAGES, PREFIXES
+from dhis2sh.dhis2.properties import EXPRESSIONS, Expression
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import CheckFailed, NotFound, UsageError, did_you_mean
 from dhis2sh.verbs import names
@@ -41,34 +42,12 @@ _REFERENCE = re.compile(r"(OUG|PS_EVENTDATE|[#ACDINR])\{([^{}]*)\}")
 _UIDS = re.compile(r"(?:[A-Za-z]+:)?[A-Za-z][A-Za-z0-9]{10}(?:&[A-Za-z][A-Za-z0-9]{10})*|\*")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an object keeps an expression, where a server explains it, and where its words stand."""
-
-    path: str
-    address: str
-    words: str | None = None
-
-
-PLACES: Mapping[str, tuple[Place, ...]] = {
-    "indicators": (
-        Place("numerator", "indicators/expression/description", "numeratorDescription"),
-        Place("denominator", "indicators/expression/description", "denominatorDescription"),
-    ),
-    "programIndicators": (
-        Place("expression", "programIndicators/expression/description"),
-        Place("filter", "programIndicators/filter/description"),
-    ),
-    "validationRules": (
-        Place("leftSide.expression", "validationRules/expression/description", "leftSide.description"),
-        Place("rightSide.expression", "validationRules/expression/description", "rightSide.description"),
-    ),
-    "predictors": (
-        Place("generator.expression", "predictors/expression/description", "generator.description"),
-        Place("sampleSkipTest.expression", "predictors/skipTest/description", "sampleSkipTest.description"),
-    ),
+PLACES: Mapping[str, tuple[Expression, ...]] = {
+    plural: found
+    for plural, places in EXPRESSIONS.items()
+    if (found := tuple(place for place in places if place.address and not place.of_program))
 }
-"""The expressions of each type, the main one first."""
+"""The expressions that a server can be asked about with nothing beside them, the main one of each type first."""
 
 
 class Verdict(BaseModel):
@@ -232,24 +211,34 @@ async def with_uids(s: Session, plural: str, texts: Iterable[str], program: str 
     Raises `NotFound` that names the nearest, and `UsageError` that lists the candidates of an ambiguous name.
     """
     wanted = list(dict.fromkeys(texts))
-    items = LANGUAGES[plural].items
-    found: dict[str, _Open] = {}
-    for text in wanted:
-        for match in _REFERENCE.finditer(text):
-            targets = items.get(match[1], ())
-            if targets and not _certain(match[1], match[2]):
-                found[match[0]] = _Open(match[1], match[2].strip(), targets, match[2].strip())
+    found = _named_references(plural, wanted)
     if plural == "programIndicators":
         await _in_stages(s, [item for item in found.values() if item.kind == "#"], program)
     while pending := [item for item in found.values() if item.open]:
         for target in dict.fromkeys(item.target for item in pending):
-            mine = [item for item in pending if item.open and item.target == target]
-            if target == "categoryOptionCombos":
-                await _combos(s, [item for item in mine if len(item.done) == 1])
-                mine = [item for item in mine if item.open and len(item.done) > 1]  # the attribute's combination
-            if mine:
-                await _one_type(s, target, mine)
+            await _next_names(s, target, [item for item in pending if item.open and item.target == target])
     return {text: _REFERENCE.sub(lambda m: found[m[0]].written() if m[0] in found else m[0], text) for text in wanted}
+
+
+def _named_references(plural: str, texts: Iterable[str]) -> dict[str, _Open]:
+    """The references in some expressions that hold names, by their text."""
+    items = LANGUAGES[plural].items
+    found: dict[str, _Open] = {}
+    for text in texts:
+        for match in _REFERENCE.finditer(text):
+            targets = items.get(match[1], ())
+            if targets and not _certain(match[1], match[2]):
+                found[match[0]] = _Open(match[1], match[2].strip(), targets, match[2].strip())
+    return found
+
+
+async def _next_names(s: Session, target: str, items: Sequence[_Open]) -> None:
+    """Read the next name of some references, all of one type."""
+    if target == "categoryOptionCombos":
+        await _combos(s, [item for item in items if len(item.done) == 1])
+        items = [item for item in items if item.open and len(item.done) > 1]  # the attribute's combination
+    if items:
+        await _one_type(s, target, items)
 
 
 def _certain(kind: str, inside: str) -> bool:
@@ -267,12 +256,7 @@ async def _one_type(s: Session, target: str, items: Sequence[_Open]) -> None:
         if _UIDS.fullmatch(head) and (not is_uid(head) or names.certain(head)):
             item.take(head, rest)
     items = [item for item in items if item.open and item.target == target]
-    texts = list(dict.fromkeys(text for item in items for text, _ in item.cuts() if text))
-    hits: dict[str, list[JsonObject]] = {}
-    keys = ("id", *names.keys_of(target)) if any(is_uid(text) for text in texts) else names.keys_of(target)
-    for key in keys:
-        left = [text for text in texts if text not in hits and (key != "id" or is_uid(text))]
-        hits |= await names.by_key(s, target, key, left) if left else {}
+    hits = await _hits(s, target, list(dict.fromkeys(text for item in items for text, _ in item.cuts() if text)))
     for item in items:
         cuts = item.cuts()
         text, rest = next(((text, rest) for text, rest in cuts if text in hits), cuts[min(1, len(cuts) - 1)])
@@ -280,6 +264,16 @@ async def _one_type(s: Session, target: str, items: Sequence[_Open]) -> None:
             item.take(str(hits[text][0]["id"]), rest)
         else:  # it says which they are, or which come near
             item.take(await names.resolve(s, target, text), rest)
+
+
+async def _hits(s: Session, target: str, texts: Sequence[str]) -> dict[str, list[JsonObject]]:
+    """The objects of a type by each text that one of them has as its UID, code or name."""
+    hits: dict[str, list[JsonObject]] = {}
+    keys = ("id", *names.keys_of(target)) if any(is_uid(text) for text in texts) else names.keys_of(target)
+    for key in keys:
+        left = [text for text in texts if text not in hits and (key != "id" or is_uid(text))]
+        hits |= await names.by_key(s, target, key, left) if left else {}
+    return hits
 
 
 async def _combos(s: Session, items: Sequence[_Open]) -> None:
@@ -377,21 +371,21 @@ async def prepared(
 
     Raises `CheckFailed` that names what is wrong with each, and errors of names as `with_uids`.
     """
-    changed: list[tuple[JsonObject, Place, str]] = []
+    changed: list[tuple[JsonObject, Expression, str]] = []
     for number, item in enumerate(objects):
         old: Mapping[str, JsonValue] = before[number] if before else {}
         for place in PLACES.get(plural, ()):
             text = value_at(item, place.path)
             if text is not None and text != value_at(old, place.path):
                 changed.append((item, place, text))
-    by_program: dict[str | None, list[tuple[JsonObject, Place, str]]] = {}
+    by_program: dict[str | None, list[tuple[JsonObject, Expression, str]]] = {}
     for one in changed:
         by_program.setdefault(_program_of(one[0]), []).append(one)
     gate, notes = asyncio.Semaphore(AT_ONCE), list[str]()
     for program, mine in by_program.items():
         uids = await with_uids(s, plural, (text for _, _, text in mine), program)
 
-        async def ask(place: Place, text: str, uids: Mapping[str, str] = uids) -> Verdict:
+        async def ask(place: Expression, text: str, uids: Mapping[str, str] = uids) -> Verdict:
             async with gate:
                 return await asked(s, place.address, uids[text])
 
@@ -420,7 +414,7 @@ async def _refuse(s: Session, plural: str, wrong: Sequence[tuple[str, Verdict]])
     raise CheckFailed(f"'{text}': {first.message}{f': {said}' if said else ''}{more}", findings=first, hint=hint)
 
 
-def _write(item: JsonObject, place: Place, found: Verdict) -> None:
+def _write(item: JsonObject, place: Expression, found: Verdict) -> None:
     """The expression with UIDs, and its words where there are none yet."""
     _put(item, place.path, found.expression)
     if place.words and found.description and value_at(item, place.words) is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dhis2sh.client import schema
@@ -21,6 +21,7 @@ OPERATORS = (
     "!like$", "ilike", "!ilike", "$ilike", "!$ilike", "ilike$", "!ilike$", "startsWith", "endsWith", "token", "!token",
     "in", "!in", "null", "!null", "empty", "!empty",
 )  # fmt: skip
+DIRECTIONS = ("asc", "desc", "iasc", "idesc")
 PRESETS = ("all", "owner", "persisted", "simple", "identifiable", "nameable")
 _NO_VALUE = {"null", "!null", "empty", "!empty"}
 _VIRTUAL = {"identifiable", "mentions"}
@@ -120,28 +121,32 @@ def checked_filters(resource: Resource, filters: Sequence[str]) -> list[str]:
 
 def silently_ignored(resource: Resource, fields: str | None, order: Sequence[str], filters: Sequence[str]) -> list[str]:
     """What a server would drop without a word: unknown fields, presets and orders, filters cut at a comma."""
-    found: list[str] = []
+    return [*_ignored_fields(resource, fields), *_ignored_orders(resource, order), *_cut_filters(filters)]
+
+
+def _ignored_fields(resource: Resource, fields: str | None) -> Iterator[str]:
     for name in columns(fields) or []:
         if name not in resource.properties:
             hint = did_you_mean(name, list(resource.properties))
-            found.append(
-                f"fields: {resource.plural} have no property '{name}'; the server leaves it out{'; ' + hint if hint else ''}"
-            )
-    found += [
-        f"fields: there is no preset ':{preset}'; the server leaves it out"
-        for preset in re.findall(r"(?<![:\w]):(\w+)", fields or "")
-        if preset not in PRESETS
-    ]
+            yield f"fields: {resource.plural} have no property '{name}'; the server leaves it out{'; ' + hint if hint else ''}"
+    for preset in re.findall(r"(?<![:\w]):(\w+)", fields or ""):
+        if preset not in PRESETS:
+            yield f"fields: there is no preset ':{preset}'; the server leaves it out"
+
+
+def _ignored_orders(resource: Resource, order: Sequence[str]) -> Iterator[str]:
     for text in (part for item in order for part in item.split(",")):
         name, _, direction = text.partition(":")
         prop = resource.properties.get(name)
         if prop is None or not (prop.simple and prop.persisted):
-            found.append(f"order: {resource.plural} cannot be sorted by '{name}'; the server ignores it")
-        elif direction and direction not in {"asc", "desc", "iasc", "idesc"}:
-            found.append(f"order: '{direction}' is no direction; the server ignores it")
+            yield f"order: {resource.plural} cannot be sorted by '{name}'; the server ignores it"
+        elif direction and direction not in DIRECTIONS:
+            yield f"order: '{direction}' is no direction; the server ignores it"
+
+
+def _cut_filters(filters: Sequence[str]) -> Iterator[str]:
     if len(filters) > 1 or any("," in text for text in filters):
         for text in filters:
             value = text.split(":", 2)[-1]
             if "," in value and not value.startswith("["):
-                found.append(f"filter '{text}': the server cuts its value at the comma")
-    return found
+                yield f"filter '{text}': the server cuts its value at the comma"

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.periods import PERIOD_TYPES
+from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.verbs import names
@@ -40,8 +42,6 @@ SYMBOLS = {
     "<=": "less_than_or_equal_to",
 }  # fmt: skip
 """How people write the operators of validation rules."""
-DEFAULT_CLASSES = {"categoryCombos", "categories", "categoryOptions", "categoryOptionCombos"}
-"""References that are the default object where nothing is said (`Preheat.isDefaultClass`)."""
 _TRUE, _FALSE = {"true", "yes", "1"}, {"false", "no", "0"}
 
 
@@ -53,7 +53,7 @@ def required_of(resource: Resource) -> list[str]:
         for name in resource.required
         if name not in known
         and (prop := resource.properties[name]).kind != "BOOLEAN"
-        and not (prop.target in DEFAULT_CLASSES and resource.plural not in DEFAULT_CLASSES)
+        and not (prop.target in DEFAULT_OBJECTS and resource.plural not in DEFAULT_OBJECTS)
     ]
 
 
@@ -312,8 +312,6 @@ def _constant(prop: Property, value: JsonValue) -> str:
 
 def _period_type(text: str) -> str:
     """A period type as the server spells it: of one that it does not know it only says that the property is missing."""
-    from dhis2sh.dhis2.periods import PERIOD_TYPES
-
     known = {kind.name.lower(): kind.name for kind in PERIOD_TYPES} | {"twoyearly": "TwoYearly"}
     if text.lower() not in known:
         hint = did_you_mean(text, list(known.values())) or f"one of {', '.join(known.values())}"

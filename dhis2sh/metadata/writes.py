@@ -11,39 +11,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from dhis2sh.changes.plan import AGAIN, OBJECTS, Part, PartDone, Plan, PlanStep
-from dhis2sh.client import jsonpatch
+from dhis2sh.client import jsonpatch, parts, reading
 from dhis2sh.client.messages import WebMessage
-from dhis2sh.client.sending import send
-from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NotFound, Refused
+from dhis2sh.dhis2.properties import SET_BY_SERVER
+from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NetworkError, NotFound, ServerFault
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import Action, WriteSummary
-    from dhis2sh.client.requests import Param
+    from dhis2sh.client.sending import ImportStrategy
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
-IN_ONE_BUNDLE = 2000
+IN_ONE_BUNDLE = parts.OBJECTS_IN_ONE_PART
 """Objects in one import: 1,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
 OTHER = "another object of the bundle was refused"
 IGNORED = "the server ignored it and gave no reason"
 UIDS_IN_ONE_ADDRESS = 120
-"""An address stays below the 1,900 characters that every proxy takes."""
+"""Objects beyond which what refers to them is not looked for by filter: so many go in one address."""
 NAMED = 5
 """Objects that a note names before it counts the rest."""
 OWNED = ":owner,access[update,delete]"
 """All that an object owns, and whether this user may change it."""
-MANY = 600
-"""From here on one request for the whole type is less work than many for its parts."""
-STRATEGIES: Mapping[Action, str] = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
+STRATEGIES: Mapping[Action, ImportStrategy] = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
 """How an import is told what to do; in this order, so that what is new can be referred to by what changes."""
 MIDNIGHT = "T00:00:00.000"
 """What a server adds to a date without a time."""
-SET_BY_SERVER = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "user", "href", "access"})
-"""What a server writes itself: no difference in these is a change."""
 
 
 HELD_BY, PARTS = "$heldBy", "$parts"
@@ -189,36 +186,21 @@ def changes_of(planned: Plan) -> list[Write]:
 async def read_objects(
     s: Session, plural: str, uids: Sequence[str], *, fields: str = OWNED, missing_is_fine: bool = False
 ) -> list[JsonObject]:
-    """Objects by UID, in the order asked for, in as few requests as make sense. Raises `NotFound` naming those that are missing."""
-    found: dict[str, JsonObject] = {}
-    wanted = list(dict.fromkeys(uids))
-    if len(wanted) > MANY:
-        found = {str(row["id"]): row for row in await read_all(s, plural, (), fields=fields)}
-    for at in range(0, len(wanted) if not found else 0, UIDS_IN_ONE_ADDRESS):
-        part = wanted[at : at + UIDS_IN_ONE_ADDRESS]
-        text = f"id:in:[{','.join(part)}]" if len(part) > 1 else f"id:eq:{part[0]}"
-        params: dict[str, Param] = {"filter": text, "fields": _with_id(fields), "paging": False}
-        page = await s.client.list_page(plural, params)
-        found |= {str(row["id"]): row for row in page.rows}
-        if len(wanted) > UIDS_IN_ONE_ADDRESS:
-            s.reporter.progress(f"read {plural}", min(at + UIDS_IN_ONE_ADDRESS, len(wanted)), len(wanted))
-    missing = [uid for uid in wanted if uid not in found]
-    if missing and not missing_is_fine:
+    """Objects by UID, in the order asked for, with progress for the person who waits. Raises `NotFound` naming those that are missing."""
+    found = await reading.by_uid(
+        s.client, plural, uids, fields=fields, on_progress=partial(s.person.progress, f"read {plural}")
+    )
+    if found.missing and not missing_is_fine:
         raise NotFound(
-            f"the server has no {plural} {listed(missing, NAMED)}", hint=f"dhis2 metadata search {missing[0]}"
+            f"the server has no {plural} {listed(found.missing, NAMED)}",
+            hint=f"dhis2 metadata search {found.missing[0]}",
         )
-    return [found[uid] for uid in wanted if uid in found]
-
-
-def _with_id(fields: str) -> str:
-    """`:owner` of a few types (tokens) leaves the UID out."""
-    return f"id,{fields}" if fields.startswith(":") else fields
+    return found.rows
 
 
 async def read_all(s: Session, plural: str, filters: Sequence[str], *, fields: str = OWNED) -> list[JsonObject]:
     """Every object that the filters let through, in one request."""
-    params: dict[str, Param] = {"filter": list(filters), "fields": _with_id(fields), "paging": False}
-    return (await s.client.list_page(plural, params)).rows
+    return await reading.all_of(s.client, plural, filters, fields=fields)
 
 
 @dataclass(slots=True)
@@ -269,7 +251,7 @@ class Objects:
         writes = [self.writes[number] for number in part.numbers]
         if self.alone:
             return await _one(s, writes[0])
-        message = await send_bundle(s, writes, STRATEGIES[writes[0].action], atomic=self.atomic)
+        message = await _sent(s, writes, atomic=self.atomic)
         count = message.import_count
         failures = failures_of(message, writes)
         if count.ignored and not failures:  # 200, OK, and some not written: the server does not say which ones
@@ -433,26 +415,20 @@ def ids(items: Sequence[JsonValue]) -> dict[str, JsonValue]:
     return found if len(found) == len(items) else {}
 
 
-async def send_bundle(s: Session, writes: Sequence[Write], strategy: str, *, atomic: bool) -> WebMessage:
-    """One import of some objects, all with the same strategy; its report, of a refusal too.
+async def _sent(s: Session, writes: Sequence[Write], *, atomic: bool) -> WebMessage:
+    """The report of one bundle of one action.
 
     Raises `Refused` where the server refused it unread; `ServerFault`, `NetworkError` where nobody knows what it did.
     """
-    bundle: dict[str, list[JsonValue]] = {}
+    objects: dict[str, list[JsonObject]] = {}
     for write in writes:
-        whole = write.after or write.before or {}
-        bundle.setdefault(write.plural, []).append({"id": write.uid} if strategy == "DELETE" else whole)
-    params: dict[str, Param] = {"importStrategy": strategy, "atomicMode": "ALL" if atomic else "NONE"}
-    try:
-        message = await send(s.client, "POST", "metadata", cast("JsonObject", bundle), params)
-    except Refused as error:
-        told = WebMessage.of_refusal(error)
-        if told is None or "typeReports" not in (told.response or {}):
-            raise  # a proxy's 504 in JSON is no refusal: the server may be at it still
-        return told
-    if "typeReports" not in (message.response or {}):
-        raise BrokenAnswer(f"the server's answer is no import report: {message.message}", hint="dhis2 journal show")
-    return message
+        objects.setdefault(write.plural, []).append(write.after or write.before or {})
+    part = parts.Part(STRATEGIES[writes[0].action], range(len(writes)), objects, wave=0)
+    outcome = await parts.send_part(s.client, part, atomic_mode="ALL" if atomic else "NONE")
+    if isinstance(outcome, parts.Reported):
+        return outcome.message
+    unknown = isinstance(outcome, parts.Unanswered) and not isinstance(outcome.error, (ServerFault, NetworkError))
+    raise BrokenAnswer(str(outcome.error), hint="dhis2 journal show") if unknown else outcome.error
 
 
 def failures_of(message: WebMessage, writes: Sequence[Write]) -> list[Row]:

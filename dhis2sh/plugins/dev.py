@@ -93,7 +93,7 @@ async def build(s: Session, *, version: Version = None, all: All = False) -> Pla
 async def _(s: Session, plan: Plan) -> WriteSummary:
     built, differences = cast("tuple[list[Built], list[tuple[str, str]]]", plan.payload)
     for line in plan.notes:
-        s.reporter.note(line)
+        s.person.note(line)
     for one in built:
         _generator("build").write(one)
     how = [change for _, change in differences]
@@ -161,11 +161,11 @@ async def _manifests(s: Session) -> tuple[str, dict[str, JsonObject]]:
     server = await s.client.version()
     found: dict[str, JsonObject] = {}
     for number, (name, path) in enumerate(SOURCES.items()):
-        s.reporter.progress(f"fetch /api/{path}", number, len(SOURCES))
+        s.person.progress(f"fetch /api/{path}", number, len(SOURCES))
         try:
             found[name] = distil[name](await s.client.get_object(path))
         except NotFound:
-            s.reporter.warn(f"{s.profile.name} does not answer /api/{path}: its {name} are left out")
+            s.person.warn(f"{s.profile.name} does not answer /api/{path}: its {name} are left out")
         except ValueError as error:
             raise CheckFailed(f"/api/{path} cannot be understood: {error}") from error
     return f"v{server.minor}", found

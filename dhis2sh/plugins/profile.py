@@ -65,7 +65,7 @@ def _active_name(s: Session) -> str | None:
         return None
 
 
-@verb("profile list", effect="read", examples=["dhis2 profile list", "%profile list"])
+@verb("profile list", effect="read", pinned=True, examples=["dhis2 profile list", "%profile list"])
 async def list_(s: Session) -> Rows[ProfileRow]:
     """List the profiles, with the active one marked."""
     active = _active_name(s)
@@ -95,10 +95,10 @@ async def verify(
     name: Annotated[str | None, Doc("The profile's name; the active one without it."), Complete("profiles")] = None,
 ) -> Verified:
     """Try a profile: reach the server, sign in, read its version."""
-    from dhis2sh import sign_in as signing
+    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
 
     profile = profiles.get(name) if name else s.profile
-    session = s if profile == s.profile else Session(name, reporter=s.reporter)
+    session = s if profile == s.profile else Session(name, person=s.person)
     try:
         found = await signing.who(session.client)
         signed = session.client.transport.sign_in.describe()
@@ -163,7 +163,7 @@ def _address(url: str) -> str:
 
 def _method(auth: str) -> str:
     """A sign-in provider's name. Raises `ConfigError` for one that nobody offers."""
-    from dhis2sh.client.auth import BUILT_IN, known_methods
+    from dhis2sh.client.providers import BUILT_IN, known_methods  # start-up: as above
 
     if auth not in BUILT_IN and auth not in (known := known_methods()):
         hint = did_you_mean(auth, known) or f"known: {', '.join(known)}"
@@ -173,18 +173,16 @@ def _method(auth: str) -> str:
 
 @applies(add)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh import sign_in as signing
+    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
 
     profile, activate = plan.payload
     has_one = await asyncio.to_thread(profiles.secret_of, profile.name) is not None
     secret, note = None, None
     if profile.auth in {"basic", "pat"}:
         try:
-            secret = signing.wanted_secret(s, profile)
+            secret = signing.secret_of_environment(profile) if has_one else await signing.wanted_secret(s, profile)
         except NeedsSecret:
-            if s.can_ask and not has_one:
-                raise
-            note = None if has_one else f"no password yet: dhis2 profile login {profile.name}"
+            note = f"no password yet: dhis2 profile login {profile.name}"
     elif profile.auth in {"oauth2", "session"} and not has_one:
         note = f"now sign in: dhis2 profile login {profile.name}"
     path = profiles.save(profile, activate=activate)
@@ -287,7 +285,7 @@ async def login(
 
 @applies(login)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh import sign_in as signing
+    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
 
     profile, no_browser, code, timeout = plan.payload
     found = await signing.log_in(s, profile, code=code, browser=not no_browser, timeout=float(timeout))
@@ -314,7 +312,7 @@ async def logout(
 
 @applies(logout)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh import sign_in as signing
+    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
 
     note = await signing.log_out(s, plan.payload)
     await _bind_again(s, plan.payload)
@@ -343,7 +341,7 @@ async def bootstrap(
 
     API source: `POST /api/apiToken`, `POST /api/oAuth2Clients`.
     """
-    from dhis2sh import sign_in as signing
+    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
 
     if profiles.is_sandbox(name) or name == "environment":
         raise ConfigError(f"'{name}' is a reserved profile", hint="choose another name")
@@ -367,7 +365,7 @@ async def bootstrap(
 
 @applies(bootstrap)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh import sign_in as signing
+    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
 
     wanted: signing.Bootstrap = plan.payload
     uid = await signing.make(s, wanted)

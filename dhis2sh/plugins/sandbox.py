@@ -49,7 +49,7 @@ def _open(s: Session, db: Path | None, version: str | None = None) -> tuple[Stor
     return Store(path, version=version), True
 
 
-@verb("sandbox status", effect="read", examples=["dhis2 sandbox status"])
+@verb("sandbox status", effect="read", pinned=True, examples=["dhis2 sandbox status"])
 async def status(s: Session, *, db: Database = None) -> SandboxStatus:
     """Show what the sandbox holds and where its file is."""
     store, ours = _open(s, db)
@@ -82,14 +82,14 @@ async def load(s: Session, files: Files, *, db: Database = None) -> Plan:
 async def _(s: Session, plan: Plan) -> WriteSummary:
     import asyncio
 
-    from dhis2sh.sandbox.load import load_file
+    from dhis2sh.sandbox.load import load_file  # heavy: it reads whole exports
 
     files, db = plan.payload
     store, ours = _open(s, db)
     summary, left_out, values = WriteSummary("sandbox"), list[str](), 0
     try:
         for number, path in enumerate(files):
-            s.reporter.progress(f"load {path.name}", number, len(files))
+            s.person.progress(f"load {path.name}", number, len(files))
             report = await asyncio.to_thread(load_file, store, path)
             summary.created += report.created
             summary.updated += report.updated
@@ -121,7 +121,7 @@ async def seed(
 async def _(s: Session, plan: Plan) -> WriteSummary:
     import asyncio
 
-    from dhis2sh.sandbox.load import load_country
+    from dhis2sh.sandbox.load import load_country  # heavy: it makes a country
 
     size, db = plan.payload
     store, ours = _open(s, db)
@@ -188,8 +188,8 @@ async def serve(
     ] = 10.0,
 ) -> Text:
     """Serve the sandbox on loopback until Ctrl-C; sign in with admin and district."""
-    from dhis2sh.sandbox.faults import Faults
-    from dhis2sh.sandbox.serve import serve as run_server
+    from dhis2sh.sandbox.faults import Faults  # start-up: only served
+    from dhis2sh.sandbox.serve import serve as run_server  # heavy: the HTTP server
 
     faults = Faults.parse(fault) if fault else None
     missing = [str(path) for path in load if not path.is_file()]
@@ -197,7 +197,7 @@ async def serve(
         raise UsageError(f"no such file: {', '.join(missing)}")
     store, ours = _open(s, db, server_version)
     try:
-        address = await run_server(store, port, load, s.reporter.note, job_delay=job_delay, faults=faults)
+        address = await run_server(store, port, load, s.person.note, job_delay=job_delay, faults=faults)
     finally:
         if ours:
             store.close()

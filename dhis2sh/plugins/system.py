@@ -48,13 +48,13 @@ class Ping(BaseModel):
     milliseconds: float
 
 
-@verb("system info", effect="read", examples=["dhis2 system info", "%system info"])
+@verb("system info", effect="read", pinned=True, examples=["dhis2 system info", "%system info"])
 async def info(s: Session) -> SystemInfo:
     """Show the server's version, name, calendar and the age of its analytics tables."""
     return await s.client.get("system/info", model=SystemInfo)
 
 
-@verb("system whoami", effect="read", examples=["dhis2 system whoami", "%system whoami"])
+@verb("system whoami", effect="read", pinned=True, examples=["dhis2 system whoami", "%system whoami"])
 async def whoami(s: Session) -> Whoami:
     """Show who is signed in: roles, groups, organisation units and how many authorities."""
     fields = "id,username,displayName,userRoles[displayName],userGroups[displayName],organisationUnits[displayName],authorities"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -90,7 +91,7 @@ class Rows[T]:
         if self._columns is not None:
             return self._columns
         if self.items and not isinstance(self.items[0], Mapping) and not hasattr(self.items[0], "to_wire"):
-            return tuple(record_fields(self.items[0]))
+            return tuple(fields_of(type(self.items[0])))
         seen: dict[str, None] = {}
         for row in self.plain():
             for key in row:
@@ -193,12 +194,10 @@ def objects_of(text: str) -> list[JsonValue]:
         raise UsageError(f"standard input is not JSON: {error}", hint="dhis2 metadata list TYPE -o ndjson") from error
 
 
-def record_fields(item: object) -> Iterable[str]:
-    """The field names of a pydantic model or dataclass, as JSON has them."""
-    fields: Mapping[str, Any] | None = getattr(type(item), "model_fields", None) or getattr(
-        type(item), "__dataclass_fields__", None
-    )
-    return [getattr(info, "alias", None) or name for name, info in (fields or {}).items()]
+def fields_of(kind: object) -> list[str]:
+    """The field names of a class of records, a pydantic model or a dataclass, as JSON has them; none of any other."""
+    fields: Mapping[str, Any] = getattr(kind, "model_fields", None) or getattr(kind, "__dataclass_fields__", None) or {}
+    return [getattr(info, "alias", None) or name for name, info in fields.items()]
 
 
 def to_plain(item: object) -> Row:
@@ -214,6 +213,8 @@ def to_plain(item: object) -> Row:
     as_json = getattr(item, "to_json", None)
     if as_json is not None:
         return cast("Row", as_json())
+    if dataclasses.is_dataclass(item):
+        return {name: to_json(getattr(item, name)) for name in fields_of(type(item))}
     return {"value": cast("JsonValue", item)}
 
 

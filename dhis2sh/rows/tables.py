@@ -25,19 +25,20 @@ def name_of(path: Path) -> str:
     return "standard input" if str(path) == STANDARD_INPUT else path.name
 
 
-def read_text(path: Path, stdin: Callable[[], str] | None = None) -> str:
+def read_text(path: Path, stdin: Callable[[], str | None] | None = None) -> str:
     """The text of a file, without a byte order mark; of `-` that of standard input.
 
     Parameters:
         path: the file.
-        stdin: reads standard input (`Session.stdin`), where there is one.
+        stdin: reads standard input (`Person.read`), where there is one.
 
     Raises `NotFound`, `UsageError` for what is no text, and for `-` where there is no standard input.
     """
     if str(path) == STANDARD_INPUT:
-        if stdin is None:
+        read = stdin() if stdin is not None else None
+        if read is None:
             raise UsageError("there is no standard input here", hint="give a file")
-        return stdin().removeprefix("\ufeff")
+        return read.removeprefix("\ufeff")
     try:
         return path.read_text("utf-8-sig")
     except FileNotFoundError:
@@ -46,13 +47,13 @@ def read_text(path: Path, stdin: Callable[[], str] | None = None) -> str:
         raise UsageError(f"{path} cannot be read: {error}", hint="save it as UTF-8") from error
 
 
-def read_rows(path: Path, *, key: str | None = None, stdin: Callable[[], str] | None = None) -> list[Row]:
+def read_rows(path: Path, *, key: str | None = None, stdin: Callable[[], str | None] | None = None) -> list[Row]:
     """The rows of a file; of a JSON or YAML bundle (`{"dataElements": [...]}`) those of `key`.
 
     Parameters:
         path: the file; `-` is standard input, JSON or CSV.
         key: the type's plural.
-        stdin: reads standard input (`Session.stdin`), where there is one.
+        stdin: reads standard input (`Person.read`), where there is one.
 
     Raises `NotFound`, `UsageError` with the line that cannot be read, `MissingExtra` for XLSX without `frames`.
     """

@@ -14,6 +14,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
+from dhis2sh.dhis2.properties import AUTHORS
 from dhis2sh.rows.rows import Rows, Text, to_plain
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def safe(text: str) -> str:
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
-BESIDE = frozenset({"parent", "user", "createdBy", "lastUpdatedBy"})
+BESIDE = AUTHORS | {"parent"}
 """References that say nothing of what an object is."""
 
 
@@ -285,10 +286,11 @@ def html(result: object) -> str:
         return trees.page(tree)
     if isinstance(result, Plan):
         return _html_plan(result)
+    words = callable(getattr(result, "line", None)) and not isinstance(result, WriteSummary)
+    if words:
+        return _html_words(text(cast("object", result), width=0))
     if isinstance(result, (WriteSummary, Text)) or not (isinstance(result, dict) or hasattr(result, "model_dump")):
         return f"<pre>{html_module.escape(text(result, width=0))}</pre>"
-    if callable(getattr(cast("object", result), "line", None)):
-        return _html_words(text(cast("object", result), width=0))
     record = to_plain(cast("object", result))
     rows = ((html_module.escape(name), html_module.escape(cell(value))) for name, value in record.items())
     body = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)

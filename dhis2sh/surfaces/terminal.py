@@ -1,20 +1,48 @@
-"""What surfaces with a person before them share: asking, choosing, and talk on standard error."""
+"""What surfaces with a person before them share: questions and talk on standard error, an error in two lines."""
 
 from __future__ import annotations
 
+import functools
+import signal
 import sys
+import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dhis2sh import profiles
+from dhis2sh.errors import NeedsConfirmation, UsageError
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from dhis2sh.changes.plan import Plan
+    from dhis2sh.errors import Dhis2Error
     from dhis2sh.verbs.grammar import Invocation
+
+
+def report(error: Dhis2Error) -> int:
+    """Say what failed, and what to try, on standard error; returns the exit code."""
+    if isinstance(error, NeedsConfirmation):
+        print(drawn(error.plan, width=0), file=sys.stderr)
+    print(f"error: {safe(' '.join(str(error).split()))}", file=sys.stderr)
+    if error.hint:
+        print(f"  try: {safe(' '.join(error.hint.split()))}", file=sys.stderr)
+    return int(error.exit_code)
+
+
+def drawn(result: object, *, width: int | None = None, colour: bool = False) -> str:
+    """A result as text, as `dhis2sh.show.render.text` draws it."""
+    from dhis2sh.show import render  # start-up: a shell shows nothing before its first prompt
+
+    return render.text(result, width=width, colour=colour)
+
+
+def safe(text: str) -> str:
+    """Text with control characters made visible."""
+    from dhis2sh.show import render  # start-up: as above
+
+    return render.safe(text)
 
 
 def interactive() -> bool:
@@ -22,15 +50,13 @@ def interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def ask(plan: Plan, name: str | None) -> bool:
-    """Show a plan and ask. With a name, that name must be typed (production profiles)."""
-    from dhis2sh.show import render
-
-    print(render.text(plan), file=sys.stderr)
-    sys.stderr.write(f"type {name} to write: " if name else "apply? [y/N] ")
+def ask(about: object, typed: str | None) -> bool:
+    """Show something and ask for a yes; with a word, that word must be typed (production profiles)."""
+    print(drawn(about), file=sys.stderr)
+    sys.stderr.write(f"type {typed} to write: " if typed else "apply? [y/N] ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip()
-    return answer == name if name else answer.lower() in {"y", "yes"}
+    return answer == typed if typed else answer.lower() in {"y", "yes"}
 
 
 def ask_secret(prompt: str) -> str:
@@ -48,14 +74,12 @@ def edit(text: str) -> str:
     import tempfile
     from pathlib import Path
 
-    from dhis2sh.errors import UsageError
-
     command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "object.yaml"
         path.write_text(text, "utf-8")
         try:
-            with _without_interrupts():
+            with _interrupts(_unheard):  # Ctrl-C is the editor's alone, which starts with the usual handler
                 subprocess.run([*command, str(path)], check=True)  # noqa: S603  (the user's own editor)
         except (OSError, subprocess.CalledProcessError) as error:
             raise UsageError(f"the editor '{command[0]}' failed: {error}", hint="set EDITOR") from error
@@ -67,15 +91,15 @@ def _unheard(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _without_interrupts() -> Generator[None]:
-    """Ctrl-C inside is the other program's alone, which starts with the usual handler."""
-    import signal
-    import threading
+def _interrupts(heard: Callable[[int, FrameType | None], None]) -> Generator[None]:
+    """Ctrl-C inside goes to another handler: a loop that waits would only note the first one.
 
+    Only the main thread has a say in it.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, _unheard)
+    before = signal.signal(signal.SIGINT, heard)
     try:
         yield
     finally:
@@ -84,7 +108,7 @@ def _without_interrupts() -> Generator[None]:
 
 def choose(about: str, words: Sequence[str]) -> str | None:
     """Ask which of some words it shall be; an empty answer is none of them."""
-    print(_safe(about), file=sys.stderr)
+    print(safe(about), file=sys.stderr)
     sys.stderr.write(f"{'  '.join(f'[{word[0]}]{word[1:]}' for word in words)} ? ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip().lower()
@@ -103,14 +127,8 @@ def pick_missing(invocation: Invocation) -> None:
             invocation.arguments[param.name] = choice("which profile?", options=options)
 
 
-def _safe(text: str) -> str:
-    from dhis2sh.show.render import safe
-
-    return safe(text)
-
-
-class TerminalReporter:
-    """Warnings and progress on standard error; progress only where it is a terminal."""
+class Terminal:
+    """Whoever is at the terminal: talk on standard error, bars and questions only where somebody is there."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -118,11 +136,11 @@ class TerminalReporter:
 
     def warn(self, message: str) -> None:
         """One line that begins with `warning:`."""
-        print(f"warning: {_safe(message)}", file=sys.stderr, flush=True)
+        print(f"warning: {safe(message)}", file=sys.stderr, flush=True)
 
     def note(self, message: str) -> None:
         """One line."""
-        print(_safe(message), file=sys.stderr, flush=True)
+        print(safe(message), file=sys.stderr, flush=True)
 
     def progress(self, task: str, done: int, total: int | None) -> None:
         """Draw how far a task has come."""
@@ -138,14 +156,36 @@ class TerminalReporter:
             self._tasks[task] = self._bar.add_task(task, total=total)
         self._bar.update(self._tasks[task], completed=done, total=total)
 
-    def quietly[**P, R](self, function: Callable[P, R]) -> Callable[P, R]:
-        """A function that has the terminal for itself: the bars are taken away first."""
+    async def ask(self, about: object, typed: str | None = None) -> bool | None:
+        """Show something and ask for a yes, or for a word."""
+        return await self.put(ask, about, typed)
 
-        def call(*args: P.args, **options: P.kwargs) -> R:
-            self.done()
-            return function(*args, **options)
+    async def secret(self, prompt: str) -> str | None:
+        """Ask for a password or token, unseen."""
+        return await self.put(ask_secret, prompt)
 
-        return call
+    async def choose(self, about: str, words: Sequence[str]) -> str | None:
+        """Ask which of some words it shall be."""
+        return await self.put(choose, about, words)
+
+    async def edit(self, text: str) -> str | None:
+        """Open the user's editor. Raises `UsageError` where it fails."""
+        return await self.put(edit, text)
+
+    def read(self) -> str | None:
+        """Standard input to its end."""
+        with _interrupts(signal.default_int_handler):
+            return sys.stdin.read()
+
+    async def put[**P, R](self, question: Callable[P, R], *args: P.args, **options: P.kwargs) -> R | None:
+        """Put a question in the thread that has the terminal; None where nobody is there."""
+        return await self.wait_for(functools.partial(question, *args, **options)) if interactive() else None
+
+    async def wait_for[R](self, question: Callable[[], R]) -> R | None:
+        """The answer to a question, which has the terminal for itself and is waited for in this thread."""
+        self.done()
+        with _interrupts(signal.default_int_handler):
+            return question()
 
     def done(self) -> None:
         """Take the bars away."""
@@ -154,8 +194,8 @@ class TerminalReporter:
             self._bar, self._tasks = None, {}
 
 
-class NotebookReporter(TerminalReporter):
-    """Warnings on standard error; progress as one bar in the cell, taken away at the end."""
+class Notebook(Terminal):
+    """Whoever looks at a notebook: warnings on standard error; progress as one bar in the cell, taken away at the end."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -198,4 +238,4 @@ class Bar:
     def __repr__(self) -> str:
         if not self.task:
             return ""
-        return f"{_safe(self.task)}: {self.done:,}" + (f" of {self.total:,}" if self.total else "")
+        return f"{safe(self.task)}: {self.done:,}" + (f" of {self.total:,}" if self.total else "")

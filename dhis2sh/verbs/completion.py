@@ -122,6 +122,11 @@ def complete(words: Sequence[str], names: FindNames | None = None, version: str 
     return Found(wanted.at, matching(_filled(wanted), part))
 
 
+def of_kind(what: str, typed: str) -> list[Candidate]:
+    """What a parameter takes that has `Complete(what)`, such as `types` or `profiles`; nothing for an unknown kind."""
+    return _types(typed, NEWEST) if what == "types" else matching(_filled(Expected(what)), typed)
+
+
 def expected(words: Sequence[str]) -> Expected:
     """What belongs where the last word is; reads the manifest and nothing else."""
     *before, typed = words or [""]

@@ -194,6 +194,7 @@ class Verb:
         function: the async function; a write's function returns a `Plan` and `apply` carries it out.
         module: what to import for it, where that is not its function's module.
         left_out: the reason for each surface where it is not offered.
+        pinned: agents see it at once, without a search.
     """
 
     path: str
@@ -208,6 +209,7 @@ class Verb:
     left_out: Mapping[str, str] = field(default_factory=lambda: {})
     apply: Callable[[Session, Plan], Awaitable[object]] | None = None
     module: str | None = None
+    pinned: bool = False
     head: Callable[[Session, Mapping[str, object], Wants], Awaitable[Head]] | None = None
 
     @property
@@ -264,6 +266,7 @@ def verb(
     examples: Sequence[str] = (),
     aliases: Sequence[str] = (),
     left_out: Mapping[str, str] | None = None,
+    pinned: bool = False,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Verb]:
     """Declare a verb. The function's first parameter is the session; its docstring's first line is the summary.
 
@@ -272,6 +275,7 @@ def verb(
         effect: `read`, `write` or `destroy`; the last two return a `Plan` and have an `@<name>.applies` function.
         examples: complete lines that work on the sandbox.
         left_out: surfaces on which it is not offered, each with the reason.
+        pinned: list it to agents at once; for a dozen readers, since a long listing is read by nobody.
     """
 
     def declare(function: Callable[..., Awaitable[Any]]) -> Verb:
@@ -289,6 +293,7 @@ def verb(
             result=_type_name(hints.get("return")),
             aliases=tuple(aliases),
             left_out=dict(left_out or {}),
+            pinned=pinned,
         )
         REGISTRY[path] = declared
         return declared

@@ -158,7 +158,26 @@ def command_of(section: str) -> Any:
         target.command(words[-1] if words else section, short_help=verb.summary)(_callback(verb))
     if len(verbs) > 1:
         app.callback()(lambda: None)
-    return get_command(app)
+    return _command(app)
+
+
+class _AsTyped:
+    """Takes values as they were typed. Typer would import pydantic, as long as everything else together, to see that text is text."""
+
+    @staticmethod
+    def coerce(value: Any, param: Any, ctx: Any) -> Any:
+        """A value of a command's parameter: text, a list of texts, a flag."""
+        return [*(value or ())] if param.multiple or param.nargs == -1 else value
+
+
+def _command(app: typer.Typer) -> Any:
+    """An app as a command whose values are judged by the verb alone."""
+    commands: list[Any] = [get_command(app)]
+    for command in commands:
+        for param in command.params:
+            param._runtime_param = _AsTyped  # what Typer makes on first use
+        commands += getattr(command, "commands", {}).values()
+    return commands[0]
 
 
 def _summary(section: str, verbs: Sequence[Verb]) -> str:
@@ -263,9 +282,9 @@ def _one_verb(words: Sequence[str]) -> Invocation | None:
 
 def _invoked(verb: Verb, section: str, arguments: list[str]) -> Invocation:
     app = _app(verb.path.split()[-1], verb.summary)
-    app.command()(_callback(verb))
+    app.command(add_help_option=False)(_callback(verb))  # who wants help is not here
     try:
-        result = get_command(app).main(args=arguments, prog_name=f"dhis2 {verb.path}", standalone_mode=False)
+        result = _command(app).main(args=arguments, prog_name=f"dhis2 {verb.path}", standalone_mode=False)
     except Exception as error:  # noqa: BLE001  (Typer's own classes are vendored and private)
         raise _usage(error, section, arguments, verb) from None
     return cast("Invocation", result)

@@ -157,6 +157,7 @@ def describe(verb: Verb) -> JsonObject:
         "examples": [*verb.examples],
         "aliases": [*verb.aliases],
         "left_out": dict(verb.left_out),
+        **({"pinned": True} if verb.pinned else {}),
         "options": [param.flag for param in verb.params if param.option],
         "arguments": [param.name for param in verb.params if not param.option],
         "complete": {param.name: param.complete for param in verb.params if param.complete},

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.client import reading
+from dhis2sh.client.limits import gather_bounded
+from dhis2sh.client.schema import types_of
+from dhis2sh.dhis2.references import objects_in
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.words import joined, listed
@@ -27,9 +31,6 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, Row
     from dhis2sh.verbs.declaration import Verb
 
-IN_ONE_REQUEST = 50
-"""Names per request: an address stays under 8 kB even where each name is 100 characters long."""
-MANY = 600
 TYPE = "$type"
 """Under this a row of several types says which it is of."""
 FEW = 5
@@ -128,12 +129,10 @@ async def by_key(
 
     The server cuts a value at a comma or bracket: such a text is looked for by its longest piece, and compared here.
     """
-    if len(texts) > MANY and isinstance(plural, str):
-        page = await s.client.list_page(plural, {"fields": f"id,{key},displayName", "paging": False})
-        return _hits(texts, key, page.rows)
+    if len(texts) > reading.MANY and isinstance(plural, str):
+        return _hits(texts, key, await reading.all_of(s.client, plural, fields=f"id,{key},displayName"))
     plain = [text for text in texts if not set(text) & set(",[]")]
-    chunks = [plain[at : at + IN_ONE_REQUEST] for at in range(0, len(plain), IN_ONE_REQUEST)]
-    filters = [f"{key}:in:[{','.join(chunk)}]" if len(chunk) > 1 else f"{key}:eq:{chunk[0]}" for chunk in chunks]
+    filters = list(reading.in_lists(s.client.settings, key, plain))
     pieces = [max(re.split(r"[,\[\]]", text), key=len).strip() for text in texts if text not in plain]
     filters += [f"{key}:like:{piece}" for piece in pieces if piece]
     pages = await asyncio.gather(*(_list(s, plural, key, text) for text in filters))
@@ -236,64 +235,33 @@ async def tell(s: Session, plan: Plan) -> None:
         steps = [step for step in steps if step.before is not None]
     if not steps:
         return
-    models = (await s.client.version()).models
+    types = await types_of(s.client)
     wanted: dict[str, dict[str, None]] = {}
     for step in steps:
-        for value in (step.before, step.after):
-            for plural, uid in objects_in(value or {}, step.type, models):
+        for value in (step.before, step.after) if step.type in types else ():
+            for plural, uid in objects_in(types[step.type], value or {}, types):
                 wanted.setdefault(plural, {})[uid] = None
     plan.names = await _called(s, wanted)
 
 
 async def names_in(s: Session, resource: Resource, items: Sequence[JsonObject]) -> dict[str, str]:
     """What the objects that some objects of a type refer to are called, by UID; a request for each type."""
-    models = (await s.client.version()).models
+    types = await types_of(s.client)
     wanted: dict[str, dict[str, None]] = {}
     for item in items:
-        for plural, uid in objects_in(item, resource.plural, models):
+        for plural, uid in objects_in(resource, item, types):
             wanted.setdefault(plural, {})[uid] = None
     return await _called(s, wanted)
 
 
 async def _called(s: Session, wanted: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    from dhis2sh.client.sending import gather_bounded
-
     async def some(plural: str, uids: Sequence[str]) -> list[Row]:
         try:
-            text = f"id:in:[{','.join(uids)}]" if len(uids) > 1 else f"id:eq:{uids[0]}"
-            page = await s.client.list_page(plural, {"filter": text, "fields": "id,displayName", "paging": False})
+            found = await reading.by_uid(s.client, plural, uids, fields="id,displayName")
         except (Refused, NotFound, Forbidden):
             return []  # a name is a comfort: what this user may not read stays a UID
-        return page.rows
+        return found.rows
 
     asked = (some(plural, list(uids)[:TOLD]) for plural, uids in wanted.items())
     pages = [rows async for rows in gather_bounded(asked, 4)]
     return {str(row["id"]): str(row["displayName"]) for rows in pages for row in rows if row.get("displayName")}
-
-
-def objects_in(item: JsonObject, plural: str, models: str) -> Iterator[tuple[str, str]]:
-    """Every object with an address of its own that one refers to or holds: its type and its UID.
-
-    Parameters:
-        item: the object, or a part of it.
-        plural: its type.
-        models: the server's version as the models have it, such as `v42`.
-    """
-    from dhis2_models import facts
-
-    types = facts.types(models)
-    kind = types.get(plural)
-    if kind is None:
-        return
-    for name, value in item.items():
-        prop = kind.properties.get(name)
-        if name == "sharing" and isinstance(value, dict):
-            for inner in ("users", "userGroups"):
-                yield from ((inner, uid) for uid in cast("JsonObject", value.get(inner) or {}))
-        elif prop is not None and prop.target is not None and prop.target in types:
-            for inner in value if isinstance(value, list) else [value]:
-                if isinstance(inner, dict):
-                    uid = inner.get("id")
-                    if types[prop.target].metadata and isinstance(uid, str):
-                        yield prop.target, uid
-                    yield from objects_in(inner, prop.target, models)

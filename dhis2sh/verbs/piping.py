@@ -22,6 +22,12 @@ CONSENT = ("dry_run", "yes", "confirm", "journal")
 """Keywords of a Python call that agree to a write."""
 
 
+def consent_of(given: Mapping[str, object]) -> tuple[Consent, dict[str, object]]:
+    """What the keywords of a Python call agree to, and the rest of them."""
+    agreed = {word: cast("Any", given[word]) for word in CONSENT if word in given}
+    return Consent(**agreed), {name: value for name, value in given.items() if name not in CONSENT}
+
+
 def _takes_rows(name: str, source: str | None, position: int) -> None:
     """A verb as a stage exists and takes rows, or the line is refused before its first request."""
     try:
@@ -63,8 +69,7 @@ def piped(
     """
     verb = find(name.replace(".", " "))
     taken = cast("Param", verb.piped)
-    given = dict(options)
-    consent = Consent(**{word: given.pop(word) for word in CONSENT if word in given})
+    consent, given = consent_of(options)
     arguments: dict[str, object] = {taken.name: rows, **given}
     free = [param.name for param in verb.params if not param.option and param.name not in arguments]
     if "type" in free and rows.resource is not None and len(args) < len(free):

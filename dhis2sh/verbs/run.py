@@ -48,6 +48,6 @@ async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consen
             await names.tell(session, plan)
     plan.verb = verb.path
     plan.journal = plan.journal and consent.journal
-    if not plan.local and plan.steps:
+    if not plan.local and plan.target is None and plan.steps:
         plan.made_for = session.profile
     return await apply_plan(session, verb, plan, consent)

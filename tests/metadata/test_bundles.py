@@ -16,12 +16,13 @@ from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import CheckFailed, NotFound, PartlyDone, Refused, UsageError
 from dhis2sh.metadata.bundles.bundle import read_bundle, server_bundle
-from dhis2sh.person import SilentReporter
+from dhis2sh.person import Nobody
 from dhis2sh.rows.rows import Rows, to_json
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.fresh import fresh_metadata
 from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Session
+from tests.fakes.person import Somebody
 from tests.fakes.serve import served
 from tests.metadata.calls import YES, call
 from tests.metadata.conftest import NEW
@@ -124,7 +125,7 @@ async def test_a_taken_name_asks_for_a_resolution(session: Session):
     )
     assert isinstance(plan, Plan)
     assert plan.steps[0].name == "Remark (b.json)"
-    session.chooser = lambda about, words: "skip"
+    session.person = Somebody(chooses="skip")
     skipped = await call(session, "metadata merge-bundle", Consent(dry_run=True), file=path)
     assert isinstance(skipped, Plan)
     assert skipped.steps == []
@@ -211,8 +212,7 @@ async def test_a_dashboard_moves_into_an_empty_server_with_all_that_it_needs(rea
     assert {item["type"] for item in whole["left_out"]} == {"users"}
     assert whole["dangling"] == []
 
-    warned = SilentReporter()
-    empty.reporter = warned
+    warned = empty.person = Nobody()
     with pytest.raises(Refused, match="nothing was written"):
         await call(empty, "metadata import", YES, file=Path("bare.json"))
     assert warned.warnings[0].startswith(

@@ -76,6 +76,27 @@ def test_a_no_writes_nothing(sandbox_home: Path, start: Start) -> None:
     assert element(sandbox_home)["name"] == "BCG doses given"
 
 
+def test_one_ctrl_c_at_the_question_ends_the_command(sandbox_home: Path, start: Start) -> None:
+    terminal = start(cli_words(), "s/^name: .*/name: BCG/")
+    terminal.see("apply? [y/N]")
+    terminal.press("ctrl-c")
+    terminal.see("error: interrupted")
+    assert terminal.ended()
+    assert element(sandbox_home)["name"] == "BCG doses given"
+
+
+def test_ctrl_c_at_the_question_leads_back_to_the_prompt(sandbox_home: Path, start: Start) -> None:
+    terminal = start(["dhis2sh", "-p", "sandbox"], "s/^name: .*/name: BCG/")
+    terminal.see("just now")
+    terminal.press(f"%{' '.join(CHANGE)}", "enter")
+    terminal.see("apply? [y/N]")
+    terminal.press("ctrl-c")
+    terminal.see("error: interrupted")
+    terminal.press("%metadata count organisationUnits -o json", "enter")
+    terminal.see("organisationUnits")
+    assert element(sandbox_home)["name"] == "BCG doses given"
+
+
 def test_what_cannot_be_used_is_opened_again_with_what_is_wrong_above_it(sandbox_home: Path, start: Start) -> None:
     wrong = "s/^valueType: .*/valueType: NUMBR/; s/^name: .*/name: BCG/"
     terminal = start(cli_words(), wrong, "s/NUMBR$/INTEGER/")

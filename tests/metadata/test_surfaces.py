@@ -20,6 +20,7 @@ from dhis2sh.session import Session
 from dhis2sh.surfaces import mcp
 from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.surfaces.ipython import magics
+from dhis2sh.surfaces.mcp.running import MOST_ROWS
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 from dhis2sh.words import kebab
@@ -217,15 +218,15 @@ async def test_the_proxies_run_what_was_found_and_destroy_nothing_without_a_plan
 
 
 async def test_what_a_bulk_write_answers_to_an_agent_is_capped(sandbox_home: Path) -> None:
-    rows = [{"name": f"G {n}", "shortName": f"G {n}"} for n in range(mcp.tools.MOST_ROWS + 50)]
+    rows = [{"name": f"G {n}", "shortName": f"G {n}"} for n in range(MOST_ROWS + 50)]
     Path("groups.json").write_text(json.dumps(rows))
     tools = mcp.Tools()
     asked = {"type": "dataElementGroups", "from_": "groups.json"}
     planned = await tools.run("metadata create", asked, "sandbox", "write")
-    assert (len(planned["result"]["steps"]), planned["truncated"]) == (mcp.tools.MOST_ROWS, True)
+    assert (len(planned["result"]["steps"]), planned["truncated"]) == (MOST_ROWS, True)
     done = await tools.run("metadata create", asked, "sandbox", "write", plan_id=planned["result"]["plan_id"])
     assert done["result"]["created"] == done["total"] == len(rows)
-    assert (len(done["result"]["uids"]), done["truncated"]) == (mcp.tools.MOST_ROWS, True)
+    assert (len(done["result"]["uids"]), done["truncated"]) == (MOST_ROWS, True)
 
 
 def test_a_search_stays_small() -> None:

@@ -13,6 +13,7 @@ from dhis2sh.metadata import values
 from dhis2sh.session import Session
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
+from tests.fakes.person import Somebody
 
 DRY = Consent(dry_run=True)
 YES = Consent(yes=True)
@@ -240,11 +241,11 @@ async def test_an_editor_gets_yaml_and_what_it_leaves_is_the_change(session: Ses
         assert "name: Remark" in text
         return text.replace("name: Remark", "name: Note")
 
-    session.editor = edit
+    session.person = Somebody(edits=edit)
     plan = await do(session, "metadata update", DRY, type="dataElements", uid="Remark", edit=True)
     assert [step.words() for step in plan.steps] == ["name: 'Remark' -> 'Note'"]
 
-    session.editor = None
+    session.person = Somebody()
     with pytest.raises(UsageError, match="--edit wants a terminal"):
         await do(session, "metadata update", type="dataElements", uid="Remark", edit=True)
 

@@ -27,7 +27,7 @@ def example() -> Iterator[Case]:
     sys.modules[module.__name__] = module  # where pydantic looks for the names of annotations
     exec(compile(BLOCKS[0], str(PAGE), "exec"), module.__dict__)
     grammar.command_of.cache_clear()
-    yield eval(BLOCKS[1].strip().rstrip(","), {"Case": Case})
+    yield eval(BLOCKS[1].strip(), {"Case": Case})
     for path in REGISTRY.keys() - before:
         del REGISTRY[path]
     del sys.modules[module.__name__]

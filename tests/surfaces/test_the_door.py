@@ -23,6 +23,7 @@ from dhis2sh.surfaces.mcp.answers import Answers
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 from tests.conftest import small_metadata
+from tests.fakes.person import Somebody
 from tests.fakes.serve import served
 
 RENAME = {"type": "dataElements", "all": True, "prefix": "X "}
@@ -192,15 +193,10 @@ def test_nor_is_it_one_in_a_line(
 async def test_whoever_types_the_name_below_the_plan_has_said_yes_once(
     server: Heard, live: Session, typed: Consent
 ) -> None:
-    asked: list[str | None] = []
-
-    def answer(plan: Plan, name: str | None) -> bool:
-        asked.append(name)
-        return True
-
-    typed.ask = answer
+    live.person = somebody = Somebody(agrees=True)
     await run(live, find("metadata rename"), RENAME, typed)
-    assert asked == ["live" if typed.confirm is None else None]
+    [(_, wanted)] = somebody.asked
+    assert wanted == ("live" if typed.confirm is None else None)
     assert server.writes == ["POST /api/metadata"]
 
 

@@ -3,11 +3,13 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
-from dhis2sh.surfaces.ipython.bridge import Portal, _Work
+from dhis2sh.errors import Interrupted
+from dhis2sh.surfaces import terminal
+from dhis2sh.surfaces.ipython.bridge import Across, Portal, _Work
 
 
 @pytest.fixture
@@ -77,3 +79,62 @@ async def test_a_generator_crosses_and_ends_over_there_when_it_is_left_early(por
     await crossing.aclose()
     assert seen == [0, 1, 2, 3, 4]
     assert await asyncio.to_thread(ended.wait, 2)
+
+
+# questions ---------------------------------------------------------------------------------------------------------
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], str]) -> list[str]:
+    """Somebody at the terminal who is asked for a secret; gives the names of the threads that asked."""
+    threads: list[str] = []
+
+    def ask_secret(prompt: str) -> str:
+        threads.append(threading.current_thread().name)
+        return answer(prompt)
+
+    monkeypatch.setattr(terminal, "interactive", lambda: True)
+    monkeypatch.setattr(terminal, "ask_secret", ask_secret)
+    return threads
+
+
+def test_a_question_is_asked_in_the_thread_that_waits_and_the_loop_goes_on(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks: list[float] = []
+
+    async def tick() -> None:
+        while True:
+            ticks.append(time.monotonic())
+            await asyncio.sleep(0.01)
+
+    def slowly(prompt: str) -> str:
+        began = len(ticks)
+        time.sleep(0.3)
+        assert len(ticks) - began > 5
+        return f"{prompt}: district"
+
+    threads = answering(monkeypatch, slowly)
+    portal.submit(tick())
+    said: list[str] = []
+    answer = portal.run(Across(portal).secret("password"), lambda kind, arguments: said.append(kind))
+    assert answer == "password: district"
+    assert threads == ["MainThread"]
+    assert said == ["done"]  # no bar is drawn over the question
+
+
+async def test_where_no_thread_waits_nobody_is_asked(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = answering(monkeypatch, lambda prompt: "district")
+    assert await portal.hop(Across(portal).secret("password")) is None
+    assert threads == []
+
+
+def test_ctrl_c_at_a_question_interrupts_the_verb_and_not_the_loop(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(prompt: str) -> str:
+        raise KeyboardInterrupt
+
+    answering(monkeypatch, interrupted)
+    with pytest.raises(Interrupted):
+        portal.run(Across(portal).secret("password"), lambda kind, arguments: None)
+    assert portal.run(asyncio.sleep(0, "still there")) == "still there"

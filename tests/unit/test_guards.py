@@ -72,6 +72,31 @@ def test_the_front_door_imports_nothing_heavy() -> None:
     assert json.loads(done.stdout) == []
 
 
+def test_a_list_is_understood_without_pydantic() -> None:
+    """It costs as much as everything else together, and plain rows need none of it; nor does text that stays text."""
+    words = ["metadata", "list", "dataElements", "--filter", "name:like:BCG", "--all", "-o", "json"]
+    code = (
+        f"import sys; from dhis2sh.verbs import grammar; line = grammar.parse({words!r});"
+        "assert line.arguments == {'type': 'dataElements', 'filter': ['name:like:BCG'], 'all': True}, line;"
+        "print('pydantic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_no_surface_knows_a_verb_by_name() -> None:
+    """What it says to people may name one, and so may the workflows for agents; what it does may not depend on one."""
+    paths = {str(verb["path"]) for verb in manifest.all_verbs() if " " in str(verb["path"])}
+    named = [
+        (path.name, node.value)
+        for path in (ROOT / "dhis2sh" / "surfaces").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if " ".join(node.value.split("-p")[0].split()) in paths
+    ]
+    assert named == []
+
+
 def test_httpx_is_imported_in_one_file() -> None:
     found = {path.name for path in SOURCES if "httpx" in imported(path)}
     assert found == {"transport.py"}

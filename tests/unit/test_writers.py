@@ -17,7 +17,7 @@ from dhis2sh.errors import PartlyDone, Refused, Unreachable
 from dhis2sh.rows.rows import to_json
 from dhis2sh.session import Session
 from dhis2sh.show import render
-from dhis2sh.surfaces.mcp.tools import wrapped
+from dhis2sh.surfaces.mcp.running import wrapped
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.client.bodies import json_rows, write_to
 from dhis2sh.errors import UsageError
 from dhis2sh.files import read_object
 
@@ -74,8 +75,6 @@ class Bundle:
 
     async def write(self, path: Path) -> int:
         """Write to a file, gzipped when it ends in .gz, by a temporary name. Returns its bytes; raises `Dhis2Error`."""
-        from dhis2sh.client.bodies import json_rows, write_to
-
         await write_to(path, json_rows(self.arrays(), self.head()))
         return (await asyncio.to_thread(path.stat)).st_size
 

@@ -7,7 +7,8 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.dhis2.references import INSTANCE, NAMES, PLACES, Reference, label, references
+from dhis2sh.dhis2.properties import NAMES, OF_PEOPLE
+from dhis2sh.dhis2.references import INSTANCE, PLACES, Reference, label, references
 from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.metadata.bundles.walk import known
 
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
 
     from dhis2sh.client.client import Client
     from dhis2sh.types import JsonObject, JsonValue, Row
-
-MADE_BY_SERVER = frozenset({"createdBy", "lastUpdatedBy", "user", "sharing"})
-"""Arrows that an import sets anew where they lead nowhere; they stop nothing."""
-
 
 OPTIONAL = frozenset({"legendSet", "categoryCombo", "optionSet", "style"})
 """References without which an embedded row still means something."""
@@ -114,7 +111,7 @@ async def check(client: Client, bundle: Bundle, types: Mapping[str, Resource]) -
         for name in body.keys() - resource.properties.keys():
             found.unknown_properties[plural, name] += 1
         for ref in references(resource, body, types):
-            if ref.uid not in inside and ref.property not in MADE_BY_SERVER:
+            if ref.uid not in inside and ref.property not in OF_PEOPLE:  # an import sets these anew
                 outside.setdefault(ref.uid, []).append((plural, body, ref))
     found.unknown_types = [name for name in bundle.objects if name not in types or types[name].endpoint is None]
     there = await known(client, outside)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from dhis2sh.dhis2.references import NAMES, label
+from dhis2sh.dhis2.properties import NAMES, VOLATILE
+from dhis2sh.dhis2.references import label
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
 
 type Change = Literal["added", "removed", "changed"]
 
-VOLATILE = frozenset({"lastUpdated", "lastUpdatedBy", "created", "createdBy", "user", "href", "access", "favorite",
-                      "favorites", "subscribers", "subscribed", "lastLogin", "interpretations", "interpretationCount",
-                      "interpretationLikeCount", "contentCount", "parentGraphMap", "columns", "rows", "filters", "lastAlive", "lastExecuted", "lastExecutedStatus",
-                      "lastFinished", "passwordLastUpdated"})  # fmt: skip
-"""What is not part of an object's meaning: who saved it when, when a job ran, and what the server computes
-for whoever asks."""
 FILLED_IN: Mapping[str, JsonValue] = {"shape": "NORMAL"}
 """What a server writes into an embedded object that does not say it (a dashboard's item)."""
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from dhis2_models import facts
-
 from dhis2sh.changes import refusals
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.client.messages import WebMessage
+from dhis2sh.client.schema import types_of
+from dhis2sh.dhis2.ordering import parents_first
+from dhis2sh.dhis2.properties import SHARING
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.bundles.bundle import Bundle
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
-
-SHARING = frozenset({"sharing", "publicAccess", "externalAccess", "userAccesses", "userGroupAccesses"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,7 +82,7 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings) -> Pl
         bundle: what is to be written, under the UIDs that it shall have.
         title: one line that says what will happen.
     """
-    types = facts.types((await s.client.version()).models)
+    types = await types_of(s.client)
     if not settings.include_sharing:
         bundle = _unshared(bundle)
     findings = await check(s.client, bundle, types)
@@ -148,8 +147,6 @@ async def _compared(
     s: Session, bundle: Bundle, types: Mapping[str, Resource], strategy: str, report: ImportReport
 ) -> list[Write]:
     """What has to be written, in the order in which a server takes it; the counts by type go into the report."""
-    from dhis2sh.metadata.hierarchy import parents_first
-
     newer = (await s.client.version()).newer_than_known
     changes: list[Write] = []
     known_here = [name for name in bundle.objects if name in types and types[name].endpoint is not None]
@@ -173,7 +170,7 @@ async def _compared(
                 count.update += 1
             else:
                 count.same += 1
-        ordered = parents_first(resource, created) if "path" in resource.properties else created
+        ordered = parents_first(resource, created)
         changes += [*(Write(plural, None, body) for body in ordered), *updates]
         if objects:
             report.types.append(count)

@@ -12,19 +12,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.client import reading
+from dhis2sh.dhis2.properties import AUTHORS, OF_PEOPLE
 from dhis2sh.dhis2.references import PLACES, Reference, belongs_to_instance, label, leads_to_places, references
 from dhis2sh.metadata.bundles.bundle import Bundle
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
 
-    from dhis2sh.client.client import Client
-    from dhis2sh.types import JsonObject, JsonValue, Row
+    from dhis2sh.client.protocol import Requests
+    from dhis2sh.types import JsonValue, Row
 
-IN_ONE_QUESTION = 120
-"""UIDs in a question that goes to every type: an address of about 1,700 characters, below what every proxy takes."""
-IN_ONE_REQUEST = 60
-"""UIDs per request: an address of about 1,000 characters."""
 BACKWARDS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "programs": (("programRules", "program.id"), ("programRuleVariables", "program.id"), ("programIndicators", "program.id"),
                  ("programSections", "program.id")),
@@ -34,10 +32,6 @@ BACKWARDS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "categoryCombos": (("categoryOptionCombos", "categoryCombo.id"),),
 }  # fmt: skip
 """Parts that point to their whole and not the other way round: a program without its rules is not the program."""
-
-
-STRIPPED = frozenset({"sharing", "createdBy", "lastUpdatedBy", "user"})
-"""What an object says of people on whatever level; without sharing a bundle leaves it to the server that it goes to."""
 
 
 @dataclass(slots=True)
@@ -61,21 +55,16 @@ class Gathered:
         self.left_out.setdefault(kind, Counter())[uid] += 1
 
 
-async def known(client: Client, uids: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Type and name of each UID that is on a server, whatever its type, by `GET /api/metadata` with a filter."""
-    found: dict[str, tuple[str, str]] = {}
-    for part in _chunks(list(uids), IN_ONE_QUESTION):
-        params = {"filter": f"id:in:[{','.join(part)}]", "fields": "id,name,code"}
-        for plural, rows in (await client.get_object("metadata", params)).items():
-            if isinstance(rows, list):
-                found |= {str(row["id"]): (plural, label(row)) for row in cast("list[JsonObject]", rows)}
-    return found
+async def known(client: Requests, uids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Type and name of each UID that is on a server, whatever its type."""
+    found = await reading.of_any_type(client, uids)
+    return {str(row["id"]): (plural, label(row)) for plural, rows in found.items() for row in rows}
 
 
 def stripped(value: JsonValue) -> JsonValue:
     """An object without what it says of people and sharing, on every level."""
     if isinstance(value, dict):
-        return {key: stripped(item) for key, item in value.items() if key not in STRIPPED}
+        return {key: stripped(item) for key, item in value.items() if key not in OF_PEOPLE}
     return [stripped(item) for item in value] if isinstance(value, list) else value
 
 
@@ -90,7 +79,7 @@ class Walk:
     """
 
     def __init__(
-        self, client: Client, types: Mapping[str, Resource], *, places: bool = False, sharing: bool = False
+        self, client: Requests, types: Mapping[str, Resource], *, places: bool = False, sharing: bool = False
     ) -> None:
         self._client = client
         self._types = types
@@ -140,7 +129,7 @@ class Walk:
             return
         for reference in references(resource, body, self._types):
             if belongs_to_instance(reference) and not self._sharing:
-                if reference.property not in STRIPPED - {"sharing"}:
+                if reference.property not in AUTHORS:
                     found.leave_out(reference.type or "users", reference.uid)
             elif leads_to_places(reference) and not self._places:
                 found.leave_out(reference.type or "organisationUnits", reference.uid)
@@ -177,32 +166,13 @@ class Walk:
 
     async def _fetch(self, plural: str, uids: Sequence[str]) -> dict[str, Row]:
         """Objects of one type by UID, as owner JSON."""
-        rows: dict[str, Row] = {}
-        for part in _chunks(uids):
-            page = await self._client.list_page(
-                plural, {"filter": f"id:in:[{','.join(part)}]", "fields": ":owner", "paging": False}
-            )
-            rows |= {str(row["id"]): row for row in page.rows}
-        return {uid: rows[uid] for uid in uids if uid in rows}
+        return {str(row["id"]): row for row in (await reading.by_uid(self._client, plural, uids)).rows}
 
     async def _parts(self, wholes: Mapping[str, Sequence[str]]) -> list[tuple[str, Row]]:
         """The parts of these objects that point to their whole."""
         found: list[tuple[str, Row]] = []
         for plural, uids in wholes.items():
             for part, path in BACKWARDS.get(plural, ()):
-                if part not in self._types:
-                    continue
-                for some in _chunks(uids):
-                    params: dict[str, JsonValue] = {
-                        "filter": f"{path}:in:[{','.join(some)}]",
-                        "fields": ":owner",
-                        "paging": False,
-                    }
-                    page = await self._client.list_page(part, cast("dict[str, str]", params))
-                    found += [(part, row) for row in page.rows]
+                if part in self._types:
+                    found += [(part, row) for row in await reading.pointing_to(self._client, part, path, uids)]
         return found
-
-
-def _chunks(uids: Sequence[str], size: int = IN_ONE_REQUEST) -> Iterator[Sequence[str]]:
-    for at in range(0, len(uids), size):
-        yield uids[at : at + size]

@@ -1,4 +1,4 @@
-"""Join rows (`membership.Join`) are added, taken out and put in order by one function each."""
+"""Join rows (`collections.Join`) are added, taken out and put in order by one function each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import cast
 from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.membership import Join
+from dhis2sh.metadata.collections import Join
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
@@ -44,23 +44,30 @@ async def add(
     [before] = await writes.read_objects(s, join.owner, [owner])
     rows = join.rows(before)
     given = {key: value for key, value in extra.items() if value is not None}
-    known = {join.uid_of(row): row for row in rows}
-    new = [uid for uid in named if uid not in known]
-    changed = [uid for uid in named if uid in known and known[uid] != {**known[uid], **given}]
+    new, changed = _differing(join, rows, named, given)
     after = [{**row, **given} if join.uid_of(row) in named else row for row in rows]
     after += [cast("JsonObject", {join.item: {"id": uid}, **given}) for uid in new]
-    words = told or ", ".join(_said(key, value) for key, value in given.items())
     does = [
         f"{verb} {listed((named[uid] for uid in uids), MOST_NAMED)}"
         for verb, uids in (("adds", new), ("changes", changed))
         if uids
     ]
+    words = told or ", ".join(_said(key, value) for key, value in given.items())
     detail = "; ".join(does) + (f" ({words})" if words else "")
-    there = [named[uid] for uid in named if uid not in new and uid not in changed]
+    there = [name for uid, name in named.items() if uid not in {*new, *changed}]
     told_there = [f"{listed(there, MOST_NAMED)} there already"] if there and does else []
     return _plan(
         join, before, after, f"add {counted_objects(len(named), join.target)} to", detail, [*notes, *told_there]
     )
+
+
+def _differing(
+    join: Join, rows: Sequence[JsonObject], named: Collection[str], given: Mapping[str, JsonValue]
+) -> tuple[list[str], list[str]]:
+    """The UIDs of objects that no row is about yet, and of those whose row says something else than is given."""
+    known = {join.uid_of(row): row for row in rows}
+    new = [uid for uid in named if uid not in known]
+    return new, [uid for uid in named if uid in known and known[uid] != {**known[uid], **given}]
 
 
 def _said(key: str, value: JsonValue) -> str:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 from pydantic import BaseModel
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.client import schema
-from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.writes import Write
-from dhis2sh.plugins.metadata.bulk import All, Filter, Some, chosen
-from dhis2sh.plugins.metadata.writing import Object, Type
+from dhis2sh.metadata.attributes import plan_values, values_of, with_attributes
+from dhis2sh.metadata.choosing import chosen
+from dhis2sh.metadata.parameters import All, Filter, Object, Some, Type
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
-
-if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
 
 Attribute = Annotated[str, Doc("The attribute: UID, code or unique name."), Refers("attributes")]
 
@@ -42,24 +36,6 @@ class ValueRow(BaseModel):
     value: str | None
 
 
-async def _with_attributes(s: Session, type: str) -> Resource:
-    """The type; raises `UsageError` for one that carries no attributes."""
-    resource = await schema.resource_of(s.client, type)
-    if "attributeValues" not in resource.properties:
-        raise UsageError(f"{resource.plural} carry no attributes", hint="dhis2 metadata types")
-    return resource
-
-
-def values_of(item: JsonObject) -> dict[str, str]:
-    """An object's values by the UID of the attribute."""
-    found: dict[str, str] = {}
-    for entry in cast("list[JsonObject]", item.get("attributeValues") or []):
-        attribute = entry.get("attribute")
-        if isinstance(attribute, dict):
-            found[str(attribute.get("id"))] = str(entry.get("value"))
-    return found
-
-
 @verb(
     "metadata attribute get",
     effect="read",
@@ -67,7 +43,7 @@ def values_of(item: JsonObject) -> dict[str, str]:
 )
 async def get(s: Session, type: Type, uid: Object) -> Rows[AttributeRow]:
     """Show an object's attribute values with the names of the attributes."""
-    resource = await _with_attributes(s, type)
+    resource = await with_attributes(s, type)
     [item] = await writes.read_objects(s, resource.plural, [uid], fields="id,displayName,attributeValues")
     known = values_of(item)
     # a server keeps values by the attribute's UID and gives no names with them
@@ -101,7 +77,7 @@ async def find(
 
     API source: `GET /api/{type}?filter={attribute}:eq:{value}`.
     """
-    resource = await _with_attributes(s, type)
+    resource = await with_attributes(s, type)
     narrow = [f"{attribute}:eq:{value}"] if value is not None and "," not in value else []
     found = await writes.read_all(s, resource.plural, narrow, fields="id,displayName,attributeValues")
     rows = [
@@ -110,33 +86,6 @@ async def find(
         if attribute in (known := values_of(item)) and value in (None, known[attribute])
     ]
     return Rows(rows[:limit], columns=["id", "name", "value"], resource=resource.plural)
-
-
-def with_value(item: JsonObject, attribute: str, value: str | None) -> JsonObject:
-    """The object with another value of an attribute; without one where it is None."""
-    entries = cast("list[JsonValue]", item.get("attributeValues") or [])
-    kept = [
-        entry
-        for entry in entries
-        if not (isinstance(entry, dict) and cast("JsonObject", entry.get("attribute") or {}).get("id") == attribute)
-    ]
-    if values_of(item).get(attribute) == value:
-        return item
-    added: list[JsonValue] = [] if value is None else [{"value": value, "attribute": {"id": attribute}}]
-    return {**item, "attributeValues": kept + added}
-
-
-async def _changed(s: Session, attribute: str, value: str | None, found: list[JsonObject], resource: Resource) -> Plan:
-    [known] = await writes.read_objects(s, "attributes", [attribute])
-    flag = f"{resource.singular}Attribute"
-    if value is not None and known.get(flag) is False:
-        raise UsageError(
-            f"the attribute '{known.get('name')}' is not for {resource.plural}",
-            hint=f"dhis2 metadata attributes update {attribute} --set {flag}=true",
-        )
-    pairs = [Write(resource.plural, item, with_value(item, attribute, value)) for item in found]
-    action = f"set '{known.get('name')}' of" if value is not None else f"take '{known.get('name')}' from"
-    return writes.plan(lambda count: f"{action} {count:,} {resource.plural}", pairs, what=resource.plural)
 
 
 @verb(
@@ -158,9 +107,9 @@ async def set_(
 
     API source: `PATCH /api/{type}/{uid}`, `POST /api/metadata?importStrategy=UPDATE`.
     """
-    resource = await _with_attributes(s, type)
+    resource = await with_attributes(s, type)
     found = await chosen(s, resource, objects, filter, everything=all)
-    return await _changed(s, attribute, value, found, resource)
+    return await plan_values(s, attribute, value, found, resource)
 
 
 @verb(
@@ -175,6 +124,6 @@ async def delete(
 
     API source: `PATCH /api/{type}/{uid}`, `POST /api/metadata?importStrategy=UPDATE`.
     """
-    resource = await _with_attributes(s, type)
+    resource = await with_attributes(s, type)
     found = await chosen(s, resource, objects, filter, everything=all)
-    return await _changed(s, attribute, None, found, resource)
+    return await plan_values(s, attribute, None, found, resource)

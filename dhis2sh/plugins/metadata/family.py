@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dhis2_models import facts
 
+from dhis2sh.dhis2.properties import NOT_OPTIONS
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import membership, values
+from dhis2sh.metadata import collections, values
 from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
 from dhis2sh.verbs.declaration import REGISTRY, Kind, Param, Verb
@@ -32,20 +33,16 @@ if TYPE_CHECKING:
 DECLARED_BY = "v42"
 """The version whose properties are the options; at run time the server's own version is asked whether it has them."""
 GENERIC = {
-    "list": "reading", "get": "reading", "create": "writing", "update": "writing", "rename": "bulk", "delete": "deleting",
-    "members": "members", "add": "members", "remove": "members", "clone": "writing",
+    "list": "reading", "get": "reading", "create": "creating", "update": "creating", "rename": "bulk", "delete": "deleting",
+    "members": "members", "add": "members", "remove": "members", "clone": "creating",
 }  # fmt: skip
 """The generic verbs that a type may have, each with the module of this package that declares it."""
 WITH_MEMBERS = {"members", "add", "remove"}
 MORE_NAMES = {"visualizations": ("viz",)}
 TAKEN = {"attribute"}
 """Singulars that are sub-domains of their own: `metadata attribute get` reads attribute values of any type."""
-NOT_OPTIONS = {
-    "created", "createdBy", "lastUpdated", "lastUpdatedBy", "user", "href", "access", "sharing", "translations",
-    "attributeValues", "favorite", "favorites", "subscribed", "subscribers", "publicAccess", "externalAccess",
-    "interpretations", "displayName", "externalId",
-    "format", "profile", "json", "jq", "out", "debug", "yes", "confirm", "set", "edit",  # the command line's own words
-}  # fmt: skip
+OWN_OPTIONS = {"format", "profile", "json", "jq", "out", "debug", "yes", "confirm", "set", "edit"}
+"""The command line's own words."""
 KINDS: Mapping[str, Kind] = {"BOOLEAN": "boolean", "INTEGER": "integer", "NUMBER": "number", "CONSTANT": "choice"}
 SUMMARIES = {
     "list": "List {many}, a page of 50 or all of them.",
@@ -90,8 +87,8 @@ def names() -> dict[str, tuple[str, ...]]:
 
 def declare(name: str, path: str | None = None) -> None:
     """Put the verbs of one type into the registry, those by hand first; with a path only that one."""
-    if name in MODULES:
-        importlib.import_module(f"{__package__}.types.{MODULES[name]}")
+    for module in MODULES.get(name, ()):
+        importlib.import_module(f"{__package__}.types.{module}")
     resource = types()[name]
     for word, module in GENERIC.items():
         own = f"metadata {name} {word}"
@@ -105,7 +102,7 @@ def declare(name: str, path: str | None = None) -> None:
 
 def _allowed(word: str, resource: Resource) -> bool:
     if word == "members":
-        return bool(membership.readable_of(resource))
+        return bool(collections.readable_of(resource))
     if word in WITH_MEMBERS:
         return bool(values.collections_of(resource))
     name = resource.properties.get("name")
@@ -122,6 +119,7 @@ def _bound(path: str, word: str, resource: Resource) -> Verb:
         path=path,
         params=tuple(_param(param, resource, word) for param in generic.params if param.name != "type") + own,
         module=__name__,
+        pinned=False,
         function=_with_type(generic, word, resource, {param.name for param in own}),
         head=_head(generic, resource),
         summary=SUMMARIES[word].format(**words),
@@ -161,9 +159,9 @@ def _joined(by_hand: Verb, generated: Verb, resource: Resource) -> Verb:
         more = {name: value for name, value in said.items() if kebab(name) not in own and name != "set"}
         if not more and "set" not in said:
             return planned
-        from dhis2sh.plugins.metadata import writing
+        from dhis2sh.metadata.objects.creating import with_properties  # start-up: most lines only read
 
-        return await writing.with_properties(s, resource.plural, planned, more, set=said.get("set", ()))
+        return await with_properties(s, resource.plural, planned, more, set=said.get("set", ()))
 
     return replace(
         generated,
@@ -196,8 +194,8 @@ def _param(param: Param, resource: Resource, word: str) -> Param:
     if param.refers == "@type":
         return replace(param, refers=resource.plural)
     if param.name == "property":
-        known = membership.readable_of(resource) if word == "members" else [*values.collections_of(resource)]
-        meant = membership.MEANT.get(resource.plural)
+        known = collections.readable_of(resource) if word == "members" else [*values.collections_of(resource)]
+        meant = collections.MEANT.get(resource.plural)
         says = f"Which collection; {meant} without it." if meant in known else param.help
         return replace(param, choices=tuple(known), kind="choice", required=False, help=says)
     return param
@@ -205,14 +203,14 @@ def _param(param: Param, resource: Resource, word: str) -> Param:
 
 def _with_type(generic: Verb, word: str, resource: Resource, own: set[str]) -> Any:
     async def function(s: Session, **given: Any) -> object:
-        from dhis2sh.plugins.metadata import writing
-
         if word not in {"create", "update"}:
             return await generic.function(s, type=resource.plural, **given)
         properties: dict[str, JsonValue] = {name: given.pop(name) for name in list(given) if name in own}
+        from dhis2sh.metadata.objects import creating, updating  # start-up: most lines only read
+
         if word == "create":
-            return await writing.plan_create(s, resource.plural, properties, **given)
-        return await writing.plan_update(s, resource.plural, given.pop("uid", None), properties, **given)
+            return await creating.plan_create(s, resource.plural, properties, **given)
+        return await updating.plan_update(s, resource.plural, given.pop("uid", None), properties, **given)
 
     return function
 
@@ -243,7 +241,13 @@ def _is_option(prop: Property) -> bool:
     holds = kind != "COMPLEX" and (kind != "REFERENCE" or values.refers_to_objects(prop))
     writable = prop.owner and prop.persisted and prop.writable
     # a secret is never an argument: other users of the machine would see it
-    return holds and writable and kind != "PASSWORD" and not is_secret(prop.name) and prop.name not in NOT_OPTIONS
+    return (
+        holds
+        and writable
+        and kind != "PASSWORD"
+        and not is_secret(prop.name)
+        and prop.name not in NOT_OPTIONS | OWN_OPTIONS
+    )
 
 
 def _option(prop: Property, *, required: bool) -> Param:

@@ -2,71 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
-from dhis2sh.dhis2.references import INSTANCE
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata.bundles import exported, importing
-from dhis2sh.metadata.bundles.bundle import Bundle, only, read_bundle, server_bundle
-from dhis2sh.metadata.bundles.mapping import Choice, Clash, Mapped, fields_for, fit
-from dhis2sh.metadata.bundles.report import ImportReport, MappedObject
-from dhis2sh.plugins.metadata.bundles import File, Types, With, gathered, plurals_of, start_of
+from dhis2sh.metadata.bundles.bundle import only, read_bundle, server_bundle
+from dhis2sh.metadata.bundles.gathering import gathered, plurals_of, start_of
+from dhis2sh.metadata.bundles.merging import ImportOptions, MergeOptions, origin_of, plan_merge
+from dhis2sh.metadata.parameters import File, With
 from dhis2sh.session import Session
-from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Complete, Doc, verb
-
-OWN = INSTANCE | {"jobConfigurations"}
-"""Types that each server has its own of: a merge leaves them alone unless they are named."""
-CHOICES: tuple[Choice, ...] = ("map", "rename", "skip")
-SHOWN = 3
-"""So many clashes are named in one error."""
-
-
-@dataclass(slots=True)
-class ImportOptions:
-    """How a bundle is written: the options that `import`, `merge` and `merge-bundle` share."""
-
-    types: Types = field(default_factory=lambda: [])
-    strategy: Annotated[
-        Literal["create-and-update", "create", "update"], Doc("What to write: new objects, known ones, or both.")
-    ] = "create-and-update"
-    atomic: Annotated[Literal["all", "none"], Doc("all: all of it or nothing; none: what the server takes.")] = "all"
-    include_sharing: Annotated[bool, Doc("Write sharing too; without it the target keeps its own.")] = False
-    drop_dangling: Annotated[bool, Doc("Leave out references to what is neither in the bundle nor on the server.")] = (
-        False
-    )
-    rejected: Annotated[Path | None, Doc("Write the objects that were refused to this file."), Complete("files")] = None
-
-    def settings(self) -> importing.Settings:
-        """The same for the service."""
-        return importing.Settings(
-            strategy=self.strategy, atomic=self.atomic == "all", include_sharing=self.include_sharing,
-            drop_dangling=self.drop_dangling, rejected=self.rejected,
-        )  # fmt: skip
-
-
-@dataclass(slots=True)
-class MergeOptions(ImportOptions):
-    """How a bundle is fitted to what the target has: further options that `merge` and `merge-bundle` share."""
-
-    by: Annotated[
-        list[Literal["uid", "code", "name"]], Doc("How counterparts are found, in this order; uid without it.")
-    ] = field(default_factory=lambda: ["uid"])
-    map: Annotated[list[str], Doc("FROM=TO: this object is that one of the target; each by UID, code or name.")] = (
-        field(default_factory=lambda: [])
-    )
-    on_conflict: Annotated[
-        Literal["map", "rename", "skip"] | None,
-        Doc("What becomes of an object whose unique name or code another one has; asked on a terminal without it."),
-    ] = None
-    resolve: Annotated[list[str], Doc("UID=map, UID=rename or UID=skip for a single object.")] = field(
-        default_factory=lambda: []
-    )
 
 
 @verb(
@@ -85,7 +32,7 @@ async def import_(s: Session, file: File, *, options: ImportOptions) -> Plan:
     bundle = read_bundle(file)
     if options.types:
         bundle = only(bundle, await plurals_of(s, options.types))
-    return await importing.plan(s, bundle, f"import {_from(bundle)}", options.settings())
+    return await importing.plan(s, bundle, f"import {origin_of(bundle)}", options.settings())
 
 
 @verb(
@@ -126,9 +73,9 @@ async def merge(
             found = await server_bundle(other.client, await plurals_of(other, options.types))
             left_out = await exported.of_objects(other.client, found, await schema.types_of(other.client))
         for note in left_out.notes():
-            s.reporter.note(f"{source}: {note}")
+            s.person.note(f"{source}: {note}")
         found.origin = source
-    return await _merge_plan(s, found, options)
+    return await plan_merge(s, found, options)
 
 
 @verb(
@@ -143,98 +90,4 @@ async def merge_bundle(s: Session, file: File, *, options: MergeOptions) -> Plan
 
     API source: `POST /api/metadata`.
     """
-    return await _merge_plan(s, read_bundle(file), options)
-
-
-def _from(bundle: Bundle) -> str:
-    """Where a bundle comes from, for the title of a plan and the journal."""
-    version, date = bundle.system.get("version"), str(bundle.system.get("date") or "")[:10]
-    said = " of ".join(str(part) for part in (f"DHIS2 {version}" if version else "", date) if part)
-    return f"{bundle.origin} ({said})" if said else bundle.origin
-
-
-async def _merge_plan(s: Session, found: Bundle, options: MergeOptions) -> Plan:
-    known = await schema.types_of(s.client)
-    own = [plural for plural in found.objects if plural in OWN and not options.types]
-    wanted_types = await plurals_of(s, options.types) if options.types else found.objects.keys() - OWN
-    chosen = only(found, wanted_types)
-    wanted = {plural for plural in (*chosen.objects, *chosen.outside) if plural in known and known[plural].metadata}
-    fields = fields_for(known[plural] for plural in wanted)
-    there = await server_bundle(s.client, sorted(wanted), fields) if wanted else Bundle()
-    given = await _given(s, chosen, options.map)
-    mapped = fit(chosen, there, known, options.by, _chooser(s, options), given)
-    if mapped.clashes:
-        raise _open(mapped.clashes)
-    plan = await importing.plan(s, mapped.bundle, f"merge {_from(found)}", options.settings())
-    cast("ImportReport", plan.report).mapped = [MappedObject.of(match) for match in mapped.matches]
-    plan.notes = [*_mapping_notes(mapped), *plan.notes]
-    if own:
-        listed = ", ".join(f"{len(found.objects[plural]):,} {plural}" for plural in own)
-        plan.notes.append(f"left out: {listed}: they belong to one server; --types brings them")
-    return plan
-
-
-async def _given(s: Session, bundle: Bundle, pairs: Sequence[str]) -> dict[str, str]:
-    """`--map FROM=TO` as UIDs: FROM is looked for in the bundle, TO on the target. Raises `UsageError`, `NotFound`."""
-    given: dict[str, str] = {}
-    for text in pairs:
-        source, _, target = (part.strip() for part in text.partition("="))
-        if not source or not target:
-            raise UsageError(f"--map {text}: say FROM=TO", hint="--map 'Age <1=Age under 1'")
-        plural, uid = _in_bundle(bundle, source)
-        given[uid] = await names.resolve(s, plural, target)
-    return given
-
-
-def _in_bundle(bundle: Bundle, text: str) -> tuple[str, str]:
-    """Type and UID of one object that a bundle holds or refers to, by UID, code or name."""
-    hits = [
-        (plural, str(body["id"]))
-        for plural, body in bundle
-        if text in (body.get("id"), body.get("code"), body.get("name"))
-    ]
-    hits += [
-        (plural, uid) for plural, named in bundle.outside.items() for uid, name in named.items() if text in (uid, name)
-    ]
-    if len(hits) != 1:
-        said = "is ambiguous in" if hits else "is not in"
-        listed = ", ".join(f"{plural} {uid}" for plural, uid in hits[:5])
-        raise UsageError(f"--map: '{text}' {said} {bundle.origin}{f': {listed}' if hits else ''}", hint="use a UID")
-    return hits[0]
-
-
-def _open(clashes: Sequence[Clash]) -> UsageError:
-    shown = "; ".join(str(clash) for clash in clashes[:SHOWN])
-    more = f" (and {len(clashes) - SHOWN:,} more)" if len(clashes) > SHOWN else ""
-    first = clashes[0]
-    by = f"--by uid --by {first.property} or " if first.property in {"code", "name"} else ""
-    return UsageError(
-        f"{shown}{more}",
-        hint=f"{by}--on-conflict map, rename or skip settles all; --resolve {first.uid}=map, =rename or =skip this one",
-    )
-
-
-def _mapping_notes(mapped: Mapped) -> list[str]:
-    ways = [match.by for match in mapped.matches]
-    counted = ", ".join(f"{ways.count(way):,} by {way}" for way in dict.fromkeys(ways))
-    notes = [f"mapped to the target's UIDs: {len(mapped.uids):,} ({counted})"] if mapped.uids else []
-    notes += [f"renamed: {clash}" for clash in mapped.renamed]
-    return [*notes, *(f"skipped: {clash}" for clash in mapped.skipped)]
-
-
-def _chooser(s: Session, options: MergeOptions) -> Callable[[Clash], Choice | None]:
-    """Resolves clashes as `--resolve` and `--on-conflict` say, else as the user says on a terminal."""
-    told: dict[str, Choice] = {}
-    for text in options.resolve:
-        uid, _, choice = text.partition("=")
-        if choice not in CHOICES:
-            raise UsageError(f"--resolve {text}: say UID=map, UID=rename or UID=skip", hint="--on-conflict for all")
-        told[uid] = choice
-
-    def choose(clash: Clash) -> Choice | None:
-        known = told.get(clash.uid) or options.on_conflict
-        if known is not None or s.chooser is None:
-            return known
-        return cast("Choice | None", s.chooser(str(clash), CHOICES))
-
-    return choose
+    return await plan_merge(s, read_bundle(file), options)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Literal, cast
-
-from pydantic import BaseModel
 
 from dhis2sh.client import schema
 from dhis2sh.client.requests import Param
 from dhis2sh.errors import NotFound
 from dhis2sh.metadata import queries
+from dhis2sh.metadata.parameters import Fields, Filter, Names, Type
 from dhis2sh.rows.pushdown import Head, Wants
 from dhis2sh.rows.rows import PageNote, Provenance, Rows
 from dhis2sh.session import Session
@@ -20,15 +20,9 @@ from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, prepares, v
 PAGE_SIZE = 50
 LARGE_PAGE = 1000
 
-Type = Annotated[str, Doc("The type's plural, such as dataElements."), Complete("types")]
-Fields = Annotated[
-    str | None, Doc("Which properties: DHIS2's fields, such as id,name,categoryCombo[name]."), Complete("fields")
-]
-Names = Annotated[bool, Doc("Join the names of what is referred to: categoryCombo with its name, not its UID alone.")]
-Filter = Annotated[list[str], Doc("property:operator:value; may be repeated."), Complete("filter")]
 
-
-class TypeRow(BaseModel):
+@dataclass(frozen=True, slots=True)
+class TypeRow:
     """One metadata type of the server."""
 
     type: str
@@ -38,7 +32,8 @@ class TypeRow(BaseModel):
     properties: int
 
 
-class PropertyRow(BaseModel):
+@dataclass(frozen=True, slots=True)
+class PropertyRow:
     """One property of a metadata type."""
 
     property: str
@@ -52,7 +47,8 @@ class PropertyRow(BaseModel):
     max_length: int | None
 
 
-class SearchHit(BaseModel):
+@dataclass(frozen=True, slots=True)
+class SearchHit:
     """An object that a search found, with what it is."""
 
     type: str
@@ -61,7 +57,8 @@ class SearchHit(BaseModel):
     code: str | None
 
 
-class Count(BaseModel):
+@dataclass(frozen=True, slots=True, repr=False)
+class Count:
     """How many objects of a type there are."""
 
     type: str
@@ -71,10 +68,13 @@ class Count(BaseModel):
         """What a terminal shows: the number alone."""
         return str(self.count)
 
+    __repr__ = line
+
 
 @verb(
     "metadata list",
     effect="read",
+    pinned=True,
     examples=[
         "dhis2 metadata list dataElements --filter name:ilike:bcg",
         "%metadata list dataElements | where(valueType == 'NUMBER') | select(id, name) | df",
@@ -103,7 +103,7 @@ async def list_(
     resource = await schema.resource_of(s.client, type)
     shown = queries.columns(fields)
     for warning in queries.silently_ignored(resource, fields, order, filter):
-        s.reporter.warn(warning)
+        s.person.warn(warning)
     wanted = fields or queries.default_fields(resource)
     params: dict[str, Param] = {
         "fields": queries.with_names(resource, wanted, await schema.types_of(s.client)) if names else wanted,
@@ -140,7 +140,7 @@ async def _take(
     size = min(page_size or LARGE_PAGE, limit or LARGE_PAGE)
     async for row in s.client.iter(plural, params, page_size=size, limit=limit):
         rows.append(row)
-        s.reporter.progress(f"list {plural}", len(rows), limit)
+        s.person.progress(f"list {plural}", len(rows), limit)
     return rows, None if limit is not None and len(rows) >= limit else len(rows)
 
 
@@ -151,6 +151,7 @@ def _sent(s: Session) -> Provenance:
 @verb(
     "metadata get",
     effect="read",
+    pinned=True,
     examples=["dhis2 metadata get dataElements s46m5MS0hxu", "%metadata get dataElements 'BCG doses given'"],
 )
 async def get(
@@ -168,14 +169,19 @@ async def get(
     """
     resource = await schema.resource_of(s.client, type)
     for warning in queries.silently_ignored(resource, fields, (), ()):
-        s.reporter.warn(warning)
+        s.person.warn(warning)
     wanted = fields or ":owner"
     if names:
         wanted = queries.with_names(resource, wanted, await schema.types_of(s.client))
     return await s.client.get_object(f"{resource.plural}/{uid}", {"fields": wanted, "locale": locale})
 
 
-@verb("metadata search", effect="read", examples=["dhis2 metadata search bcg -o json", "%metadata search bcg"])
+@verb(
+    "metadata search",
+    effect="read",
+    pinned=True,
+    examples=["dhis2 metadata search bcg -o json", "%metadata search bcg"],
+)
 async def search(
     s: Session,
     query: Annotated[str, Doc("UID, part of one, code, or words of a name.")],
@@ -194,7 +200,12 @@ async def search(
     return Rows(found, columns=["type", "id", "name", "code"], provenance=sent)
 
 
-@verb("metadata types", effect="read", examples=["dhis2 metadata types", "%metadata types | where(shareable)"])
+@verb(
+    "metadata types",
+    effect="read",
+    pinned=True,
+    examples=["dhis2 metadata types", "%metadata types | where(shareable)"],
+)
 async def types_(s: Session) -> Rows[TypeRow]:
     """List the metadata types of the server's version."""
     resources = await schema.resources_of(s.client)
@@ -211,6 +222,7 @@ async def types_(s: Session) -> Rows[TypeRow]:
 @verb(
     "metadata describe",
     effect="read",
+    pinned=True,
     examples=["dhis2 metadata describe dataElements", "%metadata describe dataElements | where(required)"],
 )
 async def describe(s: Session, type: Type) -> Rows[PropertyRow]:
@@ -244,7 +256,10 @@ def _property(item: JsonObject) -> PropertyRow:
 
 
 @verb(
-    "metadata count", effect="read", examples=["dhis2 metadata count organisationUnits", "%metadata count dataElements"]
+    "metadata count",
+    effect="read",
+    pinned=True,
+    examples=["dhis2 metadata count organisationUnits", "%metadata count dataElements"],
 )
 async def count(s: Session, type: Type, *, filter: Filter = []) -> Count:
     """Count the objects of a type, all of them or those that filters let through."""

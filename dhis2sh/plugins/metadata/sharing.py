@@ -2,86 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
-from dhis2sh.changes.plan import Part, PartDone, Plan
+from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
-from dhis2sh.client.sharing import Sharing, access
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import queries, writes
-from dhis2sh.metadata.writes import Objects, Write
-from dhis2sh.plugins.metadata.bulk import All, Filter, Some, titled
-from dhis2sh.plugins.metadata.writing import Type, uids_of
-from dhis2sh.rows.rows import Rows
+from dhis2sh.metadata.choosing import chosen
+from dhis2sh.metadata.parameters import All, Filter, Some, Type
+from dhis2sh.metadata.sharing import ACCESS, FIELDS, plan_sharing, wanted_sharing
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, Row
-from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Doc, verb
-
-if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
-FIELDS = "id,name,displayName,sharing,access"
-TREES = {
-    "programs": "trackedEntityType,programStages[id,programStageDataElements[dataElement[id,optionSet]]],"
-    "programTrackedEntityAttributes[trackedEntityAttribute[id,optionSet]],programIndicators,programSections",
-    "dataSets": "dataSetElements[dataElement[id,optionSet]],indicators,categoryCombo",
-    "dashboards": "dashboardItems[visualization,map,eventVisualization]",
-}
-"""What belongs to an object and is shared with it, as DHIS2's `fields`."""
-Access = "r, rw, or none; data after a slash: r/rw; or all eight letters"
-
-
-@dataclass(slots=True)
-class Shares(Objects):
-    """The writer of sharing: many objects in one request, those whose type has no data sharing in another.
-
-    Parameters:
-        wanted: the changes.
-        with_data: has a type data sharing? By plural.
-    """
-
-    wanted: Sharing = field(default_factory=Sharing)
-    with_data: Mapping[str, bool] = field(default_factory=dict[str, bool])
-
-    @property
-    def alone(self) -> bool:
-        """Nothing but the sharing is sent: what else somebody has changed stays."""
-        return True
-
-    def parts(self) -> Iterator[Part]:
-        """One for the types with data sharing, one for those without."""
-        for data in (True, False):
-            numbers = [n for n, write in enumerate(self.writes) if self.with_data[write.plural] is data]
-            if numbers:
-                yield Part(numbers, stage=int(data))
-
-    async def send(self, s: Session, part: Part) -> PartDone:
-        """The sharing of some objects, whose types all have data sharing or have none."""
-        writes_ = {number: self.writes[number] for number in part.numbers}
-        objects: dict[str, list[str]] = {}
-        for write in writes_.values():
-            objects.setdefault(write.plural, []).append(write.uid)
-        data = self.with_data[next(iter(objects))]
-        result = await s.client.sharing.apply(objects, self.wanted if data else without_data(self.wanted))
-        written = set(result.uids)
-        reasons = {row.uid: row for row in result.failures}
-        told = PartDone(
-            [n for n, write in writes_.items() if write.uid in written],
-            updated=len(written), ignored=result.count.ignored, uids=result.uids,
-        )  # fmt: skip
-        refused: dict[int, str] = {}
-        failures: list[Row] = []
-        for number, write in writes_.items():
-            if write.uid not in written:
-                row = reasons.get(write.uid)
-                refused[number] = row.message if row else "the server did not write it"
-                failure: JsonObject = {"type": write.plural, "uid": write.uid, "name": write.name}
-                failures.append({**failure, "message": refused[number], "code": row.code if row else None})
-        return replace(told, refused=refused, failures=failures)
 
 
 @verb(
@@ -97,9 +27,9 @@ async def share(
     type: Type,
     objects: Some = None,
     *,
-    public: Annotated[str | None, Doc(f"Access of everybody: {Access}.")] = None,
-    user: Annotated[list[str], Doc(f"USER=ACCESS: {Access}; may be repeated.")] = [],
-    group: Annotated[list[str], Doc(f"USER GROUP=ACCESS: {Access}; may be repeated.")] = [],
+    public: Annotated[str | None, Doc(f"Access of everybody: {ACCESS}.")] = None,
+    user: Annotated[list[str], Doc(f"USER=ACCESS: {ACCESS}; may be repeated.")] = [],
+    group: Annotated[list[str], Doc(f"USER GROUP=ACCESS: {ACCESS}; may be repeated.")] = [],
     overwrite: Annotated[bool, Doc("Take out the users and groups that are not named.")] = False,
     tree: Annotated[bool, Doc("What belongs to it too: stages, elements, attributes, option sets.")] = False,
     filter: Filter = [],
@@ -114,139 +44,6 @@ async def share(
     if public is None and not user and not group and not overwrite:
         raise UsageError("share with whom?", hint="--public r, --group 'Child Health=rw', --user admin=rw/rw")
     resource = await schema.resource_of(s.client, type)
-    wanted = await _wanted(s, public, user, group, overwrite=overwrite)
-    chosen = await _chosen(s, resource, objects, filter, everything=all)
-    everything = {resource.plural: chosen} | (await _belonging(s, resource, chosen) if tree else {})
-    known = await schema.resources_of(s.client)
-    pairs: list[Write] = []
-    notes: list[str] = []
-    for plural, found in everything.items():
-        if not known[plural].shareable:
-            notes.append(f"left out {len(found):,} {plural}: the type has no sharing")
-            continue
-        with_data = known[plural].data_shareable
-        if _has_data(wanted) and not with_data:
-            notes.append(f"data access is left out for {len(found):,} {plural}: the type has none")
-        for before in found:
-            old = cast("JsonObject", before.get("sharing") or {})
-            name = before.get("name") or before.get("displayName")
-            kept: JsonObject = {"id": before["id"], "name": name, "access": before.get("access")}
-            new = shared(old, wanted, data=with_data)
-            pairs.append(Write(plural, {**kept, "sharing": plainly(old)}, {**kept, "sharing": new}))
-    plan = writes.plan(titled("share", resource), pairs, what="sharing", notes=notes)
-    if tree and plan.steps:
-        counts = Counter(step.type for step in plan.steps)
-        plan.title = (
-            f"share {len(plan.steps):,} objects: {', '.join(f'{n:,} {plural}' for plural, n in counts.items())}"
-        )
-    with_data = {plural: known[plural].data_shareable for plural in everything}
-    plan.writer = Shares("sharing", writes.changes_of(plan), notes=plan.notes, wanted=wanted, with_data=with_data)
-    return plan
-
-
-async def _wanted(
-    s: Session, public: str | None, users: Sequence[str], groups: Sequence[str], *, overwrite: bool
-) -> Sharing:
-    """The options as changes to sharing, with every user and group by its UID."""
-    wanted = Sharing(public_access=None if public is None else access_of(public), fresh=overwrite)
-    for texts, plural in ((users, "users"), (groups, "userGroups")):
-        pairs = [_pair(text) for text in texts]
-        uids = await names.resolve_all(s, plural, [name for name, _ in pairs])
-        for name, text in pairs:
-            gone = text == "none"
-            if plural == "users":
-                wanted = wanted.without_user(uids[name]) if gone else wanted.user(uids[name], access_of(text))
-            else:
-                wanted = wanted.without_group(uids[name]) if gone else wanted.group(uids[name], access_of(text))
-    return wanted
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, given = text.rpartition("=")
-    if not equals or not name:
-        raise UsageError(f"'{text}' is not NAME=ACCESS", hint="--group 'Child Health=rw', --group 'Child Health=r/rw'")
-    return name.strip(), given.strip()
-
-
-def access_of(text: str) -> str:
-    """An access string from what people write: `rw`, `r/rw` (data after the slash), `none`, or all eight letters."""
-    if len(text) == 8 and set(text) <= set("rw-"):
-        return text
-    metadata, _, data = text.partition("/")
-    if metadata == "none":
-        metadata = ""
-    if not {metadata, data} <= {"", "r", "rw"}:
-        raise UsageError(f"'{text}' is no access", hint=Access)
-    return access(metadata, data)  # type: ignore[arg-type]
-
-
-def _has_data(wanted: Sharing) -> bool:
-    texts = [wanted.public_access, *wanted.users.values(), *wanted.groups.values()]
-    return any(text is not None and text[2:4] != "--" for text in texts)
-
-
-def without_data(wanted: Sharing) -> Sharing:
-    """The same changes without data access."""
-
-    def cut(text: str | None) -> str | None:
-        return None if text is None else f"{text[:2]}------"
-
-    return Sharing(
-        owner=wanted.owner, public_access=cut(wanted.public_access), external=wanted.external, fresh=wanted.fresh,
-        users={uid: cut(text) for uid, text in wanted.users.items()},
-        groups={uid: cut(text) for uid, text in wanted.groups.items()},
-    )  # fmt: skip
-
-
-def plainly(sharing: JsonObject) -> JsonObject:
-    """Sharing without the names that a server adds, so that two can be compared."""
-
-    def members(name: str) -> JsonObject:
-        found = cast("dict[str, JsonObject]", sharing.get(name) or {})
-        return {uid: {"id": uid, "access": item.get("access")} for uid, item in sorted(found.items())}
-
-    return {**sharing, "users": members("users"), "userGroups": members("userGroups")}
-
-
-def shared(old: JsonObject, wanted: Sharing, *, data: bool) -> JsonObject:
-    """What a sharing becomes."""
-    new = plainly(old)
-    changes = wanted if data else without_data(wanted)
-    if changes.public_access is not None:
-        new["public"] = changes.public_access
-    for name, members in (("users", changes.users), ("userGroups", changes.groups)):
-        kept = {} if changes.fresh else dict(cast("JsonObject", new[name]))
-        for uid, text in members.items():
-            kept.pop(uid, None)
-            if text is not None:
-                kept[uid] = {"id": uid, "access": text}
-        new[name] = dict(sorted(kept.items()))
-    return new
-
-
-async def _chosen(
-    s: Session, resource: Resource, objects: Rows[Row] | None, filters: Sequence[str], *, everything: bool
-) -> list[JsonObject]:
-    if objects is not None:
-        return await writes.read_objects(s, resource.plural, uids_of(objects), fields=FIELDS)
-    if not filters and not everything:
-        raise UsageError(f"which {resource.plural}?", hint="name some, --filter name:like:BCG, or --all")
-    return await writes.read_all(s, resource.plural, queries.checked_filters(resource, filters), fields=FIELDS)
-
-
-async def _belonging(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> dict[str, list[JsonObject]]:
-    """What belongs to some objects (`TREES`), by type."""
-    fields = TREES.get(resource.plural)
-    if fields is None:
-        raise UsageError(f"{resource.plural} have no tree", hint=f"--tree goes with {', '.join(TREES)}")
-    found: dict[str, dict[str, None]] = {}
-    models = (await s.client.version()).models
-    uids = [str(item["id"]) for item in objects]
-    for whole in await writes.read_objects(s, resource.plural, uids, fields=fields + ",id"):
-        for plural, uid in names.objects_in(whole, resource.plural, models):
-            found.setdefault(plural, {})[uid] = None
-    return {
-        plural: await writes.read_objects(s, plural, [*uids], fields=FIELDS)
-        for plural, uids in found.items()
-        if plural != resource.plural
-    }
+    wanted = await wanted_sharing(s, public, user, group, overwrite=overwrite)
+    found = await chosen(s, resource, objects, filter, everything=all, fields=FIELDS)
+    return await plan_sharing(s, resource, found, wanted, tree=tree)

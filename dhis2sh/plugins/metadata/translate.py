@@ -2,59 +2,31 @@
 
 from __future__ import annotations
 
-import copy
-import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
-
-from pydantic import BaseModel
+from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import queries, writes
+from dhis2sh.metadata.choosing import uids_of
+from dhis2sh.metadata.parameters import Filter, Some, Type
+from dhis2sh.metadata.translations import (
+    COLUMNS,
+    TranslationRow,
+    check_columns,
+    check_locale,
+    keys_of,
+    plan_translations,
+    rows_of,
+)
 from dhis2sh.metadata.values import property_of
-from dhis2sh.metadata.writes import Write
-from dhis2sh.plugins.metadata.bulk import Filter, Some
-from dhis2sh.plugins.metadata.writing import Type, uids_of
 from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.tables import read_rows
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Complete, Doc, verb
 
-if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
-COLUMNS = ("type", "id", "property", "locale", "original", "translation")
 Locale = Annotated[str, Doc("The language, such as fr or pt_BR.")]
-
-
-def check_locale(text: str) -> None:
-    """Raise `UsageError` for what is no locale: a server keeps any text, and shows it to nobody."""
-    if not re.fullmatch(r"[a-z]{2,3}([_-]#?[A-Za-z0-9]+)*", text):
-        raise UsageError(f"'{text}' is no locale", hint="a language and perhaps a country, such as fr or pt_BR")
-
-
-class TranslationRow(BaseModel):
-    """One text of one object in one language; `translation` is empty where there is none."""
-
-    type: str
-    id: str
-    property: str
-    locale: str
-    original: str
-    translation: str | None
-
-
-def keys_of(resource: Resource) -> dict[str, str]:
-    """The properties that can be translated, by the key that stands in a translation (`shortName`: `SHORT_NAME`)."""
-    return {
-        name: prop.translation_key or name.upper()
-        for name, prop in resource.properties.items()
-        if prop.translatable and prop.persisted and prop.owner
-    }
 
 
 @verb(
@@ -91,22 +63,7 @@ async def export(
         found = await writes.read_objects(s, resource.plural, uids_of(objects), fields=fields)
     else:
         found = await writes.read_all(s, resource.plural, queries.checked_filters(resource, filter), fields=fields)
-    rows: list[TranslationRow] = []
-    for item in found:
-        known = {
-            str(entry.get("property")): str(entry.get("value"))
-            for entry in cast("list[JsonObject]", item.get("translations") or [])
-            if entry.get("locale") == locale
-        }
-        for name in wanted:
-            if not item.get(name) or (missing and keys[name] in known):
-                continue
-            rows.append(
-                TranslationRow(
-                    type=resource.plural, id=str(item["id"]), property=name, locale=locale, original=str(item[name]),
-                    translation=known.get(keys[name]),
-                )
-            )  # fmt: skip
+    rows = [row for item in found for row in rows_of(resource, item, wanted, locale, missing=missing)]
     return Rows(rows, columns=COLUMNS)
 
 
@@ -127,63 +84,6 @@ async def import_(
 
     API source: `POST /api/metadata?importStrategy=UPDATE`.
     """
-    from dhis2sh.rows.tables import read_rows
-
     rows = read_rows(file)
-    _check_columns(rows, file)
-    by_type: dict[str, list[Row]] = {}
-    for row in rows:
-        if str(row.get("translation") or "").strip():
-            by_type.setdefault(str(row["type"]), []).append(row)
-    pairs: list[Write] = []
-    kept = 0
-    for type_name, mine in by_type.items():
-        resource = await schema.resource_of(s.client, type_name)
-        uids = await names.resolve_all(s, resource.plural, [str(row["id"]) for row in mine])
-        found = await writes.read_objects(s, resource.plural, [uids[str(row["id"])] for row in mine])
-        after = {str(item["id"]): copy.deepcopy(item) for item in found}
-        for row in mine:
-            kept += _put(resource, after[uids[str(row["id"])]], row, overwrite=overwrite)
-        pairs += [Write(resource.plural, item, after[str(item["id"])]) for item in found]
-    notes = [f"{kept:,} are there already and stay (--overwrite replaces them)"] if kept else []
-    return writes.plan(
-        lambda count: f"translate {count:,} object{'s' if count != 1 else ''}",
-        pairs,
-        what="translations",
-        bundle=True,
-        notes=notes,
-    )
-
-
-def _check_columns(rows: Sequence[Row], file: Path) -> None:
-    needed = {"type", "id", "property", "locale", "translation"}
-    for number, row in enumerate(rows, 1):
-        missing = sorted(needed - set(row))
-        if missing:
-            raise UsageError(
-                f"{file}, row {number} has no {', '.join(missing)}", hint="metadata translate export makes such a sheet"
-            )
-
-
-def _put(resource: Resource, item: JsonObject, row: Row, *, overwrite: bool) -> int:
-    """Add one translation to an object; 1 where another one is there and stays."""
-    keys = keys_of(resource)
-    name = property_of(resource, str(row["property"])).name if row["property"] not in keys.values() else ""
-    key = keys.get(name) if name else str(row["property"])
-    if key is None:
-        raise UsageError(f"{resource.plural}: {name} cannot be translated", hint=f"these can: {', '.join(keys)}")
-    entries = list(cast("list[JsonObject]", item.get("translations") or []))
-    check_locale(str(row["locale"]))
-    new: JsonObject = {"locale": str(row["locale"]), "property": key, "value": str(row["translation"]).strip()}
-    for place, entry in enumerate(entries):
-        if entry.get("locale") == new["locale"] and entry.get("property") == key:
-            if entry.get("value") == new["value"]:
-                return 0
-            if not overwrite:
-                return 1
-            entries[place] = new
-            break
-    else:
-        entries.append(new)
-    item["translations"] = cast("JsonValue", entries)
-    return 0
+    check_columns(rows, file)
+    return await plan_translations(s, rows, overwrite=overwrite)

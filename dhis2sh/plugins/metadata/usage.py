@@ -2,60 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import BaseModel
 
 from dhis2sh.client import schema
-from dhis2sh.client.usage import Usage, Use
-from dhis2sh.errors import NotFound
 from dhis2sh.metadata.bundles.graph import Graph, graph_of
-from dhis2sh.metadata.bundles.walk import Walk, known
+from dhis2sh.metadata.bundles.walk import Walk
+from dhis2sh.metadata.parameters import AnyObject
+from dhis2sh.metadata.usage import COUNTED_VALUES, NOWHERE, VALUES_OF, by_type, find, nowhere, uses_of, values_of
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, verb
-
-if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
-Any_ = Annotated[str, Doc("A UID of any type, a code or a unique name."), Complete("uids")]
-COUNTED_VALUES = 5000
-"""So many data values are asked for to say how many there are: about half a megabyte."""
-VALUES_OF: Mapping[str, str] = {
-    "dataElements": "dataElement",
-    "dataSets": "dataSet",
-    "dataElementGroups": "dataElementGroup",
-}
-"""Types whose data values can be asked for, and by which parameter."""
-NOWHERE = "nothing on this server"
-"""The type of a UID that only expressions name, since the object was deleted."""
-
-
-class UsedBy(BaseModel):
-    """How many objects of a type use it, and by which properties."""
-
-    type: str
-    count: int
-    paths: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """How many data values an object has, counted to `COUNTED_VALUES`, and of which periods where all were counted."""
-
-    data_values: int
-    more_data_values: bool
-    first_period: str | None = None
-    last_period: str | None = None
-
-    def words(self) -> str:
-        """In words."""
-        least = "at least " if self.more_data_values else ""
-        periods = f" ({self.first_period} to {self.last_period})" if self.first_period else ""
-        return f"{least}{self.data_values:,} data values{periods}"
+from dhis2sh.verbs.declaration import Bounds, Doc, verb
 
 
 class CountRow(BaseModel):
@@ -75,123 +33,13 @@ class UseRow(BaseModel):
     by: str
 
 
-@dataclass(slots=True)
-class Found:
-    """What a UID, code or name stands for.
-
-    Parameters:
-        plural, uid: the object; `body` what it owns.
-        part_of: the object that holds it, in words, of one that is embedded.
-    """
-
-    plural: str
-    uid: str
-    body: JsonObject
-    part_of: str | None = None
-
-    @property
-    def embedded(self) -> bool:
-        """Has it no address of its own?"""
-        return self.part_of is not None
-
-
-async def find(s: Session, text: str) -> Found:
-    """An object of any type by UID, code or name. Raises `NotFound`, unless an expression names the UID."""
-    from dhis2sh.verbs import names
-
-    types = await schema.types_of(s.client)
-    uid = text if names.certain(text) else await names.resolve(s, "*", text)
-    kinds = await known(s.client, [uid])
-    if uid in kinds:
-        plural = kinds[uid][0]
-        return Found(plural, uid, await s.client.get_object(f"{plural}/{uid}", {"fields": ":owner"}))
-    held = await Usage(s.client, types).owner_of(uid)
-    if held is not None:
-        plural, owner, path = held
-        kind = types[plural].properties[path].target or path
-        inside = await _inside(s, f"{plural}/{owner['id']}", path, uid)
-        return Found(kind, uid, inside, f"{plural} '{owner['name']}' [{owner['id']}]")
-    try:
-        body = await s.client.find(uid)
-    except NotFound:
-        return Found(NOWHERE, uid, {"id": uid})
-    parts = str(body.get("href", "")).rsplit("/", 2)
-    return Found(parts[-2] if len(parts) == 3 else "objects", uid, body)
-
-
-async def _inside(s: Session, address: str, path: str, uid: str) -> JsonObject:
-    """An embedded object, out of the one that holds it."""
-    whole = await s.client.get_object(address, {"fields": f"{path}[:all]"})
-    rows = cast("list[JsonObject]", whole.get(path) or [])
-    return next((row for row in rows if row.get("id") == uid), {"id": uid})
-
-
-def _nowhere(uid: str) -> NotFound:
-    return NotFound(f"nothing on this server has the UID {uid}", hint=f"dhis2 metadata search {uid[:5]}")
-
-
-def by_type(uses: list[Use]) -> list[UsedBy]:
-    """Uses counted by type, the most frequent first."""
-    kinds: dict[str, list[Use]] = {}
-    for use in uses:
-        kinds.setdefault(use.type, []).append(use)
-    rows = [
-        UsedBy(type=kind, count=len({use.uid for use in found}), paths=sorted({use.path for use in found}))
-        for kind, found in kinds.items()
-    ]
-    return sorted(rows, key=lambda row: (-row.count, row.type))
-
-
-async def uses_of(s: Session, found: Found, types: Mapping[str, Resource]) -> list[Use]:
-    """Who uses an object. Raises `NotFound` for a UID that neither an object nor an expression has."""
-    asked = Usage(s.client, types)
-    if found.plural == NOWHERE:
-        uses = await asked.of("dataElements", found.uid)  # the type whose UIDs stand in most expressions
-        if not uses:
-            raise _nowhere(found.uid)
-        return uses
-    if found.embedded or found.plural not in types:
-        return []
-    uses = await asked.of(found.plural, found.uid)
-    for path in asked.not_asked:
-        s.reporter.warn(f"the server cannot be asked by {path}; uses there are not counted")
-    return uses
-
-
-async def values_of(s: Session, found: Found) -> Values | None:
-    """How many data values an object has; None for types without any, and where the user may not look."""
-    from dhis2sh.errors import Forbidden, Refused
-
-    if found.plural not in VALUES_OF or found.body.get("domainType") == "TRACKER":
-        return None
-    roots = await s.client.list_page("organisationUnits", {"filter": "level:eq:1", "fields": "id", "paging": False})
-    params = {
-        VALUES_OF[found.plural]: found.uid,
-        "orgUnit": [str(row["id"]) for row in roots.rows],
-        "children": True,
-        "startDate": "1900-01-01",
-        "endDate": "2100-12-31",
-        "limit": COUNTED_VALUES,
-    }
-    try:
-        answer = await s.client.get_object("dataValueSets", params)
-    except (Refused, Forbidden, NotFound) as error:
-        s.reporter.warn(f"data values could not be counted: {error}")
-        return None
-    rows = cast("list[JsonObject]", answer.get("dataValues") or [])
-    if len(rows) >= COUNTED_VALUES:
-        return Values(len(rows), more_data_values=True)
-    periods = sorted(str(row["period"]) for row in rows)
-    return Values(len(rows), False, *((periods[0], periods[-1]) if periods else ()))
-
-
 @verb(
     "metadata usage",
     effect="read",
     examples=["dhis2 metadata usage s46m5MS0hxu", "%metadata usage 'BCG doses given'", "%metadata usage 'OPV' --count"],
 )
 async def usage(
-    s: Session, uid: Any_, *, count: Annotated[bool, Doc("Only how many of each type, and data values.")] = False
+    s: Session, uid: AnyObject, *, count: Annotated[bool, Doc("Only how many of each type, and data values.")] = False
 ) -> Rows[UseRow] | Rows[CountRow]:
     """List every object that uses another one, by which property; expressions are looked into.
 
@@ -208,10 +56,10 @@ async def usage(
         if values is not None:
             rows.append(CountRow(type="dataValues", count=values.data_values, by=VALUES_OF[found.plural]))
         if values is not None and values.more_data_values:
-            s.reporter.warn(f"data values are counted to {COUNTED_VALUES:,}; there are more")
+            s.person.warn(f"data values are counted to {COUNTED_VALUES:,}; there are more")
         return Rows(rows, columns=["type", "count", "by"])
     said = [f"{use.count:,} {use.type}" for use in counted] + ([values.words()] if values is not None else [])
-    s.reporter.note(f"{found.plural} {found.uid}: {', '.join(said) or 'used by nothing'}")
+    s.person.note(f"{found.plural} {found.uid}: {', '.join(said) or 'used by nothing'}")
     return Rows(
         [UseRow(type=use.type, id=use.uid, name=use.name, by=use.path) for use in uses],
         columns=["type", "id", "name", "by"],
@@ -225,7 +73,7 @@ async def usage(
 )
 async def graph(
     s: Session,
-    uid: Any_,
+    uid: AnyObject,
     *,
     style: Annotated[Literal["tree", "dot", "mermaid"], Doc("As a tree, for Graphviz, or for Mermaid.")] = "tree",
     depth: Annotated[int, Bounds(1, 20), Doc("How many arrows deep.")] = 4,
@@ -238,7 +86,7 @@ async def graph(
     """
     found = await find(s, uid)
     if found.plural == NOWHERE:
-        raise _nowhere(found.uid)
+        raise nowhere(found.uid)
     types = await schema.types_of(s.client)
     gathered = await Walk(s.client, types, places=org_units).gather([(found.plural, found.uid)])
     return graph_of(gathered.bundle, types, (found.plural, found.uid), depth=depth, style=style, fold=fold)

@@ -1,7 +1,14 @@
-"""Completion scripts of bash, zsh and fish: each asks `dhis2 --complete WORDS...` and shows what comes back.
+"""Completion in bash, zsh and fish: their scripts, each of which asks `dhis2 --complete WORDS...`, and what it answers.
 
 With `--describe` a note stands after a tab beside each candidate, for the shells that show one.
 """
+
+from __future__ import annotations
+
+import itertools
+
+from dhis2sh.errors import Dhis2Error
+from dhis2sh.verbs import completion
 
 BASH = r"""_dhis2() {
     # The words as typed: bash itself cuts them at ':' and '=', which stand in filters.
@@ -45,3 +52,40 @@ complete -c dhis2 -l out -r -F"""
 
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 """The script of each shell."""
+
+
+def answer(words: list[str]) -> str | None:
+    """What `--show-completion SHELL` and `--complete WORDS...` print; None for a shell that has no script.
+
+    Parameters:
+        words: the command line, one of these two options first.
+    """
+    if words[0] == "--complete":
+        return _completed(words[1:])
+    return SCRIPTS.get(words[1]) if len(words) == 2 else None
+
+
+def _completed(words: list[str]) -> str:
+    """What may stand where the last word is, a candidate a line; after `--describe` with its note behind a tab."""
+    if words[:1] != ["--describe"]:
+        return "\n".join(completion.candidates(words))
+    typed = words[-1] if len(words) > 1 else ""
+    named = next((after for word, after in itertools.pairwise(words) if word in {"-p", "--profile"}), None)
+    found = completion.complete(words[1:], lambda text, plural: _names(named, text, plural))
+    return "\n".join(f"{typed[: found.at]}{item.text}\t{' '.join(item.note.split())}" for item in found.items)
+
+
+def _names(named: str | None, text: str, plural: str | None) -> list[completion.Candidate]:
+    """UIDs by name, from the index that the shell has filled for the profile that is named, else for the active one."""
+    from dhis2sh import profiles  # start-up: only where a name stands
+    from dhis2sh.index.names import beside, index_of  # start-up: sqlite3
+
+    try:
+        profile = profiles.active(named).profile
+    except Dhis2Error:
+        return []  # nobody is there to be told while a key is pressed
+    index = index_of(profile.name, profile.url)
+    try:
+        return [beside(hit) for hit in index.search(text, types=[plural] if plural else [], limit=50)]
+    finally:
+        index.close()

@@ -55,7 +55,7 @@ class Background:
     @property
     def names(self) -> NameIndex:
         """The name index of the session's profile; an empty one where there is no profile."""
-        from dhis2sh.index.names import index_of
+        from dhis2sh.index.names import index_of  # start-up: names are looked up after the first prompt
 
         address = self._address() or ("", "")
         if self._names is None or self._indexed != address:
@@ -67,7 +67,7 @@ class Background:
     @property
     def models(self) -> str:
         """Which facts serve the profile's server."""
-        from dhis2sh.client.versions import parse_version
+        from dhis2sh.client.versions import parse_version  # start-up: asked for behind the prompt
 
         return parse_version(self._known.version).models if self._known else NEWEST
 
@@ -124,7 +124,7 @@ class Background:
     async def _read(self, index: NameIndex) -> None:
         import sqlite3
 
-        from dhis2sh.index.refresh import refresh
+        from dhis2sh.index.refresh import refresh  # start-up: works behind the prompt, over httpx
 
         def progress(done: int, total: int) -> None:
             self._say(f"reading names {done} of {total}")

@@ -18,6 +18,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.errors import Interrupted
+from dhis2sh.surfaces.terminal import Terminal
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
@@ -86,31 +87,27 @@ class Portal:
         finally:
             self._heard = False
 
-    def asking[**P, R](self, function: Callable[P, R], otherwise: Callable[[], R]) -> Callable[P, R]:
-        """A function for code over there that runs in the thread that waits for it, which has the terminal: an editor.
+    async def asked[R](self, question: Callable[[], R]) -> R | None:
+        """Run a question, from over there, in the thread that waits, which has the terminal.
 
-        Parameters:
-            function: what asks.
-            otherwise: its answer, or what it raises, where no thread waits (a call that is awaited on another loop).
+        None where no thread waits: a call that is awaited on another loop.
         """
-
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            if not self._heard:
-                return otherwise()
-            answer: concurrent.futures.Future[R] = concurrent.futures.Future()
-            self.talk.put(("done", ()))  # no bar is drawn over it
-            self.talk.put((CALL, (functools.partial(function, *args, **kwargs), answer)))
-            return answer.result()
-
-        return call
+        if not self._heard:
+            return None
+        answer: concurrent.futures.Future[R] = concurrent.futures.Future()
+        self.talk.put(("done", ()))  # no bar is drawn over it
+        self.talk.put((CALL, (question, answer)))
+        return await asyncio.wrap_future(answer)
 
     def _pass_on(self, hear: Callable[[str, tuple[object, ...]], None] | None) -> None:
         while not self.talk.empty():
             kind, arguments = self.talk.get()
             if kind == CALL:
-                function, answer = cast("tuple[Callable[[], object], Any]", arguments)
+                question, answer = cast("tuple[Callable[[], object], concurrent.futures.Future[object]]", arguments)
+                if not answer.set_running_or_notify_cancel():
+                    continue  # the work has ended meanwhile
                 try:
-                    answer.set_result(function())
+                    answer.set_result(question())
                 except KeyboardInterrupt:  # over there it would end the loop
                     answer.set_exception(Interrupted("interrupted"))
                 except BaseException as error:  # noqa: BLE001  (it is raised again over there)
@@ -229,11 +226,16 @@ class _Work[T]:
             self._task.cancel()
 
 
-class QueueReporter:
-    """A reporter over there: nothing is written, everything is said through the portal's queue."""
+class Across(Terminal):
+    """Whoever is at the terminal, seen from over there: everything is said and asked through the portal's queue.
+
+    Parameters:
+        portal: the way to the thread that waits.
+    """
 
     def __init__(self, portal: Portal) -> None:
-        self._talk = portal.talk
+        super().__init__()
+        self._portal, self._talk = portal, portal.talk
 
     def warn(self, message: str) -> None:
         """Pass a warning on."""
@@ -246,6 +248,14 @@ class QueueReporter:
     def progress(self, task: str, done: int, total: int | None) -> None:
         """Pass progress on."""
         self._talk.put(("progress", (task, done, total)))
+
+    async def wait_for[R](self, question: Callable[[], R]) -> R | None:
+        """The answer to a question, asked in the thread that waits; None where none does."""
+        return await self._portal.asked(question)
+
+    def read(self) -> str | None:
+        """Standard input is the prompt's."""
+        return None
 
 
 class Elsewhere:
@@ -334,7 +344,7 @@ class ClientProxy(Elsewhere):
         self._session = session
 
     def __dir__(self) -> list[str]:
-        from dhis2sh.client.client import Client
+        from dhis2sh.client.client import Client  # start-up: httpx
 
         return [name for name in dir(Client) if not name.startswith("_")]
 

@@ -16,7 +16,7 @@ from dhis2sh.verbs import completion, installed
 from dhis2sh.verbs.completion import Candidate
 
 if TYPE_CHECKING:
-    from dhis2sh.surfaces.ipython.magics import Runner
+    from dhis2sh.surfaces.ipython.background import Background
 
 type Matcher = Callable[[Any], Mapping[str, object]]
 
@@ -65,7 +65,7 @@ def suggest(
         choices = completion.FORMATS if ours.name == "output" else ("on", "off")
         typed = ours.text.rpartition(" ")[2]
         return Suggestions(typed, completion.matching([Candidate(choice) for choice in choices], typed))
-    from dhis2sh.rows.pipeline import split
+    from dhis2sh.rows.pipeline import split  # start-up: completion reads lines after the first prompt
 
     parts = split(ours.text)
     words = words_of(parts.head)
@@ -143,7 +143,7 @@ def _files(typed: str) -> Suggestions:
 
 def _in_tail(tail: str, head: Sequence[str], names: completion.FindNames, version: str) -> Suggestions:
     """A stage's name after `|`; inside its brackets fields, and in a text that a field is compared with its values."""
-    from dhis2sh.rows.stages import STAGES
+    from dhis2sh.rows.stages import STAGES  # start-up: expressions and sinks
 
     stage, inside, quoted = _open_call(tail)
     if stage is None:
@@ -231,25 +231,25 @@ def result_fields(path: str) -> list[str]:
     """The fields of the rows that a verb declares; none where it gives plain rows. Imports the verb's module."""
     import typing
 
-    from dhis2sh.verbs.registry import find
+    from dhis2sh.rows.rows import fields_of  # start-up: completion comes after the first prompt
+    from dhis2sh.verbs.registry import find  # start-up: the registry imports verbs
 
     try:
         hint = typing.get_type_hints(find(path).function).get("return")
     except NameError:
         return []  # a verb of a family: its rows are plain, their fields are the type's
     for item in (*typing.get_args(hint), hint):
-        model = cast("Mapping[str, Any]", getattr(item, "model_fields", None) or {})
-        if model:
-            return [info.alias or name for name, info in model.items()]
+        if fields := fields_of(item):
+            return fields
     return []
 
 
-def install(shell: Any, runner: Runner) -> None:
+def install(shell: Any, background: Background) -> None:
     """Complete dhis2sh lines in an IPython, a terminal's or a kernel's.
 
     Parameters:
         shell: the IPython instance.
-        runner: knows the name index of the profile.
+        background: knows the name index of the profile and the version of its server.
     """
     from IPython.core import completer
 
@@ -257,10 +257,10 @@ def install(shell: Any, runner: Runner) -> None:
     domains = frozenset(installed.domains())
 
     def names(text: str, plural: str | None) -> list[Candidate]:
-        from dhis2sh.index.names import beside
+        from dhis2sh.index.names import beside  # start-up: completion comes after the first prompt
 
         types = [plural] if plural else []
-        return [beside(hit) for hit in runner.background.names.search(text, types=types, limit=MOST_UIDS)]
+        return [beside(hit) for hit in background.names.search(text, types=types, limit=MOST_UIDS)]
 
     @context_matcher(priority=100, identifier="dhis2sh")
     def matcher(context: completer.CompletionContext) -> Mapping[str, object]:
@@ -270,9 +270,7 @@ def install(shell: Any, runner: Runner) -> None:
         _, line = lines.logical(text, at)
         if text.startswith("%%dhis2") and not cell:
             line = line.removeprefix("%")
-        found = suggest(
-            line.replace("\\\n", "  ").replace("\n", " "), domains, names, runner.background.models, cell=cell
-        )
+        found = suggest(line.replace("\\\n", "  ").replace("\n", " "), domains, names, background.models, cell=cell)
         if found is None:
             return {"completions": []}
         return {

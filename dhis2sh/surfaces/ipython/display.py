@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any, cast
 
+from dhis2sh.surfaces.terminal import drawn
 from dhis2sh.types import Row
 
 
@@ -31,7 +32,11 @@ def install(shell: Any) -> None:
         shell: the IPython instance, a terminal's or a kernel's.
     """
     formatters = shell.display_formatter.formatters
-    for module, name in (("dhis2sh.rows.rows", "Rows"), ("dhis2sh.rows.rows", "Plan"), ("pydantic.main", "BaseModel")):
+    for module, name in (
+        ("dhis2sh.rows.rows", "Rows"),
+        ("dhis2sh.changes.plan", "Plan"),
+        ("pydantic.main", "BaseModel"),
+    ):
         formatters["text/plain"].for_type_by_name(module, name, _text)
         formatters["text/html"].for_type_by_name(module, name, _html)
 
@@ -49,12 +54,10 @@ def _html(result: object) -> str | None:
 
 
 def _drawn(result: object) -> str:
-    from dhis2sh.show import render
-
-    return render.text(result, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    return drawn(result, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
 
 
 def _page(result: object) -> str:
-    from dhis2sh.show import render
+    from dhis2sh.show import render  # start-up: notebooks only
 
     return render.html(result)

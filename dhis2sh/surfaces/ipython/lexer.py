@@ -65,7 +65,7 @@ class Dhis2Lexer(Lexer):
             return
         if ours.at:
             yield offset, Keyword, line[: ours.at]
-        from dhis2sh.rows.pipeline import split
+        from dhis2sh.rows.pipeline import split  # start-up: the lexer comes before the first prompt, its lines after
 
         parts = split(ours.text)
         offset += ours.at
@@ -95,7 +95,7 @@ class Dhis2Lexer(Lexer):
             yield offset + found.start(), token, word
 
     def _tail(self, tail: str, offset: int) -> Tokens:
-        from dhis2sh.rows.stages import STAGES
+        from dhis2sh.rows.stages import STAGES  # start-up: expressions and sinks
 
         fresh, depth = True, 0
         for at, kind, text in _python(tail, offset):

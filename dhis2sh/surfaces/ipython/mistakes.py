@@ -7,9 +7,15 @@ import builtins
 import keyword
 import re
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from dhis2sh.errors import UsageError
+from dhis2sh.surfaces.terminal import report
+from dhis2sh.verbs import installed
+
+if TYPE_CHECKING:
+    from dhis2sh.rows.stages import Stage
 
 _ASSIGNED = re.compile(r"\s*(?P<to>[A-Za-z_]\w*)\s*=\s*(?P<line>(?P<word>[A-Za-z]\w*)[ \t]+[\w'\"-].*)")
 _LIKE_OURS = re.compile(r"\s*%?(?P<word>[A-Za-z][\w-]*)[ \t]+[\w'\"-]")
@@ -24,8 +30,6 @@ def install(shell: Any) -> None:
     show, show_error = shell.showsyntaxerror, shell.showtraceback
 
     def show_mistake(filename: str | None = None, running_compiled_code: bool = False) -> None:
-        from dhis2sh.surfaces.cli.main import report
-
         error = None if running_compiled_code else mistake(sys.exception(), shell.user_ns)
         if error is None:
             show(filename, running_compiled_code)
@@ -33,8 +37,6 @@ def install(shell: Any) -> None:
             report(error)
 
     def show_stage(*args: Any, **options: Any) -> None:
-        from dhis2sh.surfaces.cli.main import report
-
         error = stage_on_a_variable(sys.exception())
         if error is None:
             show_error(*args, **options)
@@ -52,8 +54,6 @@ def mistake(error: BaseException | None, names: dict[str, object]) -> UsageError
         names: the names that the user has; a line that begins with one of them is Python.
     """
     text = error.text or "" if isinstance(error, SyntaxError) else ""
-    from dhis2sh.verbs import installed
-
     assigned = _ASSIGNED.match(text)
     if assigned is not None and assigned["word"] in installed.domains():
         hint = f"{assigned['to']} = %{assigned['line'].rstrip()}"
@@ -61,7 +61,7 @@ def mistake(error: BaseException | None, names: dict[str, object]) -> UsageError
     found = _LIKE_OURS.match(text)
     if found is None:
         return None
-    from dhis2sh.verbs.grammar import meant
+    from dhis2sh.verbs.grammar import meant  # start-up: typer
 
     word = found["word"]
     if word in names or hasattr(builtins, word) or keyword.iskeyword(word) or keyword.issoftkeyword(word):
@@ -80,19 +80,17 @@ def stage_on_a_variable(error: BaseException | None) -> UsageError | None:
         return None
     import traceback
 
-    from dhis2sh.rows.stages import STAGES
+    from dhis2sh.rows.stages import STAGES  # start-up: expressions and sinks
 
     if error.name not in STAGES:
         return None
-    written = _as_methods(traceback.extract_tb(error.__traceback__)[-1].line or "")
+    written = _as_methods(traceback.extract_tb(error.__traceback__)[-1].line or "", STAGES)
     hint = written or f"rows.{error.name}(...), or after a line of ours: %metadata list TYPE | {error.name}(...)"
     return UsageError(f"`{error.name}` is a stage: after a variable it is a method", hint=hint)
 
 
-def _as_methods(line: str) -> str | None:
+def _as_methods(line: str, stages: Mapping[str, Stage]) -> str | None:
     """`x | where(level == 2) | head(3)` as `x.where('level == 2').head(3)`; None where it is something else."""
-    from dhis2sh.rows.stages import STAGES
-
     try:
         node = ast.parse(line.strip(), mode="eval").body
     except SyntaxError:
@@ -100,9 +98,9 @@ def _as_methods(line: str) -> str | None:
     methods = ""
     while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         call = node.right if isinstance(node.right, ast.Call) else ast.Call(node.right, [], [])
-        if not isinstance(call.func, ast.Name) or call.func.id not in STAGES:
+        if not isinstance(call.func, ast.Name) or call.func.id not in stages:
             return None
-        literal = STAGES[call.func.id].literal
+        literal = stages[call.func.id].literal
         told = [ast.unparse(item) if literal else repr(ast.unparse(item)) for item in call.args]
         told += [
             f"{item.arg}={ast.unparse(item.value) if literal else repr(ast.unparse(item.value))}"

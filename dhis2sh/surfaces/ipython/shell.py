@@ -21,11 +21,12 @@ from traitlets.config import Config
 from dhis2sh import __version__, paths
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.surfaces.ipython import lines, pager
+from dhis2sh.surfaces.ipython.magics import Runner, load
+from dhis2sh.surfaces.terminal import drawn, report
 from dhis2sh.verbs import installed
 
 if TYPE_CHECKING:
     from dhis2sh.profiles import Profile
-    from dhis2sh.surfaces.ipython.magics import Runner
 
 
 COLOURS = ("red", "green", "yellow", "blue", "magenta", "cyan")
@@ -98,7 +99,7 @@ class ShellLexer(IPythonPTLexer):
         if self._ours is None:
             from prompt_toolkit.lexers import PygmentsLexer
 
-            from dhis2sh.surfaces.ipython.lexer import Dhis2Lexer
+            from dhis2sh.surfaces.ipython.lexer import Dhis2Lexer  # start-up: a lexer of Python
 
             self._ours = PygmentsLexer(Dhis2Lexer, sync_from_start=True)
         return self._ours.lex_document(document)
@@ -171,8 +172,6 @@ def make_shell(profile: str | None) -> Dhis2Shell:
     Parameters:
         profile: the profile to begin with; the active one when None.
     """
-    from dhis2sh.surfaces.ipython.magics import load
-
     folder = paths.config_dir() / "ipython"
     folder.mkdir(parents=True, exist_ok=True)
     paths.data_dir().mkdir(parents=True, exist_ok=True)
@@ -202,13 +201,11 @@ def _print(text: str) -> None:
 
 def _run_line(shell: Dhis2Shell, line: str) -> int:
     """Run one line as the prompt would, print only its result; returns the exit code."""
-    from dhis2sh.show import render
-
     runner = cast("Runner", shell.runner)
     if line.lstrip().lstrip("%").split(" ")[0].split("(")[0] in shell.magics_manager.magics["line"]:
         result = runner.line(line.strip().lstrip("%").removeprefix("dhis2 "))
         if result is not None:
-            text = render.text(result, width=None if sys.stdout.isatty() else 0)
+            text = drawn(result, width=None if sys.stdout.isatty() else 0)
             _print(text)
         if runner.failed:
             return runner.last_error.exit_code if runner.last_error else 130
@@ -229,8 +226,6 @@ def main(words: list[str] | None = None) -> None:
         )
         sys.exit(1)
     except Dhis2Error as error:
-        from dhis2sh.surfaces.cli.main import report  # start-up: only where there is no shell to start
-
         sys.exit(report(error))
     if given.line is not None:
         sys.exit(_run_line(shell, given.line))

@@ -1,4 +1,7 @@
-"""`dhis2-mcp`: the verbs for agents, over standard input and output or HTTP on the loopback."""
+"""`dhis2-mcp`: the verbs for agents, over standard input and output or HTTP on the loopback.
+
+Imports the manifest when it starts, and what runs a verb with the first call; of the surfaces `terminal` for its errors.
+"""
 
 from __future__ import annotations
 
@@ -33,19 +36,19 @@ def main(words: list[str] | None = None) -> None:
         if note := manifest.stale():
             print(note, file=sys.stderr)
         if given.http is None:
-            from dhis2sh.surfaces.mcp import stdio
+            from dhis2sh.surfaces.mcp import stdio  # start-up: one of the two carries the messages
 
             asyncio.run(stdio.serve(answers))
             return
         token = os.environ.get("DHIS2_MCP_TOKEN")
         if not token:
             raise UsageError("--http wants a bearer token", hint="set DHIS2_MCP_TOKEN to a long random text")
-        from dhis2sh.surfaces.mcp import http
+        from dhis2sh.surfaces.mcp import http  # start-up: the other one
 
         http.serve(answers, given.http, token)
     except KeyboardInterrupt:
         sys.exit(130)
     except Dhis2Error as error:
-        from dhis2sh.surfaces.cli.main import report
+        from dhis2sh.surfaces.terminal import report  # start-up: an agent wants an answer at once
 
         sys.exit(report(error))

@@ -158,14 +158,12 @@ class Answers:
         """Types, verbs and profiles where an argument of a prompt or a template names one."""
         argument = cast("JsonObject", params.get("argument") or {})
         name, typed = str(argument.get("name")), str(argument.get("value") or "")
-        what = {"type": "metadata count", "profile": "metadata count -p", "path": ""}.get(name)
-        if what is None:
-            values: list[str] = []
-        elif name == "path":
+        if name == "path":
             paths = [str(verb["path"]).replace(" ", "/") for verb in manifest.all_verbs()]
             values = [path for path in paths if path.startswith(typed)]
         else:
-            values = completion.candidates([*what.split(), typed])
+            what = {"type": "types", "profile": "profiles"}.get(name, "")
+            values = [item.text for item in completion.of_kind(what, typed)]
         shown = values[:MOST_COMPLETIONS]
         return {"completion": {"values": [*shown], "total": len(values), "hasMore": len(values) > len(shown)}}
 

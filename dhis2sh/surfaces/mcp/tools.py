@@ -1,4 +1,4 @@
-"""The verbs as MCP tools: a dozen pinned readers, `search`, and three proxies for everything else.
+"""The verbs as MCP tools: the readers that are declared `pinned`, `search`, and three proxies for everything else.
 
 Tools come from the manifest's JSON schemas; a verb is imported when it is called. An agent cannot be asked half-way, so
 what destroys, and what writes more than one object, is planned first and applied by the plan's id.
@@ -7,28 +7,17 @@ what destroys, and what writes more than one object, is planned first and applie
 from __future__ import annotations
 
 import re
-import secrets
-from collections import OrderedDict
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, cast
 
-from dhis2sh.errors import NeedsConfirmation, UsageError, did_you_mean
+from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.verbs import manifest
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.consent import Consent
-    from dhis2sh.changes.plan import Plan
-    from dhis2sh.session import Session
+    from dhis2sh.surfaces.mcp.running import Runner
     from dhis2sh.types import JsonObject, JsonValue
-    from dhis2sh.verbs.declaration import Verb
 
-PINNED = (
-    "metadata list", "metadata get", "metadata search", "metadata types", "metadata describe", "metadata count",
-    "system info", "system whoami", "profile list", "sandbox status", "verbs",
-)  # fmt: skip
-MOST_ROWS = 200
-MOST_PLANS = 50
 SCHEMA_ROOM = 24_000
 """Characters of input schemas that one search gives at the most; one schema always is whole."""
 PROFILE: JsonObject = {"type": "string", "description": "Act on this profile; the active one without it."}
@@ -58,14 +47,6 @@ CONSENT: dict[str, JsonObject] = {
 """What a call may say besides a verb's arguments, by the verb's effect: the same for a verb's own tool and for the proxies."""
 
 
-class Kept(NamedTuple):
-    """A plan that waits for its id, and what it was made for."""
-
-    verb: str
-    profile: str | None
-    plan: Plan
-
-
 class Tools:
     """Runs tool calls, each in a session of its own; keeps plans that wait for their id.
 
@@ -75,7 +56,6 @@ class Tools:
 
     def __init__(self, *, read_only: bool = False) -> None:
         self.read_only = read_only
-        self._plans: OrderedDict[str, Kept] = OrderedDict()
 
     def search(self, query: str, limit: int = 10) -> JsonObject:
         """Verbs whose path, summary or parameters hold the words, best first, with the input schemas of the best.
@@ -116,89 +96,19 @@ class Tools:
 
         Raises our errors.
         """
-        from dhis2sh.person import SilentReporter
-        from dhis2sh.session import Session
-        from dhis2sh.verbs.registry import find
+        return await self._runner.run(path, arguments, profile, effect, consent)
 
-        verb = find(path)
-        if "mcp" in verb.left_out:
-            raise UsageError(f"{verb.path} is not offered to agents: {verb.left_out['mcp']}")
-        if verb.effect != effect:
-            raise UsageError(f"{verb.path} has the effect '{verb.effect}'", hint=f"call {verb.effect} instead")
-        if self.read_only and effect != "read":
-            raise UsageError("this server is read-only: nothing was written")
-        heard = SilentReporter()
-        session = Session(profile, reporter=heard)
-        try:
-            answer = await self._answer(session, verb, arguments, profile, consent)
-        finally:
-            await session.aclose()
-        if heard.warnings:
-            answer["warnings"] = [*heard.warnings]
-        return answer
-
-    async def _answer(
-        self,
-        session: Session,
-        verb: Verb,
-        arguments: Mapping[str, object],
-        profile: str | None,
-        said: Mapping[str, Any],
+    async def proxied(
+        self, path: str, arguments: Mapping[str, object], profile: str | None, effect: str, **consent: Any
     ) -> JsonObject:
-        from dhis2sh.changes.consent import Consent
-        from dhis2sh.verbs.run import run
+        """Run a verb through the proxy of its effect: the same, with consent and profile among the arguments too."""
+        return await self._runner.proxied(path, arguments, profile, effect, consent)
 
-        if verb.effect == "read":
-            return wrapped(await run(session, verb, arguments))
-        if said.get("plan_id") is not None:
-            return await self._apply(session, verb, profile, str(said["plan_id"]), said.get("confirm"))
-        # What destroys is always planned first, whatever was confirmed.
-        dry_run = verb.effect == "destroy" or bool(said.get("dry_run"))
-        agreed = Consent(confirm=said.get("confirm"), dry_run=dry_run)
-        return await self._planned(session, verb, arguments, profile, agreed)
+    @cached_property
+    def _runner(self) -> Runner:
+        from dhis2sh.surfaces.mcp.running import Runner  # start-up: what runs a verb comes with the first call
 
-    async def _planned(
-        self, session: Session, verb: Verb, arguments: Mapping[str, object], profile: str | None, agreed: Consent
-    ) -> JsonObject:
-        """Write, or where that wants a yes give the plan and the id that says it."""
-        from dhis2sh.changes.consent import production_of
-        from dhis2sh.changes.plan import Plan
-        from dhis2sh.verbs.run import run
-
-        try:
-            result = await run(session, verb, arguments, agreed)
-        except NeedsConfirmation as waiting:
-            plan = cast("Plan", waiting.plan)
-            name = production_of(session, plan)
-            if name is not None and agreed.confirm != name:
-                raise UsageError(str(waiting), hint=f"pass confirm='{name}' to write") from None
-            result = plan
-        if not isinstance(result, Plan):
-            return wrapped(result)
-        plan_id = secrets.token_hex(8)
-        self._plans[plan_id] = Kept(verb.path, profile, result)
-        while len(self._plans) > MOST_PLANS:
-            self._plans.popitem(last=False)
-        shown = wrapped(result)
-        cast("JsonObject", shown["result"])["plan_id"] = plan_id
-        return shown
-
-    async def _apply(
-        self, session: Session, verb: Verb, profile: str | None, plan_id: str, confirm: str | None
-    ) -> JsonObject:
-        from dhis2sh.changes.apply import apply_plan
-        from dhis2sh.changes.consent import Consent, production_of
-
-        kept = self._plans.get(plan_id)
-        if kept is None or (kept.verb, kept.profile) != (verb.path, profile):
-            raise UsageError(
-                f"there is no plan '{plan_id}' of {verb.path}", hint=f"call {verb.effect} without plan_id first"
-            )
-        name = production_of(session, kept.plan)
-        if name is not None and confirm != name:
-            raise UsageError(f"'{name}' is a production profile", hint=f"pass confirm='{name}' to write")
-        del self._plans[plan_id]
-        return wrapped(await apply_plan(session, verb, kept.plan, Consent(yes=True, confirm=confirm)))
+        return Runner(CONSENT, read_only=self.read_only)
 
 
 def _stems(text: str) -> list[str]:
@@ -216,26 +126,6 @@ def _searched() -> list[tuple[JsonObject, set[str], set[str], str]]:
             rest = f"{verb['summary']} {' '.join(cast('list[str]', verb['options']))}".lower()
             found.append((verb, set(_stems(path)), set(_stems(path.rpartition(" ")[2])), rest))
     return found
-
-
-def wrapped(result: object) -> JsonObject:
-    """A result as structured content: what `-o json` prints, capped, and whether it was."""
-    from dhis2sh.changes.plan import Plan, WriteSummary
-    from dhis2sh.rows.rows import Rows, to_json
-
-    value = result.to_json(MOST_ROWS) if isinstance(result, Plan) else to_json(result)
-    if isinstance(result, (Plan, WriteSummary)):
-        whole = cast("JsonObject", value)
-        total = len(result.steps if isinstance(result, Plan) else result.uids)
-        for name, items in whole.items():
-            whole[name] = items[:MOST_ROWS] if isinstance(items, list) else items
-        return {"result": whole, "truncated": total > MOST_ROWS, "total": total}
-    if not isinstance(result, Rows):
-        return {"result": value, "truncated": False, "total": None}
-    rows = cast("list[JsonValue]", value)
-    page = cast("Any", result).page
-    total = page.total if page is not None and page.total is not None else len(rows)
-    return {"result": rows[:MOST_ROWS], "truncated": len(rows) > MOST_ROWS or total > len(rows), "total": total}
 
 
 def listing(*, tools: str = "pinned", toolsets: tuple[str, ...] = (), read_only: bool = False) -> list[JsonObject]:
@@ -268,7 +158,7 @@ def listing(*, tools: str = "pinned", toolsets: tuple[str, ...] = (), read_only:
 
 def _chosen(toolsets: tuple[str, ...]) -> list[JsonObject]:
     """The pinned verbs, and those of whole domains and sub-domains. Raises `UsageError` for an unknown one."""
-    found = {str(verb["path"]): verb for verb in manifest.domain_verbs() if verb["path"] in PINNED}
+    found = {str(verb["path"]): verb for verb in manifest.domain_verbs() if verb.get("pinned")}
     known = {name: name for name in cast("JsonObject", manifest.index()["domains"])}
     if toolsets:
         known |= {section: f"{name} {section}" for name in known for section in manifest.sections(name)}
@@ -307,33 +197,4 @@ async def call(tools: Tools, entry: JsonObject, arguments: Mapping[str, Any]) ->
         raise UsageError(f"{name} wants a verb and an object of arguments", hint="search finds both")
     if given:
         raise UsageError(f"{name} has no parameter '{next(iter(given))}'", hint="a verb's own ones go into arguments")
-    own = dict(cast("Mapping[str, object]", inner))
-    return await tools.run(path, own, _beside(path, own, effect, consent, profile), effect, **consent)
-
-
-def _beside(
-    path: str, arguments: dict[str, object], effect: str, consent: dict[str, Any], profile: str | None
-) -> str | None:
-    """Take `dry_run`, `plan_id`, `confirm` and `profile` out of a verb's arguments, where agents often put them.
-
-    Parameters:
-        path: the verb's path; one that has a parameter of that name keeps it.
-        arguments: those of the verb; consent: what stood beside them. Both are changed.
-        profile: what stood beside them.
-
-    Returns the profile to act on. Raises `UsageError` where both places say something, and not the same.
-    """
-    from dhis2sh.verbs.registry import find
-
-    taken = {param.name for param in find(path).params}
-    for name in ("profile", *CONSENT[effect]):
-        if name not in arguments or name in taken:
-            continue
-        inside, beside = arguments.pop(name), profile if name == "profile" else consent.get(name)
-        if beside is not None and beside != inside:
-            raise UsageError(f"{name} is {beside!r} beside arguments and {inside!r} inside", hint="say it once")
-        if name == "profile":
-            profile = None if inside is None else str(inside)
-        else:
-            consent[name] = inside
-    return profile
+    return await tools.proxied(path, cast("Mapping[str, object]", inner), profile, effect, **consent)

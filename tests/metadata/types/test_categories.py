@@ -7,10 +7,11 @@ import pytest
 
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import CheckFailed, Dhis2Error, NotFound, TimedOut, UsageError
-from dhis2sh.plugins.metadata.types.category_doctor import ComboFinding, examined
+from dhis2sh.metadata.types.categories.doctor import ComboFinding, examined
 from dhis2sh.rows.rows import Rows, to_json
 from dhis2sh.session import Session
 from dhis2sh.show.render import text
+from tests.fakes.person import Somebody
 from tests.metadata.calls import DRY, YES, call
 
 BUILD = "metadata category-combos build"
@@ -112,10 +113,11 @@ async def test_words_that_yaml_takes_for_something_else_are_names(session: Sessi
 
 
 async def test_a_spec_is_read_from_standard_input(session: Session):
-    session.stdin = lambda: json.dumps({"name": "By sex", "categories": [{"name": "Sex", "options": ["F", "M"]}]})
+    sexes = {"name": "By sex", "categories": [{"name": "Sex", "options": ["F", "M"]}]}
+    session.person = Somebody(reads=json.dumps(sexes))
     plan = await planned(session, spec="-")
     assert len(plan.steps) == 4
-    session.stdin = None
+    session.person = Somebody()
     with pytest.raises(UsageError, match="no standard input here"):
         await planned(session, spec="-")
 

@@ -12,6 +12,7 @@ from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.rows.rows import to_json
 from dhis2sh.session import Session
 from dhis2sh.surfaces.cli import main as cli
+from tests.fakes.person import Somebody
 from tests.metadata.calls import DRY, YES, call
 from tests.shared import needs_shared
 
@@ -97,12 +98,12 @@ async def test_a_code_that_differs_by_capitals_is_most_likely_a_slip(country: Se
 
 
 async def test_options_come_from_standard_input(country: Session):
-    country.stdin = lambda: AS_IT_IS
+    country.person = Somebody(reads=AS_IT_IS)
     plan = await call(country, SYNC, DRY, option_set="Water sources", file="-")
     assert isinstance(plan, Plan)
     assert plan.title.endswith("those of standard input")
     assert plan.steps == []
-    country.stdin = lambda: json.dumps([{"code": "PIPED"}])
+    country.person = Somebody(reads=json.dumps([{"code": "PIPED"}]))
     plan = await call(country, SYNC, DRY, option_set="Water sources", file="-")
     assert isinstance(plan, Plan)
     assert plan.steps == []

@@ -7,7 +7,7 @@ import pytest
 
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError
-from dhis2sh.plugins.metadata.types.organisation_units import Branch
+from dhis2sh.metadata.types.units.tree import Branch
 from dhis2sh.rows.rows import Rows, to_json
 from dhis2sh.session import Session
 from dhis2sh.show.render import html, text

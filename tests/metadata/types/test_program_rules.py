@@ -156,9 +156,9 @@ async def test_where_an_element_is_used(country: Session):
 async def test_a_condition_is_judged_and_warned_of(country: Session):
     good = await call(country, "validate-expression", expression="#{apgar} < 4", program="PR_PREGNANCY")
     assert good.line() == "Valid: apgar < 4  [#{apgar} < 4]"
-    assert country.reporter.warnings == []  # type: ignore[attr-defined]
+    assert country.person.warnings == []  # type: ignore[attr-defined]
     await call(country, "validate-expression", expression="!#{apgar}", program="PR_PREGNANCY")
-    assert "2.42 refuses it" in country.reporter.warnings[0]  # type: ignore[attr-defined]
+    assert "2.42 refuses it" in country.person.warnings[0]  # type: ignore[attr-defined]
     data = "d2:concatenate(#{apgar}, ' points')"
     assert (await call(country, "validate-expression", expression=data, program="PR_PREGNANCY", data=True)).valid
 

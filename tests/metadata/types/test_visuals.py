@@ -9,7 +9,7 @@ import pytest
 from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import Dhis2Error, NotFound, UsageError
-from dhis2sh.metadata.types.in_words import Described, Teller, period_words
+from dhis2sh.metadata.types.visuals.in_words import Described, Teller, period_words
 from dhis2sh.rows.rows import to_json
 from dhis2sh.session import Session
 from dhis2sh.show import render

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dhis2_models import facts
 
-from dhis2sh.dhis2.references import belongs_to_instance, leads_to_places, references
+from dhis2sh.dhis2.references import belongs_to_instance, leads_to_places, objects_in, references
 
 TYPES = facts.types("v42")
 
@@ -69,3 +69,22 @@ def test_people_and_sharing_belong_to_one_instance_and_places_are_told_apart():
     assert all(map(belongs_to_instance, references(TYPES["dataElements"], body, TYPES)))
     unit = {"id": "ouFacility1", "parent": {"id": "ouDistrict1"}}
     assert all(map(leads_to_places, references(TYPES["organisationUnits"], unit, TYPES)))
+
+
+def test_objects_that_an_object_refers_to_or_holds_are_told_without_who_made_its_parts():
+    body = {
+        "id": "dsDataSet01",
+        "categoryCombo": {"id": "ccDefault01"},
+        "dataSetElements": [
+            {"id": "dsElement01", "dataElement": {"id": "deElement01"}, "lastUpdatedBy": {"id": "usPerson001"}}
+        ],
+        "sections": [{"id": "seSection01", "sortOrder": 1, "dataElements": [{"id": "deElement02"}]}],
+        "sharing": {"owner": "usPerson002", "users": {}, "userGroups": {"ugGroup0001": {"id": "ugGroup0001"}}},
+    }
+    assert set(objects_in(TYPES["dataSets"], body, TYPES)) == {
+        ("categoryCombos", "ccDefault01"),
+        ("dataElements", "deElement01"),
+        ("sections", "seSection01"),
+        ("dataElements", "deElement02"),
+        ("userGroups", "ugGroup0001"),
+    }

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh.client import auth
-from dhis2sh.client.auth import Basic, Credentials, Later, PersonalAccessToken, sign_in
-from dhis2sh.client.tracing import redact
+from dhis2sh.client import providers
+from dhis2sh.client.auth import Basic, Credentials, Later, PersonalAccessToken
+from dhis2sh.client.providers import sign_in
 from dhis2sh.errors import ConfigError
+from dhis2sh.redact import redact
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,18 @@ def test_no_secret_in_repr(who: object):
 
 
 @pytest.mark.parametrize(
-    "text", ["http://u:s3cret@host/", "?password=s3cret", "ApiToken s3cret", "d2p_s3cret", '{"password": "s3cret"}']
+    "text",
+    [
+        "http://u:s3cret@host/",
+        "?password=s3cret",
+        "ApiToken s3cret",
+        "d2p_s3cret",
+        '{"password": "s3cret"}',
+        '{"secret": "a \\"quoted\\" s3cret"}',
+        "?client_secret=s3cret",
+        "GET /x?id=1&apiKey=s3cret",
+        '{"refresh_token":"s3cret"}',
+    ],
 )
 def test_no_secret_in_traces(text: str):
     assert "s3cret" not in redact(text)
@@ -56,7 +68,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     )
     monkeypatch.syspath_prepend(site)
     yield
-    auth._PROVIDERS.pop("header", None)
+    providers._PROVIDERS.pop("header", None)
     sys.modules.pop("acme_auth", None)
 
 
@@ -67,7 +79,7 @@ async def test_a_plugin_is_imported_when_a_profile_names_it_and_not_before():
     signed = sign_in(Credentials("header", "ann"))
     assert await signed.headers() == {"X-User": "ann"}
     assert signed.describe() == "ann, by header"
-    assert {"header", "basic", "oauth2"} <= set(auth.known_methods())
+    assert {"header", "basic", "oauth2"} <= set(providers.known_methods())
 
 
 @pytest.mark.usefixtures("plugin")
@@ -80,11 +92,11 @@ def test_a_plugin_that_cannot_be_imported_is_named():
 
 
 async def test_a_sign_in_can_be_registered_in_a_program():
-    auth.register_sign_in("mine", lambda credentials: Basic(str(credentials.username), "x"))
+    providers.register_sign_in("mine", lambda credentials: Basic(str(credentials.username), "x"))
     try:
         assert sign_in(Credentials("mine", "ann")).describe() == "ann, with a password"
     finally:
-        auth._PROVIDERS.pop("mine")
+        providers._PROVIDERS.pop("mine")
 
 
 # Made later --------------------------------------------------------------------------------------------------------

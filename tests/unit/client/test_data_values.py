@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.responses import JSONResponse, Response
 
-from dhis2sh.client.data_values import COLUMNS, rows_of_csv
+from dhis2sh.client.data_values import COLUMNS
+from dhis2sh.client.streams import rows_of_csv
 from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, Refused, ServerFault, UsageError
 from tests.fakes.objects import Fake, problem
 from tests.shared import needs_shared, shared
@@ -152,6 +153,12 @@ async def test_the_server_failing_is_raised():
     async with Fake(answers={("POST", "dataValueSets"): JSONResponse(["?"], 500)}).client() as client:
         with pytest.raises(ServerFault):
             await client.data_values.stream_in([ROW])
+    proxy = problem(504, "upstream timed out")
+    async with Fake(answers={("POST", "dataValueSets"): proxy, ("POST", "tracker"): proxy}).client() as client:
+        with pytest.raises(ServerFault, match="upstream timed out"):
+            await client.data_values.stream_in([ROW])
+        saved = await client.tracker.save_bulk("events", [{"event": "evEvent0001"}])
+    assert saved.unanswered == ["evEvent0001"], "a proxy does not know what the server wrote"
 
 
 async def test_out_to_files_and_rows(tmp_path: Path):
@@ -232,7 +239,7 @@ async def test_csv_is_read_whatever_the_pieces(table: list[list[str]], size: int
         for start in range(0, len(data), size):
             yield data[start : start + size]
 
-    found = [row async for row in rows_of_csv(pieces())]
+    found = [row async for rows in rows_of_csv(pieces(), COLUMNS) for row in rows]
     assert found == [dict(zip(COLUMNS, row, strict=False)) for row in table]
 
 

@@ -66,10 +66,9 @@ async def test_import_raises_and_a_dry_run_tells():
 async def test_a_server_that_fails_is_raised():
     fake = Fake(answers={("POST", "metadata"): problem(500, "boom")})
     async with fake.client() as client:
-        message = await client.metadata.dry_run({})
-        assert message.status == "ERROR"
-        with pytest.raises(Refused, match="boom"):
-            await client.metadata.import_({})
+        for call in (client.metadata.dry_run, client.metadata.import_):
+            with pytest.raises(ServerFault, match="boom"):
+                await call({})
     fake.answers["POST", "metadata"] = JSONResponse(["?"], 502)
     async with fake.client() as client:
         with pytest.raises(ServerFault):
@@ -123,10 +122,13 @@ async def test_bulk_over_several_types():
 
 
 async def test_one_failing_request_of_many_is_a_failure_of_its_objects():
-    ok = JSONResponse({"httpStatus": "OK", "status": "OK", "response": {"stats": {"created": 1}}})
+    ok = JSONResponse({"httpStatus": "OK", "status": "OK", "response": {"stats": {"created": 1}, "typeReports": []}})
     fake = Fake(answers={("POST", "metadata"): [ok, JSONResponse(["?"], 502), ok]})
     rows = [{"id": f"deElement0{n}", "name": "x"} for n in range(3)]
     async with fake.client() as client:
         result = await client.resources.data_elements.save_bulk(rows, chunk_size=1, concurrency=1)
     assert (result.uids, result.count.created, result.count.ignored) == (["deElement00", "deElement02"], 2, 1)
+    assert result.unanswered == ["deElement01"], "a 502 says nothing of what the server wrote"
+    with pytest.raises(PartlyDone, match="whether the server wrote 1 of them is not known"):
+        result.raise_for_failures()
     assert [(row.uid, row.status, row.type) for row in result.failures] == [("deElement01", 502, "dataElements")]

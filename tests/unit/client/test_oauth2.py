@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from dhis2sh.client.answers import Answer
-from dhis2sh.client.auth import Credentials, sign_in
+from dhis2sh.client.auth import Credentials
 from dhis2sh.client.client import Client
 from dhis2sh.client.loopback import Loopback
 from dhis2sh.client.oauth2 import EARLY, OAuth2, Tokens, behaviour_of, challenge, revoke, tokens_of
+from dhis2sh.client.providers import sign_in
 from dhis2sh.client.retry import RetryRule
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.client.tracing import Tracer

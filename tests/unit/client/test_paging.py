@@ -7,7 +7,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from dhis2sh.client.paging import Page, page_of, rows_of
+from dhis2sh.client.paging import Page, page_of, pages_of
 from dhis2sh.errors import NotFound
 from tests.shared import needs_shared, shared
 from tests.unit.client.test_client import client_of
@@ -110,8 +110,8 @@ async def test_a_page_that_fails_ends_the_list_with_its_error_and_leaves_nothing
         return Page([{"id": number}], page=number, page_count=9, paged=True)
 
     with pytest.raises(NotFound, match="page 2"):
-        async for row in rows_of(fetch):
-            assert row == {"id": 1}
+        async for page in pages_of(fetch):
+            assert page.rows == [{"id": 1}]
 
 
 def test_pages_are_read_from_every_shape():

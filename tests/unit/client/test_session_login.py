@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from dhis2sh.client.answers import Answer
-from dhis2sh.client.auth import Credentials, sign_in
+from dhis2sh.client.auth import Credentials
 from dhis2sh.client.client import Client
+from dhis2sh.client.providers import sign_in
 from dhis2sh.client.retry import RetryRule
 from dhis2sh.client.session_login import STATUSES, SessionLogin, cookie_of
 from dhis2sh.client.settings import ConnectionSettings

@@ -2,8 +2,9 @@
 
 import pytest
 
-from dhis2sh.client.auth import Basic, Credentials, sign_in
+from dhis2sh.client.auth import Basic, Credentials
 from dhis2sh.client.client import Client
+from dhis2sh.client.providers import sign_in
 from dhis2sh.client.requests import effect_scope
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.errors import ConfigError, Dhis2Error, ReadOnlyProfile

@@ -121,7 +121,7 @@ async def test_a_server_without_an_openapi_description_is_compared_by_its_schema
 
     session = server(openapi=None)
     assert len(await do(session, "dev codegen diff")) == 0
-    assert any("its openapi are left out" in line for line in session.reporter.warnings)
+    assert any("its openapi are left out" in line for line in session.person.warnings)
     await session.aclose()
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
-from typing import Annotated, cast
+from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.membership import SET_ELEMENTS
+from dhis2sh.metadata.choosing import uids_of
+from dhis2sh.metadata.collections import SET_ELEMENTS
 from dhis2sh.metadata.types import joins
+from dhis2sh.metadata.types.sections import without_elements
 from dhis2sh.metadata.writes import Write
-from dhis2sh.plugins.metadata.writing import uids_of
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs.declaration import Doc, Piped, Refers, verb
 from dhis2sh.words import listed
 
@@ -65,25 +65,12 @@ async def remove_element(s: Session, data_set: Set, elements: Items) -> Plan:
     uids = set(uids_of(elements))
     planned = await joins.remove(s, SET_ELEMENTS, data_set, uids_of(elements))
     [write] = writes.changes_of(planned)
-    changes = [replace(write, after=_without(write.after or {}, uids))]
+    changes = [replace(write, after=without_elements(write.after or {}, uids))]
     for section in await writes.read_all(s, "sections", [f"dataSet.id:eq:{data_set}"]):
-        after = _without(section, uids)
+        after = without_elements(section, uids)
         if after != section:
             changes.append(Write("sections", section, after, detail=write.detail))
     return writes.plan(planned.title, changes, what="dataSets")
-
-
-def _without(body: JsonObject, uids: Collection[str]) -> JsonObject:
-    """A data set or section without its references to some elements; collections that do not hold them stay as they are."""
-    found = dict(body)
-    for name in ("dataElements", "greyedFields", "compulsoryDataElementOperands"):
-        items = cast("list[JsonObject]", body.get(name) or [])
-        kept = [
-            item for item in items if str(cast("JsonObject", item.get("dataElement") or item).get("id")) not in uids
-        ]
-        if len(kept) < len(items):
-            found[name] = cast("JsonValue", kept)
-    return found
 
 
 @verb(

@@ -9,7 +9,7 @@ from typing import Annotated
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import Legend, LegendSetSpec
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata.types.visuals import Name, created
+from dhis2sh.metadata.types.visuals.shown import Name, created
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Doc, verb
 from dhis2sh.words import counted

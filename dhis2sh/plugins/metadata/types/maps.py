@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import MapLayerSpec, MapSpec
-from dhis2sh.dhis2.geometry import Bounds as Extent
-from dhis2sh.dhis2.geometry import shape_of
-from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata.types.in_words import Described, Teller
-from dhis2sh.metadata.types.visuals import GROUP, LEVEL, Data, Name, OrgUnits, Periods, created, data_items, org_units
+from dhis2sh.metadata.types.visuals.in_words import Described, Teller, described
+from dhis2sh.metadata.types.visuals.shown import (
+    Data,
+    Name,
+    OrgUnits,
+    Periods,
+    created,
+    data_items,
+    extent_of,
+    org_units,
+)
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
-
-if TYPE_CHECKING:
-    from dhis2sh.client.requests import Param
-
-LOOKED_AT = 500
-"""So many units are looked at to say where on the world a map opens."""
 
 
 @verb(
@@ -58,28 +57,13 @@ async def create(
         layers = [MapLayerSpec.thematic(item, periods=period, org_units=units, legend_set=legend_set, classes=classes)]
     else:
         layers = [MapLayerSpec.boundary(units) if kind == "boundary" else MapLayerSpec.facility(units)]
-    extent = await _extent(s, units)
+    extent = await extent_of(s, units)
     spec = MapSpec(name, layers)
     if extent is not None:
         spec = MapSpec(name, layers, round(extent.middle[0], 4), round(extent.middle[1], 4), extent.zoom)
     body = spec.payload(await s.client.version())
     notes = [] if extent else ["these units have no geometry: the map opens on the whole world"]
     return await created(s, "maps", body, (await Teller.of(s, [body])).sentence(body), notes)
-
-
-async def _extent(s: Session, units: Sequence[str]) -> Extent | None:
-    """Where the units of a layer are; None where none of them says so."""
-    uids = [unit for unit in units if is_uid(unit)]
-    levels = [unit.removeprefix(LEVEL) for unit in units if unit.startswith(LEVEL)]
-    groups = [unit.removeprefix(GROUP) for unit in units if unit.startswith(GROUP)]
-    filters = [f"level:in:[{','.join(levels)}]"] if levels else []
-    if groups and not levels:
-        filters = [f"organisationUnitGroups.id:in:[{','.join(groups)}]"]
-    if uids:
-        filters = [*filters, f"path:like:{uids[0]}"] if filters and len(uids) == 1 else [f"id:in:[{','.join(uids)}]"]
-    params: dict[str, Param] = {"fields": "id,displayName,geometry", "filter": filters, "pageSize": LOOKED_AT}
-    rows = (await s.client.list_page("organisationUnits", params)).rows if filters else []
-    return Extent.of([shape for row in rows if (shape := shape_of("", row.get("geometry"))) is not None])
 
 
 @verb(
@@ -92,6 +76,4 @@ async def describe(s: Session, uid: Annotated[str, Doc("UID, code or unique name
 
     API source: `GET /api/maps/{uid}`.
     """
-    body = await s.client.get_object(f"maps/{uid}", {"fields": ":owner"})
-    teller = await Teller.of(s, [body])
-    return Described(id=uid, name=str(body["name"]), type="maps", words=teller.map(body))
+    return await described(s, "maps", uid)

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 from pydantic import BaseModel
 
 from dhis2sh.dhis2 import rules
 from dhis2sh.errors import CheckFailed
 from dhis2sh.metadata.expressions import Verdict, judged
+from dhis2sh.metadata.types.program_rules import (
+    RuleUse,
+    held_by,
+    known_variables,
+    rules_of,
+    uses_of_element,
+    variables_of,
+)
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs.declaration import Doc, Refers, verb
 
-if TYPE_CHECKING:
-    from dhis2sh.client.requests import Param
-
 Program = Annotated[str, Doc("UID, code or unique name of the program."), Refers("programs")]
-VARIABLE_FIELDS = (
-    "id,name,programRuleVariableSourceType,valueType,dataElement[id,name,valueType],"
-    "trackedEntityAttribute[id,name,valueType],programStage[id,name]"
-)
 
 
 class VariableRow(BaseModel):
@@ -48,27 +49,6 @@ class LintRow(BaseModel):
     fix: str
 
 
-class RuleUse(BaseModel):
-    """Where the rules of a program use a data element."""
-
-    rule: str
-    uid: str
-    program: str
-    where: str
-    text: str
-
-
-async def _variables(s: Session, program: str | None) -> list[Row]:
-    params: dict[str, Param] = {"fields": f"{VARIABLE_FIELDS},program[id]", "paging": False}
-    if program:
-        params["filter"] = f"program.id:eq:{program}"
-    return (await s.client.list_page("programRuleVariables", params)).rows
-
-
-def _held(row: Row) -> JsonObject:
-    return cast("JsonObject", row.get("dataElement") or row.get("trackedEntityAttribute") or {})
-
-
 @verb(
     "metadata program-rules vars-for",
     effect="read",
@@ -82,11 +62,11 @@ async def vars_for(s: Session, program: Program) -> Rows[VariableRow]:
     rows = [
         VariableRow(
             name=str(row["name"]), source=cast("str | None", row.get("programRuleVariableSourceType")),
-            type=cast("str | None", _held(row).get("valueType") or row.get("valueType")),
-            of=cast("str | None", _held(row).get("name")), uid=cast("str | None", _held(row).get("id")),
+            type=cast("str | None", held_by(row).get("valueType") or row.get("valueType")),
+            of=cast("str | None", held_by(row).get("name")), uid=cast("str | None", held_by(row).get("id")),
             stage=cast("str | None", cast("JsonObject", row.get("programStage") or {}).get("name")),
         )
-        for row in await _variables(s, program)
+        for row in await variables_of(s, program)
     ]  # fmt: skip
     return Rows(sorted(rows, key=lambda row: row.name.lower()), columns=["name", "type", "of", "stage", "source"])
 
@@ -112,7 +92,7 @@ async def validate_expression(
     """
     address = f"{'programRuleActions/data/expression' if data else 'programRules/condition'}/description"
     where = "data" if data else "condition"
-    known = _known(await _variables(s, program))
+    known = known_variables(await variables_of(s, program))
     found = [*rules.check_expression(expression, known, where, condition=not data)]
     try:
         verdict = await judged(s, "programRules", address, expression, params={"programId": program})
@@ -120,14 +100,8 @@ async def validate_expression(
         error.hint = next((finding.fix for finding in found if finding.fix), error.hint)
         raise
     for finding in found:
-        s.reporter.warn(f"{finding.problem}{f' ({finding.fix})' if finding.fix else ''}")
+        s.person.warn(f"{finding.problem}{f' ({finding.fix})' if finding.fix else ''}")
     return verdict
-
-
-def _known(variables: list[Row]) -> dict[str, str | None]:
-    """Variables by name, with the value type of each where it is known."""
-    types = {str(_held(row)["id"]): str(_held(row).get("valueType")) for row in variables if _held(row)}
-    return rules.variables_of(variables, types)
 
 
 @verb(
@@ -142,43 +116,8 @@ async def where_de_is_used(
 
     API source: `GET /api/programRuleVariables`, `GET /api/programRules`.
     """
-    variables, found = await asyncio.gather(_variables(s, None), _rules(s, None))
-    names: dict[str, set[str]] = {}
-    for row in variables:
-        if _held(row).get("id") == element:
-            program = str(cast("JsonObject", row.get("program") or {}).get("id"))
-            names.setdefault(program, set()).add(str(row["name"]))
-    uses: list[RuleUse] = []
-    for rule in found:
-        program = cast("JsonObject", rule.get("program") or {})
-        mine = names.get(str(program.get("id")), set())
-
-        def use(where: str, text: str, rule: Row = rule, program: JsonObject = program) -> RuleUse:
-            return RuleUse(
-                rule=str(rule["name"]), uid=str(rule["id"]), program=str(program.get("name")), where=where, text=text
-            )
-
-        condition = str(rule.get("condition") or "")
-        if mine & set(rules.variables_in(condition)):
-            uses.append(use("condition", condition))
-        for action in cast("list[JsonObject]", rule.get("programRuleActions") or []):
-            kind, data = str(action.get("programRuleActionType")), str(action.get("data") or "")
-            if cast("JsonObject", action.get("dataElement") or {}).get("id") == element:
-                uses.append(use(f"action {kind}", data))
-            elif mine & set(rules.variables_in(data)):
-                uses.append(use(f"data of {kind}", data))
+    uses = await uses_of_element(s, element)
     return Rows(uses, columns=["program", "rule", "where", "text", "uid"])
-
-
-async def _rules(s: Session, program: str | None) -> list[Row]:
-    params: dict[str, Param] = {
-        "fields": "id,name,condition,program[id,name],programRuleActions[id,programRuleActionType,data,content,"
-        "dataElement[id],trackedEntityAttribute[id],programStage[id],programStageSection[id],option[id],optionGroup[id]]",
-        "paging": False,
-    }
-    if program:
-        params["filter"] = f"program.id:eq:{program}"
-    return (await s.client.list_page("programRules", params)).rows
 
 
 @verb(
@@ -196,14 +135,14 @@ async def lint(
 
     API source: `GET /api/programRules`, `GET /api/programRuleVariables`.
     """
-    variables, found = await asyncio.gather(_variables(s, program), _rules(s, program))
+    variables, found = await asyncio.gather(variables_of(s, program), rules_of(s, program))
     by_program: dict[str, list[Row]] = {}
     for row in variables:
         by_program.setdefault(str(cast("JsonObject", row.get("program") or {}).get("id")), []).append(row)
     rows: list[LintRow] = []
     for rule in found:
         owner = cast("JsonObject", rule.get("program") or {})
-        known = _known(by_program.get(str(owner.get("id")), []))
+        known = known_variables(by_program.get(str(owner.get("id")), []))
         actions = cast("list[dict[str, JsonValue]]", rule.get("programRuleActions") or [])
         rows += [
             LintRow(
@@ -214,7 +153,7 @@ async def lint(
         ]  # fmt: skip
     rows.sort(key=lambda row: (row.severity != "error", row.program, row.rule))
     wrong = {row.uid for row in rows}
-    s.reporter.note(f"{len(found) - len(wrong):,} of {len(found):,} rules are fine")
+    s.person.note(f"{len(found) - len(wrong):,} of {len(found):,} rules are fine")
     result = Rows(rows, columns=["severity", "program", "rule", "where", "problem", "fix"])
     if check and rows:
         raise CheckFailed(

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.membership import PROGRAM_ATTRIBUTES, STAGE_ELEMENTS, TYPE_ATTRIBUTES
+from dhis2sh.metadata.choosing import uids_of
+from dhis2sh.metadata.collections import PROGRAM_ATTRIBUTES, STAGE_ELEMENTS, TYPE_ATTRIBUTES
+from dhis2sh.metadata.objects.members import with_members
 from dhis2sh.metadata.types import joins
-from dhis2sh.metadata.writes import Write, called
-from dhis2sh.plugins.metadata import members
-from dhis2sh.plugins.metadata.writing import uids_of
+from dhis2sh.metadata.types.sections import (
+    SECTIONS,
+    elements_in,
+    of_other_domain,
+    plan_into_section,
+    sections_of,
+    without_elements,
+)
+from dhis2sh.metadata.writes import Write
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.types import JsonValue, Row
 from dhis2sh.verbs.declaration import Doc, Piped, Refers, verb
-from dhis2sh.words import counted_objects, listed
 
-SECTIONS = "programStageSections"
 Program = Annotated[str, Doc("UID, code or unique name of the program."), Refers("programs")]
 Stage = Annotated[str, Doc("UID, code or unique name of the stage."), Refers("programStages")]
 Section = Annotated[str, Doc("UID or unique name of the section."), Refers(SECTIONS)]
@@ -103,7 +109,7 @@ async def add_org_units(s: Session, program: Program, org_units: UnitItems) -> P
 
     API source: `PATCH /api/programs/{uid}`, the property `organisationUnits`.
     """
-    return await members.with_members(s, "programs", program, org_units, "organisationUnits", adding=True)
+    return await with_members(s, "programs", program, org_units, "organisationUnits", adding=True)
 
 
 @verb(
@@ -116,7 +122,7 @@ async def remove_org_units(s: Session, program: Program, org_units: UnitItems) -
 
     API source: `PATCH /api/programs/{uid}`, the property `organisationUnits`.
     """
-    return await members.with_members(s, "programs", program, org_units, "organisationUnits", adding=False)
+    return await with_members(s, "programs", program, org_units, "organisationUnits", adding=False)
 
 
 @verb(
@@ -181,7 +187,7 @@ async def add_element(
         unset, compulsory=compulsory, display_in_reports=display_in_reports, allow_future_date=allow_future_date,
         allow_provided_elsewhere=allow_provided_elsewhere,
     )  # fmt: skip
-    notes = await _of_other_domain(s, uids_of(elements))
+    notes = await of_other_domain(s, uids_of(elements))
     return await joins.add(s, STAGE_ELEMENTS, stage, uids_of(elements), extra, notes=notes)
 
 
@@ -198,20 +204,10 @@ async def remove_element(s: Session, stage: Stage, elements: ElementItems) -> Pl
     uids = set(uids_of(elements))
     planned = await joins.remove(s, STAGE_ELEMENTS, stage, uids_of(elements))
     changes = writes.changes_of(planned)
-    for section in await _sections_of(s, stage):
-        if _held(section) & uids:
-            changes.append(Write(SECTIONS, section, _without(section, uids), detail=changes[0].detail))
+    for section in await sections_of(s, stage):
+        if elements_in(section) & uids:
+            changes.append(Write(SECTIONS, section, without_elements(section, uids), detail=changes[0].detail))
     return writes.plan(planned.title, changes, what="programStages", notes=planned.notes)
-
-
-async def _of_other_domain(s: Session, uids: list[str]) -> list[str]:
-    """A note on the elements that a stage cannot record. Raises `NotFound` for UIDs of another type."""
-    rows = await writes.read_objects(s, "dataElements", uids, fields="id,name,domainType")
-    aggregate = [str(row["name"]) for row in rows if row.get("domainType") == "AGGREGATE"]
-    if not aggregate:
-        return []
-    what = "is an aggregate data element" if len(aggregate) == 1 else "are aggregate data elements"
-    return [f"{listed(aggregate)} {what}: programs record those of the domain TRACKER"]
 
 
 @verb(
@@ -230,20 +226,6 @@ async def reorder(s: Session, stage: Stage, elements: ElementItems) -> Plan:
 # Sections of a stage ----------------------------------------------------------------------------------------------------
 
 
-async def _sections_of(s: Session, stage: str) -> list[JsonObject]:
-    return await writes.read_all(s, SECTIONS, [f"programStage.id:eq:{stage}"])
-
-
-def _held(section: JsonObject) -> set[str]:
-    """The UIDs of a section's data elements."""
-    return {str(item["id"]) for item in cast("list[JsonObject]", section.get("dataElements") or [])}
-
-
-def _without(section: JsonObject, uids: set[str]) -> JsonObject:
-    items = cast("list[JsonObject]", section.get("dataElements") or [])
-    return {**section, "dataElements": [item for item in items if str(item["id"]) not in uids]}
-
-
 @verb(
     "metadata program-stage-sections add-element",
     effect="write",
@@ -254,34 +236,7 @@ async def add_to_section(s: Session, section: Section, elements: ElementItems) -
 
     API source: `PATCH /api/programStageSections/{uid}`; `POST /api/metadata` where other sections change too.
     """
-    uids = uids_of(elements)
-    named = {str(row["id"]): row for row in await writes.read_objects(s, "dataElements", uids, fields="id,name")}
-    [before] = await writes.read_objects(s, SECTIONS, [section])
-    [stage] = await writes.read_objects(
-        s, "programStages", [str(cast("JsonObject", before["programStage"])["id"])],
-        fields="id,name,programStageDataElements[dataElement[id]]",
-    )  # fmt: skip
-    asked = {STAGE_ELEMENTS.uid_of(row) for row in STAGE_ELEMENTS.rows(stage)}
-    foreign = [called(named[uid]) for uid in uids if uid not in asked]
-    if foreign:
-        raise UsageError(
-            f"not in the stage {called(stage)}: {', '.join(foreign)}",
-            hint=f"dhis2 metadata program-stages add-element {str(stage['name'])!r} {str(named[uids[0]]['name'])!r}",
-        )
-    new = [uid for uid in uids if uid not in _held(before)]
-    names = {uid: str(row["name"]) for uid, row in named.items()}
-    items = cast("list[JsonValue]", before.get("dataElements") or [])
-    after: JsonObject = {**before, "dataElements": [*items, *({"id": uid} for uid in new)]}
-    changes = [Write(SECTIONS, before, after, detail=f"takes in {listed(names[uid] for uid in new)}")]
-    for other in await _sections_of(s, str(stage["id"])):
-        moved = _held(other) & set(new)
-        if other["id"] != before["id"] and moved:
-            detail = f"gives {listed(names[uid] for uid in new if uid in moved)}"
-            changes.append(Write(SECTIONS, other, _without(other, moved), detail=detail))
-    there = [names[uid] for uid in uids if uid not in new]
-    notes = [f"{listed(there)} there already"] if there else []
-    title = f"put {counted_objects(len(new), 'dataElements')} into the section {called(before)}"
-    return writes.plan(title, changes, what=SECTIONS, notes=notes)
+    return await plan_into_section(s, section, uids_of(elements))
 
 
 @verb(
@@ -294,7 +249,7 @@ async def remove_from_section(s: Session, section: Section, elements: ElementIte
 
     API source: `PATCH /api/programStageSections/{uid}`.
     """
-    return await members.with_members(s, SECTIONS, section, elements, "dataElements", adding=False)
+    return await with_members(s, SECTIONS, section, elements, "dataElements", adding=False)
 
 
 @verb(

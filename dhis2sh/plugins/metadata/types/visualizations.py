@@ -6,8 +6,8 @@ from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import VisualizationSpec, VisualizationType
-from dhis2sh.metadata.types.in_words import Described, Teller
-from dhis2sh.metadata.types.visuals import Data, Name, OrgUnits, Periods, created, data_items, org_units
+from dhis2sh.metadata.types.visuals.in_words import Described, Teller, described
+from dhis2sh.metadata.types.visuals.shown import Data, Name, OrgUnits, Periods, created, data_items, org_units
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Doc, Refers, verb
 
@@ -59,7 +59,7 @@ async def describe(
 
     API source: `GET /api/visualizations/{uid}`.
     """
-    return await _described(s, "visualizations", uid)
+    return await described(s, "visualizations", uid)
 
 
 @verb(
@@ -74,10 +74,4 @@ async def describe_events(
 
     API source: `GET /api/eventVisualizations/{uid}`.
     """
-    return await _described(s, "eventVisualizations", uid)
-
-
-async def _described(s: Session, plural: str, uid: str) -> Described:
-    body = await s.client.get_object(f"{plural}/{uid}", {"fields": ":owner"})
-    teller = await Teller.of(s, [body])
-    return Described(id=uid, name=str(body["name"]), type=plural, words=teller.visualization(body))
+    return await described(s, "eventVisualizations", uid)

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import DataItem, DataKind
+from dhis2sh.dhis2.geometry import Bounds as Extent
+from dhis2sh.dhis2.geometry import shape_of
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.writes import Write
+from dhis2sh.session import Session
 from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Complete, Doc
 from dhis2sh.words import joined
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject
+
 
 Name = Annotated[str, Doc("What to call it.")]
 Data = Annotated[
@@ -36,10 +41,16 @@ USER_UNITS = ("USER_ORGUNIT", "USER_ORGUNIT_CHILDREN", "USER_ORGUNIT_GRANDCHILDR
 LEVEL, GROUP = "LEVEL-", "OU_GROUP-"
 
 
+async def of_kinds[Kind](s: Session, kinds: Mapping[str, Kind], texts: Sequence[str]) -> list[tuple[names.Found, Kind]]:
+    """Objects of some types by UID, code or name, each once, with what the type counts as. Raises as `names.among`."""
+    found = await names.among(s, [*kinds], texts)
+    once = {found[text].uid: found[text] for text in texts}
+    return [(one, kinds[one.plural]) for one in once.values()]
+
+
 async def data_items(s: Session, texts: Sequence[str]) -> list[DataItem]:
     """What can be shown, by UID, code or name of three types. Raises as `names.among`."""
-    found = await names.among(s, [*KINDS], texts)
-    return [DataItem(found[text].uid, KINDS[found[text].plural]) for text in dict.fromkeys(texts)]
+    return [DataItem(one.uid, kind) for one, kind in await of_kinds(s, KINDS, texts)]
 
 
 async def org_units(s: Session, texts: Sequence[str]) -> list[str]:
@@ -94,3 +105,22 @@ async def created(s: Session, plural: str, body: JsonObject, words: str, notes: 
     )
     changes = [Write(plural, None, body, detail=words)]
     return writes.plan(f"create {plural[:-1]} '{name}'", changes, what=plural, notes=[*notes, *again])
+
+
+LOOKED_AT = 500
+"""So many units are looked at to say where on the world a map opens."""
+
+
+async def extent_of(s: Session, units: Sequence[str]) -> Extent | None:
+    """Where the units of a layer are; None where none of them says so."""
+    uids = [unit for unit in units if is_uid(unit)]
+    levels = [unit.removeprefix(LEVEL) for unit in units if unit.startswith(LEVEL)]
+    groups = [unit.removeprefix(GROUP) for unit in units if unit.startswith(GROUP)]
+    filters = [f"level:in:[{','.join(levels)}]"] if levels else []
+    if groups and not levels:
+        filters = [f"organisationUnitGroups.id:in:[{','.join(groups)}]"]
+    if uids:
+        filters = [*filters, f"path:like:{uids[0]}"] if filters and len(uids) == 1 else [f"id:in:[{','.join(uids)}]"]
+    params: dict[str, Param] = {"fields": "id,displayName,geometry", "filter": filters, "pageSize": LOOKED_AT}
+    rows = (await s.client.list_page("organisationUnits", params)).rows if filters else []
+    return Extent.of([shape for row in rows if (shape := shape_of("", row.get("geometry"))) is not None])

@@ -61,7 +61,7 @@ MODELS: Mapping[str, type[BaseModel]] = {"": ComboSpec, "categories": CategorySp
 """What stands at a place of a spec, by the last name of its path."""
 
 
-def read_spec(file: Path, stdin: Callable[[], str] | None) -> ComboSpec:
+def read_spec(file: Path, stdin: Callable[[], str | None] | None) -> ComboSpec:
     """The spec in a file, YAML or JSON; `-` is standard input. Raises `UsageError` with the part that is wrong, `NotFound`."""
     where = tables.name_of(file)
     body = tables.parse_yaml(tables.read_text(file, stdin), where, texts=True)

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from pydantic import BaseModel
 
+from dhis2sh.client import reading
+from dhis2sh.dhis2.periods import Period
+from dhis2sh.dhis2.properties import NOT_TOLD
 from dhis2sh.dhis2.uids import is_uid
-from dhis2sh.metadata.types.visuals import level_names
+from dhis2sh.errors import UsageError
+from dhis2sh.metadata.types.visuals.shown import level_names
 from dhis2sh.words import counted, joined
 
 if TYPE_CHECKING:
@@ -44,7 +48,6 @@ NAMED = (
     "dataElementGroupSets", "categoryOptionCombos",
 )  # fmt: skip
 """The types whose names a description can need."""
-IN_ONE_REQUEST = 60
 PARTS_OF_YEARS = ("days", "weeks", "biweeks", "months", "bimonths", "quarters", "sixmonths")
 
 
@@ -77,15 +80,9 @@ class Teller:
     @classmethod
     async def of(cls, s: Session, bodies: Sequence[JsonObject]) -> Teller:
         """One that knows every name in some visualizations, maps or map views, with a request or two for all of them."""
-        uids = list(dict.fromkeys(uid for body in bodies for uid in _uids(body)))
-        found: dict[str, str] = {}
-        for at in range(0, len(uids), IN_ONE_REQUEST):
-            wanted = f"id:in:[{','.join(uids[at : at + IN_ONE_REQUEST])}]"
-            answer = await s.client.get_object(
-                "metadata", {"filter": wanted, "fields": "id,displayName", **dict.fromkeys(NAMED, True)}
-            )
-            rows = (row for value in answer.values() if isinstance(value, list) for row in _objects(value))
-            found |= {str(row["id"]): str(row.get("displayName") or row["id"]) for row in rows}
+        uids = [uid for body in bodies for uid in _uids(body)]
+        answers = await reading.of_any_type(s.client, uids, fields="id,displayName", types=NAMED)
+        found = {str(row["id"]): str(row.get("displayName") or row["id"]) for rows in answers.values() for row in rows}
         views = [view for body in bodies for view in (body, *_objects(body.get("mapViews")))]
         return cls(found, await level_names(s) if any(view.get("organisationUnitLevels") for view in views) else {})
 
@@ -113,6 +110,10 @@ class Teller:
         base = str(body.get("basemap") or "none")
         words = [f"A map of {counted(len(layers), 'layer')}{'' if base == 'none' else f' on {base}'}."]
         return words + [f"{number}. {_capital(self.layer(layer))}." for number, layer in enumerate(layers, 1)]
+
+    def words(self, body: JsonObject) -> list[str]:
+        """A visualization or a map."""
+        return self.map(body) if "mapViews" in body else self.visualization(body)
 
     def sentence(self, body: JsonObject) -> str:
         """A visualization, map or layer in one sentence without a stop."""
@@ -192,6 +193,13 @@ class Teller:
         return self.names.get(uid, uid)
 
 
+async def described(s: Session, plural: str, uid: str) -> Described:
+    """A visualization, event visualization or map in words."""
+    body = await s.client.get_object(f"{plural}/{uid}", {"fields": ":owner"})
+    teller = await Teller.of(s, [body])
+    return Described(id=uid, name=str(body["name"]), type=plural, words=teller.words(body))
+
+
 def _when(periods: Sequence[str]) -> str:
     """`in 2024 and 2025`, `from 202501 to 202512`, `over the last 12 months`."""
     fixed = all(period[0].isdigit() for period in periods)
@@ -216,9 +224,6 @@ def period_words(name: str) -> str:
 
 def _runs(names: Sequence[str]) -> list[str]:
     """Periods that follow one another as one: `202501 to 202512`."""
-    from dhis2sh.dhis2.periods import Period
-    from dhis2sh.errors import UsageError
-
     found: list[list[str]] = []
     try:
         periods = {name: Period.parse(name) for name in names if name[:1].isdigit()}
@@ -246,19 +251,8 @@ def _uids(value: JsonValue, *, deep: bool = False) -> list[str]:
         for name in cast("list[str]", value.get(axis) or [])
         if is_uid(name)
     ]
-    skipped = {
-        "sharing",
-        "createdBy",
-        "lastUpdatedBy",
-        "user",
-        "access",
-        "interpretations",
-        "columns",
-        "rows",
-        "filters",
-    }
     return own + axes + [
-        uid for name, item in value.items() if name not in skipped for uid in _uids(item, deep=True)
+        uid for name, item in value.items() if name not in NOT_TOLD for uid in _uids(item, deep=True)
     ]  # fmt: skip
 
 

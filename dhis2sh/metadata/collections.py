@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.properties import WORKED_OUT
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.metadata import values
 from dhis2sh.words import kebab
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from dhis2_models.facts import Property, Resource
 
     from dhis2sh.types import JsonObject, JsonValue
-
-WORKED_OUT = frozenset({"access", "displayName", "displayShortName", "href", "name", "shortName", "valueType"})
-"""What a server says of a row and takes from the objects that it joins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.client.sending import gather_bounded
+from dhis2sh.client.limits import gather_bounded
 from dhis2sh.errors import Forbidden, NotFound, Refused
+from dhis2sh.metadata import writes
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -96,8 +97,6 @@ async def survey(s: Session, uids: Sequence[str]) -> Survey:
 
     Raises `NotFound` for a unit that is not there.
     """
-    from dhis2sh.metadata import writes
-
     rows = await writes.read_objects(s, UNITS, uids, fields=FIELDS)
     units = [_holding(row) for row in rows]
     found = Survey(units, [])

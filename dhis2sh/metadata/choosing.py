@@ -1,0 +1,55 @@
+"""The objects that a verb acts on: named, piped, or chosen by filters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from dhis2sh.errors import UsageError
+from dhis2sh.metadata import queries, writes
+from dhis2sh.rows.rows import Rows
+from dhis2sh.session import Session
+from dhis2sh.types import JsonObject, Row
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Resource
+
+
+def uids_of(objects: Rows[Row]) -> list[str]:
+    """The UIDs of piped rows; none where nothing was piped. Raises `UsageError` for rows without `id`."""
+    rows = objects.plain()
+    missing = [number for number, row in enumerate(rows, 1) if not isinstance(row.get("id"), str)]
+    if missing:
+        raise UsageError(f"row {missing[0]} has no id", hint="... | select(id, name)")
+    return list(dict.fromkeys(str(row["id"]) for row in rows))
+
+
+async def chosen(
+    s: Session,
+    resource: Resource,
+    objects: Rows[Row] | None,
+    filters: Sequence[str],
+    *,
+    everything: bool,
+    fields: str = writes.OWNED,
+) -> list[JsonObject]:
+    """The objects that a bulk verb acts on.
+
+    Parameters:
+        objects, filters, everything: what chooses them, one of the three.
+        fields: which properties; all that they own without it.
+
+    Raises `UsageError` when nothing chooses any, or two things do.
+    """
+    if objects is not None:
+        if filters:
+            raise UsageError("objects or --filter, not both")
+        return await writes.read_objects(s, resource.plural, uids_of(objects), fields=fields)
+    if not filters and not everything:
+        raise UsageError(f"which {resource.plural}?", hint="name some, --filter name:like:Old, or --all")
+    return await writes.read_all(s, resource.plural, queries.checked_filters(resource, filters), fields=fields)
+
+
+def titled(verb_word: str, resource: Resource) -> Callable[[int], str]:
+    """The title of a bulk plan, by the number of objects that it changes."""
+    return lambda count: f"{verb_word} {count:,} {resource.plural if count != 1 else resource.singular}"

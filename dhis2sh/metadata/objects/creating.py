@@ -1,0 +1,136 @@
+"""The plan of a creation: one object from its properties, or many from a file."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dhis2sh.changes.plan import Plan
+from dhis2sh.client import schema
+from dhis2sh.dhis2.ordering import parents_first
+from dhis2sh.metadata import expressions, values, writes
+from dhis2sh.metadata.writes import Write, called
+from dhis2sh.session import Session
+from dhis2sh.types import JsonObject, JsonValue
+from dhis2sh.verbs import names
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Resource
+from dhis2sh.metadata.objects.editing import edited, one_only
+from dhis2sh.metadata.objects.sheets import read_row, rows_of
+
+
+async def plan_create(
+    s: Session,
+    type: str,
+    given: Mapping[str, JsonValue],
+    *,
+    set: Sequence[str] = (),
+    from_: Path | None = None,
+    edit: bool = False,
+    skip_existing: bool = False,
+) -> Plan:
+    """The plan of a creation.
+
+    Parameters:
+        type: the type's plural.
+        given: properties from options; they hold for every object of a file too.
+        set: `path=value` texts, after the options.
+        from_: a file of objects.
+        edit: let the user write the object as YAML.
+        skip_existing: leave out objects of the file whose id or code the server has; a second run finishes a first one.
+
+    Raises `UsageError` that tells every problem of every row.
+    """
+    resource = await schema.resource_of(s.client, type)
+    reader = values.Reader(resource, str(await s.client.version()))
+    rows = rows_of(resource, from_, reader.version)
+    labels = [f"row {number}" if from_ else "" for number, _ in rows]
+    objects = [read_row(reader, row, given, set, where) for where, (_, row) in zip(labels, rows, strict=True)]
+    reader.check()
+    if edit:
+        objects = [await edited(s, reader, one_only(objects), values.required_of(resource))]
+    objects = [values.with_uid(item) for item in objects]
+    await reader.resolved(s, objects)
+    objects = [expressions.with_defaults(resource.plural, item) for item in objects]
+    _check_whole(resource, reader, objects, labels)
+    notes: list[str] = []
+    if from_ is not None:
+        objects = await _new_ones(s, resource, reader, objects, labels, notes, skip=skip_existing)
+    reader.check()
+    objects = parents_first(resource, objects)
+    notes += await expressions.prepared(s, resource.plural, objects)
+    what = f"{len(objects):,} {resource.plural}" if len(objects) != 1 else f"{resource.singular} {called(objects[0])}"
+    return writes.plan(
+        f"create {what}", [Write(resource.plural, None, item) for item in objects], what=resource.plural, atomic=True,
+        again="the same line with --skip-existing", notes=notes, asks=edit,
+    )  # fmt: skip
+
+
+async def with_properties(
+    s: Session, type: str, planned: Plan, given: Mapping[str, JsonValue], *, set: Sequence[str] = ()
+) -> Plan:
+    """The plan of a creation with more properties than it has; `given`, `set` and errors as in `plan_create`."""
+    resource = await schema.resource_of(s.client, type)
+    reader = values.Reader(resource, str(await s.client.version()))
+    [write] = writes.changes_of(planned)
+    body = copy.deepcopy(write.after or {})
+    for path, value in [*given.items(), *values.pairs(set)]:
+        reader.put(body, path, value)
+    reader.check()
+    await reader.resolved(s, [body])
+    return writes.plan(planned.title, [replace(write, after=body)], what=type, notes=planned.notes)
+
+
+def _check_whole(
+    resource: Resource, reader: values.Reader, objects: Sequence[JsonObject], labels: Sequence[str]
+) -> None:
+    """What a creation must have, and what two objects of one file may not share."""
+    required = values.required_of(resource)
+    for item, label in zip(objects, labels, strict=True):
+        missing = [name for name in required if item.get(name) in (None, "")]
+        if missing:
+            where = f"{label} ({item.get('name') or item.get('code') or item['id']})" if label else resource.singular
+            reader.problems.append(f"{where} needs {', '.join(missing)}")
+    simple = {name for name in resource.unique if resource.properties[name].simple}
+    for name in sorted(simple | {"id"}):
+        seen: dict[str, str] = {}
+        for item, label in zip(objects, labels, strict=True):
+            value = item.get(name)
+            if value is None:
+                continue
+            if str(value) in seen:
+                reader.problems.append(f"{seen[str(value)]} and {label} have the same {name} '{value}'")
+            seen[str(value)] = label
+
+
+async def _new_ones(
+    s: Session,
+    resource: Resource,
+    reader: values.Reader,
+    objects: Sequence[JsonObject],
+    labels: Sequence[str],
+    notes: list[str],
+    *,
+    skip: bool,
+) -> list[JsonObject]:
+    """A file's objects without those that the server has; each of these is a problem, unless they are to be skipped."""
+    there: dict[str, str] = {}
+    keys = [key for key in ("id", *names.keys_of(resource.plural)) if key == "code" or key in {"id", *resource.unique}]
+    for key in keys:
+        texts = [str(item[key]) for item in objects if item.get(key)]
+        for text, rows in (await names.by_key(s, resource.plural, key, texts)).items():
+            there[f"{key} {text}"] = f"{rows[0].get('displayName')} [{rows[0]['id']}]"
+    kept: list[JsonObject] = []
+    for item, label in zip(objects, labels, strict=True):
+        known = next((f"{key} {item[key]}" for key in keys if f"{key} {item.get(key)}" in there), None)
+        if known is None:
+            kept.append(item)
+        elif not skip:
+            reader.problems.append(f"{label}: {known} is {there[known]} already (--skip-existing leaves it out)")
+    if len(kept) < len(objects) and skip:
+        notes.append(f"{len(objects) - len(kept):,} are there already and are left out")
+    return kept

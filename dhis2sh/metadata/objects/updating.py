@@ -1,0 +1,77 @@
+"""The plan of an update: one object, or many from a file."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.changes.plan import Plan
+from dhis2sh.client import schema
+from dhis2sh.errors import UsageError
+from dhis2sh.metadata import expressions, values, writes
+from dhis2sh.metadata.hierarchy import check_circles
+from dhis2sh.metadata.writes import Write, called
+from dhis2sh.session import Session
+from dhis2sh.types import JsonObject, JsonValue
+from dhis2sh.verbs import names
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Resource
+from dhis2sh.metadata.objects.editing import edited, one_only
+from dhis2sh.metadata.objects.sheets import read_row, rows_of
+
+
+async def plan_update(
+    s: Session,
+    type: str,
+    uid: str | None,
+    given: Mapping[str, JsonValue],
+    *,
+    set: Sequence[str] = (),
+    from_: Path | None = None,
+    edit: bool = False,
+) -> Plan:
+    """The plan of an update; parameters and errors as `plan_create`."""
+    resource = await schema.resource_of(s.client, type)
+    reader = values.Reader(resource, str(await s.client.version()))
+    if uid is None and from_ is None:
+        line = f"dhis2 metadata update {resource.plural}"
+        raise UsageError(f"which {resource.singular}?", hint=f"{line} 'NAME' --set ..., or {line} --from FILE")
+    rows = [(1, cast("JsonObject", {}))] if from_ is None else rows_of(resource, from_, reader.version)
+    wanted = [read_row(reader, row, {}, (), f"row {number}" if from_ else "") for number, row in rows]
+    reader.check()
+    uids = [uid] if uid is not None else await _identified(s, resource, wanted)
+    found = await writes.read_objects(s, resource.plural, uids)
+    changed: list[JsonObject] = []
+    for before, new in zip(found, wanted, strict=True):
+        after = {**copy.deepcopy(before), **new, "id": before["id"]}
+        for path, value in [*given.items(), *values.pairs(set)]:
+            reader.put(after, path, value)
+        changed.append(after)
+    reader.check()
+    if edit:
+        changed = [await edited(s, reader, one_only(changed))]
+    await reader.resolved(s, changed)
+    changed = [{name: value for name, value in item.items() if value is not None} for item in changed]
+    await check_circles(s, resource, found, changed)
+    notes = await expressions.prepared(s, resource.plural, changed, found)
+    pairs = [Write(resource.plural, before, after) for before, after in zip(found, changed, strict=True)]
+    what = f"{len(pairs):,} {resource.plural}" if len(pairs) != 1 else f"{resource.singular} {called(found[0])}"
+    return writes.plan(f"update {what}", pairs, what=resource.plural, notes=notes, asks=edit)
+
+
+async def _identified(s: Session, resource: Resource, rows: Sequence[JsonObject]) -> list[str]:
+    """The UIDs of a file's rows: their id, else their code, else their name."""
+    texts: list[str] = []
+    for number, row in enumerate(rows, 1):
+        text = row.get("id") or row.get("code") or row.get("name")
+        if not text:
+            raise UsageError(f"object {number} has no id, code or name", hint="add a column id")
+        texts.append(str(text))
+    doubled = {text for text in texts if texts.count(text) > 1} if len(set(texts)) < len(texts) else set[str]()
+    if doubled:
+        raise UsageError(f"{', '.join(sorted(doubled)[:5])}: more than once in the file")
+    found = await names.resolve_all(s, resource.plural, texts)
+    return [found[text] for text in texts]

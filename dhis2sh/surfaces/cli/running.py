@@ -1,0 +1,82 @@
+"""One command line that runs a verb: what it asks for, carried out, printed, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.client.tracing import Tracer
+from dhis2sh.errors import Dhis2Error, Interrupted, PartlyDone
+from dhis2sh.rows.rows import objects_of
+from dhis2sh.session import Session
+from dhis2sh.surfaces import output
+from dhis2sh.surfaces.terminal import Terminal, interactive, pick_missing, report
+from dhis2sh.verbs import grammar
+from dhis2sh.verbs.run import run as run_verb
+
+if TYPE_CHECKING:
+    from dhis2sh.verbs.grammar import Invocation
+
+
+def run(words: list[str]) -> int:
+    """Carry out one command line; returns its exit code. What fails is said in two lines, except with `--debug`.
+
+    Parameters:
+        words: the arguments, without the program's name.
+    """
+    debug = "--debug" in words
+    try:
+        return _invoke(words)
+    except KeyboardInterrupt:
+        return report(Interrupted("interrupted"))
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Dhis2Error as error:
+        if debug:
+            raise
+        return report(error)
+    except Exception as error:
+        if debug:
+            raise
+        fault = Dhis2Error(
+            f"{type(error).__name__}: {error}", hint="this is a fault of dhis2sh: try --debug and report it"
+        )
+        return report(fault)
+
+
+def _invoke(words: list[str]) -> int:
+    invocation = grammar.parse(words)
+    if isinstance(invocation, grammar.HelpText):
+        print(invocation.text)
+        return 0
+    if interactive():
+        pick_missing(invocation)
+    output.check(invocation.options)
+    _read_stdin(invocation)
+    return asyncio.run(_carry_out(invocation))
+
+
+def _read_stdin(invocation: Invocation) -> None:
+    """`-` in the place of objects: standard input has them, as NDJSON, a JSON array or a UID a line."""
+    taken = invocation.verb.piped
+    if taken is not None and "-" in cast("list[object]", invocation.arguments.get(taken.name, [])):
+        invocation.arguments[taken.name] = objects_of(sys.stdin.read())
+
+
+async def _carry_out(invocation: Invocation) -> int:
+    options, person = invocation.options, Terminal()
+    session = Session(options.profile, person=person, tracer=Tracer() if options.debug else None)
+    try:
+        result = await run_verb(session, invocation.verb, invocation.arguments, options.consent())
+    except PartlyDone as partly:
+        output.write(partly.summary, options)  # what was written is data; the error that follows is talk
+        raise
+    finally:
+        person.done()
+        await session.aclose()
+    output.write(result, options)
+    if remark := output.remark(result, options, invocation.arguments):
+        person.note(remark)
+    return 0

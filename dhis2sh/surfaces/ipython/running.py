@@ -1,0 +1,180 @@
+"""One line of the prompt or a notebook, from its text to what is shown. Imported with the first line, never at a start."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from dhis2sh.errors import UsageError
+from dhis2sh.rows.pipeline import Pipeline, Split, split
+from dhis2sh.rows.rows import Rows, Text
+from dhis2sh.rows.stages import STAGES
+from dhis2sh.surfaces import output
+from dhis2sh.surfaces.ipython import display
+from dhis2sh.surfaces.terminal import interactive, pick_missing
+from dhis2sh.verbs import explain, grammar
+from dhis2sh.verbs.piping import compile_tail, consent_of, fit, piped
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
+
+if TYPE_CHECKING:
+    from dhis2sh.session import Session
+    from dhis2sh.surfaces.ipython.bridge import Portal
+    from dhis2sh.surfaces.terminal import Terminal
+    from dhis2sh.verbs.declaration import Verb
+    from dhis2sh.verbs.grammar import Invocation
+
+_OF_EXPLAIN = re.compile(r"$|-|error\b|[Ee]\d{4}\b")
+"""What the verb `explain` takes; anything else behind it is a line, and shown is what that would send."""
+_EXPAND = re.compile(r"\$(\w+)|(?<![\w\]\)])\{(\w+)\}")
+
+
+class Lines:
+    """Runs lines and Python calls of verbs for one IPython.
+
+    Parameters:
+        shell: the IPython instance, whose names a line may use.
+        portal: runs what waits.
+        session: what a line acts on, unless it names another profile.
+        open_session: opens one on a profile by its name.
+        person: who is told, in the thread that waits.
+    """
+
+    def __init__(
+        self,
+        shell: Any,
+        portal: Portal,
+        session: Session,
+        open_session: Callable[[str], Session],
+        person: Terminal,
+    ) -> None:
+        self._shell, self._portal, self._session = shell, portal, session
+        self._open, self._person = open_session, person
+
+    def run(self, text: str, *, form: str, kept: bool) -> object:
+        """Run one line and give what is shown of its result.
+
+        Parameters:
+            text: the line.
+            form: how a result is shown where the line does not say it.
+            kept: the result goes into a variable, so that nobody sees a table.
+
+        Raises our errors.
+        """
+        if text.rstrip().endswith("?"):
+            return help_of(text.strip())
+        first, _, rest = text.strip().partition(" ")
+        if first == "explain" and not _OF_EXPLAIN.match(rest.strip()):
+            return self._explained(rest.strip())
+        understood = self._understood(text)
+        if isinstance(understood, Text):
+            return understood
+        parts, invocation, pipeline = understood
+        if interactive():
+            pick_missing(invocation)
+        result = self._carried_out(invocation, pipeline)
+        return None if parts.quiet else self._formatted(result, invocation, form, kept=kept)
+
+    def call(self, verb: Verb, arguments: Mapping[str, object]) -> Any:
+        """A verb as a Python call: what `await metadata.list(...)` waits for."""
+        consent, given = consent_of(arguments)
+        return self._portal.hop(run(self._session, verb, given, consent))
+
+    def _understood(self, text: str) -> Text | tuple[Split, Invocation, Pipeline | None]:
+        """A line's parts, its head as an invocation and its tail compiled; or the help that it asks for."""
+        parts = split(text)
+        parsed = grammar.parse(grammar.words_of(self._expanded(parts.head)))
+        if isinstance(parsed, grammar.HelpText):
+            return Text(parsed.text)
+        if not parts.tail:
+            return parts, parsed, None
+        tail = compile_tail(parts.tail, offset=parts.tail_at, source=text, names=self._shell.user_ns)
+        return parts, parsed, tail
+
+    def _formatted(self, result: object, invocation: Invocation, form: str, *, kept: bool) -> object:
+        """`-o json` and `%output json` print text; without them the object itself is the result."""
+        options = invocation.options
+        written = options.out is not None or bool(options.jq)
+        if written:
+            output.check(options)
+            output.write(result, options)
+        if remark := output.remark(result, options, invocation.arguments, kept=kept):
+            self._person.note(remark)
+        if written:
+            return None
+        chosen = output.format_of(options) if options.json or options.format else form
+        return display.shown(result) if chosen == "table" else Text(output.formatted(result, chosen))
+
+    def _carried_out(self, invocation: Invocation, pipeline: Pipeline | None) -> object:
+        verb, options = invocation.verb, invocation.options
+        if "magic" in verb.left_out:
+            raise UsageError(f"{verb.path} is not a magic: {verb.left_out['magic']}", hint=f"dhis2 {verb.path}")
+        if options.profile is not None and options.profile != self._session.bound:
+            session = self._open(options.profile)
+        else:
+            session = self._session
+        try:
+            if pipeline is None:
+                return self._waited(run(session, verb, invocation.arguments, options.consent()))
+            return self._waited(self._piped(session, invocation, pipeline))
+        finally:
+            if session is not self._session:
+                self._portal.run(session.aclose())
+
+    def _waited[T](self, work: Coroutine[Any, Any, T]) -> T:
+        """Work over there, waited for; what is said and asked meanwhile is said and asked here."""
+        return self._portal.run(work, lambda kind, arguments: getattr(self._person, kind)(*arguments))
+
+    async def _piped(self, session: Session, invocation: Invocation, pipeline: Pipeline) -> object:
+        """A head and its tail, over there: the head gives what the tail needs, then each stage takes its turn."""
+
+        async def call_verb(name: str, rows: Rows[Any], args: tuple[Any, ...], options: dict[str, Any]) -> object:
+            verb, arguments, consent = piped(name, rows, args, options)
+            return await run(session, verb, arguments, consent)
+
+        head = await fit(session, invocation.verb, invocation.arguments, pipeline, self._variables())
+        result = await run(session, invocation.verb, head.arguments, invocation.options.consent())
+        rows = cast("Rows[Any]", result) if isinstance(result, Rows) else Rows([result])
+        return await pipeline.run(rows, self._shell.user_ns, call_verb, head.hidden)
+
+    def _explained(self, line: str) -> object:
+        """What a line would send, sending nothing."""
+        understood = self._understood(line.lstrip("%"))
+        if isinstance(understood, Text):
+            return understood
+        _, parsed, pipeline = understood
+        return Text(
+            self._waited(explain.line(self._session, parsed.verb, parsed.arguments, pipeline, self._variables()))
+        )
+
+    def _expanded(self, head: str) -> str:
+        """`$x` and `{x}` become the user's variables, in the head only."""
+
+        def value(found: re.Match[str]) -> str:
+            name = found[1] or found[2]
+            return str(self._shell.user_ns[name]) if name in self._shell.user_ns else found[0]
+
+        return _EXPAND.sub(value, head)
+
+    def _variables(self) -> set[str]:
+        """The user's own variables: a pipeline may name them, and they are no fields."""
+        return set(self._shell.user_ns) - set(self._shell.user_ns_hidden)
+
+
+def help_of(text: str) -> Text:
+    """What `?` says of a verb, a domain or a stage; `??` shows its source too. Raises `UsageError` for others."""
+    words = text.rstrip("?").split()
+    deep = text.endswith("??")
+    if len(words) == 1 and words[0] in STAGES:
+        stage = STAGES[words[0]]
+        source = inspect.getsource(stage.function) if deep else ""
+        return Text(f"{words[0]}: a stage of a pipeline\n\n{inspect.cleandoc(stage.help)}\n\n{source}".rstrip())
+    shown = grammar.help_of(words)
+    if not deep:
+        return Text(shown)
+    try:
+        return Text(f"{shown}\n\n{inspect.getsource(find(' '.join(words)).function)}".rstrip())
+    except UsageError:
+        return Text(shown)  # a domain has no source of its own
