@@ -31,6 +31,6 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: object) -> None:
     """`%load_ext dhis2sh`: the magics and the client in any notebook."""
-    from dhis2sh.surfaces.ipython.magics import load
+    from dhis2sh.surfaces.ipython.magics import load  # start-up: a script that imports dhis2sh has no notebook
 
     load(shell)

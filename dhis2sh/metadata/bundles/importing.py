@@ -19,6 +19,7 @@ from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.schema import types_of
 from dhis2sh.dhis2.ordering import parents_first
 from dhis2sh.dhis2.properties import SHARING
+from dhis2sh.dhis2.references import label
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.bundles.bundle import Bundle
@@ -122,8 +123,6 @@ def _unshared(bundle: Bundle) -> Bundle:
 
 def _names(bundle: Bundle) -> dict[str, str]:
     """What the objects of a bundle, and those that it refers to, are called."""
-    from dhis2sh.dhis2.references import label
-
     names = {uid: name for named in bundle.outside.values() for uid, name in named.items()}
     return names | {str(body.get("id")): label(body) for _, body in bundle}
 
