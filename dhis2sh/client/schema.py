@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dhis2_models import facts
-
 from dhis2sh.errors import NotFound, did_you_mean
+from dhis2sh.models import facts
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
     from dhis2sh.client.protocol import Requests
+    from dhis2sh.models.facts import Resource
 
 
 async def types_of(client: Requests) -> Mapping[str, Resource]:

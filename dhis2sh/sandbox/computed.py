@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.sandbox.schedule import BUILT_IN_JOBS, last_runtime, latest_execution, next_execution
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.sandbox.render import Renderer
     from dhis2sh.types import JsonObject, JsonValue
 

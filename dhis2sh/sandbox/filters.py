@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.sandbox.relations import inline
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.sandbox.render import Renderer
     from dhis2sh.types import JsonObject, JsonValue
 

@@ -12,9 +12,9 @@ from dhis2sh.sandbox.params import boolean, choice, integer
 from dhis2sh.sandbox.relations import inline
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
     from starlette.datastructures import QueryParams
 
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.sandbox.render import Renderer
     from dhis2sh.sandbox.store import Store
     from dhis2sh.types import JsonObject, JsonValue

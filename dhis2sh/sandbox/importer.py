@@ -22,9 +22,9 @@ from dhis2sh.sandbox.relations import inline
 from dhis2sh.sandbox.rights import Rights
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
     from starlette.datastructures import QueryParams
 
+    from dhis2sh.models.facts import Resource
     from dhis2sh.sandbox.relations import Pair
     from dhis2sh.sandbox.store import Store
     from dhis2sh.types import JsonObject, JsonValue

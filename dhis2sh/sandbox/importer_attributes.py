@@ -11,8 +11,7 @@ from dhis2sh.sandbox.data.value_types import problem
 from dhis2sh.sandbox.importer_report import ErrorReport
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.sandbox.importer import Bundle, Item
     from dhis2sh.types import JsonObject, JsonValue
 

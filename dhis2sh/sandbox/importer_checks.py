@@ -14,8 +14,7 @@ from dhis2sh.sandbox.importer_report import ErrorReport
 from dhis2sh.sandbox.relations import USER_REFERENCES, inline
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.sandbox.importer import Bundle, Item
     from dhis2sh.types import JsonObject, JsonValue
 

@@ -9,8 +9,7 @@ from dhis2sh.sandbox.listing import DEFAULTS
 from dhis2sh.sandbox.relations import USER_REFERENCES, inline
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.sandbox.importer import Bundle
     from dhis2sh.sandbox.store import Store
     from dhis2sh.types import JsonObject, JsonValue

@@ -6,8 +6,7 @@ import copy
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 OPERATIONS = ("add", "remove", "remove-by-id", "replace")

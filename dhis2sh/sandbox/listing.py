@@ -14,9 +14,9 @@ from dhis2sh.sandbox.params import Refused, boolean, choice, integer
 from dhis2sh.sandbox.user_query import user_tests
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
     from starlette.datastructures import QueryParams
 
+    from dhis2sh.models.facts import Resource
     from dhis2sh.sandbox.render import Renderer
     from dhis2sh.sandbox.store import Store
     from dhis2sh.types import JsonObject, JsonValue

@@ -11,8 +11,7 @@ from dhis2sh.sandbox.fields import PRESETS, Field
 from dhis2sh.sandbox.relations import USER_REFERENCES, inline
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.sandbox.rights import Rights
     from dhis2sh.sandbox.store import Store
     from dhis2sh.sandbox.versions import Version

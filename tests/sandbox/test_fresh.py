@@ -1,9 +1,9 @@
 """What every DHIS2 holds is the same in an empty sandbox and in the fictional country."""
 
 import pytest
-from dhis2_models import facts
 
 from dhis2sh.metadata.bundles.diff import differs
+from dhis2sh.models import facts
 from dhis2sh.sandbox.fresh import fresh_metadata
 from dhis2sh.sandbox.seed import country
 

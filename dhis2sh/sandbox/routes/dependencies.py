@@ -15,8 +15,7 @@ from dhis2sh.sandbox.relations import USER_REFERENCES, inline
 from dhis2sh.sandbox.server import Server
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 ROOTS = ("dashboards", "dataSets", "categoryCombos", "dataElementGroups", "programs", "optionSets")

@@ -22,8 +22,7 @@ from dhis2sh.sandbox.params import Refused, boolean, integer
 from dhis2sh.sandbox.server import Server
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 type _Handler = Callable[[Api, Request, Resource], Response]

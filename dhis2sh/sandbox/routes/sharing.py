@@ -17,8 +17,7 @@ from dhis2sh.sandbox.jsonpatch import BadPatch, apply_patch, read_patch
 from dhis2sh.sandbox.server import Server
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 EXTERNAL = {"visualization", "eventVisualization", "eventChart", "eventReport", "map", "document", "report", "chart"}

@@ -19,8 +19,7 @@ from dhis2sh.sandbox.jsonpatch import BadPatch, apply_patch, read_patch
 from dhis2sh.sandbox.server import Server
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 

@@ -3,8 +3,8 @@ import json
 from pathlib import Path
 
 import pytest
-from dhis2_models import facts
 
+from dhis2sh.models import facts
 from tests.shared import needs_shared, shared
 
 ROOT = Path(__file__).resolve().parents[3]
