@@ -1,4 +1,4 @@
-"""The types of a server's version: found by plural or singular, with the facts of `dhis2_models`."""
+"""The types of a server's version: found by plural or singular, with the facts of `dhis2sh.models`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Pure lore of the platform, no I/O: UIDs, periods, formulas, languages, rules, cascades, geometry, dates, references,
 and one table of properties.
 
-May import: errors, types, paths, words, redact.
+May import: models, errors, types, paths, words, redact.
 """

@@ -77,7 +77,9 @@ async def test_fetch_build_check_and_diff(manifests: Path) -> None:
     assert fetched.created == 2
     assert sorted(path.name for path in (manifests / "v42").iterdir()) == ["openapi.json", "schemas.json"]
 
-    with pytest.raises(CheckFailed, match=r"generated files differ from a build: v42/__init__\.py missing"):
+    with pytest.raises(
+        CheckFailed, match=r"generated files differ from a build: __init__\.py missing, py\.typed missing, v42/"
+    ):
         await do(session, "dev codegen check", version="2.42")
     written = await do(session, "dev codegen build", version="v42")
     assert written.created > 4

@@ -32,9 +32,9 @@ ELEMENT = {
 }
 
 
-def loaded_by(code: str) -> set[str]:
-    """The modules of the package that a fresh interpreter has after some code."""
-    shown = "import sys, json; print(json.dumps([m for m in sys.modules if m.startswith('dhis2_models.v')]))"
+def loaded_by(code: str, of: str = "dhis2_models.v") -> set[str]:
+    """The modules whose names begin so that a fresh interpreter has after some code."""
+    shown = f"import sys, json; print(json.dumps([m for m in sys.modules if m.startswith({of!r})]))"
     done = subprocess.run([sys.executable, "-c", f"{code}\n{shown}"], capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout))
 
@@ -50,6 +50,19 @@ def test_importing_a_model_imports_no_other() -> None:
         "dhis2_models.v42",
         "dhis2_models.v42.data_element",
     }
+
+
+def test_using_a_model_loads_nothing_else_of_ours() -> None:
+    used = loaded_by("from dhis2_models.v42 import DataElement; DataElement(name='a').to_wire()", "dhis2sh")
+
+    assert used == {"dhis2sh", "dhis2sh.models", "dhis2sh.models.base", "dhis2sh.models.lazy"}
+
+
+def test_the_facts_load_no_library() -> None:
+    code = "from dhis2sh.models import facts; facts.resources('v42')['dataElements']"
+
+    assert loaded_by(code, "dhis2sh") == {"dhis2sh", "dhis2sh.models", "dhis2sh.models.facts", "dhis2sh.types"}
+    assert loaded_by(code, "pydantic") == set()
 
 
 def test_the_first_use_imports_only_what_the_fields_name() -> None:
