@@ -3,5 +3,5 @@
 `facts` has types and properties as data, cheap to import; `base` the classes that every model is made of; `lazy` how a
 version's package finds a name without importing the others. Nothing here is generated, nothing in `dhis2_models` is not.
 
-May import: types of the ground; of `dhis2_models` nothing but where it lies.
+May import: the ground; of `dhis2_models` nothing but where it lies.
 """
