@@ -36,12 +36,13 @@ test: setup ## all tests with branch coverage
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=xml
 	@$(BIN)/python tests/coverage_gate.py
 
-check: setup ## format, lint, types, import contracts, dependencies
+check: setup ## format, lint, types, import contracts, dependencies, no edit of what is generated
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+	$(BIN)/dhis2 dev codegen check --all
 
 bench: setup ## start-up and speed as ratios against a baseline in the same run
 	$(BIN)/python tests/perf/bench.py

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from dhis2_models import facts
+from dhis2sh.models import facts
 
 type Facts = dict[str, Any]
 type Table = dict[tuple[str, str], Any]

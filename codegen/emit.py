@@ -1,6 +1,6 @@
 """From a plan to the text of its files: jinja2 templates whose output is what `ruff format` would leave alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,7 +11,7 @@ from codegen.plan import Field, Module, Plan
 
 _WIDTH = 120
 _TYPING = ("Annotated", "Any", "Literal")
-_RUNTIME = ("Model", "Number", "Reference", "Tagged", "Timestamp", "Uid")
+_BASE = ("Model", "Number", "Reference", "Tagged", "Timestamp", "Uid")
 
 
 def emit(plan: Plan) -> dict[str, str]:
@@ -41,13 +41,24 @@ def emit(plan: Plan) -> dict[str, str]:
     return dict(sorted(files.items()))
 
 
+def emit_package(versions: Sequence[str]) -> dict[str, str]:
+    """The text of each file beside the versions' folders, by its name.
+
+    Parameters:
+        versions: those that have a folder, oldest first: 'v40', 'v41'.
+    """
+    first, last = (f"2.{version.removeprefix('v')}" for version in (versions[0], versions[-1]))
+    releases = first if first == last else f"{first} to {last}"
+    return {"__init__.py": _render("root.py.j2", releases=releases), "py.typed": ""}
+
+
 def _module(module: Module, release: str, defined: set[str]) -> str:
     used = set[str]()
     for found in module.classes:
         used |= {"Tagged" if found.tag else "Model"}
         for field in found.fields:
             used |= names.words(_annotated(field))
-    typing, runtime = _imports(used)
+    typing, base = _imports(used)
     checked = sorted((used & defined) - {found.name for found in module.classes})  # for type checkers alone
     return _render(
         "module.py.j2",
@@ -55,7 +66,7 @@ def _module(module: Module, release: str, defined: set[str]) -> str:
         module=module,
         typing=sorted([*typing, "TYPE_CHECKING"]) if checked else typing,
         pydantic="pydantic" in used,
-        runtime=runtime,
+        base=base,
         checked=_from(f"from {'..' if '/' in module.path else '.'} import", checked, 4) if checked else "",
     )
 
@@ -71,20 +82,20 @@ def _from(head: str, found: list[str], indent: int) -> str:
 
 def _aliases(plan: Plan, release: str) -> str:
     used = set[str]().union(*(names.words(annotation) for annotation in plan.aliases.values()))
-    typing, runtime = _imports(used)
+    typing, base = _imports(used)
     lazy = [(module, sorted(used & {*found})) for module, found in plan.where.items() if module != "aliases"]
     return _render(
         "aliases.py.j2",
         release=release,
         typing=typing,
-        runtime=runtime,
+        base=base,
         lazy=[(module, found) for module, found in lazy if found],
         aliases=sorted(plan.aliases.items()),
     )
 
 
 def _imports(used: set[str]) -> tuple[list[str], list[str]]:
-    return [n for n in _TYPING if n in used], [n for n in _RUNTIME if n in used]
+    return [n for n in _TYPING if n in used], [n for n in _BASE if n in used]
 
 
 def _annotated(field: Field) -> str:

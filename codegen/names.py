@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from dhis2_models.lazy import camel, snake, upper_snake
-from dhis2_models.runtime import Model
+from dhis2sh.models.base import Model
+from dhis2sh.models.lazy import camel, snake, upper_snake
 
 _ATTRIBUTES = frozenset(name for name in dir(Model) if not name.startswith("_")) | frozenset(
     ["bool", "dict", "float", "int", "list", "str", "pydantic", "model_config"]
@@ -89,7 +89,7 @@ def class_name(name: str) -> str:
 
 
 def can_be_made_later(constants: Iterable[str]) -> bool:
-    """Can `dhis2_models.lazy.property_names` make an enum of these?"""
+    """Can `dhis2sh.models.lazy.property_names` make an enum of these?"""
     found = [*constants]
     upper = {upper_snake(constant) for constant in found}
     return len(upper) == len(found) and all(c.isascii() and c.isidentifier() and c[0] != "_" for c in found)

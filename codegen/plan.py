@@ -5,8 +5,6 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from dhis2_models import facts
-
 from codegen import names
 from codegen.errors import CodegenError
 from codegen.patches import (
@@ -20,6 +18,7 @@ from codegen.patches import (
     Patch,
 )
 from codegen.schemas import class_names, mend_kinds, resource_table, wire_name
+from dhis2sh.models import facts
 
 type Facts = dict[str, Any]
 

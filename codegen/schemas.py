@@ -1,6 +1,6 @@
 """`/api/schemas`: the compact manifest of a server's answer, and the table of resources made from it.
 
-The manifest holds only what cannot be derived again by `dhis2_models.facts.expand`; it is made by trying to leave out
+The manifest holds only what cannot be derived again by `dhis2sh.models.facts.expand`; it is made by trying to leave out
 each fact in turn, so the rules of derivation stand in one place.
 """
 
@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, cast
 
-from dhis2_models import facts
-
 from codegen.errors import CodegenError
+from dhis2sh.models import facts
 
 type Facts = dict[str, Any]
 

@@ -1,4 +1,4 @@
 """One server: transport, sign-in, paging, tasks, and the services that send, chunk, order and read.
 
-May import: dhis2, the ground.
+May import: dhis2, models, the ground.
 """

@@ -23,7 +23,6 @@ from dhis2sh.client.schema import type_of
 from dhis2sh.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
     from pydantic import BaseModel
 
     from dhis2sh.client.bulk import Object
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from dhis2sh.client.protocol import Requests
     from dhis2sh.client.requests import Param
     from dhis2sh.client.sending import BulkResult, DeleteOptions, WriteOptions
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import Row
 
 PAGE_SIZE = 500

@@ -27,10 +27,9 @@ from dhis2sh.errors import (
 )
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
     from dhis2sh.client.protocol import Requests
     from dhis2sh.client.sending import ImportStrategy
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject
 
 OBJECTS_IN_ONE_PART = 2000

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
-from dhis2_models import facts
-
 from dhis2sh.client.accessor import Accessor
 from dhis2sh.client.query import camel
 from dhis2sh.errors import NotFound, did_you_mean
+from dhis2sh.models import facts
 
 if TYPE_CHECKING:
     from dhis2sh.client.protocol import Requests

@@ -1,18 +1,16 @@
-"""The types of a server's version: found by plural or singular, with the facts of `dhis2_models`."""
+"""The types of a server's version: found by plural or singular, with the facts of `dhis2sh.models`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dhis2_models import facts
-
 from dhis2sh.errors import NotFound, did_you_mean
+from dhis2sh.models import facts
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
     from dhis2sh.client.protocol import Requests
+    from dhis2sh.models.facts import Resource
 
 
 async def types_of(client: Requests) -> Mapping[str, Resource]:

@@ -196,11 +196,7 @@ class BulkResult:
         """
         sent = list(uids)
         if isinstance(outcome, Dhis2Error):
-            self.unanswered += sent if may_be_written(outcome) else []
-            status = outcome.status if isinstance(outcome, Refused) else None
-            reason = {"message": outcome.message, "code": outcome.code, "status": status, "type": kind}
-            self.failures += [ConflictRow.model_validate({"uid": uid, **reason}) for uid in sent]
-            self.count += ImportCount(ignored=len(sent))
+            self._take_error(outcome, sent, kind)
             return
         self.messages.append(outcome)
         conflicts = outcome.conflicts
@@ -222,6 +218,13 @@ class BulkResult:
         failed = {row.uid for row in refused}
         nothing_written = bool(refused) and counted.total == counted.ignored
         self.uids += [] if nothing_written else [uid for uid in sent if uid not in failed]
+
+    def _take_error(self, error: Dhis2Error, sent: list[str], kind: str | None) -> None:
+        self.unanswered += sent if may_be_written(error) else []
+        status = error.status if isinstance(error, Refused) else None
+        reason = {"message": error.message, "code": error.code, "status": status, "type": kind}
+        self.failures += [ConflictRow.model_validate({"uid": uid, **reason}) for uid in sent]
+        self.count += ImportCount(ignored=len(sent))
 
     def raise_for_failures(self) -> None:
         """Raise `PartlyDone` when some were refused, `Refused` when all were; the result is its `summary`."""

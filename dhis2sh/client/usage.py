@@ -16,10 +16,9 @@ from dhis2sh.dhis2.references import label, paths_to, references
 from dhis2sh.errors import Refused
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
     from dhis2sh.client.protocol import Requests
     from dhis2sh.client.requests import Param
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject, Row
 
 READ_WHOLE: Mapping[str, str] = {

@@ -1,7 +1,7 @@
 """Server versions: what a version text means, which facts and models serve it, and how its behaviour differs.
 
 Every difference between versions is data in this file, never a copied module. What differs in types and properties is
-in the generated facts (`dhis2_models.facts`) of each version.
+in the generated facts (`dhis2sh.models.facts`) of each version.
 
 References in the table are to the API facts the product was built from: letters and digits name their sections,
 `recorded` and `versions-seen` what running servers of 2.40 to 2.44 answered.

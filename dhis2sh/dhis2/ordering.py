@@ -11,8 +11,7 @@ from dhis2sh.dhis2.references import paths_to
 from dhis2sh.errors import UsageError
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject
 
 

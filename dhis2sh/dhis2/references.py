@@ -16,8 +16,7 @@ from dhis2sh.dhis2.properties import HOLD_EXPRESSIONS, NAMES, NOT_FOLLOWED, PEOP
 from dhis2sh.dhis2.uids import is_uid
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 PLACES = frozenset(

@@ -1,4 +1,4 @@
 """The local name index: UIDs, names and codes of a profile in SQLite, searchable while offline.
 
-May import: verbs, session, client, dhis2, the ground.
+May import: verbs, session, client, dhis2, models, the ground.
 """

@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dhis2_models import facts
-
 from dhis2sh.errors import AccessError, NotFound, Refused
 from dhis2sh.index.names import Hit, NameIndex
+from dhis2sh.models import facts
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client

@@ -13,7 +13,7 @@ from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
+    from dhis2sh.models.facts import Resource
 
 
 async def with_attributes(s: Session, type: str) -> Resource:

@@ -16,8 +16,7 @@ from dhis2sh.metadata import values
 from dhis2sh.words import kebab
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 

@@ -10,8 +10,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject
 

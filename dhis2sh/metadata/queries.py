@@ -12,8 +12,7 @@ from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.rows.pushdown import Head, Wants, prepare
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
 
 OPERATORS = (

@@ -21,7 +21,7 @@ from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs import names
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
+    from dhis2sh.models.facts import Resource
 
 
 COLUMNS = ("type", "id", "property", "locale", "original", "translation")

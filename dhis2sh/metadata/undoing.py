@@ -111,19 +111,10 @@ async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes:
         uid = cast("str", change.uid)
         current = now.get(uid)
         called = f"{change.type} {change.name or ''} [{uid}]"
-        if change.action == "delete":
-            if current is not None:
-                notes.add("never deleted" if change.state == "sent" else "there again, left alone", called)
-                continue
-            before, secret = _without_secrets(change.before or {})
-            before.pop(writes.HELD_BY, None)
-            parts = cast("dict[str, list[JsonObject]]", before.pop(writes.PARTS, None) or {})
-            for name in secret:
-                notes.add(f"{name} was a secret and is not set again", called)
-            pairs.append(Write(plural, None, before))
-            for kind, items in parts.items():
-                there = {str(item["id"]) for item in await _present(s, kind, [str(item["id"]) for item in items])}
-                pairs += [Write(kind, None, item) for item in items if item["id"] not in there]
+        if change.action == "delete" and current is not None:
+            notes.add("never deleted" if change.state == "sent" else "there again, left alone", called)
+        elif change.action == "delete":
+            pairs += await _made_again(s, plural, change, notes, called)
         elif current is None:
             notes.add("never written" if change.state == "sent" else "gone, nothing to take back", called)
         elif change.action == "create":
@@ -136,6 +127,20 @@ async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes:
             notes.add("never written", called)
         else:
             pairs.append(_restored(plural, change, current, notes, called, force=force))
+    return pairs
+
+
+async def _made_again(s: Session, plural: str, change: Change, notes: Notes, called: str) -> list[Write]:
+    """A deletion taken back: the object, and those of its parts that are not there."""
+    before, secret = _without_secrets(change.before or {})
+    before.pop(writes.HELD_BY, None)
+    parts = cast("dict[str, list[JsonObject]]", before.pop(writes.PARTS, None) or {})
+    for name in secret:
+        notes.add(f"{name} was a secret and is not set again", called)
+    pairs = [Write(plural, None, before)]
+    for kind, items in parts.items():
+        there = {str(item["id"]) for item in await _present(s, kind, [str(item["id"]) for item in items])}
+        pairs += [Write(kind, None, item) for item in items if item["id"] not in there]
     return pairs
 
 

@@ -18,8 +18,7 @@ from dhis2sh.verbs import names
 from dhis2sh.words import kebab
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -94,7 +93,7 @@ def _property(resource: Resource, text: str) -> Property | None:
 
 def _instead(resource: Resource, text: str) -> str | None:
     """What comes nearest to a property that is not there: the versions that have it, else those that sound like it."""
-    from dhis2_models import facts
+    from dhis2sh.models import facts
 
     others = (facts.resources(version).get(resource.plural) for version in facts.VERSIONS)
     known = zip(facts.VERSIONS, others, strict=True)
@@ -109,14 +108,14 @@ def refers_to_objects(prop: Property) -> bool:
 
 
 def _with_endpoint() -> Mapping[str, object]:
-    from dhis2_models import facts
+    from dhis2sh.models import facts
 
     return facts.resources("v42")
 
 
 def importable() -> set[str]:
     """The types that a server imports and exports as metadata."""
-    from dhis2_models import facts
+    from dhis2sh.models import facts
 
     return {plural for plural, item in facts.resources("v42").items() if item.metadata}
 

@@ -383,22 +383,30 @@ def same(left: JsonValue, right: JsonValue) -> bool:
     if left in (None, [], {}) and right in (None, [], {}):
         return True
     if isinstance(left, list) and isinstance(right, list):
-        ours, theirs = ids(left), ids(right)
-        if not ours or not theirs:
-            given, sent = (right, left) if theirs else (left, right)
-            added = len(left) == len(right) and all(any(_holds(item, row) for item in given) for row in sent)
-            return added or sorted(map(repr, left)) == sorted(map(repr, right))
-        return ours.keys() == theirs.keys() and all(same(item, theirs[uid]) for uid, item in ours.items())
+        return _same_collections(left, right)
     if isinstance(left, dict) and isinstance(right, dict):
-        both = "id" in left and "id" in right
-        names = left.keys() & right.keys() if both else left.keys() | right.keys()
-        said = names - SET_BY_SERVER
-        if isinstance(left.get("access"), str) and "access" in names:  # of one user in a sharing: what was given
-            said.add("access")
-        return all(same(left.get(name), right.get(name)) for name in said)
+        return _same_objects(left, right)
     if isinstance(left, str) and isinstance(right, str):
         return left.removesuffix(MIDNIGHT) == right.removesuffix(MIDNIGHT)
     return left == right
+
+
+def _same_collections(left: Sequence[JsonValue], right: Sequence[JsonValue]) -> bool:
+    ours, theirs = ids(left), ids(right)
+    if not ours or not theirs:
+        given, sent = (right, left) if theirs else (left, right)
+        added = len(left) == len(right) and all(any(_holds(item, row) for item in given) for row in sent)
+        return added or sorted(map(repr, left)) == sorted(map(repr, right))
+    return ours.keys() == theirs.keys() and all(same(item, theirs[uid]) for uid, item in ours.items())
+
+
+def _same_objects(left: JsonObject, right: JsonObject) -> bool:
+    both = "id" in left and "id" in right
+    names = left.keys() & right.keys() if both else left.keys() | right.keys()
+    said = names - SET_BY_SERVER
+    if isinstance(left.get("access"), str) and "access" in names:  # of one user in a sharing: what was given
+        said.add("access")
+    return all(same(left.get(name), right.get(name)) for name in said)
 
 
 def _holds(given: JsonValue, sent: JsonValue) -> bool:

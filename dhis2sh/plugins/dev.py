@@ -82,7 +82,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
 async def build(s: Session, *, version: Version = None, all: All = False) -> Plan:
     """Write the package `dhis2_models` from the manifests; the log names each patch and each discriminator."""
     built = _built(version, all)
-    differences = [found for one in built for found in _generator("build").differences(one)]
+    differences = _generator("build").differences(built)
     versions = ", ".join(one.version for one in built)
     step = PlanStep("update", "models", name=versions, detail=f"{len(differences)} files differ")
     log = [f"{one.version}: {line}" for one in built for line in one.log]
@@ -94,15 +94,14 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     built, differences = cast("tuple[list[Built], list[tuple[str, str]]]", plan.payload)
     for line in plan.notes:
         s.person.note(line)
-    for one in built:
-        _generator("build").write(one)
+    _generator("build").write(built)
     how = [change for _, change in differences]
     return WriteSummary(
         "generated files",
         created=how.count("missing"),
         updated=how.count("changed"),
         deleted=how.count("not generated"),
-        ignored=sum(len(one.files) for one in built) - how.count("missing") - how.count("changed"),
+        ignored=len(_generator("build").tree(built)) - how.count("missing") - how.count("changed"),
     )
 
 
@@ -110,7 +109,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
 async def check(s: Session, *, version: Version = None, all: All = False) -> Rows[Checked]:
     """Compare the generated files with what a build would write; exit code 8 when they differ."""
     built = _built(version, all)
-    differences = [found for one in built for found in _generator("build").differences(one)]
+    differences = _generator("build").differences(built)
     if differences:
         first = listed((f"{path} {how}" for path, how in differences), 5)
         raise CheckFailed(
@@ -175,6 +174,8 @@ def _built(version: str | None, all: bool) -> list[Built]:
     """What a build of the chosen versions makes, without writing it; `all` may be a pipeline's, so `version` goes first."""
     build = _generator("build")
     known = cast("tuple[str, ...]", build.versions())
+    if not known:
+        raise NotFound("there are no manifests of any version", hint="dhis2 dev codegen fetch")
     if version is None and not all:
         raise UsageError("say which versions: --all or --version", hint=f"versions: {', '.join(known)}")
     chosen = known if version is None else ("v" + version.removeprefix("v").removeprefix("2."),)

@@ -18,7 +18,7 @@ from dhis2sh.errors import PipelineError, did_you_mean
 from dhis2sh.rows.expressions import dotted
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
+    from dhis2sh.models.facts import Property, Resource
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{3})?)?")
 _CUT = re.compile(r"[,\[\]\n\r]")

@@ -1,6 +1,6 @@
 """How results look: text, HTML, trees, maps.
 
-May import: changes, rows, dhis2, the ground.
+May import: changes, rows, dhis2, models, the ground.
 """
 
 from dhis2sh.rows import registry

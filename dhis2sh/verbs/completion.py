@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from dhis2sh.verbs import manifest
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject
 
 type FindNames = Callable[[str, str | None], Sequence[Candidate]]
@@ -288,7 +287,7 @@ def _types(typed: str, version: str) -> list[Candidate]:
     found = matching((Candidate(first + "".join(map(str.capitalize, rest)), "type") for first, *rest in parts), typed)
     if found:
         return found
-    from dhis2_models import facts
+    from dhis2sh.models import facts
 
     return matching((Candidate(name, "type") for name in sorted(facts.resources(version))), typed)
 
@@ -392,7 +391,7 @@ def _path(plural: str | None, path: str, at: int, version: str, *, end: str = ""
 
 def resource_at(plural: str | None, path: str, version: str = NEWEST) -> Resource | None:
     """The type that a dotted path of references leads to from a type; None where it leads nowhere."""
-    from dhis2_models import facts
+    from dhis2sh.models import facts
 
     table = facts.types(version)
     resource = table.get(plural or "")

@@ -22,10 +22,9 @@ from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mea
 from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
     from dhis2sh.changes.plan import Plan
     from dhis2sh.client.requests import Param
+    from dhis2sh.models.facts import Resource
     from dhis2sh.rows.rows import Rows
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, Row

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from dhis2_models import facts
-from dhis2_models.runtime import Model
-
+from dhis2sh.models import facts
+from dhis2sh.models.base import Model
 from tests.shared import shared
 
 _REF = "#/components/schemas/"

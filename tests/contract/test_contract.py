@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 import pytest
-from dhis2_models import facts
-from dhis2_models.runtime import Model
 from pydantic import ValidationError
 
+from dhis2sh.models import facts
+from dhis2sh.models.base import Model
 from tests.contract.answers import Answer, exported, model, sent, tracked, wire
 from tests.contract.unknown import UNKNOWN
 from tests.shared import needs_shared

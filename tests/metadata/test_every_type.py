@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from dhis2_models.facts import Property, Resource
 
 from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.plan import WriteSummary
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.metadata import values
+from dhis2sh.models.facts import Property, Resource
 from dhis2sh.plugins.metadata import family
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from dhis2_models import facts
 
 from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.metadata import values
+from dhis2sh.models import facts
 from dhis2sh.session import Session
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run

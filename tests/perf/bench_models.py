@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = int(os.environ.get("BENCH_RUNS", "31"))
-EACH = "import dhis2_models.v42 as v\nfrom dhis2_models.runtime import Model\n"
+EACH = "import dhis2_models.v42 as v\nfrom dhis2sh.models.base import Model\n"
 BASE = "python -c pass"
 PROGRAMS = {
     BASE: "pass",
@@ -33,7 +33,7 @@ PROGRAMS = {
     "first use of one model": "from dhis2_models.v42 import DataElement\nDataElement(name='a')",
     "all models of a version loaded": EACH + "for n in dir(v): getattr(v, n)",
     "all resources of a version built": EACH
-    + "from dhis2_models import facts\nfor t in facts.resources('v42').values(): getattr(v, t.model).model_rebuild()",
+    + "from dhis2sh.models import facts\nfor t in facts.resources('v42').values(): getattr(v, t.model).model_rebuild()",
     "all models of a version built": EACH
     + "for m in [getattr(v, n) for n in dir(v)]:\n    if isinstance(m, type) and issubclass(m, Model): m.model_rebuild()",
 }
@@ -82,7 +82,7 @@ def best(work: Callable[[], object], runs: int = 5) -> float:
 
 def validation() -> list[Measure]:
     """How many recorded objects a second and core become models, all of them and without the organisation units."""
-    from dhis2_models import facts
+    from dhis2sh.models import facts
 
     recording = ROOT.parent / "shared" / "real" / "v42" / "metadata.json.gz"
     if not recording.is_file():

@@ -1,9 +1,9 @@
 """What every DHIS2 holds is the same in an empty sandbox and in the fictional country."""
 
 import pytest
-from dhis2_models import facts
 
 from dhis2sh.metadata.bundles.diff import differs
+from dhis2sh.models import facts
 from dhis2sh.sandbox.seed.country import country
 from dhis2sh.sandbox.store.fresh import fresh_metadata
 

@@ -13,8 +13,8 @@ from itertools import islice, pairwise
 from typing import Any
 
 import pytest
-from dhis2_models import facts
 
+from dhis2sh.models import facts
 from dhis2sh.sandbox.seed.aggregate import RULES
 from dhis2sh.sandbox.seed.book import uid
 from dhis2sh.sandbox.seed.country import Size, country

@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
-from dhis2_models import facts
 
+from dhis2sh.models import facts
 from dhis2sh.surfaces.cli import main as cli
 
 VALUE_TYPES = facts.resources("v42")["dataElements"].properties["valueType"].constants

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from dhis2_models import facts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dhis2sh.errors import PipelineError
+from dhis2sh.models import facts
 from dhis2sh.rows.pushdown import FilterReader, conditions, prepare
 from dhis2sh.rows.rows import Rows, to_json
 from dhis2sh.sandbox.store.database import Store

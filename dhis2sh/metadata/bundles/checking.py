@@ -13,9 +13,8 @@ from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.metadata.bundles.walk import known
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
     from dhis2sh.client.client import Client
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 OPTIONAL = frozenset({"legendSet", "categoryCombo", "optionSet", "style"})

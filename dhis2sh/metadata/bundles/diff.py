@@ -16,9 +16,8 @@ from dhis2sh.dhis2.properties import NAMES, VOLATILE
 from dhis2sh.dhis2.references import label
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
     from dhis2sh.metadata.bundles.bundle import Bundle
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonValue, Row
 
 type Change = Literal["added", "removed", "changed"]

@@ -12,11 +12,10 @@ from dhis2sh.dhis2.references import INSTANCE, PLACES, belongs_to_instance, refe
 from dhis2sh.metadata.bundles.walk import known
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
     from dhis2sh.client.client import Client
     from dhis2sh.metadata.bundles.bundle import Bundle
     from dhis2sh.metadata.bundles.walk import Gathered
+    from dhis2sh.models.facts import Resource
 
 UNKNOWN = "objects that the server does not have"
 """What an arrow leads to where not even the server says what it is."""

@@ -13,7 +13,7 @@ from dhis2sh.show import trees
 from dhis2sh.show.trees import Branch
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
+    from dhis2sh.models.facts import Resource
 
 type Style = Literal["tree", "dot", "mermaid"]
 

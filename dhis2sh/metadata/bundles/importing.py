@@ -30,9 +30,8 @@ from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.metadata.writes import Objects, Write
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
     from dhis2sh.client.requests import Param
+    from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 

@@ -15,8 +15,7 @@ from dhis2sh.dhis2.references import label
 from dhis2sh.metadata.bundles.bundle import Bundle
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 type Key = Literal["uid", "code", "name"]

@@ -18,9 +18,8 @@ from dhis2sh.dhis2.references import PLACES, Reference, belongs_to_instance, lab
 from dhis2sh.metadata.bundles.bundle import Bundle
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
     from dhis2sh.client.protocol import Requests
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonValue, Row
 
 BACKWARDS: Mapping[str, tuple[tuple[str, str], ...]] = {

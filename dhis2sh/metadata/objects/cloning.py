@@ -16,7 +16,7 @@ from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
+    from dhis2sh.models.facts import Property, Resource
 
 
 async def plan_clone(s: Session, type: str, uid: str, name: str, *, set: Sequence[str] = ()) -> Plan:

@@ -18,7 +18,7 @@ from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs import names
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
+    from dhis2sh.models.facts import Resource
 from dhis2sh.metadata.objects.editing import edited, one_only
 from dhis2sh.metadata.objects.sheets import read_row, rows_of
 

@@ -16,9 +16,8 @@ from dhis2sh.types import JsonObject
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
     from dhis2sh.client.requests import Param
+    from dhis2sh.models.facts import Resource
 
 
 def gone_with_it(parts: Iterable[Mapping[str, Sequence[JsonObject]]]) -> list[str]:

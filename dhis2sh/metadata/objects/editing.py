@@ -15,7 +15,7 @@ from dhis2sh.types import JsonObject
 from dhis2sh.verbs import names
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
+    from dhis2sh.models.facts import Resource
 
 
 WRONG = "#!"

@@ -18,7 +18,7 @@ from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
+    from dhis2sh.models.facts import Resource
 from dhis2sh.metadata.choosing import chosen
 
 

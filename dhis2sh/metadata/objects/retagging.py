@@ -11,7 +11,7 @@ from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
+    from dhis2sh.models.facts import Resource
 
 
 async def tags_of(s: Session, resource: Resource, texts: Sequence[str]) -> JsonObject:

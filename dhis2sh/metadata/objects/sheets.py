@@ -12,7 +12,7 @@ from dhis2sh.rows.tables import read_rows
 from dhis2sh.types import JsonObject, JsonValue
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
+    from dhis2sh.models.facts import Resource
 
 
 def rows_of(resource: Resource, path: Path | None, version: str) -> list[tuple[int, JsonObject]]:

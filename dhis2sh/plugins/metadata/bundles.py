@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from dhis2_models import facts
 from pydantic import BaseModel
 
 from dhis2sh.client import schema
@@ -19,13 +18,14 @@ from dhis2sh.metadata.bundles.diff import Difference, diff
 from dhis2sh.metadata.bundles.exported import Exported
 from dhis2sh.metadata.bundles.gathering import gathered, of_types, plurals_of, start_of
 from dhis2sh.metadata.parameters import File, Filter, Types, With
+from dhis2sh.models import facts
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs.declaration import Complete, Doc, verb
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
+    from dhis2sh.models.facts import Resource
 
 
 Sharing = Annotated[bool, Doc("Compare sharing too.")]

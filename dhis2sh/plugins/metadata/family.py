@@ -14,19 +14,17 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from dhis2_models import facts
-
 from dhis2sh.dhis2.properties import NOT_OPTIONS
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import collections, values
+from dhis2sh.models import facts
 from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
 from dhis2sh.verbs.declaration import REGISTRY, Kind, Param, Verb
 from dhis2sh.words import kebab
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonValue
 

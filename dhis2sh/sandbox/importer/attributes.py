@@ -12,8 +12,7 @@ from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.metadata.value_types import problem
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 VALUE_KLASS, ATTRIBUTE_KLASS = "org.hisp.dhis.attribute.AttributeValue", "org.hisp.dhis.attribute.Attribute"

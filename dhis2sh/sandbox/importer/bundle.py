@@ -10,9 +10,9 @@ from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.metadata.rights import Rights
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
     from starlette.datastructures import QueryParams
 
+    from dhis2sh.models.facts import Resource
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 

@@ -16,8 +16,7 @@ from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.store.relations import USER_REFERENCES
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")

@@ -9,8 +9,7 @@ from dhis2sh.sandbox.importer.references import references
 from dhis2sh.sandbox.metadata.listing import DEFAULTS
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 

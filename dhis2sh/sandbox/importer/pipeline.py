@@ -25,8 +25,7 @@ from dhis2sh.sandbox.store.references import ids, rows
 from dhis2sh.sandbox.store.relations import inline
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.sandbox.store.relations import Pair
     from dhis2sh.types import JsonObject

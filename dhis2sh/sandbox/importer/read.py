@@ -21,8 +21,7 @@ from dhis2sh.sandbox.store.relations import inline
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 TEXTS = {"TEXT", "IDENTIFIER", "URL", "EMAIL", "PASSWORD", "PHONENUMBER", "COLOR", "GEOLOCATION"}

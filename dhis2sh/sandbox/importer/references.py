@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.sandbox.store.relations import USER_REFERENCES, inline
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject
 
 

@@ -13,8 +13,7 @@ from dhis2sh.sandbox.metadata.lookup import Lookup
 from dhis2sh.sandbox.store.references import ids
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 type Compute = Callable[[Lookup, Resource, JsonObject], JsonValue]

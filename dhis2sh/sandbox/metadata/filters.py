@@ -17,8 +17,7 @@ from dhis2sh.sandbox.refused import Refused, bad_filter
 from dhis2sh.sandbox.store.relations import inline
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.sandbox.metadata.render import Renderer
     from dhis2sh.types import JsonObject, JsonValue
 

@@ -13,9 +13,9 @@ from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.relations import inline
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
     from starlette.datastructures import QueryParams
 
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.sandbox.metadata.render import Renderer
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue

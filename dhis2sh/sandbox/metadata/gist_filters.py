@@ -15,9 +15,9 @@ from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
     from starlette.datastructures import QueryParams
 
+    from dhis2sh.models.facts import Resource
     from dhis2sh.sandbox.metadata.render import Renderer
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject

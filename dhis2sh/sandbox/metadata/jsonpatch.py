@@ -9,8 +9,7 @@ from dhis2sh.sandbox.java.reader import REDACTED
 from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 OPERATIONS = ("add", "remove", "remove-by-id", "replace")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.sandbox.store.database import Store
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.sandbox.metadata.rights import Rights
     from dhis2sh.sandbox.versions import Version
     from dhis2sh.types import JsonObject

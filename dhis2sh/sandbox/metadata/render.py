@@ -12,8 +12,7 @@ from dhis2sh.sandbox.metadata.lookup import Lookup
 from dhis2sh.sandbox.store.relations import USER_REFERENCES, inline
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.sandbox.metadata.rights import Rights
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue

@@ -10,8 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject
 

@@ -16,10 +16,10 @@ from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.tracker.storage import Tracker
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from dhis2sh.models.facts import Resource
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject
 

@@ -26,8 +26,7 @@ from dhis2sh.sandbox.store.schemas import schemas
 from dhis2sh.sandbox.versions import DEFAULT, Version, version_of
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 _TABLES = """

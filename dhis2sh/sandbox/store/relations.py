@@ -11,7 +11,7 @@ from dhis2sh.sandbox.store.schemas import schemas
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dhis2_models.facts import Resource
+    from dhis2sh.models.facts import Resource
 
 USER_REFERENCES = {"user", "createdBy", "lastUpdatedBy"}
 """Who made an object: no relation between objects."""

@@ -7,10 +7,10 @@ from copy import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from dhis2_models import facts
+from dhis2sh.models import facts
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
+    from dhis2sh.models.facts import Resource
 
 BORROWED = {"mapViews": "v43"}
 """Embedded types that older servers have but do not describe, and the version that does."""

@@ -1,6 +1,6 @@
-from dhis2_models.runtime import Model as Model
-from dhis2_models.runtime import OpenEnum as OpenEnum
-from dhis2_models.runtime import Reference as Reference
+from dhis2sh.models.base import Model as Model
+from dhis2sh.models.base import OpenEnum as OpenEnum
+from dhis2sh.models.base import Reference as Reference
 
 from .aggregate_data_exchange import AggregateDataExchange as AggregateDataExchange
 from .aliases import AutowireCapableBeanFactory as AutowireCapableBeanFactory

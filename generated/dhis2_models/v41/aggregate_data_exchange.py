@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dhis2_models.runtime import Model, Timestamp
+from dhis2sh.models.base import Model, Timestamp
 
 if TYPE_CHECKING:
     from . import Access, AttributeValue, ExchangeSource, ExchangeTarget, Sharing, Translation, UserDto

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dhis2_models.runtime import Uid
+from dhis2sh.models.base import Uid
 
 AutowireCapableBeanFactory = Any
 BeanFactory = Any

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dhis2_models.runtime import Model, Number, Timestamp
+from dhis2sh.models.base import Model, Number, Timestamp
 
 if TYPE_CHECKING:
     from . import Access, AttributeValue, Sharing, Translation, UserDto

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dhis2_models.runtime import Timestamp, Uid
+from dhis2sh.models.base import Timestamp, Uid
 from .components.common import AttributeValue
 
 AttributeValues = list[AttributeValue]

@@ -4,7 +4,7 @@ from typing import Annotated, TYPE_CHECKING
 
 import pydantic
 
-from dhis2_models.runtime import Model, Reference, Timestamp
+from dhis2sh.models.base import Model, Reference, Timestamp
 
 if TYPE_CHECKING:
     from . import (

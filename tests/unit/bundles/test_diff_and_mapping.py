@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import pytest
-from dhis2_models import facts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from dhis2sh.metadata.bundles.bundle import Bundle, bundle_of, read_bundle
 from dhis2sh.metadata.bundles.checking import Dangling, without
 from dhis2sh.metadata.bundles.diff import diff, settled
 from dhis2sh.metadata.bundles.mapping import Clash, fit
+from dhis2sh.models import facts
 from tests.shared import needs_shared, shared
 
 TYPES = facts.types("v42")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dhis2_models import facts
-
 from dhis2sh.dhis2.references import belongs_to_instance, leads_to_places, objects_in, references
+from dhis2sh.models import facts
 
 TYPES = facts.types("v42")
 

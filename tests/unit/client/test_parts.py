@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from dhis2_models import facts
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from dhis2sh.client.parts import NotTaken, Outcome, Part, Reported, Unanswered, parts_of, send_part
 from dhis2sh.client.requests import Rehearsed, rehearsing
 from dhis2sh.errors import ReadOnlyProfile, UsageError
+from dhis2sh.models import facts
 from dhis2sh.types import JsonObject
 from tests.fakes.objects import Fake, problem
 

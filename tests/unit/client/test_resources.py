@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from dhis2_models import facts
 from pydantic import BaseModel
 
 from dhis2sh.client.query import ENDPOINTS, camel
 from dhis2sh.client.resources import snake
 from dhis2sh.errors import NotFound, PartlyDone, ReadOnlyProfile, Refused, UsageError
+from dhis2sh.models import facts
 from tests.fakes.objects import Fake
 
 

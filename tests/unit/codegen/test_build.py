@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from dhis2_models import facts
 
 from codegen import build as generator
 from codegen import names
@@ -20,6 +19,7 @@ from codegen.drift import drift
 from codegen.openapi import distil_openapi
 from codegen.patches import DISCRIMINATORS, PATCHES, UNDISCRIMINATED
 from codegen.schemas import distil_schemas
+from dhis2sh.models import facts
 from tests.contract.answers import recorded
 from tests.shared import needs_shared
 
@@ -31,14 +31,20 @@ def built(version: str) -> Built:
     return generator.build(version)
 
 
-@pytest.mark.parametrize("version", facts.VERSIONS)
-def test_the_generated_files_are_what_a_build_writes(version: str, tmp_path: Path) -> None:
-    generator.write(built(version), tmp_path)
+def files(folder: Path) -> list[str]:
+    found = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    return sorted(path.as_posix() for path in found if "__pycache__" not in path.parts)
 
-    assert generator.differences(built(version)) == []
-    kept = {p.relative_to(generator.GENERATED) for p in (generator.GENERATED / version).rglob("*") if p.is_file()}
-    paths = sorted(str(path) for path in kept if "__pycache__" not in path.parts)
-    assert filecmp.cmpfiles(tmp_path, generator.GENERATED, paths, shallow=False)[0] == paths
+
+def test_the_generated_files_are_what_a_build_writes(tmp_path: Path) -> None:
+    """All of them: what was edited, added or taken away by hand fails here, beside the versions' folders too."""
+    every = [built(version) for version in facts.VERSIONS]
+    generator.write(every, tmp_path / "dhis2_models")
+
+    assert generator.differences(every) == []
+    assert files(generator.GENERATED.parent) == files(tmp_path)
+    same = filecmp.cmpfiles(tmp_path, generator.GENERATED.parent, files(tmp_path), shallow=False)[0]
+    assert same == files(tmp_path)
 
 
 def test_a_build_does_not_depend_on_the_order_of_sets() -> None:
@@ -54,16 +60,46 @@ def test_a_build_does_not_depend_on_the_order_of_sets() -> None:
     assert other.stdout.strip() == ours
 
 
-def test_writing_takes_away_what_is_no_longer_generated(tmp_path: Path) -> None:
-    small = Built("v42", {"a.py": "a = 1\n", "components/b.py": "b = 2\n"}, [])
-    generator.write(small, tmp_path)
-    (tmp_path / "v42" / "old.py").write_text("old = 0\n")
-    (tmp_path / "v42" / "a.py").write_text("a = 3\n")
-    assert generator.differences(small, tmp_path) == [("v42/a.py", "changed"), ("v42/old.py", "not generated")]
+SMALL = Built("v42", {"a.py": "a = 1\n", "components/b.py": "b = 2\n"}, [])
 
-    generator.write(small, tmp_path)
 
-    assert generator.differences(small, tmp_path) == []
+@pytest.mark.parametrize(
+    ("path", "text", "how"),
+    [
+        ("v42/a.py", b"a = 3\n", "changed"),
+        ("v42/a.py", b"\xff\xfe", "changed"),
+        ("v42/old.py", b"old = 0\n", "not generated"),
+        ("__init__.py", b"from dhis2_models.v42 import a\n", "changed"),
+        ("facts.py", b"facts = 0\n", "not generated"),
+        ("v39/__init__.py", b"", "not generated"),
+    ],
+)
+def test_what_was_written_by_hand_is_named_and_taken_away(tmp_path: Path, path: str, text: bytes, how: str) -> None:
+    generator.write([SMALL], tmp_path)
+    assert generator.differences([SMALL], tmp_path) == []
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+    (tmp_path / path).write_bytes(text)
+    assert generator.differences([SMALL], tmp_path) == [(path, how)]
+
+    generator.write([SMALL], tmp_path)
+
+    assert generator.differences([SMALL], tmp_path) == []
+
+
+@pytest.mark.parametrize("path", ["v42/components/b.py", "py.typed"])
+def test_what_was_taken_away_is_named(tmp_path: Path, path: str) -> None:
+    generator.write([SMALL], tmp_path)
+    (tmp_path / path).unlink()
+    assert generator.differences([SMALL], tmp_path) == [(path, "missing")]
+
+
+def test_a_build_of_one_version_leaves_the_others_alone(tmp_path: Path) -> None:
+    other = Built("v41", {"a.py": "a = 0\n"}, [])
+    generator.write([other], tmp_path)
+    generator.write([SMALL], tmp_path)
+
+    assert generator.differences([SMALL], tmp_path) == []
+    assert files(tmp_path) == ["__init__.py", "py.typed", "v41/a.py", "v42/a.py", "v42/components/b.py"]
 
 
 @pytest.mark.parametrize("version", facts.VERSIONS)

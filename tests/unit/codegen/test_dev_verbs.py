@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dhis2_models import facts
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -22,6 +21,7 @@ from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.client.client import Client
 from dhis2sh.errors import CheckFailed, NotFound
+from dhis2sh.models import facts
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.surfaces.cli import main as cli
@@ -39,8 +39,8 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Manifests and a generated tree of our own, of a server with one type and one component."""
     monkeypatch.setattr(generator, "MANIFESTS", tmp_path / "manifests")
     monkeypatch.setattr(generator, "GENERATED", tmp_path / "generated")
-    monkeypatch.setattr(generator.write, "__defaults__", (tmp_path / "generated",))
-    monkeypatch.setattr(generator.differences, "__defaults__", (tmp_path / "generated",))
+    for function in (generator.write, generator.differences):
+        monkeypatch.setattr(function, "__defaults__", (tmp_path / "generated",))
     return tmp_path / "manifests"
 
 
@@ -77,15 +77,28 @@ async def test_fetch_build_check_and_diff(manifests: Path) -> None:
     assert fetched.created == 2
     assert sorted(path.name for path in (manifests / "v42").iterdir()) == ["openapi.json", "schemas.json"]
 
-    with pytest.raises(CheckFailed, match=r"generated files differ from a build: v42/__init__\.py missing"):
+    with pytest.raises(
+        CheckFailed, match=r"generated files differ from a build: __init__\.py missing, py\.typed missing, v42/"
+    ):
         await do(session, "dev codegen check", version="2.42")
     written = await do(session, "dev codegen build", version="v42")
     assert written.created > 4
-    assert (await do(session, "dev codegen check", version="v42"))[0].version == "v42"
+    assert (written.updated, written.deleted, written.ignored) == (0, 0, 0)
+    assert [row.version for row in await do(session, "dev codegen check", version="v42")] == ["v42"]
+    again = await do(session, "dev codegen build", all=True)
+    assert (again.created, again.updated, again.deleted, again.ignored) == (0, 0, 0, written.created)
 
     assert len(await do(session, "dev codegen diff")) == 0
     again = await do(session, "dev codegen fetch")
     assert (again.created, again.updated) == (0, 0)
+    await session.aclose()
+
+
+async def test_without_any_manifest_it_says_how_to_get_some(manifests: Path) -> None:
+    session = server()
+    with pytest.raises(NotFound, match="no manifests of any version") as failed:
+        await do(session, "dev codegen check", all=True)
+    assert failed.value.hint == "dhis2 dev codegen fetch"
     await session.aclose()
 
 

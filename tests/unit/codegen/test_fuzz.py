@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dhis2_models import facts
-from dhis2_models.lazy import camel, snake
-from dhis2_models.runtime import Model
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +18,9 @@ from codegen.errors import CodegenError
 from codegen.openapi import distil_openapi
 from codegen.plan import plan
 from codegen.schemas import distil_schemas
+from dhis2sh.models import facts
+from dhis2sh.models.base import Model
+from dhis2sh.models.lazy import camel, snake
 
 NUMBER = itertools.count()
 NO_TYPES = {"constants": {}, "commonProperties": {}, "propertyDefaults": {}, "schemaDefaults": {}, "schemas": []}
@@ -34,8 +34,7 @@ def use(folder: Path, components: dict[str, Any], schemas: dict[str, Any] = NO_T
     """Generate, import and build everything; the objects of the package by name."""
     decided = plan("v42", schemas, distil_openapi(described(components)))
     name = f"fuzzed{next(NUMBER)}"
-    write(Built("v42", emit(decided), decided.log), folder / name)
-    (folder / name / "__init__.py").touch()
+    write([Built("v42", emit(decided), decided.log)], folder / name)
     sys.path.insert(0, str(folder))
     try:
         importlib.invalidate_caches()

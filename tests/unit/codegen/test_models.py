@@ -11,12 +11,13 @@ from typing import Any
 
 import jedi
 import pytest
-from dhis2_models import facts, runtime, v40, v42, v44
-from dhis2_models.runtime import Model, OpenEnum, Reference
+from dhis2_models import v40, v42, v44
 from fastmcp import Client, FastMCP
 from pydantic import BaseModel, TypeAdapter
 
 from codegen.build import GENERATED
+from dhis2sh.models import base, facts
+from dhis2sh.models.base import Model, OpenEnum, Reference
 from dhis2sh.rows.rows import Rows, to_json
 from dhis2sh.types import JsonObject
 
@@ -31,9 +32,9 @@ ELEMENT = {
 }
 
 
-def loaded_by(code: str) -> set[str]:
-    """The modules of the package that a fresh interpreter has after some code."""
-    shown = "import sys, json; print(json.dumps([m for m in sys.modules if m.startswith('dhis2_models.v')]))"
+def loaded_by(code: str, of: str = "dhis2_models.v") -> set[str]:
+    """The modules whose names begin so that a fresh interpreter has after some code."""
+    shown = f"import sys, json; print(json.dumps([m for m in sys.modules if m.startswith({of!r})]))"
     done = subprocess.run([sys.executable, "-c", f"{code}\n{shown}"], capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout))
 
@@ -51,6 +52,19 @@ def test_importing_a_model_imports_no_other() -> None:
     }
 
 
+def test_using_a_model_loads_nothing_else_of_ours() -> None:
+    used = loaded_by("from dhis2_models.v42 import DataElement; DataElement(name='a').to_wire()", "dhis2sh")
+
+    assert used == {"dhis2sh", "dhis2sh.models", "dhis2sh.models.base", "dhis2sh.models.lazy"}
+
+
+def test_the_facts_load_no_library() -> None:
+    code = "from dhis2sh.models import facts; facts.resources('v42')['dataElements']"
+
+    assert loaded_by(code, "dhis2sh") == {"dhis2sh", "dhis2sh.models", "dhis2sh.models.facts", "dhis2sh.types"}
+    assert loaded_by(code, "pydantic") == set()
+
+
 def test_the_first_use_imports_only_what_the_fields_name() -> None:
     used = loaded_by("from dhis2_models.v42 import DataElement; DataElement(name='a')")
 
@@ -61,7 +75,7 @@ def test_the_first_use_imports_only_what_the_fields_name() -> None:
 
 
 def test_the_facts_import_no_model() -> None:
-    assert loaded_by("from dhis2_models import facts; facts.resources('v42')['dataElements']") == set()
+    assert loaded_by("from dhis2sh.models import facts; facts.resources('v42')['dataElements']") == set()
 
 
 def test_a_model_is_built_on_first_use_with_those_it_holds() -> None:
@@ -95,7 +109,7 @@ def test_a_favourite_may_be_cut_by_groups_and_options(version: str, favourite: s
         ],
     }
 
-    assert runtime.load(version, favourite).model_validate(row).to_wire() == row
+    assert base.load(version, favourite).model_validate(row).to_wire() == row
 
 
 def test_plain_values_have_the_type_of_the_wire_where_the_schema_says_text() -> None:
@@ -292,9 +306,9 @@ def test_versions_differ_in_data() -> None:
 
 
 def test_a_model_by_name() -> None:
-    assert runtime.load("v42", facts.resources("v42")["dataElements"].model) is v42.DataElement
+    assert base.load("v42", facts.resources("v42")["dataElements"].model) is v42.DataElement
     with pytest.raises(AttributeError, match="NoSuchModel"):
-        runtime.load("v42", "NoSuchModel")
+        base.load("v42", "NoSuchModel")
     with pytest.raises(AttributeError, match="no attribute"):
         v42.NoSuchModel  # noqa: B018
 

@@ -16,8 +16,7 @@ from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.relations import USER_REFERENCES, inline
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 ROOTS = ("dashboards", "dataSets", "categoryCombos", "dataElementGroups", "programs", "optionSets")

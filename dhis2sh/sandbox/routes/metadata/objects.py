@@ -21,8 +21,7 @@ from dhis2sh.sandbox.refused import Refused, no_such_address, not_found
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 type _Handler = Callable[[Api, Request, Resource], Response]

@@ -19,8 +19,7 @@ from dhis2sh.sandbox.refused import Refused, no_such_address
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Resource
-
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 EXTERNAL = {"visualization", "eventVisualization", "eventChart", "eventReport", "map", "document", "report", "chart"}

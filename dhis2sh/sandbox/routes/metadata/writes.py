@@ -24,8 +24,7 @@ from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.references import rows
 
 if TYPE_CHECKING:
-    from dhis2_models.facts import Property, Resource
-
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal, TYPE_CHECKING
 
-from dhis2_models.runtime import Model, Tagged
+from dhis2sh.models.base import Model, Tagged
 
 if TYPE_CHECKING:
     from .. import MetadataItem

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, TYPE_CHECKING
 
 import pydantic
 
-from dhis2_models.runtime import Model, Reference, Tagged, Timestamp
+from dhis2sh.models.base import Model, Reference, Tagged, Timestamp
 
 if TYPE_CHECKING:
     from .. import (

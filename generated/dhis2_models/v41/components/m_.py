@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, TYPE_CHECKING
 
-from dhis2_models.runtime import Model, Number, Reference, Tagged, Timestamp, Uid
+from dhis2sh.models.base import Model, Number, Reference, Tagged, Timestamp, Uid
 
 if TYPE_CHECKING:
     from .. import (

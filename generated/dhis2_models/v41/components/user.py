@@ -4,7 +4,7 @@ from typing import Annotated, TYPE_CHECKING
 
 import pydantic
 
-from dhis2_models.runtime import Model, Number, Reference, Timestamp
+from dhis2sh.models.base import Model, Number, Reference, Timestamp
 
 if TYPE_CHECKING:
     from .. import Access, AnalysisDisplayProperty, Field, GrantedAuthority, Sharing

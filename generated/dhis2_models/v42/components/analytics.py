@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dhis2_models.runtime import Model, Reference, Timestamp, Uid
+from dhis2sh.models.base import Model, Reference, Timestamp, Uid
 
 if TYPE_CHECKING:
     from .. import (

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dhis2_models.runtime import Model, Reference
+from dhis2sh.models.base import Model, Reference
 
 if TYPE_CHECKING:
     from .. import App, SimpleEventVisualizationView, SimpleVisualizationView

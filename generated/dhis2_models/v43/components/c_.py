@@ -2,7 +2,7 @@
 
 from typing import Literal, TYPE_CHECKING
 
-from dhis2_models.runtime import Model, Reference, Tagged, Timestamp
+from dhis2sh.models.base import Model, Reference, Tagged, Timestamp
 
 if TYPE_CHECKING:
     from .. import (

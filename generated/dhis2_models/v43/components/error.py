@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dhis2_models.runtime import Model
+from dhis2sh.models.base import Model
 
 
 class Error(Model):

@@ -2,7 +2,7 @@
 
 from typing import Any, TYPE_CHECKING
 
-from dhis2_models.runtime import Model, Timestamp, Uid
+from dhis2sh.models.base import Model, Timestamp, Uid
 
 if TYPE_CHECKING:
     from .. import (

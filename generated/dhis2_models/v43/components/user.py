@@ -4,7 +4,7 @@ from typing import Annotated, TYPE_CHECKING
 
 import pydantic
 
-from dhis2_models.runtime import Model, Uid
+from dhis2sh.models.base import Model, Uid
 
 if TYPE_CHECKING:
     from .. import DisplayProperty, Field, GrantedAuthority, TwoFactorType, UserDto

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, TYPE_CHECKING
 
 import pydantic
 
-from dhis2_models.runtime import Model, Tagged, Uid
+from dhis2sh.models.base import Model, Tagged, Uid
 
 if TYPE_CHECKING:
     from .. import (

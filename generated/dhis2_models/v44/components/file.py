@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dhis2_models.runtime import Model
+from dhis2sh.models.base import Model
 
 if TYPE_CHECKING:
     from .. import FileResource, FileResourceDomain

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, TYPE_CHECKING
 
 import pydantic
 
-from dhis2_models.runtime import Model, Tagged
+from dhis2sh.models.base import Model, Tagged
 
 if TYPE_CHECKING:
     from .. import AddOperation, Field, RemoveByIdOperation, RemoveOperation, ReplaceOperation

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dhis2_models.runtime import Model, Number
+from dhis2sh.models.base import Model, Number
 
 if TYPE_CHECKING:
     from .. import Column, DayOfWeek, IsoChronology, IsoEra, Month, Spacing, StyledObject

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from dhis2_models.runtime import Model, Tagged, Timestamp
+from dhis2sh.models.base import Model, Tagged, Timestamp
 
 
 class Rectangle(Model):

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from dhis2_models.lazy import camel
+from dhis2sh.models.lazy import camel
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
 
-    from dhis2_models.facts import JsonObject
+    from dhis2sh.types import JsonObject
 
 Number = int | float  # an integer stays one: 1 is not written as 1.0
 Timestamp = str  # as the server writes it, with or without a zone; datetime.fromisoformat reads it
@@ -150,7 +150,7 @@ def load(version: str, name: str) -> type[Model]:
     """A model by the name of its class.
 
     Parameters:
-        version: one of `dhis2_models.facts.VERSIONS`.
+        version: one of `dhis2sh.models.facts.VERSIONS`.
         name: `Resource.model`, 'DataElement' for one.
 
     Raises:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from importlib import import_module
 from typing import Any
 
-SHARED = ("Model", "OpenEnum", "Reference")  # what every version's package has too, from `dhis2_models.runtime`
+SHARED = ("Model", "OpenEnum", "Reference")  # what every version's package has too, from `dhis2sh.models.base`
 
 type Lookup = tuple[Callable[[str], Any], Callable[[], list[str]]]
 
@@ -21,7 +21,7 @@ def package(name: str, modules: Mapping[str, str]) -> Lookup:
         modules: the names that each module defines, separated by spaces.
     """
     where = {defined: f"{name}.{module}" for module, names in modules.items() for defined in names.split()}
-    where |= dict.fromkeys(SHARED, "dhis2_models.runtime")
+    where |= dict.fromkeys(SHARED, "dhis2sh.models.base")
 
     def get(attribute: str) -> Any:
         if attribute not in where:

@@ -1,7 +1,7 @@
 """Facts of each DHIS2 version that the product needs while it runs: what `/api/schemas` of that server says.
 
-Written by hand, as `lazy` and `runtime` are: standard library only, lazy and cached, cheap to import (no dataclasses:
-`inspect`, which they need, costs more than everything else here, and completion asks at each press of Tab).
+Standard library only, lazy and cached, cheap to import (no dataclasses: `inspect`, which they need, costs more than
+everything else here, and completion asks at each press of Tab).
 
     VERSIONS                     ('v40', ..., 'v44')
     resources('v42')             {'dataElements': Resource(...), ...}: what has an endpoint
@@ -20,8 +20,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-type JsonValue = bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None
-type JsonObject = dict[str, JsonValue]
+import dhis2_models
+
+from dhis2sh.types import JsonObject, JsonValue
 
 VERSIONS: tuple[str, ...] = ("v40", "v41", "v42", "v43", "v44")
 
@@ -253,9 +254,8 @@ def expand_property(
     row: dict[str, Any] | str, heads: dict[str, dict[str, Any]], data: dict[str, Any]
 ) -> dict[str, Any]:
     """One property: the stored deviations on top of what its propertyType, name and class make likely."""
-    if isinstance(row, str):  # as in most types
-        row = data["commonProperties"][row]
-    p: dict[str, Any] = data["propertyDefaults"].get(row["propertyType"], {}) | row
+    own: dict[str, Any] = data["commonProperties"][row] if isinstance(row, str) else row  # a name: as in most types
+    p: dict[str, Any] = data["propertyDefaults"].get(own["propertyType"], {}) | own
     name = p["name"]
     if "itemKlass" in p:
         p.setdefault("collectionName", name + "s")
@@ -281,7 +281,7 @@ def _based(row: dict[str, Any], base_url: str) -> dict[str, Any]:
 def _load(version: str, name: str) -> dict[str, Any]:
     if version not in VERSIONS:
         raise KeyError(f"no facts of DHIS2 {version}; there are {', '.join(VERSIONS)}")
-    return json.loads((Path(__file__).parent / version / name).read_bytes())
+    return json.loads(Path(dhis2_models.__path__[0], version, name).read_bytes())
 
 
 def _resource(row: dict[str, Any], data: dict[str, Any]) -> Resource:
@@ -293,8 +293,8 @@ def _resource(row: dict[str, Any], data: dict[str, Any]) -> Resource:
 
 
 def _property(name: str, row: dict[str, Any] | None, data: dict[str, Any]) -> Property:
-    row = data["common"][name] if row is None else row  # null: as in most types
+    own: dict[str, Any] = data["common"][name] if row is None else row  # null: as in most types
     usual = {"klass": "java.lang.String", "schema_name": name, "field_name": name}
-    values: dict[str, Any] = usual | row | {FLAGS[letter]: True for letter in row["flags"]}
+    values: dict[str, Any] = usual | own | {FLAGS[letter]: True for letter in own["flags"]}
     del values["flags"]
-    return Property(name=name, constants=tuple(data["enums"].get(row.get("enum"), ())), **values)
+    return Property(name=name, constants=tuple(data["enums"].get(own.get("enum"), ())), **values)
