@@ -53,13 +53,13 @@ def build() -> dict[str, str]:
         mine = verbs_of(name)
         family = FAMILIES.get(name)
         inner = {section: [*others] for section, others in family.names().items()} if family else {}
-        whole = _file(name, mine, help_of)
+        whole = file_of(name, mine, help_of)
         if inner:
             whole["sections"] = cast("JsonObject", inner)
         files[f"{name}.json"] = _text(whole)
         for section in inner:
             path = f"{name} {section}"
-            files[f"{name}/{section}.json"] = _compact(_file(path, verbs_of(path), help_of))
+            files[f"{name}/{section}.json"] = _compact(file_of(path, verbs_of(path), help_of))
         domains[name] = (
             mine[0].summary
             if len(mine) == 1
@@ -69,7 +69,7 @@ def build() -> dict[str, str]:
     return files
 
 
-def _file(section: str, verbs: Sequence[Verb], help_of: Callable[[Sequence[str]], str]) -> JsonObject:
+def file_of(section: str, verbs: Sequence[Verb], help_of: Callable[[Sequence[str]], str]) -> JsonObject:
     """One file: the verbs of a domain or sub-domain, and the help of each by the words that follow it."""
     words = section.split()
     helps = {"": help_of(words)}
