@@ -131,10 +131,15 @@ def expected(words: Sequence[str]) -> Expected:
     section, after = manifest.section_of(before)
     before = [*section.split(), *after]
     verb, rest = _verb(section, before)
-    if verb is None and _wants_value(before[-1]):
+    if verb is not None:
+        return _on_line(verb, rest, typed)
+    if _wants_value(before[-1]):
         return Expected(_completed_by(before[-1]))
-    if verb is None:
-        return Expected("words", path=tuple(before))
+    return Expected("words", path=tuple(before))
+
+
+def _on_line(verb: JsonObject, rest: Sequence[str], typed: str) -> Expected:
+    """What belongs behind a verb and the words that follow it."""
     used = tuple(word.partition("=")[0] for word in rest if word.startswith("--"))
     plural = _plural(verb, rest)
     option, mark, _ = typed.partition("=")
