@@ -7,16 +7,21 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes import refusals
-from dhis2sh.changes.journal import recording
+from dhis2sh.changes.consent import require_consent
 from dhis2sh.changes.plan import WriteSummary
+from dhis2sh.changes.recording import recording
+from dhis2sh.changes.sending import carry_out
 from dhis2sh.client.requests import effect_scope
-from dhis2sh.errors import Forbidden, PartlyDone, Refused, UsageError
+from dhis2sh.errors import Forbidden, PartlyDone, ReadOnlyProfile, Refused, UsageError
 from dhis2sh.rows.rows import stamped
 
 if TYPE_CHECKING:
+    from dhis2sh.changes.consent import Consent, Writing
     from dhis2sh.changes.plan import Plan
     from dhis2sh.session import Session
-    from dhis2sh.verbs.declaration import Verb
+
+NAMED = 5
+"""Objects that have changed meanwhile and are named before the rest is counted."""
 
 
 @contextmanager
@@ -29,24 +34,72 @@ def refusals_kept(session: Session) -> Generator[None]:
         raise
 
 
-async def apply_plan(session: Session, verb: Verb, plan: Plan) -> object:
-    """Carry out a plan that somebody has confirmed: the one place that every write passes.
+async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Consent) -> object:
+    """Carry out a plan: the one place that every write passes, whatever surface it comes from.
 
-    What it is about to change is in the journal of the profile before the first request, and how it ended afterwards.
+    Nothing is sent that is blocked, that goes to a read-only profile or another one than it was made for, that nobody has
+    agreed to, or whose objects are no longer as the plan found them. What it is about to change is in the journal of the
+    profile before the first request, and how it ended afterwards.
 
-    Raises `PartlyDone` when the server refused some of the objects, and whatever the verb raises.
+    Parameters:
+        verb: whose plan it is.
+        consent: what the user has agreed to, and how to ask for the rest; a dry run gives the plan back.
+
+    Raises what was blocked, `ReadOnlyProfile`, `NeedsConfirmation`, `Declined`, `Refused` for a plan that is out of date,
+    `PartlyDone` when the server refused some of the objects, and whatever the verb raises.
     """
-    if verb.apply is None:
-        raise UsageError(f"{verb.path} has nothing to apply")
+    if consent.dry_run:
+        return plan
     with refusals_kept(session):
+        _check(session, verb, plan)
+        await require_consent(session, verb, plan, consent)
+        await _check_current(session, plan)
         with effect_scope("write"), recording(session, plan) as entry:
-            result = await verb.apply(session, plan)
+            if plan.writer is not None:
+                result: object = await carry_out(session, plan, plan.writer, entry)
+            else:
+                result = await verb.apply(session, plan)  # type: ignore[misc]  (`_check` has looked)
             entry.finish(result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
         return (
             _whole(result)
             if isinstance(result, WriteSummary)
             else stamped(result, verb=verb.path, profile=session.bound or "")
         )
+
+
+def _check(session: Session, verb: Writing, plan: Plan) -> None:
+    """Raise where a plan may not be carried out, whoever agrees to it."""
+    if plan.blocked is not None:
+        for note in plan.notes:
+            session.person.warn(note)
+        raise plan.blocked
+    if plan.writer is None and verb.apply is None:
+        raise UsageError(f"{verb.path} has nothing to apply")
+    if plan.local or not plan.steps:
+        return
+    made_for, profile = plan.made_for, plan.target or session.profile
+    if made_for is not None and (made_for.name, made_for.url) != (profile.name, profile.url):
+        raise UsageError(
+            f"{plan.title}: was planned on '{made_for.name}' ({made_for.url}), and this is '{profile.name}' ({profile.url})",
+            hint=f"dhis2 {verb.path} -p {made_for.name}",
+        )
+    if profile.read_only:
+        raise ReadOnlyProfile(
+            f"profile '{profile.name}' is read-only: {plan.title}: nothing was written",
+            hint="use another profile (-p NAME), or take read_only out of this one",
+        )
+
+
+async def _check_current(session: Session, plan: Plan) -> None:
+    """Raise `Refused` where somebody has changed since what a plan is about to change."""
+    if plan.writer is None or not plan.steps:
+        return
+    with effect_scope("read"):
+        moved = await plan.writer.moved(session)
+    if moved:
+        more = f"; and {len(moved) - NAMED:,} more" if len(moved) > NAMED else ""
+        told = f"{'; '.join(moved[:NAMED])}{more}; nothing was written"
+        raise Refused(told, hint="the same line once more plans it anew")
 
 
 def _whole(summary: WriteSummary) -> WriteSummary:

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dhis2sh.errors import Declined, NeedsConfirmation
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import Plan
     from dhis2sh.session import Session
-    from dhis2sh.verbs.declaration import Verb
+
+
+class Writing(Protocol):
+    """What is to be known of a verb that writes."""
+
+    @property
+    def path(self) -> str:
+        """`metadata rename`."""
+        ...
+
+    @property
+    def effect(self) -> str:
+        """`write` or `destroy`."""
+        ...
+
+    @property
+    def apply(self) -> Callable[[Session, Plan], Awaitable[object]] | None:
+        """What carries out a plan that has no writer."""
+        ...
 
 
 @dataclass(slots=True)
@@ -38,31 +57,34 @@ def production_of(session: Session, plan: Plan) -> str | None:
     return target.name if target.production else None
 
 
-def must_ask(verb: Verb, plan: Plan, consent: Consent) -> bool:
+def must_ask(verb: Writing, plan: Plan, consent: Consent) -> bool:
     """Does a plan wait for a yes that has not been given? What destroys, many objects at once, and what was only edited."""
     return bool(plan.steps) and not consent.yes and (verb.effect == "destroy" or len(plan.steps) > 1 or plan.asks)
 
 
-async def require_consent(session: Session, verb: Verb, plan: Plan, consent: Consent) -> None:
-    """Ask for what a plan still needs. Raises `NeedsConfirmation` where nobody can answer, `Declined` on a no."""
+async def require_consent(session: Session, verb: Writing, plan: Plan, consent: Consent) -> None:
+    """Ask for what a plan still needs: on a production profile its name, besides what any other server needs.
+
+    Raises `NeedsConfirmation` where nobody can answer, `Declined` on a no.
+    """
     production = production_of(session, plan)
-    if production is not None:
-        if consent.confirm == production:
-            return
-        agreed = await session.person.ask(plan, production) if consent.confirm is None else None
-        refusal = NeedsConfirmation(
-            f"'{production}' is a production profile: nothing was written",
-            plan=plan,
-            hint=f"add --confirm {production} to write",
-        )
-    elif must_ask(verb, plan, consent):
-        agreed = await session.person.ask(plan)
-        refusal = NeedsConfirmation(
-            f"{plan.title}: nothing was written", plan=plan, hint="add --yes to apply this plan"
-        )
-    else:
+    named = production is None or consent.confirm == production
+    waits = must_ask(verb, plan, consent)
+    if named and not waits:
         return
-    if agreed is None:
-        raise refusal
-    if not agreed:
+    agreed: bool | None = None
+    if named:
+        agreed = await session.person.ask(plan)
+    elif consent.confirm is None:
+        agreed = await session.person.ask(plan, production)
+    if agreed:
+        return
+    if agreed is not None:
         raise Declined(plan.title)
+    if named:
+        raise NeedsConfirmation(f"{plan.title}: nothing was written", plan=plan, hint="add --yes to apply this plan")
+    raise NeedsConfirmation(
+        f"'{production}' is a production profile: nothing was written",
+        plan=plan,
+        hint=f"add --confirm {production}{' --yes' if waits else ''} to write",
+    )

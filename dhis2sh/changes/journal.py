@@ -1,12 +1,7 @@
 """The journal: what each write changed on a server, before and after, in one SQLite file per profile.
 
-A write is written down before its first request and its end afterwards, object by object, so that an interrupted bulk write
-knows how far it came. `session.apply_plan` opens an entry for every plan that is no local one; services that send in parts
-tell the entry of the running write (`current()`) what they are about to send and what came of it:
-
-    with recording(session, plan) as entry:      # session.apply_plan alone
-        entry.sent([0, 1]); entry.done([0]); entry.refused(1, "E4000 Missing required property")
-        entry.finish(summary)
+Objects are kept one by one, before and after, with what came of each. Of bulk writes, whose rows are too many to keep, the
+parts are: which rows of the plan, their digest, and what came of them. `dhis2sh.changes.recording` fills it.
 
 Secrets never reach the file (`dhis2sh.redact`).
 """
@@ -17,19 +12,19 @@ import datetime as dt
 import json
 import os
 import sqlite3
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import closing, contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, NotFound, Refused, ServerFault
+from dhis2sh.changes.plan import OBJECTS
+from dhis2sh.errors import Dhis2Error, NotFound
 from dhis2sh.redact import redacted
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.plan import Plan
+    from dhis2sh.changes.plan import Plan, PlanStep
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject
 
@@ -39,11 +34,20 @@ type Outcome = Literal["begun", "done", "partly", "refused", "failed", "interrup
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, verb TEXT NOT NULL, title TEXT NOT NULL, url TEXT NOT NULL,
-  outcome TEXT NOT NULL, reason TEXT, undoes INTEGER, undone_by INTEGER);
+  outcome TEXT NOT NULL, reason TEXT, undoes INTEGER, undone_by INTEGER,
+  writer TEXT NOT NULL DEFAULT 'objects', bulk INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS change (
   entry INTEGER NOT NULL, number INTEGER NOT NULL, action TEXT NOT NULL, type TEXT NOT NULL, uid TEXT, name TEXT,
   detail TEXT, before TEXT, after TEXT, state TEXT NOT NULL, reason TEXT, PRIMARY KEY (entry, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS part (
+  entry INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, digest TEXT,
+  done INTEGER NOT NULL, refused INTEGER NOT NULL, reason TEXT, PRIMARY KEY (entry, first)) WITHOUT ROWID;
 """
+ADDED = {
+    "writer": f"ALTER TABLE entry ADD COLUMN writer TEXT NOT NULL DEFAULT '{OBJECTS}'",
+    "bulk": "ALTER TABLE entry ADD COLUMN bulk INTEGER NOT NULL DEFAULT 0",
+}
+"""Columns that a journal of an earlier version lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,33 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class SentPart:
+    """A part of a bulk write that was sent. Its rows that were refused one by one are changes of their own besides.
+
+    Parameters:
+        first, count: the rows by their numbers in the plan.
+        digest: a checksum of what was sent.
+        done, refused: how many rows; what is neither has had no answer.
+        reason: why all of it was refused.
+    """
+
+    first: int
+    count: int
+    digest: str | None
+    done: int = 0
+    refused: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One write: when (UTC), by which verb, on which server, and how it ended.
 
     Parameters:
         undoes: the entry that this one took back; `undone_by` the one that took this one back.
+        writer: the kind of write (`Writer.name`).
+        bulk: how many rows a bulk write had, 0 for any other.
+        states: how many objects or rows are in which state.
     """
 
     id: int
@@ -82,6 +108,8 @@ class Entry:
     reason: str | None
     undoes: int | None
     undone_by: int | None
+    writer: str = OBJECTS
+    bulk: int = 0
     states: dict[str, int] = field(default_factory=dict[str, int])
 
 
@@ -103,6 +131,9 @@ class Journal:
                 os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600))
             connection = sqlite3.connect(self.path, timeout=10)
             connection.executescript(SCHEMA)
+            held = {row[1] for row in connection.execute("PRAGMA table_info(entry)")}
+            for column in ADDED.keys() - held:
+                _add(connection, column)
         except (OSError, sqlite3.Error) as error:
             raise Dhis2Error(
                 f"the journal {self.path} cannot be written: {error}", hint="--no-journal writes without it"
@@ -110,14 +141,21 @@ class Journal:
         return connection
 
     def begin(self, plan: Plan, url: str, *, undoes: int | None = None) -> int:
-        """Write a plan down before it is carried out; returns the entry's number."""
+        """Write a plan down before it is carried out; returns the entry's number.
+
+        Of a bulk write only how many rows it has: its parts follow as they are sent.
+        """
+        bulk = len(plan.steps) if plan.writer is not None and plan.writer.bulk else 0
         with closing(self._open()) as connection, connection:
             now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
             found = connection.execute(
-                "INSERT INTO entry (at, verb, title, url, outcome, undoes) VALUES (?, ?, ?, ?, 'begun', ?)",
-                (now, plan.verb, plan.title, url, undoes),
+                "INSERT INTO entry (at, verb, title, url, outcome, undoes, writer, bulk) "
+                "VALUES (?, ?, ?, ?, 'begun', ?, ?, ?)",
+                (now, plan.verb, plan.title, url, undoes, plan.written_by, bulk),
             )
             entry = cast("int", found.lastrowid)
+            if bulk:
+                return entry
             connection.executemany(
                 "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', NULL)",
                 [
@@ -128,12 +166,39 @@ class Journal:
             )  # fmt: skip
         return entry
 
-    def mark(self, entry: int, numbers: Iterable[int], state: State, reason: str | None = None) -> None:
+    def mark(self, entry: int, numbers: Iterable[int], state: State) -> None:
         """Say how far some changes of an entry are."""
         with closing(self._open()) as connection, connection:
             connection.executemany(
-                "UPDATE change SET state = ?, reason = ? WHERE entry = ? AND number = ?",
-                [(state, reason, entry, number) for number in numbers],
+                "UPDATE change SET state = ?, reason = NULL WHERE entry = ? AND number = ?",
+                [(state, entry, number) for number in numbers],
+            )
+
+    def refuse(self, entry: int, reasons: Mapping[int, str]) -> None:
+        """Say which changes of an entry a server has refused, and why."""
+        with closing(self._open()) as connection, connection:
+            connection.executemany(
+                "UPDATE change SET state = 'refused', reason = ? WHERE entry = ? AND number = ?",
+                [(reason, entry, number) for number, reason in reasons.items()],
+            )
+
+    def keep(self, entry: int, changes: Iterable[tuple[int, PlanStep, str]]) -> None:
+        """Keep single rows of a bulk write that a server has refused: their numbers, what they are, and why."""
+        with closing(self._open()) as connection, connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO change VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL, 'refused', ?)",
+                [
+                    (entry, number, step.action, step.type, step.uid, step.name, step.detail, reason)
+                    for number, step, reason in changes
+                ],
+            )
+
+    def keep_part(self, entry: int, part: SentPart) -> None:
+        """Say how far a part of a bulk write is."""
+        with closing(self._open()) as connection, connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (entry, part.first, part.count, part.digest, part.done, part.refused, part.reason),
             )
 
     def rename(self, entry: int, number: int, uid: str) -> None:
@@ -142,10 +207,10 @@ class Journal:
             connection.execute("UPDATE change SET uid = ? WHERE entry = ? AND number = ?", (uid, entry, number))
 
     def end(self, entry: int, outcome: Outcome, reason: str | None = None) -> None:
-        """Say how an entry ended; one that took another back marks that one."""
+        """Say how an entry ended; one that took all of another back marks that one."""
         with closing(self._open()) as connection, connection:
             connection.execute("UPDATE entry SET outcome = ?, reason = ? WHERE id = ?", (outcome, reason, entry))
-            if outcome in {"done", "partly"}:
+            if outcome == "done":  # what was taken back in part is still the next to be taken back
                 connection.execute(
                     "UPDATE entry SET undone_by = ? WHERE id = (SELECT undoes FROM entry WHERE id = ?)", (entry, entry)
                 )
@@ -156,7 +221,7 @@ class Journal:
             return []
         with closing(self._open()) as connection:
             rows = connection.execute(
-                "SELECT id, at, verb, title, url, outcome, reason, undoes, undone_by FROM entry "
+                "SELECT id, at, verb, title, url, outcome, reason, undoes, undone_by, writer, bulk FROM entry "
                 "ORDER BY id DESC LIMIT ?",
                 (-1 if limit is None else limit,),
             ).fetchall()
@@ -165,6 +230,12 @@ class Journal:
                 "SELECT entry, state, count(*) FROM change GROUP BY entry, state"
             ):
                 states.setdefault(entry, {})[state] = count
+            for entry, sent, done, refused in connection.execute(
+                "SELECT entry, sum(count), sum(done), sum(refused) FROM part GROUP BY entry"
+            ):
+                bulk = next((row[10] for row in rows if row[0] == entry), 0)
+                counts = {"done": done, "refused": refused, "sent": sent - done - refused, "planned": bulk - sent}
+                states[entry] = {state: count for state, count in counts.items() if count}
         return [Entry(*row, states=states.get(row[0], {})) for row in rows]
 
     def entry(self, number: int | None = None) -> Entry:
@@ -188,6 +259,23 @@ class Journal:
             Change(number, action, kind, uid, name, detail, _object(before), _object(after), state, reason)
             for number, action, kind, uid, name, detail, before, after, state, reason in rows
         ]
+
+    def parts(self, entry: int) -> list[SentPart]:
+        """The parts of a bulk write that were sent, by the numbers of their rows."""
+        with closing(self._open()) as connection:
+            rows = connection.execute(
+                "SELECT first, count, digest, done, refused, reason FROM part WHERE entry = ? ORDER BY first", (entry,)
+            ).fetchall()
+        return [SentPart(*row) for row in rows]
+
+
+def _add(connection: sqlite3.Connection, column: str) -> None:
+    """A column that a journal of an earlier version lacks; another process may be at it too."""
+    try:
+        connection.execute(ADDED[column])
+    except sqlite3.OperationalError as error:
+        if "duplicate column" not in str(error):
+            raise
 
 
 def _text(value: JsonObject | None) -> str | None:
@@ -219,112 +307,3 @@ def forget(profile: str) -> int:
     count = len(journal.entries())
     journal.path.unlink(missing_ok=True)
     return count
-
-
-class Recording:
-    """The entry of a write that is under way; without a journal it keeps nothing.
-
-    Parameters:
-        journal: where to write, or None.
-        plan: what is being carried out; changes are named by the number of their step.
-    """
-
-    def __init__(self, journal: Journal | None, plan: Plan, url: str = "") -> None:
-        self.journal = journal
-        self._steps = list(plan.steps)
-        self._states: dict[int, State] = dict.fromkeys(range(len(plan.steps)), "planned")
-        self.id = journal.begin(plan, url, undoes=plan.undoes) if journal is not None else None
-
-    def sent(self, numbers: Sequence[int]) -> None:
-        """These changes are about to be sent."""
-        self._mark(numbers, "sent")
-
-    def done(self, numbers: Sequence[int]) -> None:
-        """The server has carried these out."""
-        self._mark(numbers, "done")
-
-    def refused(self, number: int, reason: str) -> None:
-        """The server refused this one, and why."""
-        self._mark([number], "refused", reason)
-
-    def became(self, number: int, uid: str) -> None:
-        """The server has given an object another UID than it was planned with."""
-        if self.journal is not None and self.id is not None:
-            self.journal.rename(self.id, number, uid)
-
-    def _mark(self, numbers: Sequence[int], state: State, reason: str | None = None) -> None:
-        self._states |= dict.fromkeys(numbers, state)
-        if self.journal is not None and self.id is not None:
-            self.journal.mark(self.id, numbers, state, reason)
-
-    def finish(self, summary: object) -> None:
-        """The verb has ended well: what it did not speak of is done, unless its summary names it as refused."""
-        failures = cast("list[JsonObject]", getattr(summary, "failures", []))
-        reasons = {
-            str(row.get("uid") or row.get("id")): str(row.get("message") or row.get("reason")) for row in failures
-        }
-        open_ = [number for number, state in self._states.items() if state in {"planned", "sent"}]
-        for number in open_:
-            if (uid := self._steps[number].uid) is not None and uid in reasons:
-                self.refused(number, reasons[uid])
-        nameless = any(not (row.get("uid") or row.get("id")) for row in failures)  # which one it was nobody knows
-        self.done([n for n in open_ if not (self._states[n] == "refused" or (nameless and self._states[n] == "sent"))])
-        self._end("partly" if failures or "refused" in self._states.values() else "done")
-
-    def fail(self, error: BaseException) -> None:
-        """The verb has ended badly. What was sent without an answer stays `sent`: nobody knows what became of it."""
-        if isinstance(error, Refused) and not isinstance(error, ServerFault):
-            silent = not any(state == "sent" for state in self._states.values())
-            for number, state in self._states.items():
-                if state == "sent" or (state == "planned" and silent):
-                    self.refused(number, str(error))
-        elif not any(state != "planned" for state in self._states.values()):
-            self.sent(list(self._states))  # the verb says nothing of its parts: any of them may have gone out
-        written = any(state == "done" for state in self._states.values())
-        if not isinstance(error, Dhis2Error):
-            self._end("interrupted" if not isinstance(error, Exception) else "failed", type(error).__name__)
-        else:
-            self._end("partly" if written else "refused" if isinstance(error, Refused) else "failed", str(error))
-
-    def how_far(self) -> str:
-        """In words how far a write came that was interrupted."""
-        counts = {state: list(self._states.values()).count(state) for state in ("done", "refused", "sent", "planned")}
-        words = {"refused": "refused", "sent": "sent without an answer", "planned": "not sent"}
-        more = [f"{counts[state]:,} {word}" for state, word in words.items() if counts[state]]
-        where = f"; dhis2 journal show {self.id}, dhis2 undo {self.id}" if self.id is not None else ""
-        return f"{', '.join([f'{counts["done"]:,} of {len(self._states):,} done', *more])}{where}"
-
-    def _end(self, outcome: Outcome, reason: str | None = None) -> None:
-        if self.journal is not None and self.id is not None:
-            self.journal.end(self.id, outcome, reason)
-
-
-_CURRENT: ContextVar[Recording | None] = ContextVar("recording", default=None)
-
-
-def current() -> Recording:
-    """The entry of the write that is being carried out. Raises `RuntimeError` outside of `session.apply_plan`."""
-    entry = _CURRENT.get()
-    if entry is None:
-        raise RuntimeError("a write outside of session.apply_plan")
-    return entry
-
-
-@contextmanager
-def recording(session: Session, plan: Plan) -> Generator[Recording]:
-    """Keep an entry open while a plan is carried out. Local and empty plans and those of `--no-journal` leave nothing."""
-    if plan.local or not plan.journal or not plan.steps:
-        entry = Recording(None, plan)
-    else:
-        target = plan.target or session.profile
-        entry = Recording(of(target.name), plan, target.url)
-    token = _CURRENT.set(entry)
-    try:
-        yield entry
-    except BaseException as error:
-        entry.fail(error)
-        if not isinstance(error, Exception):
-            session.person.warn(entry.how_far())
-        raise
-    finally:
-        _CURRENT.reset(token)

@@ -1,10 +1,11 @@
-"""What a write would do and what it did: `Plan`, its steps in words, and `WriteSummary`. Made by reading alone."""
+"""What a write would do and what it did: `Plan`, its steps in words, the `Writer` that carries it out, and `WriteSummary`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast, overload
 
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.redact import redacted
@@ -13,6 +14,7 @@ from dhis2sh.rows.rows import plain_fields, to_plain
 
 if TYPE_CHECKING:
     from dhis2sh.profiles import Profile
+    from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 
@@ -59,6 +61,37 @@ class PlanStep:
         """The step as `-o json` prints it; secrets are not shown."""
 
         return cast("JsonObject", redacted(plain_fields(self)))
+
+
+type Counts = Mapping[tuple[Action, str], int]
+"""How many steps of a plan there are, by action and type."""
+
+
+class StepsInBulk(Sequence[PlanStep]):
+    """The steps of a plan of very many: each is made when somebody looks at it.
+
+    Parameters:
+        counts: how many there are, by action and type.
+        make: makes one of them from its number.
+    """
+
+    def __init__(self, counts: Counts, make: Callable[[int], PlanStep]) -> None:
+        self.counts = counts
+        self._make = make
+        self._size = sum(counts.values())
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, index: int) -> PlanStep: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[PlanStep]: ...
+
+    def __getitem__(self, index: int | slice) -> PlanStep | list[PlanStep]:
+        numbers = range(self._size)[index]
+        return self._make(numbers) if isinstance(numbers, int) else [self._make(number) for number in numbers]
 
 
 SHOWN = 3
@@ -125,65 +158,6 @@ def _said(value: JsonValue, names: Mapping[str, str]) -> str:
     return text if len(text) <= 70 else text[:66] + "...'"
 
 
-class Reported(Protocol):
-    """A record that people read in words."""
-
-    def line(self) -> str:
-        """The record in words."""
-        ...
-
-
-@dataclass(slots=True)
-class Plan:
-    """What a write would do, made by reading alone. It is shown, confirmed and then applied.
-
-    Parameters:
-        verb: the verb's full path; `title` one line that says what will happen.
-        steps: one per object.
-        notes: what was left out and why.
-        payload: what `apply` needs; private to the verb, never drawn.
-        local: True when nothing on a server changes (profiles, the sandbox's file).
-        target: the profile whose server it changes, where that is not the session's.
-        undoes: the journal's entry that this plan takes back.
-        journal: whether what it changes is written down (`--no-journal`).
-        asks: wants a yes even where it writes a single object: its user has not seen the change yet.
-        names: what the UIDs in it stand for, where somebody is to read it (`dhis2sh.verbs.names.tell`).
-        blocked: why it cannot be carried out, found out by reading; shown by a dry run, raised by anything else.
-        report: what a plan of many objects comes to (a model with `line()`): drawn before the first of its steps.
-    """
-
-    title: str
-    steps: list[PlanStep] = field(default_factory=lambda: [])
-    notes: list[str] = field(default_factory=lambda: [])
-    payload: Any = None
-    local: bool = False
-    verb: str = ""
-    target: Profile | None = None
-    undoes: int | None = None
-    journal: bool = True
-    asks: bool = False
-    names: dict[str, str] = field(default_factory=dict[str, str])
-    blocked: Dhis2Error | None = None
-    report: Reported | None = None
-
-    def to_json(self) -> JsonObject:
-        """The plan as `-o json` prints it."""
-        return {
-            **({"report": to_plain(self.report)} if self.report is not None else {}),
-            "plan": self.title,
-            "verb": self.verb,
-            "steps": [step.to_json() for step in self.steps],
-            "notes": [*self.notes, *([f"blocked: {self.blocked}"] if self.blocked else [])],
-            **({"names": {**self.names}} if self.names else {}),
-        }
-
-    def __repr__(self) -> str:
-        return drawn(self)
-
-    def _repr_html_(self) -> str | None:
-        return page(self)
-
-
 @dataclass(slots=True)
 class WriteSummary:
     """What a write did: drawn as one line, printed whole by `-o json`.
@@ -226,3 +200,182 @@ class WriteSummary:
 
     def __repr__(self) -> str:
         return self.line()
+
+
+OBJECTS = "objects"
+"""The writer of whatever keeps objects before and after."""
+BY_VERB = "verb"
+"""In the journal, what a verb has carried out by a function of its own: nobody knows how to take it back."""
+AGAIN = "the same line once more"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What goes in one request.
+
+    Parameters:
+        numbers: the steps of the plan that it carries out; of a bulk writer a range.
+        stage: all parts of a stage are done before the next one begins.
+        digest: of a bulk writer what it sends, as a checksum: the journal keeps it in place of the rows.
+    """
+
+    numbers: Sequence[int]
+    stage: int = 0
+    digest: str | None = None
+
+
+@dataclass(slots=True)
+class PartDone:
+    """What came of a part, by numbers of steps. What is neither done nor refused may have been written or not.
+
+    Parameters:
+        done: what the server has carried out.
+        refused: what it has not, and why.
+        became: UIDs that the server has given in place of those that were planned.
+        created, updated, deleted, ignored: how many, as the server counts.
+        uids: what was written.
+        failures: what was refused, a row each.
+        envelope: the server's whole answer.
+    """
+
+    done: Sequence[int] = ()
+    refused: Mapping[int, str] = field(default_factory=dict[int, str])
+    became: Mapping[int, str] = field(default_factory=dict[int, str])
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    ignored: int = 0
+    uids: Sequence[str] = ()
+    failures: Sequence[Row] = ()
+    envelope: JsonObject | None = None
+
+
+class Writer(Protocol):
+    """One kind of write; an instance holds what one plan sends."""
+
+    name: ClassVar[str]
+    """By which the journal and `undo` know the kind."""
+    bulk: ClassVar[bool]
+    """The journal keeps ranges and digests of parts, not each object before and after."""
+
+    @property
+    def what(self) -> str:
+        """What is written, in words, for the summary."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was left out and why, to be said of the write as of its plan."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """How many parts are under way at once."""
+        ...
+
+    @property
+    def again(self) -> str:
+        """What finishes the rest where a write was cut off."""
+        ...
+
+    def parts(self) -> Iterator[Part]:
+        """The parts in their order, made as they are sent."""
+        ...
+
+    async def moved(self, s: Session) -> Sequence[str]:
+        """What is no longer as the plan found it, a sentence each; asked before anything is sent."""
+        ...
+
+    async def send(self, s: Session, part: Part) -> PartDone:
+        """Send a part. Raises `Refused` where none of it was written; `ServerFault`, `NetworkError` where nobody knows."""
+        ...
+
+    async def look_back(self, s: Session, part: Part) -> PartDone:
+        """What the server has of a part that no answer came for. Raises errors of the client."""
+        ...
+
+    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
+        """Complete the summary when all parts are sent, or when they were cut off."""
+        ...
+
+
+class Reported(Protocol):
+    """A record that people read in words."""
+
+    def line(self) -> str:
+        """The record in words."""
+        ...
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a write would do, made by reading alone. It is shown, confirmed and then applied.
+
+    Parameters:
+        verb: the verb's full path; `title` one line that says what will happen.
+        steps: one per object; those of a bulk write are made as they are looked at (`StepsInBulk`).
+        notes: what was left out and why.
+        writer: what carries it out; without one the verb's own function (`@applies`) does.
+        payload: what that function needs; private to the verb, never drawn.
+        local: True when nothing on a server changes (profiles, the sandbox's file).
+        target: the profile whose server it changes, where that is not the session's.
+        made_for: the session's profile when it was made: it is applied to no other.
+        undoes: the journal's entry that this plan takes back.
+        journal: whether what it changes is written down (`--no-journal`).
+        asks: wants a yes even where it writes a single object: its user has not seen the change yet.
+        names: what the UIDs in it stand for, where somebody is to read it (`dhis2sh.verbs.names.tell`).
+        blocked: why it cannot be carried out, found out by reading; shown by a dry run, raised by anything else.
+        report: what a plan of many objects comes to (a model with `line()`): drawn before the first of its steps.
+    """
+
+    title: str
+    steps: Sequence[PlanStep] = field(default_factory=list[PlanStep])
+    notes: list[str] = field(default_factory=lambda: [])
+    writer: Writer | None = None
+    payload: Any = None
+    local: bool = False
+    verb: str = ""
+    target: Profile | None = None
+    made_for: Profile | None = None
+    undoes: int | None = None
+    journal: bool = True
+    asks: bool = False
+    names: dict[str, str] = field(default_factory=dict[str, str])
+    blocked: Dhis2Error | None = None
+    report: Reported | None = None
+
+    @property
+    def written_by(self) -> str:
+        """The name of its writer, under which the journal keeps it."""
+        if self.writer is not None:
+            return self.writer.name
+        held = any(step.before is not None or step.after is not None for step in self.steps)
+        return OBJECTS if held else BY_VERB
+
+    @property
+    def counts(self) -> Counts:
+        """How many steps there are, by action and type."""
+        if isinstance(self.steps, StepsInBulk):
+            return self.steps.counts
+        return Counter((step.action, step.type) for step in self.steps)
+
+    def to_json(self, most: int | None = None) -> JsonObject:
+        """The plan as `-o json` prints it.
+
+        Parameters:
+            most: so many steps at the most.
+        """
+        return {
+            **({"report": to_plain(self.report)} if self.report is not None else {}),
+            "plan": self.title,
+            "verb": self.verb,
+            "steps": [step.to_json() for step in self.steps[:most]],
+            "notes": [*self.notes, *([f"blocked: {self.blocked}"] if self.blocked else [])],
+            **({"names": {**self.names}} if self.names else {}),
+        }
+
+    def __repr__(self) -> str:
+        return drawn(self)
+
+    def _repr_html_(self) -> str | None:
+        return page(self)

@@ -10,7 +10,7 @@ from typing import TypedDict
 from urllib.parse import quote
 
 from dhis2sh.client.settings import ConnectionSettings
-from dhis2sh.errors import Dhis2Error, ReadOnlyProfile
+from dhis2sh.errors import Dhis2Error, ReadOnlyProfile, UsageError
 from dhis2sh.redact import redact
 from dhis2sh.types import JsonValue
 
@@ -55,12 +55,15 @@ READING_POSTS: tuple[tuple[str, tuple[str, str] | None], ...] = (
 """POST routes that change nothing on the server, with the parameter that makes them so."""
 
 _rehearsal: ContextVar[list[str] | None] = ContextVar("dhis2sh_rehearsal", default=None)
-_effect: ContextVar[str] = ContextVar("dhis2sh_effect", default="write")
+_effect: ContextVar[str | None] = ContextVar("dhis2sh_effect", default=None)
 
 
 @contextlib.contextmanager
 def effect_scope(effect: str) -> Generator[None]:
-    """Inside, a verb of this effect runs: with `read` the transport refuses to send anything that writes."""
+    """Inside, a verb of this effect runs: with `read` the transport refuses to send anything that writes.
+
+    Outside of any a user sends by hand, which a production profile does not let pass.
+    """
     token = _effect.set(effect)
     try:
         yield
@@ -118,16 +121,26 @@ def _readable(pairs: list[tuple[str, str]]) -> str:
 
 
 def guard(settings: ConnectionSettings, method: str, path: str, pairs: list[tuple[str, str]]) -> None:
-    """Refuse what a read-only profile or a reading verb may not send. Raises `ReadOnlyProfile`, `Dhis2Error`."""
+    """Refuse what a read-only profile, a production profile by hand, or a reading verb may not send.
+
+    Raises `ReadOnlyProfile`, `UsageError`, `Dhis2Error`.
+    """
     if method in {"GET", "HEAD"}:
         return
     for route, wanted in READING_POSTS if method == "POST" else ():
-        if re.fullmatch(route, path) and (wanted is None or wanted in pairs):
-            return
+        if re.fullmatch(route, path) and (
+            wanted is None or [pair for pair in pairs if pair[0] == wanted[0]] == [wanted]
+        ):
+            return  # said twice, a server takes the one or the other
     if settings.read_only:
         raise ReadOnlyProfile(
             f"profile '{settings.profile}' is read-only: {method} {path} was not sent",
             hint="use another profile (-p NAME), or take read_only out of this one",
+        )
+    if settings.production and _effect.get() is None:
+        raise UsageError(
+            f"'{settings.profile}' is a production profile: {method} {path} was not sent",
+            hint="let a verb write it, which shows its plan and keeps a journal: dhis2 verbs",
         )
     if _effect.get() == "read":
         raise Dhis2Error(f"a reading verb tried to send {method} {path}; this is a fault of dhis2sh, please report it")

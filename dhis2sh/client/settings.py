@@ -13,6 +13,7 @@ class ConnectionSettings:
         url: the server's address without `/api`, such as `https://play.example.org/dev`.
         verify_tls: False accepts any certificate; shown in the prompt.
         read_only: the transport refuses every write.
+        production: the transport refuses a write that no plan was shown for.
         connect_timeout, read_timeout: seconds to connect, and seconds without a byte.
         total_timeout: seconds that one call may take in all, repetitions included; None sets no limit.
         max_connections: concurrent requests to the host, shared by all clients of the process.
@@ -25,6 +26,7 @@ class ConnectionSettings:
     url: str
     verify_tls: bool = True
     read_only: bool = False
+    production: bool = False
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
     total_timeout: float | None = None

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.changes.plan import Plan
+from dhis2sh.changes.plan import Part, PartDone, Plan
 from dhis2sh.client import schema
 from dhis2sh.client.schema import types_of
 from dhis2sh.client.sharing import Sharing, access
 from dhis2sh.dhis2.references import objects_in
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import BrokenAnswer, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import titled
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.writes import Objects, Write
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject
+from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs import names
 
 if TYPE_CHECKING:
@@ -161,7 +162,8 @@ async def plan_sharing(
         plan.title = (
             f"share {len(plan.steps):,} objects: {', '.join(f'{n:,} {plural}' for plural, n in counts.items())}"
         )
-    plan.payload = (plan.payload, wanted, {plural: known[plural].data_shareable for plural in everything})
+    with_data = {plural: known[plural].data_shareable for plural in everything}
+    plan.writer = Shares("sharing", writes.changes_of(plan), notes=plan.notes, wanted=wanted, with_data=with_data)
     return plan
 
 
@@ -171,3 +173,55 @@ def _change(plural: str, before: JsonObject, wanted: Sharing, *, data: bool) -> 
     name = before.get("name") or before.get("displayName")
     kept: JsonObject = {"id": before["id"], "name": name, "access": before.get("access")}
     return Write(plural, {**kept, "sharing": _plainly(old)}, {**kept, "sharing": shared(old, wanted, data=data)})
+
+
+@dataclass(slots=True)
+class Shares(Objects):
+    """The writer of sharing: many objects in one request, those whose type has no data sharing in another.
+
+    Parameters:
+        wanted: the changes.
+        with_data: has a type data sharing? By plural.
+    """
+
+    wanted: Sharing = field(default_factory=Sharing)
+    with_data: Mapping[str, bool] = field(default_factory=dict[str, bool])
+
+    @property
+    def alone(self) -> bool:
+        """Nothing but the sharing is sent: what else somebody has changed stays."""
+        return True
+
+    def parts(self) -> Iterator[Part]:
+        """One for the types with data sharing, one for those without."""
+        for data in (True, False):
+            numbers = [n for n, write in enumerate(self.writes) if self.with_data[write.plural] is data]
+            if numbers:
+                yield Part(numbers, stage=int(data))
+
+    async def send(self, s: Session, part: Part) -> PartDone:
+        """The sharing of some objects, whose types all have data sharing or have none."""
+        writes_ = {number: self.writes[number] for number in part.numbers}
+        objects: dict[str, list[str]] = {}
+        for write in writes_.values():
+            objects.setdefault(write.plural, []).append(write.uid)
+        data = self.with_data[next(iter(objects))]
+        result = await s.client.sharing.apply(objects, self.wanted if data else without_data(self.wanted))
+        written = set(result.uids)
+        reasons = {row.uid: row for row in result.failures}
+        unknown = set(result.unanswered)
+        told = PartDone(
+            [n for n, write in writes_.items() if write.uid in written],
+            updated=len(written), ignored=result.count.ignored, uids=result.uids,
+        )  # fmt: skip
+        refused: dict[int, str] = {}
+        failures: list[Row] = []
+        for number, write in writes_.items():
+            if write.uid not in written | unknown:
+                row = reasons.get(write.uid)
+                refused[number] = row.message if row else "the server did not write it"
+                failure: JsonObject = {"type": write.plural, "uid": write.uid, "name": write.name}
+                failures.append({**failure, "message": refused[number], "code": row.code if row else None})
+        if unknown and not written and not refused:
+            raise BrokenAnswer(str(result.failures[0].message), hint="dhis2 journal show")
+        return replace(told, refused=refused, failures=failures)

@@ -1,39 +1,35 @@
 """The one way in which metadata objects are written: a plan of exact changes, then as few requests as the server allows.
 
 A verb says what each object is and what it shall be (`Write`); `plan` makes the steps with the values before and after, and
-`apply` sends them: one object by its own address (POST, PATCH, DELETE), several as one bundle (`POST /api/metadata`).
-The journal learns of every part before it is sent and of what came of it.
+its writer (`Objects`) sends them: one object by its own address (POST, PATCH, DELETE), several as one bundle
+(`POST /api/metadata`).
 
 API source: api-facts a.7, b.1, b.2.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from dhis2sh.changes.journal import current
-from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
-from dhis2sh.client import jsonpatch, reading
+from dhis2sh.changes.plan import AGAIN, OBJECTS, Part, PartDone, Plan, PlanStep
+from dhis2sh.client import jsonpatch, parts, reading
 from dhis2sh.client.messages import WebMessage
-from dhis2sh.client.sending import attempt, send
 from dhis2sh.dhis2.properties import SET_BY_SERVER
-from dhis2sh.errors import Dhis2Error, Forbidden, NetworkError, NotFound, PartlyDone, Refused, ServerFault
+from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NetworkError, NotFound, ServerFault
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.plan import Action
-    from dhis2sh.client.requests import Param
+    from dhis2sh.changes.plan import Action, WriteSummary
+    from dhis2sh.client.sending import ImportStrategy
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
-IN_ONE_BUNDLE = 2000
+IN_ONE_BUNDLE = parts.OBJECTS_IN_ONE_PART
 """Objects in one import: 1,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
 OTHER = "another object of the bundle was refused"
-AGAIN = "the same line once more"
 IGNORED = "the server ignored it and gave no reason"
 UIDS_IN_ONE_ADDRESS = 120
 """Objects beyond which what refers to them is not looked for by filter: so many go in one address."""
@@ -41,7 +37,7 @@ NAMED = 5
 """Objects that a note names before it counts the rest."""
 OWNED = ":owner,access[update,delete]"
 """All that an object owns, and whether this user may change it."""
-STRATEGIES: Mapping[Action, str] = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
+STRATEGIES: Mapping[Action, ImportStrategy] = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
 """How an import is told what to do; in this order, so that what is new can be referred to by what changes."""
 MIDNIGHT = "T00:00:00.000"
 """What a server adds to a date without a time."""
@@ -136,29 +132,6 @@ class Write:
         return PlanStep(self.action, self.plural, self.uid, self.name, self.detail, before, after)
 
 
-@dataclass(slots=True)
-class Payload:
-    """What `apply` needs of a plan.
-
-    Parameters:
-        what: the objects in words, for the summary.
-        writes: one per step, in the same order.
-        atomic: all or none of one bundle (of `IN_ONE_BUNDLE` objects); else the server writes what it can, names the rest.
-        bundle: send even a single object as a bundle (keeps translations and sharing of a creation).
-        concurrency: how many bundles are under way at once.
-        again: what finishes the rest where a write was cut off.
-        notes: what was left out and why, to be said of the write as of its plan.
-    """
-
-    what: str
-    writes: list[Write]
-    atomic: bool = False
-    bundle: bool = False
-    concurrency: int = 1
-    again: str = AGAIN
-    notes: Sequence[str] = ()
-
-
 def plan(
     title: str | Callable[[int], str],
     writes: Iterable[Write],
@@ -177,7 +150,7 @@ def plan(
         title: one line that says what will happen, or what makes it from the number of steps.
         writes: the changes.
         what: the objects in words; their type without it.
-        atomic, bundle, concurrency, again: see `Payload`.
+        atomic, bundle, concurrency, again: see `Objects`.
         asks: even for one object (see `Plan`).
         notes: what was left out and why.
     """
@@ -196,17 +169,18 @@ def plan(
         [write.step() for write in needed],
         notes=left,
         asks=asks,
-        payload=Payload(what or ", ".join(plurals) or "metadata", needed, atomic, bundle, concurrency, again, left),
+        writer=Objects(what or ", ".join(plurals) or "metadata", needed, atomic, bundle, concurrency, again, left),
     )
     if barred and not needed:
         made.blocked = Forbidden(f"you may not change {listed(barred, NAMED)}", hint="dhis2 system whoami")
     return made
 
 
-def said(notes: Sequence[str]) -> str | None:
-    """The first notes of a plan in one line, for its summary."""
-    more = [f"and {len(notes) - NAMED:,} more notes (--dry-run shows them)"] if len(notes) > NAMED else []
-    return "; ".join([*notes[:NAMED], *more]) or None
+def changes_of(planned: Plan) -> list[Write]:
+    """The changes of a plan of `plan`, for another plan that builds on it. Raises `TypeError` for any other plan."""
+    if not isinstance(planned.writer, Objects):
+        raise TypeError(f"{planned.title}: no plan of changes to metadata")
+    return list(planned.writer.writes)
 
 
 async def read_objects(
@@ -229,140 +203,157 @@ async def read_all(s: Session, plural: str, filters: Sequence[str], *, fields: s
     return await reading.all_of(s.client, plural, filters, fields=fields)
 
 
-async def apply(s: Session, planned: Plan) -> WriteSummary:
-    """Carry out a plan of `plan`. What a server refused is among the summary's failures, never silent.
+@dataclass(slots=True)
+class Objects:
+    """The writer of metadata: one object by its own address, several as bundles, each of one action.
 
-    Raises `Refused` where it refused the only object, `PartlyDone` where the rest was cut off, and network errors; the
-    journal says how far it came.
+    Parameters:
+        what: the objects in words, for the summary.
+        writes: one per step, in the same order.
+        atomic: all or none of one bundle (of `IN_ONE_BUNDLE` objects); else the server writes what it can, names the rest.
+        bundle: send even a single object as a bundle (keeps translations and sharing of a creation).
+        concurrency: how many bundles are under way at once.
+        again: what finishes the rest where a write was cut off.
+        notes: what was left out and why, to be said of the write as of its plan.
     """
-    payload: Payload = planned.payload
-    summary = WriteSummary(payload.what, note=said(payload.notes))
-    if not payload.writes:
-        return summary
-    if len(payload.writes) == 1 and not payload.bundle:
-        await _one(s, payload.writes[0], summary)
-    else:
-        try:
-            await _many(s, payload, summary)
-        except Dhis2Error as error:
-            if not summary.uids:
-                raise
-            raise PartlyDone(
-                f"{summary.line()}; then it was cut off: {error}",
-                summary=summary,
-                hint=f"{payload.again} finishes the rest; dhis2 journal show says how far it came",
-            ) from error
-    return summary
+
+    name: ClassVar[str] = OBJECTS
+    bulk: ClassVar[bool] = False
+
+    what: str
+    writes: Sequence[Write]
+    atomic: bool = False
+    bundle: bool = False
+    concurrency: int = 1
+    again: str = AGAIN
+    notes: Sequence[str] = ()
+
+    @property
+    def alone(self) -> bool:
+        """Does a single object go by its own address?"""
+        return len(self.writes) == 1 and not self.bundle
+
+    def parts(self) -> Iterator[Part]:
+        """Creations, then updates, then deletions: what is new can be referred to by what changes."""
+        for stage, action in enumerate(STRATEGIES):
+            numbers = [number for number, write in enumerate(self.writes) if write.action == action]
+            for at in range(0, len(numbers), IN_ONE_BUNDLE):
+                yield Part(numbers[at : at + IN_ONE_BUNDLE], stage)
+
+    async def moved(self, s: Session) -> list[str]:
+        """Objects that are no longer as they were read: of one by its own address what the change touches, else anything."""
+        return [
+            f"{called(write.before or {})} {how}" for write, how in await _moved(s, self.writes, whole=not self.alone)
+        ]
+
+    async def send(self, s: Session, part: Part) -> PartDone:
+        """One object, or one bundle whose report is read object by object."""
+        writes = [self.writes[number] for number in part.numbers]
+        if self.alone:
+            return await _one(s, writes[0])
+        message = await _sent(s, writes, atomic=self.atomic)
+        count = message.import_count
+        failures = failures_of(message, writes)
+        if count.ignored and not failures:  # 200, OK, and some not written: the server does not say which ones
+            failures = await _ignored(s, self.what, writes, count.ignored)
+        unnamed = any(row.get("uid") is None for row in failures)
+        reasons = {str(row.get("uid")): str(row["message"]) for row in failures}
+        none = self.atomic and bool(failures)
+        uids = {number: self.writes[number].uid for number in part.numbers}
+        refused = {number: reasons.get(uid, OTHER) for number, uid in uids.items() if uid in reasons or none}
+        done = [] if unnamed else [number for number in part.numbers if number not in refused]
+        return PartDone(
+            done, refused, created=count.created, updated=count.updated, deleted=count.deleted, ignored=count.ignored,
+            uids=[uids[number] for number in done], failures=failures,
+            envelope=message.model_dump(mode="json", by_alias=True, exclude_none=True),
+        )  # fmt: skip
+
+    async def look_back(self, s: Session, part: Part) -> PartDone:
+        """What of a bundle is on the server, found out by reading; a single object is left to whoever tries again."""
+        if self.alone:
+            return PartDone()
+        writes = [self.writes[number] for number in part.numbers]
+        there = await written(s, writes)
+        done = [number for number in part.numbers if self.writes[number].uid in there]
+        return _counted(writes[0].action, PartDone(done, uids=sorted(there)))
+
+    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
+        """Nothing is left to do."""
 
 
-async def _one(s: Session, write: Write, summary: WriteSummary) -> None:
-    entry = current()
-    entry.sent([0])
+def _counted(action: Action, told: PartDone) -> PartDone:
+    """What was done, counted under its action."""
+    match action:
+        case "create":
+            told.created = len(told.uids)
+        case "delete":
+            told.deleted = len(told.uids)
+        case _:
+            told.updated = len(told.uids)
+    return told
+
+
+async def _one(s: Session, write: Write) -> PartDone:
     uid = write.uid
     address = f"{write.plural}/{uid}"
+    became: dict[int, str] = {}
     match write.action:
         case "create":
             answer = await s.client.post(write.plural, write.after)
-            summary.created = 1
             created = WebMessage.of(answer).created_uid
-            if created is not None and created != write.uid:  # some types (tokens) get theirs from the server
-                entry.became(0, created)
-                uid = created
+            if created is not None and created != uid:  # some types (tokens) get theirs from the server
+                became, uid = {0: created}, created
         case "delete":
             answer = await s.client.delete(address)
-            summary.deleted = 1
         case _:
             before, after = write.changed()
             answer = await s.client.patch(address, [*jsonpatch.diff(before or {}, after or {})])
-            summary.updated = 1
-    entry.done([0])
-    summary.uids = [uid]
-    summary.envelope = answer if isinstance(answer, dict) else None
+    envelope = answer if isinstance(answer, dict) else None
+    return _counted(write.action, PartDone([0], became=became, uids=[uid], envelope=envelope))
 
 
-async def _many(s: Session, payload: Payload, summary: WriteSummary) -> None:
-    """Bundles of one action each: creations, then updates, then deletions."""
-    gate = asyncio.Semaphore(payload.concurrency)
-    for action, strategy in STRATEGIES.items():
-        numbers = [number for number, write in enumerate(payload.writes) if write.action == action]
-        parts = [numbers[at : at + IN_ONE_BUNDLE] for at in range(0, len(numbers), IN_ONE_BUNDLE)]
+async def _moved(s: Session, writes: Sequence[Write], *, whole: bool) -> list[tuple[Write, str]]:
+    """The changes whose objects are no longer as they were read, and how they differ.
 
-        async def one(part: list[int], strategy: str = strategy) -> None:
-            async with gate:
-                await _part(s, payload, part, strategy, summary)
+    They are read again whole: not everything that is done to an object (its sharing, its members) changes `lastUpdated`.
 
-        if payload.concurrency == 1:
-            for part in parts:
-                await one(part)
-        else:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for part in parts:
-                        group.create_task(one(part))
-            except* Dhis2Error as failed:
-                raise failed.exceptions[0] from None
-
-
-async def _part(s: Session, payload: Payload, part: Sequence[int], strategy: str, summary: WriteSummary) -> None:
-    """One bundle: told to the journal, sent, and its report counted."""
-    entry = current()
-    entry.sent(part)
-    writes = [payload.writes[number] for number in part]
-    try:
-        message = await send_bundle(s, writes, strategy, atomic=payload.atomic)
-    except (ServerFault, NetworkError):
-        await _look_back(s, payload, part, strategy, summary)
-        raise
-    except Refused as error:
-        for number in part:
-            entry.refused(number, str(error))
-        raise
-    count = message.import_count
-    failures = failures_of(message, writes)
-    if count.ignored and not failures:  # 200, OK, and some not written: the server does not say which ones
-        failures = await _ignored(s, payload, writes, count.ignored)
-    unnamed = any(row.get("uid") is None for row in failures)
-    reasons = {str(row.get("uid")): str(row["message"]) for row in failures}
-    all_refused = payload.atomic and bool(failures)
-    done: list[int] = []
-    for number in part:
-        uid = payload.writes[number].uid
-        if uid in reasons or all_refused:
-            entry.refused(number, reasons.get(uid, OTHER))
-        elif not unnamed:
-            done.append(number)
-    entry.done(done)
-    summary.created += count.created
-    summary.updated += count.updated
-    summary.deleted += count.deleted
-    summary.ignored += count.ignored
-    summary.uids += [payload.writes[number].uid for number in done]
-    summary.failures += failures
-    summary.envelope = message.model_dump(mode="json", by_alias=True, exclude_none=True)
-    s.person.progress(f"write {payload.what}", len(summary.uids) + len(summary.failures), len(payload.writes))
+    Parameters:
+        whole: any difference counts, since the objects are sent whole; else those in what a change touches.
+    """
+    found: list[tuple[Write, str]] = []
+    held = [(write, write.before) for write in writes if write.before is not None]
+    for plural in dict.fromkeys(write.plural for write, _ in held):
+        mine = [(write, before) for write, before in held if write.plural == plural]
+        rows = await read_objects(s, plural, [write.uid for write, _ in mine], missing_is_fine=True)
+        there = {str(row["id"]): row for row in rows}
+        for write, before in mine:
+            now = there.get(write.uid)
+            if now is None:
+                found.append((write, "is gone since the plan was made"))
+            elif names := _read_again(write, before, now, whole=whole):
+                old, new = ({name: item[name] for name in names if name in item} for item in (before, now))
+                told = PlanStep("update", plural, before=old, after=new).words()
+                found.append((write, f"has changed since the plan was made: {told}"))
+    return found
 
 
-async def _ignored(s: Session, payload: Payload, writes: Sequence[Write], count: int) -> list[Row]:
+def _read_again(write: Write, before: JsonObject, now: JsonObject, *, whole: bool) -> list[str]:
+    """The properties that count and are no longer as they were read."""
+    if write.after is not None and not whole:
+        names = {name: None for values in write.changed() for name in values or {}}
+    else:
+        names = dict.fromkeys([*before, *now])
+    return [name for name in names if name not in SET_BY_SERVER and not same(now.get(name), before.get(name))]
+
+
+async def _ignored(s: Session, what: str, writes: Sequence[Write], count: int) -> list[Row]:
     """The objects that a server ignored without a word, a row each; one row for all of them where it does not show them."""
     try:
         there = await written(s, writes)
     except Dhis2Error:
-        return [{"type": payload.what, "message": f"the server ignored {count:,} and gave no reason"}]
+        return [{"type": what, "message": f"the server ignored {count:,} and gave no reason"}]
     missing = [write for write in writes if write.uid not in there]
     return [{"type": write.plural, "uid": write.uid, "name": write.name, "message": IGNORED} for write in missing]
-
-
-async def _look_back(s: Session, payload: Payload, part: Sequence[int], strategy: str, summary: WriteSummary) -> None:
-    """A bundle was sent and no answer came: what of it is on the server is done. The rest may still come: nobody knows."""
-    try:
-        there = await written(s, [payload.writes[number] for number in part])
-    except Dhis2Error:  # nor does it answer now: the error that is under way says so
-        return
-    done = [number for number in part if payload.writes[number].uid in there]
-    current().done(done)
-    summary.uids += sorted(there)
-    word = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}[strategy]
-    setattr(summary, word, getattr(summary, word) + len(there))
 
 
 async def written(s: Session, writes: Sequence[Write]) -> set[str]:
@@ -401,7 +392,10 @@ def same(left: JsonValue, right: JsonValue) -> bool:
     if isinstance(left, dict) and isinstance(right, dict):
         both = "id" in left and "id" in right
         names = left.keys() & right.keys() if both else left.keys() | right.keys()
-        return all(same(left.get(name), right.get(name)) for name in names - SET_BY_SERVER)
+        said = names - SET_BY_SERVER
+        if isinstance(left.get("access"), str) and "access" in names:  # of one user in a sharing: what was given
+            said.add("access")
+        return all(same(left.get(name), right.get(name)) for name in said)
     if isinstance(left, str) and isinstance(right, str):
         return left.removesuffix(MIDNIGHT) == right.removesuffix(MIDNIGHT)
     return left == right
@@ -421,19 +415,20 @@ def ids(items: Sequence[JsonValue]) -> dict[str, JsonValue]:
     return found if len(found) == len(items) else {}
 
 
-async def send_bundle(s: Session, writes: Sequence[Write], strategy: str, *, atomic: bool) -> WebMessage:
-    """One import of some objects, all with the same strategy. Raises `Refused` where the answer is no import report."""
-    bundle: dict[str, list[JsonValue]] = {}
+async def _sent(s: Session, writes: Sequence[Write], *, atomic: bool) -> WebMessage:
+    """The report of one bundle of one action.
+
+    Raises `Refused` where the server refused it unread; `ServerFault`, `NetworkError` where nobody knows what it did.
+    """
+    objects: dict[str, list[JsonObject]] = {}
     for write in writes:
-        whole = write.after or write.before or {}
-        bundle.setdefault(write.plural, []).append({"id": write.uid} if strategy == "DELETE" else whole)
-    params: dict[str, Param] = {"importStrategy": strategy, "atomicMode": "ALL" if atomic else "NONE"}
-    told = await attempt(send(s.client, "POST", "metadata", cast("JsonObject", bundle), params))
-    if isinstance(told, WebMessage) and "typeReports" in (told.response or {}):
-        return told
-    if isinstance(told, Dhis2Error):
-        raise told
-    raise Refused(f"the server's answer is no import report: {told.message}", status=told.http_status_code)
+        objects.setdefault(write.plural, []).append(write.after or write.before or {})
+    part = parts.Part(STRATEGIES[writes[0].action], range(len(writes)), objects, wave=0)
+    outcome = await parts.send_part(s.client, part, atomic_mode="ALL" if atomic else "NONE")
+    if isinstance(outcome, parts.Reported):
+        return outcome.message
+    unknown = isinstance(outcome, parts.Unanswered) and not isinstance(outcome.error, (ServerFault, NetworkError))
+    raise BrokenAnswer(str(outcome.error), hint="dhis2 journal show") if unknown else outcome.error
 
 
 def failures_of(message: WebMessage, writes: Sequence[Write]) -> list[Row]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel
 
-from dhis2sh.changes.journal import journal_of
+from dhis2sh.changes.journal import SentPart, journal_of
 from dhis2sh.changes.plan import PlanStep
 from dhis2sh.errors import NotFound
 from dhis2sh.rows.rows import PageNote, Rows
@@ -84,4 +84,17 @@ async def show(
         )
         for change in journal.changes(entry.id)
     ]  # fmt: skip
+    rows += [_part(part) for part in journal.parts(entry.id)]
     return Rows(rows, columns=["action", "type", "uid", "name", "state", "changes", "reason"])
+
+
+def _part(part: SentPart) -> ChangeRow:
+    """A part of a bulk write, whose rows are not kept one by one."""
+    left = {"done": part.done, "refused": part.refused, "without an answer": part.count - part.done - part.refused}
+    told = ", ".join(f"{count:,} {word}" for word, count in left.items() if count)
+    state = "refused" if part.refused == part.count else "sent" if left["without an answer"] else "done"
+    rows = f"rows {part.first + 1:,} to {part.first + part.count:,}"
+    return ChangeRow(
+        number=part.first, action="send", type="part", uid=None, name=rows if part.count in left.values() else f"{rows}: {told}",
+        state=state, changes="", before=None, after=None, reason=part.reason,
+    )  # fmt: skip

@@ -41,7 +41,7 @@ def _plan(plan: Plan, width: int | None, colour: bool) -> str:
 
 
 def _steps_shown(plan: Plan) -> list[PlanStep]:
-    return plan.steps[: FEW_STEPS if plan.report is not None else MOST_STEPS]
+    return list(plan.steps[: FEW_STEPS if plan.report is not None else MOST_STEPS])
 
 
 def _plan_notes(plan: Plan) -> list[str]:

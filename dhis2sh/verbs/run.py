@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.apply import apply_plan, refusals_kept
-from dhis2sh.changes.consent import Consent, must_ask, require_consent
+from dhis2sh.changes.consent import Consent, must_ask
 from dhis2sh.client.requests import effect_scope
 from dhis2sh.rows.rows import stamped
 from dhis2sh.rows.stream import Stream
@@ -68,12 +68,7 @@ async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consen
         if not plan.local and (consent.dry_run or must_ask(verb, plan, consent)):
             await names.tell(session, plan)
     plan.verb = verb.path
-    plan.journal = consent.journal
-    if consent.dry_run:
-        return plan
-    if plan.blocked is not None:
-        for note in plan.notes:
-            session.person.warn(note)
-        raise plan.blocked
-    await require_consent(session, verb, plan, consent)
-    return await apply_plan(session, verb, plan)
+    plan.journal = plan.journal and consent.journal
+    if not plan.local and plan.target is None and plan.steps:
+        plan.made_for = session.profile
+    return await apply_plan(session, verb, plan, consent)

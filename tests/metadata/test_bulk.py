@@ -69,7 +69,7 @@ def test_a_bad_substitution_is_a_mistake_of_usage(text: str) -> None:
         renamer(replace=[text])
 
 
-async def test_many_are_renamed_in_three_requests_and_a_second_run_changes_nothing(session: Session) -> None:
+async def test_many_are_renamed_in_few_requests_and_a_second_run_changes_nothing(session: Session) -> None:
     rows = [
         {"id": f"ouMany{n:05}", "name": f"Unit {n}", "shortName": f"{n}", "openingDate": "2020-01-01"}
         for n in range(1000)
@@ -79,7 +79,7 @@ async def test_many_are_renamed_in_three_requests_and_a_second_run_changes_nothi
 
     done = await do(session, "metadata rename", type="organisationUnits", filter=["name:like:Unit"], prefix="New ")
     assert done.updated == 1000
-    assert len(session.client.transport.sent) - before <= 3
+    assert len(session.client.transport.sent) - before <= 4, "read, read again, what the server is, and sent"
 
     again = await do(
         session, "metadata rename", DRY, type="organisationUnits", filter=["name:like:Unit"], prefix="New "

@@ -9,7 +9,7 @@ from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.journal import journal_of
 from dhis2sh.client.auth import Basic
 from dhis2sh.client.client import Client
-from dhis2sh.errors import Forbidden, PartlyDone
+from dhis2sh.errors import Forbidden, Refused
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.session import Session
 from dhis2sh.verbs.registry import find
@@ -69,14 +69,12 @@ async def test_one_object_that_is_not_theirs_is_refused_before_anything_is_sent(
     assert not [line for line in sent if not line.startswith("GET")]
 
 
-async def test_rights_that_were_lost_in_between_are_told_by_the_server(session: Session, clerk: Session) -> None:
+async def test_rights_that_were_lost_in_between_are_told_before_anything_is_sent(
+    session: Session, clerk: Session
+) -> None:
     plan = await do(clerk, "metadata rename", DRY, type="dataElements", all=True, prefix="X ")
     await do(session, "metadata share", type="dataElements", objects=["DE_2"], user=["clerk=r"])
 
-    with pytest.raises(
-        PartlyDone, match="1 refused: OPV doses given: User `clerk` is not allowed to update object"
-    ) as partly:
-        await apply_plan(clerk, find("metadata rename"), plan)
-    assert partly.value.summary.updated == 1
-    newest = journal_of(clerk).entries()[0]
-    assert (newest.outcome, newest.states) == ("partly", {"done": 1, "refused": 1})
+    with pytest.raises(Refused, match=r"'OPV doses given' .* has changed since the plan was made: sharing\.users"):
+        await apply_plan(clerk, find("metadata rename"), plan, YES)
+    assert journal_of(clerk).entries()[0].verb == "metadata share", "nothing was sent"

@@ -34,7 +34,7 @@ def test_a_verb_declares_everything(path: str, verb: Verb) -> None:
     assert verb.summary.endswith((".", "?"))
     assert verb.examples
     assert verb.result != "NoneType"
-    assert verb.effect == "read" or verb.apply is not None
+    assert (verb.effect == "read") == (verb.result != "Plan")
     assert all(param.help for param in verb.params)
     assert all(reason for reason in verb.left_out.values())
     assert verb.input_schema()["additionalProperties"] is False

@@ -293,7 +293,8 @@ def test_a_production_profile_wants_its_name(url: str, dhis2: Run, monkeypatch: 
     code, _, err = dhis2("profile", "bootstrap", "prod", "--yes")
     assert code == 2
     assert "--confirm prod" in err
-    assert dhis2("profile", "bootstrap", "prod", "--confirm", "prod")[0] == 0
+    assert dhis2("profile", "bootstrap", "prod", "--confirm", "prod")[0] == 2, "nor is its name a yes"
+    assert dhis2("profile", "bootstrap", "prod", "--confirm", "prod", "--yes")[0] == 0
 
 
 def test_a_token_that_cannot_be_kept_is_taken_back(

@@ -1,6 +1,6 @@
 """From a bundle to a plan: what is new, changed and right already, what the server would refuse, and why.
 
-The bundle is looked through, compared with what the server has, and validated by the server, all by reading; `apply`
+The bundle is looked through, compared with what the server has, and validated by the server, all by reading; the writer
 sends what is left to do, so that a second run after one that was cut off finishes the rest.
 
 API source: `POST /api/metadata` with `importMode=VALIDATE` (api-facts b.1, b.2).
@@ -19,14 +19,14 @@ from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.schema import types_of
 from dhis2sh.dhis2.ordering import parents_first
 from dhis2sh.dhis2.properties import SHARING
-from dhis2sh.errors import Dhis2Error, PartlyDone, Refused, UsageError
+from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.metadata.bundles.checking import Findings, check, without
 from dhis2sh.metadata.bundles.diff import differs
 from dhis2sh.metadata.bundles.report import Conflict, DanglingReference, ImportReport, TypeCount, next_of
 from dhis2sh.metadata.bundles.walk import known
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.writes import Objects, Write
 
 if TYPE_CHECKING:
     from dhis2_models.facts import Resource
@@ -56,12 +56,23 @@ class Settings:
 
 
 @dataclass(slots=True)
-class Payload(writes.Payload):
-    """What `apply` needs of an import: the writes, and where the refused objects go."""
+class BundleImport(Objects):
+    """The writer of an import: it knows where the refused objects go, and what the objects of the bundle are called."""
 
     rejected: Path | None = None
     origin: str = ""
     names: dict[str, str] = field(default_factory=lambda: {})
+
+    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
+        """Count by type; refused objects go to the file that was named."""
+        summary.types = _by_type(self.writes, set(summary.uids))
+        if cut_off:
+            return
+        for row in summary.failures:
+            row["message"] = refusals.named(str(row["message"]), self.names)
+        if summary.failures and self.rejected is not None:
+            await _save(self, self.rejected, {cast("str | None", row["uid"]) for row in summary.failures})
+            summary.note = f"refused objects: {self.rejected}"
 
 
 async def plan(s: Session, bundle: Bundle, title: str, settings: Settings) -> Plan:
@@ -85,18 +96,17 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings) -> Pl
     changes = await _compared(s, bundle, types, settings.strategy, report)
     planned = writes.plan(title, changes, what="metadata", atomic=settings.atomic, bundle=True)
     planned.notes = _notes(findings, settings, len(changes), report)
-    needed = cast("writes.Payload", planned.payload).writes
-    payload = Payload(
-        "metadata", needed, settings.atomic, bundle=True, rejected=settings.rejected, origin=bundle.origin,
-        names=_names(bundle),
+    writer = BundleImport(
+        "metadata", writes.changes_of(planned), settings.atomic, bundle=True, rejected=settings.rejected,
+        origin=bundle.origin, names=_names(bundle),
     )  # fmt: skip
-    message = await _validated(s, payload)
-    await _take_conflicts(s, message, payload, report)
-    planned.report, planned.payload = report, payload
+    message = await _validated(s, writer)
+    await _take_conflicts(s, message, writer, report)
+    planned.report, planned.writer = report, writer
     if report.conflicts and settings.rejected is not None:
-        await _save(payload, {conflict.id for conflict in report.conflicts})
+        await _save(writer, settings.rejected, {conflict.id for conflict in report.conflicts})
     if report.conflicts and settings.atomic:
-        planned.blocked = _refusal(report, message, payload, settings)
+        planned.blocked = _refusal(report, message, writer, settings)
     return planned
 
 
@@ -180,14 +190,14 @@ def _merged(plural: str, before: JsonObject, body: Row, types: Mapping[str, Reso
 # Validating -------------------------------------------------------------------------------------------------------
 
 
-async def _validated(s: Session, payload: writes.Payload) -> WebMessage:
+async def _validated(s: Session, writer: Objects) -> WebMessage:
     """What the server says to all of it, writing nothing."""
-    if not payload.writes:
+    if not writer.writes:
         return WebMessage()
     bundle: dict[str, list[JsonValue]] = {}
-    for write in payload.writes:
+    for write in writer.writes:
         bundle.setdefault(write.plural, []).append(write.after)
-    params: dict[str, Param] = {"importMode": "VALIDATE", "atomicMode": "ALL" if payload.atomic else "NONE"}
+    params: dict[str, Param] = {"importMode": "VALIDATE", "atomicMode": "ALL" if writer.atomic else "NONE"}
     try:
         return WebMessage.of(await s.client.post("metadata", cast("JsonObject", bundle), params))
     except Refused as refusal:
@@ -197,14 +207,14 @@ async def _validated(s: Session, payload: writes.Payload) -> WebMessage:
         return told
 
 
-async def _take_conflicts(s: Session, message: WebMessage, payload: Payload, report: ImportReport) -> None:
+async def _take_conflicts(s: Session, message: WebMessage, writer: BundleImport, report: ImportReport) -> None:
     """The refused objects of an answer into the report, with names for UIDs and what to do."""
-    failures = writes.failures_of(message, payload.writes)
-    strange = {uid for row in failures for uid in refusals.uids_in(str(row["message"]))} - payload.names.keys()
-    payload.names |= {uid: name for uid, (_, name) in (await known(s.client, sorted(strange))).items()}
+    failures = writes.failures_of(message, writer.writes)
+    strange = {uid for row in failures for uid in refusals.uids_in(str(row["message"]))} - writer.names.keys()
+    writer.names |= {uid: name for uid, (_, name) in (await known(s.client, sorted(strange))).items()}
     counts = {count.type: count for count in report.types}
     for row in failures:
-        conflict = conflict_of(row, payload.names)
+        conflict = conflict_of(row, writer.names)
         report.conflicts.append(conflict)
         if conflict.type in counts:
             counts[conflict.type].conflict += 1
@@ -222,10 +232,10 @@ def conflict_of(row: Row, names: Mapping[str, str]) -> Conflict:
     )  # fmt: skip
 
 
-def _refusal(report: ImportReport, message: WebMessage, payload: Payload, settings: Settings) -> Refused:
+def _refusal(report: ImportReport, message: WebMessage, writer: BundleImport, settings: Settings) -> Refused:
     answer = message.model_dump(mode="json", by_alias=True, exclude_none=True)
     told = {uid for row in message.conflicts for uid in refusals.uids_in(row.message)}
-    names = {uid: name for uid, name in payload.names.items() if uid in told}
+    names = {uid: name for uid, name in writer.names.items() if uid in told}
     first = report.conflicts[0]
     more = f" (and {len(report.conflicts) - 1:,} more objects)" if len(report.conflicts) > 1 else ""
     ways = ["--drop-dangling leaves the references out"] if first.code == "E5002" and not settings.drop_dangling else []
@@ -236,27 +246,6 @@ def _refusal(report: ImportReport, message: WebMessage, payload: Payload, settin
         envelope={**answer, refusals.NAMES: cast("JsonValue", names)},  # no server knows those that it does not have
         hint="; ".join([*ways, "--atomic none writes the others; dhis2 explain"]),
     )
-
-
-# Applying ---------------------------------------------------------------------------------------------------------
-
-
-async def apply(s: Session, planned: Plan) -> WriteSummary:
-    """Carry out a plan of `plan`; refused objects go to the file that was named."""
-    payload = cast("Payload", planned.payload)
-    try:
-        summary = await writes.apply(s, planned)
-    except PartlyDone as cut_off:
-        written = cast("WriteSummary", cut_off.summary)
-        written.types = _by_type(payload.writes, set(written.uids))
-        raise
-    summary.types = _by_type(payload.writes, set(summary.uids))
-    for row in summary.failures:
-        row["message"] = refusals.named(str(row["message"]), payload.names)
-    if summary.failures and payload.rejected is not None:
-        await _save(payload, {cast("str | None", row["uid"]) for row in summary.failures})
-        summary.note = f"refused objects: {payload.rejected}"
-    return summary
 
 
 def _by_type(changes: Sequence[Write], done: Container[str]) -> dict[str, dict[str, int]]:
@@ -270,13 +259,13 @@ def _by_type(changes: Sequence[Write], done: Container[str]) -> dict[str, dict[s
     return counts
 
 
-async def _save(payload: Payload, uids: set[str | None]) -> None:
+async def _save(writer: BundleImport, path: Path, uids: set[str | None]) -> None:
     """The refused objects as a bundle of their own, to be mended and imported again."""
-    bundle = Bundle(origin=payload.origin)
-    for write in payload.writes:
+    bundle = Bundle(origin=writer.origin)
+    for write in writer.writes:
         if write.uid in uids and write.after is not None:
             bundle.add(write.plural, write.after)
     try:
-        await bundle.write(cast("Path", payload.rejected))
+        await bundle.write(path)
     except Dhis2Error as error:
         raise UsageError(f"the refused objects could not be kept: {error}", hint="--rejected FILE") from error

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
@@ -76,7 +76,7 @@ async def with_properties(
     """The plan of a creation with more properties than it has; `given`, `set` and errors as in `plan_create`."""
     resource = await schema.resource_of(s.client, type)
     reader = values.Reader(resource, str(await s.client.version()))
-    [write] = cast("writes.Payload", planned.payload).writes
+    [write] = writes.changes_of(planned)
     body = copy.deepcopy(write.after or {})
     for path, value in [*given.items(), *values.pairs(set)]:
         reader.put(body, path, value)

@@ -13,7 +13,7 @@ from dhis2sh.metadata.choosing import chosen
 from dhis2sh.metadata.parameters import All, Filter, Object, Some, Type
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import Bounds, Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
 
 Attribute = Annotated[str, Doc("The attribute: UID, code or unique name."), Refers("attributes")]
 
@@ -127,7 +127,3 @@ async def delete(
     resource = await with_attributes(s, type)
     found = await chosen(s, resource, objects, filter, everything=all)
     return await plan_values(s, attribute, None, found, resource)
-
-
-applies(set_)(writes.apply)
-applies(delete)(writes.apply)

@@ -21,7 +21,7 @@ from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.tables import read_rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, verb
 
 Concurrency = Annotated[int, Bounds(1, 8), Doc(f"How many imports of {writes.IN_ONE_BUNDLE:,} objects run at once.")]
 
@@ -162,7 +162,3 @@ def _operations(text: str) -> list[JsonObject]:
     if not all(isinstance(item, dict) for item in operations):
         raise UsageError("a patch is a list of operations", hint='[{"op": "replace", "path": "/name", "value": "..."}]')
     return cast("list[JsonObject]", operations)
-
-
-for _declared in (rename, retag, patch):
-    applies(_declared)(writes.apply)

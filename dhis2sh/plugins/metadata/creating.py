@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.metadata import writes
 from dhis2sh.metadata.objects.cloning import plan_clone
 from dhis2sh.metadata.objects.creating import plan_create
 from dhis2sh.metadata.objects.updating import plan_update
 from dhis2sh.metadata.parameters import Edit, FromFile, Object, SetValues, SkipExisting, Type
 from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Doc, Refers, verb
 
 
 @verb(
@@ -90,7 +89,3 @@ async def clone(
     API source: `POST /api/{type}`.
     """
     return await plan_clone(s, type, uid, name, set=set)
-
-
-for _declared in (create, update, clone):
-    applies(_declared)(writes.apply)

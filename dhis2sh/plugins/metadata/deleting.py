@@ -11,7 +11,7 @@ from dhis2sh.metadata.objects.deleting import blocking, deleted_with, gone_with_
 from dhis2sh.metadata.parameters import Objects, Type
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import applies, verb
+from dhis2sh.verbs.declaration import verb
 
 
 @verb(
@@ -43,6 +43,3 @@ async def delete(s: Session, type: Type, objects: Objects) -> Plan:
     plan = writes.plan(f"delete {what}", pairs, what=resource.plural)
     plan.notes = [*gone_with_it(parts.values()), *notes, *plan.notes]  # of no interest once it is done
     return plan
-
-
-applies(delete)(writes.apply)

@@ -13,7 +13,7 @@ from dhis2sh.metadata.bundles.gathering import gathered, plurals_of, start_of
 from dhis2sh.metadata.bundles.merging import ImportOptions, MergeOptions, origin_of, plan_merge
 from dhis2sh.metadata.parameters import File, With
 from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import Complete, Doc, applies, verb
+from dhis2sh.verbs.declaration import Complete, Doc, verb
 
 
 @verb(
@@ -91,8 +91,3 @@ async def merge_bundle(s: Session, file: File, *, options: MergeOptions) -> Plan
     API source: `POST /api/metadata`.
     """
     return await plan_merge(s, read_bundle(file), options)
-
-
-applies(import_)(importing.apply)
-applies(merge)(importing.apply)
-applies(merge_bundle)(importing.apply)

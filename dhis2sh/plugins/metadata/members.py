@@ -6,14 +6,13 @@ from typing import Annotated, cast
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
-from dhis2sh.metadata import writes
 from dhis2sh.metadata.collections import Join, collection_of
 from dhis2sh.metadata.objects.members import with_members
 from dhis2sh.metadata.parameters import Object, Type, Which
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Doc, Piped, applies, verb
+from dhis2sh.verbs.declaration import Doc, Piped, verb
 
 
 @verb(
@@ -73,7 +72,3 @@ async def remove(s: Session, type: Type, uid: Object, items: Members, *, propert
     API source: `PATCH /api/{type}/{uid}`.
     """
     return await with_members(s, type, uid, items, property, adding=False)
-
-
-for _declared in (add, remove):
-    applies(_declared)(writes.apply)

@@ -24,7 +24,7 @@ from dhis2sh.metadata.values import property_of
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.tables import read_rows
 from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import Complete, Doc, applies, verb
+from dhis2sh.verbs.declaration import Complete, Doc, verb
 
 Locale = Annotated[str, Doc("The language, such as fr or pt_BR.")]
 
@@ -87,6 +87,3 @@ async def import_(
     rows = read_rows(file)
     check_columns(rows, file)
     return await plan_translations(s, rows, overwrite=overwrite)
-
-
-applies(import_)(writes.apply)

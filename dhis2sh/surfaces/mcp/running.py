@@ -104,7 +104,8 @@ class Runner:
             result = await run(session, verb, arguments, agreed)
         except NeedsConfirmation as waiting:
             plan = cast("Plan", waiting.plan)
-            if name := production_of(session, plan):
+            name = production_of(session, plan)
+            if name is not None and agreed.confirm != name:
                 raise UsageError(str(waiting), hint=f"pass confirm='{name}' to write") from None
             result = plan
         if not isinstance(result, Plan):
@@ -129,7 +130,7 @@ class Runner:
         if name is not None and confirm != name:
             raise UsageError(f"'{name}' is a production profile", hint=f"pass confirm='{name}' to write")
         del self._plans[plan_id]
-        return wrapped(await apply_plan(session, verb, kept.plan))
+        return wrapped(await apply_plan(session, verb, kept.plan, Consent(yes=True, confirm=confirm)))
 
     def _beside(
         self, path: str, arguments: dict[str, object], effect: str, consent: dict[str, Any], profile: str | None
@@ -167,7 +168,7 @@ async def capped(stream: Stream[object]) -> JsonObject:
 
 def wrapped(result: object) -> JsonObject:
     """A result as structured content: what `-o json` prints, capped, and whether it was."""
-    value = to_json(result)
+    value = result.to_json(MOST_ROWS) if isinstance(result, Plan) else to_json(result)
     if isinstance(result, (Plan, WriteSummary)):
         whole = cast("JsonObject", value)
         total = len(result.steps if isinstance(result, Plan) else result.uids)

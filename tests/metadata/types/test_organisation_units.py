@@ -238,9 +238,10 @@ async def test_what_goes_wrong_at_the_server_reaches_the_user(country: Session):
     country.sandbox_store().change({}, {"organisationUnits": ["fOJHBOgL9d7"]})
     verb = find(f"{UNITS} merge")
     from dhis2sh.changes.apply import apply_plan
+    from dhis2sh.changes.consent import Consent
 
     with pytest.raises(Refused, match="Source org unit does not exist"):
-        await apply_plan(country, verb, plan)
+        await apply_plan(country, verb, plan, Consent(yes=True))
 
 
 # Geometry ----------------------------------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.changes.plan import Plan, PlanStep
+from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.dhis2.uids import generate_uid
-from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.errors import Forbidden, NotFound, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.categories.combo_specs import CategorySpec, ComboSpec, Kind, Named
 from dhis2sh.metadata.types.categories.doctor import (
@@ -17,9 +17,10 @@ from dhis2sh.metadata.types.categories.doctor import (
     COMBINED,
     COMBOS,
     OPTIONS,
+    completed,
     count_of,
 )
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.writes import Objects, Write
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.verbs import names
@@ -36,8 +37,8 @@ NEAR = 88
 
 
 @dataclass(slots=True)
-class Model(writes.Payload):
-    """What applying a build needs.
+class Model(Objects):
+    """The writer of a category model: when its objects are written, the server makes the option combinations.
 
     Parameters:
         combos: UIDs of the combinations that must have all their option combinations afterwards, the one that is built first.
@@ -48,6 +49,27 @@ class Model(writes.Payload):
     combos: list[str] = field(default_factory=list[str])
     layers: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
     had: int = 0
+
+    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
+        """Make the server make the option combinations, and count them."""
+        if cut_off:
+            return
+        summary.types = self.layers
+        if summary.failures:
+            return
+        try:
+            counts = [await completed(s, uid) for uid in self.combos]
+        except Forbidden as error:
+            summary.note = f"the option combinations could not be made: {error}"
+            return
+        expected, found = counts[0]
+        summary.types = {
+            **self.layers,
+            COMBINED: {"created": max(0, found - self.had), "reused": min(self.had, found)},
+        }
+        summary.note = f"{found:,} of {expected:,} option combinations are there"
+        if found < expected:
+            summary.note += f" (dhis2 metadata category-combos wait-for-cocs {self.combos[0]})"
 
 
 class Building:
@@ -83,14 +105,13 @@ class Building:
             f"build the category combination '{self.spec.name}'", self.changes, what="category model", atomic=True,
             bundle=True, notes=self.notes,
         )  # fmt: skip
-        payload = cast("writes.Payload", planned.payload)
-        planned.payload = Model(
-            payload.what, payload.writes, payload.atomic, payload.bundle, payload.concurrency,
+        planned.writer = Model(
+            "category model", writes.changes_of(planned), atomic=True, bundle=True, notes=planned.notes,
             combos=[combo.uid, *touched], layers=layers, had=had,
         )  # fmt: skip
         if not planned.steps and had < expected:
             made = f"makes the {counted_objects(expected - had, COMBINED)} that it lacks"
-            planned.steps.append(PlanStep("run", COMBOS, uid=combo.uid, name=self.spec.name, detail=made))
+            planned.steps = [PlanStep("run", COMBOS, uid=combo.uid, name=self.spec.name, detail=made)]
         return planned
 
     async def _options(self) -> dict[str, str]:

@@ -8,24 +8,23 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel
 
-from dhis2sh.changes.plan import Plan, WriteSummary
+from dhis2sh.changes.plan import Plan
 from dhis2sh.dhis2.dates import day
 from dhis2sh.dhis2.properties import DEFAULT_NAME
-from dhis2sh.errors import Forbidden, TimedOut, UsageError
+from dhis2sh.errors import TimedOut, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
-from dhis2sh.metadata.types.categories.building import Building, Model
+from dhis2sh.metadata.types.categories.building import Building
 from dhis2sh.metadata.types.categories.combo_specs import from_words, read_spec
 from dhis2sh.metadata.types.categories.doctor import (
     COMBINED,
     OPTIONS,
     Combo,
     combo_with_options,
-    completed,
     count_of,
     expected_of,
 )
@@ -33,7 +32,7 @@ from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Piped, Refers, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Piped, Refers, verb
 from dhis2sh.words import counted, counted_objects
 
 if TYPE_CHECKING:
@@ -76,29 +75,6 @@ async def build(
         raise UsageError("--category goes with --name", hint="a spec has its categories itself")
     wanted = from_words(str(name), category) if spec is None else read_spec(spec, s.person.read)
     return await Building(s, wanted).plan()
-
-
-@applies(build)
-async def _(s: Session, plan: Plan) -> WriteSummary:
-    model = cast("Model", plan.payload)
-    summary = await writes.apply(s, plan)
-    summary.types = model.layers
-    if summary.failures:
-        return summary
-    try:
-        counts = [await completed(s, uid) for uid in model.combos]
-    except Forbidden as error:
-        summary.note = f"the option combinations could not be made: {error}"
-        return summary
-    expected, found = counts[0]
-    summary.types = {
-        **model.layers,
-        COMBINED: {"created": max(0, found - model.had), "reused": min(model.had, found)},
-    }
-    summary.note = f"{found:,} of {expected:,} option combinations are there"
-    if found < expected:
-        summary.note += f" (dhis2 metadata category-combos wait-for-cocs {model.combos[0]})"
-    return summary
 
 
 class ComboCount(BaseModel):
@@ -206,6 +182,3 @@ async def set_validity(
         kept: JsonObject = {key: value for key, value in after.items() if value is not None}
         changes.append(Write(OPTIONS, before, kept, detail=words if first or last else "valid for ever"))
     return writes.plan(f"set the validity of {counted_objects(len(found), OPTIONS)}", changes, what=OPTIONS)
-
-
-applies(set_validity)(writes.apply)

@@ -7,7 +7,6 @@ from typing import Annotated, cast
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import DashboardSlot, arranged
 from dhis2sh.dhis2.uids import generate_uid
-from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.visuals.dashboards import (
     BOARDS,
     DescribedDashboard,
@@ -19,7 +18,7 @@ from dhis2sh.metadata.types.visuals.dashboards import (
 from dhis2sh.metadata.types.visuals.shown import Name, created
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, verb
 from dhis2sh.words import joined
 
 Dashboard = Annotated[str, Doc("UID, code or unique name of the dashboard."), Refers(BOARDS)]
@@ -82,10 +81,6 @@ async def remove_item(
     API source: `PATCH /api/dashboards/{uid}`.
     """
     return await plan_without(s, dashboard, items)
-
-
-for _verb in (create, add_item, remove_item):
-    applies(_verb)(writes.apply)
 
 
 @verb(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, cast
+from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.metadata import writes
@@ -15,7 +15,7 @@ from dhis2sh.metadata.writes import Write
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
-from dhis2sh.verbs.declaration import Doc, Piped, Refers, applies, verb
+from dhis2sh.verbs.declaration import Doc, Piped, Refers, verb
 from dhis2sh.words import listed
 
 Set = Annotated[str, Doc("UID, code or unique name of the data set."), Refers("dataSets")]
@@ -64,7 +64,7 @@ async def remove_element(s: Session, data_set: Set, elements: Items) -> Plan:
     """
     uids = set(uids_of(elements))
     planned = await joins.remove(s, SET_ELEMENTS, data_set, uids_of(elements))
-    [write] = cast("writes.Payload", planned.payload).writes
+    [write] = writes.changes_of(planned)
     changes = [replace(write, after=without_elements(write.after or {}, uids))]
     for section in await writes.read_all(s, "sections", [f"dataSet.id:eq:{data_set}"]):
         after = without_elements(section, uids)
@@ -88,7 +88,3 @@ async def reorder(
     API source: `PATCH /api/sections/{uid}`.
     """
     return await joins.reorder(s, "sections", "dataElements", section, uids_of(elements), "dataElements")
-
-
-for _verb in (add_element, remove_element, reorder):
-    applies(_verb)(writes.apply)

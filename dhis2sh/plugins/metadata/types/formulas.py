@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.metadata import expressions, writes
+from dhis2sh.metadata import expressions
 from dhis2sh.metadata.expressions import PLACES, Verdict
 from dhis2sh.metadata.objects.creating import plan_create
 from dhis2sh.metadata.types.formulas import Part, levels_of, parts_of, side
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonValue
-from dhis2sh.verbs.declaration import REGISTRY, Doc, Param, Refers, Verb, applies, verb
+from dhis2sh.verbs.declaration import REGISTRY, Doc, Param, Refers, Verb, verb
 from dhis2sh.words import kebab
 
 type Missing = Literal["SKIP_IF_ANY_VALUE_MISSING", "SKIP_IF_ALL_VALUES_MISSING", "NEVER_SKIP"]
@@ -169,7 +169,3 @@ async def create_predictor(
         "sampleSkipTest": side(skip_test, missing) if skip_test else None,
     }  # fmt: skip
     return await plan_create(s, "predictors", {k: v for k, v in properties.items() if v not in (None, [])}, set=set)
-
-
-for _verb in (create_rule, create_predictor):
-    applies(_verb)(writes.apply)

@@ -9,10 +9,9 @@ from typing import Annotated
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import Legend, LegendSetSpec
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.visuals.shown import Name, created
 from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import Doc, applies, verb
+from dhis2sh.verbs.declaration import Doc, verb
 from dhis2sh.words import counted
 
 COLOURS = ("#d7191c", "#fdae61", "#ffffbf", "#a6d96a", "#1a9641")
@@ -60,9 +59,6 @@ async def create(
         if one.end < after.start
     ]
     return await created(s, "legendSets", body, words, gaps)
-
-
-applies(create)(writes.apply)
 
 
 def _classes(texts: Sequence[str], colours: Sequence[str]) -> list[Legend]:

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import MapLayerSpec, MapSpec
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.visuals.in_words import Described, Teller, described
 from dhis2sh.metadata.types.visuals.shown import (
     Data,
@@ -20,7 +19,7 @@ from dhis2sh.metadata.types.visuals.shown import (
     org_units,
 )
 from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import Bounds, Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
 
 
 @verb(
@@ -65,9 +64,6 @@ async def create(
     body = spec.payload(await s.client.version())
     notes = [] if extent else ["these units have no geometry: the map opens on the whole world"]
     return await created(s, "maps", body, (await Teller.of(s, [body])).sentence(body), notes)
-
-
-applies(create)(writes.apply)
 
 
 @verb(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.options import (
     OPTIONS,
     SETS,
@@ -15,7 +14,7 @@ from dhis2sh.metadata.types.options import (
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
-from dhis2sh.verbs.declaration import Complete, Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Complete, Doc, Refers, verb
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
@@ -45,9 +44,6 @@ async def sync(
     API source: `POST /api/metadata`; options are deleted by it too, since `DELETE /api/options` leaves them (2.41, 2.42).
     """
     return await plan_sync(s, option_set, file, delete_missing=delete_missing)
-
-
-applies(sync)(writes.apply)
 
 
 @verb(

@@ -22,7 +22,7 @@ from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs import names
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, verb
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
@@ -115,9 +115,6 @@ async def set_geometry(
     return writes.plan(f"set the geometry of {counted(len(found), 'unit')}", changes, what=UNITS, notes=notes)
 
 
-applies(set_geometry)(writes.apply)
-
-
 @verb(
     "metadata organisation-unit-levels rename",
     effect="write",
@@ -148,6 +145,3 @@ async def rename_level(
         raise UsageError(f"level {other.get('level')} is called '{name}' already", hint="choose another name")
     after: JsonObject = {**(before or {"id": generate_uid(), "level": number}), "name": name}
     return writes.plan(f"call level {number} '{name}'", [Write(LEVELS, before, after)], what=LEVELS)
-
-
-applies(rename_level)(writes.apply)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import UsageError
@@ -24,7 +24,7 @@ from dhis2sh.metadata.writes import Write
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonValue, Row
-from dhis2sh.verbs.declaration import Doc, Piped, Refers, applies, verb
+from dhis2sh.verbs.declaration import Doc, Piped, Refers, verb
 
 Program = Annotated[str, Doc("UID, code or unique name of the program."), Refers("programs")]
 Stage = Annotated[str, Doc("UID, code or unique name of the stage."), Refers("programStages")]
@@ -203,7 +203,7 @@ async def remove_element(s: Session, stage: Stage, elements: ElementItems) -> Pl
     """
     uids = set(uids_of(elements))
     planned = await joins.remove(s, STAGE_ELEMENTS, stage, uids_of(elements))
-    changes = list(cast("writes.Payload", planned.payload).writes)
+    changes = writes.changes_of(planned)
     for section in await sections_of(s, stage):
         if elements_in(section) & uids:
             changes.append(Write(SECTIONS, section, without_elements(section, uids), detail=changes[0].detail))
@@ -263,20 +263,3 @@ async def reorder_section(s: Session, section: Section, elements: ElementItems) 
     API source: `PATCH /api/programStageSections/{uid}`.
     """
     return await joins.reorder(s, SECTIONS, "dataElements", section, uids_of(elements), "dataElements")
-
-
-for _verb in (
-    add_attribute,
-    remove_attribute,
-    add_org_units,
-    remove_org_units,
-    add_type_attribute,
-    remove_type_attribute,
-    add_element,
-    remove_element,
-    reorder,
-    add_to_section,
-    remove_from_section,
-    reorder_section,
-):
-    applies(_verb)(writes.apply)

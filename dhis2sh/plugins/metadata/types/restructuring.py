@@ -77,9 +77,6 @@ async def move(s: Session, units: Units, *, to: Annotated[str, Doc("The new pare
     return planned
 
 
-applies(move)(writes.apply)
-
-
 @verb(
     "metadata organisation-units merge",
     effect="destroy",

@@ -6,11 +6,10 @@ from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import VisualizationSpec, VisualizationType
-from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.visuals.in_words import Described, Teller, described
 from dhis2sh.metadata.types.visuals.shown import Data, Name, OrgUnits, Periods, created, data_items, org_units
 from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import Doc, Refers, applies, verb
+from dhis2sh.verbs.declaration import Doc, Refers, verb
 
 
 @verb(
@@ -46,9 +45,6 @@ async def create(
     )  # fmt: skip
     body = spec.payload(await s.client.version())
     return await created(s, "visualizations", body, (await Teller.of(s, [body])).sentence(body))
-
-
-applies(create)(writes.apply)
 
 
 @verb(

@@ -1,0 +1,249 @@
+"""The journal's entry of a write that is under way.
+
+`apply_plan` opens one for every plan that is no local one; whatever sends tells it what goes out and what came of it:
+
+    with recording(session, plan) as entry:      # apply_plan alone
+        entry.sent([0, 1]); entry.done([0]); entry.refused({1: "E4000 Missing required property"})
+        entry.finish(summary)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, override
+
+from dhis2sh.changes.journal import Journal, SentPart, of
+from dhis2sh.errors import Dhis2Error, Refused, ServerFault
+
+if TYPE_CHECKING:
+    from dhis2sh.changes.journal import Outcome, State
+    from dhis2sh.changes.plan import Plan, WriteSummary
+    from dhis2sh.session import Session
+
+LEFT: Mapping[State, str] = {"refused": "refused", "sent": "sent without an answer", "planned": "not sent"}
+"""The states of what is not done, in words."""
+
+
+class Recording(ABC):
+    """The entry of a write that is under way; numbers are those of the plan's steps. Without a journal it keeps nothing.
+
+    Parameters:
+        journal: where to write, or None.
+        plan: what is being carried out.
+        url: the server's address.
+    """
+
+    def __init__(self, journal: Journal | None, plan: Plan, url: str = "") -> None:
+        self.journal = journal
+        self.id = journal.begin(plan, url, undoes=plan.undoes) if journal is not None else None
+
+    @abstractmethod
+    def sent(self, numbers: Sequence[int], *, digest: str | None = None) -> None:
+        """These are about to be sent."""
+
+    @abstractmethod
+    def done(self, numbers: Sequence[int]) -> None:
+        """The server has carried these out."""
+
+    @abstractmethod
+    def refused(self, reasons: Mapping[int, str]) -> None:
+        """The server refused these, and why."""
+
+    @abstractmethod
+    def became(self, number: int, uid: str) -> None:
+        """The server has given an object another UID than it was planned with."""
+
+    @abstractmethod
+    def finish(self, summary: WriteSummary) -> None:
+        """The write has ended well."""
+
+    @abstractmethod
+    def fail(self, error: BaseException) -> None:
+        """The write has ended badly. What was sent without an answer stays `sent`: nobody knows what became of it."""
+
+    @abstractmethod
+    def counts(self) -> dict[State, int]:
+        """How many are in which state."""
+
+    def how_far(self) -> str:
+        """In words how far a write came that was interrupted."""
+        counts = self.counts()
+        more = [f"{counts[state]:,} {word}" for state, word in LEFT.items() if counts[state]]
+        where = f"; dhis2 journal show {self.id}, dhis2 undo {self.id}" if self.id is not None else ""
+        return f"{', '.join([f'{counts["done"]:,} of {sum(counts.values()):,} done', *more])}{where}"
+
+    def _failed(self, error: BaseException) -> None:
+        if isinstance(error, Dhis2Error):
+            written = self.counts()["done"]
+            self._end("partly" if written else "refused" if isinstance(error, Refused) else "failed", str(error))
+        else:
+            self._end("interrupted" if not isinstance(error, Exception) else "failed", type(error).__name__)
+
+    def _end(self, outcome: Outcome, reason: str | None = None) -> None:
+        if self.journal is not None and self.id is not None:
+            self.journal.end(self.id, outcome, reason)
+
+
+class ByObject(Recording):
+    """The entry of a write that is kept object by object, before and after."""
+
+    def __init__(self, journal: Journal | None, plan: Plan, url: str = "") -> None:
+        super().__init__(journal, plan, url)
+        self._steps = list(plan.steps)
+        self._states: dict[int, State] = dict.fromkeys(range(len(plan.steps)), "planned")
+
+    @override
+    def sent(self, numbers: Sequence[int], *, digest: str | None = None) -> None:
+        self._mark(numbers, "sent")
+
+    @override
+    def done(self, numbers: Sequence[int]) -> None:
+        self._mark(numbers, "done")
+
+    @override
+    def refused(self, reasons: Mapping[int, str]) -> None:
+        self._states |= dict.fromkeys(reasons, "refused")
+        if self.journal is not None and self.id is not None:
+            self.journal.refuse(self.id, reasons)
+
+    @override
+    def became(self, number: int, uid: str) -> None:
+        if self.journal is not None and self.id is not None:
+            self.journal.rename(self.id, number, uid)
+
+    def _mark(self, numbers: Sequence[int], state: State) -> None:
+        self._states |= dict.fromkeys(numbers, state)
+        if self.journal is not None and self.id is not None:
+            self.journal.mark(self.id, numbers, state)
+
+    @override
+    def finish(self, summary: WriteSummary) -> None:
+        """What was not spoken of is done, unless the summary names it as refused."""
+        failures = summary.failures
+        reasons = {
+            str(row.get("uid") or row.get("id")): str(row.get("message") or row.get("reason")) for row in failures
+        }
+        open_ = [number for number, state in self._states.items() if state in {"planned", "sent"}]
+        told = {n: reasons[uid] for n in open_ if (uid := self._steps[n].uid) is not None and uid in reasons}
+        if told:
+            self.refused(told)
+        nameless = any(not (row.get("uid") or row.get("id")) for row in failures)  # which one it was nobody knows
+        self.done([n for n in open_ if not (self._states[n] == "refused" or (nameless and self._states[n] == "sent"))])
+        self._end("partly" if failures or "refused" in self._states.values() else "done")
+
+    @override
+    def fail(self, error: BaseException) -> None:
+        if isinstance(error, Refused) and not isinstance(error, ServerFault):
+            silent = not any(state == "sent" for state in self._states.values())
+            open_ = [n for n, state in self._states.items() if state == "sent" or (state == "planned" and silent)]
+            if open_:
+                self.refused(dict.fromkeys(open_, str(error)))
+        elif not any(state != "planned" for state in self._states.values()):
+            self.sent(list(self._states))  # the verb says nothing of its parts: any of them may have gone out
+        self._failed(error)
+
+    @override
+    def counts(self) -> dict[State, int]:
+        found = list(self._states.values())
+        return {"done": found.count("done"), **{state: found.count(state) for state in LEFT}}
+
+
+class ByPart(Recording):
+    """The entry of a bulk write: of its rows only those that were refused are kept one by one."""
+
+    def __init__(self, journal: Journal | None, plan: Plan, url: str = "") -> None:
+        super().__init__(journal, plan, url)
+        self._plan = plan
+        self._parts: dict[int, SentPart] = {}
+
+    @override
+    def sent(self, numbers: Sequence[int], *, digest: str | None = None) -> None:
+        self._keep(SentPart(numbers[0], len(numbers), digest))
+
+    @override
+    def done(self, numbers: Sequence[int]) -> None:
+        if numbers:
+            part = self._part_of(numbers[0])
+            self._keep(replace(part, done=len(numbers)))
+
+    @override
+    def refused(self, reasons: Mapping[int, str]) -> None:
+        first = next(iter(reasons))
+        part = self._part_of(first)
+        if len(reasons) == part.count and len(set(reasons.values())) == 1:  # all of it, for one reason
+            self._keep(replace(part, refused=part.count, reason=reasons[first]))
+            return
+        self._keep(replace(part, refused=len(reasons)))
+        if self.journal is not None and self.id is not None:
+            rows = ((number, self._plan.steps[number], reason) for number, reason in reasons.items())
+            self.journal.keep(self.id, rows)
+
+    @override
+    def became(self, number: int, uid: str) -> None:
+        """Rows of a bulk write are not kept by UID."""
+
+    def _part_of(self, number: int) -> SentPart:
+        return next(part for part in self._parts.values() if part.first <= number < part.first + part.count)
+
+    def _keep(self, part: SentPart) -> None:
+        self._parts[part.first] = part
+        if self.journal is not None and self.id is not None:
+            self.journal.keep_part(self.id, part)
+
+    @override
+    def finish(self, summary: WriteSummary) -> None:
+        counts = self.counts()
+        self._end("done" if counts["done"] == len(self._plan.steps) else "partly")
+
+    @override
+    def fail(self, error: BaseException) -> None:
+        self._failed(error)
+
+    @override
+    def counts(self) -> dict[State, int]:
+        parts = self._parts.values()
+        sent, done, refused = (
+            sum(part.count for part in parts),
+            sum(part.done for part in parts),
+            sum(part.refused for part in parts),
+        )
+        return {
+            "done": done,
+            "refused": refused,
+            "sent": sent - done - refused,
+            "planned": len(self._plan.steps) - sent,
+        }
+
+
+_CURRENT: ContextVar[Recording | None] = ContextVar("recording", default=None)
+
+
+def current() -> Recording:
+    """The entry of the write that is being carried out. Raises `RuntimeError` outside of `apply_plan`."""
+    entry = _CURRENT.get()
+    if entry is None:
+        raise RuntimeError("a write outside of apply_plan")
+    return entry
+
+
+@contextmanager
+def recording(session: Session, plan: Plan) -> Generator[Recording]:
+    """Keep an entry open while a plan is carried out. Local and empty plans and those of `--no-journal` leave nothing."""
+    target = None if plan.local else plan.target or session.profile
+    journal = of(target.name) if target is not None and plan.journal and plan.steps else None
+    kind = ByPart if plan.writer is not None and plan.writer.bulk else ByObject
+    entry = kind(journal, plan, target.url if target is not None else "")
+    token = _CURRENT.set(entry)
+    try:
+        yield entry
+    except BaseException as error:
+        entry.fail(error)
+        if not isinstance(error, Exception):
+            session.person.warn(entry.how_far())
+        raise
+    finally:
+        _CURRENT.reset(token)

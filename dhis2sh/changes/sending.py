@@ -1,0 +1,102 @@
+"""A plan's parts go out in their order: each is in the journal before it is sent, and what came of it afterwards."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from dhis2sh.changes.plan import WriteSummary
+from dhis2sh.client.limits import gather_bounded
+from dhis2sh.errors import Dhis2Error, NetworkError, PartlyDone, Refused, ServerFault
+
+if TYPE_CHECKING:
+    from dhis2sh.changes.plan import Part, PartDone, Plan, Writer
+    from dhis2sh.changes.recording import Recording
+    from dhis2sh.session import Session
+
+NAMED = 5
+"""Notes that a summary names before it counts the rest."""
+
+
+async def carry_out(s: Session, plan: Plan, writer: Writer, entry: Recording) -> WriteSummary:
+    """Send the parts of a plan. What a server refused is among the summary's failures, never silent.
+
+    Raises `Refused` where it refused the only part, `PartlyDone` where the rest was cut off, and network errors; the
+    journal says how far it came.
+    """
+    summary = WriteSummary(writer.what, note=_said(writer))
+    sending = _Sending(s, writer, entry, summary, len(plan.steps))
+    try:
+        for _, parts in groupby(writer.parts(), key=lambda part: part.stage):
+            if writer.concurrency == 1:
+                for part in parts:
+                    await sending.one(part)
+            else:
+                async for _ in gather_bounded(map(sending.one, parts), writer.concurrency):
+                    pass
+    except Dhis2Error as error:
+        if not (summary.uids or summary.created or summary.updated or summary.deleted):
+            raise
+        cut_off = f"{summary.line()}; then it was cut off: {error}"
+        await writer.finish(s, summary, cut_off=True)
+        raise PartlyDone(
+            cut_off,
+            summary=summary,
+            hint=f"{writer.again} finishes the rest; dhis2 journal show says how far it came",
+        ) from error
+    await writer.finish(s, summary, cut_off=False)
+    return summary
+
+
+class _Sending:
+    """One write under way."""
+
+    def __init__(self, s: Session, writer: Writer, entry: Recording, summary: WriteSummary, steps: int) -> None:
+        self.s, self.writer, self.entry, self.summary, self.steps = s, writer, entry, summary, steps
+        self._settled = 0
+
+    async def one(self, part: Part) -> None:
+        """One part: told to the journal, sent, and its answer told to the journal and counted."""
+        self.entry.sent(part.numbers, digest=part.digest)
+        try:
+            told = await self.writer.send(self.s, part)
+        except (ServerFault, NetworkError):
+            await self._look_back(part)
+            raise
+        except Refused as error:
+            self.entry.refused(dict.fromkeys(part.numbers, str(error)))
+            raise
+        self._take(told)
+        self._settled += len(part.numbers)
+        if self.steps > 1:
+            self.s.person.progress(f"write {self.writer.what}", self._settled, self.steps)
+
+    async def _look_back(self, part: Part) -> None:
+        """A part was sent and no answer came: what the server has of it is done. The rest may still come: nobody knows."""
+        try:
+            told = await self.writer.look_back(self.s, part)
+        except Dhis2Error:  # nor does it answer now: the error that is under way says so
+            return
+        self._take(told)
+
+    def _take(self, told: PartDone) -> None:
+        for number, uid in told.became.items():
+            self.entry.became(number, uid)
+        if told.refused:
+            self.entry.refused(told.refused)
+        self.entry.done(told.done)
+        summary = self.summary
+        summary.created += told.created
+        summary.updated += told.updated
+        summary.deleted += told.deleted
+        summary.ignored += told.ignored
+        summary.uids += told.uids
+        summary.failures += told.failures
+        summary.envelope = told.envelope or summary.envelope
+
+
+def _said(writer: Writer) -> str | None:
+    """The first notes of a plan in one line, for its summary."""
+    notes = writer.notes
+    more = [f"and {len(notes) - NAMED:,} more notes (--dry-run shows them)"] if len(notes) > NAMED else []
+    return "; ".join([*notes[:NAMED], *more]) or None

@@ -1,0 +1,142 @@
+"""Undo where something went wrong on the way, and where somebody else has been at it since."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dhis2sh.changes.journal import journal_of
+from dhis2sh.client.client import Client
+from dhis2sh.errors import NotFound, PartlyDone, ServerFault
+from dhis2sh.metadata import undoing, writes
+from dhis2sh.sandbox.app import create_app
+from dhis2sh.session import Session
+from tests.metadata.calls import YES, call, planned
+
+RENAME = {"type": "dataElements", "all": True, "prefix": "X "}
+NEW = {"type": "dataElementGroups", "set": ["name=New", "shortName=New"]}
+
+
+class Failing:
+    """A server that carries out some bundles and then answers as a proxy does that has lost patience.
+
+    Parameters:
+        good: so many bundles are answered as they should be.
+        carries_out: the others are carried out, too.
+    """
+
+    def __init__(self, app: ASGIApp, good: int, *, carries_out: bool) -> None:
+        self.app = app
+        self.good = good
+        self.carries_out = carries_out
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def unheard(message: dict) -> None:
+            pass
+
+        if scope["type"] != "http" or scope["method"] != "POST" or self.good > 0:
+            self.good -= scope["type"] == "http" and scope["method"] == "POST"
+            await self.app(scope, receive, send)
+            return
+        if self.carries_out:
+            await self.app(scope, receive, unheard)
+        body = b'{"message": "The upstream server is timing out"}'
+        await send({"type": "http.response.start", "status": 504, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": body})
+
+
+def failing(session: Session, good: int, *, carries_out: bool = False) -> None:
+    app = Failing(create_app(session.sandbox_store()), good, carries_out=carries_out)
+    session._client = Client(session.profile.settings(), session.profile.sign_in(), asgi_app=app)
+
+
+def mended(session: Session) -> None:
+    failing(session, 1_000_000)
+
+
+async def names(session: Session) -> list[object]:
+    return sorted([row["name"] async for row in session.client.iter("dataElements", {"fields": "name"})])
+
+
+async def test_an_undo_that_was_cut_off_is_the_next_to_be_taken_back(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writes, "IN_ONE_BUNDLE", 1)
+    await call(session, "metadata update", YES, type="dataElements", uid="deText00001", set=["description=Before"])
+    await call(session, "metadata rename", YES, **RENAME)
+    renamed = journal_of(session).entries()[0]
+    failing(session, good=1)
+
+    with pytest.raises(PartlyDone) as partly:
+        await call(session, "undo", YES)
+
+    assert partly.value.hint == f"dhis2 undo {renamed.id} finishes the rest; dhis2 journal show says how far it came"
+    assert journal_of(session).entry(renamed.id).undone_by is None
+    mended(session)
+    assert len([name for name in await names(session) if str(name).startswith("X ")]) == 2
+
+    plan = await planned(session, "undo")
+    assert plan.undoes == renamed.id
+    assert len(plan.steps) == 2
+    assert plan.notes == ["1 already right"]
+    await call(session, "undo", YES)
+    assert await names(session) == ["BCG doses given", "OPV doses given", "Remark"]
+    assert (await planned(session, "undo")).undoes == renamed.id - 1, "and now the write before"
+
+
+@pytest.mark.parametrize("carries_out", [True, False])
+async def test_a_proxys_fault_in_json_is_no_refusal(session: Session, *, carries_out: bool) -> None:
+    failing(session, 0, carries_out=carries_out)
+
+    with pytest.raises(PartlyDone if carries_out else ServerFault):
+        await call(session, "metadata rename", YES, **RENAME)
+
+    [entry] = journal_of(session).entries()
+    assert entry.states == ({"done": 3} if carries_out else {"sent": 3}), "found by looking back, or not known"
+    mended(session)
+    plan = await planned(session, "undo")
+    assert len(plan.steps) == (3 if carries_out else 0)
+    assert carries_out or all(note.startswith("never written: ") for note in plan.notes)
+
+
+async def test_what_was_created_and_edited_since_stays_unless_forced(session: Session) -> None:
+    made = (await call(session, "metadata create", YES, **NEW)).uids[0]
+    await session.client.patch(
+        f"dataElementGroups/{made}", [{"op": "replace", "path": "/name", "value": "Someone else's"}]
+    )
+
+    plan = await planned(session, "undo")
+    assert plan.steps == []
+    assert plan.notes == [
+        f"name was changed again since, it stays (--force deletes it too): dataElementGroups New [{made}]"
+    ]
+
+    await call(session, "undo", YES, force=True)
+    with pytest.raises(NotFound):
+        await session.client.get_object(f"dataElementGroups/{made}")
+
+
+async def test_what_was_created_and_filled_since_stays(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that the creation said is different, but somebody has saved it again."""
+    monkeypatch.setattr(undoing, "SETTLED", dt.timedelta(0))
+    made = (await call(session, "metadata create", YES, **NEW)).uids[0]
+    await session.client.patch(
+        f"dataElementGroups/{made}", [{"op": "add", "path": "/dataElements", "value": [{"id": "deNumber001"}]}]
+    )
+
+    plan = await planned(session, "undo")
+
+    assert plan.steps == []
+    assert plan.notes[0].startswith("it was changed again since, it stays")
+
+
+async def test_what_was_created_and_left_alone_is_deleted(session: Session, tmp_path: Path) -> None:
+    sheet = tmp_path / "groups.csv"
+    sheet.write_text("name,shortName\n" + "\n".join(f"Group {n},G{n}" for n in range(5)))
+    await call(session, "metadata create", YES, type="dataElementGroups", from_=sheet)
+
+    plan = await planned(session, "undo")
+
+    assert [step.action for step in plan.steps] == ["delete"] * 5
+    assert plan.notes == []
