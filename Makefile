@@ -5,7 +5,7 @@ DEMO_READY := .venv/.demo-ready
 READY := .venv/.ready
 SHARED := $(wildcard ../shared/wire)
 INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -b constraints.txt
-CATALOGUE := $(BIN)/python -m dhis2sh.verbs.manifest
+CATALOGUE := $(BIN)/python -m dhis2sh.verbs.build_manifest
 
 .PHONY: help setup demo test check bench docs examples conformance test-live smoke
 

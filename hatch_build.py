@@ -13,7 +13,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 CATALOGUE = "dhis2sh/_manifest"
-BUILDER = "dhis2sh.verbs.manifest"
+BUILDER = "dhis2sh.verbs.build_manifest"
 """The module that builds it."""
 
 

@@ -3,12 +3,7 @@
 from collections.abc import AsyncGenerator
 from typing import Annotated
 
-from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
-from dhis2sh.rows.rows import Rows
-from dhis2sh.rows.stream import Stream
-from dhis2sh.session import Session
-from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Doc, Piped, applies, verb
+from dhis2sh.plugin import Doc, Piped, Plan, PlanStep, Row, Rows, Session, Stream, WriteSummary, applies, verb
 
 
 @verb("trial label", effect="write", examples=["dhis2 trial label dataElements -"])

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dhis2sh import paths
 from dhis2sh.verbs.completion import Candidate
 
 VERSION = 2
@@ -49,8 +50,6 @@ def beside(hit: Hit) -> Candidate:
 
 def index_of(profile: str, url: str) -> NameIndex:
     """The name index of a profile's server, in the cache folder; another address has another file."""
-    from dhis2sh import paths
-
     address = hashlib.sha256(f"{profile}\n{url}".encode()).hexdigest()[:16]
     return NameIndex(paths.cache_dir() / "names" / f"{address}.db")
 

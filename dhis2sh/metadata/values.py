@@ -93,7 +93,7 @@ def _property(resource: Resource, text: str) -> Property | None:
 
 def _instead(resource: Resource, text: str) -> str | None:
     """What comes nearest to a property that is not there: the versions that have it, else those that sound like it."""
-    from dhis2sh.models import facts
+    from dhis2sh.models import facts  # start-up: facts of a type, only where one is read
 
     others = (facts.resources(version).get(resource.plural) for version in facts.VERSIONS)
     known = zip(facts.VERSIONS, others, strict=True)
@@ -108,14 +108,14 @@ def refers_to_objects(prop: Property) -> bool:
 
 
 def _with_endpoint() -> Mapping[str, object]:
-    from dhis2sh.models import facts
+    from dhis2sh.models import facts  # start-up: as above
 
     return facts.resources("v42")
 
 
 def importable() -> set[str]:
     """The types that a server imports and exports as metadata."""
-    from dhis2sh.models import facts
+    from dhis2sh.models import facts  # start-up: as above
 
     return {plural for plural, item in facts.resources("v42").items() if item.metadata}
 

@@ -17,12 +17,12 @@ from dhis2sh.rows.rows import Rows, to_json, to_plain
 from dhis2sh.rows.stream import Stream
 from dhis2sh.show import render
 from dhis2sh.show.rows import TableWriter
-from dhis2sh.verbs.completion import FORMATS
+from dhis2sh.verbs.options import FORMATS
 
 if TYPE_CHECKING:
     from dhis2sh.rows.sinks import Pouring
     from dhis2sh.types import JsonValue
-    from dhis2sh.verbs.grammar import Options
+    from dhis2sh.verbs.options import Options
 
 BINARY = {"xlsx", "parquet"}
 

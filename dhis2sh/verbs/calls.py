@@ -83,7 +83,7 @@ class ProfileDomain(Domain):
             return getattr(self._active(), name)
 
     def __dir__(self) -> list[str]:
-        from dhis2sh.profiles import WRITABLE
+        from dhis2sh.profiles import WRITABLE  # start-up: asked for behind the prompt
 
         return sorted({*super().__dir__(), "name", *WRITABLE})
 
@@ -99,16 +99,16 @@ class ProfileDomain(Domain):
 
 
 def _plugin_paths(name: str) -> list[str]:
-    from dhis2sh.verbs.declaration import REGISTRY
-    from dhis2sh.verbs.registry import load_domain
+    from dhis2sh.verbs import registry  # start-up: a shipped domain is in the catalogue
 
-    load_domain(name.split(maxsplit=1)[0])
-    return [path for path, verb in REGISTRY.items() if verb.domain == name.split(maxsplit=1)[0]]
+    domain = name.split(maxsplit=1)[0]
+    registry.load_domain(domain)
+    return [path for path, verb in registry.REGISTRY.items() if verb.domain == domain]
 
 
 def _bound(path: str, call: Callable[[Verb, Mapping[str, object]], Any]) -> Callable[..., Any]:
     def run(*args: object, **options: object) -> Any:
-        from dhis2sh.verbs.registry import find
+        from dhis2sh.verbs.registry import find  # start-up: the catalogue is enough until a verb is called
 
         verb = find(path)
         names = [param.name for param in verb.params if not param.option]

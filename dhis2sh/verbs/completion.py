@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from dhis2sh.verbs import manifest
+from dhis2sh.verbs import manifest, options
 
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Property, Resource
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 type FindNames = Callable[[str, str | None], Sequence[Candidate]]
 """Looks part of a name, code or UID up, of one type or of all; gives UIDs with their names beside them."""
 
-COMMON = {
-    "--profile": "act on this profile", "--format": "how to print", "--json": "short for -o json",
-    "--jq": "filter the JSON", "--out": "write to a file", "--debug": "trace requests", "--help": "what it does",
-}  # fmt: skip
-WRITING = {
-    "--dry-run": "show the plan", "--yes": "apply without asking", "--confirm": "the production profile's name",
-    "--no-journal": "do not write down what changes",
-}  # fmt: skip
-WITH_VALUE = {"-p", "--profile", "-o", "--format", "--jq", "--out", "--confirm"}
 OPERATORS = {
     "eq": "equal", "ieq": "equal, in any case", "!eq": "not equal", "gt": "greater", "ge": "greater or equal",
     "lt": "less", "le": "less or equal", "like": "contains", "!like": "does not contain", "ilike": "contains, in any case",
@@ -48,7 +39,6 @@ TRANSFORMERS = {
 DIRECTIONS = {
     "asc": "a to z", "desc": "z to a", "iasc": "a to z, in any case", "idesc": "z to a, in any case",
 }  # fmt: skip
-FORMATS = ("table", "json", "ndjson", "csv", "tsv", "yaml", "md", "geojson", "xlsx", "parquet")
 NEWEST = "v42"
 """Facts that completion uses while nobody knows the server's version."""
 
@@ -58,6 +48,9 @@ class Candidate(NamedTuple):
 
     text: str
     note: str = ""
+
+
+HELP = Candidate("--help", "what it does")
 
 
 class Found(NamedTuple):
@@ -130,15 +123,22 @@ def expected(words: Sequence[str]) -> Expected:
     """What belongs where the last word is; reads the manifest and nothing else."""
     *before, typed = words or [""]
     before = [word for word in _without_leading(before) if word]
-    if before and words and before[-1] in {"-p", "--profile"}:
-        return Expected("profiles")
+    if len(before) == 1 and before[0].startswith("-"):
+        return Expected(_completed_by(before[0]))
     if not before:
         return Expected("options" if typed.startswith("-") else "domains")
     section, after = manifest.section_of(before)
     before = [*section.split(), *after]
     verb, rest = _verb(section, before)
-    if verb is None:
-        return Expected("words", path=tuple(before))
+    if verb is not None:
+        return _on_line(verb, rest, typed)
+    if _wants_value(before[-1]):
+        return Expected(_completed_by(before[-1]))
+    return Expected("words", path=tuple(before))
+
+
+def _on_line(verb: JsonObject, rest: Sequence[str], typed: str) -> Expected:
+    """What belongs behind a verb and the words that follow it."""
     used = tuple(word.partition("=")[0] for word in rest if word.startswith("--"))
     plural = _plural(verb, rest)
     option, mark, _ = typed.partition("=")
@@ -164,8 +164,20 @@ def _without_leading(words: Sequence[str]) -> list[str]:
     """The words after the options that stand before the domain."""
     rest = list(words)
     while len(rest) > 1 and rest[0].startswith("-"):
-        rest = rest[2:] if rest[0] in WITH_VALUE else rest[1:]
-    return rest if rest and (not rest[0].startswith("-") or rest[0] in {"-p", "--profile"}) else []
+        rest = rest[2:] if _wants_value(rest[0]) else rest[1:]
+    return rest if rest and (not rest[0].startswith("-") or _wants_value(rest[0])) else []
+
+
+def _wants_value(flag: str) -> bool:
+    """Is it a common option that a value follows?"""
+    option = options.of_flag(flag)
+    return option is not None and option.takes_value
+
+
+def _completed_by(flag: str) -> str:
+    """What completes the value of a common option."""
+    option = options.of_flag(flag)
+    return (option.complete if option else None) or "nothing"
 
 
 def _verb(section: str, words: Sequence[str]) -> tuple[JsonObject | None, list[str]]:
@@ -196,7 +208,7 @@ def _parameter(verb: JsonObject, option: str) -> str | None:
 
 def _takes_value(verb: JsonObject, option: str) -> bool:
     name = _parameter(verb, option)
-    return option in WITH_VALUE if name is None else _properties(verb)[name].get("type") != "boolean"
+    return _wants_value(option) if name is None else _properties(verb)[name].get("type") != "boolean"
 
 
 def _argument(verb: JsonObject, rest: Sequence[str]) -> str | None:
@@ -234,12 +246,9 @@ def _plural(verb: JsonObject, rest: Sequence[str]) -> str | None:
 
 def _value(verb: JsonObject, name: str, plural: str | None, at: int) -> Expected:
     """What a parameter takes, named by its option or by itself."""
-    common = {"-p": "profiles", "--profile": "profiles", "-o": "formats", "--format": "formats", "--out": "files"}
     known = _parameter(verb, name)
     if known is None:
-        return Expected(
-            common.get(name, "profiles" if name == "--confirm" else "nothing"), at, verb=verb, plural=plural
-        )
+        return Expected(_completed_by(name), at, verb=verb, plural=plural)
     schema = _properties(verb)[known]
     items = cast("JsonObject", schema.get("items") or schema)
     choices = tuple(cast("list[str]", items.get("enum") or []))
@@ -270,9 +279,9 @@ def _filled(wanted: Expected) -> Iterable[Candidate]:
         case "choices":
             return [Candidate(text) for text in wanted.choices]
         case "formats":
-            return [Candidate(text) for text in FORMATS]
+            return [Candidate(text) for text in options.FORMATS]
         case "profiles":
-            from dhis2sh import profiles
+            from dhis2sh import profiles  # start-up: few lines name a profile
 
             return [Candidate(name, item.url) for name, item in profiles.all_profiles().items()]
         case "verbs":
@@ -287,7 +296,7 @@ def _types(typed: str, version: str) -> list[Candidate]:
     found = matching((Candidate(first + "".join(map(str.capitalize, rest)), "type") for first, *rest in parts), typed)
     if found:
         return found
-    from dhis2sh.models import facts
+    from dhis2sh.models import facts  # start-up: few types have no verbs of their own
 
     return matching((Candidate(name, "type") for name in sorted(facts.resources(version))), typed)
 
@@ -310,15 +319,17 @@ def _words(path: tuple[str, ...]) -> list[Candidate]:
 def _options(wanted: Expected) -> list[Candidate]:
     verb = wanted.verb
     if verb is None:
-        return [Candidate(flag, note) for flag, note in COMMON.items()]
+        return [*(Candidate(row.flag, row.note) for row in options.on_lines()), HELP]
     found: list[Candidate] = []
     for flag in cast("list[str]", verb["options"]):
         schema = _properties(verb)[_parameter(verb, flag) or ""]
         if flag not in wanted.used or schema.get("type") == "array":
             found.append(Candidate(flag, str(schema.get("description") or "")))
-    shared = COMMON if verb["effect"] == "read" else WRITING | COMMON
-    own = set(cast("list[str]", verb["options"]))
-    return found + [Candidate(*item) for item in shared.items() if item[0] not in own and item[0] not in wanted.used]
+    shared = sorted(options.on_lines(str(verb["effect"])), key=lambda row: row.effects == options.EVERY)
+    taken = {*cast("list[str]", verb["options"]), *wanted.used}
+    return found + [
+        item for item in (*(Candidate(row.flag, row.note) for row in shared), HELP) if item.text not in taken
+    ]
 
 
 def of_type(what: str, plural: str | None, typed: str, at: int = 0, version: str = NEWEST) -> Found:
@@ -391,7 +402,7 @@ def _path(plural: str | None, path: str, at: int, version: str, *, end: str = ""
 
 def resource_at(plural: str | None, path: str, version: str = NEWEST) -> Resource | None:
     """The type that a dotted path of references leads to from a type; None where it leads nowhere."""
-    from dhis2sh.models import facts
+    from dhis2sh.models import facts  # start-up: only what is typed of a type's properties asks for them
 
     table = facts.types(version)
     resource = table.get(plural or "")

@@ -155,7 +155,7 @@ class Param:
 
 def _rows(value: object, name: str) -> Rows[Row] | None:
     """Rows from a pipeline as they are; UIDs and objects from elsewhere as rows."""
-    from dhis2sh.rows.rows import Rows
+    from dhis2sh.rows.rows import Rows  # start-up: few verbs take rows
 
     if value is None or isinstance(value, Rows):
         return cast("Rows[Row] | None", value)

@@ -6,7 +6,9 @@ import contextlib
 from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING
 
+from dhis2sh.client.requests import Rehearsed, effect_scope, rehearsing
 from dhis2sh.rows.stream import Stream
+from dhis2sh.verbs.piping import fit
 
 if TYPE_CHECKING:
     from dhis2sh.rows.pipeline import Pipeline
@@ -35,9 +37,6 @@ async def line(
 
     Raises what the head refuses before its first request.
     """
-    from dhis2sh.client.requests import Rehearsed, effect_scope, rehearsing
-    from dhis2sh.verbs.piping import fit
-
     async with session.client.assuming(ASSUMED_VERSION) as assumed:
         with rehearsing() as requests, effect_scope("read"):
             head = await fit(session, verb, arguments, pipeline, variables)

@@ -9,41 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 from typer.main import get_command
 
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.verbs import installed
-from dhis2sh.verbs.completion import FORMATS
+from dhis2sh.verbs import installed, manifest, options
 from dhis2sh.verbs.declaration import Param, Verb
+from dhis2sh.verbs.options import Option, Options
 from dhis2sh.verbs.registry import FAMILIES, load_verb, section_of, verbs_of
-
-if TYPE_CHECKING:
-    from dhis2sh.changes.consent import Consent
-
-
-@dataclass(slots=True)
-class Options:
-    """What every verb takes besides its own parameters."""
-
-    profile: str | None = None
-    format: str | None = None
-    json: bool = False
-    jq: str | None = None
-    out: Path | None = None
-    debug: bool = False
-    dry_run: bool = False
-    yes: bool = False
-    confirm: str | None = None
-    no_journal: bool = False
-
-    def consent(self) -> Consent:
-        """What these options agree to."""
-        from dhis2sh.changes.consent import Consent
-
-        return Consent(dry_run=self.dry_run, yes=self.yes, confirm=self.confirm, journal=not self.no_journal)
 
 
 @dataclass(slots=True)
@@ -62,27 +37,10 @@ class HelpText:
     text: str
 
 
-_COMMON: dict[str, tuple[Any, Any, Any]] = {
-    "profile": (str | None, None, typer.Option("-p", "--profile", help="Act on this profile.")),
-    "format": (str | None, None, typer.Option("-o", "--format", metavar="|".join(FORMATS), help="How to print.")),
-    "json": (bool, False, typer.Option("--json", help="Short for -o json.")),
-    "jq": (str | None, None, typer.Option("--jq", metavar="EXPR", help="Filter the JSON by a jq expression.")),
-    "out": (str | None, None, typer.Option("--out", metavar="FILE", help="Write to a file, in its ending's format.")),
-    "debug": (bool, False, typer.Option("--debug", help="Trace requests to stderr.")),
-}
-_WRITING: dict[str, tuple[Any, Any, Any]] = {
-    "dry_run": (bool, False, typer.Option("--dry-run", help="Show the plan, write nothing.")),
-    "yes": (bool, False, typer.Option("--yes", "-y", help="Apply without asking.")),
-    "confirm": (str | None, None, typer.Option("--confirm", metavar="NAME", help="The production profile's name.")),
-    "no_journal": (bool, False, typer.Option("--no-journal", help="Do not write down what changes; undo cannot help.")),
-}
-
-
-def common_options(verb: Verb) -> dict[str, tuple[Any, Any, Any]]:
+def common_options(verb: Verb) -> list[Option[object]]:
     """The common options of a verb, those that its own parameters shadow left out."""
-    own = {param.name for param in verb.params}
-    offered = _COMMON if verb.effect == "read" else _COMMON | _WRITING
-    return {name: option for name, option in offered.items() if name not in own}
+    own = {param.name for param in verb.params} | {param.flag for param in verb.params if param.option}
+    return [option for option in options.on_lines(verb.effect) if not own & {option.name, option.flag}]
 
 
 def _parameter(param: Param) -> inspect.Parameter:
@@ -111,8 +69,24 @@ def _parameter(param: Param) -> inspect.Parameter:
     )
 
 
-def _annotated(kind: Any, info: Any) -> Any:
-    return Annotated[kind, info]
+def _common_parameter(option: Option[object]) -> inspect.Parameter:
+    """A common option as Typer reads it."""
+    flag = not option.takes_value
+    kind: Any = bool if flag else str | None
+    info = typer.Option(*option.flags, help=option.help, metavar=option.metavar)
+    return inspect.Parameter(
+        option.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=False if flag else None,
+        annotation=Annotated[kind, info],
+    )
+
+
+def _said(option: Option[object], value: object) -> object:
+    """What the value that Typer read says."""
+    if option.kind == "boolean":
+        return not option.default if value else option.default
+    return Path(str(value)) if option.kind == "path" and value else value
 
 
 def _callback(verb: Verb) -> Any:
@@ -120,18 +94,13 @@ def _callback(verb: Verb) -> Any:
     unsaid = {param.name: False if param.default is False else None for param in verb.params}
 
     def callback(**values: Any) -> Invocation:
-        options = Options(**{name: values.pop(name) for name in common})
-        options.out = Path(options.out) if options.out else None
+        said = Options({option.name: _said(option, values.pop(option.name)) for option in common})
         given = {
             name: value for name, value in values.items() if value not in (None, [], ()) and value is not unsaid[name]
         }
-        return Invocation(verb, given, options)
+        return Invocation(verb, given, said)
 
-    parameters = [_parameter(param) for param in verb.params]
-    parameters += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=_annotated(kind, info))
-        for name, (kind, default, info) in common.items()
-    ]
+    parameters = [*map(_parameter, verb.params), *map(_common_parameter, common)]
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {item.name: item.annotation for item in parameters}
     lines = "\n".join(f"  {line}" for line in verb.examples)
@@ -255,8 +224,6 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
 
 def meant(word: str) -> str | None:
     """What somebody who began a line with an unknown word may have wanted: a verb or a type of a domain, or a domain."""
-    from dhis2sh.verbs import manifest
-
     paths = [str(verb["path"]) for verb in manifest.domain_verbs() if str(verb["path"]).split()[1:] == [word]]
     for domain in installed.domains():
         paths += [f"{domain} {word}" for name, others in manifest.sections(domain).items() if word in (name, *others)]
@@ -268,8 +235,6 @@ def _one_verb(words: Sequence[str]) -> Invocation | None:
 
     None where the whole domain must be asked: for help, for plugins, and for words in another order.
     """
-    from dhis2sh.verbs import manifest
-
     section, rest = manifest.section_of(words)
     paths = {str(verb["path"]): str(verb["module"]) for verb in manifest.verbs(section)}
     for size in range(min(len(rest), 3), -1, -1):
@@ -297,7 +262,8 @@ def _leading_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
     while rest and rest[0].startswith("-"):
         word = rest.pop(0)
         leading.append(word)
-        if word in {"-p", "--profile", "-o", "--format", "--jq", "--confirm", "--out"} and rest:
+        option = options.of_flag(word)
+        if option is not None and option.takes_value and rest:
             leading.append(rest.pop(0))
     return leading, rest
 
@@ -340,4 +306,4 @@ def _unquoted(path: str, left_over: str, arguments: Sequence[str]) -> UsageError
 
 def _flags(verb: Verb) -> list[str]:
     own = [param.flag for param in verb.params if param.option]
-    return own + [f"--{name.replace('_', '-')}" for name in common_options(verb)]
+    return own + [option.flag for option in common_options(verb)]

@@ -10,6 +10,8 @@ import json
 from functools import cache
 from pathlib import Path
 
+from dhis2sh import paths
+
 GROUP = "dhis2.plugins"
 SHIPPED = {
     name: f"dhis2sh.plugins.{name}"
@@ -20,8 +22,6 @@ SHIPPED = {
 @cache
 def _plugins() -> dict[str, str]:
     """Domains of installed plugins: name to module."""
-    from dhis2sh import paths
-
     site = Path(__file__).resolve().parents[2]
     try:
         stamp = f"{site}:{site.stat().st_mtime_ns}"

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import reading
 from dhis2sh.client.limits import gather_bounded
-from dhis2sh.client.schema import types_of
+from dhis2sh.client.schema import resource_of, types_of
 from dhis2sh.dhis2.references import objects_in
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
+from dhis2sh.rows.rows import Rows
 from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import Plan
     from dhis2sh.client.requests import Param
     from dhis2sh.models.facts import Resource
-    from dhis2sh.rows.rows import Rows
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, Row
     from dhis2sh.verbs.declaration import Verb
@@ -183,8 +183,6 @@ async def _all_there_are(s: Session, plural: str) -> str | None:
 
 async def resolve_arguments(s: Session, verb: Verb, bound: Mapping[str, object]) -> dict[str, object]:
     """A verb's arguments with every code and name in a `Refers` parameter turned into a UID; errors as `resolve`."""
-    from dhis2sh.rows.rows import Rows
-
     resolved = dict(bound)
     for param in verb.params:
         value = bound.get(param.name)
@@ -211,8 +209,6 @@ async def _plural(s: Session, refers: str, bound: Mapping[str, object], value: o
     named = bound.get(refers[1:]) or getattr(value, "resource", None)
     if named is None:
         return None
-    from dhis2sh.client.schema import resource_of
-
     async with s.client.assuming("2.42"):  # a type is called the same everywhere: no request for it
         return (await resource_of(s.client, str(named))).plural
 

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Container, Mapping
 from typing import Any, cast
 
-from dhis2sh.changes.consent import Consent
 from dhis2sh.errors import PipelineError, UsageError, did_you_mean
 from dhis2sh.rows.expressions import Expression
 from dhis2sh.rows.pipeline import Pipeline, Step, named
@@ -17,18 +16,10 @@ from dhis2sh.session import Session
 from dhis2sh.show import offer
 from dhis2sh.verbs import installed
 from dhis2sh.verbs.declaration import Param, Verb
+from dhis2sh.verbs.options import Options, keywords
 from dhis2sh.verbs.registry import find
 
 offer()  # `map` and `chart` are stages too
-
-CONSENT = ("dry_run", "yes", "confirm", "journal")
-"""Keywords of a Python call that agree to a write."""
-
-
-def consent_of(given: Mapping[str, object]) -> tuple[Consent, dict[str, object]]:
-    """What the keywords of a Python call agree to, and the rest of them."""
-    agreed = {word: cast("Any", given[word]) for word in CONSENT if word in given}
-    return Consent(**agreed), {name: value for name, value in given.items() if name not in CONSENT}
 
 
 def _takes_rows(name: str, source: str | None, position: int) -> None:
@@ -62,17 +53,17 @@ async def fit(
 
 def piped(
     name: str, rows: Rows[Any], args: tuple[Any, ...], options: Mapping[str, Any]
-) -> tuple[Verb, dict[str, object], Consent]:
-    """A verb that stands as a stage: the verb, its arguments with the rows among them, and what was agreed to.
+) -> tuple[Verb, dict[str, object], Options]:
+    """A verb that stands as a stage: the verb, its arguments with the rows among them, and its common options.
 
     Parameters:
         name: as it was written, such as `metadata.rename`.
         args: its positional arguments; the type is that of the rows unless the stage gives it.
-        options: keywords; `dry_run`, `yes`, `confirm` and `journal` are consent.
+        options: keywords, the common ones (`dry_run`, `yes`, ...) among them.
     """
     verb = find(name.replace(".", " "))
     taken = cast("Param", verb.piped)
-    consent, given = consent_of(options)
+    common, given = keywords(options)
     arguments: dict[str, object] = {taken.name: rows, **given}
     free = [param.name for param in verb.params if not param.option and param.name not in arguments]
     if "type" in free and rows.resource is not None and len(args) < len(free):
@@ -80,7 +71,7 @@ def piped(
         arguments["type"] = rows.resource
     if len(args) > len(free):
         raise PipelineError(f"{verb.path} takes {len(free)} values here, not {len(args)}", hint=f"{verb.path} --help")
-    return verb, {**arguments, **dict(zip(free, args, strict=False))}, consent
+    return verb, {**arguments, **dict(zip(free, args, strict=False))}, common
 
 
 def compile_tail(

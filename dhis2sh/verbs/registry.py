@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.verbs import installed
 from dhis2sh.verbs.declaration import REGISTRY, Verb
 
 
@@ -33,8 +34,6 @@ def load_domain(domain: str) -> None:
 
     Raises `UsageError` for an unknown domain.
     """
-    from dhis2sh.verbs import installed
-
     module = installed.module_of(domain)
     if module is None:
         raise UsageError(
@@ -87,8 +86,6 @@ def verbs_of(section: str) -> list[Verb]:
 
 def load_domains() -> dict[str, Verb]:
     """Import every domain; returns its verbs by path, without those of sub-domains that families make."""
-    from dhis2sh.verbs import installed
-
     for domain in installed.domains():
         load_domain(domain)
     return {verb.path: verb for domain in installed.domains() for verb in verbs_of(domain)}

@@ -79,3 +79,8 @@ def test_nothing_is_offered_where_nothing_is_known() -> None:
     assert offered("nosuch ") == []
     assert complete(["", "", ""]).items, "empty words count for nothing"
     assert offered("metadata search bc") == []
+
+
+@pytest.mark.parametrize("line", ["-o js", "-p sandbox -o js", "metadata -o js", "metadata list dataElements -o js"])
+def test_a_common_option_is_completed_wherever_it_stands(line: str) -> None:
+    assert offered(line) == ["json"]

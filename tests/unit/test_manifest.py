@@ -13,7 +13,7 @@ import pytest
 
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.surfaces.cli import main as cli
-from dhis2sh.verbs import manifest
+from dhis2sh.verbs import build_manifest, manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,12 +22,12 @@ ROOT = Path(__file__).resolve().parents[2]
 def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A catalogue of one domain, built from one source that lies beside it."""
     folder = tmp_path / "package" / "_manifest"
-    manifest.write(folder, {"index.json": '{"help": "Usage: dhis2", "domains": {}}', "system.json": "{}"})
+    build_manifest.write(folder, {"index.json": '{"help": "Usage: dhis2", "domains": {}}', "system.json": "{}"})
     source = folder.parent / "system.py"
     source.write_text("a verb", "utf-8")
     found = source.stat()
-    line = f"{found.st_mtime_ns} {found.st_size} {manifest._digest(str(source))} ../system.py"
-    (folder / manifest.SOURCES).write_text(f"{manifest._made_by()}\n{line}\n", "utf-8")
+    line = f"{found.st_mtime_ns} {found.st_size} {manifest.digest(str(source))} ../system.py"
+    (folder / manifest.SOURCES).write_text(f"{build_manifest.made_by()}\n{line}\n", "utf-8")
     monkeypatch.setattr(manifest, "FOLDER", str(folder))
     manifest.index.cache_clear()
     manifest.domain.cache_clear()
@@ -67,7 +67,7 @@ def test_an_installed_catalogue_is_never_stale(catalogue: Path) -> None:
 def test_without_a_catalogue_the_command_line_says_what_builds_it(
     words: list[str], catalogue: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    manifest.write(catalogue, {})
+    build_manifest.write(catalogue, {})
     assert cli.run(words) == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -88,21 +88,21 @@ def test_without_a_catalogue_no_surface_starts(surface: str, tmp_path: Path) -> 
 
 def test_an_unknown_domain_is_no_missing_catalogue(catalogue: Path) -> None:
     assert manifest.domain("nonsense") is None
-    manifest.write(catalogue, {})
+    build_manifest.write(catalogue, {})
     manifest.domain.cache_clear()
     with pytest.raises(Dhis2Error, match="never built"):
         manifest.domain("nonsense")
 
 
 def test_it_was_built_from_the_modules_that_are_loaded_and_the_facts_of_the_types(catalogue: Path) -> None:
-    manifest.write_sources(catalogue, time.time_ns())
-    lines = manifest._kept()
+    build_manifest.write_sources(catalogue, time.time_ns())
+    lines = manifest.kept()
     assert {"manifest.py", "grammar.py", "verbs.py", "resources.json"} <= {line.rsplit("/", 1)[-1] for line in lines}
     assert manifest.stale() is None
 
 
 def test_a_source_that_changes_while_the_catalogue_is_built_has_changed(catalogue: Path) -> None:
-    manifest.write_sources(catalogue, 0)
+    build_manifest.write_sources(catalogue, 0)
     assert "has changed" in str(manifest.stale())
 
 

@@ -21,6 +21,7 @@ from dhis2sh.models import facts
 from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
 from dhis2sh.verbs.declaration import REGISTRY, Kind, Param, Verb
+from dhis2sh.verbs.options import of_flag
 from dhis2sh.words import kebab
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ WITH_MEMBERS = {"members", "add", "remove"}
 MORE_NAMES = {"visualizations": ("viz",)}
 TAKEN = {"attribute"}
 """Singulars that are sub-domains of their own: `metadata attribute get` reads attribute values of any type."""
-OWN_OPTIONS = {"format", "profile", "json", "jq", "out", "debug", "yes", "confirm", "set", "edit"}
-"""The command line's own words."""
+OWN_OPTIONS = {"set", "edit"}
+"""What the generic verbs call otherwise."""
 KINDS: Mapping[str, Kind] = {"BOOLEAN": "boolean", "INTEGER": "integer", "NUMBER": "number", "CONSTANT": "choice"}
 SUMMARIES = {
     "list": "List {many}, a page of 50 or all of them.",
@@ -245,6 +246,7 @@ def _is_option(prop: Property) -> bool:
         and kind != "PASSWORD"
         and not is_secret(prop.name)
         and prop.name not in NOT_OPTIONS | OWN_OPTIONS
+        and of_flag(f"--{kebab(prop.name)}") is None  # a line's own
     )
 
 

@@ -15,10 +15,11 @@ from dhis2sh.session import Session
 from dhis2sh.surfaces import output
 from dhis2sh.surfaces.terminal import Terminal, interactive, pick_missing, report
 from dhis2sh.verbs import grammar
+from dhis2sh.verbs.options import Options
 from dhis2sh.verbs.run import run as run_verb
 
 if TYPE_CHECKING:
-    from dhis2sh.verbs.grammar import Invocation, Options
+    from dhis2sh.verbs.grammar import Invocation
 
 
 def run(words: list[str]) -> int:
@@ -27,7 +28,7 @@ def run(words: list[str]) -> int:
     Parameters:
         words: the arguments, without the program's name.
     """
-    debug = "--debug" in words
+    debug = Options.debug.flag in words
     try:
         return _invoke(words)
     except KeyboardInterrupt:

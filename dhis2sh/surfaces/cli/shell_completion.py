@@ -9,6 +9,7 @@ import itertools
 
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.verbs import completion
+from dhis2sh.verbs.options import Options, table
 
 BASH = r"""_dhis2() {
     # The words as typed: bash itself cuts them at ':' and '=', which stand in filters.
@@ -43,12 +44,12 @@ _dhis2() {
 (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 compdef _dhis2 dhis2"""
 
-FISH = r"""function __dhis2_complete
+FISH = rf"""function __dhis2_complete
     set -l words (commandline -opc)[2..-1]
     dhis2 --complete --describe $words (commandline -ct) 2>/dev/null
 end
 complete -c dhis2 -f -a '(__dhis2_complete)'
-complete -c dhis2 -l out -r -F"""
+{"\n".join(f"complete -c dhis2 -l {row.flag[2:]} -r -F" for row in table() if row.complete == "files")}"""
 
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 """The script of each shell."""
@@ -70,7 +71,7 @@ def _completed(words: list[str]) -> str:
     if words[:1] != ["--describe"]:
         return "\n".join(completion.candidates(words))
     typed = words[-1] if len(words) > 1 else ""
-    named = next((after for word, after in itertools.pairwise(words) if word in {"-p", "--profile"}), None)
+    named = next((after for word, after in itertools.pairwise(words) if word in Options.profile.flags), None)
     found = completion.complete(words[1:], lambda text, plural: _names(named, text, plural))
     return "\n".join(f"{typed[: found.at]}{item.text}\t{' '.join(item.note.split())}" for item in found.items)
 

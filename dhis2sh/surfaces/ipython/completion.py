@@ -15,6 +15,7 @@ from dhis2sh.rows.registry import stages
 from dhis2sh.surfaces.ipython import lines
 from dhis2sh.verbs import completion, installed
 from dhis2sh.verbs.completion import Candidate
+from dhis2sh.verbs.options import FORMATS
 
 if TYPE_CHECKING:
     from dhis2sh.surfaces.ipython.background import Background
@@ -63,7 +64,7 @@ def suggest(
     if ours is None or (ours.name == ours.text and not ours.led):
         return None  # the name of a magic itself is IPython's to complete
     if ours.name in lines.SETTINGS:
-        choices = completion.FORMATS if ours.name == "output" else ("on", "off")
+        choices = FORMATS if ours.name == "output" else ("on", "off")
         typed = ours.text.rpartition(" ")[2]
         return Suggestions(typed, completion.matching([Candidate(choice) for choice in choices], typed))
     from dhis2sh.rows.pipeline import split  # start-up: completion reads lines after the first prompt

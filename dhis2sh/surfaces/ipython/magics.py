@@ -22,7 +22,7 @@ from dhis2sh.surfaces.ipython.bridge import Across, ClientProxy, Portal
 from dhis2sh.surfaces.ipython.lines import Transformer, joined
 from dhis2sh.surfaces.terminal import Notebook, Terminal, drawn, report
 from dhis2sh.verbs import calls, installed, manifest
-from dhis2sh.verbs.completion import FORMATS
+from dhis2sh.verbs.options import FORMATS
 
 if TYPE_CHECKING:
     from dhis2sh.surfaces.ipython.running import Lines

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,7 +17,8 @@ from dhis2sh.surfaces import output
 from dhis2sh.surfaces.ipython import display
 from dhis2sh.surfaces.terminal import interactive, pick_missing
 from dhis2sh.verbs import explain, grammar
-from dhis2sh.verbs.piping import compile_tail, consent_of, fit, piped
+from dhis2sh.verbs.options import Options, keywords
+from dhis2sh.verbs.piping import compile_tail, fit, piped
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dhis2sh.surfaces.terminal import Terminal
     from dhis2sh.types import Row
     from dhis2sh.verbs.declaration import Verb
-    from dhis2sh.verbs.grammar import Invocation, Options
+    from dhis2sh.verbs.grammar import Invocation
 
 _OF_EXPLAIN = re.compile(r"$|-|error\b|[Ee]\d{4}\b")
 """What the verb `explain` takes; anything else behind it is a line, and shown is what that would send."""
@@ -93,10 +93,10 @@ class Lines:
 
     def call(self, verb: Verb, arguments: Mapping[str, object]) -> Any:
         """A verb as a Python call: what `await metadata.list(...)` waits for."""
-        consent, given = consent_of(arguments)
+        options, given = keywords(arguments)
 
         async def work() -> object:
-            found = await run(self._session, verb, given, consent)
+            found = await run(self._session, verb, given, options.consent())
             return self._carried(cast("Stream[object]", found)) if isinstance(found, Stream) else found
 
         return self._portal.hop(work())
@@ -114,7 +114,7 @@ class Lines:
         if options.jq:
             return output.write(self._waited(stream.collect("--jq")), options)
         if options.out is not None or whole:
-            return self._poured(stream, replace(options, format=chosen))
+            return self._poured(stream, options.having(format=chosen))
         if chosen != "table":
             return Text(output.formatted(self._waited(stream.collect(f"-o {chosen}")), chosen))
         self._keep_open(self._carried(self._waited(stream.peek())))
@@ -203,8 +203,8 @@ class Lines:
         """A head and its tail, over there: the head gives what the tail needs, then each stage takes its turn."""
 
         async def call_verb(name: str, rows: Rows[Any], args: tuple[Any, ...], options: dict[str, Any]) -> object:
-            verb, arguments, consent = piped(name, rows, args, options)
-            return await run(session, verb, arguments, consent)
+            verb, arguments, common = piped(name, rows, args, options)
+            return await run(session, verb, arguments, common.consent())
 
         head = await fit(session, invocation.verb, invocation.arguments, pipeline, self._variables())
         result = await run(session, invocation.verb, head.arguments, invocation.options.consent())

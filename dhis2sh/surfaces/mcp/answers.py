@@ -206,7 +206,7 @@ def _verb_docs(name: str) -> str | None:
 
 def _type_docs(name: str) -> str | None:
     """The types, or the properties of one; None for an unknown one."""
-    from dhis2sh.models import facts
+    from dhis2sh.models import facts  # start-up: only where an agent asks for a schema
 
     table = facts.resources(completion.NEWEST)
     if not name:

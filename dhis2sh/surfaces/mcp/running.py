@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from dhis2sh.changes.apply import apply_plan
@@ -15,6 +15,7 @@ from dhis2sh.person import Nobody
 from dhis2sh.rows.rows import Rows, to_json
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
+from dhis2sh.verbs.options import Options, for_agents
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 
@@ -38,12 +39,11 @@ class Runner:
     """Runs each call in a session of its own; keeps plans that wait for their id.
 
     Parameters:
-        consent: what a call may say besides a verb's arguments, by the verb's effect.
         read_only: refuse everything but reads, whatever else is asked for.
     """
 
-    def __init__(self, consent: Mapping[str, Collection[str]], *, read_only: bool = False) -> None:
-        self._consent, self._read_only = consent, read_only
+    def __init__(self, *, read_only: bool = False) -> None:
+        self._read_only = read_only
         self._plans: OrderedDict[str, Kept] = OrderedDict()
 
     async def run(
@@ -60,7 +60,7 @@ class Runner:
         agent = Nobody()
         session = Session(profile, person=agent)
         try:
-            answer = await self._answer(session, verb, arguments, profile, consent)
+            answer = await self._answer(session, verb, arguments, profile, Options(consent))
         finally:
             await session.aclose()
         if agent.warnings:
@@ -85,16 +85,15 @@ class Runner:
         verb: Verb,
         arguments: Mapping[str, object],
         profile: str | None,
-        said: Mapping[str, Any],
+        said: Options,
     ) -> JsonObject:
         if verb.effect == "read":
             result = await run(session, verb, arguments)
             return await capped(cast("Stream[object]", result)) if isinstance(result, Stream) else wrapped(result)
-        if said.get("plan_id") is not None:
-            return await self._apply(session, verb, profile, str(said["plan_id"]), said.get("confirm"))
+        if said.plan_id is not None:
+            return await self._apply(session, verb, profile, str(said.plan_id), said.confirm)
         # What destroys is always planned first, whatever was confirmed.
-        dry_run = verb.effect == "destroy" or bool(said.get("dry_run"))
-        agreed = Consent(confirm=said.get("confirm"), dry_run=dry_run)
+        agreed = said.having(dry_run=verb.effect == "destroy" or bool(said.dry_run)).consent()
         return await self._planned(session, verb, arguments, profile, agreed)
 
     async def _planned(
@@ -136,7 +135,7 @@ class Runner:
     def _beside(
         self, path: str, arguments: dict[str, object], effect: str, consent: dict[str, Any], profile: str | None
     ) -> str | None:
-        """Take `dry_run`, `plan_id`, `confirm` and `profile` out of a verb's arguments, where agents often put them.
+        """Take the common options (`profile`, `dry_run`, `plan_id`, ...) out of a verb's arguments, where agents often put them.
 
         Parameters:
             path: the verb's path; one that has a parameter of that name keeps it.
@@ -146,7 +145,7 @@ class Runner:
         Returns the profile to act on. Raises `UsageError` where both places say something, and not the same.
         """
         taken = {param.name for param in find(path).params}
-        for name in ("profile", *self._consent[effect]):
+        for name in for_agents(effect):
             if name not in arguments or name in taken:
                 continue
             inside, beside = arguments.pop(name), profile if name == "profile" else consent.get(name)

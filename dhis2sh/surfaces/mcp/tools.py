@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.verbs import manifest
+from dhis2sh.verbs.options import Options, for_agents
 
 if TYPE_CHECKING:
     from dhis2sh.surfaces.mcp.running import Runner
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 SCHEMA_ROOM = 24_000
 """Characters of input schemas that one search gives at the most; one schema always is whole."""
-PROFILE: JsonObject = {"type": "string", "description": "Act on this profile; the active one without it."}
 RESULT: JsonObject = {
     "type": "object",
     "properties": {
@@ -36,15 +36,6 @@ PROXIES = {
     "write": "Run a verb that writes. dry_run only returns the plan; more than one object is planned first, apply by plan_id.",
     "destroy": "Plan a verb that destroys; call again with the plan_id that comes back to apply it.",
 }
-CONFIRM: JsonObject = {"type": "string", "description": "The production profile's name."}
-DRY_RUN: JsonObject = {"type": "boolean", "description": "Return the plan, write nothing."}
-PLAN_ID: JsonObject = {"type": "string", "description": "Apply the plan of this id."}
-CONSENT: dict[str, JsonObject] = {
-    "read": {},
-    "write": {"confirm": CONFIRM, "dry_run": DRY_RUN, "plan_id": PLAN_ID},
-    "destroy": {"confirm": CONFIRM, "plan_id": PLAN_ID},
-}
-"""What a call may say besides a verb's arguments, by the verb's effect: the same for a verb's own tool and for the proxies."""
 
 
 class Tools:
@@ -92,7 +83,7 @@ class Tools:
             arguments: by parameter name.
             profile: the profile to act on; the active one when None.
             effect: what the tool may do at the most.
-            consent: `confirm`, `dry_run`, `plan_id`.
+            consent: the other options that a tool of its effect takes, such as `confirm`, `dry_run`, `plan_id`.
 
         Raises our errors.
         """
@@ -108,7 +99,7 @@ class Tools:
     def _runner(self) -> Runner:
         from dhis2sh.surfaces.mcp.running import Runner  # start-up: what runs a verb comes with the first call
 
-        return Runner(CONSENT, read_only=self.read_only)
+        return Runner(read_only=self.read_only)
 
 
 def _stems(text: str) -> list[str]:
@@ -172,8 +163,7 @@ def _chosen(toolsets: tuple[str, ...]) -> list[JsonObject]:
 
 def _with_common(properties: JsonObject, effect: str) -> JsonObject:
     """A tool's own parameters, then what every tool of its effect takes."""
-    common: JsonObject = {**CONSENT[effect], "profile": PROFILE}
-    return {**properties, **common}
+    return {**properties, **{name: option.schema() for name, option in for_agents(effect).items()}}
 
 
 def _tool(name: str, description: str, effect: str, properties: JsonObject, required: str) -> JsonObject:
@@ -187,14 +177,14 @@ async def call(tools: Tools, entry: JsonObject, arguments: Mapping[str, Any]) ->
     name, path, effect = str(entry["name"]), cast("str | None", entry["verb"]), str(entry["effect"])
     if name == "search" and path is None:
         return tools.search(str(given.get("query", "")))
-    consent = {key: given.pop(key) for key in CONSENT[effect] if key in given}
-    profile = cast("str | None", given.pop("profile", None))
+    said = {name: given.pop(name) for name in for_agents(effect) if name in given}
+    profile = cast("str | None", said.pop(Options.profile.name, None))
     if path is not None:
-        return await tools.run(path, given, profile, effect, **consent)
+        return await tools.run(path, given, profile, effect, **said)
     inner: object = given.pop("arguments", None) or {}
     path = given.pop("verb", None)
     if not isinstance(path, str) or not isinstance(inner, dict):
         raise UsageError(f"{name} wants a verb and an object of arguments", hint="search finds both")
     if given:
         raise UsageError(f"{name} has no parameter '{next(iter(given))}'", hint="a verb's own ones go into arguments")
-    return await tools.proxied(path, cast("Mapping[str, object]", inner), profile, effect, **consent)
+    return await tools.proxied(path, cast("Mapping[str, object]", inner), profile, effect, **said)

@@ -1,0 +1,71 @@
+"""What a plugin is written with: everything that its verbs need, and nothing else of dhis2sh is promised to stay.
+
+```python
+from dhis2sh.plugin import Doc, Row, Rows, Session, verb
+```
+"""
+
+from typing import TYPE_CHECKING
+
+from dhis2sh.changes.plan import Part, PartDone, Plan, PlanStep, StepsInBulk, Writer, WriteSummary
+from dhis2sh.changes.way_back import takes_back
+from dhis2sh.errors import CheckFailed, Dhis2Error, Forbidden, MissingExtra, NotFound, PartlyDone, Refused, UsageError
+from dhis2sh.rows.pushdown import Head, Wants
+from dhis2sh.rows.registry import Renderer, register_renderer
+from dhis2sh.rows.rows import PageNote, Rows
+from dhis2sh.rows.stream import Stream
+from dhis2sh.session import Session
+from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Piped, Refers, applies, prepares, verb
+
+if TYPE_CHECKING:
+    from dhis2sh.changes.journal import Entry, Journal
+
+__all__ = [
+    "Bounds",
+    "CheckFailed",
+    "Complete",
+    "Dhis2Error",
+    "Doc",
+    "Entry",
+    "Forbidden",
+    "Head",
+    "Journal",
+    "JsonObject",
+    "JsonValue",
+    "MissingExtra",
+    "NotFound",
+    "PageNote",
+    "Part",
+    "PartDone",
+    "PartlyDone",
+    "Piped",
+    "Plan",
+    "PlanStep",
+    "Refers",
+    "Refused",
+    "Renderer",
+    "Row",
+    "Rows",
+    "Session",
+    "StepsInBulk",
+    "Stream",
+    "UsageError",
+    "Wants",
+    "WriteSummary",
+    "Writer",
+    "applies",
+    "prepares",
+    "register_renderer",
+    "takes_back",
+    "verb",
+]
+
+
+def __getattr__(name: str) -> object:
+    """The journal's types, which only a function under `takes_back` sees."""
+    if name not in {"Entry", "Journal"}:
+        raise AttributeError(f"module 'dhis2sh.plugin' has no attribute {name!r}")
+    from dhis2sh.changes import journal  # start-up: sqlite3
+
+    return getattr(journal, name)
