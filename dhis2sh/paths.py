@@ -6,6 +6,7 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
 def _folder(kind: str) -> Path:
@@ -50,8 +51,9 @@ def replacing(path: Path) -> Generator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write a file under a temporary name beside it, then rename it into place.
+@contextmanager
+def writing(path: Path, *, mode: int = 0o644) -> Generator[TextIO]:
+    """A text file to write into: a temporary name beside it, renamed into place when the block ends well.
 
     Raises `OSError` when the folder cannot be written.
     """
@@ -59,7 +61,16 @@ def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:
     with replacing(path) as temporary:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+            yield file
+
+
+def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Write a file under a temporary name beside it, then rename it into place.
+
+    Raises `OSError` when the folder cannot be written.
+    """
+    with writing(path, mode=mode) as file:
+        file.write(text)
 
 
 def write_quietly(path: Path, text: str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dhis2sh.client.retry import RetryRule
     from dhis2sh.client.settings import Limits
     from dhis2sh.client.tracing import Tracer
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
 
 
 class Session:
@@ -101,14 +101,14 @@ class Session:
     def sandbox_store(self) -> Store:
         """The sandbox's database in the data folder, opened on first use."""
         if self._store is None:
-            from dhis2sh.sandbox.store import Store  # heavy: the embedded server
+            from dhis2sh.sandbox.areas import open_store  # heavy: the embedded server
 
             name = self.sandbox
             path = profiles.sandbox_file(name)
             if name != profiles.SANDBOX and not path.exists():
                 self.person.note(f"{name} is a new sandbox and empty")
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._store = Store(path)
+            self._store = open_store(path)
         return self._store
 
     @asynccontextmanager

@@ -1,9 +1,16 @@
-"""Numbers and lists in plain English: `1 unit`, `1,332 units`, `A, B, C and 5 more`."""
+"""Numbers and lists in plain English: `1 unit`, `1,332 units`, `A, B, C and 5 more`; and text made safe to show."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def safe(text: str) -> str:
+    """Text with control characters made visible (`\\x1b` becomes `\\\\x1b`): what a server sent is shown, not obeyed."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dhis2sh.errors import EXIT_CODES
-from dhis2sh.rows.stages import STAGES
+from dhis2sh.rows import registry
 from dhis2sh.surfaces import mcp
 from dhis2sh.verbs import manifest
 
@@ -93,7 +93,7 @@ def _kind(name: str, value: Any, schema: Any) -> str:
 def stages() -> str:
     """Every stage of a pipeline."""
     lines = ["# Stages of a pipeline\n"]
-    lines += [f"- `{name}`: {' '.join(stage.help.split())}" for name, stage in STAGES.items()]
+    lines += [f"- `{name}`: {' '.join(stage.help.split())}" for name, stage in registry.stages().items()]
     return "\n".join(lines) + "\n"
 
 

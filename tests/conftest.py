@@ -10,8 +10,9 @@ import hypothesis
 import pytest
 
 from dhis2sh.errors import Dhis2Error
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_country, load_file
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
 from dhis2sh.verbs import manifest
 from tests.shared import SHARED, shared
@@ -79,7 +80,7 @@ def small_metadata() -> dict[str, list[dict]]:
 @pytest.fixture
 def store() -> Iterator[Store]:
     """A sandbox in memory with a dozen objects."""
-    store = Store(None)
+    store = open_store(None)
     store.put_objects(small_metadata())
     yield store
     store.close()
@@ -89,7 +90,7 @@ def store() -> Iterator[Store]:
 def sandbox_home(home: Path) -> Path:
     """A home whose reserved profile `sandbox` holds a dozen objects."""
     (home / "data").mkdir(parents=True)
-    store = Store(home / "data" / "sandbox.db")
+    store = open_store(home / "data" / "sandbox.db")
     store.put_objects(small_metadata())
     store.close()
     return home
@@ -98,7 +99,7 @@ def sandbox_home(home: Path) -> Path:
 def filled(folder: Path, fill: Callable[[Store], object]) -> Path:
     """A sandbox's file in a folder, to be copied: all that was written is in it and not beside it."""
     path = folder / "sandbox.db"
-    store = Store(path)
+    store = open_store(path)
     fill(store)
     store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()
@@ -129,7 +130,7 @@ def broken_categories_home(country_home: Path) -> Path:
     """The country with a category model as years of imports leave it: of `Age and sex` (six option combinations) one is
     there twice with 40 data values on the wrong one, one is missing, and one is none of its options'.
     """
-    store = Store(country_home / "data" / "sandbox.db")
+    store = open_store(country_home / "data" / "sandbox.db")
     combo = next(body for body in store.objects("categoryCombos").values() if body["name"] == "Age and sex")
     held = [
         body for body in store.objects("categoryOptionCombos").values() if body["categoryCombo"]["id"] == combo["id"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast, overlo
 
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.redact import redacted
+from dhis2sh.rows.registry import drawn, page
 from dhis2sh.rows.rows import plain_fields, to_plain
 
 if TYPE_CHECKING:
@@ -374,11 +375,7 @@ class Plan:
         }
 
     def __repr__(self) -> str:
-        from dhis2sh.show import render  # start-up: only where somebody looks at it
+        return drawn(self)
 
-        return render.text(self)
-
-    def _repr_html_(self) -> str:
-        from dhis2sh.show import render  # start-up: only where somebody looks at it
-
-        return render.html(self)
+    def _repr_html_(self) -> str | None:
+        return page(self)

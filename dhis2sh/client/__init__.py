@@ -1,1 +1,4 @@
-"""The async client: transport, sign-in, retries, paging and one module per area of the Web API."""
+"""One server: transport, sign-in, paging, tasks, and the services that send, chunk, order and read.
+
+May import: dhis2, the ground.
+"""

@@ -1,5 +1,4 @@
-"""Pure lore of the platform, no I/O: UIDs, periods, formulas, languages, rules, cascades, geometry, dates, references,
-and one table of properties.
+"""Pure lore of the platform, no I/O: UIDs, periods, formulas, languages, rules, cascades, geometry, properties, references.
 
-May import: errors, types, paths, words, redact.
+May import: the ground.
 """

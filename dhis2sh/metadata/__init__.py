@@ -7,5 +7,6 @@ collections  references and join rows           writes      plans of exact chang
 sharing, attributes, translations                usage, identity, explaining: what an object or a refusal is
 objects/     made, changed, copied, deleted      bundles/    whole sets         types/   what one type needs
 
-May import: verbs, show, changes, session, rows, client, dhis2, the ground; never a verb.
+May import: verbs, show, changes, session, person, profiles, rows, client, dhis2,
+the ground. Never a verb.
 """

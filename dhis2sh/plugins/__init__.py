@@ -1,4 +1,5 @@
-"""Verbs only: a module or a folder for each domain. What they do is in the services (`dhis2sh.metadata`, ...).
+"""Verbs only: a module or a folder for each domain; what they do is in the services (`dhis2sh.metadata`, ...).
 
-May import: verbs, the services, changes, rows, session, the ground; never one another.
+Never one another. May import: index, metadata, verbs, show, changes, sign_in, session, person, profiles, rows, client, sandbox,
+dhis2, the ground.
 """

@@ -12,7 +12,8 @@ from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import UsageError
 from dhis2sh.profiles import sandbox_file
 from dhis2sh.rows.rows import Text
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.data.values import count
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, applies, verb
 from dhis2sh.words import counted
@@ -44,9 +45,11 @@ def _open(s: Session, db: Path | None, version: str | None = None) -> tuple[Stor
     """The store to act on, and whether we have to close it."""
     if db is None and version is None:
         return s.sandbox_store(), False
+    from dhis2sh.sandbox.areas import open_store  # start-up: every area's code
+
     path = _path(s, db)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return Store(path, version=version), True
+    return open_store(path, version=version), True
 
 
 @verb("sandbox status", effect="read", pinned=True, examples=["dhis2 sandbox status"])
@@ -57,7 +60,7 @@ async def status(s: Session, *, db: Database = None) -> SandboxStatus:
         counts = store.counts()
         path = _path(s, db)
         return SandboxStatus(
-            file=str(path), version=store.version.number, objects=sum(counts.values()), data_values=store.data_value_count(),
+            file=str(path), version=store.version.number, objects=sum(counts.values()), data_values=count(store),
             organisation_units=counts.get("organisationUnits", 0), data_elements=counts.get("dataElements", 0),
             bytes=path.stat().st_size if path.exists() else 0,
         )  # fmt: skip

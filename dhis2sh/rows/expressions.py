@@ -25,6 +25,20 @@ if TYPE_CHECKING:
     from dhis2sh.types import Row
 
 
+class MissingField(PipelineError):
+    """No row has a field, and no variable its name.
+
+    Parameters:
+        name: the field; rows: how many there are; fields: what they have.
+    """
+
+    def __init__(self, name: str, rows: int, fields: Iterable[str]) -> None:
+        known = sorted(fields)
+        hint = did_you_mean(name, known) or f"the rows have: {', '.join(known)}"
+        super().__init__(f"`{name}` is missing in {rows:,} of {rows:,} rows", hint=hint)
+        self.name = name
+
+
 class _Null:
     """What attributes and methods of a null are: nothing, false, and equal to None."""
 
@@ -254,6 +268,8 @@ class Expression:
         self._paths = list(rewrite.paths)
         self._body = body
         self._code = _compiled(body)
+        self.outside = frozenset[str]()
+        """Names that are variables and builtins: no field of the rows that it is bound to."""
         self._safe: Callable[[Row], object] | None = None
         self._space: dict[str, object] = {}
 
@@ -276,7 +292,7 @@ class Expression:
             namespace: the user's variables.
             columns: fields that were asked for; where no row has one, it is null in all of them.
         """
-        items = list(rows)
+        items = rows if isinstance(rows, list) else list(rows)
         fields = {key for row in items for key in row} | set(columns) if items else set[str]()
         user = namespace or {}
         others: dict[str, object] = {}
@@ -288,8 +304,8 @@ class Expression:
             elif hasattr(builtins, name) and name not in {"id", "type"}:
                 others[name] = getattr(builtins, name)
             elif items:
-                hint = did_you_mean(name, sorted(fields)) or f"the rows have: {', '.join(sorted(fields))}"
-                raise PipelineError(f"`{name}` is missing in {len(items):,} of {len(items):,} rows", hint=hint)
+                raise MissingField(name, len(items), fields)
+        self.outside = frozenset(others) - fields
         self._space = {"_other": others.__getitem__, "_attribute": _attribute, "_is_null": _is_null}
         self._safe = None
         return cast("Callable[[Row], object]", eval(self._code, self._space))  # noqa: S307  (the user's own Python)

@@ -6,13 +6,17 @@ import builtins
 import inspect
 from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.errors import PipelineError, did_you_mean
 from dhis2sh.rows.expressions import Expression
 from dhis2sh.rows.pushdown import Wants, conditions
+from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows
-from dhis2sh.rows.stages import STAGES
+from dhis2sh.rows.stream import Flow, Stream
+
+if TYPE_CHECKING:
+    from dhis2sh.types import Row
 
 REPLACES_COLUMNS = {"select", "group", "count", "sum", "stats", "get"}
 """Stages after which only what they name is there."""
@@ -116,12 +120,15 @@ class Pipeline:
 
     async def run(
         self,
-        rows: Rows[Any],
+        rows: Rows[Any] | Stream[Any],
         namespace: Mapping[str, object],
         call_verb: CallVerb | None = None,
         hidden: frozenset[str] = frozenset(),
     ) -> object:
         """Send rows through every stage. Raises `PipelineError` at the first stage that refuses.
+
+        A stream stays one as far as its stages take batches; what comes out may be a stream that nobody has read yet.
+        One that does not come out is closed.
 
         Parameters:
             rows: what the head gave.
@@ -129,35 +136,61 @@ class Pipeline:
             call_verb: runs a verb that stands as a stage.
             hidden: fields that the head read for the tail alone.
         """
-        value: object = rows
+        if not isinstance(rows, Stream):
+            return await self._through(rows, namespace, call_verb, hidden)
+        try:
+            found = await self._through(rows, namespace, call_verb, hidden)
+        except BaseException:
+            await rows.aclose()
+            raise
+        if not isinstance(found, Stream):
+            await rows.aclose()
+        return cast("object", found)
+
+    async def _through(
+        self, value: object, namespace: Mapping[str, object], call_verb: CallVerb | None, hidden: frozenset[str]
+    ) -> object:
         for step in self.steps:
-            if hidden and (step.kind != "stage" or STAGES[step.name].sink):
+            if hidden and (step.kind != "stage" or stages()[step.name].sink):
                 read = {path.partition(".")[0] for path in _read_by(step)} if step.kind == "stage" else set[str]()
                 value, hidden = _without(value, hidden - read), frozenset()
             hidden -= set(step.options)
             if step.kind == "stage" and step.name in REPLACES_COLUMNS:
                 hidden = frozenset()
-            if not isinstance(value, Rows):
-                raise PipelineError(f"`{step.name}` wants rows, and what came before it gave {type(value).__name__}")
-            current: Rows[Any] = value  # pyright: ignore[reportUnknownVariableType]
-            if step.kind == "stage":
-                value = _apply(step, current, namespace)
-            elif step.kind == "verb" and call_verb is not None:
-                args, options = _evaluated(step, namespace)
-                value = await call_verb(step.name, current, args, options)
-            else:
-                value = _call(step, current, namespace)
-                value = await value if inspect.isawaitable(value) else value
+            value = await _one(step, value, namespace, call_verb)
         return _without(value, hidden)
+
+
+async def _one(step: Step, value: object, namespace: Mapping[str, object], call_verb: CallVerb | None) -> object:
+    """What one step makes of rows or a stream. What is no stage of ours gets every row."""
+    if not isinstance(value, (Rows, Stream)):
+        raise PipelineError(f"`{step.name}` wants rows, and what came before it gave {type(value).__name__}")
+    current = cast("Rows[Any] | Stream[Any]", value)
+    if step.kind == "stage":
+        return await _apply(step, current, namespace)
+    rows = await current.collect(step.name) if isinstance(current, Stream) else current
+    if step.kind == "verb" and call_verb is not None:
+        args, options = _evaluated(step, namespace)
+        return await call_verb(step.name, rows, args, options)
+    found = _call(step, rows, namespace)
+    return await found if inspect.isawaitable(found) else found
 
 
 def _without(value: object, hidden: frozenset[str]) -> object:
     """Rows without the fields that were read for the tail alone."""
-    if not hidden or not isinstance(value, Rows):
+    if not hidden or not isinstance(value, (Rows, Stream)):
         return value
+
+    def shown(rows: Rows[Any]) -> Flow:
+        return Flow(tuple(name for name in rows.columns if name not in hidden), leave)
+
+    def leave(items: list[Row]) -> list[Row]:
+        return [{key: item for key, item in row.items() if key not in hidden} for row in items]
+
+    if isinstance(value, Stream):
+        return cast("Stream[Any]", value).through(shown)
     rows = cast("Rows[Any]", value)
-    items = [{key: item for key, item in row.items() if key not in hidden} for row in rows.plain()]
-    return rows.with_items(items, columns=[name for name in rows.columns if name not in hidden])
+    return rows.with_items(leave(rows.plain()), columns=shown(rows).columns)
 
 
 def _read_by(step: Step) -> list[str]:
@@ -178,14 +211,15 @@ def _key_of_join(step: Step) -> list[str]:
     return [step.options.get("on", step.args[1] if len(step.args) > 1 else "id").strip("'\"")]
 
 
-def _apply(step: Step, rows: Rows[Any], namespace: Mapping[str, object]) -> object:
-    stage = STAGES[step.name]
+async def _apply(step: Step, rows: Rows[Any] | Stream[Any], namespace: Mapping[str, object]) -> object:
+    stage = stages()[step.name]
     args: tuple[Any, ...] = tuple(step.args)
     options: dict[str, Any] = dict(step.options)
     if stage.literal:
         args, options = _evaluated(step, namespace)
     try:
-        return stage.bind(*args, **options)(rows, namespace)
+        found = stage.bind(*args, **options)(rows, namespace)
+        return await found if inspect.isawaitable(found) else found
     except (TypeError, ValueError) as error:
         if "argument" not in str(error) and not (stage.literal and not stage.sink):
             raise
@@ -209,7 +243,7 @@ def _evaluated(step: Step, namespace: Mapping[str, object]) -> tuple[tuple[Any, 
 def _call(step: Step, rows: Rows[Any], namespace: Mapping[str, object]) -> object:
     function = named(step.name, namespace)
     if not callable(function):
-        hint = did_you_mean(step.name, list(STAGES)) or f"stages: {', '.join(STAGES)}"
+        hint = did_you_mean(step.name, list(stages())) or f"stages: {', '.join(stages())}"
         raise PipelineError(f"there is no stage `{step.name}`", hint=hint)
     args, options = _evaluated(step, namespace)
     return function(rows, *args, **options)

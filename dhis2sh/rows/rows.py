@@ -1,7 +1,6 @@
-"""What verbs return: typed rows, plans and write summaries. Data plus a rendering rule, never text.
+"""What verbs return: typed rows and texts. Data; how they look is registered by the room that draws.
 
-`Rows` is a class of its own, not a list: IPython's list printer would otherwise beat its display. The drawing itself
-(`dhis2sh.show.render`) is imported when something is drawn.
+`Rows` is a class of its own, not a list: IPython's list printer would otherwise beat its display.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast, overload
 
 from dhis2sh.errors import UsageError
+from dhis2sh.rows import registry
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
@@ -137,30 +137,22 @@ class Rows[T]:
 
     def __getattr__(self, name: str) -> Callable[..., object]:
         """Every stage is a method too: `rows.where("valueType == 'NUMBER'")`."""
-        from dhis2sh.rows import stages  # stages import this module
-
-        if name.startswith("_") or name not in stages.STAGES:
+        if name.startswith("_") or name not in registry.stages():
             raise AttributeError(f"Rows has no attribute or stage {name!r}")
 
         def apply(*args: object, **options: object) -> object:
-            return stages.STAGES[name].bind(*args, **options)(self)
+            return registry.stages()[name].bind(*args, **options)(self)
 
         return apply
 
     def __dir__(self) -> list[str]:
-        from dhis2sh.rows import stages
-
-        return [*super().__dir__(), *stages.STAGES]
+        return [*super().__dir__(), *registry.stages()]
 
     def __repr__(self) -> str:
-        from dhis2sh.show import render
+        return registry.drawn(self)
 
-        return render.text(self)
-
-    def _repr_html_(self) -> str:
-        from dhis2sh.show import render
-
-        return render.html(self)
+    def _repr_html_(self) -> str | None:
+        return registry.page(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +174,7 @@ def objects_of(text: str) -> list[JsonValue]:
 
     Raises `UsageError` for a line that begins like JSON and is none.
     """
-    import orjson
+    import orjson  # start-up: only what comes from standard input is read here
 
     text = text.strip()
     try:

@@ -1,240 +1,266 @@
-"""Where a pipeline ends: frames, texts and files. Each takes rows, the user's namespace and its arguments."""
+"""Where a pipeline ends: frames, texts and files. Each takes rows, the user's namespace and its arguments.
+
+A stream is written as it comes: what it gives is awaited. Frames and the clipboard hold all of it.
+"""
 
 from __future__ import annotations
 
 import base64
-import csv as csv_module
 import io
-import json as json_module
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import aclosing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, MissingExtra, UsageError
+from dhis2sh.errors import Dhis2Error, MissingExtra
+from dhis2sh.rows.formats import Json, Markdown, Ndjson, Parquet, Separated, Workbook, Write, Writer, Yaml, frame_of
 from dhis2sh.rows.rows import Rows, Text
-from dhis2sh.show.render import cell
-from dhis2sh.types import JsonValue, Row
+from dhis2sh.rows.stage import stage
+from dhis2sh.rows.stages import length_of
+from dhis2sh.rows.stream import MANY, Stream
 
 if TYPE_CHECKING:
-    from dhis2sh.show.maps import Map
+    from dhis2sh.types import Row
 
-NAMES = ("displayName", "name", "orgUnitName", "id", "event", "trackedEntity")
-"""The fields that may say what a shape on a map is called."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+type Either = Rows[Any] | Stream[Any]
+type Written = Text | Awaitable[Text]
+"""What a sink gives: of rows the text, of a stream what is awaited for it."""
 
 
-def _frame_rows(rows: Rows[Any]) -> list[Row]:
+def frame_rows(rows: Rows[Any]) -> list[Row]:
+    """Rows with all of their columns and no other fields."""
     columns = rows.columns
     return [{name: row.get(name) for name in columns} for row in rows.plain()]
 
 
+@stage(sink=True, literal=True)
 def df(rows: Rows[Any], space: object) -> object:
     """A pandas frame."""
     try:
-        import pandas
+        import pandas  # heavy: an extra
     except ImportError:
         raise MissingExtra("df", "frames") from None
-    return pandas.DataFrame(_frame_rows(rows), columns=list(rows.columns))
+    return pandas.DataFrame(frame_rows(rows), columns=list(rows.columns))
 
 
+@stage(sink=True, literal=True)
 def pl(rows: Rows[Any], space: object) -> object:
     """A polars frame."""
-    try:
-        import polars
-    except ImportError:
-        raise MissingExtra("pl", "frames") from None
-    return polars.DataFrame(_frame_rows(rows), infer_schema_length=None, strict=False)
+    return frame_of(rows.plain(), rows.columns)
 
 
-def _given(text: str, file: str | None) -> Text:
-    """Text as the result, or written to a file."""
-    if file is None:
-        return Text(text)
-    try:
-        paths.write_atomic(Path(file).expanduser(), text if text.endswith("\n") else text + "\n")
-    except OSError as error:
-        raise Dhis2Error(f"{file} cannot be written: {error.strerror}") from error
-    return Text(f"{file}: {len(text.encode()):,} bytes")
-
-
-def json(rows: Rows[Any], space: object, file: str | None = None) -> Text:
-    """JSON, an array of objects: json, json('rows.json')."""
-    return _given(json_module.dumps(_frame_rows(rows), indent=2, ensure_ascii=False), file)
-
-
-def ndjson(rows: Rows[Any], space: object, file: str | None = None) -> Text:
-    """JSON, one object a line."""
-    return _given("\n".join(json_module.dumps(row, ensure_ascii=False) for row in _frame_rows(rows)), file)
-
-
-def _flat(value: JsonValue, safe: bool) -> str:
-    text = value if isinstance(value, str) else cell(value)
-    number = isinstance(value, (int, float))
-    return f"'{text}" if safe and not number and text.startswith(FORMULA) else text
-
-
-def _separated(rows: Rows[Any], separator: str, safe: bool) -> str:
-    out = io.StringIO()
-    writer = csv_module.writer(out, delimiter=separator, lineterminator="\n")
-    writer.writerow([_flat(name, safe) for name in rows.columns])
-    writer.writerows([_flat(value, safe) for value in row.values()] for row in _frame_rows(rows))
-    return out.getvalue()
-
-
-def csv(rows: Rows[Any], space: object, file: str | None = None, safe: bool = False) -> Text:
-    """CSV: csv, csv('rows.csv', safe=True) so that no cell is taken for a formula."""
-    return _given(_separated(rows, ",", safe), file)
-
-
-def tsv(rows: Rows[Any], space: object, file: str | None = None, safe: bool = False) -> Text:
-    """Tab-separated values."""
-    return _given(_separated(rows, "\t", safe), file)
-
-
-def yaml(rows: Rows[Any], space: object, file: str | None = None) -> Text:
-    """YAML."""
-    import yaml as yaml_module
-
-    return _given(yaml_module.safe_dump(_frame_rows(rows), sort_keys=False, allow_unicode=True), file)
-
-
-def geojson(rows: Rows[Any], space: object, file: str | None = None) -> Text:
-    """GeoJSON of rows that have a geometry; the other columns are properties: geojson('districts.geojson')."""
-    features = [
-        {
-            "type": "Feature",
-            **({"id": row["id"]} if row.get("id") else {}),
-            "geometry": row.get("geometry"),
-            "properties": {name: value for name, value in row.items() if name != "geometry"},
-        }
-        for row in _located(rows)
-    ]
-    return _given(json_module.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False), file)
-
-
-def _located(rows: Rows[Any]) -> list[Row]:
-    """The rows, where one at least has a geometry. Raises `UsageError`."""
-    plain = rows.plain()
-    if not any(row.get("geometry") for row in plain):
-        what = f"none of {len(plain):,} rows has a geometry" if plain else "there are no rows"
-        raise UsageError(what, hint="metadata list organisationUnits --fields displayName,geometry --all")
-    return plain
-
-
-def md(rows: Rows[Any], space: object, file: str | None = None) -> Text:
-    """A Markdown table."""
-    lines = [rows.columns, ["---"] * len(rows.columns)]
-    lines += [[cell(value).replace("|", "\\|") for value in row.values()] for row in _frame_rows(rows)]
-    return _given("\n".join(f"| {' | '.join(line)} |" for line in lines), file)
-
-
-def _binary(file: str, what: str, write: Callable[[Path], object]) -> Text:
-    """A file that a library writes, under a temporary name first."""
-    path = Path(file).expanduser()
-    try:
-        with paths.replacing(path) as temporary:
-            write(temporary)
-    except OSError as error:
-        raise Dhis2Error(f"{file} cannot be written: {error.strerror}") from error
-    return Text(f"{file}: {what}")
-
-
-def xlsx(rows: Rows[Any], space: object, file: str, safe: bool = False) -> Text:
-    """A workbook: xlsx('rows.xlsx'). Texts are written as texts, never as formulas."""
-    try:
-        import xlsxwriter
-        from xlsxwriter.exceptions import FileCreateError
-    except ImportError:
-        raise MissingExtra("xlsx", "frames") from None
-
-    def write(path: Path) -> None:
-        with xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
-            sheet = book.add_worksheet()
-            sheet.write_row(0, 0, rows.columns)
-            for number, row in enumerate(_frame_rows(rows), 1):
-                values = [v if isinstance(v, (int, float)) else _flat(v, safe) for v in row.values()]
-                sheet.write_row(number, 0, values)
-
-    try:
-        return _binary(file, f"{len(rows):,} rows", write)
-    except FileCreateError as error:
-        raise Dhis2Error(f"{file} cannot be written: {error}") from error
-
-
-def parquet(rows: Rows[Any], space: object, file: str) -> Text:
-    """A Parquet file: parquet('rows.parquet')."""
-    frame: Any = pl(rows, space)
-    return _binary(file, f"{len(rows):,} rows", frame.write_parquet)
-
-
-def chart(rows: Rows[Any], space: object, x: object = None, y: object = None, kind: object = "bar") -> Text:
-    """A chart in the terminal: chart(name, value), chart(period, value, kind='line')."""
-    try:
-        import plotext
-    except ImportError:
-        raise MissingExtra("chart", "charts") from None
-    columns = list(rows.columns)
-    across = str(x or columns[0]).strip("'\"")
-    up = str(y or columns[-1]).strip("'\"")
-    plain = rows.plain()
-    labels = [cell(row.get(across)) for row in plain]
-    values = [_number(row.get(up), up) for row in plain]
-    figure: Any = plotext.figure
-    figure.clear()
-    if str(kind).strip("'\"") == "line":
-        figure.signal(values)
-    else:
-        figure.bar(labels, values)
-    return Text(str(figure.build()))
-
-
-def _number(value: JsonValue, name: str) -> float:
-    try:
-        return float(str(value or 0))
-    except ValueError:
-        raise UsageError(f"{name} is no number: {cell(value)[:40]!r}", hint="chart(name, value)") from None
-
-
-def map_(rows: Rows[Any], space: object, file: str | None = None) -> Map | Text:
-    """A map of rows that have a geometry: `map`, `map('districts.svg')`, `map('districts.html')`.
-
-    In a notebook a picture, at the prompt dots; names are its titles.
-    """
-    from dhis2sh.dhis2.geometry import Shape, shape_of
-    from dhis2sh.show.maps import Map
-
-    shapes: list[Shape] = []
-    missing, unreadable = 0, list[str]()
-    for row in _located(rows):
-        name = cell(next((row[key] for key in NAMES if row.get(key)), ""))
-        if not row.get("geometry"):
-            missing += 1
-        elif shape := shape_of(name, row["geometry"]):
-            shapes.append(shape)
-        else:
-            unreadable.append(name)
-    drawing = Map(shapes, missing, unreadable)
-    if file is None:
-        return drawing
-    if not file.endswith((".svg", ".html")):
-        raise UsageError(f"{file}: a map is written as .svg or .html", hint="map('districts.svg')")
-    return _given(drawing.page() if file.endswith(".html") else drawing.svg(), file)
-
-
-def clip(rows: Rows[Any], space: object) -> Text:
-    """Copy as tab-separated text to the terminal's clipboard (OSC 52)."""
-    data = base64.b64encode(_separated(rows, "\t", False).encode()).decode()
-    return Text(f"\x1b]52;c;{data}\x07{len(rows):,} rows copied")
-
-
-def length(rows: Rows[Any], space: object) -> int:
-    """How many rows."""
+def write_rows(rows: Rows[Any], writer: Writer) -> int:
+    """Rows through a writer; returns how many there were."""
+    writer.begin(rows.columns, True)
+    writer.add(rows.plain())
+    writer.end()
     return len(rows)
 
 
-SINKS: dict[str, Callable[..., object]] = {
-    "df": df, "pl": pl, "json": json, "ndjson": ndjson, "csv": csv, "tsv": tsv, "yaml": yaml, "md": md,
-    "xlsx": xlsx, "parquet": parquet, "chart": chart, "map": map_,
-    "geojson": geojson, "clip": clip, "len": length,
-}  # fmt: skip
+class Pouring:
+    """Batches of a stream on their way through a writer, whoever reads them; `with` it ends the writing, or drops it.
+
+    Parameters:
+        stream: whose batches are given to `add`.
+        writer: writes them.
+    """
+
+    def __init__(self, stream: Stream[Any], writer: Writer) -> None:
+        self._stream, self._writer = stream, writer
+        self.count = 0
+        """How many rows have been written."""
+
+    def add(self, batch: list[Row]) -> None:
+        """Write a batch."""
+        self._begin()
+        self._writer.add(batch)
+        self.count += len(batch)
+
+    def _begin(self) -> None:
+        if not self.count:  # what the columns are is known from the first batch on
+            self._writer.begin(self._stream.columns, self._stream.declared)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._begin()
+                self._writer.end()
+        except BaseException:
+            self._writer.drop()
+            raise
+        if kind is not None:
+            self._writer.drop()
+
+
+async def write_stream(
+    stream: Stream[Any], writer: Writer, progress: Callable[[int], object] = lambda count: None
+) -> int:
+    """A stream through a writer, as it comes; returns how many rows there were.
+
+    Parameters:
+        stream: read to its end.
+        writer: writes it.
+        progress: told how many rows have been written, after each batch.
+    """
+    with Pouring(stream, writer) as pouring:
+        async with aclosing(stream.plain_batches()) as batches:
+            async for batch in batches:
+                pouring.add(batch)
+                progress(pouring.count)
+    return pouring.count
+
+
+@contextmanager
+def text_file(file: str) -> Generator[Write]:
+    """A text file to write into, under a temporary name until the block ends well. Raises `Dhis2Error`."""
+    with _writable(file), paths.writing(Path(file).expanduser()) as out:
+        yield out.write
+
+
+@contextmanager
+def binary_file(file: str, make: Callable[[Path], Writer]) -> Generator[Writer]:
+    """A file that a library writes, under a temporary name until the block ends well. Raises `Dhis2Error`."""
+    with _writable(file), paths.replacing(Path(file).expanduser()) as temporary:
+        yield make(temporary)
+
+
+@contextmanager
+def _writable(file: str) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Dhis2Error(f"{file} cannot be written: {error.strerror}", hint="choose another file") from error
+
+
+def given(text: str, file: str | None) -> Text:
+    """Text as the result, or written to a file."""
+    if file is None:
+        return Text(text)
+    text = text + "\n" if text and not text.endswith("\n") else text  # no row is no line
+    with text_file(file) as write:
+        write(text)
+    return Text(f"{file}: {len(text.encode()):,} bytes")
+
+
+def _texts(rows: Either, make: Callable[[Write], Writer], file: str | None, name: str) -> Written:
+    """Rows as text, or written to a file."""
+    if isinstance(rows, Rows):
+        out = io.StringIO()
+        write_rows(rows, make(out.write))
+        return given(_as_result(out.getvalue(), name), file)
+    return _texts_of_stream(rows, make, file, name)
+
+
+async def _texts_of_stream(stream: Stream[Any], make: Callable[[Write], Writer], file: str | None, name: str) -> Text:
+    if file is not None:
+        return await _file_of_stream(stream, make, file)
+    out = io.StringIO()
+    said = False
+
+    def progress(count: int) -> None:
+        nonlocal said
+        if count >= MANY and not said:
+            said = True
+            stream.say_many(f"{name} without a file", count)
+
+    await write_stream(stream, make(out.write), progress)
+    return Text(_as_result(out.getvalue(), name))
+
+
+def _as_result(text: str, name: str) -> str:
+    """Lines that are shown end without a break; those of a table for programs are a file's already."""
+    return text.removesuffix("\n") if name in {"json", "ndjson", "md"} else text
+
+
+async def _file_of_stream(stream: Stream[Any], make: Callable[[Write], Writer], file: str) -> Text:
+    size = 0
+    with text_file(file) as write:
+
+        def counting(text: str) -> None:
+            nonlocal size
+            size += len(text.encode())
+            write(text)
+
+        await write_stream(stream, make(counting))
+    return Text(f"{file}: {size:,} bytes")
+
+
+@stage(takes="either", sink=True, literal=True)
+def json(rows: Either, space: object, file: str | None = None) -> Written:
+    """JSON, an array of objects: json, json('rows.json')."""
+    return _texts(rows, Json, file, "json")
+
+
+@stage(takes="either", sink=True, literal=True)
+def ndjson(rows: Either, space: object, file: str | None = None) -> Written:
+    """JSON, one object a line."""
+    return _texts(rows, Ndjson, file, "ndjson")
+
+
+@stage(takes="either", sink=True, literal=True)
+def csv(rows: Either, space: object, file: str | None = None, safe: bool = False) -> Written:
+    """CSV: csv, csv('rows.csv', safe=True) so that no cell is taken for a formula."""
+    return _texts(rows, partial(Separated, separator=",", safe=safe), file, "csv")
+
+
+@stage(takes="either", sink=True, literal=True)
+def tsv(rows: Either, space: object, file: str | None = None, safe: bool = False) -> Written:
+    """Tab-separated values."""
+    return _texts(rows, partial(Separated, separator="\t", safe=safe), file, "tsv")
+
+
+@stage(takes="either", sink=True, literal=True)
+def yaml(rows: Either, space: object, file: str | None = None) -> Written:
+    """YAML."""
+    return _texts(rows, Yaml, file, "yaml")
+
+
+@stage(takes="either", sink=True, literal=True)
+def md(rows: Either, space: object, file: str | None = None) -> Written:
+    """A Markdown table."""
+    return _texts(rows, Markdown, file, "md")
+
+
+def _binary(rows: Either, make: Callable[[Path], Writer], file: str) -> Written:
+    """A file that a library writes, under a temporary name first."""
+    if isinstance(rows, Rows):
+        with binary_file(file, make) as writer:
+            return Text(f"{file}: {write_rows(rows, writer):,} rows")
+    return _binary_of_stream(rows, make, file)
+
+
+async def _binary_of_stream(stream: Stream[Any], make: Callable[[Path], Writer], file: str) -> Text:
+    with binary_file(file, make) as writer:
+        return Text(f"{file}: {await write_stream(stream, writer):,} rows")
+
+
+@stage(takes="either", sink=True, literal=True)
+def xlsx(rows: Either, space: object, file: str, safe: bool = False) -> Written:
+    """A workbook: xlsx('rows.xlsx'). Texts are written as texts, never as formulas."""
+    return _binary(rows, partial(Workbook, safe=safe, once=isinstance(rows, Rows)), file)
+
+
+@stage(takes="either", sink=True, literal=True)
+def parquet(rows: Either, space: object, file: str) -> Written:
+    """A Parquet file: parquet('rows.parquet')."""
+    return _binary(rows, Parquet, file)
+
+
+@stage(sink=True, literal=True)
+def clip(rows: Rows[Any], space: object) -> Text:
+    """Copy as tab-separated text to the terminal's clipboard (OSC 52)."""
+    out = io.StringIO()
+    write_rows(rows, Separated(out.write, "\t"))
+    data = base64.b64encode(out.getvalue().encode()).decode()
+    return Text(f"\x1b]52;c;{data}\x07{len(rows):,} rows copied")
+
+
+@stage(takes="either", sink=True, literal=True, name="len")
+def length(rows: Either, space: object) -> int | Awaitable[int]:
+    """How many rows."""
+    return len(rows) if isinstance(rows, Rows) else length_of(rows)

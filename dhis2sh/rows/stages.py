@@ -8,72 +8,22 @@ from __future__ import annotations
 import random
 import statistics
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from contextlib import aclosing
 from typing import Any, cast
 
 from dhis2sh.errors import PipelineError, did_you_mean
-from dhis2sh.rows import sinks
-from dhis2sh.rows.expressions import Expression
+from dhis2sh.rows.cells import cell
+from dhis2sh.rows.expressions import Expression, MissingField
 from dhis2sh.rows.rows import Rows
-from dhis2sh.show.render import cell
+from dhis2sh.rows.stage import Namespace, stage
+from dhis2sh.rows.stream import Flow, Stream
 from dhis2sh.types import JsonValue, Row
 
-type Namespace = Mapping[str, object]
+type Bound = tuple[Expression, Callable[[Row], object]]
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A stage: its name, what it does, and how its arguments are read.
-
-    Parameters:
-        function: takes rows, the user's namespace and the arguments.
-        sink: True when what comes out is no longer rows.
-        literal: True when the arguments are values (`head(10)`), not expressions over a row.
-    """
-
-    name: str
-    function: Callable[..., object]
-    sink: bool = False
-    literal: bool = False
-
-    @property
-    def help(self) -> str:
-        """What it does, from its docstring."""
-        return (self.function.__doc__ or "").strip()
-
-    def bind(self, *args: object, **options: object) -> Callable[..., object]:
-        """The stage with its arguments, as a function of rows (and the user's namespace)."""
-
-        def apply(rows: Rows[Any], namespace: Namespace | None = None) -> object:
-            plain = (
-                rows
-                if self.sink
-                else Rows(rows.plain(), columns=rows.columns, provenance=rows.provenance, resource=rows.resource)
-            )
-            return self.function(plain, namespace or {}, *args, **options)
-
-        return apply
-
-
-STAGES: dict[str, Stage] = {}
-"""Every stage by its name."""
-
-
-def stage(
-    *, literal: bool = False, name: str | None = None
-) -> Callable[[Callable[..., object]], Callable[..., object]]:
-    """Register a stage under its function's name."""
-
-    def register(function: Callable[..., object]) -> Callable[..., object]:
-        found = name or function.__name__.rstrip("_")
-        STAGES[found] = Stage(found, function, literal=literal)
-        return function
-
-    return register
-
-
-def _bound(text: object, rows: Rows[Row], space: Namespace) -> tuple[Expression, Callable[[Row], object]]:
+def _bound(text: object, rows: Rows[Row], space: Namespace) -> Bound:
     expression = Expression(str(text))
     return expression, expression.bind(rows.items, space, rows.columns)
 
@@ -82,50 +32,70 @@ def _label(text: object) -> str:
     return str(text).strip()
 
 
-@stage()
-def where(rows: Rows[Row], space: Namespace, condition: object = "True") -> Rows[Row]:
+def _outside(bound: Iterable[Bound]) -> frozenset[str]:
+    return frozenset[str]().union(*(expression.outside for expression, _ in bound))
+
+
+@stage(takes="batches")
+def where(rows: Rows[Row], space: Namespace, condition: object = "True") -> Flow:
     """Keep the rows that meet a condition: where(valueType == 'NUMBER' and name.startswith('ANC'))."""
     expression, function = _bound(condition, rows, space)
-    try:
-        kept = [row for row in rows.items if function(row)]
-    except (TypeError, AttributeError, ArithmeticError, LookupError, ValueError):
-        kept = [row for row in rows.items if expression.value(function, row)]
-    return rows.with_items(kept, columns=rows.columns)
+
+    def step(items: list[Row]) -> list[Row]:
+        try:
+            return [row for row in items if function(row)]
+        except (TypeError, AttributeError, ArithmeticError, LookupError, ValueError):
+            return [row for row in items if expression.value(function, row)]
+
+    return Flow(rows.columns, step, outside=expression.outside)
 
 
-@stage()
-def select(rows: Rows[Row], space: Namespace, /, *fields: object, **named: object) -> Rows[Row]:
+@stage(takes="batches")
+def select(rows: Rows[Row], space: Namespace, /, *fields: object, **named: object) -> Flow:
     """Keep these fields, in this order: select(id, name, combo=categoryCombo.name)."""
     wanted = {**{_label(text): text for text in fields}, **named}
     bound = {label: _bound(text, rows, space) for label, text in wanted.items()}
-    items = [{label: cast("JsonValue", e.value(f, row)) for label, (e, f) in bound.items()} for row in rows.items]
-    return rows.with_items(items, columns=wanted)
+
+    def step(items: list[Row]) -> list[Row]:
+        return [{label: cast("JsonValue", e.value(f, row)) for label, (e, f) in bound.items()} for row in items]
+
+    return Flow(tuple(wanted), step, declared=True, outside=_outside(bound.values()))
 
 
-@stage()
-def drop(rows: Rows[Row], space: Namespace, *fields: object) -> Rows[Row]:
+@stage(takes="batches")
+def drop(rows: Rows[Row], space: Namespace, *fields: object) -> Flow:
     """Leave these fields out: drop(code)."""
     gone = {_label(text) for text in fields}
     _known(rows, gone)
-    items = [{key: value for key, value in row.items() if key not in gone} for row in rows.items]
-    return rows.with_items(items, columns=[name for name in rows.columns if name not in gone])
+
+    def step(items: list[Row]) -> list[Row]:
+        return [{key: value for key, value in row.items() if key not in gone} for row in items]
+
+    return Flow(tuple(name for name in rows.columns if name not in gone), step)
 
 
-@stage()
-def rename(rows: Rows[Row], space: Namespace, /, **named: object) -> Rows[Row]:
+@stage(takes="batches")
+def rename(rows: Rows[Row], space: Namespace, /, **named: object) -> Flow:
     """Give fields other names: rename(label=displayName)."""
     new = {_label(old): label for label, old in named.items()}
     _known(rows, set(new))
-    items = [{new.get(key, key): value for key, value in row.items()} for row in rows.items]
-    return rows.with_items(items, columns=[new.get(name, name) for name in rows.columns])
+
+    def step(items: list[Row]) -> list[Row]:
+        return [{new.get(key, key): value for key, value in row.items()} for row in items]
+
+    return Flow(tuple(new.get(name, name) for name in rows.columns), step)
 
 
-@stage()
-def derive(rows: Rows[Row], space: Namespace, /, **named: object) -> Rows[Row]:
+@stage(takes="batches")
+def derive(rows: Rows[Row], space: Namespace, /, **named: object) -> Flow:
     """Add computed fields: derive(length=len(name))."""
     bound = {label: _bound(text, rows, space) for label, text in named.items()}
-    items = [{**row, **{k: cast("JsonValue", e.value(f, row)) for k, (e, f) in bound.items()}} for row in rows.items]
-    return rows.with_items(items, columns=[*rows.columns, *(name for name in named if name not in rows.columns)])
+
+    def step(items: list[Row]) -> list[Row]:
+        return [{**row, **{k: cast("JsonValue", e.value(f, row)) for k, (e, f) in bound.items()}} for row in items]
+
+    columns = (*rows.columns, *(name for name in named if name not in rows.columns))
+    return Flow(columns, step, outside=_outside(bound.values()))
 
 
 @stage()
@@ -146,10 +116,20 @@ def _key(value: object) -> tuple[int, float, str]:
     return (0, float(value), "") if isinstance(value, (int, float)) else (1, 0.0, str(value))
 
 
-@stage(literal=True)
-def head(rows: Rows[Row], space: Namespace, n: int = 10) -> Rows[Row]:
+@stage(takes="batches", literal=True)
+def head(rows: Rows[Row], space: Namespace, n: object = 10) -> Flow:
     """The first rows: head(10)."""
-    return rows.with_items(rows.items[:n], columns=rows.columns)
+    if not isinstance(n, int):
+        raise PipelineError(f"head: {n!r} is no whole number", hint="head(10)")
+    left = n
+
+    def step(items: list[Row]) -> list[Row]:
+        nonlocal left
+        kept = items[:left]
+        left = max(0, left - len(items))
+        return kept
+
+    return Flow(rows.columns, step, full=lambda: left == 0, needs=f"head({n})" if n < 0 else "")
 
 
 @stage(literal=True)
@@ -227,11 +207,28 @@ def _numbers(values: list[object]) -> list[float]:
     return found
 
 
-@stage()
-def count(rows: Rows[Row], space: Namespace, field: object = None) -> object:
+@stage(takes="either")
+def count(rows: Rows[Any] | Stream[Any], space: Namespace, field: object = None) -> object:
     """How many rows; with a field, how many rows for each of its values: count(valueType)."""
-    if field is None:
-        return len(rows)
+    if isinstance(rows, Stream):
+        return length_of(rows) if field is None else _count_of_stream(rows, space, field)
+    return len(rows) if field is None else _count(rows.with_items(rows.plain(), columns=rows.columns), space, field)
+
+
+async def length_of(stream: Stream[Any]) -> int:
+    """How many rows a stream has; none of them is kept."""
+    found = 0
+    async with aclosing(stream.batches()) as batches:
+        async for batch in batches:
+            found += len(batch)
+    return found
+
+
+async def _count_of_stream(stream: Stream[Any], space: Namespace, field: object) -> object:
+    return count(await stream.collect("count"), space, field)
+
+
+def _count(rows: Rows[Row], space: Namespace, field: object) -> Rows[Row]:
     values = _values(rows, space, field)
     counted = Counter[Any](cell(cast("JsonValue", v)) if isinstance(v, (list, dict)) else v for v in values)
     items: list[Row] = [{_label(field): cast("JsonValue", value), "count": n} for value, n in counted.most_common()]
@@ -271,16 +268,26 @@ def join(rows: Rows[Row], space: Namespace, other: object, on: object = "id", ho
     return rows.with_items(items)
 
 
-@stage()
-def explode(rows: Rows[Row], space: Namespace, field: object) -> Rows[Row]:
+@stage(takes="batches")
+def explode(rows: Rows[Row], space: Namespace, field: object) -> Flow:
     """One row for each item of a list: explode(dataSetElements)."""
     name = _label(field)
     _known(rows, {name})
-    items: list[Row] = []
-    for row in rows.items:
-        values = row.get(name)
-        items += [{**row, name: item} for item in (values if isinstance(values, list) else [values])]
-    return rows.with_items(items, columns=rows.columns)
+
+    def step(items: list[Row]) -> list[Row]:
+        found: list[Row] = []
+        for row in items:
+            values = row.get(name)
+            found += [{**row, name: item} for item in (values if isinstance(values, list) else [values])]
+        return found
+
+    return Flow(rows.columns, step)
+
+
+@stage(literal=True)
+def collect(rows: Rows[Row], space: Namespace) -> Rows[Row]:
+    """All rows of a stream in memory, so that fields which only later rows have are known: collect | where(...)."""
+    return rows.with_items(rows.items, columns=rows.columns)
 
 
 @stage()
@@ -298,10 +305,4 @@ def get(rows: Rows[Row], space: Namespace, what: object = 0) -> object:
 def _known(rows: Rows[Row], names: set[str]) -> None:
     fields = {key for row in rows.items for key in row} | set(rows.columns)
     for name in names - fields if rows.items else ():
-        raise PipelineError(
-            f"`{name}` is missing in {len(rows):,} of {len(rows):,} rows", hint=did_you_mean(name, sorted(fields))
-        )
-
-
-for _name, _function in sinks.SINKS.items():
-    STAGES[_name] = Stage(_name, _function, sink=True, literal=_name != "chart")
+        raise MissingField(name, len(rows), fields)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import itertools
 import json
-from collections.abc import Callable
+import zlib
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
-from dhis2sh.errors import MissingExtra, NotFound, UsageError
+from dhis2sh.errors import BrokenAnswer, MissingExtra, NotFound, UsageError
+from dhis2sh.rows.stream import Stream
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
@@ -67,11 +72,111 @@ def read_rows(path: Path, *, key: str | None = None, stdin: Callable[[], str | N
         ending = ".json" if text.lstrip()[:1] in {"{", "["} else ".csv"
     match ending:
         case ".csv" | ".tsv":
-            return _separated(text, "\t" if ending == ".tsv" else _separator(text))
+            separator = "\t" if ending == ".tsv" else _separator(text)
+            return [*_separated(io.StringIO(text, newline=""), separator)]
         case ".yaml" | ".yml":
             return _of(parse_yaml(text, str(path)), str(path), key)
         case _:
             return _json(text, str(path), key)
+
+
+def stream_rows(path: Path, *, key: str | None = None) -> Stream[Row]:
+    """The rows of a file as they are read, none of it held for longer than a batch; `.gz` is unpacked on the way.
+
+    Columns are those of the first batch. YAML, XLSX and single objects, which have no rows that could come one by one,
+    are read whole.
+
+    Parameters:
+        path: the file; its ending says what it is.
+        key: of a JSON object the array that holds the rows, such as `dataValues`.
+
+    Raises `UsageError` for another ending; from the iteration what `read_rows` raises.
+    """
+    packed = path.suffix.lower() == ".gz"
+    ending = Path(path.stem).suffix.lower() if packed else path.suffix.lower()
+    if ending not in ENDINGS or (packed and ending not in _STREAMED):
+        raise UsageError(f"{path}: rows are read from {', '.join(ENDINGS)}", hint="the ending says what the file is")
+    return Stream(_batches(path, ending, key))
+
+
+_STREAMED = {".json", ".ndjson", ".csv", ".tsv"}
+BATCH = 1000
+"""Rows of a file that are read at a time."""
+
+
+async def _batches(path: Path, ending: str, key: str | None) -> AsyncGenerator[list[Row]]:
+    try:
+        begins = _begins_with(path) if ending == ".json" else ""
+        if begins == "[" or (begins and key is not None):
+            async with aclosing(_json_batches(path, key or "")) as batches:
+                async for batch in batches:
+                    yield batch
+        elif ending == ".json" and path.suffix.lower() == ".gz":
+            raise UsageError(f"{path} holds one object", hint="name the array in it that holds the rows")
+        elif ending == ".json" or ending not in _STREAMED:
+            yield read_rows(path, key=key)
+        else:
+            with _open(path) as file:
+                rows = _json_lines(file, path) if ending == ".ndjson" else _separated(file, _separator_of(file, ending))
+                while batch := list(itertools.islice(rows, BATCH)):
+                    yield batch
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}") from None
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint="save it as UTF-8") from error
+
+
+async def _json_batches(path: Path, key: str) -> AsyncGenerator[list[Row]]:
+    """The rows of an array in a JSON file: what reads the answers of servers reads it too."""
+    from dhis2sh.client.bodies import pieces_of  # start-up: few lines read a large file
+    from dhis2sh.client.streams import rows_of_json  # start-up: as above
+
+    try:
+        async with aclosing(pieces_of(path)) as pieces, aclosing(rows_of_json(pieces, key, str(path))) as found:
+            async for rows in found:
+                for start in range(0, len(rows), BATCH):
+                    yield rows[start : start + BATCH]
+    except BrokenAnswer as error:
+        raise UsageError(str(error), hint="is the file complete?") from error
+    except NotFound as error:
+        raise UsageError(f"{path} has no '{key}'", hint="name the array that holds the rows") from error
+
+
+def _open(path: Path) -> TextIO:
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _begins_with(path: Path) -> str:
+    """The first character of a file that is no blank."""
+    with _open(path) as file:
+        while (found := file.read(1)).isspace():
+            pass
+        return found
+
+
+def _separator_of(file: TextIO, ending: str) -> str:
+    """The separator of a file that is open at its beginning, where it is left."""
+    if ending == ".tsv":
+        return "\t"
+    found = _separator(file.readline())
+    file.seek(0)
+    return found
+
+
+def _json_lines(file: TextIO, path: Path) -> Iterator[Row]:
+    """One object a line."""
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UsageError(f"{path} line {number:,} is not JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise UsageError(f"{path}: line {number:,} is no object")
+        yield cast("Row", row)
 
 
 def parse_yaml(text: str, where: str, *, texts: bool = False) -> JsonValue:
@@ -83,7 +188,7 @@ def parse_yaml(text: str, where: str, *, texts: bool = False) -> JsonValue:
 
     Raises `UsageError` with the line.
     """
-    import yaml
+    import yaml  # start-up: few files are YAML
 
     kinds = ("bool", "float", "int", "timestamp") if texts else ("timestamp",)
 
@@ -132,24 +237,22 @@ def _separator(text: str) -> str:
     return "\t" if "\t" in head else ";" if head.count(";") > head.count(",") else ","
 
 
-def _separated(text: str, separator: str) -> list[Row]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+def _separated(file: TextIO, separator: str) -> Iterator[Row]:
+    reader = csv.DictReader(file, delimiter=separator)
     headers = [name.strip() for name in reader.fieldnames or () if name]
     twice = [name for name in dict.fromkeys(headers) if headers.count(name) > 1]
     if twice:
         raise UsageError(f"the header names {', '.join(twice)} more than once")
-    rows: list[Row] = []
     for row in reader:
         if row.get(None):  # type: ignore[call-overload]
             raise UsageError(f"line {reader.line_num} has more cells than the header", hint="quote cells with commas")
-        rows.append({name.strip(): value for name, value in row.items() if name})
-    return rows
+        yield {name.strip(): value for name, value in row.items() if name}
 
 
 def _sheet(path: Path) -> list[Row]:
     try:
-        import fastexcel
-        from polars import DataFrame
+        import fastexcel  # heavy: an extra
+        from polars import DataFrame  # heavy: an extra
     except ImportError as error:
         raise MissingExtra("reading XLSX", "frames") from error
     try:

@@ -13,57 +13,47 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dhis2sh.sandbox.aliases import Replayed
-from dhis2sh.sandbox.bodies import Refusal
 from dhis2sh.sandbox.faults import Faults, Troubled
-from dhis2sh.sandbox.routes import (
-    analytics,
-    analytics_events,
-    approvals,
+from dhis2sh.sandbox.http.aliases import Replayed
+from dhis2sh.sandbox.http.answers import refusal
+from dhis2sh.sandbox.people.signin import SignedIn, WithoutVersion
+from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.routes.analytics import aggregate, dimensions, events, outliers
+from dhis2sh.sandbox.routes.data import approvals, audits, completeness, entry, integrity, minmax, validation, values
+from dhis2sh.sandbox.routes.instance import (
     apps,
-    audits,
-    bundle,
-    completeness,
-    data_entry,
-    data_values,
     datastore,
-    dependencies,
-    descriptions,
-    dimensions,
     files,
-    integrity,
     jobs,
     maintenance,
-    me,
-    merges,
-    messages,
-    minmax,
-    objects,
-    org_units,
-    outliers,
     query_alias,
     routes_,
     settings,
-    sharing,
     sqlviews,
     system,
-    tokens,
-    tracker,
-    tracker_import,
-    users,
-    validation,
+)
+from dhis2sh.sandbox.routes.metadata import (
+    bundle,
+    dependencies,
+    descriptions,
+    merges,
+    objects,
+    org_units,
+    sharing,
     writes,
 )
-from dhis2sh.sandbox.server import Server
-from dhis2sh.sandbox.signin import SignedIn, WithoutVersion
+from dhis2sh.sandbox.routes.people import me, messages, tokens, users
+from dhis2sh.sandbox.routes.server import Server
+from dhis2sh.sandbox.routes.tracker import reads as tracker_reads
+from dhis2sh.sandbox.routes.tracker import writes as tracker_writes
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
 
 AREAS = (
-    me, system, query_alias, settings, jobs, datastore, tokens, tracker, tracker_import, users, files, messages, routes_, apps,
-    maintenance, validation, sqlviews, integrity,
-    data_values, completeness, approvals, audits, minmax, analytics, analytics_events, outliers, dimensions, data_entry,
+    me, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, users, files, messages,
+    routes_, apps, maintenance, validation, sqlviews, integrity,
+    values, completeness, approvals, audits, minmax, aggregate, events, outliers, dimensions, entry,
     bundle, sharing, org_units, merges, dependencies, descriptions, writes, objects,
 )  # fmt: skip
 
@@ -86,12 +76,12 @@ def create_app(store: Store, *, job_delay: float = 0.0, faults: Faults | None = 
             Middleware(Replayed, aliases=server.aliases),
             Middleware(SignedIn, signin=server.signin),
         ],
-        exception_handlers={Refusal: _refused},
+        exception_handlers={Refused: _refused},
     )
     app.state.jobs = server.jobs
     return app
 
 
-def _refused(request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     """What a handler refuses by raising."""
-    return cast("Refusal", error).response
+    return refusal(cast("Refused", error))

@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING
 from starlette.responses import HTMLResponse, Response
 
 from dhis2sh.errors import UsageError
-from dhis2sh.sandbox.http import refuse
+from dhis2sh.sandbox.http.answers import refusal
+from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -178,7 +179,7 @@ class Troubled:
             await self._damaged(plan, scope, receive, send)
 
     def _refusal(self, status: int) -> Response:
-        response = refuse(status, "Sandbox fault")
+        response = refusal(Refused(status, "Sandbox fault"))
         if self._faults.retry_after is not None:
             response.headers["Retry-After"] = f"{self._faults.retry_after:g}"
         return response

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.errors import UsageError
-from dhis2sh.files import read_object
+import orjson
+
+from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.sandbox.analytics import build
-from dhis2sh.sandbox.schemas import schemas
+from dhis2sh.sandbox.data import values
+from dhis2sh.sandbox.http.bodies import unpacked
+from dhis2sh.sandbox.seed.country import country
+from dhis2sh.sandbox.store.schemas import schemas
 from dhis2sh.sandbox.tracker.storage import Tracker
 from dhis2sh.sandbox.versions import DEFAULT, version_of
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject
 
 
@@ -40,14 +46,28 @@ def load_file(store: Store, path: Path) -> LoadReport:
 
     Raises `NotFound`, and `UsageError` for a file that is no export.
     """
-    return load(store, read_object(path), source=path.name)
+    return load(store, _read(path), source=path.name)
+
+
+def _read(path: Path) -> JsonObject:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        body = orjson.loads(unpacked(raw))
+    except (orjson.JSONDecodeError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise UsageError(f"{path} is not JSON, or cut off: {error}", hint="export it again") from error
+    if not isinstance(body, dict):
+        raise UsageError(f"{path} is not an export: a JSON object was expected")
+    return cast("JsonObject", body)
 
 
 def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadReport:
     """Load a metadata, data-value or tracker export that is already parsed."""
     report = LoadReport(source)
     if "dataValues" in body:
-        report.data_values = store.put_data_values(cast("list[JsonObject]", body["dataValues"]))
+        report.data_values = values.put_all(store, cast("list[JsonObject]", body["dataValues"]))
         build.build(store)  # an export is what a running server held, and such a server has its analytics tables
         return report
     if body.keys() & TRACKER:
@@ -100,10 +120,8 @@ def _age(item: JsonObject) -> tuple[bool, str, str]:
 
 def load_country(store: Store, size: str) -> LoadReport:
     """Load the fictional country of a size: its metadata, then its data values."""
-    from dhis2sh.sandbox.seed import country
-
     nation = country(size)  # type: ignore[arg-type]
     report = load(store, nation.metadata(), source=f"fictional country, {size}")
-    report.data_values = store.put_data_values(nation.data_values())
+    report.data_values = values.put_all(store, nation.data_values())
     Tracker(store).load({"trackedEntities": nation.tracked_entities(), "events": nation.events()})
     return report

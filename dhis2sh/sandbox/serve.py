@@ -15,8 +15,8 @@ from dhis2sh.sandbox.load import load_file
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.faults import Faults
-    from dhis2sh.sandbox.jobs import JobService
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.jobs.service import JobService
+    from dhis2sh.sandbox.store.database import Store
 
 HOST = "127.0.0.1"
 
@@ -42,7 +42,7 @@ async def serve(
 
     Returns the address that was served. Raises `UsageError` when the port is taken.
     """
-    import uvicorn
+    import uvicorn  # heavy: only who serves needs it
 
     listener = _listen(port)
     address = f"http://{HOST}:{listener.getsockname()[1]}"

@@ -2,3 +2,10 @@
 
 May import: changes, rows, dhis2, the ground.
 """
+
+from dhis2sh.rows import registry
+
+
+def offer() -> None:
+    """Let results find what draws them, and pipelines the sinks that draw; none of it is imported before it is used."""
+    registry.offer(stages="dhis2sh.show.sinks", renderers="dhis2sh.show.render")

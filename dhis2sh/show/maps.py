@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from dhis2sh.dhis2.geometry import Bounds, Line, Point, Shape
-from dhis2sh.show.render import safe
-from dhis2sh.words import counted, joined
+from dhis2sh.words import counted, joined, safe
 
 WIDTH, HEIGHT = 640, 480
 """The most that a picture takes, in pixels; it is as large as its longer side allows."""

@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dhis2sh.show.render import safe
+from dhis2sh.words import safe
 
 FOLDED_FROM = 12
 """In a notebook a part with more children than this is closed at first."""

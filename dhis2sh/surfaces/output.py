@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from dhis2sh import paths
 from dhis2sh.errors import Dhis2Error, UsageError, did_you_mean
+from dhis2sh.rows import formats
+from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows, to_json, to_plain
+from dhis2sh.rows.stream import Stream
 from dhis2sh.show import render
+from dhis2sh.show.rows import TableWriter
 from dhis2sh.verbs.completion import FORMATS
 
 if TYPE_CHECKING:
+    from dhis2sh.rows.sinks import Pouring
     from dhis2sh.types import JsonValue
     from dhis2sh.verbs.grammar import Options
 
@@ -58,12 +65,51 @@ def write(result: object, options: Options) -> None:
         sys.stdout.write(text + "\n" if text and not text.endswith("\n") else text)
         sys.stdout.flush()
         return
-    from dhis2sh import paths
-
     try:
-        paths.write_atomic(options.out, text if text.endswith("\n") else text + "\n")
+        paths.write_atomic(options.out, text + "\n" if text and not text.endswith("\n") else text)
     except OSError as error:
         raise Dhis2Error(f"{options.out} cannot be written: {error.strerror}", hint="choose another --out") from error
+
+
+@contextmanager
+def pouring(stream: Stream[Any], options: Options) -> Generator[Pouring]:
+    """Where the batches of a stream go as they come: standard output, or `--out`, which appears when all are there.
+
+    Raises `Dhis2Error` when the file cannot be written, `PipelineError` for a field that would be lost.
+    """
+    from dhis2sh.rows import sinks  # start-up: statistics and random, which most results do not need
+
+    chosen = format_of(options)
+    if chosen in BINARY:
+        make = formats.Parquet if chosen == "parquet" else formats.Workbook
+        with sinks.binary_file(str(options.out), make) as writer, sinks.Pouring(stream, writer) as poured:
+            yield poured
+    elif options.out is not None:
+        with sinks.text_file(str(options.out)) as write, sinks.Pouring(stream, _writer(chosen, write, 0)) as poured:
+            yield poured
+    else:
+        width = None if sys.stdout.isatty() else 0
+        with sinks.Pouring(stream, _writer(chosen, _printed, width)) as poured:
+            yield poured
+
+
+def _printed(text: str) -> None:
+    """Onto standard output at once: whoever reads it need not wait for the next batch."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _writer(chosen: str, write: formats.Write, width: int | None) -> formats.Writer:
+    """What writes a format. JSON has rows as they are, like that of other results."""
+    match chosen:
+        case "json" | "ndjson":
+            return (formats.Json if chosen == "json" else formats.Ndjson)(write, whole=True)
+        case "csv" | "tsv":
+            return formats.Separated(write, "," if chosen == "csv" else "\t")
+        case "yaml" | "md":
+            return (formats.Yaml if chosen == "yaml" else formats.Markdown)(write)
+        case _:
+            return TableWriter(write, width, colour=width is None and "NO_COLOR" not in os.environ)
 
 
 CHOSEN_PAGES = {"limit", "page", "page_size"}
@@ -104,14 +150,12 @@ def formatted(result: object, chosen: str) -> str:
 
 def _stage(name: str, result: object, *arguments: str) -> object:
     """The sink of a pipeline writes the other formats too."""
-    from dhis2sh.rows.stages import STAGES
-
     rows = cast("Rows[Any]", result) if isinstance(result, Rows) else Rows([to_plain(result)])
-    return STAGES[name].bind(*arguments)(rows)
+    return stages()[name].bind(*arguments)(rows)
 
 
 def _jq(expression: str, value: JsonValue) -> Iterator[str]:
-    import jq
+    import jq  # heavy: a compiled program
 
     try:
         for item in cast("Any", jq).compile(expression).input_value(value):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dhis2sh import profiles
 from dhis2sh.errors import NeedsConfirmation, UsageError
+from dhis2sh.words import safe
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -36,13 +37,6 @@ def drawn(result: object, *, width: int | None = None, colour: bool = False) -> 
     from dhis2sh.show import render  # start-up: a shell shows nothing before its first prompt
 
     return render.text(result, width=width, colour=colour)
-
-
-def safe(text: str) -> str:
-    """Text with control characters made visible."""
-    from dhis2sh.show import render  # start-up: as above
-
-    return render.safe(text)
 
 
 def interactive() -> bool:

@@ -1,4 +1,4 @@
-"""Verbs: declaration, registry, grammar, completion, manifest, names, calls, running, explaining.
+"""Verbs: declaration, registry, options, grammar, completion, manifest, names, calls, running, explaining.
 
-May import: show, changes, session, rows, client, dhis2, the ground.
+May import: show, changes, session, person, profiles, rows, client, dhis2, the ground.
 """

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING
 
+from dhis2sh.rows.stream import Stream
+
 if TYPE_CHECKING:
     from dhis2sh.rows.pipeline import Pipeline
     from dhis2sh.rows.pushdown import Head
@@ -40,7 +42,9 @@ async def line(
         with rehearsing() as requests, effect_scope("read"):
             head = await fit(session, verb, arguments, pipeline, variables)
             with contextlib.suppress(Rehearsed):  # the request that it stands for is in `requests`
-                await verb.function(session, **verb.bind(head.arguments))
+                found = await verb.function(session, **verb.bind(head.arguments))
+                if isinstance(found, Stream):
+                    await found.peek(1)
     lines = [f"verb      {verb.path} ({verb.effect})"]
     lines += [f"request   {text}" for text in requests] or ["request   none"]
     lines += _split(head, pipeline)

@@ -11,12 +11,15 @@ from dhis2sh.errors import PipelineError, UsageError, did_you_mean
 from dhis2sh.rows.expressions import Expression
 from dhis2sh.rows.pipeline import Pipeline, Step, named
 from dhis2sh.rows.pushdown import Head, complete
+from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows
-from dhis2sh.rows.stages import STAGES
 from dhis2sh.session import Session
+from dhis2sh.show import offer
 from dhis2sh.verbs import installed
 from dhis2sh.verbs.declaration import Param, Verb
 from dhis2sh.verbs.registry import find
+
+offer()  # `map` and `chart` are stages too
 
 CONSENT = ("dry_run", "yes", "confirm", "journal")
 """Keywords of a Python call that agree to a write."""
@@ -120,14 +123,14 @@ def _step(node: ast.expr, text: str, lead: int, source: str | None, names: Mappi
     position = lead + len(text.encode()[: node.col_offset].decode())
     if not isinstance(target, (ast.Name, ast.Attribute)):
         raise PipelineError(
-            f"`{name}` is no stage", source=source, position=position, hint=f"stages: {', '.join(STAGES)}"
+            f"`{name}` is no stage", source=source, position=position, hint=f"stages: {', '.join(stages())}"
         )
     first = name.partition(".")[0]
-    kind = "stage" if name in STAGES else "verb" if "." in name and first in installed.domains() else "function"
+    kind = "stage" if name in stages() else "verb" if "." in name and first in installed.domains() else "function"
     if kind == "verb":
         _takes_rows(name, source, position)
     if kind == "function" and names and not callable(named(name, names)):
-        hint = did_you_mean(name, list(STAGES)) or f"stages: {', '.join(STAGES)}"
+        hint = did_you_mean(name, list(stages())) or f"stages: {', '.join(stages())}"
         raise PipelineError(f"there is no stage `{name}`", source=source, position=position, hint=hint)
     if not isinstance(node, ast.Call):
         return Step(name, [], {}, kind)
@@ -137,7 +140,7 @@ def _step(node: ast.expr, text: str, lead: int, source: str | None, names: Mappi
 
     options = {keyword.arg: part(keyword.value) for keyword in node.keywords if keyword.arg is not None}
     step = Step(name, [part(item) for item in node.args], options, kind)
-    if kind == "stage" and not STAGES[name].literal:
+    if kind == "stage" and not stages()[name].literal:
         for inner in step.args:
             Expression(inner.strip().removeprefix("-"))
     return step

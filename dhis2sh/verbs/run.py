@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.apply import apply_plan, refusals_kept
 from dhis2sh.changes.consent import Consent, must_ask
 from dhis2sh.client.requests import effect_scope
 from dhis2sh.rows.rows import stamped
+from dhis2sh.rows.stream import Stream
+from dhis2sh.show import offer
 from dhis2sh.verbs import names
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import Plan
     from dhis2sh.session import Session
     from dhis2sh.verbs.declaration import Verb
+
+offer()  # whoever runs a verb can draw what it gives
 
 
 async def run(session: Session, verb: Verb, arguments: Mapping[str, object], consent: Consent | None = None) -> object:
@@ -34,6 +40,19 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
         return await _run(session, verb, verb.bind(arguments), consent or Consent())
 
 
+def _reading(stream: Stream[object], session: Session, verb: Verb) -> Stream[object]:
+    """A stream that a verb gave: what it asks for later is as much a read, and what is refused then is kept too."""
+
+    @contextmanager
+    def scope() -> Generator[None]:
+        with refusals_kept(session), effect_scope("read"):
+            yield
+
+    stream.warn = session.person.warn
+    at = dt.datetime.now(dt.UTC)
+    return stream.within(scope).with_provenance(verb=verb.path, profile=session.bound or "", at=at)
+
+
 async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consent: Consent) -> object:
     if any(param.refers for param in verb.params):
         with effect_scope("read"):
@@ -41,6 +60,8 @@ async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consen
     if verb.effect == "read":
         with effect_scope("read"):
             result = await verb.function(session, **bound)
+        if isinstance(result, Stream):
+            return _reading(cast("Stream[object]", result), session, verb)
         return stamped(result, verb=verb.path, profile=session.bound or "")
     with effect_scope("read"):
         plan = cast("Plan", await verb.function(session, **bound))

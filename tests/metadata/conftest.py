@@ -7,7 +7,8 @@ import pytest
 
 from dhis2sh import profiles
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.areas import open_store
+from dhis2sh.sandbox.store.database import Store
 from tests.conftest import small_metadata
 from tests.fakes.serve import served
 
@@ -29,7 +30,7 @@ def staging(sandbox_home: Path, tmp_path: Path) -> Iterator[Store]:
     body["dataElementGroups"] = [
         {"id": "deGroup0002", "name": "Stock", "shortName": "Stock", "dataElements": [{"id": "deForeign01"}, {"id": "deForeign02"}]}
     ]  # fmt: skip
-    store = Store(tmp_path / "staging.db")
+    store = open_store(tmp_path / "staging.db")
     store.put_objects(body)
     with served(create_app(store)) as url:
         profiles.save(profiles.Profile("staging", url, username="admin"))

@@ -16,7 +16,7 @@ from dhis2sh.errors import PartlyDone, Refused, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.rows.rows import to_json
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
 from tests.conftest import small_metadata
 from tests.fakes.serve import served
@@ -56,7 +56,7 @@ class Moody:
 @pytest.fixture
 def moody(home: Path, tmp_path: Path) -> Iterator[Moody]:
     """The profile `moody` on the small sandbox."""
-    store = Store(tmp_path / "moody.db")
+    store = open_store(tmp_path / "moody.db")
     store.put_objects(small_metadata())
     server = Moody(create_app(store))
     with served(server) as url:

@@ -19,8 +19,8 @@ from dhis2sh.metadata.bundles.bundle import read_bundle, server_bundle
 from dhis2sh.person import Nobody
 from dhis2sh.rows.rows import Rows, to_json
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.fresh import fresh_metadata
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.areas import open_store
+from dhis2sh.sandbox.store.fresh import fresh_metadata
 from dhis2sh.session import Session
 from tests.fakes.person import Somebody
 from tests.fakes.serve import served
@@ -194,7 +194,7 @@ async def test_a_reference_that_the_server_itself_does_not_have_is_dangling(sess
 def real_server(real_database: Path, tmp_path: Path, home: Path) -> Iterator[None]:
     """The real metadata, served as the profile `real`."""
     shutil.copy(real_database, tmp_path / "real.db")
-    store = Store(tmp_path / "real.db")
+    store = open_store(tmp_path / "real.db")
     with served(create_app(store)) as url:
         profiles.save(profiles.Profile("real", url, username="admin"))
         profiles.set_secret("real", "district")

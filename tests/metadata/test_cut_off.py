@@ -17,8 +17,8 @@ from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.journal import Journal, journal_of
 from dhis2sh.errors import PartlyDone
 from dhis2sh.sandbox.app import create_app
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.faults import Faults
-from dhis2sh.sandbox.store import Store
 from dhis2sh.session import Session
 from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.verbs.registry import find
@@ -111,7 +111,7 @@ def test_a_server_that_is_killed(
 def test_ctrl_c(
     sandbox_home: Path, sheet: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store = Store(sandbox_home / "data" / "sandbox.db")
+    store = open_store(sandbox_home / "data" / "sandbox.db")
     groups = [{"id": f"dgMany{n:05}", "name": f"Group {n}", "shortName": f"Group {n}"} for n in range(GROUPS)]
     store.put_objects({"dataElementGroups": groups})
     with served(create_app(store, faults=Faults.parse(SLOW))) as url:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.areas import open_store
 from tests.terminal import Terminal
 
 type Start = Callable[..., Terminal]
@@ -38,7 +38,7 @@ def start(sandbox_home: Path) -> Iterator[Start]:
 
 
 def element(home: Path) -> dict:
-    store = Store(home / "data" / "sandbox.db")
+    store = open_store(home / "data" / "sandbox.db")
     found = store.get("dataElements", "deNumber001")
     store.close()
     return found

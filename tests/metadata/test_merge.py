@@ -11,7 +11,7 @@ from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.rows.rows import to_json
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
 from tests.metadata.conftest import NEW
 from tests.metadata.test_bundles import YES, call

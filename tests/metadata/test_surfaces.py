@@ -15,7 +15,7 @@ from dhis2sh.changes.consent import Consent
 from dhis2sh.errors import UsageError
 from dhis2sh.plugins.metadata import family
 from dhis2sh.rows.rows import to_json
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
 from dhis2sh.surfaces import mcp
 from dhis2sh.surfaces.cli import main as cli
@@ -118,7 +118,7 @@ def plain(answer: object, case: Writing) -> object:
 @pytest.fixture
 def attribute_home(sandbox_home: Path) -> Path:
     """The dozen objects with an attribute for data elements, of which one has a value."""
-    store = Store(sandbox_home / "data" / "sandbox.db")
+    store = open_store(sandbox_home / "data" / "sandbox.db")
     attribute = {
         "id": "atKE0000001",
         "name": "KE code",

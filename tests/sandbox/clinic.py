@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 
 ROOT, CLINIC, OTHER = "ouRoot00001", "ouClinic001", "ouOther0001"
 PERSON, PROGRAM, VISIT, BIRTH = "tetPerson01", "prChild0001", "stVisit0001", "stBirth0001"

@@ -30,9 +30,10 @@ from typing import Any
 
 import tomlkit
 
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.sandbox.serve import serve
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared"
@@ -83,7 +84,7 @@ def cost(group: Sequence[str]) -> int:
 
 def load(database: Path, version: str) -> None:
     """Make the database that every group gets a copy of."""
-    store = Store(database, version=version)
+    store = open_store(database, version=version)
     for name in EXPORTS:
         load_file(store, SHARED / "real" / "v42" / f"{name}.json.gz")
     store.close()
@@ -100,7 +101,7 @@ def record(name: str, group: list[str], database: Path, out: Path) -> tuple[str,
     copy, steps = database.with_name(f"{name}.db"), database.with_name(f"{name}.json")
     shutil.copyfile(database, copy)
     steps.write_text(json.dumps({one: scenarios()[one] for one in group}))
-    store = Store(copy)
+    store = open_store(copy)
     try:
         return name, asyncio.run(_ask(store, steps, out))
     finally:

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.types import JsonObject
 
 DEFAULT = "HllvX50cXC0"
@@ -137,7 +138,7 @@ class Caller(TestClient):
 @contextmanager
 def nation() -> Iterator[Caller]:
     """The sandbox with the small country and its analytics tables."""
-    store = Store()
+    store = open_store()
     load(store, metadata())
     load(store, {"dataValues": VALUES})
     with Caller(create_app(store)) as caller:

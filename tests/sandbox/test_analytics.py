@@ -19,9 +19,9 @@ from dhis2sh.sandbox.analytics.aggregate import Request, Tables
 from dhis2sh.sandbox.analytics.names import period_name
 from dhis2sh.sandbox.analytics.numbers import java_double, plain, rounded
 from dhis2sh.sandbox.app import create_app
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.load import load_file
-from dhis2sh.sandbox.store import Store
 from tests.sandbox.nation import FEMALE, MALE, Caller, nation
 from tests.shared import needs_shared, shared
 
@@ -255,7 +255,7 @@ def _tables() -> Tables:
         from dhis2sh.sandbox.load import load
         from tests.sandbox.nation import VALUES, metadata
 
-        store = Store()
+        store = open_store()
         load(store, metadata())
         load(store, {"dataValues": VALUES})
         _KEPT.append(Tables(store, Model(store)))
@@ -276,7 +276,7 @@ def test_numbers_are_written_as_java_writes_them(value: float, as_double: str, a
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    store = Store(tmp_path_factory.mktemp("real") / "sandbox.db")
+    store = open_store(tmp_path_factory.mktemp("real") / "sandbox.db")
     for name in ("metadata.json.gz", "dataValues.json.gz"):
         load_file(store, shared("real", "v42", name))
     with TestClient(create_app(store)) as caller:

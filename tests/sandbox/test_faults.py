@@ -13,13 +13,14 @@ from dhis2sh.client.retry import RetryRule
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.errors import BrokenAnswer, ServerFault, SignInError, UsageError
 from dhis2sh.sandbox.app import create_app
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.faults import Faults, Plan
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    store = Store()
+    store = open_store()
     yield store
     store.close()
 

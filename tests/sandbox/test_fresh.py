@@ -4,8 +4,8 @@ import pytest
 from dhis2_models import facts
 
 from dhis2sh.metadata.bundles.diff import differs
-from dhis2sh.sandbox.fresh import fresh_metadata
-from dhis2sh.sandbox.seed import country
+from dhis2sh.sandbox.seed.country import country
+from dhis2sh.sandbox.store.fresh import fresh_metadata
 
 
 @pytest.mark.parametrize("plural", ["categoryOptions", "categories", "categoryCombos", "categoryOptionCombos"])

@@ -6,15 +6,15 @@ import threading
 
 import pytest
 
-from dhis2sh.sandbox.fresh import ADMIN
-from dhis2sh.sandbox.jobs import JobService, Progress
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.areas import open_store
+from dhis2sh.sandbox.jobs.service import JobService, Progress
+from dhis2sh.sandbox.store.fresh import ADMIN
 from dhis2sh.types import JsonValue
 
 
 @pytest.fixture
 def jobs():
-    store = Store()
+    store = open_store()
     yield JobService(store)
     store.close()
 

@@ -8,7 +8,8 @@ from starlette.testclient import TestClient
 
 from dhis2sh.dhis2.formulas import BadExpression
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.areas import open_store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.sandbox.tracker.rule_values import Scope, Variable, shown
 from tests.sandbox import clinic
 from tests.sandbox.clinic import BIRTH, CLINIC, CODE, NAME, OUTCOME, PROGRAM, SINGLE, VISIT, WEIGHT, event, person
@@ -16,7 +17,7 @@ from tests.sandbox.clinic import BIRTH, CLINIC, CODE, NAME, OUTCOME, PROGRAM, SI
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    found = Store()
+    found = open_store()
     clinic.furnish(found)
     stage = found.get("programStages", VISIT)
     assert stage is not None

@@ -9,7 +9,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.areas import open_store
+from dhis2sh.sandbox.data.values import put_all
+from dhis2sh.sandbox.store.database import Store
 from tests.sandbox.test_writes import ELEMENT, PATCH, codes, made
 
 SECRET = "Distr1ct-Wire!"
@@ -52,7 +54,7 @@ def test_a_unit_closes_after_it_opens(api: TestClient) -> None:
 
 def test_an_element_with_data_keeps_its_value_type(api: TestClient, store: Store) -> None:
     patch = [{"op": "replace", "path": "/valueType", "value": "TEXT"}]
-    store.put_data_values([{"dataElement": "deNumber001", "period": "202501", "orgUnit": "ouFacility1", "value": "1"}])
+    put_all(store, [{"dataElement": "deNumber001", "period": "202501", "orgUnit": "ouFacility1", "value": "1"}])
     uid = made(api, "dataElements", **ELEMENT)
     assert api.patch(f"/api/dataElements/{uid}", json=patch, headers=PATCH).status_code == 200
     body = {**ELEMENT, "name": "BCG doses given", "shortName": "BCG", "valueType": "TEXT"}
@@ -81,7 +83,7 @@ def test_a_combo_with_data_keeps_its_categories(api: TestClient, store: Store) -
     first, second = category(api, "First", 2), category(api, "Second", 1)
     combo = made(api, "categoryCombos", name="C", **KIND, categories=[{"id": first}])
     [option_combo, _] = store.inverse("categoryOptionCombos", "categoryCombo")[combo]
-    store.put_data_values([{"dataElement": "deNumber001", "period": "202501", "orgUnit": "ouFacility1",
+    put_all(store, [{"dataElement": "deNumber001", "period": "202501", "orgUnit": "ouFacility1",
                             "categoryOptionCombo": option_combo, "value": "1"}])  # fmt: skip
     more = {"id": combo, "name": "C", **KIND, "categories": [{"id": first}, {"id": second}]}
     put = api.put(f"/api/categoryCombos/{combo}", json=more)
@@ -220,7 +222,7 @@ def country_api(country_database: Path, tmp_path: Path) -> Iterator[TestClient]:
     """The sandbox with the fictional country, asked as admin."""
     path = tmp_path / "sandbox.db"
     shutil.copy(country_database, path)
-    store = Store(path)
+    store = open_store(path)
     with TestClient(create_app(store), base_url="http://sandbox") as client:
         client.auth = ("admin", "district")
         yield client

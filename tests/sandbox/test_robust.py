@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.areas import open_store
 from tests.shared import needs_shared
 
 LOADER = """
 import sys
 from pathlib import Path
 from dhis2sh.sandbox.load import load
-from dhis2sh.sandbox.store import Store
-store = Store(Path(sys.argv[1]))
+from dhis2sh.sandbox.areas import open_store
+store = open_store(Path(sys.argv[1]))
 units = [{"id": f"ou{n:09}", "name": f"Unit {n}", "shortName": f"Unit {n}"} for n in range(30_000)]
 print("loading", flush=True)
 while True:
@@ -38,7 +38,7 @@ def test_a_kill_in_the_middle_of_a_load_leaves_all_of_it_or_nothing(tmp_path: Pa
         assert process.stdout.readline() == "loading\n"
         time.sleep(after)
         process.send_signal(signal.SIGKILL)
-    store = Store(path)
+    store = open_store(path)
     assert store.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     units = len(store.objects("organisationUnits"))
     assert units in {0, 30_000}
@@ -86,7 +86,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 def any_api() -> Any:
     from tests.conftest import small_metadata
 
-    store = Store(None)
+    store = open_store(None)
     store.put_objects(small_metadata())
     with TestClient(create_app(store), base_url="http://sandbox") as client:
         client.auth = ("admin", "district")
@@ -128,7 +128,7 @@ def test_a_whole_export_imports_into_itself(real_api: TestClient) -> None:
 @pytest.fixture(scope="module")
 def large_api() -> Any:
     """A hundred thousand units in memory."""
-    store = Store(None)
+    store = open_store(None)
     districts = [{"id": f"di{n:09}", "name": f"District {n}", "parent": {"id": "root0000001"}} for n in range(100)]
     units = [
         {"id": f"ou{n:09}", "name": f"Facility {n * 7919 % 100_000}", "parent": {"id": f"di{n % 100:09}"}}

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from dhis2_models import facts
 
-from dhis2sh.sandbox.seed import Size, country
 from dhis2sh.sandbox.seed.aggregate import RULES
 from dhis2sh.sandbox.seed.book import uid
+from dhis2sh.sandbox.seed.country import Size, country
 from tests.shared import needs_shared, shared
 
 UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from dhis2sh.errors import Dhis2Error, NotFound, UsageError
+from dhis2sh.sandbox.areas import open_store
+from dhis2sh.sandbox.data.values import count
 from dhis2sh.sandbox.load import load, load_file
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from tests.shared import needs_shared, shared
 
 
 def test_every_thread_sees_one_parsed_copy_until_somebody_writes(tmp_path: Path) -> None:
-    store = Store(tmp_path / "sandbox.db")
+    store = open_store(tmp_path / "sandbox.db")
     seen: list[object] = []
 
     def look() -> None:
@@ -33,7 +35,7 @@ def test_every_thread_sees_one_parsed_copy_until_somebody_writes(tmp_path: Path)
 
 
 def test_another_process_writes_and_we_see_it(tmp_path: Path) -> None:
-    ours, theirs = Store(tmp_path / "sandbox.db"), Store(tmp_path / "sandbox.db")
+    ours, theirs = open_store(tmp_path / "sandbox.db"), open_store(tmp_path / "sandbox.db")
     assert "ouNew000001" not in ours.objects("organisationUnits")
     theirs.put_objects({"organisationUnits": [{"id": "ouNew000001", "name": "new"}]})
     assert "ouNew000001" in ours.objects("organisationUnits")
@@ -52,7 +54,7 @@ def test_data_values_are_replaced_by_their_key(store: Store) -> None:
     value = {"dataElement": "deNumber001", "period": "202501", "orgUnit": "ouFacility1", "value": "1"}
     load(store, {"dataValues": [value]})
     load(store, {"dataValues": [{**value, "value": "2"}]})
-    assert store.data_value_count() == 1
+    assert count(store) == 1
 
 
 def test_what_cannot_be_loaded_is_said(store: Store, tmp_path: Path) -> None:
@@ -69,7 +71,7 @@ def test_what_cannot_be_loaded_is_said(store: Store, tmp_path: Path) -> None:
 
 @needs_shared
 def test_the_real_exports_load_as_they_are(tmp_path: Path) -> None:
-    store = Store(tmp_path / "sandbox.db")
+    store = open_store(tmp_path / "sandbox.db")
     report = load_file(store, shared("real", "v42", "metadata.json.gz"))
     assert report.types["organisationUnits"] == 1332
     assert report.left_out == []
@@ -86,17 +88,17 @@ def test_a_file_of_another_layout_is_left_alone_and_says_what_to_do(tmp_path: Pa
     old.close()
 
     with pytest.raises(Dhis2Error, match="another version of dhis2sh") as caught:
-        Store(path)
+        open_store(path)
     assert "sandbox reset" in (caught.value.hint or "")
 
 
 def test_a_file_is_opened_while_another_process_writes(tmp_path: Path) -> None:
     path = tmp_path / "sandbox.db"
-    Store(path).close()
+    open_store(path).close()
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
-        store = Store(path)
+        store = open_store(path)
         assert store.counts()["users"]
         assert time.monotonic() - began < 5
         store.close()

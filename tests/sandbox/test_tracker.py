@@ -7,14 +7,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.areas import open_store
 from tests.sandbox import clinic
 from tests.sandbox.clinic import CLINIC, CODE, NAME, OTHER, PERSON, PROGRAM, ROOT, SINGLE, VISIT, WEIGHT, event, person
 
 
 @pytest.fixture
 def api() -> Iterator[TestClient]:
-    store = Store()
+    store = open_store()
     clinic.furnish(store)
     with TestClient(create_app(store), base_url="http://sandbox") as client:
         client.auth = ("admin", "district")

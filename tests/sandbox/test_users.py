@@ -8,8 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.routes.tokens import new_key
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.routes.people.tokens import new_key
+from dhis2sh.sandbox.store.database import Store
 from tests.sandbox import clinic
 
 PASSWORD = "Distr1ct-Wire!"

@@ -1,14 +1,19 @@
 """What the versions do differently, where one request shows it."""
 
+import dataclasses
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from dhis2sh import sandbox
 from dhis2sh.sandbox.app import create_app
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.versions import VERSIONS, Version
 from tests.sandbox import clinic
 from tests.sandbox.clinic import person
 from tests.sandbox.nation import metadata
@@ -16,7 +21,7 @@ from tests.sandbox.nation import metadata
 
 @contextmanager
 def serving(version: str) -> Iterator[TestClient]:
-    store = Store(version=version)
+    store = open_store(version=version)
     clinic.furnish(store)
     with TestClient(create_app(store), base_url="http://sandbox") as client:
         client.auth = ("admin", "district")
@@ -79,7 +84,7 @@ def test_a_category_that_a_combo_has(version: str, named: bool):
     ("2.42", "de,pe,ou,coc,aoc,value", 200), ("2.43", "value,orgunit,period,dataelement", 200), ("2.43", "de,pe,ou,coc,aoc,value", 409),
 ])  # fmt: skip
 def test_columns_of_a_csv_have_places_or_names(version: str, header: str, status: int):
-    store = Store(version=version)
+    store = open_store(version=version)
     load(store, metadata())
     cells = {"de": "deVisits001", "dataelement": "deVisits001", "pe": "202501", "period": "202501", "ou": "ouClinicA01",
              "orgunit": "ouClinicA01", "value": "7"}  # fmt: skip
@@ -96,3 +101,12 @@ def test_columns_of_a_csv_have_places_or_names(version: str, header: str, status
         assert found["errorCode"] == "E8101" and found["objects"]["args"].startswith(
             "0-{aoc=null, coc=null, de=deVisits001"
         )
+
+
+def test_every_difference_between_versions_is_explained_read_and_differs_somewhere():
+    sources = [path for path in Path(sandbox.__path__[0]).rglob("*.py") if path.name != "versions.py"]
+    read = set(re.findall(r"version\.(\w+)", "".join(path.read_text(encoding="utf-8") for path in sources)))
+    for item in dataclasses.fields(Version):
+        assert item.name in read, f"nothing asks for {item.name}"
+        assert f"    {item.name}: " in str(Version.__doc__)
+        assert len({getattr(version, item.name) for version in VERSIONS.values()}) > 1, f"{item.name} differs nowhere"

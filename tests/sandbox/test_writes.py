@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.data.values import put_all
+from dhis2sh.sandbox.store.database import Store
 
 ELEMENT = {
     "name": "New",
@@ -200,7 +201,7 @@ def test_a_unit_that_moves_takes_those_below_it_along(api: TestClient) -> None:
 
 
 def test_merged_units_leave_their_data_to_the_target(api: TestClient, store: Store) -> None:
-    store.put_data_values([{"dataElement": "deNumber001", "period": "202501", "orgUnit": "ouFacility1", "value": "1"}])
+    put_all(store, [{"dataElement": "deNumber001", "period": "202501", "orgUnit": "ouFacility1", "value": "1"}])
     answer = api.post("/api/organisationUnits/merge", json={"sources": ["ouFacility1"], "target": "ouDistrict2"})
     assert answer.json()["message"] == "Organisation units merged"
     assert store.get("organisationUnits", "ouFacility1") is None

@@ -15,7 +15,7 @@ from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import Dhis2Error, NeedsConfirmation, ReadOnlyProfile, Refused
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
 from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.surfaces.ipython import magics

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dhis2sh.errors import PipelineError
 from dhis2sh.rows.pushdown import FilterReader, conditions, prepare
 from dhis2sh.rows.rows import Rows, to_json
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
 from dhis2sh.verbs.piping import compile_tail, fit
 from dhis2sh.verbs.registry import find

@@ -12,6 +12,9 @@ import pytest
 
 from dhis2sh.errors import Dhis2Error, PipelineError
 from dhis2sh.rows.rows import Rows, Text
+from dhis2sh.show import offer
+
+offer()
 
 ELEMENTS: list[dict[str, Any]] = [
     {"id": "a", "name": "ANC 1", "valueType": "NUMBER", "value": 3, "categoryCombo": {"name": "default"}},

@@ -14,13 +14,15 @@ from functools import cached_property
 from operator import getitem
 from typing import TYPE_CHECKING, NamedTuple
 
+import orjson
+
 from dhis2sh.sandbox.data.model import Model, read_period, references
 
 if TYPE_CHECKING:
     import sqlite3
 
     from dhis2sh.dhis2.periods import Period
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
 
 type Cell = tuple[str, ...]
 """Where a total belongs: one identifier for each axis, in the order of the axes."""
@@ -230,8 +232,6 @@ def _flat(groups: Iterable[Iterable[str]]) -> list[str]:
 
 
 def _json(rows: object) -> str:
-    import orjson
-
     return orjson.dumps(rows).decode()
 
 

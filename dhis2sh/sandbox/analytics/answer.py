@@ -7,13 +7,13 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox import params
 from dhis2sh.sandbox.analytics import numbers
 from dhis2sh.sandbox.analytics.engine import Engine, Row
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, number, renamed
 from dhis2sh.sandbox.analytics.items import DataItem, item_details, item_name
 from dhis2sh.sandbox.data.model import Model, identifier_of, read_period
+from dhis2sh.sandbox.http import params
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from dhis2sh.sandbox.data.export import DISTINCT_PERIODS
 from dhis2sh.sandbox.data.model import Model, read_period
-from dhis2sh.sandbox.data.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
-from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.store import DEFAULT_COMBO
+from dhis2sh.sandbox.java.moments import now
+from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
 
 TABLE_TYPES = (
     "TRACKED_ENTITY_INSTANCE", "TRACKED_ENTITY_INSTANCE_EVENTS", "TRACKED_ENTITY_INSTANCE_ENROLLMENTS", "DATA_VALUE",
@@ -133,8 +135,6 @@ def _number_org_units(connection: sqlite3.Connection, model: Model) -> None:
 
 def _number_keys(connection: sqlite3.Connection, store: Store) -> None:
     """Give every element, period and option combo that data can have a number."""
-    from dhis2sh.sandbox.data.export import DISTINCT_PERIODS
-
     elements = store.objects("dataElements")
     numeric = {
         uid: "dx"
@@ -147,7 +147,10 @@ def _number_keys(connection: sqlite3.Connection, store: Store) -> None:
     periods = {row[0] for row in connection.execute(DISTINCT_PERIODS)}
     periods |= {row[0] for row in connection.execute("SELECT DISTINCT period FROM completeness")}
     known = sorted(text for text in periods if read_period(text))
-    combos = [DEFAULT_COMBO, *(uid for uid in store.objects("categoryOptionCombos") if uid != DEFAULT_COMBO)]
+    combos = [
+        DEFAULT_OPTION_COMBO,
+        *(uid for uid in store.objects("categoryOptionCombos") if uid != DEFAULT_OPTION_COMBO),
+    ]
     rows = [
         *(("dx", uid) for uid in sorted(elements)),
         *((kind, uid) for uid, kind in numeric.items() if kind != "dx"),
@@ -205,8 +208,6 @@ def _fill_completeness(connection: sqlite3.Connection, model: Model) -> int:
 
 
 def _days_after(end: str, date: str) -> int:
-    import datetime as dt
-
     return (dt.date.fromisoformat(date[:10]) - dt.date.fromisoformat(end)).days
 
 

@@ -10,15 +10,15 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox import params
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.events import EventQuery, Record, records
 from dhis2sh.sandbox.analytics.grid import Grid, Header, number
+from dhis2sh.sandbox.http import params
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonValue
 
 type Point = tuple[float, float]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dhis2sh.sandbox.params import Refused
+from dhis2sh.sandbox.refused import Refused
 
 MESSAGES = {
     "E7101": "At least one dimension must be specified",
@@ -61,4 +61,4 @@ MESSAGES = {
 
 def refusal(code: str, *texts: object) -> Refused:
     """A refusal of a code, with its texts filled in."""
-    return Refused(MESSAGES[code].format(*texts), code)
+    return Refused(409, MESSAGES[code].format(*texts), code)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from dhis2sh.sandbox import params
-from dhis2sh.sandbox.analytics import numbers
+from dhis2sh.sandbox.analytics import events, numbers
 from dhis2sh.sandbox.analytics.aggregate import RULES
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.events import (
@@ -23,11 +23,12 @@ from dhis2sh.sandbox.analytics.events import (
 )
 from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, number
 from dhis2sh.sandbox.data.model import Model, reference, references
+from dhis2sh.sandbox.http import params
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
 
@@ -372,8 +373,6 @@ def _measured(found: EventQuery, value: str) -> QueryItem:
 
 
 def _read_value(store: Store, found: EventQuery, measured: QueryItem, rows: Sequence[Record]) -> None:
-    from dhis2sh.sandbox.analytics import events
-
     single = EventQuery(found.model, found.kind, items=[measured])
     events.fill_values(store, single, rows)
 
@@ -407,8 +406,6 @@ def _total(
 
 def combine(values: Sequence[float], kind: str) -> float | None:
     """Numbers put together as an aggregation type says; None when there are none."""
-    import statistics
-
     if not values:
         return None
     word = kind if kind in RULES else "SUM"

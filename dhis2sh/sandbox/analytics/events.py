@@ -8,24 +8,23 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.dhis2.periods import FinancialYearStart, Period, RelativePeriod
-from dhis2sh.sandbox import params
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.names import period_name, relative_name
 from dhis2sh.sandbox.analytics.query import LABELS, UnitReader
 from dhis2sh.sandbox.data.model import Model, read_period, reference, references
-from dhis2sh.sandbox.data.value_types import NUMERIC_TYPES
+from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.metadata.value_types import NUMERIC_TYPES
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from starlette.datastructures import QueryParams
 
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject
 
 type Kind = Literal["event", "enrollment", "trackedEntity"]
@@ -379,8 +378,6 @@ def _of(kind: Kind, table: str, condition: str) -> str:
 
 
 def _row_factory(cursor: sqlite3.Cursor, row: tuple[object, ...]) -> object:
-    import sqlite3
-
     return sqlite3.Row(cursor, row)
 
 

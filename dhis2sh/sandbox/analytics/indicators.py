@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.formulas import BadExpression, Item, Node, Value, evaluate, items, parse
 from dhis2sh.sandbox.analytics.aggregate import Cell
+from dhis2sh.sandbox.analytics.cells import Cells
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind
+from dhis2sh.sandbox.analytics.programs import program_values
 from dhis2sh.sandbox.data.model import reference
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.analytics.engine import Engine
     from dhis2sh.types import JsonObject
 
 _ELEMENT_GROUP = "deGroup:"
@@ -46,11 +47,11 @@ class IndicatorValues:
     """Evaluates indicators in the cells of a query.
 
     Parameters:
-        engine: adds up what the expressions refer to.
+        engine: the query's cells; adds up what the expressions refer to.
         above: the indicators whose expressions led here, to find circles.
     """
 
-    def __init__(self, engine: Engine, above: tuple[str, ...] = ()) -> None:
+    def __init__(self, engine: Cells, above: tuple[str, ...] = ()) -> None:
         self.engine, self.above = engine, above
         self.model = engine.model
 
@@ -115,7 +116,7 @@ def _value(node: Node, totals: dict[Item, dict[Cell, float]], cell: Cell, days: 
 class _References:
     """Adds up what one reference of an expression stands for."""
 
-    def __init__(self, engine: Engine, above: tuple[str, ...]) -> None:
+    def __init__(self, engine: Cells, above: tuple[str, ...]) -> None:
         self.engine, self.above, self.model = engine, above, engine.model
 
     def cells(self, item: Item) -> dict[Cell, float]:
@@ -177,11 +178,11 @@ class _References:
 
     def _program(self, item: Item) -> dict[Cell, float]:
         if item.kind == "I":
-            return self.engine.program_values(DataItem(ItemKind.PROGRAM_INDICATOR, item.parts[0], item.parts[0]))
+            return program_values(self.engine, DataItem(ItemKind.PROGRAM_INDICATOR, item.parts[0], item.parts[0]))
         if len(item.parts) != 2:
             return {}
         kind = ItemKind.PROGRAM_DATA_ELEMENT if item.kind == "D" else ItemKind.PROGRAM_ATTRIBUTE
-        return self.engine.program_values(DataItem(kind, ".".join(item.parts), item.parts[1], program=item.parts[0]))
+        return program_values(self.engine, DataItem(kind, ".".join(item.parts), item.parts[1], program=item.parts[0]))
 
     def constant(self, item: Item) -> dict[Cell, float]:
         """A constant's value, or how many org units a group has within the units of the query: the same everywhere."""

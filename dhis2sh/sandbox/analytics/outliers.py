@@ -17,7 +17,7 @@ from dhis2sh.sandbox.data.values import Value
 
 if TYPE_CHECKING:
     from dhis2sh.dhis2.periods import Period
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
 
 ALGORITHMS = ("Z_SCORE", "MODIFIED_Z_SCORE", "MIN_MAX")
 _MODIFIED = 0.6745

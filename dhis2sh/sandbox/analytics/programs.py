@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.formulas import BadExpression, Binary, Call, Item, Literal, Node, Unary, Value, evaluate, parse
 from dhis2sh.sandbox.analytics.aggregate import Cell
+from dhis2sh.sandbox.analytics.cells import Cells
 from dhis2sh.sandbox.analytics.event_grids import combine
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind
 from dhis2sh.sandbox.data.model import reference
-from dhis2sh.sandbox.data.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
+from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.analytics.engine import Engine
     from dhis2sh.sandbox.data.model import Model
 
 _DATES = {
@@ -46,32 +46,32 @@ class Record:
         return next((text for (_, uid), text in self.values.items() if uid == element), None)
 
 
-def program_values(engine: Engine, item: DataItem) -> dict[Cell, float]:
+def program_values(cells: Cells, item: DataItem) -> dict[Cell, float]:
     """The values of a program item by period and the other axes; none where an axis is not about org units."""
-    if any(axis.column != "ou" for axis in engine.axes):
+    if any(axis.column != "ou" for axis in cells.axes):
         return {}
-    body = engine.model.body(item.plural, item.uid)
+    body = cells.model.body(item.plural, item.uid)
     indicator = item.kind is ItemKind.PROGRAM_INDICATOR
     program = (reference(body, "program") or "") if indicator else item.program
     whole = indicator and body.get("analyticsType") == "ENROLLMENT"
-    measure = _Indicator(engine.model, body).value if indicator else _single(engine.model, item)
+    measure = _Indicator(cells.model, body).value if indicator else _single(cells.model, item)
     if measure is None:
         return {}
     found: dict[Cell, list[float]] = {}
-    for record in _records(engine, program, whole=whole):
-        cells = list(_cells(engine, record))
-        value = measure(record) if cells else None
+    for record in _records(cells, program, whole=whole):
+        places = list(_cells(cells, record))
+        value = measure(record) if places else None
         if value is not None:
-            for cell in cells:
+            for cell in places:
                 found.setdefault(cell, []).append(value)
-    kind = engine.options.aggregation or str(body.get("aggregationType") or "SUM")
+    kind = cells.options.aggregation or str(body.get("aggregationType") or "SUM")
     totals = {cell: combine(values, kind) for cell, values in found.items()}
     return {cell: total for cell, total in totals.items() if total is not None}
 
 
-def _records(engine: Engine, program: str, *, whole: bool) -> list[Record]:
+def _records(cells: Cells, program: str, *, whole: bool) -> list[Record]:
     """The events of a program, or its enrollments, with their values; oldest first."""
-    connection = engine.tables.connection
+    connection = cells.tables.connection
     events = connection.execute(
         "SELECT e.uid, u.number, e.occurred_at, e.scheduled_at, e.status, e.program_stage, e.enrollment, "
         "n.tracked_entity, n.enrolled_at, n.occurred_at, n.uid, n.status "
@@ -109,15 +109,15 @@ def _records(engine: Engine, program: str, *, whole: bool) -> list[Record]:
     return list(found.values())
 
 
-def _cells(engine: Engine, record: Record) -> Iterator[Cell]:
+def _cells(cells: Cells, record: Record) -> Iterator[Cell]:
     """The cells of the query that a record belongs to."""
     periods = [
         name
-        for name, spans in engine.spans
+        for name, spans in cells.spans
         if any(start.isoformat() <= record.date[:10] <= end.isoformat() for start, end in spans)
     ]
     places: list[tuple[str, ...]] = [(name,) for name in periods]
-    for axis in engine.axes:
+    for axis in cells.axes:
         items = [axis.items[at] for first, last, at in axis.spans if first <= record.unit <= last]
         places = [(*place, uid) for place in places for uid in items]
     yield from places

@@ -1,1 +1,4 @@
-"""Aggregate data in the sandbox: values, completeness, approval, locks, limits, and what changed them."""
+"""Aggregate data: values, completeness, approval, locks, limits, validation, and what changed them.
+
+May import: importer, metadata, store, http, java, refused.
+"""

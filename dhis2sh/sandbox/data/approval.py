@@ -11,13 +11,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from dhis2sh.sandbox.data.model import read_period, reference, references
-from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.params import Refused
+from dhis2sh.sandbox.java.moments import now
+from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.data.model import Model
     from dhis2sh.sandbox.data.values import Key
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
 
@@ -189,7 +189,7 @@ class Approvals:
                 continue
             own = self.own_level(selection.workflow, selection.unit)
             if own is None or not self.permissions(selection, status, authorities)["mayApprove"]:
-                raise Refused
+                raise Refused(409)
             moment = now()
             with self.store.writing() as connection:
                 connection.execute(
@@ -205,7 +205,7 @@ class Approvals:
             if status.approval is None:
                 continue
             if not self.permissions(selection, status, authorities)["mayUnapprove"]:
-                raise Refused
+                raise Refused(409)
             with self.store.writing() as connection:
                 connection.execute(
                     "DELETE FROM approval WHERE workflow = ? AND period = ? AND org_unit = ? "
@@ -224,10 +224,10 @@ class Approvals:
             already = status.state is (State.ACCEPTED_HERE if accepted else State.APPROVED_HERE)
             if status.approval is None or already:
                 if status.approval is None:
-                    raise Refused
+                    raise Refused(409)
                 continue
             if not self.permissions(selection, status, authorities)[wanted]:
-                raise Refused
+                raise Refused(409)
             with self.store.writing() as connection:
                 connection.execute(
                     "UPDATE approval SET accepted = ?, accepted_at = ?, accepted_by = ? WHERE workflow = ? "

@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox import params
+import orjson
+
 from dhis2sh.sandbox.data import values
 from dhis2sh.sandbox.data.model import Model, read_period, references
-from dhis2sh.sandbox.params import Refused
+from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
     from dhis2sh.dhis2.periods import Period
     from dhis2sh.sandbox.data.values import Key, Value
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
 
 MESSAGES = {
     "E2001": "At least one data element, data set or data element group must be specified",
@@ -64,7 +66,7 @@ def duration(text: str) -> dt.timedelta:
     """`10d`, `4h`, `30m`, `15s`. Raises `Refused`."""
     found = _DURATION.fullmatch(text)
     if not found:
-        raise Refused(MESSAGES["E2005"].format(text), "E2005")
+        raise Refused(409, MESSAGES["E2005"].format(text), "E2005")
     return dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
@@ -111,7 +113,7 @@ def _as_since_243(chosen: Selection, query: QueryParams) -> None:
     chosen.data_sets = chosen.data_sets or params.many(query, "dataSet")
     for text in params.many(query, "period"):
         if read_period(text) is None:
-            raise Refused(f"Invalid Period `{text}`, failed to create date interval", status=400)
+            raise Refused(400, f"Invalid Period `{text}`, failed to create date interval")
 
 
 def _since(chosen: Selection, query: QueryParams) -> None:
@@ -145,7 +147,7 @@ def _check(chosen: Selection, element_groups: bool, *, first: bool) -> None:
     failed = [(code, text) for fails, code, text in checks if fails]
     if failed:
         code, text = failed[0 if first else -1]
-        raise Refused(MESSAGES[code].format(text), code)
+        raise Refused(409, MESSAGES[code].format(text), code)
 
 
 def read(store: Store, model: Model, chosen: Selection) -> Iterator[Value]:
@@ -173,8 +175,6 @@ def read(store: Store, model: Model, chosen: Selection) -> Iterator[Value]:
 
 
 def _json(items: set[str]) -> str:
-    import orjson
-
     return orjson.dumps(sorted(items)).decode()
 
 

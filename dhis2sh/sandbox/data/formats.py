@@ -6,15 +6,20 @@ All of them become, or are made from, the JSON form: an envelope with `dataValue
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
+import orjson
+
+from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.data.model import Model, read_period, references
-from dhis2sh.sandbox.params import Refused
-from dhis2sh.sandbox.store import DEFAULT_COMBO
+from dhis2sh.sandbox.http.bodies import parse_xml
+from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.data.values import Value
@@ -33,13 +38,6 @@ _NAMES = (
 _ENVELOPE = ("dataSet", "completeDate", "period", "orgUnit", "attributeOptionCombo")
 
 
-class Unreadable(Refused):
-    """The posted text is not of the format that its content type says; imports say so in their summary."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, status=400)
-
-
 def _unexpected(text: str, position: int) -> str:
     """What 2.43 says of a character that it did not expect."""
     wanted = '"' if text[:position].rstrip().endswith(("{", ",")) else ","
@@ -47,41 +45,39 @@ def _unexpected(text: str, position: int) -> str:
 
 
 def read_json(raw: bytes, *, strict: bool = False) -> JsonObject:
-    """Read a JSON set. Raises `Unreadable`.
+    """Read a JSON set. Raises `Refused`.
 
     Parameters:
         strict: in the words of 2.43.
     """
-    import orjson
-
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         if strict:
-            raise Unreadable(_unexpected(error.doc, error.pos)) from None
-        raise Unreadable("Post-condition was null") from None
+            raise Refused(400, _unexpected(error.doc, error.pos)) from None
+        raise Refused(400, "Post-condition was null") from None
     if not isinstance(body, dict):
-        raise Unreadable("Post-condition was null")
+        raise Refused(400, "Post-condition was null")
     return cast("JsonObject", body)
 
 
 def items_of(body: Mapping[str, JsonValue], name: str) -> list[JsonObject]:
-    """The objects of a list; none when it is not there. Raises `Unreadable`."""
+    """The objects of a list; none when it is not there. Raises `Refused`."""
     found = body.get(name)
     if found is None:
         return []
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise Unreadable(f"Cannot deserialize value of `{name}`")
+        raise Refused(400, f"Cannot deserialize value of `{name}`")
     return cast("list[JsonObject]", found)
 
 
 def texts_of(body: Mapping[str, JsonValue], name: str) -> list[str]:
-    """The texts of a list; none when it is not there. Raises `Unreadable`."""
+    """The texts of a list; none when it is not there. Raises `Refused`."""
     found = body.get(name)
     if found is None:
         return []
     if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
-        raise Unreadable(f"Cannot deserialize value of `{name}`")
+        raise Refused(400, f"Cannot deserialize value of `{name}`")
     return cast("list[str]", found)
 
 
@@ -110,7 +106,7 @@ def read_named_csv(raw: bytes) -> tuple[JsonObject, dict[str, str | None]]:
 
 
 def read_xml(raw: bytes) -> JsonObject:
-    """Read a dxf2 set: attributes of `dataValueSet` and `dataValue`. Raises `Unreadable`."""
+    """Read a dxf2 set: attributes of `dataValueSet` and `dataValue`. Raises `Refused`."""
     root = parse_xml(raw)
     body: JsonObject = {name: text for name in _ENVELOPE if (text := root.get(name))}
     body["dataValues"] = [
@@ -122,14 +118,14 @@ def read_xml(raw: bytes) -> JsonObject:
 
 
 def read_elements(raw: bytes, name: str) -> list[dict[str, str]]:
-    """The attributes of every XML element of a name. Raises `Unreadable`."""
+    """The attributes of every XML element of a name. Raises `Refused`."""
     return [dict(element.attrib) for element in parse_xml(raw).iter() if _local(element.tag) == name]
 
 
 def read_adx(raw: bytes, model: Model) -> list[JsonObject]:
     """Read ADX: one set a `group`. Periods are intervals (`2025-01-01/P1M`); identifiers are codes or UIDs.
 
-    Raises `Unreadable`.
+    Raises `Refused`.
     """
     found: list[JsonObject] = []
     for group in (element for element in parse_xml(raw).iter() if _local(element.tag) == "group"):
@@ -174,10 +170,6 @@ _DURATIONS = {
 
 def _adx_period(text: str) -> str:
     """The ISO form of an ADX interval; anything else is passed on."""
-    import datetime as dt
-
-    from dhis2sh.dhis2.periods import Period
-
     start, _, duration = text.partition("/")
     kind = _DURATIONS.get(duration)
     if kind is None:
@@ -186,16 +178,6 @@ def _adx_period(text: str) -> str:
         return Period.of(kind, dt.date.fromisoformat(start)).iso
     except ValueError:
         return text
-
-
-def parse_xml(raw: bytes) -> ElementTree.Element:
-    """The root of an XML document without a DTD. Raises `Unreadable`."""
-    if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw:  # entities can be made to explode; DHIS2 refuses them too
-        raise Unreadable("DOCTYPE is not allowed")
-    try:
-        return ElementTree.fromstring(raw)  # noqa: S314 - no DTD reaches the parser
-    except ElementTree.ParseError as error:
-        raise Unreadable(str(error)) from error
 
 
 def _local(tag: str) -> str:
@@ -267,7 +249,7 @@ def _adx_value(model: Model, value: Value) -> str:
 
 def _adx_options(model: Model, combo: str) -> dict[str, str]:
     """Category code to option code, for a combo that is not the default one."""
-    if combo == DEFAULT_COMBO:
+    if combo == DEFAULT_OPTION_COMBO:
         return {}
     options = references(model.body("categoryOptionCombos", combo), "categoryOptions")
     found: dict[str, str] = {}

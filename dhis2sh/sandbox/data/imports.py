@@ -11,20 +11,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.periods import Period, period_type
-from dhis2sh.sandbox import params
-from dhis2sh.sandbox.data import approval, formats, locks, value_types, values
+from dhis2sh.sandbox.data import approval, formats, locks, values
 from dhis2sh.sandbox.data.conflicts import Conflict, Summary, conflict
 from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.data.values import Key, Value
-from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.store import DEFAULT_COMBO
+from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.java.moments import now
+from dhis2sh.sandbox.metadata import value_types
+from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     import sqlite3
 
     from starlette.datastructures import QueryParams
 
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
 STRATEGIES = ("CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE")
@@ -197,7 +199,7 @@ class Importer:
         if not self.options.on("dryRun"):
             connection.execute(
                 "INSERT OR REPLACE INTO completeness VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
-                (outer["dataSet"], period.iso, outer["orgUnit"], outer.get("attributeOptionCombo", DEFAULT_COMBO),
+                (outer["dataSet"], period.iso, outer["orgUnit"], outer.get("attributeOptionCombo", DEFAULT_OPTION_COMBO),
                  date[:10], self.user, now(), self.user),
             )  # fmt: skip
         self.summary.complete = date
@@ -209,7 +211,7 @@ class Importer:
         named = _text(item.get("dataElement")) or ""
         element = self.model.resolve("dataElements", self.options.scheme("dataElement"), named)
         if element is None and self.upserts and "dataSet" not in outer:
-            raise params.Refused(NO_GROUP, status=500)
+            raise Refused(500, NO_GROUP)
         if element is None:
             return conflict("E7610", {"dataElement": named})
         text = outer.get("period") or _text(item.get("period")) or ""
@@ -235,8 +237,8 @@ class Importer:
         body = self.model.body("dataElements", element)
         raw = _text(item.get("value"))
         return Row(
-            element, period, unit, combos["categoryOptionCombo"] or DEFAULT_COMBO,
-            combos["attributeOptionCombo"] or DEFAULT_COMBO,
+            element, period, unit, combos["categoryOptionCombo"] or DEFAULT_OPTION_COMBO,
+            combos["attributeOptionCombo"] or DEFAULT_OPTION_COMBO,
             None if raw is None else value_types.normal(raw, cast("str", body.get("valueType", "TEXT"))),
             body, bool(combos["categoryOptionCombo"]), bool(combos["attributeOptionCombo"]),
             item.get("deleted") in (True, "true"), item,
@@ -458,7 +460,7 @@ def _stored_by_fits(importer: Importer, row: Row) -> Conflict | None:
 def _attribute_combo_open(importer: Importer, row: Row) -> Conflict | None:
     """The category options of the attribute option combo may be limited to dates and to org units."""
     model = importer.model
-    if row.attribute_option_combo == DEFAULT_COMBO:
+    if row.attribute_option_combo == DEFAULT_OPTION_COMBO:
         return None
     for option in cast(
         "list[JsonObject]", model.body("categoryOptionCombos", row.attribute_option_combo).get("categoryOptions") or []

@@ -6,9 +6,11 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.java.moments import text_of
+
 if TYPE_CHECKING:
     from dhis2sh.dhis2.periods import Period
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
 
@@ -31,7 +33,7 @@ def is_input_open(data_set: Mapping[str, JsonValue], period: Period, now: dt.dat
     inputs = cast("list[JsonObject]", data_set.get("dataInputPeriods") or [])
     if not inputs:
         return True
-    moment = (now or dt.datetime.now(dt.UTC)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    moment = text_of(now or dt.datetime.now(dt.UTC))
     for item in inputs:
         if cast("JsonObject", item.get("period") or {}).get("id") != period.iso:
             continue

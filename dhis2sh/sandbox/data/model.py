@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import UsageError
-from dhis2sh.sandbox.store import DEFAULT_COMBO
+from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO, DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject
 
-DEFAULT_CATEGORY_COMBO = "bjDvmb4bfuf"
 SERVED_MINOR = 42
 
 
@@ -144,7 +143,7 @@ class Model:
 
     def option_combos(self, element: str) -> list[str]:
         """The category option combos of an element."""
-        return self.combos_of.get(self.category_combo(element), [DEFAULT_COMBO])
+        return self.combos_of.get(self.category_combo(element), [DEFAULT_OPTION_COMBO])
 
     def attribute_combo(self, category_combo: str, options: Iterable[str]) -> str | None:
         """The attribute option combo of exactly these category options, or None."""

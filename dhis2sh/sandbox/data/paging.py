@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox import params
+from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.metadata.fields import parse_fields
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +26,6 @@ def paged(query: QueryParams, key: str, rows: Sequence[JsonObject]) -> JsonObjec
 
 def picked(query: QueryParams, rows: Sequence[JsonObject]) -> list[JsonObject]:
     """Rows with only the fields that `fields` names at the top; everything without it."""
-    from dhis2sh.sandbox.fields import parse_fields
-
     text = query.get("fields")
     tree = parse_fields(text) if text else None
     if tree is None or tree.presets or not tree.children:

@@ -1,17 +1,19 @@
-"""Reads and writes of single rows of `data_value`, with the audit that every change leaves."""
+"""Reads and writes of `data_value`: single rows with the audit that every change leaves, and whole exports."""
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from dhis2sh.sandbox.fresh import now
+from dhis2sh.sandbox.java.moments import now
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.store import Store
-    from dhis2sh.types import JsonObject
+    from dhis2sh.sandbox.store.database import Store
+    from dhis2sh.types import JsonObject, JsonValue
 
 COLUMNS = (
     "data_element, period, org_unit, category_option_combo, attribute_option_combo, value, stored_by, created, "
@@ -120,3 +122,38 @@ def prune(store: Store, column: str, uid: str) -> int:
         connection.execute(f"DELETE FROM data_value_audit WHERE {column} = ?", (uid,))
         connection.execute(f"DELETE FROM min_max WHERE {column} = ?", (uid,))
         return connection.execute(f"DELETE FROM data_value WHERE {column} = ?", (uid,)).rowcount
+
+
+# Many at once ----------------------------------------------------------------------------------------------------------
+
+
+def count(store: Store) -> int:
+    """How many data values there are, deleted ones aside."""
+    return cast("int", store.connection.execute("SELECT count(*) FROM data_value WHERE NOT deleted").fetchone()[0])
+
+
+def put_all(store: Store, values: Iterable[JsonObject]) -> int:
+    """Write data values of an export in one transaction; those that are there are replaced. Returns how many."""
+    written = 0
+    with store.writing() as connection:
+        for batch in itertools.batched((_row(value) for value in values), 10_000, strict=False):
+            connection.executemany(f"INSERT OR REPLACE INTO data_value VALUES ({','.join('?' * 12)})", batch)
+            written += len(batch)
+    return written
+
+
+def _row(value: JsonObject) -> tuple[JsonValue, ...]:
+    return (
+        value["dataElement"],
+        value["period"],
+        value["orgUnit"],
+        value.get("categoryOptionCombo") or DEFAULT_OPTION_COMBO,
+        value.get("attributeOptionCombo") or DEFAULT_OPTION_COMBO,
+        value.get("value"),
+        value.get("storedBy"),
+        value.get("created"),
+        value.get("lastUpdated"),
+        value.get("comment"),
+        bool(value.get("followup")),
+        bool(value.get("deleted")),
+    )

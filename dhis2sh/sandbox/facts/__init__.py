@@ -1,4 +1,7 @@
-"""Facts of 2.42 that the sandbox answers with: names, types, defaults and codes, distilled from recordings."""
+"""Facts of 2.42 that the sandbox answers with: names, types, defaults and codes, distilled from recordings.
+
+May import: nothing.
+"""
 
 from __future__ import annotations
 

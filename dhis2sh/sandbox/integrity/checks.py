@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.dhis2.formulas import BadExpression, parse
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.data.model import read_period
-from dhis2sh.sandbox.data.value_types import NUMERIC_TYPES
 from dhis2sh.sandbox.integrity import shapes
+from dhis2sh.sandbox.metadata.value_types import NUMERIC_TYPES
+from dhis2sh.sandbox.store.references import ids
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
 
@@ -60,8 +62,6 @@ class Data:
     def text(self, plural: str) -> str:
         """All objects of a type as one text, to look for UIDs in."""
         if plural not in self._texts:
-            import json
-
             self._texts[plural] = json.dumps(self.all(plural))
         return self._texts[plural]
 
@@ -78,13 +78,8 @@ type Check = Callable[[Data], Iterable[Issue]]
 _FAVOURITES = ("visualizations", "maps", "eventVisualizations", "eventCharts", "eventReports")
 
 
-def _ids(value: JsonValue) -> list[str]:
-    rows = value if isinstance(value, list) else [value]
-    return [str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row]
-
-
 def _ref(body: JsonObject, name: str) -> str:
-    return (_ids(body.get(name)) or [""])[0]
+    return (ids(body.get(name)) or [""])[0]
 
 
 def issue(body: JsonObject, comment: str | None = None, refs: Iterable[tuple[str, str]] = ()) -> Issue:
@@ -109,7 +104,7 @@ def where(plural: str, bad: Callable[[Data, JsonObject], object]) -> Check:
 
 def scarce(plural: str, prop: str, least: int = 2) -> Check:
     """Groups with fewer members than make sense."""
-    return where(plural, lambda data, body: len(_ids(body.get(prop))) < least)
+    return where(plural, lambda data, body: len(ids(body.get(prop))) < least)
 
 
 def empty(plural: str, prop: str) -> Check:
@@ -146,8 +141,8 @@ def exclusive(sets: str, groups: str, members: str, plural: str) -> Check:
     def run(data: Data) -> Iterator[Issue]:
         for group_set in data.all(sets):
             counted: Counter[str] = Counter()
-            for group in _ids(group_set.get(groups)):
-                counted.update(set(_ids((data.store.get(groups, group) or {}).get(members))))
+            for group in ids(group_set.get(groups)):
+                counted.update(set(ids((data.store.get(groups, group) or {}).get(members))))
             for uid, number in counted.items():
                 if number > 1:
                     yield Issue(uid, data.name(plural, uid), f"{group_set.get('name')}: {number} groups")
@@ -219,7 +214,7 @@ def _not_in_form(data: Data) -> Iterator[Issue]:
         if not form and not sections:
             continue
         shown = str(form.get("htmlCode") or "")
-        listed = {uid for section in sections for uid in _ids(section.get("dataElements"))}
+        listed = {uid for section in sections for uid in ids(section.get("dataElements"))}
         elements = [_ref(entry, "dataElement") for entry in cast("list[JsonObject]", body.get("dataSetElements") or [])]
         lost = [uid for uid in elements if uid not in shown and uid not in listed]
         if lost:
@@ -276,8 +271,8 @@ def _compulsory(data: Data) -> Iterator[Issue]:
     for group_set in data.all("organisationUnitGroupSets"):
         if not group_set.get("compulsory"):
             continue
-        members = {uid for group in _ids(group_set.get("organisationUnitGroups"))
-                   for uid in _ids((data.store.get("organisationUnitGroups", group) or {}).get("organisationUnits"))}  # fmt: skip
+        members = {uid for group in ids(group_set.get("organisationUnitGroups"))
+                   for uid in ids((data.store.get("organisationUnitGroups", group) or {}).get("organisationUnits"))}  # fmt: skip
         for body in data.all("organisationUnits"):
             if str(body["id"]) not in members:
                 yield issue(body, str(group_set.get("name")))
@@ -326,18 +321,18 @@ def _cycles(data: Data) -> Iterator[Issue]:
 
 
 def _combo_options(data: Data, combo: str) -> list[set[str]]:
-    categories = _ids((data.store.get("categoryCombos", combo) or {}).get("categories"))
-    return [set(_ids((data.store.get("categories", uid) or {}).get("categoryOptions"))) for uid in categories]
+    categories = ids((data.store.get("categoryCombos", combo) or {}).get("categories"))
+    return [set(ids((data.store.get("categories", uid) or {}).get("categoryOptions"))) for uid in categories]
 
 
 def _disjoint(data: Data, body: JsonObject) -> bool:
     """Option combos whose options are not options of their combo's categories."""
     allowed = set[str]().union(*_combo_options(data, _ref(body, "categoryCombo")))
-    return bool(set(_ids(body.get("categoryOptions"))) - allowed)
+    return bool(set(ids(body.get("categoryOptions"))) - allowed)
 
 
 def _cardinality(data: Data, body: JsonObject) -> bool:
-    return len(_ids(body.get("categoryOptions"))) != len(_combo_options(data, _ref(body, "categoryCombo")))
+    return len(ids(body.get("categoryOptions"))) != len(_combo_options(data, _ref(body, "categoryCombo")))
 
 
 def _shared_options(data: Data, body: JsonObject) -> bool:
@@ -369,7 +364,7 @@ def _unused_options(data: Data, body: JsonObject) -> bool:
 
 
 def _sort_order(data: Data, body: JsonObject) -> str | None:
-    members = [data.store.get("options", uid) or {} for uid in _ids(body.get("options"))]
+    members = [data.store.get("options", uid) or {} for uid in ids(body.get("options"))]
     orders = sorted(cast("int", option.get("sortOrder") or 0) for option in members)
     return None if orders == list(range(1, len(orders) + 1)) or orders == list(range(len(orders))) else str(orders)
 
@@ -378,12 +373,12 @@ def _outside_scope(scope: str) -> Callable[[Data, JsonObject], bool]:
     """Users who capture where they may not look."""
 
     def bad(data: Data, body: JsonObject) -> bool:
-        allowed = set(_ids(body.get(scope)))
+        allowed = set(ids(body.get(scope)))
         if not allowed:
             return False
         paths = [
             str((data.store.get("organisationUnits", uid) or {}).get("path") or uid)
-            for uid in _ids(body.get("organisationUnits"))
+            for uid in ids(body.get("organisationUnits"))
         ]
         return any(allowed.isdisjoint(path.split("/")) for path in paths)
 
@@ -394,7 +389,7 @@ def _authority(name: str) -> Check:
     """Users who have an authority through one of their roles."""
 
     def bad(data: Data, body: JsonObject) -> bool:
-        roles = (data.store.get("userRoles", uid) or {} for uid in _ids(body.get("userRoles")))
+        roles = (data.store.get("userRoles", uid) or {} for uid in ids(body.get("userRoles")))
         return any(name in cast("list[str]", role.get("authorities") or []) for role in roles)
 
     return where("users", bad)
@@ -493,11 +488,11 @@ CHECKS: Mapping[str, Check] = {
     "categories_one_default_category_combo": one_default("categoryCombos"),
     "categories_one_default_category_option": one_default("categoryOptions"),
     "categories_one_default_category_option_combo": one_default("categoryOptionCombos"),
-    "categories_same_category_options": same("categories", lambda b: frozenset(_ids(b.get("categoryOptions"))) or None),
-    "categories_unique_category_combo": same("categoryCombos", lambda b: frozenset(_ids(b.get("categories"))) or None),
+    "categories_same_category_options": same("categories", lambda b: frozenset(ids(b.get("categoryOptions"))) or None),
+    "categories_unique_category_combo": same("categoryCombos", lambda b: frozenset(ids(b.get("categories"))) or None),
     "category_combos_unused": where("categoryCombos", _unused_combo),
     "category_option_combos_disjoint": where("categoryOptionCombos", _disjoint),
-    "category_option_combos_have_duplicates": same("categoryOptionCombos", lambda b: (_ref(b, "categoryCombo"), frozenset(_ids(b.get("categoryOptions"))))),
+    "category_option_combos_have_duplicates": same("categoryOptionCombos", lambda b: (_ref(b, "categoryCombo"), frozenset(ids(b.get("categoryOptions"))))),
     "category_option_combos_no_names": where("categoryOptionCombos", lambda d, b: not b.get("name")),
     "category_option_group_sets_scarce": scarce("categoryOptionGroupSets", "categoryOptionGroups"),
     "category_option_groups_scarce": scarce("categoryOptionGroups", "categoryOptions"),

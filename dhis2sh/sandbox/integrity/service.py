@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.sandbox.facts import fact
-from dhis2sh.sandbox.fresh import now
 from dhis2sh.sandbox.integrity.checks import CHECKS, Data, Issue
+from dhis2sh.sandbox.java.moments import now
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.jobs import Progress
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.jobs.service import Progress
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject
 
 type Kind = Literal["summary", "details"]

@@ -6,17 +6,12 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox.seed.book import (
+from dhis2sh.sandbox.seed.book import french, part, ref, refs, shared_with, uid
+from dhis2sh.sandbox.store.fresh import (
     DEFAULT_CATEGORY,
     DEFAULT_CATEGORY_COMBO,
     DEFAULT_CATEGORY_OPTION,
     DEFAULT_OPTION_COMBO,
-    french,
-    part,
-    ref,
-    refs,
-    shared_with,
-    uid,
 )
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox.seed.book import ADMIN, french, part, ref, refs, shared_with, uid
+from dhis2sh.sandbox.seed.book import french, part, ref, refs, shared_with, uid
 from dhis2sh.sandbox.seed.programs import EVENT, SUPERVISION_STAGE, element
+from dhis2sh.sandbox.store.fresh import ADMIN
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.seed.book import Book

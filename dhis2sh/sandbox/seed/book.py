@@ -6,15 +6,11 @@ from collections import defaultdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.fresh import ADMIN
+from dhis2sh.sandbox.store.fresh import ADMIN
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
-DEFAULT_CATEGORY_OPTION = "xYerKDKCefk"
-DEFAULT_CATEGORY = "GLevLNI9wkl"
-DEFAULT_CATEGORY_COMBO = "bjDvmb4bfuf"
-DEFAULT_OPTION_COMBO = "HllvX50cXC0"
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ALPHABET = "0123456789" + _LETTERS

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox.seed.book import ADMIN, french, part, ref, refs
+from dhis2sh.sandbox.seed.book import french, part, ref, refs
+from dhis2sh.sandbox.store.fresh import ADMIN
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.seed.book import Book

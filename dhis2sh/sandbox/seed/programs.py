@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.seed.aggregate import add_data_element
-from dhis2sh.sandbox.seed.book import DEFAULT_CATEGORY_COMBO, french, part, ref, refs, uid
+from dhis2sh.sandbox.seed.book import french, part, ref, refs, uid
+from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.seed.book import Book

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.seed.book import ADMIN, DEFAULT_CATEGORY_OPTION, DEFAULT_OPTION_COMBO, noise, uid
+from dhis2sh.sandbox.seed.book import noise, uid
 from dhis2sh.sandbox.seed.programs import (
     ATTRIBUTES,
     BIRTH_STAGE,
@@ -19,6 +19,7 @@ from dhis2sh.sandbox.seed.programs import (
     VISIT_STAGE,
     element,
 )
+from dhis2sh.sandbox.store.fresh import ADMIN, DEFAULT_CATEGORY_OPTION, DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

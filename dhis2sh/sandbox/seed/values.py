@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dhis2sh.sandbox.seed import extra
 from dhis2sh.sandbox.seed.aggregate import ELEMENTS, FINANCE, MONTHLY, STOCK, WEEKLY, option_combos
-from dhis2sh.sandbox.seed.book import DEFAULT_OPTION_COMBO, noise, uid
+from dhis2sh.sandbox.seed.book import noise, uid
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,1 +1,4 @@
-"""Tracker in the sandbox: storage, import and export of tracked entities, enrollments, events and relationships."""
+"""Tracker: storage, import and export of tracked entities, enrollments, events and relationships.
+
+May import: instance, importer, metadata, store, java, refused.
+"""

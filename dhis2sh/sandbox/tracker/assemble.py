@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.fields import Field
-from dhis2sh.sandbox.store import DEFAULT_COMBO
+from dhis2sh.sandbox.metadata.fields import Field
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 from dhis2sh.sandbox.tracker.select import select, wants
 from dhis2sh.sandbox.tracker.storage import COLUMNS, Kind, Tracker, from_row
 
@@ -95,7 +95,7 @@ class Assembler:
             key = cast("str", row["uid"])
             item: JsonObject = {"enrollment": key, **from_row(row, COLUMNS["enrollment"])}
             if self._tracker.store.version.enrollment_combos:
-                item["attributeOptionCombo"] = DEFAULT_COMBO
+                item["attributeOptionCombo"] = DEFAULT_OPTION_COMBO
             item["events"] = [inner[cast("str", one["uid"])] for one in events.get(key, [])]
             item["relationships"] = cast("JsonValue", links.get(key, []))
             item["attributes"] = cast(

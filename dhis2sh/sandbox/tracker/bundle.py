@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
-from dhis2sh.dhis2.uids import generate_uid
+from dhis2sh.dhis2.uids import generate_uid, is_uid
+from dhis2sh.sandbox.java.moments import text_of
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.tracker.query import boolean, enum
 from dhis2sh.sandbox.tracker.storage import COLUMNS, KINDS, Kind, Tracker, from_row
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
 type Action = Literal["CREATE", "UPDATE", "DELETE"]
-UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
 TYPE_OF: Mapping[Kind, str] = {"trackedEntity": "TRACKED_ENTITY", "enrollment": "ENROLLMENT", "event": "EVENT",
                                "relationship": "RELATIONSHIP"}  # fmt: skip
 PLURAL: Mapping[Kind, str] = {"trackedEntity": "trackedEntities", "enrollment": "enrollments", "event": "events",
@@ -52,7 +52,7 @@ class Options:
 
     @classmethod
     def of(cls, query: QueryParams) -> Options:
-        """From the request's parameters. Raises `BadQuery` for values that do not exist."""
+        """From the request's parameters. Raises `Refused` for values that do not exist."""
         base = query.get("idScheme") or "UID"
         return cls(
             enum(query, "importStrategy", ("CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE")) or "CREATE_AND_UPDATE",
@@ -86,8 +86,9 @@ def _scheme_json(text: str, nulls: bool) -> JsonObject:
     return {"idScheme": name.upper(), **({"attributeUid": attribute or None} if attribute or nulls else {})}
 
 
-class BadPayload(Exception):
-    """A payload whose JSON is well formed but cannot be read into what it should be."""
+def bad_payload(problem: str) -> Refused:
+    """400: the JSON is well formed but cannot be read into what it should be."""
+    return Refused(400, f"JSON parse error: {problem}")
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ class Bundle:
         payload: `{trackedEntities, enrollments, events, relationships}`, nested or not.
         options: of the import.
 
-    Raises `BadPayload` for UIDs and dates that are none.
+    Raises `Refused` for UIDs and dates that are none.
     """
 
     def __init__(self, tracker: Tracker, payload: JsonObject, options: Options) -> None:
@@ -264,23 +265,23 @@ def _attribute_of(body: JsonObject, attribute: str) -> JsonValue:
 
 
 def _check_uid(value: JsonValue) -> None:
-    if isinstance(value, str) and value and not UID.fullmatch(value):
-        raise BadPayload(
+    if isinstance(value, str) and value and not is_uid(value):
+        raise bad_payload(
             "Cannot construct instance of `org.hisp.dhis.common.UID`, problem: UID must be an alphanumeric string of 11 "
             f"characters starting with a letter, but was: '{value}'"
         )
 
 
 def read_moment(text: str) -> str:
-    """A moment as the database writes it, in UTC. Raises `BadPayload`."""
+    """A moment as the database writes it, in UTC. Raises `Refused`."""
     if not text:
         return text
     try:
         found = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise BadPayload(
+        raise bad_payload(
             f'Cannot deserialize value of type `java.time.Instant` from String "{text}": Invalid date format'
         ) from None
     if found.tzinfo:
         found = found.astimezone(dt.UTC).replace(tzinfo=None)
-    return found.isoformat(timespec="milliseconds")
+    return text_of(found)

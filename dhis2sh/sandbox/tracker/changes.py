@@ -7,9 +7,10 @@ import sqlite3
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox.fresh import now
+from dhis2sh.sandbox.java.moments import now
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.tracker.export import Page, pager
-from dhis2sh.sandbox.tracker.query import BadQuery, number
+from dhis2sh.sandbox.tracker.query import number
 from dhis2sh.sandbox.tracker.storage import Tracker
 
 if TYPE_CHECKING:
@@ -59,15 +60,17 @@ def change_log(tracker: Tracker, owner: str, query: QueryParams, address: str) -
     name, _, direction = (query.get("order") or "").partition(":")
     if name:
         if name not in _ORDERS:
-            raise BadQuery(
-                f"order parameter is invalid. Cannot order by '{name}'. Supported fields are '{', '.join(_ORDERS)}'."
+            raise Refused(
+                400,
+                f"order parameter is invalid. Cannot order by '{name}'. Supported fields are '{', '.join(_ORDERS)}'.",
+                "E1003",
             )
         order = f"{_ORDERS[name]} {'DESC' if direction == 'desc' else 'ASC'}, id DESC"
     where, parameters = "owner = ?", [owner]
     for text in query.getlist("filter"):
         parts = text.split(":")
         if len(parts) != 3 or parts[0] not in _ORDERS or parts[1] != "eq":
-            raise BadQuery(f"Invalid filter: {text}")
+            raise Refused(400, f"Invalid filter: {text}", "E1003")
         where += f" AND {_ORDERS[parts[0]]} = ?"
         parameters.append(parts[2])
     rows = tracker.rows(

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
-from dhis2sh.sandbox.fields import parse_fields
-from dhis2sh.sandbox.rights import Rights
+from dhis2sh.sandbox.metadata.fields import parse_fields
+from dhis2sh.sandbox.metadata.rights import Rights
+from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.tracker.assemble import Assembler
 from dhis2sh.sandbox.tracker.query import (
     ASSIGNED,
     ENROLLMENT_STATUS,
     EVENT_STATUS,
     NUMERIC,
-    BadQuery,
     ItemFilter,
     Sql,
     boolean,
@@ -99,7 +99,7 @@ class Reader:
         self.program: str | None = None
 
     def page(self, kind: Kind, *, whole: bool = False) -> Page:
-        """The rows that a list request means; all of them with `whole`. Raises `BadQuery`."""
+        """The rows that a list request means; all of them with `whole`. Raises `Refused`."""
         building: dict[Kind, Callable[[], Sql]] = {
             "trackedEntity": self.tracked_entities, "enrollment": self.enrollments, "event": self.events,
             "relationship": self.relationships,
@@ -158,12 +158,12 @@ class Reader:
                 return assembler.relationships(rows, tree)
 
     def one(self, kind: Kind, key: str) -> JsonValue:
-        """One object. Raises `BadQuery` (404) when it is not there or may not be seen."""
+        """One object. Raises `Refused` (404) when it is not there or may not be seen."""
         row = self.tracker.row(kind, key)
         if kind == "trackedEntity":
             self._program()
         if row is None or row["deleted"] or not self._visible(kind, row):
-            raise BadQuery(f"{CLASSES[kind]} with id {key} could not be found.", "E1005", 404)
+            raise not_found(CLASSES[kind], key)
         return self.objects(kind, [row])[0]
 
     def _visible(self, kind: Kind, row: sqlite3.Row) -> bool:
@@ -180,7 +180,7 @@ class Reader:
         self.program = uid(self.query, "program")
         found = exists(self.store, "programs", self.program, "Program")
         if found is not None and not self.rights.can_read_data(found):
-            raise BadQuery(f"User has no access to program: {self.program}", "E1006", 403)
+            raise Refused(403, f"User has no access to program: {self.program}", "E1006")
         return found
 
     def tracked_entities(self) -> Sql:
@@ -189,9 +189,11 @@ class Reader:
         entities, entity_type = uids(query, "trackedEntities"), uid(query, "trackedEntityType")
         program = self._program()
         if not (program or entity_type or entities):
-            raise BadQuery("Either `program`, `trackedEntityType` or `trackedEntities` should be specified")
+            raise Refused(
+                400, "Either `program`, `trackedEntityType` or `trackedEntities` should be specified", "E1003"
+            )
         if program and entity_type:
-            raise BadQuery("`program` and `trackedEntityType` cannot be specified simultaneously")
+            raise Refused(400, "`program` and `trackedEntityType` cannot be specified simultaneously", "E1003")
         exists(self.store, "trackedEntityTypes", entity_type, "Tracked entity type")
         self._needs_program(program)
         if program:
@@ -220,10 +222,10 @@ class Reader:
                  "enrollmentOccurredAfter", "enrollmentOccurredBefore", "programStage")  # fmt: skip
         for name in names:
             if self.query.get(name) and program is None:
-                raise BadQuery(f"`program` must be defined when `{name}` is specified")
+                raise Refused(400, f"`program` must be defined when `{name}` is specified", "E1003")
         if self.query.get("programStatus") and self.query.get("enrollmentStatus"):
-            raise BadQuery("Only one parameter of 'programStatus' and 'enrollmentStatus' must be specified. "
-                           "Prefer 'enrollmentStatus' as 'programStatus' will be removed.")  # fmt: skip
+            raise Refused(400, "Only one parameter of 'programStatus' and 'enrollmentStatus' must be specified. "
+                           "Prefer 'enrollmentStatus' as 'programStatus' will be removed.", "E1003")  # fmt: skip
 
     def _enrollment_conditions(self, sql: Sql, program: str) -> None:
         """The tracked entity must have an enrollment in the program that meets the rest."""
@@ -252,7 +254,9 @@ class Reader:
         status = enum(query, "eventStatus", EVENT_STATUS)
         between = [query.get(name) for name in ("eventOccurredAfter", "eventOccurredBefore")]
         if status and not all(between):
-            raise BadQuery("`eventOccurredAfter`, `eventOccurredBefore` and `eventStatus` must be specified together")
+            raise Refused(
+                400, "`eventOccurredAfter`, `eventOccurredBefore` and `eventStatus` must be specified together", "E1003"
+            )
         stage = uid(query, "programStage")
         if stage:
             sql.add("ev.program_stage = ?", stage)
@@ -281,7 +285,7 @@ class Reader:
         mode = enum(self.query, "assignedUserMode", ASSIGNED)
         users = uids(self.query, "assignedUsers")
         if users and mode not in {None, "PROVIDED"}:
-            raise BadQuery("Assigned User uid(s) cannot be specified if selectionMode is not PROVIDED")
+            raise Refused(400, "Assigned User uid(s) cannot be specified if selectionMode is not PROVIDED", "E1003")
         wanted = [self.rights.uid] if mode == "CURRENT" else users
         column = f"json_extract({alias}.assigned_user, '$.uid')"
         if wanted:
@@ -301,7 +305,7 @@ class Reader:
         exists(self.store, "trackedEntityTypes", entity_type, "Tracked entity type")
         self._tracked_entity_exists(entity)
         if program and entity_type:
-            raise BadQuery("`program` and `trackedEntityType` cannot be specified simultaneously")
+            raise Refused(400, "`program` and `trackedEntityType` cannot be specified simultaneously", "E1003")
         sql.add("enrollment.tracked_entity IS NOT NULL")
         if program:
             sql.add("enrollment.program = ?", self.program)
@@ -327,7 +331,7 @@ class Reader:
 
     def _tracked_entity_exists(self, entity: str | None) -> None:
         if entity and self.tracker.row("trackedEntity", entity) is None:
-            raise BadQuery(f"Tracked entity is specified but does not exist: {entity}")
+            raise Refused(400, f"Tracked entity is specified but does not exist: {entity}", "E1003")
 
     def events(self) -> Sql:
         """`/api/tracker/events`."""
@@ -335,7 +339,7 @@ class Reader:
         status = enum(query, "status", EVENT_STATUS)
         wanted = uids(query, "events")
         if wanted and query.get("filter"):
-            raise BadQuery("Event UIDs and filters can not be specified at the same time")
+            raise Refused(400, "Event UIDs and filters can not be specified at the same time", "E1003")
         program, stage = self._program(), uid(query, "programStage")
         exists(self.store, "programStages", stage, "Program stage")
         entity = uid(query, "trackedEntity")
@@ -400,13 +404,13 @@ class Reader:
         named: dict[Kind, str | None] = {kind: uid(self.query, kind) for kind in KINDS[:3]}
         given: dict[Kind, str] = {kind: key for kind, key in named.items() if key}
         if not given:
-            raise BadQuery("Missing required parameter 'trackedEntity', 'enrollment' or 'event'.")
+            raise Refused(400, "Missing required parameter 'trackedEntity', 'enrollment' or 'event'.", "E1003")
         if len(given) > 1:
-            raise BadQuery("Only one of parameters 'trackedEntity', 'enrollment' or 'event' is allowed.")
+            raise Refused(400, "Only one of parameters 'trackedEntity', 'enrollment' or 'event' is allowed.", "E1003")
         kind, key = next(iter(given.items()))
         row = self.tracker.row(kind, key)
         if row is None or row["deleted"]:
-            raise BadQuery(f"{CLASSES[kind]} with id {key} could not be found.", "E1005", 404)
+            raise not_found(CLASSES[kind], key)
         sql = Sql()
         sql.add("? IN (relationship.from_uid, relationship.to_uid)", key)
         sql.deleted("relationship", self.query)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.uids import generate_uid
-from dhis2sh.sandbox.fresh import now
-from dhis2sh.sandbox.rights import Rights
+from dhis2sh.sandbox.java.moments import now
+from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.tracker.bundle import TYPE_OF, Bundle, Item, Options, existing
 from dhis2sh.sandbox.tracker.changes import record, user_of
 from dhis2sh.sandbox.tracker.metadata import attribute_combo, option_list

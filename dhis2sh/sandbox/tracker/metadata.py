@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.store import DEFAULT_COMBO
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 from dhis2sh.sandbox.tracker.bundle import Bundle, Item
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def attribute_combo(bundle: Bundle, item: Item) -> JsonObject | None:
     if given:
         return store.get("categoryOptionCombos", given)
     if not options:
-        return store.get("categoryOptionCombos", DEFAULT_COMBO)
+        return store.get("categoryOptionCombos", DEFAULT_OPTION_COMBO)
     program = store.get("programs", item.text("program") or "") or {}
     combo = cast("JsonObject", program.get("categoryCombo") or {}).get("id")
     for body in store.objects("categoryOptionCombos").values():

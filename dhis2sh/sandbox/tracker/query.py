@@ -8,34 +8,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.rights import Rights
+from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.sandbox.java.moments import text_of
+from dhis2sh.sandbox.metadata.rights import Rights
+from dhis2sh.sandbox.refused import Refused, unknown_choice, unreadable_value
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject
 
-UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
 ORG_UNIT_MODES = ("SELECTED", "CHILDREN", "DESCENDANTS", "ACCESSIBLE", "CAPTURE", "ALL")
 ENROLLMENT_STATUS = ("ACTIVE", "COMPLETED", "CANCELLED")
 EVENT_STATUS = ("ACTIVE", "COMPLETED", "VISITED", "SCHEDULE", "OVERDUE", "SKIPPED")
 ASSIGNED = ("CURRENT", "PROVIDED", "NONE", "ANY", "ALL")
-
-
-class BadQuery(Exception):
-    """A request that the server refuses.
-
-    Parameters:
-        message: the server's words.
-        code: its error code; what its parameter binder refuses has none.
-        status: the HTTP status.
-    """
-
-    def __init__(self, message: str, code: str | None = "E1003", status: int = 400) -> None:
-        super().__init__(message)
-        self.code = code
-        self.status = status
 
 
 def enum(query: QueryParams, name: str, known: Sequence[str]) -> str | None:
@@ -44,9 +31,7 @@ def enum(query: QueryParams, name: str, known: Sequence[str]) -> str | None:
     if not text:
         return None
     if text.upper() not in known:
-        raise BadQuery(
-            f"Value '{text}' is not valid for parameter {name}. Valid values are: [{', '.join(known)}]", None
-        )
+        raise unknown_choice(text, name, known)
     return text.upper()
 
 
@@ -56,7 +41,7 @@ def boolean(query: QueryParams, name: str, default: bool | None = None) -> bool 
     if not text:
         return default
     if text.lower() not in {"true", "false"}:
-        raise BadQuery(f"Value '{text}' is not valid for parameter {name}. It should be of type boolean", None)
+        raise unreadable_value(text, name, "boolean")
     return text.lower() == "true"
 
 
@@ -68,9 +53,9 @@ def number(query: QueryParams, name: str, default: int) -> int:
     try:
         found = int(text)
     except ValueError:
-        raise BadQuery(f"Value '{text}' is not valid for parameter {name}. It should be of type int", None) from None
+        raise unreadable_value(text, name, "int") from None
     if found < 1:
-        raise BadQuery(f"{name} must be greater than or equal to 1 if specified")
+        raise Refused(400, f"{name} must be greater than or equal to 1 if specified", "E1003")
     return found
 
 
@@ -78,11 +63,9 @@ def uids(query: QueryParams, name: str) -> list[str]:
     """UIDs separated by commas; repeated parameters add up."""
     found = [part for text in query.getlist(name) for part in text.split(",") if part]
     for part in found:
-        if not UID.fullmatch(part):
-            raise BadQuery(
-                f"Value '{part}' is not valid for parameter {name}. UID must be an alphanumeric string of 11 "
-                "characters starting with a letter.", None,
-            )  # fmt: skip
+        if not is_uid(part):
+            raise Refused(400, f"Value '{part}' is not valid for parameter {name}. UID must be an alphanumeric string of 11 "
+                "characters starting with a letter.")  # fmt: skip
     return found
 
 
@@ -108,22 +91,26 @@ def moment(query: QueryParams, name: str, *, end: bool = False) -> str | None:
             text = f"{text}-01"
         found = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise BadQuery(f"Value '{text}' is not valid for parameter {name}. Invalid format: \"{text}\"", None) from None
+        raise Refused(400, f"Value '{text}' is not valid for parameter {name}. Invalid format: \"{text}\"") from None
     if found.tzinfo:
         found = found.astimezone(dt.UTC).replace(tzinfo=None)
     if end and len(text) == 10:
         found += dt.timedelta(days=1, milliseconds=-1)
-    return found.isoformat(timespec="milliseconds")
+    return text_of(found)
 
 
 def since(text: str, name: str) -> str:
     """The moment a duration (`1d12h`) ago."""
     if not re.fullmatch(rf"({_DURATION.pattern})+", text):
-        raise BadQuery(f"Duration is not valid: {text}" if name == "updatedWithin" else f"{name} is not valid: {text}")
+        raise Refused(
+            400,
+            f"Duration is not valid: {text}" if name == "updatedWithin" else f"{name} is not valid: {text}",
+            "E1003",
+        )
     ago = dt.timedelta()
     for amount, unit in _DURATION.findall(text):
         ago += dt.timedelta(**{_UNITS[unit]: int(amount)})
-    return (dt.datetime.now(dt.UTC).replace(tzinfo=None) - ago).isoformat(timespec="milliseconds")
+    return text_of(dt.datetime.now(dt.UTC) - ago)
 
 
 @dataclass(slots=True)
@@ -154,7 +141,9 @@ class Sql:
         """`updatedAfter`, `updatedBefore` or `updatedWithin`."""
         within = query.get("updatedWithin")
         if within and (query.get("updatedAfter") or query.get("updatedBefore")):
-            raise BadQuery("Last updated from and/or to and last updated duration cannot be specified simultaneously")
+            raise Refused(
+                400, "Last updated from and/or to and last updated duration cannot be specified simultaneously", "E1003"
+            )
         self.between(f"{table}.updated_at", query, "updatedAfter", "updatedBefore")
         if within:
             self.add(f"{table}.updated_at >= ?", since(within, "updatedWithin"))
@@ -170,12 +159,12 @@ class Sql:
 
 
 def exists(store: Store, plural: str, found: str | None, words: str) -> JsonObject | None:
-    """The object a parameter names. Raises `BadQuery` when it is not there."""
+    """The object a parameter names. Raises `Refused` when it is not there."""
     if found is None:
         return None
     body = store.get(plural, found)
     if body is None:
-        raise BadQuery(f"{words} is specified but does not exist: {found}")
+        raise Refused(400, f"{words} is specified but does not exist: {found}", "E1003")
     return body
 
 
@@ -185,23 +174,25 @@ def org_unit_scope(sql: Sql, column: str, query: QueryParams, rights: Rights, *,
     mode = enum(query, "orgUnitMode", ORG_UNIT_MODES) or ("SELECTED" if asked else "ACCESSIBLE")
     for unit in asked:
         if rights.store.get("organisationUnits", unit) is None:
-            raise BadQuery(f"Organisation unit does not exist: {unit}")
+            raise Refused(400, f"Organisation unit does not exist: {unit}", "E1003")
         if not rights.superuser and not rights.in_scope(unit, "teiSearchOrganisationUnits"):
-            raise BadQuery(f"Organisation unit is not part of the search scope: {unit}", "E1006", 403)
+            raise Refused(403, f"Organisation unit is not part of the search scope: {unit}", "E1006")
     if mode in {"SELECTED", "CHILDREN", "DESCENDANTS"} and not asked:
-        raise BadQuery(f"At least one org unit is required for orgUnitMode: {mode}")
+        raise Refused(400, f"At least one org unit is required for orgUnitMode: {mode}", "E1003")
     if mode in {"ACCESSIBLE", "CAPTURE", "ALL"} and asked:
-        raise BadQuery(
-            f"orgUnitMode {mode} cannot be used with orgUnits. Please remove the orgUnit parameter and try again."
+        raise Refused(
+            400,
+            f"orgUnitMode {mode} cannot be used with orgUnits. Please remove the orgUnit parameter and try again.",
+            "E1003",
         )
     if mode == "ALL":
         if not rights.has("F_TRACKED_ENTITY_INSTANCE_SEARCH_IN_ALL_ORGUNITS"):
-            raise BadQuery("User is not authorized to query across all organisation units", "E1006", 403)
+            raise Refused(403, "User is not authorized to query across all organisation units", "E1006")
         return
     if mode == "CAPTURE":
         roots = rights.roots("organisationUnits")
         if not roots:
-            raise BadQuery("User needs to be assigned data capture org units")
+            raise Refused(400, "User needs to be assigned data capture org units", "E1003")
     elif mode == "ACCESSIBLE":
         # A superuser without org units of his own sees everything, as the server's ALL does.
         roots = rights.roots("teiSearchOrganisationUnits")
@@ -276,17 +267,19 @@ def split_filter(text: str) -> list[str]:
 
 
 def item_filters(query: QueryParams, name: str, known: Callable[[str], bool], words: str) -> list[ItemFilter]:
-    """Read the filters of a request. Raises `BadQuery` for unknown items and operators."""
+    """Read the filters of a request. Raises `Refused` for unknown items and operators."""
     found: list[ItemFilter] = []
     for text in query.getlist(name):
         for one in re.split(r"(?<!/),", text):
             parts = split_filter(one)
             if not parts or not parts[0]:
                 continue
-            if not UID.fullmatch(parts[0]):
-                raise BadQuery(f"filter is invalid. UID in filter `{one}` is not valid.")
+            if not is_uid(parts[0]):
+                raise Refused(400, f"filter is invalid. UID in filter `{one}` is not valid.", "E1003")
             if not known(parts[0]):
-                raise BadQuery(f"filter is invalid. Filters {[parts[0]]} {words} that do not exist.".replace("'", ""))
+                raise Refused(
+                    400, f"filter is invalid. Filters {[parts[0]]} {words} that do not exist.".replace("'", ""), "E1003"
+                )
             found.append(ItemFilter(parts[0], tuple(_tests(parts[1:], one))))
     return found
 
@@ -301,11 +294,11 @@ def _tests(parts: list[str], text: str) -> list[tuple[str, str | None]]:
             tests.append((operator, None))
         elif operator in OPERATORS:
             if not rest:
-                raise BadQuery(f"Query item or filter is invalid: {text}")
+                raise Refused(400, f"Query item or filter is invalid: {text}", "E1003")
             tests.append((operator, rest.pop(0)))
         else:
             known = "EQ, GT, GE, LT, LE, LIKE, IN, SW, EW, NULL, NNULL, IEQ, NE, NEQ, NIEQ, NLIKE, ILIKE, NILIKE"
-            raise BadQuery(f"'{word}' is not a valid operator. Valid operators are: [{known}]")
+            raise Refused(400, f"'{word}' is not a valid operator. Valid operators are: [{known}]", "E1003")
     return tests
 
 
@@ -340,15 +333,15 @@ def _float(value: str, item: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise BadQuery(
-            f"Filter for {item} is invalid. The value type is numeric but the value `{value}` is not."
+        raise Refused(
+            400, f"Filter for {item} is invalid. The value type is numeric but the value `{value}` is not.", "E1003"
         ) from None
 
 
 def order_by(
     query: QueryParams, fields: dict[str, str], default: str, item: Callable[[str], str | None] | None = None
 ) -> str:
-    """The ORDER BY of `order=field:asc,...`. Raises `BadQuery` for what cannot be sorted by."""
+    """The ORDER BY of `order=field:asc,...`. Raises `Refused` for what cannot be sorted by."""
     terms: list[str] = []
     for text in query.getlist("order"):
         for one in text.split(","):
@@ -356,15 +349,19 @@ def order_by(
             if not name:
                 continue
             if direction.lower() not in {"", "asc", "desc"}:
-                raise BadQuery(
+                raise Refused(
+                    400,
                     f"order parameter is invalid. '{direction}' is not a valid sort direction. "
-                    "Valid values are: [ASC, DESC]."
+                    "Valid values are: [ASC, DESC].",
+                    "E1003",
                 )
-            column = fields.get(name) or (item(name) if item and UID.fullmatch(name) else None)
+            column = fields.get(name) or (item(name) if item and is_uid(name) else None)
             if column is None:
-                raise BadQuery(
+                raise Refused(
+                    400,
                     f"order parameter is invalid. Cannot order by '{name}'. Supported are "
-                    f"{'UIDs and ' if item else ''}fields '{', '.join(sorted(fields))}'."
+                    f"{'UIDs and ' if item else ''}fields '{', '.join(sorted(fields))}'.",
+                    "E1003",
                 )
             terms.append(f"{column} {direction.upper() or 'ASC'} NULLS LAST")
     return " ORDER BY " + ", ".join([*terms, default])

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from dhis2sh.dhis2.formulas import BadExpression
 from dhis2sh.dhis2.rules import ENVIRONMENT, Kind, kind_of
-from dhis2sh.sandbox.rights import Rights
-from dhis2sh.sandbox.settings import Settings
+from dhis2sh.sandbox.instance.settings import Settings
+from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.tracker.bundle import Bundle, Item, existing
 from dhis2sh.sandbox.tracker.metadata import ids, objects, reference, single
 from dhis2sh.sandbox.tracker.problems import Problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox.fields import Field
+from dhis2sh.sandbox.metadata.fields import Field
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

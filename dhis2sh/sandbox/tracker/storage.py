@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
-    from dhis2sh.sandbox.store import Store
+    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
 type Kind = Literal["trackedEntity", "enrollment", "event", "relationship"]

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.periods import period_type
-from dhis2sh.sandbox.data.value_types import problem
-from dhis2sh.sandbox.rights import Rights
-from dhis2sh.sandbox.store import DEFAULT_COMBO
+from dhis2sh.sandbox.metadata.rights import Rights
+from dhis2sh.sandbox.metadata.value_types import problem
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 from dhis2sh.sandbox.tracker.bundle import Bundle, Item, existing
 from dhis2sh.sandbox.tracker.metadata import attribute_combo, attributes, ids, objects, option_list, reference, single
 from dhis2sh.sandbox.tracker.problems import Named, Problem
@@ -412,7 +412,7 @@ class Validator:
         if unknown:
             yield from (("E1116", (Named(uid),)) for uid in unknown)
             return
-        if not default and ((not given and not options) or given == DEFAULT_COMBO):
+        if not default and ((not given and not options) or given == DEFAULT_OPTION_COMBO):
             yield "E1055", ()
             return
         found = attribute_combo(self.bundle, item)

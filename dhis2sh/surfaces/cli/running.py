@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client.tracing import Tracer
 from dhis2sh.errors import Dhis2Error, Interrupted, PartlyDone
 from dhis2sh.rows.rows import objects_of
+from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.surfaces import output
 from dhis2sh.surfaces.terminal import Terminal, interactive, pick_missing, report
@@ -16,7 +18,7 @@ from dhis2sh.verbs import grammar
 from dhis2sh.verbs.run import run as run_verb
 
 if TYPE_CHECKING:
-    from dhis2sh.verbs.grammar import Invocation
+    from dhis2sh.verbs.grammar import Invocation, Options
 
 
 def run(words: list[str]) -> int:
@@ -65,11 +67,27 @@ def _read_stdin(invocation: Invocation) -> None:
         invocation.arguments[taken.name] = objects_of(sys.stdin.read())
 
 
+async def _pour(stream: Stream[object], options: Options, person: Terminal) -> int:
+    """Write a stream as it comes, while its session is open."""
+    if options.jq:
+        output.write(await stream.collect("--jq"), options)
+        return 0
+    with output.pouring(stream, options) as pouring:
+        async with aclosing(stream.plain_batches()) as batches:
+            async for batch in batches:
+                pouring.add(batch)
+    if options.out is not None:
+        person.note(f"{options.out}: {pouring.count:,} rows")
+    return 0
+
+
 async def _carry_out(invocation: Invocation) -> int:
     options, person = invocation.options, Terminal()
     session = Session(options.profile, person=person, tracer=Tracer() if options.debug else None)
     try:
         result = await run_verb(session, invocation.verb, invocation.arguments, options.consent())
+        if isinstance(result, Stream):
+            return await _pour(cast("Stream[object]", result), options, person)
     except PartlyDone as partly:
         output.write(partly.summary, options)  # what was written is data; the error that follows is talk
         raise

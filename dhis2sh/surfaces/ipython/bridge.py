@@ -131,24 +131,34 @@ class Portal:
         for future in list(self._awaited):
             future.cancel()
 
-    async def iterate[T](self, source: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
-        """Iterate, on any loop, an async generator that runs over there, through a bounded queue."""
+    async def iterate[T](self, source: Callable[[], AsyncIterator[T]], ahead: int = READ_AHEAD) -> AsyncGenerator[T]:
+        """Iterate, on any loop, an async generator that runs over there, through a bounded queue. It is closed there.
+
+        Parameters:
+            source: gives the generator.
+            ahead: how many items may wait on this side.
+        """
         if asyncio.get_running_loop() is self._loop:
             async for item in source():
                 yield item
             return
         here = asyncio.get_running_loop()
-        items: asyncio.Queue[tuple[bool, object]] = asyncio.Queue(READ_AHEAD)
+        items: asyncio.Queue[tuple[bool, object]] = asyncio.Queue(ahead)
 
         async def pump() -> None:
+            found = source()
             try:
-                async for item in source():
+                async for item in found:
                     await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(items.put((True, item)), here))
                 ending: object = None
             except asyncio.CancelledError:
                 raise
             except BaseException as error:  # noqa: BLE001  (it is raised again on the other side)
                 ending = error
+            finally:
+                close = getattr(found, "aclose", None)
+                if close is not None:
+                    await close()
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(items.put((False, ending)), here))
 
         task = self._remembered(self.submit(pump()))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from dhis2sh.rows.registry import stages
 from dhis2sh.surfaces.ipython import lines
 from dhis2sh.verbs import completion, installed
 from dhis2sh.verbs.completion import Candidate
@@ -143,14 +144,12 @@ def _files(typed: str) -> Suggestions:
 
 def _in_tail(tail: str, head: Sequence[str], names: completion.FindNames, version: str) -> Suggestions:
     """A stage's name after `|`; inside its brackets fields, and in a text that a field is compared with its values."""
-    from dhis2sh.rows.stages import STAGES  # start-up: expressions and sinks
-
     stage, inside, quoted = _open_call(tail)
     if stage is None:
         typed = inside.lstrip()
         if "." in typed:
             return _verb_stages(typed)
-        items = [Candidate(name, item.help.splitlines()[0]) for name, item in STAGES.items()]
+        items = [Candidate(name, item.help.splitlines()[0]) for name, item in stages().items()]
         return Suggestions(typed, completion.matching(items, typed))
     plural, fields = _row_fields(head, version)
     if quoted is not None:
@@ -164,7 +163,7 @@ def _in_tail(tail: str, head: Sequence[str], names: completion.FindNames, versio
     typed = found[0] if found else ""
     if inside[: len(inside) - len(typed)].endswith("."):
         return Suggestions("", [], alone=False)
-    known = STAGES.get(stage)
+    known = stages().get(stage)
     if known is not None and known.literal:
         return Suggestions(typed, completion.matching(_keywords(known.function), typed), alone=False)
     before, _, last = typed.rpartition(".")

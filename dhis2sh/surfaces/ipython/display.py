@@ -34,6 +34,7 @@ def install(shell: Any) -> None:
     formatters = shell.display_formatter.formatters
     for module, name in (
         ("dhis2sh.rows.rows", "Rows"),
+        ("dhis2sh.rows.stream", "Stream"),
         ("dhis2sh.changes.plan", "Plan"),
         ("pydantic.main", "BaseModel"),
     ):

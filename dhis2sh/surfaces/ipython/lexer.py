@@ -11,6 +11,7 @@ from pygments.lexer import Lexer
 from pygments.lexers.python import Python3Lexer
 from pygments.token import Comment, Keyword, Name, Number, Operator, String, Text
 
+from dhis2sh.rows.registry import stages
 from dhis2sh.surfaces.ipython import lines
 from dhis2sh.verbs import installed, manifest
 
@@ -95,8 +96,6 @@ class Dhis2Lexer(Lexer):
             yield offset + found.start(), token, word
 
     def _tail(self, tail: str, offset: int) -> Tokens:
-        from dhis2sh.rows.stages import STAGES  # start-up: expressions and sinks
-
         fresh, depth = True, 0
         for at, kind, text in _python(tail, offset):
             token = kind
@@ -105,7 +104,7 @@ class Dhis2Lexer(Lexer):
                 fresh, token = True, Operator.Word
             elif text.strip():
                 if fresh:
-                    token = Name.Function if text in STAGES else Name.Namespace if text in self.domains else kind
+                    token = Name.Function if text in stages() else Name.Namespace if text in self.domains else kind
                 elif kind in Name.Builtin and text in {"id", "type", "filter"}:
                     token = Name  # fields of the rows
                 fresh = False

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.errors import Dhis2Error, Interrupted
+from dhis2sh.rows.registry import stages
 from dhis2sh.session import Session
 from dhis2sh.surfaces.ipython import completion, display, mistakes, prefilter
 from dhis2sh.surfaces.ipython.background import Background
@@ -64,6 +65,8 @@ class Runner:
     def close(self) -> None:
         """End the work behind the prompt and close what is open."""
         self.background.close()
+        if "_lines" in self.__dict__:
+            self._lines.close()
         self.portal.run(self.session.aclose())
         self.portal.close()
 
@@ -77,12 +80,17 @@ class Runner:
         """A verb as a Python call: a coroutine for `await metadata.list(...)`."""
         return self._lines.call(verb, arguments)
 
-    def line(self, text: str) -> object:
-        """Run one line and return its result; errors are said in two lines and return None."""
+    def line(self, text: str, *, whole: bool = False) -> object:
+        """Run one line and return its result; errors are said in two lines and return None.
+
+        Parameters:
+            text: the line.
+            whole: a stream is printed, all of it, since nobody is there to ask for its rest.
+        """
         started = time.perf_counter()
         self.failed = False
         try:
-            return self._lines.run(text, form=self.output, kept=_KEPT.match(self.cell) is not None)
+            return self._lines.run(text, form=self.output, kept=_KEPT.match(self.cell) is not None, whole=whole)
         except KeyboardInterrupt:
             self._say(Interrupted("interrupted"))
         except Dhis2Error as error:
@@ -183,9 +191,7 @@ def _listen(shell: Any, runner: Runner) -> None:
     """Completion, help by `?` and continued lines, and domains without `%`, in a terminal and in a kernel alike."""
 
     def is_stage(name: str) -> bool:
-        from dhis2sh.rows.stages import STAGES  # start-up: expressions and sinks
-
-        return name in STAGES and name not in shell.user_ns
+        return name in stages() and name not in shell.user_ns
 
     def is_name(name: str) -> bool:
         return name in shell.user_ns or hasattr(builtins, name)

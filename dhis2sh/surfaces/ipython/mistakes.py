@@ -7,15 +7,12 @@ import builtins
 import keyword
 import re
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dhis2sh.errors import UsageError
+from dhis2sh.rows.registry import stages
 from dhis2sh.surfaces.terminal import report
 from dhis2sh.verbs import installed
-
-if TYPE_CHECKING:
-    from dhis2sh.rows.stages import Stage
 
 _ASSIGNED = re.compile(r"\s*(?P<to>[A-Za-z_]\w*)\s*=\s*(?P<line>(?P<word>[A-Za-z]\w*)[ \t]+[\w'\"-].*)")
 _LIKE_OURS = re.compile(r"\s*%?(?P<word>[A-Za-z][\w-]*)[ \t]+[\w'\"-]")
@@ -80,16 +77,14 @@ def stage_on_a_variable(error: BaseException | None) -> UsageError | None:
         return None
     import traceback
 
-    from dhis2sh.rows.stages import STAGES  # start-up: expressions and sinks
-
-    if error.name not in STAGES:
+    if error.name not in stages():
         return None
-    written = _as_methods(traceback.extract_tb(error.__traceback__)[-1].line or "", STAGES)
+    written = _as_methods(traceback.extract_tb(error.__traceback__)[-1].line or "")
     hint = written or f"rows.{error.name}(...), or after a line of ours: %metadata list TYPE | {error.name}(...)"
     return UsageError(f"`{error.name}` is a stage: after a variable it is a method", hint=hint)
 
 
-def _as_methods(line: str, stages: Mapping[str, Stage]) -> str | None:
+def _as_methods(line: str) -> str | None:
     """`x | where(level == 2) | head(3)` as `x.where('level == 2').head(3)`; None where it is something else."""
     try:
         node = ast.parse(line.strip(), mode="eval").body
@@ -98,9 +93,9 @@ def _as_methods(line: str, stages: Mapping[str, Stage]) -> str | None:
     methods = ""
     while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         call = node.right if isinstance(node.right, ast.Call) else ast.Call(node.right, [], [])
-        if not isinstance(call.func, ast.Name) or call.func.id not in stages:
+        if not isinstance(call.func, ast.Name) or call.func.id not in stages():
             return None
-        literal = stages[call.func.id].literal
+        literal = stages()[call.func.id].literal
         told = [ast.unparse(item) if literal else repr(ast.unparse(item)) for item in call.args]
         told += [
             f"{item.arg}={ast.unparse(item.value) if literal else repr(ast.unparse(item.value))}"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.errors import UsageError
 from dhis2sh.rows.pipeline import Pipeline, Split, split
+from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows, Text
-from dhis2sh.rows.stages import STAGES
+from dhis2sh.rows.stream import Stream
 from dhis2sh.surfaces import output
 from dhis2sh.surfaces.ipython import display
 from dhis2sh.surfaces.terminal import interactive, pick_missing
@@ -23,12 +26,19 @@ if TYPE_CHECKING:
     from dhis2sh.session import Session
     from dhis2sh.surfaces.ipython.bridge import Portal
     from dhis2sh.surfaces.terminal import Terminal
+    from dhis2sh.types import Row
     from dhis2sh.verbs.declaration import Verb
-    from dhis2sh.verbs.grammar import Invocation
+    from dhis2sh.verbs.grammar import Invocation, Options
 
 _OF_EXPLAIN = re.compile(r"$|-|error\b|[Ee]\d{4}\b")
 """What the verb `explain` takes; anything else behind it is a line, and shown is what that would send."""
 _EXPAND = re.compile(r"\$(\w+)|(?<![\w\]\)])\{(\w+)\}")
+
+
+AHEAD = 2
+"""Batches of a stream that may wait for who reads it on another loop."""
+MOST_UNREAD = 3
+"""Previews whose rest may still be read: each holds a connection to the server."""
 
 
 class Lines:
@@ -52,14 +62,16 @@ class Lines:
     ) -> None:
         self._shell, self._portal, self._session = shell, portal, session
         self._open, self._person = open_session, person
+        self._unread: list[Stream[object]] = []
 
-    def run(self, text: str, *, form: str, kept: bool) -> object:
+    def run(self, text: str, *, form: str, kept: bool, whole: bool = False) -> object:
         """Run one line and give what is shown of its result.
 
         Parameters:
             text: the line.
             form: how a result is shown where the line does not say it.
             kept: the result goes into a variable, so that nobody sees a table.
+            whole: nobody could ask for the rest of a stream: it is printed, all of it.
 
         Raises our errors.
         """
@@ -75,12 +87,67 @@ class Lines:
         if interactive():
             pick_missing(invocation)
         result = self._carried_out(invocation, pipeline)
+        if isinstance(result, Stream):
+            return self._shown(cast("Stream[object]", result), invocation, form, whole=whole, quiet=parts.quiet)
         return None if parts.quiet else self._formatted(result, invocation, form, kept=kept)
 
     def call(self, verb: Verb, arguments: Mapping[str, object]) -> Any:
         """A verb as a Python call: what `await metadata.list(...)` waits for."""
         consent, given = consent_of(arguments)
-        return self._portal.hop(run(self._session, verb, given, consent))
+
+        async def work() -> object:
+            found = await run(self._session, verb, given, consent)
+            return self._carried(cast("Stream[object]", found)) if isinstance(found, Stream) else found
+
+        return self._portal.hop(work())
+
+    def _carried(self, stream: Stream[object]) -> Stream[object]:
+        """A stream that may be read on any loop, a little ahead."""
+        return stream.carried(self._portal.hop, partial(self._portal.iterate, ahead=AHEAD))
+
+    def _shown(self, stream: Stream[object], invocation: Invocation, form: str, *, whole: bool, quiet: bool) -> object:
+        """What is shown of a stream: its first rows, and the rest stays unread; or what was asked for, as it comes."""
+        options = invocation.options
+        if quiet:
+            return self._portal.run(stream.aclose())
+        chosen = output.format_of(options) if options.json or options.format or options.out else form
+        if options.jq:
+            return output.write(self._waited(stream.collect("--jq")), options)
+        if options.out is not None or whole:
+            return self._poured(stream, replace(options, format=chosen))
+        if chosen != "table":
+            return Text(output.formatted(self._waited(stream.collect(f"-o {chosen}")), chosen))
+        self._keep_open(self._carried(self._waited(stream.peek())))
+        return stream
+
+    def _poured(self, stream: Stream[object], options: Options) -> None:
+        """A stream written batch by batch, in this thread, which has the terminal."""
+        output.check(options)
+        batches = stream.plain_batches()
+
+        async def following() -> list[Row] | None:
+            return await anext(batches, None)
+
+        try:
+            with output.pouring(stream, options) as pouring:
+                while batch := self._waited(following()):
+                    pouring.add(batch)
+        finally:
+            self._portal.run(batches.aclose())
+        if options.out is not None:
+            self._person.note(f"{options.out}: {pouring.count:,} rows")
+
+    def _keep_open(self, stream: Stream[object]) -> None:
+        """An unread rest holds a connection: those of the oldest previews are closed."""
+        self._unread = [held for held in self._unread if not held.taken and not held.ended]
+        self._unread.append(stream)
+        while len(self._unread) > MOST_UNREAD:
+            self._portal.run(self._unread.pop(0).aclose())
+
+    def close(self) -> None:
+        """Close the streams that nobody has read to their end."""
+        while self._unread:
+            self._portal.run(self._unread.pop().aclose())
 
     def _understood(self, text: str) -> Text | tuple[Split, Invocation, Pipeline | None]:
         """A line's parts, its head as an invocation and its tail compiled; or the help that it asks for."""
@@ -115,13 +182,18 @@ class Lines:
             session = self._open(options.profile)
         else:
             session = self._session
+        result: object = None
         try:
             if pipeline is None:
-                return self._waited(run(session, verb, invocation.arguments, options.consent()))
-            return self._waited(self._piped(session, invocation, pipeline))
+                result = self._waited(run(session, verb, invocation.arguments, options.consent()))
+            else:
+                result = self._waited(self._piped(session, invocation, pipeline))
         finally:
-            if session is not self._session:
+            if session is not self._session and isinstance(result, Stream):
+                cast("Stream[object]", result).finally_(session.aclose)
+            elif session is not self._session:
                 self._portal.run(session.aclose())
+        return cast("object", result)
 
     def _waited[T](self, work: Coroutine[Any, Any, T]) -> T:
         """Work over there, waited for; what is said and asked meanwhile is said and asked here."""
@@ -136,7 +208,7 @@ class Lines:
 
         head = await fit(session, invocation.verb, invocation.arguments, pipeline, self._variables())
         result = await run(session, invocation.verb, head.arguments, invocation.options.consent())
-        rows = cast("Rows[Any]", result) if isinstance(result, Rows) else Rows([result])
+        rows = cast("Rows[Any] | Stream[Any]", result) if isinstance(result, (Rows, Stream)) else Rows([result])
         return await pipeline.run(rows, self._shell.user_ns, call_verb, head.hidden)
 
     def _explained(self, line: str) -> object:
@@ -167,8 +239,8 @@ def help_of(text: str) -> Text:
     """What `?` says of a verb, a domain or a stage; `??` shows its source too. Raises `UsageError` for others."""
     words = text.rstrip("?").split()
     deep = text.endswith("??")
-    if len(words) == 1 and words[0] in STAGES:
-        stage = STAGES[words[0]]
+    if len(words) == 1 and words[0] in stages():
+        stage = stages()[words[0]]
         source = inspect.getsource(stage.function) if deep else ""
         return Text(f"{words[0]}: a stage of a pipeline\n\n{inspect.cleandoc(stage.help)}\n\n{source}".rstrip())
     shown = grammar.help_of(words)

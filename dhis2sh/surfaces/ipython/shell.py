@@ -191,19 +191,28 @@ def run_startup(shell: Any) -> list[Path]:
 
 
 def _print(text: str) -> None:
-    """Print a result; a reader that has gone away (`| head`) is no failure."""
+    """Print a result."""
     try:
         sys.stdout.write(f"{text}\n" if text else "")
         sys.stdout.flush()
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  (Python flushes it once more)
+        _unheard()
+
+
+def _unheard() -> int:
+    """A reader that has gone away (`| head`) is no failure; the exit code."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  (Python flushes it once more)
+    return 0
 
 
 def _run_line(shell: Dhis2Shell, line: str) -> int:
     """Run one line as the prompt would, print only its result; returns the exit code."""
     runner = cast("Runner", shell.runner)
     if line.lstrip().lstrip("%").split(" ")[0].split("(")[0] in shell.magics_manager.magics["line"]:
-        result = runner.line(line.strip().lstrip("%").removeprefix("dhis2 "))
+        try:
+            result = runner.line(line.strip().lstrip("%").removeprefix("dhis2 "), whole=True)
+        except BrokenPipeError:
+            return _unheard()
         if result is not None:
             text = drawn(result, width=None if sys.stdout.isatty() else 0)
             _print(text)

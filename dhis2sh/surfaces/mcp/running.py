@@ -13,12 +13,13 @@ from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import NeedsConfirmation, UsageError
 from dhis2sh.person import Nobody
 from dhis2sh.rows.rows import Rows, to_json
+from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 
 if TYPE_CHECKING:
-    from dhis2sh.types import JsonObject, JsonValue
+    from dhis2sh.types import JsonObject, JsonValue, Row
     from dhis2sh.verbs.declaration import Verb
 
 MOST_ROWS = 200
@@ -87,7 +88,8 @@ class Runner:
         said: Mapping[str, Any],
     ) -> JsonObject:
         if verb.effect == "read":
-            return wrapped(await run(session, verb, arguments))
+            result = await run(session, verb, arguments)
+            return await capped(cast("Stream[object]", result)) if isinstance(result, Stream) else wrapped(result)
         if said.get("plan_id") is not None:
             return await self._apply(session, verb, profile, str(said["plan_id"]), said.get("confirm"))
         # What destroys is always planned first, whatever was confirmed.
@@ -155,6 +157,14 @@ class Runner:
             else:
                 consent[name] = inside
         return profile
+
+
+async def capped(stream: Stream[object]) -> JsonObject:
+    """The first rows of a stream as structured content; where there are more, nobody has counted them."""
+    found = cast("Rows[Row]", await stream.head(MOST_ROWS + 1).collect())
+    more = len(found) > MOST_ROWS
+    rows: list[JsonValue] = [*found.plain()[:MOST_ROWS]]
+    return {"result": rows, "truncated": more, "total": None if more else len(found)}
 
 
 def wrapped(result: object) -> JsonObject:

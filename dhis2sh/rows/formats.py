@@ -1,0 +1,348 @@
+"""Rows as text and files, written batch by batch: one writer for each format, for rows and for streams alike."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, override
+
+from dhis2sh.errors import MissingExtra, PipelineError, UsageError
+from dhis2sh.rows.cells import cell
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
+
+    from dhis2sh.types import JsonValue, Row
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a text begins that spreadsheets take for a formula."""
+SHEET_ROWS = 1_048_576
+"""The rows that a sheet of a workbook has, its header among them."""
+SPOOLED = 50_000
+"""Rows of a Parquet file that are held before they go to the disk for the time being."""
+
+type Write = Callable[[str], object]
+
+
+class Writer:
+    """Writes rows in one format: `begin`, then `add` for each batch, then `end`; `drop` in place of what is left."""
+
+    def begin(self, columns: Sequence[str], declared: bool) -> None:
+        """Say which fields there are.
+
+        Parameters:
+            columns: in order.
+            declared: True when other fields of a row are left out; else they are refused, or written too.
+        """
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Write a batch. Raises `PipelineError` for a field that would be lost."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Write what comes last."""
+
+    def drop(self) -> None:
+        """Throw away what is held for the time being: the rows have failed."""
+
+
+class Tabular(Writer):
+    """What the formats share that fix their columns with the first line that they write."""
+
+    def __init__(self) -> None:
+        self.columns: tuple[str, ...] = ()
+        self._known: frozenset[str] | None = None
+        self._written = 0
+
+    @override
+    def begin(self, columns: Sequence[str], declared: bool) -> None:
+        self.columns = tuple(columns)
+        self._known = None if declared else frozenset(columns)
+
+    def values(self, rows: Sequence[Row]) -> Iterable[list[JsonValue]]:
+        """The values of rows by column. Raises `PipelineError` for a field that has no column."""
+        for row in rows:
+            self._written += 1
+            if self._known is not None and not row.keys() <= self._known:
+                late = next(name for name in row if name not in self._known)
+                raise PipelineError(
+                    f"`{late}` comes first in row {self._written:,}, and the columns are written already",
+                    hint=f"select({', '.join([*self.columns[:2], late])}) names the columns, collect reads all rows first",
+                )
+            yield [row.get(name) for name in self.columns]
+
+
+def flat(value: JsonValue, safe: bool) -> str:
+    """A value in a cell of a file; `safe` keeps spreadsheets from taking a text for a formula."""
+    text = value if isinstance(value, str) else cell(value)
+    number = isinstance(value, (int, float))
+    return f"'{text}" if safe and not number and text.startswith(FORMULA) else text
+
+
+class Separated(Tabular):
+    """CSV and TSV.
+
+    Parameters:
+        write: takes the text.
+        separator: between cells; `safe` as of `flat`.
+    """
+
+    def __init__(self, write: Write, separator: str = ",", safe: bool = False) -> None:
+        super().__init__()
+        self._write, self._separator, self._safe = write, separator, safe
+
+    @override
+    def begin(self, columns: Sequence[str], declared: bool) -> None:
+        super().begin(columns, declared)
+        self._lines([[*columns]])
+
+    @override
+    def add(self, rows: Sequence[Row]) -> None:
+        self._lines(self.values(rows))
+
+    def _lines(self, lines: Iterable[list[JsonValue]]) -> None:
+        out = io.StringIO()
+        writer = csv.writer(out, delimiter=self._separator, lineterminator="\n")
+        writer.writerows([flat(value, self._safe) for value in line] for line in lines)
+        self._write(out.getvalue())
+
+
+class Markdown(Tabular):
+    """A Markdown table."""
+
+    def __init__(self, write: Write) -> None:
+        super().__init__()
+        self._write = write
+
+    @override
+    def begin(self, columns: Sequence[str], declared: bool) -> None:
+        super().begin(columns, declared)
+        self._lines([columns, ["---"] * len(columns)])
+
+    @override
+    def add(self, rows: Sequence[Row]) -> None:
+        self._lines([cell(value).replace("|", "\\|") for value in line] for line in self.values(rows))
+
+    def _lines(self, lines: Iterable[Sequence[str]]) -> None:
+        self._write("".join(f"| {' | '.join(line)} |\n" for line in lines))
+
+
+class Objects(Writer):
+    """What the formats share that write objects: a field that comes late is written where it comes.
+
+    Parameters:
+        write: takes the text.
+        whole: rows as they are; without it those of declared columns have these and no others, null where there is
+            none.
+    """
+
+    def __init__(self, write: Write, whole: bool = False) -> None:
+        self._write, self._whole = write, whole
+        self._columns: tuple[str, ...] = ()
+        self._declared = False
+        self._first = True
+
+    @override
+    def begin(self, columns: Sequence[str], declared: bool) -> None:
+        self._columns, self._declared = tuple(columns), declared
+
+    def objects(self, rows: Sequence[Row]) -> Iterable[Row]:
+        """The rows as they are written."""
+        if self._whole:
+            return rows
+        if self._declared:
+            return ({name: row.get(name) for name in self._columns} for row in rows)
+        empty: Row = dict.fromkeys(self._columns)
+        return ({**empty, **row} for row in rows)
+
+
+class Ndjson(Objects):
+    """JSON, one object a line."""
+
+    @override
+    def add(self, rows: Sequence[Row]) -> None:
+        self._write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.objects(rows)))
+
+
+class Json(Objects):
+    """JSON, an array of objects."""
+
+    @override
+    def add(self, rows: Sequence[Row]) -> None:
+        for row in self.objects(rows):
+            text = json.dumps(row, indent=2, ensure_ascii=False).replace("\n", "\n  ")
+            self._write(f"{'[' if self._first else ','}\n  {text}")
+            self._first = False
+
+    @override
+    def end(self) -> None:
+        self._write("[]\n" if self._first else "\n]\n")
+
+
+class Yaml(Objects):
+    """YAML, a list of mappings."""
+
+    @override
+    def add(self, rows: Sequence[Row]) -> None:
+        import yaml  # start-up: most lines write none
+
+        if objects := list(self.objects(rows)):
+            self._write(yaml.safe_dump(objects, sort_keys=False, allow_unicode=True))
+            self._first = False
+
+    @override
+    def end(self) -> None:
+        if self._first:
+            self._write("[]\n")
+
+
+def _folder() -> TemporaryDirectory[str]:
+    """Room for what is written for the time being."""
+    from tempfile import TemporaryDirectory  # start-up: few lines write workbooks and Parquet
+
+    return TemporaryDirectory(prefix="dhis2sh-")
+
+
+class Workbook(Tabular):
+    """A workbook of one sheet. Texts are written as texts, never as formulas.
+
+    Parameters:
+        path: the file.
+        safe: as of `flat`.
+        once: all rows are there, and are written by one `add`; without it rows go to the disk as they come.
+
+    Raises `MissingExtra`, and `Dhis2Error` when the file cannot be written.
+    """
+
+    def __init__(self, path: Path, safe: bool = False, once: bool = False) -> None:
+        super().__init__()
+        try:
+            import xlsxwriter  # heavy: an extra
+        except ImportError:
+            raise MissingExtra("xlsx", "frames") from None
+        options: dict[str, object] = {"strings_to_formulas": False, "strings_to_urls": False}
+        self._folder = None if once else _folder()
+        if self._folder is not None:
+            options |= {"constant_memory": True, "tmpdir": self._folder.name}
+        self._book: Any = xlsxwriter.Workbook(str(path), options)
+        self._sheet: Any = self._book.add_worksheet()
+        self._at = 0
+        self._safe = safe
+
+    @override
+    def begin(self, columns: Sequence[str], declared: bool) -> None:
+        super().begin(columns, declared)
+        self._row([*columns])
+
+    @override
+    def add(self, rows: Sequence[Row]) -> None:
+        for values in self.values(rows):
+            self._row([v if isinstance(v, (int, float)) else flat(v, self._safe) for v in values])
+
+    def _row(self, values: Sequence[object]) -> None:
+        if self._at == SHEET_ROWS:
+            raise UsageError(f"a sheet takes {SHEET_ROWS - 1:,} rows", hint="csv and parquet take any number")
+        self._sheet.write_row(self._at, 0, values)
+        self._at += 1
+
+    @override
+    def end(self) -> None:
+        from xlsxwriter.exceptions import FileCreateError  # heavy: an extra
+
+        try:
+            self._book.close()
+        except FileCreateError as error:  # it holds what the system said
+            said = error.args[0]
+            raise said if isinstance(said, OSError) else OSError(0, str(said)) from None
+        finally:
+            self.drop()
+
+    @override
+    def drop(self) -> None:
+        if self._folder is not None:
+            self._sheet.row_data_fh.close()
+            self._folder.cleanup()
+
+
+class Parquet(Writer):
+    """A Parquet file, whose columns get the types that all of their values fit into.
+
+    Rows go to the disk for the time being, `SPOOLED` at a time, and the parts are put together at the end.
+
+    Parameters:
+        path: the file.
+
+    Raises `MissingExtra`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import polars  # heavy: an extra
+        except ImportError:
+            raise MissingExtra("parquet", "frames") from None
+        self._polars: Any = polars
+        self._path = path
+        self._columns: list[str] = []
+        self._declared = False
+        self._held: list[Row] = []
+        self._folder: TemporaryDirectory[str] | None = None
+        self._parts: list[Path] = []
+
+    @override
+    def begin(self, columns: Sequence[str], declared: bool) -> None:
+        self._columns, self._declared = [*columns], declared
+
+    @override
+    def add(self, rows: Sequence[Row]) -> None:
+        if len(self._held) >= SPOOLED:
+            self._spool()
+        self._held += rows
+
+    def _frame(self) -> Any:
+        """The held rows as a frame; a field that comes late is one more column."""
+        if not self._declared:
+            self._columns = list(dict.fromkeys([*self._columns, *(name for row in self._held for name in row)]))
+        return frame_of(self._held, self._columns)
+
+    def _spool(self) -> None:
+        if self._folder is None:
+            self._folder = _folder()
+        part = Path(self._folder.name) / f"{len(self._parts):06}.arrow"
+        self._frame().write_ipc(part)
+        self._parts.append(part)
+        self._held = []
+
+    @override
+    def end(self) -> None:
+        if self._folder is None:
+            self._frame().write_parquet(self._path)
+            return
+        self._spool()
+        parts = [self._polars.scan_ipc(part) for part in self._parts]
+        try:
+            self._polars.concat(parts, how="diagonal_relaxed").sink_parquet(self._path)
+        except self._polars.exceptions.PolarsError as error:
+            raise PipelineError(
+                f"parquet: the rows do not fit together: {str(error).splitlines()[0]}",
+                hint="collect | parquet(FILE) takes all of them at once",
+            ) from error
+        finally:
+            self.drop()
+
+    @override
+    def drop(self) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+def frame_of(rows: Sequence[Row], columns: Sequence[str]) -> Any:
+    """Rows as a polars frame. Raises `MissingExtra`."""
+    try:
+        import polars  # heavy: an extra
+    except ImportError:
+        raise MissingExtra("pl", "frames") from None
+    items = [{name: row.get(name) for name in columns} for row in rows]
+    return polars.DataFrame(items, schema=None if items else [*columns], infer_schema_length=None, strict=False)

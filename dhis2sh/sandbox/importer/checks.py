@@ -1,0 +1,305 @@
+"""The checks of a metadata import, in the server's order. Each adds errors to an item; most take it out of the bundle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.sandbox.importer.areas import hooks_of
+from dhis2sh.sandbox.importer.attributes import check_attribute_values, check_attributes, values
+from dhis2sh.sandbox.importer.bundle import Bundle, Item
+from dhis2sh.sandbox.importer.read import TEXTS
+from dhis2sh.sandbox.importer.references import references
+from dhis2sh.sandbox.importer.report import ErrorReport
+from dhis2sh.sandbox.store.relations import USER_REFERENCES
+
+if TYPE_CHECKING:
+    from dhis2_models.facts import Property, Resource
+
+    from dhis2sh.types import JsonObject, JsonValue
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_COLOR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
+_URL = re.compile(r"(https?|ftp)://\S+")
+
+
+def described(body: JsonObject, model: str | None, identifier: str = "UID") -> str:
+    """An object as messages name it: `Wire DE 1 [wiredeAAA01] (DataElement)`, in an import by code with its code."""
+    name, uid = body.get("name"), body.get("id" if identifier == "UID" else "code")
+    parts = [str(name)] if name is not None else []
+    if uid is not None:
+        parts.append(f"[{uid}]")
+    if model is not None:
+        parts.append(f"({model})")
+    return " ".join(parts)
+
+
+def duplicates(items: list[Item]) -> None:
+    """E5004: an id twice in the payload; the first stays."""
+    seen: set[str] = set()
+    for item in items:
+        if item.uid in seen:
+            item.refuse("E5004", item.uid, item.resource.model, prop="id")
+        seen.add(item.uid)
+
+
+def check_all(bundle: Bundle, item: Item) -> None:
+    """Every check of one object. What takes it out of the bundle ends the row."""
+    for check in CHECKS:
+        check(bundle, item)
+        if not item.kept:
+            return
+
+
+def _hooks(bundle: Bundle, item: Item) -> None:
+    hooks = list(hooks_of(bundle.store, item.resource.plural))
+    for hook in hooks:
+        if hook.check is not None:
+            hook.check(bundle, item)
+    for check in (check for hook in hooks for check in hook.refuses):
+        check(bundle, item)
+
+
+def _security(bundle: Bundle, item: Item) -> None:
+    """E3000, E3001: the user may not make or change it; E3010: an access string that is none."""
+    rights, resource = bundle.rights, item.resource
+    name = str(bundle.user.get("username"))
+    if item.before is None and not rights.can_create(resource):
+        item.refuse("E3000", name, resource.model)
+    elif item.before is not None and not rights.can_write(resource, item.before):
+        item.refuse("E3001", name, described(item.before, resource.model), main_id=item.uid)
+    elif not bundle.options.skip_sharing:
+        _sharing(bundle, item)
+
+
+def _sharing(bundle: Bundle, item: Item) -> None:
+    """E3010: an access string that is none; E3011: data bits where a type has no data; E3006 to E3009: not allowed."""
+    rights, resource = bundle.rights, item.resource
+    sharing = cast("JsonObject", item.body.get("sharing") or {})
+    if not resource.shareable or not sharing:
+        return
+    klass = f"class {resource.klass}"
+    strings = list(access_strings(sharing))
+    wrong = next((text for text in strings if not ACCESS.fullmatch(text)), None)
+    if wrong is not None:
+        item.refuse("E3010", wrong)
+        return
+    before = cast("JsonObject", (item.before or {}).get("sharing") or {})
+    kept = set(access_strings(before))  # what older servers have let in stays
+    if not resource.data_shareable and any(text[2:4] != "--" for text in strings if text not in kept):
+        item.refuse("E3011", klass)
+    if rights.superuser or before.get("public") == sharing.get("public"):
+        return
+    name = str(bundle.user.get("username"))
+    if sharing.get("external"):
+        item.refuse("E3006", name, klass)
+    if rights.can_make_public(resource):
+        return
+    if sharing.get("public") not in (None, "--------"):
+        item.refuse("E3008", name, klass)
+    elif not rights.has(*resource.authorities.get("CREATE_PRIVATE", ())):
+        item.refuse("E3009", name, klass)
+
+
+ACCESS = re.compile(r"(r-|rw|--)(r-|rw|--)----")
+"""An access string: metadata, then data, each read or read and write."""
+
+
+def access_strings(sharing: JsonObject) -> Iterator[str]:
+    """Every access string of a sharing."""
+    if sharing.get("public") is not None:
+        yield str(sharing["public"])
+    for part in ("users", "userGroups"):
+        for row in cast("dict[str, JsonObject]", sharing.get(part) or {}).values():
+            if row.get("access") is not None:
+                yield str(row["access"])
+
+
+def _exists(bundle: Bundle, item: Item) -> None:
+    """E5000, E5001: the object is there and should not be, or the other way round."""
+    strategy = bundle.options.strategy
+    identifier = bundle.options.identifier
+    if strategy == "CREATE" and item.before is not None:
+        name = described(item.before, item.resource.model, identifier)
+        code = "E5000 by strategy" if bundle.store.version.says_strategy else "E5000"
+        item.refuse(code, identifier, name, main_id=item.uid)
+    elif strategy == "UPDATE" and item.before is None:
+        item.refuse(
+            "E5001", identifier, described(item.body, item.resource.model, identifier), prop="id", main_id=item.uid
+        )
+
+
+# The schema: required, lengths, ranges, forms -------------------------------------------------------------------------
+
+
+def _schema(bundle: Bundle, item: Item) -> None:
+    resource, body = item.resource, item.body
+    found = list(schema_errors(resource, body))
+    if not is_uid(item.uid):
+        found.append(ErrorReport("E4014", [item.uid, resource.model], resource.klass))
+    if found:
+        item.errors += found
+        item.kept = False
+
+
+def schema_errors(resource: Resource, body: JsonObject) -> Iterator[ErrorReport]:
+    """What the schema of a type has against an object."""
+    for name, prop in resource.properties.items():
+        if not prop.owner or not prop.persisted or name in USER_REFERENCES or name in _SET_BY_SERVER:
+            continue
+        value = body.get(name)
+        if value is None:
+            if prop.required and f"{resource.plural}.{name}" not in INITIALLY_SET:
+                yield _error(resource, prop, "E4000", prop.name)
+            continue
+        yield from _value_errors(resource, prop, value)
+
+
+_SET_BY_SERVER = {"created", "lastUpdated", "sharing", "translations", "attributeValues"}
+
+
+INITIALLY_SET = {"programRuleActions.evaluationTime"}
+"""Required properties with an initial value that no read shows."""
+
+
+def _error(resource: Resource, prop: Property, code: str, *values: JsonValue) -> ErrorReport:
+    return ErrorReport(code, list(values), resource.klass, prop=prop.name, error_klass=prop.item_klass or prop.klass)
+
+
+def _value_errors(resource: Resource, prop: Property, value: JsonValue) -> Iterator[ErrorReport]:
+    if prop.kind == "COLLECTION":
+        size = len(value) if isinstance(value, list) else 0
+        if size < (prop.min or 0) or (prop.max is not None and size > prop.max):
+            yield _error(resource, prop, "E4007", prop.name, prop.min or 0.0, prop.max, size)
+    elif prop.kind in TEXTS and isinstance(value, str):
+        yield from _text_errors(resource, prop, value)
+    elif (
+        prop.kind in {"INTEGER", "NUMBER"}
+        and isinstance(value, (int, float))
+        and ((prop.min is not None and value < prop.min) or (prop.max is not None and value > prop.max))
+    ):
+        yield _error(resource, prop, "E4008", prop.name, prop.min, prop.max, value)
+
+
+def _text_errors(resource: Resource, prop: Property, value: str) -> Iterator[ErrorReport]:
+    size = len(value)
+    if prop.length is not None and size > prop.length:
+        yield _error(resource, prop, "E4001", prop.name, prop.length, size)
+    elif prop.min is not None and (size < prop.min or (prop.max is not None and size > prop.max)):
+        yield _error(resource, prop, "E4002", prop.name, float(prop.min), prop.max and float(prop.max), size)
+    if not value:
+        return
+    if prop.kind == "EMAIL" and not _EMAIL.fullmatch(value):
+        yield _error(resource, prop, "E4003", prop.name, value)
+    if prop.kind == "URL" and not _URL.fullmatch(value):
+        yield _error(resource, prop, "E4004", prop.name, value)
+    if prop.kind == "COLOR" and not _COLOR.fullmatch(value):
+        yield _error(resource, prop, "E4006", prop.name, value)
+
+
+# Uniqueness ------------------------------------------------------------------------------------------------------------
+
+
+def _unique(bundle: Bundle, item: Item) -> None:
+    """E5003 against what is stored, E5005 within the payload."""
+    resource = item.resource
+    for name in resource.unique:
+        prop = resource.properties[name]
+        value = item.body.get(name)
+        if name == "id" or value is None or not prop.persisted or isinstance(value, (dict, list)):
+            continue
+        if item.before is None or item.before.get(name) != value:
+            other = bundle.store.unique(resource.plural, name).get(value)
+            if other is not None and other != item.uid:
+                text = described(item.body, resource.model)
+                item.refuse("E5003", prop.name, value, text, other, prop=prop.name, main_id=other)
+                item.errors[-1].error_klass = None
+        earlier = bundle.called.setdefault((resource.plural, name, value), [])
+        twin = next((other for other in earlier if other.kept and other.uid != item.uid), None)
+        if twin is not None:
+            item.refuse("E5005", f"{prop.name}={value}", f"{twin.uid},{item.uid}", prop=prop.name)
+        earlier.append(item)
+
+
+# References ------------------------------------------------------------------------------------------------------------
+
+
+def _references(bundle: Bundle, item: Item) -> None:
+    """E5002: a reference to nothing; E5007: twice in a list; E5008: to what the user may not read.
+
+    The object is still counted, so its type report counts it twice.
+    """
+    seen: dict[str, set[str]] = {}
+    for prop, resource, row in references(bundle.store.resources, item.resource, item.body):
+        uid = str(row.get("id") or row.get("code") or "")
+        direct = item.resource.properties.get(prop.name) is prop
+        if not resource.metadata or (not direct and resource.plural == item.resource.plural and uid == item.uid):
+            continue  # what an embedded value says of its owner needs no check
+        target = bundle.get(resource.plural, uid)
+        if target is None:
+            _add(bundle, item, "E5002", prop, f"[{uid}] ({resource.model})")
+        elif resource.shareable and not bundle.rights.can_read(resource, target):
+            _add(bundle, item, "E5008", prop, described({"id": uid}, resource.model))
+        elif prop.klass == "java.util.List" and direct:
+            if uid in seen.setdefault(prop.name, set()):
+                _add(bundle, item, "E5007", prop, f"[{uid}] ({resource.model})")
+            seen[prop.name].add(uid)
+    for uid, _ in values(item.body):
+        if bundle.get("attributes", uid) is None:
+            item.errors.append(
+                ErrorReport("E5002", [f"[{uid}] (Attribute)", described(item.body, item.resource.model), "attributeValues"],
+                            item.resource.klass, prop="attributeValues", main_id=item.uid)
+            )  # fmt: skip
+
+
+def _add(bundle: Bundle, item: Item, code: str, prop: Property, reference: str) -> None:
+    text = described(item.body, item.resource.model, bundle.options.identifier)
+    report = ErrorReport(code, [reference, text, prop.schema_name], item.resource.klass)
+    report.prop, report.main_id = prop.schema_name, item.uid
+    report.error_klass = prop.item_klass if prop.collection else None
+    item.errors.append(report)
+
+
+def _not_owner(bundle: Bundle, item: Item) -> None:
+    """E5006: what another type owns is refused where the client asked for that (a patch does)."""
+    if not bundle.options.owned_only:
+        return
+    for name, value in item.sent.items():
+        prop = item.resource.properties.get(name)
+        if prop is None or prop.owner or not prop.writable or not prop.reference or name in USER_REFERENCES:
+            continue
+        if prop.target is None or prop.target == item.resource.plural:
+            continue
+        model = bundle.store.resources[prop.target].model
+        for row in value if isinstance(value, list) else [value]:
+            if isinstance(row, dict):
+                text = described(item.body, item.resource.model)
+                report = ErrorReport("E5006", [described(row, model), text, name], item.resource.klass)
+                report.prop, report.main_id = prop.schema_name, item.uid
+                item.errors.append(report)
+
+
+def _translations(bundle: Bundle, item: Item) -> None:
+    """E1107: a type without translations; E1106: two of a property into one language; E4000: a part is missing."""
+    rows = cast("list[JsonObject]", item.body.get("translations") or [])
+    if rows and not item.resource.translatable:
+        item.refuse("E1107", item.resource.model)
+        return
+    seen: set[tuple[JsonValue, JsonValue]] = set()
+    for row in rows:
+        key = (row.get("property"), row.get("locale"))
+        if key in seen:
+            item.refuse("E1106", *key, prop="translations")
+        seen.add(key)
+        for name in ("locale", "property", "value"):
+            if row.get(name) is None:
+                item.refuse("E4000", name)
+
+
+CHECKS = (
+    _hooks, _security, _exists, _schema, _unique, check_attributes, _references, _not_owner, _translations,
+    check_attribute_values,
+)  # fmt: skip
+"""Every check, in the server's order."""

@@ -1,0 +1,189 @@
+"""Deleting metadata: what goes with an object, what lets go of it, and what forbids it (E4030).
+
+The schema says who refers to whom. A single reference forbids the deletion, a membership ends without a word; the tables
+name the types where the server does otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.dhis2.cascades import DELETED_WITH
+from dhis2sh.sandbox.importer.areas import hooks_of
+from dhis2sh.sandbox.importer.bundle import ImportOptions
+from dhis2sh.sandbox.importer.checks import described
+from dhis2sh.sandbox.importer.codes import by_code
+from dhis2sh.sandbox.importer.report import ErrorReport, ImportReport, ObjectReport, TypeReport
+from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO
+
+if TYPE_CHECKING:
+    from dhis2sh.sandbox.metadata.rights import Rights
+    from dhis2sh.sandbox.store.database import Store
+    from dhis2sh.types import JsonObject, JsonValue
+
+CLEARED = {
+    "dataElements.commentOptionSet", "dataSets.dataEntryForm", "dataSets.notificationRecipients", "dataSets.workflow",
+    "organisationUnits.image", "programStages.dataEntryForm", "programs.dataEntryForm", "programs.relatedProgram",
+    "users.avatar", "programStages.nextScheduleDate",
+}  # fmt: skip
+"""Single references that are emptied when what they refer to is deleted."""
+
+FALL_BACK = {"dataElements.categoryCombo": DEFAULT_CATEGORY_COMBO}
+"""Single references that become another object when what they refer to is deleted."""
+
+EXPRESSIONS = {
+    "indicators": ["numerator", "denominator"],
+    "predictors": ["generator.expression", "sampleSkipTest.expression"],
+    "validationRules": ["leftSide.expression", "rightSide.expression"],
+}
+"""Texts that name data elements, by type."""
+
+VETOING_MEMBERSHIPS = {"categoryCombos.categories", "categoryOptionCombos.categoryOptions", "users.userRoles"}
+"""Memberships that forbid the deletion of a member."""
+
+
+class Deletion:
+    """One deletion of objects of several types.
+
+    Parameters:
+        store: the database.
+        options: the import's parameters.
+        rights: of who deletes.
+    """
+
+    def __init__(self, store: Store, options: ImportOptions, rights: Rights) -> None:
+        self._store = store
+        self._rights = rights
+        self._options = options
+        self._gone: dict[str, set[str]] = {}
+        self._changed: dict[str, dict[str, JsonObject]] = {}
+
+    def run(self, bundle: Mapping[str, list[JsonObject]]) -> ImportReport:
+        """Delete what is named, by plural, in that order: what refers goes before what is referred to."""
+        report = ImportReport()
+        missing = False
+        for plural in bundle:
+            part = TypeReport(self._store.resources[plural].klass)
+            report.types.append(part)
+            for index, row in enumerate(bundle[plural]):
+                missing |= not self._known(plural, row, index, part)
+        if missing and self._options.atomic:
+            report.status = "ERROR"
+            for part in report.types:
+                part.stats.ignore_all()
+            return report
+        for part, plural in zip(report.types, bundle, strict=True):
+            self._delete_all(plural, bundle[plural], part)
+        if any(part.stats.ignored for part in report.types):
+            report.status = "WARNING"
+        if self._options.commit:
+            put = {plural: bodies.values() for plural, bodies in self._changed.items()}
+            self._store.change(put, self._gone)
+        return report
+
+    def _found(self, plural: str, row: JsonObject) -> JsonObject | None:
+        if self._options.identifier == "CODE":
+            return by_code(self._store, plural, row.get("code"))
+        return self._store.get(plural, str(row.get("id")))
+
+    def _known(self, plural: str, row: JsonObject, index: int, part: TypeReport) -> bool:
+        """Count the object; E5001 when there is none, E3002 when the user may not delete it."""
+        resource = self._store.resources[plural]
+        body = self._found(plural, row)
+        uid = str(row.get("id") if body is None else body["id"])
+        if body is not None and self._rights.can_delete(resource, body):
+            part.stats.deleted += 1
+            return True
+        if body is not None:
+            name = str(self._rights.user.get("username"))
+            error = ErrorReport("E3002", [name, described(body, resource.model)], resource.klass, main_id=uid)
+        else:
+            text = described(row, resource.model)
+            error = ErrorReport("E5001", [self._options.identifier, text], resource.klass, main_id=uid)
+        part.stats.ignored += 1
+        part.objects.append(ObjectReport(resource.klass, uid, index, None, [error]))
+        return False
+
+    def _delete_all(self, plural: str, rows: list[JsonObject], part: TypeReport) -> None:
+        resource = self._store.resources[plural]
+        for index, row in enumerate(rows):
+            body = self._found(plural, row)
+            if body is None or not self._rights.can_delete(resource, body):
+                continue
+            uid = cast("str", body["id"])
+            veto = self._veto(plural, uid)
+            errors: list[ErrorReport] = []
+            if veto is None:
+                self._take(plural, uid)
+            else:
+                text = f"Object could not be deleted because it is associated with another object: {veto}"
+                errors.append(ErrorReport("E4030", [], resource.klass, text=text))
+                part.stats.deleted -= 1
+                part.stats.ignored += 1
+            if errors or self._options.report_mode in {"FULL", "DEBUG"}:
+                part.objects.append(ObjectReport(resource.klass, uid, index, None, errors))
+
+    # What refers to an object ---------------------------------------------------------------------------------------
+
+    def _referring(self, plural: str, uid: str) -> Iterator[tuple[str, str, bool, list[str]]]:
+        """Who refers to an object: type, property path, is it a single reference, UIDs."""
+        for relation in self._store.relations[plural]:
+            gone = self._gone.get(relation.owner, set())
+            referring = self._store.inverse(relation.owner, relation.prop).get(uid, [])
+            found = [other for other in referring if other not in gone]
+            if found:
+                yield relation.owner, relation.prop, relation.single, found
+
+    def _veto(self, plural: str, uid: str) -> str | None:
+        """What forbids the deletion, as the server names it; None when nothing does."""
+        together = DELETED_WITH.get(plural, [])
+        for owner, prop, single, found in self._referring(plural, uid):
+            path = f"{owner}.{prop}"
+            free = path in together or path in CLEARED or path in FALL_BACK or "." in prop
+            if free or not (single or path in VETOING_MEMBERSHIPS):
+                continue
+            holder = self._store.get(owner, found[0]) or {}
+            if path == "categoryCombos.categories" and not self._store.version.names_combos:
+                return self._store.resources[owner].model
+            return f"{self._store.resources[owner].model} ({holder.get('name')})"
+        checks = (check for hook in hooks_of(self._store, plural) for check in hook.vetoes)
+        vetoes = (check(self._store, uid) for check in checks)
+        return next((veto for veto in vetoes if veto is not None), None)
+
+    def _take(self, plural: str, uid: str) -> None:
+        """Delete an object, what goes with it, and every mention of it."""
+        self._gone.setdefault(plural, set()).add(uid)
+        self._changed.get(plural, {}).pop(uid, None)
+        together = DELETED_WITH.get(plural, [])
+        for owner, prop, _, found in list(self._referring(plural, uid)):
+            for other in found:
+                if f"{owner}.{prop}" in together:
+                    self._take(owner, other)
+                else:
+                    body = self._changed.get(owner, {}).get(other) or self._store.get(owner, other) or {}
+                    instead = FALL_BACK.get(f"{owner}.{prop}")
+                    after = cast("JsonObject", {**body, prop: {"id": instead}})
+                    after = after if instead else _without(body, prop.split("."), uid)
+                    self._changed.setdefault(owner, {})[other] = after
+
+
+def _without(body: JsonObject, path: list[str], uid: str) -> JsonObject:
+    """An object without its references to a UID. A row of an embedded list that names it goes whole."""
+    name, *rest = path
+    value = body.get(name)
+    if isinstance(value, list):
+        kept: list[JsonValue] = [item for item in value if not (isinstance(item, dict) and _names(item, rest, uid))]
+        return {**body, name: kept}
+    return {key: item for key, item in body.items() if key != name}
+
+
+def _names(item: JsonObject, path: list[str], uid: str) -> bool:
+    for part in path:
+        value = item.get(part)
+        if isinstance(value, list):
+            return any(isinstance(row, dict) and row.get("id") == uid for row in value)
+        if not isinstance(value, dict):
+            return False
+        item = value
+    return item.get("id") == uid

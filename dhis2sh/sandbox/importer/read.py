@@ -1,0 +1,248 @@
+"""From what a client sent to owner JSON, as the server's JSON reader does it.
+
+Unknown properties are dropped without a word, properties that another type owns too; a value of the wrong kind is refused
+by the whole request. The schema decides; there is no code for a single type here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.sandbox.importer.defaults import DEFAULTS, NO_INITIAL_VALUE
+from dhis2sh.sandbox.java.moments import text_of
+from dhis2sh.sandbox.java.order import accepted
+from dhis2sh.sandbox.java.reader import REDACTED
+from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.store.references import rows
+from dhis2sh.sandbox.store.relations import inline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dhis2_models.facts import Property, Resource
+
+    from dhis2sh.types import JsonObject, JsonValue
+
+TEXTS = {"TEXT", "IDENTIFIER", "URL", "EMAIL", "PASSWORD", "PHONENUMBER", "COLOR", "GEOLOCATION"}
+PERIOD_TYPES = frozenset(
+    ["BiMonthly", "BiWeekly", "Daily", "FinancialApril", "FinancialJuly", "FinancialNov", "FinancialSep", "FinancialOct",
+     "Monthly", "Quarterly", "QuarterlyNov", "SixMonthlyApril", "SixMonthlyNov", "SixMonthly", "TwoYearly", "Weekly",
+     "WeeklySaturday", "WeeklySunday", "WeeklyThursday", "WeeklyWednesday", "Yearly"]
+)  # fmt: skip
+PERIOD_TYPE = "org.hisp.dhis.period.PeriodType"
+_DATES = ("%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%Y-%m", "%Y")
+
+
+def unreadable(text: str) -> Refused:
+    """A value that the server's JSON reader cannot make the property's type of.
+
+    Parameters:
+        text: the reader's words, with `{where}` for the place.
+    """
+    return Refused(500, text)
+
+
+def placed(complaint: Refused, status: int, raw: bytes | None) -> Refused:
+    """What `unreadable` made, with the place of the value in what was sent.
+
+    Parameters:
+        status: that the request is answered with.
+        raw: the request's body; None where the server no longer has the text.
+    """
+    text = complaint.message or ""
+    where = "[Source: UNKNOWN; byte offset: #UNKNOWN]"
+    if raw is not None:
+        body, named = raw.decode(errors="replace"), re.search(r'\["(\w+)"\]\)$', text)
+        found = re.search(rf'"{named[1] if named else ""}"\s*:\s*', body)
+        at = found.end() if found else 0
+        line, column = body.count("\n", 0, at) + 1, at - (body.rfind("\n", 0, at) + 1) + 1
+        where = REDACTED.format(line=line, column=column)
+    return Refused(status, text.replace("{where}", where))
+
+
+class Reader:
+    """Reads objects of every type.
+
+    Parameters:
+        resources: the schemas, by plural.
+        status: that a request is answered with when a value in it cannot be read.
+        raw: the request's body, to name the place of such a value in it; None where the server no longer has the text.
+    """
+
+    def __init__(self, resources: Mapping[str, Resource], status: int, raw: bytes | None = None) -> None:
+        self._resources = resources
+        self._status = status
+        self._raw = raw
+
+    def read(self, resource: Resource, sent: JsonObject) -> JsonObject:
+        """Owner JSON with the initial values of what was not sent. Raises `Refused` when a value cannot be read."""
+        try:
+            body = self._properties(resource, sent, [])
+        except Refused as complaint:
+            raise placed(complaint, self._status, self._raw) from None
+        add_defaults(resource, body)
+        return body
+
+    def _properties(self, resource: Resource, sent: JsonObject, chain: list[str]) -> JsonObject:
+        body: JsonObject = {}
+        plain = not resource.owner  # a value such as a style: its schema says of nothing that it owns it
+        for name, value in sent.items():
+            prop = resource.properties.get(name)
+            if prop is None or value is None or not (prop.owner or plain):
+                continue
+            read = self._value(prop, value, [*chain, f'{resource.klass}["{name}"]'])
+            if read is not None:
+                body[name] = read
+        return body
+
+    def _value(self, prop: Property, value: JsonValue, chain: list[str]) -> JsonValue:
+        if prop.name == "sharing":
+            return read_sharing(value)
+        if prop.name == "attributeValues":
+            return _attribute_values(value)
+        if prop.kind != "COLLECTION":
+            return self._one(prop, prop.kind, prop.klass, value, chain)
+        if not isinstance(value, list):
+            raise _mismatch(prop.klass, value, chain)
+        items = [self._one(prop, prop.item_kind or "TEXT", prop.item_klass or "", item, chain) for item in value]
+        return [item for item in items if item is not None]
+
+    def _one(self, prop: Property, kind: str, klass: str, value: JsonValue, chain: list[str]) -> JsonValue:
+        if value is None:
+            return None
+        if kind == "REFERENCE" and prop.target == "users":
+            return _reference(value, chain, klass)
+        if kind in {"REFERENCE", "COMPLEX"}:
+            target = self._resources.get(prop.target or "")
+            if target is None:
+                return value
+            if not isinstance(value, dict):
+                raise _mismatch(klass, value, chain)
+            if kind == "REFERENCE" and not inline(target):
+                return _reference(value, chain, klass)
+            inner = self._properties(target, value, chain)
+            if "id" in value and "id" not in inner and target.identifiable:
+                inner["id"] = value["id"]
+            add_defaults(target, inner)
+            return inner
+        if klass == PERIOD_TYPE:
+            return value if value in PERIOD_TYPES else None
+        if kind in TEXTS:
+            return _text(value, klass, chain)
+        if kind == "CONSTANT":
+            return _constant(prop, klass, value, chain)
+        return _plain(kind, klass, value, chain)
+
+
+def add_defaults(resource: Resource, body: JsonObject) -> None:
+    """Add the initial values of what is missing in owner JSON."""
+    for name, value in DEFAULTS.get(resource.plural, {}).items():
+        body.setdefault(name, value)
+    empty = NO_INITIAL_VALUE.get(resource.plural, frozenset())
+    for name, prop in resource.properties.items():
+        if prop.owner and prop.kind == "BOOLEAN" and name not in empty:
+            body.setdefault(name, False)
+
+
+def read_sharing(value: JsonValue) -> JsonObject:
+    """Sharing as it is stored: every part there, users and groups keyed by UID. Raises `Refused` for what is none."""
+    if not isinstance(value, dict):
+        raise unreadable("Cannot construct instance of `org.hisp.dhis.user.sharing.Sharing`")
+    shared: JsonObject = {"owner": value.get("owner"), "external": bool(value.get("external", False))}
+    for part in ("users", "userGroups"):
+        given = value.get(part) or {}
+        shares = (
+            given.items() if isinstance(given, dict) else [(str(row["id"]), row) for row in rows(given) if "id" in row]
+        )
+        shared[part] = {uid: {"id": uid, "access": row.get("access")} for uid, row in shares if isinstance(row, dict)}
+    shared["public"] = value.get("public")
+    return {name: part for name, part in shared.items() if part is not None}
+
+
+def _attribute_values(value: JsonValue) -> JsonValue:
+    """`[{value, attribute: {id}}]`; a map from UID to value is understood too."""
+    if isinstance(value, dict):
+        value = [{"value": text, "attribute": {"id": uid}} for uid, text in value.items()]
+    found: list[JsonValue] = []
+    for row in value if isinstance(value, list) else []:
+        attribute = row.get("attribute") if isinstance(row, dict) else None
+        uid = attribute.get("id") if isinstance(attribute, dict) else attribute
+        if isinstance(row, dict) and isinstance(uid, str) and row.get("value") not in (None, ""):
+            found.append({"value": str(row["value"]), "attribute": {"id": uid}})
+    return found
+
+
+def _reference(value: JsonValue, chain: list[str], klass: str) -> JsonValue:
+    if not isinstance(value, dict):
+        raise _mismatch(klass, value, chain)
+    return {name: value[name] for name in ("id", "code", "username") if name in value}
+
+
+def _text(value: JsonValue, klass: str, chain: list[str]) -> JsonValue:
+    if isinstance(value, (dict, list)):
+        raise _mismatch(klass, value, chain)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def _constant(prop: Property, klass: str, value: JsonValue, chain: list[str]) -> JsonValue:
+    if value in prop.constants or not prop.constants:
+        return value
+    if value == "":
+        return None
+    raise unreadable(
+        f'Cannot deserialize value of type `{klass}` from String "{value}": not one of the values accepted for Enum '
+        f"class: [{accepted(prop.constants)}]\n at {{where}} (through reference chain: {'->'.join(chain)})"
+    )
+
+
+def _plain(kind: str, klass: str, value: JsonValue, chain: list[str]) -> JsonValue:
+    try:
+        if isinstance(value, (dict, list)):
+            raise _mismatch(klass, value, chain)
+        match kind:
+            case "INTEGER":
+                return int(value)  # type: ignore[arg-type]
+            case "NUMBER":
+                return float(value)  # type: ignore[arg-type]
+            case "BOOLEAN":
+                return value if isinstance(value, bool) else {"true": True, "false": False}[str(value).lower()]
+            case "DATE":
+                return read_date(value)
+            case _:
+                return value
+    except (ValueError, KeyError):
+        raise unreadable(
+            f'Cannot deserialize value of type `{klass}` from String "{value}": not a valid `{klass}` value\n'
+            f" at {{where}} (through reference chain: {'->'.join(chain)})"
+        ) from None
+
+
+def read_date(value: JsonValue) -> str:
+    """A moment in the server's own text form. Raises `ValueError`."""
+    if isinstance(value, (int, float)):
+        moment = dt.datetime.fromtimestamp(value / 1000, dt.UTC)
+        return text_of(moment)
+    text = str(value)
+    for form in _DATES:
+        try:
+            return text_of(dt.datetime.strptime(text, form))
+        except ValueError:
+            continue
+    moment = dt.datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(dt.UTC)
+    return text_of(moment)
+
+
+def _mismatch(klass: str, value: JsonValue, chain: list[str]) -> Refused:
+    token, shape = {
+        dict: ("START_OBJECT", "Object value"), list: ("START_ARRAY", "Array value"),
+    }.get(cast("type", type(value)), ("VALUE_STRING", "String value"))  # fmt: skip
+    return unreadable(
+        f"Cannot deserialize value of type `{klass}` from {shape} (token `JsonToken.{token}`)\n"
+        f" at {{where}} (through reference chain: {'->'.join(chain)})"
+    )

@@ -1,0 +1,83 @@
+"""System and user settings: their defaults, types and stored values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.sandbox.facts import fact
+
+if TYPE_CHECKING:
+    from dhis2sh.sandbox.store.database import Store
+    from dhis2sh.types import JsonObject, JsonValue
+
+CONFIDENTIAL = {"keyEmailPassword", "keyRemoteInstancePassword", "recaptchaSecret"}
+"""Settings that are written and never shown."""
+
+
+def defaults(name: str = "settings") -> JsonObject:
+    """Every setting with its default; the default's type is the setting's."""
+    return cast("JsonObject", fact(name))
+
+
+class Settings:
+    """The settings of the system, or of one user.
+
+    Parameters:
+        store: the database.
+        user: UID; empty for the system.
+    """
+
+    def __init__(self, store: Store, user: str = "") -> None:
+        self.store = store
+        self.user = user
+        self.known = defaults("user_settings" if user else "settings")
+
+    def knows(self, key: str) -> bool:
+        """Is there such a setting?"""
+        return key in self.known or key in CONFIDENTIAL
+
+    def all(self) -> JsonObject:
+        """Every setting with its value."""
+        stored = dict(self._rows())
+        return {key: self._typed(key, stored[key]) if key in stored else value for key, value in self.known.items()}
+
+    def get(self, key: str, locale: str = "") -> JsonValue:
+        """One setting's value, in a language where it has been translated."""
+        for wanted in (locale, ""):
+            row = self.store.connection.execute(
+                "SELECT value FROM setting WHERE user = ? AND key = ? AND locale = ?", (self.user, key, wanted)
+            ).fetchone()
+            if row:
+                return self._typed(key, row[0])
+        return self.known.get(key)
+
+    def set(self, key: str, value: str, locale: str = "") -> None:
+        """Keep a value."""
+        with self.store.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?, ?, ?)", (self.user, key, locale, value))
+
+    def delete(self, key: str) -> None:
+        """Back to the default."""
+        with self.store.writing() as connection:
+            connection.execute("DELETE FROM setting WHERE user = ? AND key = ?", (self.user, key))
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return self.store.connection.execute(
+            "SELECT key, value FROM setting WHERE user = ? AND locale = ''", (self.user,)
+        ).fetchall()
+
+    def _typed(self, key: str, text: str) -> JsonValue:
+        """The text as the type of the default; what does not fit is the default, as on a server."""
+        default = self.known.get(key)
+        try:
+            match default:
+                case bool():
+                    return text.lower() == "true"
+                case int():
+                    return int(text)
+                case float():
+                    return float(text)
+                case _:
+                    return text
+        except ValueError:
+            return default

@@ -1,0 +1,4 @@
+"""Jobs: work that goes on after the answer, its notifications and the scheduler.
+
+May import: importer, store, java, refused.
+"""

@@ -1,0 +1,87 @@
+"""People as an area: passwords and tokens beside the users, and what a user must be to be imported."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.sandbox.importer.areas import Hook, ImportingArea
+from dhis2sh.sandbox.importer.bundle import Bundle, Item
+from dhis2sh.sandbox.importer.report import ErrorReport
+from dhis2sh.sandbox.java.moments import now
+from dhis2sh.sandbox.people.accounts import password_error, take_passwords
+from dhis2sh.sandbox.store.database import Store
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS account (user TEXT PRIMARY KEY, salt BLOB NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS api_token (
+    uid TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, user TEXT NOT NULL, body TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+_USERNAME = re.compile(r"(?=.{2,255}$)(?![_.@-])(?!.*[_.@-]{2})[\w.@-]+(?<![_.@-])", re.ASCII)
+
+
+def prepare_user(bundle: Bundle, item: Item) -> None:
+    """A user's name comes from the two names; when the password was set is remembered."""
+    body = item.body
+    body["name"] = f"{body.get('firstName') or ''} {body.get('surname') or ''}".strip()
+    body.setdefault("emailVerified", False)
+    if item.sent.get("password"):
+        body["password"] = item.sent["password"]
+        body["passwordLastUpdated"] = now()
+
+
+def check_user(bundle: Bundle, item: Item) -> None:
+    """E4049, E4054: the username; E4005: the password; E4055: no role."""
+    body = item.body
+    username = body.get("username")
+    if isinstance(username, str) and not _USERNAME.fullmatch(username):
+        item.refuse("E4049", "username", username, prop="username")
+    for user in bundle.store.objects("users").values():
+        if user["id"] != item.uid and str(user.get("username")).lower() == str(username).lower():
+            item.refuse("E4054", "username", username, prop="username")
+    if item.before is not None and username != item.before.get("username"):
+        item.refuse("E4056", "username", username, prop="username")
+    password = item.sent.get("password")
+    complaint = password_error(password) if isinstance(password, str) and password else None
+    if complaint:
+        klass = item.resource.klass
+        item.errors.append(ErrorReport("E4005", ["password", complaint], klass, "password", "java.lang.String"))
+        item.kept = False
+    if not body.get("userRoles"):
+        item.refuse("E4055", item.uid, prop="userRoles")
+    _roles(bundle, item)
+
+
+def _roles(bundle: Bundle, item: Item) -> None:
+    """E3003: nobody gives more rights than he has, or a role of his own."""
+    rights = bundle.rights
+    if rights.superuser:
+        return
+    own = {str(role["id"]) for role in cast("list[JsonObject]", rights.user.get("userRoles") or [])}
+    before = [role["id"] for role in cast("list[JsonObject]", (item.before or {}).get("userRoles") or [])]
+    for role in cast("list[JsonObject]", item.body.get("userRoles") or []):
+        known = bundle.get("userRoles", str(role["id"])) or {}
+        beyond = set(cast("list[str]", known.get("authorities") or [])) - rights.authorities
+        if role["id"] not in before and (beyond or role["id"] in own):
+            item.refuse("E3003", rights.uid, known.get("name"))
+
+
+def _creator(store: Store, uid: str) -> str | None:
+    """A user who made something stays."""
+    for plural in store.counts():
+        for body in store.objects(plural).values() if plural not in {"users", "jobConfigurations"} else ():
+            made = body.get("createdBy")
+            if isinstance(made, dict) and made.get("id") == uid:
+                return store.resources[plural].model
+    return None
+
+
+AREA = ImportingArea(
+    tables=TABLES,
+    writes={"users": take_passwords},
+    hooks={"users": Hook(prepare=prepare_user, check=check_user, vetoes=(_creator,))},
+)

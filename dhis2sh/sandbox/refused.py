@@ -1,0 +1,52 @@
+"""What the server says no to: one exception, and factories for refusals that many places give."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+
+class Refused(Exception):
+    """A request that the server refuses. `http.answers.refusal` makes the answer of it, and nothing else does.
+
+    Parameters:
+        status: the HTTP status.
+        message: the server's words, None for a refusal without any.
+        code: the error code, None for none.
+        page: the servlet container answers with a page of its own instead of DHIS2 with JSON; the words are escaped.
+    """
+
+    def __init__(self, status: int, message: str | None = None, code: str | None = None, *, page: bool = False) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.page = status, message, code, page
+
+
+def not_found(model: str, uid: str) -> Refused:
+    """404: there is no such object, or the user may not know of it."""
+    return Refused(404, f"{model} with id {uid} could not be found.", "E1005")
+
+
+def bad_filter(message: str) -> Refused:
+    """400: a filter that cannot be read or does not fit the type."""
+    return Refused(400, message, "E1003")
+
+
+def unreadable_value(text: str, name: str, kind: str) -> Refused:
+    """400: a parameter is not of the type that the server's binder wants."""
+    return Refused(400, f"Value '{text}' is not valid for parameter {name}. It should be of type {kind}")
+
+
+def unknown_choice(text: str, name: str, known: Iterable[str]) -> Refused:
+    """400: a parameter is none of the constants that it may be."""
+    return Refused(400, f"Value '{text}' is not valid for parameter {name}. Valid values are: [{', '.join(known)}]")
+
+
+def missing_parameter(name: str) -> Refused:
+    """400: a handler of the server declares a parameter as required; the container answers."""
+    return Refused(400, f"Required parameter &#39;{html.escape(name)}&#39; is not present.", page=True)
+
+
+def no_such_address(path: str = "") -> Refused:
+    """404: nobody answers at this path, so the container does."""
+    named = html.escape(path.lstrip("/"), quote=True).replace("/", "&#47;")
+    return Refused(404, f"No static resource {named}.", page=True)

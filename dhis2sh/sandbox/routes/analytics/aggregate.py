@@ -1,0 +1,213 @@
+"""`/api/analytics`: aggregate queries, raw data, data value sets, and the job that builds the tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+from xml.sax.saxutils import quoteattr
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dhis2sh.dhis2.uids import generate_uid
+from dhis2sh.sandbox.analytics import answer as answers
+from dhis2sh.sandbox.analytics import build
+from dhis2sh.sandbox.analytics.aggregate import Tables
+from dhis2sh.sandbox.analytics.cells import Options
+from dhis2sh.sandbox.analytics.engine import Engine, criteria
+from dhis2sh.sandbox.analytics.errors import refusal
+from dhis2sh.sandbox.analytics.query import Query, financial_year_start, read_query
+from dhis2sh.sandbox.data.formats import DXF
+from dhis2sh.sandbox.data.model import Model
+from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.jobs.service import Progress
+
+if TYPE_CHECKING:
+    from dhis2sh.dhis2.periods import FinancialYearStart
+    from dhis2sh.sandbox.analytics.grid import Grid
+    from dhis2sh.sandbox.routes.server import Server
+    from dhis2sh.sandbox.store.database import Store
+    from dhis2sh.types import JsonObject, JsonValue
+
+_SKIPS = {
+    "skipAggregate": ("DATA_VALUE", "COMPLETENESS", "COMPLETENESS_TARGET", "ORG_UNIT_TARGET"),
+    "skipValidationResult": ("VALIDATION_RESULT",),
+    "skipEvents": ("EVENT",),
+    "skipEnrollment": ("ENROLLMENT",),
+    "skipTrackedEntities": (
+        "TRACKED_ENTITY_INSTANCE_EVENTS", "TRACKED_ENTITY_INSTANCE_ENROLLMENTS", "TRACKED_ENTITY_INSTANCE",
+    ),
+    "skipOrgUnitOwnership": ("OWNERSHIP",),
+}  # fmt: skip
+
+
+def grid_answer(grid: Grid, ending: str) -> Response:
+    """A grid in the format of a path's ending."""
+    if ending == "csv":
+        return Response(grid.csv(), media_type="application/csv;charset=UTF-8")
+    if ending == "xml":
+        return Response(grid.xml(), media_type="application/xml;charset=UTF-8")
+    if ending in {"html", "html+css"}:
+        return Response(grid.html(), media_type="text/html;charset=UTF-8")
+    return answer(grid.shown())
+
+
+def financial_setting(store: Store) -> FinancialYearStart:
+    """Where financial years start, by the system setting."""
+    row = store.connection.execute(
+        "SELECT value FROM setting WHERE user = '' AND key = 'analyticsFinancialYearStart'"
+    ).fetchone()
+    return financial_year_start(row[0] if row else None)
+
+
+class Api:
+    """The handlers. They are plain functions, so Starlette runs them in its threads and the loop stays free."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.store = server.store
+        server.jobs.register("ANALYTICS_TABLE", self._build, opening="Analytics table update process")
+
+    def _build(self, parameters: JsonObject, progress: Progress) -> JsonValue:
+        skipped = cast("list[str]", parameters.get("skipTableTypes") or [])
+        began = time.perf_counter()
+        build.build(self.store, [name for name in build.TABLE_TYPES if name not in skipped], progress.note)
+        seconds = time.perf_counter() - began
+        clock = f"{int(seconds // 3600):02}:{int(seconds // 60 % 60):02}:{seconds % 60:06.3f}"
+        progress.finish_with(f"Analytics tables updated: {clock}")
+        return None
+
+    def start(self, request: Request) -> Response:
+        """`POST /api/resourceTables/analytics`: build the tables in a job."""
+        query = request.query_params
+        skipped = [name for flag, names in _SKIPS.items() if params.boolean(query, flag) for name in names]
+        parameters: JsonObject = {}
+        if query.get("lastYears"):
+            parameters["lastYears"] = params.integer(query, "lastYears", 0)
+        parameters |= {
+            "skipTableTypes": cast("list[JsonValue]", skipped),
+            "skipPrograms": cast("list[JsonValue]", params.many(query, "skipPrograms")),
+            "skipResourceTables": params.boolean(query, "skipResourceTables"),
+            "skipOutliers": params.boolean(query, "skipOutliers"),
+        }
+        user = cast("str", self.server.user(request)["id"])
+        config = self.server.jobs.submit(
+            "ANALYTICS_TABLE", user=user, parameters=parameters, opening_data={"lastYears": None, **parameters}
+        )
+        return self.server.initiated(request, config)
+
+    # Queries -------------------------------------------------------------------------------------------------------
+
+    def _read(self, request: Request) -> Query:
+        """The query of a request. Raises `Refused`."""
+        rights = self.server.rights(request)
+        model = Model(self.store)
+        query = request.query_params
+        roots = params.many(query, "userOrgUnit") or rights.roots("dataViewOrganisationUnits")
+        found = read_query(query, model, roots, financial_setting(self.store))
+        viewed = [
+            str(unit["id"]) for unit in cast("list[JsonObject]", rights.user.get("dataViewOrganisationUnits") or [])
+        ]
+        units = found.find("ou")
+        for uid in units.items if units is not None and viewed else []:
+            if not model.within(uid, viewed):
+                raise refusal("E7120", rights.user.get("username"), uid)
+        if not build.is_built(self.store):
+            raise refusal("E7144")
+        return found
+
+    def engine(self, request: Request) -> Engine:
+        """What answers a request. Raises `Refused`."""
+        query = request.query_params
+        options = Options(
+            query.get("aggregationType") or None,
+            params.boolean(query, "skipRounding"),
+            criteria(query.get("measureCriteria")),
+            criteria(query.get("preAggregationMeasureCriteria")),
+        )
+        found = self._read(request)
+        return Engine(found, Tables(self.store, found.model), options)
+
+    def aggregate(self, request: Request) -> Response:
+        """`GET /api/analytics` and its endings."""
+        grid = answers.aggregate_grid(self.engine(request), request.query_params)
+        return grid_answer(grid, request.path_params.get("ending", "json"))
+
+    def raw(self, request: Request) -> Response:
+        """`GET /api/analytics/rawData.json` and `.csv`."""
+        grid = answers.raw_grid(self.engine(request), request.query_params)
+        return grid_answer(grid, request.path_params["ending"])
+
+    def value_set(self, request: Request) -> Response:
+        """`GET /api/analytics/dataValueSet.json`, `.xml` and `.csv`."""
+        values = answers.value_set(self.engine(request))
+        ending = request.path_params["ending"]
+        if ending == "json":
+            return answer({"dataValues": cast("list[JsonValue]", values)})
+        if ending == "xml":
+            rows = "".join(
+                "<dataValue" + "".join(f" {name}={quoteattr(_text(cell))}" for name, cell in item.items()) + "/>"
+                for item in values
+            )
+            text = f"<?xml version='1.0' encoding='UTF-8'?><dataValueSet xmlns=\"{DXF}\">{rows}</dataValueSet>"
+            return Response(text, media_type="application/xml;charset=UTF-8")
+        names = ("dataElement", "period", "orgUnit", "categoryOptionCombo", "attributeOptionCombo", "value", "storedBy",
+                 "lastUpdated", "comment", "followup")  # fmt: skip
+        lines = [",".join(_text(item.get(name)) for name in names) for item in values]
+        return Response("\n".join([",".join(names).lower(), *lines, ""]), media_type="application/csv;charset=UTF-8")
+
+    def explain(self, request: Request) -> Response:
+        """`GET /api/analytics/explain`: the grid with the statements behind it and SQLite's plan of each."""
+        engine = self.engine(request)
+        connection = self.store.connection
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        began = time.perf_counter()
+        try:
+            grid = answers.aggregate_grid(engine, request.query_params)
+        finally:
+            connection.set_trace_callback(None)
+        spent = round((time.perf_counter() - began) * 1000, 3)
+        plans: list[JsonValue] = []
+        for statement in (text for text in statements if text.startswith("WITH ")):
+            steps = connection.execute(f"EXPLAIN QUERY PLAN {statement}")
+            plans.append({"query": statement, "plan": [str(row[3]) for row in steps]})
+        metrics: JsonObject = {"explainId": generate_uid(), "totalTimeInMillis": spent, "executionPlans": plans}
+        return answer({**grid.shown(), "performanceMetrics": metrics})
+
+    def table_types(self, request: Request) -> Response:
+        """`GET /api/analytics/tableTypes`."""
+        return answer(cast("list[JsonValue]", list(build.TABLE_TYPES)))
+
+
+def _text(value: JsonValue) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def routes(server: Server) -> list[Route]:
+    """This area's routes."""
+    api = Api(server)
+    return [
+        Route("/api/resourceTables/analytics", api.start, methods=["POST", "PUT"]),
+        Route("/api/analytics", api.aggregate),
+        *(Route(f"/api/analytics.{ending}", _with(api.aggregate, ending)) for ending in ("json", "csv", "xml", "html")),
+        Route("/api/analytics/rawData.{ending}", api.raw),
+        Route("/api/analytics/dataValueSet.{ending}", api.value_set),
+        Route("/api/analytics/explain", api.explain),
+        Route("/api/analytics/tableTypes", api.table_types),
+    ]
+
+
+def _with(handler: Callable[[Request], Response], ending: str) -> Callable[[Request], Response]:
+    """A handler that is told the ending of its path."""
+
+    def handle(request: Request) -> Response:
+        request.path_params["ending"] = ending
+        return handler(request)
+
+    return handle

@@ -1,0 +1,414 @@
+"""`/api/dataValueSets` and `/api/dataValues`: data values in bulk and one by one."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import io
+import zipfile
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol, cast
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dhis2sh.dhis2.periods import Period
+from dhis2sh.sandbox.data import approval, export, formats, locks, values
+from dhis2sh.sandbox.data.conflicts import Conflict, Summary
+from dhis2sh.sandbox.data.imports import Importer, Options, latest_open_period, server_time
+from dhis2sh.sandbox.data.model import Model, read_period, reference
+from dhis2sh.sandbox.data.values import Key, Value
+from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.http.bodies import unpacked, with_body
+from dhis2sh.sandbox.jobs.service import Progress
+from dhis2sh.sandbox.metadata import value_types
+from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+    from dhis2sh.sandbox.routes.server import Server
+    from dhis2sh.types import JsonObject, JsonValue
+
+_FORMATS = {
+    "xml": "application/xml",
+    "csv": "application/csv",
+    "adx+xml": "application/adx+xml",
+    "json": "application/json",
+}
+MESSAGES = {
+    "SUCCESS": "Import was successful.",
+    "WARNING": "One more conflicts encountered, please check import summary.",
+    "ERROR": "An error occurred, please check import summary.",
+}
+
+
+class _Shown(Protocol):
+    def shown(self) -> JsonObject: ...
+
+
+def summary_answer(summary: _Shown) -> Response:
+    """An import summary in its envelope: anything but success is a conflict."""
+    body = summary.shown()
+    status = cast("str", body["status"])
+    fine = status == "SUCCESS"
+    envelope: JsonObject = {
+        "httpStatus": "OK" if fine else "Conflict",
+        "httpStatusCode": 200 if fine else 409,
+        "status": "OK" if fine else status,
+        "message": MESSAGES[status],
+        "response": body,
+    }
+    response = answer(envelope, 200 if fine else 409)
+    response.headers["Content-Type"] = "application/json;charset=UTF-8"
+    return response
+
+
+def reading(handler: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint whose handler runs in a thread and finds what was posted with `body_of`."""
+
+    def keep(request: Request, raw: bytes) -> Response:
+        request.state.posted = raw
+        return handler(request)
+
+    return with_body(keep)
+
+
+def body_of(request: Request) -> bytes:
+    """The posted bytes, unpacked when they are gzipped or zipped; for handlers behind `reading`."""
+    try:
+        return unpacked(cast("bytes", request.state.posted))
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise Refused(400, f"The body cannot be unpacked: {error}") from error
+
+
+class Api:
+    """The handlers. They are plain functions, so Starlette runs them in its threads and the loop stays free."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.store = server.store
+
+    # Sets ----------------------------------------------------------------------------------------------------------
+
+    def read_set(self, request: Request) -> Response:
+        """`GET /api/dataValueSets`."""
+        query, model = request.query_params, Model(self.store)
+        chosen = export.select(self.store, model, query)
+        found = export.rename(export.read(self.store, model, chosen), model, query)
+        envelope = self._envelope(chosen)
+        kind = _format(request, by_accept=self.server.store.version.values_by_accept)
+        if kind == "json":
+            items: list[JsonValue] = [value.shown() for value in found]
+            return _packed(request, answer({**envelope, "dataValues": items}), "json")
+        if kind == "csv":
+            text = formats.write_csv(found)
+        elif kind == "xml":
+            text = formats.write_xml(envelope, found)
+        else:
+            text = formats.write_adx(found, model, chosen.data_sets)
+        return _packed(request, Response(text, media_type=f"{_FORMATS[kind]};charset=UTF-8"), kind)
+
+    def _envelope(self, chosen: export.Selection) -> JsonObject:
+        if self.store.version.upserts:
+            return self._parts(chosen)
+        if not chosen.single:
+            return {}
+        data_set, period, unit = chosen.data_sets[0], chosen.periods[0].iso, chosen.units[0]
+        row = self.store.connection.execute(
+            "SELECT date FROM completeness WHERE data_set = ? AND period = ? AND org_unit = ? "
+            "AND attribute_option_combo = ? AND completed",
+            (data_set, period, unit, DEFAULT_OPTION_COMBO),
+        ).fetchone()
+        return {"dataSet": data_set, "completeDate": row[0] if row else None, "period": period, "orgUnit": unit}
+
+    def _parts(self, chosen: export.Selection) -> JsonObject:
+        """As 2.43 says them: each part that all values have in common."""
+        parts = {"dataSet": chosen.data_sets, "period": [one.iso for one in chosen.periods], "orgUnit": chosen.units}
+        return {name: found[0] for name, found in parts.items() if len(found) == 1}
+
+    def write_set(self, request: Request) -> Response:
+        """`POST /api/dataValueSets`."""
+        options = Options.of(request.query_params, atomic=self.store.version.upserts)
+        rights = self.server.rights(request)
+        if not rights.has("F_DATAVALUE_ADD"):
+            raise Refused(403, "Access is denied", "E1006")
+        raw, kind = body_of(request), request.headers.get("content-type", "application/json").split(";")[0].strip()
+        user = self.server.user(request)
+        run = functools.partial(
+            self._import, raw, kind, options, cast("str", user.get("username")), rights.roots("organisationUnits")
+        )
+        if options.on("async"):
+            return self._later(request, options, run)
+        return summary_answer(run())
+
+    def _import(self, raw: bytes, kind: str, options: Options, user: str, roots: list[str]) -> Summary:
+        importer = Importer(self.store, options, user, roots)
+        if self.store.version.upserts and kind in {"application/csv", "text/csv"} and options.on("firstRowIsHeader"):
+            return self._import_named(raw, importer)
+        try:
+            for body in _bodies(raw, kind, options, importer.model):
+                importer.run(body)
+        except Refused as no:
+            if no.status != 400 or self.store.version.upserts:  # 400 is what cannot be read
+                raise
+            importer.summary.status, importer.summary.complete = "ERROR", None
+            importer.summary.description = f"The import process failed: {no}"
+        return importer.summary
+
+    def _import_named(self, raw: bytes, importer: Importer) -> Summary:
+        """Import a CSV set by the names of its columns; those that are no part of a value are taken for categories."""
+        body, others = formats.read_named_csv(raw)
+        if not others:
+            importer.run(body)
+            return importer.summary
+        said = ", ".join(f"{name}={'null' if text is None else text}" for name, text in others.items())
+        text = f"Value #0 data set is required to decode category options: `{{{said}}}`"
+        importer.summary.status, importer.summary.complete, importer.summary.description = "ERROR", None, None
+        importer.summary.conflicts.add(Conflict("E8101", None, {"args": f"0-{{{said}}}"}, text, [-1]))
+        return importer.summary
+
+    def _later(self, request: Request, options: Options, run: functools.partial[Summary]) -> Response:
+        def work(progress: Progress) -> JsonValue:
+            progress.note("Importing data values")
+            summary = run().shown()
+            progress.finish_with("Import done")
+            return summary
+
+        user = cast("str", self.server.user(request)["id"])
+        config = self.server.jobs.submit("DATAVALUE_IMPORT", user=user, parameters=options.shown(), work=work)
+        return self.server.initiated(request, config)
+
+    # Single values -------------------------------------------------------------------------------------------------
+
+    def read_one(self, request: Request) -> Response:
+        """`GET /api/dataValues`."""
+        key = self._key(request.query_params, Model(self.store))
+        found = values.find(self.store.connection, key)
+        if found is None or found.deleted:
+            upserts = self.store.version.upserts
+            raise Refused(404 if upserts else 409, "Data value does not exist", "E1005" if upserts else None)
+        return answer([found.value])
+
+    def write_one(self, request: Request) -> Response:
+        """`POST /api/dataValues`, by query, form or JSON."""
+        form = self._form(request)
+        model = Model(self.store)
+        key = self._key(form, model)
+        element = model.body("dataElements", key.data_element)
+        self._writable(request, model, key, form)
+        text = form.get("value")
+        value_type = cast("str", element.get("valueType", "TEXT"))
+        problem = value_types.problem(text or "", value_type)
+        if problem and self.store.version.upserts:
+            words = f"Value #0 value `{text}` is no valid {value_type}: {problem}"
+            raise Refused(409, f"Failed to upsert data value: {words}", "E1004")
+        if problem:
+            raise Refused(409, f"Data value must match data element value type: `{value_type}`", "E2030")
+        comment = form.get("comment")
+        if comment is not None and len(comment) > value_types.MAX_LENGTH:
+            raise Refused(409, "Comment is invalid: `comment_length_greater_than_max_length`", "E2028")
+        option_set = reference(element, "optionSet")
+        if text and option_set:
+            members = self.store.inverse("options", "optionSet").get(option_set, [])
+            if text not in {str(model.body("options", uid).get("code")) for uid in members}:
+                raise Refused(
+                    409, f"Data value is not a valid option of the data element option set: `{option_set}`", "E2029"
+                )
+        user = cast("str", self.server.user(request).get("username"))
+        moment = server_time()
+        with self.store.writing() as connection:
+            old = values.find(connection, key)
+            alive = old is not None and not old.deleted
+            stored = (
+                value_types.normal(text, value_type) if text is not None else (old.value if alive and old else None)
+            )
+            new = Value(key, stored, user, (old.created if alive and old else None) or moment, moment,
+                        comment if comment is not None else (old.comment if alive and old else None))  # fmt: skip
+            follow_up = form.get("followUp")
+            new.follow_up = follow_up == "true" if follow_up else bool(alive and old and old.follow_up)
+            values.put(connection, new)
+            if self.store.version.upserts:
+                values.audit(connection, new, "UPDATE" if old is not None else "CREATE", user)
+            elif alive and old is not None:
+                values.audit(connection, old, "UPDATE", user)
+        return Response(None, 201)
+
+    def delete_one(self, request: Request) -> Response:
+        """`DELETE /api/dataValues`."""
+        query, model = request.query_params, Model(self.store)
+        key = self._key(query, model)
+        self._writable(request, model, key, query)
+        user = cast("str", self.server.user(request).get("username"))
+        with self.store.writing() as connection:
+            old = values.find(connection, key)
+            if old is None or old.deleted:
+                raise Refused(409, "Data value does not exist", "E2032")
+            gone = replace(old, value=None) if self.store.version.upserts else old
+            values.audit(connection, gone, "DELETE", user)
+            old.deleted, old.last_updated, old.stored_by = True, server_time(), user
+            values.put(connection, old)
+        return Response(None, 204)
+
+    def follow_up(self, request: Request) -> Response:
+        """`PUT /api/dataValues/followup` and `/followups`."""
+        body = formats.read_json(body_of(request))
+        items = formats.items_of(body, "values") if "values" in body else [body]
+        model = Model(self.store)
+        keys: list[tuple[Key, bool]] = []
+        for item in items:
+            if not isinstance(item.get("followup"), bool):
+                raise Refused(409, "Follow-up must be specified", "E2033")
+            words = {"de": "dataElement", "pe": "period", "ou": "orgUnit", "co": "categoryOptionCombo"}
+            named = {short: str(item[long]) for short, long in words.items() if item.get(long)}
+            keys.append((self._key(named, model), item["followup"] is True))
+        with self.store.writing() as connection:
+            for key, flag in keys:
+                old = values.find(connection, key)
+                if old is None or old.deleted:
+                    raise Refused(409, "Data value does not exist", "E2032")
+                old.follow_up = flag
+                values.put(connection, old)
+        return Response(None, 200)
+
+    def _form(self, request: Request) -> dict[str, str]:
+        form = dict(request.query_params)
+        kind = request.headers.get("content-type", "")
+        raw = body_of(request)
+        if "json" in kind and raw:
+            body = formats.read_json(raw)
+            words = {"dataElement": "de", "period": "pe", "orgUnit": "ou", "categoryOptionCombo": "co", "dataSet": "ds"}
+            form |= {
+                words.get(name, name): str(item) for name, item in body.items() if isinstance(item, (str, int, float))
+            }
+            attribute = body.get("attribute")
+            if isinstance(attribute, dict):
+                form["cc"] = str(attribute.get("combo") or "")
+                form["cp"] = ";".join(formats.texts_of(attribute, "options"))
+        elif raw:
+            form |= {
+                name: texts[0] for name, texts in parse_qs(raw.decode(errors="replace"), keep_blank_values=True).items()
+            }
+        return form
+
+    def _key(self, form: Mapping[str, str], model: Model) -> Key:
+        """The value that `de`, `pe`, `ou`, `co`, `cc` and `cp` name. Raises `Refused`."""
+        element = form.get("de", "")
+        if not model.exists("dataElements", element):
+            raise Refused(409, f"Data element not found or not accessible: `{element}`", "E1100")
+        combo = form.get("co") or DEFAULT_OPTION_COMBO
+        if not model.exists("categoryOptionCombos", combo):
+            raise Refused(409, f"Category option combo not found or not accessible: `{combo}`", "E1103")
+        period = read_period(form.get("pe", ""))
+        if period is None:
+            raise Refused(409, f"Period is invalid: `{form.get('pe', '')}`", "E1101")
+        unit = form.get("ou", "")
+        if not model.exists("organisationUnits", unit):
+            raise Refused(409, f"Organisation unit not found or not accessible: `{unit}`", "E1102")
+        attribute = attribute_combo(model, form)
+        return Key(element, period.iso, unit, combo, attribute)
+
+    def _writable(self, request: Request, model: Model, key: Key, form: Mapping[str, str]) -> None:
+        """May this user write this value now? Raises `Refused`."""
+        roots = self.server.rights(request).roots("organisationUnits")
+        if not model.within(key.org_unit, roots):
+            raise Refused(
+                409, f"Organisation unit is not in the hierarchy of the current user: `{key.org_unit}`", "E2020"
+            )
+        sets = model.data_sets_of.get(key.data_element, [])
+        if named := form.get("ds"):
+            if not model.exists("dataSets", named):
+                raise Refused(409, f"Data set not found or not accessible: `{named}`", "E1105")
+            if named not in sets:
+                raise Refused(409, f"Data set: `{named}` does not contain data element: `{key.data_element}`", "E2021")
+            sets = [named]
+        period = cast("Period", read_period(key.period))
+        bodies = [model.body("dataSets", uid) for uid in sets]
+        if bodies:
+            latest = max((latest_open_period(body) for body in bodies), key=lambda found: found.start)
+            if period.start > latest.start:
+                raise Refused(409, f"Period: `{period.iso}` is after latest open future period: `{latest.iso}` for data element: "
+                    f"`{key.data_element}`", "E2022")  # fmt: skip
+        forced = form.get("force") == "true"
+        for body in bodies:
+            approved = approval.is_approved(self.store, model, body, key)
+            if not forced and (approved or locks.is_expired(self.store, body, period, key.org_unit)):
+                raise Refused(409, "Data set is locked", "E2017")
+            if not locks.is_input_open(body, period):
+                raise Refused(409, f"Period: `{period.iso}` is not open for data set: `{body['id']}`", "E2025")
+
+
+def attribute_combo(model: Model, form: Mapping[str, str]) -> str:
+    """The attribute option combo that `cc` and `cp` name; the default one without them. Raises `Refused`."""
+    combo, options = form.get("cc"), form.get("cp")
+    if not combo and not options:
+        return DEFAULT_OPTION_COMBO
+    if bool(combo) != bool(options):
+        raise Refused(409, "Both category combination and category options must be specified")
+    if not model.exists("categoryCombos", combo or ""):
+        raise Refused(409, f"Illegal category combo identifier: {combo}")
+    found = model.attribute_combo(combo or "", (options or "").split(";"))
+    if found is None:
+        raise Refused(409, "Attribute option combo does not exist for given category combo and category options")
+    return found
+
+
+def _format(request: Request, *, by_accept: bool) -> str:
+    """json, csv, xml or adx+xml: by the path's ending, the parameter, or what is accepted."""
+    ending = request.url.path.rpartition("/")[2].partition(".")[2]
+    for text in (ending, request.query_params.get("format", "")):
+        if text in _FORMATS or text == "adx":
+            return "adx+xml" if text == "adx" else text
+    accepted = request.headers.get("accept", "") if by_accept else ""
+    return next((name for name in ("adx+xml", "csv", "xml") if f"application/{name}" in accepted), "json")
+
+
+def _packed(request: Request, response: Response, kind: str) -> Response:
+    """The answer as a download: compressed, attached, as `compression` and `attachment` say."""
+    query = request.query_params
+    name = query.get("attachment") or f"dataValues.{kind.partition('+')[0]}"
+    packing = query.get("compression", "").lower()
+    body = bytes(response.body)
+    if packing == "gzip":
+        response = Response(gzip.compress(body), media_type="application/gzip")
+        name = name if name.endswith(".gz") else f"{name}.gz"
+    elif packing == "zip":
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(name.removesuffix(".zip"), body)
+        response = Response(out.getvalue(), media_type="application/zip")
+        name = name if name.endswith(".zip") else f"{name}.zip"
+    if packing in {"gzip", "zip"} or "attachment" in query:
+        response.headers["Content-Disposition"] = f"attachment; filename={name}"
+        response.headers["Content-Transfer-Encoding"] = "binary"
+    return response
+
+
+def _bodies(raw: bytes, kind: str, options: Options, model: Model) -> Iterator[JsonObject] | list[JsonObject]:
+    """The data value sets of a posted text. Raises `formats.Unreadable`."""
+    if kind == "application/adx+xml":
+        return formats.read_adx(raw, model)
+    if kind in {"application/xml", "text/xml"}:
+        return [formats.read_xml(raw)]
+    if kind in {"application/csv", "text/csv"}:
+        return [formats.read_csv(raw, header=options.on("firstRowIsHeader"))]
+    return [formats.read_json(raw, strict=options.atomic)]
+
+
+def routes(server: Server) -> list[Route]:
+    """This area's routes."""
+    api = Api(server)
+    endings = ("", ".json", ".csv", ".xml", ".adx", ".adx+xml")
+    return [
+        *(Route(f"/api/dataValueSets{ending}", api.read_set) for ending in endings),
+        Route("/api/dataValueSets", reading(api.write_set), methods=["POST"]),
+        Route("/api/dataValues", api.read_one),
+        Route("/api/dataValues", reading(api.write_one), methods=["POST"]),
+        Route("/api/dataValues", api.delete_one, methods=["DELETE"]),
+        Route("/api/dataValues/followup", reading(api.follow_up), methods=["PUT"]),
+        Route("/api/dataValues/followups", reading(api.follow_up), methods=["PUT"]),
+    ]

@@ -1,0 +1,110 @@
+"""`/api/apps` and `/api/appHub`: apps are installed from a zip; the hub is not reached from here."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from typing import TYPE_CHECKING, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dhis2sh.sandbox.http.answers import answer, base_of, empty
+from dhis2sh.sandbox.http.bodies import with_body
+from dhis2sh.sandbox.http.multipart import read_form
+from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.routes.server import Server
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject, JsonValue
+
+_FACT = "apps"
+_MANIFESTS = ("manifest.webapp", "d2.config.json")
+
+
+class Api:
+    """The handlers. They are plain functions, so Starlette runs them in its threads and the loop stays free."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def _apps(self) -> dict[str, JsonObject]:
+        return json.loads(self.server.store.fact(_FACT) or "{}")
+
+    def list_(self, request: Request) -> Response:
+        """`GET /api/apps`."""
+        found: list[JsonValue] = [self._shown(request, app) for app in self._apps().values()]
+        key = request.query_params.get("key")
+        return answer([app for app in found if not key or cast("JsonObject", app)["key"] == key])
+
+    def _shown(self, request: Request, app: JsonObject) -> JsonObject:
+        base = f"{base_of(request)}/api/apps/{app['key']}"
+        return {**app, "baseUrl": base, "launchUrl": f"{base}/{app.get('launch_path') or 'index.html'}"}
+
+    def get(self, request: Request) -> Response:
+        """`GET /api/apps/{key}`."""
+        key = request.path_params["key"]
+        app = self._apps().get(key)
+        if app is None:
+            raise Refused(404, f"App not found: {key}", "E1005")
+        return answer(self._shown(request, app))
+
+    def reload(self, request: Request) -> Response:
+        """`PUT /api/apps`: look again at what is installed."""
+        self.server.demand(request, "M_dhis-web-app-management")
+        return empty()
+
+    def install(self, request: Request, raw: bytes) -> Response:
+        """`POST /api/apps`, a form with the zip in the field `file`."""
+        self.server.demand(request, "M_dhis-web-app-management")
+        part = read_form(request.headers.get("content-type", ""), raw).get("file")
+        if part is None:
+            raise Refused(400, "Required part 'file' is not present.")
+        try:
+            with zipfile.ZipFile(io.BytesIO(part.content)) as archive:
+                names = {name.rpartition("/")[2]: name for name in archive.namelist() if name.count("/") < 2}
+                manifest = next((names[name] for name in _MANIFESTS if name in names), None)
+                read = cast("JsonObject", json.loads(archive.read(manifest))) if manifest else {}
+        except (zipfile.BadZipFile, ValueError):
+            raise Refused(409, "Failed to install app: INVALID_ZIP_FORMAT", "E1004") from None
+        if not read.get("name"):
+            raise Refused(409, "Failed to install app: MISSING_MANIFEST", "E1004")
+        key = str(read.get("short_name") or re.sub(r"[^a-zA-Z0-9-]+", "-", str(read["name"])).strip("-").lower())
+        app: JsonObject = {**read, "key": key, "folderName": f"apps/{key}", "appState": "OK", "appStorageSource": "LOCAL",
+                           "isBundledApp": False}  # fmt: skip
+        self.server.store.set_fact(_FACT, json.dumps({**self._apps(), key: app}))
+        return answer(self._shown(request, app), 201)
+
+    def delete(self, request: Request) -> Response:
+        """`DELETE /api/apps/{key}`."""
+        self.server.demand(request, "M_dhis-web-app-management")
+        apps, key = self._apps(), request.path_params["key"]
+        if key not in apps:
+            raise Refused(404, f"App does not exist: {key}", "E1005")
+        del apps[key]
+        self.server.store.set_fact(_FACT, json.dumps(apps))
+        return empty()
+
+    def hub(self, request: Request) -> Response:
+        """`GET /api/appHub`: the sandbox reaches no other server."""
+        raise Refused(
+            503,
+            'I/O error on GET request for "https://apps.dhis2.org/api/v2/apps": the sandbox reaches no other server',
+        )
+
+
+def routes(server: Server) -> list[Route]:
+    """This area's routes."""
+    api = Api(server)
+    return [
+        Route("/api/apps", api.list_),
+        Route("/api/apps", api.reload, methods=["PUT"]),
+        Route("/api/apps", with_body(api.install), methods=["POST"]),
+        Route("/api/apps/{key}", api.get),
+        Route("/api/apps/{key}", api.delete, methods=["DELETE"]),
+        Route("/api/appHub", api.hub),
+        Route("/api/appHub/{rest:path}", api.hub),
+    ]

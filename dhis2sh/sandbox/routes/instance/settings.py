@@ -1,0 +1,124 @@
+"""`/api/systemSettings` and `/api/userSettings`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dhis2sh.sandbox.http.answers import answer, done, empty
+from dhis2sh.sandbox.http.bodies import media_type, parse_json, with_body
+from dhis2sh.sandbox.instance.settings import CONFIDENTIAL, Settings
+from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.routes.server import Server
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject, JsonValue
+
+
+class Api:
+    """The handlers. They are plain functions, so Starlette runs them in its threads and the loop stays free."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def _settings(self, request: Request) -> Settings:
+        """The system's settings, or those of who asks (`?user=` names another)."""
+        if request.url.path.startswith("/api/systemSettings"):
+            return Settings(self.server.store)
+        username = request.query_params.get("user") or request.query_params.get("userId")
+        if not username:
+            return Settings(self.server.store, self.server.rights(request).uid)
+        user = self.server.signin.accounts.named(username) or self.server.store.get("users", username)
+        if user is None:
+            raise Refused(409, "Could not resolve a user with the provided username.", "E1004")
+        return Settings(self.server.store, cast("str", user["id"]))
+
+    def list_(self, request: Request, raw: bytes) -> Response:
+        """`GET /api/systemSettings` and `/api/userSettings`; `key` names some of them."""
+        found = self._settings(request).all()
+        keys = [key for text in request.query_params.getlist("key") for key in text.split(",")]
+        return answer({key: found[key] for key in keys if key in found} if keys else found)
+
+    def get(self, request: Request, raw: bytes) -> Response:
+        """`GET /api/systemSettings/{key}`: JSON, or the bare value as text."""
+        key, settings = request.path_params["key"], self._settings(request)
+        if not settings.knows(key) or key in CONFIDENTIAL:
+            if self.server.store.version.unknown_setting == 409:
+                raise Refused(404, "Setting does not exist or is marked as confidential", "E1005")
+            raise Refused(404, f"Setting does not exist: {key}", "E1005")
+        value = settings.get(key, request.query_params.get("locale") or "")
+        if request.headers.get("accept", "").startswith("text/plain") or settings.user:
+            text = value if isinstance(value, str) else json.dumps(value)
+            return Response(text, media_type="text/plain;charset=UTF-8")
+        return answer({key: value})
+
+    def set(self, request: Request, raw: bytes) -> Response:
+        """`POST /api/systemSettings/{key}?value=...`, or the value as the body."""
+        key, settings = request.path_params["key"], self._settings(request)
+        self._may_write(request, settings)
+        if not settings.knows(key) and self.server.store.version.unknown_setting == 409:
+            raise Refused(409, f"Key is not supported: {key}")
+        if not settings.knows(key):
+            raise Refused(404, f"Setting does not exist: {key}", "E1005")
+        value = request.query_params.get("value")
+        text = raw.decode() if value is None else value
+        if value is None and not text:
+            raise Refused(409, "Value must be specified as query param or as payload", "E1004")
+        locale = request.query_params.get("locale") or ""
+        settings.set(key, text, locale)
+        if settings.user:
+            return done("User setting saved")
+        where = f" in locale '{locale}'" if locale else ""
+        return done(f"System setting '{key}' set to value '{text}'{where}.")
+
+    def set_many(self, request: Request, raw: bytes) -> Response:
+        """`POST /api/systemSettings` with an object of settings."""
+        settings = self._settings(request)
+        self._may_write(request, settings)
+        if media_type(request) != "application/json":
+            raise Refused(415, f"Content-Type '{request.headers.get('content-type', '')}' is not supported")
+        sent = cast("JsonObject", parse_json(raw))
+        unknown = [key for key in sent if not settings.knows(key)]
+        if unknown:
+            raise Refused(404, f"Setting does not exist: {unknown[0]}", "E1005")
+        for key, value in sent.items():
+            settings.set(key, _text(value))
+        return done("System settings imported")
+
+    def delete(self, request: Request, raw: bytes) -> Response:
+        """`DELETE`: back to the default."""
+        settings = self._settings(request)
+        self._may_write(request, settings)
+        settings.delete(request.path_params["key"])
+        return empty()
+
+    def _may_write(self, request: Request, settings: Settings) -> None:
+        rights = self.server.rights(request)
+        if settings.user not in {"", rights.uid} and not rights.has("F_USER_ADD"):
+            raise Refused(403, "Access denied", "E1006")
+        if not settings.user:
+            self.server.demand(request, "F_SYSTEM_SETTING")
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def routes(server: Server) -> list[Route]:
+    """This area's routes."""
+    api = Api(server)
+    return [
+        route
+        for base in ("/api/systemSettings", "/api/userSettings")
+        for route in (
+            Route(base, with_body(api.list_)),
+            Route(base, with_body(api.set_many), methods=["POST"]),
+            Route(f"{base}/{{key}}", with_body(api.get)),
+            Route(f"{base}/{{key}}", with_body(api.set), methods=["POST", "PUT"]),
+            Route(f"{base}/{{key}}", with_body(api.delete), methods=["DELETE"]),
+        )
+    ]

@@ -1,0 +1,71 @@
+"""How plans and summaries of writes look."""
+
+from __future__ import annotations
+
+import html as html_module
+from typing import TYPE_CHECKING
+
+from dhis2sh.changes.plan import Plan, WriteSummary
+from dhis2sh.rows.cells import cell
+from dhis2sh.rows.registry import Renderer, register_renderer
+from dhis2sh.show.layout import HEAD_COLOUR, RESET, STYLE, wrapped
+from dhis2sh.words import safe
+
+if TYPE_CHECKING:
+    from dhis2sh.changes.plan import PlanStep
+
+MOST_STEPS, FEW_STEPS = 50, 10
+"""So many steps of a plan are drawn; few where a report has said what they come to."""
+
+
+def _summary(summary: WriteSummary, width: int | None, colour: bool) -> str:
+    lines = [summary.line()]
+    for plural, counts in (summary.types or {}).items():
+        lines.append(f"  {plural}: {', '.join(f'{count:,} {word}' for word, count in counts.items())}")
+    lines += [f"  refused: {cell(failure)}" for failure in summary.failures[:20]]
+    return "\n".join(lines)
+
+
+def _plan(plan: Plan, width: int | None, colour: bool) -> str:
+    mark = HEAD_COLOUR if colour else ""
+    lines = [f"{mark}plan: {safe(plan.title)}{RESET if colour else ''}"]
+    if plan.report is not None:
+        lines += [f"  {safe(line)}" for line in plan.report.line().split("\n")]
+    shown = _steps_shown(plan)
+    for step in shown:
+        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words(plan.names)]
+        lines.append("  " + safe(" ".join(part for part in parts if part)))
+    if len(plan.steps) > len(shown):
+        lines.append(f"  ... and {len(plan.steps) - len(shown):,} more")
+    return wrapped("\n".join([*lines, *(f"  note: {safe(note)}" for note in _plan_notes(plan))]), width)
+
+
+def _steps_shown(plan: Plan) -> list[PlanStep]:
+    return list(plan.steps[: FEW_STEPS if plan.report is not None else MOST_STEPS])
+
+
+def _plan_notes(plan: Plan) -> list[str]:
+    return [*plan.notes, *([f"nothing of this can be written: {plan.blocked}"] if plan.blocked else [])]
+
+
+def _html_plan(plan: Plan) -> str:
+    """A plan as a table of its steps, with its report above and its notes below."""
+
+    def escaped(text: str) -> str:
+        return html_module.escape(safe(text))
+
+    shown = _steps_shown(plan)
+    columns = ("action", "type", "name", "uid", "change")
+    rows = [(step.action, step.type, step.name or "", step.uid or "", step.words(plan.names)) for step in shown]
+    used = [number for number in range(len(columns)) if any(row[number] for row in rows)]
+    head = "".join(f"<th>{columns[number]}</th>" for number in used)
+    body = "".join("<tr>" + "".join(f"<td>{escaped(row[number])}</td>" for number in used) + "</tr>" for row in rows)
+    table = f'<table class="dhis2sh"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>' if rows else ""
+    report = f"<pre>{'\n'.join(map(escaped, plan.report.line().split('\n')))}</pre>" if plan.report else ""
+    more = [f"... and {len(plan.steps) - len(shown):,} more"] if len(plan.steps) > len(shown) else []
+    notes = "".join(f'<div class="dhis2sh-note">{escaped(note)}</div>' for note in [*more, *_plan_notes(plan)])
+    return f"{STYLE}<div><b>plan: {escaped(plan.title)}</b></div>{report}{table}{notes}"
+
+
+register_renderer(Plan, Renderer(_plan, _html_plan))
+register_renderer(WriteSummary, Renderer(_summary))
