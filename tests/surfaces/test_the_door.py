@@ -15,7 +15,7 @@ from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import Dhis2Error, NeedsConfirmation, ReadOnlyProfile, Refused
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.sandbox.store import Store
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
 from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.surfaces.ipython import magics
@@ -51,7 +51,7 @@ class Heard:
 @pytest.fixture
 def server(sandbox_home: Path, tmp_path: Path) -> Iterator[Heard]:
     """A server with a dozen objects: the profile `live` of it is for production, `test` is not, `look` is read-only."""
-    store = Store(tmp_path / "server.db")
+    store = open_store(tmp_path / "server.db")
     store.put_objects(small_metadata())
     heard = Heard(create_app(store))
     with served(heard) as url:
