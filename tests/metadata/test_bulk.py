@@ -10,15 +10,8 @@ from hypothesis import strategies as st
 from dhis2sh.errors import NeedsConfirmation, Refused, UsageError
 from dhis2sh.plugins.metadata.bulk import renamer
 from dhis2sh.plugins.metadata.sharing import access_of
-from dhis2sh.session import Consent, Session, run
-from dhis2sh.verbs import find
-
-DRY = Consent(dry_run=True)
-YES = Consent(yes=True)
-
-
-async def do(session: Session, path: str, consent: Consent = YES, **arguments: object) -> object:
-    return await run(session, find(path), arguments, consent)
+from dhis2sh.session import Consent, Session
+from tests.metadata.calls import DRY, do
 
 
 async def texts(session: Session, plural: str = "dataElements", field: str = "name") -> list[str]:

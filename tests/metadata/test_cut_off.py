@@ -18,13 +18,13 @@ from dhis2sh.journal import Journal, journal_of
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.faults import Faults
-from dhis2sh.session import Consent, Session, run
+from dhis2sh.session import Session, run
 from dhis2sh.surfaces import cli
 from dhis2sh.verbs import find
 from tests.fakes.serve import served
+from tests.metadata.calls import YES
 
 BIN = Path(sys.executable).parent
-YES = Consent(yes=True)
 GROUPS = 4500
 SLOW = ["latency=400ms", "only=/api/metadata"]
 CREATE = ["metadata", "create", "dataElementGroups", "--from", "groups.csv", "--yes", "-p", "srv"]

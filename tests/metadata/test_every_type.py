@@ -7,12 +7,12 @@ from dhis2_models.facts import Property, Resource
 
 from dhis2sh.plugins.metadata import family, values
 from dhis2sh.results import Rows, WriteSummary
-from dhis2sh.session import Consent, Session, run
+from dhis2sh.session import Session, run
 from dhis2sh.uids import generate_uid
 from dhis2sh.verbs import REGISTRY, find
+from tests.metadata.calls import YES
 
 TYPES = family.types()
-YES = Consent(yes=True)
 GIVEN = {
     # what a server checks beyond its schema
     "categoryOptionCombos": {"categoryCombo": "comboNew001", "categoryOptions": ["xYerKDKCefk"]},

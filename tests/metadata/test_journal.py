@@ -11,16 +11,11 @@ from dhis2sh import journal
 from dhis2sh.errors import NotFound, PartlyDone, Refused, UsageError
 from dhis2sh.journal import journal_of
 from dhis2sh.results import Plan, PlanStep
-from dhis2sh.session import Consent, Session, run
+from dhis2sh.session import Consent, Session
 from dhis2sh.surfaces import cli
 from dhis2sh.verbs import find
+from tests.metadata.calls import do
 from tests.shared import needs_shared
-
-YES = Consent(yes=True)
-
-
-async def do(session: Session, path: str, consent: Consent = YES, **arguments: object) -> object:
-    return await run(session, find(path), arguments, consent)
 
 
 async def test_a_write_is_kept_before_and_after(session: Session) -> None:

@@ -10,12 +10,10 @@ import pytest
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.results import Plan, WriteSummary, to_json
 from dhis2sh.sandbox.store.database import Store
-from dhis2sh.session import Consent, Session
+from dhis2sh.session import Session
+from tests.metadata.calls import DRY, YES, call
 from tests.metadata.conftest import NEW
-from tests.metadata.test_bundles import YES, call
 from tests.terminal import Terminal
-
-DRY = Consent(dry_run=True)
 
 
 async def test_counterparts_by_name_take_over_and_the_rest_is_created(staging: Store, session: Session):

@@ -9,15 +9,9 @@ from dhis2sh.client.client import Client
 from dhis2sh.errors import Forbidden, PartlyDone
 from dhis2sh.journal import journal_of
 from dhis2sh.sandbox.app import create_app
-from dhis2sh.session import Consent, Session, apply_plan, run
+from dhis2sh.session import Session, apply_plan
 from dhis2sh.verbs import find
-
-DRY = Consent(dry_run=True)
-YES = Consent(yes=True)
-
-
-async def do(session: Session, path: str, consent: Consent = YES, **arguments: object) -> object:
-    return await run(session, find(path), arguments, consent)
+from tests.metadata.calls import DRY, do
 
 
 @pytest.fixture

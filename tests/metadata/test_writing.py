@@ -9,11 +9,10 @@ from dhis2_models import facts
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.plugins.metadata import values
 from dhis2sh.results import Plan
-from dhis2sh.session import Consent, Session, run
+from dhis2sh.session import Consent, Session
 from dhis2sh.verbs import find
+from tests.metadata.calls import DRY, do
 
-DRY = Consent(dry_run=True)
-YES = Consent(yes=True)
 WHOLE = {
     "name": "Doses",
     "shortName": "Doses",
@@ -21,10 +20,6 @@ WHOLE = {
     "domainType": "AGGREGATE",
     "valueType": "NUMBER",
 }
-
-
-async def do(session: Session, path: str, consent: Consent = YES, **arguments: object) -> object:
-    return await run(session, find(path), arguments, consent)
 
 
 async def got(session: Session, path: str) -> dict:
