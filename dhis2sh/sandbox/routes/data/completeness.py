@@ -309,7 +309,7 @@ def _shown(row: tuple[JsonValue, ...]) -> JsonObject:
 
 
 def _items(raw: bytes, kind: str) -> list[JsonObject]:
-    """The registrations of a posted text. Raises `formats.Unreadable`."""
+    """The registrations of a posted text. Raises `Refused`."""
     if "xml" in kind:
         return [dict(attributes) for attributes in formats.read_elements(raw, "completeDataSetRegistration")]
     return formats.items_of(formats.read_json(raw), "completeDataSetRegistrations")

@@ -395,7 +395,7 @@ def _packed(request: Request, response: Response, kind: str) -> Response:
 
 
 def _bodies(raw: bytes, kind: str, options: Options, model: Model) -> Iterator[JsonObject] | list[JsonObject]:
-    """The data value sets of a posted text. Raises `formats.Unreadable`."""
+    """The data value sets of a posted text. Raises `Refused`."""
     if kind == "application/adx+xml":
         return formats.read_adx(raw, model)
     if kind in {"application/xml", "text/xml"}:
