@@ -16,6 +16,11 @@ async def call(session: Session, path: str, consent: Consent | None = None, **ar
     return await run(session, find(path), arguments, consent)
 
 
+async def do(session: Session, path: str, consent: Consent = YES, **arguments: object) -> Any:
+    """What a verb gives that writes, agreed to."""
+    return await call(session, path, consent, **arguments)
+
+
 async def planned(session: Session, path: str, **arguments: object) -> Plan:
     """The plan of a verb that writes; nothing is written."""
     plan = await call(session, path, DRY, **arguments)

@@ -12,15 +12,7 @@ from dhis2sh.errors import NeedsConfirmation, Refused, UsageError
 from dhis2sh.metadata.objects.renaming import renamer
 from dhis2sh.metadata.sharing import access_of
 from dhis2sh.session import Session
-from dhis2sh.verbs.registry import find
-from dhis2sh.verbs.run import run
-
-DRY = Consent(dry_run=True)
-YES = Consent(yes=True)
-
-
-async def do(session: Session, path: str, consent: Consent = YES, **arguments: object) -> object:
-    return await run(session, find(path), arguments, consent)
+from tests.metadata.calls import DRY, do
 
 
 async def texts(session: Session, plural: str = "dataElements", field: str = "name") -> list[str]:

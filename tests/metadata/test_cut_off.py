@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.journal import Journal, journal_of
 from dhis2sh.errors import PartlyDone
 from dhis2sh.sandbox.app import create_app
@@ -24,9 +23,9 @@ from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 from tests.fakes.serve import served
+from tests.metadata.calls import YES
 
 BIN = Path(sys.executable).parent
-YES = Consent(yes=True)
 GROUPS = 4500
 SLOW = ["latency=400ms", "only=/api/metadata"]
 CREATE = ["metadata", "create", "dataElementGroups", "--from", "groups.csv", "--yes", "-p", "srv"]

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.plan import WriteSummary
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.metadata import values
@@ -15,9 +14,9 @@ from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import REGISTRY
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
+from tests.metadata.calls import YES
 
 TYPES = family.types()
-YES = Consent(yes=True)
 GIVEN = {
     # what a server checks beyond its schema
     "categoryOptionCombos": {"categoryCombo": "comboNew001", "categoryOptions": ["xYerKDKCefk"]},

@@ -17,14 +17,8 @@ from dhis2sh.metadata import writes
 from dhis2sh.session import Session
 from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.verbs.registry import find
-from dhis2sh.verbs.run import run
+from tests.metadata.calls import YES, do
 from tests.shared import needs_shared
-
-YES = Consent(yes=True)
-
-
-async def do(session: Session, path: str, consent: Consent = YES, **arguments: object) -> object:
-    return await run(session, find(path), arguments, consent)
 
 
 async def test_a_write_is_kept_before_and_after(session: Session) -> None:

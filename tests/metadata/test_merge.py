@@ -7,17 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.rows.rows import to_json
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
+from tests.metadata.calls import DRY, YES, call
 from tests.metadata.conftest import NEW
-from tests.metadata.test_bundles import YES, call
 from tests.terminal import Terminal
-
-DRY = Consent(dry_run=True)
 
 
 async def test_counterparts_by_name_take_over_and_the_rest_is_created(staging: Store, session: Session):

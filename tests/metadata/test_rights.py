@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from dhis2sh.changes.apply import apply_plan
-from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.journal import journal_of
 from dhis2sh.client.auth import Basic
 from dhis2sh.client.client import Client
@@ -13,14 +12,7 @@ from dhis2sh.errors import Forbidden, Refused
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.session import Session
 from dhis2sh.verbs.registry import find
-from dhis2sh.verbs.run import run
-
-DRY = Consent(dry_run=True)
-YES = Consent(yes=True)
-
-
-async def do(session: Session, path: str, consent: Consent = YES, **arguments: object) -> object:
-    return await run(session, find(path), arguments, consent)
+from tests.metadata.calls import DRY, YES, do
 
 
 @pytest.fixture

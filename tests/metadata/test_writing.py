@@ -12,11 +12,9 @@ from dhis2sh.metadata import values
 from dhis2sh.models import facts
 from dhis2sh.session import Session
 from dhis2sh.verbs.registry import find
-from dhis2sh.verbs.run import run
 from tests.fakes.person import Somebody
+from tests.metadata.calls import DRY, do
 
-DRY = Consent(dry_run=True)
-YES = Consent(yes=True)
 WHOLE = {
     "name": "Doses",
     "shortName": "Doses",
@@ -24,10 +22,6 @@ WHOLE = {
     "domainType": "AGGREGATE",
     "valueType": "NUMBER",
 }
-
-
-async def do(session: Session, path: str, consent: Consent = YES, **arguments: object) -> object:
-    return await run(session, find(path), arguments, consent)
 
 
 async def got(session: Session, path: str) -> dict:

@@ -249,7 +249,8 @@ def test_sharing_of_many_objects_at_once(api: TestClient) -> None:
     assert other.json()["response"]["stats"]["updated"] == 1
 
 
-def test_merge_of_data_elements_moves_references(api: TestClient) -> None:
+def test_merge_of_data_elements_moves_references_and_data(api: TestClient, store: Store) -> None:
+    put_all(store, [{"dataElement": "deNumber001", "period": "202501", "orgUnit": "ouFacility1", "value": "1"}])
     body = {
         "sources": ["deNumber001"],
         "target": "deNumber002",
@@ -261,6 +262,7 @@ def test_merge_of_data_elements_moves_references(api: TestClient) -> None:
     assert api.get("/api/dataElementGroups/deGroup0001?fields=dataElements").json()["dataElements"] == [
         {"id": "deNumber002"}
     ]
+    assert store.connection.execute("SELECT data_element FROM data_value").fetchall() == [("deNumber002",)]
     wrong = api.post("/api/dataElements/merge", json={**body, "sources": ["deText00001"]})
     assert codes(wrong.json()) == ["E1550"]
 

@@ -205,25 +205,10 @@ def _item_word(found: Query, item: DataItem, scheme: str | None) -> str:
 
 def _laid_out(grid: Grid, found: Query, query: QueryParams) -> Grid:
     """The grid as a table: the items of `rows` down, those of `columns` across. Raises `Refused`."""
-    columns = [part for part in (query.get("columns") or "").split(";") if part]
-    rows = [part for part in (query.get("rows") or "").split(";") if part]
-    for names, code in ((columns, "E7126"), (rows, "E7127")):
-        for name in names:
-            if found.find(name) is None:
-                raise refusal(code, name)
-    across = [cast("Dimension", found.find(name)) for name in columns]
-    down = [cast("Dimension", found.find(name)) for name in rows]
-    places = [axis.name for axis in found.axes]
-    values = {frozenset(row[: len(places)]): row[len(places)] for row in grid.rows}
-    headers: list[Header] = []
-    for dimension in down:
-        word = dimension.label.lower().replace(" ", "")
-        headers += [
-            Header(f"{dimension.label} ID", f"{word}id", hidden=True),
-            Header(dimension.label, f"{word}name"),
-            Header(f"{dimension.label} code", f"{word}code", hidden=True),
-            Header(f"{dimension.label} description", f"{word}description", hidden=True),
-        ]
+    across, down = _side(found, query, "columns", "E7126"), _side(found, query, "rows", "E7127")
+    width = len(found.axes)
+    values = {frozenset(row[:width]): row[width] for row in grid.rows}
+    headers = [header for dimension in down for header in _side_headers(dimension)]
     tops = list(itertools.product(*(dimension.items for dimension in across)))
     words = _words(found)
     for top in tops:
@@ -237,6 +222,28 @@ def _laid_out(grid: Grid, found: Query, query: QueryParams) -> Grid:
         cells += [values.get(frozenset({*side, *top}), "") for top in tops]
         table.append(cells)
     return Grid(headers, table, grid.meta)
+
+
+def _side(found: Query, query: QueryParams, parameter: str, code: str) -> list[Dimension]:
+    """The dimensions that a parameter names. Raises `Refused` for one that the query does not have."""
+    dimensions: list[Dimension] = []
+    for name in (part for part in (query.get(parameter) or "").split(";") if part):
+        dimension = found.find(name)
+        if dimension is None:
+            raise refusal(code, name)
+        dimensions.append(dimension)
+    return dimensions
+
+
+def _side_headers(dimension: Dimension) -> list[Header]:
+    """The columns that name an item of a dimension at the side of the table."""
+    word = dimension.label.lower().replace(" ", "")
+    return [
+        Header(f"{dimension.label} ID", f"{word}id", hidden=True),
+        Header(dimension.label, f"{word}name"),
+        Header(f"{dimension.label} code", f"{word}code", hidden=True),
+        Header(f"{dimension.label} description", f"{word}description", hidden=True),
+    ]
 
 
 def _words(found: Query) -> dict[str, str]:

@@ -319,36 +319,14 @@ def _legend_names(model: Model, item: QueryItem, items: JsonObject) -> list[str]
 def aggregate_grid(store: Store, found: EventQuery, query: QueryParams) -> Grid:
     """`events/aggregate` and `enrollments/aggregate`: how many, or a value added up, in every cell."""
     rows = records(store, found, query)
-    model = found.model
     value = query.get("value")
     measured = _measured(found, value) if value else None
     if measured is not None:
         _read_value(store, found, measured, rows)
-    by_name = {item.name: item for item in found.items if not item.filter}
-    axes = [
-        name
-        for name in found.order
-        if (name == "ou" and not found.unit_filter) or (name == "pe" and not found.period_filter) or name in by_name
-    ]
-    spans = dict[str, tuple[int, int]]()
-    for uid, first, last in store.connection.execute("SELECT uid, number, last FROM analytics_org_unit"):
-        spans[uid] = (first, last)
-    cells: dict[tuple[str, ...], list[Record]] = {}
-    for record in rows:
-        places: list[tuple[str, ...]] = [()]
-        for name in axes:
-            options = _places(found, name, record, spans)
-            places = [(*place, option) for place in places for option in options]
-        for place in places:
-            cells.setdefault(place, []).append(record)
-    headers = [
-        Header(name, {"ou": "Organisation unit", "pe": "Period"}[name]) if name in {"ou", "pe"}
-        else _item_header(model, by_name[name])
-        for name in axes
-    ]  # fmt: skip
-    grid = Grid([*headers, number("value", "Value")], [])
+    axes = _axes(found)
+    grid = Grid([*axes.values(), number("value", "Value")], [])
     kind = (query.get("aggregationType") or "").upper()
-    for place, members in cells.items():
+    for place, members in _cells(store, found, list(axes), rows).items():
         total = _total(found, members, measured, kind, query.get("outputType") or "EVENT")
         if total is not None:
             grid.rows.append([*place, numbers.plain(numbers.rounded(total))])
@@ -360,6 +338,33 @@ def aggregate_grid(store: Store, found: EventQuery, query: QueryParams) -> Grid:
     if not params.boolean(query, "skipMeta"):
         grid.meta = metadata(found)
     return grid
+
+
+def _axes(found: EventQuery) -> dict[str, Header]:
+    """What the cells are by, in the query's order, with the header of each; filters are no axes."""
+    axes = {item.name: _item_header(found.model, item) for item in found.items if not item.filter}
+    if not found.unit_filter:
+        axes["ou"] = Header("ou", "Organisation unit")
+    if not found.period_filter:
+        axes["pe"] = Header("pe", "Period")
+    return {name: axes[name] for name in found.order if name in axes}
+
+
+def _cells(
+    store: Store, found: EventQuery, axes: Sequence[str], rows: Sequence[Record]
+) -> dict[tuple[str, ...], list[Record]]:
+    """The records of every cell; one may be in several."""
+    numbered = store.connection.execute("SELECT uid, number, last FROM analytics_org_unit")
+    spans: dict[str, tuple[int, int]] = {uid: (first, last) for uid, first, last in numbered}
+    cells: dict[tuple[str, ...], list[Record]] = {}
+    for record in rows:
+        places: list[tuple[str, ...]] = [()]
+        for name in axes:
+            options = _places(found, name, record, spans)
+            places = [(*place, option) for place in places for option in options]
+        for place in places:
+            cells.setdefault(place, []).append(record)
+    return cells
 
 
 def _measured(found: EventQuery, value: str) -> QueryItem:

@@ -9,7 +9,7 @@ import datetime as dt
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -331,25 +331,9 @@ def records(store: Store, found: EventQuery, query: QueryParams) -> list[Record]
     columns, tables, where = _SELECT[found.kind]
     table = _TABLE[found.kind]
     conditions, parameters = [where, f"NOT {table}.deleted"], [found.program or found.type]
-    if found.stage:
-        conditions.append("event.program_stage = ?")
-        parameters.append(found.stage)
-    statuses = {"eventStatus": "event.status" if found.kind == "event" else None, "programStatus": "enrollment.status"}
-    for name, column in statuses.items():
-        wanted = [text.upper() for text in params.many(query, name)]
-        if wanted and column and found.kind != "trackedEntity":
-            conditions.append(f"{column} IN ({','.join('?' * len(wanted))})")
-            parameters += wanted
-    for name, start, end in found.spans:
-        column = _TIME_FIELDS[name].format(row=table)
-        conditions.append(_of(found.kind, column.partition(".")[0], f"substr({column}, 1, 10) BETWEEN ? AND ?"))
-        parameters += [start.isoformat(), end.isoformat()]
-    for program in params.many(query, "program") if found.kind == "trackedEntity" else []:
-        conditions.append(_of(found.kind, "enrollment", "enrollment.program = ?"))
-        parameters.append(program)
-    spans = _spans(store, found.units)
-    conditions.append("(" + " OR ".join(["number BETWEEN ? AND ?"] * len(spans) or ["0"]) + ")")
-    parameters += [str(part) for span in spans for part in span]
+    for condition, values in _conditions(store, found, query):
+        conditions.append(condition)
+        parameters += values
     sql = f"SELECT {columns} FROM {tables} WHERE {' AND '.join(conditions)} ORDER BY {table}.id"
     cursor = store.connection.cursor()
     cursor.row_factory = _row_factory
@@ -359,6 +343,27 @@ def records(store: Store, found: EventQuery, query: QueryParams) -> list[Record]
         found_records = [record for record in found_records if _in_periods(record.date, found.periods)]
     fill_values(store, found, found_records)
     return [record for record in found_records if all(item.meets(record.values.get(item.name)) for item in found.items)]
+
+
+def _conditions(store: Store, found: EventQuery, query: QueryParams) -> Iterator[tuple[str, list[str]]]:
+    """The conditions in SQL, each with its parameters: stage, status, times, program, org units."""
+    if found.stage:
+        yield "event.program_stage = ?", [found.stage]
+    of_kind = {"event": ("eventStatus", "programStatus"), "enrollment": ("programStatus",), "trackedEntity": ()}
+    for name in of_kind[found.kind]:
+        wanted = [text.upper() for text in params.many(query, name)]
+        if wanted:
+            column = "event.status" if name == "eventStatus" else "enrollment.status"
+            yield f"{column} IN ({','.join('?' * len(wanted))})", wanted
+    for name, start, end in found.spans:
+        column = _TIME_FIELDS[name].format(row=_TABLE[found.kind])
+        within = _of(found.kind, column.partition(".")[0], f"substr({column}, 1, 10) BETWEEN ? AND ?")
+        yield within, [start.isoformat(), end.isoformat()]
+    for program in params.many(query, "program") if found.kind == "trackedEntity" else []:
+        yield _of(found.kind, "enrollment", "enrollment.program = ?"), [program]
+    spans = _spans(store, found.units)
+    below = " OR ".join(["number BETWEEN ? AND ?"] * len(spans) or ["0"])
+    yield f"({below})", [str(part) for span in spans for part in span]
 
 
 _JOINS = {

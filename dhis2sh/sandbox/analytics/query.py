@@ -6,7 +6,7 @@ API source: `DefaultDataQueryService`, `DefaultQueryValidator` (api-facts g.1).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -283,43 +283,76 @@ class UnitReader:
 
 def _check(found: Query) -> None:
     """The server's checks; of several that fail the last one is said. Raises `Refused`."""
-    names = [dimension.name for dimension in found.dimensions]
-    twice = [
-        name for name in dict.fromkeys(names) if sum(d.name == name and not d.filter for d in found.dimensions) > 1
-    ]
-    both = [
-        name
-        for name in dict.fromkeys(names)
-        if {dimension.filter for dimension in found.dimensions if dimension.name == name} == {True, False}
-    ]
-    filtered = found.find("dx")
-    in_filter = found.data if filtered is not None and filtered.filter else []
-    text_elements = [uid for uid in found.elements() if not is_aggregatable(found.model.body("dataElements", uid))]
-    rates = [item for item in found.data if item.kind is ItemKind.REPORTING_RATE]
-    element_groups = any(dimension.kind == "element_groups" for dimension in found.dimensions)
-    combos = [dimension for dimension in found.dimensions if dimension.kind in {"co", "category"}]
-    dated = found.start is not None and found.end is not None
-    checks: tuple[tuple[bool, str, tuple[object, ...]], ...] = (
-        (not found.axes, "E7101", ()),
-        (not found.data and not element_groups, "E7102", ()),
-        (bool(both), "E7103", (f"[{', '.join(both)}]",)),
-        (bool(found.periods) and dated, "E7105", ()),
-        (found.start is not None and found.end is not None and found.start > found.end, "E7106", ()),
-        (bool(rates) and dated and not found.periods, "E7107", ()),
-        (sum(item.kind is ItemKind.INDICATOR for item in in_filter) > 1, "E7108", ()),
-        (sum(item.kind is ItemKind.REPORTING_RATE for item in in_filter) > 1, "E7109", ()),
-        (any(dimension.name == "co" and dimension.filter for dimension in combos), "E7110", ()),
-        (bool(twice), "E7111", (f"[{', '.join(twice)}]",)),
-        (bool(rates) and bool(combos), "E7112", (list(_WITH_RATES),)),
-        (any(d.name == "co" for d in combos) and not found.elements() and not element_groups, "E7113", ()),
-        (bool(text_elements), "E7115", (f"[{', '.join(text_elements)}]",)),
-        (not found.periods and found.start is None, "E7146", ("start",)),
-        (not found.periods and found.end is None, "E7146", ("end",)),
-    )
-    failed = [(code, texts) for fails, code, texts in checks if fails]
+    failed = [*_wrong_axes(found), *_wrong_data(found), *_wrong_combos(found), *_wrong_dates(found)]
     if failed:
-        code, texts = failed[-1]
+        code, texts = max(failed, key=lambda one: _CHECKED.index(one[0]) + (one[1] == ("end",)))
         raise refusal(code, *texts)
+
+
+_CHECKED = ("E7101", "E7102", "E7103", "E7105", "E7106", "E7107", "E7108", "E7109", "E7110", "E7111", "E7112", "E7113",
+            "E7115", "E7146")  # fmt: skip
+"""The codes of the checks, in the server's order."""
+type _Failed = Iterator[tuple[str, tuple[object, ...]]]
+
+
+def _wrong_axes(found: Query) -> _Failed:
+    """No axis, or a dimension twice."""
+    if not found.axes:
+        yield "E7101", ()
+    places: dict[str, list[bool]] = {}
+    for dimension in found.dimensions:
+        places.setdefault(dimension.name, []).append(dimension.filter)
+    both = [name for name, filters in places.items() if set(filters) == {True, False}]
+    if both:
+        yield "E7103", (f"[{', '.join(both)}]",)
+    twice = [name for name, filters in places.items() if filters.count(False) > 1]
+    if twice:
+        yield "E7111", (f"[{', '.join(twice)}]",)
+
+
+def _wrong_data(found: Query) -> _Failed:
+    """No data, too many items of a filter, or elements that cannot be added up."""
+    if not found.data and not _grouped(found):
+        yield "E7102", ()
+    kinds = [item.kind for item in found.data]
+    filtered = found.find("dx")
+    for kind, code in ((ItemKind.INDICATOR, "E7108"), (ItemKind.REPORTING_RATE, "E7109")):
+        if filtered is not None and filtered.filter and kinds.count(kind) > 1:
+            yield code, ()
+    texts = [uid for uid in found.elements() if not is_aggregatable(found.model.body("dataElements", uid))]
+    if texts:
+        yield "E7115", (f"[{', '.join(texts)}]",)
+
+
+def _grouped(found: Query) -> bool:
+    return any(dimension.kind == "element_groups" for dimension in found.dimensions)
+
+
+def _wrong_combos(found: Query) -> _Failed:
+    """Option combos as a filter, beside reporting rates, or of no element."""
+    combos = [dimension for dimension in found.dimensions if dimension.kind in {"co", "category"}]
+    own = [dimension for dimension in combos if dimension.name == "co"]
+    if any(dimension.filter for dimension in own):
+        yield "E7110", ()
+    if combos and any(item.kind is ItemKind.REPORTING_RATE for item in found.data):
+        yield "E7112", (list(_WITH_RATES),)
+    if own and not found.elements() and not _grouped(found):
+        yield "E7113", ()
+
+
+def _wrong_dates(found: Query) -> _Failed:
+    """Neither periods nor dates, both, or dates that no reporting rate can be of."""
+    start, end = found.start, found.end
+    if start is not None and end is not None:
+        if found.periods:
+            yield "E7105", ()
+        elif any(item.kind is ItemKind.REPORTING_RATE for item in found.data):
+            yield "E7107", ()
+        if start > end:
+            yield "E7106", ()
+    for name, date in (("start", start), ("end", end)):
+        if not found.periods and date is None:
+            yield "E7146", (name,)
 
 
 def financial_year_start(setting: str | None) -> FinancialYearStart:

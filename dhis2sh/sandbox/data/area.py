@@ -113,10 +113,15 @@ AREA = ImportingArea(
             vetoes=(
                 rows_of("DataValue", "data_value", "category_option_combo"),
                 rows_of("DataValue", "data_value", "attribute_option_combo"),
-            )
+            ),
+            columns=("category_option_combo", "attribute_option_combo"),
         ),
         "dataApprovalLevels": Hook(vetoes=(_audits,)),
-        "dataElements": Hook(refuses=(check_value_type,), vetoes=(rows_of("DataValue", "data_value", "data_element"),)),
-        "organisationUnits": Hook(vetoes=(rows_of("DataValue", "data_value", "org_unit"),)),
+        "dataElements": Hook(
+            refuses=(check_value_type,),
+            vetoes=(rows_of("DataValue", "data_value", "data_element"),),
+            columns=("data_element",),
+        ),
+        "organisationUnits": Hook(vetoes=(rows_of("DataValue", "data_value", "org_unit"),), columns=("org_unit",)),
     },
 )

@@ -218,12 +218,25 @@ class Importer:
         period = read_period(text)
         if period is None:
             return conflict("E7611", {"period": text})
-        unit = outer.get("orgUnit")
+        text = _text(item.get("orgUnit")) or ""
+        unit = outer.get("orgUnit") or self.model.resolve("organisationUnits", self.options.scheme("orgUnit"), text)
         if unit is None:
-            text = _text(item.get("orgUnit")) or ""
-            unit = self.model.resolve("organisationUnits", self.options.scheme("orgUnit"), text)
-            if unit is None:
-                return conflict("E7612", {"organisationUnit": text})
+            return conflict("E7612", {"organisationUnit": text})
+        combos = self._combos(item, outer)
+        if isinstance(combos, Conflict):
+            return combos
+        body = self.model.body("dataElements", element)
+        raw = _text(item.get("value"))
+        return Row(
+            element, period, unit, combos["categoryOptionCombo"] or DEFAULT_OPTION_COMBO,
+            combos["attributeOptionCombo"] or DEFAULT_OPTION_COMBO,
+            None if raw is None else value_types.normal(raw, cast("str", body.get("valueType", "TEXT"))),
+            body, bool(combos["categoryOptionCombo"]), bool(combos["attributeOptionCombo"]),
+            item.get("deleted") in (True, "true"), item,
+        )  # fmt: skip
+
+    def _combos(self, item: Mapping[str, JsonValue], outer: Mapping[str, str]) -> dict[str, str | None] | Conflict:
+        """The two option combos of a row, None where none is given, or the first that does not exist."""
         combos: dict[str, str | None] = {}
         for name, code in (("categoryOptionCombo", "E7613"), ("attributeOptionCombo", "E7615")):
             text = _text(item.get(name))
@@ -234,15 +247,7 @@ class Importer:
                 combos[name] = outer[name]
             elif text and combos[name] is None:
                 return conflict(code, {"categoryOptionCombo": text})
-        body = self.model.body("dataElements", element)
-        raw = _text(item.get("value"))
-        return Row(
-            element, period, unit, combos["categoryOptionCombo"] or DEFAULT_OPTION_COMBO,
-            combos["attributeOptionCombo"] or DEFAULT_OPTION_COMBO,
-            None if raw is None else value_types.normal(raw, cast("str", body.get("valueType", "TEXT"))),
-            body, bool(combos["categoryOptionCombo"]), bool(combos["attributeOptionCombo"]),
-            item.get("deleted") in (True, "true"), item,
-        )  # fmt: skip
+        return combos
 
     def _first_problem(self, row: Row, outer: Mapping[str, str]) -> Conflict | None:
         for check in _CHECKS:

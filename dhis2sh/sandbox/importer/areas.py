@@ -31,6 +31,7 @@ class Hook:
         also: other objects that are written with it, by plural.
         update: what the type's controller has against an update, given the object before and after it.
         vetoes: what forbids the deletion of an object, by its UID: each names what is in the way, or None.
+        columns: the columns of tables in which UIDs of the type stand; a merge moves their rows.
     """
 
     prepare: Check | None = None
@@ -39,6 +40,7 @@ class Hook:
     also: Callable[[Bundle, Item], Also] | None = None
     update: Update | None = None
     vetoes: tuple[Veto, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

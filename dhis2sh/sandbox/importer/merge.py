@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.sandbox.importer.areas import hooks_of
 from dhis2sh.sandbox.importer.delete import EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -13,13 +14,6 @@ if TYPE_CHECKING:
 
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
-
-COLUMNS = {
-    "organisationUnits": ("org_unit",),
-    "dataElements": ("data_element",),
-    "categoryOptionCombos": ("category_option_combo", "attribute_option_combo"),
-}
-"""The columns of data tables that hold UIDs of a type."""
 
 type Changes = dict[str, dict[str, JsonObject]]
 
@@ -88,10 +82,11 @@ class Merge:
             keep_data: keep the newer of two values of one place; else those of the sources are dropped.
         """
         store = self.store
+        columns = dict.fromkeys(name for hook in hooks_of(store, self.plural) for name in hook.columns)
         for source in self.sources:
             self._move_references(source)
             with store.writing() as connection:
-                for column in COLUMNS.get(self.plural, ()):
+                for column in columns:
                     for table in tables_with(connection, column):
                         move_rows(connection, table, column, source, self.target, keep=keep_data)
         if delete:

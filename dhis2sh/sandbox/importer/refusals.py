@@ -225,26 +225,34 @@ def check_option_combo(bundle: Bundle, item: Item) -> None:
         item.refuse("E1122", item.body.get("name"))
     _combo_limits(bundle, item, owner, combo)
     sent = [
-        tuple(sorted(ids(other.body.get("categoryOptions"))))
-        for other in bundle.items["categoryOptionCombos"]
+        _chosen(other.body) for other in bundle.items["categoryOptionCombos"]
         if ids(other.body.get("categoryCombo")) == [owner]
-    ]
+    ]  # fmt: skip
     options = [_options_of(bundle, category) for category in ids(combo.get("categories"))]
     expected = [tuple(sorted(chosen)) for chosen in itertools.product(*options)] if options else []
     if len(sent) != len(expected):
         item.refuse("E1130", len(sent), len(expected), owner)
         return
-    own = tuple(sorted(ids(item.body.get("categoryOptions"))))
-    if item.before is None:
-        for uid in bundle.store.inverse("categoryOptionCombos", "categoryCombo").get(owner, []):
-            stored = bundle.store.get("categoryOptionCombos", uid) or {}
-            if tuple(sorted(ids(stored.get("categoryOptions")))) == own:
-                item.refuse("E1132", item.uid, uid, owner, f"[{', '.join(own)}]")
-                return
-    twice = {options for options, count in Counter(sent).items() if count > 1}
-    if own not in expected or own in twice:
+    own = _chosen(item.body)
+    twin = _twin(bundle.store, owner, own) if item.before is None else None
+    if twin is not None:
+        item.refuse("E1132", item.uid, twin, owner, f"[{', '.join(own)}]")
+    elif own not in expected or Counter(sent)[own] > 1:
         missing = ", ".join(f"[{', '.join(options)}]" for options in expected if options not in sent)
         item.refuse("E1131", f"[{', '.join(own)}]", owner, f"[{missing}]")
+
+
+def _chosen(combo: JsonObject) -> tuple[str, ...]:
+    """The options of an option combo."""
+    return tuple(sorted(ids(combo.get("categoryOptions"))))
+
+
+def _twin(store: Store, owner: str, options: tuple[str, ...]) -> str | None:
+    """The stored option combo of a category combo that has these options."""
+    for uid in store.inverse("categoryOptionCombos", "categoryCombo").get(owner, []):
+        if _chosen(store.get("categoryOptionCombos", uid) or {}) == options:
+            return uid
+    return None
 
 
 # Programs --------------------------------------------------------------------------------------------------------------------

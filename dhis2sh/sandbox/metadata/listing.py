@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
 from dhis2sh.sandbox.http.params import boolean, choice, integer
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.filters import Condition, parse_filter, split_filters
-from dhis2sh.sandbox.metadata.user_query import user_tests
+from dhis2sh.sandbox.metadata.user_query import Test, user_tests
 from dhis2sh.sandbox.refused import Refused, bad_filter
 from dhis2sh.sandbox.store.cache import name_key
 from dhis2sh.sandbox.store.fresh import (
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from dhis2sh.models.facts import Resource
     from dhis2sh.sandbox.metadata.render import Renderer
+    from dhis2sh.sandbox.metadata.rights import Rights
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -47,11 +48,11 @@ def matching(
     conditions = _conditions(store, resource, query, renderer)
     junction = any if choice(query, "rootJunction", "AND", ["AND", "OR"]) == "OR" and conditions else all
     orders = _orders(store, resource, query.getlist("order"))
+    in_order = by_name and not orders
     found: Iterable[JsonObject] | None = of
     if found is None and junction is all:
-        found = _indexed(store, resource, conditions, by_name=by_name and not orders)
+        found = _indexed(store, resource, conditions, by_name=in_order)
     if found is None:
-        in_order = by_name and not orders
         found = store.ordered(resource.plural) if in_order else store.objects(resource.plural).values()
     rights = renderer.rights
     if rights is not None and not rights.superuser:
@@ -61,19 +62,26 @@ def matching(
     else:
         for condition in conditions:
             found = filter(condition.test, found)
-    if resource.plural == "users":
-        tests = user_tests(store, query, rights)
-        found = (body for body in found if all(test(body) for test in tests))
-    text = query.get("query")
-    if text and resource.plural != "users":
-        part = text.lower()
-        found = (
-            body for body in found
-            if part in str(body.get("name") or "").lower() or text == body["id"] or text == body.get("code")
-        )  # fmt: skip
-    if excludes_defaults(query) and resource.plural in DEFAULTS:
-        found = (body for body in found if body.get("name") != "default")
+    for test in _further(store, resource, query, rights):
+        found = filter(test, found)
     return _sorted(list(found), orders)
+
+
+def _called(text: str) -> Test:
+    """Has an object these words in its name, or is it its UID or code?"""
+    part = text.lower()
+    return lambda body: part in str(body.get("name") or "").lower() or text in (body["id"], body.get("code"))
+
+
+def _further(store: Store, resource: Resource, query: QueryParams, rights: Rights | None) -> Iterator[Test]:
+    """What a request asks of objects besides `filter`: words of a name, for users more, no default objects."""
+    text = query.get("query")
+    if resource.plural == "users":
+        yield from user_tests(store, query, rights)
+    elif text:
+        yield _called(text)
+    if excludes_defaults(query) and resource.plural in DEFAULTS:
+        yield lambda body: body.get("name") != "default"
 
 
 DEFAULTS = {"categories": DEFAULT_CATEGORY, "categoryCombos": DEFAULT_CATEGORY_COMBO, "categoryOptionCombos": DEFAULT_OPTION_COMBO,

@@ -150,18 +150,22 @@ class Renderer(Lookup):
             return self._user(value)
         if prop.target == "users" and prop.field_name == "members":  # of a group: whole, an empty code too
             return {"code": None, **self._user(value)}
-        target = self.resources.get(prop.target or "")
-        if target is None or prop.name in {"sharing", "access"}:
-            if prop.name in {"sharing", "access"} and not self.store.version.external:
+        if prop.name in {"sharing", "access"}:
+            if not self.store.version.external:
                 value = {name: part for name, part in value.items() if name not in {"external", "externalize"}}
             return value if node.bare else _pick(value, node)
-        if inline(target):
-            return self._embedded(target, value, node)
+        target = self.resources.get(prop.target or "")
+        if target is None:
+            return value if node.bare else _pick(value, node)
+        return self._embedded(target, value, node) if inline(target) else self._referred(target, value, node)
+
+    def _referred(self, target: Resource, value: JsonObject, node: Field) -> JsonValue:
+        """A reference: its UID unless a block names parts of what it leads to."""
+        alone: JsonObject = {"id": value["id"]} if "id" in value else {}
         if node.bare:
-            return {"id": value["id"]} if "id" in value else value
+            return alone or value
         found = self.find(target.plural, cast("str", value.get("id", "")))
-        shown = self.show(target, found or value, node)
-        return shown or ({"id": value["id"]} if "id" in value else {})
+        return self.show(target, found or value, node) or alone
 
     def _embedded(self, target: Resource, value: JsonObject, node: Field) -> JsonValue:
         """A value that is kept inside its owner: whole unless a block names parts of it."""

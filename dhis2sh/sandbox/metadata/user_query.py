@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -20,27 +20,11 @@ _SCOPES = {"DATA_CAPTURE": "organisationUnits", "DATA_OUTPUT": "dataViewOrganisa
 
 def user_tests(store: Store, query: QueryParams, rights: Rights | None) -> list[Test]:
     """The conditions that a request's parameters put on users; all must hold."""
-    tests: list[Test] = []
+    tests = [*_account_tests(query)]
     text = (query.get("query") or "").lower()
     if text:
-        names = ("firstName", "surname", "email", "username")
-        tests.append(lambda user: any(text in str(user.get(name) or "").lower() for name in names)
-                     or text in str(user.get("name") or "").lower())  # fmt: skip
-    phone = query.get("phoneNumber")
-    if phone:
-        tests.append(lambda user: user.get("phoneNumber") == phone)
-    for name in ("selfRegistered",):
-        if query.get(name) == "true":
-            tests.append(lambda user, name=name: bool(user.get(name)))
-    invitation = (query.get("invitationStatus") or "").upper()
-    if invitation in {"ALL", "EXPIRED"}:
-        tests.append(lambda user: bool(user.get("invitation")))
-    since = _since(query)
-    if since:
-        tests.append(lambda user: str(user.get("lastLogin") or "") < since)
-    logged_in = query.get("lastLogin")
-    if logged_in:
-        tests.append(lambda user: str(user.get("lastLogin") or "") >= logged_in)
+        names = ("firstName", "surname", "email", "username", "name")
+        tests.append(lambda user: any(text in str(user.get(name) or "").lower() for name in names))
     if query.get("authSubset") == "true" and rights is not None and not rights.superuser:
         tests.append(lambda user: _authorities(store, user) <= rights.authorities)
     units = _units(store, query, rights)
@@ -50,6 +34,23 @@ def user_tests(store: Store, query: QueryParams, rights: Rights | None) -> list[
             lambda user: not units.isdisjoint(one["id"] for one in cast("list[JsonObject]", user.get(scope) or []))
         )
     return tests
+
+
+def _account_tests(query: QueryParams) -> Iterator[Test]:
+    """What is asked of the account itself: phone number, registration, invitation, last sign-in."""
+    phone = query.get("phoneNumber")
+    if phone:
+        yield lambda user: user.get("phoneNumber") == phone
+    if query.get("selfRegistered") == "true":
+        yield lambda user: bool(user.get("selfRegistered"))
+    if (query.get("invitationStatus") or "").upper() in {"ALL", "EXPIRED"}:
+        yield lambda user: bool(user.get("invitation"))
+    since = _since(query)
+    if since:
+        yield lambda user: str(user.get("lastLogin") or "") < since
+    logged_in = query.get("lastLogin")
+    if logged_in:
+        yield lambda user: str(user.get("lastLogin") or "") >= logged_in
 
 
 def _since(query: QueryParams) -> str | None:

@@ -1,6 +1,6 @@
 """The sandbox's database: one SQLite file that holds metadata objects, and the tables of the server's areas.
 
-Every object is kept as its owner JSON. Reads go through parsed copies by type (`cache.py`): a write by this process
+Every object is kept as its owner JSON. Reads go through parsed copies by type (`cache`): a write by this process
 changes the copies in place of reading a type again, a write by another process drops the copies of the types it wrote.
 """
 

@@ -57,7 +57,7 @@ def run(
     Parameters:
         say: told each step.
 
-    Raises `BadPayload` for UIDs and dates that are none.
+    Raises `Refused` for UIDs and dates that are none.
     """
     for step in STEPS[2:4]:
         say(step)

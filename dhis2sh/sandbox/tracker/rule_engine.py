@@ -10,7 +10,7 @@ API source: `dhis2/dhis2-core` (`DefaultProgramRuleService`, `RuleActionEventMap
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
@@ -247,23 +247,13 @@ class RuleEngine:
         uid = reference(variable, prop)
         body = self.store.get(plural, uid) or {}
         kind = kind_of(cast("str | None", body.get("valueType") or variable.get("valueType"))) or "TEXT"
+        if source == "CALCULATED_VALUE":
+            return Variable(kind)
+        if source == "TEI_ATTRIBUTE":
+            value = case.attributes.get(uid)
+            return Variable(kind) if value is None else self._filled(kind, variable, body, [value], None)
         newest = sorted((one for one in case.events if uid in one.values), key=lambda one: one.day, reverse=True)
-        chosen: list[_Event] = []
-        match source:
-            case "CALCULATED_VALUE":
-                return Variable(kind)
-            case "TEI_ATTRIBUTE":
-                value = case.attributes.get(uid)
-                return Variable(kind) if value is None else self._filled(kind, variable, body, [value], None)
-            case "DATAELEMENT_CURRENT_EVENT":
-                chosen = [event] if event is not None and uid in event.values else []
-            case "DATAELEMENT_PREVIOUS_EVENT":
-                chosen = [one for one in newest if event is not None and one.day < event.day]
-            case "DATAELEMENT_NEWEST_EVENT_PROGRAM_STAGE":
-                stage = reference(variable, "programStage")
-                chosen = [one for one in newest if one.body.get("programStage") == stage]
-            case _:
-                chosen = newest
+        chosen = _chosen(variable, source, newest, event if event is not None and uid in event.values else None, event)
         if not chosen:
             return Variable(kind)
         values = [one.values[uid] for one in (chosen if source == "DATAELEMENT_CURRENT_EVENT" else newest)]
@@ -334,30 +324,24 @@ class RuleEngine:
     def _assign(self, item: Item, effect: _Effect, target: str) -> None:
         """Fill a field that is empty; one that has another value is an error unless a setting lets it be replaced."""
         of_event = item.kind == "event"
-        plural, key, name = (
-            ("dataElements", "dataElement", "dataValues")
-            if of_event
-            else ("trackedEntityAttributes", "attribute", "attributes")
-        )
+        plural, key, name, done, refused = _ELEMENTS if of_event else _ATTRIBUTES
         body = self.store.get(plural, target) or {}
         owner = item if of_event else self._holder(item, target)
         values = owner.items(name)
-        given = next((value for value in values if value.get(key) == target), None)
-        before = None if given is None else str(given.get("value") or "")
-        done, refused = ("E1308", "E1307") if of_event else ("E1310", "E1309")
-        if not self._is_option(body, effect.data):
-            if not before or self.overwrites:
-                if given is not None and before:
-                    owner.body[name] = [{**value, "value": None} if value is given else value for value in values]
-                self._warn(item, done, effect, target, item.uid if of_event else "")
-            else:
-                self._say(item, refused, effect, target, "")
-        elif given is None or self.overwrites or _same(effect.data, before or "", body):
+        given = _of(values, key, target)
+        before = str((given or {}).get("value") or "")
+        fits = self._is_option(body, effect.data)
+        data = effect.data if fits else ""  # what is no option empties the field
+        free = given is None or _same(data, before, body) if fits else not before
+        if not free and not self.overwrites:
+            self._say(item, refused, effect, target, data)
+            return
+        if fits:
             kept = [value for value in values if value is not given]
-            owner.body[name] = [*kept, {**(given or {}), key: target, "value": effect.data}]
-            self._warn(item, done, effect, target, item.uid if of_event else effect.data)
-        else:
-            self._say(item, refused, effect, target, effect.data)
+            owner.body[name] = [*kept, {**(given or {}), key: target, "value": data}]
+        elif before:
+            owner.body[name] = [{**value, "value": None} if value is given else value for value in values]
+        self._warn(item, done, effect, target, item.uid if of_event else data)
 
     def _holder(self, item: Item, attribute: str) -> Item:
         """The tracked entity of the payload where it has the attribute, else the enrollment."""
@@ -373,6 +357,37 @@ class RuleEngine:
             self.store.get("options", uid) or {} for uid in ids(self.store.get("optionSets", options) or {}, "options")
         )
         return any(option.get("code") == value for option in known)
+
+
+_ELEMENTS = ("dataElements", "dataElement", "dataValues", "E1308", "E1307")
+_ATTRIBUTES = ("trackedEntityAttributes", "attribute", "attributes", "E1310", "E1309")
+"""Where values of an event and of a tracked entity are: type, key, list; codes of an assignment done and refused."""
+
+
+def _of(values: Iterable[JsonObject], key: str, target: str) -> JsonObject | None:
+    """The value of an element or attribute among those of a payload's object."""
+    return next((value for value in values if value.get(key) == target), None)
+
+
+def _chosen(
+    variable: JsonObject, source: str, newest: list[_Event], current: _Event | None, event: _Event | None
+) -> list[_Event]:
+    """The events that a variable may have its value of, the best first.
+
+    Parameters:
+        newest: the case's events that have a value, the newest first.
+        current: the event that the rules run for, where it has a value; `event` is that event in any case.
+    """
+    match source:
+        case "DATAELEMENT_CURRENT_EVENT":
+            return [current] if current is not None else []
+        case "DATAELEMENT_PREVIOUS_EVENT":
+            return [one for one in newest if event is not None and one.day < event.day]
+        case "DATAELEMENT_NEWEST_EVENT_PROGRAM_STAGE":
+            stage = reference(variable, "programStage")
+            return [one for one in newest if one.body.get("programStage") == stage]
+        case _:
+            return newest
 
 
 def _given(item: Item) -> _Event:

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.periods import period_type
 from dhis2sh.sandbox.metadata.rights import Rights
-from dhis2sh.sandbox.metadata.value_types import problem
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 from dhis2sh.sandbox.tracker.bundle import Bundle, Item, existing
-from dhis2sh.sandbox.tracker.metadata import attribute_combo, attributes, ids, objects, option_list, reference, single
+from dhis2sh.sandbox.tracker.metadata import attribute_combo, attributes, ids, option_list, single
 from dhis2sh.sandbox.tracker.problems import Named, Problem
 from dhis2sh.sandbox.tracker.storage import Kind, end_of
+from dhis2sh.sandbox.tracker.values import WITH_VALUES, WITHOUT_VALUES, Found, Values
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
-WITH_VALUES, WITHOUT_VALUES = ("ACTIVE", "VISITED", "COMPLETED"), ("SCHEDULE", "SKIPPED", "OVERDUE")
 _CODES: Mapping[Kind, tuple[str, str, str, str]] = {
     "trackedEntity": ("E1002", "E1063", "E1114", "E1121"), "enrollment": ("E1080", "E1081", "E1113", "E1122"),
     "event": ("E1030", "E1032", "E1082", "E1123"), "relationship": ("E4015", "E4016", "E4017", "E1124"),
@@ -38,9 +37,6 @@ _FIXED: Mapping[Kind, tuple[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-type Found = Iterator[tuple[str, tuple[object, ...]]]
-
-
 class Validator:
     """Validates one bundle for one user.
 
@@ -54,6 +50,7 @@ class Validator:
         self.store = bundle.store
         self.tracker = bundle.tracker
         self.rights = rights
+        self.values = Values(bundle)
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
 
@@ -160,60 +157,10 @@ class Validator:
                           if one.text("trackedEntity") == item.uid for value in one.items("attributes")}  # fmt: skip
                 for uid in mandatory - given - inside:
                     yield "E1090", (Named(uid), kind.get("id"), item.uid)
-            yield from self._values(item, item.uid, mandatory)
+            yield from self.values.attributes(item, item.uid, mandatory)
             yield from self._geometry(item, kind)
 
         yield rest()
-
-    def _values(self, item: Item, owner: str | None, mandatory: set[str]) -> Found:
-        """Attribute values: they exist, fit their type and options, and are unique where they must be."""
-        for value in item.items("attributes"):
-            uid, text = cast("str | None", value.get("attribute")), value.get("value")
-            if not uid:
-                yield "E1075", (value,)
-                continue
-            attribute = self.store.get("trackedEntityAttributes", uid)
-            if attribute is None:
-                yield "E1006", (Named(uid),)
-                continue
-            if text is None or text == "":
-                if uid in mandatory:
-                    yield "E1076", ("TrackedEntityAttribute", Named(uid))
-                continue
-            words = str(text)
-            if len(words) > 1200:
-                yield "E1077", (uid, 1200)
-            complaint = problem(words, str(attribute.get("valueType")))
-            if complaint:
-                yield "E1007", (attribute.get("valueType"), complaint)
-            options = self._options(attribute)
-            if options is not None and words not in options:
-                yield "E1125", (words, cast("JsonObject", attribute["optionSet"])["id"])
-            if attribute.get("unique") and self._taken(uid, words, owner):
-                yield "E1064", (words, uid)
-
-    def _taken(self, attribute: str, value: str, owner: str | None) -> bool:
-        sql = (
-            "SELECT 1 FROM attribute_value v JOIN tracked_entity t ON t.uid = v.tracked_entity "
-            "WHERE v.attribute = ? AND lower(v.value) = ? AND v.tracked_entity <> ? AND NOT t.deleted LIMIT 1"
-        )
-        if self.tracker.rows(sql, (attribute, value.lower(), owner or "")):
-            return True
-        return any(
-            one.uid != owner
-            and entry.get("attribute") == attribute
-            and str(entry.get("value")).lower() == value.lower()
-            for one in self.bundle.items["trackedEntity"]
-            for entry in one.items("attributes")
-        )
-
-    def _options(self, body: JsonObject) -> set[str] | None:
-        reference = cast("JsonObject | None", body.get("optionSet"))
-        if not reference:
-            return None
-        option_set = self._get("optionSets", cast("str", reference["id"]))
-        members = (self.store.get("options", cast("str", one["id"])) for one in objects(option_set, "options"))
-        return {str(option.get("code")) for option in members if option}
 
     def _geometry(self, item: Item, owner: JsonObject) -> Found:
         geometry = cast("JsonObject | None", item.body.get("geometry"))
@@ -330,7 +277,7 @@ class Validator:
         for value in item.items("attributes"):
             if value.get("attribute") and value["attribute"] not in entries:
                 yield "E1019", (Named(cast("str", value["attribute"])),)
-        yield from self._values(item, entity, mandatory)
+        yield from self.values.attributes(item, entity, mandatory)
 
     # Events
 
@@ -372,7 +319,7 @@ class Validator:
             yield from self._event_dates(item, program)
             yield from self._geometry(item, stage)
             yield from self._notes(item)
-            yield from self._data_values(item, stage)
+            yield from self.values.elements(item, stage)
             yield from self._status_change(item)
             yield from self._assigned_user(item, stage)
 
@@ -404,15 +351,11 @@ class Validator:
         """The attribute option combo, or the one that the category options name, must be the program's."""
         given, options = item.text("attributeOptionCombo"), option_list(item)
         combo = cast("JsonObject", program.get("categoryCombo") or {}).get("id")
-        default = self._is_default(combo)
-        if given and self.store.get("categoryOptionCombos", given) is None:
-            yield "E1115", (Named(given),)
+        missing = list(self._missing_combo(given, options))
+        if missing:
+            yield from missing
             return
-        unknown = [uid for uid in options if self.store.get("categoryOptions", uid) is None]
-        if unknown:
-            yield from (("E1116", (Named(uid),)) for uid in unknown)
-            return
-        if not default and ((not given and not options) or given == DEFAULT_OPTION_COMBO):
+        if not self._is_default(combo) and ((not given and not options) or given == DEFAULT_OPTION_COMBO):
             yield "E1055", ()
             return
         found = attribute_combo(self.bundle, item)
@@ -424,6 +367,15 @@ class Validator:
             yield "E1054", (Named(given), combo)
         elif options and set(options) != set(ids(found, "categoryOptions")):
             yield "E1117", (given or combo, f"[{', '.join(options)}]")
+
+    def _missing_combo(self, given: str | None, options: list[str]) -> Found:
+        """The option combo that does not exist, else the options."""
+        if given and self.store.get("categoryOptionCombos", given) is None:
+            yield "E1115", (Named(given),)
+            return
+        for uid in options:
+            if self.store.get("categoryOptions", uid) is None:
+                yield "E1116", (Named(uid),)
 
     def _is_default(self, combo: JsonValue) -> bool:
         return combo is None or self._get("categoryCombos", cast("str", combo)).get("name") == "default"
@@ -467,40 +419,6 @@ class Validator:
             period = period_type(period_name).at(dt.date.fromisoformat(day[:10]))
             if dt.datetime.now(dt.UTC).date() > period.end + dt.timedelta(days=days):
                 yield "E1047", (item.uid,)
-
-    def _data_values(self, item: Item, stage: JsonObject) -> Found:
-        status, values = item.text("status") or "ACTIVE", item.items("dataValues")
-        entries = {reference(entry, "dataElement"): entry for entry in objects(stage, "programStageDataElements")}
-        for value in values:
-            uid, text = cast("str", value.get("dataElement") or ""), value.get("value")
-            element = self.store.get("dataElements", uid)
-            if element is None:
-                yield "E1304", (Named(uid),)
-                continue
-            if text is None or text == "":
-                continue
-            options = self._options(element)
-            if options is not None and str(text) not in options:
-                yield "E1125", (text, cast("JsonObject", element["optionSet"])["id"])
-            complaint = problem(str(text), str(element.get("valueType")))
-            if complaint:
-                yield "E1302", (uid, complaint)
-        if status in WITHOUT_VALUES and values:
-            yield "E1315", (status, ",".join(WITH_VALUES))
-        compulsory = {uid for uid, entry in entries.items() if entry.get("compulsory")}
-        given = {cast("str", value.get("dataElement")): value.get("value") for value in values}
-        strategy = stage.get("validationStrategy") or "ON_COMPLETE"
-        if status in WITH_VALUES and (strategy == "ON_UPDATE_AND_INSERT" or status == "COMPLETED"):
-            rows = self.tracker.rows("SELECT data_element FROM event_value WHERE event = ?", (item.uid,))
-            known = {row["data_element"] for row in rows}
-            for uid in compulsory - given.keys() - known:
-                yield "E1303", (Named(uid),)
-        for uid in compulsory & given.keys():
-            if given[uid] is None or given[uid] == "":
-                yield "E1076", ("DataElement", Named(uid))
-        for uid in given.keys() - entries.keys():
-            if self.store.get("dataElements", uid) is not None:
-                yield "E1305", (Named(uid), stage.get("id"))
 
     def _status_change(self, item: Item) -> Found:
         before, after = existing(item).get("status"), item.text("status") or "ACTIVE"

@@ -9,18 +9,13 @@ from dhis2sh.dhis2 import rules
 from dhis2sh.errors import CheckFailed
 from dhis2sh.rows.rows import to_json
 from dhis2sh.session import Session
-from dhis2sh.verbs.registry import find
-from dhis2sh.verbs.run import run
+from tests.metadata.calls import call
 from tests.shared import needs_shared
 
 VARIABLES = {
     "apgar": "NUMBER", "first": "TEXT", "last": "TEXT", "alive": "BOOLEAN", "motherAge": "INTEGER", "born": "DATE", "any": None,
     "weeks": "INTEGER_ZERO_OR_POSITIVE",
 }  # fmt: skip
-
-
-async def call(session: Session, path: str, **arguments: object) -> Any:
-    return await run(session, find(f"metadata program-rules {path}"), arguments)
 
 
 def findings(expression: str, *, condition: bool = True) -> list[rules.Finding]:
@@ -132,19 +127,19 @@ def test_variables_in_quotes_are_read_too():
 
 
 async def test_the_countrys_broken_rules_are_found(country: Session):
-    rows = to_json(await call(country, "lint"))
+    rows = to_json(await call(country, "metadata program-rules lint"))
 
     assert [(row["rule"], row["fix"]) for row in rows] == [  # type: ignore[index, union-attr, call-overload]
         ("Ask for the Apgar score", "!d2:hasValue(#{apgar})"),
         ("Remark for a low score", "!d2:hasValue(#{apgar_remark})"),
     ]
     with pytest.raises(CheckFailed, match="2 findings in 7 rules"):
-        await call(country, "lint", program="PR_PREGNANCY", check=True)
-    assert len(await call(country, "lint", program="PR_SUPERVISION", check=True)) == 0
+        await call(country, "metadata program-rules lint", program="PR_PREGNANCY", check=True)
+    assert len(await call(country, "metadata program-rules lint", program="PR_SUPERVISION", check=True)) == 0
 
 
 async def test_where_an_element_is_used(country: Session):
-    rows = to_json(await call(country, "where-de-is-used", element="Haemoglobin"))
+    rows = to_json(await call(country, "metadata program-rules where-de-is-used", element="Haemoglobin"))
     assert {(row["rule"], row["where"]) for row in rows} == {  # type: ignore[index, union-attr, call-overload]
         ("Warn of anaemia", "condition"),
         ("Warn of anaemia", "action SHOWWARNING"),
@@ -154,13 +149,19 @@ async def test_where_an_element_is_used(country: Session):
 
 
 async def test_a_condition_is_judged_and_warned_of(country: Session):
-    good = await call(country, "validate-expression", expression="#{apgar} < 4", program="PR_PREGNANCY")
+    good = await call(
+        country, "metadata program-rules validate-expression", expression="#{apgar} < 4", program="PR_PREGNANCY"
+    )
     assert good.line() == "Valid: apgar < 4  [#{apgar} < 4]"
     assert country.person.warnings == []  # type: ignore[attr-defined]
-    await call(country, "validate-expression", expression="!#{apgar}", program="PR_PREGNANCY")
+    await call(country, "metadata program-rules validate-expression", expression="!#{apgar}", program="PR_PREGNANCY")
     assert "2.42 refuses it" in country.person.warnings[0]  # type: ignore[attr-defined]
     data = "d2:concatenate(#{apgar}, ' points')"
-    assert (await call(country, "validate-expression", expression=data, program="PR_PREGNANCY", data=True)).valid
+    assert (
+        await call(
+            country, "metadata program-rules validate-expression", expression=data, program="PR_PREGNANCY", data=True
+        )
+    ).valid
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ async def test_a_wrong_condition_is_told_with_the_servers_reason(
     country: Session, expression: str, says: str, hint: str
 ):
     with pytest.raises(CheckFailed) as raised:
-        await call(country, "validate-expression", expression=expression, program="PR_PREGNANCY")
+        await call(country, "metadata program-rules validate-expression", expression=expression, program="PR_PREGNANCY")
     assert says in str(raised.value)
     assert hint in str(raised.value.hint)
 
@@ -183,8 +184,8 @@ async def test_a_wrong_condition_is_told_with_the_servers_reason(
 @needs_shared
 async def test_the_rules_of_the_real_programs(real_home: Path):
     session = Session("sandbox")
-    names = to_json(await call(session, "vars-for", program="Child Programme"))
+    names = to_json(await call(session, "metadata program-rules vars-for", program="Child Programme"))
     assert {"apgarscore", "apgarcomment"} <= {row["name"] for row in names}  # type: ignore[index, union-attr, call-overload]
-    assert len(await call(session, "where-de-is-used", element="MCH Apgar Score")) == 4
-    assert len(await call(session, "lint", check=True)) == 0
+    assert len(await call(session, "metadata program-rules where-de-is-used", element="MCH Apgar Score")) == 4
+    assert len(await call(session, "metadata program-rules lint", check=True)) == 0
     await session.aclose()

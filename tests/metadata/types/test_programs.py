@@ -5,21 +5,16 @@ from typing import Any
 
 import pytest
 
-from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.session import Session
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
+from tests.metadata.calls import DRY, YES, call
 from tests.shared import needs_shared
 
-YES, DRY = Consent(yes=True), Consent(dry_run=True)
 JOINS = ("programTrackedEntityAttributes", "trackedEntityTypeAttributes", "programStageDataElements")
 VISIT, ADVICE, EXAMINATION = "uELYhky5iih", "MWH1qJGWNoh", "b0MvEme8WBP"
-
-
-async def call(session: Session, path: str, consent: Consent | None = None, **arguments: object) -> Any:
-    return await run(session, find(f"metadata {path}"), arguments, consent)
 
 
 async def rows(session: Session, address: str, collection: str, item: str) -> dict[str, dict[str, Any]]:
@@ -35,19 +30,24 @@ async def names_in(session: Session, section: str) -> list[str]:
 
 async def test_a_program_asks_for_an_attribute(country: Session):
     address, collection = "programs/cgOIERotBIr", "programTrackedEntityAttributes"
-    await call(country, "programs remove-attribute", YES, program="PR_PREGNANCY", attributes=["TEA_PHONE"])
+    await call(country, "metadata programs remove-attribute", YES, program="PR_PREGNANCY", attributes=["TEA_PHONE"])
     before = await rows(country, address, collection, "trackedEntityAttribute")
     assert "Phone number of the woman" not in before
 
     await call(
-        country, "programs add-attribute", YES, program="PR_PREGNANCY", attributes=["Phone number of the woman"],
+        country, "metadata programs add-attribute", YES, program="PR_PREGNANCY", attributes=["Phone number of the woman"],
         mandatory=True, searchable=True,
     )  # fmt: skip
     row = (await rows(country, address, collection, "trackedEntityAttribute"))["Phone number of the woman"]
     assert (row["mandatory"], row["searchable"]) == (True, True)
 
     await call(
-        country, "programs add-attribute", YES, program="PR_PREGNANCY", attributes=["TEA_PHONE"], unset=["mandatory"]
+        country,
+        "metadata programs add-attribute",
+        YES,
+        program="PR_PREGNANCY",
+        attributes=["TEA_PHONE"],
+        unset=["mandatory"],
     )
     after = await rows(country, address, collection, "trackedEntityAttribute")
     assert (after["Phone number of the woman"]["mandatory"], after["Phone number of the woman"]["searchable"]) == (
@@ -59,7 +59,7 @@ async def test_a_program_asks_for_an_attribute(country: Session):
 
 async def test_a_tracked_entity_type_asks_for_an_attribute(country: Session):
     await call(
-        country, "tracked-entity-types add-attribute", YES, entity_type="Pregnant woman", attributes=["TEA_SEX"],
+        country, "metadata tracked-entity-types add-attribute", YES, entity_type="Pregnant woman", attributes=["TEA_SEX"],
         mandatory=True, searchable=True,
     )  # fmt: skip
     address, collection = "trackedEntityTypes/rkiXX8mqVHw", "trackedEntityTypeAttributes"
@@ -68,12 +68,12 @@ async def test_a_tracked_entity_type_asks_for_an_attribute(country: Session):
 
 
 async def test_what_is_in_the_stage_already_changes_nothing(country: Session):
-    again = await call(country, "program-stages add-element", DRY, stage="Birth", elements=["Apgar remark"])
+    again = await call(country, "metadata program-stages add-element", DRY, stage="Birth", elements=["Apgar remark"])
     assert isinstance(again, Plan)
     assert again.steps == []
 
     changed = await call(
-        country, "program-stages add-element", YES, stage="Birth", elements=["Apgar remark"], compulsory=True,
+        country, "metadata program-stages add-element", YES, stage="Birth", elements=["Apgar remark"], compulsory=True,
         allow_future_date=True,
     )  # fmt: skip
     assert isinstance(changed, WriteSummary)
@@ -83,7 +83,7 @@ async def test_what_is_in_the_stage_already_changes_nothing(country: Session):
 
 
 async def test_a_stage_is_told_that_it_cannot_record_an_aggregate_element(country: Session):
-    plan = await call(country, "program-stages add-element", DRY, stage="Birth", elements=["Live births"])
+    plan = await call(country, "metadata program-stages add-element", DRY, stage="Birth", elements=["Live births"])
     assert plan.notes[0].startswith("Live births is an aggregate data element")
 
 
@@ -103,19 +103,21 @@ async def test_what_cannot_be_is_told_with_names(
     country: Session, verb: str, arguments: dict[str, object], error: type[Exception], says: str
 ):
     with pytest.raises(error, match=says):
-        await call(country, verb, DRY, **arguments)
+        await call(country, f"metadata {verb}", DRY, **arguments)
 
 
 async def test_one_flag_is_not_set_and_unset(country: Session):
     with pytest.raises(UsageError, match="--compulsory and --unset compulsory: which of them"):
         await call(
-            country, "program-stages add-element", DRY, stage="Birth", elements=["Haemoglobin"], compulsory=True,
+            country, "metadata program-stages add-element", DRY, stage="Birth", elements=["Haemoglobin"], compulsory=True,
             unset=["compulsory"],
         )  # fmt: skip
 
 
 async def test_the_elements_of_a_stage_are_put_in_order(country: Session):
-    await call(country, "program-stages reorder", YES, stage=VISIT, elements=["Next appointment", "Haemoglobin"])
+    await call(
+        country, "metadata program-stages reorder", YES, stage=VISIT, elements=["Next appointment", "Haemoglobin"]
+    )
     held = await rows(country, f"programStages/{VISIT}", "programStageDataElements", "dataElement")
     in_order = sorted(held, key=lambda name: held[name]["sortOrder"])
     assert in_order == [
@@ -124,7 +126,7 @@ async def test_the_elements_of_a_stage_are_put_in_order(country: Session):
 
 
 async def test_an_element_leaves_its_section_with_its_stage(country: Session):
-    done = await call(country, "program-stages remove-element", YES, stage=VISIT, elements=["Haemoglobin"])
+    done = await call(country, "metadata program-stages remove-element", YES, stage=VISIT, elements=["Haemoglobin"])
     assert done.updated == 2
     assert await names_in(country, EXAMINATION) == ["Weight of the woman"]
     held = await rows(country, f"programStages/{VISIT}", "programStageDataElements", "dataElement")
@@ -132,15 +134,17 @@ async def test_an_element_leaves_its_section_with_its_stage(country: Session):
 
 
 async def test_an_element_moves_from_section_to_section(country: Session):
-    await call(country, "program-stage-sections add-element", YES, section="Advice", elements=["Haemoglobin"])
+    await call(country, "metadata program-stage-sections add-element", YES, section="Advice", elements=["Haemoglobin"])
     assert await names_in(country, EXAMINATION) == ["Weight of the woman"]
     assert await names_in(country, ADVICE) == [
         "Bed net given", "Next appointment", "Notes of the midwife", "Haemoglobin",
     ]  # fmt: skip
 
-    await call(country, "program-stage-sections reorder", YES, section="Advice", elements=["Haemoglobin"])
+    await call(country, "metadata program-stage-sections reorder", YES, section="Advice", elements=["Haemoglobin"])
     assert (await names_in(country, ADVICE))[0] == "Haemoglobin"
-    await call(country, "program-stage-sections remove-element", YES, section="Advice", elements=["Haemoglobin"])
+    await call(
+        country, "metadata program-stage-sections remove-element", YES, section="Advice", elements=["Haemoglobin"]
+    )
     assert "Haemoglobin" not in await names_in(country, ADVICE)
 
 
@@ -155,9 +159,9 @@ async def test_a_program_comes_to_units_and_leaves_them(country: Session):
         return int(str(body["organisationUnits"]))
 
     before = await units()
-    await call(country, "programs add-org-units", YES, program="PR_SUPERVISION", org_units=["OU_MRV"])
+    await call(country, "metadata programs add-org-units", YES, program="PR_SUPERVISION", org_units=["OU_MRV"])
     assert await units() == before + 1
-    await call(country, "programs remove-org-units", YES, program="PR_SUPERVISION", org_units=["OU_MRV"])
+    await call(country, "metadata programs remove-org-units", YES, program="PR_SUPERVISION", org_units=["OU_MRV"])
     assert await units() == before
 
 
@@ -187,7 +191,7 @@ async def test_each_of_these_is_taken_back(country: Session, verb: str, address:
         return [{key: row[key] for key in sorted(row.keys() & told)} for row in found]  # type: ignore[union-attr, misc]
 
     before = await held()
-    await call(country, verb, YES, **arguments)
+    await call(country, f"metadata {verb}", YES, **arguments)
     assert await held() != before
     undone = await run(country, find("undo"), {}, YES)
     assert isinstance(undone, WriteSummary)
@@ -198,7 +202,12 @@ async def test_each_of_these_is_taken_back(country: Session, verb: str, address:
 async def test_the_real_programs(real_home: Path):
     session = Session("sandbox")
     plan = await call(
-        session, "program-stages add-element", DRY, stage="Birth", elements=["MCH Apgar Score"], compulsory=True
+        session,
+        "metadata program-stages add-element",
+        DRY,
+        stage="Birth",
+        elements=["MCH Apgar Score"],
+        compulsory=True,
     )
     rows_after = plan.steps[0].after["programStageDataElements"]
     assert not any("programStage" in row for row in rows_after), "no arrow back: a server refuses it"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import Dhis2Error, NotFound, UsageError
 from dhis2sh.metadata.types.visuals.in_words import Described, Teller, period_words
@@ -14,34 +13,22 @@ from dhis2sh.rows.rows import to_json
 from dhis2sh.session import Session
 from dhis2sh.show import render
 from dhis2sh.surfaces.ipython.magics import Runner
-from dhis2sh.verbs.registry import find
-from dhis2sh.verbs.run import run
+from tests.metadata.calls import YES, call, planned
 from tests.shared import needs_shared
 
-YES, DRY = Consent(yes=True), Consent(dry_run=True)
 ANTENATAL, BORDERS = "Antenatal visits by month", "Borders"
 MAPPED = {"name": "M", "data": ["Outpatient visits"], "period": ["2025"]}
 
 
-async def call(session: Session, verb: str, consent: Consent | None = None, **arguments: object) -> object:
-    return await run(session, find(f"metadata {verb}"), arguments, consent)
-
-
-async def planned(session: Session, verb: str, **arguments: object) -> Plan:
-    plan = await call(session, verb, DRY, **arguments)
-    assert isinstance(plan, Plan)
-    return plan
-
-
 async def made(session: Session, verb: str, **arguments: object) -> dict:
     """What the server holds after a creation."""
-    summary = await call(session, verb, YES, **arguments)
+    summary = await call(session, f"metadata {verb}", YES, **arguments)
     assert isinstance(summary, WriteSummary)
     return await session.client.get_object(f"{summary.what}/{summary.uids[0]}", {"fields": ":owner"})
 
 
 async def told(session: Session, verb: str, uid: str) -> str:
-    return (await call(session, verb, uid=uid)).line()  # type: ignore[attr-defined]
+    return (await call(session, f"metadata {verb}", uid=uid)).line()  # type: ignore[attr-defined]
 
 
 def places(board: dict) -> list[tuple[int, int, int, int]]:
@@ -70,7 +57,7 @@ async def test_a_chart_is_made_from_names_and_told_in_words(country: Session):
 
 async def test_a_plan_says_what_will_be_drawn(country: Session):
     plan = await planned(
-        country, "visualizations create", name="V", data=["Outpatient visits"], period=["THIS_YEAR"],
+        country, "metadata visualizations create", name="V", data=["Outpatient visits"], period=["THIS_YEAR"],
         org_unit=["OU_GROUP-Hospital"],
     )  # fmt: skip
     assert (
@@ -100,7 +87,7 @@ async def test_a_plan_says_what_will_be_drawn(country: Session):
 async def test_what_no_chart_can_be(country: Session, wrong: dict, says: str, hint: str | None):
     right = {"name": "V", "data": ["Outpatient visits"], "period": ["2025"], "org_unit": ["Tavresk"]}
     with pytest.raises(Dhis2Error) as failed:
-        await planned(country, "visualizations create", **(right | wrong))
+        await planned(country, "metadata visualizations create", **(right | wrong))
     assert says in str(failed.value)
     assert hint is None or hint in str(failed.value.hint)
 
@@ -108,7 +95,12 @@ async def test_what_no_chart_can_be(country: Session, wrong: dict, says: str, hi
 async def test_a_name_that_another_type_has_too_is_not_ambiguous(country: Session):
     await made(country, "legend-sets create", name="Outpatient visits", legend=["0:1"])
     found = await planned(
-        country, "visualizations create", name="V", data=["Outpatient visits"], period=["2025"], org_unit=["Tavresk"]
+        country,
+        "metadata visualizations create",
+        name="V",
+        data=["Outpatient visits"],
+        period=["2025"],
+        org_unit=["Tavresk"],
     )
     assert len(found.steps) == 1
 
@@ -124,7 +116,7 @@ async def test_a_name_of_two_things_that_can_be_shown_is(country: Session):
     with pytest.raises(UsageError, match="ambiguous among dataElements, indicators and programIndicators") as failed:
         await planned(
             country,
-            "visualizations create",
+            "metadata visualizations create",
             name="V",
             data=["Outpatient visits"],
             period=["2025"],
@@ -166,9 +158,9 @@ async def test_any_property_goes_with_the_short_options(country: Session):
     file = Path("charts.json")
     file.write_text("[]")
     with pytest.raises(UsageError, match="--from does not go with --data"):
-        await planned(country, "visualizations create", data=["Outpatient visits"], from_=file)
+        await planned(country, "metadata visualizations create", data=["Outpatient visits"], from_=file)
     with pytest.raises(UsageError, match="needs --data"):
-        await planned(country, "visualizations create", name="V", type="PIVOT_TABLE")
+        await planned(country, "metadata visualizations create", name="V", type="PIVOT_TABLE")
 
 
 # Maps ---------------------------------------------------------------------------------------------------------------
@@ -187,7 +179,7 @@ async def test_a_map_opens_where_its_units_are(country: Session):
 
 
 async def test_a_map_of_units_without_geometry_opens_on_the_world(session: Session):
-    plan = await planned(session, "maps create", name="M", org_unit=["Bo"])
+    plan = await planned(session, "metadata maps create", name="M", org_unit=["Bo"])
     assert plan.notes == ["these units have no geometry: the map opens on the whole world"]
 
 
@@ -202,7 +194,7 @@ async def test_a_map_of_units_without_geometry_opens_on_the_world(session: Sessi
 )
 async def test_what_no_map_can_be(country: Session, wrong: dict, says: str):
     with pytest.raises(Dhis2Error, match=says):
-        await planned(country, "maps create", **(MAPPED | {"org_unit": ["LEVEL-2"]} | wrong))
+        await planned(country, "metadata maps create", **(MAPPED | {"org_unit": ["LEVEL-2"]} | wrong))
 
 
 # Legend sets --------------------------------------------------------------------------------------------------------
@@ -215,7 +207,7 @@ async def test_equal_classes(session: Session):
 
 
 async def test_classes_of_ones_own_in_any_order_and_their_gap(session: Session):
-    plan = await planned(session, "legend-sets create", name="Own", legend=["50:100:#1a9641:Good", "-10:40"])
+    plan = await planned(session, "metadata legend-sets create", name="Own", legend=["50:100:#1a9641:Good", "-10:40"])
     legends = plan.steps[0].after["legends"]  # type: ignore[index]
     assert [legend["name"] for legend in legends] == ["-10 - 40", "Good"]  # type: ignore[index]
     assert plan.steps[0].words() == "2 classes from -10 to 100"
@@ -235,7 +227,7 @@ async def test_classes_of_ones_own_in_any_order_and_their_gap(session: Session):
 )
 async def test_what_no_legend_set_can_be(session: Session, wrong: dict, says: str):
     with pytest.raises(UsageError, match=says):
-        await planned(session, "legend-sets create", name="L", **wrong)
+        await planned(session, "metadata legend-sets create", name="L", **wrong)
 
 
 # Dashboards ---------------------------------------------------------------------------------------------------------
@@ -246,16 +238,18 @@ async def test_a_dashboard_is_put_together(country: Session):
     assert places(body) == [(0, 0, 30, 20), (30, 0, 30, 20)]
     assert body["dashboardItems"][1]["map"]["id"]
 
-    plan = await planned(country, "dashboards add-item", dashboard="Board", items=["Stillbirth rate of the year"])
+    plan = await planned(
+        country, "metadata dashboards add-item", dashboard="Board", items=["Stillbirth rate of the year"]
+    )
     assert repr(plan).splitlines()[1].endswith("adds Stillbirth rate of the year")
-    await call(country, "dashboards add-item", YES, dashboard="Board", items=["Stillbirth rate of the year"])
-    again = await planned(country, "dashboards add-item", dashboard="Board", items=[BORDERS])
+    await call(country, "metadata dashboards add-item", YES, dashboard="Board", items=["Stillbirth rate of the year"])
+    again = await planned(country, "metadata dashboards add-item", dashboard="Board", items=[BORDERS])
     assert (again.steps, again.notes) == ([], ["Borders is on it already"])
 
-    await call(country, "dashboards remove-item", YES, dashboard="Board", items=[ANTENATAL])
+    await call(country, "metadata dashboards remove-item", YES, dashboard="Board", items=[ANTENATAL])
     body = await made(country, "dashboards clone", uid="Board", name="Copy")
     assert places(body) == [(30, 0, 30, 20), (0, 20, 30, 20)]
-    await call(country, "dashboards add-item", YES, dashboard="Copy", items=["Malaria by region and month"])
+    await call(country, "metadata dashboards add-item", YES, dashboard="Copy", items=["Malaria by region and month"])
     words = (await told(country, "dashboards describe", "Copy")).splitlines()
     assert words[1] == "  A dashboard of 3 items: 2 visualizations and 1 map."
     assert words[2].endswith("row 1, left half"), "the free place is taken first"
@@ -265,7 +259,7 @@ async def test_a_patch_changes_the_items_alone(country: Session):
     [before] = (
         await country.client.list_page("dashboards", {"filter": "name:eq:Supervision", "fields": ":owner"})
     ).rows
-    await call(country, "dashboards add-item", YES, dashboard="Supervision", items=[ANTENATAL])
+    await call(country, "metadata dashboards add-item", YES, dashboard="Supervision", items=[ANTENATAL])
     after = await country.client.get_object(f"dashboards/{before['id']}", {"fields": ":owner"})
     ids = [[item["id"] for item in board["dashboardItems"]] for board in (before, after)]  # type: ignore[index, union-attr]
     assert ids[1][:-1] == ids[0]
@@ -291,7 +285,9 @@ async def test_an_item_goes_by_its_own_uid_a_text_and_a_code_too(country: Sessio
         "1. 'Words': row 1, 0 wide from 0", "2. empty space: row 1, column 1 of 4", "3. 'my-app': row 1, 25 wide from 15",
         "4. messages: row 2, full width",
     ]  # fmt: skip
-    plan = await planned(country, "dashboards remove-item", dashboard="By hand", items=["Words", "itMessages1"])
+    plan = await planned(
+        country, "metadata dashboards remove-item", dashboard="By hand", items=["Words", "itMessages1"]
+    )
     assert plan.steps[0].words() == "takes off 'Words' and messages"
     assert [item["id"] for item in plan.steps[0].after["dashboardItems"]] == ["itSpace0001", "itApp000001"]  # type: ignore[index, union-attr]
 
@@ -307,7 +303,7 @@ async def test_an_item_goes_by_its_own_uid_a_text_and_a_code_too(country: Sessio
 )  # fmt: skip
 async def test_what_cannot_be_put_on_or_taken_off(country: Session, verb: str, arguments: dict, says: str, hint: str):
     with pytest.raises(NotFound) as failed:
-        await planned(country, f"dashboards {verb}", **arguments)
+        await planned(country, f"metadata dashboards {verb}", **arguments)
     assert says in str(failed.value)
     assert hint in str(failed.value.hint)
 
@@ -323,13 +319,13 @@ async def test_an_item_that_lost_its_object_is_told(country: Session):
     country.sandbox_store().put_objects(
         {"dashboards": [{"id": "dbLost00001", "name": "Lost", "dashboardItems": [lost]}]}
     )
-    described = to_json(await call(country, "dashboards describe", uid="Lost"))
+    described = to_json(await call(country, "metadata dashboards describe", uid="Lost"))
     assert described["items"][0]["words"].startswith("it shows nothing")  # type: ignore[index, call-overload]
 
 
 async def test_a_dashboard_without_items(country: Session):
     made_before = await made(country, "dashboards create", name="Empty")
-    again = await planned(country, "dashboards create", name="Empty")
+    again = await planned(country, "metadata dashboards create", name="Empty")
     assert again.notes == [f"'Empty' is the name of another one already: {made_before['id']}"]
     assert (await told(country, "dashboards describe", "Empty")).splitlines()[1:] == ["  A dashboard without items."]
 
@@ -359,13 +355,13 @@ def test_a_list_is_piped_into_a_picture(country_home: Path, notebook: Runner):
 
 
 async def test_units_without_a_geometry_are_no_map(session: Session):
-    rows = await call(session, "list", type="organisationUnits", fields="name,geometry")
+    rows = await call(session, "metadata list", type="organisationUnits", fields="name,geometry")
     with pytest.raises(UsageError, match="none of 4 rows has a geometry"):
         rows.map()  # type: ignore[attr-defined]
 
 
 async def test_a_graph_of_a_dashboard_is_folded(country: Session):
-    graph = await call(country, "graph", uid="Mother and child", fold=2)
+    graph = await call(country, "metadata graph", uid="Mother and child", fold=2)
     lines = render.text(graph).splitlines()
     assert lines[0].startswith("dashboards Mother and child [")
     assert any(line.endswith("visualizations 2 more") for line in lines)

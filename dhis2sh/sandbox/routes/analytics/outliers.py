@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
@@ -52,6 +52,18 @@ _ORDERS = ("MEAN_ABS_DEV", "ABS_DEV", "Z_SCORE", "MODIFIED_Z_SCORE", "STD_DEV", 
            "MEDIAN", "MEAN", "MEDIAN_ABS_DEV")  # fmt: skip
 
 
+def _reversed(start: dt.date | None, end: dt.date | None) -> bool:
+    return start is not None and end is not None and start > end
+
+
+def _refuse_last(checks: Iterable[tuple[bool, str, str]]) -> None:
+    """Raise `Refused` for the last check that fails, as the server does."""
+    failed = [(code, text) for fails, code, text in checks if fails]
+    if failed:
+        code, text = failed[-1]
+        raise Refused(409, MESSAGES[code].format(text), code)
+
+
 class Api:
     """The handlers. They are plain functions, so Starlette runs them in its threads and the loop stays free."""
 
@@ -77,18 +89,15 @@ class Api:
             (not elements, "E2200", ""),
             (undated and span is None, "E2212" if analytics else "E2201", ""),
             (span is not None and not undated, "E2213", ""),
-            (start is not None and end is not None and start > end, "E2202", ""),
+            (_reversed(start, end), "E2202", ""),
             (not units, "E2203", ""),
             (threshold <= 0, "E2204", ""),
             (limit <= 0, "E2205", ""),
             (limit > _LIMIT, "E2206", str(_LIMIT)),
-            (data_start is not None and data_end is not None and data_start > data_end, "E2207", ""),
+            (_reversed(data_start, data_end), "E2207", ""),
             (analytics and algorithm == "MIN_MAX", "E2211", algorithm),
         )
-        failed = [(code, text) for fails, code, text in checks if fails]
-        if failed:
-            code, text = failed[-1]
-            raise Refused(409, MESSAGES[code].format(text), code)
+        _refuse_last(checks)
         first, last = span or (cast("dt.date", start), cast("dt.date", end))
         search = Search(list(dict.fromkeys(elements)), units, first, last, algorithm, threshold, data_start, data_end)
         return search, limit, order

@@ -224,7 +224,7 @@ def _workflow_of(model: Model, data_set: str) -> str:
 
 
 def _selection(model: Model, query: Mapping[str, str]) -> Selection:
-    """One selection from `ds` or `wf`, `pe`, `ou` and `aoc`. Raises `Refused` and `MissingParameter`."""
+    """One selection from `ds` or `wf`, `pe`, `ou` and `aoc`. Raises `Refused`."""
     for name in ("pe", "ou"):
         if name not in query:
             raise missing_parameter(name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
@@ -33,6 +35,65 @@ if TYPE_CHECKING:
 _COLUMNS = "period, data_set, org_unit, attribute_option_combo, date, stored_by, completed"
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a read asks for: data sets, periods or dates, org units or groups of them."""
+
+    sets: list[str]
+    periods: set[str]
+    units: list[str]
+    groups: list[str]
+    start: dt.date | None
+    end: dt.date | None
+    since: str | None
+    limit: int | None
+    children: bool
+
+    @classmethod
+    def of(cls, query: QueryParams, model: Model) -> _Asked:
+        """Read the query; what does not exist is left out. Raises `Refused` for the last demand that is not met."""
+        groups = [uid for uid in params.many(query, "orgUnitGroup") if model.exists("organisationUnitGroups", uid)]
+        asked = cls(
+            sets=[uid for uid in params.many(query, "dataSet") if model.exists("dataSets", uid)],
+            periods={period.iso for text in params.many(query, "period") if (period := read_period(text))},
+            units=[uid for uid in params.many(query, "orgUnit") if model.exists("organisationUnits", uid)],
+            groups=groups,
+            start=params.date(query, "startDate"),
+            end=params.date(query, "endDate"),
+            since=_since(query),
+            limit=params.integer(query, "limit", 0) if query.get("limit") else None,
+            children=params.boolean(query, "children"),
+        )
+        unmet = [code for code, met in asked._demands() if not met]
+        if unmet:
+            raise Refused(409, export.MESSAGES[unmet[-1]].format(asked.limit), unmet[-1])
+        return asked
+
+    def _demands(self) -> Iterator[tuple[str, bool]]:
+        dates = self.start is not None, self.end is not None
+        yield "E2013", bool(self.sets)
+        yield "E2002", bool(self.periods) or all(dates) or self.since is not None
+        yield "E2003", not self.periods or not any(dates)
+        yield "E2004", self.start is None or self.end is None or self.start <= self.end
+        yield "E2006", bool(self.units or self.groups)
+        yield "E2007", not self.groups or not self.children
+        yield "E2009", self.limit is None or self.limit >= 0
+
+    def wanted(self, model: Model) -> set[str]:
+        """The org units, those below and those of groups among them."""
+        found = {below for unit in self.units for below in model.subtree(unit)} if self.children else set(self.units)
+        for group in self.groups:
+            found.update(references(model.body("organisationUnitGroups", group), "organisationUnits"))
+        return found
+
+    def covers(self, iso: str) -> bool:
+        """Is a period one of those that were asked for, or within the dates?"""
+        if self.periods:
+            return iso in self.periods
+        period = read_period(iso)
+        return period is not None and _overlaps(period.start, period.end, self.start, self.end)
+
+
 class Api:
     """The handlers. They are plain functions, so Starlette runs them in its threads and the loop stays free."""
 
@@ -42,45 +103,20 @@ class Api:
 
     def read(self, request: Request) -> Response:
         """`GET /api/completeDataSetRegistrations`."""
-        query, model = request.query_params, Model(self.store)
-        sets = [uid for uid in params.many(query, "dataSet") if model.exists("dataSets", uid)]
-        periods = [period for text in params.many(query, "period") if (period := read_period(text))]
-        units = [uid for uid in params.many(query, "orgUnit") if model.exists("organisationUnits", uid)]
-        groups = [uid for uid in params.many(query, "orgUnitGroup") if model.exists("organisationUnitGroups", uid)]
-        start, end = params.date(query, "startDate"), params.date(query, "endDate")
-        since = _since(query)
-        limit = params.integer(query, "limit", 0) if query.get("limit") else None
-        checks = (
-            (not sets, "E2013"),
-            (not periods and not (start and end) and since is None, "E2002"),
-            (bool(periods) and bool(start or end), "E2003"),
-            (start is not None and end is not None and start > end, "E2004"),
-            (not units and not groups, "E2006"),
-            (bool(groups) and params.boolean(query, "children"), "E2007"),
-            (limit is not None and limit < 0, "E2009"),
+        model = Model(self.store)
+        asked = _Asked.of(request.query_params, model)
+        wanted = asked.wanted(model)
+        found = [_shown(row) for row in self._rows(asked) if row[2] in wanted and asked.covers(row[0])]
+        found = found[: asked.limit] if asked.limit else found
+        return answer({"completeDataSetRegistrations": [*found]} if found else {})
+
+    def _rows(self, asked: _Asked) -> sqlite3.Cursor:
+        """The stored registrations of the data sets, of all times or since a moment."""
+        return self.store.connection.execute(
+            f"SELECT {_COLUMNS} FROM completeness WHERE data_set IN ({','.join('?' * len(asked.sets))}) "
+            "AND (? IS NULL OR last_updated >= ?)",
+            (*asked.sets, asked.since, asked.since),
         )
-        failed = [code for fails, code in checks if fails]
-        if failed:
-            raise Refused(409, export.MESSAGES[failed[-1]].format(limit), failed[-1])
-        wanted = set(units)
-        if params.boolean(query, "children"):
-            wanted = {below for unit in units for below in model.subtree(unit)}
-        for group in groups:
-            wanted.update(references(model.body("organisationUnitGroups", group), "organisationUnits"))
-        marks = ",".join("?" * len(sets))
-        rows = self.store.connection.execute(
-            f"SELECT {_COLUMNS} FROM completeness WHERE data_set IN ({marks}) AND (? IS NULL OR last_updated >= ?)",
-            (*sets, since, since),
-        )
-        isos = {period.iso for period in periods}
-        found: list[JsonValue] = []
-        for row in rows:
-            period = read_period(row[0])
-            inside = row[0] in isos if isos else period is not None and _overlaps(period.start, period.end, start, end)
-            if row[2] in wanted and inside:
-                found.append(_shown(row))
-        found = found[:limit] if limit else found
-        return answer({"completeDataSetRegistrations": found} if found else {})
 
     def write(self, request: Request) -> Response:
         """`POST /api/completeDataSetRegistrations`."""
@@ -273,7 +309,7 @@ def _shown(row: tuple[JsonValue, ...]) -> JsonObject:
 
 
 def _items(raw: bytes, kind: str) -> list[JsonObject]:
-    """The registrations of a posted text. Raises `formats.Unreadable`."""
+    """The registrations of a posted text. Raises `Refused`."""
     if "xml" in kind:
         return [dict(attributes) for attributes in formats.read_elements(raw, "completeDataSetRegistration")]
     return formats.items_of(formats.read_json(raw), "completeDataSetRegistrations")

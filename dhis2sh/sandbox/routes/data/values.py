@@ -86,6 +86,17 @@ def body_of(request: Request) -> bytes:
         raise Refused(400, f"The body cannot be unpacked: {error}") from error
 
 
+def _written(key: Key, old: Value | None, form: Mapping[str, str], value_type: str, user: str) -> Value:
+    """A value as it is stored: what the form does not name stays as it was."""
+    moment, text, comment = server_time(), form.get("value"), form.get("comment")
+    before = old or Value(key, None, None, None, None)
+    return Value(
+        key, before.value if text is None else value_types.normal(text, value_type), user, before.created or moment,
+        moment, before.comment if comment is None else comment,
+        follow_up=form["followUp"] == "true" if form.get("followUp") else before.follow_up,
+    )  # fmt: skip
+
+
 class Api:
     """The handlers. They are plain functions, so Starlette runs them in its threads and the loop stays free."""
 
@@ -201,7 +212,22 @@ class Api:
         key = self._key(form, model)
         element = model.body("dataElements", key.data_element)
         self._writable(request, model, key, form)
-        text = form.get("value")
+        self._fitting(model, element, form)
+        user = cast("str", self.server.user(request).get("username"))
+        with self.store.writing() as connection:
+            stored = values.find(connection, key)
+            old = None if stored is None or stored.deleted else stored
+            new = _written(key, old, form, cast("str", element.get("valueType", "TEXT")), user)
+            values.put(connection, new)
+            if self.store.version.upserts:
+                values.audit(connection, new, "CREATE" if stored is None else "UPDATE", user)
+            elif old is not None:
+                values.audit(connection, old, "UPDATE", user)
+        return Response(None, 201)
+
+    def _fitting(self, model: Model, element: JsonObject, form: Mapping[str, str]) -> None:
+        """Raise `Refused` for a value or comment that the element cannot have."""
+        text, comment = form.get("value"), form.get("comment")
         value_type = cast("str", element.get("valueType", "TEXT"))
         problem = value_types.problem(text or "", value_type)
         if problem and self.store.version.upserts:
@@ -209,34 +235,14 @@ class Api:
             raise Refused(409, f"Failed to upsert data value: {words}", "E1004")
         if problem:
             raise Refused(409, f"Data value must match data element value type: `{value_type}`", "E2030")
-        comment = form.get("comment")
         if comment is not None and len(comment) > value_types.MAX_LENGTH:
             raise Refused(409, "Comment is invalid: `comment_length_greater_than_max_length`", "E2028")
         option_set = reference(element, "optionSet")
         if text and option_set:
             members = self.store.inverse("options", "optionSet").get(option_set, [])
             if text not in {str(model.body("options", uid).get("code")) for uid in members}:
-                raise Refused(
-                    409, f"Data value is not a valid option of the data element option set: `{option_set}`", "E2029"
-                )
-        user = cast("str", self.server.user(request).get("username"))
-        moment = server_time()
-        with self.store.writing() as connection:
-            old = values.find(connection, key)
-            alive = old is not None and not old.deleted
-            stored = (
-                value_types.normal(text, value_type) if text is not None else (old.value if alive and old else None)
-            )
-            new = Value(key, stored, user, (old.created if alive and old else None) or moment, moment,
-                        comment if comment is not None else (old.comment if alive and old else None))  # fmt: skip
-            follow_up = form.get("followUp")
-            new.follow_up = follow_up == "true" if follow_up else bool(alive and old and old.follow_up)
-            values.put(connection, new)
-            if self.store.version.upserts:
-                values.audit(connection, new, "UPDATE" if old is not None else "CREATE", user)
-            elif alive and old is not None:
-                values.audit(connection, old, "UPDATE", user)
-        return Response(None, 201)
+                words = f"Data value is not a valid option of the data element option set: `{option_set}`"
+                raise Refused(409, words, "E2029")
 
     def delete_one(self, request: Request) -> Response:
         """`DELETE /api/dataValues`."""
@@ -389,7 +395,7 @@ def _packed(request: Request, response: Response, kind: str) -> Response:
 
 
 def _bodies(raw: bytes, kind: str, options: Options, model: Model) -> Iterator[JsonObject] | list[JsonObject]:
-    """The data value sets of a posted text. Raises `formats.Unreadable`."""
+    """The data value sets of a posted text. Raises `Refused`."""
     if kind == "application/adx+xml":
         return formats.read_adx(raw, model)
     if kind in {"application/xml", "text/xml"}:

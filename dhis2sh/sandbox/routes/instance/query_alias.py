@@ -1,4 +1,4 @@
-"""`/api/query/alias`: makes aliases; reading one is the work of the middleware in `sandbox/aliases.py`."""
+"""`/api/query/alias`: makes aliases; reading one is the work of the middleware in `http.aliases`."""
 
 from __future__ import annotations
 

@@ -84,9 +84,12 @@ class Api:
             found.append(("E1533", ["Target", model, str(target)]))
         if plural in WITH_DATA and sent.get("dataMergeStrategy") not in {"DISCARD", "LAST_UPDATED"}:
             found.append(("E1534", []))
-        if found:
-            return found
-        goal = store.get(plural, str(target)) or {}
+        return found or self._differences(plural, sources, str(target))
+
+    def _differences(self, plural: str, sources: list[str], target: str) -> list[tuple[str, list[str]]]:
+        """What sources must have in common with the target."""
+        store, found = self.server.store, list[tuple[str, list[str]]]()
+        goal = store.get(plural, target) or {}
         bodies = [store.get(plural, uid) or {} for uid in sources]
         if plural == "dataElements":
             for code, name in (("E1550", "valueType"), ("E1551", "domainType")):

@@ -149,7 +149,7 @@ def _done(message: str) -> JsonObject:
 
 
 def _json(raw: bytes) -> JsonObject:
-    """A body's JSON object. Raises `Refusal` as this controller words it: 400, without a code."""
+    """A body's JSON object. Raises `Refused` as this controller words it: 400, without a code."""
     try:
         body = cast("JsonValue", orjson.loads(raw) if raw.strip() else {})
     except orjson.JSONDecodeError as error:
