@@ -46,6 +46,10 @@ FLAGS: Mapping[str, str] = MappingProxyType(
 )
 
 
+type Facts = dict[str, Any]
+"""A table as codegen writes it, compact: only this module and `codegen` read it."""
+
+
 class Property(NamedTuple):
     """One property of a type, under the name that it has on the wire.
 
@@ -222,7 +226,7 @@ def schemas(version: str, base_url: str = "") -> JsonObject:
     return expand(_load(version, "schemas.json"), base_url)
 
 
-def expand(data: dict[str, Any], base_url: str = "") -> JsonObject:
+def expand(data: Facts, base_url: str = "") -> JsonObject:
     """Rebuild the whole answer from the compact form of schemas.json."""
     heads = {row["klass"]: expand_head(row, data) for row in data["schemas"]}
     out: list[JsonValue] = []
@@ -233,7 +237,7 @@ def expand(data: dict[str, Any], base_url: str = "") -> JsonObject:
     return {"schemas": out}
 
 
-def expand_head(row: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+def expand_head(row: Facts, data: Facts) -> Facts:
     """One schema without its properties: the stored deviations on top of what follows from its name."""
     head: dict[str, Any] = data["schemaDefaults"] | row
     head.pop("properties", None)
@@ -250,9 +254,7 @@ def expand_head(row: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in head.items() if v is not None}
 
 
-def expand_property(
-    row: dict[str, Any] | str, heads: dict[str, dict[str, Any]], data: dict[str, Any]
-) -> dict[str, Any]:
+def expand_property(row: Facts | str, heads: dict[str, Facts], data: Facts) -> Facts:
     """One property: the stored deviations on top of what its propertyType, name and class make likely."""
     own: dict[str, Any] = data["commonProperties"][row] if isinstance(row, str) else row  # a name: as in most types
     p: dict[str, Any] = data["propertyDefaults"].get(own["propertyType"], {}) | own
