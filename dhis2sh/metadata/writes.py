@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 IN_ONE_BUNDLE = parts.OBJECTS_IN_ONE_PART
-"""Objects in one import: 1,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
+"""Objects in one import: 2,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
 OTHER = "another object of the bundle was refused"
 IGNORED = "the server ignored it and gave no reason"
 UIDS_IN_ONE_ADDRESS = 120

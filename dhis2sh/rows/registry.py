@@ -60,6 +60,7 @@ class Renderer:
 
 _stages: dict[str, AnyStage] = {}
 _renderers: dict[type, Renderer] = {}
+_told_of_renderers: list[Callable[[type], None]] = []
 _modules_of_stages: list[str] = ["dhis2sh.rows.stages", "dhis2sh.rows.sinks"]
 _modules_of_renderers: list[str] = []
 
@@ -90,6 +91,15 @@ def stages() -> Mapping[str, AnyStage]:
 def register_renderer(kind: type, renderer: Renderer) -> None:
     """Say how results of a type, and of types made from it, are drawn."""
     _renderers[kind] = renderer
+    for told in _told_of_renderers:
+        told(kind)
+
+
+def on_renderer(told: Callable[[type], None]) -> None:
+    """Be told of every type that has a renderer, and of those that come later: a notebook must know its types beforehand."""
+    _told_of_renderers.append(told)
+    for kind in list(_renderers):
+        told(kind)
 
 
 def renderer_of(result: object) -> Renderer | None:

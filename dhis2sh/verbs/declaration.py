@@ -54,7 +54,7 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class Refers:
-    """Marks a parameter that names objects: `session.run` turns codes and unique names into UIDs (`dhis2sh.verbs.names`).
+    """Marks a parameter that names objects: `verbs.run` turns codes and unique names into UIDs (`dhis2sh.verbs.names`).
 
     Parameters:
         to: the plural of the type, `@type` for the one that the parameter `type` names, or `*` for any type.
@@ -295,6 +295,11 @@ def verb(
             left_out=dict(left_out or {}),
             pinned=pinned,
         )
+        there = REGISTRY.get(path)
+        if there is not None and there.function.__module__ != function.__module__:
+            raise ValueError(
+                f"{path} is declared in {there.function.__module__} and again in {function.__module__}: one must go"
+            )
         REGISTRY[path] = declared
         return declared
 

@@ -1,6 +1,6 @@
 """Names everywhere: wherever a UID is expected, a code or a unique name works too.
 
-`session.run` resolves every parameter that is marked with `Refers` before the verb sees it; services that read names from
+`verbs.run` resolves every parameter that is marked with `Refers` before the verb sees it; services that read names from
 files use `resolve` themselves. A text that has the form of a UID is taken as one and costs no request, unless it could
 be a word or a code as well ("Vaccination" has eleven letters): then the server is asked which it is.
 """

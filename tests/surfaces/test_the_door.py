@@ -163,7 +163,7 @@ async def test_the_name_of_a_production_profile_is_no_yes(
     assert waiting.value.hint == "add --yes to apply this plan"
     assert isinstance(waiting.value.plan, Plan)
 
-    with pytest.raises(NeedsConfirmation) as waiting:
+    with pytest.raises(NeedsConfirmation, match="'live' is a production profile: nothing was written") as waiting:
         await run(live, find(verb), arguments, Consent(yes=True))
     assert waiting.value.hint == "add --confirm live to write"
     assert server.writes == []

@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 import pytest
 
 from dhis2sh.errors import UsageError
+from dhis2sh.rows.rows import Text
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import REGISTRY, Bounds, Doc, Verb, verb
+from dhis2sh.verbs.registry import find
 
 
 @dataclass
@@ -50,3 +52,13 @@ def test_choices_may_be_separated_by_commas(declared: Verb):
     assert declared.bind({"name": "x", "marks": "a,b"})["marks"] == ["a", "b"]
     with pytest.raises(UsageError, match="'c' is not one of its values"):
         declared.bind({"name": "x", "marks": ["a,c"]})
+
+
+def test_two_modules_never_declare_one_verb() -> None:
+    async def ping(s: Session) -> Text:
+        """Another one."""
+        return Text("pong")
+
+    find("system ping")
+    with pytest.raises(ValueError, match=r"system ping is declared in dhis2sh\.plugins\.system and again in"):
+        verb("system ping", effect="read")(ping)

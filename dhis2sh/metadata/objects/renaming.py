@@ -11,7 +11,7 @@ from dhis2sh.client import schema
 from dhis2sh.client.reading import MANY
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.choosing import titled, uids_of
+from dhis2sh.metadata.choosing import chosen, titled, uids_of
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
@@ -19,7 +19,6 @@ from dhis2sh.types import JsonObject, Row
 
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Resource
-from dhis2sh.metadata.choosing import chosen
 
 
 def renamer(

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any, cast
 
+from dhis2sh.rows.registry import on_renderer, renderer_of
 from dhis2sh.surfaces.terminal import drawn
 from dhis2sh.types import Row
 
@@ -36,19 +37,31 @@ def install(shell: Any) -> None:
         ("dhis2sh.rows.rows", "Rows"),
         ("dhis2sh.rows.stream", "Stream"),
         ("dhis2sh.changes.plan", "Plan"),
+        ("dhis2sh.changes.plan", "WriteSummary"),
         ("pydantic.main", "BaseModel"),
     ):
         formatters["text/plain"].for_type_by_name(module, name, _text)
         formatters["text/html"].for_type_by_name(module, name, _html)
+    on_renderer(lambda kind: _teach(formatters, kind))
+
+
+def _teach(formatters: Any, kind: type) -> None:
+    """A type whose look somebody has registered, a plugin's too."""
+    formatters["text/plain"].for_type(kind, _text)
+    formatters["text/html"].for_type(kind, _html)
+
+
+def _ours(result: object) -> bool:
+    """Do we draw it? What is our own, and what has a look of its own."""
+    return type(result).__module__.startswith("dhis2sh") or renderer_of(result) is not None
 
 
 def _text(result: object, printer: Any, cycle: bool) -> None:
-    ours = type(result).__module__.startswith("dhis2sh")
-    printer.text(_drawn(result) if ours else repr(result))
+    printer.text(_drawn(result) if _ours(result) else repr(result))
 
 
 def _html(result: object) -> str | None:
-    ours = type(result).__module__.startswith("dhis2sh")
+    ours = _ours(result)
     markdown = getattr(result, "_repr_markdown_", None)
     better = markdown is not None and markdown() is not None  # a notebook would take the HTML all the same
     return _page(result) if ours and not better else None
