@@ -208,16 +208,20 @@ class BulkResult:
         self.warnings += [row for row in conflicts if row.severity == "warning"]
         self.failures += refused
         if outcome.status == "ERROR" and not refused:
-            whole = {"message": outcome.message or "refused", "code": outcome.error_code, "type": kind}
-            self.failures += [
-                ConflictRow.model_validate({"uid": uid, "status": outcome.http_status_code, **whole})
-                for uid in sent or [None]
-            ]
+            self._take_refusal(outcome, sent, kind)
             self.count += ImportCount(ignored=0 if counted.total else len(sent))
             return
         failed = {row.uid for row in refused}
         nothing_written = bool(refused) and counted.total == counted.ignored
         self.uids += [] if nothing_written else [uid for uid in sent if uid not in failed]
+
+    def _take_refusal(self, message: WebMessage, sent: list[str], kind: str | None) -> None:
+        """All of a request was refused without a word on single objects."""
+        whole = {"message": message.message or "refused", "code": message.error_code, "type": kind}
+        self.failures += [
+            ConflictRow.model_validate({"uid": uid, "status": message.http_status_code, **whole})
+            for uid in sent or [None]
+        ]
 
     def _take_error(self, error: Dhis2Error, sent: list[str], kind: str | None) -> None:
         self.unanswered += sent if may_be_written(error) else []
