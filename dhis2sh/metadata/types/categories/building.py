@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
+from dhis2sh.client import reading
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import Forbidden, NotFound, UsageError
 from dhis2sh.metadata import writes
@@ -187,8 +188,8 @@ class Building:
         growing = [w.uid for w in self.changes if w.plural == CATEGORIES and w.before is not None and any(w.changed())]
         if not growing:
             return []
-        rows = await writes.read_all(
-            self.s, COMBOS, [f"categories.id:in:[{','.join(growing)}]"], fields="id,name,categories[id]"
+        rows = await reading.pointing_to(
+            self.s.client, COMBOS, "categories.id", growing, fields="id,name,categories[id]"
         )
         others = [row for row in rows if row["id"] != combo.uid]
         if others:
