@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from dhis2sh.sandbox.areas import AREAS
-from dhis2sh.sandbox.importer.areas import Hook, ImportingArea, rows_of
 from dhis2sh.sandbox.importer.bundle import DELETE, Bundle, ImportOptions, Item
+from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea, rows_of
 from dhis2sh.sandbox.importer.pipeline import Importer
 from dhis2sh.sandbox.store.areas import Get
 from dhis2sh.sandbox.store.database import Store

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox.importer.areas import Hook, ImportingArea, rows_of
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
+from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea, rows_of
 from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.database import Store

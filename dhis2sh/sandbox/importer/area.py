@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox.importer import hooks, refusals, rules
-from dhis2sh.sandbox.importer.areas import Hook, ImportingArea
+from dhis2sh.sandbox.importer import derived, refusals, rules
 from dhis2sh.sandbox.importer.delete import EXPRESSIONS
+from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea
 from dhis2sh.sandbox.store.areas import Get
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.sandbox.store.hierarchy import with_paths
@@ -38,23 +38,25 @@ def _levels(store: Store, uid: str) -> str | None:
 AREA = ImportingArea(
     writes={"organisationUnits": _paths},
     hooks={
-        "categories": Hook(refuses=(refusals.check_category,), also=hooks.option_combos_of_category),
-        "categoryCombos": Hook(refuses=(refusals.check_combo,), also=hooks.option_combos),
+        "categories": Hook(refuses=(refusals.check_category,), also=derived.option_combos_of_category),
+        "categoryCombos": Hook(refuses=(refusals.check_combo,), also=derived.option_combos),
         "categoryOptionCombos": Hook(refuses=(refusals.check_option_combo,), update=refusals.combo_update),
         "dataApprovalWorkflows": Hook(vetoes=(_levels,)),
         "dataElements": Hook(refuses=(refusals.check_field_mask,), vetoes=(_in_indicator,)),
-        "dataSets": Hook(prepare=hooks.prepare_data_set, refuses=(refusals.check_input_periods,)),
-        "eventVisualizations": Hook(prepare=hooks.prepare_axes),
-        "maps": Hook(prepare=hooks.prepare_axes),
-        "optionSets": Hook(prepare=hooks.raise_version, refuses=(refusals.check_multi_text,)),
+        "dataSets": Hook(prepare=derived.prepare_data_set, refuses=(refusals.check_input_periods,)),
+        "eventVisualizations": Hook(prepare=derived.prepare_axes),
+        "maps": Hook(prepare=derived.prepare_axes),
+        "optionSets": Hook(prepare=derived.raise_version, refuses=(refusals.check_multi_text,)),
         "options": Hook(refuses=(refusals.check_same_option,)),
         "organisationUnits": Hook(
-            prepare=hooks.prepare_unit, refuses=(refusals.check_unit_dates, refusals.check_move), also=hooks.units_below
+            prepare=derived.prepare_unit,
+            refuses=(refusals.check_unit_dates, refusals.check_move),
+            also=derived.units_below,
         ),
         "programRuleActions": Hook(refuses=(rules.check_action,)),
         "programRuleVariables": Hook(prepare=rules.prepare_variable, refuses=(rules.check_variable,)),
         "programStages": Hook(refuses=(refusals.check_stage,)),
         "trackedEntityAttributes": Hook(refuses=(refusals.check_pattern, refusals.check_field_mask)),
-        "visualizations": Hook(prepare=hooks.prepare_axes),
+        "visualizations": Hook(prepare=derived.prepare_axes),
     },
 )

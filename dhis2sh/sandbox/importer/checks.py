@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.uids import is_uid
-from dhis2sh.sandbox.importer.areas import hooks_of
 from dhis2sh.sandbox.importer.attributes import check_attribute_values, check_attributes, values
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
+from dhis2sh.sandbox.importer.hooks import hooks_of
 from dhis2sh.sandbox.importer.read import TEXTS
 from dhis2sh.sandbox.importer.references import references
 from dhis2sh.sandbox.importer.report import ErrorReport

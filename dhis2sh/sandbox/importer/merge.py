@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.importer.areas import hooks_of
 from dhis2sh.sandbox.importer.delete import EXPRESSIONS
+from dhis2sh.sandbox.importer.hooks import hooks_of
 
 if TYPE_CHECKING:
     import sqlite3

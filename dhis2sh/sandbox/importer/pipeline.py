@@ -1,7 +1,7 @@
 """The metadata importer: one pipeline for every type and every way to write one (api-facts a.7, b).
 
 Read what was sent, look up what is there, check, then write all of it in one transaction. Types differ only by their
-schema and by the hooks that areas of the server have for them (`importer.areas`).
+schema and by the hooks that areas of the server have for them (`importer.hooks`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.uids import generate_uid
-from dhis2sh.sandbox.importer.areas import hooks_of
 from dhis2sh.sandbox.importer.bundle import DELETE, Bundle, ImportOptions, Item
 from dhis2sh.sandbox.importer.checks import check_all, described, duplicates
 from dhis2sh.sandbox.importer.codes import by_code, only_uids, resolve
 from dhis2sh.sandbox.importer.delete import Deletion
+from dhis2sh.sandbox.importer.hooks import hooks_of
 from dhis2sh.sandbox.importer.read import Reader
 from dhis2sh.sandbox.importer.report import ImportReport, ObjectReport, TypeReport
 from dhis2sh.sandbox.java.moments import now

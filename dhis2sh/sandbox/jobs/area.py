@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dhis2sh.sandbox.importer.areas import Hook, ImportingArea
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
+from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS job_note (

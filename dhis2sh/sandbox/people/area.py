@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.importer.areas import Hook, ImportingArea
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
+from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea
 from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.people.accounts import password_error, take_passwords

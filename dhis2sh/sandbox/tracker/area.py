@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dhis2sh.sandbox.importer.areas import Hook, ImportingArea, rows_of
+from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea, rows_of
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS tracked_entity (

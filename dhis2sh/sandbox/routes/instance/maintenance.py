@@ -13,7 +13,7 @@ from starlette.routing import Route
 from dhis2sh.sandbox.analytics.build import clear as clear_analytics
 from dhis2sh.sandbox.http.answers import done, empty
 from dhis2sh.sandbox.http.bodies import with_body
-from dhis2sh.sandbox.importer.hooks import missing_option_combos
+from dhis2sh.sandbox.importer.derived import missing_option_combos
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.instance.sqlviews import build_resource_tables
 from dhis2sh.sandbox.java.moments import now

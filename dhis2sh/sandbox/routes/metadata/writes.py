@@ -12,8 +12,8 @@ from starlette.routing import Route
 from dhis2sh.sandbox.http.answers import answer, base_of, done
 from dhis2sh.sandbox.http.bodies import PATCH, read_json, read_object, with_body
 from dhis2sh.sandbox.importer.answers import object_answer
-from dhis2sh.sandbox.importer.areas import hooks_of
 from dhis2sh.sandbox.importer.bundle import CREATE, DELETE, UPDATE, ImportOptions, import_options
+from dhis2sh.sandbox.importer.hooks import hooks_of
 from dhis2sh.sandbox.importer.pipeline import Importer
 from dhis2sh.sandbox.importer.read import read_sharing
 from dhis2sh.sandbox.importer.refusals import updates_apart

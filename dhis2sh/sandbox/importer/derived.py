@@ -1,0 +1,177 @@
+"""What types of metadata derive when they are imported, and the objects that are written along with them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.dhis2.uids import generate_uid, is_uid
+from dhis2sh.sandbox.importer.bundle import Bundle, Item
+from dhis2sh.sandbox.importer.hooks import Also
+from dhis2sh.sandbox.java.moments import now
+from dhis2sh.sandbox.store.hierarchy import path_of
+from dhis2sh.sandbox.store.references import ids
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject, JsonValue
+
+# Organisation units -----------------------------------------------------------------------------------------------------
+
+
+def prepare_unit(bundle: Bundle, item: Item) -> None:
+    """A unit's path and level follow from its parents."""
+    unit = {name: value for name, value in item.body.items() if name != "path"}
+    path = path_of(unit, lambda uid: bundle.get("organisationUnits", uid))
+    item.body |= {"path": path, "level": path.count("/")}
+
+
+def units_below(bundle: Bundle, item: Item) -> Also:
+    """The units below one that moved get new paths."""
+    if item.before is None or item.before.get("path") == item.body["path"]:
+        return {}
+    before, after = f"{item.before.get('path')}/", f"{item.body['path']}/"
+    moved: list[JsonObject] = []
+    for unit in bundle.store.objects("organisationUnits").values():
+        path = str(unit.get("path", ""))
+        if path.startswith(before):
+            path = after + path[len(before) :]
+            moved.append({**unit, "path": path, "level": path.count("/")})
+    return {"organisationUnits": moved}
+
+
+# Categories -------------------------------------------------------------------------------------------------------------
+
+
+def option_combos(bundle: Bundle, item: Item) -> Also:
+    """A category combo has an option combo for every combination of its categories' options."""
+    return {"categoryOptionCombos": missing_option_combos(bundle.get, existing_combos(bundle, item.uid), item.body)}
+
+
+def option_combos_of_category(bundle: Bundle, item: Item) -> Also:
+    """A category that changed its options gives its combos more combinations."""
+    made: list[JsonObject] = []
+    for uid in bundle.store.inverse("categoryCombos", "categories").get(item.uid, []):
+        combo = bundle.get("categoryCombos", uid)
+        if combo is not None:
+            made += missing_option_combos(bundle.get, existing_combos(bundle, uid), combo)
+    return {"categoryOptionCombos": made}
+
+
+def existing_combos(bundle: Bundle, combo: str) -> list[JsonObject]:
+    """The option combos that a category combo has, those in the bundle included."""
+    stored = bundle.store.inverse("categoryOptionCombos", "categoryCombo").get(combo, [])
+    sent = [item.body for item in bundle.items.get("categoryOptionCombos", [])]
+    found = [bundle.get("categoryOptionCombos", uid) for uid in stored]
+    return [body for body in [*found, *sent] if body is not None and ids(body.get("categoryCombo")) == [combo]]
+
+
+def missing_option_combos(
+    get: Callable[[str, str], JsonObject | None], existing: Iterable[JsonObject], combo: JsonObject
+) -> list[JsonObject]:
+    """The option combos that a category combo lacks.
+
+    Parameters:
+        get: looks an object up by plural and UID.
+        existing: the option combos that it has.
+        combo: the category combo.
+    """
+    have = {frozenset(ids(body.get("categoryOptions"))) for body in existing}
+    categories = [get("categories", uid) or {} for uid in ids(combo.get("categories"))]
+    options = [ids(category.get("categoryOptions")) for category in categories]
+    made: list[JsonObject] = []
+    if not options or not all(options):
+        return made
+    moment = now()
+    for chosen in itertools.product(*options):
+        if frozenset(chosen) in have:
+            continue
+        names = [str((get("categoryOptions", uid) or {}).get("name", "")) for uid in chosen]
+        made.append(
+            {
+                "id": generate_uid(), "name": ", ".join(names), "created": moment, "lastUpdated": moment, "translations": [],
+                "categoryCombo": {"id": combo["id"]}, "categoryOptions": [{"id": uid} for uid in chosen],
+                "ignoreApproval": False, "attributeValues": [],
+            }
+        )  # fmt: skip
+    return made
+
+
+# Data sets, sections, options ---------------------------------------------------------------------------------------------
+
+
+def _own_elements(bundle: Bundle, item: Item) -> None:
+    """A data set's elements name the data set."""
+    for row in cast("list[JsonObject]", item.body.get("dataSetElements") or []):
+        row["dataSet"] = {"id": item.uid}
+
+
+def raise_version(bundle: Bundle, item: Item) -> None:
+    """A change raises the version by which clients see that they must load again."""
+    if item.before is not None:
+        item.body["version"] = int(cast("int", item.before.get("version") or 0)) + 1
+
+
+def prepare_data_set(bundle: Bundle, item: Item) -> None:
+    """A data set's elements name it, and a change raises its version."""
+    _own_elements(bundle, item)
+    raise_version(bundle, item)
+
+
+# Favourites ---------------------------------------------------------------------------------------------------------------
+
+_AXES = {"columns": "columnDimensions", "rows": "rowDimensions", "filters": "filterDimensions"}
+
+
+def prepare_axes(bundle: Bundle, item: Item) -> None:
+    """A visualization may come as columns, rows and filters with their items instead of as stored lists."""
+    body, sent = item.body, item.sent
+    _read_axes(bundle, body, sent)
+    for row, given in zip(
+        cast("list[JsonObject]", body.get("mapViews") or []), cast("list[JsonObject]", sent.get("mapViews") or []),
+        strict=False,
+    ):  # fmt: skip
+        _read_axes(bundle, row, given)
+
+
+def _read_axes(bundle: Bundle, body: JsonObject, sent: JsonObject) -> None:
+    for axis, dimensions in _AXES.items():
+        for row in cast("list[JsonObject]", sent.get(axis) or []):
+            name = row.get("dimension") or row.get("id")
+            named = cast("list[JsonValue]", body.setdefault(dimensions, []))
+            if name is not None and name not in named:
+                named.append(name)
+            items = cast("list[JsonObject]", row.get("items") or [])
+            if name == "dx" and not body.get("dataDimensionItems"):
+                body["dataDimensionItems"] = cast("JsonValue", [_data_item(bundle, one) for one in items])
+            elif name == "ou" and not body.get("organisationUnits"):
+                # USER_ORGUNIT and LEVEL-2 are no objects; they come as properties of their own too
+                units = [one["id"] for one in items if is_uid(cast("str | None", one.get("id")))]
+                body["organisationUnits"] = [{"id": unit} for unit in units]
+    relative = sent.get("relativePeriods")
+    if isinstance(relative, dict):
+        raw = cast("list[JsonValue]", body.setdefault("rawPeriods", []))
+        raw += [_constant_name(name) for name, on in relative.items() if on and _constant_name(name) not in raw]
+
+
+def _constant_name(name: str) -> str:
+    """`last12Months` as `LAST_12_MONTHS`."""
+    text = ""
+    for before, letter in zip(" " + name, name, strict=False):
+        text += "_" if letter.isupper() or (letter.isdigit() and not before.isdigit()) else ""
+        text += letter.upper()
+    return text
+
+
+_DATA_ITEMS = {"dataElements": "dataElement", "indicators": "indicator", "programIndicators": "programIndicator",
+               "dataSets": "reportingRate"}  # fmt: skip
+_ITEM_TYPES = {"dataElement": "DATA_ELEMENT", "indicator": "INDICATOR", "programIndicator": "PROGRAM_INDICATOR",
+               "reportingRate": "REPORTING_RATE"}  # fmt: skip
+
+
+def _data_item(bundle: Bundle, row: JsonObject) -> JsonObject:
+    uid = str(row.get("id", ""))
+    for plural, name in _DATA_ITEMS.items():
+        if bundle.get(plural, uid) is not None:
+            return {name: {"id": uid}, "dataDimensionItemType": _ITEM_TYPES[name]}
+    return {"dataElement": {"id": uid}, "dataDimensionItemType": "DATA_ELEMENT"}
