@@ -339,3 +339,13 @@ def test_an_import_as_a_job_opens_with_all_its_parameters(api: TestClient) -> No
         assert time.monotonic() < deadline
     assert (notes[-1]["message"], notes[-1]["dataType"]) == ("Metadata import started", "PARAMETERS")
     assert notes[-1]["data"] | {"user": None, "filename": None, "csvImportClass": None} == notes[-1]["data"]
+
+
+@pytest.mark.parametrize(("field", "constant"), [("thisDay", "TODAY"), ("last6BiMonths", "LAST_6_BIMONTHS")])
+def test_the_periods_of_a_favourite_are_stored_by_the_servers_names(
+    api: TestClient, store: Store, field: str, constant: str
+) -> None:
+    uid = made(api, "visualizations", name="V", type="COLUMN", relativePeriods={field: True, "noSuchPeriod": True})
+    assert (store.get("visualizations", uid) or {})["rawPeriods"] == [constant]
+    shown = api.get(f"/api/visualizations/{uid}?fields=relativePeriods").json()["relativePeriods"]
+    assert [name for name, on in shown.items() if on] == [field]

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.dhis2.uids import generate_uid, is_uid
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.hooks import Also
@@ -120,6 +121,8 @@ def prepare_data_set(bundle: Bundle, item: Item) -> None:
 
 # Favourites ---------------------------------------------------------------------------------------------------------------
 
+_PERIODS = {period.field: period.value for period in RelativePeriod}
+"""Relative periods by their names among the yes/no properties of a favourite."""
 _AXES = {"columns": "columnDimensions", "rows": "rowDimensions", "filters": "filterDimensions"}
 
 
@@ -148,19 +151,15 @@ def _read_axes(bundle: Bundle, body: JsonObject, sent: JsonObject) -> None:
                 # USER_ORGUNIT and LEVEL-2 are no objects; they come as properties of their own too
                 units = [one["id"] for one in items if is_uid(cast("str | None", one.get("id")))]
                 body["organisationUnits"] = [{"id": unit} for unit in units]
+    _read_periods(body, sent)
+
+
+def _read_periods(body: JsonObject, sent: JsonObject) -> None:
+    """Relative periods may come as yes/no properties; names that there are not are left out without a word."""
     relative = sent.get("relativePeriods")
     if isinstance(relative, dict):
         raw = cast("list[JsonValue]", body.setdefault("rawPeriods", []))
-        raw += [_constant_name(name) for name, on in relative.items() if on and _constant_name(name) not in raw]
-
-
-def _constant_name(name: str) -> str:
-    """`last12Months` as `LAST_12_MONTHS`."""
-    text = ""
-    for before, letter in zip(" " + name, name, strict=False):
-        text += "_" if letter.isupper() or (letter.isdigit() and not before.isdigit()) else ""
-        text += letter.upper()
-    return text
+        raw += [period for name, on in relative.items() if on and (period := _PERIODS.get(name)) and period not in raw]
 
 
 _DATA_ITEMS = {"dataElements": "dataElement", "indicators": "indicator", "programIndicators": "programIndicator",

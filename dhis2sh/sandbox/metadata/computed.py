@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.sandbox.java.schedule import BUILT_IN_JOBS, last_runtime, latest_execution, next_execution
 from dhis2sh.sandbox.metadata.lookup import Lookup
 from dhis2sh.sandbox.store.references import ids
@@ -17,18 +18,6 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 type Compute = Callable[[Lookup, Resource, JsonObject], JsonValue]
-
-RELATIVE_PERIODS = (
-    "thisDay", "yesterday", "last3Days", "last7Days", "last14Days", "last30Days", "last60Days", "last90Days",
-    "last180Days", "thisMonth", "lastMonth", "thisBimonth", "lastBimonth", "thisQuarter", "lastQuarter",
-    "thisSixMonth", "lastSixMonth", "weeksThisYear", "monthsThisYear", "biMonthsThisYear", "quartersThisYear",
-    "thisYear", "monthsLastYear", "quartersLastYear", "lastYear", "last5Years", "last10Years", "last12Months",
-    "last6Months", "last3Months", "last6BiMonths", "last4Quarters", "last2SixMonths", "thisFinancialYear",
-    "lastFinancialYear", "last5FinancialYears", "last10FinancialYears", "thisWeek", "lastWeek", "thisBiWeek",
-    "lastBiWeek", "last4Weeks", "last4BiWeeks", "last12Weeks", "last52Weeks",
-)  # fmt: skip
-"""The windows of `relativePeriods`, in the server's order."""
-_NAMED = {"thisDay": "TODAY", "thisBimonth": "THIS_BIMONTH", "lastBimonth": "LAST_BIMONTH"}
 
 DIMENSION_ITEM_TYPES = {
     "categoryOptionGroups": "CATEGORY_OPTION_GROUP", "categoryOptions": "CATEGORY_OPTION",
@@ -53,24 +42,13 @@ DASHBOARD_ITEMS = {
 }  # fmt: skip
 
 
-def period_constant(name: str) -> str:
-    """`last12Months` as `LAST_12_MONTHS`, the way `rawPeriods` have it."""
-    if name in _NAMED:
-        return _NAMED[name]
-    text = ""
-    for before, letter in zip(" " + name, name, strict=False):
-        text += "_" if letter.isupper() or (letter.isdigit() and not before.isdigit()) else ""
-        text += letter.upper()
-    return text.replace("BI_MONTHS", "BIMONTHS").replace("SIX_MONTHS", "SIXMONTHS").replace("BI_WEEK", "BIWEEK")
-
-
 def _references(uids: list[str]) -> JsonValue:
     return [{"id": uid} for uid in uids]
 
 
 def _relative_periods(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
     raw = cast("list[JsonValue]", b.get("rawPeriods") or [])
-    return {name: period_constant(name) in raw for name in RELATIVE_PERIODS}
+    return {period.field: period.value in raw for period in RelativePeriod}
 
 
 def _axis(dimensions: str, usual: tuple[str, ...] = ()) -> Compute:
