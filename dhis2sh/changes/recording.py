@@ -12,7 +12,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, override
 
@@ -219,17 +218,6 @@ class ByPart(Recording):
         }
 
 
-_CURRENT: ContextVar[Recording | None] = ContextVar("recording", default=None)
-
-
-def current() -> Recording:
-    """The entry of the write that is being carried out. Raises `RuntimeError` outside of `apply_plan`."""
-    entry = _CURRENT.get()
-    if entry is None:
-        raise RuntimeError("a write outside of apply_plan")
-    return entry
-
-
 @contextmanager
 def recording(session: Session, plan: Plan) -> Generator[Recording]:
     """Keep an entry open while a plan is carried out. Local and empty plans and those of `--no-journal` leave nothing."""
@@ -237,7 +225,6 @@ def recording(session: Session, plan: Plan) -> Generator[Recording]:
     journal = of(target.name) if target is not None and plan.journal and plan.steps else None
     kind = ByPart if plan.writer is not None and plan.writer.bulk else ByObject
     entry = kind(journal, plan, target.url if target is not None else "")
-    token = _CURRENT.set(entry)
     try:
         yield entry
     except BaseException as error:
@@ -245,5 +232,3 @@ def recording(session: Session, plan: Plan) -> Generator[Recording]:
         if not isinstance(error, Exception):
             session.person.warn(entry.how_far())
         raise
-    finally:
-        _CURRENT.reset(token)

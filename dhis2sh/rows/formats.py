@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
@@ -27,10 +28,10 @@ SPOOLED = 50_000
 type Write = Callable[[str], object]
 
 
-class Writer:
+class Writer(ABC):
     """Writes rows in one format: `begin`, then `add` for each batch, then `end`; `drop` in place of what is left."""
 
-    def begin(self, columns: Sequence[str], declared: bool) -> None:
+    def begin(self, columns: Sequence[str], declared: bool) -> None:  # noqa: B027  (what not every format needs)
         """Say which fields there are.
 
         Parameters:
@@ -38,14 +39,14 @@ class Writer:
             declared: True when other fields of a row are left out; else they are refused, or written too.
         """
 
+    @abstractmethod
     def add(self, rows: Sequence[Row]) -> None:
         """Write a batch. Raises `PipelineError` for a field that would be lost."""
-        raise NotImplementedError
 
-    def end(self) -> None:
+    def end(self) -> None:  # noqa: B027  (as above)
         """Write what comes last."""
 
-    def drop(self) -> None:
+    def drop(self) -> None:  # noqa: B027  (as above)
         """Throw away what is held for the time being: the rows have failed."""
 
 
