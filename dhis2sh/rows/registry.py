@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 
 class AnyStage(Protocol):
@@ -118,3 +118,32 @@ def page(result: object) -> str | None:
     """A result as HTML, or None where a notebook is to show its text."""
     found = renderer_of(result)
     return found.html(result) if found and found.html else None
+
+
+class Staged:
+    """What rows and streams share: every stage as a method and behind `|`, and a look that is drawn from here."""
+
+    __slots__ = ()
+
+    def __or__(self, stage: Callable[[Self], object]) -> object:
+        """`rows | stage` applies a stage or any function of what stands before it."""
+        return stage(self)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Every stage is a method too: `rows.where("valueType == 'NUMBER'")`, `await stream.csv("rows.csv")`."""
+        if name.startswith("_") or name not in stages():
+            raise AttributeError(f"{type(self).__name__} has no attribute or stage {name!r}")
+
+        def apply(*args: object, **options: object) -> object:
+            return stages()[name].bind(*args, **options)(self)
+
+        return apply
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *stages()]
+
+    def __repr__(self) -> str:
+        return drawn(self)
+
+    def _repr_html_(self) -> str | None:
+        return page(self)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast, overload
 
 from dhis2sh.errors import UsageError
-from dhis2sh.rows import registry
+from dhis2sh.rows.registry import Staged
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
@@ -57,7 +57,7 @@ class PageNote:
         return f"{self.shown:,} of {self.total:,}" if self.total is not None else f"{self.shown:,}"
 
 
-class Rows[T]:
+class Rows[T](Staged):
     """Rows of one kind, with their columns, where they came from and how many more there are.
 
     Parameters:
@@ -130,29 +130,6 @@ class Rows[T]:
         return isinstance(other, Rows) and self.plain() == cast("Rows[Any]", other).plain()
 
     __hash__ = None  # type: ignore[assignment]
-
-    def __or__(self, stage: Callable[[Rows[T]], object]) -> object:
-        """`rows | stage` applies a stage or any function of rows."""
-        return stage(self)
-
-    def __getattr__(self, name: str) -> Callable[..., object]:
-        """Every stage is a method too: `rows.where("valueType == 'NUMBER'")`."""
-        if name.startswith("_") or name not in registry.stages():
-            raise AttributeError(f"Rows has no attribute or stage {name!r}")
-
-        def apply(*args: object, **options: object) -> object:
-            return registry.stages()[name].bind(*args, **options)(self)
-
-        return apply
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *registry.stages()]
-
-    def __repr__(self) -> str:
-        return registry.drawn(self)
-
-    def _repr_html_(self) -> str | None:
-        return registry.page(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Never, Self, cast
 
 from dhis2sh.errors import PipelineError
-from dhis2sh.rows import registry
 from dhis2sh.rows.expressions import MissingField
+from dhis2sh.rows.registry import Staged
 from dhis2sh.rows.rows import Provenance, Rows, to_plain
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Flow:
     needs: str = ""
 
 
-class Stream[T]:
+class Stream[T](Staged):
     """Rows of one kind that come in batches, with the provenance that `Rows` have. It is read once.
 
         async with stream.where("level == 2") as districts:
@@ -305,35 +305,12 @@ class Stream[T]:
         self._columns, self.declared = flow.columns, flow.declared or source.declared
         return flow
 
-    def __or__(self, stage: Callable[[Stream[T]], object]) -> object:
-        """`stream | stage` applies a stage or any function of a stream."""
-        return stage(self)
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Every stage is a method too: `stream.where("value > 3")`, `await stream.csv("rows.csv")`."""
-        if name.startswith("_") or name not in registry.stages():
-            raise AttributeError(f"Stream has no attribute or stage {name!r}")
-
-        def apply(*args: object, **options: object) -> object:
-            return registry.stages()[name].bind(*args, **options)(self)
-
-        return apply
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *registry.stages()]
-
     def __iter__(self) -> Never:
         raise TypeError("a stream is read with `async for row in stream`, or by `await stream.collect()`")
 
     def to_json(self) -> Never:
         """A stream is no value that could be written down."""
         raise PipelineError("a stream has to be read first", hint="rows = await stream.collect()")
-
-    def __repr__(self) -> str:
-        return registry.drawn(self)
-
-    def _repr_html_(self) -> str | None:
-        return registry.page(self)
 
 
 def _still_outside(names: frozenset[str], batch: list[Row], read: int) -> None:
