@@ -259,6 +259,16 @@ REGISTRY: dict[str, Verb] = {}
 """Every verb that has been imported, by path."""
 
 
+def register(declared: Verb) -> Verb:
+    """Put a verb into the registry. Raises `ValueError` where another module has declared its path."""
+    there = REGISTRY.get(declared.path)
+    first, second = there and there.function.__module__, declared.function.__module__
+    if first is not None and first != second:
+        raise ValueError(f"{declared.path} is declared in {first} and again in {second}: one must go")
+    REGISTRY[declared.path] = declared
+    return declared
+
+
 def verb(
     path: str,
     *,
@@ -282,26 +292,21 @@ def verb(
         text = inspect.getdoc(function) or ""
         summary, _, description = text.partition("\n")
         hints = typing.get_type_hints(function, include_extras=True)
-        declared = Verb(
-            path=path,
-            effect=effect,
-            function=_flat(function, hints),
-            params=tuple(_params(function, hints)),
-            summary=summary.strip(),
-            description=description.strip(),
-            examples=tuple(examples),
-            result=_type_name(hints.get("return")),
-            aliases=tuple(aliases),
-            left_out=dict(left_out or {}),
-            pinned=pinned,
-        )
-        there = REGISTRY.get(path)
-        if there is not None and there.function.__module__ != function.__module__:
-            raise ValueError(
-                f"{path} is declared in {there.function.__module__} and again in {function.__module__}: one must go"
+        return register(
+            Verb(
+                path=path,
+                effect=effect,
+                function=_flat(function, hints),
+                params=tuple(_params(function, hints)),
+                summary=summary.strip(),
+                description=description.strip(),
+                examples=tuple(examples),
+                result=_type_name(hints.get("return")),
+                aliases=tuple(aliases),
+                left_out=dict(left_out or {}),
+                pinned=pinned,
             )
-        REGISTRY[path] = declared
-        return declared
+        )
 
     return declare
 

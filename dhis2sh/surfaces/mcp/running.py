@@ -126,11 +126,13 @@ class Runner:
             raise UsageError(
                 f"there is no plan '{plan_id}' of {verb.path}", hint=f"call {verb.effect} without plan_id first"
             )
-        name = production_of(session, kept.plan)
-        if name is not None and confirm != name:
-            raise UsageError(f"'{name}' is a production profile", hint=f"pass confirm='{name}' to write")
         del self._plans[plan_id]
-        return wrapped(await apply_plan(session, verb, kept.plan, Consent(yes=True, confirm=confirm)))
+        try:
+            return wrapped(await apply_plan(session, verb, kept.plan, Consent(yes=True, confirm=confirm)))
+        except NeedsConfirmation:
+            self._plans[plan_id] = kept  # it waits for the call that names the profile
+            name = production_of(session, kept.plan)
+            raise UsageError(f"'{name}' is a production profile", hint=f"pass confirm='{name}' to write") from None
 
     def _beside(
         self, path: str, arguments: dict[str, object], effect: str, consent: dict[str, Any], profile: str | None

@@ -13,7 +13,7 @@ from dhis2sh.metadata.types.formulas import Part, levels_of, parts_of, side
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonValue
-from dhis2sh.verbs.declaration import REGISTRY, Doc, Param, Refers, Verb, verb
+from dhis2sh.verbs.declaration import Doc, Param, Refers, Verb, register, verb
 from dhis2sh.words import kebab
 
 type Missing = Literal["SKIP_IF_ANY_VALUE_MISSING", "SKIP_IF_ALL_VALUES_MISSING", "NEVER_SKIP"]
@@ -81,8 +81,10 @@ def _declare(plural: str) -> None:
     ):  # fmt: skip
         path = f"metadata {name} {word}"
         addresses = ", ".join(f"`POST /api/{address}`" for address in dict.fromkeys(p.address for p in PLACES[plural]))
-        REGISTRY[path] = Verb(
-            path, "read", function, params, summary, f"API source: {addresses}.", (f"dhis2 {path} {said}",), result
+        register(
+            Verb(
+                path, "read", function, params, summary, f"API source: {addresses}.", (f"dhis2 {path} {said}",), result
+            )
         )
 
 
