@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 DELETED_WITH: Mapping[str, Sequence[str]] = {
     "categoryCombos": ["categoryOptionCombos.categoryCombo"],
     "dataSets": ["sections.dataSet"],
-    "optionSets": ["options.optionSet", "optionGroups.optionSet", "optionGroupSets.optionSet"],
+    "optionSets": ["options.optionSet"],
     "programRules": ["programRuleActions.programRule"],
     "programStages": ["programStageSections.programStage"],
     "programs": ["programStages.program", "programSections.program", "programRules.program",
