@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox.importer import derived, refusals, rules
+from dhis2sh.sandbox.importer import axes, derived, refusals, rules
 from dhis2sh.sandbox.importer.delete import EXPRESSIONS
 from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea
 from dhis2sh.sandbox.store.areas import Get
@@ -44,8 +44,8 @@ AREA = ImportingArea(
         "dataApprovalWorkflows": Hook(vetoes=(_levels,)),
         "dataElements": Hook(refuses=(refusals.check_field_mask,), vetoes=(_in_indicator,)),
         "dataSets": Hook(prepare=derived.prepare_data_set, refuses=(refusals.check_input_periods,)),
-        "eventVisualizations": Hook(prepare=derived.prepare_axes),
-        "maps": Hook(prepare=derived.prepare_axes),
+        "eventVisualizations": Hook(prepare=axes.prepare_axes),
+        "maps": Hook(prepare=axes.prepare_axes, also=axes.unsaved_items),
         "optionSets": Hook(prepare=derived.raise_version, refuses=(refusals.check_multi_text,)),
         "options": Hook(refuses=(refusals.check_same_option,)),
         "organisationUnits": Hook(
@@ -58,6 +58,6 @@ AREA = ImportingArea(
         "programs": Hook(prepare=derived.prepare_program),
         "programStages": Hook(refuses=(refusals.check_stage,)),
         "trackedEntityAttributes": Hook(refuses=(refusals.check_pattern, refusals.check_field_mask)),
-        "visualizations": Hook(prepare=derived.prepare_axes),
+        "visualizations": Hook(prepare=axes.prepare_axes),
     },
 )

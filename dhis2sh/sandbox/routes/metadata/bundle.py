@@ -10,7 +10,6 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import JSON, media_type, read_object, unpacked, with_body
-from dhis2sh.sandbox.importer.answers import import_answer
 from dhis2sh.sandbox.importer.bundle import ImportOptions, import_options
 from dhis2sh.sandbox.importer.csv import CLASSES, bundle_of, units_of_gml
 from dhis2sh.sandbox.importer.pipeline import Importer
@@ -18,6 +17,7 @@ from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.listing import matching
 from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.routes.metadata.answers import import_answer
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
