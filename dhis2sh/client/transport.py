@@ -18,9 +18,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Unpack, cast
 
 from dhis2sh import __version__
+from dhis2sh.client.addresses import origin
 from dhis2sh.client.answers import Answer, AnswerStream
 from dhis2sh.client.auth import Renewing, SignIn, remedy
-from dhis2sh.client.limits import Places, origin
+from dhis2sh.client.limits import Places
 from dhis2sh.client.requests import Body, Params, Sending, encode_params, guard, rehearse
 from dhis2sh.client.retry import IDEMPOTENT, RETRIED_STATUSES, RetryRule
 from dhis2sh.client.settings import ConnectionSettings

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.apply import apply_plan, refusals_kept
 from dhis2sh.changes.consent import Consent, must_ask
+from dhis2sh.changes.trusting import trusting
 from dhis2sh.client.requests import effect_scope
+from dhis2sh.project_files import UntrustedFile
 from dhis2sh.rows.rows import stamped
 from dhis2sh.rows.stream import Stream
 from dhis2sh.show import offer
@@ -36,8 +38,15 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
 
     Raises `UsageError` for bad arguments, `NeedsConfirmation` when a plan waits for a yes, and whatever the verb raises.
     """
+    bound, agreed = verb.bind(arguments), consent or Consent()
     with refusals_kept(session):
-        return await _run(session, verb, verb.bind(arguments), consent or Consent())
+        try:
+            return await _run(session, verb, bound, agreed)
+        except UntrustedFile as error:  # nothing has been sent: nobody has found out where to
+            if not await session.person.ask(trusting(error.file)):
+                raise
+            error.file.trust()
+        return await _run(session, verb, bound, agreed)
 
 
 def _reading(stream: Stream[object], session: Session, verb: Verb) -> Stream[object]:
