@@ -318,3 +318,30 @@ async def test_o9_a_profile_without_a_secret_takes_that_of_the_environment(
     profile.secrets.write("its own")
     monkeypatch.delenv("DHIS2_URL")
     assert profile.credentials().secret == "its own"
+
+
+# T24 -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-p sandbox metadata delete dataElements --dry-run -- deText00001",
+        "-p sandbox metadata data-elements delete --dry-run -- deText00001",
+        "--profile sandbox metadata delete dataElements -- deText00001 --dry-run",
+    ],
+)
+def test_t24_a_profile_that_is_named_first_is_acted_on_whatever_stands_behind_two_dashes(
+    sandbox_home: Path, prod: profiles.Profile, dhis2: Run, line: str
+) -> None:
+    code, out, err = dhis2(line)
+    if line.endswith("--dry-run"):
+        assert (code, "--dry-run" in err) == (3, True), "behind two dashes it is a name"
+    else:
+        assert (code, "Remark" in out) == (0, True)
+    assert "prod" not in err
+
+
+def test_t24_an_option_without_its_value_does_not_take_the_next_one_for_it(sandbox_home: Path, dhis2: Run) -> None:
+    code, _, err = dhis2("-p sandbox metadata list dataElements --filter")
+    assert (code, err.splitlines()[0]) == (2, "error: Option '--filter' requires an argument")
