@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal, cast
 
 import orjson
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, NotFound
+from dhis2sh.client.streams import Garbage
+from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound, TimedOut, Unreachable
 
 if TYPE_CHECKING:
+    from dhis2sh.client.answers import AnswerStream
+    from dhis2sh.client.protocol import Requests
+    from dhis2sh.client.requests import Param
     from dhis2sh.types import JsonObject, Row
 
 PIECE = 256 * 1024
@@ -84,6 +88,40 @@ async def each[T](items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T]:
     else:
         for item in items:
             yield item
+
+
+type Check = Callable[[AnswerStream], AsyncIterator[bytes]]
+"""Passes an answer's pieces on, and raises behind the last one where they are not what they should be."""
+
+
+async def save(
+    client: Requests, path: str, params: Mapping[str, Param], target: Target, check: Check, *, accept: str
+) -> int:
+    """GET an address and write the answer to a file as it comes; the bytes written.
+
+    The file appears, or is replaced, when all of it has come and was checked. An answer that breaks off is asked for again,
+    from its beginning, as often as any request is: nobody has seen anything of it yet.
+
+    Parameters:
+        path, params, accept: the request.
+        target: where to; an open file is written once, and never again.
+        check: what the answer must be.
+
+    Raises `Dhis2Error` when the file cannot be written, `BrokenAnswer`, and as `Client.stream`.
+    """
+    attempt = 0
+    while True:
+        attempt, begun = attempt + 1, False
+        try:
+            async with client.stream("GET", path, params, accept=accept) as answer:
+                begun = True
+                return await write_to(target, check(answer))
+        except (BrokenAnswer, TimedOut, Unreachable) as error:
+            again = begun and isinstance(target, (str, Path)) and not isinstance(error, Garbage)
+            wait = client.retry.wait(attempt, None) if again else None
+            if wait is None:
+                raise
+        await asyncio.sleep(wait)
 
 
 async def write_to(target: Target, pieces: AsyncIterator[bytes]) -> int:

@@ -75,6 +75,11 @@ class Client:
         self._from_before = False
         self._asking = asyncio.Lock()
 
+    @property
+    def retry(self) -> RetryRule:
+        """When a request is sent again."""
+        return self.transport.retry
+
     # What is built on top; each is imported when it is first used.
 
     @cached_property

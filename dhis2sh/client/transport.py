@@ -90,7 +90,7 @@ class Transport:
         self.sign_in = sign_in
         self.sent: list[str] = []
         self._tracer = tracer
-        self._retry = retry or RetryRule(attempts=settings.retries)
+        self.retry = retry or RetryRule(attempts=settings.retries)
         self._places = Places(settings.url if asgi_app is None else None, settings.max_connections)
         self._asgi_app = asgi_app
         self._http: httpx.AsyncClient | None = None
@@ -240,7 +240,7 @@ class Transport:
             try:
                 stream, content = await self._once(call, signed, whole=whole, deadline=deadline)
             except (Unreachable, TimedOut, BrokenAnswer) as error:
-                wait = self._retry.wait(attempt, None) if repeat and _may_pass(error) else None
+                wait = self.retry.wait(attempt, None) if repeat and _may_pass(error) else None
                 if wait is None:
                     raise
                 why = str(error)
@@ -270,7 +270,7 @@ class Transport:
     def _repetition(self, stream: AnswerStream, attempt: int) -> float | None:
         if stream.status not in RETRIED_STATUSES:
             return None
-        return self._retry.wait(attempt, stream.headers.get("retry-after"))
+        return self.retry.wait(attempt, stream.headers.get("retry-after"))
 
     async def _once(
         self, call: _Call, signed: Mapping[str, str], *, whole: bool, deadline: float | None
