@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal, cast
@@ -11,8 +12,9 @@ from typing import IO, TYPE_CHECKING, Literal, cast
 import orjson
 
 from dhis2sh import paths
-from dhis2sh.client.streams import Garbage
+from dhis2sh.client.answers import Garbage
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound, TimedOut, Unreachable
+from dhis2sh.files import open_packed
 
 if TYPE_CHECKING:
     from dhis2sh.client.answers import AnswerStream
@@ -49,7 +51,7 @@ async def pieces_of(path: Path, *, unpack: bool = True) -> AsyncGenerator[bytes]
             file.close()
     except FileNotFoundError as error:
         raise NotFound(f"there is no file {path}", hint="check the path") from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise Dhis2Error(f"{path} cannot be read: {error}", hint="check the file") from error
 
 
@@ -146,7 +148,7 @@ def _open(path: Path, mode: Literal["rb", "wb"], *, packed: bool) -> IO[bytes]:
     if not packed:
         return path.open(mode)
     if mode == "rb":
-        return cast("IO[bytes]", gzip.open(path))
+        return open_packed(path)
     return cast("IO[bytes]", _Gzip(path))
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import orjson
 
-from dhis2sh.client.answers import PIECE
+from dhis2sh.client.answers import PIECE, Garbage
 from dhis2sh.errors import BrokenAnswer, NotDhis2, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -67,10 +67,6 @@ async def batches_of(answer: AnswerStream, key: str, size: int) -> AsyncGenerato
 
 def _where(answer: AnswerStream) -> str:
     return f"{answer.method} {answer.url.partition('?')[0]}"
-
-
-class Garbage(BrokenAnswer):
-    """An answer that came whole and is not what it says that it is: it would be the same another time."""
 
 
 # CSV ------------------------------------------------------------------------------------------------------------------
@@ -349,7 +345,7 @@ class _Checker(_Reader):
 
     def __init__(self, where: str) -> None:
         super().__init__("", where)
-        self._around = b""
+        self._around: bytes = b""
 
     def take(self, piece: bytes) -> list[Row]:
         """The next bytes; the rows are parsed and forgotten."""
@@ -362,7 +358,6 @@ class _Checker(_Reader):
                 self._find()
             if self._state == "inside" and (self._seen or self._quickly() is None):
                 self._scanned()
-                self._around += b"]" if self._state == "after" else b""
         if self._whole:
             self._nothing_more()
         return []
@@ -391,6 +386,11 @@ class _Checker(_Reader):
         if self._state != "inside":
             self._around += self._buffer[:count]
         super()._drop(count)
+
+    def _scanned(self) -> list[Row]:
+        rows, ended = super()._scanned(), self._state == "after"
+        self._around += b"]" if ended else b""
+        return rows
 
     def _objects(self, items: JsonValue) -> list[Row]:
         return []

@@ -19,7 +19,7 @@ from typing import Any, Unpack, cast
 
 from dhis2sh import __version__
 from dhis2sh.client.addresses import origin
-from dhis2sh.client.answers import Answer, AnswerStream
+from dhis2sh.client.answers import Answer, AnswerStream, Garbage
 from dhis2sh.client.auth import Renewing, SignIn, remedy
 from dhis2sh.client.limits import Places
 from dhis2sh.client.requests import Body, Params, Sending, encode_params, guard, rehearse
@@ -459,7 +459,9 @@ def _causes(error: BaseException) -> Generator[BaseException]:
 
 def _may_pass(error: NetworkError) -> bool:
     """Whether sending again could help: a name that does not resolve and a certificate that is not trusted stay so."""
-    return not any(isinstance(cause, ssl.SSLError | socket.gaierror) for cause in _causes(error))
+    return not isinstance(error, Garbage) and not any(
+        isinstance(cause, ssl.SSLError | socket.gaierror) for cause in _causes(error)
+    )
 
 
 def _unreachable(error: Exception, host: str) -> Unreachable:
