@@ -54,7 +54,7 @@ class Runner:
         self._person = Notebook() if hasattr(shell, "kernel") else Terminal()
 
     def _open(self, profile: str | None) -> Session:
-        return Session(profile, person=Across(self.portal))
+        return Session(profile, person=Across(self.portal), lasting=True)
 
     @cached_property
     def _lines(self) -> Lines:
