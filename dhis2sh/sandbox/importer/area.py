@@ -55,6 +55,7 @@ AREA = ImportingArea(
         ),
         "programRuleActions": Hook(refuses=(rules.check_action,)),
         "programRuleVariables": Hook(prepare=rules.prepare_variable, refuses=(rules.check_variable,)),
+        "programs": Hook(prepare=derived.prepare_program),
         "programStages": Hook(refuses=(refusals.check_stage,)),
         "trackedEntityAttributes": Hook(refuses=(refusals.check_pattern, refusals.check_field_mask)),
         "visualizations": Hook(prepare=derived.prepare_axes),
