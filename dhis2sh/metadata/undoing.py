@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.changes.plan import BY_VERB, OBJECTS, Plan, PlanStep
+from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
 from dhis2sh.dhis2.properties import SET_BY_SERVER
@@ -22,7 +22,7 @@ from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
-    from dhis2sh.changes.plan import WriteSummary
+    from dhis2sh.changes.plan import Part, WriteSummary
     from dhis2sh.models.facts import Property, Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
@@ -92,11 +92,35 @@ class TakingBack(Objects):
 
     changes: Sequence[Change] = ()
 
+    async def send(self, s: Session, part: Part) -> PartDone:
+        """A part; what is right already since others are there again (an option is in its set) is not sent once more."""
+        updates = {number: self.writes[number] for number in part.numbers if self.writes[number].action == "update"}
+        if self.alone or not updates or self.writes[part.numbers[0]].by_server:
+            return await Objects.send(self, s, part)
+        there = await writes.as_they_are(s, [*updates.values()])
+        types = await schema.types_of(s.client)
+        right = [
+            number
+            for number, write in updates.items()
+            if (now := there.get((write.plural, write.uid))) is not None and _is_as(types.get(write.plural), write, now)
+        ]
+        left = [number for number in part.numbers if number not in right]
+        told = await Objects.send(self, s, replace(part, numbers=left)) if left else PartDone()
+        return replace(told, done=[*right, *told.done])
+
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """Compare what is there with what was there before."""
         if not cut_off:
             refused = {str(row.get("uid")) for row in summary.failures}
             summary.left = [row for row in await _not_as_before(s, self.changes) if str(row["uid"]) not in refused]
+
+
+def _is_as(resource: Resource | None, write: Write, now: JsonObject) -> bool:
+    """Is an object what a change makes of it?"""
+    before, after = write.changed()
+    known: Mapping[str, Property] = resource.properties if resource is not None else {}
+    names = {**(before or {}), **(after or {})}
+    return all(same_property(known.get(name), now.get(name), (after or {}).get(name)) for name in names)
 
 
 async def _not_as_before(s: Session, changes: Sequence[Change]) -> list[Row]:

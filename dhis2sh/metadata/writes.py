@@ -358,7 +358,7 @@ class Objects:
         """What the server has done by itself, and what not; what it has made of an object is kept as it is."""
         done: list[int] = []
         found: dict[int, JsonObject] = {}
-        there = await _now(s, [self.writes[number] for number in numbers])
+        there = await as_they_are(s, [self.writes[number] for number in numbers])
         for number in numbers:
             write = self.writes[number]
             now = there.get((write.plural, write.uid))
@@ -410,7 +410,7 @@ def _counted(action: Action, told: PartDone) -> PartDone:
     return told
 
 
-async def _now(s: Session, writes: Sequence[Write]) -> dict[tuple[str, str], JsonObject]:
+async def as_they_are(s: Session, writes: Sequence[Write]) -> dict[tuple[str, str], JsonObject]:
     """The objects of some changes as they are now, by type and UID."""
     found: dict[tuple[str, str], JsonObject] = {}
     for plural in dict.fromkeys(write.plural for write in writes):
@@ -425,7 +425,7 @@ async def _made_of(s: Session, writes: Mapping[int, Write]) -> dict[int, JsonObj
     looked_at = {number: write for number, write in writes.items() if _has_rows(write)}
     if not looked_at:
         return {}
-    there = await _now(s, [*looked_at.values()])
+    there = await as_they_are(s, [*looked_at.values()])
     found: dict[int, JsonObject] = {}
     for number, write in looked_at.items():
         now, (before, after) = there.get((write.plural, write.uid), {}), write.changed()
