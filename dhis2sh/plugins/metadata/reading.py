@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, cast
@@ -132,16 +134,21 @@ async def _(s: Session, arguments: Mapping[str, object], wants: Wants) -> Head:
 async def _take(
     s: Session, plural: str, params: dict[str, Param], limit: int | None, page_size: int | None
 ) -> tuple[list[Row], int | None]:
-    """Every row, or the first `limit`; one request where the server lets us."""
+    """Every row, or the first `limit`, and how many there are in all; one request where the server lets us."""
     if limit is None and page_size is None:
         page = await s.client.list_page(plural, {**params, "paging": False})
         return page.rows, len(page.rows)
+    if limit is not None and page_size is None and limit <= LARGE_PAGE:
+        page = await s.client.list_page(plural, {**params, "page": 1, "pageSize": limit})
+        return page.rows[:limit], page.total
     rows: list[Row] = []
     size = min(page_size or LARGE_PAGE, limit or LARGE_PAGE)
     async for row in s.client.iter(plural, params, page_size=size, limit=limit):
         rows.append(row)
         s.person.progress(f"list {plural}", len(rows), limit)
-    return rows, None if limit is not None and len(rows) >= limit else len(rows)
+    if limit is None or len(rows) < limit:
+        return rows, len(rows)
+    return rows, (await s.client.list_page(plural, {**params, "fields": "id", "page": 1, "pageSize": 1})).total
 
 
 def _sent(s: Session) -> Provenance:
@@ -194,10 +201,15 @@ async def search(
     API source: `GET /api/metadata` with a filter, three requests at once, merged by UID.
     """
     plurals = [(await schema.resource_of(s.client, name)).plural for name in types]
-    hits = await s.client.metadata.search(query, types=plurals, limit=limit)
-    found = [SearchHit(type=hit.type, id=hit.id, name=hit.name, code=hit.code) for hit in hits]
+    hits = await s.client.metadata.search(query, types=plurals, limit=sys.maxsize)
+    found, counts = list[SearchHit](), Counter[str]()
+    for hit in hits:
+        counts[hit.type] += 1
+        if counts[hit.type] <= limit:
+            found.append(SearchHit(type=hit.type, id=hit.id, name=hit.name, code=hit.code))
+    note = PageNote(len(found), len(hits), more=f"--limit {max(counts.values(), default=limit)} for every one")
     sent = Provenance(query=tuple(s.client.transport.sent[-3:]))
-    return Rows(found, columns=["type", "id", "name", "code"], provenance=sent)
+    return Rows(found, columns=["type", "id", "name", "code"], page=note, provenance=sent)
 
 
 @verb(
