@@ -160,13 +160,13 @@ def test_whatever_is_typed_is_coloured_completed_and_read_without_a_fault(before
     line = text.replace("\\\n", "  ").replace("\n", " ")
     found = suggest(line, DOMAINS, names)
     assert found is None or line.endswith(found.fragment)
-    lines.Transformer(DOMAINS, lambda name: False, lambda name: False)(text.splitlines(keepends=True))
+    lines.Transformer(DOMAINS, lambda name: False, ())(text.splitlines(keepends=True))
     begin, logical = lines.logical(text, len(text))
     assert text[begin:] == logical
 
 
 def read(text: str) -> str:
-    transform = lines.Transformer(DOMAINS, lambda name: name == "where", lambda name: False)
+    transform = lines.Transformer(DOMAINS, lambda name: name == "where", ("mine",))
     return "".join(transform(text.splitlines(keepends=True)))
 
 
@@ -176,6 +176,35 @@ def test_a_question_mark_asks_for_help() -> None:
     assert "where ??" in read("where??")
     assert read("len?") == "len?"
     assert read("metadata.list?") == "metadata.list?"
+    for text in ("help metadata list", "help %metadata list"):
+        assert read(text).split("'")[3] == "metadata list ?"
+    assert read("help(metadata)") == "help(metadata)"
+
+
+def test_u8_a_question_mark_or_help_alone_explains_dhis2sh(runner: magics.Runner) -> None:
+    for text in ("?", "help", " ? \n"):
+        assert "run_line_magic('dhis2', '?')" in read(text)
+    shown = str(runner.shell.run_cell("?").result.text)
+    assert "Tab completes" in shown and "| where(" in shown and "undo" in shown
+    assert all(len(line) <= 80 for line in shown.splitlines()) and len(shown.splitlines()) <= 22, "it fits 80 x 24"
+    domains = shown.split("domains:")[1].replace(",", " ")
+    assert {"metadata", "sandbox", "journal"} <= set(domains.split())
+    runner.shell.user_ns["help"] = "mine"
+    assert runner.shell.run_cell("help").result == "mine"
+
+
+@pytest.mark.parametrize(
+    "line", ["what 'BCG doses given'", 'what "DE_1"', "undo 1 --dry-run", "what $n", "what {n}", "usage 'DE_1'"]
+)
+def test_u5_a_verb_needs_no_percent_sign_before_a_quote_a_number_or_a_variable(line: str) -> None:
+    domains = DOMAINS | {"what", "undo", "usage"}
+    found = lines.find(line, domains)
+    assert found is not None and found.text == line
+
+
+@pytest.mark.parametrize("line", ["what = 1", "what ('a')", "what + 1", "what # a", "what [0]", "what == 'a'"])
+def test_u5_what_python_can_read_is_pythons(line: str) -> None:
+    assert lines.find(line, DOMAINS | {"what"}) is None
 
 
 def test_lines_are_continued_by_bars_and_backslashes() -> None:

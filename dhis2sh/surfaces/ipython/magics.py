@@ -5,7 +5,6 @@ The head of a line is read by the command line's grammar; what follows the first
 
 from __future__ import annotations
 
-import builtins
 import re
 import sys
 import time
@@ -191,15 +190,12 @@ def _listen(shell: Any, runner: Runner) -> None:
     """Completion, help by `?` and continued lines, and domains without `%`, in a terminal and in a kernel alike."""
 
     def is_stage(name: str) -> bool:
-        return name in stages() and name not in shell.user_ns
-
-    def is_name(name: str) -> bool:
-        return name in shell.user_ns or hasattr(builtins, name)
+        return name in stages()
 
     completion.install(shell, runner.background)
     display.install(shell)
     mistakes.install(shell)
-    shell.input_transformers_cleanup.append(Transformer(frozenset(installed.domains()), is_stage, is_name))
+    shell.input_transformers_cleanup.append(Transformer(frozenset(installed.domains()), is_stage, shell.user_ns))
     manager = shell.prefilter_manager
     prefilter.DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)
 
