@@ -257,10 +257,9 @@ def install(shell: Any, background: Background) -> None:
     domains = frozenset(installed.domains())
 
     def names(text: str, plural: str | None) -> list[Candidate]:
-        from dhis2sh.index.names import beside  # start-up: completion comes after the first prompt
+        from dhis2sh.index.names import offered  # start-up: completion comes after the first prompt
 
-        types = [plural] if plural else []
-        return [beside(hit) for hit in background.names.search(text, types=types, limit=MOST_UIDS)]
+        return offered(background.find(text, plural, MOST_UIDS))
 
     @context_matcher(priority=100, identifier="dhis2sh")
     def matcher(context: completer.CompletionContext) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from dhis2sh import index
 from dhis2sh.errors import Dhis2Error, Interrupted
 from dhis2sh.rows.registry import stages
 from dhis2sh.session import Session
@@ -53,13 +54,15 @@ class Runner:
         self._person = Notebook() if hasattr(shell, "kernel") else Terminal()
 
     def _open(self, profile: str | None) -> Session:
-        return Session(profile, person=Across(self.portal))
+        session = Session(profile, person=Across(self.portal))
+        session.on_written = index.follow
+        return session
 
     @cached_property
     def _lines(self) -> Lines:
         from dhis2sh.surfaces.ipython.running import Lines  # start-up: what runs a line comes with the first one
 
-        return Lines(self.shell, self.portal, self.session, self._open, self._person)
+        return Lines(self.shell, self.portal, self.session, self._open, self._person, self.background.seen)
 
     def close(self) -> None:
         """End the work behind the prompt and close what is open."""

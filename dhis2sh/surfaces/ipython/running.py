@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -48,6 +48,7 @@ class Lines:
         session: what a line acts on, unless it names another profile.
         open_session: opens one on a profile by its name.
         person: who is told, in the thread that waits.
+        seen: told the type of the rows that are shown, and the rows.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class Lines:
         session: Session,
         open_session: Callable[[str], Session],
         person: Terminal,
+        seen: Callable[[str, Sequence[Row]], None],
     ) -> None:
+        self._seen = seen
         self._shell, self._portal, self._session = shell, portal, session
         self._open, self._person = open_session, person
         self._unread: list[Stream[object]] = []
@@ -87,6 +90,8 @@ class Lines:
         result = self._carried_out(invocation, pipeline)
         if isinstance(result, Stream):
             return self._shown(cast("Stream[object]", result), invocation, form, whole=whole, quiet=parts.quiet)
+        if isinstance(result, Rows) and (plural := cast("Rows[object]", result).resource):
+            self._seen(plural, cast("Rows[object]", result).plain())
         return None if parts.quiet else self._formatted(result, invocation, form, kept=kept)
 
     def call(self, verb: Verb, arguments: Mapping[str, object]) -> Any:
@@ -116,6 +121,8 @@ class Lines:
         if chosen != "table":
             return Text(output.formatted(self._waited(stream.collect(f"-o {chosen}")), chosen))
         self._keep_open(self._carried(self._waited(stream.peek())))
+        if stream.resource:
+            self._seen(stream.resource, stream.ahead)
         return stream
 
     def _poured(self, stream: Stream[object], options: Options) -> None:
