@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dhis2sh.dhis2.references import HELD_BY
 from dhis2sh.errors import AccessError, NotFound, Refused
 from dhis2sh.index.names import Hit, NameIndex
 from dhis2sh.models import facts
@@ -21,13 +22,6 @@ WHOLE_EVERY = 24 * 3600.0
 """Seconds after which a type is read whole again: a change is seen by its time, a deletion only by its absence."""
 LEFT_OUT = {"categoryOptionCombos", "dashboardItems", "fileResources", "dataElementOperands", "programDataElements"}
 """Types whose names nobody types, or that are too many for what they help."""
-
-INSIDE = {
-    "organisationUnits": "parent", "options": "optionSet", "programStages": "program", "programRules": "program",
-    "programIndicators": "program", "programRuleVariables": "program", "programSections": "program",
-    "programStageSections": "programStage", "sections": "dataSet",
-}  # fmt: skip
-"""Types whose objects often have the same name, and what they are a part of."""
 
 
 async def refresh(
@@ -72,7 +66,7 @@ async def _refresh_type(index: NameIndex, client: Client, plural: str) -> int | 
     """Read what has changed of one type, once a day all of it; None where this user or this server has it not."""
     whole = time.time() - index.read_whole_at(plural) > WHOLE_EVERY
     since = None if whole else index.last_updated(plural)
-    inside = INSIDE.get(plural)
+    inside = HELD_BY.get(plural)
     params: dict[str, Param] = {"fields": f"id,name,code,lastUpdated{f',{inside}[name]' if inside else ''}"}
     if since:
         params["filter"] = f"lastUpdated:ge:{since}"
@@ -87,7 +81,7 @@ async def _refresh_type(index: NameIndex, client: Client, plural: str) -> int | 
 
 def hit_of(plural: str, row: Row) -> Hit:
     """An object of a type as the index keeps it, from what a server says of it."""
-    holder = row.get(INSIDE.get(plural) or "")
+    holder = row.get(HELD_BY.get(plural) or "")
     inside = holder.get("name") if isinstance(holder, dict) else None
     name = row.get("name") or row.get("displayName") or ""
     return Hit(str(row["id"]), plural, str(name), _text(row.get("code")), _text(inside))
