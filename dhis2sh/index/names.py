@@ -49,7 +49,9 @@ class Hit:
 def beside(hit: Hit) -> Candidate:
     """A UID as completion offers it, with what it is beside it."""
     inside = f"in {hit.inside}" if hit.inside else ""
-    return Candidate(hit.uid, "  ".join(part for part in (hit.name, hit.code or "", hit.type, inside) if part))
+    return Candidate(
+        hit.uid, "  ".join(part for part in (hit.name, hit.code or "", hit.type, inside) if part), hit.name
+    )
 
 
 def offered(hits: Sequence[Hit]) -> list[Candidate]:
@@ -236,7 +238,8 @@ def _forget(connection: sqlite3.Connection, uids: Sequence[str]) -> None:
 def _beginning(connection: sqlite3.Connection, wanted: str, types: Sequence[str], limit: int) -> list[_Row]:
     one_of = f"AND type IN ({','.join('?' * len(types))})" if types else ""
     query = f"SELECT uid, type, name, code, inside FROM name WHERE low >= ? AND low < ? {one_of} ORDER BY low LIMIT ?"  # noqa: S608
-    return connection.execute(query, (wanted, wanted + "\U0010ffff", *types, limit)).fetchall()
+    first = wanted or "\x01"  # what has no name is not offered by it
+    return connection.execute(query, (first, f"{wanted}\U0010ffff", *types, limit)).fetchall()
 
 
 def _holding(connection: sqlite3.Connection, wanted: str, types: Sequence[str]) -> list[_Row]:

@@ -21,7 +21,7 @@ DOMAINS = frozenset({"metadata", "profile", "sandbox", "system", "verbs"})
 
 
 def names(text: str, plural: str | None) -> list[Candidate]:
-    return [Candidate("s46m5MS0hxu", f"{text} in {plural}")]
+    return [Candidate("s46m5MS0hxu", f"{text} in {plural}", "BCG doses given")]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def names(text: str, plural: str | None) -> list[Candidate]:
         ("metadata list dataElements | select(id, na", "na", "name"),
         ("metadata search bcg | where(ty", "ty", "type"),
         ("metadata describe dataElements | select(req", "req", "required"),
-        ("metadata list dataElements | metadata.ge", "ge", "get"),
+        ("metadata list dataElements | metadata.sh", "sh", "share"),
         ("%output js", "js", "json"),
         ("%timing o", "o", "on"),
     ],
@@ -58,6 +58,65 @@ def test_what_is_offered_at_the_end_of_a_line(line: str, fragment: str, first: s
     found = suggest(line, DOMAINS, names)
     assert found is not None
     assert (found.fragment, found.items[0].text) == (fragment, first)
+
+
+@pytest.mark.parametrize(
+    ("line", "fragment", "items"),
+    [
+        ("metadata get dataElements ", "", ["s46m5MS0hxu"]),
+        ("metadata data-elements create --category-combo ", "", ["s46m5MS0hxu"]),
+        ("metadata list dataElements ", "", ["--fields", "--filter"]),
+        ("metadata data-elements create --name ", "", []),
+        ("metadata list dataElements | where(valueType ==", "", ["'TEXT'", "'LONG_TEXT'"]),
+        ("metadata list dataElements | where(valueType == NU", "NU", ["'NUMBER'"]),
+        ("metadata list dataElements | where(zeroIsSignificant == '", "", ["true", "false"]),
+        ('metadata list dataElements | where(name == "bc', "bc", ["BCG doses given"]),
+        ("metadata list dataElements | where(categoryCombo.name == '", "", ["BCG doses given"]),
+        ("metadata list dataElements | where(name ", "", ["==", "!=", "in"]),
+        ("metadata list dataElements | where(name == 'x' ", "", ["and", "or"]),
+        ("metadata list dataElements | where(name.st", "st", ["startswith(", "strip()"]),
+        ("metadata list dataElements | where(pri", "pri", []),
+        ("metadata list dataElements | group(valueType, n=co", "co", ["count()"]),
+        ("metadata list dataElements | group(valueType, n=count()) | sort(", "", ["valueType", "n", "reverse="]),
+        ("metadata list dataElements | select(id, x=name) | where(", "", ["id", "x", "condition="]),
+        ("metadata list dataElements | metadata.", "", ["add", "attribute", "delete", "patch"]),
+        ("metadata list dataElements | metadata.share(ov", "ov", ["overwrite="]),
+        ("metadata list dataElements | select(id) ", "", ["|"]),
+        ("metadata indicators create --numerator '#{bc", "bc", ["s46m5MS0hxu"]),
+        ("metadata indicators create --numerator 'C{", "", ["s46m5MS0hxu"]),
+        ("metadata create dataElements --set valueT", "valueT", ["valueType="]),
+        ("metadata create dataElements --set valueType=NU", "NU", ["NUMBER"]),
+        ("metadata create dataElements --set categoryCombo=", "", ["s46m5MS0hxu"]),
+        ("metadata get dataElements $m", "m", ["mine"]),
+        ("metadata get dataElements {m", "m", ["mine"]),
+        ("metadata list dataElements --filter level:eq:$", "", ["mine"]),
+        ("metadata list dataElements --filter 'name:$li", "$li", ["$like:"]),
+        ("metadata list dataElements --filter categoryCombo.id:eq:d", "d", ["s46m5MS0hxu"]),
+        ("metadata list dataElements | where(level == m", "m", ["mine"]),
+    ],
+)
+def test_u1_what_is_offered_for_an_empty_word_and_for_values(line: str, fragment: str, items: list[str]) -> None:
+    found = suggest(line, DOMAINS, names, variables=["mine"])
+    assert found is not None
+    assert found.alone
+    assert (found.fragment, [item.text for item in found.items][: len(items) or None]) == (fragment, items)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "metadata get dataElements ",
+        "metadata data-elements create --category-combo ",
+        "metadata indicators create --indicator-type per",
+        "metadata data-elements create --name pr",
+        "metadata list dataElements | where(pri",
+        "metadata list dataElements | group(valueType, n=compi",
+        "metadata list dataElements | metadata.cop",
+        "metadata search pri",
+    ],
+)
+def test_u1_nothing_of_python_is_ever_offered_on_a_line_of_ours(runner: magics.Runner, line: str) -> None:
+    assert [text for text, _ in completions(runner, line)] in ([], [line])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import index
@@ -173,6 +174,9 @@ class Background:
             except* OSError as failed:
                 self.failure = _first(failed)
             self._say("")
+            await asyncio.to_thread(
+                import_module, "dhis2sh.surfaces.ipython.running"
+            )  # so that the first line is quick
             await asyncio.sleep(EVERY)
 
     async def _connect(self, kept: Known) -> None:

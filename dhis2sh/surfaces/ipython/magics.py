@@ -160,7 +160,7 @@ def load(shell: Any, profile: str | None = None) -> Runner:
     shell.register_magic_function(dhis2_cell, "cell", "dhis2")
     _register_switches(shell, runner)
     for name, value in runner.namespace().items():
-        shell.user_ns.setdefault(name, value)
+        shell.user_ns_hidden.setdefault(name, shell.user_ns.setdefault(name, value))
     _listen(shell, runner)
     return runner
 

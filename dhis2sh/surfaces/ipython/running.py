@@ -228,7 +228,8 @@ class Lines:
 
     def _variables(self) -> set[str]:
         """The user's own variables: a pipeline may name them, and they are no fields."""
-        return set(self._shell.user_ns) - set(self._shell.user_ns_hidden)
+        hidden = self._shell.user_ns_hidden
+        return {name for name, value in self._shell.user_ns.items() if name not in hidden or value is not hidden[name]}
 
 
 OVERVIEW = """\
