@@ -103,6 +103,8 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     finally:
         if ours:
             store.close()
+    if not ours:
+        s.written(None)
     notes = [f"{values:,} data values"] if values else []
     summary.note = "; ".join([*notes, *left_out]) or None
     return summary
@@ -135,6 +137,8 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     finally:
         if ours:
             store.close()
+    if not ours:
+        s.written(None)
     return WriteSummary(
         "sandbox", created=report.created, updated=report.updated, note=f"{report.data_values:,} data values"
     )
@@ -159,6 +163,8 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     path, profile = plan.payload
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+    if profile:
+        s.written(None)
     forgotten = journal.forget(profile) if profile else 0
     note = f"its journal of {counted(forgotten, 'write')} went with it" if forgotten else None
     return WriteSummary(f"sandbox {path}", deleted=1, note=note)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from dhis2sh import index
 from dhis2sh.changes.apply import apply_plan
 from dhis2sh.changes.consent import Consent, production_of
 from dhis2sh.changes.plan import Plan, WriteSummary
@@ -60,6 +61,7 @@ class Runner:
             raise UsageError("this server is read-only: nothing was written")
         agent = Nobody()
         session = Session(profile, person=agent)
+        session.on_written = index.follow
         try:
             answer = await self._answer(session, verb, arguments, profile, Options(consent))
         finally:
