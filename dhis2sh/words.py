@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def safe(text: str) -> str:
     """Text with control characters made visible (`\\x1b` becomes `\\\\x1b`): what a server sent is shown, not obeyed."""
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def on_screen(text: str, *, json: bool = False) -> str:
+    """Lines of data made safe to show on a terminal: as `safe`, but lines and tabs stay.
+
+    Parameters:
+        json: the text is JSON and stays the same JSON: `\\u009b` and not `\\x9b`.
+    """
+    return _IN_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}" if json else repr(found[0])[1:-1], text)
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -7,13 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dhis2sh.client import schema
+from dhis2sh.dhis2.fields import PRESETS, Asked, parse_fields
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.rows.pushdown import Head, Wants, prepare
+from dhis2sh.rows.rows import Rows
 
 if TYPE_CHECKING:
+    from dhis2sh.client.requests import Param
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
+    from dhis2sh.types import Row
 
 OPERATORS = (
     "eq", "ieq", "!eq", "neq", "ne", "gt", "lt", "gte", "ge", "lte", "le", "like", "!like", "$like", "!$like", "like$",
@@ -21,7 +25,8 @@ OPERATORS = (
     "in", "!in", "null", "!null", "empty", "!empty",
 )  # fmt: skip
 DIRECTIONS = ("asc", "desc", "iasc", "idesc")
-PRESETS = ("all", "owner", "persisted", "simple", "identifiable", "nameable")
+WHICH = "?"
+"""Instead of fields: which there are."""
 _NO_VALUE = {"null", "!null", "empty", "!empty"}
 _VIRTUAL = {"identifiable", "mentions"}
 
@@ -55,23 +60,31 @@ def default_columns(resource: Resource) -> list[str]:
     return found[:6]
 
 
-def columns(fields: str | None) -> list[str] | None:
-    """The top-level names of a `fields` text, or None when it has presets."""
-    if fields is None or re.search(r"[:*!~|]", fields):
-        return None
-    depth, names, word = 0, list[str](), ""
-    for mark in fields + ",":
-        if mark in "[(":
-            depth += 1
-        elif mark in "])":
-            depth -= 1
-        elif depth == 0 and mark == ",":
-            if word.strip():
-                names.append(word.strip().partition(".")[0])
-            word = ""
-        elif depth == 0:
-            word += mark
-    return list(dict.fromkeys(names))
+def language(translate: bool | None, locale: str | None) -> dict[str, Param]:
+    """The parameters that translate display names; a server ignores `locale` without `translate=true`.
+
+    Raises `UsageError` for a locale of names that shall not be translated.
+    """
+    if locale is not None and translate is False:
+        raise UsageError("display names are translated into a locale or not at all", hint="--locale LOCALE alone")
+    return {"translate": True if locale else translate, "locale": locale}
+
+
+def which_fields(resource: Resource) -> Rows[Row]:
+    """The fields that a type has, as rows: what `--fields ?` shows."""
+    rows: list[Row] = [
+        {
+            "field": name,
+            "type": f"list of {prop.item_kind}" if prop.collection else prop.kind,
+            "references": prop.target,
+            "presets": ", ".join(
+                f":{preset}" for preset in PRESETS if name in parse_fields(f":{preset}").columns({name: prop})
+            ),
+        }
+        for name, prop in resource.properties.items()
+        if prop.readable
+    ]
+    return Rows(sorted(rows, key=lambda row: str(row["field"])), columns=["field", "type", "references", "presets"])
 
 
 def with_names(resource: Resource, fields: str, types: Mapping[str, Resource]) -> str:
@@ -118,19 +131,37 @@ def checked_filters(resource: Resource, filters: Sequence[str]) -> list[str]:
     return list(filters)
 
 
-def silently_ignored(resource: Resource, fields: str | None, order: Sequence[str], filters: Sequence[str]) -> list[str]:
-    """What a server would drop without a word: unknown fields, presets and orders, filters cut at a comma."""
-    return [*_ignored_fields(resource, fields), *_ignored_orders(resource, order), *_cut_filters(filters)]
+def silently_ignored(
+    resource: Resource,
+    types: Mapping[str, Resource],
+    fields: str | None,
+    order: Sequence[str],
+    filters: Sequence[str],
+) -> list[str]:
+    """What a server would drop without a word: unknown fields, presets and orders, filters cut at a comma.
+
+    Parameters:
+        resource: the type.
+        types: all types of its version, embedded ones included.
+        fields, order, filters: as the user wrote them.
+    """
+    asked = parse_fields(fields or "")
+    return [*_ignored_fields(resource, types, asked), *_ignored_orders(resource, order), *_cut_filters(filters)]
 
 
-def _ignored_fields(resource: Resource, fields: str | None) -> Iterator[str]:
-    for name in columns(fields) or []:
-        if name not in resource.properties:
+def _ignored_fields(resource: Resource, types: Mapping[str, Resource], asked: Asked) -> Iterator[str]:
+    for name in [*asked.names, *(name for name in asked.excluded if name not in PRESETS)]:
+        if name not in resource.properties and not is_uid(name):
             hint = did_you_mean(name, list(resource.properties))
             yield f"fields: {resource.plural} have no property '{name}'; the server leaves it out{'; ' + hint if hint else ''}"
-    for preset in re.findall(r"(?<![:\w]):(\w+)", fields or ""):
+    for preset in asked.presets:
         if preset not in PRESETS:
             yield f"fields: there is no preset ':{preset}'; the server leaves it out"
+    for name, below in asked.names.items():
+        prop = resource.properties.get(name)
+        inner = types.get(prop.target or "") if prop else None
+        if inner is not None:
+            yield from _ignored_fields(inner, types, below)
 
 
 def _ignored_orders(resource: Resource, order: Sequence[str]) -> Iterator[str]:

@@ -8,14 +8,16 @@ give, over every row; anything else stays here. `where` itself runs here over wh
 from __future__ import annotations
 
 import ast
+import builtins
 import math
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.fields import parse_fields, written
 from dhis2sh.errors import PipelineError, did_you_mean
-from dhis2sh.rows.expressions import dotted
+from dhis2sh.rows.rewriting import dotted
 
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Property, Resource
@@ -38,14 +40,15 @@ class Wants:
     """What a compiled tail reads of its head.
 
     Parameters:
-        fields: dotted paths, as far as they are named before a stage replaces the columns.
+        fields: dotted paths, as far as they are named before a stage replaces the columns; True for those whose whole
+            value is read.
         closed: True when a stage shows only what it names, so nothing else need be read.
         conditions: the leading `where`s, each cut at its top-level `and`.
         limit: the rows that a `head(n)` right after them keeps.
         variables: the user's own names, which are no fields.
     """
 
-    fields: tuple[str, ...] = ()
+    fields: Mapping[str, bool] = field(default_factory=lambda: {})
     closed: bool = False
     conditions: tuple[str, ...] = ()
     limit: int | None = None
@@ -96,7 +99,7 @@ def prepare(
     Raises `PipelineError` for a name that is neither a property nor a variable.
     """
     head = Head(complete(arguments, {"all"}))
-    _narrow(head, wants, resource, default_fields)
+    _narrow(head, wants, FieldReader(resource, types), default_fields)
     if "all" in head.arguments:
         _push(head, wants, FilterReader(resource, types))
         if wants.limit is not None and not head.local:
@@ -107,37 +110,78 @@ def prepare(
     return head
 
 
-def _narrow(head: Head, wants: Wants, resource: Resource, default_fields: str) -> None:
+def _narrow(head: Head, wants: Wants, reads: FieldReader, default_fields: str) -> None:
     """Ask for the fields that the tail reads; without `--fields` and with closed columns, for no others."""
-    needed: list[str] = []
-    for path in wants.fields:
+    needed: dict[str, bool] = {}
+    for path, whole in wants.fields.items():
         first = path.partition(".")[0]
-        if first in resource.properties:
-            needed.append(path)
-        elif first not in wants.variables:
-            hint = did_you_mean(first, list(resource.properties)) or f"dhis2 metadata describe {resource.plural}"
-            raise PipelineError(f"{resource.plural} have no property `{first}`", hint=hint)
+        if first in reads.resource.properties:
+            found = reads.path(path)
+            needed[found] = whole or needed.get(found, False)
+        elif first not in wants.variables and not hasattr(builtins, first):
+            raise reads.unknown(reads.resource, first)
     given = cast("str | None", head.arguments.get("fields"))
     if given is None and wants.closed and needed:
-        head.arguments["fields"] = ",".join(_as_fields(needed))
+        head.arguments["fields"] = ",".join(reads.written(needed))
         return
     base = given or default_fields
-    shown = set(re.findall(r"(?:^|,)\s*(\w+)", re.sub(r"[\[(][^\[\]()]*[\])]", "", base)))
-    extra = [path for path in needed if path not in shown]
+    asked = parse_fields(base)
+    shown = set(asked.columns(reads.resource.properties))
+    there = {*asked.paths(), *shown} if not asked.excluded else set(asked.paths())
+    extra = {path: whole for path, whole in needed.items() if path not in there}
     if extra:
-        head.arguments["fields"] = ",".join([base, *_as_fields(extra)])
-        if not re.search(r"[:*]", base):
-            head.hidden = frozenset({path.partition(".")[0] for path in extra} - shown)
+        head.arguments["fields"] = ",".join([base, *reads.written(extra)])
+        head.hidden = frozenset({path.partition(".")[0] for path in extra} - shown)
 
 
-def _as_fields(paths: Sequence[str]) -> list[str]:
-    return [nested(path) for path in dict.fromkeys(paths)]
+class FieldReader:
+    """Reads the dotted names of expressions as fields of a type, through what it refers to.
 
+    Parameters:
+        resource: the type whose rows are meant.
+        types: every type of the same version by plural.
+    """
 
-def nested(path: str) -> str:
-    """A dotted path as DHIS2's fields: `categoryCombo.name` is `categoryCombo[name]`."""
-    first, _, rest = path.partition(".")
-    return f"{first}[{nested(rest)}]" if rest else first
+    def __init__(self, resource: Resource, types: Mapping[str, Resource]) -> None:
+        self.resource = resource
+        self._types = types
+
+    def path(self, path: str) -> str:
+        """The part of a dotted name that is a field; what follows a text or a number are its methods.
+
+        Raises `PipelineError` for a property that the type on the way has not.
+        """
+        found: list[str] = []
+        resource: Resource | None = self.resource
+        for name in path.split("."):
+            prop = resource.properties.get(name) if resource else None
+            if resource is None:
+                break
+            if prop is None:
+                raise self.unknown(resource, name)
+            found.append(name)
+            resource = self._types.get(prop.target or "")
+        return ".".join(found)
+
+    @staticmethod
+    def unknown(resource: Resource, name: str) -> PipelineError:
+        """The error of a property that a type has not, with the nearest one."""
+        there = f"dhis2 metadata describe {resource.plural}" if resource.endpoint else ", ".join(resource.properties)
+        hint = did_you_mean(name, list(resource.properties)) or there
+        return PipelineError(f"{resource.plural} have no property `{name}`", hint=hint)
+
+    def written(self, paths: Mapping[str, bool]) -> list[str]:
+        """Dotted names as DHIS2's fields: `categoryCombo.name` is `categoryCombo[name]`."""
+        whole = {path for path, all_of_it in paths.items() if all_of_it}
+        return written(paths, whole, {path for path in whole if self._embedded(path)})
+
+    def _embedded(self, path: str) -> bool:
+        """Has what is there no address of its own?"""
+        resource: Resource | None = self.resource
+        for name in path.split("."):
+            prop = resource.properties.get(name) if resource else None
+            resource = self._types.get(prop.target or "") if prop else None
+        return resource is not None and resource.endpoint is None
 
 
 def _push(head: Head, wants: Wants, reader: FilterReader) -> None:

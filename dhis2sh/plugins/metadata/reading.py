@@ -8,6 +8,7 @@ from typing import Annotated, Literal, cast
 
 from dhis2sh.client import schema
 from dhis2sh.client.requests import Param
+from dhis2sh.dhis2.fields import parse_fields
 from dhis2sh.errors import NotFound
 from dhis2sh.metadata import queries
 from dhis2sh.metadata.parameters import Fields, Filter, Names, Type
@@ -101,17 +102,18 @@ async def list_(
     API source: `GET /api/{type}`.
     """
     resource = await schema.resource_of(s.client, type)
-    shown = queries.columns(fields)
-    for warning in queries.silently_ignored(resource, fields, order, filter):
+    types = await schema.types_of(s.client)
+    if fields == queries.WHICH:
+        return queries.which_fields(resource)
+    for warning in queries.silently_ignored(resource, types, fields, order, filter):
         s.person.warn(warning)
     wanted = fields or queries.default_fields(resource)
     params: dict[str, Param] = {
-        "fields": queries.with_names(resource, wanted, await schema.types_of(s.client)) if names else wanted,
+        "fields": queries.with_names(resource, wanted, types) if names else wanted,
         "filter": queries.checked_filters(resource, filter),
         "order": order,
         "rootJunction": root_junction,
-        "translate": translate,
-        "locale": locale,
+        **queries.language(translate, locale),
     }
     if (all or limit) and page is None:
         rows, total = await _take(s, resource.plural, params, limit, page_size)
@@ -120,8 +122,10 @@ async def list_(
         got = await s.client.list_page(resource.plural, params)
         rows, total = got.rows, got.total
     note = PageNote(len(rows), total, page=page or 1)
-    columns = shown or queries.default_columns(resource)
-    return Rows(rows, columns=columns, page=note, resource=resource.plural, provenance=_sent(s))
+    asked = parse_fields(fields) if fields else None
+    columns = asked.columns(resource.properties, Rows(rows).columns) if asked else queries.default_columns(resource)
+    named = asked.paths() if asked else ()
+    return Rows(rows, columns=columns, page=note, resource=resource.plural, provenance=_sent(s), asked=named)
 
 
 @prepares(list_)
@@ -161,19 +165,22 @@ async def get(
     *,
     fields: Fields = None,
     names: Names = False,
-    locale: Annotated[str | None, Doc("Show display names in this language.")] = None,
+    translate: Annotated[bool | None, Doc("Show display names in the user's language.")] = None,
+    locale: Annotated[str | None, Doc("Show display names in this language, such as fr.")] = None,
 ) -> Row:
     """Show one object with its properties.
 
     API source: `GET /api/{type}/{uid}`.
     """
     resource = await schema.resource_of(s.client, type)
-    for warning in queries.silently_ignored(resource, fields, (), ()):
+    types = await schema.types_of(s.client)
+    for warning in queries.silently_ignored(resource, types, fields, (), ()):
         s.person.warn(warning)
     wanted = fields or ":owner"
     if names:
-        wanted = queries.with_names(resource, wanted, await schema.types_of(s.client))
-    return await s.client.get_object(f"{resource.plural}/{uid}", {"fields": wanted, "locale": locale})
+        wanted = queries.with_names(resource, wanted, types)
+    params: dict[str, Param] = {"fields": wanted, **queries.language(translate, locale)}
+    return await s.client.get_object(f"{resource.plural}/{uid}", params)
 
 
 @verb(
