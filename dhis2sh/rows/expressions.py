@@ -22,6 +22,7 @@ import types
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from dhis2sh.dhis2.dates import alike, moment
 from dhis2sh.errors import PipelineError, did_you_mean
 from dhis2sh.rows.rewriting import rewritten
 
@@ -136,10 +137,10 @@ def _comparison(test: Callable[[Any, Any], object]) -> Callable[[object, object]
     return lambda left, right: False if _is_null(left) or _is_null(right) else test(left, right)
 
 
-def _contains(test: Callable[[Any, Any], object]) -> Callable[[object, object], object]:
-    """`in` and `not in`: a null is in no text, and a list may well hold None."""
+def _contains(test: Callable[[Any, Any], object], *, outside: bool = False) -> Callable[[object, object], object]:
+    """`in` and `not in` (`outside`): a null is in no text, and a list may well hold None."""
     return lambda item, where: (
-        test is _not_in if _is_null(where) or (_is_null(item) and isinstance(where, str)) else test(item, where)
+        outside if _is_null(where) or (_is_null(item) and isinstance(where, str)) else test(item, where)
     )
 
 
@@ -157,7 +158,33 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[[object, object], object
     ast.Gt: ("_gt", _comparison(operator.gt)),
     ast.GtE: ("_ge", _comparison(operator.ge)),
     ast.In: ("_in", _contains(_in)),
-    ast.NotIn: ("_not_in", _contains(_not_in)),
+    ast.NotIn: ("_not_in", _contains(_not_in, outside=True)),
+}
+
+
+def _dated(test: Callable[[Any, Any], object]) -> Callable[[object, object], object]:
+    return lambda left, right: test(*alike(left, right))
+
+
+def _date_in(item: object, where: Any) -> bool:
+    """`in`, of a date in a list of dates too."""
+    if item in where:
+        return True
+    dates = moment(item) is not None and not isinstance(where, str)
+    return dates and any(operator.eq(*alike(item, one)) for one in where)
+
+
+_DATED: dict[str, Callable[[Any, Any], object]] = {
+    "_date_eq": _dated(operator.eq), "_date_ne": _dated(operator.ne), "_date_lt": _dated(operator.lt),
+    "_date_le": _dated(operator.le), "_date_gt": _dated(operator.gt), "_date_ge": _dated(operator.ge),
+    "_date_in": _date_in, "_date_not_in": lambda item, where: not _date_in(item, where),
+}  # fmt: skip
+_DATED_SAFE: dict[str, Callable[[Any, Any], object]] = {
+    **{name: _comparison(_DATED[name]) for name in ("_date_lt", "_date_le", "_date_gt", "_date_ge")},
+    "_date_eq": lambda left, right: left == right if _is_null(left) else _DATED["_date_eq"](left, right),
+    "_date_ne": lambda left, right: left != right if _is_null(left) else _DATED["_date_ne"](left, right),
+    "_date_in": _contains(_date_in),
+    "_date_not_in": _contains(_DATED["_date_not_in"], outside=True),
 }
 
 
@@ -208,6 +235,7 @@ _SAFE: dict[str, object] = {
     "_known_item": _sum(operator.getitem),
     "_each": _each,
     **dict(_COMPARISONS.values()),
+    **_DATED_SAFE,
     **{_SUM_NAMES[kind]: _sum(function) for kind, function in _SUMS.items()},
 }
 
@@ -293,6 +321,10 @@ class Expression:
             path: whole for path, whole in paths.items() if whole or not any(q.startswith(f"{path}.") for q in paths)
         }
 
+    def tests(self) -> list[tuple[str, tuple[object, ...]]]:
+        """The fields that are compared with values which stand in the expression, and these."""
+        return self._read.tests
+
     def bind(
         self,
         rows: Iterable[Row],
@@ -329,7 +361,7 @@ class Expression:
         self.outside = frozenset(others) - fields
         self._space = {
             "_other": others.__getitem__, "_attribute": _attribute, "_known_attribute": _known_attribute,
-            "_is_null": _is_null, "_item": _item,
+            "_is_null": _is_null, "_item": _item, **_DATED,
         }  # fmt: skip
         self._safe = None
         if own:

@@ -89,6 +89,7 @@ class Pipeline:
             variables: the user's own names, which are no fields.
         """
         fields: dict[str, bool] = {}
+        tests: list[tuple[str, tuple[object, ...]]] = []
         made: set[str] = set()
         closed = False
         for step in self.steps:
@@ -98,12 +99,13 @@ class Pipeline:
             for path, whole in _read_by(step).items():
                 if path.partition(".")[0] not in made:
                     fields[path] = whole or fields.get(path, False)
+            tests += [test for test in _tests_of(step) if test[0].partition(".")[0] not in made]
             made |= set(step.options) if step.name in {"derive", "rename"} else set()
             closed = step.name in REPLACES_COLUMNS and bool(step.args or step.options)
             if closed:
                 break
         leading, limit = self._leading()
-        return Wants(fields, closed, tuple(leading), limit, variables)
+        return Wants(fields, closed, tuple(leading), limit, variables, tuple(tests))
 
     def _leading(self) -> tuple[list[str], int | None]:
         """The conditions of the first `where`s, and the rows that a `head` right after them keeps."""
@@ -208,6 +210,12 @@ def _read_by(step: Step) -> dict[str, bool]:
             for path, whole in Expression(inner).field_paths().items():
                 found[path] = whole or found.get(path, False)
     return found
+
+
+def _tests_of(step: Step) -> list[tuple[str, tuple[object, ...]]]:
+    """The fields that a condition or computed field compares with values which stand there."""
+    texts = [*step.args, *step.options.values()] if step.name in {"where", "derive", "select"} else []
+    return [test for text in texts for test in Expression(text).tests()]
 
 
 def _key_of_join(step: Step) -> list[str]:

@@ -7,6 +7,8 @@ import builtins
 from collections.abc import Container, Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
+from dhis2sh.dhis2.dates import moment
+
 _SAME_ITEMS = {"sorted", "list", "set", "tuple", "frozenset", "reversed", "filter", "iter", "next", "min", "max"}
 """Builtins that give what they are given, or items of it."""
 
@@ -27,6 +29,7 @@ class _Rewrite(ast.NodeTransformer):
         self.called: set[str] = set()
         """Names that are called or handed on to be called, which builtins may be."""
         self.paths: dict[str, bool] = {}
+        self.tests: list[tuple[str, tuple[object, ...]]] = []
         self._own = own
         self._bound: list[dict[str, str | None]] = [dict.fromkeys(assigned)]
 
@@ -197,14 +200,42 @@ class _Rewrite(ast.NodeTransformer):
         return ast.NamedExpr(node.target, value)
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        """`parent.name is None` where there is no parent: the attribute of a null is as null as None."""
-        self.generic_visit(node)
-        if len(node.ops) != 1 or not isinstance(node.ops[0], (ast.Is, ast.IsNot)):
-            return node
-        if not (isinstance(node.comparators[0], ast.Constant) and node.comparators[0].value is None):
-            return node
-        test = ast.Call(ast.Name("_is_null", ast.Load()), [node.left], [])
-        return test if isinstance(node.ops[0], ast.Is) else ast.UnaryOp(ast.Not(), test)
+        """`parent.name is None` where there is no parent: the attribute of a null is as null as None. Dates are compared
+        as moments, wherever both sides might be some.
+
+        `a < b < c` is `a < b and b < c`; its middle is evaluated twice, which rows do not notice.
+        """
+        sides = [node.left, *node.comparators]
+        pairs = list(zip(sides, node.ops, sides[1:], strict=False))
+        for left, test, right in pairs:
+            self._tested(left, test, right)
+        might_be = [
+            type(test) in DATED and _might_be_date(left) and _might_be_date(right) for left, test, right in pairs
+        ]
+        visited = [cast("ast.expr", self.visit(side)) for side in sides]
+        if len(pairs) == 1 and isinstance(node.ops[0], (ast.Is, ast.IsNot)) and _is_none(node.comparators[0]):
+            null = ast.Call(ast.Name("_is_null", ast.Load()), [visited[0]], [])
+            return null if isinstance(node.ops[0], ast.Is) else ast.UnaryOp(ast.Not(), null)
+        if not any(might_be):
+            return ast.Compare(visited[0], node.ops, visited[1:])
+        parts: list[ast.expr] = []
+        for dated, left, test, right in zip(might_be, visited, node.ops, visited[1:], strict=False):
+            function = ast.Name(DATED.get(type(test), ""), ast.Load())
+            parts.append(ast.Call(function, [left, right], []) if dated else ast.Compare(left, [test], [right]))
+        return parts[0] if len(parts) == 1 else ast.BoolOp(ast.And(), parts)
+
+    def _tested(self, left: ast.expr, test: ast.cmpop, right: ast.expr) -> None:
+        """Write down what a field is compared with, where that stands there."""
+        for field, other in ((left, right), (right, left)):
+            path = self._path(field)
+            if path is None or isinstance(test, (ast.Is, ast.IsNot)) or (other is left and isinstance(test, _WITHIN)):
+                continue
+            try:
+                value = cast("object", ast.literal_eval(other))
+            except ValueError:
+                continue
+            found = cast("Iterable[object]", value) if isinstance(value, (list, tuple, set)) else [value]
+            self.tests.append((path, tuple(found)))
 
     def _scoped(self, node: Any, bound: dict[str, str | None]) -> ast.AST:
         self._bound.append(bound)
@@ -233,17 +264,38 @@ class _Rewrite(ast.NodeTransformer):
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension  # noqa: N815
 
 
+def _might_be_date(node: ast.expr) -> bool:
+    """May its value be a date? Not that of a constant which is none."""
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        return any(_might_be_date(one) for one in node.elts)
+    return not isinstance(node, ast.Constant) or moment(node.value) is not None
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+DATED: dict[type[ast.cmpop], str] = {
+    ast.Eq: "_date_eq", ast.NotEq: "_date_ne", ast.Lt: "_date_lt", ast.LtE: "_date_le", ast.Gt: "_date_gt",
+    ast.GtE: "_date_ge", ast.In: "_date_in", ast.NotIn: "_date_not_in",
+}  # fmt: skip
+"""The functions that compare dates as moments, and all other values as Python does."""
+_WITHIN = (ast.In, ast.NotIn)
+
+
 class Rewritten(NamedTuple):
     """An expression whose names are looked up in a row.
 
     `names` are those that are looked up; `called` those of them that are called or handed on to be called, which builtins
-    may be; `paths` the dotted fields that it reads, True for those whose whole value is read.
+    may be; `paths` the dotted fields that it reads, True for those whose whole value is read; `tests` the fields that are
+    compared with values which stand there.
     """
 
     body: ast.expr
     names: list[str]
     called: set[str]
     paths: dict[str, bool]
+    tests: list[tuple[str, tuple[object, ...]]]
 
 
 def rewritten(text: str, own: Container[str] = ()) -> Rewritten:
@@ -257,7 +309,7 @@ def rewritten(text: str, own: Container[str] = ()) -> Rewritten:
     """
     tree = ast.parse(text, mode="eval")
     rewrite = _Rewrite((one.target.id for one in ast.walk(tree) if isinstance(one, ast.NamedExpr)), own)
-    return Rewritten(rewrite.visit(tree.body), list(rewrite.names), rewrite.called, rewrite.paths)
+    return Rewritten(rewrite.visit(tree.body), list(rewrite.names), rewrite.called, rewrite.paths, rewrite.tests)
 
 
 def dotted(node: ast.expr) -> str | None:
