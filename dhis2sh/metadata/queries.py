@@ -10,6 +10,7 @@ from dhis2sh.client import schema
 from dhis2sh.dhis2.fields import PRESETS, Asked, parse_fields
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.metadata.filters import notes
 from dhis2sh.rows.pushdown import Head, Wants, prepare
 from dhis2sh.rows.rows import Rows
 
@@ -19,16 +20,9 @@ if TYPE_CHECKING:
     from dhis2sh.session import Session
     from dhis2sh.types import Row
 
-OPERATORS = (
-    "eq", "ieq", "!eq", "neq", "ne", "gt", "lt", "gte", "ge", "lte", "le", "like", "!like", "$like", "!$like", "like$",
-    "!like$", "ilike", "!ilike", "$ilike", "!$ilike", "ilike$", "!ilike$", "startsWith", "endsWith", "token", "!token",
-    "in", "!in", "null", "!null", "empty", "!empty",
-)  # fmt: skip
 DIRECTIONS = ("asc", "desc", "iasc", "idesc")
 WHICH = "?"
 """Instead of fields: which there are."""
-_NO_VALUE = {"null", "!null", "empty", "!empty"}
-_VIRTUAL = {"identifiable", "mentions"}
 
 
 async def prepared(s: Session, type: str, arguments: Mapping[str, object], wants: Wants) -> Head:
@@ -112,25 +106,6 @@ def with_names(resource: Resource, fields: str, types: Mapping[str, Resource]) -
     return re.sub(r"(?<![\w\[.])(\w+)(?![\w\[.~|(])", lambda found: named.get(found[1], found[1]), fields)
 
 
-def checked_filters(resource: Resource, filters: Sequence[str]) -> list[str]:
-    """Filters that the server will understand. Raises `UsageError` with the nearest property or operator."""
-    for text in filters:
-        parts = text.split(":", 2)
-        if len(parts) < 2 or not parts[0]:
-            raise UsageError(f"filter '{text}' is malformed", hint="filters look like name:ilike:bcg")
-        path, operator = parts[0], parts[1]
-        if operator not in OPERATORS:
-            hint = did_you_mean(operator, OPERATORS) or f"operators: {' '.join(OPERATORS)}"
-            raise UsageError(f"filter '{text}': '{operator}' is not an operator", hint=hint)
-        if operator not in _NO_VALUE and len(parts) < 3:
-            raise UsageError(f"filter '{text}' has no value", hint=f"{path}:{operator}:VALUE")
-        first = path.partition(".")[0]
-        if first not in resource.properties and first not in _VIRTUAL and not is_uid(first):
-            hint = did_you_mean(first, list(resource.properties)) or f"dhis2 metadata describe {resource.plural}"
-            raise UsageError(f"filter '{text}': {resource.plural} have no property '{first}'", hint=hint)
-    return list(filters)
-
-
 def silently_ignored(
     resource: Resource,
     types: Mapping[str, Resource],
@@ -146,7 +121,7 @@ def silently_ignored(
         fields, order, filters: as the user wrote them.
     """
     asked = parse_fields(fields or "")
-    return [*_ignored_fields(resource, types, asked), *_ignored_orders(resource, order), *_cut_filters(filters)]
+    return [*_ignored_fields(resource, types, asked), *_ignored_orders(resource, order), *notes(filters)]
 
 
 def _ignored_fields(resource: Resource, types: Mapping[str, Resource], asked: Asked) -> Iterator[str]:
@@ -172,11 +147,3 @@ def _ignored_orders(resource: Resource, order: Sequence[str]) -> Iterator[str]:
             yield f"order: {resource.plural} cannot be sorted by '{name}'; the server ignores it"
         elif direction and direction not in DIRECTIONS:
             yield f"order: '{direction}' is no direction; the server ignores it"
-
-
-def _cut_filters(filters: Sequence[str]) -> Iterator[str]:
-    if len(filters) > 1 or any("," in text for text in filters):
-        for text in filters:
-            value = text.split(":", 2)[-1]
-            if "," in value and not value.startswith("["):
-                yield f"filter '{text}': the server cuts its value at the comma"

@@ -11,6 +11,7 @@ from dhis2sh.client.requests import Param
 from dhis2sh.dhis2.fields import parse_fields
 from dhis2sh.errors import NotFound
 from dhis2sh.metadata import queries
+from dhis2sh.metadata.filters import checked
 from dhis2sh.metadata.parameters import Fields, Filter, Names, Type
 from dhis2sh.rows.pushdown import Head, Wants
 from dhis2sh.rows.rows import PageNote, Provenance, Rows
@@ -110,7 +111,7 @@ async def list_(
     wanted = fields or queries.default_fields(resource)
     params: dict[str, Param] = {
         "fields": queries.with_names(resource, wanted, types) if names else wanted,
-        "filter": queries.checked_filters(resource, filter),
+        "filter": checked(resource, types, filter),
         "order": order,
         "rootJunction": root_junction,
         **queries.language(translate, locale),
@@ -271,7 +272,8 @@ def _property(item: JsonObject) -> PropertyRow:
 async def count(s: Session, type: Type, *, filter: Filter = []) -> Count:
     """Count the objects of a type, all of them or those that filters let through."""
     resource = await schema.resource_of(s.client, type)
-    params: dict[str, Param] = {"fields": "id", "pageSize": 1, "filter": queries.checked_filters(resource, filter)}
+    kept = checked(resource, await schema.types_of(s.client), filter)
+    params: dict[str, Param] = {"fields": "id", "pageSize": 1, "filter": kept}
     page = await s.client.list_page(resource.plural, params)
     if page.total is None:
         raise NotFound(
