@@ -10,9 +10,11 @@ from typing import Annotated, Literal, cast
 
 from dhis2sh.client import schema
 from dhis2sh.client.requests import Param
+from dhis2sh.dhis2.fields import parse_fields
 from dhis2sh.errors import NotFound
 from dhis2sh.index.names import index_of
 from dhis2sh.metadata import queries
+from dhis2sh.metadata.filters import checked
 from dhis2sh.metadata.parameters import Fields, Filter, Names, Type
 from dhis2sh.rows.pushdown import Head, Wants
 from dhis2sh.rows.rows import PageNote, Provenance, Rows
@@ -108,17 +110,18 @@ async def list_(
     API source: `GET /api/{type}`.
     """
     resource = await schema.resource_of(s.client, type)
-    shown = queries.columns(fields)
-    for warning in queries.silently_ignored(resource, fields, order, filter):
+    types = await schema.types_of(s.client)
+    if fields == queries.WHICH:
+        return queries.which_fields(resource)
+    for warning in queries.silently_ignored(resource, types, fields, order, filter):
         s.person.warn(warning)
     wanted = fields or queries.default_fields(resource)
     params: dict[str, Param] = {
-        "fields": queries.with_names(resource, wanted, await schema.types_of(s.client)) if names else wanted,
-        "filter": queries.checked_filters(resource, filter),
+        "fields": queries.with_names(resource, wanted, types) if names else wanted,
+        "filter": checked(resource, types, filter),
         "order": order,
         "rootJunction": root_junction,
-        "translate": translate,
-        "locale": locale,
+        **queries.language(translate, locale),
     }
     if (all or limit) and page is None:
         rows, total = await _take(s, resource.plural, params, limit, page_size)
@@ -127,8 +130,10 @@ async def list_(
         got = await s.client.list_page(resource.plural, params)
         rows, total = got.rows, got.total
     note = PageNote(len(rows), total, page=page or 1)
-    columns = shown or queries.default_columns(resource)
-    return Rows(rows, columns=columns, page=note, resource=resource.plural, provenance=_sent(s))
+    asked = parse_fields(fields) if fields else None
+    columns = asked.columns(resource.properties, Rows(rows).columns) if asked else queries.default_columns(resource)
+    named = asked.paths() if asked else ()
+    return Rows(rows, columns=columns, page=note, resource=resource.plural, provenance=_sent(s), asked=named)
 
 
 @prepares(list_)
@@ -173,19 +178,22 @@ async def get(
     *,
     fields: Fields = None,
     names: Names = False,
-    locale: Annotated[str | None, Doc("Show display names in this language.")] = None,
+    translate: Annotated[bool | None, Doc("Show display names in the user's language.")] = None,
+    locale: Annotated[str | None, Doc("Show display names in this language, such as fr.")] = None,
 ) -> Row:
     """Show one object with its properties.
 
     API source: `GET /api/{type}/{uid}`.
     """
     resource = await schema.resource_of(s.client, type)
-    for warning in queries.silently_ignored(resource, fields, (), ()):
+    types = await schema.types_of(s.client)
+    for warning in queries.silently_ignored(resource, types, fields, (), ()):
         s.person.warn(warning)
     wanted = fields or ":owner"
     if names:
-        wanted = queries.with_names(resource, wanted, await schema.types_of(s.client))
-    return await s.client.get_object(f"{resource.plural}/{uid}", {"fields": wanted, "locale": locale})
+        wanted = queries.with_names(resource, wanted, types)
+    params: dict[str, Param] = {"fields": wanted, **queries.language(translate, locale)}
+    return await s.client.get_object(f"{resource.plural}/{uid}", params)
 
 
 @verb(
@@ -313,7 +321,8 @@ def _property(item: JsonObject) -> PropertyRow:
 async def count(s: Session, type: Type, *, filter: Filter = []) -> Count:
     """Count the objects of a type, all of them or those that filters let through."""
     resource = await schema.resource_of(s.client, type)
-    params: dict[str, Param] = {"fields": "id", "pageSize": 1, "filter": queries.checked_filters(resource, filter)}
+    kept = checked(resource, await schema.types_of(s.client), filter)
+    params: dict[str, Param] = {"fields": "id", "pageSize": 1, "filter": kept}
     page = await s.client.list_page(resource.plural, params)
     if page.total is None:
         raise NotFound(
