@@ -6,7 +6,7 @@ A member that gets another owner leaves the one that it had, and the answer says
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.store.references import ids
 
@@ -82,7 +82,19 @@ class Members:
         self._leaves(owning, member, owner)
         body = self._current(owning.owner, owner) if owner is not None else None
         if body is not None and member not in (have := ids(body.get(owning.members))):
-            self._keep_list(owning, body, [*have, member])
+            self._keep_list(owning, body, self._placed(owning, [*have, member]))
+
+    def _placed(self, owning: Owning, members: Sequence[str]) -> Sequence[str]:
+        """Members in the order of their numbers, where the list keeps its order in those (meta2-options 2-9)."""
+        name = NUMBERED.get(f"{owning.owner}.{owning.members}")
+        if name is None:
+            return members
+        numbers = [(self._current(owning.member, uid) or {}).get(name) for uid in members]
+        if not all(isinstance(number, int) for number in numbers):
+            return members
+        return [
+            uid for _, uid in sorted(zip(cast("list[int]", numbers), members, strict=True), key=lambda pair: pair[0])
+        ]
 
     def _leaves(self, owning: Owning, member: str, owner: str | None) -> None:
         """No owner but this one lists a member."""
