@@ -55,6 +55,7 @@ AREA = ImportingArea(
             refuses=(refusals.check_unit_dates, refusals.check_move),
             also=derived.units_below,
         ),
+        "programNotificationTemplates": Hook(prepare=derived.prepare_template),
         "programRuleActions": Hook(refuses=(rules.check_action,)),
         "programRuleVariables": Hook(prepare=rules.prepare_variable, refuses=(rules.check_variable,)),
         "programRules": Hook(refuses=(rules.check_rule,)),

@@ -124,6 +124,12 @@ def prepare_data_set(bundle: Bundle, item: Item) -> None:
     raise_version(bundle, item)
 
 
+def prepare_template(bundle: Bundle, item: Item) -> None:
+    """A notification to users of the server goes to their inboxes: it has no channels."""
+    if item.body.get("notificationRecipient") in {"USER_GROUP", "USERS_AT_ORGANISATION_UNIT"}:
+        item.body["deliveryChannels"] = []
+
+
 def prepare_program(bundle: Bundle, item: Item) -> None:
     """A program's attributes are numbered from 1 in the order of the list, whatever their numbers were."""
     for number, row in enumerate(rows(item.body.get("programTrackedEntityAttributes")), 1):
