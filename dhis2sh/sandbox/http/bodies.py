@@ -5,15 +5,16 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+import zlib
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, cast
 from xml.etree import ElementTree
 
 import orjson
 from starlette.concurrency import run_in_threadpool
 
 from dhis2sh.sandbox.java.reader import REDACTED, complaint
-from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.refused import Refused, not_imitated
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from dhis2sh.types import JsonObject, JsonValue
 
+MOST_UNPACKED = 256 << 20
+"""The most bytes that a packed body may unfold to; a server has as much memory as it has."""
 JSON, PATCH = "application/json", "application/json-patch+json"
 
 
@@ -52,12 +55,24 @@ def read_json(request: Request, raw: bytes, *accepted: str) -> JsonValue:
 
 def unpacked(raw: bytes) -> bytes:
     """A body as it was before gzip or zip."""
-    if raw[:2] == b"\x1f\x8b":
-        return gzip.decompress(raw)
-    if raw[:4] == b"PK\x03\x04":
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            return archive.read(archive.namelist()[0])
+    try:
+        if raw[:2] == b"\x1f\x8b":
+            with gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
+                return _bounded(stream)
+        if raw[:4] == b"PK\x03\x04":
+            with zipfile.ZipFile(io.BytesIO(raw)) as archive, archive.open(archive.namelist()[0]) as stream:
+                return _bounded(stream)
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError, IndexError) as error:
+        raise not_imitated(f"an answer to a packed body that cannot be unpacked ({error})") from None
     return raw
+
+
+def _bounded(stream: IO[bytes]) -> bytes:
+    """All of a stream. Raises `Refused` where that is more than this process should hold."""
+    found = stream.read(MOST_UNPACKED + 1)
+    if len(found) > MOST_UNPACKED:
+        raise Refused(413, f"the sandbox takes at most {MOST_UNPACKED >> 20} MB unpacked")
+    return found
 
 
 def parse_json(raw: bytes) -> JsonValue:
@@ -69,6 +84,22 @@ def parse_json(raw: bytes) -> JsonValue:
         return cast("JsonValue", orjson.loads(raw))
     except orjson.JSONDecodeError as error:
         raise Refused(409, complaint(error.doc, error.pos)) from None
+
+
+def parse_object(raw: bytes) -> JsonObject:
+    """Parse a JSON object. Raises `Refused`, with 501 for other JSON."""
+    body = parse_json(raw)
+    if not isinstance(body, dict):
+        raise not_imitated("an answer to a body that is no JSON object")
+    return body
+
+
+def parse_texts(raw: bytes) -> list[str]:
+    """Parse a JSON list of texts. Raises `Refused`, with 501 for other JSON."""
+    body = parse_json(raw)
+    if not isinstance(body, list) or not all(isinstance(one, str) for one in body):
+        raise not_imitated("an answer to a body that is no JSON list of texts")
+    return cast("list[str]", body)
 
 
 def parse_xml(raw: bytes) -> ElementTree.Element:
