@@ -59,7 +59,7 @@ AREA = ImportingArea(
         "programRuleVariables": Hook(prepare=rules.prepare_variable, refuses=(rules.check_variable,)),
         "programRules": Hook(refuses=(rules.check_rule,)),
         "programStages": Hook(refuses=(rules.check_stage,)),
-        "programs": Hook(refuses=(rules.check_program,)),
+        "programs": Hook(prepare=derived.prepare_program, refuses=(rules.check_program,)),
         "trackedEntityAttributes": Hook(refuses=(refusals.check_pattern, refusals.check_field_mask)),
         "trackedEntityTypes": Hook(refuses=(rules.check_entity_type,)),
         "validationRules": Hook(refuses=(refusals.check_sides,)),
