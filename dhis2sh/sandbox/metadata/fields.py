@@ -6,6 +6,10 @@ API source: `FieldFilterParser`, `FieldPreset` (api-facts a.4).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
 
 PRESETS = {"all", "owner", "persisted", "simple", "identifiable", "nameable"}
 
@@ -62,9 +66,7 @@ class _Scanner:
         if not name:
             self.at += 1
             return
-        target = node
-        for part in name.split("."):
-            target = target.children.setdefault(part, Field())
+        target = Field() if "." in name else node.children.setdefault(name, Field())  # a path shows nothing
         closed = False  # a transformer behind a block is read and forgotten
         while self.at < len(self.text):
             if self.text[self.at] in "([":
@@ -96,6 +98,15 @@ class _Scanner:
         inside = self.text[self.at + 1 : end]
         self.at = end + 1
         return inside
+
+
+def fields_of(query: QueryParams, default: str) -> str:
+    """The `fields` of a request: the parameter may be repeated.
+
+    Parameters:
+        default: what an absent parameter means.
+    """
+    return ",".join(query.getlist("fields")) if "fields" in query else default
 
 
 def parse_fields(text: str) -> Field:

@@ -83,6 +83,21 @@ class Server:
         resource = self.store.resources.get(plural)
         return resource if resource and resource.endpoint == f"/{plural}" else None
 
+    def _locale(self, request: Request) -> str | None:
+        """The language that a request wants display names in, None for none.
+
+        Since 2.42 nothing is translated without `translate=true`, but by the gist engine; before, the locale is enough, and
+        a language of a country is only found with a hyphen in it.
+        """
+        query = request.query_params
+        asked = query.get("locale")
+        if asked is None:
+            return None
+        if self.store.version.minor < 42:
+            return asked.replace("-", "_") if "_" not in asked else None
+        wanted = query.get("translate", str("gist" in request.url.path)).lower() == "true"
+        return asked.replace("-", "_") if wanted else None
+
     def renderer(self, request: Request, *, single: bool = False) -> Renderer:
         """Shows objects to this request's user, in its language.
 
@@ -90,7 +105,7 @@ class Server:
             single: one object is shown, not a list.
         """
         query = request.query_params
-        locale = query.get("locale") if query.get("translate", "true").lower() != "false" else None
+        locale = self._locale(request)
         hidden = DEFAULTS.values() if query.get("defaults", "").upper() == "EXCLUDE" else ()
         return Renderer(
             self.store, base_of(request), locale, rights=self.rights(request), single=single, hidden=hidden

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.http.bodies import JSON, media_type, read_object, unpacked, with_body
+from dhis2sh.sandbox.http.bodies import JSON, media_type, read_json, unpacked, with_body
 from dhis2sh.sandbox.importer.answers import import_answer
 from dhis2sh.sandbox.importer.bundle import ImportOptions, import_options
 from dhis2sh.sandbox.importer.csv import CLASSES, bundle_of, units_of_gml
@@ -71,7 +71,8 @@ class Api:
         """`POST /api/metadata`."""
         if media_type(request) in CSV:
             return self.import_csv(request, raw)
-        bundle = _bundle(read_object(request, raw, JSON, GZIP, ZIP, "application/octet-stream"))
+        body = read_json(request, raw, JSON, GZIP, ZIP, "application/octet-stream")
+        bundle = _bundle(body if isinstance(body, dict) else {})
         return self._run(request, bundle)
 
     def import_csv(self, request: Request, raw: bytes) -> Response:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, asked_path, base_of
 from dhis2sh.sandbox.http.params import boolean, integer
-from dhis2sh.sandbox.metadata.fields import parse_fields
+from dhis2sh.sandbox.metadata.fields import fields_of, parse_fields
 from dhis2sh.sandbox.metadata.gist import gist_of, list_gist
 from dhis2sh.sandbox.metadata.listing import list_objects, matching
 from dhis2sh.sandbox.refused import Refused, no_such_address, not_found
@@ -70,7 +70,7 @@ class Api:
     def _csv(self, request: Request, resource: Resource) -> Response:
         """A list as CSV: simple properties, and references as their ids."""
         query = request.query_params
-        text = query.get("fields", "id,displayName")
+        text = fields_of(query, "id,displayName")
         names = ["id", "displayName"] if text in {"*", ":all"} else [n.strip() for n in text.split(",") if n.strip()]
         for name in names:
             if name not in resource.properties and not self.server.store.get("attributes", name):
@@ -98,7 +98,7 @@ class Api:
     def get(self, request: Request, resource: Resource) -> Response:
         """`GET /api/{plural}/{uid}`."""
         body = self._object(request, resource)
-        tree = parse_fields(request.query_params.get("fields", "*"))
+        tree = parse_fields(fields_of(request.query_params, "*"))
         return answer(self.server.renderer(request, single=True).show(resource, body, tree))
 
     @of_type
@@ -107,7 +107,7 @@ class Api:
         body, name = self._object(request, resource), request.path_params["property"].removesuffix(".json")
         if name not in resource.properties:
             raise Refused(404, f"Property {name} does not exist on {resource.model}", "E1005")
-        inner = request.query_params.get("fields", ":all")
+        inner = fields_of(request.query_params, ":all")
         prop = resource.properties[name]
         tree = parse_fields(f"{name}[{inner}]" if prop.reference or inner != ":all" else name)
         shown = self.server.renderer(request).show(resource, body, tree)
@@ -164,7 +164,7 @@ class Api:
         if found is None:
             raise not_found("IdentifiableObject", uid)
         resource = self.server.store.resources[found[0]]
-        tree = parse_fields(request.query_params.get("fields", "*"))
+        tree = parse_fields(fields_of(request.query_params, "*"))
         shown = self.server.renderer(request).show(resource, found[1], tree)
         return answer({**shown, "href": f"{base_of(request)}/api{resource.endpoint}/{uid}"})
 
