@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.changes.by_request import REQUESTS
 from dhis2sh.changes.plan import BY_VERB, OBJECTS, Plan
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.errors import NotFound, Refused, UsageError
@@ -54,7 +55,7 @@ async def objects(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
 NO_WAY = "cannot be taken back"
 
 
-@takes_back(BY_VERB)
+@takes_back(BY_VERB, REQUESTS)
 async def nothing(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """The plan of an entry that nobody knows how to take back: it says of what, and is blocked."""
     notes = Notes()
