@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html as html_module
 import json
+import sys
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.rows.cells import cell
@@ -15,7 +16,7 @@ from dhis2sh.rows.registry import Renderer, register_renderer, renderer_of
 from dhis2sh.rows.rows import Text, Verbatim, to_plain
 from dhis2sh.show import plans, rows, trees
 from dhis2sh.show.layout import DIM, HEAD_COLOUR, RESET, STYLE, fit, width_of, wrapped
-from dhis2sh.words import safe
+from dhis2sh.words import on_screen, safe
 
 if TYPE_CHECKING:
     from dhis2sh.show.trees import Branch
@@ -86,7 +87,7 @@ def _record(row: Row, colour: bool) -> str:
     size = max(width_of(name) for name in row)
     lines: list[str] = []
     for name, value in row.items():
-        label = fit(name, size)
+        label = fit(safe(name), size)
         lines.append(f"{HEAD_COLOUR}{label}{RESET}  {cell(value)}" if colour else f"{label}  {cell(value)}".rstrip())
     return "\n".join(lines)
 
@@ -99,7 +100,9 @@ def _html_words(words: str) -> str:
 
 
 def _as_it_is(result: Text, width: int | None, colour: bool) -> str:
-    return result.text
+    if result.of is None or width is not None or not sys.stdout.isatty():
+        return result.text
+    return on_screen(result.text, json="json" in result.of)
 
 
 def _as_json(result: Verbatim, width: int | None, colour: bool) -> str:

@@ -20,6 +20,7 @@ SHIPPED = {
         "explain",
         "journal",
         "metadata",
+        "names",
         "profile",
         "raw",
         "sandbox",

@@ -17,6 +17,7 @@ from dhis2sh.metadata import values, writes
 from dhis2sh.metadata.choosing import chosen, titled
 from dhis2sh.metadata.objects.renaming import plan_renaming, renamer
 from dhis2sh.metadata.objects.retagging import retagged, tags_of
+from dhis2sh.metadata.owned import with_owners, words_of
 from dhis2sh.metadata.parameters import All, Filter, Some, Type
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.tables import read_rows
@@ -102,7 +103,11 @@ async def retag(
             raise UsageError(f"{name} is no collection", hint=f"--set {name}=...")
     found = await chosen(s, resource, objects, filter, everything=all)
     pairs = [Write(resource.plural, before, retagged(before, wanted, added, removed)) for before in found]
-    return writes.plan(titled("retag", resource), pairs, what=resource.plural, concurrency=concurrency)
+    whole = await with_owners(s, pairs)
+    return writes.plan(
+        titled("retag", resource), whole, what=resource.plural, concurrency=concurrency, notes=words_of(whole),
+        asks=len(whole) > len(pairs),
+    )  # fmt: skip
 
 
 @verb(
@@ -145,8 +150,12 @@ async def patch(
         pairs.append(Write(resource.plural, before, {**after, "id": before["id"]}))
     if unfit and not pairs:
         raise unfit[0][1]
-    notes = [f"left out {which}: {error.message}" for which, error in unfit]
-    return writes.plan(titled("patch", resource), pairs, what=resource.plural, notes=notes, concurrency=concurrency)
+    whole = await with_owners(s, pairs)
+    notes = [*(f"left out {which}: {error.message}" for which, error in unfit), *words_of(whole)]
+    return writes.plan(
+        titled("patch", resource), whole, what=resource.plural, notes=notes, concurrency=concurrency,
+        asks=len(whole) > len(pairs),
+    )  # fmt: skip
 
 
 def _operations(text: str) -> list[JsonObject]:
