@@ -300,8 +300,11 @@ async def _present(s: Session, plural: str, uids: Sequence[str]) -> list[JsonObj
     """Those of the objects that are there, with all that they own."""
     try:
         return await writes.read_objects(s, plural, uids, missing_is_fine=True)
-    except (NotFound, Refused) as error:
+    except NotFound as error:
         raise UsageError(f"{plural} cannot be read: {error}", hint="dhis2 metadata types") from error
+    except Refused as error:
+        error.message = f"{plural} cannot be read: {error.message}"
+        raise
 
 
 def _without_secrets(value: JsonObject) -> tuple[JsonObject, list[str]]:
