@@ -22,6 +22,7 @@ SHIPPED = {
         "metadata",
         "names",
         "profile",
+        "raw",
         "sandbox",
         "system",
         "undo",

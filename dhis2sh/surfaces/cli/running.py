@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
+import threading
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
@@ -32,7 +35,7 @@ def run(words: list[str]) -> int:
     debug = Options.debug.flag in words
     try:
         return _invoke(words)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return report(Interrupted("interrupted"))
     except BrokenPipeError:
         sys.stderr.close()
@@ -83,7 +86,15 @@ async def _pour(stream: Stream[object], options: Options, person: Terminal) -> i
     return 0
 
 
+def _end_well() -> None:
+    """SIGTERM ends the work as Ctrl-C does: what was sent is in the journal, and how far it came is said."""
+    task = asyncio.current_task()
+    if task is not None and os.name != "nt" and threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
 async def _carry_out(invocation: Invocation) -> int:
+    _end_well()
     options, person = invocation.options, Terminal()
     session = Session(options.profile, person=person, tracer=Tracer() if options.debug else None)
     session.on_written = index.follow
