@@ -92,7 +92,9 @@ class Members:
         numbers = [(self._current(owning.member, uid) or {}).get(name) for uid in members]
         if not all(isinstance(number, int) for number in numbers):
             return members
-        return [uid for _, uid in sorted(zip(cast("list[int]", numbers), members, strict=True), key=lambda pair: pair[0])]
+        return [
+            uid for _, uid in sorted(zip(cast("list[int]", numbers), members, strict=True), key=lambda pair: pair[0])
+        ]
 
     def _leaves(self, owning: Owning, member: str, owner: str | None) -> None:
         """No owner but this one lists a member."""
