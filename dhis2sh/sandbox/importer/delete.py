@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.cascades import DELETED_WITH
 from dhis2sh.sandbox.importer.bundle import ImportOptions
-from dhis2sh.sandbox.importer.checks import described
 from dhis2sh.sandbox.importer.codes import by_code
 from dhis2sh.sandbox.importer.hooks import hooks_of
-from dhis2sh.sandbox.importer.report import ErrorReport, ImportReport, ObjectReport, TypeReport
+from dhis2sh.sandbox.importer.report import ErrorReport, ImportReport, ObjectReport, TypeReport, described
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO
 from dhis2sh.sandbox.store.references import ids, referred

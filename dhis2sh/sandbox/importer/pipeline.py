@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.importer.bundle import DELETE, Bundle, ImportOptions, Item
-from dhis2sh.sandbox.importer.checks import check_all, described, duplicates
+from dhis2sh.sandbox.importer.checks import check_all, duplicates
 from dhis2sh.sandbox.importer.codes import by_code, only_uids, resolve
 from dhis2sh.sandbox.importer.delete import Deletion
 from dhis2sh.sandbox.importer.hooks import hooks_of
 from dhis2sh.sandbox.importer.members import Members
 from dhis2sh.sandbox.importer.read import Reader
-from dhis2sh.sandbox.importer.report import ImportReport, ObjectReport, TypeReport
+from dhis2sh.sandbox.importer.report import ImportReport, ObjectReport, TypeReport, described
 from dhis2sh.sandbox.java.moments import now
+from dhis2sh.sandbox.metadata.listing import DEFAULTS
 from dhis2sh.sandbox.metadata.rights import Rights
+from dhis2sh.sandbox.refused import not_imitated
 from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO
 from dhis2sh.sandbox.store.references import ids, rows
 from dhis2sh.sandbox.store.relations import inline
@@ -119,12 +121,14 @@ class Importer:
         options = work.options
         report = ImportReport()
         for plural, items in work.items.items():
+            items[:] = [item for item in items if DEFAULTS.get(plural) != item.uid]  # nobody changes the defaults
             duplicates(items)
             for item in items:
                 if item.kept and not options.skip_validation:
                     check_all(work, item)
             resource = self._store.resources[plural]
             report.types.append(_type_report(resource, items, options))
+            report.types[-1].stats.ignored += plural in work.dangling
         if any(item.errors for item in work.all()):
             report.status = "ERROR" if options.atomic else "WARNING"
             if options.atomic:
@@ -135,6 +139,9 @@ class Importer:
     # Writing --------------------------------------------------------------------------------------------------------
 
     def _commit(self, work: Bundle) -> None:
+        """Write it. Raises `Refused` with 501 where nobody knows what a server writes."""
+        if work.unseen:
+            raise not_imitated(f"the import of {', '.join(work.unseen)}")
         moment = now()
         put: dict[str, dict[str, JsonObject]] = {}
         for item in work.all():
@@ -220,8 +227,7 @@ def _type_report(resource: Resource, items: list[Item], options: ImportOptions) 
             report.stats.created += 1
         elif item.kept:
             report.stats.updated += 1
-        if item.errors:
-            report.stats.ignored += 1
+        report.stats.ignored += item.ignored
         if item.errors or options.report_mode in {"FULL", "DEBUG"}:
             name = described(item.body, None) if options.report_mode == "DEBUG" else None
             found = item.before is not None and any(error.code.startswith("E5000") for error in item.errors)
