@@ -5,14 +5,15 @@ Every UID of theirs begins with `PREFIX`, those that are made up on the way too:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from dhis2sh import profiles
 from dhis2sh.changes.apply import apply_plan
@@ -20,6 +21,7 @@ from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import reading, schema
 from dhis2sh.dhis2 import uids
+from dhis2sh.dhis2.ordering import groups_of_types
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS, OF_PEOPLE
 from dhis2sh.errors import Dhis2Error, PartlyDone, Refused
 from dhis2sh.metadata import writes
@@ -38,10 +40,12 @@ URL = ENVIRONMENT.get("DHIS2_URL")
 PREFIX = "LvTe"
 YES = Consent(yes=True)
 INSTANCE = {"users", "userGroups", "userRoles", "organisationUnitLevels", "dataApprovalLevels", "dataApprovalWorkflows",
-            "interpretations", "sqlViews", "dataSetNotificationTemplates", "programNotificationTemplates"}  # fmt: skip
+            "interpretations", "dataSetNotificationTemplates", "programNotificationTemplates"}  # fmt: skip
 """Types of the country that stay away from a server that others use: its people, its one hierarchy of levels."""
 KEEP_NAMES = {"options", "programRuleVariables", "categoryOptionCombos"}
 """Types whose names are used in texts, or made by the server."""
+MADE_UP = re.compile(r"\b(?:de|os|co|at)[A-Z][A-Za-z]{2,8}\d{1,4}\b(?<=\w{11})(?<!\w{12})")
+"""UIDs that the cases give to what they create."""
 MORE = {
     "attributes": [
         {"id": "atKE0000001", "name": "KE code", "code": "KE", "valueType": "TEXT", "dataElementAttribute": True}
@@ -69,7 +73,7 @@ class Ours(random.SystemRandom):
         return [*PREFIX[1:], *made[len(PREFIX) - 1 :]] if population == uids._ALPHABET and k == 10 else made
 
 
-@contextmanager
+@contextlib.contextmanager
 def own_uids() -> Iterator[None]:
     """Every UID that is made up inside begins with `PREFIX`."""
     before, uids._random = uids._random, Ours()
@@ -124,13 +128,18 @@ class Set:
             else f"{self.mark} {text}"[: 50 if key == "shortName" else 230]
         )
 
-    def translated(self, value: object) -> object:
-        """Arguments, lines and files of a case, with what is ours in place of what the sandbox has."""
+    def translated(self, value: object, words: Mapping[str, str] = MappingProxyType({})) -> object:
+        """Arguments, lines and files of a case, with what is ours in place of what the sandbox has.
+
+        Parameters:
+            words: what shall be said otherwise.
+        """
         if isinstance(value, str):
-            return self._token.sub(lambda found: self.words[found[0]], value)
+            text = self._token.sub(lambda found: {**self.words, **words}[found[0]], value)
+            return MADE_UP.sub(lambda found: uid_of(f"{self.mark}{found[0]}"), text)
         if isinstance(value, dict):
-            return {key: self.translated(item) for key, item in value.items()}
-        return [self.translated(item) for item in value] if isinstance(value, list | tuple) else value
+            return {key: self.translated(item, words) for key, item in value.items()}
+        return [self.translated(item, words) for item in value] if isinstance(value, list | tuple) else value
 
     def _object(self, plural: str, item: dict, gone: set[str]) -> dict:
         made = self._moved({key: value for key, value in item.items() if key not in OF_PEOPLE}, gone)
@@ -211,30 +220,38 @@ class Place:
         return _bundle(await s.client.get_object("metadata", {}))
 
     async def differences(self, s: Session, before: Bundle, after: Bundle) -> list[str]:
-        """What differs but for times, in words."""
+        """What differs, in words, but for times and versions, which a server counts on."""
         types = await schema.types_of(s.client)
-        return [_said(one) for one in diff(before, after, types)]
+        return [_said(one) for one in diff(before, after, types, ignore=frozenset({"version"}))]
 
     async def clean(self, s: Session) -> list[str]:
         """Delete all that is ours, in several rounds, since some lets go of other things first. Returns what is left."""
+        types = await schema.types_of(s.client)
         for _ in range(4):
             found = await self._found(s)
             if not any(found.values()):
                 return []
-            with own_uids():
-                made = await deletion(s, found)
-                plan = writes.plan("take the live tests' objects away", made.writes)
-                plan.verb = "metadata delete"
-                try:
-                    await apply_plan(s, find("metadata delete"), plan, Consent(yes=True, journal=False))
-                except (PartlyDone, Refused):
-                    continue
+            for group in groups_of_types(found, types, deleting=True):
+                for plural in group:
+                    await self._delete(s, plural, (await self._found(s, plural))[plural])
         return [f"{plural} {item['id']}" for plural, items in (await self._found(s)).items() for item in items]
 
-    async def _found(self, s: Session) -> dict[str, list[dict]]:
+    async def _delete(self, s: Session, plural: str, items: list[dict]) -> None:
+        """What goes goes; what something still refers to goes in the next round."""
+        if not items:
+            return
+        made = await deletion(s, {plural: items})
+        plan = writes.plan("take the live tests' objects away", made.writes)
+        plan.verb = "metadata delete"
+        with contextlib.suppress(PartlyDone, Refused):
+            await apply_plan(s, find("metadata delete"), plan, Consent(yes=True, journal=False))
+
+    async def _found(self, s: Session, *plurals: str) -> dict[str, list[dict]]:
+        """What is ours, of some types or of all."""
         found: dict[str, list[dict]] = {}
         for plural, resource in (await schema.resources_of(s.client)).items():
-            if resource.metadata:
+            if resource.metadata and plural in (plurals or (plural,)):
+                found[plural] = []
                 try:
                     rows = await reading.all_of(s.client, plural, [f"id:$like:{PREFIX}"], fields=writes.OWNED)
                 except Dhis2Error:

@@ -14,7 +14,7 @@ import pytest
 from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.journal import journal_of
 from dhis2sh.changes.plan import Plan
-from dhis2sh.errors import Dhis2Error, NotFound, Refused
+from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
 from dhis2sh.plugins.metadata import family
 from dhis2sh.rows.rows import to_json
 from dhis2sh.session import Session
@@ -22,6 +22,7 @@ from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 from tests.live.place import PREFIX, YES, Place, own_uids, touches_others, within
+from tests.metadata.test_every_type import UNIQUE
 from tests.metadata.writes import Writing, all_writes
 from tests.surfaces.cases import Case, all_cases
 
@@ -46,10 +47,15 @@ def translated(case: Writing | Case, place: Place) -> dict:
     for name, body in case.files.items():
         moved = ours.translated(body)
         Path(name).write_text(moved if isinstance(moved, str) else json.dumps(moved))
-    arguments = ours.translated(case.arguments)
+    arguments = ours.translated(case.arguments, words_of(case))
     if find(case.verb).effect != "read" and arguments.get("all"):
         arguments = {**arguments, "filter": [f"id:$like:{PREFIX}"], "all": False}
     return arguments
+
+
+def words_of(case: Writing | Case) -> dict[str, str]:
+    """The attribute that a case makes itself is not the one that is there."""
+    return {"KE": "LV_KF"} if getattr(case, "before", ()) else {}
 
 
 def alone(call: object) -> object:
@@ -76,7 +82,7 @@ def test_what_reads_answers(case: Case, live: Place) -> None:
     ours = live.sets[case.home]
     with own_uids():
         for line in case.before:
-            words = shlex.split(ours.translated(line.replace(" -p sandbox", "")))
+            words = shlex.split(ours.translated(line.replace(" -p sandbox", ""), words_of(case)))
             with contextlib.redirect_stdout(io.StringIO()):
                 assert cli.run(words) == 0
     try:
@@ -92,7 +98,12 @@ def test_what_writes_is_taken_back(case: Writing, live: Place) -> None:
 
     async def there_and_back(s: Session) -> None:
         before = await live.ours(s)
-        plan = await run(s, find(case.verb), arguments, DRY)
+        try:
+            plan = await run(s, find(case.verb), arguments, DRY)
+        except UsageError as error:
+            if "no level of the hierarchy" in error.message:
+                pytest.skip(error.message)
+            raise
         assert isinstance(plan, Plan)
         assert plan.blocked is None, str(plan.blocked)
         assert touches_others(plan) == []
@@ -127,7 +138,7 @@ def test_a_type_is_listed_got_renamed_cloned_and_deleted(name: str, live: Place)
         before = await live.ours(s)
         for word, arguments in (
             ("rename", {"objects": [uid], "set": f"Lv another {name}"}),
-            ("clone", {"uid": uid, "name": f"Lv copy {name}"}),
+            ("clone", {"uid": uid, "name": f"Lv copy {name}", "set": UNIQUE.get(name, [])}),
             ("delete", {"objects": [uid]}),
         ):
             if word != "delete" and not _has(name, word):
