@@ -73,7 +73,8 @@ class Dhis2Error(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback, at the prompt and in notebooks: the same two lines as everywhere."""
-        lines = [f"error: {self}", *([f"  try: {self.hint}"] if self.hint else [])]
+        word = "" if isinstance(self, Declined) else "error: "
+        lines = [f"{word}{self}", *([f"  try: {self.hint}"] if self.hint else [])]
         return ["".join(mark if mark.isprintable() else " " for mark in line) for line in lines]
 
 

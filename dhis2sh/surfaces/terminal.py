@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dhis2sh import profiles
-from dhis2sh.errors import NeedsConfirmation, UsageError
+from dhis2sh.errors import Declined, NeedsConfirmation, UsageError
 from dhis2sh.words import safe
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def report(error: Dhis2Error) -> int:
     """Say what failed, and what to try, on standard error; returns the exit code."""
     if isinstance(error, NeedsConfirmation):
         print(drawn(error.plan, width=0), file=sys.stderr)
-    print(f"error: {safe(' '.join(str(error).split()))}", file=sys.stderr)
+    word = "" if isinstance(error, Declined) else "error: "  # a no is no error
+    print(f"{word}{safe(' '.join(str(error).split()))}", file=sys.stderr)
     if error.hint:
         print(f"  try: {safe(' '.join(error.hint.split()))}", file=sys.stderr)
     return int(error.exit_code)
@@ -47,7 +48,9 @@ def interactive() -> bool:
 def ask(about: object, typed: str | None) -> bool:
     """Show something and ask for a yes; with a word, that word must be typed (production profiles)."""
     print(drawn(about), file=sys.stderr)
-    sys.stderr.write(f"type {typed} to write: " if typed else "apply? [y/N] ")
+    counted = str(getattr(about, "question", ""))  # of a plan
+    what = f"{safe(counted)}; " if counted else ""
+    sys.stderr.write(f"{what}type {typed} to write: " if typed else f"{what}apply? [y/N] ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip()
     return answer == typed if typed else answer.lower() in {"y", "yes"}
