@@ -36,6 +36,7 @@ def describe(verb: Verb) -> JsonObject:
         "options": [param.flag for param in verb.params if param.option],
         "arguments": [param.name for param in verb.params if not param.option],
         "complete": {param.name: param.complete for param in verb.params if param.complete},
+        "files": {param.name: param.file for param in verb.params if param.file},
         "refers": {param.name: param.refers for param in verb.params if param.refers},
         "input": verb.input_schema(),
     }

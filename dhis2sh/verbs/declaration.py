@@ -64,6 +64,17 @@ class Refers:
 
 
 @dataclass(frozen=True, slots=True)
+class Touches:
+    """Says what a verb does with the file that a parameter names, where it does not only read it.
+
+    Parameters:
+        how: `writes` a file of its own, or `changes` one in place.
+    """
+
+    how: Literal["writes", "changes"]
+
+
+@dataclass(frozen=True, slots=True)
 class Piped:
     """Marks the parameter (`Rows[Row]`) that takes a pipeline's rows; on the command line UIDs, or `-` for stdin."""
 
@@ -77,6 +88,7 @@ class Param:
         option: True for keyword-only parameters.
         kind: what it holds; `many` when it is repeated; `choices` for a closed list.
         refers: the type of the objects that it names, as `Refers` says it.
+        file: what the verb does with the file that it names: `reads`, or as `Touches` says; None where it names none.
     """
 
     name: str
@@ -91,6 +103,7 @@ class Param:
     most: int | None = None
     complete: str | None = None
     refers: str | None = None
+    file: Literal["reads", "writes", "changes"] | None = None
 
     @property
     def flag(self) -> str:
@@ -392,6 +405,8 @@ def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typ
         kind, many, choices = _kind(hint)
         bounds = next((note for note in notes if isinstance(note, Bounds)), Bounds())
         refers = next((note.to for note in notes if isinstance(note, Refers)), None)
+        touches = next((note.how for note in notes if isinstance(note, Touches)), None)
+        completed = next((note.what for note in notes if isinstance(note, Complete)), "uids" if refers else None)
         required = default in _NO_DEFAULT
         yield Param(
             name=name,
@@ -404,8 +419,9 @@ def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typ
             choices=choices,
             least=bounds.least,
             most=bounds.most,
-            complete=next((note.what for note in notes if isinstance(note, Complete)), "uids" if refers else None),
+            complete=completed,
             refers=refers,
+            file=touches or ("reads" if kind == "path" or completed == "files" else None),
         )
 
 

@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.surfaces.mcp.folders import Folders
 from dhis2sh.verbs import manifest
 from dhis2sh.verbs.options import Options, for_agents
 
@@ -25,6 +26,7 @@ RESULT: JsonObject = {
     "type": "object",
     "properties": {
         "result": {},
+        "about": {"type": "string"},
         "truncated": {"type": "boolean"},
         "total": {"type": ["integer", "null"]},
         "warnings": {"type": "array", "items": {"type": "string"}},
@@ -43,10 +45,12 @@ class Tools:
 
     Parameters:
         read_only: refuse everything but reads, whatever else is asked for.
+        folders: where files may be read and written; nowhere without it.
     """
 
-    def __init__(self, *, read_only: bool = False) -> None:
+    def __init__(self, *, read_only: bool = False, folders: Folders | None = None) -> None:
         self.read_only = read_only
+        self._folders = folders or Folders()
 
     def search(self, query: str, limit: int = 10) -> JsonObject:
         """Verbs whose path, summary or parameters hold the words, best first, with the input schemas of the best.
@@ -99,7 +103,7 @@ class Tools:
     def _runner(self) -> Runner:
         from dhis2sh.surfaces.mcp.running import Runner  # start-up: what runs a verb comes with the first call
 
-        return Runner(read_only=self.read_only)
+        return Runner(self._folders, read_only=self.read_only)
 
 
 def _stems(text: str) -> list[str]:
