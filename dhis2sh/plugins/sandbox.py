@@ -56,6 +56,12 @@ def _open(s: Session, db: Path | None, version: str | None = None, *, reading: b
     return open_store(path, version=version, reading=reading), True
 
 
+async def _changed(s: Session) -> None:
+    """Tell who follows the sandbox that anything in it may have changed, whichever profile the session is on, if any."""
+    async with s.beside(s.sandbox) as there:
+        there.written(None)
+
+
 @verb("sandbox status", effect="read", pinned=True, examples=["dhis2 sandbox status"])
 async def status(s: Session, *, db: Database = None) -> SandboxStatus:
     """Show what the sandbox holds and where its file is."""
@@ -105,6 +111,8 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     finally:
         if ours:
             store.close()
+    if not ours:
+        await _changed(s)
     notes = [f"{values:,} data values"] if values else []
     summary.note = "; ".join([*notes, *left_out]) or None
     return summary
@@ -137,6 +145,8 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     finally:
         if ours:
             store.close()
+    if not ours:
+        await _changed(s)
     return WriteSummary(
         "sandbox", created=report.created, updated=report.updated, note=f"{report.data_values:,} data values"
     )
@@ -161,6 +171,8 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     path, profile = plan.payload
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+    if profile:
+        await _changed(s)
     forgotten = journal.forget(profile) if profile else 0
     note = f"its journal of {counted(forgotten, 'write')} went with it" if forgotten else None
     return WriteSummary(f"sandbox {path}", deleted=1, note=note)

@@ -22,7 +22,7 @@ from dhis2sh.sandbox.store.areas import Area, Get
 from dhis2sh.sandbox.store.cache import TypeCache
 from dhis2sh.sandbox.store.fresh import fresh_metadata
 from dhis2sh.sandbox.store.mark import read_only
-from dhis2sh.sandbox.store.relations import Pair, Relation, pairs, relations
+from dhis2sh.sandbox.store.relations import Owning, Relation, owning_lists, relations
 from dhis2sh.sandbox.store.schemas import schemas
 from dhis2sh.sandbox.versions import DEFAULT, Version, version_of
 
@@ -164,9 +164,9 @@ class Store:
         return relations(self.version.schemas)
 
     @property
-    def pairs(self) -> Sequence[Pair]:
-        """The relations that both sides keep."""
-        return pairs(self.version.schemas)
+    def owning_lists(self) -> Sequence[Owning]:
+        """The lists whose members have one owner each."""
+        return owning_lists(self.version.schemas)
 
     def _known(self, plural: str) -> TypeCache:
         """The parsed copy of a type, read when it is first asked for or when another process wrote the type."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from dhis2sh import index
 from dhis2sh.changes.apply import apply_plan
 from dhis2sh.changes.consent import Consent, production_of
 from dhis2sh.changes.plan import Plan
@@ -72,11 +73,14 @@ class Runner:
             raise UsageError(f"{verb.path} has the effect '{verb.effect}'", hint=f"call {verb.effect} instead")
         if self._read_only and effect != "read":
             raise UsageError("this server is read-only: nothing was written")
-        known = for_agents(effect)
-        said = Options({name: known[name].checked(value) for name, value in consent.items()})
+        options = for_agents(effect)
+        if unknown := next((name for name in consent if name not in options), None):
+            raise UsageError(f"{effect} has no parameter '{unknown}'", hint=f"it takes: {', '.join(options)}")
+        said = Options({name: options[name].checked(value) for name, value in consent.items()})
         call = Call(verb, self._folders.checked(verb, arguments), cast("str | None", Options.profile.checked(profile)))
         agent = Nobody()
         session = Session(call.profile, person=agent)
+        session.on_written = index.follow
         try:
             answer = await self._answer(session, call, said)
         except Dhis2Error as error:
