@@ -192,13 +192,18 @@ def _rows(value: object, name: str) -> Rows[Row] | None:
     return Rows(rows)
 
 
+LARGEST = 2**53
+"""Whole numbers are exact up to here in JSON, whoever reads it."""
 _ARTICLES = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
 
 
 def _number(value: object, kind: str) -> int | float:
     if isinstance(value, bool):
         raise TypeError
-    return int(str(value)) if kind == "integer" else float(str(value))
+    number = int(str(value)) if kind == "integer" else float(str(value))
+    if not abs(number) < LARGEST:  # so is no infinity and no NaN
+        raise ValueError
+    return number
 
 
 def _boolean(value: object) -> bool:

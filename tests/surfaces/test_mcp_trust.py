@@ -1,5 +1,8 @@
 """What an agent can rely on: totals that are true, arguments that mean what they say, files that stay as they are."""
 
+import asyncio
+import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ from dhis2sh.sandbox.areas import open_store
 from dhis2sh.surfaces import mcp
 from dhis2sh.surfaces.mcp.answers import Answers
 from dhis2sh.surfaces.mcp.folders import Folders
+from dhis2sh.surfaces.mcp.stdio import Connection, Send
 from dhis2sh.verbs.registry import find, load_all
 
 
@@ -260,3 +264,53 @@ async def test_u16_many_rows_come_in_parts_and_a_record_too_large_is_refused(san
 
     told = await refused(answers, "read", verb="metadata export", arguments={"types": ["constants"]})
     assert "too much for one answer" in told
+
+
+# What a line may hold -----------------------------------------------------------------------------------------------
+
+CALL = '{"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "metadata_list", "arguments": %s}}'
+
+
+@pytest.mark.parametrize(
+    ("line", "number", "code"),
+    [
+        ((CALL % ('{"type": ' + "[" * 200_000 + "]" * 200_000 + "}")).encode(), 7, -32700),
+        ((CALL % r'{"type": "\ud800"}').encode(), 7, -32602),
+        (rb'{"jsonrpc": "2.0", "method": "tools/list", "id": "\udfff"}', None, -32602),
+        ((CALL % '{"type": "x"}').encode().replace(b'"x"', b'"\xff\xfe"'), 7, -32700),
+        ((CALL % ('{"limit": ' + "9" * 5000 + "}")).encode(), 7, -32700),
+        ((CALL % '{"limit": NaN}').encode(), 7, -32700),
+        (b'{"params": {"id": 7}, ' + b"\xff", None, -32700),
+        (b'{"id": 1.5, "method": "tools/list"}', None, -32600),
+        (b'{"id": null, "method": "tools/list"}', None, -32600),
+        (b'{"id": 7, "method": "prompts/get", "params": {"name": "find_object", "arguments": [1]}}', 7, -32602),
+        (b'{"id": 7, "method": "completion/complete", "params": {"argument": "x"}}', 7, -32602),
+        (b"\x00\x01", None, -32700),
+    ],
+    ids=range(12),
+)
+async def test_r_a_line_that_cannot_be_read_is_answered_and_the_next_one_too(
+    sandbox_home: Path, line: bytes, number: object, code: int
+) -> None:
+    sent: list[dict[str, Any]] = []
+    connection = Connection(Answers(), sent.append)
+    hello = b'{"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25"}}'
+    for message in (hello, line, b'{"jsonrpc": "2.0", "id": 8, "method": "ping"}'):
+        await connection.receive(message)
+    await asyncio.sleep(0.05)
+    answers = {message["id"]: message for message in sent}
+    assert answers[number]["error"]["code"] == code
+    assert answers[8]["result"] == {}
+
+
+async def test_r_a_number_beyond_every_server_is_refused(sandbox_home: Path) -> None:
+    for value in (10**30, 2.5, float("inf"), True):
+        told = await refused(Answers(), "metadata_list", type="dataElements", limit=value)
+        assert "limit" in told
+        assert "whole number" in told
+
+
+def test_r_half_a_pair_in_a_servers_text_reaches_the_client() -> None:
+    stream = io.BytesIO()
+    Send(stream)({"jsonrpc": "2.0", "id": 1, "result": {"name": "half \ud83d"}})
+    assert json.loads(stream.getvalue())["result"]["name"].startswith("half ")

@@ -113,13 +113,13 @@ class Answers:
             raise Refusal(INVALID_PARAMS, "arguments must be an object")
         try:
             answer = await mcp_tools.call(self._tools, entry, arguments)
+            if name != "search":
+                answer = {"about": ABOUT, **answer}
+            text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         except Dhis2Error as error:
             return _failed(error)
         except Exception as error:  # noqa: BLE001  (a fault of one verb must not end the server, and the agent must see it)
             return _failed(Dhis2Error(f"a fault of dhis2sh: {type(error).__name__}: {error}"))
-        if name != "search":
-            answer = {"about": ABOUT, **answer}
-        text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
         return {"content": [{"type": "text", "text": text}], "structuredContent": answer, "isError": False}
 
     async def list_resources(self, params: JsonObject) -> JsonObject:
@@ -161,18 +161,24 @@ class Answers:
         prompt = PROMPTS.get(str(params.get("name")))
         if prompt is None:
             raise Refusal(INVALID_PARAMS, f"Unknown prompt: {params.get('name')}")
-        given = cast("dict[str, str]", params.get("arguments") or {})
+        given = params.get("arguments") or {}
+        if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+            raise Refusal(INVALID_PARAMS, "arguments must be an object of texts")
         missing = [name for name in prompt.required if not given.get(name)]
         if missing:
             raise Refusal(INVALID_PARAMS, f"{prompt.name} needs the argument '{missing[0]}'")
         return {
             "description": prompt.description,
-            "messages": [{"role": "user", "content": {"type": "text", "text": prompt.filled(given)}}],
+            "messages": [
+                {"role": "user", "content": {"type": "text", "text": prompt.filled(cast("dict[str, str]", given))}}
+            ],
         }
 
     async def complete(self, params: JsonObject) -> JsonObject:
         """Types, verbs and profiles where an argument of a prompt or a template names one."""
-        argument = cast("JsonObject", params.get("argument") or {})
+        argument = params.get("argument") or {}
+        if not isinstance(argument, dict):
+            raise Refusal(INVALID_PARAMS, "argument must be an object")
         name, typed = str(argument.get("name")), str(argument.get("value") or "")
         if name == "path":
             paths = [str(verb["path"]).replace(" ", "/") for verb in manifest.all_verbs()]
