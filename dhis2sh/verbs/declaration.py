@@ -75,6 +75,11 @@ class Touches:
 
 
 @dataclass(frozen=True, slots=True)
+class NotForAgents:
+    """Marks a parameter that wants a person: agents neither see nor say it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Piped:
     """Marks the parameter (`Rows[Row]`) that takes a pipeline's rows; on the command line UIDs, or `-` for stdin."""
 
@@ -89,6 +94,7 @@ class Param:
         kind: what it holds; `many` when it is repeated; `choices` for a closed list.
         refers: the type of the objects that it names, as `Refers` says it.
         file: what the verb does with the file that it names: `reads`, or as `Touches` says; None where it names none.
+        for_agents: False where `NotForAgents` says so, and for a file that is changed in place.
     """
 
     name: str
@@ -104,6 +110,7 @@ class Param:
     complete: str | None = None
     refers: str | None = None
     file: Literal["reads", "writes", "changes"] | None = None
+    for_agents: bool = True
 
     @property
     def flag(self) -> str:
@@ -426,6 +433,7 @@ def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typ
             most=bounds.most,
             complete=completed,
             refers=refers,
+            for_agents=touches != "changes" and not any(isinstance(note, NotForAgents) for note in notes),
             file=touches or ("reads" if kind == "path" or completed == "files" else None),
         )
 

