@@ -28,137 +28,19 @@ HALF = 0.8
 """What a word counts that was not typed but is meant by one that was."""
 NAMED, OWN, OTHER = 0.5, 1.15, 0.55
 """What the name of a type counts as a word, and by what the verbs of that type, and those of another, count more or less."""
+THING = "thing"
+"""Stands for the words of a type where it is looked for what is meant."""
 LEAST = 0.25
 """What is below this part of the best is no answer."""
 
-IDLE = frozenset(
-    [
-        "a",
-        "about",
-        "all",
-        "am",
-        "an",
-        "and",
-        "any",
-        "anybody",
-        "anything",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "belong",
-        "below",
-        "by",
-        "can",
-        "configuration",
-        "could",
-        "did",
-        "do",
-        "does",
-        "each",
-        "else",
-        "every",
-        "few",
-        "for",
-        "from",
-        "get",
-        "give",
-        "given",
-        "go",
-        "had",
-        "has",
-        "have",
-        "here",
-        "how",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "let",
-        "like",
-        "made",
-        "make",
-        "many",
-        "me",
-        "might",
-        "more",
-        "my",
-        "need",
-        "no",
-        "nobody",
-        "not",
-        "now",
-        "of",
-        "off",
-        "on",
-        "one",
-        "or",
-        "other",
-        "our",
-        "out",
-        "please",
-        "put",
-        "really",
-        "s",
-        "shall",
-        "should",
-        "show",
-        "so",
-        "some",
-        "somebody",
-        "something",
-        "sure",
-        "take",
-        "tell",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "thing",
-        "this",
-        "those",
-        "to",
-        "too",
-        "under",
-        "up",
-        "us",
-        "use",
-        "used",
-        "using",
-        "very",
-        "want",
-        "was",
-        "way",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "while",
-        "who",
-        "whose",
-        "why",
-        "will",
-        "with",
-        "without",
-        "would",
-        "you",
-        "your",
-        "dhis2",
-        "metadata",
-        "server",
-    ]
-)
+IDLE = """
+a about all am an and any anybody anything are as at be been belong below by can configuration could did do does
+each else every few for from get give given go had has have here how i if in into is it its let like made make
+many me might more my need no nobody not now of off on one or other our out please put really s shall should
+show so some somebody something sure take tell than that the their them then there these they thing this those
+to too under up us use used using very want was way we were what when where which while who whose why will with
+without would you your dhis2 metadata server
+"""
 """Words that say nothing by themselves; with others they do (`MEANINGS`)."""
 
 MEANINGS: tuple[tuple[str, str], ...] = (
@@ -168,7 +50,7 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (r"where .*used|who uses|what uses|depends? on|refers? to|points? to|in use|safe to delete|affected", "usage"),
     (r"what (would|will|could) .*(break|happen)|impact", "usage"),
     (r"(test|try|check) .*(connection|profile|sign)", "verify ping"),
-    (r"what is|what's|which object|uid|identify|who(se)? is this", "what"),
+    (r"what is|what s|which object|uid|identify|who(se)? is this", "what"),
     (r"get rid|remove|erase|drop|destroy|throw away|no longer want|clean up", "delete"),
     (r"(i )?need a new|new|add a|make a|set up|introduce|register", "create"),
     (r"change|edit|modify|correct the|set the|fix the|adjust", "update"),
@@ -193,8 +75,8 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (r"broken|wrong with|health|problems?|integrity|misconfigur\w*|inconsisten\w*|anything wrong", "doctor lint"),
     (r"duplicates?|superfluous|missing (option )?combinations?", "doctor"),
     (r"(why|what) .*(refus|reject|fail|error|conflict)\w*|error message", "explain"),
-    (r"(put|add) .*(in|into|to) (a |the )?.*(group|set|dashboard|program|stage|section)", "add"),
-    (r"take .*(out of|off|from) (a |the )?.*(group|set|dashboard|program)", "remove"),
+    (r"(put|add) .*(in|into|to) (a |the )?.*(group|set|thing|section)", "add"),
+    (r"take .*(out of|off|from) (a |the )?.*(group|set|thing)", "remove"),
     (r"off (the )?names?|prefix|suffix|rename|call(ed)? differently|begin with", "rename"),
     (r"members?|belong to|part of|contents? of|what is in|elements? of", "members get"),
     (r"coordinates?|geometr\w*|geojson|polygons?|boundar\w*|locations?|shapes?|gps", "geometry set-geometry"),
@@ -270,8 +152,11 @@ def exactly(text: str) -> JsonObject | None:
 
 def words_of(text: str) -> list[str]:
     """The words of a text in lower case without their endings: `dataElements`, `data-element` and `Data elements` are the same."""
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
-    return [_stem(word) for word in re.findall(r"[a-z0-9]+", apart.lower())]
+    return [_stem(word) for word in _apart(text)]
+
+
+def _apart(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower())
 
 
 def _stem(word: str) -> str:
@@ -293,17 +178,18 @@ def _wanted(text: str) -> tuple[dict[str, float], set[str]]:
     """
     wanted: dict[str, float] = {}
     types = set[str]()
-    for word in _types_joined(words_of(text)):
+    rest: list[str] = []
+    for word, said in _types_joined(_apart(text)):
         if word in _types().values():
             wanted[word], _ = NAMED, types.add(word)
         elif word not in _IDLE:
             wanted[word] = 1.0
-    types |= {
-        named for one in types for word in wanted if (named := one + word) in _types().values()
-    }  # elements in a group
-    lower = text.lower()
+        rest.append(said)
+    held = {named for one in types for word in wanted if (named := one + word) in _types().values()}
+    types |= held  # who puts elements into a group means an element group
+    wanted |= dict.fromkeys(held, 1.0)
     for pattern, words in _patterns():
-        if pattern.search(lower):
+        if pattern.search(" ".join(rest)):
             for word in words:
                 if word in _types().values():
                     types.add(word)
@@ -313,19 +199,24 @@ def _wanted(text: str) -> tuple[dict[str, float], set[str]]:
     return wanted, types
 
 
-def _types_joined(words: Sequence[str]) -> Iterator[str]:
-    """Words, with those of a type as one: the longest type that begins at a place."""
+def _types_joined(said: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Stems of words with the words, those of a type as one (the longest that begins at a place) that is said to be a thing."""
+    words = [_stem(word) for word in said]
     place = 0
     while place < len(words):
         for size in (4, 3, 2, 1):
             named = _types().get(tuple(words[place : place + size]))
             if named is not None:
-                yield named
-                place += size - 1
+                yield named, THING
+                place += size
                 break
         else:
-            yield words[place]
-        place += 1
+            yield words[place], said[place]
+            place += 1
+
+
+def _stems_joined(text: str) -> list[str]:
+    return [word for word, _ in _types_joined(_apart(text))]
 
 
 @cache
@@ -358,7 +249,7 @@ def _joined(word: str) -> str:
     return "".join(words_of(word))
 
 
-_IDLE = frozenset(_stem(word) for word in IDLE)
+_IDLE = frozenset(_stem(word) for word in IDLE.split())
 
 
 class Catalogue(NamedTuple):
@@ -401,24 +292,23 @@ def _counts(verb: JsonObject, *, whole: bool) -> Counter[str]:
             counts[word] += cast("int", weight)
 
     for word in path.split():
-        parts = [part for part in _types_joined(words_of(word)) if part not in _IDLE]
+        parts = [part for part in _stems_joined(word) if part not in _IDLE]
         add(parts, PATH / len(parts or " "))
         add([_joined(word)] if "-" in word and parts != [_joined(word)] else [], PATH)
     add(words_of(path.rpartition(" ")[2]), ACTION)
     add((word for alias in cast("list[str]", verb["aliases"]) for word in words_of(alias)), SUMMARY)
     if whole or path.rsplit(maxsplit=1)[-1] not in _every_type():
         said = _IDLE | {"" if whole else _joined(path.split()[1])}  # a type is named once: all of its verbs have it
-        add((word for word in _types_joined(words_of(str(verb["summary"]))) if word not in said), SUMMARY)
-        add((word for word in _types_joined(list(_help(verb))) if word not in said), TEXT)
+        add((word for word in _stems_joined(str(verb["summary"])) if word not in said), SUMMARY)
+        add((word for word in _stems_joined(" ".join(_help(verb))) if word not in said), TEXT)
     return counts
 
 
 def _help(verb: JsonObject) -> Iterator[str]:
-    yield from words_of(str(verb["description"]).partition("API source")[0])
+    yield str(verb["description"]).partition("API source")[0]
     properties = cast("JsonObject", cast("JsonObject", verb["input"])["properties"])
     for name, schema in properties.items():
-        yield from words_of(name)
-        yield from words_of(str(cast("JsonObject", schema)["description"]))
+        yield f"{name} {cast('JsonObject', schema)['description']}"
 
 
 @cache
