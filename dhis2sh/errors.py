@@ -13,6 +13,7 @@
     │   ├── SignInError           wrong or expired credentials, login page instead of data
     │   └── Forbidden             signed in, but may not do this
     ├── Refused                5  the server understood and refused (carries the server's envelope)
+    │   ├── OutOfDate             what a plan would change has changed since it was made
     │   ├── ReadOnlyProfile       our own transport refused a write on a read-only profile
     │   └── ServerFault           the server failed (5xx)
     ├── NetworkError           6  nothing usable came back
@@ -192,6 +193,10 @@ class Refused(Dhis2Error):
         super().__init__(message, hint=hint, code=code)
         self.status = status
         self.envelope = envelope
+
+
+class OutOfDate(Refused):
+    """Somebody has changed what a plan is about to change: nothing was sent, and it must be planned anew."""
 
 
 class ReadOnlyProfile(Refused):

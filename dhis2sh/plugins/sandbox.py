@@ -16,10 +16,12 @@ from dhis2sh.sandbox.data.values import count
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.sandbox.store.mark import check_mark
 from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Touches, applies, verb
 from dhis2sh.words import counted
 
-Database = Annotated[Path | None, Doc("Act on this file, not on the sandbox's own."), Complete("files")]
+Database = Annotated[
+    Path | None, Doc("Act on this file, not on the sandbox's own."), Complete("files"), Touches("changes")
+]
 Files = Annotated[
     list[Path], Doc("Exports to load: metadata, data values or tracker, gzipped or not."), Complete("files")
 ]
@@ -52,6 +54,12 @@ def _open(s: Session, db: Path | None, version: str | None = None, *, reading: b
     check_mark(path, must_exist=reading)
     path.parent.mkdir(parents=True, exist_ok=True)
     return open_store(path, version=version, reading=reading), True
+
+
+async def _changed(s: Session) -> None:
+    """Tell who follows the sandbox that anything in it may have changed, whichever profile the session is on, if any."""
+    async with s.beside(s.sandbox) as there:
+        there.written(None)
 
 
 @verb("sandbox status", effect="read", pinned=True, examples=["dhis2 sandbox status"])
@@ -104,7 +112,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
         if ours:
             store.close()
     if not ours:
-        s.written(None)
+        await _changed(s)
     notes = [f"{values:,} data values"] if values else []
     summary.note = "; ".join([*notes, *left_out]) or None
     return summary
@@ -138,7 +146,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
         if ours:
             store.close()
     if not ours:
-        s.written(None)
+        await _changed(s)
     return WriteSummary(
         "sandbox", created=report.created, updated=report.updated, note=f"{report.data_values:,} data values"
     )
@@ -164,7 +172,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     if profile:
-        s.written(None)
+        await _changed(s)
     forgotten = journal.forget(profile) if profile else 0
     note = f"its journal of {counted(forgotten, 'write')} went with it" if forgotten else None
     return WriteSummary(f"sandbox {path}", deleted=1, note=note)

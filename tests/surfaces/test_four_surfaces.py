@@ -16,6 +16,7 @@ from dhis2sh.session import Session
 from dhis2sh.surfaces import mcp
 from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.surfaces.ipython import magics
+from dhis2sh.surfaces.mcp.folders import Folders
 from dhis2sh.verbs import grammar, installed
 from dhis2sh.verbs.declaration import REGISTRY
 from dhis2sh.verbs.registry import find
@@ -27,9 +28,12 @@ CASES = all_cases()
 
 
 def settled(value: object, case: Case) -> object:
-    if isinstance(value, dict):
-        return {key: item for key, item in value.items() if key not in case.volatile}
-    return value
+    if not isinstance(value, dict):
+        return value
+    kept = {key: item for key, item in value.items() if key not in case.volatile}
+    if "out" in case.arguments:  # an agent's file lies in the export folder
+        kept["file"] = Path(str(kept["file"])).name
+    return kept
 
 
 def on_the_command_line(case: Case) -> object:
@@ -41,7 +45,9 @@ def on_the_command_line(case: Case) -> object:
 
 
 async def over_mcp(case: Case) -> object:
-    answer = await mcp.Tools().run(case.verb, case.arguments, "sandbox", "read")
+    export = Path("agents")
+    export.mkdir(exist_ok=True)
+    answer = await mcp.Tools(folders=Folders([Path.cwd()], export)).run(case.verb, case.arguments, "sandbox", "read")
     return answer["result"]
 
 

@@ -20,7 +20,7 @@ from dhis2sh.metadata.bundles.report import ImportReport, MappedObject
 from dhis2sh.metadata.parameters import Types
 from dhis2sh.session import Session
 from dhis2sh.verbs import names
-from dhis2sh.verbs.declaration import Complete, Doc
+from dhis2sh.verbs.declaration import Complete, Doc, Touches
 
 OWN = INSTANCE | {"jobConfigurations"}
 """Types that each server has its own of: a merge leaves them alone unless they are named."""
@@ -42,7 +42,9 @@ class ImportOptions:
     drop_dangling: Annotated[bool, Doc("Leave out references to what is neither in the bundle nor on the server.")] = (
         False
     )
-    rejected: Annotated[Path | None, Doc("Write the objects that were refused to this file."), Complete("files")] = None
+    rejected: Annotated[
+        Path | None, Doc("Write the objects that were refused to this file."), Complete("files"), Touches("writes")
+    ] = None
 
     def settings(self) -> importing.Settings:
         """The same for the service."""
