@@ -30,6 +30,7 @@ command to try. Neither ever holds a secret.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:

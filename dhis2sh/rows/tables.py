@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import gzip
 import io
 import itertools
-import json
 import re
 import zlib
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from dhis2sh.errors import BrokenAnswer, MissingExtra, NotFound, UsageError
+from dhis2sh.files import checked_size, open_packed, parse_json
 from dhis2sh.rows.stream import Stream
 
 if TYPE_CHECKING:
@@ -104,6 +103,8 @@ def stream_rows(path: Path, *, key: str | None = None) -> Stream[Row]:
     return Stream(_batches(path, ending, key))
 
 
+csv.field_size_limit(16 * 1024 * 1024)
+"""The outline of a district in one cell is longer than the 128 KiB that Python reads."""
 _STREAMED = {".json", ".ndjson", ".csv", ".tsv"}
 BATCH = 1000
 """Rows of a file that are read at a time."""
@@ -149,7 +150,7 @@ async def _json_batches(path: Path, key: str) -> AsyncGenerator[list[Row]]:
 
 def _open(path: Path) -> TextIO:
     if path.suffix.lower() == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+        return io.TextIOWrapper(open_packed(path), encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
 
 
@@ -175,12 +176,9 @@ def _json_lines(file: TextIO, path: Path) -> Iterator[Row]:
     for number, line in enumerate(file, 1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise UsageError(f"{path} line {number:,} is not JSON: {error}") from None
+        row = parse_json(line, f"{path} line {number:,}")
         if not isinstance(row, dict):
-            raise UsageError(f"{path}: line {number:,} is no object")
+            raise UsageError(f"{path}: line {number:,} is no object", hint='one object a line: {"id": "..."}')
         yield cast("Row", row)
 
 
@@ -193,8 +191,6 @@ class Plain(str):
 _WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,300})")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]{0,300})(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
-MOST_VALUES = 5_000_000
-"""The values that a YAML file may unfold to by its aliases."""
 
 
 def resolve(value: JsonValue) -> JsonValue:
@@ -249,47 +245,30 @@ def parse_yaml(text: str, where: str, *, plain: bool = False) -> JsonValue:
     Loader.add_constructor("tag:yaml.org,2002:str", Loader.plain)
     loader = Loader(text)
     try:
-        node = loader.get_single_node()
-        if node is not None and _unfolded(node, {}) > MOST_VALUES:
-            raise UsageError(f"{where}: its aliases unfold to more than {MOST_VALUES:,} values", hint="write them out")
-        found = cast("JsonValue", loader.construct_document(node)) if node is not None else None
+        found = checked_size(cast("JsonValue", loader.get_single_data()), where)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark is not None else ""
-        raise UsageError(f"{where}{line}: {getattr(error, 'problem', None) or error}") from None
+        told = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise UsageError(f"{where}{line}: {told}", hint="texts with : or # stand in quotes") from None
     except RecursionError:
-        raise UsageError(f"{where} is nested too deep", hint="is it what it should be?") from None
+        raise UsageError(f"{where} is nested too deeply", hint="objects of DHIS2 are nested a few times") from None
     finally:
         loader.dispose()
     return found if plain else resolve(found)
 
 
-def _unfolded(node: Any, known: dict[int, int]) -> int:
-    """How many values a node of YAML has once its aliases are written out. Raises `RecursionError` for one in itself."""
-    if id(node) in known:
-        if not known[id(node)]:
-            raise RecursionError
-        return known[id(node)]
-    known[id(node)] = 0
-    children: Iterable[Any] = node.value if isinstance(node.value, list) else ()
-    size = 1
-    for child in children:
-        parts = child if isinstance(child, tuple) else (child,)
-        size += sum(_unfolded(part, known) for part in cast("tuple[Any, ...]", parts))
-    known[id(node)] = size
-    return size
-
-
 def _json(text: str, where: str, key: str | None) -> list[Row]:
     try:
-        return _of(json.loads(text), where, key)
-    except RecursionError:
-        raise UsageError(f"{where} is nested too deep", hint="is it what it should be?") from None
-    except ValueError as whole:
+        parsed = parse_json(text, where)
+    except UsageError:
         try:  # one object a line
-            return [cast("Row", json.loads(line)) for line in text.splitlines() if line.strip()]
-        except (ValueError, RecursionError):
-            raise UsageError(f"{where} is not JSON: {whole}") from None
+            parsed = [parse_json(line, where) for line in text.splitlines() if line.strip()]
+        except UsageError:
+            parsed = []
+        if not parsed:
+            raise
+    return _of(parsed, where, key)
 
 
 def _of(value: JsonValue, where: str, key: str | None) -> list[Row]:
@@ -302,7 +281,7 @@ def _of(value: JsonValue, where: str, key: str | None) -> list[Row]:
     rows = value if isinstance(value, list) else [value]
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
-            raise UsageError(f"{where}: item {number} is no object")
+            raise UsageError(f"{where}: item {number} is no object", hint='rows are objects: [{"name": "..."}, ...]')
     return cast("list[JsonObject]", rows)
 
 
@@ -313,27 +292,22 @@ def _separator(text: str) -> str:
 
 
 def _separated(file: TextIO, separator: str) -> Iterator[Row]:
-    csv.field_size_limit(LONGEST_CELL)  # of the process; the default is less than a polygon has
     reader = csv.DictReader(file, delimiter=separator)
-    try:
-        yield from _checked_rows(reader)
-    except csv.Error as error:
-        raise UsageError(f"line {reader.line_num} is not CSV: {error}", hint="are its quotes closed?") from None
-
-
-LONGEST_CELL = 16 * 2**20
-"""Characters of a cell that are read: a polygon or a form has several 100,000."""
-
-
-def _checked_rows(reader: csv.DictReader[str]) -> Iterator[Row]:
     headers = [name.strip() for name in reader.fieldnames or () if name]
     twice = [name for name in dict.fromkeys(headers) if headers.count(name) > 1]
     if twice:
-        raise UsageError(f"the header names {', '.join(twice)} more than once")
-    for row in reader:
-        if row.get(None):  # type: ignore[call-overload]
-            raise UsageError(f"line {reader.line_num} has more cells than the header", hint="quote cells with commas")
-        yield {name.strip(): value for name, value in row.items() if name}
+        raise UsageError(
+            f"the header names {', '.join(twice)} more than once", hint="give each column a name of its own"
+        )
+    try:
+        for row in reader:
+            if row.get(None):  # type: ignore[call-overload]
+                raise UsageError(
+                    f"line {reader.line_num} has more cells than the header", hint="quote cells with commas"
+                )
+            yield {name.strip(): value for name, value in row.items() if name}
+    except csv.Error as error:
+        raise UsageError(f"line {reader.line_num + 1} is no CSV: {error}", hint="is a quote left open?") from None
 
 
 def _sheet(path: Path) -> list[Row]:
@@ -347,7 +321,7 @@ def _sheet(path: Path) -> list[Row]:
     except fastexcel.FastExcelError as error:
         if not path.exists():
             raise NotFound(f"there is no file {path}") from None
-        raise UsageError(f"{path} cannot be read: {error}") from None
+        raise UsageError(f"{path} cannot be read: {error}", hint="save it as XLSX again, or as CSV") from None
     return [{name: _cell(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
 
 
