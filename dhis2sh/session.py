@@ -37,6 +37,7 @@ class Session:
         person: who is told and asked; nobody when None.
         tracer: writes requests down (`--debug`).
         retry, limits: how patiently, otherwise than the profile says.
+        lasting: it goes on after this line or call: a shell, a notebook.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Session:
         tracer: Tracer | None = None,
         retry: RetryRule | None = None,
         limits: Limits | None = None,
+        lasting: bool = False,
     ) -> None:
+        self.lasting = lasting
         self._chosen = profile
         self._retry, self._limits = retry, limits
         self.person: Person = person or Nobody()
@@ -146,7 +149,7 @@ class Session:
             await other.aclose()
 
     async def use(self, name: str | None) -> Profile:
-        """Bind another profile in place; the old client is closed."""
+        """Bind another profile in place, for as long as this session lasts; the old client is closed."""
         found = profiles.active(name)
         await self.aclose()
         self._chosen, self._active = name, found

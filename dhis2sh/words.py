@@ -21,7 +21,8 @@ _NO_ACCENT = str.maketrans(
     }
 )
 """Letters that Unicode does not take apart into a letter and its mark; a soft hyphen is not seen."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def safe(text: str) -> str:
@@ -43,6 +44,15 @@ def visible(text: str) -> str:
     """Text whose blanks and marks that look like others are shown by their names: a no-break space as `<U+00A0>`."""
     unlike = re.compile("[^\\S ]|(?<= ) |^ | $|[\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff]")
     return unlike.sub(lambda found: f"<U+{ord(found[0]):04X}>" if found[0] != " " else "<blank>", text)
+
+
+def on_screen(text: str, *, json: bool = False) -> str:
+    """Lines of data made safe to show on a terminal: as `safe`, but lines and tabs stay.
+
+    Parameters:
+        json: the text is JSON and stays the same JSON: `\\u009b` and not `\\x9b`.
+    """
+    return _IN_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}" if json else repr(found[0])[1:-1], text)
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dhis2sh.changes.journal import Outcome, State
     from dhis2sh.changes.plan import Plan, WriteSummary
     from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject
 
 LEFT: Mapping[State, str] = {"refused": "refused", "sent": "sent without an answer", "planned": "not sent"}
 """The states of what is not done, in words."""
@@ -58,6 +59,15 @@ class Recording(ABC):
     @abstractmethod
     def became(self, number: int, uid: str) -> None:
         """The server has given an object another UID than it was planned with."""
+
+    def found(self, number: int, after: JsonObject) -> None:
+        """What the server has made of what changed, where that is not what was planned."""
+        if self.journal is not None and self.id is not None:
+            self.journal.put_after(self.id, number, after)
+
+    @abstractmethod
+    def untouched(self, numbers: Sequence[int]) -> None:
+        """The server was expected to change these by itself, and did not: they are no changes."""
 
     @abstractmethod
     def finish(self, summary: WriteSummary) -> None:
@@ -135,6 +145,13 @@ class ByObject(Recording):
         if self.journal is not None and self.id is not None:
             self.journal.rename(self.id, number, uid)
 
+    @override
+    def untouched(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            self._states.pop(number, None)
+        if self.journal is not None and self.id is not None:
+            self.journal.drop(self.id, numbers)
+
     def _mark(self, numbers: Sequence[int], state: State) -> None:
         self._states |= dict.fromkeys(numbers, state)
         if self.journal is not None and self.id is not None:
@@ -153,7 +170,7 @@ class ByObject(Recording):
             self.refused(told)
         nameless = any(not (row.get("uid") or row.get("id")) for row in failures)  # which one it was nobody knows
         self.done([n for n in open_ if not (self._states[n] == "refused" or (nameless and self._states[n] == "sent"))])
-        self._end("partly" if failures or "refused" in self._states.values() else "done")
+        self._end("partly" if failures or summary.left or "refused" in self._states.values() else "done")
 
     @override
     def fail(self, error: BaseException) -> None:
@@ -208,6 +225,10 @@ class ByPart(Recording):
     @override
     def became(self, number: int, uid: str) -> None:
         """Rows of a bulk write are not kept by UID."""
+
+    @override
+    def untouched(self, numbers: Sequence[int]) -> None:
+        """Of a bulk write nothing is expected but its own rows."""
 
     def _part_of(self, number: int) -> SentPart:
         return next(part for part in self._parts.values() if part.first <= number < part.first + part.count)

@@ -30,6 +30,8 @@ class Behaviour:
         merge_mode: `mergeMode` is read on metadata writes; later there is only REPLACE and nobody reads it (i).
         option_delete: `DELETE /api/options/{uid}` takes an option away that is in a set (quirk 20; 409 in
             2.40).
+        maps_by_import: Maps whose layers show data are taken by PATCH and in imports; before, 409 with a message of
+            Hibernate, and only POST and PUT with columns, rows and filters work (recorded in 2.41 and 2.42).
         sharing_external: `sharing.external` (versions-seen).
         uid_separator: Between UIDs in one tracker parameter (i).
         tracker_org_units: The parameter of tracked entities and enrollments for organisation units
@@ -46,6 +48,7 @@ class Behaviour:
     spring_oauth2: bool
     merge_mode: bool
     option_delete: bool
+    maps_by_import: bool
     sharing_external: bool
     uid_separator: str
     tracker_org_units: str
@@ -62,6 +65,7 @@ _V40 = Behaviour(
     spring_oauth2=False,
     merge_mode=True,
     option_delete=False,
+    maps_by_import=False,
     sharing_external=True,
     uid_separator=";",
     tracker_org_units="orgUnit",
@@ -94,6 +98,7 @@ _V42 = replace(
 _V43 = replace(
     _V42,
     option_delete=True,
+    maps_by_import=True,
     sharing_external=False,
     visualization_periods="persistedPeriods",
     merge_types=("categories", "categoryCombos", *_V42.merge_types),
@@ -107,6 +112,7 @@ type Capability = Literal[
     "spring_oauth2",
     "merge_mode",
     "option_delete",
+    "maps_by_import",
     "sharing_external",
 ]
 """What `ServerVersion.has` can be asked: every name of the table that is true or false."""

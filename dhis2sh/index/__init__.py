@@ -1,6 +1,6 @@
 """The local name index: UIDs, names and codes of a profile in SQLite, searchable while offline.
 
-May import: verbs, session, client, dhis2, models, the ground.
+May import: verbs, session, profiles, client, dhis2, models, the ground.
 """
 
 from __future__ import annotations

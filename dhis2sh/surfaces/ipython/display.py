@@ -12,6 +12,7 @@ from dhis2sh.rows.registry import on_renderer, renderer_of
 from dhis2sh.surfaces.ipython import pager
 from dhis2sh.surfaces.terminal import drawn
 from dhis2sh.types import Row
+from dhis2sh.words import on_screen
 
 type Expanded = Literal["auto", "on", "off"]
 BELOW = 1
@@ -49,13 +50,14 @@ class Look:
     scrolls: bool = False
 
 
-def install(shell: Any, look: Look) -> None:
+def install(shell: Any, look: Look | None = None) -> None:
     """Teach an IPython to show our results.
 
     Parameters:
         shell: the IPython instance, a terminal's or a kernel's.
         look: how rows are laid out, whenever some are shown.
     """
+    look = look or Look()
 
     def _text(result: object, printer: Any, cycle: bool) -> None:
         printer.text(_drawn(result, look) if _ours(result) else repr(result))
@@ -70,6 +72,8 @@ def install(shell: Any, look: Look) -> None:
     ):
         formatters["text/plain"].for_type_by_name(module, name, _text)
         formatters["text/html"].for_type_by_name(module, name, _html)
+    for module in ("pandas.core.frame", "pandas", "polars.dataframe.frame"):
+        formatters["text/plain"].for_type_by_name(module, "DataFrame", _frame)
 
     def teach(kind: type) -> None:
         """A type whose look somebody has registered, a plugin's too."""
@@ -82,6 +86,11 @@ def install(shell: Any, look: Look) -> None:
 def _ours(result: object) -> bool:
     """Do we draw it? What is our own, and what has a look of its own."""
     return type(result).__module__.startswith("dhis2sh") or renderer_of(result) is not None
+
+
+def _frame(result: object, printer: Any, cycle: bool) -> None:
+    """A frame as its library shows it; what others wrote into its cells is shown and not obeyed."""
+    printer.text(on_screen(repr(result)) if sys.stdout.isatty() else repr(result))
 
 
 def _html(result: object) -> str | None:

@@ -57,7 +57,7 @@ class Runner:
         self.portal.on_waiting = self._person.waiting
 
     def _open(self, profile: str | None) -> Session:
-        session = Session(profile, person=Across(self.portal))
+        session = Session(profile, person=Across(self.portal), lasting=True)
         session.on_written = index.follow
         return session
 

@@ -119,7 +119,7 @@ class Lines:
         if options.out is not None or whole:
             return self._poured(stream, options.having(format=chosen))
         if chosen != "table":
-            return Text(output.formatted(self._waited(stream.collect(f"-o {chosen}")), chosen))
+            return Text(output.formatted(self._waited(stream.collect(f"-o {chosen}")), chosen), of=chosen)
         self._keep_open(self._carried(self._waited(stream.peek())))
         if stream.resource:
             self._seen(stream.resource, stream.ahead)
@@ -177,7 +177,7 @@ class Lines:
         if written:
             return None
         chosen = output.format_of(options) if options.json or options.format else form
-        return display.shown(result) if chosen == "table" else Text(output.formatted(result, chosen))
+        return display.shown(result) if chosen == "table" else Text(output.formatted(result, chosen), of=chosen)
 
     def _carried_out(self, invocation: Invocation, pipeline: Pipeline | None) -> object:
         verb, options = invocation.verb, invocation.options

@@ -21,6 +21,7 @@ from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 
 if TYPE_CHECKING:
+    from dhis2sh.rows.rows import PageNote
     from dhis2sh.types import JsonObject, JsonValue, Row
     from dhis2sh.verbs.declaration import Verb
 
@@ -182,6 +183,9 @@ def wrapped(result: object) -> JsonObject:
     if not isinstance(result, Rows):
         return {"result": value, "truncated": False, "total": None}
     rows = cast("list[JsonValue]", value)
-    page = cast("Any", result).page
-    total = page.total if page is not None and page.total is not None else len(rows)
-    return {"result": rows[:MOST_ROWS], "truncated": len(rows) > MOST_ROWS or total > len(rows), "total": total}
+    page = cast("PageNote | None", cast("Any", result).page)
+    total = (
+        page.total if page is not None else len(rows)
+    )  # None: nobody has counted them, so nobody says that it is all
+    more = total is None or total > len(rows) or len(rows) > MOST_ROWS
+    return {"result": rows[:MOST_ROWS], "truncated": more, "total": total}
