@@ -262,6 +262,11 @@ class Notebook(Terminal):
         self._handle: Any = None
         self._drawn_at = 0.0
 
+    def note(self, message: str) -> None:
+        """One line; standard error would be on red."""
+        self.quiet()
+        print(safe(message), flush=True)
+
     def progress(self, task: str, done: int, total: int | None) -> None:
         """Draw how far a task has come; the same place of the cell is drawn again, at most ten times a second."""
         now = time.monotonic()

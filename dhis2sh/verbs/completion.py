@@ -300,9 +300,15 @@ def keywords_of(verb: JsonObject) -> list[Candidate]:
     return own + shared
 
 
-def of_parameter(verb: JsonObject, name: str, typed: str, names: FindNames | None) -> list[Candidate]:
-    """The values that a parameter of a verb takes."""
-    wanted = _value(verb, name, _plural(verb, ()), 0)
+def of_parameter(
+    verb: JsonObject, name: str, typed: str, names: FindNames | None, plural: str | None = None
+) -> list[Candidate]:
+    """The values that a parameter of a verb takes.
+
+    Parameters:
+        plural: the type that the call is about, where it is said.
+    """
+    wanted = _value(verb, name, _plural(verb, [plural] if plural else ()), 0)
     if wanted.what.partition(":")[0] == "uids":
         return [*names(typed, wanted.plural)] if names else []
     if _properties(verb).get(name, {}).get("type") == "boolean":

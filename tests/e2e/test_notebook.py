@@ -108,16 +108,21 @@ async def test_a_kernel_completes_verbs_and_uids_and_shows_progress_in_the_cell(
     assert bars[-1]["content"]["data"]["text/html"] == "", "the bar is taken away"
 
 
-async def test_u13_parameters_of_a_verb_are_shown_and_completion_is_quick(kernel: Kernel) -> None:
+async def test_u13_a_notebook_completes_quickly_and_its_tables_are_aligned(kernel: Kernel) -> None:
     await kernel.run("%load_ext dhis2sh\n%profile use sandbox")
     began = time.monotonic()
     found = await kernel.complete("metadata list dataElements | where(")
     took = time.monotonic() - began
     assert "name" in found["matches"]
-    assert took < 5, "Jedi is not asked for a line of ours"
+    assert took < 5, "Jedi is not asked for a line of ours, however slow the machine"
+    assert (await kernel.complete("metadata list dataElements | where(pri"))["matches"] == []
 
-    replies = await kernel.run("metadata.list?")
-    print(replies)
+    messages = await kernel.run("metadata list dataElements --limit 2")
+    pages = [m["content"]["data"]["text/html"] for m in messages if m["msg_type"] == "execute_result"]
+    assert "text-align:left!important" in pages[0], "a notebook's own style puts all cells to the right"
+    messages = await kernel.run("metadata list dataElements --limit 2 --out rows.csv")
+    said = [m["content"] for m in messages if m["msg_type"] == "stream"]
+    assert [(item["name"], item["text"]) for item in said] == [("stdout", "rows.csv: 2 rows\n")], "a note is not on red"
 
 
 async def test_u7_a_slow_server_shows_signs_of_life_in_the_cell_and_few_messages(kernel: Kernel) -> None:

@@ -49,7 +49,9 @@ def suggest(
         variables: the user's names.
     """
     ours = lines.find(text, domains, cell=cell)
-    if ours is None or (ours.name == ours.text and not ours.led):
+    if ours is None:
+        return tails.of_call(text, domains, names)
+    if ours.name == ours.text and not ours.led:
         return None  # the name of a magic itself is IPython's to complete
     if ours.name in lines.SETTINGS:
         choices = FORMATS if ours.name == "output" else ("on", "off", *(("auto",) if ours.name == "expanded" else ()))
