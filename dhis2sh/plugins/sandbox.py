@@ -193,7 +193,7 @@ async def serve(
         list[str],
         Doc(
             "Trouble on purpose: latency=50ms-1s, drop=5%, truncate=5%, status=503@5%, retry-after=2, html-login, "
-            "slow-body, seed=7; several may be given."
+            "slow-body, late=90s, lost=504-json, slow-deletes, seed=7; several may be given."
         ),
     ] = [],
     job_delay: Annotated[

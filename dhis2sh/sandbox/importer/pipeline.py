@@ -48,7 +48,10 @@ class Importer:
     ) -> None:
         self._store = store
         self._user = user
-        self._reader = Reader(store.resources, unreadable or store.version.unreadable, raw)
+        version = store.version
+        self._reader = Reader(
+            store.resources, unreadable or version.unreadable, raw, places_geometry=version.places_geometry
+        )
 
     def run(self, bundle: Mapping[str, list[JsonObject]], options: ImportOptions) -> ImportReport:
         """Import objects of several types.
@@ -197,7 +200,7 @@ class Importer:
         if options.skip_sharing or sent is None:
             sent = before
         if sent is None:
-            public = "--------" if resource.default_private else PUBLIC.get(resource.plural, "rw------")
+            public = PUBLIC.get(resource.plural) or ("--------" if resource.default_private else "rw------")
             sent = cast("JsonObject", {"external": False, "users": {}, "userGroups": {}, "public": public})
         return {"owner": self._user.get("id"), **sent}
 
@@ -216,7 +219,7 @@ class Importer:
                     row.setdefault("translations", [])
 
 
-PUBLIC = {"categoryOptions": "rwrw----"}
+PUBLIC = {"categoryOptions": "rwrw----", "expressionDimensionItems": "r-------"}
 """Public access of a new object where it is not metadata read and write."""
 
 

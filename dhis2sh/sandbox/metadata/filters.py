@@ -5,14 +5,13 @@ API source: `GetObjectListParams.setFilter`, `DefaultQueryParser` (api-facts a.2
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dhis2sh.dhis2.uids import is_uid
-from dhis2sh.sandbox.java.moments import text_of
+from dhis2sh.sandbox.java.moments import moment_of
 from dhis2sh.sandbox.refused import Refused, bad_filter
 from dhis2sh.sandbox.store.relations import inline
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 _PIECE = re.compile(r"([a-zA-Z0-9.]+):([!$a-zA-Z]{2,10})(?::(\[[^\]]*\]|[^,\n\r]+))?(?=,|$)")
 IDENTIFIABLE = ("id", "code", "name", "shortName")
+_WHOLE = re.compile(r"-?\d+", re.ASCII)
 _WORDS = re.compile(r"[^\W_]+")
 ALIASES = {"neq": "!eq", "ne": "!eq", "ge": "gte", "le": "lte", "startsWith": "$ilike", "endsWith": "ilike$"}
 NO_VALUE = {"null", "!null", "empty", "!empty"}
@@ -216,7 +216,7 @@ def _plain(value: JsonValue) -> JsonValue:
 def _parse_value(item: Filter, prop: Property | None) -> JsonValue:
     """The filter's value as the property's type reads it."""
     text = item.value
-    if text is None:
+    if text is None or item.operator in NO_VALUE:
         return None
     if text.startswith("[") and text.endswith("]"):
         if item.operator not in {"in", "!in"}:
@@ -241,11 +241,7 @@ def _parse_one(text: str, prop: Property | None, operator: str) -> JsonValue:
     if prop.kind == "BOOLEAN":
         return text.lower() == "true"
     if prop.kind in {"INTEGER", "NUMBER"} or prop.klass in _NUMBERS:
-        try:
-            return float(text)
-        except ValueError:
-            kind = prop.klass.rpartition(".")[2]
-            raise bad_filter(f"Unable to parse `{text}` as `{kind}`.") from None
+        return _parse_number(text, prop.klass.rpartition(".")[2])
     if prop.kind == "DATE":
         return _parse_date(text)
     if prop.name == "periodType":
@@ -257,10 +253,22 @@ _NUMBERS = {"java.lang.Integer", "java.lang.Long", "java.lang.Double"}
 """Java classes of numbers; older servers call the kind of some of them TEXT."""
 
 
+def _parse_number(text: str, kind: str) -> float:
+    """A number as Java reads it: a whole one has no blanks and fits its type."""
+    limit = {"Integer": 2**31, "int": 2**31, "Long": 2**63, "long": 2**63}.get(kind)
+    try:
+        if limit is None:
+            return float(text)
+        if _WHOLE.fullmatch(text) and -limit <= int(text) < limit:
+            return int(text)
+    except ValueError:
+        pass
+    raise bad_filter(f"Unable to parse `{text}` as `{kind}`.")
+
+
 def _parse_date(text: str) -> str:
     """A date as the server's own text form, so that texts compare like moments."""
     try:
-        moment = dt.datetime.fromisoformat(text)
+        return moment_of(text)
     except ValueError:
         raise bad_filter(f"Unable to parse `{text}` as `Date`.") from None
-    return text_of(moment)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
-from dhis2sh.sandbox.http.params import boolean, choice, integer
+from dhis2sh.sandbox.http.params import boolean, choice, integer, joined
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.filters import Condition, parse_filter, split_filters
 from dhis2sh.sandbox.metadata.user_query import Test, user_tests
@@ -177,7 +177,7 @@ def list_objects(store: Store, resource: Resource, query: QueryParams, renderer:
     if size < 0 and not gist:
         raise Refused(400, "max-results cannot be negative")
     size = abs(size)
-    tree = parse_fields(query.get("fields", DEFAULT_FIELDS))
+    tree = parse_fields(joined(query, "fields", DEFAULT_FIELDS))
     found = matching(store, resource, query, renderer, by_name=not gist)
     rows = found[(page - 1) * size : page * size] if paging else found
     shown = cast("list[JsonValue]", [renderer.show(resource, body, tree) for body in rows])
@@ -195,7 +195,7 @@ NOT_BY_GIST = {"jobConfigurations", "programRuleActions", "users"}
 
 def gist_can(resource: Resource, query: QueryParams) -> bool:
     """Can the gist engine read a list? Not with presets, nested fields, filters on what an object refers to."""
-    fields = query.get("fields", DEFAULT_FIELDS)
+    fields = joined(query, "fields", DEFAULT_FIELDS)
     simple = not re.search(r"[:*]|\[[^\]]*\[|\btranslations\b|\bauthorities\b", fields)
     plain = all("." not in text.partition(":")[0] and "token" not in text for text in query.getlist("filter"))
     ordered = all(text.partition(":")[2] in {"", "asc", "desc"} for text in query.getlist("order"))

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.metadata.computed import BY_TYPE, COMPUTED
+from dhis2sh.sandbox.metadata.axes import AXES
+from dhis2sh.sandbox.metadata.computed import BY_TYPE, COMPUTED, NEVER_STORED
 from dhis2sh.sandbox.metadata.fields import PRESETS, Field
 from dhis2sh.sandbox.metadata.lookup import Lookup
 from dhis2sh.sandbox.store.relations import USER_REFERENCES, inline
@@ -80,7 +81,7 @@ class Renderer(Lookup):
     def value(self, resource: Resource, body: JsonObject, prop: Property) -> JsonValue:
         """The value of a property: stored, computed, or from the owning side of a relation."""
         name = prop.name
-        if name in body:
+        if name in body and not (name in NEVER_STORED and not prop.owner):
             return body[name]
         own = BY_TYPE.get(resource.plural)
         computed = (own.get(name) if own is not None else None) or COMPUTED.get(name)
@@ -156,6 +157,8 @@ class Renderer(Lookup):
             return value if node.bare else _pick(value, node)
         target = self.resources.get(prop.target or "")
         if target is None:
+            if node.bare and prop.name in AXES and "id" in value:
+                return {"id": value["id"]}
             return value if node.bare else _pick(value, node)
         return self._embedded(target, value, node) if inline(target) else self._referred(target, value, node)
 
@@ -256,8 +259,15 @@ def _pick(value: JsonObject, node: Field) -> JsonObject:
     for key, inner in node.children.items():
         if key in value:
             item = value[key]
-            picked[key] = _pick(item, inner) if isinstance(item, dict) and not inner.bare else item
+            if isinstance(item, list):
+                picked[key] = [_picked(one, inner) for one in item]
+            else:
+                picked[key] = _picked(item, inner)
     return picked
+
+
+def _picked(value: JsonValue, node: Field) -> JsonValue:
+    return _pick(value, node) if isinstance(value, dict) and not node.bare else value
 
 
 def _preset(resource: Resource, preset: str) -> Iterable[str]:

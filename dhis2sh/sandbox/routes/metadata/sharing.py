@@ -10,12 +10,12 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import PATCH, read_object, with_body
-from dhis2sh.sandbox.importer.answers import import_answer
 from dhis2sh.sandbox.importer.checks import ACCESS, access_strings
 from dhis2sh.sandbox.importer.read import read_sharing
 from dhis2sh.sandbox.importer.report import ErrorReport, ImportReport, ObjectReport, TypeReport
 from dhis2sh.sandbox.metadata.jsonpatch import apply_patch, read_patch
 from dhis2sh.sandbox.refused import Refused, no_such_address
+from dhis2sh.sandbox.routes.metadata.answers import import_answer
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
