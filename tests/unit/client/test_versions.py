@@ -1,12 +1,18 @@
 import dataclasses
+import gzip
 import json
+import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
+import dhis2sh
 from dhis2sh.client.versions import BEHAVIOUR, Behaviour, Capability, parse_version
 from dhis2sh.errors import NotDhis2, Refused
 from tests.shared import needs_shared, shared
+
+PACKAGE = Path(dhis2sh.__file__).parent
 
 
 def test_versions_are_read_and_compared():
@@ -32,49 +38,37 @@ def test_every_capability_is_in_the_table_and_explained():
         assert len({getattr(row, item.name) for row in BEHAVIOUR.values()}) > 1, f"{item.name} differs nowhere"
 
 
+def test_every_row_of_the_table_is_read_by_the_product():
+    """A flag that nobody reads is a fact that nobody tests."""
+    sources = "".join(
+        path.read_text() for path in PACKAGE.rglob("*.py") if "sandbox" not in path.parts and path.name != "versions.py"
+    )
+    for item in dataclasses.fields(Behaviour):
+        read = rf'(behaviour|row|known)\.{item.name}\b|\.has\("{item.name}"\)'
+        assert re.search(read, sources), f"nothing reads {item.name}"
+
+
 def test_behaviour_is_asked_by_name():
     old, new, newer = parse_version("2.40.12"), parse_version("2.42.5.2"), parse_version("2.51")
     assert not old.has("query_alias")
     assert new.has("query_alias")
-    assert old.behaviour.acceptance_path == "/dataAcceptances"
-    assert new.behaviour.acceptance_path == "/dataApprovals/dataAcceptances"
+    assert old.behaviour.grant_path == "/uaa/oauth/token"
+    assert new.behaviour.grant_path == "/oauth2/token"
     assert newer.behaviour is BEHAVIOUR[44]
 
 
-def recorded(version: str, name: str) -> list[dict]:
-    return [json.loads(line) for line in shared("wire", version, f"{name}.jsonl").read_text().splitlines()]
+def described(minor: int, name: str) -> dict:
+    return json.loads(gzip.decompress(shared("real", f"v{minor}", f"{name}.json.gz").read_bytes()))
 
 
 @needs_shared
 @pytest.mark.parametrize("minor", BEHAVIOUR)
-def test_the_table_says_what_running_servers_answered(minor: int):
-    """The rows that a recording can decide, decided by it."""
-    version, row = f"v{minor}", BEHAVIOUR[minor]
-    tracker = [step for step in recorded(version, "tracker-read") if step["response"]["status"] == 200]
-    bodies = [step["response"]["body"] for step in tracker if step["path"] == "/api/tracker/events"]
-    lists = [body for body in bodies if isinstance(body, dict)]
-    assert lists
-    for body in lists:
-        assert ("pager" in body) == row.tracker_pager
-        assert ("page" in body) == row.tracker_counts_at_root
-        assert (row.tracker_rows or "events") in body
-        assert bool(body.get("pager", {}).get("nextPage")) == row.tracker_next_page
-    paging = {
-        tuple(map(tuple, step["query"])): step["response"]["status"] for step in recorded(version, "query-paging")
-    }
-    assert (paging[("paging", "maybe"),] == 400) == row.refuses_bad_paging
-    assert (paging[("order", "noSuch:asc"), ("pageSize", "1")] == 400) == row.refuses_unknown_order
-    assert (paging[("pageSize", "0"),] == 200) == row.zero_page_size
-    malformed = next(step for step in recorded(version, "auth-errors") if step["path"].endswith("/doesNotExi"))
-    assert malformed["response"]["status"] == row.bad_uid_status
-    made = next(
-        step
-        for step in recorded(version, "routes-pat-messages")
-        if (step["method"], step["path"]) == ("POST", "/api/apiToken")
-    )
-    assert made["response"]["body"]["response"]["key"].startswith(row.pat_prefix)
-    config = next(step for step in recorded(version, "system-info") if step["path"] == "/api/loginConfig")
-    assert (config["response"]["status"] == 200) == row.login_api
-    gist = recorded(version, "read-constants")
-    empty = [step["response"]["body"] for step in gist if step["path"] == "/api/constants/gist"]
-    assert any("nextPage" in body["pager"] for body in empty if not body["constants"]) == row.endless_gist
+def test_the_table_says_what_servers_of_each_version_describe(minor: int):
+    """The rows that a server's own description can decide, decided by it."""
+    row = BEHAVIOUR[minor]
+    routes = {path.removeprefix("/api").strip("/") for path in described(minor, "openapi")["paths"]}
+    merges = {path.removesuffix("/merge") for path in routes if re.fullmatch("[a-zA-Z]+/merge", path)}
+    assert set(row.merge_types) == merges - {"organisationUnits"}
+    assert row.query_alias == ("query/alias" in routes)
+    schemas = {schema["plural"]: schema for schema in described(minor, "schemas")["schemas"]}
+    assert row.visualization_periods in {prop.get("fieldName") for prop in schemas["visualizations"]["properties"]}
