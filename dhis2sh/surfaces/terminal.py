@@ -140,12 +140,13 @@ def _interrupts(heard: Callable[[int, FrameType | None], None]) -> Generator[Non
 
 
 def choose(about: str, words: Sequence[str]) -> str | None:
-    """Ask which of some words it shall be; an empty answer is none of them."""
+    """Ask which of some words it shall be; an empty answer is none of them, nor is one that begins several."""
     print(safe(about), file=sys.stderr)
     sys.stderr.write(f"{'  '.join(f'[{word[0]}]{word[1:]}' for word in words)} ? ")
     sys.stderr.flush()
-    answer = sys.stdin.readline().strip().lower()
-    return next((word for word in words if answer and word.startswith(answer)), None)
+    answer = sys.stdin.readline().strip().casefold()
+    meant = [word for word in words if answer and word.casefold().startswith(answer)]
+    return next((word for word in meant if len(meant) == 1 or word.casefold() == answer), None)
 
 
 def pick_missing(invocation: Invocation) -> None:
