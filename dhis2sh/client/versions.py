@@ -30,6 +30,8 @@ class Behaviour:
         merge_mode: `mergeMode` is read on metadata writes; later there is only REPLACE and nobody reads it (i).
         option_delete: `DELETE /api/options/{uid}` takes an option away that is in a set (quirk 20; 409 in
             2.40).
+        values_by_data_set: An import of data values fails when an element is in several data sets and `dataSet` is
+            not given, and whole when one row of it is bad (i, quirks 35, 37).
         sharing_external: `sharing.external` (versions-seen).
         uid_separator: Between UIDs in one tracker parameter (i).
         tracker_org_units: The parameter of tracked entities and enrollments for organisation units
@@ -46,6 +48,7 @@ class Behaviour:
     spring_oauth2: bool
     merge_mode: bool
     option_delete: bool
+    values_by_data_set: bool
     sharing_external: bool
     uid_separator: str
     tracker_org_units: str
@@ -62,6 +65,7 @@ _V40 = Behaviour(
     spring_oauth2=False,
     merge_mode=True,
     option_delete=False,
+    values_by_data_set=False,
     sharing_external=True,
     uid_separator=";",
     tracker_org_units="orgUnit",
@@ -94,6 +98,7 @@ _V42 = replace(
 _V43 = replace(
     _V42,
     option_delete=True,
+    values_by_data_set=True,
     sharing_external=False,
     visualization_periods="persistedPeriods",
     merge_types=("categories", "categoryCombos", *_V42.merge_types),
@@ -107,6 +112,7 @@ type Capability = Literal[
     "spring_oauth2",
     "merge_mode",
     "option_delete",
+    "values_by_data_set",
     "sharing_external",
 ]
 """What `ServerVersion.has` can be asked: every name of the table that is true or false."""

@@ -15,7 +15,19 @@ from dhis2sh import paths
 GROUP = "dhis2.plugins"
 SHIPPED = {
     name: f"dhis2sh.plugins.{name}"
-    for name in ("dev", "explain", "journal", "metadata", "profile", "sandbox", "system", "undo", "verbs", "what")
+    for name in (
+        "data",
+        "dev",
+        "explain",
+        "journal",
+        "metadata",
+        "profile",
+        "sandbox",
+        "system",
+        "undo",
+        "verbs",
+        "what",
+    )
 }
 
 
