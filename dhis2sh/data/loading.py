@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -17,7 +17,7 @@ from dhis2sh.data.reading import cells_now
 from dhis2sh.data.refused import RefusedRows
 from dhis2sh.data.sending import Values, refusals, restored, same_value
 from dhis2sh.data.target import Target
-from dhis2sh.errors import Dhis2Error, Refused, UsageError
+from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Load:
     strategy: Strategy = "CREATE_AND_UPDATE"
     undo: bool = True
     rejected: Path | None = None
-    size: int = jobs.ROWS_IN_ONE_PART
+    size: int = field(default_factory=lambda: jobs.ROWS_IN_ONE_PART)
 
 
 async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], load: Load) -> Plan:
@@ -64,10 +64,12 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
     taking = _Taking(s, target, load, by_set=(await s.client.version()).has("values_by_data_set"))
     try:
         async for batch in batches:
-            await _meet(target, [row for _, row in batch])
+            await meet(target, [row for _, row in batch])
             for place, row in batch:
                 taking.take(place, row)
             s.person.progress(f"check {load.what}", taking.given, None)
+        if not taking.given:
+            raise NotFound(f"{load.what}: there is no value", hint="dhis2 data aggregate get  shows what a server has")
         job = taking.finish()
     except BaseException:
         taking.drop()
@@ -128,7 +130,7 @@ class _Taking:
         self._preparing.drop()
 
 
-async def _meet(target: Target, rows: Sequence[Row]) -> None:
+async def meet(target: Target, rows: Sequence[Row]) -> None:
     """Read what rows speak of."""
     texts = {
         name: [text_of(row[name]) for row in rows if row.get(name) not in (None, "")]

@@ -129,7 +129,7 @@ class Target:
 
     def combo_names(self, uids: Iterable[str]) -> list[str]:
         """What option combinations are called, each in quotes."""
-        return [f"'{self._combo_names.get(uid, uid)}'" for uid in dict.fromkeys(uids)]
+        return sorted(f"'{self._combo_names.get(uid, uid)}'" for uid in set(uids))
 
     def words(self, row: Row) -> str:
         """What a row is about, by names where they were met."""

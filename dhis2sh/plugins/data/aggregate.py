@@ -1,4 +1,4 @@
-"""`data aggregate get|push|set|delete`: aggregate data values, streamed out, loaded in parts."""
+"""`data aggregate get|push|set|delete|diff|copy`: aggregate data values, streamed out, loaded in parts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.data import asking, loading, named
+from dhis2sh.data import asking, comparing, copying, loading, named
 from dhis2sh.data.asking import Asked
 from dhis2sh.data.cells import SHOWN
 from dhis2sh.data.loading import Load
@@ -142,3 +142,57 @@ async def delete(s: Session, *, asked: Asked) -> Plan:
     query = await asking.query_of(s, asked)
     found = loading.of_batches(s.client.data_values.batches(**query))
     return await loading.plan(s, found, Load("the values found", strategy="DELETE"))
+
+
+@verb(
+    "data aggregate diff",
+    effect="read",
+    examples=[
+        "dhis2 data aggregate diff bo-june.csv sandbox --data-set 'Child Health' --period 202506 --org-unit Bo --children"
+    ],
+)
+async def diff(
+    s: Session,
+    left: Annotated[str, Doc("A file of values, or a profile."), Complete("profiles")],
+    right: Annotated[str, Doc("A file of values, or a profile."), Complete("profiles")],
+    *,
+    names: Names = False,
+    asked: Asked,
+) -> Stream[Row]:
+    """Compare values cell by cell: two servers, two files, or a file with a server.
+
+    Of servers the question says which values. Names in files are those of the active profile.
+
+    API source: `GET /api/dataValueSets.csv`.
+    """
+    sides = [await comparing.side(s, text, asked) for text in (left, right)]
+    found = comparing.differences(*sides)
+    if names:
+        return Stream(named.batches(s, found), columns=named.columns(comparing.COLUMNS))
+    return Stream(found, columns=comparing.COLUMNS)
+
+
+@verb(
+    "data aggregate copy",
+    effect="write",
+    examples=[
+        "dhis2 data aggregate copy staging -p prod --data-set 'Child Health' --period 2025 --org-unit Bo --children --dry-run"
+    ],
+)
+async def copy(
+    s: Session,
+    source: Annotated[str, Doc("The profile to copy from; the values go into the active one."), Complete("profiles")],
+    *,
+    no_undo: NoUndo = False,
+    rejected: Rejected = None,
+    asked: Asked,
+) -> Plan:
+    """Copy data values from another server into this one; elements, units and combinations are mapped by UID, code or name.
+
+    API source: `GET /api/dataValueSets.csv` of the source, `POST /api/dataValueSets` of the target.
+    """
+    if source == s.profile.name:
+        raise UsageError(f"'{source}' cannot be copied into itself", hint="-p NAME is the profile to write to")
+    async with s.beside(source) as other:
+        load = Load(f"values of {source}", undo=not no_undo, rejected=rejected)
+        return await loading.plan(s, copying.values_of(other, s, asked), load)
