@@ -3,8 +3,10 @@
 asking      names, periods and units into a query      cells     the identity and the columns of a value
 layouts     long and wide sheets into values           target    what a server takes: elements, units, combos
 checking    a value against all that                   jobs      the folder of parts that a load is
-loading     rows into a job, and the plan of it        sending   the writer of parts, and the way back
-comparing   two sets of values, cell by cell
+loading     rows into a job, and the plan of it        sending   the writer of parts
+way_back    a load taken back                          reading   what cells hold now
+named       names beside UIDs                          refused   rows that were not written
+comparing   two sets of values, cell by cell           copying   values of one server for another
 
 May import: verbs, show, changes, session, person, profiles, rows, client, dhis2, models,
 the ground. Never a verb.

@@ -13,9 +13,8 @@ from dhis2sh.data import jobs
 from dhis2sh.data.cells import DEFAULTED, cell_of
 from dhis2sh.data.checking import Checker, Problem, text_of
 from dhis2sh.data.jobs import Job, Preparing
-from dhis2sh.data.reading import cells_now
 from dhis2sh.data.refused import RefusedRows
-from dhis2sh.data.sending import Values, refusals, restored, same_value
+from dhis2sh.data.sending import Values, refusals
 from dhis2sh.data.target import Target
 from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
 from dhis2sh.words import counted
@@ -75,7 +74,7 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
         taking.drop()
         raise
     notes = [f"{counted(taking.repeated, 'row')} said again what another row says"] if taking.repeated else []
-    return await _planned(s, job, target, taking.refused, notes, taking.given)
+    return await planned(s, job, target, taking.refused, notes, taking.given)
 
 
 class _Taking:
@@ -154,8 +153,15 @@ def _as_text(row: Row) -> Row:
     return {name: text_of(value) if value is not None else "" for name, value in row.items()}
 
 
-async def _planned(s: Session, job: Job, target: Target, refused: RefusedRows, notes: list[str], given: int) -> Plan:
-    """The plan of what is left of a job."""
+async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, notes: list[str], given: int) -> Plan:
+    """The plan of what is left of a job.
+
+    Parameters:
+        target: the server's metadata as far as it was met.
+        refused: rows that were refused before anything is sent.
+        notes: what is to be said of the plan and of what was written.
+        given: how many rows there were.
+    """
     left = job.left()
     if len(left) < job.head.parts:
         notes.append(f"{job.head.parts - len(left)} of {job.head.parts} parts were answered in an earlier run")
@@ -225,59 +231,6 @@ class _Steps:
         if row.get("deleted") or self._job.head.strategy == "DELETE":
             return PlanStep("import", "dataValues", name=about, detail="delete")
         return PlanStep("import", "dataValues", name=about, detail=str(row.get("value", "")))
-
-
-# The way back ---------------------------------------------------------------------------------------------------------
-
-
-async def plan_way_back(s: Session, title: str, job: Job, parts: Sequence[int], *, force: bool) -> Plan:
-    """The plan that brings the cells of a job back to what they held before it.
-
-    Parameters:
-        job: the load that is taken back; parts: those of it that went out.
-        force: what somebody has changed since, too.
-    """
-    target = Target(s)
-    await target.open()
-    before = {cell_of(row, target.default): row for row in job.before()}
-    preparing = Preparing(s.profile.name)
-    refused = RefusedRows(preparing.path / "refused.csv")
-    stays = already = 0
-    try:
-        for part in parts:
-            rows = job.rows(part)
-            now = await cells_now(s, rows, target.default)
-            for place, row in zip(job.places(part), rows, strict=True):
-                cell = cell_of(row, target.default)
-                current, back = now.get(cell), restored(row, before.get(cell))
-                if same_value(current, back):
-                    already += 1
-                elif force or same_value(current, _as_sent(row, job)):
-                    preparing.add(place, back)
-                else:
-                    stays += 1
-        made = preparing.finish(title, s.profile.url, "CREATE_AND_UPDATE", undo=True)
-    except BaseException:
-        preparing.drop()
-        raise
-    notes = [
-        *([f"{counted(already, 'cell')} held already what they held before"] if already else []),
-        *(
-            [f"{counted(stays, 'cell')} changed again since and left alone (--force takes them back too)"]
-            if stays
-            else []
-        ),
-    ]
-    refused.path = made.path / "refused.csv"
-    plan_ = await _planned(s, made, target, refused, notes, made.head.rows)
-    plan_.title = title
-    if not plan_.steps and stays:
-        plan_.blocked = Refused(f"{title}: {counted(stays, 'cell')} changed again since", hint="dhis2 undo --force")
-    return plan_
-
-
-def _as_sent(row: Row, job: Job) -> Row:
-    return {**row, "deleted": True} if job.head.strategy == "DELETE" else row
 
 
 async def of_file(path: Path, given: Row) -> AsyncGenerator[list[tuple[int, Row]]]:

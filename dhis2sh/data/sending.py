@@ -1,4 +1,4 @@
-"""The writer of data values: parts of a job go out one by one, and the way back.
+"""The writer of data values: parts of a job go out one by one.
 
 API source: `POST /api/dataValueSets` (api-facts f.1).
 """
@@ -10,16 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from dhis2sh.changes.plan import Part, PartDone, Plan
-from dhis2sh.changes.way_back import takes_back
+from dhis2sh.changes.plan import Part, PartDone
 from dhis2sh.client.sending import attempt, send
-from dhis2sh.data import jobs
-from dhis2sh.data.cells import SENT, cell_of
+from dhis2sh.data.cells import cell_of
 from dhis2sh.data.reading import cells_now, values_now
-from dhis2sh.errors import BrokenAnswer, Dhis2Error, Refused
+from dhis2sh.errors import BrokenAnswer, Dhis2Error
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.journal import Entry, Journal
     from dhis2sh.changes.plan import WriteSummary
     from dhis2sh.client.messages import WebMessage
     from dhis2sh.client.requests import Param
@@ -153,7 +150,7 @@ class Values:
         done = [
             first + index
             for index, row in enumerate(rows)
-            if _holds(now.get(cell_of(row, self.default)), row, deleting)
+            if holds(now.get(cell_of(row, self.default)), row, deleting=deleting)
         ]
         return PartDone(done, deleted=len(done)) if deleting else PartDone(done, updated=len(done))
 
@@ -167,7 +164,8 @@ class Values:
             summary.note = f"{self.refused.count:,} refused rows: {self.refused.path}"
 
 
-def _holds(now: Row | None, row: Row, deleting: bool) -> bool:
+def holds(now: Row | None, row: Row, *, deleting: bool) -> bool:
+    """Does a cell hold what was sent to it?"""
     if deleting or row.get("deleted"):
         return now is None
     return now is not None and str(now.get("value", "")) == str(row.get("value", ""))
@@ -193,37 +191,3 @@ def refusals(message: WebMessage, size: int) -> dict[int, str]:
     if message.status == "ERROR" and not reasons:
         reasons = dict.fromkeys(range(size), told)
     return {index: reason for index, reason in reasons.items() if index < size}
-
-
-# The way back ---------------------------------------------------------------------------------------------------------
-
-
-@takes_back(NAME)
-async def values(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
-    """Cells hold again what they held before a load; what somebody has changed since stays, and is counted."""
-    from dhis2sh.data import loading  # start-up: it reads files of every kind
-
-    title = f"undo entry {entry.id}: {entry.title}"
-    names = {(part.digest or "").partition("/")[0] for part in journal.parts(entry.id)}
-    job = next((found for name in names if name and (found := jobs.find(s.profile.name, name))), None)
-    if job is None or not job.has_before:
-        why = "its folder is gone" if job is None else "the values before were not kept (--no-undo)"
-        blocked = Refused(f"entry {entry.id} cannot be taken back: {why}", hint="dhis2 journal list")
-        return Plan(title, blocked=blocked)
-    sent = {int((part.digest or "").split("/")[1]) for part in journal.parts(entry.id) if part.digest}
-    return await loading.plan_way_back(s, title, job, sorted(sent), force=force)
-
-
-def restored(row: Row, before: Row | None) -> Row:
-    """A row that brings a cell back to what it held; without a value before it is deleted."""
-    if before is None:
-        return {
-            **{name: row[name] for name in SENT if name in row and name not in {"value", "comment", "followup"}},
-            "deleted": True,
-        }
-    return {name: before[name] for name in SENT if name in before}
-
-
-def same_value(now: Row | None, sent: Row) -> bool:
-    """Does a cell still hold what was sent to it?"""
-    return _holds(now, sent, deleting=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.data import asking, comparing, copying, loading, named
+from dhis2sh.data import asking, comparing, copying, loading, named, way_back
 from dhis2sh.data.asking import Asked
 from dhis2sh.data.cells import SHOWN
 from dhis2sh.data.loading import Load
@@ -17,6 +17,8 @@ from dhis2sh.session import Session
 from dhis2sh.types import Row
 from dhis2sh.verbs.declaration import Complete, Doc, Piped, Refers, verb
 
+UNDOES = way_back.values
+"""How a load is taken back: importing it here registers it, and `undo` imports every domain."""
 Names = Annotated[bool, Doc("A column with the name beside each UID.")]
 NoUndo = Annotated[bool, Doc("Do not read the values before: faster, and cannot be taken back.")]
 Rejected = Annotated[
