@@ -58,6 +58,7 @@ conformance: setup ## score the sandbox against recordings of a real server
 ifeq ($(SHARED),)
 	@echo "conformance: ../shared/wire is not beside this checkout; nothing to compare with"
 else
+	$(BIN)/python tests/sandbox/outside.py
 	$(BIN)/python tests/sandbox/conformance.py
 endif
 

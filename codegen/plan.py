@@ -17,7 +17,7 @@ from codegen.patches import (
     Discriminator,
     Patch,
 )
-from codegen.schemas import class_names, mend_kinds, resource_table, wire_name
+from codegen.schemas import class_names, mend_constants, mend_kinds, resource_table, wire_name
 from dhis2sh.models import facts
 
 type Facts = dict[str, Any]
@@ -107,6 +107,8 @@ class _Planner:
         self.components: Facts = dict(openapi["components"])
         self.types = cast("list[Facts]", facts.expand(schemas)["schemas"])
         self.mended = mend_kinds(self.types)
+        for place in mend_constants(self.types, self.components):
+            self.plan.log.append(f"{place}: its constants are those of the OpenAPI description; the schema has none")
         self.used: dict[Patch, set[str]] = defaultdict(set)  # the places where each was used
         self.tagged: dict[str, Discriminator] = {}
         self.places: dict[Discriminator, list[str]] = defaultdict(list)  # where each was put in

@@ -263,6 +263,30 @@ def mend_kinds(types: list[Facts]) -> dict[str, list[str]]:
     return {kind: sorted(places) for kind, places in sorted(changed.items())}
 
 
+def mend_constants(types: list[Facts], components: Facts) -> list[str]:
+    """Give lists of constants the constants that the schema leaves out, from the OpenAPI component of their class.
+
+    Those of older servers (2.40, 2.41) are written out in place, under no name, and stay unknown.
+
+    Parameters:
+        types: the list `schemas` of the whole answer; changed in place.
+        components: those of the OpenAPI manifest.
+
+    Returns:
+        what was changed, as 'Class.property'.
+    """
+    changed: list[str] = []
+    for schema in types:
+        for p in schema["properties"]:
+            if p.get("itemPropertyType") != "CONSTANT" or "constants" in p:
+                continue
+            shape = components.get(str(p.get("itemKlass")).rpartition(".")[2])
+            if isinstance(shape, dict) and "enum" in shape:
+                p["constants"] = shape["enum"]
+                changed.append(f"{schema['klass'].rpartition('.')[2]}.{wire_name(p)}")
+    return sorted(changed)
+
+
 def wire_name(p: Facts) -> str:
     """The key of a property in JSON: the name of the collection, else its own."""
     return p.get("wireName") or p.get("collectionName") or p["name"]

@@ -257,7 +257,25 @@ def did_you_mean(word: str, known: Sequence[str], *, limit: int = 3) -> str | No
         known: what would have been right.
         limit: how many words to name at the most.
     """
-    from rapidfuzz import fuzz, process  # lazy: only a mistake pays for it
+    from rapidfuzz import fuzz, process  # start-up: only a mistake pays for it
+    from rapidfuzz.distance import DamerauLevenshtein  # start-up: as above
 
-    near = process.extract(word, known, scorer=fuzz.WRatio, processor=str.casefold, limit=limit, score_cutoff=70)
-    return "did you mean " + " or ".join(match for match, _, _ in near) + "?" if near else None
+    def likeness(typed: str, right: str) -> float:
+        found = 100 * DamerauLevenshtein.normalized_similarity(typed, right)
+        if right.startswith(typed):  # cut short
+            return max(found, 80 + 15 * len(typed) / len(right))
+        return max(found, 70 + 15 * len(typed) / len(right)) if len(typed) > 3 and typed in right else found
+
+    scored = [(likeness(word.casefold(), one.casefold()), one) for one in known]
+    best = max((score for score, _ in scored), default=0)
+    if best >= _LIKE:
+        near = [one for score, one in sorted(scored, key=lambda pair: -pair[0]) if score >= max(_LIKE, best - _BESIDE)]
+    else:  # the words of a name in another order
+        found = process.extract(word, known, scorer=fuzz.token_sort_ratio, processor=str.casefold, score_cutoff=80)
+        near = [one for one, _, _ in found]
+    near = [one for one in near if one != word][:limit]
+    return "did you mean " + " or ".join(near) + "?" if near else None
+
+
+_LIKE, _BESIDE = 62, 12
+"""How like a word another must be (of 100) to be what was meant, and how much less like than the likest."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
+
+_MARK = ".dhis2sh."
+ABANDONED = 600.0
+"""Seconds after which a temporary file of a process that is gone is nobody's."""
 
 
 def _folder(kind: str) -> Path:
@@ -41,9 +48,23 @@ def startup_dir() -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Generator[Path]:
-    """A temporary name beside a file, with its ending; renamed into place when the block ends well, else removed."""
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+def replacing(path: Path, *, mode: int = 0o644) -> Generator[Path]:
+    """A new file beside another one, with its ending, to be written; renamed into place when the block ends well, else removed.
+
+    Nobody can foresee its name, so that no link waits there; what a process that was killed has left is swept away.
+
+    Parameters:
+        path: the file to be; it keeps rights that are narrower than `mode`.
+        mode: the rights that it gets.
+
+    Raises `OSError` for what is no file and could not be replaced by one, such as a folder or a device.
+    """
+    _checked(path)
+    if path.exists():
+        mode &= stat.S_IMODE(path.stat().st_mode)
+    _sweep(path)
+    temporary = path.with_name(f"{_MARK}{os.getpid()}.{os.urandom(8).hex()}.{path.name[-100:]}")
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
     try:
         yield temporary
         temporary.replace(path)
@@ -51,17 +72,53 @@ def replacing(path: Path) -> Generator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _checked(path: Path) -> None:
+    """Raise `OSError` for what no file can be called, a folder, and a device: it would be gone."""
+    if "\0" in str(path):
+        raise OSError(errno.EINVAL, "no file has such a name", str(path))
+    if not path.name or path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+
+
+def _sweep(path: Path) -> None:
+    """Remove what writes of a file have left behind whose process was killed."""
+    with suppress(OSError), os.scandir(path.parent) as found:  # a folder that is not there has nothing left behind
+        names = [entry.name for entry in found if entry.name.startswith(_MARK)]
+        for name in names:
+            pid, _, rest = name.removeprefix(_MARK).partition(".")
+            left = path.with_name(name)
+            if rest.partition(".")[2] != path.name[-100:] or not pid.isdecimal() or _alive(int(pid)):
+                continue
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                left.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    """Whether there is such a process here, as far as this system says."""
+    if os.name == "nt":  # where signal 0 is no question
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 @contextmanager
 def writing(path: Path, *, mode: int = 0o644) -> Generator[TextIO]:
     """A text file to write into: a temporary name beside it, renamed into place when the block ends well.
 
-    Raises `OSError` when the folder cannot be written.
+    Raises `OSError` when the folder cannot be written, and as `replacing`.
     """
+    _checked(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            yield file
+    with replacing(path, mode=mode) as temporary, temporary.open("w", encoding="utf-8") as file:
+        yield file
+        file.flush()
 
 
 def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:

@@ -1,23 +1,24 @@
 """Profiles: which server, as whom, and how carefully. Read with tomllib, written with tomlkit so that comments stay.
 
-`./.dhis2/profiles.toml` (found upwards) comes before the user's configuration folder; the environment before both;
-`--profile` before all. Secrets are never in that file: they are in the system's keyring, else in a 0600 file.
+`./.dhis2/profiles.toml` (found upwards) comes before the user's configuration folder, once somebody has agreed to it
+(`dhis2sh.project_files`); the environment before both; `--profile` before all. Secrets are never in those files
+(`dhis2sh.secret_store`).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import tomllib
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from dhis2sh import paths
-from dhis2sh.errors import ConfigError, Dhis2Error, NotFound, did_you_mean
+from dhis2sh.client.addresses import base_address, checked_address, origin
+from dhis2sh.errors import ConfigError, NotFound, did_you_mean
+from dhis2sh.project_files import NAME, ProfilesFile, UntrustedFile, project_file, read_profiles
+from dhis2sh.secret_store import KINDS, ProfileSecrets
 
 if TYPE_CHECKING:
     from dhis2sh.client.auth import Credentials, SignIn
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 SANDBOX = "sandbox"
 """The reserved profile of the embedded sandbox; `sandbox:NAME` is another one, kept beside it."""
-SERVICE = "dhis2sh"
-_FILE = "profiles.toml"
+ENVIRONMENT = "environment"
+"""The reserved profile that DHIS2_URL makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,35 @@ class Profile:
             return Basic("admin", "district")
         return Later(lambda: sign_in(self.credentials()))
 
+    @property
+    def secrets(self) -> ProfileSecrets:
+        """Its secrets, which no other server has any use for."""
+        return ProfileSecrets(self.name, self.url)
+
+    def environment_secret(self, method: str | None = None) -> str | None:
+        """The password or token that the environment has for it.
+
+        Parameters:
+            method: how to sign in, where not as the profile says.
+
+        None where `DHIS2_URL` or `DHIS2_USERNAME` say that it is for another server or another user.
+        """
+        method = method or self.auth
+        if method not in VARIABLES:
+            return None
+        url, user = os.environ.get("DHIS2_URL"), os.environ.get("DHIS2_USERNAME")
+        if url and origin(url) != origin(self.url):
+            return None
+        if user and method != "pat" and self.username not in {None, user}:
+            return None
+        return os.environ.get(VARIABLES[method]) or None
+
     def credentials(self) -> Credentials:
-        """What a sign-in is made of; reads the keyring. Raises `ConfigError`."""
+        """What a sign-in is made of; reads the keyring, and the environment where it has nothing. Raises `ConfigError`."""
         from dhis2sh.client.auth import Credentials  # start-up: the list of profiles wants no client
 
-        kept = ProfileSecrets(self.name)
-        return Credentials(self.auth, self.username, kept.read(), self.client_id, kept, self.name)
+        secret = self.secrets.read() or self.environment_secret()
+        return Credentials(self.auth, self.username, secret, self.client_id, self.secrets, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +129,11 @@ class Active:
 WRITABLE = tuple(item.name for item in fields(Profile) if item.name not in {"name", "source"})
 
 
+VARIABLES = {"basic": "DHIS2_PASSWORD", "session": "DHIS2_PASSWORD", "pat": "DHIS2_PAT"}
+"""Where the environment has a secret, by the sign-in that wants it."""
+TIGHTENING = ("read_only", "production")
+"""What a project's file may say of a profile of the user's own, and only `true`."""
+_NAMES = re.compile(r"\w[\w.-]{0,63}")
 _TYPES = {item.name: str(item.type) for item in fields(Profile)}
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "bool": ((bool,), "true or false"),
@@ -143,52 +172,91 @@ def sandboxes() -> list[str]:
 
 def user_file() -> Path:
     """The user's profiles file."""
-    return paths.config_dir() / _FILE
+    return paths.config_dir() / NAME
 
 
-def project_file(start: Path | None = None) -> Path | None:
-    """The nearest `.dhis2/profiles.toml` from here upwards, or None."""
-    here = start or Path.cwd()
-    for folder in [here, *here.parents]:
-        candidate = folder / ".dhis2" / _FILE
-        if candidate.is_file():
-            return candidate
-    return None
+def _mine() -> ProfilesFile:
+    """What the user's file says; nothing where there is none."""
+    path = user_file()
+    return read_profiles(path) if path.is_file() else ProfilesFile(path)
 
 
-def files() -> list[Path]:
-    """The profiles files that count, the nearest first."""
-    return [path for path in (project_file(), user_file()) if path is not None and path.is_file()]
+def _brought() -> ProfilesFile | None:
+    """What the project's file says, agreed to or not."""
+    path = project_file()
+    return read_profiles(path) if path is not None and path != user_file().resolve() else None
 
 
-def read_file(path: Path) -> Mapping[str, Any]:
-    """A profiles file. Raises `ConfigError` with line and column; the file is left alone."""
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f"{path} is not valid TOML: {error}", hint=f"mend that line; {path.name} was left as it is"
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+def brought() -> ProfilesFile:
+    """What the project's file says, for somebody to agree to. Raises `NotFound` where no folder from here upwards has one."""
+    found = _brought()
+    if found is None:
+        raise NotFound(f"no folder from here upwards has a .dhis2/{NAME}", hint="dhis2 profile list")
+    return found
+
+
+def untrusted() -> ProfilesFile | None:
+    """The project's file, where nobody has agreed to what it says now."""
+    found = _brought()
+    return found if found is not None and not found.trusted else None
 
 
 def all_profiles() -> dict[str, Profile]:
-    """Every profile by name: the project's file wins over the user's; the sandboxes come last."""
+    """Every profile by name: the project's, the user's, then the sandboxes. A project's file that nobody has agreed to says nothing."""
+    project = _brought()
+    return profiles_with(project if project is not None and project.trusted else None)
+
+
+def profiles_with(project: ProfilesFile | None) -> dict[str, Profile]:
+    """Every profile by name, if a project's file counts. Raises `ConfigError` where it would redefine one of the user's own."""
+    mine = _mine()
+    own = {name: _profile(name, table, mine.path) for name, table in mine.tables.items()}
     found: dict[str, Profile] = {}
-    for path in files():
-        for name, table in cast("Mapping[str, Mapping[str, Any]]", read_file(path).get("profiles", {})).items():
-            found.setdefault(name, _profile(name, table, path))
-    return found | {name: sandbox_profile(name) for name in sandboxes()}
+    for name, table in project.tables.items() if project is not None else ():
+        assert project is not None, "it has tables"
+        found[name] = _tightened(own[name], table, project.path) if name in own else _profile(name, table, project.path)
+    return found | {name: profile for name, profile in own.items() if name not in found} | _sandboxes()
+
+
+def _sandboxes() -> dict[str, Profile]:
+    return {name: sandbox_profile(name) for name in sandboxes()}
+
+
+def _tightened(own: Profile, table: Mapping[str, Any], path: Path) -> Profile:
+    """A profile of the user's own with what a project's file says of it: more care, and nothing else."""
+    for key, value in table.items():
+        if not (key in TIGHTENING and value is True) and value != getattr(own, key, None):
+            raise ConfigError(
+                f"{path} sets {key} of '{own.name}', a profile of your own: it may only tighten one, by {' and '.join(TIGHTENING)}",
+                hint=f"give the profile another name there, or take {key} out",
+            )
+    return replace(own, **dict.fromkeys([key for key in TIGHTENING if table.get(key)], True))
+
+
+def checked_name(name: str) -> str:
+    """The same name. Raises `ConfigError` for a reserved one, and for one that no file can be called."""
+    if is_sandbox(name) or name == ENVIRONMENT:
+        raise ConfigError(f"'{name}' is a reserved profile", hint="choose another name")
+    if not _NAMES.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} cannot be a profile's name",
+            hint="letters, digits, '_', '-' and '.', the first one a letter or digit",
+        )
+    return name
 
 
 def _profile(name: str, table: Mapping[str, Any], path: Path) -> Profile:
+    try:
+        checked_name(name)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}", hint=error.hint) from None
     unknown = [key for key in table if key not in WRITABLE]
     if unknown:
         hint = did_you_mean(unknown[0], WRITABLE) or f"known: {', '.join(WRITABLE)}"
         raise ConfigError(f"{path}: profile '{name}' has an unknown setting '{unknown[0]}'", hint=hint)
     if not isinstance(table.get("url"), str):
         raise ConfigError(f"{path}: profile '{name}' has no url", hint=f"dhis2 profile add {name} --url URL")
+    _check_address(name, table["url"], path)
     for key, value in table.items():
         kinds, words = _KINDS[_TYPES[key].removesuffix(" | None")]
         if type(value) not in kinds:
@@ -196,10 +264,25 @@ def _profile(name: str, table: Mapping[str, Any], path: Path) -> Profile:
     return Profile(name=name, source=str(path), **table)
 
 
+def _check_address(name: str, url: str, path: Path) -> None:
+    try:
+        if re.search("[?#]", checked_address(url)):
+            raise ConfigError(f"'{url}' is the address of a page", hint=f'url = "{base_address(url)}"')
+    except ConfigError as error:
+        raise ConfigError(f"{path}: profile '{name}': {error}", hint=error.hint) from None
+
+
 def get(name: str) -> Profile:
-    """A profile by its name. Raises `NotFound` with the nearest names, `ConfigError` for what no sandbox can be called."""
+    """A profile by its name.
+
+    Raises `NotFound` with the nearest names, `ConfigError` for what no sandbox can be called, `UntrustedFile` where the
+    project's file has a say in it.
+    """
     if is_sandbox(name):
         return sandbox_profile(name)
+    project = untrusted()
+    if project is not None and name in project.tables:
+        raise UntrustedFile(project)
     known = all_profiles()
     if name not in known:
         hint = did_you_mean(name, list(known)) or f"known: {', '.join(known)}; dhis2 profile add {name} --url URL"
@@ -213,20 +296,23 @@ def active(chosen: str | None = None) -> Active:
     Parameters:
         chosen: what `--profile` said.
 
-    Raises `ConfigError` when there is none, `NotFound` for an unknown one.
+    Raises `ConfigError` when there is none, `NotFound` for an unknown one, `UntrustedFile` where nobody has agreed to the
+    project's file that decides it.
     """
-    if chosen:
+    if chosen is not None:
         return Active(get(chosen), "named by --profile")
     url = os.environ.get("DHIS2_URL")
     if url:
-        return Active(_from_environment(url), "from DHIS2_URL in the environment")
+        return _from_environment(url)
     named = os.environ.get("DHIS2_PROFILE")
     if named:
         return Active(get(named), "named by DHIS2_PROFILE in the environment")
-    for path in files():
-        current = read_file(path).get("active")
-        if isinstance(current, str):
-            return Active(get(current), f"active in {path}")
+    project = _brought()
+    if project is not None and not project.trusted and (project.active or project.tables):
+        raise UntrustedFile(project)
+    for file in (project, _mine()):
+        if file is not None and file.active is not None:
+            return Active(get(file.active), f"active in {file.path}")
     return _only_one()
 
 
@@ -242,15 +328,17 @@ def _only_one() -> Active:
     )
 
 
-def _from_environment(url: str) -> Profile:
-    token = "DHIS2_PAT" in os.environ
-    return Profile(
-        "environment",
-        url,
+def _from_environment(url: str) -> Active:
+    address = base_address(url)
+    profile = Profile(
+        ENVIRONMENT,
+        address,
         username=os.environ.get("DHIS2_USERNAME"),
-        auth="pat" if token else "basic",
-        source="environment",
+        auth="pat" if "DHIS2_PAT" in os.environ else "basic",
+        source=ENVIRONMENT,
     )
+    cut = "" if url.rstrip("/") == address else f", whose address is {address}"
+    return Active(profile, f"from DHIS2_URL in the environment{cut}")
 
 
 # Writing -----------------------------------------------------------------------------------------------------------
@@ -296,8 +384,7 @@ def remove(name: str) -> Path:
             del document["active"]
 
     path = _edit(profile.source, edit)
-    for kind in KINDS:
-        set_secret(name, None, kind)
+    profile.secrets.forget()
     Known(name, profile.url).forget()
     return path
 
@@ -307,153 +394,47 @@ def rename(old: str, new: str) -> Path:
     profile = get(old)
     if profile.embedded:
         raise ConfigError("a sandbox keeps its name", hint="dhis2 profile list")
-    if is_sandbox(new) or new in all_profiles():
+    if checked_name(new) in all_profiles():
         raise ConfigError(f"there is a profile '{new}' already", hint="dhis2 profile list")
-    secrets = {kind: secret_of(old, kind) for kind in KINDS}
-    was_active = read_file(Path(profile.source)).get("active") == old
-    path = save(replace(profile, name=new), activate=was_active)
+    renamed = replace(profile, name=new)
+    secrets = {kind: profile.secrets.read(kind) for kind in KINDS}
+    path = save(renamed, activate=read_profiles(Path(profile.source)).active == old)
     for kind, secret in secrets.items():
-        set_secret(new, secret, kind)
+        renamed.secrets.write(secret, kind)
     remove(old)
     return path
 
 
 def activate(name: str) -> Path:
-    """Make a profile the active one, in the nearest file. Raises `NotFound`."""
+    """Make a profile the active one of this folder or this machine, in the nearest file. Raises `NotFound`, `UntrustedFile`."""
     get(name)
+    project = _brought()
+    if project is not None and not project.trusted:
+        raise UntrustedFile(project)
 
     def edit(document: Any) -> None:
         document["active"] = name
 
-    return _edit(str(files()[0]) if files() else "", edit)
+    return _edit(str(project.path) if project is not None else "", edit)
 
 
 def _edit(source: str, change: Any) -> Path:
-    """Change one file under a lock, so that two processes never lose each other's profiles."""
+    """Change one file under a lock, so that two processes never lose each other's profiles. A project's stays agreed to."""
     import tomlkit
     from filelock import FileLock
 
-    path = Path(source) if source.endswith(_FILE) else user_file()
+    path = Path(source) if source.endswith(NAME) else user_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock"), timeout=10):
-            if path.is_file():
-                read_file(path)
-            document = tomlkit.parse(path.read_text("utf-8")) if path.is_file() else tomlkit.document()
+            before = read_profiles(path) if path.is_file() else None
+            document = tomlkit.parse(path.read_text("utf-8")) if before is not None else tomlkit.document()
             change(document)
             paths.write_atomic(path, tomlkit.dumps(document))
+            if before is not None and before.trusted:
+                read_profiles(path).trust()
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror or error}", hint="set DHIS2SH_HOME to a folder that can"
         ) from error
     return path
-
-
-# Secrets -----------------------------------------------------------------------------------------------------------
-
-KINDS = ("", "tokens", "client", "cookie")
-"""What a profile can have secrets for: the password or token, OAuth2 tokens, its OAuth2 client, a session."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileSecrets:
-    """A profile's secrets in the system's keyring, else in a 0600 file. May block: sign-ins call it in threads."""
-
-    profile: str
-
-    def read(self, kind: str = "", /) -> str | None:
-        """The secret of a kind, or None."""
-        return secret_of(self.profile, kind)
-
-    def write(self, secret: str | None, kind: str = "", /) -> None:
-        """Keep it, or with None forget it."""
-        set_secret(self.profile, secret, kind)
-
-
-def _secrets_file() -> Path:
-    return paths.data_dir() / "secrets.json"
-
-
-def _keyring() -> Any:
-    """The system's keyring, or None where there is none."""
-    if os.environ.get("DHIS2SH_KEYRING") == "off" or os.environ.get("DHIS2SH_HOME"):
-        return None
-    import keyring
-    from keyring.backends import fail
-
-    return None if isinstance(keyring.get_keyring(), fail.Keyring) else keyring
-
-
-@contextmanager
-def _asking_the_keyring() -> Generator[None]:
-    """A keyring that is locked, or that a person did not open, is one line and not a traceback."""
-    from keyring.errors import KeyringError
-
-    try:
-        yield
-    except KeyringError as error:
-        raise ConfigError(
-            f"the system's keyring did not answer: {error or type(error).__name__}",
-            hint="unlock it, or keep secrets in a file of your own with DHIS2SH_KEYRING=off",
-        ) from error
-
-
-def _entry(name: str, kind: str) -> str:
-    return f"{name}:{kind}" if kind else name
-
-
-def secret_of(name: str, kind: str = "") -> str | None:
-    """A secret of a profile: the environment's, the keyring's, or the 0600 file's. Raises `ConfigError`.
-
-    Parameters:
-        name: the profile's.
-        kind: one of `KINDS`; the password or token without it.
-    """
-    if name == "environment" and not kind:
-        return os.environ.get("DHIS2_PAT") or os.environ.get("DHIS2_PASSWORD")
-    ring = _keyring()
-    if ring is not None:
-        with _asking_the_keyring():
-            found = ring.get_password(SERVICE, _entry(name, kind))
-        if found is not None:
-            return cast("str", found)
-    return _read_secrets().get(_entry(name, kind))
-
-
-def set_secret(name: str, secret: str | None, kind: str = "") -> None:
-    """Keep or (with None) forget a secret of a profile. Raises `ConfigError` and `Dhis2Error`."""
-    entry, ring = _entry(name, kind), _keyring()
-    if ring is not None:
-        with _asking_the_keyring():
-            if secret is not None:
-                ring.set_password(SERVICE, entry, secret)
-            elif ring.get_password(SERVICE, entry) is not None:
-                ring.delete_password(SERVICE, entry)
-        if secret is not None:
-            return
-    if secret is None and entry not in _read_secrets():
-        return
-    from filelock import FileLock
-
-    path = _secrets_file()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock"), timeout=10):  # another process may be refreshing its token
-            known = _read_secrets()
-            known.pop(entry, None)
-            if secret is not None:
-                known[entry] = secret
-            paths.write_atomic(path, json.dumps(known), mode=0o600)
-    except OSError as error:
-        raise Dhis2Error(
-            f"{path} cannot be written: {error.strerror or error}", hint="set DHIS2SH_HOME to a folder that can"
-        ) from error
-
-
-def _read_secrets() -> dict[str, str]:
-    try:
-        return json.loads(_secrets_file().read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{_secrets_file()} cannot be read", hint="remove it and add the passwords again") from error

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dhis2sh import profiles
 from dhis2sh.errors import ConfigError
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
 
 
+class Written(NamedTuple):
+    """An object that a write has created, changed or deleted; its name and code where the write said them."""
+
+    plural: str
+    uid: str
+    name: str | None
+    code: str | None
+    gone: bool
+
+
 class Session:
     """One user's view of one server. Made cheaply: the profile is read at once, the client on first use.
 
@@ -27,6 +37,7 @@ class Session:
         person: who is told and asked; nobody when None.
         tracer: writes requests down (`--debug`).
         retry, limits: how patiently, otherwise than the profile says.
+        lasting: it goes on after this line or call: a shell, a notebook.
     """
 
     def __init__(
@@ -37,11 +48,15 @@ class Session:
         tracer: Tracer | None = None,
         retry: RetryRule | None = None,
         limits: Limits | None = None,
+        lasting: bool = False,
     ) -> None:
+        self.lasting = lasting
         self._chosen = profile
         self._retry, self._limits = retry, limits
         self.person: Person = person or Nobody()
         self.tracer = tracer
+        self.on_written: Callable[[Session, Sequence[Written] | None], None] | None = None
+        """Told what writes have changed; None where anything may have, as when a sandbox is filled from a file."""
         self._active: Active | None = None
         self._client: Client | None = None
         self._store: Store | None = None
@@ -111,6 +126,11 @@ class Session:
             self._store = open_store(path)
         return self._store
 
+    def written(self, objects: Sequence[Written] | None) -> None:
+        """Tell who follows what a write has changed; None where anything may have."""
+        if self.on_written is not None and (objects is None or objects):
+            self.on_written(self, objects)
+
     @asynccontextmanager
     async def beside(self, name: str) -> AsyncGenerator[Session]:
         """A session on another profile, for verbs that compare or move; it shares the person and is closed after."""
@@ -118,13 +138,14 @@ class Session:
             yield self
             return
         other = Session(name, person=self.person, tracer=self.tracer)
+        other.on_written = self.on_written
         try:
             yield other
         finally:
             await other.aclose()
 
     async def use(self, name: str | None) -> Profile:
-        """Bind another profile in place; the old client is closed."""
+        """Bind another profile in place, for as long as this session lasts; the old client is closed."""
         found = profiles.active(name)
         await self.aclose()
         self._chosen, self._active = name, found

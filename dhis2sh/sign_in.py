@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
-import os
 import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
@@ -17,10 +16,11 @@ from dhis2sh.client.known import Known
 from dhis2sh.client.oauth2 import REDIRECT_PORT, OAuth2, Tokens, from_credentials, revoke
 from dhis2sh.client.session_login import SessionLogin
 from dhis2sh.errors import ConfigError, Dhis2Error, MissingExtra, NeedsSecret, NotDhis2, UsageError
-from dhis2sh.profiles import Profile, ProfileSecrets
+from dhis2sh.profiles import Profile
 
 if TYPE_CHECKING:
     from dhis2sh.client.versions import ServerVersion
+    from dhis2sh.secret_store import ProfileSecrets
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject
 
@@ -37,16 +37,6 @@ class SignedIn:
     version: ServerVersion
 
 
-def secret_of_environment(profile: Profile, *, method: str | None = None) -> str | None:
-    """The password or token that the environment has.
-
-    Parameters:
-        profile: whose; its method decides between the two.
-        method: another than the profile's.
-    """
-    return os.environ.get(_variable(method or profile.auth)) or None
-
-
 async def wanted_secret(s: Session, profile: Profile, *, method: str | None = None) -> str:
     """The password or token to sign in with: of the environment, else what somebody types.
 
@@ -59,14 +49,11 @@ async def wanted_secret(s: Session, profile: Profile, *, method: str | None = No
     method = method or profile.auth
     what = "personal access token for" if method == "pat" else f"password of {profile.username or 'the user'} on"
     prompt = f"{what} '{profile.name}'"
-    given = secret_of_environment(profile, method=method) or await s.person.secret(prompt)
+    given = profile.environment_secret(method) or await s.person.secret(prompt)
     if given:
         return given
-    raise NeedsSecret(f"there is no {prompt} yet", hint=f"set {_variable(method)}, or do this on a terminal")
-
-
-def _variable(method: str) -> str:
-    return "DHIS2_PAT" if method == "pat" else "DHIS2_PASSWORD"
+    variable = profiles.VARIABLES.get(method, "DHIS2_PASSWORD")
+    raise NeedsSecret(f"there is no {prompt} yet", hint=f"set {variable}, or do this on a terminal")
 
 
 def client_of(s: Session, profile: Profile, signed: SignIn) -> Client:
@@ -116,13 +103,13 @@ def _user(profile: Profile) -> str:
 async def _with_secret(s: Session, profile: Profile, signed: SignIn, secret: str) -> SignedIn:
     async with client_of(s, profile, signed) as client:
         found = await who(client)
-    await asyncio.to_thread(profiles.set_secret, profile.name, secret)
+    await asyncio.to_thread(profile.secrets.write, secret)
     return found
 
 
 async def _with_session(s: Session, profile: Profile, code: str | None) -> SignedIn:
-    user, kept = _user(profile), ProfileSecrets(profile.name)
-    password = secret_of_environment(profile) or await asyncio.to_thread(kept.read) or await wanted_secret(s, profile)
+    user, kept = _user(profile), profile.secrets
+    password = profile.environment_secret() or await asyncio.to_thread(kept.read) or await wanted_secret(s, profile)
     signed = SessionLogin(user, password, kept, profile=profile.name)
     async with client_of(s, profile, signed) as client:
         await signed.log_in(code)
@@ -157,7 +144,7 @@ def _open(address: str) -> bool:
 
 async def log_out(s: Session, profile: Profile) -> str:
     """Forget how the profile signed in; gives what the user should know of what the server still remembers."""
-    kept = ProfileSecrets(profile.name)
+    kept = profile.secrets
     note = "the server still knows the token; revoke it in the user's profile there" if profile.auth == "pat" else ""
     if profile.auth == "oauth2":
         note = await _taken_back(s, profile, kept)
@@ -204,8 +191,8 @@ async def prepare(s: Session, base: Profile, *, known: bool, days: int, oauth2: 
     """Sign in with a password and see what can be made. Raises `SignInError`, `NeedsSecret`, `ConfigError`."""
     if base.username is None:
         raise UsageError("who signs in?", hint=f"dhis2 profile bootstrap {base.name} --username USER")
-    kept = await asyncio.to_thread(profiles.secret_of, base.name) if base.auth == "basic" else None
-    password = secret_of_environment(base, method="basic") or kept or await wanted_secret(s, base, method="basic")
+    kept = await asyncio.to_thread(base.secrets.read) if base.auth == "basic" else None
+    password = base.environment_secret("basic") or kept or await wanted_secret(s, base, method="basic")
     async with client_of(s, base, Basic(base.username, password)) as client:
         found = await who(client)
         client_json, secret = None, None
@@ -255,7 +242,7 @@ async def make(s: Session, wanted: Bootstrap) -> str:
 def _keep(wanted: Bootstrap, token: str | None) -> None:
     profile = wanted.profile
     profiles.save(profile)
-    kept = ProfileSecrets(profile.name)
+    kept = profile.secrets
     kept.write(token)  # a password is needed no more
     if wanted.client_secret is not None:
         kept.write(wanted.client_secret, "client")

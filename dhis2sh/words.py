@@ -5,12 +5,54 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_NO_ACCENT = str.maketrans(
+    {
+        "ø": "o",
+        "đ": "d",
+        "ł": "l",
+        "ħ": "h",
+        "ı": "i",
+        "æ": "ae",
+        "œ": "oe",
+        "ð": "d",
+        "þ": "th",
+        "ß": "ss",
+        "\u00ad": "",
+    }
+)
+"""Letters that Unicode does not take apart into a letter and its mark; a soft hyphen is not seen."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def safe(text: str) -> str:
     """Text with control characters made visible (`\\x1b` becomes `\\\\x1b`): what a server sent is shown, not obeyed."""
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def folded(text: str) -> str:
+    """Text as people compare it: without case and accents, blanks of all kinds as one; `MARAVÉLIA\u00a0A` is `maravelia a`."""
+    if not text.isascii():
+        import unicodedata  # small: of no use for the many texts without an accent
+
+        apart = unicodedata.normalize("NFKD", text.casefold().translate(_NO_ACCENT))
+        text = "".join(mark for mark in apart if not unicodedata.combining(mark))
+    return " ".join(text.lower().split())
+
+
+def visible(text: str) -> str:
+    """Text whose blanks and marks that look like others are shown by their names: a no-break space as `<U+00A0>`."""
+    unlike = re.compile("[^\\S ]|(?<= ) |^ | $|[\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff]")
+    return unlike.sub(lambda found: f"<U+{ord(found[0]):04X}>" if found[0] != " " else "<blank>", text)
+
+
+def on_screen(text: str, *, json: bool = False) -> str:
+    """Lines of data made safe to show on a terminal: as `safe`, but lines and tabs stay.
+
+    Parameters:
+        json: the text is JSON and stays the same JSON: `\\u009b` and not `\\x9b`.
+    """
+    return _IN_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}" if json else repr(found[0])[1:-1], text)
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

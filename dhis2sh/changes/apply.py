@@ -104,15 +104,16 @@ async def _check_current(session: Session, plan: Plan) -> None:
 
 def _whole(summary: WriteSummary) -> WriteSummary:
     """A summary without refusals. A 200 of the server with ignored objects is no success here."""
-    if not summary.failures:
+    if not summary.failures and not summary.left:
         return summary
-    first = summary.failures[0]
+    rows, word = (summary.failures, "refused") if summary.failures else (summary.left, "not as before")
+    first = rows[0]
     what = f"{first.get('name') or first.get('uid') or first.get('type')}: {first.get('message')}"
-    more = f" (and {len(summary.failures) - 1:,} more)" if len(summary.failures) > 1 else ""
+    more = f" (and {len(rows) - 1:,} more)" if len(rows) > 1 else ""
     code = cast("str | None", first.get("code"))
     if summary.created or summary.updated or summary.deleted:
         raise PartlyDone(
-            f"{summary.line()}; {len(summary.failures):,} refused: {what}{more}",
+            f"{summary.line()}; {len(rows):,} {word}: {what}{more}",
             summary=summary,
             hint="dhis2 journal show",
         )

@@ -206,6 +206,20 @@ class Journal:
         with closing(self._open()) as connection, connection:
             connection.execute("UPDATE change SET uid = ? WHERE entry = ? AND number = ?", (uid, entry, number))
 
+    def put_after(self, entry: int, number: int, after: JsonObject) -> None:
+        """Write down what the server has made of a change."""
+        with closing(self._open()) as connection, connection:
+            connection.execute(
+                "UPDATE change SET after = ? WHERE entry = ? AND number = ?", (_text(after), entry, number)
+            )
+
+    def drop(self, entry: int, numbers: Iterable[int]) -> None:
+        """Take out changes that were expected of the server and did not come."""
+        with closing(self._open()) as connection, connection:
+            connection.executemany(
+                "DELETE FROM change WHERE entry = ? AND number = ?", [(entry, number) for number in numbers]
+            )
+
     def end(self, entry: int, outcome: Outcome, reason: str | None = None) -> None:
         """Say how an entry ended; one that took all of another back marks that one."""
         with closing(self._open()) as connection, connection:

@@ -18,7 +18,21 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 
-type Action = Literal["create", "update", "delete", "share", "import", "run", "set", "move", "merge", "split"]
+type Action = Literal[
+    "create",
+    "update",
+    "delete",
+    "share",
+    "import",
+    "run",
+    "set",
+    "move",
+    "merge",
+    "split",
+    "also update",
+    "also delete",
+]
+"""What happens to an object; `also` is what the server does by itself with the rest of a plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +184,7 @@ class WriteSummary:
         envelope: the server's whole answer, where there was one.
         note: one more thing the user should know.
         types: of a write of several types how many objects of each were created and updated.
+        left: of an undo what is not as it was before, and how it differs.
     """
 
     what: str
@@ -182,6 +197,7 @@ class WriteSummary:
     envelope: JsonObject | None = None
     note: str | None = None
     types: dict[str, dict[str, int]] | None = None
+    left: list[Row] = field(default_factory=lambda: [])
 
     def line(self) -> str:
         """The summary in one line."""
@@ -217,11 +233,13 @@ class Part:
         numbers: the steps of the plan that it carries out; of a bulk writer a range.
         stage: all parts of a stage are done before the next one begins.
         digest: of a bulk writer what it sends, as a checksum: the journal keeps it in place of the rows.
+        also: the steps that the server may carry out by itself with it.
     """
 
     numbers: Sequence[int]
     stage: int = 0
     digest: str | None = None
+    also: Sequence[int] = ()
 
 
 @dataclass(slots=True)
@@ -232,6 +250,8 @@ class PartDone:
         done: what the server has carried out.
         refused: what it has not, and why.
         became: UIDs that the server has given in place of those that were planned.
+        found: what the server has made of what changed, where that is not what was planned.
+        untouched: what the server was expected to do by itself, and did not.
         created, updated, deleted, ignored: how many, as the server counts.
         uids: what was written.
         failures: what was refused, a row each.
@@ -241,6 +261,8 @@ class PartDone:
     done: Sequence[int] = ()
     refused: Mapping[int, str] = field(default_factory=dict[int, str])
     became: Mapping[int, str] = field(default_factory=dict[int, str])
+    found: Mapping[int, JsonObject] = field(default_factory=dict[int, "JsonObject"])
+    untouched: Sequence[int] = ()
     created: int = 0
     updated: int = 0
     deleted: int = 0

@@ -10,18 +10,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, override
 
 from dhis2sh.changes.journal import Journal, SentPart, of
 from dhis2sh.errors import Dhis2Error, Refused, ServerFault
+from dhis2sh.session import Written
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Outcome, State
     from dhis2sh.changes.plan import Plan, WriteSummary
     from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject
 
 LEFT: Mapping[State, str] = {"refused": "refused", "sent": "sent without an answer", "planned": "not sent"}
 """The states of what is not done, in words."""
@@ -38,6 +40,8 @@ class Recording(ABC):
 
     def __init__(self, journal: Journal | None, plan: Plan, url: str = "") -> None:
         self.journal = journal
+        self._plan = plan
+        self._became = dict[int, str]()
         self.id = journal.begin(plan, url, undoes=plan.undoes) if journal is not None else None
 
     @abstractmethod
@@ -56,6 +60,15 @@ class Recording(ABC):
     def became(self, number: int, uid: str) -> None:
         """The server has given an object another UID than it was planned with."""
 
+    def found(self, number: int, after: JsonObject) -> None:
+        """What the server has made of what changed, where that is not what was planned."""
+        if self.journal is not None and self.id is not None:
+            self.journal.put_after(self.id, number, after)
+
+    @abstractmethod
+    def untouched(self, numbers: Sequence[int]) -> None:
+        """The server was expected to change these by itself, and did not: they are no changes."""
+
     @abstractmethod
     def finish(self, summary: WriteSummary) -> None:
         """The write has ended well."""
@@ -63,6 +76,23 @@ class Recording(ABC):
     @abstractmethod
     def fail(self, error: BaseException) -> None:
         """The write has ended badly. What was sent without an answer stays `sent`: nobody knows what became of it."""
+
+    @abstractmethod
+    def settled(self) -> Iterable[int]:
+        """The numbers of what the server has carried out, as far as it is known one by one."""
+
+    def written(self) -> list[Written]:
+        """The objects that the server has created, changed or deleted."""
+        found: list[Written] = []
+        for number in self.settled():
+            step = self._plan.steps[number]
+            uid, after = self._became.get(number, step.uid), step.after or {}
+            if uid is None or step.action not in {"create", "update", "delete"}:
+                continue
+            name, code = after.get("name", step.name), after.get("code")
+            told = str(code) if code else None
+            found.append(Written(step.type, uid, str(name) if name else None, told, step.action == "delete"))
+        return found
 
     @abstractmethod
     def counts(self) -> dict[State, int]:
@@ -111,8 +141,16 @@ class ByObject(Recording):
 
     @override
     def became(self, number: int, uid: str) -> None:
+        self._became[number] = uid
         if self.journal is not None and self.id is not None:
             self.journal.rename(self.id, number, uid)
+
+    @override
+    def untouched(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            self._states.pop(number, None)
+        if self.journal is not None and self.id is not None:
+            self.journal.drop(self.id, numbers)
 
     def _mark(self, numbers: Sequence[int], state: State) -> None:
         self._states |= dict.fromkeys(numbers, state)
@@ -132,7 +170,7 @@ class ByObject(Recording):
             self.refused(told)
         nameless = any(not (row.get("uid") or row.get("id")) for row in failures)  # which one it was nobody knows
         self.done([n for n in open_ if not (self._states[n] == "refused" or (nameless and self._states[n] == "sent"))])
-        self._end("partly" if failures or "refused" in self._states.values() else "done")
+        self._end("partly" if failures or summary.left or "refused" in self._states.values() else "done")
 
     @override
     def fail(self, error: BaseException) -> None:
@@ -146,6 +184,10 @@ class ByObject(Recording):
         self._failed(error)
 
     @override
+    def settled(self) -> Iterable[int]:
+        return [number for number, state in self._states.items() if state == "done"]
+
+    @override
     def counts(self) -> dict[State, int]:
         found = list(self._states.values())
         return {"done": found.count("done"), **{state: found.count(state) for state in LEFT}}
@@ -156,7 +198,6 @@ class ByPart(Recording):
 
     def __init__(self, journal: Journal | None, plan: Plan, url: str = "") -> None:
         super().__init__(journal, plan, url)
-        self._plan = plan
         self._parts: dict[int, SentPart] = {}
 
     @override
@@ -185,6 +226,10 @@ class ByPart(Recording):
     def became(self, number: int, uid: str) -> None:
         """Rows of a bulk write are not kept by UID."""
 
+    @override
+    def untouched(self, numbers: Sequence[int]) -> None:
+        """Of a bulk write nothing is expected but its own rows."""
+
     def _part_of(self, number: int) -> SentPart:
         return next(part for part in self._parts.values() if part.first <= number < part.first + part.count)
 
@@ -201,6 +246,11 @@ class ByPart(Recording):
     @override
     def fail(self, error: BaseException) -> None:
         self._failed(error)
+
+    @override
+    def settled(self) -> Iterable[int]:
+        whole = (part for part in self._parts.values() if part.done == part.count)
+        return (number for part in whole for number in range(part.first, part.first + part.count))
 
     @override
     def counts(self) -> dict[State, int]:
@@ -232,3 +282,6 @@ def recording(session: Session, plan: Plan) -> Generator[Recording]:
         if not isinstance(error, Exception):
             session.person.warn(entry.how_far())
         raise
+    finally:
+        if target is not None and plan.target is None:
+            session.written(entry.written())

@@ -57,7 +57,7 @@ class _Sending:
 
     async def one(self, part: Part) -> None:
         """One part: told to the journal, sent, and its answer told to the journal and counted."""
-        self.entry.sent(part.numbers, digest=part.digest)
+        self.entry.sent([*part.numbers, *part.also], digest=part.digest)
         try:
             told = await self.writer.send(self.s, part)
         except (ServerFault, NetworkError):
@@ -82,8 +82,12 @@ class _Sending:
     def _take(self, told: PartDone) -> None:
         for number, uid in told.became.items():
             self.entry.became(number, uid)
+        for number, after in told.found.items():
+            self.entry.found(number, after)
         if told.refused:
             self.entry.refused(told.refused)
+        if told.untouched:
+            self.entry.untouched(told.untouched)
         self.entry.done(told.done)
         summary = self.summary
         summary.created += told.created

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dhis2sh.client.bodies import write_to
+from dhis2sh.client.bodies import save
 from dhis2sh.client.messages import Grid
+from dhis2sh.client.streams import whole_file, whole_json, whole_text
 from dhis2sh.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,10 +82,9 @@ class Analytics:
         """
         chosen = format or _format_of(target)
         path = analytics_path(of, chosen)
-        async with self._client.stream(
-            "GET", path, _params(dimensions, filters, params), accept="text/html" if chosen == "html" else "*/*"
-        ) as answer:
-            return await write_to(target, aiter(answer))
+        check = whole_json if chosen == "json" else whole_file if chosen in {"xls", "xlsx"} else whole_text
+        accept = "text/html" if chosen == "html" else "*/*"
+        return await save(self._client, path, _params(dimensions, filters, params), target, check, accept=accept)
 
 
 def analytics_path(of: str = "", format: Format = "json") -> str:

@@ -9,9 +9,16 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from dhis2sh.errors import BrokenAnswer
+from dhis2sh.files import is_bomb
 
 PIECE = 256 * 1024
 """The most bytes that one step of decompression gives: what keeps a stream's memory flat."""
+HELD = 512 * 1024 * 1024
+"""The most bytes of an answer that are held at once; what is larger is read as it comes."""
+
+
+class Garbage(BrokenAnswer):
+    """An answer that would be the same another time: whole and not what it says that it is, or more than anybody can use."""
 
 
 @dataclass(slots=True)
@@ -90,13 +97,18 @@ class AnswerStream:
         return self._pieces
 
     async def read(self, at_most: int | None = None) -> bytes:
-        """The whole body, or its first `at_most` bytes (what an error page needs)."""
+        """The whole body, or its first `at_most` bytes (what an error page needs). Raises `Garbage` beyond `HELD`."""
         body = io.BytesIO()  # gives its buffer away without copying it: a large body is never held twice
         async for piece in self:
             body.write(piece)
             if at_most is not None and body.tell() >= at_most:
                 body.truncate(at_most)
                 break
+            if body.tell() > HELD:
+                raise Garbage(
+                    f"{self.method} {self.url.partition('?')[0]}: more than {HELD // 1024**2:,} MB came",
+                    hint="ask for less (--fields, --filter, --types), or let it go into a file with --out",
+                )
         return body.getvalue()
 
     async def settle(self) -> bytes:
@@ -134,15 +146,22 @@ async def unzipped(raw: AsyncIterator[bytes], where: str) -> AsyncGenerator[byte
         where: the request, for the message.
     """
     unzip = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    begun = False
+    begun, packed, plain = False, 0, 0
     try:
         async for given in raw:
             piece = given
+            packed += len(given)
             while piece:
                 if unzip.eof:
                     unzip = zlib.decompressobj(16 + zlib.MAX_WBITS)
                 begun = True
                 if data := unzip.decompress(piece, PIECE):
+                    plain += len(data)
+                    if is_bomb(packed, plain):
+                        raise Garbage(
+                            f"{where}: {packed:,} bytes of gzip unpack to more than {plain:,}",
+                            hint="dhis2 profile verify",
+                        )
                     yield data
                 piece = unzip.unused_data if unzip.eof else unzip.unconsumed_tail
     except zlib.error as error:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal, cast
 
 import orjson
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, NotFound
+from dhis2sh.client.answers import Garbage
+from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound, TimedOut, Unreachable
+from dhis2sh.files import open_packed
 
 if TYPE_CHECKING:
+    from dhis2sh.client.answers import AnswerStream
+    from dhis2sh.client.protocol import Requests
+    from dhis2sh.client.requests import Param
     from dhis2sh.types import JsonObject, Row
 
 PIECE = 256 * 1024
@@ -45,7 +51,7 @@ async def pieces_of(path: Path, *, unpack: bool = True) -> AsyncGenerator[bytes]
             file.close()
     except FileNotFoundError as error:
         raise NotFound(f"there is no file {path}", hint="check the path") from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise Dhis2Error(f"{path} cannot be read: {error}", hint="check the file") from error
 
 
@@ -86,6 +92,40 @@ async def each[T](items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T]:
             yield item
 
 
+type Check = Callable[[AnswerStream], AsyncIterator[bytes]]
+"""Passes an answer's pieces on, and raises behind the last one where they are not what they should be."""
+
+
+async def save(
+    client: Requests, path: str, params: Mapping[str, Param], target: Target, check: Check, *, accept: str
+) -> int:
+    """GET an address and write the answer to a file as it comes; the bytes written.
+
+    The file appears, or is replaced, when all of it has come and was checked. An answer that breaks off is asked for again,
+    from its beginning, as often as any request is: nobody has seen anything of it yet.
+
+    Parameters:
+        path, params, accept: the request.
+        target: where to; an open file is written once, and never again.
+        check: what the answer must be.
+
+    Raises `Dhis2Error` when the file cannot be written, `BrokenAnswer`, and as `Client.stream`.
+    """
+    attempt = 0
+    while True:
+        attempt, begun = attempt + 1, False
+        try:
+            async with client.stream("GET", path, params, accept=accept) as answer:
+                begun = True
+                return await write_to(target, check(answer))
+        except (BrokenAnswer, TimedOut, Unreachable) as error:
+            again = begun and isinstance(target, (str, Path)) and not isinstance(error, Garbage)
+            wait = client.retry.wait(attempt, None) if again else None
+            if wait is None:
+                raise
+        await asyncio.sleep(wait)
+
+
 async def write_to(target: Target, pieces: AsyncIterator[bytes]) -> int:
     """Write an answer as it comes; the bytes written. A file appears only when it is complete.
 
@@ -108,7 +148,7 @@ def _open(path: Path, mode: Literal["rb", "wb"], *, packed: bool) -> IO[bytes]:
     if not packed:
         return path.open(mode)
     if mode == "rb":
-        return cast("IO[bytes]", gzip.open(path))
+        return open_packed(path)
     return cast("IO[bytes]", _Gzip(path))
 
 

@@ -14,7 +14,17 @@ from dhis2sh.client import envelopes
 from dhis2sh.client.answers import Answer, AnswerStream
 from dhis2sh.client.known import FIELDS, Known, KnownServer, known_from
 from dhis2sh.client.paging import Page, page_of, pages_of
-from dhis2sh.client.requests import JSON, Content, Param, Params, Patience, Sending, api_path, encode_params, encoded
+from dhis2sh.client.requests import (
+    JSON,
+    Content,
+    Params,
+    Patience,
+    Sending,
+    addressed,
+    api_path,
+    encode_params,
+    encoded,
+)
 from dhis2sh.client.transport import Transport
 from dhis2sh.client.versions import NEWEST, ServerVersion, parse_version
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotDhis2, NotFound, Refused
@@ -74,6 +84,11 @@ class Client:
         self._server: KnownServer | None = None
         self._from_before = False
         self._asking = asyncio.Lock()
+
+    @property
+    def retry(self) -> RetryRule:
+        """When a request is sent again."""
+        return self.transport.retry
 
     # What is built on top; each is imported when it is first used.
 
@@ -177,8 +192,8 @@ class Client:
         """Read an address.
 
         Parameters:
-            path: below `/api`, with or without it: `dataElements/s46m5MS0hxu`, `/api/me`.
-            params: query parameters; lists are repeated, None is left out.
+            path: below `/api`, with or without it: `dataElements/s46m5MS0hxu`, `/api/me`; or whole, as a pager's `nextPage`.
+            params: query parameters, by name or as pairs; lists are repeated, None is left out.
             model: a pydantic model to validate the answer with.
             how: limits of this call, as of `Patience`.
 
@@ -197,8 +212,8 @@ class Client:
         **how: Unpack[Patience],
     ) -> Answer:
         """GET an address as the server gives it, refusals included; one that is too long goes as an alias."""
-        path, params = await self._shortened(api_path(path), params)
-        return await self.transport.send("GET", path, params=params, headers={"Accept": accept}, **how)
+        path, pairs = await self._shortened(*addressed(self.settings.url, path, params))
+        return await self.transport.send("GET", path, params=pairs, headers={"Accept": accept}, **how)
 
     async def get_object(self, path: str, params: Params | None = None) -> JsonObject:
         """Read an address that answers with a JSON object; anything else raises `NotDhis2`."""
@@ -239,14 +254,14 @@ class Client:
 
         Raises a refusal before the block is entered; `BrokenAnswer` from the iteration when the body was cut off.
         """
-        path = api_path(path)
+        path, pairs = addressed(self.settings.url, path, params)
         if method == "GET":
-            path, params = await self._shortened(path, params)
+            path, pairs = await self._shortened(path, pairs)
         content, headers = encoded(body, content_type)
         async with self.transport.stream(
             method,
             path,
-            params=params,
+            params=pairs,
             body=content,
             headers={"Accept": accept, **headers},
             **how,
@@ -375,26 +390,19 @@ class Client:
     ) -> Answer:
         """Send a request that may change something; the answer as it is, refusals and headers included."""
         content, headers = encoded(body, content_type)
-        return await self.transport.send(
-            method,
-            api_path(path),
-            params=params,
-            body=content,
-            headers=headers,
-            **how,
-        )
+        path, pairs = addressed(self.settings.url, path, params)
+        return await self.transport.send(method, path, params=pairs, body=content, headers=headers, **how)
 
-    async def _shortened(self, path: str, params: Params | None) -> tuple[str, Params | None]:
+    async def _shortened(self, path: str, pairs: list[tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:
         """An address that servers and proxies would refuse for its length, as `POST /api/query/alias` knows it."""
-        query = urlencode(encode_params(params))
-        target = f"{path}?{query}"
+        target = f"{path}?{urlencode(pairs)}"
         if len(self.settings.url) + len(target) <= self.settings.max_url or len(target) > LONGEST_ALIAS:
-            return path, params
+            return path, pairs
         if not (await self.version()).has("query_alias"):
-            return path, params  # the server may take it; cutting it into several is the caller's
+            return path, pairs  # the server may take it; cutting it into several is the caller's
         alias = await self.post("/api/query/alias", {"target": target}, idempotent=True)
         short = alias.get("path") if isinstance(alias, dict) else None
-        return (short, None) if isinstance(short, str) else (path, params)
+        return addressed(self.settings.url, short, None) if isinstance(short, str) else (path, pairs)
 
     # What is known of the server ---------------------------------------------------------------------------------
 
@@ -523,10 +531,10 @@ class Client:
         key: str | None = None,
     ) -> AsyncGenerator[list[Row]]:
         """The rows of `iter` in the lists in which they come, of `size` at the most; parameters as of `iter`."""
-        query: dict[str, Param] = {**(params or {}), "pageSize": size}
+        query = [pair for pair in encode_params(params) if pair[0] not in {"page", "pageSize"}]
 
         def fetch(number: int) -> Awaitable[Page]:
-            return self.list_page(resource, {**query, "page": number}, key=key)
+            return self.list_page(resource, [*query, ("pageSize", size), ("page", number)], key=key)
 
         left = limit
         async with aclosing(pages_of(fetch, pages=None if limit is None else -(-limit // size))) as pages:

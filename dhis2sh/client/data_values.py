@@ -15,10 +15,11 @@ from dhis2sh.client.limits import gather_bounded
 from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
 from dhis2sh.client.query import camel, refuse_unknown
 from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, refusal, send
-from dhis2sh.client.streams import rows_of_csv
+from dhis2sh.client.streams import rows_of_csv, whole_json, whole_text
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 
 if TYPE_CHECKING:
+    from dhis2sh.client.answers import AnswerStream
     from dhis2sh.client.bodies import Target
     from dhis2sh.client.protocol import Requests
     from dhis2sh.client.requests import Content, Param
@@ -111,12 +112,15 @@ class DataValues:
         """
         chosen = format or (_format_of(Path(target)) if isinstance(target, (str, Path)) else None) or "json"
         params = _params(query) | ({"format": "adx+xml"} if chosen == "adx" else {})
-        async with self._client.stream("GET", _PATHS[chosen], params, accept=CONTENT_TYPES[chosen]) as answer:
+
+        def checked(answer: AnswerStream) -> AsyncIterator[bytes]:
             if chosen == "adx" and answer.content_type == CONTENT_TYPES["json"]:
                 raise Refused(  # recorded on 2.43 and 2.44, which ignore what they were asked for
                     "this server answers JSON where ADX is asked for", status=answer.status, hint="use json, csv or xml"
                 )
-            return await bodies.write_to(target, aiter(answer))
+            return whole_json(answer) if chosen == "json" else whole_text(answer)
+
+        return await bodies.save(self._client, _PATHS[chosen], params, target, checked, accept=CONTENT_TYPES[chosen])
 
     async def iter(self, **query: Unpack[DataValueQuery]) -> AsyncGenerator[Row]:
         """Data values one by one. Parameters and errors as of `batches`."""

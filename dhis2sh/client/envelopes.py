@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast, overload
 from urllib.parse import urlsplit
 
 from dhis2sh.client.answers import Answer, AnswerStream
+from dhis2sh.client.retry import again_in
 from dhis2sh.errors import (
     BrokenAnswer,
     Dhis2Error,
@@ -76,6 +77,8 @@ def parsed[M: BaseModel](answer: Answer, model: type[M] | None) -> JsonValue | M
         ) from error
 
 
+DEEPEST = 40
+"""How deep a report is looked into: those of servers are nested ten times at the most."""
 _PAGE_LIMIT = 4 * 1024 * 1024
 
 
@@ -99,12 +102,27 @@ def _json(answer: Answer) -> JsonValue:
         text = answer.body.strip()
         if text == b"pong":  # /api/system/ping says JSON and is not
             return "pong"
-        if text[:1] in {b"{", b"["}:
+        where, size = _where(answer), len(answer.body)
+        if text[:1] not in {b"{", b"["}:
+            raise NotDhis2(f"{where}: not JSON ({error})", hint="dhis2 profile verify") from error
+        if "unexpected end" in str(error) or _ends_inside_a_letter(text):
             raise BrokenAnswer(
-                f"{_where(answer)}: the answer was cut off after {len(answer.body):,} bytes ({error})",
+                f"{where}: the answer was cut off after {size:,} bytes ({error})",
                 hint="try again, or ask for less with --page-size",
             ) from error
-        raise NotDhis2(f"{_where(answer)}: not JSON ({error})", hint="dhis2 profile verify") from error
+        raise BrokenAnswer(
+            f"{where}: the answer is whole and not JSON ({error})",
+            hint="dhis2 profile verify  shows which server answers",
+        ) from error
+
+
+def _ends_inside_a_letter(text: bytes) -> bool:
+    """Is it UTF-8 but for its end, where a letter of several bytes is not whole?"""
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.reason == "unexpected end of data"
+    return False
 
 
 _COMPLETE = "Import process complete."
@@ -124,7 +142,7 @@ def error_of(answer: Answer) -> Dhis2Error:
     if answer.status == 404:
         return NotFound(message, hint="dhis2 metadata search WORDS  finds by name, code or part of a UID", code=code)
     kind = ServerFault if answer.status >= 500 else Refused
-    return kind(message, code=code, status=answer.status, envelope=envelope, hint=_hint(answer.status, code))
+    return kind(message, code=code, status=answer.status, envelope=envelope, hint=_hint(answer, code))
 
 
 def _not_signed_in(answer: Answer, envelope: JsonObject | None) -> SignInError:
@@ -144,11 +162,13 @@ def _not_signed_in(answer: Answer, envelope: JsonObject | None) -> SignInError:
     return SignInError(f"{message}: the server did not accept our sign-in{who}", hint=hint, code=code)
 
 
-def _hint(status: int, code: str | None) -> str | None:
-    if status >= 500:
+def _hint(answer: Answer, code: str | None) -> str:
+    if answer.status == 429 or (answer.status == 503 and "retry-after" in answer.headers):
+        return again_in(answer.headers.get("retry-after"))
+    if answer.status >= 500:
         return "the server failed; its log says more. Try again, or: dhis2 system info"
     return {
-        "E1003": "dhis2 metadata describe TYPE  shows the properties",
+        "E1003": "dhis2 metadata types  lists the types, and metadata describe the properties of one",
         "E4030": "dhis2 explain  puts the refusal into words",
     }.get(code or "", "dhis2 explain  puts the refusal into words")
 
@@ -158,7 +178,7 @@ def _envelope(answer: Answer) -> JsonObject | None:
         return None
     try:
         parsed = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return cast("JsonObject", parsed) if isinstance(parsed, dict) else None
 
@@ -167,41 +187,49 @@ def _reason(envelope: JsonObject, answer: Answer) -> tuple[str, str | None]:
     """The most telling text and code: the first error report, else the message."""
     reports = list(error_reports(envelope))
     message = str(envelope.get("message") or envelope.get("httpStatus") or f"status {answer.status}")
-    code = cast("str | None", envelope.get("errorCode"))
+    code = _code(envelope)
     if reports:
         first = reports[0]
         text = first.get("message") or first.get("value") or message
         more = f" (and {len(reports) - 1} more)" if len(reports) > 1 else ""
-        return f"{text}{more}", cast("str | None", first.get("errorCode"))
+        return f"{text}{more}", _code(first)
     told = next(_told(envelope.get("response")), message)
     return (told.strip().splitlines() or [told])[0], code
 
 
-def _told(report: JsonValue) -> Iterator[str]:
+def _code(report: JsonObject) -> str | None:
+    """The error code of a report; what is no text says nothing."""
+    code = report.get("errorCode")
+    return code if isinstance(code, str) else None
+
+
+def _told(report: JsonValue, depth: int = 0) -> Iterator[str]:
     """What an import summary says that has no error code: of values, else of the whole, summaries inside it too."""
-    if not isinstance(report, dict):
+    if not isinstance(report, dict) or depth > DEEPEST:
         return
     for key in ("conflicts", "importSummaries"):
         items = report.get(key)
         for item in items if isinstance(items, list) else []:
             if isinstance(item, dict) and isinstance(item.get("value"), str):
                 yield str(item["value"])
-            yield from _told(item)
+            yield from _told(item, depth + 1)
     description = report.get("description")
     if isinstance(description, str) and description.strip() and description != _COMPLETE:
         yield description
 
 
-def error_reports(value: JsonValue) -> Iterator[JsonObject]:
-    """Every error report and conflict inside an envelope, in order."""
+def error_reports(value: JsonValue, depth: int = 0) -> Iterator[JsonObject]:
+    """Every error report and conflict inside an envelope, in order; of what is nested deeper than any report, nothing."""
+    if depth > DEEPEST:
+        return
     if isinstance(value, list):
         for item in value:
-            yield from error_reports(item)
+            yield from error_reports(item, depth + 1)
     elif isinstance(value, dict):
         if "errorCode" in value and ("message" in value or "value" in value) and "httpStatus" not in value:
             yield value
         for item in value.values():
-            yield from error_reports(item)
+            yield from error_reports(item, depth + 1)
 
 
 def _without_envelope(answer: Answer) -> Dhis2Error:
@@ -220,12 +248,7 @@ def _without_envelope(answer: Answer) -> Dhis2Error:
             hint="ask for less (fewer --fields, --filter or UIDs), or lower max_url in the profile",
         )
     if answer.status == 429:
-        wait = answer.headers.get("retry-after")
-        return Refused(
-            f"{_where(answer)}: the server asks us to slow down",
-            status=429,
-            hint=f"try again in {wait} s" if wait and wait.isdigit() else "try again in a minute",
-        )
+        return Refused(f"{_where(answer)}: the server asks us to slow down", status=429, hint=_hint(answer, None))
     if answer.status == 403:
         return Forbidden(f"{_where(answer)}: forbidden{_title(answer)}", hint="dhis2 system whoami")
     if answer.status == 404:

@@ -5,21 +5,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
+
+from dhis2sh.client.addresses import origin
 
 CONCURRENCY = 4
 """Requests of one piece of work at a time, unless somebody says otherwise."""
 
 _HOSTS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
 """Per event loop, since a semaphore belongs to one."""
-
-
-def origin(url: str) -> str:
-    """Scheme, host and port of an address: what a limiter counts by, and what credentials never leave."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 
 class Places:

@@ -13,10 +13,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.errors import BrokenAnswer
 from dhis2sh.types import JsonObject, JsonValue, Row
 
 if TYPE_CHECKING:
@@ -97,6 +98,13 @@ _REPORTED = frozenset({
 """What makes a report one; an answer of a proxy has none of it."""
 
 
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(("httpStatus", "status", "errorCode", "message", "devMessage"), str),
+    "httpStatusCode": int, "code": int, "response": dict,
+}  # fmt: skip
+"""What an envelope holds. A proxy may write one too, and what is something else in it says nothing."""
+
+
 class WebMessage(Answered):
     """The envelope around the result of a write.
 
@@ -129,6 +137,7 @@ class WebMessage(Answered):
         given = body if isinstance(body, dict) else {}
         if given and "httpStatus" not in given:
             given = {"response": given, "status": given.get("status", "OK")}
+        given = {name: value for name, value in given.items() if isinstance(value, _KINDS.get(name, object))}
         found = cls.model_validate(given)
         found.http_status_code = found.http_status_code or status
         found.location = location
@@ -155,13 +164,13 @@ class WebMessage(Answered):
 
     @property
     def import_count(self) -> ImportCount:
-        """How many objects were created, updated, deleted and ignored."""
+        """How many objects were created, updated, deleted and ignored. Raises `BrokenAnswer` where no number says it."""
         report = self.response or {}
         counted = report.get("importCount") or report.get("stats")
         if isinstance(counted, dict):
-            return ImportCount.model_validate(counted)
+            return _counted(counted)
         if "importSummaries" in report:  # it counts for all of them
-            return ImportCount.model_validate({key: report.get(key, 0) for key in _COUNTED})
+            return _counted({key: report.get(key, 0) for key in _COUNTED})
         if self.status == "OK" and self.http_status_code == 201 and report.get("uid"):
             return ImportCount(created=1)
         return ImportCount()
@@ -188,7 +197,7 @@ class WebMessage(Answered):
         report = summaries[0] if len(summaries) == 1 else self.response or {}
         told = report.get("rejectedIndexes")
         if isinstance(told, list) and told:
-            return sorted(cast("list[int]", told))
+            return sorted(index for index in told if isinstance(index, int))
         return sorted({index for row in self.conflicts if row.severity == "error" for index in row.indexes})
 
     @property
@@ -207,6 +216,17 @@ class WebMessage(Answered):
 
 
 _COUNTED = ("imported", "updated", "deleted", "ignored")
+
+
+def _counted(report: JsonObject) -> ImportCount:
+    try:
+        return ImportCount.model_validate(report)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        raise BrokenAnswer(
+            f"the server's report counts with {wrong['input']!r}",
+            hint="dhis2 profile verify  shows which server answers",
+        ) from error
 
 
 def conflicts_of(report: JsonObject, status: int | None = None) -> Iterator[ConflictRow]:
@@ -247,6 +267,10 @@ def _described(summary: JsonObject) -> str:
 
 def _objects(value: JsonValue) -> Sequence[JsonObject]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _listed(value: JsonValue) -> Sequence[JsonValue]:
+    return value if isinstance(value, list) else []
 
 
 def _inside(report: JsonObject, key: str) -> JsonObject:
@@ -309,7 +333,7 @@ def _data_conflict(conflict: JsonObject, status: int | None) -> ConflictRow:
         code=_text(conflict.get("errorCode")),
         property=_text(conflict.get("property")),
         value=None if is_uid(about) else about,
-        indexes=cast("list[int]", conflict.get("indexes") or []),
+        indexes=[index for index in _listed(conflict.get("indexes")) if isinstance(index, int)],
     )
 
 

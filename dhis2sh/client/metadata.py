@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack, overload
 
 from dhis2sh.client import bulk
-from dhis2sh.client.bodies import json_rows, pieces_of, write_to
+from dhis2sh.client.bodies import json_rows, pieces_of, save
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.query import list_params, where
 from dhis2sh.client.schema import types_of
 from dhis2sh.client.sending import BulkResult, DeleteOptions, WriteOptions, attempt, bundle_params, refusal, send
+from dhis2sh.client.streams import whole_json
 from dhis2sh.client.usage import Usage, Use
 from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, UsageError
 
@@ -131,8 +132,7 @@ class Metadata:
     async def _fetched(self, path: str, params: Mapping[str, Param], target: Target | None) -> JsonObject | int:
         if target is None:
             return await self._client.get_object(path, params)
-        async with self._client.stream("GET", path, params, accept="application/json") as answer:
-            return await write_to(target, aiter(answer))
+        return await save(self._client, path, params, target, whole_json, accept="application/json")
 
     async def import_(self, bundle: Bundle, **options: Unpack[WriteOptions]) -> WebMessage:
         """Import a bundle.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dhis2sh.client.known import KnownServer
     from dhis2sh.client.paging import Page
     from dhis2sh.client.requests import Content, Params, Patience, Sending
+    from dhis2sh.client.retry import RetryRule
     from dhis2sh.client.settings import ConnectionSettings
     from dhis2sh.client.versions import ServerVersion
     from dhis2sh.types import JsonObject, JsonValue, Row
@@ -24,6 +25,11 @@ class Requests(Protocol):
     """One server, as `dhis2sh.client.client.Client` gives it; parameters and errors stand there."""
 
     settings: ConnectionSettings
+
+    @property
+    def retry(self) -> RetryRule:
+        """When a request is sent again."""
+        ...
 
     @overload
     async def get(self, path: str, params: Params | None = None, **how: Unpack[Patience]) -> JsonValue: ...

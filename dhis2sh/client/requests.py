@@ -7,15 +7,17 @@ import re
 from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TypedDict
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
+from dhis2sh.client.addresses import origin
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.errors import Dhis2Error, ReadOnlyProfile, UsageError
 from dhis2sh.redact import redact
 from dhis2sh.types import JsonValue
 
 type Param = str | int | float | bool | Sequence[str] | None
-type Params = Mapping[str, Param]
+type Params = Mapping[str, Param] | Sequence[tuple[str, Param]]
+"""Query parameters by name, or as pairs where one name stands twice."""
 type Body = bytes | AsyncIterator[bytes] | None
 type Content = JsonValue | bytes | AsyncIterator[bytes]
 """What a request may carry: data that is encoded as JSON here, bytes, or an async iterator of bytes sent as it comes."""
@@ -89,7 +91,7 @@ def rehearsing() -> Generator[list[str]]:
 def encode_params(params: Params | None) -> list[tuple[str, str]]:
     """Query parameters as DHIS2 reads them: booleans lower case, lists repeated, None left out."""
     pairs: list[tuple[str, str]] = []
-    for name, value in (params or {}).items():
+    for name, value in params.items() if isinstance(params, Mapping) else params or ():
         if value is None:
             continue
         values: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
@@ -101,6 +103,31 @@ def api_path(path: str) -> str:
     """The path below the server's address: `/api/` is put before what does not have it."""
     path = "/" + path.lstrip("/")
     return path if path.startswith(("/api/", "/oauth2/", "/.well-known/")) else f"/api{path}"
+
+
+def addressed(server: str, path: str, params: Params | None) -> tuple[str, list[tuple[str, str]]]:
+    """An address as its path below the server and all of its parameters, those in it first.
+
+    Parameters:
+        server: the server's address.
+        path: below `/api`, with or without it, or whole, as a server gives it (`nextPage` of a pager); with parameters or without.
+        params: more of them.
+
+    Raises `UsageError` for an address of another server: credentials are never sent there.
+    """
+    if re.match(r"[a-z][a-z0-9+.-]*://", path, re.IGNORECASE):
+        base = server.rstrip("/")
+        if origin(path) != origin(base) or not urlsplit(path).path.startswith(f"{urlsplit(base).path}/"):
+            where = redact(path.partition("?")[0])
+            raise UsageError(
+                f"{where} is not on {redact(base)}: credentials are never sent to another address",
+                hint="dhis2 profile list",
+            )
+        path = urlsplit(path)._replace(scheme="", netloc="").geturl().removeprefix(urlsplit(base).path)
+    if "#" in path:
+        raise UsageError(f"{path}: nothing behind # would be sent", hint="write %23 where a name has a #")
+    path, _, query = path.partition("?")
+    return api_path(path), [*parse_qsl(query, keep_blank_values=True), *encode_params(params)]
 
 
 def encoded(body: Content, content_type: str) -> tuple[Body, dict[str, str]]:

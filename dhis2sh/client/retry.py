@@ -52,10 +52,20 @@ def retry_after_seconds(value: str | None, now: float | None = None) -> float | 
     """
     if not value:
         return None
-    if value.strip().isdigit():
+    if value.isascii() and value.strip().isdigit():
         return float(value)
     try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        moment = email.utils.parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, OverflowError):
         return None
-    return max(0.0, moment.timestamp() - (time.time() if now is None else now))
+    return max(0.0, moment - (time.time() if now is None else now))
+
+
+def again_in(value: str | None) -> str:
+    """What to do about a server that asks for patience, in words.
+
+    Parameters:
+        value: its `Retry-After` header, or None.
+    """
+    seconds = retry_after_seconds(value)
+    return "try again in a minute" if seconds is None else f"try again in {seconds:.0f} s"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import orjson
 
-from dhis2sh.client.answers import PIECE
+from dhis2sh.client.answers import PIECE, Garbage
 from dhis2sh.errors import BrokenAnswer, NotDhis2, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ async def batches_of(answer: AnswerStream, key: str, size: int) -> AsyncGenerato
 
     Raises `NotFound` when there is no such array, `UsageError` for one page of a list, `NotDhis2` for neither JSON nor CSV, `BrokenAnswer` when it was cut off.
     """
-    where = f"{answer.method} {answer.url.partition('?')[0]}"
+    where = _where(answer)
     if "csv" in answer.content_type:
         found = rows_of_csv(aiter(answer))
     elif "json" in answer.content_type:
@@ -63,6 +63,10 @@ async def batches_of(answer: AnswerStream, key: str, size: int) -> AsyncGenerato
                 del batch[:size]
     if batch:
         yield batch
+
+
+def _where(answer: AnswerStream) -> str:
+    return f"{answer.method} {answer.url.partition('?')[0]}"
 
 
 # CSV ------------------------------------------------------------------------------------------------------------------
@@ -198,8 +202,8 @@ class _Reader:
         for mark, end in self._marks():
             if mark == b"[" and (self._depth == 1 or (self._depth == 2 and self._is_wanted())):
                 self._above = self._depth - 1
-                self._state, self._depth = "inside", 0
                 self._drop(end)
+                self._state, self._depth = "inside", 0
                 return
             if self._depth == 0:
                 self._whole = True
@@ -286,7 +290,7 @@ class _Reader:
         try:
             return self._objects(orjson.loads(b"[" + data + b"]"))
         except orjson.JSONDecodeError as error:
-            raise self._broken(f"not JSON ({error})") from error
+            raise Garbage(f"{self._where}: not JSON ({error})", hint="dhis2 profile verify") from error
 
     def _objects(self, items: JsonValue) -> list[Row]:
         rows = cast("list[JsonValue]", items)
@@ -296,3 +300,97 @@ class _Reader:
 
     def _broken(self, why: str) -> BrokenAnswer:
         return BrokenAnswer(f"{self._where}: {why}", hint="try again, or ask for less with --page-size")
+
+
+# Whole answers, on their way to a file -------------------------------------------------------------------------------
+
+
+async def whole_json(answer: AnswerStream) -> AsyncGenerator[bytes]:
+    """An answer's pieces as they come, if together they are one JSON object. Its arrays are parsed row by row, and not held.
+
+    Raises `BrokenAnswer` where it was cut off or nothing came, `Garbage` for what is no JSON object; behind the last piece,
+    so that whoever writes a file must not rename it before.
+    """
+    checker = _Checker(_where(answer))
+    async for piece in answer:
+        checker.take(piece)
+        yield piece
+    checker.finish()
+
+
+async def whole_text(answer: AnswerStream) -> AsyncGenerator[bytes]:
+    """An answer's pieces as they come, if they are UTF-8 (CSV, XML) and any. Raises as `whole_json`."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        async for piece in whole_file(answer):
+            decoder.decode(piece)
+            yield piece
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise Garbage(f"{_where(answer)}: not UTF-8 ({error.reason})", hint="dhis2 profile verify") from error
+
+
+async def whole_file(answer: AnswerStream) -> AsyncGenerator[bytes]:
+    """An answer's pieces as they come, if there are any: what they hold is not known here. Raises `BrokenAnswer`."""
+    size = 0
+    async for piece in answer:
+        size += len(piece)
+        yield piece
+    if not size:
+        raise BrokenAnswer(f"{_where(answer)}: the server sent nothing", hint="try again")
+
+
+class _Checker(_Reader):
+    """Reads every array of an answer, one after the other; what stands around them is kept, and parsed at the end."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__("", where)
+        self._around: bytes = b""
+
+    def take(self, piece: bytes) -> list[Row]:
+        """The next bytes; the rows are parsed and forgotten."""
+        self._buffer += piece
+        self._begun = self._begun or not piece.isspace()
+        left = -1
+        while left != len(self._buffer) and not self._whole:
+            left = len(self._buffer)
+            if self._state != "inside":
+                self._find()
+            if self._state == "inside" and (self._seen or self._quickly() is None):
+                self._scanned()
+        if self._whole:
+            self._nothing_more()
+        return []
+
+    def finish(self) -> list[Row]:
+        """The answer has ended. Raises `BrokenAnswer`, `Garbage`."""
+        if not self._begun:
+            raise BrokenAnswer(f"{self._where}: the server promised JSON and sent nothing", hint="try again")
+        if not self._whole and self._around.lstrip()[:1] in {b"{", b"["}:
+            raise self._broken("the answer was cut off")
+        try:
+            around = orjson.loads(self._around)
+        except orjson.JSONDecodeError as error:
+            raise Garbage(f"{self._where}: not JSON ({error})", hint="dhis2 profile verify") from error
+        if not isinstance(around, dict):
+            raise Garbage(f"{self._where}: a JSON object was expected", hint="dhis2 profile verify")
+        return []
+
+    def _is_wanted(self) -> bool:
+        return True
+
+    def _read_name(self, mark: bytes) -> None:
+        """What the arrays are called does not matter."""
+
+    def _drop(self, count: int) -> None:
+        if self._state != "inside":
+            self._around += self._buffer[:count]
+        super()._drop(count)
+
+    def _scanned(self) -> list[Row]:
+        rows, ended = super()._scanned(), self._state == "after"
+        self._around += b"]" if ended else b""
+        return rows
+
+    def _objects(self, items: JsonValue) -> list[Row]:
+        return []

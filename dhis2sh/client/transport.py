@@ -18,9 +18,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Unpack, cast
 
 from dhis2sh import __version__
-from dhis2sh.client.answers import Answer, AnswerStream
+from dhis2sh.client.addresses import origin
+from dhis2sh.client.answers import Answer, AnswerStream, Garbage
 from dhis2sh.client.auth import Renewing, SignIn, remedy
-from dhis2sh.client.limits import Places, origin
+from dhis2sh.client.limits import Places
 from dhis2sh.client.requests import Body, Params, Sending, encode_params, guard, rehearse
 from dhis2sh.client.retry import IDEMPOTENT, RETRIED_STATUSES, RetryRule
 from dhis2sh.client.settings import ConnectionSettings
@@ -89,7 +90,7 @@ class Transport:
         self.sign_in = sign_in
         self.sent: list[str] = []
         self._tracer = tracer
-        self._retry = retry or RetryRule(attempts=settings.retries)
+        self.retry = retry or RetryRule(attempts=settings.retries)
         self._places = Places(settings.url if asgi_app is None else None, settings.max_connections)
         self._asgi_app = asgi_app
         self._http: httpx.AsyncClient | None = None
@@ -239,7 +240,7 @@ class Transport:
             try:
                 stream, content = await self._once(call, signed, whole=whole, deadline=deadline)
             except (Unreachable, TimedOut, BrokenAnswer) as error:
-                wait = self._retry.wait(attempt, None) if repeat and _may_pass(error) else None
+                wait = self.retry.wait(attempt, None) if repeat and _may_pass(error) else None
                 if wait is None:
                     raise
                 why = str(error)
@@ -269,7 +270,7 @@ class Transport:
     def _repetition(self, stream: AnswerStream, attempt: int) -> float | None:
         if stream.status not in RETRIED_STATUSES:
             return None
-        return self._retry.wait(attempt, stream.headers.get("retry-after"))
+        return self.retry.wait(attempt, stream.headers.get("retry-after"))
 
     async def _once(
         self, call: _Call, signed: Mapping[str, str], *, whole: bool, deadline: float | None
@@ -458,7 +459,9 @@ def _causes(error: BaseException) -> Generator[BaseException]:
 
 def _may_pass(error: NetworkError) -> bool:
     """Whether sending again could help: a name that does not resolve and a certificate that is not trusted stay so."""
-    return not any(isinstance(cause, ssl.SSLError | socket.gaierror) for cause in _causes(error))
+    return not isinstance(error, Garbage) and not any(
+        isinstance(cause, ssl.SSLError | socket.gaierror) for cause in _causes(error)
+    )
 
 
 def _unreachable(error: Exception, host: str) -> Unreachable:

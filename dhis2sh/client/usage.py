@@ -7,10 +7,11 @@ with several paths take a request more each.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.client.reading import in_lists
 from dhis2sh.dhis2.properties import EXPRESSIONS, PEOPLE
 from dhis2sh.dhis2.references import label, paths_to, references
 from dhis2sh.errors import Refused
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject, Row
 
+FEW = 120
+"""Objects up to which what refers to them is asked for by filter: so many go in one address."""
 READ_WHOLE: Mapping[str, str] = {
     "visualizations": "id,name,dataDimensionItems",
     "maps": "id,name,mapViews",
@@ -76,6 +79,43 @@ class Usage:
                     found.setdefault((use.uid, use.path), use)
         return sorted(found.values(), key=lambda use: (use.type, use.name.lower()))
 
+    async def referring(self, objects: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
+        """What refers to some of the objects, by type; what only names one in an expression is not among them.
+
+        Parameters:
+            objects: UIDs by type. Up to `FEW` are asked for by filter; of more every type that may refer is looked through.
+        """
+        gone = {uid for uids in objects.values() for uid in uids}
+        paths = [(kind, path) for plural in objects for kind, path in paths_to(plural, self._types)]
+        whole = dict(READ_WHOLE)
+        asked: list[tuple[str, str, str]] = []
+        if len(gone) > FEW:
+            kinds: dict[str, set[str]] = {}
+            for kind, path in paths:
+                kinds.setdefault(kind, {"id", "name"}).add(path.partition(".")[0])
+            whole = {kind: ",".join(sorted(names)) for kind, names in kinds.items()} | whole
+        else:
+            asked = [
+                (kind, path, text)
+                for plural, uids in objects.items()
+                for kind, path in paths_to(plural, self._types)
+                for text in in_lists(self._client.settings, f"{path}.id", uids)
+            ]
+        answers = await asyncio.gather(*(self._ask(part) for part in _rounds(asked)), self._through(gone, whole))
+        found: dict[str, set[str]] = {}
+        for use in (use for uses in answers for use in uses):
+            if use.uid not in gone:
+                found.setdefault(use.type, set()).add(use.uid)
+        return found
+
+    async def naming(self, uids: Sequence[str]) -> list[Use]:
+        """The expressions that name some objects by their UIDs, every one looked through in one request."""
+        fields = {kind: ",".join(["id", "name", *(place.path.partition(".")[0] for place in places)])
+                  for kind, places in EXPRESSIONS.items()}  # fmt: skip
+        uses = await self._through(set(uids), fields)
+        held = {f"{kind}.{place.path}" for kind, places in EXPRESSIONS.items() for place in places}
+        return [use for use in uses if f"{use.type}.{use.path}" in held and use.uid not in uids]
+
     async def _ask(self, asked: Sequence[tuple[str, str, str]]) -> list[Use]:
         """One request for one path of each type; where the server refuses it, one request per type."""
         params: dict[str, Param] = {"fields": "id,name,code"}
@@ -98,16 +138,20 @@ class Usage:
 
     async def _read_whole(self, uid: str) -> list[Use]:
         """Uses in properties that cannot be filtered by, all types in one request."""
-        kinds = {plural: fields for plural, fields in READ_WHOLE.items() if plural in self._types}
+        return await self._through({uid}, READ_WHOLE)
+
+    async def _through(self, wanted: Collection[str], fields: Mapping[str, str]) -> list[Use]:
+        """Uses of some objects, found by looking through some properties of every object of some types."""
+        kinds = {plural: names for plural, names in fields.items() if plural in self._types}
         params: dict[str, Param] = {}
-        for plural, fields in kinds.items():
-            params |= {plural: True, f"{plural}:fields": fields}
+        for plural, names in kinds.items():
+            params |= {plural: True, f"{plural}:fields": names}
         body = await self._client.get_object("metadata", params)
         found: list[Use] = []
         for plural in kinds:
             resource = self._types[plural]
             for row in cast("list[Row]", body.get(plural) or []):
-                paths = {ref.path for ref in references(resource, row, self._types) if ref.uid == uid}
+                paths = {ref.path for ref in references(resource, row, self._types) if ref.uid in wanted}
                 found += [Use(plural, str(row["id"]), label(row), path) for path in sorted(paths)]
         return found
 

@@ -32,6 +32,8 @@ class Behaviour:
             2.40).
         values_by_data_set: An import of data values fails when an element is in several data sets and `dataSet` is
             not given, and whole when one row of it is bad (i, quirks 35, 37).
+        maps_by_import: Maps whose layers show data are taken by PATCH and in imports; before, 409 with a message of
+            Hibernate, and only POST and PUT with columns, rows and filters work (recorded in 2.41 and 2.42).
         sharing_external: `sharing.external` (versions-seen).
         uid_separator: Between UIDs in one tracker parameter (i).
         tracker_org_units: The parameter of tracked entities and enrollments for organisation units
@@ -49,6 +51,7 @@ class Behaviour:
     merge_mode: bool
     option_delete: bool
     values_by_data_set: bool
+    maps_by_import: bool
     sharing_external: bool
     uid_separator: str
     tracker_org_units: str
@@ -66,6 +69,7 @@ _V40 = Behaviour(
     merge_mode=True,
     option_delete=False,
     values_by_data_set=False,
+    maps_by_import=False,
     sharing_external=True,
     uid_separator=";",
     tracker_org_units="orgUnit",
@@ -99,6 +103,7 @@ _V43 = replace(
     _V42,
     option_delete=True,
     values_by_data_set=True,
+    maps_by_import=True,
     sharing_external=False,
     visualization_periods="persistedPeriods",
     merge_types=("categories", "categoryCombos", *_V42.merge_types),
@@ -113,6 +118,7 @@ type Capability = Literal[
     "merge_mode",
     "option_delete",
     "values_by_data_set",
+    "maps_by_import",
     "sharing_external",
 ]
 """What `ServerVersion.has` can be asked: every name of the table that is true or false."""

@@ -25,6 +25,13 @@ PLACES = frozenset(
 INSTANCE = frozenset({"users", "userGroups", "userRoles"})
 """Types that belong to one instance: they are left out of a bundle unless somebody asks for them."""
 
+HELD_BY: Mapping[str, str] = {
+    "organisationUnits": "parent", "options": "optionSet", "programStages": "program", "programRules": "program",
+    "programIndicators": "program", "programRuleVariables": "program", "programSections": "program",
+    "programStageSections": "programStage", "sections": "dataSet",
+}  # fmt: skip
+"""Types whose objects often share a name, and the property that says what each is a part of."""
+
 DEPTH = 3
 """How many properties a path may have: `dataSetElements.categoryCombo` has two."""
 

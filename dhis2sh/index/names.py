@@ -1,4 +1,4 @@
-"""UIDs, names and codes of one profile in SQLite: found while typing, and while offline.
+"""UIDs, names and codes of one profile in SQLite: found while typing, and while offline, whatever their case and accents.
 
 Nothing is made on disk before the first write. Texts of three characters and more use a trigram index, shorter ones the
 beginnings of names; a disk that cannot be written leaves the index empty. A search never waits for a refresh: it has a
@@ -12,17 +12,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dhis2sh import paths
 from dhis2sh.verbs.completion import Candidate
+from dhis2sh.words import folded, visible
 
-VERSION = 2
+VERSION = 3
 """Of the schema. The index is a cache: a file of another version is made again."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS name
-    (id INTEGER PRIMARY KEY, uid TEXT UNIQUE, type TEXT, name TEXT, code TEXT, low TEXT);
+    (id INTEGER PRIMARY KEY, uid TEXT UNIQUE, type TEXT, name TEXT, code TEXT, inside TEXT, low TEXT);
 CREATE INDEX IF NOT EXISTS name_low ON name (low);
 CREATE INDEX IF NOT EXISTS name_type ON name (type, low);
 CREATE TABLE IF NOT EXISTS refreshed (type TEXT PRIMARY KEY, last_updated TEXT, whole REAL, looked REAL) WITHOUT ROWID;
@@ -40,12 +41,32 @@ class Hit:
     uid: str
     type: str
     name: str
-    code: str | None
+    code: str | None = None
+    inside: str | None = None
+    """What it is a part of: the name of a unit's parent, of an option's set."""
 
 
 def beside(hit: Hit) -> Candidate:
     """A UID as completion offers it, with what it is beside it."""
-    return Candidate(hit.uid, "  ".join(part for part in (hit.name, hit.code or "", hit.type) if part))
+    inside = f"in {hit.inside}" if hit.inside else ""
+    return Candidate(
+        hit.uid, "  ".join(part for part in (hit.name, hit.code or "", hit.type, inside) if part), hit.name
+    )
+
+
+def offered(hits: Sequence[Hit]) -> list[Candidate]:
+    """UIDs as completion offers them; those that share a name say what they are a part of, and how they are written apart."""
+    names = [folded(hit.name) for hit in hits]
+    alike = [names.count(name) > 1 for name in names]
+    written = {name: {hit.name for hit, other in zip(hits, names, strict=True) if other == name} for name in names}
+    return [
+        beside(
+            replace(hit, name=visible(hit.name) if len(written[name]) > 1 else hit.name)
+            if same
+            else replace(hit, inside=None)
+        )
+        for hit, name, same in zip(hits, names, alike, strict=True)
+    ]
 
 
 def index_of(profile: str, url: str) -> NameIndex:
@@ -116,17 +137,14 @@ class NameIndex:
                         "DELETE FROM trigram WHERE rowid IN (SELECT id FROM name WHERE type = ?)", (plural,)
                     )
                     connection.execute("DELETE FROM name WHERE type = ?", (plural,))
-                uids = [(hit.uid,) for hit in rows]
-                connection.executemany("DELETE FROM trigram WHERE rowid = (SELECT id FROM name WHERE uid = ?)", uids)
-                connection.executemany("DELETE FROM name WHERE uid = ?", uids)
+                _forget(connection, [hit.uid for hit in rows])
                 connection.executemany(
-                    "INSERT INTO name (uid, type, name, code, low) VALUES (?, ?, ?, ?, ?)",
-                    [(hit.uid, hit.type, hit.name, hit.code, hit.name.lower()) for hit in rows],
+                    "INSERT INTO name (uid, type, name, code, inside, low) VALUES (?, ?, ?, ?, ?, ?)",
+                    [(hit.uid, hit.type, hit.name, hit.code, hit.inside, folded(hit.name)) for hit in rows],
                 )
                 connection.executemany(
-                    "INSERT INTO trigram (rowid, text, type) SELECT id, name || ' ' || ifnull(code, '') || ' ' || uid, type "
-                    "FROM name WHERE uid = ?",
-                    uids,
+                    "INSERT INTO trigram (rowid, text, type) SELECT id, ?, type FROM name WHERE uid = ?",
+                    [(f"{folded(hit.name)} {folded(hit.code or '')} {hit.uid.lower()}", hit.uid) for hit in rows],
                 )
                 if last_updated is not None:
                     now = time.time()
@@ -136,6 +154,26 @@ class NameIndex:
                         (plural, last_updated, now if whole else 0, now),
                     )
         return len(rows)
+
+    def known(self, uids: Sequence[str]) -> dict[str, Hit]:
+        """What is known of some objects, by UID."""
+        with self._reading:
+            connection = self._open_reader()
+            if connection is None:
+                return {}
+            query = "SELECT uid, type, name, code, inside FROM name WHERE uid = ?"
+            found = (connection.execute(query, (uid,)).fetchone() for uid in uids)
+            return {row[0]: Hit(*row) for row in found if row is not None}
+
+    def forget(self, uids: Sequence[str]) -> None:
+        """Objects that are gone."""
+        with self._writing, (connection := self._open_writer()):
+            _forget(connection, uids)
+
+    def distrust(self) -> None:
+        """Everything may have changed: the next refresh reads every type whole. Until then names are offered as they were."""
+        with self._writing, (connection := self._open_writer()):
+            connection.execute("UPDATE refreshed SET whole = 0")
 
     def _one(self, query: str, *values: object) -> tuple[object, ...]:
         with self._reading:
@@ -163,17 +201,18 @@ class NameIndex:
         return int(str(row[0])) if row else 0
 
     def search(self, text: str, *, types: Sequence[str] = (), limit: int = 50) -> list[Hit]:
-        """Names, codes and UIDs that hold each word of the text: beginnings first, then the rest by name.
+        """Names, codes and UIDs that hold each word of the text, in any case and with or without accents: beginnings first,
+        then the rest by name.
 
         Parameters:
-            text: part of a name, a code or a UID, or parts of several words in any order.
+            text: part of a name, a code or a UID, or parts of several words in any order; empty gives the first names.
             types: only these types; all without it.
             limit: how many at the most.
         """
-        wanted = text.strip().lower()
+        wanted = folded(text)
         with self._reading:
             connection = self._open_reader()
-            if connection is None or not wanted:
+            if connection is None:
                 return []
             found = _beginning(connection, wanted, types, limit)
             if len(found) < limit and len(wanted) >= SHORTEST_TRIGRAM:
@@ -181,19 +220,26 @@ class NameIndex:
         hits = {row[0]: Hit(*row) for row in found}
 
         def rank(hit: Hit) -> tuple[bool, bool, str]:
-            name = hit.name.lower()
+            name = folded(hit.name)
             return not name.startswith(wanted), wanted not in name, name
 
         return sorted(hits.values(), key=rank)[:limit]
 
 
-type _Row = tuple[str, str, str, str | None]
+type _Row = tuple[str, str, str, str | None, str | None]
+
+
+def _forget(connection: sqlite3.Connection, uids: Sequence[str]) -> None:
+    each = [(uid,) for uid in uids]
+    connection.executemany("DELETE FROM trigram WHERE rowid = (SELECT id FROM name WHERE uid = ?)", each)
+    connection.executemany("DELETE FROM name WHERE uid = ?", each)
 
 
 def _beginning(connection: sqlite3.Connection, wanted: str, types: Sequence[str], limit: int) -> list[_Row]:
     one_of = f"AND type IN ({','.join('?' * len(types))})" if types else ""
-    query = f"SELECT uid, type, name, code FROM name WHERE low >= ? AND low < ? {one_of} ORDER BY low LIMIT ?"  # noqa: S608
-    return connection.execute(query, (wanted, wanted + "\U0010ffff", *types, limit)).fetchall()
+    query = f"SELECT uid, type, name, code, inside FROM name WHERE low >= ? AND low < ? {one_of} ORDER BY low LIMIT ?"  # noqa: S608
+    first = wanted or "\x01"  # what has no name is not offered by it
+    return connection.execute(query, (first, f"{wanted}\U0010ffff", *types, limit)).fetchall()
 
 
 def _holding(connection: sqlite3.Connection, wanted: str, types: Sequence[str]) -> list[_Row]:
@@ -204,7 +250,7 @@ def _holding(connection: sqlite3.Connection, wanted: str, types: Sequence[str]) 
     if types:
         match += f" AND ({' OR '.join(f'type: {_quoted(name)}' for name in types)})"
     rows = connection.execute(
-        "SELECT n.uid, n.type, n.name, n.code FROM trigram t JOIN name n ON n.id = t.rowid WHERE trigram MATCH ? LIMIT ?",
+        "SELECT n.uid, n.type, n.name, n.code, n.inside FROM trigram t JOIN name n ON n.id = t.rowid WHERE trigram MATCH ? LIMIT ?",
         (match, MOST_READ),
     ).fetchall()
     short = [word for word in words if len(word) < SHORTEST_TRIGRAM]
@@ -213,7 +259,7 @@ def _holding(connection: sqlite3.Connection, wanted: str, types: Sequence[str]) 
 
 def _holds(row: _Row, words: Sequence[str]) -> bool:
     """Are these words, which are too short for the index, in a row's text?"""
-    return not words or all(word in f"{row[2]} {row[3] or ''} {row[0]}".lower() for word in words)
+    return not words or all(word in folded(f"{row[2]} {row[3] or ''} {row[0]}") for word in words)
 
 
 def _quoted(text: str) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dhis2sh.dhis2.references import HELD_BY
 from dhis2sh.errors import AccessError, NotFound, Refused
 from dhis2sh.index.names import Hit, NameIndex
 from dhis2sh.models import facts
@@ -14,6 +15,7 @@ from dhis2sh.models import facts
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client
     from dhis2sh.client.requests import Param
+    from dhis2sh.types import JsonValue, Row
 
 CONCURRENT = 3
 WHOLE_EVERY = 24 * 3600.0
@@ -64,16 +66,26 @@ async def _refresh_type(index: NameIndex, client: Client, plural: str) -> int | 
     """Read what has changed of one type, once a day all of it; None where this user or this server has it not."""
     whole = time.time() - index.read_whole_at(plural) > WHOLE_EVERY
     since = None if whole else index.last_updated(plural)
-    params: dict[str, Param] = {"fields": "id,name,code,lastUpdated"}
+    inside = HELD_BY.get(plural)
+    params: dict[str, Param] = {"fields": f"id,name,code,lastUpdated{f',{inside}[name]' if inside else ''}"}
     if since:
         params["filter"] = f"lastUpdated:ge:{since}"
     try:
         rows = [row async for row in client.iter(plural, params, page_size=1000)]
     except (AccessError, NotFound, Refused):
         return None
-    hits = [
-        Hit(str(row["id"]), plural, str(row.get("name") or ""), str(row["code"]) if row.get("code") else None)
-        for row in rows
-    ]
+    hits = [hit_of(plural, row) for row in rows]
     newest = max([str(row.get("lastUpdated") or "") for row in rows] + [since or ""])
     return await asyncio.to_thread(index.put, plural, hits, last_updated=newest, whole=whole)
+
+
+def hit_of(plural: str, row: Row) -> Hit:
+    """An object of a type as the index keeps it, from what a server says of it."""
+    holder = row.get(HELD_BY.get(plural) or "")
+    inside = holder.get("name") if isinstance(holder, dict) else None
+    name = row.get("name") or row.get("displayName") or ""
+    return Hit(str(row["id"]), plural, str(name), _text(row.get("code")), _text(inside))
+
+
+def _text(value: JsonValue) -> str | None:
+    return str(value) if value else None

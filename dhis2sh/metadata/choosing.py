@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import queries, writes
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.filters import checked
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
@@ -47,7 +49,9 @@ async def chosen(
         return await writes.read_objects(s, resource.plural, uids_of(objects), fields=fields)
     if not filters and not everything:
         raise UsageError(f"which {resource.plural}?", hint="name some, --filter name:like:Old, or --all")
-    return await writes.read_all(s, resource.plural, queries.checked_filters(resource, filters), fields=fields)
+    return await writes.read_all(
+        s, resource.plural, checked(resource, await schema.types_of(s.client), filters), fields=fields
+    )
 
 
 def titled(verb_word: str, resource: Resource) -> Callable[[int], str]:

@@ -12,7 +12,7 @@ from dhis2sh.verbs.declaration import Complete, Doc, Piped, Refers
 Type = Annotated[str, Doc("The type's plural, such as dataElements."), Complete("types")]
 Object = Annotated[str, Doc("UID, code or unique name."), Refers("@type")]
 Objects = Annotated[Rows[Row], Piped(), Doc("UIDs, codes or unique names; rows of a pipeline."), Refers("@type")]
-SetValues = Annotated[list[str], Doc("property=value or property.part=value; may be repeated.")]
+SetValues = Annotated[list[str], Doc("property=value or property.part=value; may be repeated."), Complete("set")]
 FromFile = Annotated[
     Path | None,
     Doc("A file of objects: JSON, NDJSON, YAML, CSV, TSV or XLSX; columns by header in any order."),
@@ -32,7 +32,7 @@ Some = Annotated[
 ]
 Filter = Annotated[list[str], Doc("property:operator:value; may be repeated."), Complete("filter")]
 All = Annotated[bool, Doc("Every object of the type.")]
-Which = Annotated[str | None, Doc("Which collection, where a type has several.")]
+Which = Annotated[str | None, Doc("Which collection, where a type has several."), Complete("collections")]
 Types = Annotated[list[str], Doc("Only these types; may be repeated or separated by commas."), Complete("types")]
 File = Annotated[Path, Doc("A bundle: JSON as /api/metadata gives it, gzipped or not."), Complete("files")]
 With = Annotated[list[Literal["org-units", "sharing"]], Doc("Follow these references too: with what the objects need.")]

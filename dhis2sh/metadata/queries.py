@@ -7,23 +7,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dhis2sh.client import schema
+from dhis2sh.dhis2.fields import PRESETS, Asked, parse_fields
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.metadata.filters import notes
 from dhis2sh.rows.pushdown import Head, Wants, prepare
+from dhis2sh.rows.rows import Rows
 
 if TYPE_CHECKING:
+    from dhis2sh.client.requests import Param
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
+    from dhis2sh.types import Row
 
-OPERATORS = (
-    "eq", "ieq", "!eq", "neq", "ne", "gt", "lt", "gte", "ge", "lte", "le", "like", "!like", "$like", "!$like", "like$",
-    "!like$", "ilike", "!ilike", "$ilike", "!$ilike", "ilike$", "!ilike$", "startsWith", "endsWith", "token", "!token",
-    "in", "!in", "null", "!null", "empty", "!empty",
-)  # fmt: skip
 DIRECTIONS = ("asc", "desc", "iasc", "idesc")
-PRESETS = ("all", "owner", "persisted", "simple", "identifiable", "nameable")
-_NO_VALUE = {"null", "!null", "empty", "!empty"}
-_VIRTUAL = {"identifiable", "mentions"}
+WHICH = "?"
+"""Instead of fields: which there are."""
 
 
 async def prepared(s: Session, type: str, arguments: Mapping[str, object], wants: Wants) -> Head:
@@ -55,23 +54,31 @@ def default_columns(resource: Resource) -> list[str]:
     return found[:6]
 
 
-def columns(fields: str | None) -> list[str] | None:
-    """The top-level names of a `fields` text, or None when it has presets."""
-    if fields is None or re.search(r"[:*!~|]", fields):
-        return None
-    depth, names, word = 0, list[str](), ""
-    for mark in fields + ",":
-        if mark in "[(":
-            depth += 1
-        elif mark in "])":
-            depth -= 1
-        elif depth == 0 and mark == ",":
-            if word.strip():
-                names.append(word.strip().partition(".")[0])
-            word = ""
-        elif depth == 0:
-            word += mark
-    return list(dict.fromkeys(names))
+def language(translate: bool | None, locale: str | None) -> dict[str, Param]:
+    """The parameters that translate display names; a server ignores `locale` without `translate=true`.
+
+    Raises `UsageError` for a locale of names that shall not be translated.
+    """
+    if locale is not None and translate is False:
+        raise UsageError("display names are translated into a locale or not at all", hint="--locale LOCALE alone")
+    return {"translate": True if locale else translate, "locale": locale}
+
+
+def which_fields(resource: Resource) -> Rows[Row]:
+    """The fields that a type has, as rows: what `--fields ?` shows."""
+    rows: list[Row] = [
+        {
+            "field": name,
+            "type": f"list of {prop.item_kind}" if prop.collection else prop.kind,
+            "references": prop.target,
+            "presets": ", ".join(
+                f":{preset}" for preset in PRESETS if name in parse_fields(f":{preset}").columns({name: prop})
+            ),
+        }
+        for name, prop in resource.properties.items()
+        if prop.readable
+    ]
+    return Rows(sorted(rows, key=lambda row: str(row["field"])), columns=["field", "type", "references", "presets"])
 
 
 def with_names(resource: Resource, fields: str, types: Mapping[str, Resource]) -> str:
@@ -99,38 +106,37 @@ def with_names(resource: Resource, fields: str, types: Mapping[str, Resource]) -
     return re.sub(r"(?<![\w\[.])(\w+)(?![\w\[.~|(])", lambda found: named.get(found[1], found[1]), fields)
 
 
-def checked_filters(resource: Resource, filters: Sequence[str]) -> list[str]:
-    """Filters that the server will understand. Raises `UsageError` with the nearest property or operator."""
-    for text in filters:
-        parts = text.split(":", 2)
-        if len(parts) < 2 or not parts[0]:
-            raise UsageError(f"filter '{text}' is malformed", hint="filters look like name:ilike:bcg")
-        path, operator = parts[0], parts[1]
-        if operator not in OPERATORS:
-            hint = did_you_mean(operator, OPERATORS) or f"operators: {' '.join(OPERATORS)}"
-            raise UsageError(f"filter '{text}': '{operator}' is not an operator", hint=hint)
-        if operator not in _NO_VALUE and len(parts) < 3:
-            raise UsageError(f"filter '{text}' has no value", hint=f"{path}:{operator}:VALUE")
-        first = path.partition(".")[0]
-        if first not in resource.properties and first not in _VIRTUAL and not is_uid(first):
-            hint = did_you_mean(first, list(resource.properties)) or f"dhis2 metadata describe {resource.plural}"
-            raise UsageError(f"filter '{text}': {resource.plural} have no property '{first}'", hint=hint)
-    return list(filters)
+def silently_ignored(
+    resource: Resource,
+    types: Mapping[str, Resource],
+    fields: str | None,
+    order: Sequence[str],
+    filters: Sequence[str],
+) -> list[str]:
+    """What a server would drop without a word: unknown fields, presets and orders, filters cut at a comma.
+
+    Parameters:
+        resource: the type.
+        types: all types of its version, embedded ones included.
+        fields, order, filters: as the user wrote them.
+    """
+    asked = parse_fields(fields or "")
+    return [*_ignored_fields(resource, types, asked), *_ignored_orders(resource, order), *notes(filters)]
 
 
-def silently_ignored(resource: Resource, fields: str | None, order: Sequence[str], filters: Sequence[str]) -> list[str]:
-    """What a server would drop without a word: unknown fields, presets and orders, filters cut at a comma."""
-    return [*_ignored_fields(resource, fields), *_ignored_orders(resource, order), *_cut_filters(filters)]
-
-
-def _ignored_fields(resource: Resource, fields: str | None) -> Iterator[str]:
-    for name in columns(fields) or []:
-        if name not in resource.properties:
+def _ignored_fields(resource: Resource, types: Mapping[str, Resource], asked: Asked) -> Iterator[str]:
+    for name in [*asked.names, *(name for name in asked.excluded if name not in PRESETS)]:
+        if name not in resource.properties and not is_uid(name):
             hint = did_you_mean(name, list(resource.properties))
             yield f"fields: {resource.plural} have no property '{name}'; the server leaves it out{'; ' + hint if hint else ''}"
-    for preset in re.findall(r"(?<![:\w]):(\w+)", fields or ""):
+    for preset in asked.presets:
         if preset not in PRESETS:
             yield f"fields: there is no preset ':{preset}'; the server leaves it out"
+    for name, below in asked.names.items():
+        prop = resource.properties.get(name)
+        inner = types.get(prop.target or "") if prop else None
+        if inner is not None:
+            yield from _ignored_fields(inner, types, below)
 
 
 def _ignored_orders(resource: Resource, order: Sequence[str]) -> Iterator[str]:
@@ -141,11 +147,3 @@ def _ignored_orders(resource: Resource, order: Sequence[str]) -> Iterator[str]:
             yield f"order: {resource.plural} cannot be sorted by '{name}'; the server ignores it"
         elif direction and direction not in DIRECTIONS:
             yield f"order: '{direction}' is no direction; the server ignores it"
-
-
-def _cut_filters(filters: Sequence[str]) -> Iterator[str]:
-    if len(filters) > 1 or any("," in text for text in filters):
-        for text in filters:
-            value = text.split(":", 2)[-1]
-            if "," in value and not value.startswith("["):
-                yield f"filter '{text}': the server cuts its value at the comma"

@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.changes.plan import BY_VERB, OBJECTS, Plan
+from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
+from dhis2sh.client import schema
+from dhis2sh.dhis2.properties import SET_BY_SERVER
 from dhis2sh.errors import NotFound, Refused, UsageError
-from dhis2sh.metadata import writes
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata import map_layers, writes
+from dhis2sh.metadata.comparing import ids, same, same_property
+from dhis2sh.metadata.objects.deleting import deletion
+from dhis2sh.metadata.owned import with_owners
+from dhis2sh.metadata.writes import Objects, Write
 from dhis2sh.redact import has_secret
 from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
+    from dhis2sh.changes.plan import Part, WriteSummary
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject, JsonValue
+    from dhis2sh.types import JsonObject, JsonValue, Row
 
-ACTIONS = {"create", "update", "delete"}
+ACTIONS = {"create", "update", "delete", "also update", "also delete"}
 WRITTEN = {"done", "sent"}
+NOT_COMPARED = SET_BY_SERVER | {"version"}
+"""What is another one when an object is made again."""
 SETTLED = dt.timedelta(minutes=1)
 """So long after an object was created its server may save it again by itself."""
 
 
 @takes_back(OBJECTS)
 async def objects(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
-    """What was created is deleted, what was deleted is created again, what was changed is as before."""
+    """What was created is deleted, what was deleted is created again, what was changed is as before; it is looked at afterwards."""
     notes = Notes()
     metadata: list[Change] = []
     for change in journal.changes(entry.id):
@@ -40,15 +50,117 @@ async def objects(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     pairs: list[Write] = []
     for plural, changes in _by_type(metadata):
         pairs += await _taken_back(s, plural, changes, notes, force=force)
-    pairs += await _held_again(s, metadata, {write.uid for write in pairs if write.action == "create"}, notes)
     if not pairs and not notes.lines():
         raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
-    plan = writes.plan(
-        _title(entry), pairs, what="undone", bundle=_held(pairs), notes=notes.lines(), again=f"dhis2 undo {entry.id}"
-    )
+    created: dict[str, list[JsonObject]] = {}
+    for write in pairs:
+        if write.after is None:
+            created.setdefault(write.plural, []).append(write.before or {})
+    gone = await deletion(s, created)
+    pairs = [*await with_owners(s, [write for write in pairs if write.after is not None]), *gone.writes]
+    plan = writes.plan(_title(entry), pairs, what="undone", bundle=_held(pairs), notes=[*notes.lines(), *gone.notes])
+    plan.writer = TakingBack(
+        "undone", writes.changes_of(plan), bundle=_held(pairs), again=f"dhis2 undo {entry.id}", notes=plan.notes,
+        changes=metadata,
+    )  # fmt: skip
     if not metadata:
         plan.blocked = _refusal(entry)
+    elif not plan.steps and notes.stays:
+        plan.blocked = Refused(
+            f"nothing of entry {entry.id} was taken back: {notes.stays[0]}", hint=_what_then(journal, entry)
+        )
     return plan
+
+
+def _what_then(journal: Journal, entry: Entry) -> str:
+    """What to do where nothing could be taken back: with force, or the write before."""
+    before = (
+        f"; dhis2 undo {other.id}  takes back the write before"
+        for other in journal.entries()
+        if other.id < entry.id and other.undone_by is None and other.undoes is None and WRITTEN & other.states.keys()
+    )
+    return f"dhis2 undo {entry.id} --force{next(before, '')}"
+
+
+@dataclass(slots=True)
+class TakingBack(Objects):
+    """The writer of an undo: when all is sent it reads the objects, and says of each that is not as before.
+
+    Parameters:
+        changes: what is taken back.
+    """
+
+    changes: Sequence[Change] = ()
+
+    async def send(self, s: Session, part: Part) -> PartDone:
+        """A part; what is right already since others are there again (an option is in its set) is not sent once more."""
+        updates = {number: self.writes[number] for number in part.numbers if self.writes[number].action == "update"}
+        if self.alone or not updates or self.writes[part.numbers[0]].by_server:
+            return await Objects.send(self, s, part)
+        there = await writes.as_they_are(s, [*updates.values()])
+        types = await schema.types_of(s.client)
+        right = [
+            number
+            for number, write in updates.items()
+            if (now := there.get((write.plural, write.uid))) is not None and _is_as(types.get(write.plural), write, now)
+        ]
+        left = [number for number in part.numbers if number not in right]
+        told = await Objects.send(self, s, replace(part, numbers=left)) if left else PartDone()
+        return replace(told, done=[*right, *told.done])
+
+    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
+        """Compare what is there with what was there before."""
+        if not cut_off:
+            refused = {str(row.get("uid")) for row in summary.failures}
+            summary.left = [row for row in await _not_as_before(s, self.changes) if str(row["uid"]) not in refused]
+
+
+def _is_as(resource: Resource | None, write: Write, now: JsonObject) -> bool:
+    """Is an object what a change makes of it?"""
+    before, after = write.changed()
+    known: Mapping[str, Property] = resource.properties if resource is not None else {}
+    names = {**(before or {}), **(after or {})}
+    return all(same_property(known.get(name), now.get(name), (after or {}).get(name)) for name in names)
+
+
+async def _not_as_before(s: Session, changes: Sequence[Change]) -> list[Row]:
+    """The objects of some changes that are not as they were before them, and how they differ: a row each."""
+    types = await schema.types_of(s.client)
+    left: list[Row] = []
+    for plural, some in _by_type(changes):
+        there = {str(item["id"]): item for item in await _present(s, plural, [cast("str", one.uid) for one in some])}
+        resource = types.get(plural)
+        for change in some:
+            how = _difference(resource, change, there.get(cast("str", change.uid)))
+            if how:
+                left.append({"type": plural, "uid": change.uid, "name": change.name, "message": how})
+    return left
+
+
+def _difference(resource: Resource | None, change: Change, now: JsonObject | None) -> str:
+    """How an object differs from what it was before a change; empty where it does not."""
+    if change.action == "create":
+        return "it is still there" if now is not None else ""
+    before, secret = _without_secrets(change.before or {})
+    if now is None:
+        return "it is gone" if change.action != "update" or before else ""
+    if change.type == map_layers.MAPS and map_layers.VIEWS in before:  # the layers have other UIDs, and say the same
+        before, now = (
+            {**one, map_layers.VIEWS: map_layers.comparable(one.get(map_layers.VIEWS))} for one in (before, now)
+        )
+    names = [*before] if change.action.endswith("delete") else [*{**before, **(change.after or {})}]
+    told: list[str] = []
+    for name in names:
+        prop = resource.properties.get(name) if resource is not None else None
+        if name in NOT_COMPARED or name in secret or same_property(prop, now.get(name), before.get(name)):
+            continue
+        if name == "sharing" and same(_ownerless(now.get(name)), before.get(name)):
+            continue  # nobody owned it, and now who has made it again
+        if _members(now.get(name), before.get(name), (change.after or {}).get(name)) == now.get(name):
+            continue  # what came and went besides is somebody else's
+        old, new = ({name: body[name]} if name in body else {} for body in (now, before))
+        told.append(PlanStep("update", change.type, before=old, after=new).words() or f"{name} is in another order")
+    return f"is not as before: {'; '.join(told)}" if told else ""
 
 
 NO_WAY = "cannot be taken back"
@@ -80,10 +192,14 @@ class Notes:
 
     def __init__(self) -> None:
         self._found: dict[str, list[str]] = {}
+        self.stays: list[str] = []
+        """What is not as it was before, and stays so."""
 
-    def add(self, reason: str, about: str) -> None:
-        """One more object that stays as it is."""
+    def add(self, reason: str, about: str, *, stays: bool = False) -> None:
+        """One more object that stays as it is, and maybe not as it was."""
         self._found.setdefault(reason, []).append(about)
+        if stays:
+            self.stays.append(f"{about}: {reason}")
 
     def lines(self) -> list[str]:
         """One line for each reason."""
@@ -106,42 +222,51 @@ def _by_type(changes: Sequence[Change]) -> Iterable[tuple[str, list[Change]]]:
 async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes: Notes, *, force: bool) -> list[Write]:
     """The writes that take back changes of one type; what cannot be taken back goes into the notes."""
     now = {str(item["id"]): item for item in await _present(s, plural, [cast("str", change.uid) for change in changes])}
+    resource = (await schema.types_of(s.client)).get(plural)
     pairs: list[Write] = []
     for change in changes:
         uid = cast("str", change.uid)
         current = now.get(uid)
         called = f"{change.type} {change.name or ''} [{uid}]"
-        if change.action == "delete" and current is not None:
-            notes.add("never deleted" if change.state == "sent" else "there again, left alone", called)
-        elif change.action == "delete":
-            pairs += await _made_again(s, plural, change, notes, called)
+        expected = change.action.startswith("also ")  # of the server, which may not have done it
+        deleted = change.action.endswith("delete")
+        if deleted and current is not None:
+            if not expected or change.state == "done":
+                notes.add("never deleted" if change.state == "sent" else "there again, left alone", called)
+        elif deleted:
+            pairs.append(_made_again(plural, change, notes, called))
         elif current is None:
-            notes.add("never written" if change.state == "sent" else "gone, nothing to take back", called)
+            notes.add(
+                "never written" if change.state == "sent" else "gone, nothing to take back",
+                called,
+                stays=change.action != "create" and change.state == "done",
+            )
         elif change.action == "create":
             changed = [] if force else _changed_since(current, change.after or {})
             if changed:
-                notes.add(f"{joined(changed)} was changed again since, it stays (--force deletes it too)", called)
+                reason = f"{joined(changed)} was changed again since, it stays (--force deletes it too)"
+                notes.add(reason, called, stays=True)
             else:
                 pairs.append(Write(plural, current, None))
         elif change.state == "sent" and _is(current, change.before, change.after):
-            notes.add("never written", called)
+            if not expected:
+                notes.add("never written", called)
         else:
-            pairs.append(_restored(plural, change, current, notes, called, force=force))
+            known: Mapping[str, Property] = resource.properties if resource is not None else {}
+            pairs.append(_restored(plural, known, change, current, notes, called, force=force))
     return pairs
 
 
-async def _made_again(s: Session, plural: str, change: Change, notes: Notes, called: str) -> list[Write]:
-    """A deletion taken back: the object, and those of its parts that are not there."""
+def _made_again(plural: str, change: Change, notes: Notes, called: str) -> Write:
+    """A deletion taken back."""
     before, secret = _without_secrets(change.before or {})
-    before.pop(writes.HELD_BY, None)
-    parts = cast("dict[str, list[JsonObject]]", before.pop(writes.PARTS, None) or {})
     for name in secret:
         notes.add(f"{name} was a secret and is not set again", called)
-    pairs = [Write(plural, None, before)]
-    for kind, items in parts.items():
-        there = {str(item["id"]) for item in await _present(s, kind, [str(item["id"]) for item in items])}
-        pairs += [Write(kind, None, item) for item in items if item["id"] not in there]
-    return pairs
+    return Write(plural, None, {name: value for name, value in before.items() if not name.startswith("$")})
+
+
+def _ownerless(sharing: JsonValue) -> JsonValue:
+    return {**sharing, "owner": None} if isinstance(sharing, dict) else sharing
 
 
 def _changed_since(current: JsonObject, made: JsonObject) -> list[str]:
@@ -150,11 +275,7 @@ def _changed_since(current: JsonObject, made: JsonObject) -> list[str]:
     What a server adds by itself is no change, but it adds it at once.
     """
     plain, _ = _without_secrets(made)
-    named = [
-        name
-        for name, value in plain.items()
-        if name not in writes.SET_BY_SERVER and not writes.same(current.get(name), value)
-    ]
+    named = [name for name, value in plain.items() if name not in SET_BY_SERVER and not same(current.get(name), value)]
     if named or "created" in made or "lastUpdated" in made:
         return named
     times = [_time(current.get(name)) for name in ("created", "lastUpdated")]
@@ -171,30 +292,7 @@ def _time(value: JsonValue) -> dt.datetime | None:
 
 def _is(current: JsonObject, wanted: JsonObject | None, other: JsonObject | None) -> bool:
     """Has an object the values that the journal keeps for it, where it keeps any?"""
-    return all(writes.same(current.get(name), (wanted or {}).get(name)) for name in {**(wanted or {}), **(other or {})})
-
-
-async def _held_again(s: Session, changes: Sequence[Change], created: set[str], notes: Notes) -> list[Write]:
-    """Groups and sets hold again what is created again; at the end of those that keep an order."""
-    wanted: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for change in changes:
-        held = cast("dict[str, list[str]]", (change.before or {}).get(writes.HELD_BY) or {})
-        for where, holders in held.items() if change.uid in created else ():
-            plural, _, name = where.partition(".")
-            for holder in holders:
-                wanted.setdefault((plural, name), {}).setdefault(holder, []).append(cast("str", change.uid))
-    pairs: dict[str, Write] = {}
-    for (plural, name), members in wanted.items():
-        found = await _present(s, plural, [*members])
-        for uid in set(members) - {str(item["id"]) for item in found}:
-            notes.add("gone, does not hold them again", f"{plural} {uid}")
-        for item in found:
-            uid = str(item["id"])
-            now = cast("JsonObject", pairs[uid].after) if uid in pairs else item
-            again = [cast("JsonValue", {"id": member}) for member in members[uid]]
-            after: JsonObject = {**now, name: [*cast("list[JsonValue]", now.get(name) or []), *again]}
-            pairs[uid] = Write(plural, item, after)
-    return list(pairs.values())
+    return all(same(current.get(name), (wanted or {}).get(name)) for name in {**(wanted or {}), **(other or {})})
 
 
 async def _present(s: Session, plural: str, uids: Sequence[str]) -> list[JsonObject]:
@@ -210,7 +308,10 @@ def _without_secrets(value: JsonObject) -> tuple[JsonObject, list[str]]:
     return {name: item for name, item in value.items() if name not in secret}, secret
 
 
-def _restored(plural: str, change: Change, current: JsonObject, notes: Notes, called: str, *, force: bool) -> Write:
+def _restored(
+    plural: str, properties: Mapping[str, Property], change: Change, current: JsonObject, notes: Notes, called: str,
+    *, force: bool,
+) -> Write:  # fmt: skip
     """An update taken back: each property as it was, unless somebody has changed it again.
 
     Of a collection of objects only what this change put in or took out goes back, whatever was done to it since.
@@ -221,12 +322,14 @@ def _restored(plural: str, change: Change, current: JsonObject, notes: Notes, ca
     after = change.after or {}
     target = dict(current)
     for name in {**before, **after}:
-        if name in secret or writes.same(current.get(name), before.get(name)):
+        prop = properties.get(name)
+        if name in secret or same_property(prop, current.get(name), before.get(name)):
             continue  # a secret, or taken back already
-        if not force and not writes.same(current.get(name), after.get(name)):
+        if not force and not same_property(prop, current.get(name), after.get(name)):
             members = _members(current.get(name), before.get(name), after.get(name))
             if members is None:
-                notes.add(f"{name} was changed again since, it stays (--force takes it back too)", called)
+                reason = f"{name} was changed again since, it stays (--force takes it back too)"
+                notes.add(reason, called, stays=True)
             else:
                 target[name] = members
         elif name in before:
@@ -243,6 +346,6 @@ def _members(current: JsonValue, before: JsonValue, after: JsonValue) -> JsonVal
     lists = [cast("list[JsonValue]", value or []) for value in (current, before, after)]
     if any(not isinstance(item, dict) or set(item) != {"id"} for item in (*lists[1], *lists[2])):
         return None
-    now, old, new = (writes.ids(items) for items in lists)
+    now, old, new = (ids(items) for items in lists)
     kept = [item for uid, item in now.items() if uid in old or uid not in new]
     return [*kept, *(item for uid, item in old.items() if uid not in new and uid not in now)]

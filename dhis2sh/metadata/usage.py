@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -140,11 +140,18 @@ async def uses_of(s: Session, found: Subject, types: Mapping[str, Resource]) -> 
 
 async def values_of(s: Session, found: Subject) -> Values | None:
     """How many data values an object has; None for types without any, and where the user may not look."""
-    if found.plural not in VALUES_OF or found.body.get("domainType") == "TRACKER":
+    if found.body.get("domainType") == "TRACKER":
+        return None
+    return await data_values(s, found.plural, [found.uid])
+
+
+async def data_values(s: Session, plural: str, uids: Sequence[str]) -> Values | None:
+    """How many data values some objects of a type have; None as `values_of`."""
+    if plural not in VALUES_OF or not uids:
         return None
     roots = await s.client.list_page("organisationUnits", {"filter": "level:eq:1", "fields": "id", "paging": False})
     params = {
-        VALUES_OF[found.plural]: found.uid,
+        VALUES_OF[plural]: [*uids],
         "orgUnit": [str(row["id"]) for row in roots.rows],
         "children": True,
         "startDate": "1900-01-01",

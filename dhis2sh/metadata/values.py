@@ -6,7 +6,6 @@ value that an enum has not, a text that is too long, a reference that nothing or
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -14,6 +13,7 @@ from dhis2sh.dhis2.periods import PERIOD_TYPES
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.files import parse_json
 from dhis2sh.verbs import names
 from dhis2sh.words import kebab
 
@@ -333,10 +333,10 @@ def _parsed(value: JsonValue) -> JsonValue:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
-    except ValueError as error:
+        return parse_json(value, "it")
+    except UsageError as error:
         if value.lstrip()[:1] in {"{", "["}:
-            raise ValueError(f"not JSON: {error}") from None
+            raise ValueError(error.message.removeprefix("it is ")) from None
         return value
 
 

@@ -10,7 +10,7 @@ API source: api-facts a.7, b.1, b.2.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -18,7 +18,9 @@ from dhis2sh.changes.plan import AGAIN, OBJECTS, Part, PartDone, Plan, PlanStep
 from dhis2sh.client import jsonpatch, parts, reading
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.dhis2.properties import SET_BY_SERVER
-from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NetworkError, NotFound, ServerFault
+from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NetworkError, NotFound, Refused, ServerFault
+from dhis2sh.metadata import map_layers, removing
+from dhis2sh.metadata.comparing import same
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 IN_ONE_BUNDLE = parts.OBJECTS_IN_ONE_PART
 """Objects in one import: 2,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
+DELETED_AT_ONCE = 300
+"""Objects in one deletion: a server takes about ten seconds for them (recorded), and gives up on a request after sixty."""
 OTHER = "another object of the bundle was refused"
 IGNORED = "the server ignored it and gave no reason"
 UIDS_IN_ONE_ADDRESS = 120
@@ -37,12 +41,13 @@ NAMED = 5
 """Objects that a note names before it counts the rest."""
 OWNED = ":owner,access[update,delete]"
 """All that an object owns, and whether this user may change it."""
+ALSO: Mapping[Action, Action] = {"update": "also update", "delete": "also delete"}
+"""What an action is called that the server does by itself."""
+MAPS = map_layers.MAPS
+SENT_AFTER = (MAPS, "dashboards")
+"""Where there are maps, these go after the rest and one after the other: some servers take maps only by their own address."""
 STRATEGIES: Mapping[Action, ImportStrategy] = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
 """How an import is told what to do; in this order, so that what is new can be referred to by what changes."""
-MIDNIGHT = "T00:00:00.000"
-"""What a server adds to a date without a time."""
-
-
 HELD_BY, PARTS = "$heldBy", "$parts"
 """Under these the journal keeps `Write.held_by` and `Write.parts` with the object."""
 
@@ -55,18 +60,16 @@ class Write:
         plural: its type.
         before: None for one that is created.
         after: None for one that is deleted.
-        held_by: of one that is deleted the objects that hold it in a collection, UIDs by `type.collection`: they lose it
-            without a word, and only what is written down can give it back to them.
-        parts: of one that is deleted the objects that the server deletes with it, by type.
         detail: what changes in words, where the properties before and after do not say it to a person.
+        by_server: the server does it by itself with the rest of the plan (it takes what is deleted out of charts): nothing
+            is sent for it, it is written down before, and looked at afterwards.
     """
 
     plural: str
     before: JsonObject | None
     after: JsonObject | None
-    held_by: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
-    parts: Mapping[str, Sequence[JsonObject]] = field(default_factory=dict[str, "Sequence[JsonObject]"])
     detail: str | None = None
+    by_server: bool = False
 
     @property
     def action(self) -> Action:
@@ -93,7 +96,7 @@ class Write:
     def allowed(self) -> bool:
         """May this user do it, as far as the server has said with the object? Creations only an import tells."""
         access = cast("JsonObject", (self.before or {}).get("access") or {})
-        return access.get(self.action) is not False
+        return self.by_server or access.get(self.action) is not False
 
     def without_access(self) -> Write:
         """The same without what the user may do, which is no part of the object."""
@@ -107,13 +110,6 @@ class Write:
 
     def changed(self) -> tuple[JsonObject | None, JsonObject | None]:
         """Before and after for the journal: of an update the changed properties, else the whole object."""
-        if self.before is not None and self.after is None:
-            more: JsonObject = {}
-            if self.held_by:
-                more[HELD_BY] = {name: [*uids] for name, uids in self.held_by.items()}
-            if self.parts:
-                more[PARTS] = {plural: [*items] for plural, items in self.parts.items()}
-            return {**self.before, **more}, None
         if self.before is None or self.after is None:
             return self.before, self.after
         names = [
@@ -129,7 +125,8 @@ class Write:
     def step(self) -> PlanStep:
         """This change as a plan shows it."""
         before, after = self.changed()
-        return PlanStep(self.action, self.plural, self.uid, self.name, self.detail, before, after)
+        action = ALSO[self.action] if self.by_server else self.action
+        return PlanStep(action, self.plural, self.uid, self.name, self.detail, before, after)
 
 
 def plan(
@@ -165,7 +162,7 @@ def plan(
         left.append(f"{right:,} already right")
     plurals = list(dict.fromkeys(write.plural for write in everything))
     made = Plan(
-        title if isinstance(title, str) else title(len(needed)),
+        title if isinstance(title, str) else title(sum(not write.by_server for write in needed)),
         [write.step() for write in needed],
         notes=left,
         asks=asks,
@@ -229,32 +226,100 @@ class Objects:
     notes: Sequence[str] = ()
 
     @property
+    def sent(self) -> list[int]:
+        """The numbers of what is sent; the rest the server does by itself."""
+        return [number for number, write in enumerate(self.writes) if not write.by_server]
+
+    @property
     def alone(self) -> bool:
         """Does a single object go by its own address?"""
-        return len(self.writes) == 1 and not self.bundle
+        return len(self.sent) == 1 and not self.bundle
 
     def parts(self) -> Iterator[Part]:
-        """Creations, then updates, then deletions: what is new can be referred to by what changes."""
-        for stage, action in enumerate(STRATEGIES):
-            numbers = [number for number, write in enumerate(self.writes) if write.action == action]
-            for at in range(0, len(numbers), IN_ONE_BUNDLE):
-                yield Part(numbers[at : at + IN_ONE_BUNDLE], stage)
+        """Creations, then updates, then deletions: what is new can be referred to by what changes.
+
+        Deletions go type by type, in the order in which they stand: in one bundle with what it was made of a category
+        combination is refused, and half of it is gone. Last what the server does by itself is looked at.
+        """
+        also = [number for number, write in enumerate(self.writes) if write.by_server]
+        stage, before = 0, also
+        for action in STRATEGIES:
+            size = DELETED_AT_ONCE if action == "delete" else IN_ONE_BUNDLE
+            for some in self._groups(action):
+                for at in range(0, len(some), size):
+                    yield Part(some[at : at + size], stage, also=before)
+                    before = []
+                stage += 1
+        if also:
+            yield Part(also, stage)
+
+    def _groups(self, action: Action) -> list[list[int]]:
+        """The numbers of one action that may go in one bundle: each type of what is deleted, and maps before dashboards."""
+        found: dict[str, list[int]] = {}
+        numbers = [number for number in self.sent if self.writes[number].action == action]
+        plurals = {self.writes[number].plural for number in numbers}
+        for number in numbers:
+            plural = self.writes[number].plural
+            alone = action == "delete" or (MAPS in plurals and plural in SENT_AFTER)
+            found.setdefault(plural if alone else "", []).append(number)
+        if action == "delete":
+            return [*found.values()]
+        return [found[plural] for plural in ("", *SENT_AFTER) if plural in found]
 
     async def moved(self, s: Session) -> list[str]:
         """Objects that are no longer as they were read: of one by its own address what the change touches, else anything."""
-        return [
-            f"{called(write.before or {})} {how}" for write, how in await _moved(s, self.writes, whole=not self.alone)
-        ]
+        wanted = [write for write in self.writes if not write.by_server]
+        return [f"{called(write.before or {})} {how}" for write, how in await _moved(s, wanted, whole=not self.alone)]
 
     async def send(self, s: Session, part: Part) -> PartDone:
-        """One object, or one bundle whose report is read object by object."""
+        """One object, or one bundle whose report is read object by object; what the server has done by itself is looked at."""
         writes = [self.writes[number] for number in part.numbers]
-        if self.alone:
-            return await _one(s, writes[0])
+        if writes[0].by_server:
+            return await self._looked(s, part.numbers)
+        try:
+            if self.alone:
+                return await self._one(s, part.numbers[0])
+            return await self._bundle(s, part)
+        except Refused as error:
+            told = await self._in_spite(s, part, error) if part.also and not isinstance(error, ServerFault) else None
+            if told is None:
+                raise
+            return told
+
+    async def _one(self, s: Session, number: int) -> PartDone:
+        """One object by its own address."""
+        write = self.writes[number]
+        uid = write.uid
+        became: dict[int, str] = {}
+        found: dict[int, JsonObject] = {}
+        answer: JsonValue = None
+        if write.action == "delete":
+            answer = await removing.delete(s, write.plural, uid)
+        elif await map_layers.by_address(s, write.plural):
+            answer = await map_layers.send(s, write.before, write.after or {})
+        elif write.action == "create":
+            answer = await s.client.post(write.plural, write.after)
+            created = WebMessage.of(answer).created_uid
+            if created is not None and created != uid:  # some types (tokens) get theirs from the server
+                became, uid = {number: created}, created
+        else:
+            before, after = write.changed()
+            answer = await s.client.patch(f"{write.plural}/{uid}", [*jsonpatch.diff(before or {}, after or {})])
+            found = await _made_of(s, {number: write})
+        envelope = answer if isinstance(answer, dict) else None
+        return _counted(write.action, PartDone([number], became=became, found=found, uids=[uid], envelope=envelope))
+
+    async def _bundle(self, s: Session, part: Part) -> PartDone:
+        writes = [self.writes[number] for number in part.numbers]
+        action = writes[0].action
+        if action != "delete" and await map_layers.by_address(s, writes[0].plural):
+            return await self._maps(s, part)
         message = await _sent(s, writes, atomic=self.atomic)
         count = message.import_count
         failures = failures_of(message, writes)
-        if count.ignored and not failures:  # 200, OK, and some not written: the server does not say which ones
+        if action == "delete":
+            failures += await _left_over(s, writes, failures)
+        elif count.ignored and not failures:  # 200, OK, and some not written: the server does not say which ones
             failures = await _ignored(s, self.what, writes, count.ignored)
         unnamed = any(row.get("uid") is None for row in failures)
         reasons = {str(row.get("uid")): str(row["message"]) for row in failures}
@@ -262,10 +327,62 @@ class Objects:
         uids = {number: self.writes[number].uid for number in part.numbers}
         refused = {number: reasons.get(uid, OTHER) for number, uid in uids.items() if uid in reasons or none}
         done = [] if unnamed else [number for number in part.numbers if number not in refused]
+        found = await _made_of(s, {number: self.writes[number] for number in done}) if action == "update" else {}
         return PartDone(
-            done, refused, created=count.created, updated=count.updated, deleted=count.deleted, ignored=count.ignored,
+            done, refused, found=found, created=count.created, updated=count.updated,
+            deleted=len(done) if action == "delete" and not unnamed else count.deleted, ignored=count.ignored,
             uids=[uids[number] for number in done], failures=failures,
             envelope=message.model_dump(mode="json", by_alias=True, exclude_none=True),
+        )  # fmt: skip
+
+    async def _maps(self, s: Session, part: Part) -> PartDone:
+        """Maps one after the other by their own address, since an import of them fails whole."""
+        done: list[int] = []
+        refused: dict[int, str] = {}
+        failures: list[Row] = []
+        for number in part.numbers:
+            write = self.writes[number]
+            try:
+                await map_layers.send(s, write.before, write.after or {})
+            except (ServerFault, NetworkError):
+                raise
+            except Refused as error:
+                refused[number] = str(error)
+                failures.append(_failure(write, error))
+            else:
+                done.append(number)
+        uids = [self.writes[number].uid for number in done]
+        return _counted(self.writes[part.numbers[0]].action, PartDone(done, refused, uids=uids, failures=failures))
+
+    async def _looked(self, s: Session, numbers: Sequence[int]) -> PartDone:
+        """What the server has done by itself, and what not; what it has made of an object is kept as it is."""
+        done: list[int] = []
+        found: dict[int, JsonObject] = {}
+        there = await as_they_are(s, [self.writes[number] for number in numbers])
+        for number in numbers:
+            write = self.writes[number]
+            now = there.get((write.plural, write.uid))
+            before, _ = write.changed()
+            left = (
+                {name: now.get(name) for name in before or {}} if now is not None and write.after is not None else None
+            )
+            if write.action == "delete":
+                done += [number] if now is None else []
+            elif left is not None and any(not same(left[name], value) for name, value in (before or {}).items()):
+                done.append(number)
+                found[number] = left
+        return PartDone(done, found=found, untouched=[number for number in numbers if number not in done])
+
+    async def _in_spite(self, s: Session, part: Part, error: Refused) -> PartDone | None:
+        """What a server has done although it refused (it takes legends out of elements, and keeps the legend set)."""
+        looked = await self._looked(s, part.also)
+        if not looked.done:
+            return None
+        refused = dict.fromkeys(part.numbers, str(error))
+        failures = [_failure(self.writes[number], error) for number in part.numbers]
+        return PartDone(
+            looked.done, refused, found=looked.found, updated=len(looked.done), failures=failures,
+            uids=[self.writes[number].uid for number in looked.done], envelope=error.envelope,
         )  # fmt: skip
 
     async def look_back(self, s: Session, part: Part) -> PartDone:
@@ -293,23 +410,63 @@ def _counted(action: Action, told: PartDone) -> PartDone:
     return told
 
 
-async def _one(s: Session, write: Write) -> PartDone:
-    uid = write.uid
-    address = f"{write.plural}/{uid}"
-    became: dict[int, str] = {}
-    match write.action:
-        case "create":
-            answer = await s.client.post(write.plural, write.after)
-            created = WebMessage.of(answer).created_uid
-            if created is not None and created != uid:  # some types (tokens) get theirs from the server
-                became, uid = {0: created}, created
-        case "delete":
-            answer = await s.client.delete(address)
-        case _:
-            before, after = write.changed()
-            answer = await s.client.patch(address, [*jsonpatch.diff(before or {}, after or {})])
-    envelope = answer if isinstance(answer, dict) else None
-    return _counted(write.action, PartDone([0], became=became, uids=[uid], envelope=envelope))
+async def as_they_are(s: Session, writes: Sequence[Write]) -> dict[tuple[str, str], JsonObject]:
+    """The objects of some changes as they are now, by type and UID."""
+    found: dict[tuple[str, str], JsonObject] = {}
+    for plural in dict.fromkeys(write.plural for write in writes):
+        uids = [write.uid for write in writes if write.plural == plural]
+        rows = await read_objects(s, plural, uids, missing_is_fine=True)
+        found |= {(plural, str(row["id"])): row for row in rows}
+    return found
+
+
+async def _made_of(s: Session, writes: Mapping[int, Write]) -> dict[int, JsonObject]:
+    """What the server has made of changed rows, which it may number anew: by number, where that is not what was sent."""
+    looked_at = {number: write for number, write in writes.items() if _has_rows(write)}
+    if not looked_at:
+        return {}
+    there = await as_they_are(s, [*looked_at.values()])
+    found: dict[int, JsonObject] = {}
+    for number, write in looked_at.items():
+        now, (before, after) = there.get((write.plural, write.uid), {}), write.changed()
+        names = {**(before or {}), **(after or {})}
+        if now and any(not same(now.get(name), (after or {}).get(name)) for name in names):
+            found[number] = {name: now.get(name) for name in names}
+    return found
+
+
+def _has_rows(write: Write) -> bool:
+    """Does a change touch rows that say more than to what they refer?"""
+    return any(
+        isinstance(item, dict) and item.keys() != {"id"}
+        for value in (write.changed()[1] or {}).values()
+        if isinstance(value, list)
+        for item in value
+    )
+
+
+async def _left_over(s: Session, writes: Sequence[Write], refused: Sequence[Row]) -> list[Row]:
+    """What is still there although the server did not refuse to delete it, and does not go any other way: a row each."""
+    if any(row.get("uid") is None for row in refused):
+        return []
+    named = {str(row["uid"]) for row in refused}
+    uids = [write.uid for write in writes if write.uid not in named]
+    there = await removing.still_there(s, writes[0].plural, uids)
+    left: list[Row] = []
+    for write in writes:
+        if write.uid in there:
+            try:
+                await removing.delete_otherwise(s, write.plural, write.uid)
+            except Refused as error:
+                left.append(_failure(write, error))
+    return left
+
+
+def _failure(write: Write, error: Refused) -> Row:
+    return {
+        "type": write.plural, "uid": write.uid, "name": write.name, "code": error.code, "property": None,
+        "message": error.message,
+    }  # fmt: skip
 
 
 async def _moved(s: Session, writes: Sequence[Write], *, whole: bool) -> list[tuple[Write, str]]:
@@ -372,55 +529,6 @@ def _is_done(write: Write, now: JsonObject | None) -> bool:
         return (now is None) == (write.action == "delete")
     before, after = write.changed()
     return all(same(now.get(name), (after or {}).get(name)) for name in {**(before or {}), **(after or {})})
-
-
-def same(left: JsonValue, right: JsonValue) -> bool:
-    """Does a server's value (`left`) mean what was sent to it? Sets have no order, and a server leaves empty ones out.
-
-    Of an object with a UID only what both sides say counts: a server adds names and times, and a reference may be a UID
-    alone. Rows that were sent without UIDs are those that have what was sent: a server adds UIDs, and arrows to their owner.
-    """
-    if left in (None, [], {}) and right in (None, [], {}):
-        return True
-    if isinstance(left, list) and isinstance(right, list):
-        return _same_collections(left, right)
-    if isinstance(left, dict) and isinstance(right, dict):
-        return _same_objects(left, right)
-    if isinstance(left, str) and isinstance(right, str):
-        return left.removesuffix(MIDNIGHT) == right.removesuffix(MIDNIGHT)
-    return left == right
-
-
-def _same_collections(left: Sequence[JsonValue], right: Sequence[JsonValue]) -> bool:
-    ours, theirs = ids(left), ids(right)
-    if not ours or not theirs:
-        given, sent = (right, left) if theirs else (left, right)
-        added = len(left) == len(right) and all(any(_holds(item, row) for item in given) for row in sent)
-        return added or sorted(map(repr, left)) == sorted(map(repr, right))
-    return ours.keys() == theirs.keys() and all(same(item, theirs[uid]) for uid, item in ours.items())
-
-
-def _same_objects(left: JsonObject, right: JsonObject) -> bool:
-    both = "id" in left and "id" in right
-    names = left.keys() & right.keys() if both else left.keys() | right.keys()
-    said = names - SET_BY_SERVER
-    if isinstance(left.get("access"), str) and "access" in names:  # of one user in a sharing: what was given
-        said.add("access")
-    return all(same(left.get(name), right.get(name)) for name in said)
-
-
-def _holds(given: JsonValue, sent: JsonValue) -> bool:
-    """Is a row as it was sent, with what the server adds (its own UID, an arrow back to the owner)?"""
-    if isinstance(given, dict) and isinstance(sent, dict):
-        told = {name: value for name, value in sent.items() if name not in SET_BY_SERVER}
-        return all(name in given and _holds(given[name], value) for name, value in told.items())
-    return given == sent
-
-
-def ids(items: Sequence[JsonValue]) -> dict[str, JsonValue]:
-    """The items of a collection of objects by their UIDs; empty where one has none."""
-    found: dict[str, JsonValue] = {str(item["id"]): item for item in items if isinstance(item, dict) and item.get("id")}
-    return found if len(found) == len(items) else {}
 
 
 async def _sent(s: Session, writes: Sequence[Write], *, atomic: bool) -> WebMessage:

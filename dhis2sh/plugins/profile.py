@@ -10,7 +10,10 @@ from pydantic import BaseModel
 
 from dhis2sh import profiles
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
+from dhis2sh.changes.trusting import in_words, trusting
+from dhis2sh.client.addresses import base_address, origin
 from dhis2sh.errors import ConfigError, NeedsSecret, UsageError, did_you_mean
+from dhis2sh.project_files import ProfilesFile
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, applies, verb
@@ -68,6 +71,8 @@ def _active_name(s: Session) -> str | None:
 @verb("profile list", effect="read", pinned=True, examples=["dhis2 profile list", "%profile list"])
 async def list_(s: Session) -> Rows[ProfileRow]:
     """List the profiles, with the active one marked."""
+    if (file := profiles.untrusted()) is not None:
+        s.person.warn(f"{file.path} is left out, since nobody has agreed to it yet: dhis2 profile trust")
     active = _active_name(s)
     rows = [_row(profile, active) for profile in profiles.all_profiles().values()]
     return Rows(rows, columns=["name", "active", "url", "username", "read_only", "production"])
@@ -127,38 +132,55 @@ async def add(
         Doc("How to sign in: basic (a password), pat (a token, DHIS2_PAT), oauth2, session, or what a plugin offers."),
     ] = None,
     client_id: Annotated[str | None, Doc("The OAuth2 client that is registered on the server.")] = None,
-    read_only: Annotated[bool, Doc("Never send a write.")] = False,
-    production: Annotated[bool, Doc("Every write wants --confirm NAME.")] = False,
+    read_only: Annotated[bool | None, Doc("Never send a write.")] = None,
+    production: Annotated[bool | None, Doc("Every write wants --confirm NAME.")] = None,
     colour: Annotated[str | None, Doc("Colour of the prompt.")] = None,
-    insecure: Annotated[bool, Doc("Accept any TLS certificate.")] = False,
+    insecure: Annotated[bool | None, Doc("Accept any TLS certificate.")] = None,
     activate: Annotated[bool, Doc("Make it the active profile.")] = False,
 ) -> Plan:
-    """Add a profile, or change the one of that name. The secret goes to the keyring, never into the file."""
-    if profiles.is_sandbox(name) or name == "environment":
-        raise ConfigError(f"'{name}' is a reserved profile", hint="choose another name")
-    address = _address(url)
+    """Add a profile, or change what is said of the one of that name and nothing else.
+
+    The secret goes to the keyring, never into the file. Another server has none yet: it is asked for again.
+    """
+    profiles.checked_name(name)
+    address = base_address(url)
+    if address != url.rstrip("/"):
+        s.person.note(f"the server's address is {address}")
     known = profiles.all_profiles().get(name)
     base = known or profiles.Profile(name, address)
-    method = _method(auth or base.auth)
     profile = replace(
-        base, url=address, username=username or base.username, auth=method,
-        client_id=client_id or base.client_id, read_only=read_only, production=production,
-        colour=colour or base.colour, verify_tls=not insecure,
+        base, url=address, username=username or base.username, auth=_method(auth or base.auth),
+        client_id=client_id or base.client_id, colour=colour or base.colour,
+        read_only=base.read_only if read_only is None else read_only,
+        production=base.production if production is None else production,
+        verify_tls=base.verify_tls if insecure is None else not insecure,
     )  # fmt: skip
     action = "update" if known else "create"
-    return Plan(
-        f"{action} profile '{name}'", [PlanStep(action, "profile", name=name, detail=profile.url)],
-        payload=(profile, activate), local=True,
-    )  # fmt: skip
+    plan = Plan(
+        f"{action} profile '{name}'",
+        [PlanStep(action, "profile", name=name, detail=_changes(known, profile))],
+        payload=(profile, known, activate),
+        local=True,
+    )
+    loosened = [
+        word for word in (*profiles.TIGHTENING, "verify_tls") if getattr(base, word) and not getattr(profile, word)
+    ]
+    if known is not None and loosened:
+        plan.asks = True
+        plan.notes.append(f"takes {' and '.join(loosened)} away")
+    return plan
 
 
-def _address(url: str) -> str:
-    """A server's address as profiles keep it. Raises `ConfigError` for what is none, or holds a password."""
-    if "@" in url.partition("://")[2].partition("/")[0]:
-        raise ConfigError("an address holds no user and no password", hint="use --username; the password is asked for")
-    if not url.startswith(("http://", "https://")):
-        raise ConfigError(f"'{url}' is not an address", hint=f"did you mean https://{url} ?")
-    return url.rstrip("/").removesuffix("/api")
+def _changes(known: profiles.Profile | None, profile: profiles.Profile) -> str:
+    """What a profile becomes in words: its address, and of a known one what changes."""
+    if known is None:
+        return in_words(profile)
+    told = [
+        f"{key}: {getattr(known, key)!r} -> {getattr(profile, key)!r}"
+        for key in profiles.WRITABLE
+        if getattr(known, key) != getattr(profile, key)
+    ]
+    return "; ".join(told) or profile.url
 
 
 def _method(auth: str) -> str:
@@ -175,19 +197,21 @@ def _method(auth: str) -> str:
 async def _(s: Session, plan: Plan) -> WriteSummary:
     from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
 
-    profile, activate = plan.payload
-    has_one = await asyncio.to_thread(profiles.secret_of, profile.name) is not None
+    profile, known, activate = plan.payload
+    has_one = await asyncio.to_thread(profile.secrets.read) is not None
     secret, note = None, None
     if profile.auth in {"basic", "pat"}:
         try:
-            secret = signing.secret_of_environment(profile) if has_one else await signing.wanted_secret(s, profile)
+            secret = profile.environment_secret() if has_one else await signing.wanted_secret(s, profile)
         except NeedsSecret:
             note = f"no password yet: dhis2 profile login {profile.name}"
     elif profile.auth in {"oauth2", "session"} and not has_one:
         note = f"now sign in: dhis2 profile login {profile.name}"
     path = profiles.save(profile, activate=activate)
     if secret:
-        await asyncio.to_thread(profiles.set_secret, profile.name, secret)
+        await asyncio.to_thread(profile.secrets.write, secret)
+    if known is not None and origin(known.url) != origin(profile.url):
+        await asyncio.to_thread(known.secrets.forget)  # of the server that it was
     created = plan.steps[0].action == "create"
     return WriteSummary(
         f"profile '{profile.name}' in {path}", created=int(created), updated=int(not created), note=note
@@ -206,25 +230,51 @@ async def use(
     name: Annotated[
         str | None, Doc("The profile's name; without it a terminal offers a choice."), Complete("profiles")
     ] = None,
+    *,
+    global_: Annotated[bool, Doc("Keep it for every session and command to come.")] = False,
 ) -> Plan:
-    """Make a profile the active one; in the shell the client is bound to it in place."""
+    """Make a profile the active one. In a shell or a notebook for this session alone; --global for every other one too."""
     if name is None:
         raise UsageError("which profile?", hint=f"one of: {', '.join(profiles.all_profiles())}")
     profiles.get(name)
-    return _simple("update", f"use profile '{name}'", name, name)
+    kept = global_ or not s.lasting
+    return _simple("update", f"use profile '{name}'{'' if kept else ' in this session'}", name, (name, kept))
 
 
 @applies(use)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    path = profiles.activate(plan.payload)
-    await s.use(plan.payload)
-    return WriteSummary(f"profile '{plan.payload}' is active in {path}", updated=1)
+    name, kept = plan.payload
+    path = profiles.activate(name) if kept else None
+    await s.use(name)
+    if path is None:
+        return WriteSummary(
+            f"profile '{name}' is active in this session", updated=1, note="--global keeps it for others"
+        )
+    return WriteSummary(f"profile '{name}' is active in {path}", updated=1)
+
+
+@verb("profile trust", effect="write", examples=["dhis2 profile trust"], left_out={"mcp": AGENTS})
+async def trust(s: Session) -> Plan:
+    """Show the profiles that this folder brings along (.dhis2/profiles.toml), and use them once you agree.
+
+    What they say counts for exactly these contents: a file that changes is asked for again. It may never redefine a profile of
+    your own, only tighten one (read_only, production).
+    """
+    return trusting(profiles.brought())
+
+
+@applies(trust)
+async def _(s: Session, plan: Plan) -> WriteSummary:
+    file: ProfilesFile = plan.payload
+    file.trust()
+    return WriteSummary(f"{file.path} is trusted", updated=1)
 
 
 @verb("profile rename", effect="write", examples=["dhis2 profile rename play demo"], left_out={"mcp": AGENTS})
 async def rename(s: Session, name: Name, new_name: Annotated[str, Doc("The new name.")]) -> Plan:
     """Give a profile another name."""
     profiles.get(name)
+    profiles.checked_name(new_name)
     return _simple("update", f"rename profile '{name}' to '{new_name}'", name, (name, new_name))
 
 
@@ -258,7 +308,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
 def _named(s: Session, name: str | None) -> profiles.Profile:
     """A profile by name, or the active one; the sandbox and the environment sign in by themselves."""
     profile = profiles.get(name) if name else s.profile
-    if profile.embedded or profile.name == "environment":
+    if profile.embedded or profile.name == profiles.ENVIRONMENT:
         why = "the sandbox signs in by itself" if profile.embedded else "the environment says how to sign in"
         raise ConfigError(why, hint="dhis2 profile login NAME, with a profile of a server")
     return profile
@@ -343,13 +393,12 @@ async def bootstrap(
     """
     from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
 
-    if profiles.is_sandbox(name) or name == "environment":
-        raise ConfigError(f"'{name}' is a reserved profile", hint="choose another name")
+    profiles.checked_name(name)
     known = profiles.all_profiles().get(name)
     if known is None and url is None:
         raise UsageError(f"there is no profile '{name}' yet", hint=f"dhis2 profile bootstrap {name} --url URL")
     base = known or profiles.Profile(name, "")
-    base = replace(base, url=_address(url or base.url), username=username or base.username)
+    base = replace(base, url=base_address(url or base.url), username=username or base.username)
     wanted = await signing.prepare(s, base, known=known is not None, days=days, oauth2=oauth2, client_id=client_id)
     who = f"for {wanted.username} on {base.url}"
     made = (

@@ -14,6 +14,7 @@ from dhis2sh.profiles import sandbox_file
 from dhis2sh.rows.rows import Text
 from dhis2sh.sandbox.data.values import count
 from dhis2sh.sandbox.store.database import Store
+from dhis2sh.sandbox.store.mark import check_mark
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, applies, verb
 from dhis2sh.words import counted
@@ -41,21 +42,22 @@ def _path(s: Session, db: Path | None) -> Path:
     return db or sandbox_file(s.sandbox)
 
 
-def _open(s: Session, db: Path | None, version: str | None = None) -> tuple[Store, bool]:
-    """The store to act on, and whether we have to close it."""
+def _open(s: Session, db: Path | None, version: str | None = None, *, reading: bool = False) -> tuple[Store, bool]:
+    """The store to act on, and whether we have to close it. Raises `UsageError` for a file that is no sandbox's."""
     if db is None and version is None:
         return s.sandbox_store(), False
     from dhis2sh.sandbox.areas import open_store  # start-up: every area's code
 
     path = _path(s, db)
+    check_mark(path, must_exist=reading)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return open_store(path, version=version), True
+    return open_store(path, version=version, reading=reading), True
 
 
 @verb("sandbox status", effect="read", pinned=True, examples=["dhis2 sandbox status"])
 async def status(s: Session, *, db: Database = None) -> SandboxStatus:
     """Show what the sandbox holds and where its file is."""
-    store, ours = _open(s, db)
+    store, ours = _open(s, db, reading=True)
     try:
         counts = store.counts()
         path = _path(s, db)
@@ -101,6 +103,8 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     finally:
         if ours:
             store.close()
+    if not ours:
+        s.written(None)
     notes = [f"{values:,} data values"] if values else []
     summary.note = "; ".join([*notes, *left_out]) or None
     return summary
@@ -133,6 +137,8 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     finally:
         if ours:
             store.close()
+    if not ours:
+        s.written(None)
     return WriteSummary(
         "sandbox", created=report.created, updated=report.updated, note=f"{report.data_values:,} data values"
     )
@@ -141,6 +147,8 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
 @verb("sandbox reset", effect="destroy", examples=["dhis2 sandbox reset --yes"])
 async def reset(s: Session, *, db: Database = None) -> Plan:
     """Empty the sandbox: everything in it is gone, and with it the journal of what was written there."""
+    if db is not None:
+        check_mark(db, must_exist=True)
     profile = s.sandbox if db is None else None
     told = journal.of(profile).entries() if profile else []
     return Plan(
@@ -155,6 +163,8 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     path, profile = plan.payload
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+    if profile:
+        s.written(None)
     forgotten = journal.forget(profile) if profile else 0
     note = f"its journal of {counted(forgotten, 'write')} went with it" if forgotten else None
     return WriteSummary(f"sandbox {path}", deleted=1, note=note)

@@ -1,7 +1,10 @@
 """Python expressions over rows: bare field names, compiled once, evaluated with the row first.
 
 A name is looked up in the row, then among the user's variables, then among the builtins. A field that only some rows
-have counts as None where it is missing, since DHIS2 leaves nulls out; one that no row has is an error.
+have counts as None where it is missing, since DHIS2 leaves nulls out; one that no row has is an error. So is a field
+inside of a field: the names that loop variables, subscripts and attributes read (`any(a.name == 'Bo' for a in ancestors)`
+reads `ancestors.name`) are known beforehand, asked for, and looked for in the rows. A key that one of the user's own
+objects has not is an error too.
 
 Nulls follow one rule: a null equals None and nothing else, and every other comparison with it is false; an attribute,
 a method, a call or a sum over it is null again. So `level > 2 or name == 'Bo'` keeps Bo where it has no level, and
@@ -16,10 +19,12 @@ import builtins
 import copy
 import operator
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from dhis2sh.dhis2.dates import alike, moment
 from dhis2sh.errors import PipelineError, did_you_mean
+from dhis2sh.rows.rewriting import rewritten
 
 if TYPE_CHECKING:
     from dhis2sh.types import Row
@@ -37,6 +42,40 @@ class MissingField(PipelineError):
         hint = did_you_mean(name, known) or f"the rows have: {', '.join(known)}"
         super().__init__(f"`{name}` is missing in {rows:,} of {rows:,} rows", hint=hint)
         self.name = name
+
+
+def _look_for(path: str, rows: list[Row], asked: Container[str]) -> None:
+    """Raise `MissingField` where objects are there and none has the field, which nobody asked for either."""
+    names = path.split(".")
+    if any(_has(row, names) for row in rows):
+        return
+    values: list[object] = list(rows)
+    before = ""
+    for name in names:
+        objects = [cast("Row", one) for value in values for one in _flattened(value) if isinstance(one, dict)]
+        if not objects or f"{before}.*" in asked:
+            return
+        here = f"{before}.{name}" if before else name
+        if before and here not in asked and not any(name in one for one in objects):
+            raise MissingField(here, len(rows), {f"{before}.{key}" for one in objects for key in one})
+        values = [one[name] for one in objects if name in one]
+        before = here
+
+
+def _has(value: object, names: list[str]) -> bool:
+    """Does a row, or an item of a list in it, have the field?"""
+    if not names:
+        return True
+    found = (cast("Row", one) for one in _flattened(value) if isinstance(one, dict))
+    return any(names[0] in one and _has(one[names[0]], names[1:]) for one in found)
+
+
+def _flattened(value: object) -> Iterator[object]:
+    if isinstance(value, list):
+        for item in cast("list[object]", value):
+            yield from _flattened(item)
+    else:
+        yield value
 
 
 class _Null:
@@ -82,6 +121,14 @@ def _attribute(value: object, name: str) -> object:
     return _NULL if value is None or value is _NULL else getattr(value, name)
 
 
+def _known_attribute(value: object, name: str) -> object:
+    """The same of what is no row: DHIS2 has left nothing out of it, so a key that it has not is a mistake."""
+    if isinstance(value, dict) and name not in value and name not in _DICT_METHODS:
+        known = [str(key) for key in cast("dict[object, object]", value)]
+        raise LookupError(f"nothing is called `{name}` there; it has {', '.join(known) or 'no keys'}")
+    return _attribute(cast("object", value), name)
+
+
 def _is_null(value: object) -> bool:
     return value is None or value is _NULL
 
@@ -90,10 +137,10 @@ def _comparison(test: Callable[[Any, Any], object]) -> Callable[[object, object]
     return lambda left, right: False if _is_null(left) or _is_null(right) else test(left, right)
 
 
-def _contains(test: Callable[[Any, Any], object]) -> Callable[[object, object], object]:
-    """`in` and `not in`: a null is in no text, and a list may well hold None."""
+def _contains(test: Callable[[Any, Any], object], *, outside: bool = False) -> Callable[[object, object], object]:
+    """`in` and `not in` (`outside`): a null is in no text, and a list may well hold None."""
     return lambda item, where: (
-        test is _not_in if _is_null(where) or (_is_null(item) and isinstance(where, str)) else test(item, where)
+        outside if _is_null(where) or (_is_null(item) and isinstance(where, str)) else test(item, where)
     )
 
 
@@ -111,7 +158,33 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[[object, object], object
     ast.Gt: ("_gt", _comparison(operator.gt)),
     ast.GtE: ("_ge", _comparison(operator.ge)),
     ast.In: ("_in", _contains(_in)),
-    ast.NotIn: ("_not_in", _contains(_not_in)),
+    ast.NotIn: ("_not_in", _contains(_not_in, outside=True)),
+}
+
+
+def _dated(test: Callable[[Any, Any], object]) -> Callable[[object, object], object]:
+    return lambda left, right: test(*alike(left, right))
+
+
+def _date_in(item: object, where: Any) -> bool:
+    """`in`, of a date in a list of dates too."""
+    if item in where:
+        return True
+    dates = moment(item) is not None and not isinstance(where, str)
+    return dates and any(operator.eq(*alike(item, one)) for one in where)
+
+
+_DATED: dict[str, Callable[[Any, Any], object]] = {
+    "_date_eq": _dated(operator.eq), "_date_ne": _dated(operator.ne), "_date_lt": _dated(operator.lt),
+    "_date_le": _dated(operator.le), "_date_gt": _dated(operator.gt), "_date_ge": _dated(operator.ge),
+    "_date_in": _date_in, "_date_not_in": lambda item, where: not _date_in(item, where),
+}  # fmt: skip
+_DATED_SAFE: dict[str, Callable[[Any, Any], object]] = {
+    **{name: _comparison(_DATED[name]) for name in ("_date_lt", "_date_le", "_date_gt", "_date_ge")},
+    "_date_eq": lambda left, right: left == right if _is_null(left) else _DATED["_date_eq"](left, right),
+    "_date_ne": lambda left, right: left != right if _is_null(left) else _DATED["_date_ne"](left, right),
+    "_date_in": _contains(_date_in),
+    "_date_not_in": _contains(_DATED["_date_not_in"], outside=True),
 }
 
 
@@ -123,6 +196,21 @@ def _call(function: Any, *args: Any, **options: Any) -> object:
         if any(_is_null(value) for value in [*args, *options.values()]):
             return _NULL
         raise
+
+
+def _each(items: Any) -> Iterable[Any]:
+    """What a loop goes through: a null has no items."""
+    return () if _is_null(items) else items
+
+
+def _item(value: Any, key: Any) -> object:
+    """An item of a list or text; there is none behind its end, nor in a null."""
+    if _is_null(value) or _is_null(key):
+        return _NULL
+    try:
+        return value[key]
+    except IndexError:
+        return _NULL
 
 
 def _near(error: Exception) -> str | None:
@@ -143,8 +231,11 @@ _SUMS: dict[type[ast.operator], Callable[[Any, Any], object]] = {
 _SUM_NAMES = {kind: f"_{kind.__name__}" for kind in _SUMS}
 _SAFE: dict[str, object] = {
     "_call": _call,
-    "_item": _sum(operator.getitem),
+    "_item": _item,
+    "_known_item": _sum(operator.getitem),
+    "_each": _each,
     **dict(_COMPARISONS.values()),
+    **_DATED_SAFE,
     **{_SUM_NAMES[kind]: _sum(function) for kind, function in _SUMS.items()},
 }
 
@@ -175,73 +266,24 @@ class _NullSafe(ast.NodeTransformer):
         self.generic_visit(node)
         if not isinstance(node.ctx, ast.Load) or isinstance(node.slice, ast.Slice):
             return node
-        return self._function("_item", node.value, node.slice)
+        return self._function("_known_item", node.value, node.slice)
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        self.generic_visit(node)
+        node.iter = self._function("_each", node.iter)
+        return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id in {"_other", "_attribute", "_is_null", *_SAFE}:
+        if isinstance(node.func, ast.Name) and node.func.id in {
+            "_other",
+            "_attribute",
+            "_known_attribute",
+            "_is_null",
+            *_SAFE,
+        }:
             return node
         return ast.Call(ast.Name("_call", ast.Load()), [node.func, *node.args], node.keywords)
-
-
-class _Rewrite(ast.NodeTransformer):
-    """Free names become look-ups in the row; attributes reach into nested objects; `is None` knows nulls."""
-
-    def __init__(self, assigned: set[str]) -> None:
-        self.names: dict[str, None] = {}
-        self.paths: dict[str, None] = {}
-        self._bound: list[set[str]] = [assigned]
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        if not isinstance(node.ctx, ast.Load) or any(node.id in bound for bound in self._bound):
-            return node
-        self.names.setdefault(node.id)
-        self.paths.setdefault(node.id)
-        text = f"(_r[{node.id!r}] if {node.id!r} in _r else _other({node.id!r}))"
-        return ast.parse(text, mode="eval").body
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        path = dotted(node)
-        value = self.visit(node.value)
-        if path is not None and not any(path.partition(".")[0] in bound for bound in self._bound):
-            self.paths.setdefault(path)
-        return ast.Call(ast.Name("_attribute", ast.Load()), [value, ast.Constant(node.attr)], [])
-
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        """`parent.name is None` where there is no parent: the attribute of a null is as null as None."""
-        self.generic_visit(node)
-        if len(node.ops) != 1 or not isinstance(node.ops[0], (ast.Is, ast.IsNot)):
-            return node
-        if not (isinstance(node.comparators[0], ast.Constant) and node.comparators[0].value is None):
-            return node
-        test = ast.Call(ast.Name("_is_null", ast.Load()), [node.left], [])
-        return test if isinstance(node.ops[0], ast.Is) else ast.UnaryOp(ast.Not(), test)
-
-    def _scoped(self, node: Any, bound: set[str]) -> ast.AST:
-        self._bound.append(bound)
-        try:
-            return self.generic_visit(node)
-        finally:
-            self._bound.pop()
-
-    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
-        return self._scoped(node, {item.arg for item in ast.walk(node.args) if isinstance(item, ast.arg)})
-
-    def _comprehension(self, node: Any) -> ast.AST:
-        targets = [name.id for one in node.generators for name in ast.walk(one.target) if isinstance(name, ast.Name)]
-        return self._scoped(node, set(targets))
-
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension  # noqa: N815
-
-
-def dotted(node: ast.expr) -> str | None:
-    """The dotted name that an expression is, or None."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        before = dotted(node.value)
-        return f"{before}.{node.attr}" if before else None
-    return None
 
 
 class Expression:
@@ -256,34 +298,39 @@ class Expression:
     def __init__(self, text: str) -> None:
         self.text = text.strip()
         try:
-            tree = ast.parse(self.text, mode="eval")
+            self._read = rewritten(self.text)
         except SyntaxError as error:
             raise PipelineError(
                 f"'{self.text}' is not Python: {error.msg}", hint="where(valueType == 'TEXT')"
             ) from None
-        self.tree = ast.parse(self.text, mode="eval")
-        rewrite = _Rewrite({one.target.id for one in ast.walk(tree) if isinstance(one, ast.NamedExpr)})
-        body = rewrite.visit(tree.body)
-        self.names = list(rewrite.names)
-        self._paths = list(rewrite.paths)
-        self._body = body
-        self._code = _compiled(body)
+        self.names = self._read.names
+        self._body = self._read.body
+        self._code = _compiled(self._body)
         self.outside = frozenset[str]()
         """Names that are variables and builtins: no field of the rows that it is bound to."""
         self._safe: Callable[[Row], object] | None = None
         self._space: dict[str, object] = {}
 
-    def field_paths(self) -> list[str]:
-        """Dotted paths of fields that it reads; names of builtins and methods are left out."""
-        found = [
-            path for path in self._paths if not hasattr(builtins, path.partition(".")[0]) or path in {"id", "type"}
-        ]
-        methods = {name for name in dir(str) if not name.startswith("_")} | _DICT_METHODS
-        trimmed = [path.rpartition(".")[0] if path.rpartition(".")[2] in methods else path for path in found]
-        return [p for p in dict.fromkeys(trimmed) if p and not any(q.startswith(f"{p}.") for q in trimmed)]
+    def field_paths(self) -> dict[str, bool]:
+        """Dotted paths of fields that it reads, True for those whose whole value is read.
+
+        Names that are called are left out, and those of which only parts are read.
+        """
+        paths = {path: whole for path, whole in self._read.paths.items() if _first(path) not in self._read.called}
+        return {
+            path: whole for path, whole in paths.items() if whole or not any(q.startswith(f"{path}.") for q in paths)
+        }
+
+    def tests(self) -> list[tuple[str, tuple[object, ...]]]:
+        """The fields that are compared with values which stand in the expression, and these."""
+        return self._read.tests
 
     def bind(
-        self, rows: Iterable[Row], namespace: Mapping[str, object] | None = None, columns: Iterable[str] = ()
+        self,
+        rows: Iterable[Row],
+        namespace: Mapping[str, object] | None = None,
+        columns: Iterable[str] = (),
+        asked: Container[str] = (),
     ) -> Callable[[Row], object]:
         """The function of a row, for these rows. Raises `PipelineError` for a name that nothing has.
 
@@ -291,24 +338,36 @@ class Expression:
             rows: the rows that are there.
             namespace: the user's variables.
             columns: fields that were asked for; where no row has one, it is null in all of them.
+            asked: dotted fields inside of them that were asked for too; `parent.*` are all of them.
         """
         items = rows if isinstance(rows, list) else list(rows)
         fields = {key for row in items for key in row} | set(columns) if items else set[str]()
         user = namespace or {}
         others: dict[str, object] = {}
+        own: set[str] = set()
         for name in self.names:
             if name in fields:
                 others[name] = None
             elif name in user:
                 others[name] = user[name]
-            elif hasattr(builtins, name) and name not in {"id", "type"}:
+                own.add(name)
+            elif name in self._read.called:
                 others[name] = getattr(builtins, name)
             elif items:
                 raise MissingField(name, len(items), fields)
+        for path in self._read.paths:
+            if "." in path and _first(path) in fields:
+                _look_for(path, items, asked)
         self.outside = frozenset(others) - fields
-        self._space = {"_other": others.__getitem__, "_attribute": _attribute, "_is_null": _is_null}
+        self._space = {
+            "_other": others.__getitem__, "_attribute": _attribute, "_known_attribute": _known_attribute,
+            "_is_null": _is_null, "_item": _item, **_DATED,
+        }  # fmt: skip
         self._safe = None
-        return cast("Callable[[Row], object]", eval(self._code, self._space))  # noqa: S307  (the user's own Python)
+        if own:
+            self._body = rewritten(self.text, own).body
+        code = _compiled(self._body) if own else self._code
+        return cast("Callable[[Row], object]", eval(code, self._space))  # noqa: S307  (the user's own Python)
 
     def value(self, function: Callable[[Row], object], row: Row) -> object:
         """The value for a row, by the rule of nulls where it has some. Raises `PipelineError`."""
@@ -329,6 +388,10 @@ class Expression:
             code = _compiled(_NullSafe().visit(copy.deepcopy(self._body)))
             self._safe = cast("Callable[[Row], object]", eval(code, self._space | _SAFE))  # noqa: S307  (as above)
         return self._safe
+
+
+def _first(path: str) -> str:
+    return path.partition(".")[0]
 
 
 def _compiled(body: ast.expr) -> types.CodeType:

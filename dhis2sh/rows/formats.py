@@ -29,7 +29,12 @@ type Write = Callable[[str], object]
 
 
 class Writer(ABC):
-    """Writes rows in one format: `begin`, then `add` for each batch, then `end`; `drop` in place of what is left."""
+    """Writes rows in one format: `begin`, then `add` for each batch, then `end`; `drop` in place of what is left.
+
+    `texts` says that lists and objects have to become text.
+    """
+
+    texts = False
 
     def begin(self, columns: Sequence[str], declared: bool) -> None:  # noqa: B027  (what not every format needs)
         """Say which fields there are.
@@ -52,6 +57,8 @@ class Writer(ABC):
 
 class Tabular(Writer):
     """What the formats share that fix their columns with the first line that they write."""
+
+    texts = True
 
     def __init__(self) -> None:
         self.columns: tuple[str, ...] = ()
@@ -78,9 +85,21 @@ class Tabular(Writer):
 
 def flat(value: JsonValue, safe: bool) -> str:
     """A value in a cell of a file; `safe` keeps spreadsheets from taking a text for a formula."""
-    text = value if isinstance(value, str) else cell(value)
+    text = value if isinstance(value, str) else _whole(value)
     number = isinstance(value, (int, float))
     return f"'{text}" if safe and not number and text.startswith(FORMULA) else text
+
+
+_SHOWN_WHOLE: tuple[set[str], ...] = ({"id"}, {"name"}, {"displayName"}, {"id", "displayName"})
+"""Objects of which a cell loses nothing that was asked for: references as the server gives them, and with `--names`."""
+
+
+def _whole(value: JsonValue) -> str:
+    """A value in a cell of a file that loses nothing: references by what stands for them, other objects as JSON."""
+    items = value if isinstance(value, list) else [value]
+    if any(isinstance(item, list) or (isinstance(item, dict) and item.keys() not in _SHOWN_WHOLE) for item in items):
+        return json.dumps(value, ensure_ascii=False)
+    return cell(value)
 
 
 class Separated(Tabular):
@@ -181,6 +200,24 @@ class Json(Objects):
     @override
     def end(self) -> None:
         self._write("[]\n" if self._first else "\n]\n")
+
+
+class Names(Objects):
+    """UIDs alone, one a line, as other lines take them."""
+
+    @override
+    def add(self, rows: Sequence[Row]) -> None:
+        self._write("".join(f"{self._uid(row)}\n" for row in rows))
+
+    def _uid(self, row: Row) -> str:
+        found = next((row[name] for name in _UIDS if row.get(name)), None)
+        if found is None:
+            raise PipelineError("these rows have no UIDs", hint=f"-o csv; they have {', '.join(row) or 'no fields'}")
+        return str(found)
+
+
+_UIDS = ("id", "uid", "event", "enrollment", "trackedEntity", "relationship")
+"""The fields that hold the UID of what a row is, the nearest first."""
 
 
 class Yaml(Objects):
@@ -347,3 +384,44 @@ def frame_of(rows: Sequence[Row], columns: Sequence[str]) -> Any:
         raise MissingExtra("pl", "frames") from None
     items = [{name: row.get(name) for name in columns} for row in rows]
     return polars.DataFrame(items, schema=None if items else [*columns], infer_schema_length=None, strict=False)
+
+
+def text_writer(name: str, write: Write, *, safe: bool = False, whole: bool = False) -> Writer:
+    """What writes rows as text in a format: `json`, `ndjson`, `csv`, `tsv`, `yaml`, `md` or `name`.
+
+    Parameters:
+        name: the format.
+        write: takes the text.
+        safe: as of `flat`; whole: as of `Objects`.
+    """
+    match name:
+        case "csv" | "tsv":
+            return Separated(write, "\t" if name == "tsv" else ",", safe)
+        case "md":
+            return Markdown(write)
+        case "yaml":
+            return Yaml(write, whole)
+        case "name":
+            return Names(write)
+        case "ndjson":
+            return Ndjson(write, whole)
+        case "json":
+            return Json(write, whole)
+        case _:
+            raise ValueError(f"{name} is no text of rows")
+
+
+BINARY = ("xlsx", "parquet")
+"""Formats that want a file."""
+
+
+def file_writer(name: str, path: Path, *, safe: bool = False, once: bool = False) -> Writer:
+    """What writes rows into a file in a format that a library writes: `xlsx` or `parquet`.
+
+    Parameters:
+        name: the format; path: the file.
+        safe, once: as of `Workbook`.
+
+    Raises `MissingExtra`.
+    """
+    return Workbook(path, safe, once) if name == "xlsx" else Parquet(path)

@@ -88,20 +88,24 @@ class Pipeline:
         Parameters:
             variables: the user's own names, which are no fields.
         """
-        fields: dict[str, None] = {}
+        fields: dict[str, bool] = {}
+        tests: list[tuple[str, tuple[object, ...]]] = []
         made: set[str] = set()
         closed = False
         for step in self.steps:
             if step.kind != "stage" or step.name == "join":
-                fields |= dict.fromkeys(_key_of_join(step) if step.kind == "stage" else ())
+                fields |= dict.fromkeys(_key_of_join(step) if step.kind == "stage" else (), True)
                 break
-            fields |= {path: None for path in _read_by(step) if path.partition(".")[0] not in made}
+            for path, whole in _read_by(step).items():
+                if path.partition(".")[0] not in made:
+                    fields[path] = whole or fields.get(path, False)
+            tests += [test for test in _tests_of(step) if test[0].partition(".")[0] not in made]
             made |= set(step.options) if step.name in {"derive", "rename"} else set()
             closed = step.name in REPLACES_COLUMNS and bool(step.args or step.options)
             if closed:
                 break
         leading, limit = self._leading()
-        return Wants(tuple(fields), closed, tuple(leading), limit, variables)
+        return Wants(fields, closed, tuple(leading), limit, variables, tuple(tests))
 
     def _leading(self) -> tuple[list[str], int | None]:
         """The conditions of the first `where`s, and the rows that a `head` right after them keeps."""
@@ -193,18 +197,25 @@ def _without(value: object, hidden: frozenset[str]) -> object:
     return rows.with_items(leave(rows.plain()), columns=shown(rows).columns)
 
 
-def _read_by(step: Step) -> list[str]:
-    """Dotted paths of the fields that a stage reads."""
+def _read_by(step: Step) -> dict[str, bool]:
+    """Dotted paths of the fields that a stage reads, True for those whose whole value is read."""
     if step.name not in READS_FIELDS or not (step.args or step.options):
-        return list(READ_BY_DEFAULT.get(step.name, ()))
-    found: list[str] = []
+        return dict.fromkeys(READ_BY_DEFAULT.get(step.name, ()), True)
+    found: dict[str, bool] = {}
     for text in [*step.args, *(value for name, value in step.options.items() if name != "reverse")]:
         inner = text.strip().removeprefix("-")
         if step.name == "group" and inner.endswith(")"):
             inner = inner.partition("(")[2].removesuffix(")")
         if inner and not inner.isdigit():
-            found += Expression(inner).field_paths()
+            for path, whole in Expression(inner).field_paths().items():
+                found[path] = whole or found.get(path, False)
     return found
+
+
+def _tests_of(step: Step) -> list[tuple[str, tuple[object, ...]]]:
+    """The fields that a condition or computed field compares with values which stand there."""
+    texts = [*step.args, *step.options.values()] if step.name in {"where", "derive", "select"} else []
+    return [test for text in texts for test in Expression(text).tests()]
 
 
 def _key_of_join(step: Step) -> list[str]:

@@ -8,18 +8,25 @@ give, over every row; anything else stays here. `where` itself runs here over wh
 from __future__ import annotations
 
 import ast
+import builtins
 import math
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.dates import moment
+from dhis2sh.dhis2.fields import parse_fields, written
 from dhis2sh.errors import PipelineError, did_you_mean
-from dhis2sh.rows.expressions import dotted
+from dhis2sh.rows.rewriting import dotted
 
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Property, Resource
 
+_MOST_INTEGER = 2**31 - 1
+"""The largest number that the server reads as an integer: it refuses a filter with a larger one."""
+_NO_FILTER = {"periodType"}
+"""Properties for which the server has no operator at all (api-facts a.2)."""
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{3})?)?")
 _CUT = re.compile(r"[,\[\]\n\r]")
 """What the server reads as the end of a value once there are several filters (api-facts a.2)."""
@@ -38,18 +45,21 @@ class Wants:
     """What a compiled tail reads of its head.
 
     Parameters:
-        fields: dotted paths, as far as they are named before a stage replaces the columns.
+        fields: dotted paths, as far as they are named before a stage replaces the columns; True for those whose whole
+            value is read.
         closed: True when a stage shows only what it names, so nothing else need be read.
         conditions: the leading `where`s, each cut at its top-level `and`.
         limit: the rows that a `head(n)` right after them keeps.
         variables: the user's own names, which are no fields.
+        tests: fields with the values that they are compared with.
     """
 
-    fields: tuple[str, ...] = ()
+    fields: Mapping[str, bool] = field(default_factory=lambda: {})
     closed: bool = False
     conditions: tuple[str, ...] = ()
     limit: int | None = None
     variables: Container[str] = ()
+    tests: tuple[tuple[str, tuple[object, ...]], ...] = ()
 
 
 @dataclass(slots=True)
@@ -96,7 +106,7 @@ def prepare(
     Raises `PipelineError` for a name that is neither a property nor a variable.
     """
     head = Head(complete(arguments, {"all"}))
-    _narrow(head, wants, resource, default_fields)
+    _narrow(head, wants, FieldReader(resource, types), default_fields)
     if "all" in head.arguments:
         _push(head, wants, FilterReader(resource, types))
         if wants.limit is not None and not head.local:
@@ -107,37 +117,125 @@ def prepare(
     return head
 
 
-def _narrow(head: Head, wants: Wants, resource: Resource, default_fields: str) -> None:
+def _narrow(head: Head, wants: Wants, reads: FieldReader, default_fields: str) -> None:
     """Ask for the fields that the tail reads; without `--fields` and with closed columns, for no others."""
-    needed: list[str] = []
-    for path in wants.fields:
+    needed: dict[str, bool] = {}
+    for path, whole in wants.fields.items():
         first = path.partition(".")[0]
-        if first in resource.properties:
-            needed.append(path)
-        elif first not in wants.variables:
-            hint = did_you_mean(first, list(resource.properties)) or f"dhis2 metadata describe {resource.plural}"
-            raise PipelineError(f"{resource.plural} have no property `{first}`", hint=hint)
+        if first in reads.resource.properties:
+            found = reads.path(path)
+            needed[found] = whole or needed.get(found, False)
+        elif first not in wants.variables and not hasattr(builtins, first):
+            raise reads.unknown(reads.resource, first)
+    for path, values in wants.tests:
+        if path.partition(".")[0] in reads.resource.properties:
+            reads.check(path, values)
     given = cast("str | None", head.arguments.get("fields"))
     if given is None and wants.closed and needed:
-        head.arguments["fields"] = ",".join(_as_fields(needed))
+        head.arguments["fields"] = ",".join(reads.written(needed))
         return
     base = given or default_fields
-    shown = set(re.findall(r"(?:^|,)\s*(\w+)", re.sub(r"[\[(][^\[\]()]*[\])]", "", base)))
-    extra = [path for path in needed if path not in shown]
+    asked = parse_fields(base)
+    shown = set(asked.columns(reads.resource.properties))
+    there = {*asked.paths(), *shown} if not asked.excluded else set(asked.paths())
+    extra = {path: whole for path, whole in needed.items() if path not in there}
     if extra:
-        head.arguments["fields"] = ",".join([base, *_as_fields(extra)])
-        if not re.search(r"[:*]", base):
-            head.hidden = frozenset({path.partition(".")[0] for path in extra} - shown)
+        head.arguments["fields"] = ",".join([base, *reads.written(extra)])
+        head.hidden = frozenset({path.partition(".")[0] for path in extra} - shown)
 
 
-def _as_fields(paths: Sequence[str]) -> list[str]:
-    return [nested(path) for path in dict.fromkeys(paths)]
+class FieldReader:
+    """Reads the dotted names of expressions as fields of a type, through what it refers to.
+
+    Parameters:
+        resource: the type whose rows are meant.
+        types: every type of the same version by plural.
+    """
+
+    def __init__(self, resource: Resource, types: Mapping[str, Resource]) -> None:
+        self.resource = resource
+        self._types = types
+
+    def path(self, path: str) -> str:
+        """The part of a dotted name that is a field; what follows a text or a number are its methods.
+
+        Raises `PipelineError` for a property that the type on the way has not.
+        """
+        found: list[str] = []
+        resource: Resource | None = self.resource
+        for name in path.split("."):
+            prop = resource.properties.get(name) if resource else None
+            if resource is None:
+                break
+            if prop is None:
+                raise self.unknown(resource, name)
+            found.append(name)
+            resource = self._types.get(prop.target or "")
+        return ".".join(found)
+
+    def check(self, path: str, values: Sequence[object]) -> None:
+        """Raise `PipelineError` where a field can never equal, or be compared with, one of some values."""
+        prop = self._end_of(path)
+        for value in values if prop is not None else ():
+            if value is None or prop is None:
+                continue
+            wrong = _never(prop, value)
+            if wrong is not None:
+                raise PipelineError(f"{path} is never {value!r}: {wrong[0]}", hint=wrong[1])
+
+    def _end_of(self, path: str) -> Property | None:
+        """The property of a path that is one to its end."""
+        resource: Resource | None = self.resource
+        prop: Property | None = None
+        for name in path.split("."):
+            prop = resource.properties.get(name) if resource else None
+            if prop is None:
+                return None
+            resource = self._types.get(prop.target or "")
+        return prop
+
+    @staticmethod
+    def unknown(resource: Resource, name: str) -> PipelineError:
+        """The error of a property that a type has not, with the nearest one."""
+        there = f"dhis2 metadata describe {resource.plural}" if resource.endpoint else ", ".join(resource.properties)
+        hint = did_you_mean(name, list(resource.properties)) or there
+        return PipelineError(f"{resource.plural} have no property `{name}`", hint=hint)
+
+    def written(self, paths: Mapping[str, bool]) -> list[str]:
+        """Dotted names as DHIS2's fields: `categoryCombo.name` is `categoryCombo[name]`."""
+        whole = {path for path, all_of_it in paths.items() if all_of_it}
+        return written(paths, whole, {path for path in whole if self._embedded(path)})
+
+    def _embedded(self, path: str) -> bool:
+        """Has what is there no address of its own?"""
+        resource: Resource | None = self.resource
+        for name in path.split("."):
+            prop = resource.properties.get(name) if resource else None
+            resource = self._types.get(prop.target or "") if prop else None
+        return resource is not None and resource.endpoint is None
 
 
-def nested(path: str) -> str:
-    """A dotted path as DHIS2's fields: `categoryCombo.name` is `categoryCombo[name]`."""
-    first, _, rest = path.partition(".")
-    return f"{first}[{nested(rest)}]" if rest else first
+def _never(prop: Property, value: object) -> tuple[str, str] | None:
+    """Why a property never has a value, and what to write; None where it may."""
+    kind = prop.item_kind or prop.kind
+    text = isinstance(value, str)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if prop.collection and not text:
+        return None  # a list is compared with what only Python knows
+    match kind:
+        case "CONSTANT" if prop.constants and value not in prop.constants:
+            known = ", ".join(prop.constants[:12])
+            return f"its values are {known}", did_you_mean(str(value), prop.constants) or f"one of {known}"
+        case "DATE" if moment(value) is None:
+            return "it is a date", "year, month and day: '2026-01-31'"
+        case "INTEGER" | "NUMBER" if not number:
+            return "it is a number", f"without quotes: {value}" if text else "a number"
+        case "BOOLEAN" if not isinstance(value, bool):
+            return "it is true or false", "True or False, without quotes"
+        case "TEXT" | "IDENTIFIER" if not text:
+            return "it is a text", f"'{value}'"
+        case _:
+            return None
 
 
 def _push(head: Head, wants: Wants, reader: FilterReader) -> None:
@@ -235,10 +333,10 @@ class FilterReader:
                 return f"{path}:!null" if isinstance(test, (ast.IsNot, ast.NotEq)) else f"{path}:null"
             case ast.Eq():
                 value = self._value(prop, _literal(right))
-                return None if value is None or prop.kind == "DATE" else f"{path}:eq:{value}"
+                return None if value is None else f"{path}:eq:{value}"
             case ast.NotEq():
                 value = self._value(prop, _literal(right))
-                wanted = value is not None and prop.required and "." not in (path or "") and prop.kind != "DATE"
+                wanted = value is not None and prop.required and "." not in (path or "")
                 return f"{path}:!eq:{value}" if wanted else None
             case ast.In():
                 return self._member(path, prop, right)
@@ -249,14 +347,11 @@ class FilterReader:
         operator = _ORDERED.get(type(test))
         if operator is None or prop.kind not in {"INTEGER", "NUMBER", "DATE"}:
             return None
-        # Texts of dates are compared here: `2024-01-01T00:00` comes after `2024-01-01`, so only these two agree.
-        if prop.kind == "DATE" and operator not in {"gte", "lt"}:
-            return None
         value = self._value(prop, _literal(right))
         return None if value is None else f"{path}:{operator}:{value}"
 
     def _member(self, path: str | None, prop: Property, right: ast.expr) -> str | None:
-        if not isinstance(right, (ast.List, ast.Tuple, ast.Set)) or not right.elts or prop.kind == "DATE":
+        if not isinstance(right, (ast.List, ast.Tuple, ast.Set)) or not right.elts:
             return None
         values = [self._value(prop, _literal(item)) for item in right.elts]
         return None if None in values else f"{path}:in:[{','.join(cast('list[str]', values))}]"
@@ -277,11 +372,11 @@ class FilterReader:
         if isinstance(value, bool) or value is None:
             return None
         if prop.kind in {"INTEGER", "NUMBER"}:
-            whole = isinstance(value, int)
+            whole = isinstance(value, int) and abs(value) <= _MOST_INTEGER
             real = prop.kind == "NUMBER" and isinstance(value, float) and math.isfinite(value)
             return repr(value) if whole or real else None
         if prop.kind == "DATE":
-            return value if isinstance(value, str) and _ISO.fullmatch(value) else None
+            return value if isinstance(value, str) and _ISO.fullmatch(value) and moment(value) else None
         if not isinstance(value, str) or prop.kind not in _TEXTS:
             return None
         return value if value == value.strip() != "" and not _CUT.search(value) else None
@@ -300,6 +395,7 @@ class FilterReader:
             resource = self._types.get(prop.target)
         found = resource.properties.get(last) if resource else None
         stored = found is not None and found.persisted and found.simple and not found.collection
+        stored = stored and last not in _NO_FILTER
         return found if stored else None
 
 

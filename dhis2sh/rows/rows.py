@@ -66,9 +66,11 @@ class Rows[T](Staged):
         provenance: verb, query, profile and time.
         page: the paging note, None when the rows are everything.
         resource: the type (plural) of the rows, where they are metadata objects; verbs and completion use it.
+        asked: the fields that were asked for by name, those inside of others dotted (`parent.name`): where no row has one,
+            it is null in all of them; `parent.*` are all of them.
     """
 
-    __slots__ = ("_columns", "items", "page", "provenance", "resource")
+    __slots__ = ("_columns", "asked", "items", "page", "provenance", "resource")
 
     def __init__(
         self,
@@ -78,8 +80,10 @@ class Rows[T](Staged):
         provenance: Provenance | None = None,
         page: PageNote | None = None,
         resource: str | None = None,
+        asked: Iterable[str] = (),
     ) -> None:
         self.items: list[T] = list(items)
+        self.asked = dict.fromkeys(asked)
         self._columns = tuple(columns) if columns is not None else None
         self.provenance = provenance or Provenance()
         self.page = page
@@ -102,9 +106,12 @@ class Rows[T](Staged):
         """The rows as plain JSON objects (models are dumped by alias, as `-o json` prints them)."""
         return [to_plain(item) for item in self.items]
 
-    def with_items[U](self, items: Iterable[U], *, columns: Iterable[str] | None = None) -> Rows[U]:
+    def with_items[U](
+        self, items: Iterable[U], *, columns: Iterable[str] | None = None, asked: Iterable[str] | None = None
+    ) -> Rows[U]:
         """New rows of the same provenance; the paging note goes, since a stage has changed what it counted."""
-        return Rows(items, columns=columns, provenance=self.provenance, resource=self.resource)
+        asked = self.asked if asked is None else asked
+        return Rows(items, columns=columns, provenance=self.provenance, resource=self.resource, asked=asked)
 
     def with_provenance(self, **changes: Any) -> Rows[T]:
         """The same rows with a changed provenance."""
@@ -134,9 +141,16 @@ class Rows[T](Staged):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A result that is text by nature (a script, a generated file); printed as it is."""
+    """A result that is text by nature (a script, a generated file); printed as it is.
+
+    Parameters:
+        text: what is printed.
+        of: the format of rows that it holds, which come from others: a terminal shows their control characters and does
+            not obey them.
+    """
 
     text: str
+    of: str | None = None
 
     def to_json(self) -> JsonObject:
         """The text as one record."""

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dhis2sh import paths
 from dhis2sh.errors import Dhis2Error, MissingExtra
-from dhis2sh.rows.formats import Json, Markdown, Ndjson, Parquet, Separated, Workbook, Write, Writer, Yaml, frame_of
+from dhis2sh.rows.flat import flat, in_json
+from dhis2sh.rows.formats import Objects, Write, Writer, file_writer, frame_of, text_writer
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.stage import stage
 from dhis2sh.rows.stages import length_of
@@ -29,12 +30,6 @@ type Written = Text | Awaitable[Text]
 """What a sink gives: of rows the text, of a stream what is awaited for it."""
 
 
-def frame_rows(rows: Rows[Any]) -> list[Row]:
-    """Rows with all of their columns and no other fields."""
-    columns = rows.columns
-    return [{name: row.get(name) for name in columns} for row in rows.plain()]
-
-
 @stage(sink=True, literal=True)
 def df(rows: Rows[Any], space: object) -> object:
     """A pandas frame."""
@@ -42,19 +37,23 @@ def df(rows: Rows[Any], space: object) -> object:
         import pandas  # heavy: an extra
     except ImportError:
         raise MissingExtra("df", "frames") from None
-    return pandas.DataFrame(frame_rows(rows), columns=list(rows.columns))
+    columns, plain = flat(rows)
+    return pandas.DataFrame([{name: row.get(name) for name in columns} for row in plain], columns=list(columns))
 
 
 @stage(sink=True, literal=True)
 def pl(rows: Rows[Any], space: object) -> object:
     """A polars frame."""
-    return frame_of(rows.plain(), rows.columns)
+    columns, plain = flat(rows)
+    return frame_of(plain, columns)
 
 
 def write_rows(rows: Rows[Any], writer: Writer) -> int:
     """Rows through a writer; returns how many there were."""
-    writer.begin(rows.columns, True)
-    writer.add(rows.plain())
+    whole = isinstance(writer, Objects)
+    columns, plain = (rows.columns, rows.plain()) if whole else flat(rows, in_json if writer.texts else None)
+    writer.begin(columns, True)
+    writer.add(plain)
     writer.end()
     return len(rows)
 
@@ -137,22 +136,23 @@ def _writable(file: str) -> Generator[None]:
         raise Dhis2Error(f"{file} cannot be written: {error.strerror}", hint="choose another file") from error
 
 
-def given(text: str, file: str | None) -> Text:
-    """Text as the result, or written to a file."""
+def given(text: str, file: str | None, name: str) -> Text:
+    """Text of a format as the result, or written to a file."""
     if file is None:
-        return Text(text)
+        return Text(text, of=name)
     text = text + "\n" if text and not text.endswith("\n") else text  # no row is no line
     with text_file(file) as write:
         write(text)
     return Text(f"{file}: {len(text.encode()):,} bytes")
 
 
-def _texts(rows: Either, make: Callable[[Write], Writer], file: str | None, name: str) -> Written:
-    """Rows as text, or written to a file."""
+def _texts(rows: Either, file: str | None, name: str, safe: bool = False) -> Written:
+    """Rows as text of a format, or written to a file."""
+    make = partial(text_writer, name, safe=safe)
     if isinstance(rows, Rows):
         out = io.StringIO()
         write_rows(rows, make(out.write))
-        return given(_as_result(out.getvalue(), name), file)
+        return given(_as_result(out.getvalue(), name), file, name)
     return _texts_of_stream(rows, make, file, name)
 
 
@@ -169,7 +169,7 @@ async def _texts_of_stream(stream: Stream[Any], make: Callable[[Write], Writer],
             stream.say_many(f"{name} without a file", count)
 
     await write_stream(stream, make(out.write), progress)
-    return Text(_as_result(out.getvalue(), name))
+    return Text(_as_result(out.getvalue(), name), of=name)
 
 
 def _as_result(text: str, name: str) -> str:
@@ -193,37 +193,37 @@ async def _file_of_stream(stream: Stream[Any], make: Callable[[Write], Writer], 
 @stage(takes="either", sink=True, literal=True)
 def json(rows: Either, space: object, file: str | None = None) -> Written:
     """JSON, an array of objects: json, json('rows.json')."""
-    return _texts(rows, Json, file, "json")
+    return _texts(rows, file, "json")
 
 
 @stage(takes="either", sink=True, literal=True)
 def ndjson(rows: Either, space: object, file: str | None = None) -> Written:
     """JSON, one object a line."""
-    return _texts(rows, Ndjson, file, "ndjson")
+    return _texts(rows, file, "ndjson")
 
 
 @stage(takes="either", sink=True, literal=True)
 def csv(rows: Either, space: object, file: str | None = None, safe: bool = False) -> Written:
     """CSV: csv, csv('rows.csv', safe=True) so that no cell is taken for a formula."""
-    return _texts(rows, partial(Separated, separator=",", safe=safe), file, "csv")
+    return _texts(rows, file, "csv", safe)
 
 
 @stage(takes="either", sink=True, literal=True)
 def tsv(rows: Either, space: object, file: str | None = None, safe: bool = False) -> Written:
     """Tab-separated values."""
-    return _texts(rows, partial(Separated, separator="\t", safe=safe), file, "tsv")
+    return _texts(rows, file, "tsv", safe)
 
 
 @stage(takes="either", sink=True, literal=True)
 def yaml(rows: Either, space: object, file: str | None = None) -> Written:
     """YAML."""
-    return _texts(rows, Yaml, file, "yaml")
+    return _texts(rows, file, "yaml")
 
 
 @stage(takes="either", sink=True, literal=True)
 def md(rows: Either, space: object, file: str | None = None) -> Written:
     """A Markdown table."""
-    return _texts(rows, Markdown, file, "md")
+    return _texts(rows, file, "md")
 
 
 def _binary(rows: Either, make: Callable[[Path], Writer], file: str) -> Written:
@@ -242,20 +242,20 @@ async def _binary_of_stream(stream: Stream[Any], make: Callable[[Path], Writer],
 @stage(takes="either", sink=True, literal=True)
 def xlsx(rows: Either, space: object, file: str, safe: bool = False) -> Written:
     """A workbook: xlsx('rows.xlsx'). Texts are written as texts, never as formulas."""
-    return _binary(rows, partial(Workbook, safe=safe, once=isinstance(rows, Rows)), file)
+    return _binary(rows, partial(file_writer, "xlsx", safe=safe, once=isinstance(rows, Rows)), file)
 
 
 @stage(takes="either", sink=True, literal=True)
 def parquet(rows: Either, space: object, file: str) -> Written:
     """A Parquet file: parquet('rows.parquet')."""
-    return _binary(rows, Parquet, file)
+    return _binary(rows, partial(file_writer, "parquet"), file)
 
 
 @stage(sink=True, literal=True)
 def clip(rows: Rows[Any], space: object) -> Text:
     """Copy as tab-separated text to the terminal's clipboard (OSC 52)."""
     out = io.StringIO()
-    write_rows(rows, Separated(out.write, "\t"))
+    write_rows(rows, text_writer("tsv", out.write))
     data = base64.b64encode(out.getvalue().encode()).decode()
     return Text(f"\x1b]52;c;{data}\x07{len(rows):,} rows copied")
 

@@ -62,9 +62,12 @@ class Stage:
     ) -> object:
         if self.sink:
             return self.function(rows, space, *args, **options)
-        plain = Rows(rows.plain(), columns=rows.columns, provenance=rows.provenance, resource=rows.resource)
+        plain = rows.with_items(rows.plain(), columns=rows.columns)
         found: object = self.function(plain, space, *args, **options)
-        return plain.with_items(found.step(plain.items), columns=found.columns) if isinstance(found, Flow) else found
+        if not isinstance(found, Flow):
+            return found
+        asked = found.columns if found.declared else None  # what a stage names is asked for
+        return plain.with_items(found.step(plain.items), columns=found.columns, asked=asked)
 
     async def _collected(
         self, stream: Stream[Any], space: Namespace, args: tuple[object, ...], options: Mapping[str, Any]

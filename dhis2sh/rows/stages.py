@@ -25,7 +25,7 @@ type Bound = tuple[Expression, Callable[[Row], object]]
 
 def _bound(text: object, rows: Rows[Row], space: Namespace) -> Bound:
     expression = Expression(str(text))
-    return expression, expression.bind(rows.items, space, rows.columns)
+    return expression, expression.bind(rows.items, space, rows.columns, rows.asked)
 
 
 def _label(text: object) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import itertools
-import json
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
 from dhis2sh.errors import BrokenAnswer, MissingExtra, NotFound, UsageError
+from dhis2sh.files import checked_size, open_packed, parse_json
 from dhis2sh.rows.stream import Stream
 
 if TYPE_CHECKING:
@@ -99,6 +98,8 @@ def stream_rows(path: Path, *, key: str | None = None) -> Stream[Row]:
     return Stream(_batches(path, ending, key))
 
 
+csv.field_size_limit(16 * 1024 * 1024)
+"""The outline of a district in one cell is longer than the 128 KiB that Python reads."""
 _STREAMED = {".json", ".ndjson", ".csv", ".tsv"}
 BATCH = 1000
 """Rows of a file that are read at a time."""
@@ -144,7 +145,7 @@ async def _json_batches(path: Path, key: str) -> AsyncGenerator[list[Row]]:
 
 def _open(path: Path) -> TextIO:
     if path.suffix.lower() == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+        return io.TextIOWrapper(open_packed(path), encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
 
 
@@ -170,12 +171,9 @@ def _json_lines(file: TextIO, path: Path) -> Iterator[Row]:
     for number, line in enumerate(file, 1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise UsageError(f"{path} line {number:,} is not JSON: {error}") from None
+        row = parse_json(line, f"{path} line {number:,}")
         if not isinstance(row, dict):
-            raise UsageError(f"{path}: line {number:,} is no object")
+            raise UsageError(f"{path}: line {number:,} is no object", hint='one object a line: {"id": "..."}')
         yield cast("Row", row)
 
 
@@ -200,21 +198,27 @@ def parse_yaml(text: str, where: str, *, texts: bool = False) -> JsonValue:
         for first, tests in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
     try:
-        return cast("JsonValue", yaml.load(text, Loader=Loader))  # noqa: S506  (a SafeLoader)
+        return checked_size(cast("JsonValue", yaml.load(text, Loader=Loader)), where)  # noqa: S506  (a SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark is not None else ""
-        raise UsageError(f"{where}{line}: {getattr(error, 'problem', None) or error}") from None
+        told = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise UsageError(f"{where}{line}: {told}", hint="texts with : or # stand in quotes") from None
+    except RecursionError:
+        raise UsageError(f"{where} is nested too deeply", hint="objects of DHIS2 are nested a few times") from None
 
 
 def _json(text: str, where: str, key: str | None) -> list[Row]:
     try:
-        return _of(json.loads(text), where, key)
-    except ValueError as whole:
+        parsed = parse_json(text, where)
+    except UsageError:
         try:  # one object a line
-            return [cast("Row", json.loads(line)) for line in text.splitlines() if line.strip()]
-        except ValueError:
-            raise UsageError(f"{where} is not JSON: {whole}") from None
+            parsed = [parse_json(line, where) for line in text.splitlines() if line.strip()]
+        except UsageError:
+            parsed = []
+        if not parsed:
+            raise
+    return _of(parsed, where, key)
 
 
 def _of(value: JsonValue, where: str, key: str | None) -> list[Row]:
@@ -227,7 +231,7 @@ def _of(value: JsonValue, where: str, key: str | None) -> list[Row]:
     rows = value if isinstance(value, list) else [value]
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
-            raise UsageError(f"{where}: item {number} is no object")
+            raise UsageError(f"{where}: item {number} is no object", hint='rows are objects: [{"name": "..."}, ...]')
     return cast("list[JsonObject]", rows)
 
 
@@ -242,11 +246,18 @@ def _separated(file: TextIO, separator: str) -> Iterator[Row]:
     headers = [name.strip() for name in reader.fieldnames or () if name]
     twice = [name for name in dict.fromkeys(headers) if headers.count(name) > 1]
     if twice:
-        raise UsageError(f"the header names {', '.join(twice)} more than once")
-    for row in reader:
-        if row.get(None):  # type: ignore[call-overload]
-            raise UsageError(f"line {reader.line_num} has more cells than the header", hint="quote cells with commas")
-        yield {name.strip(): value for name, value in row.items() if name}
+        raise UsageError(
+            f"the header names {', '.join(twice)} more than once", hint="give each column a name of its own"
+        )
+    try:
+        for row in reader:
+            if row.get(None):  # type: ignore[call-overload]
+                raise UsageError(
+                    f"line {reader.line_num} has more cells than the header", hint="quote cells with commas"
+                )
+            yield {name.strip(): value for name, value in row.items() if name}
+    except csv.Error as error:
+        raise UsageError(f"line {reader.line_num + 1} is no CSV: {error}", hint="is a quote left open?") from None
 
 
 def _sheet(path: Path) -> list[Row]:
@@ -260,7 +271,7 @@ def _sheet(path: Path) -> list[Row]:
     except fastexcel.FastExcelError as error:
         if not path.exists():
             raise NotFound(f"there is no file {path}") from None
-        raise UsageError(f"{path} cannot be read: {error}") from None
+        raise UsageError(f"{path} cannot be read: {error}", hint="save it as XLSX again, or as CSV") from None
     return [{name: _cell(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
 
 

@@ -50,3 +50,12 @@ def no_such_address(path: str = "") -> Refused:
     """404: nobody answers at this path, so the container does."""
     named = html.escape(path.lstrip("/"), quote=True).replace("/", "&#47;")
     return Refused(404, f"No static resource {named}.", page=True)
+
+
+def not_imitated(what: str) -> Refused:
+    """501: a server does something here of which nobody has seen what; the sandbox does not make it up.
+
+    Parameters:
+        what: in words that stand after "does not imitate".
+    """
+    return Refused(501, f"the sandbox does not imitate {what}; try it on a server")

@@ -48,13 +48,15 @@ def width_of(text: str) -> int:
     return max(0, wcswidth(text))
 
 
-def fit(text: str, width: int) -> str:
-    """A text in so many columns: filled with blanks, or cut off."""
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """A text in so many columns: filled with blanks, on its left where it ends at the right, or cut off."""
     if width_of(text) > width:
+        text = text[: width * 2]  # marks above letters take no column
         while text and width_of(text) >= width:
             text = text[:-1]
         text += "…"
-    return text + " " * (width - width_of(text))
+    blanks = " " * (width - width_of(text))
+    return blanks + text if right else text + blanks
 
 
 def wrapped(words: str, width: int | None) -> str:

@@ -23,6 +23,7 @@ def _summary(summary: WriteSummary, width: int | None, colour: bool) -> str:
     for plural, counts in (summary.types or {}).items():
         lines.append(f"  {plural}: {', '.join(f'{count:,} {word}' for word, count in counts.items())}")
     lines += [f"  refused: {cell(failure)}" for failure in summary.failures[:20]]
+    lines += [f"  not as before: {cell(row)}" for row in summary.left[:20]]
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ trees, records in words, records field by field. Text from a server is data: con
 from __future__ import annotations
 
 import html as html_module
+import sys
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.rows.cells import cell
@@ -14,7 +15,7 @@ from dhis2sh.rows.registry import Renderer, register_renderer, renderer_of
 from dhis2sh.rows.rows import Text, to_plain
 from dhis2sh.show import plans, rows, trees
 from dhis2sh.show.layout import DIM, HEAD_COLOUR, RESET, STYLE, fit, width_of, wrapped
-from dhis2sh.words import safe
+from dhis2sh.words import on_screen, safe
 
 if TYPE_CHECKING:
     from dhis2sh.show.trees import Branch
@@ -85,7 +86,7 @@ def _record(row: Row, colour: bool) -> str:
     size = max(width_of(name) for name in row)
     lines: list[str] = []
     for name, value in row.items():
-        label = fit(name, size)
+        label = fit(safe(name), size)
         lines.append(f"{HEAD_COLOUR}{label}{RESET}  {cell(value)}" if colour else f"{label}  {cell(value)}".rstrip())
     return "\n".join(lines)
 
@@ -98,7 +99,9 @@ def _html_words(words: str) -> str:
 
 
 def _as_it_is(result: Text, width: int | None, colour: bool) -> str:
-    return result.text
+    if result.of is None or width is not None or not sys.stdout.isatty():
+        return result.text
+    return on_screen(result.text, json="json" in result.of)
 
 
 register_renderer(Text, Renderer(_as_it_is))

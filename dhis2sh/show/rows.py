@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, override
 
+from dhis2sh.rows.flat import flat, in_words
 from dhis2sh.rows.formats import Tabular, Write
 from dhis2sh.rows.registry import Renderer, register_renderer
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.stream import PREVIEW, Stream
 from dhis2sh.show.layout import DIM, HEAD_COLOUR, RESET, STYLE, fit, in_table, screen_of, width_of
+from dhis2sh.words import safe
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonValue, Row
@@ -33,6 +35,32 @@ def cells_of(columns: Sequence[str], rows: Sequence[Row]) -> Cells:
     return [[in_table(row.get(column)) for column in columns] for row in rows]
 
 
+def for_people(rows: Rows[Any], *, whole: bool = False) -> tuple[tuple[str, ...], list[Row]]:
+    """The columns and rows of a table: what was asked for inside of objects has columns, what is empty everywhere and
+    nobody asked for has none.
+
+    Parameters:
+        whole: keep the empty ones.
+    """
+    columns, plain = flat(rows, in_words)
+    kept = columns if whole else tuple(name for name in columns if name in rows.asked or _filled(name, plain))
+    return kept or columns, plain
+
+
+def _filled(column: str, rows: Sequence[Row]) -> bool:
+    return any(row.get(column) not in (None, "", []) for row in rows)
+
+
+def numbers_in(columns: Sequence[str], rows: Sequence[Row]) -> frozenset[int]:
+    """The places of the columns that hold numbers and nothing else."""
+    return frozenset(at for at, name in enumerate(columns) if _is_number(name, rows))
+
+
+def _is_number(column: str, rows: Sequence[Row]) -> bool:
+    values = [value for row in rows if (value := row.get(column)) is not None]
+    return bool(values) and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+
+
 @dataclass(slots=True)
 class Table:
     """A table whose columns are laid out once, by the rows that are there first.
@@ -41,31 +69,46 @@ class Table:
         columns: the fields, in order.
         widths: of the columns; None where the rows are better shown one below the other.
         colour: whether headings are in colour.
+        right: the places of the columns that end at the right, where numbers stand below each other.
         drawn: how many rows have been drawn.
     """
 
     columns: tuple[str, ...]
     widths: list[int] | None
     colour: bool
+    right: frozenset[int] = frozenset()
     drawn: int = 0
 
     @classmethod
-    def of(cls, columns: Sequence[str], cells: Cells, width: int | None, colour: bool) -> Table:
+    def of(
+        cls,
+        columns: Sequence[str],
+        cells: Cells,
+        width: int | None,
+        colour: bool,
+        right: frozenset[int] = frozenset(),
+    ) -> Table:
         """A table laid out for the cells of some rows, so that its columns fit the screen.
 
         Parameters:
             columns, cells: what is shown.
             width: columns of the screen; the terminal's when None, unlimited when 0.
             colour: whether headings are in colour.
+            right: the places of the columns that hold numbers.
         """
+        columns = [*map(safe, columns)]
         longest = [max(width_of(name), *(width_of(line[i]) for line in cells)) for i, name in enumerate(columns)]
-        return cls(tuple(columns), _widths(longest, screen_of(width)), colour)
+        return cls(tuple(columns), _widths(longest, screen_of(width)), colour, right)
+
+    def _line(self, parts: Sequence[str], sizes: Sequence[int]) -> str:
+        fitted = (fit(*part, right=at in self.right) for at, part in enumerate(zip(parts, sizes, strict=True)))
+        return "  ".join(fitted).rstrip()
 
     def head(self) -> list[str]:
         """The line of the columns' names; none where rows stand one below the other."""
         if self.widths is None:
             return []
-        head = "  ".join(fit(name, size) for name, size in zip(self.columns, self.widths, strict=True)).rstrip()
+        head = self._line(self.columns, self.widths)
         return [f"{HEAD_COLOUR}{head}{RESET}" if self.colour else head]
 
     def lines(self, cells: Cells, *, whole: bool = False) -> Iterator[str]:
@@ -87,7 +130,7 @@ class Table:
             )
             folded = [_folded(*part) for part in zip(self.columns, line, sizes, strict=True)]
             for parts in zip_longest(*folded, fillvalue=""):
-                yield "  ".join(fit(part, size) for part, size in zip(parts, sizes, strict=True)).rstrip()
+                yield self._line(parts, sizes)
 
     def _below(self, cells: Sequence[str]) -> Iterator[str]:
         title = f"-- {self.drawn} " + "-" * 20
@@ -141,7 +184,8 @@ class TableWriter(Tabular):
         cells = [[in_table(value) for value in line] for line in self.values(rows)]
         lines: list[str] = []
         if self._table is None:
-            self._table = Table.of(self.columns, cells, self._width, self._colour)
+            right = numbers_in(self.columns, rows)
+            self._table = Table.of(self.columns, cells, self._width, self._colour, right)
             lines = self._table.head()
         lines += self._table.lines(cells, whole=self._width == 0)
         self._write("".join(f"{line}\n" for line in lines))
@@ -155,9 +199,18 @@ class TableWriter(Tabular):
 def _text(rows: Rows[Any], width: int | None, colour: bool) -> str:
     if not len(rows):
         return "no rows" + _note(rows)
-    cells = cells_of(rows.columns, rows.plain())
-    table = Table.of(rows.columns, cells, width, colour)
+    columns, plain = for_people(rows)
+    cells = cells_of(columns, plain)
+    table = Table.of(columns, cells, width, colour, numbers_in(columns, plain))
     return "\n".join([*table.head(), *table.lines(cells)]) + _note(rows)
+
+
+def wide(rows: Rows[Any], colour: bool) -> str:
+    """Rows as a table with every column whole, the empty ones too, however wide that is."""
+    columns, plain = for_people(rows, whole=True)
+    cells = cells_of(columns, plain)
+    table = Table.of(columns, cells, 0, colour, numbers_in(columns, plain))
+    return "\n".join([*table.head(), *table.lines(cells)]) + _note(rows) if plain else "no rows" + _note(rows)
 
 
 def _note(rows: Rows[Any]) -> str:
@@ -169,7 +222,8 @@ def _note(rows: Rows[Any]) -> str:
 def _html(rows: Rows[Any]) -> str:
     note = str(rows.page) if rows.page else f"{len(rows):,}"
     shown = f"{min(len(rows), MOST_HTML_ROWS):,} shown; " if len(rows) > MOST_HTML_ROWS else ""
-    return html_table(rows.columns, rows.plain()[:MOST_HTML_ROWS], f"{shown}{note} rows")
+    columns, plain = for_people(rows)
+    return html_table(columns, plain[:MOST_HTML_ROWS], f"{shown}{note} rows")
 
 
 def html_table(columns: Sequence[str], rows: Sequence[Row], note: str) -> str:

@@ -70,7 +70,7 @@ def map_(rows: Rows[Any], space: object, file: str | None = None) -> Map | Text:
         return drawing
     if not file.endswith((".svg", ".html")):
         raise UsageError(f"{file}: a map is written as .svg or .html", hint="map('districts.svg')")
-    return given(drawing.page() if file.endswith(".html") else drawing.svg(), file)
+    return given(drawing.page() if file.endswith(".html") else drawing.svg(), file, "map")
 
 
 @stage(sink=True, literal=True)
@@ -85,7 +85,7 @@ def geojson(rows: Rows[Any], space: object, file: str | None = None) -> Text:
         }
         for row in _located(rows)
     ]
-    return given(json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False), file)
+    return given(json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False), file, "geojson")
 
 
 def _located(rows: Rows[Any]) -> list[Row]:

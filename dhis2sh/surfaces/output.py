@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import paths
@@ -16,15 +18,14 @@ from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows, to_json, to_plain
 from dhis2sh.rows.stream import Stream
 from dhis2sh.show import render
-from dhis2sh.show.rows import TableWriter
-from dhis2sh.verbs.options import FORMATS
+from dhis2sh.show.rows import TableWriter, wide
+from dhis2sh.verbs.options import ENDINGS, FORMATS
+from dhis2sh.words import on_screen
 
 if TYPE_CHECKING:
     from dhis2sh.rows.sinks import Pouring
     from dhis2sh.types import JsonValue
     from dhis2sh.verbs.options import Options
-
-BINARY = {"xlsx", "parquet"}
 
 
 def format_of(options: Options) -> str:
@@ -34,7 +35,7 @@ def format_of(options: Options) -> str:
     if options.format:
         return options.format
     ending = options.out.suffix.lstrip(".") if options.out else ""
-    return ending if ending in FORMATS else "table"
+    return ending if ending in ENDINGS else "table"
 
 
 def check(options: Options) -> None:
@@ -44,23 +45,28 @@ def check(options: Options) -> None:
         raise UsageError(
             f"there is no format '{chosen}'", hint=did_you_mean(chosen, FORMATS) or f"formats: {' '.join(FORMATS)}"
         )
-    if chosen in BINARY and options.out is None:
+    if chosen in formats.BINARY and options.out is None:
         raise UsageError(f"{chosen} wants a file", hint=f"--out FILE.{chosen}")
 
 
 def write(result: object, options: Options) -> None:
     """Print a result, or write it to `--out`. Raises `Dhis2Error` when the file cannot be written."""
     chosen = format_of(options)
-    if chosen in BINARY:
+    if chosen in formats.BINARY:
         _stage(chosen, result, str(options.out))
         return
+    seen = options.out is None and sys.stdout.isatty()
+    colour = seen and "NO_COLOR" not in os.environ
     if options.jq:
         text = "\n".join(_jq(options.jq, to_json(result)))
-    elif chosen == "table":
-        colour = options.out is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        text = render.text(result, width=None if options.out is None and sys.stdout.isatty() else 0, colour=colour)
+        text = on_screen(text, json=True) if seen else text
+    elif chosen == "wide" and isinstance(result, Rows):
+        text = wide(cast("Rows[Any]", result), colour)
+    elif chosen in {"table", "wide"}:
+        text = render.text(result, width=None if seen else 0, colour=colour)
     else:
         text = formatted(result, chosen)
+        text = on_screen(text, json="json" in chosen) if seen else text
     if options.out is None:
         sys.stdout.write(text + "\n" if text and not text.endswith("\n") else text)
         sys.stdout.flush()
@@ -80,16 +86,17 @@ def pouring(stream: Stream[Any], options: Options) -> Generator[Pouring]:
     from dhis2sh.rows import sinks  # start-up: statistics and random, which most results do not need
 
     chosen = format_of(options)
-    if chosen in BINARY:
-        make = formats.Parquet if chosen == "parquet" else formats.Workbook
+    if chosen in formats.BINARY:
+        make = partial(formats.file_writer, chosen)
         with sinks.binary_file(str(options.out), make) as writer, sinks.Pouring(stream, writer) as poured:
             yield poured
     elif options.out is not None:
         with sinks.text_file(str(options.out)) as write, sinks.Pouring(stream, _writer(chosen, write, 0)) as poured:
             yield poured
     else:
-        width = None if sys.stdout.isatty() else 0
-        with sinks.Pouring(stream, _writer(chosen, _printed, width)) as poured:
+        seen = sys.stdout.isatty()
+        write = _onto_screen(chosen) if seen else _printed
+        with sinks.Pouring(stream, _writer(chosen, write, None if seen and chosen != "wide" else 0)) as poured:
             yield poured
 
 
@@ -99,17 +106,22 @@ def _printed(text: str) -> None:
     sys.stdout.flush()
 
 
+def _onto_screen(chosen: str) -> formats.Write:
+    """Onto a terminal, where what others wrote is shown and not obeyed; a table has seen to it itself."""
+    if chosen in _TABLES:
+        return _printed
+    return lambda text: _printed(on_screen(text, json="json" in chosen))
+
+
+_TABLES = {"table", "wide", "geojson"}
+"""What a stream is drawn as, not written."""
+
+
 def _writer(chosen: str, write: formats.Write, width: int | None) -> formats.Writer:
     """What writes a format. JSON has rows as they are, like that of other results."""
-    match chosen:
-        case "json" | "ndjson":
-            return (formats.Json if chosen == "json" else formats.Ndjson)(write, whole=True)
-        case "csv" | "tsv":
-            return formats.Separated(write, "," if chosen == "csv" else "\t")
-        case "yaml" | "md":
-            return (formats.Yaml if chosen == "yaml" else formats.Markdown)(write)
-        case _:
-            return TableWriter(write, width, colour=width is None and "NO_COLOR" not in os.environ)
+    if chosen in _TABLES:
+        return TableWriter(write, width, colour=width is None and "NO_COLOR" not in os.environ)
+    return formats.text_writer(chosen, write, whole=chosen in {"json", "ndjson"})
 
 
 CHOSEN_PAGES = {"limit", "page", "page_size"}
@@ -135,7 +147,7 @@ def remark(result: object, options: Options, arguments: Mapping[str, object], *,
         return None
     if options.out is not None:
         return f"{options.out}: {counted}"
-    return counted if kept or format_of(options) != "table" else None
+    return counted if kept or format_of(options) not in {"table", "wide"} else None
 
 
 def formatted(result: object, chosen: str) -> str:
@@ -145,7 +157,17 @@ def formatted(result: object, chosen: str) -> str:
     if chosen == "ndjson":
         items = cast("Rows[Any]", result).plain() if isinstance(result, Rows) else [to_json(result)]
         return "\n".join(json.dumps(item, ensure_ascii=False) for item in items)
+    if chosen == "wide":
+        return wide(cast("Rows[Any]", result), False) if isinstance(result, Rows) else render.text(result, width=0)
+    if chosen == "name":
+        out = io.StringIO()
+        formats.text_writer("name", out.write).add([to_plain(item) for item in _items(result)])
+        return out.getvalue().removesuffix("\n")
     return str(_stage(chosen, result))
+
+
+def _items(result: object) -> list[object]:
+    return cast("Rows[object]", result).items if isinstance(result, Rows) else [result]
 
 
 def _stage(name: str, result: object, *arguments: str) -> object:

@@ -35,6 +35,7 @@ def describe(verb: Verb) -> JsonObject:
         **({"pinned": True} if verb.pinned else {}),
         "options": [param.flag for param in verb.params if param.option],
         "arguments": [param.name for param in verb.params if not param.option],
+        **({"piped": verb.piped.name} if verb.piped else {}),
         "complete": {param.name: param.complete for param in verb.params if param.complete},
         "refers": {param.name: param.refers for param in verb.params if param.refers},
         "input": verb.input_schema(),

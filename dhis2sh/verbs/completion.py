@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
 type FindNames = Callable[[str, str | None], Sequence[Candidate]]
-"""Looks part of a name, code or UID up, of one type or of all; gives UIDs with their names beside them."""
+"""Looks part of a name, code or UID up, of one type or of all; gives UIDs with their names beside them. Of an empty text it
+gives the first."""
 
 OPERATORS = {
     "eq": "equal", "ieq": "equal, in any case", "!eq": "not equal", "gt": "greater", "ge": "greater or equal",
@@ -39,15 +40,22 @@ TRANSFORMERS = {
 DIRECTIONS = {
     "asc": "a to z", "desc": "z to a", "iasc": "a to z, in any case", "idesc": "z to a, in any case",
 }  # fmt: skip
+_FORMULA = re.compile(r"(#|\b(?:A|C|D|I|N|R|OUG))\{([^{}.]*)$")
+_IN_FORMULAS = {
+    "#": "dataElements", "A": "trackedEntityAttributes", "C": "constants", "D": "programs", "I": "programIndicators",
+    "N": "indicators", "R": "dataSets", "OUG": "organisationUnitGroups",
+}  # fmt: skip
+"""What the UID in the braces of a formula is of."""
 NEWEST = "v42"
 """Facts that completion uses while nobody knows the server's version."""
 
 
 class Candidate(NamedTuple):
-    """What may be typed, and what is shown beside it."""
+    """What may be typed, what is shown beside it, and of an object its name."""
 
     text: str
     note: str = ""
+    name: str = ""
 
 
 HELP = Candidate("--help", "what it does")
@@ -103,12 +111,19 @@ def complete(words: Sequence[str], names: FindNames | None = None, version: str 
     """
     typed = words[-1] if words else ""
     wanted = expected(words)
+    if (formula := _FORMULA.search(typed)) is not None:
+        plural = _IN_FORMULAS[formula[1]]
+        return Found(formula.start(2), [*names(formula[2], plural)] if names else [])
     if wanted.what in {"fields", "filter", "order"}:
-        return of_type(wanted.what, wanted.plural, typed, wanted.at, version)
+        return of_type(wanted.what, wanted.plural, typed, wanted.at, version, names)
+    if wanted.what == "set":
+        return _set(wanted.plural, typed, wanted.at, version, names)
     part = typed[wanted.at :]
     if wanted.what.partition(":")[0] == "uids":
         plural = wanted.what.partition(":")[2] or wanted.plural
-        return Found(wanted.at, [*names(part.strip("'\""), plural)] if names and part.strip("'\"") else [])
+        return Found(wanted.at, [*names(part.strip("'\""), plural)] if names else [])
+    if wanted.what == "collections":
+        return Found(wanted.at, matching(_collections(wanted.plural, version), part))
     if wanted.what == "types":
         return Found(wanted.at, _types(part, version))
     return Found(wanted.at, matching(_filled(wanted), part))
@@ -150,6 +165,8 @@ def _on_line(verb: JsonObject, rest: Sequence[str], typed: str) -> Expected:
     if typed.startswith("-"):
         return Expected("options", verb=verb, used=used)
     name = _argument(verb, rest)
+    if name is None and not typed:
+        return Expected("options", verb=verb, plural=plural, used=used)
     return _value(verb, name, plural, 0) if name else Expected("nothing", verb=verb, plural=plural)
 
 
@@ -267,6 +284,32 @@ def _after_comma(verb: JsonObject, option: str, typed: str) -> int:
     return typed.rfind(",") + 1 if what == "types" or what.startswith("uids") else 0
 
 
+def domains() -> list[str]:
+    """The shipped domains."""
+    return [*cast("dict[str, str]", manifest.index()["domains"])]
+
+
+def keywords_of(verb: JsonObject) -> list[Candidate]:
+    """What a verb takes as a stage of a pipeline, as keywords; the rows come by themselves."""
+    own = [
+        Candidate(f"{name}=", str(schema.get("description") or ""))
+        for name, schema in _properties(verb).items()
+        if name != verb.get("piped")
+    ]
+    shared = [Candidate(f"{row.name}=", row.note) for row in options.on_lines(str(verb["effect"])) if row.keyword]
+    return own + shared
+
+
+def of_parameter(verb: JsonObject, name: str, typed: str, names: FindNames | None) -> list[Candidate]:
+    """The values that a parameter of a verb takes."""
+    wanted = _value(verb, name, _plural(verb, ()), 0)
+    if wanted.what.partition(":")[0] == "uids":
+        return [*names(typed, wanted.plural)] if names else []
+    if _properties(verb).get(name, {}).get("type") == "boolean":
+        return []
+    return _types(typed, NEWEST) if wanted.what == "types" else matching(_filled(wanted), typed)
+
+
 def _filled(wanted: Expected) -> Iterable[Candidate]:
     match wanted.what:
         case "domains":
@@ -332,7 +375,9 @@ def _options(wanted: Expected) -> list[Candidate]:
     ]
 
 
-def of_type(what: str, plural: str | None, typed: str, at: int = 0, version: str = NEWEST) -> Found:
+def of_type(
+    what: str, plural: str | None, typed: str, at: int = 0, version: str = NEWEST, names: FindNames | None = None
+) -> Found:
     """Property paths of a type in `fields`, `filter` or `order` text, with operators, values and directions.
 
     Parameters:
@@ -340,6 +385,7 @@ def of_type(what: str, plural: str | None, typed: str, at: int = 0, version: str
         plural: the type.
         typed: the word so far.
         at: where the text begins in it (`--fields=...`).
+        version, names: as in `complete`.
     """
     text = typed[at:]
     if what == "fields":
@@ -357,8 +403,37 @@ def of_type(what: str, plural: str | None, typed: str, at: int = 0, version: str
         return Found(start, matching(operators, rest[0]))
     value = rest[1]
     inside = max(value.rfind("["), value.rfind(",")) + 1 if rest[0] in {"in", "!in"} else 0
+    start += len(rest[0]) + 1 + inside
+    before, _, last = path.rpartition(".")
+    if last == "id" and names is not None and (resource := resource_at(plural, before, version)) is not None:
+        return Found(start, [*names(value[inside:], resource.plural)])
     values = [Candidate(text) for text in values_of(plural, path, version)]
-    return Found(start + len(rest[0]) + 1 + inside, matching(values, value[inside:]))
+    return Found(start, matching(values, value[inside:]))
+
+
+def _set(plural: str | None, typed: str, at: int, version: str, names: FindNames | None) -> Found:
+    """`property=value`: what may be written of a type; behind the mark its values, or UIDs of what it refers to."""
+    path, mark, value = typed[at:].partition("=")
+    before, _, last = path.rpartition(".")
+    resource = resource_at(plural, before, version)
+    if resource is None:
+        return Found(at, [])
+    if not mark:
+        own = (item for item in sorted(resource.properties.values(), key=lambda item: item.name) if item.writable)
+        found = [Candidate(f"{item.name}=", note_of(item)) for item in own if not item.collection]
+        return Found(at + len(path) - len(last), matching(found, last))
+    at += len(path) + 1
+    prop = resource.properties.get(last)
+    if prop is not None and prop.reference:
+        return Found(at, [*names(value.strip("'\""), prop.target)] if names and prop.target else [])
+    return Found(at, matching([Candidate(text) for text in values_of(plural, path, version)], value))
+
+
+def _collections(plural: str | None, version: str) -> list[Candidate]:
+    """The lists of objects that a type has."""
+    resource = resource_at(plural, "", version)
+    own = sorted(resource.properties.values(), key=lambda prop: prop.name) if resource else []
+    return [Candidate(prop.name, note_of(prop)) for prop in own if prop.collection and prop.target and prop.writable]
 
 
 def _fields(plural: str | None, text: str, at: int, version: str) -> Found:

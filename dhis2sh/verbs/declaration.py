@@ -119,6 +119,8 @@ class Param:
         """A value from any surface as the verb's Python value. Raises `UsageError`."""
         if self.kind == "rows":
             return _rows(value, self.name)
+        if self.complete == "fields" and isinstance(value, (list, tuple)):  # the one text that is a list of names
+            value = ",".join(map(self._text, cast("Sequence[object]", value)))
         if self.many:
             items = cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else [value]
             if self.choices:  # no choice has a comma: --with org-units,sharing
@@ -138,13 +140,22 @@ class Param:
                 case "path":
                     return Path(str(value)).expanduser()
                 case _:
-                    text = str(value)
+                    text = self._text(value)
         except (TypeError, ValueError):
             raise UsageError(f"{self.name}: {value!r} is not {_ARTICLES[self.kind]}") from None
         if self.choices and text not in self.choices:
             hint = did_you_mean(text, self.choices) or f"one of: {', '.join(self.choices)}"
             raise UsageError(f"{self.name}: '{text}' is not one of its values", hint=hint)
         return text
+
+    def _text(self, value: object) -> str:
+        """A single value as text, as JSON writes it. Raises `UsageError` for what holds others: its `str` is nobody's text."""
+        if isinstance(value, bool):
+            return str(value).lower()
+        if value is None or isinstance(value, (list, tuple, set, bytes, Mapping)):
+            found = "nothing" if value is None else "an object" if isinstance(value, Mapping) else "a list"
+            raise UsageError(f"{self.name} takes {'texts' if self.many else 'a text'}, not {found}", hint=self.help)
+        return str(value)
 
     def _within(self, number: float) -> None:
         if (self.least is not None and number < self.least) or (self.most is not None and number > self.most):

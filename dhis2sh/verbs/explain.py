@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Container, Mapping
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 from dhis2sh.client.requests import Rehearsed, effect_scope, rehearsing
@@ -57,7 +58,7 @@ def _split(head: Head, pipeline: Pipeline | None) -> list[str]:
     lines = [f"server    {condition}  as  {filters}" for condition, filters in head.pushed]
     lines += [f"locally   {condition}" for condition in head.local]
     if pipeline is not None:
-        rest = [step for step in pipeline.steps if step.name != "where"]
+        rest = dropwhile(lambda step: step.name == "where", pipeline.steps)  # the first ones have been told
         lines += [f"locally   {step.text}" for step in rest]
     if head.hidden:
         lines.append(f"hidden    {', '.join(sorted(head.hidden))}: read for the tail, shown where it selects them")

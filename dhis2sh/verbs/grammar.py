@@ -203,13 +203,15 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
     leading, rest = _leading_options(words)
     if not rest:
         raise UsageError("what to do?", hint="dhis2 --help")
-    domain, arguments = rest[0], [*rest[1:], *leading]
+    domain = rest[0]
     if domain not in installed.domains():
         raise UsageError(f"there is no command '{domain}'", hint=meant(domain) or "dhis2 --help")
-    quick = _one_verb([domain, *arguments])
+    quick = _one_verb(rest, leading)
     if quick is not None:
         return quick
-    section, arguments = section_of([domain, *arguments])
+    # behind `--` an option would be one of the names: `dhis2 -p play metadata delete dataElements -- UID`
+    end = rest.index("--") if "--" in rest else len(rest)
+    section, arguments = section_of([*rest[:end], *leading, *rest[end:]])
     command = command_of(section)
     if any(word in {"-h", "--help"} for word in arguments) or (not arguments and len(_verbs(section)) > 1):
         return HelpText(help_of([*section.split(), *(word for word in arguments if not word.startswith("-"))]))
@@ -230,8 +232,11 @@ def meant(word: str) -> str | None:
     return did_you_mean(word, installed.domains()) if not paths else f"did you mean {' or '.join(paths[:3])}?"
 
 
-def _one_verb(words: Sequence[str]) -> Invocation | None:
+def _one_verb(words: Sequence[str], leading: Sequence[str]) -> Invocation | None:
     """A line whose first words are a shipped verb's path: that verb alone is imported and made a command.
+
+    Parameters:
+        words: from the domain on; leading: the options before it.
 
     None where the whole domain must be asked: for help, for plugins, and for words in another order.
     """
@@ -239,9 +244,9 @@ def _one_verb(words: Sequence[str]) -> Invocation | None:
     paths = {str(verb["path"]): str(verb["module"]) for verb in manifest.verbs(section)}
     for size in range(min(len(rest), 3), -1, -1):
         path = " ".join([section, *rest[:size]])
-        if path in paths and not {"-h", "--help"} & set(rest):
+        if path in paths and not {"-h", "--help"} & {*rest, *leading}:
             verb = load_verb(path, paths[path])
-            return None if verb is None or "cli" in verb.left_out else _invoked(verb, section, rest[size:])
+            return None if verb is None or "cli" in verb.left_out else _invoked(verb, section, [*leading, *rest[size:]])
     return None
 
 
@@ -278,6 +283,8 @@ def _usage(error: Exception, section: str, arguments: Sequence[str], verb: Verb 
     option = getattr(error, "option_name", None)
     if option is not None:
         known = [flag for item in _verbs(section) if item.path == verb_words for flag in _flags(item)]
+        if option in (*known, *(flag for common in options.on_lines("write") for flag in common.flags)):
+            return UsageError(str(message()).rstrip("."), hint=f"dhis2 {verb_words} --help")
         return UsageError(
             f"{verb_words} has no option '{option}'", hint=did_you_mean(option, known) or f"dhis2 {verb_words} --help"
         )

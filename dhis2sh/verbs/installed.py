@@ -21,6 +21,7 @@ SHIPPED = {
         "explain",
         "journal",
         "metadata",
+        "names",
         "profile",
         "sandbox",
         "system",

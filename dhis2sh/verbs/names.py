@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.client import reading
 from dhis2sh.client.limits import gather_bounded
 from dhis2sh.client.schema import resource_of, types_of
-from dhis2sh.dhis2.references import objects_in
+from dhis2sh.dhis2.references import HELD_BY, objects_in
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.rows.rows import Rows
-from dhis2sh.words import joined, listed
+from dhis2sh.words import folded, joined, listed, visible
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import Plan
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 TYPE = "$type"
 """Under this a row of several types says which it is of."""
 FEW = 5
+CANDIDATES = 10
+"""Objects of one name that an error names."""
+MOST_PARTS = 12
+"""Pieces of a name that are looked for where nothing has the whole of it."""
 TOLD = 100
 """Objects of one type whose names are looked up for somebody to read: an address stays short, and so does a plan."""
 NAMED_BY_OTHERS = {"users": ("username",), "options": ("code", "name")}
@@ -77,11 +81,11 @@ async def resolve_all(s: Session, plural: str, texts: Iterable[str]) -> dict[str
         hits = await by_key(s, plural, key, [text for text in open_ if key != "id" or is_uid(text)])
         for text, rows in hits.items():
             if len(rows) > 1:
-                raise _ambiguous(plural, text, rows)
+                raise await _ambiguous(s, plural, text, rows)
             found[text] = str(rows[0]["id"])
         open_ = [text for text in open_ if text not in found]
-    if open_:
-        raise await _missing(s, (plural,), open_[0])
+    for text in open_:
+        found[text] = str((await _alike(s, (plural,), text))["id"])
     return found
 
 
@@ -111,11 +115,12 @@ async def among(s: Session, plurals: Sequence[str], texts: Iterable[str]) -> dic
             kinds = {str(row["id"]): row for row in rows}
             if len(kinds) > 1:
                 told = [{**row, "displayName": f"{row[TYPE]} {row.get('displayName')}"} for row in kinds.values()]
-                raise _ambiguous(joined(plurals) or "all types", text, told)
+                raise await _ambiguous(s, joined(plurals) or "all types", text, told)
             found[text] = Found(str(rows[0][TYPE]), str(rows[0]["id"]), str(rows[0].get("displayName") or text))
         open_ = [text for text in open_ if text not in found]
-    if open_:
-        raise await _missing(s, plurals, open_[0])
+    for text in open_:
+        row = await _alike(s, plurals, text)
+        found[text] = Found(str(row[TYPE]), str(row["id"]), str(row.get("displayName") or text))
     return found
 
 
@@ -155,20 +160,73 @@ async def _list(s: Session, plural: str | Sequence[str], key: str, text: str) ->
     return [{**row, TYPE: kind} for kind, rows in found for row in cast("list[Row]", rows)]
 
 
-def _ambiguous(plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError:
-    told = listed((f"{row.get('displayName') or row.get('name')} [{row['id']}]" for row in rows), 10)
+async def _ambiguous(s: Session, plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError:
+    """Several objects are called so: each with its UID, what it is a part of, and what differs where they look the same."""
+    rows = rows[:CANDIDATES]
+    holders = await _holders(s, plural, [str(row["id"]) for row in rows])
+    names = [str(row.get("displayName") or row.get("name")) for row in rows]
+    apart = len(set(names)) > 1 and len({folded(name) for name in names}) == 1
+    told = listed(
+        (
+            f"{visible(name) if apart else name} [{row['id']}]{holders.get(str(row['id']), '')}"
+            for name, row in zip(names, rows, strict=True)
+        ),
+        CANDIDATES,
+    )
     return UsageError(f"'{text}' is ambiguous among {plural}: {told}", hint="use a UID")
 
 
-async def _missing(s: Session, plurals: Sequence[str], text: str) -> NotFound:
-    """Nothing has that code or name: the error names what comes nearest among those that share an end of a word."""
+async def _holders(s: Session, plural: str, uids: Sequence[str]) -> dict[str, str]:
+    """What some objects of a type are parts of, as ` in Sierra Leone`; only of types whose names repeat."""
+    key = HELD_BY.get(plural)
+    if key is None:
+        return {}
+    found = await reading.by_uid(s.client, plural, uids, fields=f"id,{key}[displayName]")
+    held = {str(row["id"]): row.get(key) for row in found.rows}
+    return {uid: f" in {item.get('displayName')}" for uid, item in held.items() if isinstance(item, dict)}
+
+
+async def _alike(s: Session, plurals: Sequence[str], text: str) -> Row:
+    """The one object whose name is the text but for case, accents and blanks.
+
+    Raises `UsageError` where there are several, `NotFound` that names the nearest where there is none.
+    """
+    close = await near(s, plurals, text)
+    wanted = folded(text)
+    same = [row for row in close if folded(str(row.get("name") or row.get("displayName"))) == wanted]
+    if not same:
+        raise await _missing(s, plurals, text, close)
+    if len(same) > 1:
+        raise await _ambiguous(s, joined(plurals) or "all types", text, same)
+    return same[0]
+
+
+async def near(s: Session, plurals: Sequence[str], text: str) -> list[Row]:
+    """Objects whose names share three letters in a row with a word of the text, beginnings and ends of words first.
+
+    Parameters:
+        plurals: of these types; any where there is none. Each row says under `TYPE` which it is of.
+    """
     words = sorted(re.findall(r"\w+", text), key=len, reverse=True)[:3]
+    ends = [end for word in words for end in (word[:3], word[-3:])]
+    inside = [word[at : at + 3] for word in words[:1] for at in range(1, len(word) - 3)]
+    parts = list(dict.fromkeys([*ends, *inside]))[:MOST_PARTS]
+    if not parts:
+        return []
+    if not plurals:  # `/api/metadata` takes no `rootJunction`
+        pages = await asyncio.gather(*(_list(s, (), "name", f"name:ilike:{part}") for part in parts[:2]))
+        return [*{str(row["id"]): row for page in pages for row in page}.values()]
     params: dict[str, Param] = {
-        "filter": [f"name:ilike:{part}" for part in dict.fromkeys(end for word in words for end in (word[:3], word[-3:]))],
-        "rootJunction": "OR", "fields": "id,displayName", "pageSize": 200,
+        "filter": [f"name:ilike:{part}" for part in parts], "rootJunction": "OR", "fields": "id,name,displayName",
+        "pageSize": 200,
     }  # fmt: skip
-    pages = await asyncio.gather(*(s.client.list_page(plural, params) for plural in (plurals if words else ())))
-    hint = did_you_mean(text, [str(row.get("displayName")) for page in pages for row in page.rows])
+    found = await asyncio.gather(*(s.client.list_page(plural, params) for plural in plurals))
+    return [{**row, TYPE: plural} for plural, page in zip(plurals, found, strict=True) for row in page.rows]
+
+
+async def _missing(s: Session, plurals: Sequence[str], text: str, close: Sequence[Row]) -> NotFound:
+    """Nothing has that code or name: the error names what comes nearest among those that share a part of a word."""
+    hint = did_you_mean(text, [str(row.get("displayName")) for row in close])
     if hint is None and len(plurals) == 1:
         hint = await _all_there_are(s, plurals[0])
     kinds = f"none of the {joined(plurals, 'or')} has" if plurals else "nothing has"

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
     from dhis2sh.verbs.declaration import Effect
 
-FORMATS = ("table", "json", "ndjson", "csv", "tsv", "yaml", "md", "geojson", "xlsx", "parquet")
-"""How a result may be printed."""
+ENDINGS = ("json", "ndjson", "csv", "tsv", "yaml", "md", "geojson", "xlsx", "parquet")
+"""Formats that the ending of a file may say."""
+FORMATS = ("table", "wide", "name", *ENDINGS)
+"""How a result may be printed: `wide` is a table whose cells are whole, `name` the UIDs alone, one a line."""
 EVERY: tuple[Effect, ...] = ("read", "write", "destroy")
 WRITING: tuple[Effect, ...] = ("write", "destroy")
 

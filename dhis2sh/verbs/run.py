@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.apply import apply_plan, refusals_kept
 from dhis2sh.changes.consent import Consent, must_ask
+from dhis2sh.changes.trusting import trusting
 from dhis2sh.client.requests import effect_scope
+from dhis2sh.errors import Declined, UsageError
+from dhis2sh.project_files import UntrustedFile
 from dhis2sh.rows.rows import stamped
 from dhis2sh.rows.stream import Stream
 from dhis2sh.show import offer
@@ -36,8 +39,28 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
 
     Raises `UsageError` for bad arguments, `NeedsConfirmation` when a plan waits for a yes, and whatever the verb raises.
     """
-    with refusals_kept(session):
-        return await _run(session, verb, verb.bind(arguments), consent or Consent())
+    with _in_two_lines(verb), refusals_kept(session):
+        bound, agreed = verb.bind(arguments), consent or Consent()
+        try:
+            return await _run(session, verb, bound, agreed)
+        except UntrustedFile as error:  # nothing has been sent: nobody has found out where to
+            if not await session.person.ask(trusting(error.file)):
+                raise
+            error.file.trust()
+        return await _run(session, verb, bound, agreed)
+
+
+@contextmanager
+def _in_two_lines(verb: Verb) -> Generator[None]:
+    """What was asked for and cannot be done says what to try, whoever raised it: at the least the help of the verb."""
+    try:
+        yield
+    except UsageError as error:
+        error.hint = error.hint or (None if isinstance(error, Declined) else f"dhis2 {verb.path} --help")
+        raise
+    except RecursionError:
+        hint = "objects of DHIS2 are nested a few times; look at what was given"
+        raise UsageError(f"{verb.path}: something is nested too deeply", hint=hint) from None
 
 
 def _reading(stream: Stream[object], session: Session, verb: Verb) -> Stream[object]:

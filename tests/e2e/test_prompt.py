@@ -56,7 +56,7 @@ def test_typing_part_of_a_name_offers_uids_with_their_names(sandbox_home: Path, 
 def test_a_whole_session_on_the_real_metadata(real_home: Path, server: SlowServer, start: Start) -> None:
     (real_home / "config").mkdir(parents=True)
     (real_home / "config" / "profiles.toml").write_text(f'[profiles.slow]\nurl = "{server.url}"\nusername = "ann"\n')
-    profiles.set_secret("slow", "district")
+    profiles.get("slow").secrets.write("district")
     shell = start("--sandbox")
     shell.see(" names, just now")
 

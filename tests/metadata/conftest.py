@@ -34,7 +34,7 @@ def staging(sandbox_home: Path, tmp_path: Path) -> Iterator[Store]:
     store.put_objects(body)
     with served(create_app(store)) as url:
         profiles.save(profiles.Profile("staging", url, username="admin"))
-        profiles.set_secret("staging", "district")
+        profiles.get("staging").secrets.write("district")
         yield store
     store.close()
 

@@ -61,7 +61,7 @@ def moody(home: Path, tmp_path: Path) -> Iterator[Moody]:
     server = Moody(create_app(store))
     with served(server) as url:
         profiles.save(profiles.Profile("moody", url, username="admin", retries=0))
-        profiles.set_secret("moody", "district")
+        profiles.get("moody").secrets.write("district")
         yield server
     store.close()
 

@@ -197,7 +197,7 @@ def real_server(real_database: Path, tmp_path: Path, home: Path) -> Iterator[Non
     store = open_store(tmp_path / "real.db")
     with served(create_app(store)) as url:
         profiles.save(profiles.Profile("real", url, username="admin"))
-        profiles.set_secret("real", "district")
+        profiles.get("real").secrets.write("district")
         yield
     store.close()
 

@@ -14,6 +14,7 @@ from dhis2sh.changes.journal import journal_of
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.errors import NotFound, PartlyDone, Refused, UsageError
 from dhis2sh.metadata import writes
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
 from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.verbs.registry import find
@@ -354,6 +355,7 @@ def test_a_journal_goes_with_its_sandbox(sandbox_home: Path, capsys: pytest.Capt
 
 def test_another_file_is_no_reason_to_forget(sandbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["metadata", "update", "dataElements", "Remark", "--set", "description=Words", "-p", "sandbox"]) == 0
+    open_store(Path("other.db")).close()
     assert cli.run(["sandbox", "reset", "--db", "other.db", "--yes"]) == 0
     assert len(journal.of("sandbox").entries()) == 1
 

@@ -3,6 +3,7 @@
 import pytest
 
 from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.rows.rows import to_json
 from dhis2sh.session import Session
 from dhis2sh.verbs import names
 from dhis2sh.verbs.registry import find
@@ -55,8 +56,30 @@ async def test_many_names_are_a_few_requests(session: Session) -> None:
 async def test_an_ambiguous_name_lists_the_candidates(session: Session) -> None:
     await put(session, "organisationUnits", {"id": "ouAnotherBo", "name": "Bo"})
 
-    with pytest.raises(UsageError, match=r"'Bo' is ambiguous among organisationUnits: Bo \[\w+\], Bo \[\w+\]"):
+    with pytest.raises(
+        UsageError, match=r"'Bo' is ambiguous among organisationUnits: Bo \[\w+\], Bo \[\w+\] in Country"
+    ):
         await names.resolve(session, "organisationUnits", "Bo")
+
+
+@pytest.mark.parametrize("text", ["maravelia", "MARAVÉLIA", "Maravelia ", "Marave\u0301lia", "maravélia"])
+async def test_u3_a_name_is_found_without_its_accents_and_in_any_case(session: Session, text: str) -> None:
+    await put(session, "organisationUnits", {"id": "ouMaravelia", "name": "Maravélia", "shortName": "M"})
+
+    assert await names.resolve(session, "organisationUnits", "Maravélia") == "ouMaravelia"
+    assert await names.resolve(session, "organisationUnits", text) == "ouMaravelia"
+    assert (await names.among(session, (), [text]))[text].plural == "organisationUnits"
+
+
+async def test_u3_names_that_only_look_the_same_say_what_differs(session: Session) -> None:
+    twins = [("ouTwin00001", "Porto Novo"), ("ouTwin00002", "Porto\u00a0Novo")]
+    await put(session, "organisationUnits", *({"id": uid, "name": name, "shortName": uid} for uid, name in twins))
+
+    assert await names.resolve(session, "organisationUnits", "Porto Novo") == "ouTwin00001", (
+        "what is exactly so is meant"
+    )
+    with pytest.raises(UsageError, match=r"Porto Novo \[ouTwin00001\], Porto<U\+00A0>Novo \[ouTwin00002\]"):
+        await names.resolve(session, "organisationUnits", "porto novo")
 
 
 async def test_an_unknown_name_names_the_nearest(session: Session) -> None:
@@ -97,3 +120,12 @@ async def test_where_only_a_few_objects_are_they_are_named(country: Session) -> 
     with pytest.raises(NotFound) as missing:
         await names.resolve(country, "dataElements", "Xyzzy")
     assert missing.value.hint == "dhis2 metadata search 'Xyzzy'"
+
+
+@pytest.mark.parametrize("text", ["maravelia", "MARAVÉLIA", "velia"])
+async def test_u3_a_search_finds_what_has_accents(session: Session, text: str) -> None:
+    await put(session, "organisationUnits", {"id": "ouMaravelia", "name": "Maravélia", "shortName": "M", "code": "C1"})
+
+    rows = await run(session, find("metadata search"), {"query": text})
+
+    assert to_json(rows) == [{"type": "organisationUnits", "id": "ouMaravelia", "name": "Maravélia", "code": "C1"}]

@@ -178,9 +178,11 @@ def test_attributes_are_unique_mandatory_and_for_their_types(api: TestClient) ->
 
 def test_sharing_that_is_not_allowed(api: TestClient) -> None:
     data = {**ELEMENT, "sharing": {"public": "rwrw----"}}
-    assert codes(api.post("/api/dataElements", json=data).json()) == ["E3011"]
+    maker = as_user(api, "F_DATAELEMENT_PUBLIC_ADD", "F_CATEGORYCOMBO_PUBLIC_ADD")
+    assert codes(api.post("/api/dataElements", json=data, auth=maker).json()) == ["E3011"]
+    assert api.post("/api/dataElements", json=data).status_code == 201, "who may do everything is not asked"
     private = as_user(api, "F_DATAELEMENT_PRIVATE_ADD", "F_CATEGORYCOMBO_PUBLIC_ADD")
-    shared = {**ELEMENT, "sharing": {"public": "rw------"}}
+    shared = {**ELEMENT, "name": "Mine", "shortName": "Mine", "sharing": {"public": "rw------"}}
     assert codes(api.post("/api/dataElements", json=shared, auth=private).json()) == ["E3008"]
     assert api.post("/api/dataElements?skipSharing=true", json=shared, auth=private).status_code == 201
 

@@ -129,7 +129,8 @@ def test_a_weak_password_is_refused(api: TestClient, password: str):
         "userRoles": [{"id": "yrB6vc5Ip3r"}],
     }
     answer = api.post("/api/users", json=body)
-    assert [one["errorCode"] for one in answer.json()["response"]["errorReports"]] == ["E4005"]
+    found = [one["errorCode"] for one in answer.json()["response"]["errorReports"]]
+    assert found == (["E4005", "E4001"] if len(password) > 60 else ["E4005"]), "the column holds 60 characters"
 
 
 def test_people_change_their_own_password(api: TestClient):

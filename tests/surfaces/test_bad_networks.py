@@ -45,7 +45,7 @@ def refused_port() -> int:
 def whoami(url: str, capsys: pytest.CaptureFixture[str], **settings: object) -> tuple[int, list[str]]:
     """Ask a server who we are; the exit code and the lines of standard error."""
     profiles.save(profiles.Profile("play", url, username="ann", retries=0, **settings), activate=True)
-    profiles.set_secret("play", "s3cret-word")
+    profiles.get("play").secrets.write("s3cret-word")
     code = cli.run(["system", "whoami", "-o", "json"])
     said = capsys.readouterr()
     assert said.out == ""

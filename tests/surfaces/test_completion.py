@@ -21,7 +21,7 @@ DOMAINS = frozenset({"metadata", "profile", "sandbox", "system", "verbs"})
 
 
 def names(text: str, plural: str | None) -> list[Candidate]:
-    return [Candidate("s46m5MS0hxu", f"{text} in {plural}")]
+    return [Candidate("s46m5MS0hxu", f"{text} in {plural}", "BCG doses given")]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def names(text: str, plural: str | None) -> list[Candidate]:
         ("metadata list dataElements | select(id, na", "na", "name"),
         ("metadata search bcg | where(ty", "ty", "type"),
         ("metadata describe dataElements | select(req", "req", "required"),
-        ("metadata list dataElements | metadata.ge", "ge", "get"),
+        ("metadata list dataElements | metadata.sh", "sh", "share"),
         ("%output js", "js", "json"),
         ("%timing o", "o", "on"),
     ],
@@ -58,6 +58,65 @@ def test_what_is_offered_at_the_end_of_a_line(line: str, fragment: str, first: s
     found = suggest(line, DOMAINS, names)
     assert found is not None
     assert (found.fragment, found.items[0].text) == (fragment, first)
+
+
+@pytest.mark.parametrize(
+    ("line", "fragment", "items"),
+    [
+        ("metadata get dataElements ", "", ["s46m5MS0hxu"]),
+        ("metadata data-elements create --category-combo ", "", ["s46m5MS0hxu"]),
+        ("metadata list dataElements ", "", ["--fields", "--filter"]),
+        ("metadata data-elements create --name ", "", []),
+        ("metadata list dataElements | where(valueType ==", "", ["'TEXT'", "'LONG_TEXT'"]),
+        ("metadata list dataElements | where(valueType == NU", "NU", ["'NUMBER'"]),
+        ("metadata list dataElements | where(zeroIsSignificant == '", "", ["true", "false"]),
+        ('metadata list dataElements | where(name == "bc', "bc", ["BCG doses given"]),
+        ("metadata list dataElements | where(categoryCombo.name == '", "", ["BCG doses given"]),
+        ("metadata list dataElements | where(name ", "", ["==", "!=", "in"]),
+        ("metadata list dataElements | where(name == 'x' ", "", ["and", "or"]),
+        ("metadata list dataElements | where(name.st", "st", ["startswith(", "strip()"]),
+        ("metadata list dataElements | where(pri", "pri", []),
+        ("metadata list dataElements | group(valueType, n=co", "co", ["count()"]),
+        ("metadata list dataElements | group(valueType, n=count()) | sort(", "", ["valueType", "n", "reverse="]),
+        ("metadata list dataElements | select(id, x=name) | where(", "", ["id", "x", "condition="]),
+        ("metadata list dataElements | metadata.", "", ["add", "attribute", "delete", "patch"]),
+        ("metadata list dataElements | metadata.share(ov", "ov", ["overwrite="]),
+        ("metadata list dataElements | select(id) ", "", ["|"]),
+        ("metadata indicators create --numerator '#{bc", "bc", ["s46m5MS0hxu"]),
+        ("metadata indicators create --numerator 'C{", "", ["s46m5MS0hxu"]),
+        ("metadata create dataElements --set valueT", "valueT", ["valueType="]),
+        ("metadata create dataElements --set valueType=NU", "NU", ["NUMBER"]),
+        ("metadata create dataElements --set categoryCombo=", "", ["s46m5MS0hxu"]),
+        ("metadata get dataElements $m", "m", ["mine"]),
+        ("metadata get dataElements {m", "m", ["mine"]),
+        ("metadata list dataElements --filter level:eq:$", "", ["mine"]),
+        ("metadata list dataElements --filter 'name:$li", "$li", ["$like:"]),
+        ("metadata list dataElements --filter categoryCombo.id:eq:d", "d", ["s46m5MS0hxu"]),
+        ("metadata list dataElements | where(level == m", "m", ["mine"]),
+    ],
+)
+def test_u1_what_is_offered_for_an_empty_word_and_for_values(line: str, fragment: str, items: list[str]) -> None:
+    found = suggest(line, DOMAINS, names, variables=["mine"])
+    assert found is not None
+    assert found.alone
+    assert (found.fragment, [item.text for item in found.items][: len(items) or None]) == (fragment, items)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "metadata get dataElements ",
+        "metadata data-elements create --category-combo ",
+        "metadata indicators create --indicator-type per",
+        "metadata data-elements create --name pr",
+        "metadata list dataElements | where(pri",
+        "metadata list dataElements | group(valueType, n=compi",
+        "metadata list dataElements | metadata.cop",
+        "metadata search pri",
+    ],
+)
+def test_u1_nothing_of_python_is_ever_offered_on_a_line_of_ours(runner: magics.Runner, line: str) -> None:
+    assert [text for text, _ in completions(runner, line)] in ([], [line])
 
 
 @pytest.mark.parametrize(
@@ -160,13 +219,13 @@ def test_whatever_is_typed_is_coloured_completed_and_read_without_a_fault(before
     line = text.replace("\\\n", "  ").replace("\n", " ")
     found = suggest(line, DOMAINS, names)
     assert found is None or line.endswith(found.fragment)
-    lines.Transformer(DOMAINS, lambda name: False, lambda name: False)(text.splitlines(keepends=True))
+    lines.Transformer(DOMAINS, lambda name: False, ())(text.splitlines(keepends=True))
     begin, logical = lines.logical(text, len(text))
     assert text[begin:] == logical
 
 
 def read(text: str) -> str:
-    transform = lines.Transformer(DOMAINS, lambda name: name == "where", lambda name: False)
+    transform = lines.Transformer(DOMAINS, lambda name: name == "where", ("mine",))
     return "".join(transform(text.splitlines(keepends=True)))
 
 
@@ -176,6 +235,35 @@ def test_a_question_mark_asks_for_help() -> None:
     assert "where ??" in read("where??")
     assert read("len?") == "len?"
     assert read("metadata.list?") == "metadata.list?"
+    for text in ("help metadata list", "help %metadata list"):
+        assert read(text).split("'")[3] == "metadata list ?"
+    assert read("help(metadata)") == "help(metadata)"
+
+
+def test_u8_a_question_mark_or_help_alone_explains_dhis2sh(runner: magics.Runner) -> None:
+    for text in ("?", "help", " ? \n"):
+        assert "run_line_magic('dhis2', '?')" in read(text)
+    shown = str(runner.shell.run_cell("?").result.text)
+    assert "Tab completes" in shown and "| where(" in shown and "undo" in shown
+    assert all(len(line) <= 80 for line in shown.splitlines()) and len(shown.splitlines()) <= 22, "it fits 80 x 24"
+    domains = shown.split("domains:")[1].replace(",", " ")
+    assert {"metadata", "sandbox", "journal"} <= set(domains.split())
+    runner.shell.user_ns["help"] = "mine"
+    assert runner.shell.run_cell("help").result == "mine"
+
+
+@pytest.mark.parametrize(
+    "line", ["what 'BCG doses given'", 'what "DE_1"', "undo 1 --dry-run", "what $n", "what {n}", "usage 'DE_1'"]
+)
+def test_u5_a_verb_needs_no_percent_sign_before_a_quote_a_number_or_a_variable(line: str) -> None:
+    domains = DOMAINS | {"what", "undo", "usage"}
+    found = lines.find(line, domains)
+    assert found is not None and found.text == line
+
+
+@pytest.mark.parametrize("line", ["what = 1", "what ('a')", "what + 1", "what # a", "what [0]", "what == 'a'"])
+def test_u5_what_python_can_read_is_pythons(line: str) -> None:
+    assert lines.find(line, DOMAINS | {"what"}) is None
 
 
 def test_lines_are_continued_by_bars_and_backslashes() -> None:

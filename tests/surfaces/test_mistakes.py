@@ -10,7 +10,9 @@ from dhis2sh.surfaces.ipython import magics
     ("line", "hint"),
     [
         ("metadta list dataElements", "did you mean metadata?"),
-        ("search malaria", "did you mean metadata search?"),
+        ("search malaria", "metadata search malaria"),
+        ("list dataElements", "metadata list dataElements"),
+        ("types data", "did you mean metadata types?"),
         ("journl show 3", "did you mean journal?"),
         ("dashboard describe 'Mother and child'", "did you mean metadata dashboard?"),
     ],

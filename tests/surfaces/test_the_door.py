@@ -57,7 +57,7 @@ def server(sandbox_home: Path, tmp_path: Path) -> Iterator[Heard]:
     with served(heard) as url:
         for name, marks in (("live", {"production": True}), ("test", {}), ("look", {"read_only": True})):
             profiles.save(profiles.Profile(name, url, username="admin", **marks))
-            profiles.set_secret(name, "district")
+            profiles.get(name).secrets.write("district")
         yield heard
     store.close()
 

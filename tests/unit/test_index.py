@@ -1,8 +1,14 @@
 from pathlib import Path
 
-from dhis2sh.index.names import Hit, NameIndex
+import pytest
+
+from dhis2sh import index as index_package
+from dhis2sh.changes.consent import Consent
+from dhis2sh.index.names import Hit, NameIndex, index_of, offered
 from dhis2sh.index.refresh import refresh
 from dhis2sh.session import Session
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 
 BCG = Hit("s46m5MS0hxu", "dataElements", "BCG doses given", "DE_359706")
 BO = Hit("O6uvpzGd5pu", "organisationUnits", "Bo", None)
@@ -62,4 +68,55 @@ async def test_a_refresh_reads_names_and_later_only_changes(session: Session, tm
     again = await refresh(index, session.client)
     assert sum(again.values()) <= sum(first.values())
     assert index.count() == sum(first.values())
+    index.close()
+
+
+@pytest.mark.parametrize("text", ["maravelia", "MARAVÉLIA", "Mara lia", "maravélia", "Maravélia"])
+def test_u3_accents_and_case_never_matter(tmp_path: Path, text: str) -> None:
+    index = NameIndex(tmp_path / "names.db")
+    place = Hit("O6uvpzGd5pu", "organisationUnits", "Maravélia")
+    index.put("organisationUnits", [place, Hit("O6uvpzGd5px", "organisationUnits", "Élément  Ø")])
+    assert index.search(text) == [place]
+    assert [hit.name for hit in index.search("element o")] == ["Élément  Ø"]
+    index.close()
+
+
+def test_u3_objects_of_one_name_show_what_they_are_in_and_how_they_are_written(tmp_path: Path) -> None:
+    units = [
+        Hit("O6uvpzGd5pu", "organisationUnits", "Bo", None, "Sierra Leone"),
+        Hit("O6uvpzGd5px", "organisationUnits", "Bo", None, "Kono"),
+        Hit("O6uvpzGd5py", "organisationUnits", "B\u00f3", None, "Pujehun"),
+        Hit("O6uvpzGd5pz", "organisationUnits", "Kono", None, "Sierra Leone"),
+    ]
+    notes = [item.note for item in offered(units)]
+    assert notes[0] == "Bo  organisationUnits  in Sierra Leone"
+    assert notes[1] == "Bo  organisationUnits  in Kono"
+    assert notes[2] == "Bó  organisationUnits  in Pujehun"
+    assert notes[3] == "Kono  organisationUnits"
+    apart = offered([Hit("a", "options", "Yes"), Hit("b", "options", "Yes\u00a0"), Hit("c", "options", "Ye\u0301s")])
+    assert [item.note.split("  ")[0] for item in apart] == ["Yes", "Yes<U+00A0>", "Ye<U+0301>s"]
+
+
+async def test_u2_what_a_write_has_changed_is_offered_at_once_and_what_is_gone_is_not(sandbox_home: Path) -> None:
+    session = Session("sandbox")
+    session.on_written = index_package.follow
+    index = index_of("sandbox", session.profile.url)
+    await refresh(index, session.client)
+
+    async def do(path: str, **arguments: object) -> None:
+        await run(session, find(path), {"type": "dataElements", **arguments}, Consent(yes=True))
+
+    kept = ["shortName=Zoster", "code=ZO", "valueType=NUMBER", "domainType=AGGREGATE", "aggregationType=SUM"]
+    await do("metadata create", set=["name=Zoster doses", *kept])
+    (hit,) = index.search("zoster")
+    assert (hit.name, hit.code) == ("Zoster doses", "ZO")
+
+    await do("metadata update", uid=hit.uid, set=["name=Varicella"])
+    assert index.search("zoster doses") == []
+    (hit,) = index.search("varicella")
+    assert (hit.name, hit.code) == ("Varicella", "ZO")
+
+    await do("metadata delete", objects=[{"id": hit.uid}])
+    assert index.search("varicella") == []
+    await session.aclose()
     index.close()

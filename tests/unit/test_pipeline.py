@@ -207,10 +207,62 @@ def test_id_and_type_are_fields_and_never_builtins(name: str):
 @pytest.mark.parametrize(
     "text",
     ["level > 3", "level + 1", "name.startswith('A')", "len(name)", "combo.name", "combo.level > 3", "combo.code + 'x'",
-     "full.level > 3", "full.gone > 3", "full.gone.deeper.upper()"],
+     "full.level > 3", "full.level.deeper.upper()", "names[5].upper()", "any(x.name == 'Bo' for x in name)"],
 )  # fmt: skip
 def test_nulls_do_not_raise(text: str):
-    assert not value(text, {"level": None, "name": None, "combo": None, "full": {"level": None}})
+    assert not value(text, {"level": None, "name": None, "combo": None, "full": {"level": None}, "names": []})
+
+
+ABOVE: list[dict[str, object]] = [
+    {"name": "Badjia", "ancestors": [{"name": "Sierra Leone"}, {"name": "Bo"}], "parent": {"name": "Bo"}},
+    {"name": "Sierra Leone", "ancestors": []},
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("any(a.name == 'Bo' for a in ancestors)", [True, False]),
+        ("[a['name'] for a in ancestors if a.name]", [["Sierra Leone", "Bo"], []]),
+        ("ancestors[0].name", ["Sierra Leone", None]),
+        ("sorted(ancestors, key=lambda a: a.name)[0].name", ["Bo", None]),
+        ("list(map(lambda a: a.name, ancestors))", [["Sierra Leone", "Bo"], []]),
+        ("[f'{n} {a.name}' for n, a in enumerate(ancestors)]", [["0 Sierra Leone", "1 Bo"], []]),
+        ("parent.name", ["Bo", None]),
+        ("parent['name']", ["Bo", None]),
+        ("parent.get('name')", ["Bo", None]),
+    ],
+)
+def test_t11_loops_and_subscripts_read_fields_of_fields(text: str, values: list[object]):
+    expression = Expression(text)
+    bound = expression.bind(ABOVE)
+    assert [expression.value(bound, row) for row in ABOVE] == values
+    typo = Expression(text.replace("name", "nmae"))
+    with pytest.raises(PipelineError, match=r"`(ancestors|parent)\.nmae` is missing in 2 of 2 rows"):
+        typo.bind(ABOVE)
+
+
+def test_t11_a_field_of_a_field_that_was_asked_for_is_null_where_no_row_has_it():
+    top = Rows([{"id": "a", "parent": {"id": "b"}}], asked=["id", "parent", "parent.code"])
+    assert top.where("parent.code is None").plain() == top.plain()
+    with pytest.raises(PipelineError, match=r"`parent\.name` is missing"):
+        top.where("parent.name is None")
+
+
+def test_t11_a_key_that_an_own_object_has_not_is_no_null():
+    rows = Rows([{"level": 2}])
+    assert len(rows.where("level == 2")) == 1
+    with pytest.raises(PipelineError, match=r"nothing is called `lvl` there; it has level"):
+        value("level == wanted.lvl", {"level": 2}, wanted={"level": 2})
+    with pytest.raises(PipelineError, match="out of range"):
+        value("wanted[5]", {"level": 2}, wanted=[1])
+
+
+def test_t11_a_field_with_the_name_of_a_builtin_is_a_field():
+    """Programme indicators have a `filter`, and `where(filter is None)` is about that."""
+    assert Expression("filter is None and len(name) > 2").field_paths() == {"filter": True, "name": True}
+    with pytest.raises(PipelineError, match="`filter` is missing"):
+        value("filter is None", {"name": "Bo"})
 
 
 def test_a_type_error_without_a_null_is_shown():
@@ -224,10 +276,10 @@ def test_python_inside_an_expression():
     assert value("(size := len(name)) == 2 and size", row) == 2
     assert value("(lambda *a, k=1: a[0] + k)(2)", row) == 3
     assert value("style.get('color')", row) == "red"
-    assert value("f'{style.gone}'", row) == "None"
+    assert value("f'{style.color.gone}'", {**row, "style": {"color": None}}) == "None"
 
 
-@pytest.mark.parametrize("text", ["1 / zero", "name.nope", "names[5]", "int(name)"])
+@pytest.mark.parametrize("text", ["1 / zero", "name.nope", "name.nope()", "int(name)"])
 def test_what_an_expression_raises_is_an_error_of_the_pipeline(text: str):
     with pytest.raises(PipelineError):
         value(text, {"zero": 0, "name": "x", "names": []})

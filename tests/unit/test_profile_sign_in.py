@@ -13,6 +13,7 @@ from dhis2sh import sign_in as signing
 from dhis2sh.client.known import Known
 from dhis2sh.client.oauth2 import Tokens
 from dhis2sh.client.versions import parse_version
+from dhis2sh.secret_store import KINDS
 from dhis2sh.surfaces import terminal
 from dhis2sh.surfaces.cli import main as cli
 from tests.fakes.dhis2 import FakeDhis2
@@ -92,12 +93,12 @@ def test_a_secret_is_tried_before_it_is_kept(
     code, _, err = dhis2("profile", "login", "play")
     assert code == 4
     assert "the server did not accept our sign-in" in err
-    assert profiles.secret_of("play") is None
+    assert profiles.get("play").secrets.read() is None
 
     monkeypatch.setenv(variable, secret)
     code, out, _ = dhis2("profile", "login", "play")
     assert (code, out) == (0, "signed in to 'play' as ann, DHIS2 2.42.5.2: 1 updated\n")
-    assert profiles.secret_of("play") == secret.strip()
+    assert profiles.get("play").secrets.read() == secret.strip()
 
 
 def test_without_a_terminal_the_environment_is_named(url: str, dhis2: Run) -> None:
@@ -112,20 +113,20 @@ def test_on_a_terminal_the_password_is_asked_for(url: str, dhis2: Run, at_a_term
     save("play", url, username="ann")
     assert dhis2("profile", "login", "play")[0] == 0
     assert at_a_terminal == ["password of ann on 'play'"]
-    assert profiles.secret_of("play") == "district"
+    assert profiles.get("play").secrets.read() == "district"
 
 
 def test_adding_a_profile_on_a_terminal_asks_once(url: str, dhis2: Run, at_a_terminal: list[str]) -> None:
     assert dhis2("profile", "add", "play", "--url", url, "--username", "ann")[0] == 0
     assert dhis2("profile", "add", "play", "--url", url, "--read-only")[0] == 0
     assert len(at_a_terminal) == 1
-    assert profiles.secret_of("play") == "district"
+    assert profiles.get("play").secrets.read() == "district"
     assert profiles.get("play").read_only
 
 
 def test_a_known_profile_sends_one_request_per_verb(url: str, dhis2: Run, server: FakeDhis2) -> None:
     save("play", url, username="ann")
-    profiles.set_secret("play", "district")
+    profiles.get("play").secrets.write("district")
     assert dhis2("profile", "verify", "play")[0] == 0
     server.asked.clear()
     assert dhis2("system", "whoami", "-o", "json")[0] == 0
@@ -160,7 +161,7 @@ def test_a_second_factor_is_given_and_its_password_not_kept(
     assert dhis2("profile", "login", "--code", "123456")[0] == 0
     monkeypatch.delenv("DHIS2_PASSWORD")
     assert dhis2("system", "whoami")[0] == 0
-    assert profiles.secret_of("play") is None
+    assert profiles.get("play").secrets.read() is None
     server.forget()
     code, _, err = dhis2("system", "whoami")
     assert code == 4
@@ -235,17 +236,17 @@ def test_logging_out_forgets_every_secret_and_takes_tokens_back(
     assert code == 0
     assert "the server has taken the tokens back" in out
     assert server.refreshes == {}
-    assert Tokens.from_text(profiles.secret_of("play", "tokens")) is None
+    assert Tokens.from_text(profiles.get("play").secrets.read("tokens")) is None
     assert dhis2("profile", "logout", "play")[0] == 0, "nothing is left to take back"
 
 
 def test_logging_out_with_a_token_says_that_the_server_still_knows_it(url: str, dhis2: Run) -> None:
     save("play", url, auth="pat")
-    profiles.set_secret("play", "d2p_good")
+    profiles.get("play").secrets.write("d2p_good")
     code, out, _ = dhis2("profile", "logout")
     assert code == 0
     assert "the server still knows the token" in out
-    assert profiles.secret_of("play") is None
+    assert profiles.get("play").secrets.read() is None
 
 
 # bootstrap ---------------------------------------------------------------------------------------------------------
@@ -267,7 +268,7 @@ def test_bootstrap_makes_a_token_with_a_password_that_is_not_kept(
     code, out, _ = dhis2(*words, "--yes")
     assert (code, out) == (0, "personal access token: 1 created  tok12345678  profile 'play' signs in with it\n")
     assert profiles.get("play").auth == "pat"
-    assert profiles.secret_of("play") == "d2p_made1"
+    assert profiles.get("play").secrets.read() == "d2p_made1"
     assert server.bodies[0]["expire"] > 1_700_000_000_000
     assert "district" not in (home / "data" / "secrets.json").read_text()
 
@@ -288,7 +289,7 @@ def test_bootstrap_asks_for_the_password_on_a_terminal(
 
 def test_a_production_profile_wants_its_name(url: str, dhis2: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     save("prod", url, username="ann", production=True)
-    profiles.set_secret("prod", "district")
+    profiles.get("prod").secrets.write("district")
     save("play", "http://127.0.0.1:9")  # the active one is another
     code, _, err = dhis2("profile", "bootstrap", "prod", "--yes")
     assert code == 2
@@ -371,10 +372,10 @@ def test_without_the_extra_its_name_is_said(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_every_secret_of_a_profile_goes_along(home: Path, dhis2: Run) -> None:
     save("a", "https://a.example.org", auth="oauth2", client_id="mine")
-    for kind in profiles.KINDS:
-        profiles.set_secret("a", f"secret {kind}", kind)
+    for kind in KINDS:
+        profiles.get("a").secrets.write(f"secret {kind}", kind)
     assert dhis2("profile", "rename", "a", "b")[0] == 0
-    assert [profiles.secret_of("b", kind) for kind in profiles.KINDS] == [f"secret {kind}" for kind in profiles.KINDS]
+    assert [profiles.get("b").secrets.read(kind) for kind in KINDS] == [f"secret {kind}" for kind in KINDS]
     assert dhis2("profile", "remove", "b", "--yes")[0] == 0
     assert json.loads((home / "data" / "secrets.json").read_text()) == {}
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from keyring.errors import KeyringLocked
 
-from dhis2sh import profiles
+from dhis2sh import profiles, secret_store
 from dhis2sh.errors import ConfigError, Dhis2Error, NotFound
+from dhis2sh.secret_store import ProfileSecrets
 from dhis2sh.surfaces.cli import main as cli
 
 
@@ -58,6 +59,7 @@ def test_the_project_wins_over_the_user_and_the_environment_over_both(
     write(
         Path.cwd().parent / ".dhis2" / "profiles.toml", 'active = "here"\n[profiles.here]\nurl = "http://localhost"\n'
     )
+    profiles.brought().trust()
     assert profiles.active().profile.name == "here"
 
     monkeypatch.setenv("DHIS2_PROFILE", "prod")
@@ -96,7 +98,7 @@ def test_adding_keeps_the_users_comments(home: Path, monkeypatch: pytest.MonkeyP
     assert "# the demo" in text
     assert "s3cret-word" not in text
     assert profiles.get("third").username == "bob"
-    assert profiles.secret_of("third") == "s3cret-word"
+    assert profiles.get("third").secrets.read() == "s3cret-word"
 
 
 def test_secrets_are_for_the_user_alone_and_never_shown(
@@ -118,7 +120,7 @@ def test_rename_and_remove_take_the_secret_along(home: Path, monkeypatch: pytest
     cli.run(["profile", "add", "a", "--url", "https://a.example.org", "--username", "ann"])
 
     assert cli.run(["profile", "rename", "a", "b"]) == 0
-    assert profiles.secret_of("b") == "word"
+    assert profiles.get("b").secrets.read() == "word"
     assert profiles.active().profile.name == "b"
 
     assert cli.run(["profile", "remove", "b"]) == 2, "destroying wants --yes without a terminal"
@@ -211,18 +213,24 @@ class Ring:
 @pytest.fixture
 def ring(monkeypatch: pytest.MonkeyPatch) -> Ring:
     ring = Ring()
-    monkeypatch.setattr(profiles, "_keyring", lambda: ring)
+    monkeypatch.setattr(secret_store, "_keyring", lambda: ring)
     return ring
 
 
+A = ProfileSecrets("a", "https://a.example.org/dhis")
+
+
 def test_secrets_are_in_the_keyring_and_in_no_file(home: Path, ring: Ring) -> None:
-    profiles.set_secret("a", "word")
-    profiles.set_secret("a", "token", "tokens")
-    assert ring.kept == {("dhis2sh", "a"): "word", ("dhis2sh", "a:tokens"): "token"}
-    assert profiles.ProfileSecrets("a").read("tokens") == "token"
+    A.write("word")
+    A.write("token", "tokens")
+    assert ring.kept == {
+        ("dhis2sh", "a@https://a.example.org:443"): "word",
+        ("dhis2sh", "a:tokens@https://a.example.org:443"): "token",
+    }
+    assert A.read("tokens") == "token"
     assert not home.exists()
-    for kind in profiles.KINDS:
-        profiles.set_secret("a", None, kind)
+    for kind in secret_store.KINDS:
+        A.write(None, kind)
     assert ring.kept == {}
 
 
@@ -230,16 +238,16 @@ def test_a_secret_from_before_there_was_a_keyring_is_found_and_forgotten(
     home: Path, ring: Ring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as without:
-        without.setattr(profiles, "_keyring", lambda: None)
-        profiles.set_secret("a", "word")
-    assert profiles.secret_of("a") == "word"
-    profiles.set_secret("a", None)
-    assert profiles.secret_of("a") is None
+        without.setattr(secret_store, "_keyring", lambda: None)
+        A.write("word")
+    assert A.read() == "word"
+    A.write(None)
+    assert A.read() is None
 
 
 def test_a_locked_keyring_is_one_line(ring: Ring) -> None:
     ring.locked = True
-    for refused in (lambda: profiles.secret_of("a"), lambda: profiles.set_secret("a", "word")):
+    for refused in (A.read, lambda: A.write("word")):
         with pytest.raises(
             ConfigError, match="the system's keyring did not answer: the collection is locked"
         ) as caught:
@@ -250,19 +258,21 @@ def test_a_locked_keyring_is_one_line(ring: Ring) -> None:
 def test_a_broken_secrets_file_and_a_disk_that_cannot_be_written_are_said(home: Path) -> None:
     write(home / "data" / "secrets.json", "{")
     with pytest.raises(ConfigError, match="cannot be read"):
-        profiles.secret_of("a")
+        A.read()
     (home / "data" / "secrets.json").unlink()
     (home / "data").rmdir()
     (home / "data").write_text("a file where a folder should be")
     with pytest.raises(Dhis2Error, match="cannot be written"):
-        profiles.ProfileSecrets("a").write("word")
+        A.write("word")
 
 
 def test_processes_that_keep_secrets_at_once_lose_none(home: Path) -> None:
-    code = "import sys; from dhis2sh import profiles; profiles.set_secret(sys.argv[1], 'word')"
+    code = "import sys; from dhis2sh.secret_store import ProfileSecrets; ProfileSecrets(sys.argv[1], 'https://a').write('word')"
     running = [subprocess.Popen([sys.executable, "-c", code, f"p{number}"]) for number in range(4)]
     assert [process.wait(60) for process in running] == [0] * 4
-    assert json.loads((home / "data" / "secrets.json").read_text()) == {f"p{number}": "word" for number in range(4)}
+    assert json.loads((home / "data" / "secrets.json").read_text()) == {
+        f"p{number}@https://a:443": "word" for number in range(4)
+    }
 
 
 def test_there_are_as_many_sandboxes_as_one_names(

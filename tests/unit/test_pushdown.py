@@ -41,6 +41,9 @@ def head_of(tail: str, **arguments: object):
         ("zeroIsSignificant == False", ["zeroIsSignificant:eq:false"]),
         ("categoryCombo.name == 'default'", ["categoryCombo.name:eq:default"]),
         ("lastUpdated >= '2024-01-01'", ["lastUpdated:gte:2024-01-01"]),
+        ("lastUpdated > '2024-01-01'", ["lastUpdated:gt:2024-01-01"]),
+        ("created == '2024-01-01'", ["created:eq:2024-01-01"]),
+        ("created in ('2024-01-01', '2024-06-01')", ["created:in:[2024-01-01,2024-06-01]"]),
     ],
 )
 def test_conditions_that_a_server_decides(condition: str, filters: list[str]):
@@ -70,13 +73,56 @@ def test_numbers_and_chains_on_organisation_units():
         "not zeroIsSignificant",
         "name.lower() == 'bcg'",
         "len(name) > 3",
-        "lastUpdated > '2024-01-01'",
+        "lastUpdated > '2024'",
+        "lastUpdated > '2024-02-30'",
         "dataSetElements.dataSet.id == 'lyLU2wR22tC'",  # a list on the way
         "name == wanted",
     ],
 )
 def test_conditions_that_stay_here(condition: str):
     assert FilterReader(ELEMENTS, TYPES).all(condition) == []
+
+
+def test_l14_a_number_beyond_an_integer_stays_here():
+    read = FilterReader(TYPES["organisationUnits"], TYPES).all
+    assert read("level < 99999999999") == []
+    assert read("level < 2147483647") == ["level:lt:2147483647"]
+
+
+def test_a_period_type_is_no_filter():
+    """The server refuses each operator on it."""
+    assert FilterReader(TYPES["dataSets"], TYPES).all("periodType == 'Monthly'") == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "told", "hint"),
+    [
+        ("valueType == 'NUMBR'", "valueType is never 'NUMBR'", "NUMBER?"),
+        ("valueType in ['TEXT', 'NUMBR']", "valueType is never 'NUMBR'", "NUMBER?"),
+        ("created > '31/01/2020'", "created is never '31/01/2020': it is a date", "2026-01-31"),
+        ("created > '2020-02-30'", "it is a date", "2026-01-31"),
+        ("aggregationLevels[0] == 'x'", "it is a number", "without quotes"),
+        ("zeroIsSignificant == 'true'", "it is true or false", "True or False"),
+        ("code == 301", "code is never 301: it is a text", "'301'"),
+        ("any(g.name == 5 for g in dataElementGroups)", "dataElementGroups.name is never 5", "'5'"),
+    ],
+)
+def test_u9_a_condition_that_never_holds_is_refused(condition: str, told: str, hint: str):
+    with pytest.raises(PipelineError) as caught:
+        head_of(f"where({condition})")
+    assert told in str(caught.value)
+    assert hint in (caught.value.hint or "")
+
+
+def test_t11_the_fields_of_loops_and_subscripts_are_asked_for():
+    read = head_of(
+        "where(any(g.name == 'ANC' and g.groupSets[0].code for g in dataElementGroups) and dataElementGroups)"
+    )
+    assert read.arguments["fields"] == "id,displayName,dataElementGroups[id,name,groupSets[code]]"
+    assert read.hidden == {"dataElementGroups"}
+    with pytest.raises(PipelineError, match="dataElementGroups have no property `nmae`") as caught:
+        head_of("where(any(g.nmae == 'ANC' for g in dataElementGroups))")
+    assert caught.value.hint == "did you mean name?"
 
 
 def test_a_condition_is_cut_at_its_top_level_and():
@@ -144,7 +190,9 @@ ATOMS = st.sampled_from(
         "code == 'DE_1'", "code != 'DE_1'", "'doses' in name", "name.startswith('BCG')", "name.endswith('given')",
         "description is not None", "description == 'x'", "not (description == 'x')", "zeroIsSignificant",
         "zeroIsSignificant == False", "categoryCombo.name == 'default'", "optionSet.name is None", "len(name) > 7",
-        "created >= '2024-06-01'", "created < '2024-06-01'", "name > 'C'",
+        "created >= '2024-06-01'", "created < '2024-06-01'", "name > 'C'", "created == '2024-06-01'",
+        "created > '2024-06-01'", "created != '2024-06-01'", "created in ['2024-06-01', '2025-01-01']",
+        "created <= '2025-01-01T10:00:00.000'",
     ]
 )  # fmt: skip
 CONDITIONS = st.recursive(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dhis2sh.dhis2.properties import NAMES, VOLATILE
 from dhis2sh.dhis2.references import label
+from dhis2sh.metadata import map_layers
 
 if TYPE_CHECKING:
     from dhis2sh.metadata.bundles.bundle import Bundle
@@ -82,6 +83,8 @@ def differs(plural: str, name: str, before: JsonValue, after: JsonValue, types: 
     """
     if name in VOLATILE or before == after or (empty(before) and empty(after)):
         return False
+    if plural == map_layers.MAPS and name == map_layers.VIEWS:
+        before, after = (map_layers.comparable(value) for value in (before, after))
     prop = types[plural].properties.get(name) if plural in types else None
     if prop is None:
         return settled(before) != settled(after)

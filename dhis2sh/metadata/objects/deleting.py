@@ -1,128 +1,199 @@
-"""What a deletion takes with it, what holds the objects, and what refers to them."""
+"""What a deletion does besides: what goes with the objects, what lets go of them, and what keeps a server from deleting them.
+
+All of it is planned, so that it is shown, written down before, and can be given back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING
 
-from dhis2sh.client import schema
-from dhis2sh.client.limits import gather_bounded
-from dhis2sh.dhis2.cascades import DELETED_WITH
-from dhis2sh.dhis2.references import paths_to
-from dhis2sh.errors import Forbidden, NotFound, Refused
-from dhis2sh.metadata import values, writes
+from dhis2sh.client import reading, schema
+from dhis2sh.client.usage import FEW, Usage
+from dhis2sh.dhis2.cascades import DELETED_WITH, REFUSED_WHILE, TAKEN_OUT_BEFORE
+from dhis2sh.dhis2.ordering import groups_of_types, leaves_first
+from dhis2sh.dhis2.properties import NOT_FOLLOWED, PEOPLE, SHARING
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.usage import data_values
+from dhis2sh.metadata.writes import Write, called
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject
+from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
-    from dhis2sh.client.requests import Param
     from dhis2sh.models.facts import Resource
 
+LAYERS = "mapViews"
+"""Rows that stay when one of the things goes that they refer to."""
 
-def gone_with_it(parts: Iterable[Mapping[str, Sequence[JsonObject]]]) -> list[str]:
+
+@dataclass(slots=True)
+class Deletion:
+    """The changes of a deletion, those that a server makes by itself too, and what the user should know."""
+
+    writes: list[Write] = field(default_factory=list[Write])
+    notes: list[str] = field(default_factory=list[str])
+
+
+async def deletion(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> Deletion:
+    """What has to be written to delete some objects, those first that refer to others.
+
+    Parameters:
+        objects: by type, with all that they own.
+
+    Raises what reading raises.
+    """
+    types = await schema.types_of(s.client)
+    found = Deletion()
+    parts = await _deleted_with(s, objects)
+    uids = {plural: [str(item["id"]) for item in items] for plural, items in objects.items() if items}
+    going = {plural: set(some) for plural, some in uids.items()}
+    for plural, items in parts.items():
+        going.setdefault(plural, set()).update(str(item["id"]) for item in items)
+    everything = {uid for some in going.values() for uid in some}
+    with_it = {str(item["id"]) for items in parts.values() for item in items}
+    usage = Usage(s.client, types)
+    users = await usage.referring({plural: [*some] for plural, some in going.items()}) if everything else {}
+    for kind, some in users.items():
+        rows = await writes.read_objects(s, kind, sorted(some - everything), missing_is_fine=True)
+        for row in rows:
+            _let_go(found, kind, row, going)
+    for group in groups_of_types(uids, types, deleting=True):
+        for plural in group:
+            left = [item for item in objects[plural] if str(item["id"]) not in with_it]
+            found.writes += [Write(plural, item, None) for item in leaves_first(types[plural], left)]
+    found.writes.sort(key=lambda write: write.by_server)
+    found.writes += [Write(plural, item, None, by_server=True) for plural, items in parts.items() for item in items]
+    found.notes = [*_gone_with_it(parts, uids), *_in_use(found, going, types), *found.notes]
+    if len(everything) <= FEW:
+        found.notes += await _named(usage, everything)
+        found.notes += await _with_values(s, objects)
+    return found
+
+
+# What goes with it ------------------------------------------------------------------------------------------------------
+
+
+async def _deleted_with(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> dict[str, list[JsonObject]]:
+    """What the server deletes together with some objects (`DELETED_WITH`), and with that, by type."""
+    known = await schema.resources_of(s.client)
+    found: dict[str, dict[str, JsonObject]] = {}
+    open_ = [(plural, [str(item["id"]) for item in items]) for plural, items in objects.items() if items]
+    while open_:
+        plural, uids = open_.pop()
+        for reference in DELETED_WITH.get(plural, ()):
+            kind, _, name = reference.partition(".")
+            if kind not in known:
+                continue
+            rows = await reading.pointing_to(s.client, kind, f"{name}.id", uids, fields=writes.OWNED)
+            new = {str(row["id"]): row for row in rows if str(row["id"]) not in found.get(kind, {})}
+            found.setdefault(kind, {}).update(new)
+            if new:
+                open_.append((kind, [*new]))
+    return {kind: [*rows.values()] for kind, rows in found.items() if rows}
+
+
+def _gone_with_it(parts: Mapping[str, Sequence[JsonObject]], uids: Mapping[str, Collection[str]]) -> Iterator[str]:
     """What goes with the objects, a line for each type."""
-    found: dict[str, list[str]] = {}
-    for one in parts:
-        for plural, items in one.items():
-            found.setdefault(plural, []).extend(f"{item.get('name') or ''} [{item['id']}]".lstrip() for item in items)
+    for plural, items in parts.items():
+        names = [
+            f"{item.get('name') or ''} [{item['id']}]".lstrip()
+            for item in items
+            if item["id"] not in uids.get(plural, ())
+        ]
+        if names:
+            yield f"deleted with it: {len(names):,} {plural} ({listed(names, writes.NAMED)})"
+
+
+# What lets go of it -----------------------------------------------------------------------------------------------------
+
+
+def _let_go(found: Deletion, kind: str, row: JsonObject, going: Mapping[str, Collection[str]]) -> None:
+    """One object without what goes: the server changes it, or we do where the server fails on it."""
+    everything = {uid for some in going.values() for uid in some}
+    ours = {name for plural, name in TAKEN_OUT_BEFORE.items() if plural in going}
+    first = {name: _pruned(value, everything, name) if name in ours else value for name, value in row.items()}
+    after = {name: _pruned(value, everything, name) for name, value in first.items() if not _leads(value, everything)}
+    if first != row:
+        found.writes.insert(0, Write(kind, row, first))
+    if after != first:
+        found.writes.append(Write(kind, first, after, by_server=True))
+
+
+def _leads(value: JsonValue, gone: Collection[str]) -> bool:
+    return isinstance(value, dict) and value.get("id") in gone
+
+
+def _pruned(value: JsonValue, gone: Collection[str], name: str) -> JsonValue:
+    """A property without references to some objects; a row goes with what it is about."""
+    if name in PEOPLE | SHARING | NOT_FOLLOWED:
+        return value
+    if isinstance(value, list):
+        kept = (item for item in value if not _about(item, gone, name))
+        return [_pruned(item, gone, name) if isinstance(item, dict) else item for item in kept]
+    if isinstance(value, dict):
+        return {key: _pruned(item, gone, key) for key, item in value.items() if not _leads(item, gone)}
+    return value
+
+
+def _about(item: JsonValue, gone: Collection[str], name: str) -> bool:
+    """Does an item of a list go: what is referred to, or a row that refers to it?"""
+    if not isinstance(item, dict):
+        return False
+    return _leads(item, gone) or (
+        name != LAYERS and any(_leads(value, gone) for key, value in item.items() if key not in PEOPLE)
+    )
+
+
+# What keeps it ----------------------------------------------------------------------------------------------------------
+
+
+def _in_use(found: Deletion, going: Mapping[str, Collection[str]], types: Mapping[str, Resource]) -> list[str]:
+    """What uses the objects by a single reference, in words; what a server lets go of by itself is a step of the plan."""
+    refused = set(chain.from_iterable(REFUSED_WHILE.get(plural, ()) for plural in going))
+    uses: dict[tuple[str, str], list[Write]] = {}
+    for write in found.writes:
+        for name in (write.changed()[0] or {}) if write.by_server and write.after is not None else ():
+            single = (
+                not types[write.plural].properties[name].collection if name in types[write.plural].properties else False
+            )
+            if single or f"{write.plural}.{name}" in refused:
+                uses.setdefault((write.plural, name), []).append(write)
+    notes: list[str] = []
+    for (plural, name), some in uses.items():
+        certain = f"{plural}.{name}" in refused
+        if certain:  # nothing happens to them: the server refuses
+            found.writes = [write for write in found.writes if write not in some]
+        then = "the server refuses (E4030)" if certain else "if the server refuses"
+        shown = listed((write.called for write in some), 3)
+        notes.append(f"in use: {name} of {len(some):,} {plural} ({shown}); {then}, change or delete those first")
+    return notes
+
+
+async def _named(usage: Usage, uids: Collection[str]) -> list[str]:
+    """Expressions that name the objects: a server leaves them, and cannot compute them any more."""
+    uses = await usage.naming(sorted(uids))
+    by_type: dict[str, list[str]] = {}
+    for use in uses:
+        by_type.setdefault(f"{use.path} of {use.type}", []).append(f"{use.name} [{use.uid}]")
     return [
-        f"deleted with it: {len(names):,} {plural} ({listed(names, writes.NAMED)})" for plural, names in found.items()
+        f"named in {where}, which stays and means nothing then: {listed(names, 3)}" for where, names in by_type.items()
     ]
 
 
-async def deleted_with(s: Session, plural: str, uids: Sequence[str]) -> dict[str, dict[str, list[JsonObject]]]:
-    """What the server deletes together with some objects (`DELETED_WITH`), and with that, all of it by type.
-
-    Returns by the UID of each object; one without parts is not in it.
-    """
-    known = await schema.resources_of(s.client)
-    found: dict[str, dict[str, list[JsonObject]]] = {}
-    for reference in DELETED_WITH.get(plural, ()) if uids else ():
-        kind, _, name = reference.partition(".")
-        if kind not in known:
-            continue
-        rows = await writes.read_all(s, kind, _pointing(name, uids), fields=":owner")
-        owners = {str(row["id"]): str(cast("JsonObject", row.get(name) or {}).get("id")) for row in rows}
-        rows = [row for row in rows if owners[str(row["id"])] in uids]
-        for row in rows:
-            found.setdefault(owners[str(row["id"])], {}).setdefault(kind, []).append(row)
-        for uid, inner in (await deleted_with(s, kind, [str(row["id"]) for row in rows])).items():
-            for deeper, items in inner.items():
-                found[owners[uid]].setdefault(deeper, []).extend(items)
-    return found
+async def _with_values(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> list[str]:
+    """How many data values the objects have."""
+    notes: list[str] = []
+    for plural, items in objects.items():
+        of_data = [str(item["id"]) for item in items if item.get("domainType") != "TRACKER"]
+        counted = await data_values(s, plural, of_data)
+        if counted is not None and counted.data_values:
+            stay = "they stay" if plural == "dataSets" else "the server refuses to delete what has values (E4030)"
+            whose = called(items[0]) if len(items) == 1 else plural
+            notes.append(f"{whose} {'has' if len(items) == 1 else 'have'} {counted.words()}; {stay}")
+    return notes
 
 
-def _pointing(path: str, uids: Sequence[str]) -> list[str]:
-    """Filters for what points to some objects; none for very many, which are picked out here."""
-    if len(uids) > writes.UIDS_IN_ONE_ADDRESS:
-        return []
-    return [f"{path}.id:in:[{','.join(sorted(uids))}]" if len(uids) > 1 else f"{path}.id:eq:{uids[0]}"]
-
-
-async def holding(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> dict[str, dict[str, list[str]]]:
-    """The collections of other objects that hold each of some objects: UIDs of the holders by `type.collection`."""
-    gone = {str(item["id"]) for item in objects}
-
-    async def members(plural: str, name: str) -> list[tuple[str, str, str]]:
-        try:
-            rows = await writes.read_all(s, plural, _pointing(name, [*gone]), fields=f"id,{name}[id]")
-        except (Refused, NotFound, Forbidden):
-            return []
-        return [
-            (str(member.get("id")), f"{plural}.{name}", str(row["id"]))
-            for row in rows
-            for member in cast("list[JsonObject]", row.get(name) or [])
-        ]
-
-    known = await schema.resources_of(s.client)
-    asked = (
-        members(plural, name)
-        for plural, item in known.items()
-        if item.metadata
-        for name, prop in values.collections_of(item).items()
-        if prop.target == resource.plural
-    )
-    found: dict[str, dict[str, list[str]]] = {}
-    async for triples in gather_bounded(asked, 4):
-        for member, where, holder in triples:
-            if member in gone:
-                found.setdefault(member, {}).setdefault(where, []).append(holder)
-    return found
-
-
-async def blocking(s: Session, resource: Resource, objects: Sequence[JsonObject]) -> list[str]:
-    """What refers to some objects, in words, with the command that shows or deletes it; one request per property that may.
-
-    A collection that holds them (a group's members) loses them when they go and blocks nothing: it is left out.
-    """
-    gone = {str(item["id"]) for item in objects}
-    if len(gone) > writes.UIDS_IN_ONE_ADDRESS:
-        return [f"what refers to {len(gone):,} objects was not looked for"]
-
-    async def users(plural: str, path: str) -> str | None:
-        params: dict[str, Param] = {"filter": _pointing(path, [*gone]), "fields": "id,displayName", "pageSize": 50}
-        try:
-            page = await s.client.list_page(plural, params)
-        except (Refused, NotFound, Forbidden):
-            return None  # this server does not filter by it, or this user may not read it
-        rows = [row for row in page.rows if str(row["id"]) not in gone]
-        if not rows:
-            return None
-        count = (page.total or len(page.rows)) - (len(page.rows) - len(rows))
-        shown = ", ".join(f"{row.get('displayName')} [{row['id']}]" for row in rows[:3])
-        more = f" and {count - 3:,} more" if count > 3 else ""
-        return (
-            f"in use: {path} of {count:,} {plural} ({shown}{more}); if the server refuses, change or delete those first"
-        )
-
-    types = await schema.types_of(s.client)
-    known = await schema.resources_of(s.client)
-    asked = (
-        users(plural, path)
-        for plural, path in paths_to(resource.plural, types)
-        if plural in known
-        and not known[plural].properties[path.partition(".")[0]].many_to_many
-        and f"{plural}.{path}" not in DELETED_WITH.get(resource.plural, ())
-    )
-    return [note async for note in gather_bounded(asked, 4) if note is not None]
+__all__ = ["Deletion", "deletion"]

@@ -10,6 +10,7 @@ from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.collections import references_of
+from dhis2sh.metadata.owned import owned_by_one, with_owners, words_of
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
@@ -43,7 +44,11 @@ async def with_members(
     where = f"{'to' if adding else 'from'} {prop.name} of {resource.singular} {called(before)}"
     changed = [Write(resource.plural, before, {**before, prop.name: cast("JsonValue", after)})] if count else []
     title = f"{word} {count:,} {where}" if count else f"nothing to {word} {where}"
-    return writes.plan(title, changed, what=resource.plural, notes=notes)
+    whole = await with_owners(s, changed)
+    owned = prop.name in owned_by_one(resource)
+    if owned and count:
+        notes += words_of(whole) or ([] if adding else [f"they belong to no {resource.singular} then"])
+    return writes.plan(title, whole, what=resource.plural, notes=notes, asks=owned and (not adding or len(whole) > 1))
 
 
 async def _resolved(s: Session, plural: str, items: Rows[Row]) -> list[str]:

@@ -12,6 +12,7 @@ from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import expressions, values, writes
 from dhis2sh.metadata.hierarchy import check_circles
+from dhis2sh.metadata.owned import with_owners, words_of
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
@@ -59,7 +60,9 @@ async def plan_update(
     notes = await expressions.prepared(s, resource.plural, changed, found)
     pairs = [Write(resource.plural, before, after) for before, after in zip(found, changed, strict=True)]
     what = f"{len(pairs):,} {resource.plural}" if len(pairs) != 1 else f"{resource.singular} {called(found[0])}"
-    return writes.plan(f"update {what}", pairs, what=resource.plural, notes=notes, asks=edit)
+    whole = await with_owners(s, pairs)
+    notes = [*notes, *words_of(whole)]
+    return writes.plan(f"update {what}", whole, what=resource.plural, notes=notes, asks=edit or len(whole) > len(pairs))
 
 
 async def _identified(s: Session, resource: Resource, rows: Sequence[JsonObject]) -> list[str]:

@@ -12,6 +12,7 @@ from dhis2sh.client import schema
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.metadata import values, writes
+from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows import tables
 from dhis2sh.session import Session
@@ -52,7 +53,9 @@ async def plan_sync(s: Session, option_set: str, file: Path, *, delete_missing: 
     _check_passed_on(changes, there)
     notes = [*_counts(changes), *_alike(changes, extra)]
     if delete_missing:
-        changes += [Write(OPTIONS, row, None) for row in extra]
+        gone = await deletion(s, {OPTIONS: extra})
+        changes += gone.writes
+        notes += gone.notes
     elif extra:
         named = listed(str(row.get("name")) for row in extra)
         notes.append(f"not in the file, they stay at the end (--delete-missing deletes them): {named}")

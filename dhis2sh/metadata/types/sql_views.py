@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import cast
 
 from dhis2sh.errors import Dhis2Error, NotFound, UsageError, did_you_mean
-from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.rows import PageNote, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
 
@@ -64,7 +64,10 @@ def rows_of(body: Mapping[str, JsonValue]) -> Rows[Row]:
         for header in cast("list[JsonObject]", grid.get("headers") or [])
     ]
     rows = cast("list[list[JsonValue]]", grid.get("rows") or [])
-    return Rows([dict(zip(headers, row, strict=False)) for row in rows], columns=headers)
+    pager = body.get("pager")
+    total = cast("int | None", pager.get("total")) if isinstance(pager, dict) else len(rows)
+    note = PageNote(len(rows), total, more="without --limit every one")
+    return Rows([dict(zip(headers, row, strict=False)) for row in rows], columns=headers, page=note)
 
 
 async def to_its_end(work: Coroutine[object, object, object]) -> None:

@@ -11,7 +11,7 @@ from dhis2sh.metadata import writes
 from dhis2sh.metadata.attributes import plan_values, values_of, with_attributes
 from dhis2sh.metadata.choosing import chosen
 from dhis2sh.metadata.parameters import All, Filter, Object, Some, Type
-from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.rows import PageNote, Rows
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
 
@@ -85,7 +85,8 @@ async def find(
         for item in found
         if attribute in (known := values_of(item)) and value in (None, known[attribute])
     ]
-    return Rows(rows[:limit], columns=["id", "name", "value"], resource=resource.plural)
+    note = PageNote(min(limit, len(rows)), len(rows), more=f"--limit {len(rows)} for every one")
+    return Rows(rows[:limit], columns=["id", "name", "value"], page=note, resource=resource.plural)
 
 
 @verb(

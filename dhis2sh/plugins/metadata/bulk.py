@@ -12,15 +12,17 @@ from typing import Annotated, Literal, cast
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import jsonpatch, schema
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
+from dhis2sh.files import parse_json
 from dhis2sh.metadata import values, writes
 from dhis2sh.metadata.choosing import chosen, titled
 from dhis2sh.metadata.objects.renaming import plan_renaming, renamer
 from dhis2sh.metadata.objects.retagging import retagged, tags_of
+from dhis2sh.metadata.owned import with_owners, words_of
 from dhis2sh.metadata.parameters import All, Filter, Some, Type
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.tables import read_rows
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, JsonValue
+from dhis2sh.types import JsonObject
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, verb
 
 Concurrency = Annotated[int, Bounds(1, 8), Doc(f"How many imports of {writes.IN_ONE_BUNDLE:,} objects run at once.")]
@@ -101,7 +103,11 @@ async def retag(
             raise UsageError(f"{name} is no collection", hint=f"--set {name}=...")
     found = await chosen(s, resource, objects, filter, everything=all)
     pairs = [Write(resource.plural, before, retagged(before, wanted, added, removed)) for before in found]
-    return writes.plan(titled("retag", resource), pairs, what=resource.plural, concurrency=concurrency)
+    whole = await with_owners(s, pairs)
+    return writes.plan(
+        titled("retag", resource), whole, what=resource.plural, concurrency=concurrency, notes=words_of(whole),
+        asks=len(whole) > len(pairs),
+    )  # fmt: skip
 
 
 @verb(
@@ -144,20 +150,19 @@ async def patch(
         pairs.append(Write(resource.plural, before, {**after, "id": before["id"]}))
     if unfit and not pairs:
         raise unfit[0][1]
-    notes = [f"left out {which}: {error.message}" for which, error in unfit]
-    return writes.plan(titled("patch", resource), pairs, what=resource.plural, notes=notes, concurrency=concurrency)
+    whole = await with_owners(s, pairs)
+    notes = [*(f"left out {which}: {error.message}" for which, error in unfit), *words_of(whole)]
+    return writes.plan(
+        titled("patch", resource), whole, what=resource.plural, notes=notes, concurrency=concurrency,
+        asks=len(whole) > len(pairs),
+    )  # fmt: skip
 
 
 def _operations(text: str) -> list[JsonObject]:
     """The operations of a patch that is a text or stands in a file. Raises `UsageError`, `NotFound`."""
-    import json
-
     if not text.lstrip().startswith(("[", "{")):
         return read_rows(Path(text).expanduser())
-    try:
-        parsed: JsonValue = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"the patch is not JSON: {error}") from None
+    parsed = parse_json(text, "the patch")
     operations = parsed if isinstance(parsed, list) else [parsed]
     if not all(isinstance(item, dict) for item in operations):
         raise UsageError("a patch is a list of operations", hint='[{"op": "replace", "path": "/name", "value": "..."}]')

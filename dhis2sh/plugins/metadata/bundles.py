@@ -12,11 +12,11 @@ from pydantic import BaseModel
 from dhis2sh.client import schema
 from dhis2sh.dhis2.properties import SHARING
 from dhis2sh.errors import CheckFailed, UsageError
-from dhis2sh.metadata import queries
 from dhis2sh.metadata.bundles.bundle import Bundle, only, read_bundle, server_bundle
 from dhis2sh.metadata.bundles.diff import Difference, diff
 from dhis2sh.metadata.bundles.exported import Exported
 from dhis2sh.metadata.bundles.gathering import gathered, of_types, plurals_of, start_of
+from dhis2sh.metadata.filters import checked
 from dhis2sh.metadata.parameters import File, Filter, Types, With
 from dhis2sh.models import facts
 from dhis2sh.rows.rows import Rows
@@ -87,7 +87,7 @@ async def export(
         raise UsageError("single objects are exported whole, without --types, --filter and --fields", hint="--deps")
     wanted = await plurals_of(s, types)
     for plural in wanted:
-        queries.checked_filters(await schema.resource_of(s.client, plural), filter)
+        filter = checked(await schema.resource_of(s.client, plural), await schema.types_of(s.client), filter)
     if not (objects or deps):
         return await of_types(s, wanted, fields, filter, skip_sharing, out)
     bundle, report = await gathered(s, await start_of(s, objects, wanted, filter), deps, with_)

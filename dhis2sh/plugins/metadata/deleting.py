@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
-from dhis2sh.dhis2.ordering import leaves_first
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
-from dhis2sh.metadata.objects.deleting import blocking, deleted_with, gone_with_it, holding
+from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.metadata.parameters import Objects, Type
-from dhis2sh.metadata.writes import Write, called
+from dhis2sh.metadata.writes import called
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import verb
 
@@ -23,23 +22,17 @@ from dhis2sh.verbs.declaration import verb
     ],
 )
 async def delete(s: Session, type: Type, objects: Objects) -> Plan:
-    """Delete objects. The plan shows what points to them and offers the order: those that are pointed to go last.
+    """Delete objects. The plan shows what else changes: what goes with them, and what they are taken out of.
 
-    A server refuses to delete what is in use (E4030).
+    A server refuses to delete what is in use by a single reference, or has data (E4030); out of charts, dashboards and
+    groups it takes them without a word. All of that is written down, and comes back with `undo`.
 
     API source: `DELETE /api/{type}/{uid}`, `POST /api/metadata?importStrategy=DELETE`.
     """
     resource = await schema.resource_of(s.client, type)
     found = await writes.read_objects(s, resource.plural, uids_of(objects))
-    notes = await blocking(s, resource, found) if found else []
-    ordered = leaves_first(resource, found)
     what = f"{len(found):,} {resource.plural}" if len(found) != 1 else f"{resource.singular} {called(found[0])}"
-    holders = await holding(s, resource, found) if found else {}
-    parts = await deleted_with(s, resource.plural, [str(item["id"]) for item in found])
-    pairs = [
-        Write(resource.plural, item, None, holders.get(str(item["id"]), {}), parts.get(str(item["id"]), {}))
-        for item in ordered
-    ]
-    plan = writes.plan(f"delete {what}", pairs, what=resource.plural)
-    plan.notes = [*gone_with_it(parts.values()), *notes, *plan.notes]  # of no interest once it is done
+    made = await deletion(s, {resource.plural: found})
+    plan = writes.plan(f"delete {what}", made.writes, what=resource.plural)
+    plan.notes = [*made.notes, *plan.notes]  # of no interest once it is done
     return plan

@@ -56,6 +56,9 @@ Members = Annotated[Rows[Row], Piped(), Doc("The members: UIDs, codes or unique 
 async def add(s: Session, type: Type, uid: Object, items: Members, *, property: Which = None) -> Plan:
     """Add members to an object; those that are there already stay.
 
+    Stages, options, rule actions, sections and notification templates belong to one object alone: they leave the one that
+    has them now, which the plan names.
+
     API source: `PATCH /api/{type}/{uid}`.
     """
     return await with_members(s, type, uid, items, property, adding=True)
@@ -67,7 +70,9 @@ async def add(s: Session, type: Type, uid: Object, items: Members, *, property: 
     examples=["dhis2 metadata remove dataElementGroups 'ANC' 'ANC 1st visit' --dry-run"],
 )
 async def remove(s: Session, type: Type, uid: Object, items: Members, *, property: Which = None) -> Plan:
-    """Take members out of an object; the members themselves stay.
+    """Take members out of an object; the members themselves stay, but for those that a server deletes when nobody holds them.
+
+    Rule actions and sections of stages are deleted then, which the plan says; options and stages belong to nothing.
 
     API source: `PATCH /api/{type}/{uid}`.
     """

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, cast
 
 from dhis2sh.client import schema
 from dhis2sh.client.requests import Param
+from dhis2sh.dhis2.fields import parse_fields
 from dhis2sh.errors import NotFound
+from dhis2sh.index.names import index_of
 from dhis2sh.metadata import queries
+from dhis2sh.metadata.filters import checked
 from dhis2sh.metadata.parameters import Fields, Filter, Names, Type
 from dhis2sh.rows.pushdown import Head, Wants
 from dhis2sh.rows.rows import PageNote, Provenance, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, prepares, verb
+from dhis2sh.verbs.names import near
+from dhis2sh.words import folded
 
 PAGE_SIZE = 50
 LARGE_PAGE = 1000
+MOST_ALIKE = 100
+"""Objects under another spelling that one request asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +110,18 @@ async def list_(
     API source: `GET /api/{type}`.
     """
     resource = await schema.resource_of(s.client, type)
-    shown = queries.columns(fields)
-    for warning in queries.silently_ignored(resource, fields, order, filter):
+    types = await schema.types_of(s.client)
+    if fields == queries.WHICH:
+        return queries.which_fields(resource)
+    for warning in queries.silently_ignored(resource, types, fields, order, filter):
         s.person.warn(warning)
     wanted = fields or queries.default_fields(resource)
     params: dict[str, Param] = {
-        "fields": queries.with_names(resource, wanted, await schema.types_of(s.client)) if names else wanted,
-        "filter": queries.checked_filters(resource, filter),
+        "fields": queries.with_names(resource, wanted, types) if names else wanted,
+        "filter": checked(resource, types, filter),
         "order": order,
         "rootJunction": root_junction,
-        "translate": translate,
-        "locale": locale,
+        **queries.language(translate, locale),
     }
     if (all or limit) and page is None:
         rows, total = await _take(s, resource.plural, params, limit, page_size)
@@ -120,8 +130,10 @@ async def list_(
         got = await s.client.list_page(resource.plural, params)
         rows, total = got.rows, got.total
     note = PageNote(len(rows), total, page=page or 1)
-    columns = shown or queries.default_columns(resource)
-    return Rows(rows, columns=columns, page=note, resource=resource.plural, provenance=_sent(s))
+    asked = parse_fields(fields) if fields else None
+    columns = asked.columns(resource.properties, Rows(rows).columns) if asked else queries.default_columns(resource)
+    named = asked.paths() if asked else ()
+    return Rows(rows, columns=columns, page=note, resource=resource.plural, provenance=_sent(s), asked=named)
 
 
 @prepares(list_)
@@ -132,16 +144,21 @@ async def _(s: Session, arguments: Mapping[str, object], wants: Wants) -> Head:
 async def _take(
     s: Session, plural: str, params: dict[str, Param], limit: int | None, page_size: int | None
 ) -> tuple[list[Row], int | None]:
-    """Every row, or the first `limit`; one request where the server lets us."""
+    """Every row, or the first `limit`, and how many there are in all; one request where the server lets us."""
     if limit is None and page_size is None:
         page = await s.client.list_page(plural, {**params, "paging": False})
         return page.rows, len(page.rows)
+    if limit is not None and page_size is None and limit <= LARGE_PAGE:
+        page = await s.client.list_page(plural, {**params, "page": 1, "pageSize": limit})
+        return page.rows[:limit], page.total
     rows: list[Row] = []
     size = min(page_size or LARGE_PAGE, limit or LARGE_PAGE)
     async for row in s.client.iter(plural, params, page_size=size, limit=limit):
         rows.append(row)
         s.person.progress(f"list {plural}", len(rows), limit)
-    return rows, None if limit is not None and len(rows) >= limit else len(rows)
+    if limit is None or len(rows) < limit:
+        return rows, len(rows)
+    return rows, (await s.client.list_page(plural, {**params, "fields": "id", "page": 1, "pageSize": 1})).total
 
 
 def _sent(s: Session) -> Provenance:
@@ -161,19 +178,22 @@ async def get(
     *,
     fields: Fields = None,
     names: Names = False,
-    locale: Annotated[str | None, Doc("Show display names in this language.")] = None,
+    translate: Annotated[bool | None, Doc("Show display names in the user's language.")] = None,
+    locale: Annotated[str | None, Doc("Show display names in this language, such as fr.")] = None,
 ) -> Row:
     """Show one object with its properties.
 
     API source: `GET /api/{type}/{uid}`.
     """
     resource = await schema.resource_of(s.client, type)
-    for warning in queries.silently_ignored(resource, fields, (), ()):
+    types = await schema.types_of(s.client)
+    for warning in queries.silently_ignored(resource, types, fields, (), ()):
         s.person.warn(warning)
     wanted = fields or ":owner"
     if names:
-        wanted = queries.with_names(resource, wanted, await schema.types_of(s.client))
-    return await s.client.get_object(f"{resource.plural}/{uid}", {"fields": wanted, "locale": locale})
+        wanted = queries.with_names(resource, wanted, types)
+    params: dict[str, Param] = {"fields": wanted, **queries.language(translate, locale)}
+    return await s.client.get_object(f"{resource.plural}/{uid}", params)
 
 
 @verb(
@@ -191,13 +211,50 @@ async def search(
 ) -> Rows[SearchHit]:
     """Find metadata of any type by UID, part of a UID, code or words of a name.
 
+    A server heeds accents: what it calls otherwise is found by the names that are kept on this machine.
+
     API source: `GET /api/metadata` with a filter, three requests at once, merged by UID.
     """
     plurals = [(await schema.resource_of(s.client, name)).plural for name in types]
-    hits = await s.client.metadata.search(query, types=plurals, limit=limit)
-    found = [SearchHit(type=hit.type, id=hit.id, name=hit.name, code=hit.code) for hit in hits]
-    sent = Provenance(query=tuple(s.client.transport.sent[-3:]))
-    return Rows(found, columns=["type", "id", "name", "code"], provenance=sent)
+    before = len(s.client.transport.sent)
+    hits = await s.client.metadata.search(query, types=plurals, limit=sys.maxsize)
+    everything = [SearchHit(type=hit.type, id=hit.id, name=hit.name, code=hit.code) for hit in hits]
+    everything += await _with_other_accents(s, query, plurals, {hit.id for hit in hits}, limit)
+    found, counts = list[SearchHit](), Counter[str]()
+    for hit in everything:
+        counts[hit.type] += 1
+        if counts[hit.type] <= limit:
+            found.append(hit)
+    note = PageNote(len(found), len(everything), more=f"--limit {max(counts.values(), default=limit)} for every one")
+    sent = Provenance(query=tuple(s.client.transport.sent[before:]))
+    return Rows(found, columns=["type", "id", "name", "code"], page=note, provenance=sent)
+
+
+async def _with_other_accents(
+    s: Session, query: str, plurals: Sequence[str], found: Container[str], limit: int
+) -> list[SearchHit]:
+    """What the server calls `Maravélia` where `maravelia` is looked for, as it has it now."""
+    kept = index_of(s.profile.name, s.profile.url)
+    try:
+        known = kept.search(query, types=plurals, limit=limit)
+    finally:
+        kept.close()
+    uids = [hit.uid for hit in known if hit.uid not in found]
+    words = folded(query).split()
+    if not uids and not found:
+        rows = await near(s, plurals, query)
+        uids = [str(row["id"]) for row in rows if all(word in folded(str(row.get("name"))) for word in words)]
+    if not uids:
+        return []
+    asked: dict[str, Param] = {"filter": f"id:in:[{','.join(uids[:MOST_ALIKE])}]", "fields": "id,name,code"}
+    body = await s.client.get_object("metadata", {**asked, **dict.fromkeys(plurals, True)})
+    hits = [
+        SearchHit(plural, str(row["id"]), str(row["name"]), cast("str | None", row.get("code")))
+        for plural, rows in body.items()
+        if isinstance(rows, list)
+        for row in cast("list[Row]", rows)
+    ]
+    return [hit for hit in hits if all(word in folded(f"{hit.name} {hit.code} {hit.id}") for word in words)][:limit]
 
 
 @verb(
@@ -264,7 +321,8 @@ def _property(item: JsonObject) -> PropertyRow:
 async def count(s: Session, type: Type, *, filter: Filter = []) -> Count:
     """Count the objects of a type, all of them or those that filters let through."""
     resource = await schema.resource_of(s.client, type)
-    params: dict[str, Param] = {"fields": "id", "pageSize": 1, "filter": queries.checked_filters(resource, filter)}
+    kept = checked(resource, await schema.types_of(s.client), filter)
+    params: dict[str, Param] = {"fields": "id", "pageSize": 1, "filter": kept}
     page = await s.client.list_page(resource.plural, params)
     if page.total is None:
         raise NotFound(

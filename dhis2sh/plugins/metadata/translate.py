@@ -8,8 +8,9 @@ from typing import Annotated
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import queries, writes
+from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
+from dhis2sh.metadata.filters import checked
 from dhis2sh.metadata.parameters import Filter, Some, Type
 from dhis2sh.metadata.translations import (
     COLUMNS,
@@ -62,7 +63,9 @@ async def export(
     if objects is not None:
         found = await writes.read_objects(s, resource.plural, uids_of(objects), fields=fields)
     else:
-        found = await writes.read_all(s, resource.plural, queries.checked_filters(resource, filter), fields=fields)
+        found = await writes.read_all(
+            s, resource.plural, checked(resource, await schema.types_of(s.client), filter), fields=fields
+        )
     rows = [row for item in found for row in rows_of(resource, item, wanted, locale, missing=missing)]
     return Rows(rows, columns=COLUMNS)
 

@@ -38,9 +38,11 @@ def _levels(store: Store, uid: str) -> str | None:
 AREA = ImportingArea(
     writes={"organisationUnits": _paths},
     hooks={
+        "aggregateDataExchanges": Hook(refuses=(refusals.check_exchange,)),
         "categories": Hook(refuses=(refusals.check_category,), also=derived.option_combos_of_category),
         "categoryCombos": Hook(refuses=(refusals.check_combo,), also=derived.option_combos),
         "categoryOptionCombos": Hook(refuses=(refusals.check_option_combo,), update=refusals.combo_update),
+        "dashboards": Hook(refuses=(refusals.check_layout,)),
         "dataApprovalWorkflows": Hook(vetoes=(_levels,)),
         "dataElements": Hook(refuses=(refusals.check_field_mask,), vetoes=(_in_indicator,)),
         "dataSets": Hook(prepare=derived.prepare_data_set, refuses=(refusals.check_input_periods,)),
@@ -55,8 +57,12 @@ AREA = ImportingArea(
         ),
         "programRuleActions": Hook(refuses=(rules.check_action,)),
         "programRuleVariables": Hook(prepare=rules.prepare_variable, refuses=(rules.check_variable,)),
-        "programStages": Hook(refuses=(refusals.check_stage,)),
+        "programRules": Hook(refuses=(rules.check_rule,)),
+        "programStages": Hook(refuses=(rules.check_stage,)),
+        "programs": Hook(prepare=derived.prepare_program, refuses=(rules.check_program,)),
         "trackedEntityAttributes": Hook(refuses=(refusals.check_pattern, refusals.check_field_mask)),
+        "trackedEntityTypes": Hook(refuses=(rules.check_entity_type,)),
+        "validationRules": Hook(refuses=(refusals.check_sides,)),
         "visualizations": Hook(prepare=derived.prepare_axes),
     },
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
@@ -42,17 +42,32 @@ def flag(resource: Resource) -> str:
     return f"{resource.singular}Attribute"
 
 
-def check_attributes(bundle: Bundle, item: Item) -> None:
-    """E4011: a mandatory attribute without a value; E4009: a value of a unique attribute that another object has."""
+def _attributes(bundle: Bundle, resource: Resource) -> Iterator[JsonObject]:
+    """The attributes that are for a type, those of the payload among them."""
+    sent = {item.uid: item.body for item in bundle.items.get("attributes", [])}
+    for attribute in {**bundle.store.objects("attributes"), **sent}.values():
+        if attribute.get(flag(resource)):
+            yield attribute
+
+
+def check_mandatory(bundle: Bundle, item: Item) -> None:
+    """E4011: a mandatory attribute without a value."""
+    if "attributeValues" not in item.resource.properties:
+        return
+    given = dict(values(item.body))
+    for attribute in _attributes(bundle, item.resource):
+        if attribute.get("mandatory") and attribute["id"] not in given:
+            item.refuse("E4011", attribute.get("name"), prop="attributeValues")
+
+
+def check_unique(bundle: Bundle, item: Item) -> None:
+    """E4009: a value of a unique attribute that another object has."""
     resource = item.resource
     if "attributeValues" not in resource.properties:
         return
     given = dict(values(item.body))
-    for uid, attribute in bundle.store.objects("attributes").items():
-        if not attribute.get(flag(resource)):
-            continue
-        if attribute.get("mandatory") and uid not in given:
-            item.refuse("E4011", attribute.get("name"), prop="attributeValues")
+    for attribute in _attributes(bundle, resource):
+        uid = str(attribute["id"])
         if attribute.get("unique") and uid in given:
             others = bundle.store.objects(resource.plural).values()
             if any(other["id"] != item.uid and (uid, given[uid]) in values(other) for other in others):

@@ -88,6 +88,7 @@ class Item:
         index: its place in the report.
         errors: what is wrong with it.
         kept: False once a check has taken it out of the bundle.
+        ignored: how many checks found something.
     """
 
     resource: Resource
@@ -97,6 +98,7 @@ class Item:
     index: int
     errors: list[ErrorReport] = field(default_factory=lambda: [])
     kept: bool = True
+    ignored: int = 0
 
     @property
     def uid(self) -> str:
@@ -119,8 +121,12 @@ class Bundle:
         self.options = options
         self.items: dict[str, list[Item]] = {}
         self._new: dict[tuple[str, str], JsonObject] = {}
-        self.called: dict[tuple[str, str, JsonValue], list[Item]] = {}
-        """By type, unique property and value the objects that have it: a bundle of thousands has no time for pairs."""
+        self.called: dict[tuple[str, str, JsonValue], str] = {}
+        """By type, unique property and value the first object of the payload that has it."""
+        self.dangling: set[str] = set()
+        """Types of which an object has a reference that cannot be."""
+        self.unseen: list[str] = []
+        """What nobody has seen a server write, though it has nothing against it; told by a refusal to write it."""
 
     def add(self, item: Item) -> None:
         """Add an object; from now on others may refer to it."""

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.uids import is_uid
-from dhis2sh.sandbox.importer.attributes import check_attribute_values, check_attributes, values
+from dhis2sh.sandbox.importer.attributes import check_attribute_values, check_mandatory, check_unique, values
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.hooks import hooks_of
 from dhis2sh.sandbox.importer.read import TEXTS
 from dhis2sh.sandbox.importer.references import references
-from dhis2sh.sandbox.importer.report import ErrorReport
+from dhis2sh.sandbox.importer.report import ErrorReport, described
 from dhis2sh.sandbox.store.relations import USER_REFERENCES
 
 if TYPE_CHECKING:
@@ -24,32 +24,30 @@ _COLOR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
 _URL = re.compile(r"(https?|ftp)://\S+")
 
 
-def described(body: JsonObject, model: str | None, identifier: str = "UID") -> str:
-    """An object as messages name it: `Wire DE 1 [wiredeAAA01] (DataElement)`, in an import by code with its code."""
-    name, uid = body.get("name"), body.get("id" if identifier == "UID" else "code")
-    parts = [str(name)] if name is not None else []
-    if uid is not None:
-        parts.append(f"[{uid}]")
-    if model is not None:
-        parts.append(f"({model})")
-    return " ".join(parts)
-
-
 def duplicates(items: list[Item]) -> None:
     """E5004: an id twice in the payload; the first stays."""
     seen: set[str] = set()
     for item in items:
         if item.uid in seen:
             item.refuse("E5004", item.uid, item.resource.model, prop="id")
+            item.ignored += 1
         seen.add(item.uid)
 
 
 def check_all(bundle: Bundle, item: Item) -> None:
-    """Every check of one object. What takes it out of the bundle ends the row."""
+    """Every check of one object: what one of them takes out of the bundle is shown to the next ones too.
+
+    Each check that finds something counts the object as ignored once more; that of references counts its type, once.
+    """
     for check in CHECKS:
+        found = len(item.errors)
         check(bundle, item)
-        if not item.kept:
-            return
+        if len(item.errors) == found:
+            continue
+        if check is _references:
+            bundle.dangling.add(item.resource.plural)
+        else:
+            item.ignored += 1
 
 
 def _hooks(bundle: Bundle, item: Item) -> None:
@@ -85,11 +83,13 @@ def _sharing(bundle: Bundle, item: Item) -> None:
     if wrong is not None:
         item.refuse("E3010", wrong)
         return
+    if rights.superuser:  # whatever bits there are: the server asks nobody who may do everything
+        return
     before = cast("JsonObject", (item.before or {}).get("sharing") or {})
     kept = set(access_strings(before))  # what older servers have let in stays
     if not resource.data_shareable and any(text[2:4] != "--" for text in strings if text not in kept):
         item.refuse("E3011", klass)
-    if rights.superuser or before.get("public") == sharing.get("public"):
+    if before.get("public") == sharing.get("public"):
         return
     name = str(bundle.user.get("username"))
     if sharing.get("external"):
@@ -134,13 +134,16 @@ def _exists(bundle: Bundle, item: Item) -> None:
 
 
 def _schema(bundle: Bundle, item: Item) -> None:
-    resource, body = item.resource, item.body
-    found = list(schema_errors(resource, body))
-    if not is_uid(item.uid):
-        found.append(ErrorReport("E4014", [item.uid, resource.model], resource.klass))
+    found = list(schema_errors(item.resource, item.body))
     if found:
         item.errors += found
         item.kept = False
+
+
+def _uid(bundle: Bundle, item: Item) -> None:
+    """E4014: an id that is no UID."""
+    if not is_uid(item.uid):
+        item.refuse("E4014", item.uid, item.resource.model)
 
 
 def schema_errors(resource: Resource, body: JsonObject) -> Iterator[ErrorReport]:
@@ -202,24 +205,39 @@ def _text_errors(resource: Resource, prop: Property, value: str) -> Iterator[Err
 
 
 def _unique(bundle: Bundle, item: Item) -> None:
-    """E5003 against what is stored, E5005 within the payload."""
+    """E5003: another object has the value, stored or before this one in the payload."""
     resource = item.resource
     for name in resource.unique:
         prop = resource.properties[name]
         value = item.body.get(name)
-        if name == "id" or value is None or not prop.persisted or isinstance(value, (dict, list)):
+        if name == "id" or value is None or not (prop.owner and prop.persisted) or isinstance(value, (dict, list)):
             continue
-        if item.before is None or item.before.get(name) != value:
-            other = bundle.store.unique(resource.plural, name).get(value)
-            if other is not None and other != item.uid:
-                text = described(item.body, resource.model)
-                item.refuse("E5003", prop.name, value, text, other, prop=prop.name, main_id=other)
-                item.errors[-1].error_klass = None
-        earlier = bundle.called.setdefault((resource.plural, name, value), [])
-        twin = next((other for other in earlier if other.kept and other.uid != item.uid), None)
-        if twin is not None:
-            item.refuse("E5005", f"{prop.name}={value}", f"{twin.uid},{item.uid}", prop=prop.name)
-        earlier.append(item)
+        stored = None if name in _NOT_LOOKED_UP else bundle.store.unique(resource.plural, name).get(value)
+        other = stored or bundle.called.setdefault((resource.plural, name, value), item.uid)
+        if other != item.uid:
+            text = described(item.body, resource.model)
+            item.refuse("E5003", prop.name, value, text, other, prop=prop.name, main_id=other)
+            item.errors[-1].error_klass = None
+
+
+_NOT_LOOKED_UP = {"username"}
+"""Unique properties that an import does not look for among what is stored (real/outside: users named `admin`)."""
+
+
+def _unique_together(bundle: Bundle, item: Item) -> None:
+    """E5005: objects of the payload that share what only together is unique."""
+    names = _TOGETHER.get(item.resource.plural)
+    if names is None:
+        return
+    twins = [
+        other for other in bundle.items[item.resource.plural]
+        if all(other.body.get(name) == item.body.get(name) for name in names)
+    ]  # fmt: skip
+    if len(twins) > 1:
+        item.refuse("E5005", ", ".join(names), ", ".join(twin.uid for twin in twins))
+
+
+_TOGETHER = {"programRuleVariables": ("name", "program")}
 
 
 # References ------------------------------------------------------------------------------------------------------------
@@ -228,10 +246,11 @@ def _unique(bundle: Bundle, item: Item) -> None:
 def _references(bundle: Bundle, item: Item) -> None:
     """E5002: a reference to nothing; E5007: twice in a list; E5008: to what the user may not read.
 
-    The object is still counted, so its type report counts it twice.
+    The object stays in the bundle.
     """
     seen: dict[str, set[str]] = {}
-    for prop, resource, row in references(bundle.store.resources, item.resource, item.body):
+    _of_dimensions(bundle, item)
+    for prop, resource, row in references(bundle.store.resources, item.resource, item.body, _DIMENSIONS):
         uid = str(row.get("id") or row.get("code") or "")
         direct = item.resource.properties.get(prop.name) is prop
         if not resource.metadata or (not direct and resource.plural == item.resource.plural and uid == item.uid):
@@ -245,12 +264,48 @@ def _references(bundle: Bundle, item: Item) -> None:
             if uid in seen.setdefault(prop.name, set()):
                 _add(bundle, item, "E5007", prop, f"[{uid}] ({resource.model})")
             seen[prop.name].add(uid)
+    _shared_with(bundle, item)
     for uid, _ in values(item.body):
         if bundle.get("attributes", uid) is None:
             item.errors.append(
                 ErrorReport("E5002", [f"[{uid}] (Attribute)", described(item.body, item.resource.model), "attributeValues"],
                             item.resource.klass, prop="attributeValues", main_id=item.uid)
             )  # fmt: skip
+
+
+def _of_dimensions(bundle: Bundle, item: Item) -> None:
+    """What a favourite's dimensions and legend refer to is not checked; what becomes of it, nobody has seen."""
+    types, dimensions = bundle.store.resources, _DIMENSIONS
+    checked = {id(row) for _, _, row in references(types, item.resource, item.body, dimensions)}
+    for _, resource, row in references(types, item.resource, item.body):
+        if id(row) not in checked and bundle.get(resource.plural, str(row.get("id"))) is None:
+            bundle.unseen.append(f"{described(item.body, item.resource.model)} with a dimension that is not there")
+
+
+_DIMENSIONS = frozenset(
+    ["categoryDimensions", "categoryOptionGroupSetDimensions", "dataElementDimensions",
+     "dataElementGroupSetDimensions", "legendDefinitions", "organisationUnitGroupSetDimensions",
+     "trackedEntityDataElementDimensions"]
+)  # fmt: skip
+"""Embedded types of which an import does not check the references (real/outside)."""
+
+
+def _shared_with(bundle: Bundle, item: Item) -> None:
+    """E5002: a group or a user that the sharing names and that there is not."""
+    if bundle.options.skip_sharing or not item.resource.shareable:
+        return
+    sharing = cast("JsonObject", item.body.get("sharing") or {})
+    for part, plural, name in _SHARED_WITH:
+        for uid in cast("JsonObject", sharing.get(part) or {}):
+            if bundle.get(plural, uid) is None:
+                model = bundle.store.resources[plural].model
+                text = described(item.body, item.resource.model)
+                report = ErrorReport("E5002", [f"[{uid}] ({model})", text, name], item.resource.klass)
+                report.prop, report.main_id = name, item.uid
+                item.errors.append(report)
+
+
+_SHARED_WITH = (("userGroups", "userGroups", "userGroupAccesses"), ("users", "users", "userAccesses"))
 
 
 def _add(bundle: Bundle, item: Item, code: str, prop: Property, reference: str) -> None:
@@ -298,7 +353,7 @@ def _translations(bundle: Bundle, item: Item) -> None:
 
 
 CHECKS = (
-    _hooks, _security, _exists, _schema, _unique, check_attributes, _references, _not_owner, _translations,
-    check_attribute_values,
+    _hooks, _security, _exists, _schema, _uid, _unique, _unique_together, check_mandatory, check_unique, _references,
+    _not_owner, _translations, check_attribute_values,
 )  # fmt: skip
 """Every check, in the server's order."""

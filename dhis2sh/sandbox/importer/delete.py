@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.cascades import DELETED_WITH
 from dhis2sh.sandbox.importer.bundle import ImportOptions
-from dhis2sh.sandbox.importer.checks import described
 from dhis2sh.sandbox.importer.codes import by_code
 from dhis2sh.sandbox.importer.hooks import hooks_of
-from dhis2sh.sandbox.importer.report import ErrorReport, ImportReport, ObjectReport, TypeReport
+from dhis2sh.sandbox.importer.report import ErrorReport, ImportReport, ObjectReport, TypeReport, described
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO
+from dhis2sh.sandbox.store.references import ids, referred
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.metadata.rights import Rights
@@ -39,8 +40,31 @@ EXPRESSIONS = {
 }
 """Texts that name data elements, by type."""
 
+FOREIGN_KEYS = {
+    "optionSets": [
+        ("optionGroups.optionSet", "optionset", "fk_optiongroup_optionsetid", "optiongroup", "optionsetid"),
+        ("optionGroupSets.optionSet", "optionset", "fk_optiongroupset_optionsetid", "optiongroupset", "optionsetid"),
+        ("attributes.optionSet", "optionset", "fk_attribute_optionsetid", "attribute", "optionsetid"),
+    ],
+    "programStages": [
+        (f"relationshipTypes.{side}.programStage", "programstage", "fk_relationshipconstraint_programstage_programstageid",
+         "relationshipconstraint", "programstageid")
+        for side in ("fromConstraint", "toConstraint")
+    ],
+}  # fmt: skip
+"""References that nothing but the database looks after: by type the reference, table, constraint, referring table, column.
+
+The whole request then fails with the database's words.
+"""
+
 VETOING_MEMBERSHIPS = {"categoryCombos.categories", "categoryOptionCombos.categoryOptions", "users.userRoles"}
 """Memberships that forbid the deletion of a member."""
+
+
+_BROKEN_OFF = (
+    "Object could not be deleted: handler 'org.hisp.dhis.dataelement.DataElementDeletionHandler$$Lambda$1268/"
+    "0x00007f478ef65e60@7b9d44b7' threw an exception while removing related objects: null"
+)
 
 
 class Deletion:
@@ -60,7 +84,11 @@ class Deletion:
         self._changed: dict[str, dict[str, JsonObject]] = {}
 
     def run(self, bundle: Mapping[str, list[JsonObject]]) -> ImportReport:
-        """Delete what is named, by plural, in that order: what refers goes before what is referred to."""
+        """Delete what is named, by plural, in that order.
+
+        A server goes through the types as an import does: what is referred to comes first, and may be refused because of
+        what the same request is about to delete.
+        """
         report = ImportReport()
         missing = False
         for plural in bundle:
@@ -113,16 +141,36 @@ class Deletion:
                 continue
             uid = cast("str", body["id"])
             veto = self._veto(plural, uid)
-            errors: list[ErrorReport] = []
-            if veto is None:
-                self._take(plural, uid)
-            else:
-                text = f"Object could not be deleted because it is associated with another object: {veto}"
-                errors.append(ErrorReport("E4030", [], resource.klass, text=text))
+            text = (
+                None
+                if veto is None
+                else f"Object could not be deleted because it is associated with another object: {veto}"
+            )
+            if text is None and plural == "legendSets":
+                text = self._breaks_off(uid)
+            errors = [] if text is None else [ErrorReport("E4030", [], resource.klass, text=text)]
+            if errors:
                 part.stats.deleted -= 1
                 part.stats.ignored += 1
+            else:
+                self._take(plural, uid)
             if errors or self._options.report_mode in {"FULL", "DEBUG"}:
-                part.objects.append(ObjectReport(resource.klass, uid, index, None, errors))
+                place = index + bool(errors)  # the server counts refused ones from 1
+                part.objects.append(ObjectReport(resource.klass, uid, place, None, errors))
+
+    def _breaks_off(self, legend_set: str) -> str | None:
+        """Where data elements have a legend set, the server takes it from them until it trips over its own list.
+
+        It then says so and the legend set stays, but what it has taken is gone.
+        """
+        for body in self._store.objects("dataElements").values():
+            have = ids(body.get("legendSets"))
+            if legend_set in have:
+                after = _without(body, ["legendSets"], legend_set)
+                self._changed.setdefault("dataElements", {})[str(body["id"])] = after
+                if have.index(legend_set) != len(have) - 2:  # with one left to visit, its loop ends before it notices
+                    return _BROKEN_OFF
+        return None
 
     # What refers to an object ---------------------------------------------------------------------------------------
 
@@ -138,9 +186,10 @@ class Deletion:
     def _veto(self, plural: str, uid: str) -> str | None:
         """What forbids the deletion, as the server names it; None when nothing does."""
         together = DELETED_WITH.get(plural, [])
+        keys = {key[0] for key in FOREIGN_KEYS.get(plural, [])}
         for owner, prop, single, found in self._referring(plural, uid):
             path = f"{owner}.{prop}"
-            free = path in together or path in CLEARED or path in FALL_BACK or "." in prop
+            free = path in together or path in CLEARED or path in FALL_BACK or path in keys or "." in prop
             if free or not (single or path in VETOING_MEMBERSHIPS):
                 continue
             holder = self._store.get(owner, found[0]) or {}
@@ -152,12 +201,18 @@ class Deletion:
         return next((veto for veto in vetoes if veto is not None), None)
 
     def _take(self, plural: str, uid: str) -> None:
-        """Delete an object, what goes with it, and every mention of it."""
+        """Delete an object, what goes with it, and every mention of it. Raises `Refused` where the database forbids it."""
         self._gone.setdefault(plural, set()).add(uid)
         self._changed.get(plural, {}).pop(uid, None)
+        referring = list(self._referring(plural, uid))
+        for path, *words in FOREIGN_KEYS.get(plural, []):
+            if any(f"{owner}.{prop}" == path for owner, prop, _, _ in referring):
+                raise _still_referenced(*words)
         together = DELETED_WITH.get(plural, [])
-        for owner, prop, _, found in list(self._referring(plural, uid)):
+        for owner, prop, _, found in referring:
             for other in found:
+                if other in self._gone.get(owner, set()):
+                    continue
                 if f"{owner}.{prop}" in together:
                     self._take(owner, other)
                 else:
@@ -168,22 +223,36 @@ class Deletion:
                     self._changed.setdefault(owner, {})[other] = after
 
 
+def _still_referenced(table: str, constraint: str, other: str, column: str) -> Refused:
+    """409 in the database's words; the number of the row is its own affair."""
+    return Refused(
+        409,
+        f'ERROR: update or delete on table "{table}" violates foreign key constraint "{constraint}" on table "{other}"\n'
+        f'  Detail: Key ({column})=(1) is still referenced from table "{other}".',
+    )
+
+
+KEPT_ROWS = {"mapViews"}
+"""Lists inside an object whose rows stay without what they referred to; of other lists the row goes."""
+
+
 def _without(body: JsonObject, path: list[str], uid: str) -> JsonObject:
-    """An object without its references to a UID. A row of an embedded list that names it goes whole."""
+    """An object without its references to a UID. A row of an embedded list that names it goes whole, but for `KEPT_ROWS`."""
     name, *rest = path
     value = body.get(name)
     if isinstance(value, list):
-        kept: list[JsonValue] = [item for item in value if not (isinstance(item, dict) and _names(item, rest, uid))]
+        kept: list[JsonValue] = []
+        for item in value:
+            if not isinstance(item, dict) or not _names(item, rest, uid):
+                kept.append(item)
+            elif name in KEPT_ROWS or rest == ["legendSet"]:
+                kept.append(_without(item, rest, uid))
         return {**body, name: kept}
+    if isinstance(value, dict) and rest:
+        return {**body, name: _without(value, rest, uid)}
     return {key: item for key, item in body.items() if key != name}
 
 
 def _names(item: JsonObject, path: list[str], uid: str) -> bool:
-    for part in path:
-        value = item.get(part)
-        if isinstance(value, list):
-            return any(isinstance(row, dict) and row.get("id") == uid for row in value)
-        if not isinstance(value, dict):
-            return False
-        item = value
-    return item.get("id") == uid
+    """Does a row refer to a UID, by a path through it?"""
+    return uid in referred(item, ".".join(path)) if path else item.get("id") == uid

@@ -12,7 +12,7 @@ from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.hooks import Also
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.store.hierarchy import path_of
-from dhis2sh.sandbox.store.references import ids
+from dhis2sh.sandbox.store.references import ids, rows
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -45,7 +45,13 @@ def units_below(bundle: Bundle, item: Item) -> Also:
 
 
 def option_combos(bundle: Bundle, item: Item) -> Also:
-    """A category combo has an option combo for every combination of its categories' options."""
+    """A category combo has an option combo for every combination of its categories' options.
+
+    Not where one of the categories is new in the same bundle: then only `maintenance` makes them.
+    """
+    made_here = {one.uid for one in bundle.items.get("categories", []) if one.before is None}
+    if made_here & {*ids(item.body.get("categories"))}:
+        return {}
     return {"categoryOptionCombos": missing_option_combos(bundle.get, existing_combos(bundle, item.uid), item.body)}
 
 
@@ -117,6 +123,12 @@ def prepare_data_set(bundle: Bundle, item: Item) -> None:
     """A data set's elements name it, and a change raises its version."""
     _own_elements(bundle, item)
     raise_version(bundle, item)
+
+
+def prepare_program(bundle: Bundle, item: Item) -> None:
+    """A program's attributes are numbered from 1 in the order of the list, whatever their numbers were."""
+    for number, row in enumerate(rows(item.body.get("programTrackedEntityAttributes")), 1):
+        row["sortOrder"] = number
 
 
 # Favourites ---------------------------------------------------------------------------------------------------------------

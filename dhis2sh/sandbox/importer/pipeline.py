@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.importer.bundle import DELETE, Bundle, ImportOptions, Item
-from dhis2sh.sandbox.importer.checks import check_all, described, duplicates
+from dhis2sh.sandbox.importer.checks import check_all, duplicates
 from dhis2sh.sandbox.importer.codes import by_code, only_uids, resolve
 from dhis2sh.sandbox.importer.delete import Deletion
 from dhis2sh.sandbox.importer.hooks import hooks_of
+from dhis2sh.sandbox.importer.members import Members
 from dhis2sh.sandbox.importer.read import Reader
-from dhis2sh.sandbox.importer.report import ImportReport, ObjectReport, TypeReport
+from dhis2sh.sandbox.importer.report import ImportReport, ObjectReport, TypeReport, described
 from dhis2sh.sandbox.java.moments import now
+from dhis2sh.sandbox.metadata.listing import DEFAULTS
 from dhis2sh.sandbox.metadata.rights import Rights
+from dhis2sh.sandbox.refused import not_imitated
 from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO
 from dhis2sh.sandbox.store.references import ids, rows
 from dhis2sh.sandbox.store.relations import inline
@@ -27,7 +30,6 @@ from dhis2sh.sandbox.store.relations import inline
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Resource
     from dhis2sh.sandbox.store.database import Store
-    from dhis2sh.sandbox.store.relations import Pair
     from dhis2sh.types import JsonObject
 
 
@@ -61,7 +63,7 @@ class Importer:
         types.sort(key=lambda plural: self._store.resources[plural].order)
         if options.strategy == DELETE:
             return Deletion(self._store, options, Rights(self._store, self._user)).run(
-                {plural: bundle[plural] for plural in reversed(types)}
+                {plural: bundle[plural] for plural in types}
             )
         work = Bundle(self._store, self._user, options)
         for plural in types:
@@ -105,7 +107,7 @@ class Importer:
     def _prepare(self, work: Bundle) -> None:
         """What the server fills in before it checks: the default category combo, what the hooks derive."""
         for item in work.all():
-            for name in ("categoryCombo", "attributeCombo"):
+            for name in ("categoryCombo", "attributeCombo", "enrollmentCategoryCombo"):
                 prop = item.resource.properties.get(name)
                 if prop is not None and prop.owner and prop.required and item.resource.plural != "categoryOptionCombos":
                     item.body.setdefault(name, {"id": DEFAULT_CATEGORY_COMBO})
@@ -119,12 +121,14 @@ class Importer:
         options = work.options
         report = ImportReport()
         for plural, items in work.items.items():
+            items[:] = [item for item in items if DEFAULTS.get(plural) != item.uid]  # nobody changes the defaults
             duplicates(items)
             for item in items:
                 if item.kept and not options.skip_validation:
                     check_all(work, item)
             resource = self._store.resources[plural]
             report.types.append(_type_report(resource, items, options))
+            report.types[-1].stats.ignored += plural in work.dangling
         if any(item.errors for item in work.all()):
             report.status = "ERROR" if options.atomic else "WARNING"
             if options.atomic:
@@ -135,6 +139,9 @@ class Importer:
     # Writing --------------------------------------------------------------------------------------------------------
 
     def _commit(self, work: Bundle) -> None:
+        """Write it. Raises `Refused` with 501 where nobody knows what a server writes."""
+        if work.unseen:
+            raise not_imitated(f"the import of {', '.join(work.unseen)}")
         moment = now()
         put: dict[str, dict[str, JsonObject]] = {}
         for item in work.all():
@@ -147,45 +154,24 @@ class Importer:
                 if item.kept and hook.also is not None:
                     for plural, bodies in hook.also(work, item).items():
                         put.setdefault(plural, {}).update({cast("str", body["id"]): body for body in bodies})
-        self._keep_pairs(work, put)
-        self._store.change({plural: bodies.values() for plural, bodies in put.items()})
+        members = self._members(work, put)
+        self._store.change({plural: bodies.values() for plural, bodies in put.items()}, members.gone)
 
-    def _keep_pairs(self, work: Bundle, put: dict[str, dict[str, JsonObject]]) -> None:
-        """Of a relation that both sides keep, write the side that was not sent."""
-        for pair in self._store.pairs:
-            for item in work.items.get(pair.member, []):
-                if item.kept:
-                    self._keep_member(pair, item, put)
-            for item in work.items.get(pair.owner, []):
-                if item.kept and pair.members in item.sent:
-                    self._keep_owner(pair, item, put)
-
-    def _current(self, put: dict[str, dict[str, JsonObject]], plural: str, uid: str) -> JsonObject | None:
-        return put.get(plural, {}).get(uid) or self._store.get(plural, uid)
-
-    def _keep_member(self, pair: Pair, item: Item, put: dict[str, dict[str, JsonObject]]) -> None:
-        """An object names its owner: the owner lists it, and the one it left does not any more."""
-        before, now_ = ids((item.before or {}).get(pair.reference)), ids(item.body.get(pair.reference))
-        for uid in {*before, *now_}:
-            owner = self._current(put, pair.owner, uid)
-            if owner is None:
-                continue
-            have = ids(owner.get(pair.members))
-            wanted = [one for one in have if one != item.uid or uid in now_]
-            wanted += [item.uid] if uid in now_ and item.uid not in have else []
-            if wanted != have:
-                put.setdefault(pair.owner, {})[uid] = {**owner, pair.members: [{"id": one} for one in wanted]}
-
-    def _keep_owner(self, pair: Pair, item: Item, put: dict[str, dict[str, JsonObject]]) -> None:
-        """An object lists its members: each names it, and those that it no longer lists name nobody."""
-        before, now_ = ids((item.before or {}).get(pair.members)), ids(item.body.get(pair.members))
-        for uid in dict.fromkeys([*now_, *before]):
-            member = self._current(put, pair.member, uid)
-            named = ids((member or {}).get(pair.reference))
-            if member is None or (named == [item.uid]) == (uid in now_):
-                continue
-            rest = {name: value for name, value in member.items() if name != pair.reference}
-            put.setdefault(pair.member, {})[uid] = {**rest, pair.reference: {"id": item.uid}} if uid in now_ else rest
+    def _members(self, work: Bundle, put: dict[str, dict[str, JsonObject]]) -> Members:
+        """Of a list whose members have one owner, write the side that was not sent."""
+        members = Members(self._store, put)
+        for owning in self._store.owning_lists:
+            reference = owning.reference
+            for item in work.items.get(owning.member, []):
+                if item.kept and reference is not None:
+                    now_ = ids(item.body.get(reference))
+                    if now_ or ids((item.before or {}).get(reference)):
+                        members.named(owning, item.uid, now_[0] if now_ else None)
+            for item in work.items.get(owning.owner, []):
+                if item.kept and owning.members in item.sent:
+                    before, now_ = ids((item.before or {}).get(owning.members)), ids(item.body.get(owning.members))
+                    members.listed(owning, item.uid, before, now_)
+        return members
 
     def _stamp(self, item: Item, moment: str, options: ImportOptions) -> None:
         """Who wrote it and when, its sharing, and the UIDs of what it holds inside."""
@@ -241,8 +227,7 @@ def _type_report(resource: Resource, items: list[Item], options: ImportOptions) 
             report.stats.created += 1
         elif item.kept:
             report.stats.updated += 1
-        if item.errors:
-            report.stats.ignored += 1
+        report.stats.ignored += item.ignored
         if item.errors or options.report_mode in {"FULL", "DEBUG"}:
             name = described(item.body, None) if options.report_mode == "DEBUG" else None
             found = item.before is not None and any(error.code.startswith("E5000") for error in item.errors)

@@ -184,7 +184,7 @@ def _text(value: JsonValue, klass: str, chain: list[str]) -> JsonValue:
         raise _mismatch(klass, value, chain)
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value)
+    return str(value) or None  # the server's reader makes an empty text nothing
 
 
 def _constant(prop: Property, klass: str, value: JsonValue, chain: list[str]) -> JsonValue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.store.relations import USER_REFERENCES, inline
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 
 def references(
-    types: Mapping[str, Resource], resource: Resource, body: JsonObject
+    types: Mapping[str, Resource], resource: Resource, body: JsonObject, leave_out: Collection[str] = ()
 ) -> Iterator[tuple[Property, Resource, JsonObject]]:
     """Every reference of an object to another: the property, the other's type, and the reference itself.
 
     Parameters:
         types: the schemas by plural.
         resource: the object's type.
+        leave_out: embedded types that are not looked into.
     """
     for name, value in body.items():
         prop = resource.properties.get(name)
@@ -31,5 +32,5 @@ def references(
                 continue
             if prop.reference and not inline(target):
                 yield prop, target, row
-            else:
-                yield from references(types, target, row)
+            elif target.plural not in leave_out:
+                yield from references(types, target, row, leave_out)

@@ -14,6 +14,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
+from dhis2sh.sandbox.importer.checks import schema_errors
 from dhis2sh.sandbox.importer.report import MESSAGES, ErrorReport
 from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO, DEFAULT_OPTION_COMBO
 from dhis2sh.sandbox.store.references import ids, rows
@@ -80,20 +81,22 @@ def check_move(bundle: Bundle, item: Item) -> None:
 # Data elements and attributes ----------------------------------------------------------------------------------------------
 
 _SEGMENT = re.compile(
-    r'"(?P<text>(?:[^"\\]|\\.)*)"|(?P<method>ORG_UNIT_CODE|CURRENT_DATE|RANDOM|SEQUENTIAL)\((?P<format>[^()]*)\)'
+    r'\s*(?:"(?P<text>(?:[^"\\]|\\.)*)"|(?P<method>ORG_UNIT_CODE|CURRENT_DATE|RANDOM|SEQUENTIAL)\((?P<format>[^()]*)\))\s*(?P<more>\+?)'
 )
+_UNPARSED = "Could not parse expression: The expression is invalid"
 _RANDOM = re.compile(r"[#*xX]{1,12}")
 
 
 def segments(pattern: str) -> Iterator[tuple[str, str]]:
-    """The segments of a text pattern: method (TEXT for a text) and what it holds. Raises `ValueError`."""
-    at = 0
-    while True:
-        while at < len(pattern) and pattern[at].isspace():
-            at += 1
+    """The segments of a text pattern: method (TEXT for a text) and what it holds. Raises `ValueError`.
+
+    What stands after the last is ignored where it is no segment.
+    """
+    at, more = 0, True
+    while more:
         found = _SEGMENT.match(pattern, at)
         if found is None:
-            raise ValueError(f"Unrecognized segment at position {at}" if at < len(pattern) else "Unexpected end")
+            raise ValueError(_UNPARSED)
         method = found["method"] or "TEXT"
         held = found["text"] if method == "TEXT" else found["format"]
         if (method == "RANDOM" and not _RANDOM.fullmatch(held)) or (
@@ -101,24 +104,15 @@ def segments(pattern: str) -> Iterator[tuple[str, str]]:
         ):
             raise ValueError(f"Invalid format '{held}' in segment {method}")
         yield method, held
-        at = found.end()
-        while at < len(pattern) and pattern[at].isspace():
-            at += 1
-        if at == len(pattern):
-            return
-        if pattern[at] != "+":
-            raise ValueError(f"Unexpected character '{pattern[at]}' at position {at}")
-        at += 1
+        more, at = bool(found["more"]), found.end()
+    if _SEGMENT.search(pattern, at):
+        raise ValueError(_UNPARSED)
 
 
 def check_field_mask(bundle: Bundle, item: Item) -> None:
     """E4019: a field mask is one text segment of a pattern."""
     mask = item.body.get("fieldMask")
-    if not mask:
-        return
-    try:
-        list(segments(f'"{mask}"'))
-    except ValueError:
+    if mask and _SEGMENT.fullmatch(f'"{mask}"') is None:
         item.refuse("E4019", mask, "Not a valid TextPattern 'TEXT' segment")
 
 
@@ -218,8 +212,8 @@ def check_option_combo(bundle: Bundle, item: Item) -> None:
     if bundle.store.version.minor < 42:
         return
     [owner] = ids(item.body.get("categoryCombo")) or [""]
-    combo = bundle.get("categoryCombos", owner)
-    if combo is None:
+    combo = bundle.store.get("categoryCombos", owner)
+    if combo is None:  # of a combo that comes along nothing is expected (real/outside: nine for seven combinations)
         return
     if owner == DEFAULT_CATEGORY_COMBO and item.uid != DEFAULT_OPTION_COMBO:
         item.refuse("E1122", item.body.get("name"))
@@ -255,21 +249,47 @@ def _twin(store: Store, owner: str, options: tuple[str, ...]) -> str | None:
     return None
 
 
-# Programs --------------------------------------------------------------------------------------------------------------------
+# Favourites, rules, exchanges --------------------------------------------------------------------------------------------------
+
+MAX_COLUMNS = 60
+"""Columns of a dashboard's layout."""
 
 
-def check_stage(bundle: Bundle, item: Item) -> None:
-    """E4053: a stage belongs to a program; E6001: the date of the next event is a date of the stage."""
-    listed = any(item.uid in ids(other.body.get("programStages")) for other in bundle.items.get("programs", []))
-    if not item.body.get("program") and not listed:
-        item.refuse("E4053", item.uid)
-    for uid in ids(item.body.get("nextScheduleDate")):
-        elements = [
-            found for row in rows(item.body.get("programStageDataElements")) for found in ids(row.get("dataElement"))
-        ]
-        if uid not in elements or (bundle.get("dataElements", uid) or {}).get("valueType") != "DATE":
-            item.refuse("E6001", item.uid, "nextScheduleDate")
+def check_layout(bundle: Bundle, item: Item) -> None:
+    """E4070: a dashboard of too many columns."""
+    layout = item.body.get("layout")
+    columns = rows(layout.get("columns")) if isinstance(layout, dict) else []
+    if len(columns) > MAX_COLUMNS:
+        item.refuse("E4070", len(columns), MAX_COLUMNS)
 
+
+def check_sides(bundle: Bundle, item: Item) -> None:
+    """What the schema of an expression has against the sides of a validation rule."""
+    for name in ("leftSide", "rightSide"):
+        side = item.body.get(name)
+        for error in schema_errors(bundle.store.resources["expressions"], side) if isinstance(side, dict) else ():
+            item.errors.append(error)
+            item.kept = False
+
+
+def check_exchange(bundle: Bundle, item: Item) -> None:
+    """E6302 to E6305: what an exchange asks for, and how it signs in where it sends that."""
+    source, target = item.body.get("source"), item.body.get("target")
+    requests = rows(source.get("requests")) if isinstance(source, dict) else []
+    if not requests:
+        item.refuse("E6302", item.uid)
+    if any(not row.get(name) for row in requests for name in ("dx", "pe", "ou")):
+        item.refuse("E6303")
+    if not isinstance(target, dict) or target.get("type") != "EXTERNAL":
+        return
+    api = target.get("api")
+    if not isinstance(api, dict):
+        item.refuse("E6304")
+    elif not (api.get("accessToken") or (api.get("username") and api.get("password"))):
+        item.refuse("E6305")
+
+
+# Option combos past the importer --------------------------------------------------------------------------------------------------
 
 UPDATABLE = {"categoryOptionCombos": {"attributeValues", "code", "ignoreApproval"}}
 """Types of which `PUT` and `PATCH` change nothing but these, past the importer (E1134, since 2.42)."""

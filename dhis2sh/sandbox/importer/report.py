@@ -41,6 +41,7 @@ MESSAGES = {
     "E3009": "User `{0}` is not allowed to make private objects of type `{1}`",
     "E3010": "Invalid access string `{0}`",
     "E3011": "Data sharing is not enabled for type `{0}`, but access strings contain data sharing read or write",
+    "E3012": "User `{0}` does not have read access for object {1}",
     "E4000": "Missing required property `{0}`",
     "E4001": "Maximum length of property `{0}`is {1}, but given length was {2}",
     "E4002": "Allowed length range for property `{0}` is [{1} to {2}], but given length was {3}",
@@ -87,6 +88,9 @@ MESSAGES = {
     "E4054": "Property `{0}` already exists, was given `{1}`.",
     "E4055": "User `{0}` must have at least one user role",
     "E4056": "Property `{0}` can not be changed, was given `{1}`",
+    "E4057": "A program rule with name `{0}` and program uid `{1}` already exists",
+    "E4058": "Program rule action of type `{0}` associated with program rule name `{1}` is invalid",
+    "E4070": "Dashboard layout has {0} columns, and must not have more than {1}",
     "E5000": "Found matching object for reference, but import mode is CREATE. Identifier was {0}, and object was {1}.",
     "E5000 by strategy": "Found matching object for reference, but import strategy is CREATE. Identifier was {0}, and "
     "object was {1}.",
@@ -118,6 +122,10 @@ MESSAGES = {
     "E6019": "Entity with class type `{0}` and ID `{1}` doesn't exist",
     "E6020": "User `{0}` doesn't exist",
     "E6021": "Attribute value `{0}` is not a phone number",
+    "E6302": "Aggregate data exchange must specify at least one source request: `{0}`",
+    "E6303": "Aggregate data exchange source request must contain at least one data item, one period and one org unit",
+    "E6304": "Aggregate data exchange target API must be specified when target type is EXTERNAL",
+    "E6305": "Aggregate data exchange target API must specify either access token or username and password",
     "E6022": "Object cannot reference itself: {0}",
 }  # fmt: skip
 """What `{0}`, `{1}` ... stand for is in the arguments of each report."""
@@ -132,6 +140,17 @@ def java_text(value: JsonValue, grouped: bool = False) -> str:
     if isinstance(value, (int, float)) and grouped:
         return f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"{value:,}"
     return str(value)
+
+
+def described(body: JsonObject, model: str | None, identifier: str = "UID") -> str:
+    """An object as messages name it: `Wire DE 1 [wiredeAAA01] (DataElement)`, in an import by code with its code."""
+    name, uid = body.get("name"), body.get("id" if identifier == "UID" else "code")
+    parts = [str(name)] if name is not None else []
+    if uid is not None:
+        parts.append(f"[{uid}]")
+    if model is not None:
+        parts.append(f"({model})")
+    return " ".join(parts)
 
 
 @dataclass(slots=True)

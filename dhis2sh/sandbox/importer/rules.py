@@ -1,18 +1,80 @@
-"""What an import checks of program rules: their variables (E4051, E4052) and their actions (E4033 to E4050)."""
+"""What an import checks of programs, their stages and rules, and of the types of tracked entities."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
-from dhis2sh.sandbox.store.references import id_of
+from dhis2sh.sandbox.importer.report import described
+from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.store.references import id_of, ids, rows
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 KEYWORDS = {"and", "or", "not"}
 """Words that the name of a variable must not have."""
+
+
+# Programs --------------------------------------------------------------------------------------------------------------------
+
+
+def _held(item: Item, collection: str, prop: str) -> Iterator[str]:
+    """The UIDs that the rows of a collection refer to."""
+    for row in rows(item.body.get(collection)):
+        yield from ids(row.get(prop))
+
+
+def _unreadable(bundle: Bundle, item: Item, plural: str, uids: Iterator[str]) -> None:
+    """E3012: what it uses is not there, or the user may not read it."""
+    resource = bundle.store.resources[plural]
+    for uid in uids:
+        found = bundle.get(plural, uid)
+        if found is None or not bundle.rights.can_read(resource, found):
+            user = bundle.user.get("username")
+            item.refuse("E3012", f"{user} [{bundle.rights.uid}]", described(found or {"id": uid}, None))
+
+
+def check_program(bundle: Bundle, item: Item) -> None:
+    """E3012 of a program's attributes."""
+    attributes = _held(item, "programTrackedEntityAttributes", "trackedEntityAttribute")
+    _unreadable(bundle, item, "trackedEntityAttributes", attributes)
+
+
+def check_stage(bundle: Bundle, item: Item) -> None:
+    """E3012 of a stage's elements; E4053: it belongs to a program; E6001: the date of the next event is one of its own."""
+    elements = [*_held(item, "programStageDataElements", "dataElement")]
+    _unreadable(bundle, item, "dataElements", iter(elements))
+    listed = any(item.uid in ids(other.body.get("programStages")) for other in bundle.items.get("programs", []))
+    if not item.body.get("program") and not listed:
+        item.refuse("E4053", item.uid)
+    for uid in ids(item.body.get("nextScheduleDate")):
+        if uid not in elements or (bundle.get("dataElements", uid) or {}).get("valueType") != "DATE":
+            item.refuse("E6001", item.uid, "nextScheduleDate")
+
+
+def check_entity_type(bundle: Bundle, item: Item) -> None:
+    """E5001: an attribute of the type is not there."""
+    for uid in _held(item, "trackedEntityTypeAttributes", "trackedEntityAttribute"):
+        if bundle.get("trackedEntityAttributes", uid) is None:
+            item.refuse("E5001", bundle.options.identifier, described({"id": uid}, "TrackedEntityAttribute"))
+
+
+# Rules -----------------------------------------------------------------------------------------------------------------------
+
+
+def check_rule(bundle: Bundle, item: Item) -> None:
+    """E4057: a name is unique in its program. Raises `Refused` with 500 for a rule whose program is not there."""
+    name, program = item.body.get("name"), id_of(item.body.get("program"))
+    if program is None or bundle.get("programs", program) is None:
+        raise Refused(500, 'Cannot invoke "org.hisp.dhis.program.Program.getUid()" because "program" is null')
+    same = [
+        uid for uid in bundle.store.inverse("programRules", "program").get(program, [])
+        if (bundle.store.get("programRules", uid) or {}).get("name") == name
+    ]  # fmt: skip
+    if len(same) > (item.before is not None):
+        item.refuse("E4057", name, program)
 
 
 # Variables -------------------------------------------------------------------------------------------------------------------
@@ -82,25 +144,28 @@ class _Action:
         found: set[str] = set()
         for reference in cast("list[JsonObject]", self.program.get("programStages") or []):
             stage = self.bundle.get("programStages", str(reference["id"])) or {}
-            rows = cast("list[JsonObject]", stage.get("programStageDataElements") or [])
-            found |= {str(id_of(row.get("dataElement"))) for row in rows}
+            found |= {str(id_of(row.get("dataElement"))) for row in rows(stage.get("programStageDataElements"))}
         return found
 
     def _attributes(self) -> set[str]:
-        rows = cast("list[JsonObject]", self.program.get("programTrackedEntityAttributes") or [])
-        return {str(id_of(row.get("trackedEntityAttribute"))) for row in rows}
+        held = rows(self.program.get("programTrackedEntityAttributes"))
+        return {str(id_of(row.get("trackedEntityAttribute"))) for row in held}
 
-    def subject(self) -> bool:
-        """E4045 to E4048: the data element or attribute is there, and the program's. True when that is so."""
+    def subject(self, *, linked: bool = True) -> bool:
+        """E4045 to E4048: the data element or attribute is there, and the program's. True when that is so.
+
+        Parameters:
+            linked: whether it must be the program's.
+        """
         if self.element is not None:
             if self.bundle.get("dataElements", self.element) is None:
                 self.refuse("E4045", self.element)
-            elif self.element not in self._elements():
+            elif linked and self.element not in self._elements():
                 self.refuse("E4047", self.element)
         elif self.attribute is not None:
             if self.bundle.get("trackedEntityAttributes", self.attribute) is None:
                 self.refuse("E4046", self.attribute)
-            elif self.attribute not in self._attributes():
+            elif linked and self.attribute not in self._attributes():
                 self.refuse("E4048", self.attribute)
         return not self.item.errors
 
@@ -113,6 +178,12 @@ class _Action:
             self.refuse(unknown, uid)
 
 
+def _no_subject(action: _Action) -> None:
+    """E4058: what hides a section or a stage names no data element and no attribute."""
+    if action.element is not None or action.attribute is not None:
+        action.refuse("E4058", action.body.get("programRuleActionType"))
+
+
 def _needs_subject(action: _Action) -> None:
     if action.element is None and action.attribute is None:
         action.refuse("E4044")
@@ -121,10 +192,11 @@ def _needs_subject(action: _Action) -> None:
 
 
 def _assign(action: _Action) -> None:
+    """What is assigned to must be there; it need not be the program's (real/outside, a package of 2.40)."""
     if not action.body.get("content") and action.element is None and action.attribute is None:
         action.refuse("E4050")
     else:
-        action.subject()
+        action.subject(linked=False)
 
 
 def _hide_option(action: _Action) -> None:
@@ -140,10 +212,12 @@ def _option_group(action: _Action) -> None:
 
 
 def _section(action: _Action) -> None:
+    _no_subject(action)
     action.named("programStageSection", "programStageSections", "E4036", "E4037")
 
 
 def _stage(action: _Action) -> None:
+    _no_subject(action)
     action.named("programStage", "programStages", "E4038", "E4039")
 
 

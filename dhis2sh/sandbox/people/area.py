@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.importer.bundle import Bundle, Item
+from dhis2sh.sandbox.importer.bundle import CREATE, UPDATE, Bundle, Item
 from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea
 from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.java.moments import now
@@ -35,16 +35,9 @@ def prepare_user(bundle: Bundle, item: Item) -> None:
 
 
 def check_user(bundle: Bundle, item: Item) -> None:
-    """E4049, E4054: the username; E4005: the password; E4055: no role."""
+    """E4049, E4054, E4056: the username; E4005: the password; E4055: no role."""
     body = item.body
-    username = body.get("username")
-    if isinstance(username, str) and not _USERNAME.fullmatch(username):
-        item.refuse("E4049", "username", username, prop="username")
-    for user in bundle.store.objects("users").values():
-        if user["id"] != item.uid and str(user.get("username")).lower() == str(username).lower():
-            item.refuse("E4054", "username", username, prop="username")
-    if item.before is not None and username != item.before.get("username"):
-        item.refuse("E4056", "username", username, prop="username")
+    _username(bundle, item)
     password = item.sent.get("password")
     complaint = password_error(password) if isinstance(password, str) and password else None
     if complaint:
@@ -54,6 +47,25 @@ def check_user(bundle: Bundle, item: Item) -> None:
     if not body.get("userRoles"):
         item.refuse("E4055", item.uid, prop="userRoles")
     _roles(bundle, item)
+
+
+def _username(bundle: Bundle, item: Item) -> None:
+    """E4049 and E4054 where users are created, E4056 where they are updated: not where an import may do both."""
+    username, options = item.body.get("username"), bundle.options
+    taken = any(
+        user["id"] != item.uid and str(user.get("username")).lower() == str(username).lower()
+        for user in bundle.store.objects("users").values()
+    )
+    if options.strategy == CREATE:
+        if isinstance(username, str) and not _USERNAME.fullmatch(username):
+            item.refuse("E4049", "username", username, prop="username")
+        if taken:
+            item.refuse("E4054", "username", username, prop="username")
+    elif options.strategy == UPDATE:
+        if item.before is not None and username != item.before.get("username"):
+            item.refuse("E4056", "username", username, prop="username")
+    elif taken:
+        bundle.unseen.append(f"a second user {username}")
 
 
 def _roles(bundle: Bundle, item: Item) -> None:

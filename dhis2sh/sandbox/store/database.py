@@ -21,7 +21,8 @@ from dhis2sh.errors import Dhis2Error
 from dhis2sh.sandbox.store.areas import Area, Get
 from dhis2sh.sandbox.store.cache import TypeCache
 from dhis2sh.sandbox.store.fresh import fresh_metadata
-from dhis2sh.sandbox.store.relations import Pair, Relation, pairs, relations
+from dhis2sh.sandbox.store.mark import read_only
+from dhis2sh.sandbox.store.relations import Owning, Relation, owning_lists, relations
 from dhis2sh.sandbox.store.schemas import schemas
 from dhis2sh.sandbox.versions import DEFAULT, Version, version_of
 
@@ -49,12 +50,18 @@ class Store:
         path: the file, made when it is missing; None keeps everything in memory.
         areas: the parts of the server that have tables in it or a say in what is written (`areas.open_store`).
         version: the server version to mimic from now on (`2.43`); None for what the file says, else 2.42.
+        reading: the file is there and nothing is written to it.
     """
 
-    def __init__(self, path: Path | None, areas: Sequence[Area], *, version: str | None = None) -> None:
+    def __init__(
+        self, path: Path | None, areas: Sequence[Area], *, version: str | None = None, reading: bool = False
+    ) -> None:
         self.path = path
         self.areas = areas
-        self._name = str(path) if path else f"file:dhis2sh-{uuid.uuid4().hex}?mode=memory&cache=shared"
+        self._reading = reading
+        self._name = f"file:dhis2sh-{uuid.uuid4().hex}?mode=memory&cache=shared" if path is None else str(path)
+        if path is not None and reading:
+            self._name = read_only(path)
         self._local = threading.local()
         self._write_lock = threading.RLock()
         self._cache: dict[str, TypeCache] = {}
@@ -62,6 +69,8 @@ class Store:
         self._connections: list[sqlite3.Connection] = []
         self._keep = self._connect()
         self._check_layout()
+        if reading:
+            return
         self._keep.executescript(_TABLES)
         for area in areas:
             self._keep.executescript(area.tables)
@@ -81,14 +90,17 @@ class Store:
                 f"the sandbox's file {self.path} was made by another version of dhis2sh",
                 hint="dhis2 sandbox reset --yes, then load or seed it again",
             )
-        if found != LAYOUT:  # opening a file that is right already must not wait for another process that writes
+        if (
+            found != LAYOUT and not self._reading
+        ):  # opening a file that is right already must not wait for another process that writes
             self._keep.execute(f"PRAGMA user_version = {LAYOUT}")
 
     def _connect(self) -> sqlite3.Connection:
         try:
-            connection = sqlite3.connect(self._name, uri=self.path is None, check_same_thread=False, timeout=30)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
+            connection = sqlite3.connect(self._name, uri=self._uri, check_same_thread=False, timeout=30)
+            if not self._reading:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
             # A memory database is shared by its threads table by table: without this a reader meets a writer's lock.
             connection.execute("PRAGMA read_uncommitted=1")
         except sqlite3.Error as error:
@@ -108,7 +120,11 @@ class Store:
 
     def open_connection(self) -> sqlite3.Connection:
         """A connection of the caller's own, to be closed by the caller; the store knows nothing of it."""
-        return sqlite3.connect(self._name, uri=self.path is None, check_same_thread=False, timeout=30)
+        return sqlite3.connect(self._name, uri=self._uri, check_same_thread=False, timeout=30)
+
+    @property
+    def _uri(self) -> bool:
+        return self.path is None or self._reading
 
     def close(self) -> None:
         """Close every connection; an in-memory store is gone."""
@@ -148,9 +164,9 @@ class Store:
         return relations(self.version.schemas)
 
     @property
-    def pairs(self) -> Sequence[Pair]:
-        """The relations that both sides keep."""
-        return pairs(self.version.schemas)
+    def owning_lists(self) -> Sequence[Owning]:
+        """The lists whose members have one owner each."""
+        return owning_lists(self.version.schemas)
 
     def _known(self, plural: str) -> TypeCache:
         """The parsed copy of a type, read when it is first asked for or when another process wrote the type."""

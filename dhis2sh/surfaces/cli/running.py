@@ -7,6 +7,7 @@ import sys
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh import index
 from dhis2sh.client.tracing import Tracer
 from dhis2sh.errors import Dhis2Error, Interrupted, PartlyDone
 from dhis2sh.rows.rows import objects_of
@@ -85,6 +86,7 @@ async def _pour(stream: Stream[object], options: Options, person: Terminal) -> i
 async def _carry_out(invocation: Invocation) -> int:
     options, person = invocation.options, Terminal()
     session = Session(options.profile, person=person, tracer=Tracer() if options.debug else None)
+    session.on_written = index.follow
     try:
         result = await run_verb(session, invocation.verb, invocation.arguments, options.consent())
         if isinstance(result, Stream):

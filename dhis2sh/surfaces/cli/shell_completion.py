@@ -79,7 +79,7 @@ def _completed(words: list[str]) -> str:
 def _names(named: str | None, text: str, plural: str | None) -> list[completion.Candidate]:
     """UIDs by name, from the index that the shell has filled for the profile that is named, else for the active one."""
     from dhis2sh import profiles  # start-up: only where a name stands
-    from dhis2sh.index.names import beside, index_of  # start-up: sqlite3
+    from dhis2sh.index.names import index_of, offered  # start-up: sqlite3
 
     try:
         profile = profiles.active(named).profile
@@ -87,6 +87,6 @@ def _names(named: str | None, text: str, plural: str | None) -> list[completion.
         return []  # nobody is there to be told while a key is pressed
     index = index_of(profile.name, profile.url)
     try:
-        return [beside(hit) for hit in index.search(text, types=[plural] if plural else [], limit=50)]
+        return offered(index.search(text, types=[plural] if plural else [], limit=50))
     finally:
         index.close()

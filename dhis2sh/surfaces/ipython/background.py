@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
+from dhis2sh import index
 from dhis2sh.client.known import Known, KnownServer
 from dhis2sh.errors import Dhis2Error
+from dhis2sh.session import Written
 from dhis2sh.verbs.completion import NEWEST
 
 if TYPE_CHECKING:
-    from dhis2sh.index.names import NameIndex
+    from dhis2sh.index.names import Hit, NameIndex
     from dhis2sh.session import Session
     from dhis2sh.surfaces.ipython.bridge import Portal
+    from dhis2sh.types import Row
 
+MOST_SEEN = 100
+"""Objects that were last written or shown, and come first."""
 EVERY = 900.0
 """Seconds between looks for changed names while the shell is open."""
 
@@ -44,6 +50,10 @@ class Background:
         self._known: KnownServer | None = None
         self._count = 0
         self._read_at: float | None = None
+        self._recent = dict[str, Written]()
+        self._meanwhile = list[Written]()
+        """What was written since the names were last asked for, which the answer may not know."""
+        session.on_written = self._heed
 
     def _address(self) -> tuple[str, str] | None:
         """The profile's name and url; None where there is no profile."""
@@ -94,19 +104,79 @@ class Background:
         if self._names is not None:
             self._names.close()
 
-    async def _work(self, kept: Known, index: NameIndex) -> None:
+    def _heed(self, session: Session, objects: Sequence[Written] | None) -> None:
+        """What a line has written is offered at once; where anything may have changed, all names are read again."""
+        if session is not self._session or not self.on:
+            index.follow(session, objects)
+            return
+        from dhis2sh.index.written import heed  # start-up: most lines write nothing
+
+        heed(self.names, objects)
+        self._look(self.names)
+        if objects is None:
+            self.again()
+        else:
+            self._meanwhile += objects
+            self._remember(objects)
+
+    def seen(self, plural: str, rows: Sequence[Row]) -> None:
+        """What stands on the screen is offered too, be it new or not read yet.
+
+        Parameters:
+            plural: the type.
+            rows: what was shown of it; those without a name are left out.
+        """
+        found = [row for row in rows[:MOST_SEEN] if row.get("id") and (row.get("name") or row.get("displayName"))]
+        if not found or not self.on:
+            return
+        from dhis2sh.index.refresh import hit_of  # start-up: after the first line
+
+        hits = [hit_of(plural, row) for row in found]
+        known = self.names.known([hit.uid for hit in hits])
+        new = [hit for hit in hits if hit.uid not in known]
+        if new:
+            self.names.put(plural, new)
+        self._remember([Written(plural, hit.uid, hit.name, hit.code, gone=False) for hit in hits])
+
+    def _remember(self, objects: Sequence[Written]) -> None:
+        for item in objects[-MOST_SEEN:]:
+            self._recent.pop(item.uid, None)
+            self._recent[item.uid] = item
+        for uid in list(self._recent)[:-MOST_SEEN]:
+            del self._recent[uid]
+
+    def find(self, text: str, plural: str | None, limit: int) -> list[Hit]:
+        """Objects for completion; where nothing is typed yet, those that were last written or shown come first."""
+        types = [plural] if plural else []
+        found = self.names.search(text, types=types, limit=limit)
+        if text.strip():
+            return found
+        last = [item.uid for item in reversed(self._recent.values()) if not item.gone and plural in (None, item.plural)]
+        known = self.names.known(last)
+        first = [known[uid] for uid in last if uid in known]
+        return [*first, *(hit for hit in found if hit.uid not in known)][:limit]
+
+    def again(self) -> None:
+        """Read the names again, now."""
+        self._followed = None
+        self.follow()
+
+    async def _work(self, kept: Known, names: NameIndex) -> None:
         self._known = await asyncio.to_thread(kept.read, stale=True)
-        await asyncio.to_thread(self._look, index)
+        await asyncio.to_thread(self._look, names)
         while True:
             try:
                 await self._connect(kept)
-                await self._read(index)
+                await self._read(names)
                 self.failure = ""
             except* Dhis2Error as failed:
-                self.failure = "offline" if index.count() else _first(failed)
+                self.failure = "offline" if names.count() else _first(failed)
             except* OSError as failed:
                 self.failure = _first(failed)
             self._say("")
+            await asyncio.to_thread(
+                import_module, "dhis2sh.surfaces.ipython.running"
+            )  # so that the first line is quick
             await asyncio.sleep(EVERY)
 
     async def _connect(self, kept: Known) -> None:
@@ -121,22 +191,26 @@ class Background:
         self._known = replace(known, version=str(version), username=str(me.get("username")))
         await asyncio.to_thread(kept.write, self._known)
 
-    async def _read(self, index: NameIndex) -> None:
+    async def _read(self, names: NameIndex) -> None:
         import sqlite3
 
         from dhis2sh.index.refresh import refresh  # start-up: works behind the prompt, over httpx
+        from dhis2sh.index.written import heed  # start-up: as above
 
         def progress(done: int, total: int) -> None:
             self._say(f"reading names {done} of {total}")
 
+        self._meanwhile.clear()
         try:
-            await refresh(index, self._session.client, progress)
+            await refresh(names, self._session.client, progress)
         except* sqlite3.Error as failed:
             raise OSError(f"names: {_first(failed)}") from None
-        await asyncio.to_thread(self._look, index)
+        if self._meanwhile:
+            await asyncio.to_thread(heed, names, [*self._meanwhile])
+        await asyncio.to_thread(self._look, names)
 
-    def _look(self, index: NameIndex) -> None:
-        self._count, self._read_at = index.count(), index.refreshed_at()
+    def _look(self, names: NameIndex) -> None:
+        self._count, self._read_at = names.count(), names.refreshed_at()
 
     def _say(self, text: str) -> None:
         self.working = text

@@ -7,12 +7,12 @@ Words of the head come from the manifest and the facts of the types, UIDs from t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
-from dhis2sh.rows.registry import stages
-from dhis2sh.surfaces.ipython import lines
+from dhis2sh.surfaces.ipython import lines, tails
+from dhis2sh.surfaces.ipython.tails import Suggestions
 from dhis2sh.verbs import completion, installed
 from dhis2sh.verbs.completion import Candidate
 from dhis2sh.verbs.options import FORMATS
@@ -25,22 +25,8 @@ type Matcher = Callable[[Any], Mapping[str, object]]
 MOST_UIDS = 30
 MOST_WORDS = 5
 """Of a name that is typed without quotes."""
-_IDENTIFIER = re.compile(r"(?<![\w)\]'\"])[A-Za-z_][\w.]*$|$")
-_COMPARED = re.compile(r"([A-Za-z_][\w.]*)\s*(?:==|!=|(?:not\s+)?in\s*[\[({][^\])}]*)\s*$")
-
-
-class Suggestions(NamedTuple):
-    """Candidates for the end of a text.
-
-    Parameters:
-        fragment: the end of the text that they replace.
-        items: the candidates, best first.
-        alone: nothing else may be offered there; False where the user's own Python names may stand too.
-    """
-
-    fragment: str
-    items: list[Candidate]
-    alone: bool = True
+_VARIABLE = re.compile(r"(?:\$|(?<![#\w\])]){)([A-Za-z_]\w*|)$")
+"""A variable of the user's that is being typed: `$x`, `{x`."""
 
 
 def suggest(
@@ -50,6 +36,7 @@ def suggest(
     version: str = completion.NEWEST,
     *,
     cell: bool = False,
+    variables: Collection[str] = (),
 ) -> Suggestions | None:
     """What may stand at the end of a line; None where the line is not ours.
 
@@ -59,6 +46,7 @@ def suggest(
         names: looks names up.
         version: whose facts to use.
         cell: the line stands in a `%%dhis2` cell.
+        variables: the user's names.
     """
     ours = lines.find(text, domains, cell=cell)
     if ours is None or (ours.name == ours.text and not ours.led):
@@ -72,17 +60,21 @@ def suggest(
     parts = split(ours.text)
     words = words_of(parts.head)
     if parts.tail is not None:
-        return _in_tail(parts.tail, [word for word in words if word], names, version)
+        return tails.suggest(parts.tail, [word for word in words if word], names, version, variables)
     typed = words[-1]
+    if (used := _VARIABLE.search(typed)) is not None:
+        found = [Candidate(name, "yours") for name in sorted(variables) if not name.startswith("_")]
+        if matched := completion.matching(found, used[1]):
+            return Suggestions(used[1], matched)
     wanted = completion.expected(words)
     if wanted.what == "files":
-        return _files(typed[wanted.at :])
+        return tails.files(typed[wanted.at :])
     found = completion.complete(words, names, version)
     if not found.items and wanted.what.startswith(("nothing", "uids")):
-        return _unquoted(parts.head, words, names)
+        return _unquoted(parts.head, words, names) or Suggestions("", [])
     raw = parts.head[_last_word(parts.head) :]
     fragment = raw if raw[:1] in {"'", '"'} and not found.at else typed[found.at :]
-    return Suggestions(fragment, found.items) if text.endswith(fragment) else None
+    return Suggestions(fragment, found.items) if text.endswith(fragment) else Suggestions("", [])
 
 
 def words_of(head: str) -> list[str]:
@@ -130,118 +122,14 @@ def _last_word(head: str) -> int:
     return begin
 
 
-def _files(typed: str) -> Suggestions:
-    folder, _, part = typed.rpartition("/")
-    base = Path(f"{folder}/" if folder or typed.startswith("/") else ".").expanduser()
-    try:
-        found = sorted(path for path in base.iterdir() if path.name.startswith(part) and not path.name.startswith("."))
-    except OSError:
-        found = []
-    items = [
-        Candidate(path.name + ("/" if path.is_dir() else ""), "folder" if path.is_dir() else "file") for path in found
+def _own(shell: Any) -> list[str]:
+    """The user's variables: no modules, no classes, nothing that IPython or we have put there."""
+    hidden = shell.user_ns_hidden
+    return [
+        name
+        for name, value in shell.user_ns.items()
+        if not name.startswith("_") and not isinstance(value, (ModuleType, type)) and value is not hidden.get(name)
     ]
-    return Suggestions(part, items)
-
-
-def _in_tail(tail: str, head: Sequence[str], names: completion.FindNames, version: str) -> Suggestions:
-    """A stage's name after `|`; inside its brackets fields, and in a text that a field is compared with its values."""
-    stage, inside, quoted = _open_call(tail)
-    if stage is None:
-        typed = inside.lstrip()
-        if "." in typed:
-            return _verb_stages(typed)
-        items = [Candidate(name, item.help.splitlines()[0]) for name, item in stages().items()]
-        return Suggestions(typed, completion.matching(items, typed))
-    plural, fields = _row_fields(head, version)
-    if quoted is not None:
-        compared = _COMPARED.search(inside[: len(inside) - len(quoted) - 1])
-        path = compared[1] if compared else ""
-        if path.rpartition(".")[2] == "id" and quoted:
-            return Suggestions(quoted, [*names(quoted, plural if path == "id" else None)])
-        values = [Candidate(value) for value in completion.values_of(plural, path, version)] if path else []
-        return Suggestions(quoted, completion.matching(values, quoted))
-    found = _IDENTIFIER.search(inside)
-    typed = found[0] if found else ""
-    if inside[: len(inside) - len(typed)].endswith("."):
-        return Suggestions("", [], alone=False)
-    known = stages().get(stage)
-    if known is not None and known.literal:
-        return Suggestions(typed, completion.matching(_keywords(known.function), typed), alone=False)
-    before, _, last = typed.rpartition(".")
-    if before:
-        resource = completion.resource_at(plural, before, version)
-        properties = sorted(resource.properties) if resource else []
-        return Suggestions(
-            last, completion.matching([Candidate(name, "field") for name in properties], last), alone=False
-        )
-    return Suggestions(typed, completion.matching(fields, typed), alone=not typed)
-
-
-def _open_call(tail: str) -> tuple[str | None, str, str | None]:
-    """The stage whose brackets are open at the end, what stands in them, and the open text at the end of that.
-
-    Without open brackets: None, and what stands after the last `|`.
-    """
-    depth, begin, quote, quoted_at, stage = 0, 0, "", 0, None
-    for at, mark in enumerate(tail):
-        if quote:
-            quote = "" if mark == quote and tail[at - 1] != "\\" else quote
-        elif mark in "'\"":
-            quote, quoted_at = mark, at + 1
-        elif mark in "([{":
-            if depth == 0:
-                stage, begin = tail[begin:at].strip(), at + 1
-            depth += 1
-        elif mark in ")]}":
-            depth = max(0, depth - 1)
-        elif mark == "|" and depth == 0:
-            begin = at + 1
-    return stage if depth else None, tail[begin:], tail[quoted_at:] if quote else None
-
-
-def _verb_stages(typed: str) -> Suggestions:
-    """`metadata.re` after a `|`: verbs take rows too."""
-    before, _, last = typed.rpartition(".")
-    path = before.replace("_", "-").split(".")
-    found = completion.complete([*path, last.replace("_", "-")])
-    return Suggestions(last, [Candidate(item.text.replace("-", "_"), item.note) for item in found.items])
-
-
-def _keywords(function: Any) -> list[Candidate]:
-    import inspect
-
-    parameters = [*inspect.signature(function).parameters.values()][2:]
-    return [Candidate(f"{item.name}=", "option") for item in parameters if item.kind is not item.VAR_POSITIONAL]
-
-
-def _row_fields(head: Sequence[str], version: str) -> tuple[str | None, list[Candidate]]:
-    """The type of the rows that a head gives, and their fields."""
-    wanted = completion.expected([*head, ""])
-    path = str(wanted.verb["path"]) if wanted.verb else ""
-    declared = result_fields(path) if path else []
-    if declared:
-        return None, [Candidate(name, "field") for name in declared]
-    plural = wanted.plural or next((word for word in head if completion.resource_at(word, "", version)), None)
-    resource = completion.resource_at(plural, "", version)
-    properties = sorted(resource.properties.items()) if resource else []
-    return plural, [Candidate(name, completion.note_of(prop)) for name, prop in properties]
-
-
-def result_fields(path: str) -> list[str]:
-    """The fields of the rows that a verb declares; none where it gives plain rows. Imports the verb's module."""
-    import typing
-
-    from dhis2sh.rows.rows import fields_of  # start-up: completion comes after the first prompt
-    from dhis2sh.verbs.registry import find  # start-up: the registry imports verbs
-
-    try:
-        hint = typing.get_type_hints(find(path).function).get("return")
-    except NameError:
-        return []  # a verb of a family: its rows are plain, their fields are the type's
-    for item in (*typing.get_args(hint), hint):
-        if fields := fields_of(item):
-            return fields
-    return []
 
 
 def install(shell: Any, background: Background) -> None:
@@ -257,10 +145,14 @@ def install(shell: Any, background: Background) -> None:
     domains = frozenset(installed.domains())
 
     def names(text: str, plural: str | None) -> list[Candidate]:
-        from dhis2sh.index.names import beside  # start-up: completion comes after the first prompt
+        from dhis2sh.index.names import offered  # start-up: completion comes after the first prompt
 
-        types = [plural] if plural else []
-        return [beside(hit) for hit in background.names.search(text, types=types, limit=MOST_UIDS)]
+        return offered(background.find(text, plural, MOST_UIDS))
+
+    nothing: Mapping[str, object] = {
+        "completions": [completer.SimpleCompletion("")], "matched_fragment": "", "suppress": True, "ordered": True
+    }  # fmt: skip
+    """IPython would ask its own matchers where ours gives nothing, and offer Python's names; an empty text is not shown."""
 
     @context_matcher(priority=100, identifier="dhis2sh")
     def matcher(context: completer.CompletionContext) -> Mapping[str, object]:
@@ -270,13 +162,16 @@ def install(shell: Any, background: Background) -> None:
         _, line = lines.logical(text, at)
         if text.startswith("%%dhis2") and not cell:
             line = line.removeprefix("%")
-        found = suggest(line.replace("\\\n", "  ").replace("\n", " "), domains, names, background.models, cell=cell)
+        joined = line.replace("\\\n", "  ").replace("\n", " ")
+        found = suggest(joined, domains, names, background.models, cell=cell, variables=_own(shell))
         if found is None:
             return {"completions": []}
+        if found.alone and not found.items:
+            return nothing
         return {
-            "completions": [completer.SimpleCompletion(item.text, type=item.note or "dhis2") for item in found.items],
+            "completions": [completer.SimpleCompletion(item.text, type=item.note or "value") for item in found.items],
             "matched_fragment": found.fragment,
-            "suppress": found.alone and bool(found.items),
+            "suppress": found.alone,
             "ordered": True,
         }
 

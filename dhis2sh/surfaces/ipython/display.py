@@ -9,6 +9,7 @@ from typing import Any, cast
 from dhis2sh.rows.registry import on_renderer, renderer_of
 from dhis2sh.surfaces.terminal import drawn
 from dhis2sh.types import Row
+from dhis2sh.words import on_screen
 
 
 class Record(dict[str, Any]):
@@ -42,6 +43,8 @@ def install(shell: Any) -> None:
     ):
         formatters["text/plain"].for_type_by_name(module, name, _text)
         formatters["text/html"].for_type_by_name(module, name, _html)
+    for module in ("pandas.core.frame", "pandas", "polars.dataframe.frame"):
+        formatters["text/plain"].for_type_by_name(module, "DataFrame", _frame)
     on_renderer(lambda kind: _teach(formatters, kind))
 
 
@@ -58,6 +61,11 @@ def _ours(result: object) -> bool:
 
 def _text(result: object, printer: Any, cycle: bool) -> None:
     printer.text(_drawn(result) if _ours(result) else repr(result))
+
+
+def _frame(result: object, printer: Any, cycle: bool) -> None:
+    """A frame as its library shows it; what others wrote into its cells is shown and not obeyed."""
+    printer.text(on_screen(repr(result)) if sys.stdout.isatty() else repr(result))
 
 
 def _html(result: object) -> str | None:

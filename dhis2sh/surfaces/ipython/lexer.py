@@ -17,7 +17,9 @@ from dhis2sh.verbs import installed, manifest
 
 type Tokens = Iterator[tuple[int, Any, str]]
 
-_PART = re.compile(r"(\s+)|('[^'\n]*'?|\"[^\"\n]*\"?)|(\$\w+|\{\w+\})|(\\\n)|([^\s'\"|]+|\|)")
+_PART = re.compile(
+    r"(\s+)|('[^'\n]*'?|\"[^\"\n]*\"?)|(\$[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[[^\]\s]*\])*|\{[^{}\n]*\})|(\\\n)|([^\s'\"|]+|\|)"
+)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?$")
 _UID = re.compile(r"[A-Za-z][A-Za-z0-9]{10}$")
 _CAMEL = re.compile(r"[a-z]+([A-Z][a-z]+)+$")

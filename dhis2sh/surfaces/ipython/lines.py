@@ -5,14 +5,17 @@ Completion, colours and the help of `?` all ask here, so that they never disagre
 
 from __future__ import annotations
 
+import builtins
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple
 
 LEADING = ("dhis2", "explain")
 """Magics that another line follows."""
 SETTINGS = ("output", "timing")
 PYTHON_WORDS = {"in", "is", "if", "and", "or", "not", "for", "else"}
+_BEGINS = "-?_'\"${"
+"""Marks that the second word of a line of ours may begin with, and no Python goes on with after a name and a blank."""
 _MAGIC = re.compile(
     r"(?P<lead>\s*(?:[^\s=%|(]+(?:\s*,\s*[^\s=%|(]+)*\s*=\s*)?(?P<mark>%?))(?P<name>[A-Za-z_]\w*)(?P<gap>[ \t]+|$)"
 )
@@ -65,9 +68,9 @@ def find(text: str, domains: frozenset[str], *, cell: bool = False) -> Ours | No
 
 
 def _is_magic(rest: str) -> bool:
-    """`metadata list` is a magic although `metadata` is a name too: no Python goes on like that."""
+    """`metadata list` and `what 'BCG'` are magics although `metadata` and `what` are names too."""
     word = rest.partition(" ")[0]
-    return not rest or ((rest[0].isalpha() or rest[0] in "-?") and word not in PYTHON_WORDS)
+    return not rest or ((rest[0].isalnum() or rest[0] in _BEGINS) and word not in PYTHON_WORDS)
 
 
 def logical(text: str, offset: int) -> tuple[int, str]:
@@ -128,23 +131,19 @@ def unfinished(text: str, domains: frozenset[str]) -> bool:
 
 
 class Transformer:
-    """What must happen before IPython reads a cell: `metadata list?` asks for a verb's help, a line may be continued,
-    and a UID alone asks what it is.
+    """What must happen before IPython reads a cell: `metadata list?` and `help metadata list` ask for a verb's help, `?` and
+    `help` for ours, a line may be continued, and a UID alone asks what it is.
 
     Parameters:
         domains: every domain.
-        is_stage: says whether a name that is no domain is a pipeline's stage, and nothing else in the session.
-        is_name: says whether Python knows a name.
+        is_stage: says whether a name is that of a pipeline's stage.
+        names: the user's own, which mean what they mean to Python.
     """
 
     has_side_effects = False
 
-    def __init__(
-        self, domains: frozenset[str], is_stage: Callable[[str], bool], is_name: Callable[[str], bool]
-    ) -> None:
-        self._domains = domains
-        self._is_stage = is_stage
-        self._is_name = is_name
+    def __init__(self, domains: frozenset[str], is_stage: Callable[[str], bool], names: Container[str]) -> None:
+        self._domains, self._is_stage, self._names = domains, is_stage, names
 
     def __call__(self, lines: list[str]) -> list[str]:
         """The lines as IPython should read them; Python stays as it is."""
@@ -152,7 +151,7 @@ class Transformer:
             return lines
         if len(lines) == 1:
             word = lines[0].strip()
-            if _LONE_UID.fullmatch(word) and not self._is_name(word):
+            if _LONE_UID.fullmatch(word) and word not in self._names and not hasattr(builtins, word):
                 return [f"get_ipython().run_line_magic('dhis2', 'what {word}')\n"]
             asked = self._help(lines[0].rstrip("\n"))
             if asked is not None:
@@ -171,11 +170,17 @@ class Transformer:
         return [*f"{percent}{text.lstrip() if percent else text}\n".splitlines(keepends=True), *lines[end:]]
 
     def _help(self, line: str) -> str | None:
+        words = line.split()
+        if words == ["?"] or (words == ["help"] and "help" not in self._names):
+            return "get_ipython().run_line_magic('dhis2', '?')"
+        if len(words) > 1 and words[0] == "help" and words[1].lstrip("%") in self._domains:
+            line = f"{' '.join(words[1:])}?"
         found = _HELP.match(line)
         if found is None:
             return None
         ours = find(found["line"], self._domains)
         text = ours.text.strip() if ours and ours.name not in SETTINGS else ""
-        if not text and self._is_stage(found["line"].strip()):
-            text = found["line"].strip()
+        alone = found["line"].strip()
+        if not text and self._is_stage(alone) and alone not in self._names:
+            text = alone
         return f"get_ipython().run_line_magic('dhis2', '{text} {found['marks']}')" if text else None

@@ -5,7 +5,6 @@ The head of a line is read by the command line's grammar; what follows the first
 
 from __future__ import annotations
 
-import builtins
 import re
 import sys
 import time
@@ -13,6 +12,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from dhis2sh import index
 from dhis2sh.errors import Dhis2Error, Interrupted
 from dhis2sh.rows.registry import stages
 from dhis2sh.session import Session
@@ -54,13 +54,15 @@ class Runner:
         self._person = Notebook() if hasattr(shell, "kernel") else Terminal()
 
     def _open(self, profile: str | None) -> Session:
-        return Session(profile, person=Across(self.portal))
+        session = Session(profile, person=Across(self.portal), lasting=True)
+        session.on_written = index.follow
+        return session
 
     @cached_property
     def _lines(self) -> Lines:
         from dhis2sh.surfaces.ipython.running import Lines  # start-up: what runs a line comes with the first one
 
-        return Lines(self.shell, self.portal, self.session, self._open, self._person)
+        return Lines(self.shell, self.portal, self.session, self._open, self._person, self.background.seen)
 
     def close(self) -> None:
         """End the work behind the prompt and close what is open."""
@@ -158,7 +160,7 @@ def load(shell: Any, profile: str | None = None) -> Runner:
     shell.register_magic_function(dhis2_cell, "cell", "dhis2")
     _register_switches(shell, runner)
     for name, value in runner.namespace().items():
-        shell.user_ns.setdefault(name, value)
+        shell.user_ns_hidden.setdefault(name, shell.user_ns.setdefault(name, value))
     _listen(shell, runner)
     return runner
 
@@ -191,15 +193,12 @@ def _listen(shell: Any, runner: Runner) -> None:
     """Completion, help by `?` and continued lines, and domains without `%`, in a terminal and in a kernel alike."""
 
     def is_stage(name: str) -> bool:
-        return name in stages() and name not in shell.user_ns
-
-    def is_name(name: str) -> bool:
-        return name in shell.user_ns or hasattr(builtins, name)
+        return name in stages()
 
     completion.install(shell, runner.background)
     display.install(shell)
     mistakes.install(shell)
-    shell.input_transformers_cleanup.append(Transformer(frozenset(installed.domains()), is_stage, is_name))
+    shell.input_transformers_cleanup.append(Transformer(frozenset(installed.domains()), is_stage, shell.user_ns))
     manager = shell.prefilter_manager
     prefilter.DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)
 

@@ -15,6 +15,7 @@ from dhis2sh.surfaces.terminal import report
 from dhis2sh.verbs import installed
 
 _ASSIGNED = re.compile(r"\s*(?P<to>[A-Za-z_]\w*)\s*=\s*(?P<line>(?P<word>[A-Za-z]\w*)[ \t]+[\w'\"-].*)")
+_NO_MAGIC = re.compile(r"Line magic function `%(\w+)` not found")
 _LIKE_OURS = re.compile(r"\s*%?(?P<word>[A-Za-z][\w-]*)[ \t]+[\w'\"-]")
 
 
@@ -34,7 +35,7 @@ def install(shell: Any) -> None:
             report(error)
 
     def show_stage(*args: Any, **options: Any) -> None:
-        error = stage_on_a_variable(sys.exception())
+        error = stage_on_a_variable(sys.exception()) or unknown_magic(sys.exception())
         if error is None:
             show_error(*args, **options)
         else:
@@ -61,10 +62,36 @@ def mistake(error: BaseException | None, names: dict[str, object]) -> UsageError
     from dhis2sh.verbs.grammar import meant  # start-up: typer
 
     word = found["word"]
-    if word in names or hasattr(builtins, word) or keyword.iskeyword(word) or keyword.issoftkeyword(word):
+    if word in names or keyword.iskeyword(word) or keyword.issoftkeyword(word):
         return None
-    hint = meant(word)
+    hint = _whole(word, text.strip())
+    if hint is None and not hasattr(builtins, word):  # `print x` has Python's own words
+        hint = meant(word)
     return UsageError(f"there is no command '{word}'", hint=hint) if hint else None
+
+
+def _whole(word: str, line: str) -> str | None:
+    """The line with its domain, where one verb alone can be meant: `list dataElements` is `metadata list dataElements`."""
+    from dhis2sh.verbs import manifest  # start-up: the catalogue of every domain
+
+    verbs = [verb for verb in manifest.domain_verbs() if str(verb["path"]).split()[1:] == [word] and verb["arguments"]]
+    rest = line.lstrip("%").partition(" ")[2].lstrip()
+    return f"{verbs[0]['path']} {rest}" if len(verbs) == 1 and rest else None
+
+
+def unknown_magic(error: BaseException | None) -> UsageError | None:
+    """What IPython's error says of `%list dataElements`, which is no magic; None for anything else.
+
+    Parameters:
+        error: what was raised.
+    """
+    found = _NO_MAGIC.match(str(error)) if type(error).__name__ == "UsageError" else None
+    if found is None:
+        return None
+    from dhis2sh.verbs.grammar import meant  # start-up: typer
+
+    hint = meant(found[1])
+    return UsageError(f"there is no command '{found[1]}'", hint=hint) if hint else None
 
 
 def stage_on_a_variable(error: BaseException | None) -> UsageError | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,9 +14,9 @@ from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.stream import Stream
 from dhis2sh.surfaces import output
-from dhis2sh.surfaces.ipython import display
+from dhis2sh.surfaces.ipython import display, variables
 from dhis2sh.surfaces.terminal import interactive, pick_missing
-from dhis2sh.verbs import explain, grammar
+from dhis2sh.verbs import explain, grammar, installed
 from dhis2sh.verbs.options import Options, keywords
 from dhis2sh.verbs.piping import compile_tail, fit, piped
 from dhis2sh.verbs.registry import find
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 _OF_EXPLAIN = re.compile(r"$|-|error\b|[Ee]\d{4}\b")
 """What the verb `explain` takes; anything else behind it is a line, and shown is what that would send."""
-_EXPAND = re.compile(r"\$(\w+)|(?<![\w\]\)])\{(\w+)\}")
-
 
 AHEAD = 2
 """Batches of a stream that may wait for who reads it on another loop."""
@@ -50,6 +48,7 @@ class Lines:
         session: what a line acts on, unless it names another profile.
         open_session: opens one on a profile by its name.
         person: who is told, in the thread that waits.
+        seen: told the type of the rows that are shown, and the rows.
     """
 
     def __init__(
@@ -59,7 +58,9 @@ class Lines:
         session: Session,
         open_session: Callable[[str], Session],
         person: Terminal,
+        seen: Callable[[str, Sequence[Row]], None],
     ) -> None:
+        self._seen = seen
         self._shell, self._portal, self._session = shell, portal, session
         self._open, self._person = open_session, person
         self._unread: list[Stream[object]] = []
@@ -89,6 +90,8 @@ class Lines:
         result = self._carried_out(invocation, pipeline)
         if isinstance(result, Stream):
             return self._shown(cast("Stream[object]", result), invocation, form, whole=whole, quiet=parts.quiet)
+        if isinstance(result, Rows) and (plural := cast("Rows[object]", result).resource):
+            self._seen(plural, cast("Rows[object]", result).plain())
         return None if parts.quiet else self._formatted(result, invocation, form, kept=kept)
 
     def call(self, verb: Verb, arguments: Mapping[str, object]) -> Any:
@@ -116,8 +119,10 @@ class Lines:
         if options.out is not None or whole:
             return self._poured(stream, options.having(format=chosen))
         if chosen != "table":
-            return Text(output.formatted(self._waited(stream.collect(f"-o {chosen}")), chosen))
+            return Text(output.formatted(self._waited(stream.collect(f"-o {chosen}")), chosen), of=chosen)
         self._keep_open(self._carried(self._waited(stream.peek())))
+        if stream.resource:
+            self._seen(stream.resource, stream.ahead)
         return stream
 
     def _poured(self, stream: Stream[object], options: Options) -> None:
@@ -152,7 +157,7 @@ class Lines:
     def _understood(self, text: str) -> Text | tuple[Split, Invocation, Pipeline | None]:
         """A line's parts, its head as an invocation and its tail compiled; or the help that it asks for."""
         parts = split(text)
-        parsed = grammar.parse(grammar.words_of(self._expanded(parts.head)))
+        parsed = grammar.parse(variables.words(parts.head, self._shell.user_ns))
         if isinstance(parsed, grammar.HelpText):
             return Text(parsed.text)
         if not parts.tail:
@@ -172,7 +177,7 @@ class Lines:
         if written:
             return None
         chosen = output.format_of(options) if options.json or options.format else form
-        return display.shown(result) if chosen == "table" else Text(output.formatted(result, chosen))
+        return display.shown(result) if chosen == "table" else Text(output.formatted(result, chosen), of=chosen)
 
     def _carried_out(self, invocation: Invocation, pipeline: Pipeline | None) -> object:
         verb, options = invocation.verb, invocation.options
@@ -221,23 +226,46 @@ class Lines:
             self._waited(explain.line(self._session, parsed.verb, parsed.arguments, pipeline, self._variables()))
         )
 
-    def _expanded(self, head: str) -> str:
-        """`$x` and `{x}` become the user's variables, in the head only."""
-
-        def value(found: re.Match[str]) -> str:
-            name = found[1] or found[2]
-            return str(self._shell.user_ns[name]) if name in self._shell.user_ns else found[0]
-
-        return _EXPAND.sub(value, head)
-
     def _variables(self) -> set[str]:
         """The user's own variables: a pipeline may name them, and they are no fields."""
-        return set(self._shell.user_ns) - set(self._shell.user_ns_hidden)
+        hidden = self._shell.user_ns_hidden
+        return {name for name, value in self._shell.user_ns.items() if name not in hidden or value is not hidden[name]}
+
+
+OVERVIEW = """\
+dhis2sh is IPython with a verb for what one does with DHIS2. Type a verb, a
+pipeline or Python:
+
+  metadata search malaria                  by words, a code or part of a UID
+  metadata list dataElements | where(valueType == 'NUMBER') | select(id, name)
+  what 'Child Health'                      what it is, where it is used
+  x = %metadata list dataElements          rows, for Python; $x.name in a line
+  await client.get("me")                   any request
+
+Tab completes verbs, options, fields, values, and objects by their names.
+A write can be looked at first (--dry-run), and undo takes it back.
+
+  metadata list?      the help of a verb (a domain, a stage: where?)
+  verbs malaria       the verbs that have to do with a word
+  explain LINE        what a line would send; alone: the last refusal in words
+  profile use NAME    another server
+  %quickref           IPython's own help
+"""
+
+
+def overview() -> Text:
+    """What `?` alone says: what may be typed, and the domains."""
+    import textwrap  # start-up: for help only
+
+    domains = ", ".join(sorted(installed.domains()))
+    return Text(f"{OVERVIEW}\n{textwrap.fill(f'domains: {domains}', 79)}")
 
 
 def help_of(text: str) -> Text:
     """What `?` says of a verb, a domain or a stage; `??` shows its source too. Raises `UsageError` for others."""
     words = text.rstrip("?").split()
+    if not words:
+        return overview()
     deep = text.endswith("??")
     if len(words) == 1 and words[0] in stages():
         stage = stages()[words[0]]

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from dhis2sh import index
 from dhis2sh.changes.apply import apply_plan
 from dhis2sh.changes.consent import Consent, production_of
 from dhis2sh.changes.plan import Plan, WriteSummary
@@ -20,6 +21,7 @@ from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 
 if TYPE_CHECKING:
+    from dhis2sh.rows.rows import PageNote
     from dhis2sh.types import JsonObject, JsonValue, Row
     from dhis2sh.verbs.declaration import Verb
 
@@ -59,6 +61,7 @@ class Runner:
             raise UsageError("this server is read-only: nothing was written")
         agent = Nobody()
         session = Session(profile, person=agent)
+        session.on_written = index.follow
         try:
             answer = await self._answer(session, verb, arguments, profile, Options(consent))
         finally:
@@ -180,6 +183,9 @@ def wrapped(result: object) -> JsonObject:
     if not isinstance(result, Rows):
         return {"result": value, "truncated": False, "total": None}
     rows = cast("list[JsonValue]", value)
-    page = cast("Any", result).page
-    total = page.total if page is not None and page.total is not None else len(rows)
-    return {"result": rows[:MOST_ROWS], "truncated": len(rows) > MOST_ROWS or total > len(rows), "total": total}
+    page = cast("PageNote | None", cast("Any", result).page)
+    total = (
+        page.total if page is not None else len(rows)
+    )  # None: nobody has counted them, so nobody says that it is all
+    more = total is None or total > len(rows) or len(rows) > MOST_ROWS
+    return {"result": rows[:MOST_ROWS], "truncated": more, "total": total}

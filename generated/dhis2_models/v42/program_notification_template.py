@@ -26,7 +26,7 @@ class ProgramNotificationTemplate(Model):
     code: str | None = None
     created: Timestamp | None = None
     created_by: "UserDto | None" = None
-    delivery_channels: list[str] | None = None
+    delivery_channels: "list[DeliveryChannel] | None" = None
     display_message_template: str | None = None
     display_name: str | None = None
     display_subject_template: str | None = None

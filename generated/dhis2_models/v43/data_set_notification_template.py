@@ -29,7 +29,7 @@ class DataSetNotificationTemplate(Model):
     created_by: "UserDto | None" = None
     data_set_notification_trigger: "DataSetNotificationTrigger | None" = None
     data_sets: list[Reference] | None = None
-    delivery_channels: list[str] | None = None
+    delivery_channels: "list[DeliveryChannel] | None" = None
     display_message_template: str | None = None
     display_name: str | None = None
     display_subject_template: str | None = None

@@ -37,7 +37,7 @@ class ProgramRuleAction(Model):
     data_element: Reference | None = None
     display_content: str | None = None
     display_name: str | None = None
-    evaluation_environments: list[str] | None = None
+    evaluation_environments: "list[ProgramRuleActionEvaluationEnvironment] | None" = None
     evaluation_time: "ProgramRuleActionEvaluationTime | None" = None
     favorite: bool | None = None
     favorites: list[str] | None = None

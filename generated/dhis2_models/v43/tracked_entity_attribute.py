@@ -28,7 +28,7 @@ class TrackedEntityAttribute(Model):
     access: "Access | None" = None
     aggregation_type: "AggregationType | None" = None
     attribute_values: "list[AttributeValue] | None" = None
-    blocked_search_operators: list[str] | None = None
+    blocked_search_operators: "list[QueryOperator] | None" = None
     code: str | None = None
     confidential: bool | None = None
     created: Timestamp | None = None

@@ -75,7 +75,12 @@ async def test_options_are_renamed_moved_and_made(country: Session):
 async def test_what_the_file_has_not_is_deleted_when_asked(country: Session):
     before = await options_of(country)
     plan = await planned(country, "code\nPIPED\nWELL\n", delete_missing=True)
-    assert [(step.action, step.name) for step in plan.steps] == [("delete", "Borehole"), ("delete", "River")]
+    assert [(step.action, step.name) for step in plan.steps] == [
+        ("delete", "Borehole"),
+        ("delete", "River"),
+        ("also update", "Safe water"),
+        ("also update", "Water sources"),
+    ], "the server takes them out of their group and their set by itself"
     await call(country, SYNC, YES, option_set="Water sources", file="options.csv", delete_missing=True)
     assert await options_of(country) == [("PIPED", "Piped water"), ("WELL", "Protected well")]
     await call(country, "undo", YES)

@@ -19,6 +19,7 @@ from dhis2sh.client.client import Client
 from dhis2sh.client.known import Known, KnownServer, known_from
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.errors import BrokenAnswer, ConfigError, NotDhis2, NotFound, Refused
+from dhis2sh.secret_store import ProfileSecrets
 from dhis2sh.session import Session
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
@@ -240,7 +241,7 @@ async def test_a_verb_on_a_known_profile_sends_its_own_request_alone(home: Path)
         return await server(request)
 
     profiles.save(profiles.Profile("play", URL, username="u"), activate=True)
-    profiles.set_secret("play", "p")
+    profiles.get("play").secrets.write("p")
     for _ in range(2):
         session = Session("play")
         session.client.transport._asgi_app = app_of(handler)
@@ -252,11 +253,11 @@ async def test_a_verb_on_a_known_profile_sends_its_own_request_alone(home: Path)
 async def test_secrets_are_read_in_a_thread(home: Path, monkeypatch: pytest.MonkeyPatch):
     read_in: list[str] = []
 
-    def slow(name: str, kind: str = "") -> str:
+    def slow(secrets: ProfileSecrets, kind: str = "", /) -> str:
         read_in.append(threading.current_thread().name)
         return "p"
 
-    monkeypatch.setattr(profiles, "secret_of", slow)
+    monkeypatch.setattr(ProfileSecrets, "read", slow)
     signed = profiles.Profile("play", URL, username="u").sign_in()
     assert signed.describe() == "not signed in yet"
     first, second = await asyncio.gather(signed.headers(), signed.headers())

@@ -1,13 +1,15 @@
 """What a read-only profile and a secret can rely on."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from dhis2sh.client.auth import Basic, Credentials
 from dhis2sh.client.client import Client
 from dhis2sh.client.providers import sign_in
-from dhis2sh.client.requests import effect_scope
+from dhis2sh.client.requests import Params, effect_scope
 from dhis2sh.client.settings import ConnectionSettings
-from dhis2sh.errors import ConfigError, Dhis2Error, ReadOnlyProfile
+from dhis2sh.errors import ConfigError, Dhis2Error, ReadOnlyProfile, UsageError
 
 WRITES = [
     ("DELETE", "/api/dataElements/s46m5MS0hxu", {"dryRun": True}),
@@ -54,3 +56,53 @@ async def test_a_password_in_the_address_is_not_shown() -> None:
         with pytest.raises(Dhis2Error) as caught:
             await client.ping()
     assert "s3cret" not in str(caught.value)
+
+
+# O8 ------------------------------------------------------------------------------------------------------------------
+
+
+async def pages(scope: dict, receive: object, send: Callable[[dict], Awaitable[None]]) -> None:
+    """Says which address it was asked for."""
+    body = f'{{"asked": "{scope["path"]}?{scope["query_string"].decode()}"}}'.encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "asked"),
+    [
+        ("https://t.org/dhis/api/dataElements?page=2&filter=name:eq:a%26b", None, "/dhis/api/dataElements?page=2&filter=name%3Aeq%3Aa%26b"),
+        ("https://T.org:443/dhis/api/me", {"fields": "id"}, "/dhis/api/me?fields=id"),
+        ("me?fields=id", {"a": True}, "/dhis/api/me?fields=id&a=true"),
+        ("/api/me?", [("filter", "a"), ("filter", "b")], "/dhis/api/me?filter=a&filter=b"),
+        ("me", {"filter": ["a", "b"], "none": None}, "/dhis/api/me?filter=a&filter=b"),
+    ],
+)  # fmt: skip
+async def test_o8_an_address_of_the_server_itself_and_parameters_as_pairs(
+    path: str, params: Params, asked: str
+) -> None:
+    async with Client(ConnectionSettings("https://t.org/dhis"), Basic("u", "p"), asgi_app=pages) as client:
+        assert await client.get(path, params) == {"asked": asked}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "https://evil.org/dhis/api/me", "http://t.org/dhis/api/me", "https://t.org:8443/dhis/api/me", "https://t.org/other/api/me",
+        "https://t.org/dhisevil/api/me", "https://t.org@evil.org/dhis/api/me", "file:///etc/passwd", "dataElements/#abc",
+    ],
+)  # fmt: skip
+async def test_o8_no_other_address_is_sent_to(path: str) -> None:
+    async with Client(ConnectionSettings("https://t.org/dhis"), Basic("u", "p"), asgi_app=nobody) as client:
+        for send in (client.get, client.post, client.delete):
+            with pytest.raises(UsageError):
+                await send(path)
+
+
+async def test_o8_what_stands_in_the_address_is_judged_too() -> None:
+    settings = ConnectionSettings("http://t", read_only=True, profile="p")
+    async with Client(settings, Basic("u", "p"), asgi_app=pages) as client:
+        assert await client.post("metadata?importMode=VALIDATE", {})
+        for path in ("metadata?importMode=VALIDATE&importMode=COMMIT", "metadata?importmode=VALIDATE"):
+            with pytest.raises(ReadOnlyProfile):
+                await client.post(path, {})

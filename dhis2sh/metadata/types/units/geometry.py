@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import cast
 
 from dhis2sh.dhis2.geometry import shape_of
 from dhis2sh.errors import UsageError
-from dhis2sh.types import JsonObject, JsonValue
+from dhis2sh.files import parse_json
+from dhis2sh.types import JsonObject
 from dhis2sh.words import counted
 
 SHAPES = ("Point", "Polygon", "MultiPolygon")
@@ -17,10 +17,7 @@ SHAPES = ("Point", "Polygon", "MultiPolygon")
 
 def features_of(text: str, where: str) -> list[JsonObject]:
     """The features of a GeoJSON text; an array of rows is read as features too. Raises `UsageError`."""
-    try:
-        body = cast("JsonValue", json.loads(text))
-    except ValueError as error:
-        raise UsageError(f"{where} is not JSON: {error}", hint="a GeoJSON file") from None
+    body = parse_json(text, where)
     if isinstance(body, dict):
         body = [body] if body.get("type") == "Feature" else body.get("features")
     features = [item for item in body if isinstance(item, dict)] if isinstance(body, list) else []

@@ -14,12 +14,14 @@ from dhis2sh.sandbox.http.bodies import PATCH, read_json, read_object, with_body
 from dhis2sh.sandbox.importer.answers import object_answer
 from dhis2sh.sandbox.importer.bundle import CREATE, DELETE, UPDATE, ImportOptions, import_options
 from dhis2sh.sandbox.importer.hooks import hooks_of
+from dhis2sh.sandbox.importer.members import ORPHANS_DIE, ORPHANS_STAY, Members, kept_by_owner
 from dhis2sh.sandbox.importer.pipeline import Importer
 from dhis2sh.sandbox.importer.read import read_sharing
 from dhis2sh.sandbox.importer.refusals import updates_apart
 from dhis2sh.sandbox.importer.report import FAILED, ErrorReport, ObjectReport
 from dhis2sh.sandbox.metadata.jsonpatch import apply_patch, read_patch
-from dhis2sh.sandbox.refused import Refused, no_such_address, not_found
+from dhis2sh.sandbox.metadata.listing import DEFAULTS
+from dhis2sh.sandbox.refused import Refused, no_such_address, not_found, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.references import rows
 
@@ -121,6 +123,10 @@ class Api:
         resource, body = self._stored(request)
         if not self.server.rights(request).can_delete(resource, body):
             raise Refused(403, "You don't have the proper permissions to delete this object.", "E1006")
+        if body["id"] in DEFAULTS.values():
+            return done()  # nothing is deleted, and nothing is said of it
+        if kept_by_owner(self.server.store, resource.plural, cast("str", body["id"])):
+            return object_answer(ObjectReport(resource.klass, cast("str", body["id"])))  # so it says, and it stays
         options = ImportOptions(strategy=DELETE)
         return object_answer(self.importer(request).one(resource.plural, {"id": body["id"]}, options), failed="WARNING")
 
@@ -194,7 +200,14 @@ class Api:
         taken = [one for one in dict.fromkeys(take) if one in have]
         if prop.owner:
             kept = [one for one in have if one not in taken] + added
-            store.change({resource.plural: [{**body, prop.name: [{"id": one} for one in kept]}]})
+            put = {resource.plural: {uid: cast("JsonObject", {**body, prop.name: [{"id": one} for one in kept]})}}
+            members = Members(store, put)
+            for owning in store.owning_lists:
+                if (owning.owner, owning.members) == (resource.plural, prop.name):
+                    if taken and f"{resource.plural}.{prop.name}" not in ORPHANS_DIE | ORPHANS_STAY:
+                        raise not_imitated(f"what becomes of {prop.name} that are taken out of {resource.plural}")
+                    members.listed(owning, uid, have, kept)
+            store.change({plural: bodies.values() for plural, bodies in members.put.items()}, members.gone)
         else:
             owner = self._owner_side(resource, prop)
             if owner is None:

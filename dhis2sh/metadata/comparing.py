@@ -1,0 +1,83 @@
+"""Is what a server has what was sent to it? Sets have no order, a server adds what it works out, and leaves empty ones out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dhis2sh.dhis2.properties import SET_BY_SERVER
+
+if TYPE_CHECKING:
+    from dhis2sh.models.facts import Property
+    from dhis2sh.types import JsonObject, JsonValue
+
+MIDNIGHT = "T00:00:00.000"
+"""What a server adds to a date without a time."""
+
+
+def same_property(prop: Property | None, left: JsonValue, right: JsonValue) -> bool:
+    """Does a server's value of a property mean what was sent? As `same`; of a list the order counts, too.
+
+    Parameters:
+        prop: the property; None for one that its type does not know.
+    """
+    if not same(left, right):
+        return False
+    if prop is None or not prop.ordered or not isinstance(left, list) or not isinstance(right, list):
+        return True
+    return all(_same_row(one, other) for one, other in zip(left, right, strict=True))
+
+
+def _same_row(left: JsonValue, right: JsonValue) -> bool:
+    if isinstance(left, dict) and isinstance(right, dict) and "id" in left and "id" in right:
+        return left["id"] == right["id"]
+    return same(left, right) or _holds(left, right) or _holds(right, left)
+
+
+def same(left: JsonValue, right: JsonValue) -> bool:
+    """Does a server's value (`left`) mean what was sent to it? Sets have no order, and a server leaves empty ones out.
+
+    Of an object with a UID only what both sides say counts: a server adds names and times, and a reference may be a UID
+    alone. Rows that were sent without UIDs are those that have what was sent: a server adds UIDs, and arrows to their owner.
+    """
+    if left in (None, [], {}) and right in (None, [], {}):
+        return True
+    if isinstance(left, list) and isinstance(right, list):
+        return _same_collections(left, right)
+    if isinstance(left, dict) and isinstance(right, dict):
+        return _same_objects(left, right)
+    if isinstance(left, str) and isinstance(right, str):
+        return left.removesuffix(MIDNIGHT) == right.removesuffix(MIDNIGHT)
+    return left == right
+
+
+def _same_collections(left: Sequence[JsonValue], right: Sequence[JsonValue]) -> bool:
+    ours, theirs = ids(left), ids(right)
+    if not ours or not theirs:
+        given, sent = (right, left) if theirs else (left, right)
+        added = len(left) == len(right) and all(any(_holds(item, row) for item in given) for row in sent)
+        return added or sorted(map(repr, left)) == sorted(map(repr, right))
+    return ours.keys() == theirs.keys() and all(same(item, theirs[uid]) for uid, item in ours.items())
+
+
+def _same_objects(left: JsonObject, right: JsonObject) -> bool:
+    both = "id" in left and "id" in right
+    names = left.keys() & right.keys() if both else left.keys() | right.keys()
+    said = names - SET_BY_SERVER
+    if isinstance(left.get("access"), str) and "access" in names:  # of one user in a sharing: what was given
+        said.add("access")
+    return all(same(left.get(name), right.get(name)) for name in said)
+
+
+def _holds(given: JsonValue, sent: JsonValue) -> bool:
+    """Is a row as it was sent, with what the server adds (its own UID, an arrow back to the owner)?"""
+    if isinstance(given, dict) and isinstance(sent, dict):
+        told = {name: value for name, value in sent.items() if name not in SET_BY_SERVER}
+        return all(name in given and _holds(given[name], value) for name, value in told.items())
+    return given == sent
+
+
+def ids(items: Sequence[JsonValue]) -> dict[str, JsonValue]:
+    """The items of a collection of objects by their UIDs; empty where one has none."""
+    found: dict[str, JsonValue] = {str(item["id"]): item for item in items if isinstance(item, dict) and item.get("id")}
+    return found if len(found) == len(items) else {}

@@ -1,0 +1,6 @@
+from tests.surfaces.cases import Case
+
+CASES = [
+    Case("names status", ""),
+    Case("names refresh", ""),
+]
