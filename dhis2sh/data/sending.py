@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from dhis2sh.changes.plan import Part, PartDone
+from dhis2sh.changes.plan import AGAIN, Part, PartDone
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.data.cells import cell_of
 from dhis2sh.data.reading import cells_now, values_now
@@ -56,18 +56,10 @@ class Values:
     default: str
     refused: RefusedRows
     notes: Sequence[str] = ()
+    what: str = "data values"
     concurrency: int = 1
+    again: str = AGAIN
     _first: dict[int, int] = field(default_factory=dict[int, int])
-
-    @property
-    def what(self) -> str:
-        """What is written."""
-        return "data values"
-
-    @property
-    def again(self) -> str:
-        """What finishes the rest."""
-        return "the same line once more"
 
     def parts(self) -> Iterator[Part]:
         """The parts without an answer, in order."""
