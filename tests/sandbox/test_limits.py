@@ -82,7 +82,7 @@ def test_r_a_packed_body_unfolds_within_bounds(api: TestClient, monkeypatch: pyt
         assert answer.status_code == 413
 
 
-@pytest.mark.parametrize("fields", ["parent[" * 3000, ".".join(["parent"] * 3000), "(" * 3000])
+@pytest.mark.parametrize("fields", ["parent[" * 3000, "(" * 3000])
 def test_r_fields_without_bottom_are_refused(api: TestClient, fields: str) -> None:
     assert not_imitated(api.get("/api/dataElements", params={"fields": fields}))
 

@@ -7,7 +7,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Awaitable, Callable
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast
 from xml.etree import ElementTree
 
 import orjson
@@ -53,24 +53,34 @@ def read_json(request: Request, raw: bytes, *accepted: str) -> JsonValue:
     return parse_json(unpacked(raw))
 
 
-def unpacked(raw: bytes) -> bytes:
-    """A body as it was before gzip or zip."""
-    try:
-        if raw[:2] == b"\x1f\x8b":
-            with gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
-                return _bounded(stream)
-        if raw[:4] == b"PK\x03\x04":
-            with zipfile.ZipFile(io.BytesIO(raw)) as archive, archive.open(archive.namelist()[0]) as stream:
-                return _bounded(stream)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError, IndexError) as error:
-        raise not_imitated(f"an answer to a packed body that cannot be unpacked ({error})") from None
+UNPACKABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError, IndexError)
+"""What `opened` raises for a packed body that is broken, cut off, empty or under a password."""
+
+
+def opened(raw: bytes, most: int = -1) -> bytes:
+    """A body as it was before gzip or zip; any other as it is.
+
+    Parameters:
+        most: bytes of it that are read; by default all.
+
+    Raises one of `UNPACKABLE`.
+    """
+    if raw[:2] == b"\x1f\x8b":
+        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
+            return stream.read(most)
+    if raw[:4] == b"PK\x03\x04":
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive, archive.open(archive.namelist()[0]) as stream:
+            return stream.read(most)
     return raw
 
 
-def _bounded(stream: IO[bytes]) -> bytes:
-    """All of a stream. Raises `Refused` where that is more than this process should hold."""
-    found = stream.read(MOST_UNPACKED + 1)
-    if len(found) > MOST_UNPACKED:
+def unpacked(raw: bytes) -> bytes:
+    """A request's body as it was before gzip or zip. Raises `Refused` where it is broken, or too much to be held."""
+    try:
+        found = opened(raw, MOST_UNPACKED + 1)
+    except UNPACKABLE as error:
+        raise not_imitated(f"an answer to a packed body that cannot be unpacked ({error})") from None
+    if len(found) > MOST_UNPACKED and found is not raw:
         raise Refused(413, f"the sandbox takes at most {MOST_UNPACKED >> 20} MB unpacked")
     return found
 

@@ -67,12 +67,7 @@ class _Scanner:
         if not name:
             self.at += 1
             return
-        target = node
-        parts = name.split(".")
-        if depth + len(parts) > DEEPEST:
-            raise not_imitated(f"fields nested more than {DEEPEST} deep")
-        for part in parts:
-            target = target.children.setdefault(part, Field())
+        target = Field() if "." in name else node.children.setdefault(name, Field())  # a path shows nothing
         closed = False  # a transformer behind a block is read and forgotten
         while self.at < len(self.text):
             if self.text[self.at] in "([":
