@@ -28,6 +28,6 @@ CASES += [
         "analytics query",
         "dx='Penta vials used' pe=202501 ou=LEVEL-2",
         {"dimensions": ["dx=Penta vials used", "pe=202501", "ou=LEVEL-2"]},
-        home=HOME,
+        home="analysed_home",
     ),
 ]
