@@ -13,7 +13,7 @@ from dhis2sh.changes.plan import WriteSummary
 from dhis2sh.changes.recording import recording
 from dhis2sh.changes.sending import carry_out
 from dhis2sh.client.requests import effect_scope
-from dhis2sh.errors import Forbidden, PartlyDone, ReadOnlyProfile, Refused, UsageError
+from dhis2sh.errors import Forbidden, OutOfDate, PartlyDone, ReadOnlyProfile, Refused, UsageError
 from dhis2sh.rows.rows import stamped
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
         verb: whose plan it is.
         consent: what the user has agreed to, and how to ask for the rest; a dry run gives the plan back.
 
-    Raises what was blocked, `ReadOnlyProfile`, `NeedsConfirmation`, `Declined`, `Refused` for a plan that is out of date,
+    Raises what was blocked, `ReadOnlyProfile`, `NeedsConfirmation`, `Declined`, `OutOfDate`,
     `PartlyDone` when the server refused some of the objects, and whatever the verb raises.
     """
     if consent.dry_run:
@@ -101,7 +101,7 @@ def _check(session: Session, verb: Writing, plan: Plan) -> None:
 
 
 async def _check_current(session: Session, plan: Plan) -> None:
-    """Raise `Refused` where somebody has changed since what a plan is about to change."""
+    """Raise `OutOfDate` where somebody has changed since what a plan is about to change."""
     if plan.writer is None or not plan.steps:
         return
     with effect_scope("read"):
@@ -109,7 +109,7 @@ async def _check_current(session: Session, plan: Plan) -> None:
     if moved:
         more = f"; and {len(moved) - NAMED:,} more" if len(moved) > NAMED else ""
         told = f"{'; '.join(moved[:NAMED])}{more}; nothing was written"
-        raise Refused(told, hint="the same line once more plans it anew")
+        raise OutOfDate(told, hint="the same line once more plans it anew")
 
 
 def _whole(summary: WriteSummary) -> WriteSummary:
