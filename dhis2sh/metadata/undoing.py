@@ -12,7 +12,9 @@ from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
 from dhis2sh.dhis2.properties import SET_BY_SERVER
 from dhis2sh.errors import NotFound, Refused, UsageError
-from dhis2sh.metadata import map_layers, writes
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.bundles.diff import differs
+from dhis2sh.metadata.collections import joins_of
 from dhis2sh.metadata.comparing import ids, same, same_property
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.metadata.owned import with_owners
@@ -129,30 +131,24 @@ async def _not_as_before(s: Session, changes: Sequence[Change]) -> list[Row]:
     left: list[Row] = []
     for plural, some in _by_type(changes):
         there = {str(item["id"]): item for item in await _present(s, plural, [cast("str", one.uid) for one in some])}
-        resource = types.get(plural)
         for change in some:
-            how = _difference(resource, change, there.get(cast("str", change.uid)))
+            how = _difference(types, change, there.get(cast("str", change.uid)))
             if how:
                 left.append({"type": plural, "uid": change.uid, "name": change.name, "message": how})
     return left
 
 
-def _difference(resource: Resource | None, change: Change, now: JsonObject | None) -> str:
+def _difference(types: Mapping[str, Resource], change: Change, now: JsonObject | None) -> str:
     """How an object differs from what it was before a change; empty where it does not."""
     if change.action == "create":
         return "it is still there" if now is not None else ""
     before, secret = _without_secrets(change.before or {})
     if now is None:
         return "it is gone" if change.action != "update" or before else ""
-    if change.type == map_layers.MAPS and map_layers.VIEWS in before:  # the layers have other UIDs, and say the same
-        before, now = (
-            {**one, map_layers.VIEWS: map_layers.comparable(one.get(map_layers.VIEWS))} for one in (before, now)
-        )
     names = [*before] if change.action.endswith("delete") else [*{**before, **(change.after or {})}]
     told: list[str] = []
     for name in names:
-        prop = resource.properties.get(name) if resource is not None else None
-        if name in NOT_COMPARED or name in secret or same_property(prop, now.get(name), before.get(name)):
+        if name in NOT_COMPARED or name in secret or _is_again(change.type, name, now, before, types):
             continue
         if name == "sharing" and same(_ownerless(now.get(name)), before.get(name)):
             continue  # nobody owned it, and now who has made it again
@@ -263,6 +259,13 @@ def _made_again(plural: str, change: Change, notes: Notes, called: str) -> Write
     for name in secret:
         notes.add(f"{name} was a secret and is not set again", called)
     return Write(plural, None, {name: value for name, value in before.items() if not name.startswith("$")})
+
+
+def _is_again(plural: str, name: str, now: JsonObject, before: JsonObject, types: Mapping[str, Resource]) -> bool:
+    """Is a property what it was? Of join rows what a server calls them does not count."""
+    join = joins_of(plural).get(name)
+    old, new = ([*join.rows(body)] if join is not None else body.get(name) for body in (before, now))
+    return not differs(plural, name, old, new, types)
 
 
 def _ownerless(sharing: JsonValue) -> JsonValue:
