@@ -1,5 +1,6 @@
 """Maps on servers that take their layers only as axes (L4)."""
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,11 @@ async def test_l4_maps_and_what_shows_them_are_imported(country: Session) -> Non
 
     assert (await country.client.get_object(f"maps/{one['id']}"))["id"] == one["id"]
     assert (await country.client.get_object(f"dashboards/{board['id']}"))["id"] == board["id"]
+
+
+@pytest.mark.parametrize("version", ["v40", "v41", "v42", "v43", "v44"])
+def test_l12_the_periods_of_a_layer_are_objects_on_the_wire(version: str) -> None:
+    models = importlib.import_module(f"dhis2_models.{version}")
+    body = {"id": "maLive00001", "name": "M", "mapViews": [{**LAYER, "periods": [{"id": "2025", "name": "2025"}]}]}
+    [view] = models.Map.model_validate(body).map_views
+    assert [period.id for period in view.periods] == ["2025"]
