@@ -12,7 +12,7 @@ from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
 from dhis2sh.dhis2.properties import SET_BY_SERVER
 from dhis2sh.errors import NotFound, Refused, UsageError
-from dhis2sh.metadata import writes
+from dhis2sh.metadata import map_layers, writes
 from dhis2sh.metadata.bundles.diff import differs
 from dhis2sh.metadata.collections import joins_of
 from dhis2sh.metadata.comparing import ids, same, same_property
@@ -25,7 +25,7 @@ from dhis2sh.words import joined, listed
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
     from dhis2sh.changes.plan import Part, WriteSummary
-    from dhis2sh.models.facts import Property, Resource
+    from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
@@ -104,7 +104,7 @@ class TakingBack(Objects):
         right = [
             number
             for number, write in updates.items()
-            if (now := there.get((write.plural, write.uid))) is not None and _is_as(types.get(write.plural), write, now)
+            if (now := there.get((write.plural, write.uid))) is not None and _is_as(types, write, now)
         ]
         left = [number for number in part.numbers if number not in right]
         told = await Objects.send(self, s, replace(part, numbers=left)) if left else PartDone()
@@ -117,12 +117,11 @@ class TakingBack(Objects):
             summary.left = [row for row in await _not_as_before(s, self.changes) if str(row["uid"]) not in refused]
 
 
-def _is_as(resource: Resource | None, write: Write, now: JsonObject) -> bool:
+def _is_as(types: Mapping[str, Resource], write: Write, now: JsonObject) -> bool:
     """Is an object what a change makes of it?"""
     before, after = write.changed()
-    known: Mapping[str, Property] = resource.properties if resource is not None else {}
     names = {**(before or {}), **(after or {})}
-    return all(same_property(known.get(name), now.get(name), (after or {}).get(name)) for name in names)
+    return all(_is_again(write.plural, name, now, after or {}, types) for name in names)
 
 
 async def _not_as_before(s: Session, changes: Sequence[Change]) -> list[Row]:
@@ -218,7 +217,7 @@ def _by_type(changes: Sequence[Change]) -> Iterable[tuple[str, list[Change]]]:
 async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes: Notes, *, force: bool) -> list[Write]:
     """The writes that take back changes of one type; what cannot be taken back goes into the notes."""
     now = {str(item["id"]): item for item in await _present(s, plural, [cast("str", change.uid) for change in changes])}
-    resource = (await schema.types_of(s.client)).get(plural)
+    types = await schema.types_of(s.client)
     pairs: list[Write] = []
     for change in changes:
         uid = cast("str", change.uid)
@@ -244,12 +243,11 @@ async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes:
                 notes.add(reason, called, stays=True)
             else:
                 pairs.append(Write(plural, current, None))
-        elif change.state == "sent" and _is(current, change.before, change.after):
+        elif change.state == "sent" and _is(types, change, current):
             if not expected:
                 notes.add("never written", called)
         else:
-            known: Mapping[str, Property] = resource.properties if resource is not None else {}
-            pairs.append(_restored(plural, known, change, current, notes, called, force=force))
+            pairs.append(_restored(types, change, current, notes, called, force=force))
     return pairs
 
 
@@ -293,9 +291,10 @@ def _time(value: JsonValue) -> dt.datetime | None:
         return None
 
 
-def _is(current: JsonObject, wanted: JsonObject | None, other: JsonObject | None) -> bool:
-    """Has an object the values that the journal keeps for it, where it keeps any?"""
-    return all(same(current.get(name), (wanted or {}).get(name)) for name in {**(wanted or {}), **(other or {})})
+def _is(types: Mapping[str, Resource], change: Change, current: JsonObject) -> bool:
+    """Has an object the values that it had before a change, where the journal keeps any?"""
+    before = change.before or {}
+    return all(_is_again(change.type, name, current, before, types) for name in {**before, **(change.after or {})})
 
 
 async def _present(s: Session, plural: str, uids: Sequence[str]) -> list[JsonObject]:
@@ -312,9 +311,8 @@ def _without_secrets(value: JsonObject) -> tuple[JsonObject, list[str]]:
 
 
 def _restored(
-    plural: str, properties: Mapping[str, Property], change: Change, current: JsonObject, notes: Notes, called: str,
-    *, force: bool,
-) -> Write:  # fmt: skip
+    types: Mapping[str, Resource], change: Change, current: JsonObject, notes: Notes, called: str, *, force: bool
+) -> Write:
     """An update taken back: each property as it was, unless somebody has changed it again.
 
     Of a collection of objects only what this change put in or took out goes back, whatever was done to it since.
@@ -322,13 +320,12 @@ def _restored(
     before, secret = _without_secrets(change.before or {})
     for name in secret:
         notes.add(f"{name} was a secret and stays", called)
-    after = change.after or {}
+    after, plural = change.after or {}, change.type
     target = dict(current)
     for name in {**before, **after}:
-        prop = properties.get(name)
-        if name in secret or same_property(prop, current.get(name), before.get(name)):
+        if name in secret or _is_again(plural, name, current, before, types):
             continue  # a secret, or taken back already
-        if not force and not same_property(prop, current.get(name), after.get(name)):
+        if not force and not _is_still(plural, name, current, after, types):
             members = _members(current.get(name), before.get(name), after.get(name))
             if members is None:
                 reason = f"{name} was changed again since, it stays (--force takes it back too)"
@@ -340,6 +337,15 @@ def _restored(
         else:
             target.pop(name, None)
     return Write(plural, current, target)
+
+
+def _is_still(plural: str, name: str, current: JsonObject, after: JsonObject, types: Mapping[str, Resource]) -> bool:
+    """Is a property what a change has made of it? It was sent, so that a server may have added to it."""
+    now, sent = current.get(name), after.get(name)
+    if plural == map_layers.MAPS and name == map_layers.VIEWS:
+        now, sent = map_layers.comparable(now), map_layers.comparable(sent)
+    prop = types[plural].properties.get(name) if plural in types else None
+    return same_property(prop, now, sent)
 
 
 def _members(current: JsonValue, before: JsonValue, after: JsonValue) -> JsonValue:

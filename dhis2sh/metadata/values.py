@@ -255,7 +255,7 @@ class Reader:
         uids: dict[tuple[str, str], str] = {}
         for plural, texts in self._references.items():
             asked = [text for text in texts if plural != self.resource.plural or text not in own]
-            found = await names.resolve_all(s, plural, asked)
+            found = await names.resolve_all(s, plural, asked, there=True)
             uids |= {(plural, text): found.get(text) or own[text] for text in texts}
         for item in objects:
             for name, value in item.items():

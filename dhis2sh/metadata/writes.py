@@ -297,6 +297,7 @@ class Objects:
             answer = await removing.delete(s, write.plural, uid)
         elif await map_layers.by_address(s, write.plural):
             answer = await map_layers.send(s, write.before, write.after or {})
+            found = await _made_of(s, {number: write})
         elif write.action == "create":
             answer = await s.client.post(write.plural, write.after)
             created = WebMessage.of(answer).created_uid
@@ -354,7 +355,9 @@ class Objects:
             else:
                 done.append(number)
         uids = [self.writes[number].uid for number in done]
-        return _counted(self.writes[part.numbers[0]].action, PartDone(done, refused, uids=uids, failures=failures))
+        found = await _made_of(s, {number: self.writes[number] for number in done})
+        told = PartDone(done, refused, found=found, uids=uids, failures=failures)
+        return _counted(self.writes[part.numbers[0]].action, told)
 
     async def _looked(self, s: Session, numbers: Sequence[int]) -> PartDone:
         """What the server has done by itself, and what not; what it has made of an object is kept as it is."""
