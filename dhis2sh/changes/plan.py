@@ -118,7 +118,7 @@ class WriteSummary:
 
     Parameters:
         what: what was written, in words (`data elements`, `profile`).
-        created, updated, deleted, ignored: how many objects.
+        created, updated, deleted, ignored: how many objects; `sent` requests of which nobody knows how many.
         uids: the objects that were written.
         failures: those that were refused, with the server's reason.
         envelope: the server's whole answer, where there was one.
@@ -132,6 +132,7 @@ class WriteSummary:
     updated: int = 0
     deleted: int = 0
     ignored: int = 0
+    sent: int = 0
     uids: list[str] = field(default_factory=lambda: [])
     failures: list[Row] = field(default_factory=lambda: [])
     envelope: JsonObject | None = None
@@ -143,7 +144,7 @@ class WriteSummary:
         """The summary in one line."""
         counts = [
             f"{count:,} {word}"
-            for word in ("created", "updated", "deleted", "ignored")
+            for word in ("created", "updated", "deleted", "ignored", "sent")
             if (count := getattr(self, word))
         ]
         uids = " ".join(self.uids[:5]) + (f" and {len(self.uids) - 5:,} more" if len(self.uids) > 5 else "")
