@@ -5,7 +5,7 @@ from __future__ import annotations
 import html as html_module
 from typing import TYPE_CHECKING
 
-from dhis2sh.changes.plan import Plan, WriteSummary
+from dhis2sh.changes.plan import Plan, StepsInBulk, WriteSummary
 from dhis2sh.rows.cells import cell
 from dhis2sh.rows.registry import Renderer, register_renderer
 from dhis2sh.show.layout import HEAD_COLOUR, RESET, STYLE, wrapped
@@ -42,7 +42,16 @@ def _plan(plan: Plan, width: int | None, colour: bool) -> str:
 
 
 def _steps_shown(plan: Plan) -> list[PlanStep]:
-    return list(plan.steps[: FEW_STEPS if plan.report is not None else MOST_STEPS])
+    """The first steps; of many different ones what changes or destroys comes before what is new."""
+    most = FEW_STEPS if plan.report is not None else MOST_STEPS
+    if isinstance(plan.steps, StepsInBulk):
+        return list(plan.steps[:most])
+    hard = [step for step in plan.steps if step.action != "create"]
+    new = [step for step in plan.steps if step.action == "create"]
+    if not hard or not new:
+        return list(plan.steps[: MOST_STEPS if hard else most])
+    hard.sort(key=lambda step: "delete" not in step.action)
+    return [*hard[:MOST_STEPS], *new[:most]]
 
 
 def _plan_notes(plan: Plan) -> list[str]:
