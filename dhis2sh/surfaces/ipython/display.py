@@ -7,12 +7,13 @@ import sys
 from typing import Any, cast
 
 from dhis2sh.rows.registry import on_renderer, renderer_of
+from dhis2sh.rows.rows import Named
 from dhis2sh.surfaces.terminal import drawn
 from dhis2sh.types import Row
 from dhis2sh.words import on_screen
 
 
-class Record(dict[str, Any]):
+class Record(Named):
     """One object as a verb gave it: a dictionary that is shown as a record, not as Python."""
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:

@@ -7,6 +7,7 @@ import builtins
 import keyword
 import re
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from dhis2sh.errors import UsageError
@@ -19,11 +20,12 @@ _NO_MAGIC = re.compile(r"Line magic function `%(\w+)` not found")
 _LIKE_OURS = re.compile(r"\s*%?(?P<word>[A-Za-z][\w-]*)[ \t]+[\w'\"-]")
 
 
-def install(shell: Any) -> None:
+def install(shell: Any, said: Callable[[BaseException | None], bool]) -> None:
     """Where a line is no Python and begins with a word that is near one of ours, or pipes a variable into a stage, say that instead.
 
     Parameters:
         shell: the IPython instance, a terminal's or a kernel's.
+        said: has an error been told already, when it failed its line?
     """
     show, show_error = shell.showsyntaxerror, shell.showtraceback
 
@@ -35,6 +37,8 @@ def install(shell: Any) -> None:
             report(error)
 
     def show_stage(*args: Any, **options: Any) -> None:
+        if said(sys.exception()):
+            return
         error = stage_on_a_variable(sys.exception()) or unknown_magic(sys.exception())
         if error is None:
             show_error(*args, **options)
