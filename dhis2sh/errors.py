@@ -13,6 +13,7 @@
     │   ├── SignInError           wrong or expired credentials, login page instead of data
     │   └── Forbidden             signed in, but may not do this
     ├── Refused                5  the server understood and refused (carries the server's envelope)
+    │   ├── OutOfDate             what a plan would change has changed since it was made
     │   ├── ReadOnlyProfile       our own transport refused a write on a read-only profile
     │   └── ServerFault           the server failed (5xx)
     ├── NetworkError           6  nothing usable came back
@@ -74,7 +75,8 @@ class Dhis2Error(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback, at the prompt and in notebooks: the same two lines as everywhere."""
-        lines = [f"error: {self}", *([f"  try: {self.hint}"] if self.hint else [])]
+        word = "" if isinstance(self, Declined) else "error: "
+        lines = [f"{word}{self}", *([f"  try: {self.hint}"] if self.hint else [])]
         return ["".join(mark if mark.isprintable() else " " for mark in line) for line in lines]
 
 
@@ -192,6 +194,10 @@ class Refused(Dhis2Error):
         super().__init__(message, hint=hint, code=code)
         self.status = status
         self.envelope = envelope
+
+
+class OutOfDate(Refused):
+    """Somebody has changed what a plan is about to change: nothing was sent, and it must be planned anew."""
 
 
 class ReadOnlyProfile(Refused):

@@ -103,8 +103,7 @@ def stream_rows(path: Path, *, key: str | None = None) -> Stream[Row]:
     return Stream(_batches(path, ending, key))
 
 
-csv.field_size_limit(16 * 1024 * 1024)
-"""The outline of a district in one cell is longer than the 128 KiB that Python reads."""
+csv.field_size_limit(16 * 1024 * 1024)  # the outline of a district in one cell is longer than Python's 128 KiB
 _STREAMED = {".json", ".ndjson", ".csv", ".tsv"}
 BATCH = 1000
 """Rows of a file that are read at a time."""

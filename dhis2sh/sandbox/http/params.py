@@ -26,6 +26,11 @@ def many(query: QueryParams, *names: str) -> list[str]:
     return [part for value in values for part in value.split(",") if part]
 
 
+def joined(query: QueryParams, name: str, default: str) -> str:
+    """A parameter that may be repeated, as one text with commas."""
+    return ",".join(query.getlist(name)) if name in query else default
+
+
 def integer(query: QueryParams, name: str, default: int) -> int:
     """A whole number. Raises `Refused` with 400."""
     text = query.get(name)
