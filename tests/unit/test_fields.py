@@ -181,6 +181,15 @@ async def test_t19_list_and_get_ask_for_it(session: Session, verb: str):
     assert "translate=true&locale=fr" in session.client.transport.sent[-1]
 
 
+@pytest.mark.parametrize("kind", ["bar", "line"])
+def test_u14_a_chart_is_no_empty_box(kind: str):
+    pytest.importorskip("plotext")
+    drawn = Rows([{"name": "Bo", "n": 2}, {"name": "Kono", "n": 5}]).chart("name", "n", kind=kind).text
+    inside = drawn.translate(dict.fromkeys(map(ord, "┌─┐│└┘┬┤ \n0123456789.BoKon"), None))
+    assert inside
+    assert "\x1b" not in drawn
+
+
 def test_binary_formats_want_a_file():
     for name in BINARY:
         with pytest.raises(UsageError, match="wants a file"):
