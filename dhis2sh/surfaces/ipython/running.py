@@ -188,7 +188,11 @@ class Lines:
         if written:
             return None
         chosen = output.format_of(options) if options.json or options.format else form
-        return display.shown(result) if chosen == "table" else Text(output.formatted(result, chosen), of=chosen)
+        return (
+            display.shown(result)
+            if chosen == "table"
+            else Text(output.formatted(result, chosen, safe=options.safe), of=chosen)
+        )
 
     def _carried_out(self, invocation: Invocation, pipeline: Pipeline | None) -> object:
         verb, options = invocation.verb, invocation.options
