@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from dhis2sh.rows.registry import on_renderer, renderer_of
+from dhis2sh.rows.rows import Named
 from dhis2sh.surfaces.ipython import pager
 from dhis2sh.surfaces.terminal import drawn
 from dhis2sh.types import Row
@@ -22,7 +23,7 @@ FEW = 6
 _BELOW = re.compile(r"^(?:\x1b\[\d+m)?-- \d+ -{20}", re.MULTILINE)
 
 
-class Record(dict[str, Any]):
+class Record(Named):
     """One object as a verb gave it: a dictionary that is shown as a record, not as Python."""
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:

@@ -284,8 +284,12 @@ def _run_line(shell: Dhis2Shell, line: str) -> int:
         if runner.failed:
             return runner.last_error.exit_code if runner.last_error else 130
         return 0
+    runner.failed = False
     outcome = shell.run_cell(line, store_history=False)
-    return 0 if outcome.success else 1
+    if outcome.success:
+        return 0
+    error = outcome.error_in_exec
+    return int(error.exit_code) if isinstance(error, Dhis2Error) else 1
 
 
 def main(words: list[str] | None = None) -> None:
