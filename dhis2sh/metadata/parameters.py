@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from dhis2sh.rows.rows import Rows
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Complete, Doc, Piped, Refers
+from dhis2sh.verbs.declaration import Complete, Doc, NotForAgents, Piped, Refers
 
 Type = Annotated[str, Doc("The type's plural, such as dataElements."), Complete("types")]
 Object = Annotated[str, Doc("UID, code or unique name."), Refers("@type")]
@@ -19,7 +19,7 @@ FromFile = Annotated[
     Complete("files"),
 ]
 SkipExisting = Annotated[bool, Doc("Leave out objects of the file whose id, code or unique name is there already.")]
-Edit = Annotated[bool, Doc("Open the object as YAML in $EDITOR first.")]
+Edit = Annotated[bool, Doc("Open the object as YAML in $EDITOR first."), NotForAgents()]
 Fields = Annotated[
     str | None, Doc("Which properties: DHIS2's fields, such as id,name,categoryCombo[name]."), Complete("fields")
 ]

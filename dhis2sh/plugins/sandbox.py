@@ -16,10 +16,12 @@ from dhis2sh.sandbox.data.values import count
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.sandbox.store.mark import check_mark
 from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Touches, applies, verb
 from dhis2sh.words import counted
 
-Database = Annotated[Path | None, Doc("Act on this file, not on the sandbox's own."), Complete("files")]
+Database = Annotated[
+    Path | None, Doc("Act on this file, not on the sandbox's own."), Complete("files"), Touches("changes")
+]
 Files = Annotated[
     list[Path], Doc("Exports to load: metadata, data values or tracker, gzipped or not."), Complete("files")
 ]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dhis2sh import profiles
-from dhis2sh.errors import NeedsConfirmation, UsageError
+from dhis2sh.errors import Declined, NeedsConfirmation, UsageError
 from dhis2sh.words import BOLD, RED, RESET, YELLOW, safe
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def report(error: Dhis2Error) -> int:
     """Say what failed, and what to try, on standard error; returns the exit code."""
     if isinstance(error, NeedsConfirmation):
         print(drawn(error.plan, width=0), file=sys.stderr)
-    say("error:", safe(" ".join(str(error).split())), RED)
+    label = "" if isinstance(error, Declined) else "error:"  # a no is no error
+    say(label, safe(" ".join(str(error).split())), RED)
     if error.hint:
         say("  try:", safe(" ".join(error.hint.split())), BOLD)
     return int(error.exit_code)
@@ -79,7 +80,9 @@ def interactive() -> bool:
 def ask(about: object, typed: str | None) -> bool:
     """Show something and ask for a yes; with a word, that word must be typed (production profiles)."""
     print(drawn(about, colour=sys.stderr.isatty() and "NO_COLOR" not in os.environ), file=sys.stderr)
-    sys.stderr.write(f"type {typed} to write: " if typed else "apply? [y/N] ")
+    counted = str(getattr(about, "question", ""))  # of a plan
+    what = f"{safe(counted)}; " if counted else ""
+    sys.stderr.write(f"{what}type {typed} to write: " if typed else f"{what}apply? [y/N] ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip()
     return answer == typed if typed else answer.lower() in {"y", "yes"}
@@ -132,12 +135,13 @@ def _interrupts(heard: Callable[[int, FrameType | None], None]) -> Generator[Non
 
 
 def choose(about: str, words: Sequence[str]) -> str | None:
-    """Ask which of some words it shall be; an empty answer is none of them."""
+    """Ask which of some words it shall be; an empty answer is none of them, nor is one that begins several."""
     print(safe(about), file=sys.stderr)
     sys.stderr.write(f"{'  '.join(f'[{word[0]}]{word[1:]}' for word in words)} ? ")
     sys.stderr.flush()
-    answer = sys.stdin.readline().strip().lower()
-    return next((word for word in words if answer and word.startswith(answer)), None)
+    answer = sys.stdin.readline().strip().casefold()
+    meant = [word for word in words if answer and word.casefold().startswith(answer)]
+    return next((word for word in meant if len(meant) == 1 or word.casefold() == answer), None)
 
 
 def pick_missing(invocation: Invocation) -> None:

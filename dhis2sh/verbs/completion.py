@@ -329,7 +329,7 @@ def _filled(wanted: Expected) -> Iterable[Candidate]:
             return [Candidate(text) for text in wanted.choices]
         case "formats":
             return [Candidate(text) for text in options.FORMATS]
-        case "profiles":
+        case "profiles" | "files-or-profiles":
             from dhis2sh import profiles  # start-up: few lines name a profile
 
             return [Candidate(name, item.url) for name, item in profiles.all_profiles().items()]

@@ -45,9 +45,13 @@ class Bounds:
     most: int | None = None
 
 
+FILES_OR_PROFILES = "files-or-profiles"
+"""What completes a parameter that names either; a profile goes before a file of the same name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Names what completes a parameter: `types`, `profiles`, `fields`, `filter`, `uids`, `verbs`, `files`."""
+    """Names what completes a parameter: `types`, `profiles`, `fields`, `filter`, `uids`, `verbs`, `files`, `files-or-profiles`."""
 
     what: str
 
@@ -64,6 +68,22 @@ class Refers:
 
 
 @dataclass(frozen=True, slots=True)
+class Touches:
+    """Says what a verb does with the file that a parameter names, where it does not only read it.
+
+    Parameters:
+        how: `writes` a file of its own, or `changes` one in place.
+    """
+
+    how: Literal["writes", "changes"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotForAgents:
+    """Marks a parameter that wants a person: agents neither see nor say it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Piped:
     """Marks the parameter (`Rows[Row]`) that takes a pipeline's rows; on the command line UIDs, or `-` for stdin."""
 
@@ -77,6 +97,8 @@ class Param:
         option: True for keyword-only parameters.
         kind: what it holds; `many` when it is repeated; `choices` for a closed list.
         refers: the type of the objects that it names, as `Refers` says it.
+        file: what the verb does with the file that it names: `reads`, or as `Touches` says; None where it names none.
+        for_agents: False where `NotForAgents` says so, and for a file that is changed in place.
     """
 
     name: str
@@ -91,6 +113,8 @@ class Param:
     most: int | None = None
     complete: str | None = None
     refers: str | None = None
+    file: Literal["reads", "writes", "changes"] | None = None
+    for_agents: bool = True
 
     @property
     def flag(self) -> str:
@@ -179,13 +203,18 @@ def _rows(value: object, name: str) -> Rows[Row] | None:
     return Rows(rows)
 
 
+LARGEST = 2**53
+"""Whole numbers are exact up to here in JSON, whoever reads it."""
 _ARTICLES = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
 
 
 def _number(value: object, kind: str) -> int | float:
     if isinstance(value, bool):
         raise TypeError
-    return int(str(value)) if kind == "integer" else float(str(value))
+    number = int(str(value)) if kind == "integer" else float(str(value))
+    if not abs(number) < LARGEST:  # so is no infinity and no NaN
+        raise ValueError
+    return number
 
 
 def _boolean(value: object) -> bool:
@@ -392,6 +421,12 @@ def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typ
         kind, many, choices = _kind(hint)
         bounds = next((note for note in notes if isinstance(note, Bounds)), Bounds())
         refers = next((note.to for note in notes if isinstance(note, Refers)), None)
+        touches: Literal["reads", "writes", "changes"] | None = next(
+            (note.how for note in notes if isinstance(note, Touches)), None
+        )
+        completed = next((note.what for note in notes if isinstance(note, Complete)), "uids" if refers else None)
+        if touches is None and (kind == "path" or completed in {"files", FILES_OR_PROFILES}):
+            touches = "reads"
         required = default in _NO_DEFAULT
         yield Param(
             name=name,
@@ -404,8 +439,10 @@ def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typ
             choices=choices,
             least=bounds.least,
             most=bounds.most,
-            complete=next((note.what for note in notes if isinstance(note, Complete)), "uids" if refers else None),
+            complete=completed,
             refers=refers,
+            for_agents=touches != "changes" and not any(isinstance(note, NotForAgents) for note in notes),
+            file=touches,
         )
 
 

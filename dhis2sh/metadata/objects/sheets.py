@@ -19,7 +19,7 @@ def rows_of(resource: Resource, path: Path | None, version: str) -> list[tuple[i
     """The rows of a file with the numbers that a sheet shows; one empty row without a file."""
     if path is None:
         return [(1, {})]
-    rows = read_rows(path, key=resource.plural)
+    rows = read_rows(path, key=resource.plural, plain=True)
     if not rows:
         raise UsageError(f"{path} has no rows")
     first = 2 if path.suffix.lower() in {".csv", ".tsv", ".xlsx"} else 1

@@ -136,6 +136,11 @@ class Portal:
         future.add_done_callback(self._awaited.discard)
         return future
 
+    @property
+    def awaited(self) -> bool:
+        """Is something over there awaited on another loop?"""
+        return any(not future.done() for future in self._awaited)
+
     def cancel_awaited(self) -> None:
         """Cancel what is awaited on other loops. Ctrl-C at a prompt stops IPython's loop and leaves its tasks waiting."""
         for future in list(self._awaited):

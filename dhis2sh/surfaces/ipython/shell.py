@@ -20,7 +20,7 @@ from traitlets import Bool, Enum, Type, observe
 from traitlets.config import Config
 
 from dhis2sh import __version__, paths
-from dhis2sh.errors import ConfigError, Dhis2Error
+from dhis2sh.errors import ConfigError, Dhis2Error, Interrupted
 from dhis2sh.surfaces.ipython import colours, lines, pager
 from dhis2sh.surfaces.ipython.magics import Runner, load
 from dhis2sh.surfaces.terminal import drawn, report
@@ -138,6 +138,14 @@ class Dhis2Shell(TerminalInteractiveShell):
         options = cast("dict[str, Any]", super()._extra_prompt_options())  # type: ignore[misc]
         ours = {"complete_in_thread": True, "bottom_toolbar": self._toolbar, "lexer": ShellLexer()}
         return {**options, **ours}
+
+    def showtraceback(self, *args: Any, **kwargs: Any) -> None:
+        """Ctrl-C while a call of ours is awaited is one line; where Python was interrupted, its own traceback says where."""
+        waits = self.runner is not None and self.runner.portal.awaited
+        if waits and isinstance(sys.exception(), KeyboardInterrupt):
+            report(Interrupted("interrupted"))
+            return
+        super().showtraceback(*args, **kwargs)
 
     def check_complete(self, code: str) -> tuple[str, str]:
         """Enter after a `|` begins the next line of the pipeline."""
