@@ -31,6 +31,7 @@ command to try. Neither ever holds a secret.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class Dhis2Error(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback, at the prompt and in notebooks: the same two lines as everywhere."""
-        lines = [f"error: {self}", *([f"  try: {self.hint}"] if self.hint else [])]
+        word = "" if isinstance(self, Declined) else "error: "
+        lines = [f"{word}{self}", *([f"  try: {self.hint}"] if self.hint else [])]
         return ["".join(mark if mark.isprintable() else " " for mark in line) for line in lines]
 
 
@@ -265,8 +267,12 @@ def did_you_mean(word: str, known: Sequence[str], *, limit: int = 3) -> str | No
     from rapidfuzz import fuzz, process  # start-up: only a mistake pays for it
     from rapidfuzz.distance import DamerauLevenshtein  # start-up: as above
 
+    def words_of(text: str) -> set[str]:
+        return {part for part in re.split(r"\W+", text) if len(part) > 4}
+
     def likeness(typed: str, right: str) -> float:
         found = 100 * DamerauLevenshtein.normalized_similarity(typed, right)
+        found = max(found, _SHARED) if words_of(typed) & words_of(right) else found
         if right.startswith(typed):  # cut short
             return max(found, 80 + 15 * len(typed) / len(right))
         return max(found, 70 + 15 * len(typed) / len(right)) if len(typed) > 3 and typed in right else found
@@ -282,5 +288,6 @@ def did_you_mean(word: str, known: Sequence[str], *, limit: int = 3) -> str | No
     return "did you mean " + " or ".join(near) + "?" if near else None
 
 
-_LIKE, _BESIDE = 62, 12
-"""How like a word another must be (of 100) to be what was meant, and how much less like than the likest."""
+_LIKE, _BESIDE, _SHARED = 62, 12, 68
+"""How like a word another must be (of 100) to be what was meant, how much less like than the likest, and how like two are
+that share a whole word."""

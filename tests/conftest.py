@@ -24,6 +24,10 @@ hypothesis.settings.register_profile("loaded", deadline=None, suppress_health_ch
 hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a test
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--clean", action="store_true", help="with -m live: only take away what a killed run has left")
+
+
 def pytest_sessionstart() -> None:
     """Without a catalogue every surface refuses to start: that is said once, and not by a thousand tests."""
     try:

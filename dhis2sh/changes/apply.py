@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes import refusals
 from dhis2sh.changes.consent import require_consent
+from dhis2sh.changes.journal import JournalError
 from dhis2sh.changes.plan import WriteSummary
 from dhis2sh.changes.recording import recording
 from dhis2sh.changes.sending import carry_out
@@ -18,6 +19,7 @@ from dhis2sh.rows.rows import stamped
 if TYPE_CHECKING:
     from dhis2sh.changes.consent import Consent, Writing
     from dhis2sh.changes.plan import Plan
+    from dhis2sh.changes.recording import Recording
     from dhis2sh.session import Session
 
 NAMED = 5
@@ -59,12 +61,20 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
                 result: object = await carry_out(session, plan, plan.writer, entry)
             else:
                 result = await verb.apply(session, plan)  # type: ignore[misc]  (`_check` has looked)
-            entry.finish(result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
+            _written_down(session, entry, result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
         return (
             _whole(result)
             if isinstance(result, WriteSummary)
             else stamped(result, verb=verb.path, profile=session.bound or "")
         )
+
+
+def _written_down(session: Session, entry: Recording, summary: WriteSummary) -> None:
+    """Tell the journal how a write has ended; where it cannot be told, the write has ended well all the same."""
+    try:
+        entry.finish(summary)
+    except JournalError as error:
+        session.person.warn(f"it was written on the server, and the journal does not know it: {error}")
 
 
 def _check(session: Session, verb: Writing, plan: Plan) -> None:
@@ -74,7 +84,7 @@ def _check(session: Session, verb: Writing, plan: Plan) -> None:
             session.person.warn(note)
         raise plan.blocked
     if plan.writer is None and verb.apply is None:
-        raise UsageError(f"{verb.path} has nothing to apply")
+        raise UsageError(f"{verb.path} has nothing to apply", hint=f"dhis2 {verb.path} --dry-run")
     if plan.local or not plan.steps:
         return
     made_for, profile = plan.made_for, plan.target or session.profile

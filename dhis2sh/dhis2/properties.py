@@ -108,6 +108,16 @@ EXPRESSIONS: Mapping[str, tuple[Expression, ...]] = {
 """The expressions of each type, the main one first."""
 HOLD_EXPRESSIONS = frozenset(place.path.rpartition(".")[2] for places in EXPRESSIONS.values() for place in places)
 """What properties with expressions are called, whatever embeds them."""
+OF_PROGRAM = frozenset(place.path for places in EXPRESSIONS.values() for place in places if place.of_program)
+"""Those of them that name the variables of program rules."""
+
+# What values mean -------------------------------------------------------------------------------------------------------
+
+GRAVE = frozenset(
+    {"categoryCombo", "valueType", "aggregationType", "periodType", "domainType", "optionSet", "factor", "categories",
+     "trackedEntityType", "programType", "numerator", "denominator", "unique"}
+)  # fmt: skip
+"""What changes the meaning of values that are stored already, or of what is counted from them."""
 
 # Default objects --------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.dhis2.properties import HOLD_EXPRESSIONS, NAMES, NOT_FOLLOWED, PEOPLE, SHARING
+from dhis2sh.dhis2.properties import HOLD_EXPRESSIONS, NAMES, NOT_FOLLOWED, OF_PROGRAM, PEOPLE, SHARING
 from dhis2sh.dhis2.uids import is_uid
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ _TOKENS: tuple[tuple[re.Pattern[str], tuple[str | None, ...]], ...] = (
     (re.compile(rf"\bA\{{{_UID}\}}"), ("trackedEntityAttributes",)),
     (re.compile(rf"\bPS_EVENTDATE:{_UID}"), ("programStages",)),
 )
+_IN_RULES = tuple(token for token in _TOKENS if token[1] == ("constants",))
+"""In program rules `#{...}` and `A{...}` name variables, of eleven letters too; only constants go by their UID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,18 @@ class Reference:
     Parameters:
         path: where in the object it stands, dotted, list positions left out.
         uid: the object it leads to; `type` its plural, or None where only the server knows.
+        key: what `uid` is: `id`, or `code` of a reference that names nothing else.
     """
 
     path: str
     uid: str
     type: str | None
+    key: str = "id"
+
+    @property
+    def loose(self) -> bool:
+        """Does it lead to nothing as it is, since it names no UID: a code, or a placeholder such as `<OU_ROOT_UID>`?"""
+        return self.key != "id" or not is_uid(self.uid)
 
     @property
     def property(self) -> str:
@@ -129,9 +138,17 @@ def _inside(
 
 def _is_reference(target: Resource | None, value: JsonObject) -> bool:
     """A reference has a UID and at most names; anything else is an embedded object, whose own properties lead on."""
+    if not value.keys() <= NAMES or (target is not None and target.embedded):
+        return False
     uid = value.get("id")
-    embedded = target is not None and target.embedded
-    return isinstance(uid, str) and is_uid(uid) and value.keys() <= NAMES and not embedded
+    if isinstance(uid, str) and not is_uid(uid):  # `{"id": "dx"}` is an axis, `{"id": "202401"}` a period
+        return uid.startswith("<") or (target is not None and target.metadata)
+    return isinstance(uid, str) or _by_code(target, value)
+
+
+def _by_code(target: Resource | None, value: JsonObject) -> bool:
+    """`{"code": "X"}` where an object with an address of its own is meant: a server reads no UID in it."""
+    return "id" not in value and bool(value.get("code")) and target is not None and target.metadata
 
 
 def _arrows(path: str, target: Resource | None, value: JsonValue, types: Mapping[str, Resource]) -> Iterator[Reference]:
@@ -144,7 +161,8 @@ def _arrows(path: str, target: Resource | None, value: JsonValue, types: Mapping
             yield from _in_sharing(path, value)
         elif _is_reference(target, value):
             kind = target.plural if target is not None and target.endpoint else _plural(path, types)
-            yield Reference(path, str(value["id"]), kind)
+            key = "id" if "id" in value else "code"
+            yield Reference(path, str(value[key]), kind, key)
 
 
 def _plural(path: str, types: Mapping[str, Resource]) -> str | None:
@@ -165,7 +183,7 @@ def _in_sharing(path: str, value: JsonObject, *, owner: bool = True) -> Iterator
 
 
 def _in_text(path: str, text: str) -> Iterator[Reference]:
-    for pattern, kinds in _TOKENS:
+    for pattern, kinds in _IN_RULES if path.rpartition(".")[2] in OF_PROGRAM else _TOKENS:
         for found in pattern.finditer(text):
             for uid, kind in zip(found.groups(), kinds, strict=True):
                 if uid is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.changes.by_request import REQUESTS
 from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
@@ -166,7 +167,7 @@ def _difference(resource: Resource | None, change: Change, now: JsonObject | Non
 NO_WAY = "cannot be taken back"
 
 
-@takes_back(BY_VERB)
+@takes_back(BY_VERB, REQUESTS)
 async def nothing(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """The plan of an entry that nobody knows how to take back: it says of what, and is blocked."""
     notes = Notes()
@@ -299,8 +300,11 @@ async def _present(s: Session, plural: str, uids: Sequence[str]) -> list[JsonObj
     """Those of the objects that are there, with all that they own."""
     try:
         return await writes.read_objects(s, plural, uids, missing_is_fine=True)
-    except (NotFound, Refused) as error:
+    except NotFound as error:
         raise UsageError(f"{plural} cannot be read: {error}", hint="dhis2 metadata types") from error
+    except Refused as error:
+        error.message = f"{plural} cannot be read: {error.message}"
+        raise
 
 
 def _without_secrets(value: JsonObject) -> tuple[JsonObject, list[str]]:

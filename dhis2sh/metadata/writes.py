@@ -395,7 +395,12 @@ class Objects:
         return _counted(writes[0].action, PartDone(done, uids=sorted(there)))
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
-        """Nothing is left to do."""
+        """Say what a server says once and never again: the key of a token that it has made."""
+        response = (summary.envelope or {}).get("response")
+        key = response.get("key") if self.alone and isinstance(response, dict) else None
+        if isinstance(key, str) and summary.created:
+            told = f"its key, which is never shown again: {key}"
+            summary.note = "; ".join([*([summary.note] if summary.note else []), told])
 
 
 def _counted(action: Action, told: PartDone) -> PartDone:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from dhis2sh.changes import journal
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import UsageError
-from dhis2sh.profiles import sandbox_file
+from dhis2sh.profiles import sandbox_file, sandbox_profile
 from dhis2sh.rows.rows import Text
 from dhis2sh.sandbox.data.values import count
 from dhis2sh.sandbox.store.database import Store
@@ -54,12 +54,6 @@ def _open(s: Session, db: Path | None, version: str | None = None, *, reading: b
     check_mark(path, must_exist=reading)
     path.parent.mkdir(parents=True, exist_ok=True)
     return open_store(path, version=version, reading=reading), True
-
-
-async def _changed(s: Session) -> None:
-    """Tell who follows the sandbox that anything in it may have changed, whichever profile the session is on, if any."""
-    async with s.beside(s.sandbox) as there:
-        there.written(None)
 
 
 @verb("sandbox status", effect="read", pinned=True, examples=["dhis2 sandbox status"])
@@ -112,7 +106,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
         if ours:
             store.close()
     if not ours:
-        await _changed(s)
+        s.written(None, sandbox_profile(s.sandbox))
     notes = [f"{values:,} data values"] if values else []
     summary.note = "; ".join([*notes, *left_out]) or None
     return summary
@@ -146,7 +140,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
         if ours:
             store.close()
     if not ours:
-        await _changed(s)
+        s.written(None, sandbox_profile(s.sandbox))
     return WriteSummary(
         "sandbox", created=report.created, updated=report.updated, note=f"{report.data_values:,} data values"
     )
@@ -172,7 +166,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     if profile:
-        await _changed(s)
+        s.written(None, sandbox_profile(s.sandbox))
     forgotten = journal.forget(profile) if profile else 0
     note = f"its journal of {counted(forgotten, 'write')} went with it" if forgotten else None
     return WriteSummary(f"sandbox {path}", deleted=1, note=note)

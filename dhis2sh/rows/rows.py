@@ -160,6 +160,10 @@ class Text:
         return self.text
 
 
+class Verbatim(dict[str, "JsonValue"]):
+    """An object as a server gave it, shown as the JSON that it is."""
+
+
 def objects_of(text: str) -> list[JsonValue]:
     """The objects in a text, as another program prints them: a JSON array, NDJSON, or a UID a line.
 

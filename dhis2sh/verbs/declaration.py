@@ -49,9 +49,13 @@ class Bounds:
     most: int | None = None
 
 
+FILES_OR_PROFILES = "files-or-profiles"
+"""What completes a parameter that names either; a profile goes before a file of the same name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Names what completes a parameter: `types`, `profiles`, `fields`, `filter`, `uids`, `verbs`, `files`."""
+    """Names what completes a parameter: `types`, `profiles`, `fields`, `filter`, `uids`, `verbs`, `files`, `files-or-profiles`."""
 
     what: str
 
@@ -427,8 +431,12 @@ def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typ
         kind, many, choices = _kind(hint)
         bounds = next((note for note in notes if isinstance(note, Bounds)), Bounds())
         refers = next((note.to for note in notes if isinstance(note, Refers)), None)
-        touches = next((note.how for note in notes if isinstance(note, Touches)), None)
+        touches: Literal["reads", "writes", "changes"] | None = next(
+            (note.how for note in notes if isinstance(note, Touches)), None
+        )
         completed = next((note.what for note in notes if isinstance(note, Complete)), "uids" if refers else None)
+        if touches is None and (kind in {"path", "source"} or completed in {"files", FILES_OR_PROFILES}):
+            touches = "reads"
         required = default in _NO_DEFAULT
         yield Param(
             name=name,
@@ -444,7 +452,7 @@ def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typ
             complete=completed,
             refers=refers,
             for_agents=touches != "changes" and not any(isinstance(note, NotForAgents) for note in notes),
-            file=touches or ("reads" if kind in {"path", "source"} or completed == "files" else None),
+            file=touches,
         )
 
 

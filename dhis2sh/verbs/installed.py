@@ -16,12 +16,14 @@ GROUP = "dhis2.plugins"
 SHIPPED = {
     name: f"dhis2sh.plugins.{name}"
     for name in (
+        "data",
         "dev",
         "explain",
         "journal",
         "metadata",
         "names",
         "profile",
+        "raw",
         "sandbox",
         "system",
         "undo",

@@ -29,6 +29,20 @@ def test_every_command_that_a_reader_is_shown_is_one() -> None:
     assert len(lines) > 100
 
 
+def test_every_promise_of_security_names_tests_that_are_there() -> None:
+    page = (DOCS / "security.md").read_text("utf-8")
+    tests = "\n".join(path.read_text("utf-8") for path in (DOCS.parent / "tests").rglob("test_*.py"))
+    there = set(re.findall(r"def (test_\w+)", tests))
+    named = re.findall(r"`(test_\w+)`", page)
+    rows = [
+        line
+        for line in page.splitlines()
+        if line.startswith("|") and "---" not in line and not line.startswith("| promise")
+    ]
+    assert [name for name in named if name not in there] == []
+    assert all("`test_" in row for row in rows) and len(rows) > 30
+
+
 def test_every_page_stands_once_in_the_navigation() -> None:
     listed = sorted(pages(yaml.safe_load((DOCS.parent / "mkdocs.yml").read_text("utf-8"))["nav"]))
     written = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))

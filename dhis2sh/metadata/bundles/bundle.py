@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client.bodies import json_rows, write_to
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.files import read_object
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 ABOUT = "dhis2sh"
 """Under this key a bundle says where it comes from and what was left out; a server skips what is no type of its own."""
-NO_TYPES = frozenset({"system", "date", ABOUT})
+NO_TYPES = frozenset({"system", "date", "package", ABOUT})
 
 
 @dataclass(slots=True)
@@ -31,12 +32,20 @@ class Bundle:
         system: what the export says of the server it came from.
         origin: a file's name or a profile's, for messages.
         outside: what the bundle refers to and does not hold, names by type and UID, as far as its maker knew them.
+        package: what a published package says of itself: name, version, of which DHIS2.
+        given_ids: how many objects of each type had no UID and were given one.
     """
 
     objects: dict[str, dict[str, Row]] = field(default_factory=lambda: {})
     system: JsonObject = field(default_factory=lambda: {})
     origin: str = ""
     outside: dict[str, dict[str, str]] = field(default_factory=lambda: {})
+    package: JsonObject = field(default_factory=lambda: {})
+    given_ids: dict[str, int] = field(default_factory=lambda: {})
+
+    def like(self) -> Bundle:
+        """A bundle without objects that says the same of itself."""
+        return replace(self, objects={})
 
     def add(self, plural: str, body: Row) -> bool:
         """Put an object in; False when it is there already."""
@@ -80,22 +89,47 @@ class Bundle:
 
 
 def bundle_of(body: Mapping[str, JsonValue], origin: str = "", *, empty: bool = False) -> Bundle:
-    """The bundle in a parsed export. Objects without a UID keep their place under a key that no UID has.
+    """The bundle in a parsed export. Objects without a UID are given one, as a server would do.
 
-    Raises `UsageError` when it holds no list of objects, unless it may be `empty`.
+    Raises `UsageError` when it holds no list of objects, unless it may be `empty`, and for items that are no objects.
     """
-    system = body.get("system")
-    bundle = Bundle(system=system if isinstance(system, dict) else {}, origin=origin, outside=_outside(body.get(ABOUT)))
+    package, system = (found if isinstance(found := body.get(name), dict) else {} for name in ("package", "system"))
+    if not system and package.get("DHIS2Version"):
+        system = {"version": package["DHIS2Version"]}
+    bundle = Bundle(system=system, origin=origin, outside=_outside(body.get(ABOUT)), package=package)
     for plural, value in body.items():
         if plural in NO_TYPES or not isinstance(value, list):
             continue
         objects = bundle.objects.setdefault(plural, {})
-        for number, item in enumerate(value):
-            if isinstance(item, dict):
-                objects[str(item.get("id") or f"#{number}")] = item
+        for number, item in enumerate(value, 1):
+            if not isinstance(item, dict):
+                raise UsageError(
+                    f"{origin or 'this'}: item {number:,} of {plural} is {_told(item)}, not an object",
+                    hint='each is {"id": ..., "name": ...}; a list of UIDs alone is no bundle',
+                )
+            uid, one = item.get("id"), item
+            if uid in (None, ""):
+                uid, bundle.given_ids[plural] = generate_uid(), bundle.given_ids.get(plural, 0) + 1
+                one = {"id": uid, **{name: value for name, value in item.items() if name != "id"}}
+            elif not isinstance(uid, str):
+                raise UsageError(
+                    f"{origin or 'this'}: item {number:,} of {plural} has the id {_told(uid)}, not a text",
+                    hint="a UID is a text of eleven letters and digits, or is left out for a new one",
+                )
+            if uid in objects and objects[uid] != one:
+                raise UsageError(
+                    f"{origin or 'this'} holds two {plural} with the id {uid}", hint="take one of them out of the file"
+                )
+            objects[uid] = one
     if not bundle.objects and not empty:
         raise UsageError(f"{origin or 'this'} holds no metadata", hint='a bundle is {"dataElements": [...], ...}')
     return bundle
+
+
+def _told(value: JsonValue) -> str:
+    """A value in an error, short."""
+    text = "null" if value is None else repr(value)
+    return text if len(text) <= 40 else f"{text[:36]}..."
 
 
 def _outside(about: JsonValue) -> dict[str, dict[str, str]]:
@@ -129,4 +163,4 @@ async def server_bundle(client: Client, plurals: Sequence[str] = (), fields: str
 def only(bundle: Bundle, plurals: Container[str]) -> Bundle:
     """The objects of some types."""
     chosen = {plural: objects for plural, objects in bundle.objects.items() if plural in plurals}
-    return Bundle(chosen, bundle.system, bundle.origin, bundle.outside)
+    return replace(bundle, objects=chosen)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.properties import NAMES, OF_PEOPLE
 from dhis2sh.dhis2.references import INSTANCE, PLACES, Reference, label, references
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.metadata.bundles.walk import known
 
@@ -53,6 +54,7 @@ class Findings:
         unknown_types: types that the server does not have; unknown_properties: how often a property that it does not
             know occurs, by type and name.
         doubled: codes and names that must be unique and are not, within the bundle.
+        given_ids: objects that had no UID, by type.
         version: a warning about a bundle of another version.
     """
 
@@ -60,6 +62,7 @@ class Findings:
     unknown_types: list[str] = field(default_factory=lambda: [])
     unknown_properties: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     doubled: list[str] = field(default_factory=lambda: [])
+    given_ids: dict[str, int] = field(default_factory=lambda: {})
     version: str | None = None
 
     def notes(self) -> list[str]:
@@ -67,6 +70,10 @@ class Findings:
         lines = [] if self.version is None else [self.version]
         lines += [_broken(kind, arrows) for kind, arrows in sorted(self._by_target().items())]
         lines += [f"doubled: {text}" for text in self.doubled]
+        lines += [
+            f"without id: {count:,} {plural} get new UIDs here; the same line once more would create them again"
+            for plural, count in self.given_ids.items()
+        ]
         lines += [f"unknown type: {plural}; the server leaves it out" for plural in self.unknown_types]
         lines += [
             f"unknown property: {plural}.{name} in {count:,} objects; the server leaves it out"
@@ -110,18 +117,19 @@ async def check(client: Client, bundle: Bundle, types: Mapping[str, Resource]) -
         for name in body.keys() - resource.properties.keys():
             found.unknown_properties[plural, name] += 1
         for ref in references(resource, body, types):
-            if ref.uid not in inside and ref.property not in OF_PEOPLE:  # an import sets these anew
+            if (ref.loose or ref.uid not in inside) and ref.property not in OF_PEOPLE:  # an import sets these anew
                 outside.setdefault(ref.uid, []).append((plural, body, ref))
     found.unknown_types = [name for name in bundle.objects if name not in types or types[name].endpoint is None]
-    there = await known(client, outside)
+    there = await known(client, [uid for uid in outside if is_uid(uid)])
     names = {uid: name for named in bundle.outside.values() for uid, name in named.items()}
     found.dangling = [
         Dangling(plural, str(body["id"]), label(body), ref, names.get(uid))
         for uid, arrows in outside.items()
-        if uid not in there
         for plural, body, ref in arrows
+        if ref.loose or uid not in there
     ]
     found.doubled = list(_doubled(bundle, types))
+    found.given_ids = dict(bundle.given_ids)
     found.version = _other_version(bundle, str(await client.version()))
     return found
 
@@ -146,7 +154,7 @@ def without(bundle: Bundle, dangling: Sequence[Dangling]) -> Bundle:
     gone: dict[str, set[str]] = {}
     for arrow in dangling:
         gone.setdefault(arrow.uid, set()).add(arrow.reference.uid)
-    rest = Bundle(system=bundle.system, origin=bundle.origin, outside=bundle.outside)
+    rest = bundle.like()
     for plural, body in bundle:
         uids = gone.get(str(body["id"]))
         rest.add(plural, cast("Row", _without(body, uids, whole=True)) if uids else body)
@@ -158,7 +166,7 @@ def _without(value: JsonValue, gone: Container[str], *, whole: bool = False) -> 
         return [kept for item in value if (kept := _without(item, gone)) is not None or item is None]
     if not isinstance(value, dict):
         return value
-    if str(value.get("id")) in gone and value.keys() <= NAMES:
+    if str(value.get("id") or value.get("code")) in gone and value.keys() <= NAMES:
         return None
     rest: JsonObject = {}
     for name, item in value.items():

@@ -18,20 +18,27 @@ from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.schema import types_of
 from dhis2sh.dhis2.ordering import parents_first
-from dhis2sh.dhis2.properties import SHARING
+from dhis2sh.dhis2.properties import GRAVE, SHARING
 from dhis2sh.dhis2.references import label
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.metadata.bundles.checking import Findings, check, without
 from dhis2sh.metadata.bundles.diff import differs
-from dhis2sh.metadata.bundles.report import Conflict, DanglingReference, ImportReport, TypeCount, next_of
+from dhis2sh.metadata.bundles.report import (
+    Conflict,
+    DanglingReference,
+    ImportReport,
+    KeptObject,
+    TypeCount,
+    next_of,
+)
 from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.metadata.writes import Objects, Write
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
-    from dhis2sh.models.facts import Resource
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
@@ -75,12 +82,13 @@ class BundleImport(Objects):
             summary.note = f"refused objects: {self.rejected}"
 
 
-async def plan(s: Session, bundle: Bundle, title: str, settings: Settings) -> Plan:
+async def plan(s: Session, bundle: Bundle, title: str, settings: Settings, report: ImportReport | None = None) -> Plan:
     """The plan of an import, with its report; it is blocked where all or nothing was asked for and something is refused.
 
     Parameters:
         bundle: what is to be written, under the UIDs that it shall have.
         title: one line that says what will happen.
+        report: what has been found out already; the rest is put into it.
     """
     types = await types_of(s.client)
     if not settings.include_sharing:
@@ -88,11 +96,8 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings) -> Pl
     findings = await check(s.client, bundle, types)
     if settings.drop_dangling and findings.dangling:
         bundle = without(bundle, findings.dangling)
-    report = ImportReport(
-        source=bundle.origin,
-        version=cast("str | None", bundle.system.get("version")),
-        dangling=[DanglingReference.of(arrow) for arrow in findings.dangling],
-    )
+    report = report or ImportReport(source=bundle.origin, version=cast("str | None", bundle.system.get("version")))
+    report.dangling = [DanglingReference.of(arrow) for arrow in findings.dangling]
     changes = await _compared(s, bundle, types, settings.strategy, report)
     planned = writes.plan(title, changes, what="metadata", atomic=settings.atomic, bundle=True)
     planned.notes = _notes(findings, settings, len(changes), report)
@@ -112,7 +117,7 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings) -> Pl
 
 def _unshared(bundle: Bundle) -> Bundle:
     """The same objects without their sharing: the target keeps its own."""
-    rest = Bundle(system=bundle.system, origin=bundle.origin, outside=bundle.outside)
+    rest = bundle.like()
     for plural, body in bundle:
         rest.objects.setdefault(plural, {})[str(body.get("id"))] = {
             name: value for name, value in body.items() if name not in SHARING
@@ -160,6 +165,8 @@ async def _compared(
             before = there.get(uid)
             if strategy == ("update" if before is None else "create"):
                 count.skipped += 1
+                if before is not None and (kept := _kept(plural, before, _merged(plural, before, body, types, newer))):
+                    report.kept.append(kept)
             elif before is None:
                 created.append(body)
                 count.create += 1
@@ -178,11 +185,38 @@ async def _compared(
 def _merged(plural: str, before: JsonObject, body: Row, types: Mapping[str, Resource], newer: bool) -> JsonObject:
     """What an object shall be: what the bundle does not say stays, what the server would leave out is no change."""
     after = dict(before)
-    for name, value in body.items():
-        known_here = newer or name in types[plural].properties
-        if known_here and differs(plural, name, before.get(name), value, types):
+    properties = types[plural].properties
+    for name, said in body.items():
+        there, value = before.get(name), said
+        if name == "sharing" and isinstance(said, dict) and isinstance(there, dict) and "owner" not in said:
+            value = {**said, "owner": there.get("owner")}
+        prop = properties.get(name)
+        if (prop is None and not newer) or not differs(plural, name, there, value, types):
+            continue
+        if prop is None or not _means_the_same(prop, there, value):
             after[name] = value
     return after
+
+
+def _means_the_same(prop: Property, there: JsonValue, value: JsonValue) -> bool:
+    """Do embedded objects of which no facts tell (the views of a map) differ in nothing but what the server has added?"""
+    if not prop.reference or prop.target is not None:
+        return False
+    lists = [
+        [item.get("id") for item in items if isinstance(item, dict)]
+        for items in (there, value)
+        if isinstance(items, list)
+    ]
+    return len(lists) == 2 and lists[0] == lists[1] and writes.same(there, value)
+
+
+def _kept(plural: str, before: JsonObject, after: JsonObject) -> KeptObject | None:
+    """An object that stays as it is and differs from the bundle's; None where it does not."""
+    differs = [name for name in after if name not in SHARING and after.get(name) != before.get(name)]
+    if not differs:
+        return None
+    grave = {name: (before.get(name), after.get(name)) for name in differs if name in GRAVE}
+    return KeptObject(type=plural, id=str(before["id"]), name=label(before), differs=sorted(differs), grave=grave)
 
 
 # Validating -------------------------------------------------------------------------------------------------------

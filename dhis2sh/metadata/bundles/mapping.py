@@ -7,11 +7,12 @@ the bundle does too, those in expressions included.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
-from dhis2sh.dhis2.references import label
+from dhis2sh.dhis2.properties import NAMES as REFERENCE
+from dhis2sh.dhis2.references import label, references
 from dhis2sh.metadata.bundles.bundle import Bundle
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 type Key = Literal["uid", "code", "name"]
 type Choice = Literal["map", "rename", "skip"]
 
-_UID = re.compile(r"\b[a-zA-Z][a-zA-Z0-9]{10}\b")
+_NAMED = re.compile(r"<[A-Z][A-Z0-9_]*>|\b[a-zA-Z][a-zA-Z0-9]{10}\b")
+"""What stands for an object in a text: a UID, or a placeholder such as `<OU_ROOT_UID>`."""
 
 
 NAMES = ("name", "shortName", "code")
@@ -94,6 +96,10 @@ def fit(
     by: Sequence[Key] = ("uid",),
     choose: Callable[[Clash], Choice | None] = lambda _: None,
     given: Mapping[str, str] | None = None,
+    *,
+    unique_names: bool = False,
+    kept: bool = False,
+    apart: Container[str] = (),
 ) -> Mapped:
     """Map a bundle onto what a target has.
 
@@ -103,13 +109,22 @@ def fit(
         types: the types of the target's version, which know what is unique.
         by: in which order counterparts are looked for.
         choose: resolves a clash; None leaves it open.
-        given: source UID to target UID, as the user says.
+        given: source UID to target UID, as the user says; codes and placeholders that stand in place of a UID too.
+        unique_names: a name finds a counterpart only where no two objects may share it.
+        kept: what is there stays as it is, so that no name of it can clash.
+        apart: UIDs of objects for which no counterpart is looked for.
     """
-    return _Fitting(source, target, types, by, choose, given or {}).done()
+    fitting = _Fitting(source, target, types, by, choose, given or {})
+    fitting.unique_names, fitting.kept, fitting.apart = unique_names, kept, apart
+    return fitting.done()
 
 
 class _Fitting:
     """One bundle on its way to one target."""
+
+    unique_names: bool = False
+    kept: bool = False
+    apart: Container[str] = ()
 
     def __init__(
         self, source: Bundle, target: Bundle, types: Mapping[str, Resource], by: Sequence[Key],
@@ -124,7 +139,7 @@ class _Fitting:
             else self._taken[plural]
             for plural, objects in target.objects.items()
         }
-        self._mapped = Mapped(Bundle(system=source.system, origin=source.origin, outside=source.outside))
+        self._mapped = Mapped(source.like())
         self._changes: dict[str, JsonObject] = {}
         self._uids: dict[str, str] = {}
 
@@ -153,13 +168,28 @@ class _Fitting:
         for plural, body in self._source:
             self._settle(plural, body)
         uids, skipped = self._uids, {clash.uid for clash in self._mapped.skipped}
+        uids |= {text: to for text, to in self._given.items() if text not in uids}
+        codes = self._codes()
         for plural, body in self._source:
             uid = str(body["id"])
             if uid not in skipped:
-                changed = cast("Row", _replaced(body, uids)) if uids else body
+                changed = cast("Row", replaced(body, uids, codes)) if uids or codes else body
                 if not self._mapped.bundle.add(plural, {**changed, **self._changes.get(uid, {})}):
                     self._mapped.skipped.append(Clash(plural, uid, label(body), "counterpart", uids.get(uid, uid)))
         return self._mapped
+
+    def _codes(self) -> dict[str, str]:
+        """The UIDs of what is referred to by its code alone: an object of the bundle, else one that is there."""
+        found: dict[str, set[str]] = {}
+        for plural, body in self._source:
+            for ref in references(self._types[plural], body, self._types) if plural in self._types else ():
+                if ref.key == "code":
+                    held = self._source.objects.get(ref.type or "", {}).items()
+                    mine = {self._uids.get(uid, uid) for uid, other in held if other.get("code") == ref.uid}
+                    there = self._there.get(ref.type or "", {}).get(("code", ref.uid))
+                    found.setdefault(ref.uid, set()).update(mine or ({there} if there else set()))
+        single = {code: next(iter(uids)) for code, uids in found.items() if len(uids) == 1}
+        return single | {code: self._given[code] for code in found if code in self._given}
 
     def _match(self, plural: str, uid: str, name: str, body: Row) -> None:
         known = self._there.get(plural, {})
@@ -167,13 +197,19 @@ class _Fitting:
             self._mapped.matches.append(Match(plural, uid, name, self._given[uid], "given"))
             self._uids[uid] = self._given[uid]
             return
-        for key in self._by:
+        for key in self._by if uid not in self.apart else ():
+            if key == "name" and self.unique_names and not self._told_apart(plural):
+                continue
             other = known.get(place) if (place := self._place(plural, body, key)) else None
             if other is not None:
                 if other != uid:
                     self._mapped.matches.append(Match(plural, uid, name, other, key))
                     self._uids[uid] = other
                 return
+
+    def _told_apart(self, plural: str) -> bool:
+        """Is the name of an object its own, within its whole or among all of its type?"""
+        return plural in PART_OF or "name" in unique_of(self._types.get(plural))
 
     def _place(self, plural: str, body: Row, key: Key) -> tuple[str, str] | None:
         """Where an object is looked for by one of its keys; that of a part holds the UID that its whole has there."""
@@ -204,6 +240,8 @@ class _Fitting:
     def _clashes(self, plural: str, body: Row) -> Iterator[Clash]:
         uid = str(body["id"])
         known, own = self._taken.get(plural, {}), self._uids.get(uid, uid)
+        if self.kept and ("uid", own) in known:
+            return
         for name in unique_of(self._types.get(plural)):
             value = body.get(name)
             other = known.get((name, str(value))) if value else None
@@ -219,6 +257,18 @@ class _Fitting:
         suffix = f"_{re.sub(r'[^A-Za-z0-9]+', '_', origin).upper()}" if clash.property == "code" else f" ({origin})"
         length = self._types[clash.type].properties[clash.property].length or 230
         return str(body[clash.property])[: max(1, length - len(suffix))] + suffix
+
+
+def renamed(bundle: Bundle, given: Mapping[str, str]) -> Bundle:
+    """A bundle in which what the user has mapped stands under the UIDs of the target, as an object and in references.
+
+    Parameters:
+        given: UID, code or placeholder of the bundle to UID of the target.
+    """
+    found = bundle.like()
+    for plural, body in bundle:
+        found.add(plural, cast("Row", replaced(body, given, given)))
+    return found
 
 
 def unique_of(resource: Resource | None) -> list[str]:
@@ -244,13 +294,21 @@ def _whole(body: Row, name: str) -> str:
     return str(whole.get("id")) if isinstance(whole, dict) else ""
 
 
-def _replaced(value: JsonValue, uids: Mapping[str, str]) -> JsonValue:
-    """A value with every mapped UID replaced, as a key, as a value and inside expressions."""
+def replaced(value: JsonValue, uids: Mapping[str, str], codes: Mapping[str, str]) -> JsonValue:
+    """A value with every mapped UID replaced, as a key, as a value and inside expressions.
+
+    Parameters:
+        uids: what to write for a UID or a placeholder.
+        codes: the UIDs of what is referred to by its code alone.
+    """
     if isinstance(value, dict):
         found = cast("JsonObject", value)
-        return {uids.get(key, key): _replaced(item, uids) for key, item in found.items()}
+        code = found.get("code")
+        if "id" not in found and isinstance(code, str) and code in codes and found.keys() <= REFERENCE:
+            return {"id": codes[code]}
+        return {uids.get(key, key): replaced(item, uids, codes) for key, item in found.items()}
     if isinstance(value, list):
-        return [_replaced(item, uids) for item in value]
-    if isinstance(value, str) and len(value) >= 11:
-        return _UID.sub(lambda match: uids.get(match[0], match[0]), value)
+        return [replaced(item, uids, codes) for item in value]
+    if isinstance(value, str) and len(value) >= 3:
+        return uids.get(value) or _NAMED.sub(lambda match: uids.get(match[0], match[0]), value)
     return value

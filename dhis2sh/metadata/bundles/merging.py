@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
-from dhis2sh.dhis2.references import INSTANCE
+from dhis2sh.dhis2.references import INSTANCE, references
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.bundle import Bundle, only, server_bundle
@@ -22,11 +22,22 @@ from dhis2sh.session import Session
 from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Complete, Doc, Touches
 
+if TYPE_CHECKING:
+    from dhis2sh.models.facts import Resource
+
 OWN = INSTANCE | {"jobConfigurations"}
 """Types that each server has its own of: a merge leaves them alone unless they are named."""
 CHOICES: tuple[Choice, ...] = ("map", "rename", "skip")
 SHOWN = 3
 """So many clashes are named in one error."""
+
+
+Map = Annotated[
+    list[str],
+    Doc(
+        "FROM=TO: this object, code or placeholder of the bundle is that object of the target; each by UID, code or name."
+    ),
+]
 
 
 @dataclass(slots=True)
@@ -42,6 +53,7 @@ class ImportOptions:
     drop_dangling: Annotated[bool, Doc("Leave out references to what is neither in the bundle nor on the server.")] = (
         False
     )
+    map: Map = field(default_factory=lambda: [])
     rejected: Annotated[
         Path | None, Doc("Write the objects that were refused to this file."), Complete("files"), Touches("writes")
     ] = None
@@ -61,9 +73,6 @@ class MergeOptions(ImportOptions):
     by: Annotated[
         list[Literal["uid", "code", "name"]], Doc("How counterparts are found, in this order; uid without it.")
     ] = field(default_factory=lambda: ["uid"])
-    map: Annotated[list[str], Doc("FROM=TO: this object is that one of the target; each by UID, code or name.")] = (
-        field(default_factory=lambda: [])
-    )
     on_conflict: Annotated[
         Literal["map", "rename", "skip"] | None,
         Doc("What becomes of an object whose unique name or code another one has; asked on a terminal without it."),
@@ -89,8 +98,9 @@ async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
     wanted = {plural for plural in (*chosen.objects, *chosen.outside) if plural in known and known[plural].metadata}
     fields = fields_for(known[plural] for plural in wanted)
     there = await server_bundle(s.client, sorted(wanted), fields) if wanted else Bundle()
-    given = await _given(s, chosen, options.map)
-    mapped = await _settled(s, options, partial(fit, chosen, there, known, options.by, given=given))
+    given = await given_of(s, chosen, options.map, known)
+    told = told_of(options.resolve)
+    mapped = await settled(s, told, options.on_conflict, partial(fit, chosen, there, known, options.by, given=given))
     if mapped.clashes:
         raise _open(mapped.clashes)
     plan = await importing.plan(s, mapped.bundle, f"merge {origin_of(found)}", options.settings())
@@ -102,19 +112,22 @@ async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
     return plan
 
 
-async def _given(s: Session, bundle: Bundle, pairs: Sequence[str]) -> dict[str, str]:
-    """`--map FROM=TO` as UIDs: FROM is looked for in the bundle, TO on the target. Raises `UsageError`, `NotFound`."""
+async def given_of(s: Session, bundle: Bundle, pairs: Sequence[str], types: Mapping[str, Resource]) -> dict[str, str]:
+    """`--map FROM=TO` as UIDs: FROM is looked for in the bundle and in what it refers to, TO on the target.
+
+    FROM may be a code or a placeholder that stands in the bundle in place of a UID. Raises `UsageError`, `NotFound`.
+    """
     given: dict[str, str] = {}
     for text in pairs:
         source, _, target = (part.strip() for part in text.partition("="))
         if not source or not target:
             raise UsageError(f"--map {text}: say FROM=TO", hint="--map 'Age <1=Age under 1'")
-        plural, uid = _in_bundle(bundle, source)
+        plural, uid = _in_bundle(bundle, source, types)
         given[uid] = await names.resolve(s, plural, target)
     return given
 
 
-def _in_bundle(bundle: Bundle, text: str) -> tuple[str, str]:
+def _in_bundle(bundle: Bundle, text: str, types: Mapping[str, Resource]) -> tuple[str, str]:
     """Type and UID of one object that a bundle holds or refers to, by UID, code or name."""
     hits = [
         (plural, str(body["id"]))
@@ -124,6 +137,16 @@ def _in_bundle(bundle: Bundle, text: str) -> tuple[str, str]:
     hits += [
         (plural, uid) for plural, named in bundle.outside.items() for uid, name in named.items() if text in (uid, name)
     ]
+    if not hits:
+        referred = {
+            ref.type
+            for plural, body in bundle
+            if plural in types
+            for ref in references(types[plural], body, types)
+            if ref.uid == text
+        }
+        told = referred - {None}
+        hits = [(kind or "*", text) for kind in (told or referred)]
     if len(hits) != 1:
         said = "is ambiguous in" if hits else "is not in"
         listed = ", ".join(f"{plural} {uid}" for plural, uid in hits[:5])
@@ -150,21 +173,30 @@ def _mapping_notes(mapped: Mapped) -> list[str]:
     return [*notes, *(f"skipped: {clash}" for clash in mapped.skipped)]
 
 
-async def _settled(s: Session, options: MergeOptions, fitted: Callable[..., Mapped]) -> Mapped:
-    """A bundle mapped, its clashes resolved as `--resolve` and `--on-conflict` say, else as the user says on a terminal.
-
-    Parameters:
-        fitted: maps the bundle; its parameter `choose` resolves a clash.
-    """
+def told_of(texts: Sequence[str]) -> dict[str, Choice]:
+    """`--resolve UID=CHOICE` by UID. Raises `UsageError`."""
     told: dict[str, Choice] = {}
-    for text in options.resolve:
+    for text in texts:
         uid, _, choice = text.partition("=")
         if choice not in CHOICES:
             raise UsageError(f"--resolve {text}: say UID=map, UID=rename or UID=skip", hint="--on-conflict for all")
         told[uid] = choice
+    return told
+
+
+async def settled(
+    s: Session, told: dict[str, Choice], on_conflict: Choice | None, fitted: Callable[..., Mapped]
+) -> Mapped:
+    """A bundle mapped, its clashes resolved as was told, else as the user says on a terminal.
+
+    Parameters:
+        told: single objects by UID; what the user says is added.
+        on_conflict: the others.
+        fitted: maps the bundle; its parameter `choose` resolves a clash.
+    """
 
     def choose(clash: Clash) -> Choice | None:
-        return told.get(clash.uid) or options.on_conflict
+        return told.get(clash.uid) or on_conflict
 
     asked: set[str] = set()
     while True:

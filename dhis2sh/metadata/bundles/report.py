@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from dhis2sh.changes.refusals import advice
+from dhis2sh.types import JsonValue
+from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from dhis2sh.metadata.bundles.checking import Dangling
@@ -41,7 +43,8 @@ class Conflict(BaseModel):
 
     def line(self) -> str:
         """In words."""
-        return f"{self.type} '{self.name}' [{self.id}]: {self.message}"
+        name = f"'{self.name}' " if self.name else ""
+        return f"{self.type} {name}[{self.id}]: {self.message}"
 
 
 class DanglingReference(BaseModel):
@@ -80,12 +83,44 @@ class MappedObject(BaseModel):
         return cls(type=match.type, id=match.uid, name=match.name, to=match.to, by=match.by)
 
 
+class AdaptedProperty(BaseModel):
+    """What was changed in the objects of one type, so that another version takes them."""
+
+    type: str
+    property: str
+    how: str
+    count: int
+
+
+class KeptObject(BaseModel):
+    """An object that is there, differs, and stays as it is.
+
+    Parameters:
+        differs: the properties; `grave` those that change what its values mean, with the value there and in the bundle.
+    """
+
+    type: str
+    id: str
+    name: str
+    differs: list[str] = []
+    grave: dict[str, tuple[JsonValue, JsonValue]] = {}
+
+    def line(self) -> str:
+        """In words, what is grave with its values."""
+        told = [
+            f"{name}: {_said(here)} there, {_said(there)} in the bundle" for name, (here, there) in self.grave.items()
+        ]
+        more = [name for name in self.differs if name not in self.grave]
+        return f"{self.type} '{self.name}' [{self.id}]: {'; '.join([*told, *([listed(more, 5)] if more else [])])}"
+
+
 class ImportReport(BaseModel):
     """What a plan would do.
 
     Parameters:
         source: the file or profile; `version` of the DHIS2 that it comes from, where it says so.
         types: counts by type; conflicts, dangling, mapped: object by object.
+        kept: what is there already and differs, where only new objects are written.
     """
 
     source: str
@@ -94,10 +129,18 @@ class ImportReport(BaseModel):
     conflicts: list[Conflict] = []
     dangling: list[DanglingReference] = []
     mapped: list[MappedObject] = []
+    kept: list[KeptObject] = []
 
     def line(self) -> str:
         """A table of the types, then the conflicts by code with what to do about them."""
-        return "\n".join([*_table(self.types), *self.conflict_lines()])
+        return "\n".join([*_table(self.types), *self.conflict_lines(), *self.kept_lines()])
+
+    def kept_lines(self) -> list[str]:
+        """What is there and differs, the gravest first."""
+        ordered = sorted(self.kept, key=lambda one: not one.grave)
+        lines = [f"stays as it is: {one.line()}" for one in ordered[:SHOWN]]
+        more = len(ordered) - SHOWN
+        return [*lines, f"stays as it is: {counted(more, 'object')} more that differ"] if more > 0 else lines
 
     def conflict_lines(self) -> list[str]:
         """The conflicts in words, those of one code together and what to do about them behind."""
@@ -109,6 +152,129 @@ class ImportReport(BaseModel):
             told = these[0].next
             lines += [f"  try: {told}"] if told else []
         return lines
+
+
+class Decision(BaseModel):
+    """What only a person can decide: what it is about, why, and the commands that decide it, one for each way."""
+
+    about: str
+    why: str
+    way: str
+    commands: list[str]
+
+    def safest(self) -> str:
+        """The way that changes least: the reference or the object is left out."""
+        return next((self._end(text) for text in reversed(self.commands) if self._leaves_out(text)), self.way)
+
+    @staticmethod
+    def _leaves_out(text: str) -> bool:
+        return text.endswith(("=skip", "--drop-dangling", "=rename"))
+
+    @staticmethod
+    def _end(text: str) -> str:
+        return "--drop-dangling" if text.endswith("--drop-dangling") else f"--resolve {text.rpartition(' ')[2]}"
+
+
+class ToDo(BaseModel):
+    """What a person has to do when a package is there, and how it begins."""
+
+    what: str
+    command: str
+
+
+class PackageReport(ImportReport):
+    """What installing a package would do, what has to be decided before and what is left to do afterwards.
+
+    Parameters:
+        name: the package; `left_out` types and people that do not come, with the number of objects.
+        adapted: what was changed for the server's version.
+        skipped, renamed: objects that do not come, or under another name; groups_left_out: UIDs of groups that sharing
+            names and that are nowhere.
+        formulas: by UID of what is missing, the objects whose expressions name it.
+    """
+
+    name: str = ""
+    adapted: list[AdaptedProperty] = []
+    left_out: dict[str, int] = {}
+    skipped: list[str] = []
+    renamed: list[str] = []
+    groups_left_out: list[str] = []
+    formulas: dict[str, list[str]] = {}
+    decide: list[Decision] = []
+    to_do: list[ToDo] = []
+
+    def line(self) -> str:
+        """The tables, what was adapted and mapped, then what to decide and what to do."""
+        return "\n".join([
+            *_table(self.types), *self.kept_lines(),
+            *_some("adapted", self.adapted_lines()),
+            *[f"left out: {what} ({count:,})" for what, count in self.left_out.items()],
+            *self.sharing_lines(),
+            *_some("mapped", [f"{one.type} '{one.name}' [{one.id}] is [{one.to}] there, by {one.by}" for one in self.mapped]),
+            *_some("renamed", self.renamed), *_some("skipped", self.skipped),
+            *self.formula_lines(), *self.decision_lines(), *self.to_do_lines(),
+        ])  # fmt: skip
+
+    def adapted_lines(self) -> list[str]:
+        """What was changed, the same change of several types together."""
+        found: dict[tuple[str, str], list[AdaptedProperty]] = {}
+        for one in self.adapted:
+            found.setdefault((one.property, one.how), []).append(one)
+        return [
+            f"{name} of {listed((one.type for one in rows), 2)} {how} ({counted(sum(one.count for one in rows), 'object')})"
+            for (name, how), rows in found.items()
+        ]
+
+    def sharing_lines(self) -> list[str]:
+        """Groups of other servers."""
+        found = len(self.groups_left_out)
+        return (
+            [f"left out: sharing with {counted(found, 'group')} that {'are' if found > 1 else 'is'} in no package here"]
+            if found
+            else []
+        )
+
+    def formula_lines(self) -> list[str]:
+        """Expressions over what is missing: a server takes them and cannot work them out."""
+        lines = [
+            f"{uid} is missing in the expressions of {listed(dict.fromkeys(names), 2)}"
+            for uid, names in self.formulas.items()
+        ]
+        return _some("formula", lines)
+
+    def decision_lines(self) -> list[str]:
+        """What has to be decided, each with its commands."""
+        lines: list[str] = []
+        for one in self.decide[:MOST]:
+            lines += [
+                f"decide: {one.about}{f' ({one.why})' if one.why else ''}",
+                *(f"  {text}" for text in one.commands),
+            ]
+        more = len(self.decide) - MOST
+        return [*lines, f"decide: {counted(more, 'decision')} more (-o json has them all)"] if more > 0 else lines
+
+    def to_do_lines(self) -> list[str]:
+        """What is left to do afterwards."""
+        return [text for one in self.to_do for text in (f"to do: {one.what}", f"  {one.command}")]
+
+
+MOST = 20
+"""So many decisions are written out for people."""
+
+
+def _some(word: str, lines: Sequence[str]) -> list[str]:
+    more = len(lines) - SHOWN
+    shown = [f"{word}: {line}" for line in lines[:SHOWN]]
+    return [*shown, f"{word}: {more:,} more (-o json has them all)"] if more > 0 else shown
+
+
+def _said(value: JsonValue) -> str:
+    """A value in a line: a reference by its UID, a list by its size."""
+    if isinstance(value, dict) and "id" in value:
+        return str(value["id"])
+    if isinstance(value, list):
+        return counted(len(value), "item")
+    return "nothing" if value in (None, "") else str(value)
 
 
 def _table(types: Sequence[TypeCount]) -> list[str]:

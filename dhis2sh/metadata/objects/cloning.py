@@ -32,7 +32,7 @@ async def plan_clone(s: Session, type: str, uid: str, name: str, *, set: Sequenc
     resource = await schema.resource_of(s.client, type)
     [before] = await writes.read_objects(s, resource.plural, [uid])
     after, left_out = _copied(resource, before, name)
-    reader = values.Reader(resource)
+    reader = await values.reader_of(s, resource)
     for path, value in values.pairs(set):
         reader.put(after, path, value)
     reader.check()

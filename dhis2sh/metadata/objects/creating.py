@@ -46,7 +46,7 @@ async def plan_create(
     Raises `UsageError` that tells every problem of every row.
     """
     resource = await schema.resource_of(s.client, type)
-    reader = values.Reader(resource, str(await s.client.version()))
+    reader = await values.reader_of(s, resource)
     notes: list[str] = []
     rows = rows_of(resource, from_, reader.version, s.person.read, notes)
     labels = [f"row {number}" if from_ is not None else "" for number, _ in rows]
@@ -75,7 +75,7 @@ async def with_properties(
 ) -> Plan:
     """The plan of a creation with more properties than it has; `given`, `set` and errors as in `plan_create`."""
     resource = await schema.resource_of(s.client, type)
-    reader = values.Reader(resource, str(await s.client.version()))
+    reader = await values.reader_of(s, resource)
     [write] = writes.changes_of(planned)
     body = copy.deepcopy(write.after or {})
     for path, value in [*given.items(), *values.pairs(set)]:

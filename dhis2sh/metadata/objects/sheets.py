@@ -28,7 +28,9 @@ def rows_of(
     """
     if source is None:
         return [(1, {})]
-    rows = source.plain() if isinstance(source, Rows) else read_rows(source, key=resource.plural, stdin=stdin)
+    rows = (
+        source.plain() if isinstance(source, Rows) else read_rows(source, key=resource.plural, stdin=stdin, plain=True)
+    )
     if not rows:
         raise UsageError(f"{'there are' if isinstance(source, Rows) else f'{source} has'} no rows")
     first = 2 if isinstance(source, Path) and source.suffix.lower() in {".csv", ".tsv", ".xlsx"} else 1

@@ -36,7 +36,7 @@ async def plan_update(
 ) -> Plan:
     """The plan of an update; parameters and errors as `plan_create`."""
     resource = await schema.resource_of(s.client, type)
-    reader = values.Reader(resource, str(await s.client.version()))
+    reader = await values.reader_of(s, resource)
     if uid is None and from_ is None:
         line = f"dhis2 metadata update {resource.plural}"
         raise UsageError(f"which {resource.singular}?", hint=f"{line} 'NAME' --set ..., or {line} --from FILE")

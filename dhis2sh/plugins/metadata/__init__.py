@@ -5,6 +5,7 @@ creating   create, update, clone            members     members, add, remove    
 bulk       rename, retag, patch             sharing     share
 translate  translate export, import         attributes  attribute get, set, find, delete
 bundles    export, diff, diff-profiles      importing   import, merge, merge-bundle
+packages   package plan, install
 usage      usage, graph
 family     the same verbs with the type bound and its own properties: `metadata data-elements create --name ...`
 
@@ -27,6 +28,7 @@ MODULES = (
     "deleting",
     "importing",
     "members",
+    "packages",
     "reading",
     "sharing",
     "translate",

@@ -10,7 +10,8 @@ from dhis2sh.errors import UsageError
 from dhis2sh.metadata.bundles import exported, importing
 from dhis2sh.metadata.bundles.bundle import only, read_bundle, server_bundle
 from dhis2sh.metadata.bundles.gathering import gathered, plurals_of, start_of
-from dhis2sh.metadata.bundles.merging import ImportOptions, MergeOptions, origin_of, plan_merge
+from dhis2sh.metadata.bundles.mapping import renamed
+from dhis2sh.metadata.bundles.merging import ImportOptions, MergeOptions, given_of, origin_of, plan_merge
 from dhis2sh.metadata.parameters import File, With
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Complete, Doc, verb
@@ -32,6 +33,9 @@ async def import_(s: Session, file: File, *, options: ImportOptions) -> Plan:
     bundle = read_bundle(file)
     if options.types:
         bundle = only(bundle, await plurals_of(s, options.types))
+    if options.map:
+        given = await given_of(s, bundle, options.map, await schema.types_of(s.client))
+        bundle = renamed(bundle, given)
     return await importing.plan(s, bundle, f"import {origin_of(bundle)}", options.settings())
 
 

@@ -48,8 +48,8 @@ AREA = ImportingArea(
         "dataSets": Hook(prepare=derived.prepare_data_set, refuses=(refusals.check_input_periods,)),
         "eventVisualizations": Hook(prepare=axes.prepare_axes),
         "maps": Hook(prepare=axes.prepare_axes, also=axes.unsaved_items),
-        "optionSets": Hook(prepare=derived.raise_version, refuses=(refusals.check_multi_text,)),
-        "options": Hook(refuses=(refusals.check_same_option,)),
+        "optionSets": Hook(prepare=derived.raise_version_of_set, refuses=(refusals.check_multi_text,)),
+        "options": Hook(refuses=(refusals.check_same_option,), also=derived.set_of_option),
         "organisationUnits": Hook(
             prepare=derived.prepare_unit,
             refuses=(refusals.check_unit_dates, refusals.check_move),

@@ -118,6 +118,26 @@ def raise_version(bundle: Bundle, item: Item) -> None:
         item.body["version"] = int(cast("int", item.before.get("version") or 0)) + 1
 
 
+def raise_version_of_set(bundle: Bundle, item: Item) -> None:
+    """An option set has another version when it has other options."""
+    if item.before is None:
+        return
+    same = ids(item.before.get("options")) == ids(item.body.get("options"))
+    item.body["version"] = int(cast("int", item.before.get("version") or 0)) + (not same)
+
+
+def set_of_option(bundle: Bundle, item: Item) -> Also:
+    """A new option gives its set, where that does not come along, another version."""
+    owner = next(iter(ids(item.body.get("optionSet"))), "")
+    sets = {one.uid for one in bundle.items.get("optionSets", [])}
+    body = bundle.store.get("optionSets", owner) if owner not in sets else None
+    if item.before is not None or body is None:
+        return {}
+    options = bundle.items.get("options", [])
+    new = sum(one.kept and one.before is None and ids(one.body.get("optionSet")) == [owner] for one in options)
+    return {"optionSets": [{**body, "version": int(cast("int", body.get("version") or 0)) + new}]}
+
+
 def prepare_data_set(bundle: Bundle, item: Item) -> None:
     """A data set's elements name it, and a change raises its version."""
     _own_elements(bundle, item)

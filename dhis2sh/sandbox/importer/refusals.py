@@ -157,6 +157,7 @@ def check_same_option(bundle: Bundle, item: Item) -> None:
                 continue
             if any(other.get(name) is not None and other[name] == item.body.get(name) for name in ("name", "code")):
                 item.refuse("E4028", owner, uid)
+                item.errors[-1].main_klass = bundle.store.resources["optionSets"].klass
 
 
 def check_multi_text(bundle: Bundle, item: Item) -> None:

@@ -62,9 +62,7 @@ class _Scanner:
         if not name:
             self.at += 1
             return
-        target = node
-        for part in name.split("."):
-            target = target.children.setdefault(part, Field())
+        target = Field() if "." in name else node.children.setdefault(name, Field())  # a path shows nothing
         closed = False  # a transformer behind a block is read and forgotten
         while self.at < len(self.text):
             if self.text[self.at] in "([":

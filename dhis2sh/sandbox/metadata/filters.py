@@ -132,7 +132,7 @@ class Condition:
         paths = [p for p in IDENTIFIABLE if p in resource.properties] if item.path == "identifiable" else [item.path]
         prop = renderer.property_at(resource, paths[0])
         if prop is None:
-            raise bad_filter(f"Unknown path property: {item.path}")
+            raise bad_filter(_wrong_path(resource, item.path, renderer))
         self._collection = prop.collection
         self._value = _parse_value(item, prop)
         self.referring = _referring(item, resource, renderer)
@@ -160,6 +160,16 @@ class Condition:
         test = OPERATORS[self._operator]
         flat = [part for value in values for part in (value if isinstance(value, list) else [value])]
         return any(test(_plain(value), self._value) for value in flat)
+
+
+def _wrong_path(resource: Resource, path: str, renderer: Renderer) -> str:
+    """What is wrong with a path that leads to no property."""
+    start = path
+    while start := start.rpartition(".")[0]:
+        prop = renderer.property_at(resource, start)
+        if prop is not None and prop.simple:
+            return "Simple type was found before finished parsing path expression, please check your path string."
+    return f"Unknown path property: {path}"
 
 
 def _referring(item: Filter, resource: Resource, renderer: Renderer) -> tuple[str, str] | None:
@@ -244,8 +254,8 @@ def _parse_one(text: str, prop: Property | None, operator: str) -> JsonValue:
         return _parse_number(text, prop.klass.rpartition(".")[2])
     if prop.kind == "DATE":
         return _parse_date(text)
-    if prop.name == "periodType":
-        raise bad_filter(f"Unable to parse `{text}` to `PeriodType`.")
+    if prop.name == "periodType" or (prop.kind == "REFERENCE" and prop.persisted):
+        raise bad_filter(f"Unable to parse `{text}` to `{prop.klass.rpartition('.')[2]}`.")
     return text
 
 

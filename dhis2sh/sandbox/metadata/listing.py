@@ -57,12 +57,15 @@ def matching(
     rights = renderer.rights
     if rights is not None and not rights.superuser:
         found = (body for body in found if rights.can_read(resource, body))
+    tests = [condition.test for condition in conditions]
+    further = list(_further(store, resource, query, rights))
+    words = _words(resource, query)
     if junction is any:
-        found = (body for body in found if any(condition.test(body) for condition in conditions))
+        alternatives = [*tests, *words]
+        found = (body for body in found if any(test(body) for test in alternatives))
     else:
-        for condition in conditions:
-            found = filter(condition.test, found)
-    for test in _further(store, resource, query, rights):
+        further = [*tests, *words, *further]
+    for test in further:
         found = filter(test, found)
     return _sorted(list(found), orders)
 
@@ -73,13 +76,16 @@ def _called(text: str) -> Test:
     return lambda body: part in str(body.get("name") or "").lower() or text in (body["id"], body.get("code"))
 
 
-def _further(store: Store, resource: Resource, query: QueryParams, rights: Rights | None) -> Iterator[Test]:
-    """What a request asks of objects besides `filter`: words of a name, for users more, no default objects."""
+def _words(resource: Resource, query: QueryParams) -> list[Test]:
+    """The words of a name in `query`; of users they are among what else a request asks of them."""
     text = query.get("query")
+    return [_called(text)] if text and resource.plural != "users" else []
+
+
+def _further(store: Store, resource: Resource, query: QueryParams, rights: Rights | None) -> Iterator[Test]:
+    """What a request asks of objects besides `filter` and `query`: for users more, no default objects."""
     if resource.plural == "users":
         yield from user_tests(store, query, rights)
-    elif text:
-        yield _called(text)
     if excludes_defaults(query) and resource.plural in DEFAULTS:
         yield lambda body: body.get("name") != "default"
 
@@ -232,7 +238,10 @@ def _page_query(query: QueryParams, page: int, size: int) -> str:
     pairs: list[tuple[str, str]] = [("page", str(page))] if page > 1 else []
     if size != DEFAULT_PAGE_SIZE:
         pairs.append(("pageSize", str(size)))
-    for name in ("filter", "fields", "order"):
+    for name in _IN_ORDER:
         pairs += [(name, value) for value in query.getlist(name)]
-    pairs += [(n, v) for n, v in query.multi_items() if n not in {"page", "pageSize", "filter", "fields", "order"}]
+    pairs += [(n, v) for n, v in query.multi_items() if n not in {"page", "pageSize", *_IN_ORDER}]
     return urlencode(pairs)
+
+
+_IN_ORDER = ("filter", "query", "rootJunction", "fields", "order")

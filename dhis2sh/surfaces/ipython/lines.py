@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 LEADING = ("dhis2", "explain")
 """Magics that another line follows."""
-SETTINGS = ("output", "timing")
+SETTINGS = ("output", "timing", "expanded")
 PYTHON_WORDS = {"in", "is", "if", "and", "or", "not", "for", "else"}
 _BEGINS = "-?_'\"${"
 """Marks that the second word of a line of ours may begin with, and no Python goes on with after a name and a blank."""
@@ -173,6 +173,8 @@ class Transformer:
         words = line.split()
         if words == ["?"] or (words == ["help"] and "help" not in self._names):
             return "get_ipython().run_line_magic('dhis2', '?')"
+        if words and words[0] == "\\x" and len(words) < 3:
+            return f"get_ipython().run_line_magic('expanded', '{''.join(words[1:])}')"
         if len(words) > 1 and words[0] == "help" and words[1].lstrip("%") in self._domains:
             line = f"{' '.join(words[1:])}?"
         found = _HELP.match(line)

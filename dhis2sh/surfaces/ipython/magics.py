@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dhis2sh.surfaces.ipython.running import Lines
     from dhis2sh.verbs.declaration import Verb
 
+EXPANDED: Mapping[str, display.Expanded] = {"on": "on", "off": "off", "auto": "auto"}
 _KEPT = re.compile(r"\s*[A-Za-z_][\w, ]*=\s*%")
 """`x = %metadata list ...`: nobody sees a table."""
 
@@ -48,10 +49,12 @@ class Runner:
         self.last_error: Dhis2Error | None = None
         self.output = "table"
         self.timing = False
+        self.look = display.Look()
         self.failed = False
         self.cell = ""
         self.background = Background(self.session, self.portal)
         self._person = Notebook() if hasattr(shell, "kernel") else Terminal()
+        self.portal.on_waiting = self._person.waiting
 
     def _open(self, profile: str | None) -> Session:
         session = Session(profile, person=Across(self.portal), lasting=True)
@@ -71,6 +74,10 @@ class Runner:
             self._lines.close()
         self.portal.run(self.session.aclose())
         self.portal.close()
+
+    def quiet(self) -> None:
+        """Take away what is drawn while a line waits."""
+        self._person.done()
 
     def namespace(self) -> dict[str, object]:
         """What the user finds at the prompt."""
@@ -185,6 +192,16 @@ def _register_switches(shell: Any, runner: Runner) -> None:
         runner.timing = not runner.timing if not line.strip() else line.strip() == "on"
         print(f"timing is {'on' if runner.timing else 'off'}")
 
+    def expanded(line: str) -> None:
+        """Show rows one below the other: %expanded on|off|auto; alone: the other of on and off. `\\x` does the same."""
+        wanted, now = line.strip(), runner.look.expanded
+        if wanted not in {"", *EXPANDED}:
+            print(f"error: expanded is on, off or auto, not '{wanted}'\n  try: %expanded on", file=sys.stderr)
+            return
+        runner.look.expanded = EXPANDED[wanted] if wanted else "off" if now == "on" else "on"
+        print(f"expanded is {runner.look.expanded}")
+
+    shell.register_magic_function(expanded, "line", "expanded")
     shell.register_magic_function(output, "line", "output")
     shell.register_magic_function(timing, "line", "timing")
 
@@ -196,8 +213,8 @@ def _listen(shell: Any, runner: Runner) -> None:
         return name in stages()
 
     completion.install(shell, runner.background)
-    display.install(shell)
-    mistakes.install(shell)
+    display.install(shell, runner.look)
+    mistakes.install(shell, runner.quiet)
     shell.input_transformers_cleanup.append(Transformer(frozenset(installed.domains()), is_stage, shell.user_ns))
     manager = shell.prefilter_manager
     prefilter.DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)

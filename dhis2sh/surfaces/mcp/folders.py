@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh import profiles
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.verbs.declaration import GIVEN
+from dhis2sh.verbs.declaration import FILES_OR_PROFILES, GIVEN
 from dhis2sh.words import joined, kebab
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Folders:
             raise UsageError(f"{param.name} takes the path of a file as text", hint=param.help)
         if param.kind == "text" and value.lstrip().startswith(("[", "{")):
             return value  # a parameter that takes a file or its text, and this is the text
+        if param.complete == FILES_OR_PROFILES and value in profiles.all_profiles():
+            return value
         match param.file:
             case "writes":
                 return str(self._to_write(param.name, value))

@@ -240,19 +240,9 @@ class Api:
         """`PUT /api/{plural}/{uid}/translations`."""
         resource, body = self._writable(request)
         rows = cast("list[JsonObject]", read_object(request, raw).get("translations") or [])
-        seen: set[tuple[JsonValue, JsonValue]] = set()
-        for row in rows:
-            key = (row.get("property"), row.get("locale"))
-            if key in seen:
-                report = ObjectReport(resource.klass, cast("str", body["id"]))
-                report.errors.append(ErrorReport("E1106", list(key), resource.klass, prop="translations"))
-                return object_answer(report)
-            seen.add(key)
-            for name in ("locale", "property", "value"):
-                if not row.get(name):
-                    report = ObjectReport(resource.klass, cast("str", body["id"]))
-                    report.errors.append(ErrorReport("E4000", [name], "org.hisp.dhis.translation.Translation"))
-                    return object_answer(report)
+        problem = _translation_error(resource, cast("str", body["id"]), rows)
+        if problem is not None:
+            return object_answer(ObjectReport(resource.klass, None, errors=[problem]), failed="WARNING")
         kept: list[JsonValue] = [{name: row[name] for name in ("locale", "property", "value")} for row in rows]
         self.server.store.change({resource.plural: [{**body, "translations": kept}]})
         return Response(status_code=204)
@@ -292,6 +282,23 @@ class Api:
                 "message": text + f"'{self.server.user(request).get('username')}'",
             }
         )
+
+
+def _translation_error(resource: Resource, uid: str, rows: list[JsonObject]) -> ErrorReport | None:
+    """E1106: a text translated twice into one language; E4000: a part is missing. None for good rows."""
+    klass = "org.hisp.dhis.translation.Translation"
+    seen: set[tuple[JsonValue, JsonValue]] = set()
+    for row in rows:
+        key = (row.get("property"), row.get("locale"))
+        if key in seen:
+            text = "There are duplicate translation records for property `{}` and locale `{}` on {} `{}`"
+            named = [*key, resource.model, uid]
+            return ErrorReport("E1106", named, klass, error_klass=resource.klass, text=text.format(*named))
+        seen.add(key)
+        for name in ("locale", "property", "value"):
+            if not row.get(name):
+                return ErrorReport("E4000", [name], klass, error_klass=resource.klass)
+    return None
 
 
 def _ids(value: JsonValue) -> list[str]:
