@@ -244,14 +244,18 @@ class Objects:
         also = [number for number, write in enumerate(self.writes) if write.by_server]
         stage, before = 0, also
         for action in STRATEGIES:
-            size = DELETED_AT_ONCE if action == "delete" else IN_ONE_BUNDLE
             for some in self._groups(action):
+                size = self._at_once(action, some)
                 for at in range(0, len(some), size):
                     yield Part(some[at : at + size], stage, also=before)
                     before = []
                 stage += 1
         if also:
             yield Part(also, stage)
+
+    def _at_once(self, action: Action, some: Sequence[int]) -> int:
+        """How many of a group go in one bundle."""
+        return DELETED_AT_ONCE if action == "delete" else IN_ONE_BUNDLE
 
     def _groups(self, action: Action) -> list[list[int]]:
         """The numbers of one action that may go in one bundle: each type of what is deleted, and maps before dashboards."""
