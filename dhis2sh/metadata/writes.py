@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 IN_ONE_BUNDLE = parts.OBJECTS_IN_ONE_PART
 """Objects in one import: 2,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
-DELETED_AT_ONCE = 300
-"""Objects in one deletion: a server takes about ten seconds for them (recorded), and gives up on a request after sixty."""
 OTHER = "another object of the bundle was refused"
 IGNORED = "the server ignored it and gave no reason"
 UIDS_IN_ONE_ADDRESS = 120
@@ -244,7 +242,7 @@ class Objects:
         also = [number for number, write in enumerate(self.writes) if write.by_server]
         stage, before = 0, also
         for action in STRATEGIES:
-            size = DELETED_AT_ONCE if action == "delete" else IN_ONE_BUNDLE
+            size = parts.DELETED_IN_ONE_PART if action == "delete" else IN_ONE_BUNDLE
             for some in self._groups(action):
                 for at in range(0, len(some), size):
                     yield Part(some[at : at + size], stage, also=before)
