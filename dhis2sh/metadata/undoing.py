@@ -26,7 +26,7 @@ from dhis2sh.words import joined, listed
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
     from dhis2sh.changes.plan import Part, WriteSummary
-    from dhis2sh.models.facts import Resource
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
@@ -238,7 +238,7 @@ async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes:
                 stays=change.action != "create" and change.state == "done",
             )
         elif change.action == "create":
-            changed = [] if force else _changed_since(current, _own(resource, change.after or {}))
+            changed = [] if force else _changed_since(current, _own(types.get(plural), change.after or {}))
             if changed:
                 reason = f"{joined(changed)} was changed again since, it stays (--force deletes it too)"
                 notes.add(reason, called, stays=True)
