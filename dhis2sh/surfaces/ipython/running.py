@@ -285,7 +285,7 @@ Tab completes verbs, options, fields, values, and objects by their names.
 A write can be looked at first (--dry-run), and undo takes it back.
 
   metadata list?      the help of a verb (a domain, a stage: where?)
-  verbs malaria       the verbs that have to do with a word
+  verbs rename many   the verbs that do what one asks for, in one's own words
   explain LINE        what a line would send; alone: the last refusal in words
   profile use NAME    another server
   %quickref           IPython's own help
