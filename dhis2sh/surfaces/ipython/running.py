@@ -95,7 +95,7 @@ class Lines:
             return self._shown(cast("Stream[object]", result), invocation, form, whole=whole, quiet=parts.quiet)
         if isinstance(result, Rows) and (plural := cast("Rows[object]", result).resource):
             self._seen(plural, cast("Rows[object]", result).plain())
-        return None if parts.quiet else self._formatted(result, invocation, form, kept=kept)
+        return None if parts.quiet else self._formatted(cast("object", result), invocation, form, kept=kept)
 
     def call(self, verb: Verb, arguments: Mapping[str, object]) -> Any:
         """A verb as a Python call: what `await metadata.list(...)` waits for."""
