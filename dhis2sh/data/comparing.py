@@ -85,20 +85,20 @@ async def side(s: Session, text: str, asked: Asked) -> AsyncGenerator[list[Row]]
 
     Parameters:
         s: whose names a file has.
-        text: a file, or a profile.
+        text: a profile, or a file.
         asked: which values of a profile's server, by the UIDs of `s`.
 
     Raises `NotFound` for neither.
     """
-    if (path := await asyncio.to_thread(_file, text)) is not None:
-        target = Target(s)
-        await target.open()
-        return _of_file(path, target)
     if text == s.profile.name:
         return s.client.data_values.batches(**await asking.query_of(s, asked))
-    if text not in profiles.all_profiles() and not profiles.is_sandbox(text):
-        raise NotFound(f"'{text}' is neither a file nor a profile", hint="dhis2 profile list")
-    return _of_profile(s, text, asked)
+    if text in profiles.all_profiles():
+        return _of_profile(s, text, asked)
+    if (path := await asyncio.to_thread(_file, text)) is None:
+        raise NotFound(f"'{text}' is neither a profile nor a file", hint="dhis2 profile list")
+    target = Target(s)
+    await target.open()
+    return _of_file(path, target)
 
 
 def _file(text: str) -> Path | None:

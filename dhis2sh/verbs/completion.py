@@ -165,9 +165,11 @@ def _on_line(verb: JsonObject, rest: Sequence[str], typed: str) -> Expected:
     if typed.startswith("-"):
         return Expected("options", verb=verb, used=used)
     name = _argument(verb, rest)
-    if name is None and not typed:
+    wanted = _value(verb, name, plural, 0) if name else Expected("nothing", verb=verb, plural=plural)
+    required = cast("list[str]", cast("JsonObject", verb["input"]).get("required") or [])
+    if wanted.what == "nothing" and not typed and name not in required:
         return Expected("options", verb=verb, plural=plural, used=used)
-    return _value(verb, name, plural, 0) if name else Expected("nothing", verb=verb, plural=plural)
+    return wanted
 
 
 def matching(found: Iterable[Candidate], typed: str) -> list[Candidate]:
@@ -329,7 +331,7 @@ def _filled(wanted: Expected) -> Iterable[Candidate]:
             return [Candidate(text) for text in wanted.choices]
         case "formats":
             return [Candidate(text) for text in options.FORMATS]
-        case "profiles":
+        case "profiles" | "files-or-profiles":
             from dhis2sh import profiles  # start-up: few lines name a profile
 
             return [Candidate(name, item.url) for name, item in profiles.all_profiles().items()]

@@ -15,14 +15,17 @@ from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Complete, Doc, Piped, Refers, verb
+from dhis2sh.verbs.declaration import FILES_OR_PROFILES, Complete, Doc, Piped, Refers, Touches, verb
 
 UNDOES = way_back.values
 """How a load is taken back: importing it here registers it, and `undo` imports every domain."""
 Names = Annotated[bool, Doc("A column with the name beside each UID.")]
 NoUndo = Annotated[bool, Doc("Do not read the values before: faster, and cannot be taken back.")]
 Rejected = Annotated[
-    Path | None, Doc("Write refused rows to this CSV file, with the reason of each."), Complete("files")
+    Path | None,
+    Doc("Write refused rows to this CSV file, with the reason of each."),
+    Complete("files"),
+    Touches("writes"),
 ]
 
 
@@ -32,7 +35,7 @@ Rejected = Annotated[
     examples=[
         "dhis2 data aggregate get --data-set 'Child Health' --period 2025 --org-unit Bo --children --names -o csv",
         "%data aggregate get --data-element 'BCG doses given' --period LAST_12_MONTHS --org-unit Bo --children"
-        " | where(value > '100') | csv('bcg.csv')",
+        " | where(float(value) > 100) | csv('bcg.csv')",
     ],
 )
 async def get(s: Session, *, names: Names = False, asked: Asked) -> Stream[Row]:
@@ -155,8 +158,8 @@ async def delete(s: Session, *, asked: Asked) -> Plan:
 )
 async def diff(
     s: Session,
-    left: Annotated[str, Doc("A file of values, or a profile."), Complete("profiles")],
-    right: Annotated[str, Doc("A file of values, or a profile."), Complete("profiles")],
+    left: Annotated[str, Doc("A profile, or a file of values."), Complete(FILES_OR_PROFILES)],
+    right: Annotated[str, Doc("A profile, or a file of values."), Complete(FILES_OR_PROFILES)],
     *,
     names: Names = False,
     asked: Asked,

@@ -72,6 +72,8 @@ def suggest(
     if wanted.what == "files":
         return tails.files(typed[wanted.at :])
     found = completion.complete(words, names, version)
+    if not found.items and wanted.what == "files-or-profiles":
+        return tails.files(typed[wanted.at :])
     if not found.items and wanted.what.startswith(("nothing", "uids")):
         return _unquoted(parts.head, words, names) or Suggestions("", [])
     raw = parts.head[_last_word(parts.head) :]

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh import profiles
 from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.verbs.declaration import FILES_OR_PROFILES, GIVEN
 from dhis2sh.words import joined, kebab
 
 if TYPE_CHECKING:
@@ -44,8 +46,10 @@ class Folders:
         checked = dict(arguments)
         for name, value in arguments.items():
             param = files.get("--" + kebab(name.rstrip("_")))
-            if param is None or value in (None, "", []):
-                continue
+            if name == GIVEN and verb.source is not None:
+                param = verb.source
+            if param is None or value in (None, "", []) or (param.kind == "source" and not isinstance(value, str)):
+                continue  # rows are no file
             given = cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else [value]
             paths = [self._one(param, item) for item in given]
             checked[name] = paths if param.many else paths[0]
@@ -56,6 +60,8 @@ class Folders:
             raise UsageError(f"{param.name} takes the path of a file as text", hint=param.help)
         if param.kind == "text" and value.lstrip().startswith(("[", "{")):
             return value  # a parameter that takes a file or its text, and this is the text
+        if param.complete == FILES_OR_PROFILES and value in profiles.all_profiles():
+            return value
         match param.file:
             case "writes":
                 return str(self._to_write(param.name, value))
