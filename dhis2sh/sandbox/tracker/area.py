@@ -69,6 +69,7 @@ CREATE TABLE IF NOT EXISTS tracked_entity_audit (
 AREA = ImportingArea(
     tables=TABLES,
     hooks={
+        "dataElements": Hook(vetoes=(rows_of("Event", "event_value", "data_element"),)),
         "organisationUnits": Hook(
             vetoes=(
                 rows_of("TrackedEntity", "tracked_entity", "org_unit"),
@@ -78,6 +79,15 @@ AREA = ImportingArea(
         ),
         "programStages": Hook(vetoes=(rows_of("Event", "event", "program_stage"),)),
         "programs": Hook(vetoes=(rows_of("Enrollment", "enrollment", "program"), rows_of("Event", "event", "program"))),
+        "trackedEntityAttributes": Hook(
+            vetoes=(
+                rows_of(
+                    "TrackedEntityAttributeValue (Some values are still assigned to this attribute)",
+                    "attribute_value",
+                    "attribute",
+                ),
+            )
+        ),
         "trackedEntityTypes": Hook(vetoes=(rows_of("TrackedEntity", "tracked_entity", "tracked_entity_type"),)),
     },
 )
