@@ -14,6 +14,7 @@ import pytest
 from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.journal import journal_of
 from dhis2sh.changes.plan import Plan
+from dhis2sh.client import schema
 from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
 from dhis2sh.plugins.metadata import family
 from dhis2sh.rows.rows import to_json
@@ -144,6 +145,8 @@ def test_a_type_is_listed_got_renamed_cloned_and_deleted(name: str, live: Place)
     resource = family.types()[name]
 
     async def all_of_it(s: Session) -> None:
+        if resource.plural not in await schema.resources_of(s.client):
+            pytest.skip(f"DHIS2 {await s.client.version()} has no such type")
         rows = to_json(await run(s, find("metadata list"), {"type": resource.plural, "limit": 5}))
         if rows:
             got = to_json(await run(s, find("metadata get"), {"type": resource.plural, "uid": rows[0]["id"]}))
