@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
+from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.types import Row
 from dhis2sh.verbs.declaration import Complete, Doc, NotForAgents, Piped, Refers
@@ -14,8 +15,8 @@ Object = Annotated[str, Doc("UID, code or unique name."), Refers("@type")]
 Objects = Annotated[Rows[Row], Piped(), Doc("UIDs, codes or unique names; rows of a pipeline."), Refers("@type")]
 SetValues = Annotated[list[str], Doc("property=value or property.part=value; may be repeated."), Complete("set")]
 FromFile = Annotated[
-    Path | None,
-    Doc("A file of objects: JSON, NDJSON, YAML, CSV, TSV or XLSX; columns by header in any order."),
+    Source | None,
+    Doc("A file of objects: JSON, NDJSON, YAML, CSV, TSV or XLSX, - is stdin; or rows, by property in any order."),
     Complete("files"),
 ]
 SkipExisting = Annotated[bool, Doc("Leave out objects of the file whose id, code or unique name is there already.")]

@@ -13,6 +13,7 @@ from dhis2sh.surfaces import mcp
 from dhis2sh.surfaces.mcp.answers import Answers
 from dhis2sh.surfaces.mcp.folders import Folders
 from dhis2sh.surfaces.mcp.stdio import Connection, Send
+from dhis2sh.verbs.declaration import FILES_OR_PROFILES
 from dhis2sh.verbs.registry import find, load_all
 
 
@@ -153,7 +154,7 @@ async def test_t4_no_agent_names_the_sandboxs_file(sandbox_home: Path) -> None:
 def test_t4_every_parameter_that_names_a_file_is_known_as_one() -> None:
     for verb in load_all().values():
         for param in verb.params:
-            names_one = param.kind == "path" or param.complete == "files"
+            names_one = param.kind in {"path", "source"} or param.complete in {"files", FILES_OR_PROFILES}
             assert (param.file is not None) == names_one, f"{verb.path} {param.name}"
     written = {param.name for verb in load_all().values() for param in verb.params if param.file == "writes"}
     assert {"out", "rejected"} <= written

@@ -69,7 +69,11 @@ def _invoke(words: list[str]) -> int:
 def _read_stdin(invocation: Invocation) -> None:
     """`-` in the place of objects: standard input has them, as NDJSON, a JSON array or a UID a line."""
     taken = invocation.verb.piped
-    if taken is not None and "-" in cast("list[object]", invocation.arguments.get(taken.name, [])):
+    if (
+        taken is not None
+        and taken.kind == "rows"
+        and "-" in cast("list[object]", invocation.arguments.get(taken.name, []))
+    ):
         invocation.arguments[taken.name] = objects_of(sys.stdin.read())
 
 

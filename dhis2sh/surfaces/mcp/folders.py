@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh import profiles
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.verbs.declaration import FILES_OR_PROFILES
+from dhis2sh.verbs.declaration import FILES_OR_PROFILES, GIVEN
 from dhis2sh.words import joined, kebab
 
 if TYPE_CHECKING:
@@ -46,8 +46,10 @@ class Folders:
         checked = dict(arguments)
         for name, value in arguments.items():
             param = files.get("--" + kebab(name.rstrip("_")))
-            if param is None or value in (None, "", []):
-                continue
+            if name == GIVEN and verb.source is not None:
+                param = verb.source
+            if param is None or value in (None, "", []) or (param.kind == "source" and not isinstance(value, str)):
+                continue  # rows are no file
             given = cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else [value]
             paths = [self._one(param, item) for item in given]
             checked[name] = paths if param.many else paths[0]
