@@ -16,7 +16,7 @@ from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.metadata import map_layers, writes
 from dhis2sh.metadata.bundles.diff import differs
 from dhis2sh.metadata.collections import joins_of
-from dhis2sh.metadata.comparing import ids, same, same_property
+from dhis2sh.metadata.comparing import as_made, ids, same, same_property
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.metadata.owned import with_owners
 from dhis2sh.metadata.writes import Objects, Write
@@ -26,7 +26,7 @@ from dhis2sh.words import joined, listed
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
     from dhis2sh.changes.plan import Part, WriteSummary
-    from dhis2sh.models.facts import Resource
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
@@ -238,7 +238,7 @@ async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes:
                 stays=change.action != "create" and change.state == "done",
             )
         elif change.action == "create":
-            changed = [] if force else _changed_since(current, change.after or {})
+            changed = [] if force else _changed_since(current, _own(types.get(plural), change.after or {}))
             if changed:
                 reason = f"{joined(changed)} was changed again since, it stays (--force deletes it too)"
                 notes.add(reason, called, stays=True)
@@ -277,12 +277,34 @@ def _changed_since(current: JsonObject, made: JsonObject) -> list[str]:
     What a server adds by itself is no change, but it adds it at once.
     """
     plain, _ = _without_secrets(made)
-    named = [name for name, value in plain.items() if name not in SET_BY_SERVER and not same(current.get(name), value)]
+    named = [
+        name
+        for name, value in plain.items()
+        if name not in SET_BY_SERVER and not same(current.get(name), value) and not _untouched(name, current, value)
+    ]
     if named or "created" in made or "lastUpdated" in made:
         return named
     times = [_time(current.get(name)) for name in ("created", "lastUpdated")]
     created, saved = times
     return ["it"] if created is not None and saved is not None and saved - created > SETTLED else []
+
+
+def _own(resource: Resource | None, made: JsonObject) -> JsonObject:
+    """What an object owns of what it was created with: what a server works out or numbers anew may differ from what was sent."""
+    known: Mapping[str, Property] = resource.properties if resource is not None else {}
+    return {
+        name: value for name, value in made.items() if (name not in known or known[name].owner) and name != "sortOrder"
+    }
+
+
+def _untouched(name: str, current: JsonObject, made: JsonValue) -> bool:
+    """Has nobody changed a property since, where a server has added to it: the owner to sharing, defaults to what is embedded?"""
+    now = current.get(name)
+    if name == "sharing":
+        return same(_ownerless(now), _ownerless(made))
+    if name == map_layers.VIEWS:
+        now, made = map_layers.comparable(now), map_layers.comparable(made)
+    return as_made(now, made)
 
 
 def _time(value: JsonValue) -> dt.datetime | None:
