@@ -10,12 +10,14 @@ from typing import Annotated, Literal, cast
 
 from dhis2sh.client import schema
 from dhis2sh.client.requests import Param
+from dhis2sh.dhis2.apps import page_of
 from dhis2sh.dhis2.fields import parse_fields
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.index.names import index_of
 from dhis2sh.metadata import queries
 from dhis2sh.metadata.filters import checked
 from dhis2sh.metadata.parameters import Fields, Filter, Names, Type
+from dhis2sh.models.facts import Resource
 from dhis2sh.rows.pushdown import Head, Wants
 from dhis2sh.rows.rows import PageNote, Provenance, Rows
 from dhis2sh.session import Session
@@ -174,7 +176,11 @@ _VIEWS = {"eventCharts", "eventReports"}
     "metadata get",
     effect="read",
     pinned=True,
-    examples=["dhis2 metadata get dataElements s46m5MS0hxu", "%metadata get dataElements 'BCG doses given'"],
+    examples=[
+        "dhis2 metadata get dataElements s46m5MS0hxu",
+        "%metadata get dataElements 'BCG doses given'",
+        "dhis2 -p play metadata get dashboards 'Mother and child' --web",
+    ],
 )
 async def get(
     s: Session,
@@ -185,12 +191,15 @@ async def get(
     names: Names = False,
     translate: Annotated[bool | None, Doc("Show display names in the user's language.")] = None,
     locale: Annotated[str | None, Doc("Show display names in this language, such as fr.")] = None,
+    web: Annotated[bool, Doc("Open it in the app of the server that shows its type.")] = False,
 ) -> Row:
-    """Show one object with its properties.
+    """Show one object with its properties, or in the server's own app.
 
     API source: `GET /api/{type}/{uid}`.
     """
     resource = await schema.resource_of(s.client, type)
+    if web:
+        return await _in_its_app(s, resource, uid)
     types = await schema.types_of(s.client)
     if fields == queries.WHICH:
         names_of_fields = ", ".join(str(row["field"]) for row in queries.which_fields(resource))
@@ -209,6 +218,22 @@ async def get(
         if resource.plural in _VIEWS:  # whose lists show what is one of these and no other
             raise NotFound(error.message, hint=f"dhis2 metadata get {EVENT_VISUALIZATIONS} {uid}") from error
         raise
+
+
+async def _in_its_app(s: Session, resource: Resource, uid: str) -> Row:
+    """Open an object in a browser, where somebody has one; gives the address."""
+    if s.profile.embedded:
+        raise UsageError("the sandbox has no apps", hint=f"dhis2 metadata get {resource.plural} {uid}")
+    page = page_of(resource.plural, resource.singular, uid)
+    if page is None:
+        raise UsageError(
+            f"no app that comes with DHIS2 shows {resource.plural}", hint=f"dhis2 metadata get {resource.plural} {uid}"
+        )
+    found = await s.client.get_object(f"{resource.plural}/{uid}", {"fields": "id,displayName"})
+    address = f"{s.profile.url.rstrip('/')}/{page}"
+    opened = await s.person.browse(address)
+    s.person.note("opened in the browser" if opened else "no browser was opened: the address is below")
+    return {"type": resource.plural, **found, "address": address}
 
 
 @verb(
