@@ -98,7 +98,8 @@ def of_plan(plan: Plan, *, skip: int = 0, plan_id: str | None = None, apply: str
     if plan.blocked is not None:
         shown["blocked"] = _cut(str(plan.blocked))
     if plan.report is not None and not skip:
-        shown["report"] = _cut(plan.report.line(), PLAN_ROOM // 4)
+        lines = (" ".join(line.split()) for line in plan.report.line().split("\n"))
+        shown["report"] = _cut("\n".join(lines), PLAN_ROOM // 4)
     shown["counts"] = {f"{action} {kind}": count for (action, kind), count in plan.counts.items()}
     steps = _steps(plan, skip)
     shown["steps"] = [*steps]
