@@ -24,7 +24,7 @@ class CatalogueRow(BaseModel):
     left_out: dict[str, str]
 
 
-@verb("verbs", effect="read", pinned=True, examples=["dhis2 verbs", "%verbs | where(effect != 'read')"])
+@verb("verbs", effect="read", examples=["dhis2 verbs", "%verbs | where(effect != 'read')"])
 async def verbs(
     s: Session,
     *,

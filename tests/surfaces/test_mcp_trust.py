@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from dhis2sh.changes.plan import Plan, PlanStep
+from dhis2sh.errors import UsageError
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.surfaces import mcp
+from dhis2sh.surfaces.mcp import results
 from dhis2sh.surfaces.mcp.answers import Answers
 from dhis2sh.surfaces.mcp.folders import Folders
 from dhis2sh.surfaces.mcp.stdio import Connection, Send
@@ -315,3 +318,15 @@ def test_r_half_a_pair_in_a_servers_text_reaches_the_client() -> None:
     stream = io.BytesIO()
     Send(stream)({"jsonrpc": "2.0", "id": 1, "result": {"name": "half \ud83d"}})
     assert json.loads(stream.getvalue())["result"]["name"].startswith("half ")
+
+
+def test_u16_a_plan_of_any_size_is_read_in_1500_tokens() -> None:
+    long = "ü" * 900
+    steps = [PlanStep("update", f"type{n % 40}", f"deMany{n:05}", long, before={"name": "a"}, after={"name": long}) for n in range(300)]  # fmt: skip
+    plan = Plan(f"change {long}", steps, notes=[long] * 50, blocked=UsageError(long))
+    told = results.of_plan(plan, plan_id="0" * 16, apply="the same call with plan_id")
+    assert len(json.dumps(told, ensure_ascii=False).encode()) / 4 <= 1_500
+    assert sum(told["result"]["counts"].values()) == told["total"] == 300
+    assert told["result"]["steps"], "what is one step too long for the room is shown, cut"
+    assert "characters more" in told["result"]["steps"][0]["name"]
+    assert told["result"]["more"].endswith(f"skip={len(told['result']['steps'])}")
