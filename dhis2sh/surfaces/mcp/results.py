@@ -25,7 +25,7 @@ PLAN_ROOM, REPORT_ROOM = 3_400, 800
 """Bytes for the steps of a plan that are shown at once, and for what they come to: with all around them 1,500 tokens."""
 MOST_COUNTS, MOST_NOTES, MOST_UIDS, MOST_FAILURES = 12, 5, 50, 20
 WIDEST = 200
-"""Characters of what one step changes, of a title, of a note."""
+"""Bytes of what one step changes, of a title, of a note."""
 
 
 async def of_stream(stream: Stream[object], skip: int) -> JsonObject:
@@ -168,7 +168,8 @@ def of_findings(findings: object) -> JsonValue:
 
 
 def _cut(text: str, most: int = WIDEST) -> str:
-    return text if len(text) <= most else f"{text[:most]}... ({len(text) - most:,} characters more)"
+    kept = text.encode()[:most].decode(errors="ignore")
+    return text if kept == text else f"{kept}... ({len(text) - len(kept):,} characters more)"
 
 
 def _text(value: JsonValue | Row) -> str:
