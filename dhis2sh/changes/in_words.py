@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from dhis2sh.dhis2.properties import SET_BY_SERVER
+
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -23,7 +25,7 @@ def contents(new: JsonObject, names: Mapping[str, str]) -> str:
     """What a new object is: its first properties besides UID and name."""
     text = ""
     for name, value in new.items():
-        if name in {"id", "name"} or value in (None, [], {}):
+        if name in {"id", "name"} or name in SET_BY_SERVER or value in (None, [], {}):
             continue
         part = f"{name}: {_said(value, names)}"
         if text and len(text) + len(part) > WIDEST:

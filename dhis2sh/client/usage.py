@@ -27,7 +27,7 @@ VARIABLES = "programRuleVariables"
 IN_ACTIONS = ("data", "content", "location")
 """Texts of a rule's action that may read variables."""
 VARIABLE = re.compile(r"[#A]\{([^{}]+)\}")
-FEW = 120
+UIDS_IN_ONE_ADDRESS = 120
 """Objects up to which what refers to them is asked for by filter: so many go in one address."""
 READ_WHOLE: Mapping[str, str] = {
     "visualizations": "id,name,dataDimensionItems",
@@ -90,13 +90,13 @@ class Usage:
         """What refers to some of the objects, by type; what only names one in an expression is not among them.
 
         Parameters:
-            objects: UIDs by type. Up to `FEW` are asked for by filter; of more every type that may refer is looked through.
+            objects: UIDs by type. Up to `UIDS_IN_ONE_ADDRESS` are asked for by filter; of more every type that may refer is looked through.
         """
         gone = {uid for uids in objects.values() for uid in uids}
         paths = [(kind, path) for plural in objects for kind, path in paths_to(plural, self._types)]
         whole = dict(READ_WHOLE)
         asked: list[tuple[str, str, str]] = []
-        if len(gone) > FEW:
+        if len(gone) > UIDS_IN_ONE_ADDRESS:
             kinds: dict[str, set[str]] = {}
             for kind, path in paths:
                 kinds.setdefault(kind, {"id", "name"}).add(path.partition(".")[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dhis2sh.dhis2.properties import SET_BY_SERVER
+from dhis2sh.dhis2.properties import NAMES, SET_BY_SERVER
 
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Property
@@ -75,6 +75,40 @@ def _holds(given: JsonValue, sent: JsonValue) -> bool:
         told = {name: value for name, value in sent.items() if name not in SET_BY_SERVER}
         return all(name in given and _holds(given[name], value) for name, value in told.items())
     return given == sent
+
+
+def unchanged(left: JsonValue, right: JsonValue) -> bool:
+    """Are two values that a server gave the same, but for what every save changes?"""
+    if left in (None, [], {}) and right in (None, [], {}):
+        return True
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(unchanged(*pair) for pair in zip(left, right, strict=True))
+    if isinstance(left, dict) and isinstance(right, dict):
+        names = (left.keys() | right.keys()) - SET_BY_SERVER
+        return all(unchanged(left.get(name), right.get(name)) for name in names)
+    return left == right
+
+
+def as_made(now: JsonValue, made: JsonValue) -> bool:
+    """Is a value what an object was created with, and what a server adds by itself: properties of embedded objects, never rows?
+
+    Some embedded objects (the views of a map) get other UIDs; references keep theirs.
+    """
+    if isinstance(now, dict) and isinstance(made, dict):
+        return all(as_made(now.get(name), value) for name, value in made.items() if name not in SET_BY_SERVER)
+    if isinstance(now, list) and isinstance(made, list) and len(now) == len(made):
+        mine, theirs = ids(now), ids(made)
+        if mine and mine.keys() == theirs.keys():
+            return all(as_made(mine[uid], row) for uid, row in theirs.items())
+        return all(any(as_made(item, _without_id(row)) for item in now) for row in made)
+    return same(now, made) or (now is None and made in (False, ""))
+
+
+def _without_id(row: JsonValue) -> JsonValue:
+    """An embedded object without its UID and the name that is its UID again; a reference as it is."""
+    if not isinstance(row, dict) or row.keys() <= NAMES:
+        return row
+    return {name: value for name, value in row.items() if name != "id" and (name != "name" or value != row.get("id"))}
 
 
 def ids(items: Sequence[JsonValue]) -> dict[str, JsonValue]:

@@ -303,11 +303,13 @@ class Reader:
         """
         own: dict[str, str] = {}
         for item in objects:
-            own |= {str(item[key]): str(item["id"]) for key in ("name", "code") if item.get(key) and item.get("id")}
+            own |= {
+                str(item[key]): str(item["id"]) for key in ("id", "name", "code") if item.get(key) and item.get("id")
+            }
         uids: dict[tuple[str, str], str] = {}
         for plural, texts in self._references.items():
             asked = [text for text in texts if plural != self.resource.plural or text not in own]
-            found = await names.resolve_all(s, plural, asked)
+            found = await names.resolve_all(s, plural, asked, there=True)
             uids |= {(plural, text): found.get(text) or own[text] for text in texts}
         for item in objects:
             for name, value in item.items():

@@ -10,9 +10,6 @@ from dhis2sh.rows.cells import cell
 if TYPE_CHECKING:
     from dhis2sh.types import JsonValue
 
-HEAD_COLOUR = "\x1b[1;36m"
-DIM = "\x1b[2m"
-RESET = "\x1b[0m"
 STYLE = """<style>
 .dhis2sh{border-collapse:collapse;font-size:90%;color:inherit;background:transparent}
 .dhis2sh th,.dhis2sh td{text-align:left!important;vertical-align:top;padding:2px 10px;color:inherit;background:transparent}

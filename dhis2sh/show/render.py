@@ -15,8 +15,8 @@ from dhis2sh.rows.cells import cell
 from dhis2sh.rows.registry import Renderer, register_renderer, renderer_of
 from dhis2sh.rows.rows import Text, Verbatim, to_plain
 from dhis2sh.show import plans, rows, trees
-from dhis2sh.show.layout import DIM, HEAD_COLOUR, RESET, STYLE, fit, width_of, wrapped
-from dhis2sh.words import on_screen, safe
+from dhis2sh.show.layout import STYLE, fit, width_of, wrapped
+from dhis2sh.words import BOLD, RESET, on_screen, safe
 
 if TYPE_CHECKING:
     from dhis2sh.show.trees import Branch
@@ -75,7 +75,7 @@ def tree_of(result: object) -> Branch | None:
 
 def _tree(tree: Branch, colour: bool) -> str:
     def paint(kind: str, name: str, aside: str) -> str:
-        parts = [(kind, DIM), (name, ""), (aside, DIM)]
+        parts = [(kind, ""), (name, BOLD), (aside, "")]
         return " ".join(f"{mark}{safe(part)}{RESET}" if colour and mark else safe(part) for part, mark in parts if part)
 
     return "\n".join(trees.lines(tree, paint))
@@ -88,7 +88,7 @@ def _record(row: Row, colour: bool) -> str:
     lines: list[str] = []
     for name, value in row.items():
         label = fit(safe(name), size)
-        lines.append(f"{HEAD_COLOUR}{label}{RESET}  {cell(value)}" if colour else f"{label}  {cell(value)}".rstrip())
+        lines.append(f"{BOLD}{label}{RESET}  {cell(value)}" if colour else f"{label}  {cell(value)}".rstrip())
     return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dhis2sh import profiles
 from dhis2sh.errors import Declined, NeedsConfirmation, UsageError
-from dhis2sh.words import safe
+from dhis2sh.words import BOLD, RED, RESET, YELLOW, safe
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -40,11 +40,6 @@ def report(error: Dhis2Error) -> int:
     if error.hint:
         say("  try:", safe(" ".join(error.hint.split())), BOLD)
     return int(error.exit_code)
-
-
-BOLD, RED, YELLOW = "\x1b[1m", "\x1b[1;38;5;231;48;5;124m", "\x1b[1;38;5;16;48;5;178m"
-"""A colour with its own ground reads on every screen."""
-RESET = "\x1b[0m"
 
 
 def say(label: str, text: str, mark: str = "") -> None:

@@ -16,6 +16,7 @@ GROUP = "dhis2.plugins"
 SHIPPED = {
     name: f"dhis2sh.plugins.{name}"
     for name in (
+        "analytics",
         "data",
         "dev",
         "explain",

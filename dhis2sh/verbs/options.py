@@ -126,6 +126,9 @@ class Options:
     out: Option[Path | None] = Option(
         "--out", kind="path", metavar="FILE", help="Write to a file, in its ending's format.", complete="files"
     )
+    safe: Option[bool] = Option(
+        "--safe", kind="boolean", help="Let no spreadsheet take a text of CSV, TSV or XLSX for a formula."
+    )
     debug: Option[bool] = Option("--debug", kind="boolean", help="Trace requests to stderr.")
     dry_run: Option[bool] = Option(
         "--dry-run", kind="boolean", help="Show the plan, write nothing.", effects=WRITING, keyword=True,

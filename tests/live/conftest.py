@@ -12,7 +12,7 @@ import pytest
 
 from dhis2sh.plugins.metadata import family
 from dhis2sh.verbs.registry import load_domains
-from tests.live.place import ENVIRONMENT, PREFIX, URL, Place, refuse_production, within
+from tests.live.place import ENVIRONMENT, PREFIX, SETS, URL, Place, refuse_production, within
 
 OUTCOMES = pytest.StashKey[dict[str, dict[str, list[str]]]]()
 LIVE = "live"
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Place]:
+def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Place]:
     """The server with our objects on it; afterwards without them, and as it was."""
 
     def stop(number: int, frame: object) -> None:
@@ -55,18 +55,18 @@ def server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
     folder = tmp_path_factory.mktemp("live")
     before = dict(os.environ)
     os.environ |= ENVIRONMENT | {"DHIS2SH_HOME": str(folder / "home")}
-    place = Place()
+    place, needed = Place(), sets_of(request.session.items)
     try:
         asyncio.run(within(place.clean)())
         export = asyncio.run(within(place.everything)())
-        asyncio.run(within(lambda s: place.put(s, folder))())
+        asyncio.run(within(lambda s: place.put(s, folder, needed))())
         yield place
     finally:
         os.environ |= ENVIRONMENT | {"DHIS2SH_HOME": str(folder / "home")}
         left = asyncio.run(within(place.clean)())
         after = asyncio.run(within(place.everything)())
         differs = asyncio.run(within(lambda s: place.differences(s, export, after))())
-        pytestconfig.stash[LEFT] = [
+        request.config.stash[LEFT] = [
             *(f"still there: {one}" for one in left),
             *differs,
             *(f"not put there: {one}" for one in place.refused),
@@ -80,6 +80,15 @@ def server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 
 
 LEFT = pytest.StashKey[list[str]]()
+
+
+def sets_of(items: list[pytest.Item]) -> list[str]:
+    """The sets of objects that some tests need: those of their cases; both for the types."""
+    params = [item.callspec.params for item in items if hasattr(item, "callspec") and item.get_closest_marker(LIVE)]
+    homes = {getattr(one.get("case"), "home", None) for one in params} | {
+        "country_home" for one in params if "name" in one
+    }
+    return [name for name, also in SETS.items() if homes & also]
 
 
 @pytest.fixture

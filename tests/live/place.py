@@ -27,6 +27,7 @@ from dhis2sh.errors import Dhis2Error, PartlyDone, Refused
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.metadata.bundles.diff import Difference, diff
+from dhis2sh.metadata.collections import joins_of
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.sandbox.seed.country import country
 from dhis2sh.session import Session
@@ -39,6 +40,8 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name.startsw
 URL = ENVIRONMENT.get("DHIS2_URL")
 PREFIX = "LvTe"
 YES = Consent(yes=True)
+SETS = {"sandbox_home": {"sandbox_home", "attribute_home"}, "country_home": {"country_home"}}
+"""The sets of objects, with the fixtures of the sandbox's tests that they stand for."""
 INSTANCE = {"users", "userGroups", "userRoles", "organisationUnitLevels", "dataApprovalLevels", "dataApprovalWorkflows",
             "interpretations", "dataSetNotificationTemplates", "programNotificationTemplates"}  # fmt: skip
 """Types of the country that stay away from a server that others use: its people, its one hierarchy of levels."""
@@ -187,10 +190,15 @@ class Place:
         self.sets["attribute_home"] = self.sets["sandbox_home"]
         self.refused: list[str] = []
 
-    async def put(self, s: Session, folder: Path) -> None:
-        """Put our objects there, below the root of the hierarchy where there is one. What is refused is kept and told."""
+    async def put(self, s: Session, folder: Path, sets: Sequence[str]) -> None:
+        """Put our objects there, below the root of the hierarchy where there is one. What is refused is kept and told.
+
+        Parameters:
+            folder: where the bundles lie meanwhile.
+            sets: which of `SETS`.
+        """
         roots = (await s.client.list_page("organisationUnits", {"filter": "level:eq:1", "fields": "id"})).rows
-        for name in ("sandbox_home", "country_home"):
+        for name in sets:
             chosen = self.sets[name]
             body = {plural: [dict(item) for item in items] for plural, items in chosen.objects.items()}
             for unit in body.get("organisationUnits", ()):
@@ -212,8 +220,7 @@ class Place:
 
     async def ours(self, s: Session) -> Bundle:
         """All that is ours on the server."""
-        body = await s.client.get_object("metadata", {"filter": f"id:$like:{PREFIX}"})
-        return _bundle(body)
+        return _bundle(await s.client.get_object("metadata", {"filter": f"id:$like:{PREFIX}"}))
 
     async def everything(self, s: Session) -> Bundle:
         """All that the server exports."""
@@ -270,10 +277,12 @@ def touches_others(plan: Plan) -> list[str]:
 
 
 def _bundle(body: Mapping[str, object]) -> Bundle:
+    """Objects by type; join rows without what a server calls them."""
     made = Bundle()
     for plural, items in body.items():
         for item in items if isinstance(items, list) else ():
-            made.add(plural, item)
+            rows = {name: join.rows(item) for name, join in joins_of(plural).items() if name in item}
+            made.add(plural, {**item, **rows})
     return made
 
 

@@ -29,8 +29,17 @@ from tests.surfaces.cases import Case, all_cases
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 DRY = Consent(dry_run=True)
 OF_THIS_MACHINE = {"sandbox", "profile", "dev", "verbs"}
-INSTANCE = {"organisation-unit-levels", "api-token", "users", "user-groups", "user-roles", "o-auth2-clients", "routes"}
-"""Types of which an object is the server's own, or a secret."""
+INSTANCE = {
+    "organisation-unit-levels",
+    "category-option-combos",
+    "api-token",
+    "users",
+    "user-groups",
+    "user-roles",
+    "o-auth2-clients",
+    "routes",
+}
+"""Types of which an object is the server's own, made by it, or a secret."""
 
 
 def translated(case: Writing | Case, place: Place) -> dict:
@@ -70,6 +79,10 @@ async def taken_back(s: Session) -> None:
             await run(s, find("undo"), {}, YES)
         except NotFound:
             return
+        except Refused as error:
+            if "cannot be taken back" in error.message:  # a materialized view was filled, a table was built
+                return
+            raise
 
 
 @pytest.mark.parametrize(
@@ -100,8 +113,8 @@ def test_what_writes_is_taken_back(case: Writing, live: Place) -> None:
         before = await live.ours(s)
         try:
             plan = await run(s, find(case.verb), arguments, DRY)
-        except UsageError as error:
-            if "no level of the hierarchy" in error.message:
+        except (UsageError, NotFound) as error:
+            if "level of the hierarchy" in error.message or "organisationUnitLevels" in error.message:
                 pytest.skip(error.message)
             raise
         assert isinstance(plan, Plan)

@@ -1,5 +1,6 @@
 """Maps on servers that take their layers only as axes (L4)."""
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from dhis2sh.client.versions import parse_version
 from dhis2sh.errors import Refused
 from dhis2sh.metadata import map_layers
 from dhis2sh.session import Session
-from tests.metadata.calls import do
+from tests.metadata.calls import do, planned
 
 LAYER = {
     "id": "mvLive00001", "layer": "thematic", "classes": 5, "legendSet": {"id": "lsLive00001"},
@@ -82,3 +83,33 @@ async def test_l4_maps_and_what_shows_them_are_imported(country: Session) -> Non
 
     assert (await country.client.get_object(f"maps/{one['id']}"))["id"] == one["id"]
     assert (await country.client.get_object(f"dashboards/{board['id']}"))["id"] == board["id"]
+
+
+@pytest.mark.parametrize("version", ["v40", "v41", "v42", "v43", "v44"])
+def test_l12_the_periods_of_a_layer_are_objects_on_the_wire(version: str) -> None:
+    models = importlib.import_module(f"dhis2_models.{version}")
+    body = {"id": "maLive00001", "name": "M", "mapViews": [{**LAYER, "periods": [{"id": "2025", "name": "2025"}]}]}
+    [view] = models.Map.model_validate(body).map_views
+    assert [period.id for period in view.periods] == ["2025"]
+
+
+async def test_l2_a_legend_set_comes_back_into_the_layers_that_it_coloured(country: Session) -> None:
+    async def coloured() -> list[object]:
+        rows = (await country.client.list_page("maps", {"fields": "mapViews[legendSet[id]]", "paging": False})).rows
+        return [view.get("legendSet") for row in rows for view in row["mapViews"]]
+
+    before = await coloured()
+    assert any(before)
+    for legend_set in (await country.client.list_page("legendSets", {"fields": "id"})).rows:
+        await do(country, "metadata delete", type="legendSets", objects=[legend_set["id"]])
+        await do(country, "undo")
+
+    assert await coloured() == before
+
+
+async def test_t8_a_copy_of_a_map_that_nobody_has_edited_is_taken_back(country: Session) -> None:
+    one = await _map(country)
+    made = await do(country, "metadata clone", type="maps", uid=one["id"], name="Copy")
+    plan = await planned(country, "undo")
+    assert [(step.action, step.uid) for step in plan.steps] == [("delete", made.uids[0])]
+    assert plan.notes == []

@@ -1,5 +1,8 @@
 """How plans say what changes (U11)."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from dhis2sh.changes.in_words import differences, rights
@@ -53,3 +56,22 @@ async def test_u11_what_matches_nothing_says_which_condition(session: Session, m
         "no dataElements match code:eq:NOPE",
         "no dataElements match all of name:like:BCG (1) and code:eq:DE_2 (1)",
     ]
+
+
+async def test_t15_what_a_bundle_changes_is_shown_before_what_is_new_and_what_it_means_is_said(
+    session: Session,
+) -> None:
+    kind = {"valueType": "NUMBER", "domainType": "AGGREGATE", "aggregationType": "SUM"}
+    new = [
+        {"id": f"deNew{n:06}", "name": f"New {n}", "shortName": f"N{n}", "created": "2020-01-01T00:00:00.000", **kind}
+        for n in range(30)
+    ]
+    body = {"dataElements": [*new, {"id": "deNumber001", "valueType": "TEXT", "aggregationType": "NONE"}]}
+    Path("bundle.json").write_text(json.dumps(body))
+
+    plan = await planned(session, "metadata import", file=Path("bundle.json"))
+    shown = repr(plan)
+
+    assert "update dataElements BCG doses given [deNumber001]" in shown
+    assert "created" not in shown.replace("to be created", "")
+    assert any("mean something else then: valueType changes of BCG doses given" in note for note in plan.notes)

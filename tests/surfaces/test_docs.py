@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from dhis2sh.surfaces.cli import main as cli
+from dhis2sh.surfaces.ipython import magics
 from dhis2sh.verbs import grammar
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -82,3 +83,28 @@ def test_a_page_does_what_it_says(
             assert code in expected, f"{line}\n{out}{err}"
             ran += 1
     assert ran > 2
+
+
+def test_the_first_page_has_install_a_picture_ten_minutes_and_versions() -> None:
+    page = (DOCS / "index.md").read_text("utf-8")
+    heads = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    assert heads[:3] == ["Install", "The first ten minutes", "What works on which version"]
+    for picture in re.findall(r"\((images/[^#)]+)", page):
+        assert (DOCS / picture).is_file()
+
+
+def test_no_line_of_code_is_cut_on_a_narrow_screen() -> None:
+    """The theme would let long lines run out of sight; ours go on below."""
+    site = yaml.safe_load((DOCS.parent / "mkdocs.yml").read_text("utf-8"))
+    styles = "".join((DOCS / name).read_text("utf-8") for name in site["extra_css"])
+    assert re.search(r"pre > code[^{]*\{[^}]*white-space: pre-wrap;[^}]*overflow-wrap: anywhere;", styles, re.DOTALL)
+
+
+def test_the_first_ten_minutes_do_what_they_say(country_home: Path, notebook: magics.Runner) -> None:
+    page = (DOCS / "index.md").read_text("utf-8")
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    lines = [line for kind, text in blocks if not kind for line in text.splitlines()]
+    assert len(lines) > 8
+    for line in lines:
+        outcome = notebook.shell.run_cell(line)
+        assert outcome.success and not notebook.failed, line

@@ -145,7 +145,8 @@ def test_a_blocked_plan_is_not_sent_by_a_line(
     code, said = on_the_command_line(f"metadata import {conflicts} --yes -p test", capsys)
     assert (code, "nothing was written" in said) == (5, True)
 
-    notebook.shell.run_line_magic("dhis2", f"metadata import {conflicts} --yes -p test")
+    with pytest.raises(Refused):
+        notebook.shell.run_line_magic("dhis2", f"metadata import {conflicts} --yes -p test")
     assert isinstance(notebook.last_error, Refused)
     assert server.writes == []
 
@@ -183,7 +184,8 @@ def test_nor_is_it_one_in_a_line(
     assert "plan: " in said
     assert "try: add --yes to apply this plan" in said
 
-    notebook.shell.run_line_magic("dhis2", f"{line} -p live --confirm live")
+    with pytest.raises(NeedsConfirmation):
+        notebook.shell.run_line_magic("dhis2", f"{line} -p live --confirm live")
     assert isinstance(notebook.last_error, NeedsConfirmation)
     assert server.writes == []
 
@@ -276,7 +278,8 @@ def test_a_read_only_profile_is_told_in_a_line(
 ) -> None:
     code, said = on_the_command_line(f"{RENAME_LINE} -p look --yes", capsys)
     assert (code, "is read-only" in said) == (5, True)
-    notebook.shell.run_line_magic("dhis2", f"{RENAME_LINE} -p look --yes")
+    with pytest.raises(ReadOnlyProfile):
+        notebook.shell.run_line_magic("dhis2", f"{RENAME_LINE} -p look --yes")
     assert isinstance(notebook.last_error, ReadOnlyProfile)
 
     assert server.writes == []

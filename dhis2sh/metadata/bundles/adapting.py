@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.moved import ALONE, COPIED, FILLED, MOVED, SUBJECTS
 from dhis2sh.dhis2.periods import RelativePeriod
-from dhis2sh.dhis2.properties import AXES, NAMES, OF_READER, SET_BY_SERVER, SHARING
+from dhis2sh.dhis2.properties import NAMES, OF_READER, SET_BY_SERVER, SHARING
 from dhis2sh.metadata.bundles.report import AdaptedProperty
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 NOBODYS = SET_BY_SERVER | OF_READER
 """What a server writes itself and what people did with an object: no part of a package."""
-DISPLAYED = AXES | {"displayName", "displayFormName", "displayShortName", "displayDescription", "dimensionItem"}
+WORKED_OUT = frozenset({"displayName", "displayFormName", "displayShortName", "displayDescription", "dimensionItem",
+                        "dimensionItemType", "optionSetValue", "parentGraphMap", "metaData"})  # fmt: skip
 """What a server works out of any object."""
 RELATIVE: Mapping[str, str] = {period.field: period.value for period in RelativePeriod}
 EMPTY_SHARING: JsonObject = {"external": False, "users": {}, "userGroups": {}}
@@ -120,7 +121,7 @@ class _Adapting:
         moved: list[tuple[str, JsonValue]] = []
         for name, value in body.items():
             prop = resource.properties.get(name)
-            if name in NOBODYS or name in SHARING:
+            if name in NOBODYS or name in SHARING or name in WORKED_OUT:
                 continue
             if prop is None:
                 place = self.place(resource, name, value)
@@ -212,7 +213,7 @@ class _Adapting:
             return [self.untyped(prop, item) for item in value]
         if not isinstance(value, dict) or value.keys() <= NAMES:
             return value
-        rest: JsonObject = {name: item for name, item in value.items() if name not in NOBODYS | SHARING | DISPLAYED}
+        rest: JsonObject = {name: item for name, item in value.items() if name not in NOBODYS | SHARING | WORKED_OUT}
         self.periods(prop.name, rest)
         return rest
 

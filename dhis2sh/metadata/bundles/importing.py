@@ -17,7 +17,7 @@ from dhis2sh.changes import refusals
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.schema import types_of
-from dhis2sh.dhis2.ordering import parents_first
+from dhis2sh.dhis2.ordering import groups_of_types, parents_first
 from dhis2sh.dhis2.properties import GRAVE, SHARING
 from dhis2sh.dhis2.references import label
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
@@ -35,12 +35,18 @@ from dhis2sh.metadata.bundles.report import (
 )
 from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.metadata.writes import Objects, Write
+from dhis2sh.words import listed
 
 if TYPE_CHECKING:
+    from dhis2sh.changes.plan import Action
     from dhis2sh.client.requests import Param
-    from dhis2sh.models.facts import Property, Resource
+    from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
+
+
+CHANGES_MEANING = frozenset({"categoryCombo", "valueType", "aggregationType", "periodType", "domainType", "optionSet"})
+"""Properties that say how data are split, read and added up."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +75,39 @@ class BundleImport(Objects):
     rejected: Path | None = None
     origin: str = ""
     names: dict[str, str] = field(default_factory=lambda: {})
+    types: Mapping[str, Resource] = field(default_factory=lambda: {})
+
+    def _groups(self, action: Action) -> list[list[int]]:
+        """As of any objects; what is new and too much for one bundle in parts that need nothing of a later one.
+
+        Types that refer to each other (options and their sets) are one part, of whatever size.
+        """
+        groups = super(BundleImport, self)._groups(action)
+        if action != "create":
+            return groups
+        return [
+            part for some in groups for part in (self._packed(some) if len(some) > writes.IN_ONE_BUNDLE else [some])
+        ]
+
+    def _packed(self, numbers: Sequence[int]) -> list[list[int]]:
+        by_type: dict[str, list[int]] = {}
+        for number in numbers:
+            by_type.setdefault(self.writes[number].plural, []).append(number)
+        packed: list[list[int]] = [[]]
+        for group in groups_of_types(by_type, self.types):
+            some = [number for plural in group for number in by_type[plural]]
+            cut = len(some) if len(group) > 1 else writes.IN_ONE_BUNDLE
+            for at in range(0, len(some), cut):
+                part = some[at : at + cut]
+                if len(packed[-1]) + len(part) <= writes.IN_ONE_BUNDLE:
+                    packed[-1] += part
+                else:
+                    packed.append(part)
+        return [part for part in packed if part]
+
+    def _at_once(self, action: Action, some: Sequence[int]) -> int:
+        """What is created is in parts already."""
+        return len(some) if action == "create" else super(BundleImport, self)._at_once(action, some)
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """Count by type; refused objects go to the file that was named."""
@@ -100,10 +139,10 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings, repor
     report.dangling = [DanglingReference.of(arrow) for arrow in findings.dangling]
     changes = await _compared(s, bundle, types, settings.strategy, report)
     planned = writes.plan(title, changes, what="metadata", atomic=settings.atomic, bundle=True)
-    planned.notes = _notes(findings, settings, len(changes), report)
+    planned.notes = [*_meaning(changes), *_notes(findings, settings, len(changes), report)]
     writer = BundleImport(
         "metadata", writes.changes_of(planned), settings.atomic, bundle=True, rejected=settings.rejected,
-        origin=bundle.origin, names=_names(bundle),
+        origin=bundle.origin, names=_names(bundle), types=types,
     )  # fmt: skip
     message = await _validated(s, writer)
     await _take_conflicts(s, message, writer, report)
@@ -129,6 +168,20 @@ def _names(bundle: Bundle) -> dict[str, str]:
     """What the objects of a bundle, and those that it refers to, are called."""
     names = {uid: name for named in bundle.outside.values() for uid, name in named.items()}
     return names | {str(body.get("id")): label(body) for _, body in bundle}
+
+
+def _meaning(changes: Sequence[Write]) -> list[str]:
+    """Updates after which data that are there are counted or read otherwise, a line for each property."""
+    found: dict[str, list[str]] = {}
+    for write in changes:
+        if write.action == "update":
+            for name in write.changed()[0] or {}:
+                if name in CHANGES_MEANING:
+                    found.setdefault(name, []).append(write.called)
+    return [
+        f"data that are there mean something else then: {name} changes of {listed(names, 5)}"
+        for name, names in found.items()
+    ]
 
 
 def _notes(findings: Findings, settings: Settings, changes: int, report: ImportReport) -> list[str]:
@@ -190,24 +243,9 @@ def _merged(plural: str, before: JsonObject, body: Row, types: Mapping[str, Reso
         there, value = before.get(name), said
         if name == "sharing" and isinstance(said, dict) and isinstance(there, dict) and "owner" not in said:
             value = {**said, "owner": there.get("owner")}
-        prop = properties.get(name)
-        if (prop is None and not newer) or not differs(plural, name, there, value, types):
-            continue
-        if prop is None or not _means_the_same(prop, there, value):
+        if (newer or name in properties) and differs(plural, name, there, value, types):
             after[name] = value
     return after
-
-
-def _means_the_same(prop: Property, there: JsonValue, value: JsonValue) -> bool:
-    """Do embedded objects of which no facts tell (the views of a map) differ in nothing but what the server has added?"""
-    if not prop.reference or prop.target is not None:
-        return False
-    lists = [
-        [item.get("id") for item in items if isinstance(item, dict)]
-        for items in (there, value)
-        if isinstance(items, list)
-    ]
-    return len(lists) == 2 and lists[0] == lists[1] and writes.same(there, value)
 
 
 def _kept(plural: str, before: JsonObject, after: JsonObject) -> KeptObject | None:

@@ -11,6 +11,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.dhis2.ordering import parents_first
 from dhis2sh.metadata import expressions, values, writes
+from dhis2sh.metadata.made_by_server import check_by_hand
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.given import Source
 from dhis2sh.session import Session
@@ -46,6 +47,7 @@ async def plan_create(
     Raises `UsageError` that tells every problem of every row.
     """
     resource = await schema.resource_of(s.client, type)
+    check_by_hand(resource, "create")
     reader = await values.reader_of(s, resource)
     notes: list[str] = []
     rows = rows_of(resource, from_, reader.version, s.person.read, notes)

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from dhis2sh.client import reading, schema
-from dhis2sh.client.usage import FEW, VARIABLES, Usage
+from dhis2sh.client.usage import UIDS_IN_ONE_ADDRESS, VARIABLES, Usage
 from dhis2sh.dhis2.cascades import DELETED_WITH, REFUSED_WHILE, TAKEN_OUT_BEFORE
 from dhis2sh.dhis2.ordering import groups_of_types, leaves_first
 from dhis2sh.dhis2.properties import NOT_FOLLOWED, PEOPLE, SHARING
@@ -67,7 +67,10 @@ async def deletion(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> D
     found.writes.sort(key=lambda write: write.by_server)
     found.writes += [Write(plural, item, None, by_server=True) for plural, items in parts.items() for item in items]
     found.notes = [*_gone_with_it(parts, uids), *_in_use(found, going, types), *found.notes]
-    if len(everything) <= FEW:
+    found.notes += [
+        f"the server cannot be asked by {path}: what changes there is not known" for path in usage.not_asked
+    ]
+    if len(everything) <= UIDS_IN_ONE_ADDRESS:
         holding = [*going.get(VARIABLES, ()), *users.get(VARIABLES, ())]
         found.notes += await _named(usage, everything, holding)
         found.notes += await _with_values(s, objects)

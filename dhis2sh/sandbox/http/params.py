@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
 
+_INT = 2**31
+
+
 def required(query: QueryParams, name: str) -> str:
     """A parameter that must be there. Raises `Refused`, as the container's page."""
     text = query.get(name)
@@ -37,9 +40,12 @@ def integer(query: QueryParams, name: str, default: int) -> int:
     if not text:
         return default
     try:
-        return int(text)
+        value = int(text)
     except ValueError:
         raise unreadable_value(text, name, "int") from None
+    if not -_INT <= value < _INT:
+        raise unreadable_value(text, name, "int")
+    return value
 
 
 def number(query: QueryParams, name: str, default: float) -> float:

@@ -52,7 +52,7 @@ AREA = ImportingArea(
         "options": Hook(refuses=(refusals.check_same_option,), also=derived.set_of_option),
         "organisationUnits": Hook(
             prepare=derived.prepare_unit,
-            refuses=(refusals.check_unit_dates, refusals.check_move),
+            refuses=(refusals.check_circle, refusals.check_unit_dates, refusals.check_move),
             also=derived.units_below,
         ),
         "programNotificationTemplates": Hook(prepare=derived.prepare_template),

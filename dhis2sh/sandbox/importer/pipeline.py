@@ -84,10 +84,15 @@ class Importer:
             self._commit(work)
         return report
 
-    def one(self, plural: str, sent: JsonObject, options: ImportOptions) -> ObjectReport:
-        """Import one object and report on it alone. Raises `Refused`."""
+    def one(self, plural: str, sent: JsonObject, options: ImportOptions) -> ObjectReport | None:
+        """Import one object and report on it alone; None where nothing is done, as with the default category model.
+
+        Raises `Refused`, with 501 for a type that the importer does not know.
+        """
+        if not self._importable(plural):
+            raise not_imitated(f"writes of {plural}")
         report = self.run({plural: [sent]}, replace(options, report_mode="FULL"))
-        return report.objects[0]
+        return next(iter(report.objects), None)
 
     def _importable(self, plural: str) -> bool:
         resource = self._store.resources.get(plural)

@@ -57,20 +57,22 @@ def _style(
     verb: str, option: str, text: str, number: str, name: str, pipe: str, aside: str, hint: str
 ) -> dict[Any, str]:
     """What is typed, in eight colours; the rest is the terminal's own."""
-    plain = dict.fromkeys([Text, Name, Punctuation, Operator, Generic, Written, Error], "nobold noitalic default")
+    plain = dict.fromkeys(
+        [Text, Name, Punctuation, Operator, Generic, Written, Error], "nobold noitalic bg:default default"
+    )
     return plain | {
         Keyword: f"bold {name}",
         Keyword.Constant: f"nobold {number}",
         Name.Function: f"bold {verb}",
-        Name.Attribute: option,
+        Name.Attribute: f"nobold {option}",
         Name.Variable: f"nobold {name}",
-        Name.Class: name,
+        Name.Class: f"nobold nounderline {name}",
         Name.Namespace: f"nobold {name}",
         Name.Builtin: f"nobold {verb}",
         Name.Decorator: option,
         Name.Exception: f"nobold {pipe}",
-        String: f"noitalic {text}",
-        Number: number,
+        String: f"noitalic nobold bg:default {text}",
+        Number: f"nobold {number}",
         Operator.Word: f"bold {pipe}",
         Comment: f"noitalic {aside}",
         Token.Prompt: f"bold {verb}",

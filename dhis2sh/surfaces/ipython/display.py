@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from dhis2sh.rows.registry import on_renderer, renderer_of
+from dhis2sh.rows.rows import Named
 from dhis2sh.surfaces.ipython import pager
 from dhis2sh.surfaces.terminal import drawn
 from dhis2sh.types import Row
@@ -22,7 +23,7 @@ FEW = 6
 _BELOW = re.compile(r"^(?:\x1b\[\d+m)?-- \d+ -{20}", re.MULTILINE)
 
 
-class Record(dict[str, Any]):
+class Record(Named):
     """One object as a verb gave it: a dictionary that is shown as a record, not as Python."""
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
@@ -109,13 +110,14 @@ def _drawn(result: object, look: Look | None = None) -> str:
     look.scrolls = False
     if not isinstance(result, (Rows, Stream)):
         return drawn(result, colour=colour)
+    rows = cast("object", result)
     if look.expanded != "auto":
         look.scrolls = look.expanded == "off"
-        return drawn(result, width=0 if look.scrolls else BELOW, colour=colour)
-    text = drawn(result, colour=colour)
+        return drawn(rows, width=0 if look.scrolls else BELOW, colour=colour)
+    text = drawn(rows, colour=colour)
     if len(_BELOW.findall(text)) >= FEW and sys.stdout.isatty() and pager.command():
         look.scrolls = True
-        return drawn(result, width=0, colour=colour)  # many rows are a table all the same
+        return drawn(rows, width=0, colour=colour)  # many rows are a table all the same
     return text
 
 

@@ -20,12 +20,13 @@ _NO_MAGIC = re.compile(r"Line magic function `%(\w+)` not found")
 _LIKE_OURS = re.compile(r"\s*%?(?P<word>[A-Za-z][\w-]*)[ \t]+[\w'\"-]")
 
 
-def install(shell: Any, quiet: Callable[[], None]) -> None:
+def install(shell: Any, quiet: Callable[[], None], said: Callable[[BaseException | None], bool]) -> None:
     """Where a line is no Python and begins with a word that is near one of ours, or pipes a variable into a stage, say that instead.
 
     Parameters:
         shell: the IPython instance, a terminal's or a kernel's.
         quiet: takes away what is drawn while a line waits.
+        said: has an error been told already, when it failed its line?
     """
     show, show_error = shell.showsyntaxerror, shell.showtraceback
 
@@ -39,6 +40,8 @@ def install(shell: Any, quiet: Callable[[], None]) -> None:
     def show_stage(*args: Any, **options: Any) -> None:
         quiet()
         raised = sys.exception()
+        if said(raised):
+            return
         error = stage_on_a_variable(raised) or unknown_magic(raised) or interrupted_wait(raised)
         if error is None:
             show_error(*args, **options)

@@ -12,7 +12,12 @@ BROKEN = {"dataElements": [{**NEW, "optionSet": {"id": "osMissing01"}}]}
 TAKEN = {
     "dataElements": [{**NEW, "name": "Remark"}, {**NEW, "id": "deForeign01", "code": "DE_2", "shortName": "Polio"}]
 }
-FILES = {"bundle.json": BUNDLE, "broken.json": BROKEN, "taken.json": TAKEN}
+PACKAGE = {
+    "package": {"name": "BCG_AGG", "version": "1.0.0", "DHIS2Version": "2.36.1"},
+    "users": [{"id": "usPackage01", "firstName": "Admin", "surname": "WHO"}],
+    "dataElements": [{**NEW, "publicAccess": "r-------", "legendSets": [{"id": "<LEGEND_UID>"}]}],
+}
+FILES = {"bundle.json": BUNDLE, "broken.json": BROKEN, "taken.json": TAKEN, "package.json": PACKAGE}
 
 WRITES = [
     Writing("metadata import", "bundle.json", {"file": "bundle.json"}, files=FILES),
@@ -35,6 +40,12 @@ WRITES = [
         "metadata merge-bundle",
         "taken.json --map deForeign01=DE_2 --resolve deNumber009=skip",
         {"file": "taken.json", "map": ["deForeign01=DE_2"], "resolve": ["deNumber009=skip"]},
+        files=FILES,
+    ),
+    Writing(
+        "metadata package install",
+        "package.json --drop-dangling",
+        {"file": "package.json", "drop_dangling": True},
         files=FILES,
     ),
     Writing(

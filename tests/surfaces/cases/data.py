@@ -23,3 +23,11 @@ CASES += [
         home=HOME,
     ),
 ]
+CASES += [
+    Case(
+        "analytics query",
+        "dx='Penta vials used' pe=202501 ou=LEVEL-2",
+        {"dimensions": ["dx=Penta vials used", "pe=202501", "ou=LEVEL-2"]},
+        home="analysed_home",
+    ),
+]

@@ -12,12 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.sandbox.http.addresses import of_a_server
 from dhis2sh.sandbox.http.answers import answer, asked_path, base_of
 from dhis2sh.sandbox.http.params import boolean, integer, joined
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.gist import gist_of, list_gist
 from dhis2sh.sandbox.metadata.listing import list_objects, matching
-from dhis2sh.sandbox.refused import Refused, no_such_address, not_found
+from dhis2sh.sandbox.refused import Refused, no_such_address, not_found, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -106,7 +107,9 @@ class Api:
         """`GET /api/{plural}/{uid}/{property}`: one property, wrapped in an object."""
         body, name = self._object(request, resource), request.path_params["property"].removesuffix(".json")
         if name not in resource.properties:
-            raise Refused(404, f"Property {name} does not exist on {resource.model}", "E1005")
+            if of_a_server("GET", request.url.path):
+                raise not_imitated(f"GET {request.url.path}")
+            return answer({})  # a server shows of an object what it finds of the name: nothing
         inner = joined(request.query_params, "fields", ":all")
         prop = resource.properties[name]
         tree = parse_fields(f"{name}[{inner}]" if prop.reference or inner != ":all" else name)

@@ -74,6 +74,8 @@ class Api:
         sent = merged_views(sent) if resource.plural == "maps" else sent
         options = replace(import_options(request.query_params), strategy=CREATE, commit=True, atomic=True)
         report = self.importer(request, raw=raw).one(resource.plural, sent, options)
+        if report is None:
+            raise not_imitated("the creation of an object of the default category model")
         return object_answer(report, created=f"{base_of(request)}/api{resource.endpoint}/{report.uid}")
 
     def replace(self, request: Request, raw: bytes) -> Response:
@@ -90,8 +92,9 @@ class Api:
         options = replace(import_options(request.query_params), strategy=UPDATE, commit=True, atomic=True)
         options = replace(options, skip_validation=apart)
         report = self.importer(request, raw=raw).one(resource.plural, sent, options)
-        quiet = apart or (resource.plural == "maps" and not report.errors)
-        return done() if quiet else object_answer(report)
+        if report is None or apart or (resource.plural == "maps" and not report.errors):
+            return done()
+        return object_answer(report)
 
     def patch(self, request: Request, raw: bytes) -> Response:
         """`PATCH /api/{plural}/{uid}` with a JSON patch."""
@@ -112,7 +115,7 @@ class Api:
         report = self.importer(request, unreadable=400).one(
             resource.plural, patched, replace(options, skip_validation=apart)
         )
-        return done() if apart else object_answer(report)
+        return done() if report is None or apart else object_answer(report)
 
     def _updatable(self, resource: Resource, after: JsonObject) -> None:
         """Raises `Refused` with 409 for what the type's own controller refuses."""
@@ -132,7 +135,8 @@ class Api:
         if kept_by_owner(self.server.store, resource.plural, cast("str", body["id"])):
             return object_answer(ObjectReport(resource.klass, cast("str", body["id"])))  # so it says, and it stays
         options = ImportOptions(strategy=DELETE)
-        return object_answer(self.importer(request).one(resource.plural, {"id": body["id"]}, options), failed="WARNING")
+        report = self.importer(request).one(resource.plural, {"id": body["id"]}, options)
+        return done() if report is None else object_answer(report, failed="WARNING")
 
     # Its collections -------------------------------------------------------------------------------------------------
 

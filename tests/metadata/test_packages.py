@@ -1,0 +1,250 @@
+"""Published packages: adapted, mapped, compared, one plan, and taken back as if they had never been there."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dhis2sh.dhis2.properties import VOLATILE
+from dhis2sh.dhis2.references import references
+from dhis2sh.errors import Refused, UsageError
+from dhis2sh.metadata.bundles.adapting import adapt
+from dhis2sh.metadata.bundles.bundle import bundle_of
+from dhis2sh.metadata.bundles.report import PackageReport
+from dhis2sh.models import facts
+from dhis2sh.sandbox.load import load
+from dhis2sh.session import Session
+from tests.conftest import filled, holding
+from tests.metadata.calls import YES, call, planned
+from tests.metadata.conftest import NEW
+from tests.shared import needs_shared, shared
+
+DEFAULTS = {
+    "categoryOptions": [{"id": "xYerKDKCefk", "name": "default", "code": "default"}],
+    "categories": [{"id": "GLevLNI9wkl", "name": "default", "categoryOptions": [{"id": "xYerKDKCefk"}]}],
+}
+PACKAGE: dict[str, Any] = {
+    "package": {"name": "BCG_AGG", "version": "1.0.0", "DHIS2Version": "2.36.1", "type": "AGGREGATE"},
+    "users": [{"id": "usPackage01", "firstName": "Admin", "surname": "WHO", "userCredentials": {"username": "who"}}],
+    "userGroups": [
+        {"id": "ugAdmin0001", "name": "BCG admin", "users": [{"id": "usPackage01"}]},
+    ],
+    **DEFAULTS,
+    "dataElements": [
+        {**NEW, "publicAccess": "r-------", "user": {"id": "usPackage01"},
+         "userGroupAccesses": [{"id": "ugAdmin0001", "access": "rw------"}, {"id": "ugForeign01", "access": "rw------"}]},
+        {**NEW, "id": "deForeign01", "name": "BCG, all", "shortName": "BCG, all", "code": "DE_1"},
+    ],
+    "dataElementGroups": [
+        {"id": "deGroup0009", "name": "All", "shortName": "All", "periodOffset": 0,
+         "dataElements": [{"id": "deNumber009"}, {"id": "deForeign01"}]}
+    ],
+    "trackedEntityTypes": [{"id": "tePerson001", "name": "Person"}],
+}  # fmt: skip
+"""A package of 2.36 in small: a package's own user, groups, old sharing, an element that is there under another UID."""
+
+
+def written(folder: Path, body: object, name: str = "package.json") -> Path:
+    path = folder / name
+    path.write_text(json.dumps(body))
+    return path
+
+
+async def test_a_package_is_adapted_mapped_and_written_in_one_go(session: Session, tmp_path: Path):
+    file = written(tmp_path, PACKAGE)
+    report = await call(session, "metadata package plan", file=file)
+    assert isinstance(report, PackageReport)
+    assert (report.name, report.decide) == ("BCG_AGG 1.0.0 (of DHIS2 2.36.1)", [])
+    assert report.left_out == {"users": 1}
+    adapted = {(one.type, one.property) for one in report.adapted}
+    assert ("trackedEntityTypes", "shortName") in adapted
+    assert ("dataElements", "publicAccess, userGroupAccesses") in adapted
+    assert [(one.id, one.to, one.by) for one in report.mapped] == [("deForeign01", "deNumber001", "code")]
+    assert report.groups_left_out == ["ugForeign01"]
+    before = await session.client.get_object("metadata", {"fields": ":owner"})
+    await call(session, "metadata package install", YES, file=file)
+    group = await session.client.get_object("dataElementGroups/deGroup0009", {"fields": "dataElements"})
+    assert group["dataElements"] == [{"id": "deNumber001"}, {"id": "deNumber009"}]
+    new = await session.client.get_object("dataElements/deNumber009", {"fields": "sharing"})
+    assert new["sharing"]["userGroups"] == {"ugAdmin0001": {"id": "ugAdmin0001", "access": "rw------"}}  # type: ignore[index]
+    there = await session.client.get_object("dataElements/deNumber001", {"fields": "name"})
+    assert there == {"name": "BCG doses given"}, "what is there stays as it is"
+    assert (await planned(session, "metadata package install", file=file)).steps == []
+    await call(session, "undo", YES)
+    assert told(await session.client.get_object("metadata", {"fields": ":owner"})) == told(before)
+
+
+async def test_what_is_there_and_means_something_else_is_a_decision(session: Session, tmp_path: Path):
+    """An element with the code of one that is there, but with texts for values, takes its place only when somebody says so."""
+    body = {"dataElements": [{**NEW, "code": "DE_1", "valueType": "TEXT"}]}
+    plan = await planned(session, "metadata package install", file=written(tmp_path, body))
+    assert isinstance(plan.blocked, Refused)
+    report = plan.report
+    assert isinstance(report, PackageReport)
+    assert "valueType: NUMBER there, TEXT in the bundle" in report.decide[0].about
+    assert report.decide[0].commands[1].endswith("package.json --resolve deNumber009=rename")
+    with pytest.raises(Refused, match="valueType"):
+        await call(session, "metadata package install", YES, file=tmp_path / "package.json")
+    apart = await planned(
+        session, "metadata package install", file=tmp_path / "package.json", resolve=["deNumber009=rename"]
+    )
+    assert apart.blocked is None
+    assert [step.after["code"] for step in apart.steps if step.after] == ["DE_1_PACKAGE_JSON"]
+
+
+async def test_o3_placeholders_are_told_and_mapped(session: Session, tmp_path: Path):
+    """`<OU_ROOT_UID>` of a package leads nowhere until somebody says which unit it is; so does a code."""
+    chart = {"id": "viChart0001", "name": "BCG", "type": "COLUMN", "organisationUnits": [{"id": "<OU_ROOT_UID>"}]}
+    group = {"id": "deGroup0009", "name": "All", "shortName": "All", "dataElements": [{"code": "DE_1"}, {"code": "X"}]}
+    file = written(tmp_path, {"visualizations": [chart], "dataElementGroups": [group]})
+    plan = await planned(session, "metadata package install", file=file)
+    report = plan.report
+    assert isinstance(report, PackageReport)
+    about = [one.about.partition(":")[0] for one in report.decide]
+    assert sorted(about) == ["<OU_ROOT_UID>", "X"], "the code DE_1 is there"
+    root = next(one for one in report.decide if one.about.startswith("<OU"))
+    assert root.commands[0].endswith("--map '<OU_ROOT_UID>=Country'")
+    mapped = await planned(session, "metadata package install", file=file, map=["<OU_ROOT_UID>=Country", "X=Remark"])
+    assert mapped.blocked is None
+    bodies = {step.type: step.after for step in mapped.steps}
+    assert bodies["visualizations"]["organisationUnits"] == [{"id": "ouCountry01"}]  # type: ignore[index]
+    assert bodies["dataElementGroups"]["dataElements"] == [{"id": "deNumber001"}, {"id": "deText00001"}]  # type: ignore[index]
+    dropped = await planned(session, "metadata import", file=file, drop_dangling=True)
+    assert "<OU_ROOT_UID>" in " ".join(dropped.notes)
+    assert {step.type: step.after for step in dropped.steps}["visualizations"]["organisationUnits"] == []  # type: ignore[index]
+    by_map = await planned(
+        session, "metadata import", file=file, map=["<OU_ROOT_UID>=Country", "DE_1=DE_1", "X=Remark"]
+    )
+    assert {step.type: step.after for step in by_map.steps}["visualizations"]["organisationUnits"] == [  # type: ignore[index]
+        {"id": "ouCountry01"}
+    ]
+
+
+def test_t20_variables_of_eleven_letters_are_no_uids():
+    """In program rules only constants go by their UID; in indicators `#{diastolicBP}` would be one."""
+    types = facts.types("v42")
+    rule = {"id": "prRule00001", "condition": "#{diastolicBP} > 90 && A{dateofbirth} != '' && C{cnConstant1} > 1"}
+    assert [ref.uid for ref in references(types["programRules"], rule, types)] == ["cnConstant1"]
+    indicator = {"id": "inIndicato1", "numerator": "#{deNumber001}"}
+    assert [ref.uid for ref in references(types["indicators"], indicator, types)] == ["deNumber001"]
+
+
+@pytest.mark.parametrize(
+    ("items", "said"),
+    [
+        ([None], "is null, not an object"),
+        (["deNumber001"], "is 'deNumber001', not an object"),
+        ([{"id": 7}], "the id 7"),
+    ],
+)
+async def test_t26_items_that_are_no_objects_have_words(session: Session, tmp_path: Path, items: list, said: str):
+    with pytest.raises(UsageError, match=said):
+        await planned(session, "metadata import", file=written(tmp_path, {"dataElements": items}))
+
+
+@pytest.mark.parametrize("given", [{}, {"id": ""}, {"id": None}])
+async def test_t26_objects_without_id_get_one(session: Session, tmp_path: Path, given: dict):
+    body = {name: value for name, value in NEW.items() if name != "id"} | given
+    plan = await planned(session, "metadata import", file=written(tmp_path, {"dataElements": [body]}))
+    assert [len(str(step.uid)) for step in plan.steps] == [11]
+    assert any("without id: 1 dataElements get new UIDs" in note for note in plan.notes)
+
+
+def test_actions_that_hide_name_no_element_beside_it():
+    """What a 2.42.5.2 refuses with E4058 in national and WHO packages."""
+    action = {"id": "pa000000001", "programRuleActionType": "HIDESECTION", "dataElement": {"id": "deNumber001"},
+              "programStageSection": {"id": "psSection01"}}  # fmt: skip
+    adapted = adapt(bundle_of({"programRuleActions": [action]}), facts.types("v42"))
+    (body,) = adapted.bundle.objects["programRuleActions"].values()
+    assert body.keys() == {"id", "programRuleActionType", "programStageSection"}
+
+
+def test_what_was_renamed_is_moved_as_the_facts_of_the_version_say():
+    chart = {"id": "viChart0001", "name": "C", "legendSet": {"id": "lsLegend001"}, "legendDisplayStyle": "FILL",
+             "legend": {"hidden": True}, "relativePeriods": {"last12Months": True, "thisYear": False}}  # fmt: skip
+    adapted = adapt(bundle_of({"visualizations": [chart]}), facts.types("v42"))
+    (body,) = adapted.bundle.objects["visualizations"].values()
+    assert body["legend"] == {"set": {"id": "lsLegend001"}, "style": "FILL"}
+    assert body["seriesKey"] == {"hidden": True}
+    assert body["rawPeriods"] == ["LAST_12_MONTHS"]
+    assert all(one.type == "visualizations" for one in adapted.changes)
+
+
+# Packages as they are published -----------------------------------------------------------------------------------------
+
+
+def told(export: Any) -> dict[str, Any]:
+    """An export without what every save changes."""
+
+    def stripped(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: stripped(item) for name, item in value.items() if name not in VOLATILE}
+        return sorted(map(stripped, value), key=repr) if isinstance(value, list) else value
+
+    return {plural: stripped(items) for plural, items in export.items() if plural != "system" and items}
+
+
+@pytest.fixture(scope="module")
+def real_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sandbox with the metadata of a real 2.42."""
+    body = json.loads(gzip.decompress(shared("real", "v42", "metadata.json.gz").read_bytes()))
+    return filled(tmp_path_factory.mktemp("real"), lambda store: load(store, body))
+
+
+@pytest.fixture(params=["empty", "full"])
+async def server(request: pytest.FixtureRequest, home: Path, real_database: Path) -> AsyncIterator[Session]:
+    """A session on a sandbox that holds nothing, or the metadata of a real server."""
+    if request.param == "full":
+        holding(home, real_database)
+    session = Session("sandbox")
+    yield session
+    await session.aclose()
+
+
+DECISIONS: dict[str, set[str]] = {
+    "codfr36": set(), "covac35": set(), "epi36": set(), "hiv36": set(), "htn": set(), "ke1": set(),
+    "crvs36": {"zUesqxHbA7S", "RLPHpxE2hPP"}, "mal36": {"ltOchiGMdfn", "pubdYxdPL8f", "DJGoXYJGidL"},
+}  # fmt: skip
+"""What of each package only a person can decide: actions that send a template which is not there, groups of units."""
+
+
+@needs_shared
+@pytest.mark.parametrize("package", sorted(DECISIONS))
+async def test_every_package_ends_in_a_plan_or_in_the_commands_that_make_one(server: Session, package: str):
+    """The line that is proposed is followed word by word; then the server takes the whole package."""
+    file = shared("real", "outside", "packages", f"{package}.json.gz")
+    plan = await planned(server, "metadata package install", file=file)
+    report = plan.report
+    assert isinstance(report, PackageReport)
+    assert len(report.decide) == len(DECISIONS[package])
+    assert all(any(uid in one.about for one in report.decide) for uid in DECISIONS[package])
+    if report.decide:
+        assert isinstance(plan.blocked, Refused)
+        words = str(plan.blocked.hint).partition(".json.gz ")[2].split()
+        resolve = [word for before, word in pairwise(words) if before == "--resolve"]
+        plan = await planned(
+            server, "metadata package install", file=file, resolve=resolve, drop_dangling="--drop-dangling" in words
+        )
+    assert plan.blocked is None
+    assert isinstance(plan.report, PackageReport)
+    assert (plan.report.conflicts, plan.report.decide) == ([], [])
+    assert sum(row.create for row in plan.report.types) == len(plan.steps) > 100
+
+
+@needs_shared
+async def test_three_packages_are_installed_and_taken_back(server: Session):
+    """Side by side they share categories and groups; after three undos the server is as it was."""
+    before = told(await server.client.get_object("metadata", {"fields": ":owner"}))
+    for package in ("hiv36", "epi36", "htn"):
+        file = shared("real", "outside", "packages", f"{package}.json.gz")
+        await call(server, "metadata package install", YES, file=file)
+        assert (await planned(server, "metadata package install", file=file, update=True)).steps == []
+    for _ in range(3):
+        await call(server, "undo", YES)
+    assert told(await server.client.get_object("metadata", {"fields": ":owner"})) == before
