@@ -159,8 +159,17 @@ def test_t4_every_parameter_that_names_a_file_is_known_as_one() -> None:
         for param in verb.params:
             names_one = param.kind in {"path", "source"} or param.complete in {"files", FILES_OR_PROFILES}
             assert (param.file is not None) == names_one, f"{verb.path} {param.name}"
-    written = {param.name for verb in load_all().values() for param in verb.params if param.file == "writes"}
-    assert {"out", "rejected"} <= written
+    for verb in load_all().values():
+        for param in verb.params:
+            writes = param.name in {"out", "rejected"} or param.help.lower().startswith(("write ", "save "))
+            assert not (param.file == "reads" and writes), f"{verb.path} {param.name} is written to: Touches('writes')"
+
+
+async def test_u15_a_patch_may_be_json_as_it_is(sandbox_home: Path) -> None:
+    patch = [{"op": "add", "path": "/description", "value": "New"}]
+    arguments = {"type": "dataElements", "objects": ["DE_1"], "patch": patch}
+    done = await called(Answers(), "write", verb="metadata patch", arguments=arguments)
+    assert done["result"]["updated"] == 1
 
 
 def test_t4_a_folder_that_is_not_there_is_said_at_the_start(capsys: pytest.CaptureFixture[str]) -> None:
