@@ -145,9 +145,9 @@ def test_reports_name_objects_only_where_they_are_written(api: TestClient) -> No
     assert reported("importReportMode=FULL&importMode=VALIDATE") == []
     assert len(reported("importReportMode=FULL")) == 1
     assert (
-        api.post("/api/metadata?skipValidation=true&importMode=VALIDATE", json={"dataElements": [{}]}).json()[
-            "response"
-        ]["typeReports"]
+        api.post(
+            "/api/metadata?skipValidation=true&importMode=VALIDATE", json={"dataElements": [{"name": "A"}]}
+        ).json()["response"]["typeReports"]
         == []
     )
 
