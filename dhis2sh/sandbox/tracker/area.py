@@ -79,6 +79,7 @@ AREA = ImportingArea(
         ),
         "programStages": Hook(vetoes=(rows_of("Event", "event", "program_stage"),)),
         "programs": Hook(vetoes=(rows_of("Enrollment", "enrollment", "program"), rows_of("Event", "event", "program"))),
+        "relationshipTypes": Hook(vetoes=(rows_of("Relationship", "relationship", "relationship_type"),)),
         "trackedEntityAttributes": Hook(
             vetoes=(
                 rows_of(
