@@ -123,7 +123,8 @@ def _let_go(found: Deletion, kind: str, row: JsonObject, going: Mapping[str, Col
     if first != row:
         found.writes.insert(0, Write(kind, row, first))
     if after != first:
-        found.writes.append(Write(kind, first, after, by_server=True))
+        detail = "a layer shows it no more" if first.get(LAYERS) != after.get(LAYERS) else None
+        found.writes.append(Write(kind, first, after, detail=detail, by_server=True))
 
 
 def _leads(value: JsonValue, gone: Collection[str]) -> bool:
