@@ -9,6 +9,7 @@ from dhis2sh.changes.journal import journal_of
 from dhis2sh.client import sending
 from dhis2sh.errors import NotFound, PartlyDone, Refused
 from dhis2sh.metadata import removing
+from dhis2sh.sandbox.versions import version_of
 from dhis2sh.session import Session
 from tests.metadata.calls import call, do, planned
 
@@ -297,3 +298,19 @@ async def test_a_legend_set_is_taken_out_of_elements_before_it_goes(country: Ses
 def without_map_layers(body: object) -> object:
     """Layers get new UIDs up to 2.42, and say the same (test_maps)."""
     return {kind: rows for kind, rows in body.items() if kind != "maps"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("version", ["2.41", "2.42"])
+async def test_l2_the_values_of_an_attribute_come_back_with_it_or_keep_it(country: Session, version: str) -> None:
+    """2.42 refuses to delete an attribute that has values; who takes them along gives them back."""
+    country.sandbox_store().version = version_of(version)
+    before = await everything(country)
+    for attribute in (await country.client.list_page("attributes", {"fields": "id"})).rows:
+        try:
+            await do(country, "metadata delete", type="attributes", objects=[attribute["id"]])
+        except Refused as refused:
+            assert refused.code == "E4030"
+        else:
+            await do(country, "undo")
+
+    assert await everything(country) == before
