@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _OF_EXPLAIN = re.compile(r"$|-|error\b|[Ee]\d{4}\b")
 """What the verb `explain` takes; anything else behind it is a line, and shown is what that would send."""
 
+_FIELDS_ASKED = re.compile(r"--fields[ =]\?\s*$")
+"""Which fields there are, and not what the verb is."""
 AHEAD = 2
 """Batches of a stream that may wait for who reads it on another loop."""
 MOST_UNREAD = 3
@@ -77,7 +79,7 @@ class Lines:
 
         Raises our errors.
         """
-        if text.rstrip().endswith("?"):
+        if text.rstrip().endswith("?") and not _FIELDS_ASKED.search(text):
             return help_of(text.strip())
         if text.startswith(OF_VALUE):
             return self._of_value(text.removeprefix(OF_VALUE), form)
