@@ -167,6 +167,11 @@ def _sent(s: Session) -> Provenance:
     return Provenance(query=tuple(s.client.transport.sent[-1:]))
 
 
+EVENT_VISUALIZATIONS = "eventVisualizations"
+_VIEWS = {"eventCharts", "eventReports"}
+"""Older names of event visualizations: a server lists under them what it then says is not there."""
+
+
 @verb(
     "metadata get",
     effect="read",
@@ -196,13 +201,23 @@ async def get(
     if web:
         return await _in_its_app(s, resource, uid)
     types = await schema.types_of(s.client)
+    if fields == queries.WHICH:
+        names_of_fields = ", ".join(str(row["field"]) for row in queries.which_fields(resource))
+        raise UsageError(
+            f"{resource.plural} have {names_of_fields}", hint=f"dhis2 metadata list {resource.plural} --fields ?"
+        )
     for warning in queries.silently_ignored(resource, types, fields, (), ()):
         s.person.warn(warning)
     wanted = fields or ":owner"
     if names:
         wanted = queries.with_names(resource, wanted, types)
     params: dict[str, Param] = {"fields": wanted, **queries.language(translate, locale)}
-    return await s.client.get_object(f"{resource.plural}/{uid}", params)
+    try:
+        return await s.client.get_object(f"{resource.plural}/{uid}", params)
+    except NotFound as error:
+        if resource.plural in _VIEWS:  # whose lists show what is one of these and no other
+            raise NotFound(error.message, hint=f"dhis2 metadata get {EVENT_VISUALIZATIONS} {uid}") from error
+        raise
 
 
 async def _in_its_app(s: Session, resource: Resource, uid: str) -> Row:
