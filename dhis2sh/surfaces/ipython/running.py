@@ -14,8 +14,9 @@ from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.stream import Stream, rows_of
 from dhis2sh.surfaces import output
-from dhis2sh.surfaces.ipython import display, variables
+from dhis2sh.surfaces.ipython import variables
 from dhis2sh.surfaces.ipython.lines import OF_VALUE
+from dhis2sh.surfaces.ipython.record import shown
 from dhis2sh.surfaces.terminal import interactive, pick_missing
 from dhis2sh.verbs import explain, grammar, installed
 from dhis2sh.verbs.options import Options, keywords
@@ -191,9 +192,7 @@ class Lines:
             return None
         chosen = output.format_of(options) if options.json or options.format else form
         return (
-            display.shown(result)
-            if chosen == "table"
-            else Text(output.formatted(result, chosen, safe=options.safe), of=chosen)
+            shown(result) if chosen == "table" else Text(output.formatted(result, chosen, safe=options.safe), of=chosen)
         )
 
     def _carried_out(self, invocation: Invocation, pipeline: Pipeline | None) -> object:
@@ -262,7 +261,7 @@ class Lines:
             return None
         if isinstance(result, Stream):
             return cast("object", result)
-        return display.shown(result) if form == "table" else Text(output.formatted(result, form), of=form)
+        return shown(result) if form == "table" else Text(output.formatted(result, form), of=form)
 
 
 async def _called(
