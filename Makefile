@@ -64,7 +64,7 @@ endif
 
 test-live: setup ## the tests that need a real server, DHIS2_URL
 	@test -n "$$DHIS2_URL" || { echo "test-live: set DHIS2_URL, DHIS2_USERNAME and DHIS2_PASSWORD; nothing was run"; exit 0; }; \
-	$(BIN)/python -m pytest -m live
+	$(BIN)/python -m pytest -m live tests/live $(if $(CLEAN),--clean)
 
 smoke: setup ## one verb on each surface
 	@$(BIN)/python examples/tour.py </dev/null

@@ -13,6 +13,7 @@
     │   ├── SignInError           wrong or expired credentials, login page instead of data
     │   └── Forbidden             signed in, but may not do this
     ├── Refused                5  the server understood and refused (carries the server's envelope)
+    │   ├── OutOfDate             what a plan would change has changed since it was made
     │   ├── ReadOnlyProfile       our own transport refused a write on a read-only profile
     │   └── ServerFault           the server failed (5xx)
     ├── NetworkError           6  nothing usable came back
@@ -30,6 +31,7 @@ command to try. Neither ever holds a secret.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -73,7 +75,8 @@ class Dhis2Error(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback, at the prompt and in notebooks: the same two lines as everywhere."""
-        lines = [f"error: {self}", *([f"  try: {self.hint}"] if self.hint else [])]
+        word = "" if isinstance(self, Declined) else "error: "
+        lines = [f"{word}{self}", *([f"  try: {self.hint}"] if self.hint else [])]
         return ["".join(mark if mark.isprintable() else " " for mark in line) for line in lines]
 
 
@@ -193,6 +196,10 @@ class Refused(Dhis2Error):
         self.envelope = envelope
 
 
+class OutOfDate(Refused):
+    """Somebody has changed what a plan is about to change: nothing was sent, and it must be planned anew."""
+
+
 class ReadOnlyProfile(Refused):
     """The profile says `read_only = true`; the transport refused to send a write."""
 
@@ -260,8 +267,12 @@ def did_you_mean(word: str, known: Sequence[str], *, limit: int = 3) -> str | No
     from rapidfuzz import fuzz, process  # start-up: only a mistake pays for it
     from rapidfuzz.distance import DamerauLevenshtein  # start-up: as above
 
+    def words_of(text: str) -> set[str]:
+        return {part for part in re.split(r"\W+", text) if len(part) > 4}
+
     def likeness(typed: str, right: str) -> float:
         found = 100 * DamerauLevenshtein.normalized_similarity(typed, right)
+        found = max(found, _SHARED) if words_of(typed) & words_of(right) else found
         if right.startswith(typed):  # cut short
             return max(found, 80 + 15 * len(typed) / len(right))
         return max(found, 70 + 15 * len(typed) / len(right)) if len(typed) > 3 and typed in right else found
@@ -277,5 +288,6 @@ def did_you_mean(word: str, known: Sequence[str], *, limit: int = 3) -> str | No
     return "did you mean " + " or ".join(near) + "?" if near else None
 
 
-_LIKE, _BESIDE = 62, 12
-"""How like a word another must be (of 100) to be what was meant, and how much less like than the likest."""
+_LIKE, _BESIDE, _SHARED = 62, 12, 68
+"""How like a word another must be (of 100) to be what was meant, how much less like than the likest, and how like two are
+that share a whole word."""

@@ -16,7 +16,18 @@ from dhis2sh.rows.rows import PageNote, Rows
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Piped, Refers, applies, prepares, verb
+from dhis2sh.verbs.declaration import (
+    Bounds,
+    Complete,
+    Doc,
+    NotForAgents,
+    Piped,
+    Refers,
+    Touches,
+    applies,
+    prepares,
+    verb,
+)
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Entry, Journal
@@ -34,6 +45,7 @@ __all__ = [
     "JsonObject",
     "JsonValue",
     "MissingExtra",
+    "NotForAgents",
     "NotFound",
     "PageNote",
     "Part",
@@ -50,6 +62,7 @@ __all__ = [
     "Session",
     "StepsInBulk",
     "Stream",
+    "Touches",
     "UsageError",
     "Wants",
     "WriteSummary",

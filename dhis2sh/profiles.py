@@ -98,7 +98,8 @@ class Profile:
         Parameters:
             method: how to sign in, where not as the profile says.
 
-        None where `DHIS2_URL` or `DHIS2_USERNAME` say that it is for another server or another user.
+        None where `DHIS2_URL` or `DHIS2_USERNAME` say that it is for another server or another user. Raises `ConfigError` for
+        what is no text.
         """
         method = method or self.auth
         if method not in VARIABLES:
@@ -108,7 +109,11 @@ class Profile:
             return None
         if user and method != "pat" and self.username not in {None, user}:
             return None
-        return os.environ.get(VARIABLES[method]) or None
+        secret = os.environ.get(VARIABLES[method]) or None
+        try:
+            return secret and secret.encode().decode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"{VARIABLES[method]} is no UTF-8", hint="set it again") from None
 
     def credentials(self) -> Credentials:
         """What a sign-in is made of; reads the keyring, and the environment where it has nothing. Raises `ConfigError`."""
@@ -133,6 +138,10 @@ VARIABLES = {"basic": "DHIS2_PASSWORD", "session": "DHIS2_PASSWORD", "pat": "DHI
 """Where the environment has a secret, by the sign-in that wants it."""
 TIGHTENING = ("read_only", "production")
 """What a project's file may say of a profile of the user's own, and only `true`."""
+_LEAST = {
+    "connect_timeout": 0.001, "read_timeout": 0.001, "total_timeout": 0.001, "max_connections": 1, "retries": 0, "max_url": 200,
+}  # fmt: skip
+"""The least that a number may be."""
 _NAMES = re.compile(r"\w[\w.-]{0,63}")
 _TYPES = {item.name: str(item.type) for item in fields(Profile)}
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -260,7 +269,12 @@ def _profile(name: str, table: Mapping[str, Any], path: Path) -> Profile:
     for key, value in table.items():
         kinds, words = _KINDS[_TYPES[key].removesuffix(" | None")]
         if type(value) not in kinds:
-            raise ConfigError(f"{path}: {key} of profile '{name}' should be {words}", hint="dhis2 profile show")
+            raise ConfigError(
+                f"{path}: {key} of profile '{name}' should be {words}", hint=f"mend that line of {path.name}"
+            )
+        least = _LEAST.get(key)
+        if least is not None and not least <= value < 1e9:
+            raise ConfigError(f"{path}: {key} of profile '{name}' cannot be {value}", hint=f"{least:g} at the least")
     return Profile(name=name, source=str(path), **table)
 
 

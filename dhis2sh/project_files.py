@@ -48,9 +48,11 @@ class ProfilesFile:
 
     @property
     def active(self) -> str | None:
-        """The profile that it makes the active one."""
+        """The profile that it makes the active one. Raises `ConfigError` where that is no name."""
         found: object = self.document.get("active")
-        return found if isinstance(found, str) else None
+        if found is not None and not isinstance(found, str):
+            raise ConfigError(f"{self.path}: active is the name of a profile, not {found!r}", hint='active = "NAME"')
+        return found
 
     @property
     def trusted(self) -> bool:
@@ -88,12 +90,15 @@ def read_profiles(path: Path) -> ProfilesFile:
             f"{path} is not valid TOML: {error}", hint=f"mend that line; {path.name} was left as it was"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise ConfigError(f"{path} cannot be read: {error}", hint="save it as UTF-8, readable by you") from error
 
 
 def project_file(start: Path | None = None) -> Path | None:
     """The nearest `.dhis2/profiles.toml` from here upwards, or None."""
-    here = start or Path.cwd()
+    try:
+        here = start or Path.cwd()
+    except FileNotFoundError:  # it was deleted under us
+        return None
     for folder in [here, *here.parents]:
         candidate = folder / ".dhis2" / NAME
         if candidate.is_file():

@@ -12,11 +12,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import paths
 from dhis2sh.client.addresses import origin
 from dhis2sh.errors import ConfigError, Dhis2Error
+
+if TYPE_CHECKING:
+    from dhis2sh.client.auth import Turn
 
 SERVICE = "dhis2sh"
 KINDS = ("", "tokens", "client", "cookie")
@@ -65,27 +68,43 @@ class ProfileSecrets:
         for kind in KINDS:
             self.write(None, kind)
 
-    @contextmanager
-    def locked(self) -> Generator[None]:
-        """Inside, no other process changes the tokens of this profile: a refresh token may be good for one use only.
-
-        Raises `Dhis2Error` where another one holds them for too long.
-        """
-        from filelock import FileLock, Timeout  # start-up: only who refreshes a token waits for others
-
+    def turn(self) -> Turn:
+        """Whose turn it is among processes to renew its tokens: a refresh token may be good for one use only."""
         name = "".join(letter if letter.isalnum() else "_" for letter in self._entry("tokens"))
-        path = paths.data_dir() / "locks" / f"{name}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(path, timeout=60):
-                yield
-        except Timeout as error:
-            raise Dhis2Error(
-                f"another process has been renewing the sign-in of '{self.profile}' for a minute", hint="try again"
-            ) from error
+        return _Turn(paths.data_dir() / "locks" / f"{name}.lock")
 
     def _entry(self, kind: str) -> str:
         return f"{self.profile}{f':{kind}' if kind else ''}@{origin(self.url)}"
+
+
+class _Turn:
+    """A lock on a file."""
+
+    def __init__(self, path: Path) -> None:
+        from filelock import FileLock  # start-up: only who renews a sign-in waits for others
+
+        self._path = path
+        self._lock = FileLock(path, timeout=0, thread_local=False)
+
+    def take(self) -> bool:
+        """Take it; False where another one has it. Raises `Dhis2Error` when the disk cannot be written."""
+        from filelock import Timeout  # start-up: as above
+
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout:
+            return False
+        except OSError as error:
+            raise Dhis2Error(
+                f"{self._path} cannot be written: {error.strerror or error}",
+                hint="set DHIS2SH_HOME to a folder that can",
+            ) from error
+        return True
+
+    def give_back(self) -> None:
+        """Let the next one have it."""
+        self._lock.release()
 
 
 def _keyring() -> Any:

@@ -55,7 +55,7 @@ class Session:
         self._retry, self._limits = retry, limits
         self.person: Person = person or Nobody()
         self.tracer = tracer
-        self.on_written: Callable[[Session, Sequence[Written] | None], None] | None = None
+        self.on_written: Callable[[Profile, Sequence[Written] | None], None] | None = None
         """Told what writes have changed; None where anything may have, as when a sandbox is filled from a file."""
         self._active: Active | None = None
         self._client: Client | None = None
@@ -126,10 +126,14 @@ class Session:
             self._store = open_store(path)
         return self._store
 
-    def written(self, objects: Sequence[Written] | None) -> None:
-        """Tell who follows what a write has changed; None where anything may have."""
+    def written(self, objects: Sequence[Written] | None, profile: Profile | None = None) -> None:
+        """Tell who follows what a write has changed; None where anything may have.
+
+        Parameters:
+            profile: whose server it is; the session's without it.
+        """
         if self.on_written is not None and (objects is None or objects):
-            self.on_written(self, objects)
+            self.on_written(profile or self.profile, objects)
 
     @asynccontextmanager
     async def beside(self, name: str) -> AsyncGenerator[Session]:

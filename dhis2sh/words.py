@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+BOLD, RESET = "\x1b[1m", "\x1b[0m"
+RED, YELLOW, GREEN = "\x1b[1;38;5;231;48;5;124m", "\x1b[1;38;5;16;48;5;178m", "\x1b[1;38;5;231;48;5;22m"
+"""How words stand out on a terminal: bold, and colours that bring their own ground, which read on dark and light."""
 _NO_ACCENT = str.maketrans(
     {
         "ø": "o",

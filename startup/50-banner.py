@@ -13,7 +13,7 @@ try:
         + (f"  DHIS2 {_known.version}" if _known else "")
         + (f"  as {_user}" if _user else "")
     )
-    print("try: %metadata search malaria   %metadata list dataElements | where(valueType == 'NUMBER')   %verbs")
+    print("try: metadata search malaria   metadata list dataElements | head(5)   ? explains")
 except Dhis2Error as _error:
     print(f"dhis2sh {__version__}  {_error}")
     print(f"try: %profile use {profiles.SANDBOX}   or leave and run: dhis2 profile add NAME --url URL --username USER")

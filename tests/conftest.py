@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from dhis2sh.errors import Dhis2Error
+from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_country, load_file
 from dhis2sh.sandbox.store.database import Store
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 hypothesis.settings.register_profile("loaded", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a test
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--clean", action="store_true", help="with -m live: only take away what a killed run has left")
 
 
 def pytest_sessionstart() -> None:
@@ -150,6 +155,15 @@ def broken_categories_home(country_home: Path) -> Path:
         )
         connection.execute("DELETE FROM data_value WHERE category_option_combo = ?", (gone["id"],))
     store.change({}, {"categoryOptionCombos": [gone["id"]]})
+    store.close()
+    return country_home
+
+
+@pytest.fixture
+def analysed_home(country_home: Path) -> Path:
+    """The fictional country with its analytics tables."""
+    store = open_store(country_home / "data" / "sandbox.db")
+    build.build(store)
     store.close()
     return country_home
 

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes import refusals
 from dhis2sh.changes.consent import require_consent
+from dhis2sh.changes.journal import JournalError
 from dhis2sh.changes.plan import WriteSummary
 from dhis2sh.changes.recording import recording
 from dhis2sh.changes.sending import carry_out
 from dhis2sh.client.requests import effect_scope
-from dhis2sh.errors import Forbidden, PartlyDone, ReadOnlyProfile, Refused, UsageError
+from dhis2sh.errors import Forbidden, OutOfDate, PartlyDone, ReadOnlyProfile, Refused, UsageError
 from dhis2sh.rows.rows import stamped
 
 if TYPE_CHECKING:
     from dhis2sh.changes.consent import Consent, Writing
     from dhis2sh.changes.plan import Plan
+    from dhis2sh.changes.recording import Recording
     from dhis2sh.session import Session
 
 NAMED = 5
@@ -45,7 +47,7 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
         verb: whose plan it is.
         consent: what the user has agreed to, and how to ask for the rest; a dry run gives the plan back.
 
-    Raises what was blocked, `ReadOnlyProfile`, `NeedsConfirmation`, `Declined`, `Refused` for a plan that is out of date,
+    Raises what was blocked, `ReadOnlyProfile`, `NeedsConfirmation`, `Declined`, `OutOfDate`,
     `PartlyDone` when the server refused some of the objects, and whatever the verb raises.
     """
     if consent.dry_run:
@@ -59,12 +61,20 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
                 result: object = await carry_out(session, plan, plan.writer, entry)
             else:
                 result = await verb.apply(session, plan)  # type: ignore[misc]  (`_check` has looked)
-            entry.finish(result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
+            _written_down(session, entry, result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
         return (
             _whole(result)
             if isinstance(result, WriteSummary)
             else stamped(result, verb=verb.path, profile=session.bound or "")
         )
+
+
+def _written_down(session: Session, entry: Recording, summary: WriteSummary) -> None:
+    """Tell the journal how a write has ended; where it cannot be told, the write has ended well all the same."""
+    try:
+        entry.finish(summary)
+    except JournalError as error:
+        session.person.warn(f"it was written on the server, and the journal does not know it: {error}")
 
 
 def _check(session: Session, verb: Writing, plan: Plan) -> None:
@@ -74,7 +84,7 @@ def _check(session: Session, verb: Writing, plan: Plan) -> None:
             session.person.warn(note)
         raise plan.blocked
     if plan.writer is None and verb.apply is None:
-        raise UsageError(f"{verb.path} has nothing to apply")
+        raise UsageError(f"{verb.path} has nothing to apply", hint=f"dhis2 {verb.path} --dry-run")
     if plan.local or not plan.steps:
         return
     made_for, profile = plan.made_for, plan.target or session.profile
@@ -91,7 +101,7 @@ def _check(session: Session, verb: Writing, plan: Plan) -> None:
 
 
 async def _check_current(session: Session, plan: Plan) -> None:
-    """Raise `Refused` where somebody has changed since what a plan is about to change."""
+    """Raise `OutOfDate` where somebody has changed since what a plan is about to change."""
     if plan.writer is None or not plan.steps:
         return
     with effect_scope("read"):
@@ -99,7 +109,7 @@ async def _check_current(session: Session, plan: Plan) -> None:
     if moved:
         more = f"; and {len(moved) - NAMED:,} more" if len(moved) > NAMED else ""
         told = f"{'; '.join(moved[:NAMED])}{more}; nothing was written"
-        raise Refused(told, hint="the same line once more plans it anew")
+        raise OutOfDate(told, hint="the same line once more plans it anew")
 
 
 def _whole(summary: WriteSummary) -> WriteSummary:

@@ -12,8 +12,8 @@ import datetime as dt
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -48,6 +48,16 @@ ADDED = {
     "bulk": "ALTER TABLE entry ADD COLUMN bulk INTEGER NOT NULL DEFAULT 0",
 }
 """Columns that a journal of an earlier version lacks."""
+
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a journal beyond which the oldest writes are forgotten."""
+KEPT = 100
+"""So many of the newest writes are never forgotten by themselves."""
+
+
+class JournalError(Dhis2Error):
+    """The journal cannot be written or read: the disk is full or read-only, or the file is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +134,44 @@ class Journal:
         self.path = path
 
     def _open(self) -> sqlite3.Connection:
-        """The file, only this user's to read. Raises `Dhis2Error` when the disk does not take it."""
+        """The file, only this user's to read."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.exists():
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600))
+        connection = sqlite3.connect(self.path, timeout=10)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            if not self.path.exists():
-                os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600))
-            connection = sqlite3.connect(self.path, timeout=10)
             connection.executescript(SCHEMA)
             held = {row[1] for row in connection.execute("PRAGMA table_info(entry)")}
             for column in ADDED.keys() - held:
                 _add(connection, column)
-        except (OSError, sqlite3.Error) as error:
-            raise Dhis2Error(
-                f"the journal {self.path} cannot be written: {error}", hint="--no-journal writes without it"
-            ) from error
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
+
+    @contextmanager
+    def _writing(self) -> Generator[sqlite3.Connection]:
+        """Inside, one transaction. Raises `JournalError` when the disk does not take it."""
+        try:
+            with closing(self._open()) as connection, connection:
+                yield connection
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(
+                f"the journal {self.path} cannot be written: {error}",
+                hint="make room for it; or --no-journal, which undo knows nothing of",
+            ) from error
+
+    @contextmanager
+    def _reading(self) -> Generator[sqlite3.Connection]:
+        """Inside, the file as it is; a disk that cannot be written is no reason not to read it. Raises `JournalError`."""
+        try:
+            with closing(self._open() if os.access(self.path, os.W_OK) else _look(self.path)) as connection:
+                yield connection
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(
+                f"the journal {self.path} cannot be read: {error}",
+                hint=f"move it away: mv {self.path} {self.path}.broken",
+            ) from error
 
     def begin(self, plan: Plan, url: str, *, undoes: int | None = None) -> int:
         """Write a plan down before it is carried out; returns the entry's number.
@@ -146,7 +179,7 @@ class Journal:
         Of a bulk write only how many rows it has: its parts follow as they are sent.
         """
         bulk = len(plan.steps) if plan.writer is not None and plan.writer.bulk else 0
-        with closing(self._open()) as connection, connection:
+        with self._writing() as connection:
             now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
             found = connection.execute(
                 "INSERT INTO entry (at, verb, title, url, outcome, undoes, writer, bulk) "
@@ -168,7 +201,7 @@ class Journal:
 
     def mark(self, entry: int, numbers: Iterable[int], state: State) -> None:
         """Say how far some changes of an entry are."""
-        with closing(self._open()) as connection, connection:
+        with self._writing() as connection:
             connection.executemany(
                 "UPDATE change SET state = ?, reason = NULL WHERE entry = ? AND number = ?",
                 [(state, entry, number) for number in numbers],
@@ -176,7 +209,7 @@ class Journal:
 
     def refuse(self, entry: int, reasons: Mapping[int, str]) -> None:
         """Say which changes of an entry a server has refused, and why."""
-        with closing(self._open()) as connection, connection:
+        with self._writing() as connection:
             connection.executemany(
                 "UPDATE change SET state = 'refused', reason = ? WHERE entry = ? AND number = ?",
                 [(reason, entry, number) for number, reason in reasons.items()],
@@ -184,7 +217,7 @@ class Journal:
 
     def keep(self, entry: int, changes: Iterable[tuple[int, PlanStep, str]]) -> None:
         """Keep single rows of a bulk write that a server has refused: their numbers, what they are, and why."""
-        with closing(self._open()) as connection, connection:
+        with self._writing() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO change VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL, 'refused', ?)",
                 [
@@ -195,7 +228,7 @@ class Journal:
 
     def keep_part(self, entry: int, part: SentPart) -> None:
         """Say how far a part of a bulk write is."""
-        with closing(self._open()) as connection, connection:
+        with self._writing() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (entry, part.first, part.count, part.digest, part.done, part.refused, part.reason),
@@ -203,26 +236,26 @@ class Journal:
 
     def rename(self, entry: int, number: int, uid: str) -> None:
         """Write down the UID that an object really has."""
-        with closing(self._open()) as connection, connection:
+        with self._writing() as connection:
             connection.execute("UPDATE change SET uid = ? WHERE entry = ? AND number = ?", (uid, entry, number))
 
     def put_after(self, entry: int, number: int, after: JsonObject) -> None:
         """Write down what the server has made of a change."""
-        with closing(self._open()) as connection, connection:
+        with self._writing() as connection:
             connection.execute(
                 "UPDATE change SET after = ? WHERE entry = ? AND number = ?", (_text(after), entry, number)
             )
 
     def drop(self, entry: int, numbers: Iterable[int]) -> None:
         """Take out changes that were expected of the server and did not come."""
-        with closing(self._open()) as connection, connection:
+        with self._writing() as connection:
             connection.executemany(
                 "DELETE FROM change WHERE entry = ? AND number = ?", [(entry, number) for number in numbers]
             )
 
     def end(self, entry: int, outcome: Outcome, reason: str | None = None) -> None:
         """Say how an entry ended; one that took all of another back marks that one."""
-        with closing(self._open()) as connection, connection:
+        with self._writing() as connection:
             connection.execute("UPDATE entry SET outcome = ?, reason = ? WHERE id = ?", (outcome, reason, entry))
             if outcome == "done":  # what was taken back in part is still the next to be taken back
                 connection.execute(
@@ -233,7 +266,7 @@ class Journal:
         """The writes, newest first, each with how many of its changes are in which state."""
         if not self.path.is_file():
             return []
-        with closing(self._open()) as connection:
+        with self._reading() as connection:
             rows = connection.execute(
                 "SELECT id, at, verb, title, url, outcome, reason, undoes, undone_by, writer, bulk FROM entry "
                 "ORDER BY id DESC LIMIT ?",
@@ -261,9 +294,40 @@ class Journal:
         what = f"no entry {number}" if number is not None else "nothing to take back"
         raise NotFound(f"the journal has {what}", hint="dhis2 journal list")
 
+    def oldest(self, *, before: str | None = None, keep: int = 0) -> list[int]:
+        """The numbers of the oldest entries.
+
+        Parameters:
+            before: those that began before this moment (ISO, UTC); all without it.
+            keep: so many of the newest stay, whatever their age.
+        """
+        if not self.path.is_file():
+            return []
+        with self._reading() as connection:
+            rows = connection.execute("SELECT id, at FROM entry ORDER BY id DESC").fetchall()
+        return [number for number, at in reversed(rows[keep:]) if before is None or at < before]
+
+    def drop_entries(self, numbers: Sequence[int]) -> None:
+        """Forget entries, and give their room back to the disk."""
+        with self._writing() as connection:
+            for table, column in (("change", "entry"), ("part", "entry"), ("entry", "id")):
+                connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(number,) for number in numbers])  # noqa: S608
+        with self._writing() as connection:
+            connection.execute("VACUUM")
+
+    def kept_small(self) -> int:
+        """Forget the oldest entries of a file that has become larger than `LARGEST`, a quarter of them; returns how many."""
+        if not self.path.is_file() or self.path.stat().st_size <= LARGEST:
+            return 0
+        numbers = self.oldest(keep=KEPT)
+        gone = numbers[: max(1, len(numbers) // 4)]
+        if gone:
+            self.drop_entries(gone)
+        return len(gone)
+
     def changes(self, entry: int) -> list[Change]:
         """What an entry changed, in the order in which it was planned."""
-        with closing(self._open()) as connection:
+        with self._reading() as connection:
             rows = connection.execute(
                 "SELECT number, action, type, uid, name, detail, before, after, state, reason FROM change "
                 "WHERE entry = ? ORDER BY number",
@@ -276,7 +340,7 @@ class Journal:
 
     def parts(self, entry: int) -> list[SentPart]:
         """The parts of a bulk write that were sent, by the numbers of their rows."""
-        with closing(self._open()) as connection:
+        with self._reading() as connection:
             rows = connection.execute(
                 "SELECT first, count, digest, done, refused, reason FROM part WHERE entry = ? ORDER BY first", (entry,)
             ).fetchall()
@@ -290,6 +354,11 @@ def _add(connection: sqlite3.Connection, column: str) -> None:
     except sqlite3.OperationalError as error:
         if "duplicate column" not in str(error):
             raise
+
+
+def _look(path: Path) -> sqlite3.Connection:
+    """A file that only may be read."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
 
 
 def _text(value: JsonObject | None) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast, overload
 
+from dhis2sh.changes.in_words import contents, differences
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.redact import redacted
 from dhis2sh.rows.registry import drawn, page
@@ -15,7 +16,7 @@ from dhis2sh.rows.rows import plain_fields, to_plain
 if TYPE_CHECKING:
     from dhis2sh.profiles import Profile
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject, JsonValue, Row
+    from dhis2sh.types import JsonObject, Row
 
 
 type Action = Literal[
@@ -33,6 +34,9 @@ type Action = Literal[
     "also delete",
 ]
 """What happens to an object; `also` is what the server does by itself with the rest of a plan."""
+BY_SERVER = frozenset({"also update", "also delete"})
+ASKED = 6
+"""So many kinds of changes are counted in a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,9 @@ class PlanStep:
 
         new = cast("JsonObject", redacted(self.after))
         if self.before is None:
-            return _contents(new, names or {})
+            return contents(new, names or {})
         old = cast("JsonObject", redacted(self.before))
-        return "; ".join(_differences("", old, new, names or {}))
+        return "; ".join(differences(old, new, names or {}))
 
     def to_json(self) -> JsonObject:
         """The step as `-o json` prints it; secrets are not shown."""
@@ -108,77 +112,13 @@ class StepsInBulk(Sequence[PlanStep]):
         return self._make(numbers) if isinstance(numbers, int) else [self._make(number) for number in numbers]
 
 
-SHOWN = 3
-"""Items of a list that a plan shows."""
-
-
-WIDEST = 200
-"""Characters that a plan has for what a new object is."""
-
-
-def _contents(new: JsonObject, names: Mapping[str, str]) -> str:
-    """What a new object is: its first properties besides UID and name."""
-    text = ""
-    for name, value in new.items():
-        if name in {"id", "name"} or value in (None, [], {}):
-            continue
-        part = f"{name}: {_said(value, names)}"
-        if text and len(text) + len(part) > WIDEST:
-            return f"{text}; ..."
-        text += f"{'; ' if text else ''}{part}"
-    return text
-
-
-def _differences(path: str, old: JsonObject, new: JsonObject, names: Mapping[str, str]) -> Iterator[str]:
-    """`name: 'A' -> 'B'` for what differs; objects that hold more than a reference are looked into, of lists the difference."""
-    for name in {**old, **new}:
-        left, right = old.get(name), new.get(name)
-        if left == right:
-            continue
-        if isinstance(left, dict) and isinstance(right, dict) and not ("id" in left and "id" in right):
-            yield from _differences(f"{path}{names.get(name, name)}.", left, right, names)
-        elif isinstance(left, list) and isinstance(right, list) and (told := _of_lists(left, right, names)):
-            yield f"{path}{name}: {told}"
-        else:
-            yield f"{path}{names.get(name, name)}: {_said(left, names)} -> {_said(right, names)}"
-
-
-def _of_lists(left: Sequence[JsonValue], right: Sequence[JsonValue], names: Mapping[str, str]) -> str:
-    """What came and what went, where one or the other is all that happened; empty where they are better shown whole."""
-    old, new = {repr(item): item for item in left}, {repr(item): item for item in right}
-    gone, come = [old[key] for key in old if key not in new], [new[key] for key in new if key not in old]
-    moved = [key for key in old if key in new] != [key for key in new if key in old]
-    if moved or not (gone or come) or len(gone) == len(left) or len(left) + len(right) <= SHOWN:
-        return ""
-    parts = [f"{mark}{_said(items, names)[1:-1]}" for mark, items in (("without ", gone), ("with ", come)) if items]
-    return ", ".join(parts)
-
-
-def _said(value: JsonValue, names: Mapping[str, str]) -> str:
-    """A value in a plan: short, references by their name or UID."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict):
-        told = (value.get(key) for key in ("displayName", "name", "access", "id"))
-        whole = ", ".join(f"{name}: {_said(item, names)}" for name, item in value.items())
-        value = next((item for item in told if item), None)
-        if value is None:
-            return f"{{{whole[:WIDEST]}}}"
-        value = names.get(value, value) if isinstance(value, str) else value
-    if isinstance(value, list):
-        shown = ", ".join(_said(item, names) for item in value[:SHOWN])
-        return f"[{shown}{f' and {len(value) - SHOWN:,} more' if len(value) > SHOWN else ''}]"
-    text = repr(value)
-    return text if len(text) <= 70 else text[:66] + "...'"
-
-
 @dataclass(slots=True)
 class WriteSummary:
     """What a write did: drawn as one line, printed whole by `-o json`.
 
     Parameters:
         what: what was written, in words (`data elements`, `profile`).
-        created, updated, deleted, ignored: how many objects.
+        created, updated, deleted, ignored: how many objects; `sent` requests of which nobody knows how many.
         uids: the objects that were written.
         failures: those that were refused, with the server's reason.
         envelope: the server's whole answer, where there was one.
@@ -192,6 +132,7 @@ class WriteSummary:
     updated: int = 0
     deleted: int = 0
     ignored: int = 0
+    sent: int = 0
     uids: list[str] = field(default_factory=lambda: [])
     failures: list[Row] = field(default_factory=lambda: [])
     envelope: JsonObject | None = None
@@ -203,7 +144,7 @@ class WriteSummary:
         """The summary in one line."""
         counts = [
             f"{count:,} {word}"
-            for word in ("created", "updated", "deleted", "ignored")
+            for word in ("created", "updated", "deleted", "ignored", "sent")
             if (count := getattr(self, word))
         ]
         uids = " ".join(self.uids[:5]) + (f" and {len(self.uids) - 5:,} more" if len(self.uids) > 5 else "")
@@ -373,6 +314,15 @@ class Plan:
             return self.writer.name
         held = any(step.before is not None or step.after is not None for step in self.steps)
         return OBJECTS if held else BY_VERB
+
+    @property
+    def question(self) -> str:
+        """What a yes agrees to, counted: `update 3 dataElements, delete 1 maps; the server changes 2 more`."""
+        ours = [
+            f"{action} {count:,} {kind}" for (action, kind), count in self.counts.items() if action not in BY_SERVER
+        ]
+        more = sum(count for (action, _), count in self.counts.items() if action in BY_SERVER)
+        return "; ".join([", ".join(ours[:ASKED]), *([f"the server changes {more:,} more"] if more else [])])
 
     @property
     def counts(self) -> Counts:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, override
 
-from dhis2sh.changes.journal import Journal, SentPart, of
+from dhis2sh.changes.journal import Journal, JournalError, SentPart, of
 from dhis2sh.errors import Dhis2Error, Refused, ServerFault
 from dhis2sh.session import Written
 
@@ -275,10 +275,15 @@ def recording(session: Session, plan: Plan) -> Generator[Recording]:
     journal = of(target.name) if target is not None and plan.journal and plan.steps else None
     kind = ByPart if plan.writer is not None and plan.writer.bulk else ByObject
     entry = kind(journal, plan, target.url if target is not None else "")
+    if journal is not None and (gone := journal.kept_small()):
+        session.person.note(f"the journal has become large: its {gone:,} oldest writes are forgotten")
     try:
         yield entry
     except BaseException as error:
-        entry.fail(error)
+        try:
+            entry.fail(error)
+        except JournalError as failed:  # what has gone wrong before says more
+            session.person.warn(str(failed))
         if not isinstance(error, Exception):
             session.person.warn(entry.how_far())
         raise

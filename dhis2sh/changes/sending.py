@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from dhis2sh.changes.recording import Recording
     from dhis2sh.session import Session
 
+UNANSWERED = (
+    "it was sent and may still be running: dhis2 journal show, and look at what is there before you send it again"
+)
 NAMED = 5
 """Notes that a summary names before it counts the rest."""
 
@@ -60,8 +63,9 @@ class _Sending:
         self.entry.sent([*part.numbers, *part.also], digest=part.digest)
         try:
             told = await self.writer.send(self.s, part)
-        except (ServerFault, NetworkError):
+        except (ServerFault, NetworkError) as error:
             await self._look_back(part)
+            error.hint = UNANSWERED
             raise
         except Refused as error:
             self.entry.refused(dict.fromkeys(part.numbers, str(error)))
@@ -80,6 +84,7 @@ class _Sending:
         self._take(told)
 
     def _take(self, told: PartDone) -> None:
+        self._count(told)  # first: what the server has done it has done, whatever becomes of the journal
         for number, uid in told.became.items():
             self.entry.became(number, uid)
         for number, after in told.found.items():
@@ -89,6 +94,8 @@ class _Sending:
         if told.untouched:
             self.entry.untouched(told.untouched)
         self.entry.done(told.done)
+
+    def _count(self, told: PartDone) -> None:
         summary = self.summary
         summary.created += told.created
         summary.updated += told.updated

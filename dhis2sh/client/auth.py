@@ -68,6 +68,22 @@ class Secrets(Protocol):
         """Keep it, or with None forget it."""
         ...
 
+    def turn(self) -> Turn:
+        """Whose turn it is among processes to renew what is kept here."""
+        ...
+
+
+class Turn(Protocol):
+    """A turn that one process has at a time. A process that ends has given it back."""
+
+    def take(self) -> bool:
+        """Take it; False where another one has it. Returns at once."""
+        ...
+
+    def give_back(self) -> None:
+        """Let the next one have it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Basic:

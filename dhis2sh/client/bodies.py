@@ -19,7 +19,7 @@ from dhis2sh.files import open_packed
 if TYPE_CHECKING:
     from dhis2sh.client.answers import AnswerStream
     from dhis2sh.client.protocol import Requests
-    from dhis2sh.client.requests import Param
+    from dhis2sh.client.requests import Params
     from dhis2sh.types import JsonObject, Row
 
 PIECE = 256 * 1024
@@ -96,9 +96,7 @@ type Check = Callable[[AnswerStream], AsyncIterator[bytes]]
 """Passes an answer's pieces on, and raises behind the last one where they are not what they should be."""
 
 
-async def save(
-    client: Requests, path: str, params: Mapping[str, Param], target: Target, check: Check, *, accept: str
-) -> int:
+async def save(client: Requests, path: str, params: Params, target: Target, check: Check, *, accept: str) -> int:
     """GET an address and write the answer to a file as it comes; the bytes written.
 
     The file appears, or is replaced, when all of it has come and was checked. An answer that breaks off is asked for again,

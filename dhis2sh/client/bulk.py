@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Unpack, cast
 from dhis2sh.client import jsonpatch
 from dhis2sh.client.limits import CONCURRENCY, gather_bounded
 from dhis2sh.client.messages import WebMessage
-from dhis2sh.client.parts import OBJECTS_IN_ONE_PART, NotTaken, Part, Reported, parts_of, send_part
+from dhis2sh.client.parts import DELETED_IN_ONE_PART, OBJECTS_IN_ONE_PART, NotTaken, Part, Reported, parts_of, send_part
 from dhis2sh.client.query import refuse_unknown
 from dhis2sh.client.schema import types_of
 from dhis2sh.client.sending import (
@@ -71,7 +71,7 @@ async def delete(
     uids: Mapping[str, Iterable[str]],
     *,
     concurrency: int = CONCURRENCY,
-    chunk_size: int = OBJECTS_IN_ONE_PART,
+    chunk_size: int = DELETED_IN_ONE_PART,
     **options: Unpack[DeleteOptions],
 ) -> BulkResult:
     """Delete objects of several types, those first that refer to others.

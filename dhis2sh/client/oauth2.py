@@ -14,7 +14,8 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 EARLY = 60.0
 """Seconds before its end that a token is replaced, or a fifth of its life where that is less."""
+LONGEST_TURN = 60.0
+"""Seconds that another process may take to renew a sign-in that it shares with us."""
 REDIRECT_PORT = 8719
 """Where the browser is sent back to, unless something else listens there."""
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
@@ -131,6 +134,28 @@ class OAuth2:
         async with self._refreshing:
             if self._tokens is not None and self._tokens.access != seen.access:
                 return self._tokens
+            async with self._alone():
+                return await self._refreshed(seen)
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncGenerator[None]:
+        """No other process refreshes inside: a server may take a refresh token once, and end every sign-in at the second."""
+        turn, time_of = self._kept.turn(), asyncio.get_running_loop().time
+        until = time_of() + LONGEST_TURN
+        while not turn.take():
+            if time_of() > until:
+                raise SignInError(
+                    f"another process has been renewing the sign-in for {LONGEST_TURN:.0f} s", hint="try again"
+                )
+            await asyncio.sleep(0.05)
+        try:
+            yield
+        finally:
+            turn.give_back()
+
+    async def _refreshed(self, seen: Tokens) -> Tokens:
+        """Tokens that another process has got meanwhile, else new ones. Refused, it looks once more before it gives up."""
+        for last in (False, True):
             kept = await self._load()
             if kept is not None and kept.access != seen.access and kept.usable(self._clock()):
                 return kept
@@ -141,6 +166,9 @@ class OAuth2:
             try:
                 tokens = await self._ask(seen.grant_path, form)
             except SignInError as error:
+                now = await self._load()
+                if not last and now is not None and now.refresh != refresh:
+                    continue  # somebody who knows no lock, another machine with the same home, was faster
                 error.hint = (
                     f"{self._again}  (a server that makes a new signing key at each start forgets every sign-in)"
                 )
@@ -148,6 +176,7 @@ class OAuth2:
             tokens = replace(tokens, refresh=tokens.refresh or refresh)
             await self.keep(tokens)
             return tokens
+        raise AssertionError("the second look has ended it")
 
     async def keep(self, tokens: Tokens | None) -> None:
         """Use these tokens from now on, also in other processes; None forgets them."""

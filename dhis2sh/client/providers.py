@@ -16,12 +16,13 @@ type Factory = Callable[[Credentials], SignIn]
 
 def _basic(credentials: Credentials) -> SignIn:
     if not credentials.username or credentials.secret is None:
-        raise ConfigError(
-            "sign-in 'basic' needs a user name and a password",
-            hint=f"dhis2 profile login {credentials.profile}"
-            if credentials.username
-            else "dhis2 profile add NAME --url URL",
-        )
+        if credentials.profile == "environment":
+            hint = "set DHIS2_USERNAME and DHIS2_PASSWORD, or DHIS2_PAT"
+        elif credentials.username:
+            hint = f"dhis2 profile login {credentials.profile}"
+        else:
+            hint = f"dhis2 profile add {credentials.profile} with --username  gives it one"
+        raise ConfigError("sign-in 'basic' needs a user name and a password", hint=hint)
     return Basic(credentials.username, credentials.secret)
 
 

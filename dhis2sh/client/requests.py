@@ -117,13 +117,19 @@ def addressed(server: str, path: str, params: Params | None) -> tuple[str, list[
     """
     if re.match(r"[a-z][a-z0-9+.-]*://", path, re.IGNORECASE):
         base = server.rstrip("/")
-        if origin(path) != origin(base) or not urlsplit(path).path.startswith(f"{urlsplit(base).path}/"):
+        try:
+            there = urlsplit(path)
+        except ValueError as error:
+            raise UsageError(
+                f"{path} is not an address: {error}", hint="addresses look like https://host/path"
+            ) from None
+        if origin(path) != origin(base) or not there.path.startswith(f"{urlsplit(base).path}/"):
             where = redact(path.partition("?")[0])
             raise UsageError(
                 f"{where} is not on {redact(base)}: credentials are never sent to another address",
                 hint="dhis2 profile list",
             )
-        path = urlsplit(path)._replace(scheme="", netloc="").geturl().removeprefix(urlsplit(base).path)
+        path = there._replace(scheme="", netloc="").geturl().removeprefix(urlsplit(base).path)
     if "#" in path:
         raise UsageError(f"{path}: nothing behind # would be sent", hint="write %23 where a name has a #")
     path, _, query = path.partition("?")

@@ -78,7 +78,9 @@ class SessionLogin:
         Raises `SignInError` with what the server's `loginStatus` means.
         """
         if self._password is None:
-            raise SignInError("the session has ended", hint=f"dhis2 profile login {self._profile}")
+            ended = self._cookie is not None or await asyncio.to_thread(self._kept.read, "cookie") is not None
+            why = "the session has ended" if ended else "nobody has signed in with this profile yet"
+            raise SignInError(why, hint=f"dhis2 profile login {self._profile}")
         assert self._exchange is not None, "the transport attaches itself"
         request = {"username": self._username, "password": self._password} | ({"twoFactorCode": code} if code else {})
         answer = await self._exchange(

@@ -14,13 +14,13 @@ from dhis2sh.errors import Dhis2Error, NotFound, TimedOut, UsageError
 
 if TYPE_CHECKING:
     from dhis2sh.client.protocol import Requests
-    from dhis2sh.types import JsonValue
+    from dhis2sh.types import JsonObject, JsonValue
 
 FIRST_WAIT, LONGEST_WAIT = 0.2, 5.0
 """Seconds between two looks at a job: short at first, then longer."""
 
-type Task = TaskRef | WebMessage
-"""A job, or the answer that started one."""
+type Task = TaskRef | WebMessage | JsonObject
+"""A job, or the answer that started one, as `client.post` gives it too."""
 
 
 class Tasks:
@@ -100,7 +100,8 @@ def _path(reference: TaskRef) -> str:
 
 def task_of(task: Task) -> TaskRef:
     """The job that is meant. Raises `UsageError` for an answer that started none."""
-    reference = task.task_ref if isinstance(task, WebMessage) else task
+    message = WebMessage.of(task) if isinstance(task, dict) else task
+    reference = message.task_ref if isinstance(message, WebMessage) else message
     if reference is None:
         raise UsageError("this answer started no job", hint="ask for an asynchronous import")
     return reference

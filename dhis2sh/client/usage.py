@@ -7,7 +7,8 @@ with several paths take a request more each.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
     from dhis2sh.client.protocol import Requests
     from dhis2sh.client.requests import Param
     from dhis2sh.models.facts import Property, Resource
-    from dhis2sh.types import JsonObject, Row
+    from dhis2sh.types import JsonObject, JsonValue, Row
 
-FEW = 120
+VARIABLES = "programRuleVariables"
+IN_ACTIONS = ("data", "content", "location")
+"""Texts of a rule's action that may read variables."""
+VARIABLE = re.compile(r"[#A]\{([^{}]+)\}")
+UIDS_IN_ONE_ADDRESS = 120
 """Objects up to which what refers to them is asked for by filter: so many go in one address."""
 READ_WHOLE: Mapping[str, str] = {
     "visualizations": "id,name,dataDimensionItems",
@@ -72,6 +77,8 @@ class Usage:
                 if kind in self._types
             ]
         answers = await asyncio.gather(*(self._ask(part) for part in _rounds(asked)), self._read_whole(uid))
+        holding = [use.uid for uses in answers for use in uses if use.type == VARIABLES]
+        answers.append(await self.by_variable([*holding, *([uid] if plural == VARIABLES else [])]))
         found: dict[tuple[str, str], Use] = {}
         for uses in answers:
             for use in uses:
@@ -83,13 +90,13 @@ class Usage:
         """What refers to some of the objects, by type; what only names one in an expression is not among them.
 
         Parameters:
-            objects: UIDs by type. Up to `FEW` are asked for by filter; of more every type that may refer is looked through.
+            objects: UIDs by type. Up to `UIDS_IN_ONE_ADDRESS` are asked for by filter; of more every type that may refer is looked through.
         """
         gone = {uid for uids in objects.values() for uid in uids}
         paths = [(kind, path) for plural in objects for kind, path in paths_to(plural, self._types)]
         whole = dict(READ_WHOLE)
         asked: list[tuple[str, str, str]] = []
-        if len(gone) > FEW:
+        if len(gone) > UIDS_IN_ONE_ADDRESS:
             kinds: dict[str, set[str]] = {}
             for kind, path in paths:
                 kinds.setdefault(kind, {"id", "name"}).add(path.partition(".")[0])
@@ -106,6 +113,29 @@ class Usage:
         for use in (use for uses in answers for use in uses):
             if use.uid not in gone:
                 found.setdefault(use.type, set()).add(use.uid)
+        return found
+
+    async def by_variable(self, variables: Sequence[str]) -> list[Use]:
+        """The rules and their actions that read some variables of their program: `#{weight}`, `A{sex}`.
+
+        Parameters:
+            variables: their UIDs.
+        """
+        rows: list[Row] = []
+        for text in in_lists(self._client.settings, "id", dict.fromkeys(variables)):
+            params: dict[str, Param] = {"filter": text, "fields": "id,name,program[id]", "paging": False}
+            rows += (await self._client.list_page(VARIABLES, params)).rows
+        programs: dict[str, set[str]] = {}
+        for row in rows:
+            programs.setdefault(str(cast("JsonObject", row.get("program") or {}).get("id")), set()).add(
+                str(row.get("name"))
+            )
+        found: list[Use] = []
+        for program, names in programs.items():
+            fields = f"id,name,condition,programRuleActions[id,{','.join(IN_ACTIONS)}]"
+            params = {"filter": f"program.id:eq:{program}", "fields": fields, "paging": False}
+            for rule in (await self._client.list_page("programRules", params)).rows:
+                found += _reading(rule, names)
         return found
 
     async def naming(self, uids: Sequence[str]) -> list[Use]:
@@ -177,6 +207,20 @@ class Usage:
         if target is None:
             return prop.target is None and prop.reference and not str(prop.item_klass).endswith(".Period")
         return "id" in target.properties and not (target.endpoint and target.metadata)
+
+
+def _reading(rule: Row, names: set[str]) -> Iterator[Use]:
+    """Where a rule and its actions read one of some variables."""
+    if names & _variables(rule.get("condition")):
+        yield Use("programRules", str(rule["id"]), label(rule), "condition")
+    for action in cast("list[JsonObject]", rule.get("programRuleActions") or []):
+        for name in IN_ACTIONS:
+            if names & _variables(action.get(name)):
+                yield Use("programRuleActions", str(action["id"]), f"action of {label(rule)}", name)
+
+
+def _variables(text: JsonValue) -> set[str]:
+    return set(VARIABLE.findall(text)) if isinstance(text, str) else set()
 
 
 def _rounds(asked: Sequence[tuple[str, str, str]]) -> list[list[tuple[str, str, str]]]:

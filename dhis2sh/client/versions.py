@@ -30,6 +30,8 @@ class Behaviour:
         merge_mode: `mergeMode` is read on metadata writes; later there is only REPLACE and nobody reads it (i).
         option_delete: `DELETE /api/options/{uid}` takes an option away that is in a set (quirk 20; 409 in
             2.40).
+        values_by_data_set: An import of data values fails when an element is in several data sets and `dataSet` is
+            not given, and whole when one row of it is bad (i, quirks 35, 37).
         maps_by_import: Maps whose layers show data are taken by PATCH and in imports; before, 409 with a message of
             Hibernate, and only POST and PUT with columns, rows and filters work (recorded in 2.41 and 2.42).
         sharing_external: `sharing.external` (versions-seen).
@@ -48,6 +50,7 @@ class Behaviour:
     spring_oauth2: bool
     merge_mode: bool
     option_delete: bool
+    values_by_data_set: bool
     maps_by_import: bool
     sharing_external: bool
     uid_separator: str
@@ -65,6 +68,7 @@ _V40 = Behaviour(
     spring_oauth2=False,
     merge_mode=True,
     option_delete=False,
+    values_by_data_set=False,
     maps_by_import=False,
     sharing_external=True,
     uid_separator=";",
@@ -98,6 +102,7 @@ _V42 = replace(
 _V43 = replace(
     _V42,
     option_delete=True,
+    values_by_data_set=True,
     maps_by_import=True,
     sharing_external=False,
     visualization_periods="persistedPeriods",
@@ -112,6 +117,7 @@ type Capability = Literal[
     "spring_oauth2",
     "merge_mode",
     "option_delete",
+    "values_by_data_set",
     "maps_by_import",
     "sharing_external",
 ]

@@ -12,6 +12,7 @@ from dhis2sh.metadata.filters import checked
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
+from dhis2sh.words import joined
 
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Resource
@@ -49,9 +50,21 @@ async def chosen(
         return await writes.read_objects(s, resource.plural, uids_of(objects), fields=fields)
     if not filters and not everything:
         raise UsageError(f"which {resource.plural}?", hint="name some, --filter name:like:Old, or --all")
-    return await writes.read_all(
-        s, resource.plural, checked(resource, await schema.types_of(s.client), filters), fields=fields
-    )
+    sent = checked(resource, await schema.types_of(s.client), filters)
+    found = await writes.read_all(s, resource.plural, sent, fields=fields)
+    if not found and sent:
+        s.person.warn(await _none_matches(s, resource, sent))
+    return found
+
+
+async def _none_matches(s: Session, resource: Resource, filters: Sequence[str]) -> str:
+    """Which of some filters matches nothing by itself, or that none matches all of them."""
+    counts = [len(await writes.read_all(s, resource.plural, [text], fields="id")) for text in filters]
+    alone = [text for text, count in zip(filters, counts, strict=True) if not count]
+    if alone or len(filters) == 1:
+        return f"no {resource.plural} match {joined(alone or filters)}"
+    told = joined([f"{text} ({count:,})" for text, count in zip(filters, counts, strict=True)])
+    return f"no {resource.plural} match all of {told}"
 
 
 def titled(verb_word: str, resource: Resource) -> Callable[[int], str]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
+from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Complete, Doc, Piped, Refers
+from dhis2sh.verbs.declaration import Complete, Doc, NotForAgents, Piped, Refers
 
 Type = Annotated[str, Doc("The type's plural, such as dataElements."), Complete("types")]
 Object = Annotated[str, Doc("UID, code or unique name."), Refers("@type")]
 Objects = Annotated[Rows[Row], Piped(), Doc("UIDs, codes or unique names; rows of a pipeline."), Refers("@type")]
 SetValues = Annotated[list[str], Doc("property=value or property.part=value; may be repeated."), Complete("set")]
 FromFile = Annotated[
-    Path | None,
-    Doc("A file of objects: JSON, NDJSON, YAML, CSV, TSV or XLSX; columns by header in any order."),
+    Source | None,
+    Doc("A file of objects: JSON, NDJSON, YAML, CSV, TSV or XLSX, - is stdin; or rows, by property in any order."),
     Complete("files"),
 ]
 SkipExisting = Annotated[bool, Doc("Leave out objects of the file whose id, code or unique name is there already.")]
-Edit = Annotated[bool, Doc("Open the object as YAML in $EDITOR first.")]
+Edit = Annotated[bool, Doc("Open the object as YAML in $EDITOR first."), NotForAgents()]
 Fields = Annotated[
     str | None, Doc("Which properties: DHIS2's fields, such as id,name,categoryCombo[name]."), Complete("fields")
 ]

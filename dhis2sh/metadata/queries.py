@@ -32,8 +32,10 @@ async def prepared(s: Session, type: str, arguments: Mapping[str, object], wants
 
 
 def default_fields(resource: Resource) -> str:
-    """What a list shows when nobody says: id and name, code and a type's own kind."""
-    return ",".join(default_columns(resource))
+    """What a list asks for when nobody says: id and name, code and a type's own kind; and `name` for who goes on with the
+    rows, which a table shows as `displayName`.
+    """
+    return ",".join([*default_columns(resource), *(["name"] if "name" in resource.properties else [])])
 
 
 def default_columns(resource: Resource) -> list[str]:

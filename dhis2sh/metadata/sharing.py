@@ -42,7 +42,7 @@ async def wanted_sharing(
     wanted = Sharing(public_access=None if public is None else access_of(public), fresh=overwrite)
     for texts, plural in ((users, "users"), (groups, "userGroups")):
         pairs = [_pair(text) for text in texts]
-        uids = await names.resolve_all(s, plural, [name for name, _ in pairs])
+        uids = await names.resolve_all(s, plural, [name for name, _ in pairs], there=True)
         for name, text in pairs:
             gone = text == "none"
             if plural == "users":

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.changes.by_request import REQUESTS
 from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
 from dhis2sh.dhis2.properties import SET_BY_SERVER
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.metadata import map_layers, writes
+from dhis2sh.metadata.bundles.diff import differs
+from dhis2sh.metadata.collections import joins_of
 from dhis2sh.metadata.comparing import as_made, ids, same, same_property
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.metadata.owned import with_owners
@@ -23,7 +26,7 @@ from dhis2sh.words import joined, listed
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
     from dhis2sh.changes.plan import Part, WriteSummary
-    from dhis2sh.models.facts import Property, Resource
+    from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
@@ -102,7 +105,7 @@ class TakingBack(Objects):
         right = [
             number
             for number, write in updates.items()
-            if (now := there.get((write.plural, write.uid))) is not None and _is_as(types.get(write.plural), write, now)
+            if (now := there.get((write.plural, write.uid))) is not None and _is_as(types, write, now)
         ]
         left = [number for number in part.numbers if number not in right]
         told = await Objects.send(self, s, replace(part, numbers=left)) if left else PartDone()
@@ -115,12 +118,11 @@ class TakingBack(Objects):
             summary.left = [row for row in await _not_as_before(s, self.changes) if str(row["uid"]) not in refused]
 
 
-def _is_as(resource: Resource | None, write: Write, now: JsonObject) -> bool:
+def _is_as(types: Mapping[str, Resource], write: Write, now: JsonObject) -> bool:
     """Is an object what a change makes of it?"""
     before, after = write.changed()
-    known: Mapping[str, Property] = resource.properties if resource is not None else {}
     names = {**(before or {}), **(after or {})}
-    return all(same_property(known.get(name), now.get(name), (after or {}).get(name)) for name in names)
+    return all(_is_again(write.plural, name, now, after or {}, types) for name in names)
 
 
 async def _not_as_before(s: Session, changes: Sequence[Change]) -> list[Row]:
@@ -129,30 +131,24 @@ async def _not_as_before(s: Session, changes: Sequence[Change]) -> list[Row]:
     left: list[Row] = []
     for plural, some in _by_type(changes):
         there = {str(item["id"]): item for item in await _present(s, plural, [cast("str", one.uid) for one in some])}
-        resource = types.get(plural)
         for change in some:
-            how = _difference(resource, change, there.get(cast("str", change.uid)))
+            how = _difference(types, change, there.get(cast("str", change.uid)))
             if how:
                 left.append({"type": plural, "uid": change.uid, "name": change.name, "message": how})
     return left
 
 
-def _difference(resource: Resource | None, change: Change, now: JsonObject | None) -> str:
+def _difference(types: Mapping[str, Resource], change: Change, now: JsonObject | None) -> str:
     """How an object differs from what it was before a change; empty where it does not."""
     if change.action == "create":
         return "it is still there" if now is not None else ""
     before, secret = _without_secrets(change.before or {})
     if now is None:
         return "it is gone" if change.action != "update" or before else ""
-    if change.type == map_layers.MAPS and map_layers.VIEWS in before:  # the layers have other UIDs, and say the same
-        before, now = (
-            {**one, map_layers.VIEWS: map_layers.comparable(one.get(map_layers.VIEWS))} for one in (before, now)
-        )
     names = [*before] if change.action.endswith("delete") else [*{**before, **(change.after or {})}]
     told: list[str] = []
     for name in names:
-        prop = resource.properties.get(name) if resource is not None else None
-        if name in NOT_COMPARED or name in secret or same_property(prop, now.get(name), before.get(name)):
+        if name in NOT_COMPARED or name in secret or _is_again(change.type, name, now, before, types):
             continue
         if name == "sharing" and same(_ownerless(now.get(name)), before.get(name)):
             continue  # nobody owned it, and now who has made it again
@@ -166,7 +162,7 @@ def _difference(resource: Resource | None, change: Change, now: JsonObject | Non
 NO_WAY = "cannot be taken back"
 
 
-@takes_back(BY_VERB)
+@takes_back(BY_VERB, REQUESTS)
 async def nothing(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """The plan of an entry that nobody knows how to take back: it says of what, and is blocked."""
     notes = Notes()
@@ -222,7 +218,7 @@ def _by_type(changes: Sequence[Change]) -> Iterable[tuple[str, list[Change]]]:
 async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes: Notes, *, force: bool) -> list[Write]:
     """The writes that take back changes of one type; what cannot be taken back goes into the notes."""
     now = {str(item["id"]): item for item in await _present(s, plural, [cast("str", change.uid) for change in changes])}
-    resource = (await schema.types_of(s.client)).get(plural)
+    types = await schema.types_of(s.client)
     pairs: list[Write] = []
     for change in changes:
         uid = cast("str", change.uid)
@@ -242,18 +238,17 @@ async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes:
                 stays=change.action != "create" and change.state == "done",
             )
         elif change.action == "create":
-            changed = [] if force else _changed_since(current, _own(resource, change.after or {}))
+            changed = [] if force else _changed_since(current, _own(types.get(plural), change.after or {}))
             if changed:
                 reason = f"{joined(changed)} was changed again since, it stays (--force deletes it too)"
                 notes.add(reason, called, stays=True)
             else:
                 pairs.append(Write(plural, current, None))
-        elif change.state == "sent" and _is(current, change.before, change.after):
+        elif change.state == "sent" and _is(types, change, current):
             if not expected:
                 notes.add("never written", called)
         else:
-            known: Mapping[str, Property] = resource.properties if resource is not None else {}
-            pairs.append(_restored(plural, known, change, current, notes, called, force=force))
+            pairs.append(_restored(types, change, current, notes, called, force=force))
     return pairs
 
 
@@ -263,6 +258,13 @@ def _made_again(plural: str, change: Change, notes: Notes, called: str) -> Write
     for name in secret:
         notes.add(f"{name} was a secret and is not set again", called)
     return Write(plural, None, {name: value for name, value in before.items() if not name.startswith("$")})
+
+
+def _is_again(plural: str, name: str, now: JsonObject, before: JsonObject, types: Mapping[str, Resource]) -> bool:
+    """Is a property what it was? Of join rows what a server calls them does not count."""
+    join = joins_of(plural).get(name)
+    old, new = ([*join.rows(body)] if join is not None else body.get(name) for body in (before, now))
+    return not differs(plural, name, old, new, types)
 
 
 def _ownerless(sharing: JsonValue) -> JsonValue:
@@ -289,10 +291,10 @@ def _changed_since(current: JsonObject, made: JsonObject) -> list[str]:
 
 def _own(resource: Resource | None, made: JsonObject) -> JsonObject:
     """What an object owns of what it was created with: what a server works out or numbers anew may differ from what was sent."""
-    known: Mapping[str, Property] = resource.properties if resource is not None else {}
-    return {
-        name: value for name, value in made.items() if (name not in known or known[name].owner) and name != "sortOrder"
-    }
+    worked_out = (
+        {name for name, prop in resource.properties.items() if not prop.owner} if resource is not None else set()
+    )
+    return {name: value for name, value in made.items() if name not in worked_out and name != "sortOrder"}
 
 
 def _untouched(name: str, current: JsonObject, made: JsonValue) -> bool:
@@ -312,17 +314,21 @@ def _time(value: JsonValue) -> dt.datetime | None:
         return None
 
 
-def _is(current: JsonObject, wanted: JsonObject | None, other: JsonObject | None) -> bool:
-    """Has an object the values that the journal keeps for it, where it keeps any?"""
-    return all(same(current.get(name), (wanted or {}).get(name)) for name in {**(wanted or {}), **(other or {})})
+def _is(types: Mapping[str, Resource], change: Change, current: JsonObject) -> bool:
+    """Has an object the values that it had before a change, where the journal keeps any?"""
+    before = change.before or {}
+    return all(_is_again(change.type, name, current, before, types) for name in {**before, **(change.after or {})})
 
 
 async def _present(s: Session, plural: str, uids: Sequence[str]) -> list[JsonObject]:
     """Those of the objects that are there, with all that they own."""
     try:
         return await writes.read_objects(s, plural, uids, missing_is_fine=True)
-    except (NotFound, Refused) as error:
+    except NotFound as error:
         raise UsageError(f"{plural} cannot be read: {error}", hint="dhis2 metadata types") from error
+    except Refused as error:
+        error.message = f"{plural} cannot be read: {error.message}"
+        raise
 
 
 def _without_secrets(value: JsonObject) -> tuple[JsonObject, list[str]]:
@@ -331,9 +337,8 @@ def _without_secrets(value: JsonObject) -> tuple[JsonObject, list[str]]:
 
 
 def _restored(
-    plural: str, properties: Mapping[str, Property], change: Change, current: JsonObject, notes: Notes, called: str,
-    *, force: bool,
-) -> Write:  # fmt: skip
+    types: Mapping[str, Resource], change: Change, current: JsonObject, notes: Notes, called: str, *, force: bool
+) -> Write:
     """An update taken back: each property as it was, unless somebody has changed it again.
 
     Of a collection of objects only what this change put in or took out goes back, whatever was done to it since.
@@ -341,13 +346,12 @@ def _restored(
     before, secret = _without_secrets(change.before or {})
     for name in secret:
         notes.add(f"{name} was a secret and stays", called)
-    after = change.after or {}
+    after, plural = change.after or {}, change.type
     target = dict(current)
     for name in {**before, **after}:
-        prop = properties.get(name)
-        if name in secret or same_property(prop, current.get(name), before.get(name)):
+        if name in secret or _is_again(plural, name, current, before, types):
             continue  # a secret, or taken back already
-        if not force and not same_property(prop, current.get(name), after.get(name)):
+        if not force and not _is_still(plural, name, current, after, types):
             members = _members(current.get(name), before.get(name), after.get(name))
             if members is None:
                 reason = f"{name} was changed again since, it stays (--force takes it back too)"
@@ -359,6 +363,15 @@ def _restored(
         else:
             target.pop(name, None)
     return Write(plural, current, target)
+
+
+def _is_still(plural: str, name: str, current: JsonObject, after: JsonObject, types: Mapping[str, Resource]) -> bool:
+    """Is a property what a change has made of it? It was sent, so that a server may have added to it."""
+    now, sent = current.get(name), after.get(name)
+    if plural == map_layers.MAPS and name == map_layers.VIEWS:
+        now, sent = map_layers.comparable(now), map_layers.comparable(sent)
+    prop = types[plural].properties.get(name) if plural in types else None
+    return same_property(prop, now, sent)
 
 
 def _members(current: JsonValue, before: JsonValue, after: JsonValue) -> JsonValue:

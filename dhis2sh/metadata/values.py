@@ -6,14 +6,19 @@ value that an enum has not, a text that is too long, a reference that nothing or
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.client import schema
+from dhis2sh.dhis2 import dates
 from dhis2sh.dhis2.periods import PERIOD_TYPES
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.files import parse_json
+from dhis2sh.rows.tables import resolve
 from dhis2sh.verbs import names
 from dhis2sh.words import kebab
 
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 MOST_PROBLEMS = 10
+_KNOWN_BY = ("id", "code", "name")
 DEFAULTED = {
     "apiToken": {"type", "version", "expire"},
     "constants": {"value"},
@@ -141,17 +147,24 @@ def pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
     return found
 
 
+async def reader_of(s: Session, resource: Resource) -> Reader:
+    """What reads the values of a type's objects for a session's server."""
+    return Reader(resource, str(await s.client.version()), await schema.types_of(s.client))
+
+
 class Reader:
     """Reads the values of one type's objects. Problems are kept; `check` raises them together.
 
     Parameters:
         resource: the type, of the server's own version.
         version: that version.
+        types: all of its types, by which the objects inside of objects are read.
     """
 
-    def __init__(self, resource: Resource, version: str = "") -> None:
+    def __init__(self, resource: Resource, version: str = "", types: Mapping[str, Resource] | None = None) -> None:
         self.resource = resource
         self.version = version
+        self._types = types or {}
         self.problems: list[str] = []
         self._references: dict[str, dict[str, None]] = {}
         self._known: dict[str, Property] = {}
@@ -190,12 +203,35 @@ class Reader:
             self.problems.append(f"{before}{error.message}{f' ({error.hint})' if error.hint else ''}")
             return
         try:
-            if rest and not (prop.kind == "REFERENCE" and rest in {"id", "code", "name"}):
-                _nest(target, [prop.name, *rest.split(".")], _parsed(value))
+            if rest:
+                self._put_part(target, prop, rest, value)
             else:
                 target[prop.name] = self._value(prop, value)
         except ValueError as error:
             self.problems.append(f"{before}{prop.name}: {error}")
+
+    def _put_part(self, target: JsonObject, prop: Property, rest: str, value: JsonValue) -> None:
+        """Set a part of an embedded object; of a reference only what it is known by. Raises `ValueError`."""
+        first, _, further = rest.partition(".")
+        if refers_to_objects(prop):
+            if rest not in _KNOWN_BY:
+                raise ValueError(f"refers to an object: {', '.join(_KNOWN_BY)} say which, not '{rest}'")
+            target[prop.name] = self._value(prop, value)
+            return
+        if prop.collection:
+            raise ValueError(f"is a list: write JSON, --set {prop.name}='[...]'")
+        before = target.get(prop.name)
+        inner: JsonObject = dict(before) if isinstance(before, dict) else {}  # what is there stays as it was
+        embedded = self._types.get(prop.target or "")
+        if embedded is None:
+            _nest(inner, rest.split("."), resolve(_parsed(value)))
+        else:
+            part = property_of(embedded, first, self.version)
+            if further:
+                self._put_part(inner, part, further, value)
+            else:
+                inner[part.name] = self._value(part, value)
+        target[prop.name] = inner
 
     def _property(self, text: str) -> Property:
         """A property by its name in any spelling; a sheet of 50,000 rows asks for the same few again and again."""
@@ -219,13 +255,15 @@ class Reader:
                 return _number(prop, value, kind)
             case "CONSTANT":
                 return _constant(prop, value)
+            case "DATE":
+                return dates.written(value)
             case "REFERENCE" | "COMPLEX":
                 return self._object(prop, value)
             case _:
-                text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+                text = _text(value)
                 if prop.name == "periodType":
                     return _period_type(text)
-                if prop.length and prop.kind != "DATE" and len(text) > prop.length:
+                if prop.length and len(text) > prop.length:
                     raise ValueError(f"{len(text)} characters, {prop.length} at the most: '{text[:30]}...'")
                 return text
 
@@ -234,15 +272,29 @@ class Reader:
             value = _parsed(value)
         if not refers_to_objects(prop):
             if isinstance(value, (dict, list)):
-                return value
+                return self._embedded(prop, value)
             raise ValueError(f"is an object: write JSON, or --set {prop.name}.PART=VALUE")
         if isinstance(value, dict):
             if "id" in value:
-                return value
+                return resolve(value)
             value = value.get("code") or value.get("name")
-        text = str(value)
+        text = _text(value)
         self._references.setdefault(cast("str", prop.target), {})[text] = None
         return _Reference(text, cast("str", prop.target))
+
+    def _embedded(self, prop: Property, value: JsonValue) -> JsonValue:
+        """An object inside of an object, its values read by their types; what no schema describes stays as it is."""
+        embedded = self._types.get(prop.target or "")
+        if not isinstance(value, dict) or embedded is None:
+            return resolve(value)
+        found: JsonObject = {}
+        for name, item in value.items():
+            part = embedded.properties.get(name)
+            try:
+                found[str(name)] = self._value(part, item) if part is not None and item != "" else resolve(item)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+        return found
 
     async def resolved(self, s: Session, objects: Sequence[JsonObject]) -> None:
         """Turn every reference of the objects into a UID: those to objects of the same file first, then the server's.
@@ -251,18 +303,17 @@ class Reader:
         """
         own: dict[str, str] = {}
         for item in objects:
-            own |= {str(item[key]): str(item["id"]) for key in ("name", "code") if item.get(key) and item.get("id")}
+            own |= {
+                str(item[key]): str(item["id"]) for key in ("id", "name", "code") if item.get(key) and item.get("id")
+            }
         uids: dict[tuple[str, str], str] = {}
         for plural, texts in self._references.items():
             asked = [text for text in texts if plural != self.resource.plural or text not in own]
-            found = await names.resolve_all(s, plural, asked)
+            found = await names.resolve_all(s, plural, asked, there=True)
             uids |= {(plural, text): found.get(text) or own[text] for text in texts}
         for item in objects:
             for name, value in item.items():
-                if isinstance(value, list):
-                    item[name] = [_refer(part, uids) for part in value]
-                else:
-                    item[name] = _refer(value, uids)
+                item[name] = _refer(value, uids)
 
 
 class _Reference(str):
@@ -277,7 +328,23 @@ class _Reference(str):
 
 
 def _refer(value: JsonValue, uids: Mapping[tuple[str, str], str]) -> JsonValue:
-    return {"id": uids[value.plural, str(value)]} if isinstance(value, _Reference) else value
+    """A value with UIDs where names stood, however deep; what holds none stays the object that it is."""
+    if isinstance(value, _Reference):
+        return {"id": uids[value.plural, str(value)]}
+    if isinstance(value, list):
+        return [_refer(item, uids) for item in value]
+    if isinstance(value, dict):
+        return {name: _refer(item, uids) for name, item in value.items()}
+    return value
+
+
+def _text(value: JsonValue) -> str:
+    """A value as the text of a property. Raises `ValueError` for lists and objects."""
+    if isinstance(value, (dict, list)):
+        raise ValueError(f"is a text, not {'an object' if isinstance(value, dict) else 'a list'}")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _boolean(value: JsonValue) -> bool:
@@ -288,20 +355,38 @@ def _boolean(value: JsonValue) -> bool:
 
 
 def _number(prop: Property, value: JsonValue, kind: str) -> int | float:
+    text = str(value).strip()
     try:
-        number = float(str(value))
+        number: int | float = int(text) if _DIGITS.fullmatch(text) else float(text)
     except ValueError:
-        raise ValueError(f"'{value}' is not a number") from None
-    if kind == "INTEGER" and not number.is_integer():
+        number = math.nan
+    if not math.isfinite(number) or "_" in text:
+        raise ValueError(f"'{value}' is not a number")
+    if kind == "INTEGER" and not float(number).is_integer():
         raise ValueError(f"'{value}' is not a whole number")
     low, high = prop.min, prop.max
+    if kind == "INTEGER" and prop.klass == "java.lang.Integer":
+        low, high = (
+            max(low or -_MOST_INTEGER, -_MOST_INTEGER),
+            min(_MOST_INTEGER if high is None else high, _MOST_INTEGER),
+        )
     if (low is not None and number < low) or (high is not None and number > high):
-        raise ValueError(f"{value} is not within {low}..{high}")
-    return int(number) if number.is_integer() else number
+        raise ValueError(f"{value} is not within {_bound(low)}..{_bound(high)}")
+    return int(number) if float(number).is_integer() else number
+
+
+def _bound(value: float | None) -> str:
+    return "" if value is None else f"{value:.15g}"
+
+
+_DIGITS = re.compile(r"[-+]?\d{1,300}", re.ASCII)
+_MOST_INTEGER = 2**31 - 1
 
 
 def _constant(prop: Property, value: JsonValue) -> str:
     text = SYMBOLS.get(str(value).strip(), str(value))
+    if not prop.constants:
+        return text  # no description of older servers has them; they refuse what they do not know
     for constant in prop.constants:
         if text.upper().replace(" ", "_") == constant.upper():
             return constant

@@ -20,7 +20,7 @@ from dhis2sh.client.messages import WebMessage
 from dhis2sh.dhis2.properties import SET_BY_SERVER
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NetworkError, NotFound, Refused, ServerFault
 from dhis2sh.metadata import map_layers, removing
-from dhis2sh.metadata.comparing import same
+from dhis2sh.metadata.comparing import same, unchanged
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ DELETED_AT_ONCE = 300
 """Objects in one deletion: a server takes about ten seconds for them (recorded), and gives up on a request after sixty."""
 OTHER = "another object of the bundle was refused"
 IGNORED = "the server ignored it and gave no reason"
-UIDS_IN_ONE_ADDRESS = 120
-"""Objects beyond which what refers to them is not looked for by filter: so many go in one address."""
+LOOKED_AT = 300
+"""Objects of one part up to which what the server has made of them is read."""
 NAMED = 5
 """Objects that a note names before it counts the rest."""
 OWNED = ":owner,access[update,delete]"
@@ -301,11 +301,14 @@ class Objects:
             answer = await removing.delete(s, write.plural, uid)
         elif await map_layers.by_address(s, write.plural):
             answer = await map_layers.send(s, write.before, write.after or {})
+            found = await _made_of(s, {number: write})
         elif write.action == "create":
             answer = await s.client.post(write.plural, write.after)
             created = WebMessage.of(answer).created_uid
             if created is not None and created != uid:  # some types (tokens) get theirs from the server
                 became, uid = {number: created}, created
+            else:
+                found = await _made_of(s, {number: write})
         else:
             before, after = write.changed()
             answer = await s.client.patch(f"{write.plural}/{uid}", [*jsonpatch.diff(before or {}, after or {})])
@@ -331,7 +334,7 @@ class Objects:
         uids = {number: self.writes[number].uid for number in part.numbers}
         refused = {number: reasons.get(uid, OTHER) for number, uid in uids.items() if uid in reasons or none}
         done = [] if unnamed else [number for number in part.numbers if number not in refused]
-        found = await _made_of(s, {number: self.writes[number] for number in done}) if action == "update" else {}
+        found = await _made_of(s, {number: self.writes[number] for number in done}) if action != "delete" else {}
         return PartDone(
             done, refused, found=found, created=count.created, updated=count.updated,
             deleted=len(done) if action == "delete" and not unnamed else count.deleted, ignored=count.ignored,
@@ -356,7 +359,9 @@ class Objects:
             else:
                 done.append(number)
         uids = [self.writes[number].uid for number in done]
-        return _counted(self.writes[part.numbers[0]].action, PartDone(done, refused, uids=uids, failures=failures))
+        found = await _made_of(s, {number: self.writes[number] for number in done})
+        told = PartDone(done, refused, found=found, uids=uids, failures=failures)
+        return _counted(self.writes[part.numbers[0]].action, told)
 
     async def _looked(self, s: Session, numbers: Sequence[int]) -> PartDone:
         """What the server has done by itself, and what not; what it has made of an object is kept as it is."""
@@ -372,7 +377,7 @@ class Objects:
             )
             if write.action == "delete":
                 done += [number] if now is None else []
-            elif left is not None and any(not same(left[name], value) for name, value in (before or {}).items()):
+            elif left is not None and any(not unchanged(left[name], value) for name, value in (before or {}).items()):
                 done.append(number)
                 found[number] = left
         return PartDone(done, found=found, untouched=[number for number in numbers if number not in done])
@@ -399,7 +404,12 @@ class Objects:
         return _counted(writes[0].action, PartDone(done, uids=sorted(there)))
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
-        """Nothing is left to do."""
+        """Say what a server says once and never again: the key of a token that it has made."""
+        response = (summary.envelope or {}).get("response")
+        key = response.get("key") if self.alone and isinstance(response, dict) else None
+        if isinstance(key, str) and summary.created:
+            told = f"its key, which is never shown again: {key}"
+            summary.note = "; ".join([*([summary.note] if summary.note else []), told])
 
 
 def _counted(action: Action, told: PartDone) -> PartDone:
@@ -425,17 +435,24 @@ async def as_they_are(s: Session, writes: Sequence[Write]) -> dict[tuple[str, st
 
 
 async def _made_of(s: Session, writes: Mapping[int, Write]) -> dict[int, JsonObject]:
-    """What the server has made of changed rows, which it may number anew: by number, where that is not what was sent."""
-    looked_at = {number: write for number, write in writes.items() if _has_rows(write)}
-    if not looked_at:
+    """What the server has made of what was sent, by number, where it is something else: rows numbered anew, axes as lists.
+
+    Of very many new objects it is not read: what changes them afterwards is told by their times.
+    """
+    looked_at = {number: write for number, write in writes.items() if write.before is None or _has_rows(write)}
+    if not looked_at or len(looked_at) > LOOKED_AT:
         return {}
-    there = await as_they_are(s, [*looked_at.values()])
+    try:
+        there = await as_they_are(s, [*looked_at.values()])
+    except Dhis2Error:  # it is written; what became of it somebody else will read
+        return {}
     found: dict[int, JsonObject] = {}
     for number, write in looked_at.items():
         now, (before, after) = there.get((write.plural, write.uid), {}), write.changed()
-        names = {**(before or {}), **(after or {})}
+        names = [name for name in {**(before or {}), **(after or {})} if name not in SET_BY_SERVER]
         if now and any(not same(now.get(name), (after or {}).get(name)) for name in names):
-            found[number] = {name: now.get(name) for name in names}
+            kept = now if write.before is None else {name: now.get(name) for name in names}
+            found[number] = {name: value for name, value in kept.items() if name != "access"}
     return found
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import BaseModel
 
 from dhis2sh.changes.journal import SentPart, journal_of
-from dhis2sh.changes.plan import PlanStep
-from dhis2sh.errors import NotFound
+from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
+from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.rows.rows import PageNote, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
-from dhis2sh.verbs.declaration import Bounds, Doc, verb
+from dhis2sh.verbs.declaration import Bounds, Doc, applies, verb
+from dhis2sh.words import counted
+
+if TYPE_CHECKING:
+    from dhis2sh.changes.journal import Journal
 
 
 class EntryRow(BaseModel):
@@ -98,3 +104,37 @@ def _part(part: SentPart) -> ChangeRow:
         number=part.first, action="send", type="part", uid=None, name=rows if part.count in left.values() else f"{rows}: {told}",
         state=state, changes="", before=None, after=None, reason=part.reason,
     )  # fmt: skip
+
+
+@verb(
+    "journal prune",
+    effect="destroy",
+    examples=["dhis2 journal prune --older-than 90 --dry-run", "dhis2 journal prune --keep 500 --yes"],
+    left_out={"mcp": "agents never take away what undo knows"},
+)
+async def prune(
+    s: Session,
+    *,
+    older_than: Annotated[int | None, Bounds(0, 36500), Doc("Those that are older than so many days.")] = None,
+    keep: Annotated[int | None, Bounds(0), Doc("All but so many of the newest.")] = None,
+) -> Plan:
+    """Forget old writes: nobody can take them back any more. By itself a journal forgets only what is beyond 64 MB."""
+    if older_than is None and keep is None:
+        raise UsageError("forget which?", hint="dhis2 journal prune --older-than 90 --dry-run")
+    journal, before = journal_of(s), None
+    if older_than is not None:
+        before = (dt.datetime.now(dt.UTC) - dt.timedelta(days=older_than)).isoformat(timespec="seconds")
+    numbers = journal.oldest(before=before, keep=keep or 0)
+    told = f"entries {numbers[0]:,} to {numbers[-1]:,}" if numbers else ""
+    steps = [PlanStep("delete", "journal", name=told, detail="undo cannot take them back any more")] if numbers else []
+    return Plan(
+        f"forget {counted(len(numbers), 'write')} of {s.profile.name}", steps, payload=(journal, numbers), local=True
+    )
+
+
+@applies(prune)
+async def _(s: Session, plan: Plan) -> WriteSummary:
+    journal, numbers = cast("tuple[Journal, list[int]]", plan.payload)
+    if numbers:
+        await asyncio.to_thread(journal.drop_entries, numbers)
+    return WriteSummary("journal", deleted=len(numbers))

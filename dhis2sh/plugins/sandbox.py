@@ -10,16 +10,18 @@ from pydantic import BaseModel
 from dhis2sh.changes import journal
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import UsageError
-from dhis2sh.profiles import sandbox_file
+from dhis2sh.profiles import sandbox_file, sandbox_profile
 from dhis2sh.rows.rows import Text
 from dhis2sh.sandbox.data.values import count
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.sandbox.store.mark import check_mark
 from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, applies, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Touches, applies, verb
 from dhis2sh.words import counted
 
-Database = Annotated[Path | None, Doc("Act on this file, not on the sandbox's own."), Complete("files")]
+Database = Annotated[
+    Path | None, Doc("Act on this file, not on the sandbox's own."), Complete("files"), Touches("changes")
+]
 Files = Annotated[
     list[Path], Doc("Exports to load: metadata, data values or tracker, gzipped or not."), Complete("files")
 ]
@@ -104,7 +106,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
         if ours:
             store.close()
     if not ours:
-        s.written(None)
+        s.written(None, sandbox_profile(s.sandbox))
     notes = [f"{values:,} data values"] if values else []
     summary.note = "; ".join([*notes, *left_out]) or None
     return summary
@@ -138,7 +140,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
         if ours:
             store.close()
     if not ours:
-        s.written(None)
+        s.written(None, sandbox_profile(s.sandbox))
     return WriteSummary(
         "sandbox", created=report.created, updated=report.updated, note=f"{report.data_values:,} data values"
     )
@@ -164,7 +166,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     if profile:
-        s.written(None)
+        s.written(None, sandbox_profile(s.sandbox))
     forgotten = journal.forget(profile) if profile else 0
     note = f"its journal of {counted(forgotten, 'write')} went with it" if forgotten else None
     return WriteSummary(f"sandbox {path}", deleted=1, note=note)
@@ -193,7 +195,7 @@ async def serve(
         list[str],
         Doc(
             "Trouble on purpose: latency=50ms-1s, drop=5%, truncate=5%, status=503@5%, retry-after=2, html-login, "
-            "slow-body, seed=7; several may be given."
+            "slow-body, late=90s, lost=504-json, slow-deletes, seed=7; several may be given."
         ),
     ] = [],
     job_delay: Annotated[

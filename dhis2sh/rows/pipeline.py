@@ -18,6 +18,8 @@ from dhis2sh.rows.stream import Flow, Stream
 if TYPE_CHECKING:
     from dhis2sh.types import Row
 
+MEASURES = ("count", "sum", "mean", "min", "max", "median")
+"""What a group can count and sum: `group(valueType, n=count(), total=sum(value))`."""
 REPLACES_COLUMNS = {"select", "group", "count", "sum", "stats", "get"}
 """Stages after which only what they name is there."""
 READS_FIELDS = REPLACES_COLUMNS | {"chart", "where", "derive", "sort", "uniq", "rename", "drop", "explode", "join"}
@@ -78,9 +80,15 @@ class Step:
 
 @dataclass(slots=True)
 class Pipeline:
-    """A compiled tail."""
+    """A compiled tail.
+
+    Parameters:
+        steps: its stages.
+        held: values by names of their own, which no field has (`$level` at the prompt).
+    """
 
     steps: list[Step] = field(default_factory=lambda: [])
+    held: Mapping[str, object] = field(default_factory=lambda: {})
 
     def wants(self, variables: Container[str] = ()) -> Wants:
         """What the tail reads of its head.
@@ -140,6 +148,7 @@ class Pipeline:
             call_verb: runs a verb that stands as a stage.
             hidden: fields that the head read for the tail alone.
         """
+        namespace = {**namespace, **self.held} if self.held else namespace
         if not isinstance(rows, Stream):
             return await self._through(rows, namespace, call_verb, hidden)
         try:
@@ -204,8 +213,8 @@ def _read_by(step: Step) -> dict[str, bool]:
     found: dict[str, bool] = {}
     for text in [*step.args, *(value for name, value in step.options.items() if name != "reverse")]:
         inner = text.strip().removeprefix("-")
-        if step.name == "group" and inner.endswith(")"):
-            inner = inner.partition("(")[2].removesuffix(")")
+        if step.name == "group":
+            inner = inside_measure(inner)
         if inner and not inner.isdigit():
             for path, whole in Expression(inner).field_paths().items():
                 found[path] = whole or found.get(path, False)
@@ -216,6 +225,12 @@ def _tests_of(step: Step) -> list[tuple[str, tuple[object, ...]]]:
     """The fields that a condition or computed field compares with values which stand there."""
     texts = [*step.args, *step.options.values()] if step.name in {"where", "derive", "select"} else []
     return [test for text in texts for test in Expression(text).tests()]
+
+
+def inside_measure(text: str) -> str:
+    """What a measure of a group is of: `value` of `sum(value)`; a text that is none is a key, and stays."""
+    name, bracket, inside = text.partition("(")
+    return inside.removesuffix(")") if bracket and name.strip() in MEASURES and text.endswith(")") else text
 
 
 def _key_of_join(step: Step) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast, overload
 
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.rows.registry import Staged
 
 if TYPE_CHECKING:
@@ -122,7 +122,12 @@ class Rows[T](Staged):
         return len(self.items)
 
     def __iter__(self) -> Iterator[T]:
-        return iter(self.items)
+        asked = self._named_fields
+        return (cast("T", Named(cast("Row", item), asked)) if type(item) is dict else item for item in self.items)
+
+    @property
+    def _named_fields(self) -> frozenset[str]:
+        return frozenset((*(self._columns or ()), *self.asked))
 
     @overload
     def __getitem__(self, index: int) -> T: ...
@@ -131,12 +136,35 @@ class Rows[T](Staged):
     def __getitem__(self, index: int | slice) -> T | Rows[T]:
         if isinstance(index, slice):
             return self.with_items(self.items[index], columns=self._columns)
-        return self.items[index]
+        item = self.items[index]
+        return cast("T", Named(cast("Row", item), self._named_fields)) if type(item) is dict else item
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Rows) and self.plain() == cast("Rows[Any]", other).plain()
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class Named(dict[str, Any]):
+    """A row whose fields are attributes too, so that `rows[0].name` and `rows[0].parent.name` read as they do in conditions.
+
+    A field that was asked for and that DHIS2 has left out is None; for others `AttributeError` names the nearest.
+    """
+
+    __slots__ = ("_asked",)
+
+    def __init__(self, row: Mapping[str, Any], asked: frozenset[str] = frozenset()) -> None:
+        super().__init__(row)
+        self._asked = asked
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self:
+            value = self[name]
+            return Named(cast("Mapping[str, Any]", value)) if type(value) is dict else value
+        if name in self._asked:
+            return None
+        near = did_you_mean(name, list(self))
+        raise AttributeError(f"the row has no `{name}`{f': {near}' if near else f', it has {", ".join(self)}'}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +186,10 @@ class Text:
 
     def __repr__(self) -> str:
         return self.text
+
+
+class Verbatim(dict[str, "JsonValue"]):
+    """An object as a server gave it, shown as the JSON that it is."""
 
 
 def objects_of(text: str) -> list[JsonValue]:

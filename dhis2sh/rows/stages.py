@@ -5,7 +5,9 @@ At the prompt their arguments are bare Python (`where(level == 2)`); here they a
 
 from __future__ import annotations
 
+import builtins
 import random
+import re
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -15,6 +17,7 @@ from typing import Any, cast
 from dhis2sh.errors import PipelineError, did_you_mean
 from dhis2sh.rows.cells import cell
 from dhis2sh.rows.expressions import Expression, MissingField
+from dhis2sh.rows.pipeline import MEASURES
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.stage import Namespace, stage
 from dhis2sh.rows.stream import Flow, Stream
@@ -157,13 +160,16 @@ def uniq(rows: Rows[Row], space: Namespace, *fields: object) -> Rows[Row]:
 
 @stage()
 def group(rows: Rows[Row], space: Namespace, /, *fields: object, **named: object) -> Rows[Row]:
-    """One row per group, with counts and sums: group(valueType, n=count(), total=sum(value))."""
-    bound = {_label(text): _bound(text, rows, space) for text in fields}
+    """One row per group, with counts and sums: group(valueType, n=count(), total=sum(value)), group(above=parent.name)."""
+    measures = {label: str(text).strip() for label, text in named.items() if _is_measure(str(text).strip())}
+    keys = {_label(text): text for text in fields} | {k: text for k, text in named.items() if k not in measures}
+    if not measures:
+        measures = {"n": "count()"}
+    bound = {label: _bound(text, rows, space) for label, text in keys.items()}
     groups: dict[str, tuple[Row, list[Row]]] = {}
     for row in rows.items:
         key = {label: cast("JsonValue", e.value(f, row)) for label, (e, f) in bound.items()}
         groups.setdefault(repr(key), (key, []))[1].append(row)
-    measures = {label: str(text) for label, text in (named or {"n": "count()"}).items()}
     items = [
         {**key, **{k: _measure(rows.with_items(part), space, text) for k, text in measures.items()}}
         for key, part in groups.values()
@@ -174,6 +180,12 @@ def group(rows: Rows[Row], space: Namespace, /, *fields: object, **named: object
 _MEASURES: dict[str, Callable[[list[float]], float]] = {
     "sum": sum, "mean": statistics.fmean, "min": min, "max": max, "median": statistics.median,
 }  # fmt: skip
+
+
+def _is_measure(text: str) -> bool:
+    """Is it a measure, or a function that nobody knows and that was meant for one? Anything else is a key of the groups."""
+    called = re.match(r"([A-Za-z_]\w*)\(", text)
+    return called is not None and (called[1] in MEASURES or not hasattr(builtins, called[1]))
 
 
 def _measure(rows: Rows[Row], space: Namespace, text: str) -> JsonValue:

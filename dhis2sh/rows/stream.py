@@ -313,6 +313,25 @@ class Stream[T](Staged):
         raise PipelineError("a stream has to be read first", hint="rows = await stream.collect()")
 
 
+def rows_of(value: object, name: str) -> Rows[Any] | Stream[Any]:
+    """What a value is as rows: rows, a stream, a list of objects or models, one object, a frame.
+
+    Parameters:
+        value: the value; name: what it is called in messages.
+
+    Raises `PipelineError` for anything else.
+    """
+    if isinstance(value, (Rows, Stream)):
+        return cast("Rows[Any] | Stream[Any]", value)
+    for method, options in (("to_dicts", {}), ("to_dict", {"orient": "records"})):  # of polars and of pandas
+        if type(value).__name__ == "DataFrame" and hasattr(value, method):
+            return Rows(cast("list[Row]", getattr(value, method)(**options)))
+    items = cast("list[object]", value if isinstance(value, (list, tuple)) else [value])
+    if all(isinstance(item, dict) or hasattr(item, "to_wire") or hasattr(item, "model_dump") for item in items):
+        return Rows(items)
+    raise PipelineError(f"`{name}` is no rows but a {type(value).__name__}", hint="%metadata list TYPE | where(...)")
+
+
 def _still_outside(names: frozenset[str], batch: list[Row], read: int) -> None:
     """A name that was a variable for the rows before is none for these: nobody can say which was meant."""
     for number, row in enumerate(batch, read + 1):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import itertools
+import re
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from dhis2sh.errors import BrokenAnswer, MissingExtra, NotFound, UsageError
 from dhis2sh.files import checked_size, open_packed, parse_json
@@ -51,13 +53,16 @@ def read_text(path: Path, stdin: Callable[[], str | None] | None = None) -> str:
         raise UsageError(f"{path} cannot be read: {error}", hint="save it as UTF-8") from error
 
 
-def read_rows(path: Path, *, key: str | None = None, stdin: Callable[[], str | None] | None = None) -> list[Row]:
+def read_rows(
+    path: Path, *, key: str | None = None, stdin: Callable[[], str | None] | None = None, plain: bool = False
+) -> list[Row]:
     """The rows of a file; of a JSON or YAML bundle (`{"dataElements": [...]}`) those of `key`.
 
     Parameters:
         path: the file; `-` is standard input, JSON or CSV.
         key: the type's plural.
         stdin: reads standard input (`Person.read`), where there is one.
+        plain: as of `parse_yaml`.
 
     Raises `NotFound`, `UsageError` with the line that cannot be read, `MissingExtra` for XLSX without `frames`.
     """
@@ -74,7 +79,7 @@ def read_rows(path: Path, *, key: str | None = None, stdin: Callable[[], str | N
             separator = "\t" if ending == ".tsv" else _separator(text)
             return [*_separated(io.StringIO(text, newline=""), separator)]
         case ".yaml" | ".yml":
-            return _of(parse_yaml(text, str(path)), str(path), key)
+            return _of(parse_yaml(text, str(path), plain=plain), str(path), key)
         case _:
             return _json(text, str(path), key)
 
@@ -98,8 +103,7 @@ def stream_rows(path: Path, *, key: str | None = None) -> Stream[Row]:
     return Stream(_batches(path, ending, key))
 
 
-csv.field_size_limit(16 * 1024 * 1024)
-"""The outline of a district in one cell is longer than the 128 KiB that Python reads."""
+csv.field_size_limit(16 * 1024 * 1024)  # the outline of a district in one cell is longer than Python's 128 KiB
 _STREAMED = {".json", ".ndjson", ".csv", ".tsv"}
 BATCH = 1000
 """Rows of a file that are read at a time."""
@@ -177,28 +181,70 @@ def _json_lines(file: TextIO, path: Path) -> Iterator[Row]:
         yield cast("Row", row)
 
 
-def parse_yaml(text: str, where: str, *, texts: bool = False) -> JsonValue:
+class Plain(str):
+    """A scalar of YAML as it stood there, without quotes: what it is says the property that it is for."""
+
+    __slots__ = ()
+
+
+_WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,300})")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]{0,300})(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
+
+
+def resolve(value: JsonValue) -> JsonValue:
+    """Plain scalars where nobody knows their type, however deep: true, false and decimal numbers as in YAML 1.2, others text.
+
+    So `0301`, `No` and `12:30` are texts, which YAML 1.1 takes for numbers and a truth value.
+    """
+    if isinstance(value, Plain):
+        if value in _WORDS:
+            return _WORDS[value]
+        if _INTEGER.fullmatch(value):
+            return int(value)
+        return float(value) if _FLOAT.fullmatch(value) else str(value)
+    if isinstance(value, list):
+        return [resolve(item) for item in value]
+    return {str(name): resolve(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+def parse_yaml(text: str, where: str, *, plain: bool = False) -> JsonValue:
     """YAML as JSON values; dates stay text.
 
     Parameters:
         where: what the text is called in messages.
-        texts: numbers and words like `No` stay text too, for files of names.
+        plain: scalars without quotes stay as they stood there (`Plain`), for who knows their types.
 
-    Raises `UsageError` with the line.
+    Raises `UsageError` with the line, and for aliases that unfold to too much.
     """
     import yaml  # start-up: few files are YAML
 
-    kinds = ("bool", "float", "int", "timestamp") if texts else ("timestamp",)
-
     class Loader(yaml.SafeLoader):
-        """Reads `2020-01-01` as the text that DHIS2 takes."""
+        """Reads every scalar as text but nulls, and no key twice."""
 
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            """A mapping. Raises `ConstructorError` for a key that is there twice."""
+            seen: set[str] = set()
+            for key, _ in node.value:
+                name = str(getattr(key, "value", ""))
+                if name in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"'{name}' is there twice", key.start_mark)
+                seen.add(name)
+            return super().construct_mapping(node, deep)
+
+        def plain(self, node: Any) -> str:
+            """A scalar of text, and whether it stood in quotes."""
+            return Plain(node.value) if node.style is None else str(node.value)
+
+    kinds = ("bool", "float", "int", "timestamp", "value")
     Loader.yaml_implicit_resolvers = {
         first: [(tag, test) for tag, test in tests if tag.rpartition(":")[2] not in kinds]
         for first, tests in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+    Loader.add_constructor("tag:yaml.org,2002:str", Loader.plain)
+    loader = Loader(text)
     try:
-        return checked_size(cast("JsonValue", yaml.load(text, Loader=Loader)), where)  # noqa: S506  (a SafeLoader)
+        found = checked_size(cast("JsonValue", loader.get_single_data()), where)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark is not None else ""
@@ -206,6 +252,9 @@ def parse_yaml(text: str, where: str, *, texts: bool = False) -> JsonValue:
         raise UsageError(f"{where}{line}: {told}", hint="texts with : or # stand in quotes") from None
     except RecursionError:
         raise UsageError(f"{where} is nested too deeply", hint="objects of DHIS2 are nested a few times") from None
+    finally:
+        loader.dispose()
+    return found if plain else resolve(found)
 
 
 def _json(text: str, where: str, key: str | None) -> list[Row]:
@@ -276,6 +325,10 @@ def _sheet(path: Path) -> list[Row]:
 
 
 def _cell(value: object) -> JsonValue:
+    if isinstance(value, dt.datetime) and value.time() == dt.time():
+        value = value.date()  # a sheet has days as midnights
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dhis2sh.sandbox.faults import Faults, Troubled
+from dhis2sh.sandbox.http.addresses import unanswered
 from dhis2sh.sandbox.http.aliases import Replayed
 from dhis2sh.sandbox.http.answers import refusal
 from dhis2sh.sandbox.people.signin import SignedIn, WithoutVersion
@@ -76,12 +77,18 @@ def create_app(store: Store, *, job_delay: float = 0.0, faults: Faults | None = 
             Middleware(Replayed, aliases=server.aliases),
             Middleware(SignedIn, signin=server.signin),
         ],
-        exception_handlers={Refused: _refused},
+        exception_handlers={Refused: _refused, Exception: _failed},
     )
     app.state.jobs = server.jobs
     return app
 
 
+async def _failed(request: Request, error: Exception) -> Response:
+    """A fault of the sandbox's own, in its own words: no server is said to answer so."""
+    text = f"the sandbox failed at {request.method} {request.url.path} ({type(error).__name__}); no server answers so"
+    return refusal(Refused(500, text))
+
+
 async def _refused(request: Request, error: Exception) -> Response:
     """What a handler refuses by raising."""
-    return refusal(cast("Refused", error))
+    return refusal(unanswered(cast("Refused", error), request.method, request.url.path))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +12,7 @@ import orjson
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.data import values
-from dhis2sh.sandbox.http.bodies import unpacked
+from dhis2sh.sandbox.http.bodies import UNPACKABLE, opened
 from dhis2sh.sandbox.seed.country import country
 from dhis2sh.sandbox.store.schemas import schemas
 from dhis2sh.sandbox.tracker.storage import Tracker
@@ -55,8 +53,8 @@ def _read(path: Path) -> JsonObject:
     except OSError as error:
         raise NotFound(f"{path} cannot be read: {error.strerror}") from error
     try:
-        body = orjson.loads(unpacked(raw))
-    except (orjson.JSONDecodeError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        body = orjson.loads(opened(raw))
+    except (orjson.JSONDecodeError, *UNPACKABLE) as error:
         raise UsageError(f"{path} is not JSON, or cut off: {error}", hint="export it again") from error
     if not isinstance(body, dict):
         raise UsageError(f"{path} is not an export: a JSON object was expected")

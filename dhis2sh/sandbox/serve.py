@@ -8,12 +8,19 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
 
 from dhis2sh.errors import UsageError
 from dhis2sh.sandbox.app import create_app
+from dhis2sh.sandbox.http.answers import refusal
 from dhis2sh.sandbox.load import load_file
+from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
     from dhis2sh.sandbox.faults import Faults
     from dhis2sh.sandbox.jobs.service import JobService
     from dhis2sh.sandbox.store.database import Store
@@ -52,7 +59,7 @@ async def serve(
     app = create_app(store, job_delay=job_delay, faults=faults)
     # An answer that is cut on purpose is no error of the server's.
     level = "warning" if faults is None else "critical"
-    config = uvicorn.Config(app, log_level=level, lifespan="off", access_log=False)
+    config = uvicorn.Config(OnlyHere(app), log_level=level, lifespan="off", access_log=False)
     server = uvicorn.Server(config)
     say(f"serving {address}  as DHIS2 {store.version.number}  (admin / district; Ctrl-C stops it)")
     stop = threading.Event()
@@ -65,6 +72,35 @@ async def serve(
         stop.set()
         await asyncio.to_thread(schedule.join, 5)
     return address
+
+
+HERE = {HOST, "localhost", "::1"}
+"""The names under which a browser on this machine may know the sandbox."""
+
+
+def _host(named: str) -> str | None:
+    """The name in a `Host` header, without its port; None for what is none."""
+    try:
+        return urlsplit(f"//{named}").hostname
+    except ValueError:
+        return None
+
+
+class OnlyHere:
+    """The application behind a look at `Host`: a page elsewhere whose name has come to mean this machine gets nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that was sent to this machine by its own name; 421 for any other."""
+        if scope["type"] == "http":
+            named = Headers(scope=scope).get("host", "")
+            if _host(named) not in HERE:
+                text = f"the sandbox answers to {HOST} and localhost, not to '{named}'"
+                await refusal(Refused(421, text))(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def _listen(port: int) -> socket.socket:

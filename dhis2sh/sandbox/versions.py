@@ -46,6 +46,8 @@ class Version:
         period_names: period types come with names, by name, all that there are.
         stored_by: what of the tracker says who stored it, besides `createdBy`.
         followup: events have `followup` beside `followUp`.
+        translates_unasked: display names follow `locale` without `translate=true`, and a locale is a language tag (`pt-BR`).
+        places_geometry: a geometry that is refused is told with its place, as any other value is.
         upserts: an import of data values counts what it creates as updated, and audits it (2.43 has its own importer).
     """
 
@@ -81,6 +83,8 @@ class Version:
     stored_by: tuple[str, ...] = ()
     followup: bool = False
     upserts: bool = False
+    translates_unasked: bool = False
+    places_geometry: bool = False
 
     @property
     def minor(self) -> int:
@@ -93,11 +97,13 @@ _OLD = Version(
     imports_by_code=True, idle_progress=200, unknown_setting=409, routes_anywhere=True, acceptances_apart=True,
     sorts_by_case=True, gist_addresses="", typed_responses=False, newest_path=42, flat_tracker_pages=True,
     value_authors=False, stored_by=("trackedEntity", "enrollment", "event"), followup=True,
+    translates_unasked=True,
 )  # fmt: skip
 _NEW = Version(
     "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,
     gist_always_next=True, maintenance_says_done=True, pages_with_version=False, upserts=True,
     says_strategy=True, names_combos=False, values_by_accept=False, enrollment_combos=True, period_names=True,
+    places_geometry=True,
     stored_by=("enrollment", "event"),
 )  # fmt: skip
 VERSIONS = {

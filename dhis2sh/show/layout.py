@@ -10,16 +10,13 @@ from dhis2sh.rows.cells import cell
 if TYPE_CHECKING:
     from dhis2sh.types import JsonValue
 
-HEAD_COLOUR = "\x1b[1;36m"
-DIM = "\x1b[2m"
-RESET = "\x1b[0m"
 STYLE = """<style>
 .dhis2sh{border-collapse:collapse;font-size:90%;color:inherit;background:transparent}
-.dhis2sh th,.dhis2sh td{text-align:left;vertical-align:top;padding:2px 10px;color:inherit;background:transparent}
+.dhis2sh th,.dhis2sh td{text-align:left!important;vertical-align:top;padding:2px 10px;color:inherit;background:transparent}
 .dhis2sh th{border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}
 .dhis2sh td{border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.25))}
 .dhis2sh tbody tr:hover{background:var(--jp-rendermime-table-row-hover-background,rgba(128,128,128,.15))}
-.dhis2sh td.number{text-align:right;font-variant-numeric:tabular-nums}
+.dhis2sh td.number{text-align:right!important;font-variant-numeric:tabular-nums}
 .dhis2sh-note{opacity:.75;font-size:85%}
 </style>"""
 # No colour of text or ground is set: both are the page's, whatever its theme; lines are the theme's, else half-clear grey.

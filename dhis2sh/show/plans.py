@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import html as html_module
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dhis2sh.changes.plan import Plan, WriteSummary
+from dhis2sh.changes.plan import Plan, StepsInBulk, WriteSummary
 from dhis2sh.rows.cells import cell
 from dhis2sh.rows.registry import Renderer, register_renderer
-from dhis2sh.show.layout import HEAD_COLOUR, RESET, STYLE, wrapped
-from dhis2sh.words import safe
+from dhis2sh.show.layout import STYLE, wrapped
+from dhis2sh.words import BOLD, GREEN, RED, RESET, YELLOW, safe
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import PlanStep
 
+ACTIONS: Mapping[str, str] = {"delete": RED, "update": YELLOW, "create": GREEN}
+"""How the word of an action stands out."""
 MOST_STEPS, FEW_STEPS = 50, 10
 """So many steps of a plan are drawn; few where a report has said what they come to."""
 
@@ -28,21 +31,31 @@ def _summary(summary: WriteSummary, width: int | None, colour: bool) -> str:
 
 
 def _plan(plan: Plan, width: int | None, colour: bool) -> str:
-    mark = HEAD_COLOUR if colour else ""
-    lines = [f"{mark}plan: {safe(plan.title)}{RESET if colour else ''}"]
+    lines = [f"{BOLD if colour else ''}plan: {safe(plan.title)}{RESET if colour else ''}"]
     if plan.report is not None:
         lines += [f"  {safe(line)}" for line in plan.report.line().split("\n")]
     shown = _steps_shown(plan)
     for step in shown:
-        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words(plan.names)]
-        lines.append("  " + safe(" ".join(part for part in parts if part)))
+        parts = [step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words(plan.names)]
+        mark = ACTIONS.get(step.action, BOLD) if colour else ""
+        action = f"{mark}{step.action}{RESET if mark else ''}"
+        lines.append(f"  {action} {safe(' '.join(part for part in parts if part))}")
     if len(plan.steps) > len(shown):
         lines.append(f"  ... and {len(plan.steps) - len(shown):,} more")
     return wrapped("\n".join([*lines, *(f"  note: {safe(note)}" for note in _plan_notes(plan))]), width)
 
 
 def _steps_shown(plan: Plan) -> list[PlanStep]:
-    return list(plan.steps[: FEW_STEPS if plan.report is not None else MOST_STEPS])
+    """The first steps; of many different ones what changes or destroys comes before what is new."""
+    most = FEW_STEPS if plan.report is not None else MOST_STEPS
+    if isinstance(plan.steps, StepsInBulk):
+        return list(plan.steps[:most])
+    hard = [step for step in plan.steps if step.action != "create"]
+    new = [step for step in plan.steps if step.action == "create"]
+    if not hard or not new:
+        return list(plan.steps[: MOST_STEPS if hard else most])
+    hard.sort(key=lambda step: "delete" not in step.action)
+    return [*hard[:MOST_STEPS], *new[:most]]
 
 
 def _plan_notes(plan: Plan) -> list[str]:

@@ -7,15 +7,16 @@ trees, records in words, records field by field. Text from a server is data: con
 from __future__ import annotations
 
 import html as html_module
+import json
 import sys
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.rows.cells import cell
 from dhis2sh.rows.registry import Renderer, register_renderer, renderer_of
-from dhis2sh.rows.rows import Text, to_plain
+from dhis2sh.rows.rows import Text, Verbatim, to_plain
 from dhis2sh.show import plans, rows, trees
-from dhis2sh.show.layout import DIM, HEAD_COLOUR, RESET, STYLE, fit, width_of, wrapped
-from dhis2sh.words import on_screen, safe
+from dhis2sh.show.layout import STYLE, fit, width_of, wrapped
+from dhis2sh.words import BOLD, RESET, on_screen, safe
 
 if TYPE_CHECKING:
     from dhis2sh.show.trees import Branch
@@ -74,7 +75,7 @@ def tree_of(result: object) -> Branch | None:
 
 def _tree(tree: Branch, colour: bool) -> str:
     def paint(kind: str, name: str, aside: str) -> str:
-        parts = [(kind, DIM), (name, ""), (aside, DIM)]
+        parts = [(kind, ""), (name, BOLD), (aside, "")]
         return " ".join(f"{mark}{safe(part)}{RESET}" if colour and mark else safe(part) for part, mark in parts if part)
 
     return "\n".join(trees.lines(tree, paint))
@@ -87,7 +88,7 @@ def _record(row: Row, colour: bool) -> str:
     lines: list[str] = []
     for name, value in row.items():
         label = fit(safe(name), size)
-        lines.append(f"{HEAD_COLOUR}{label}{RESET}  {cell(value)}" if colour else f"{label}  {cell(value)}".rstrip())
+        lines.append(f"{BOLD}{label}{RESET}  {cell(value)}" if colour else f"{label}  {cell(value)}".rstrip())
     return "\n".join(lines)
 
 
@@ -104,4 +105,9 @@ def _as_it_is(result: Text, width: int | None, colour: bool) -> str:
     return on_screen(result.text, json="json" in result.of)
 
 
+def _as_json(result: Verbatim, width: int | None, colour: bool) -> str:
+    return "\n".join(safe(line) for line in json.dumps(result, indent=2, ensure_ascii=False).split("\n"))
+
+
 register_renderer(Text, Renderer(_as_it_is))
+register_renderer(Verbatim, Renderer(_as_json))

@@ -13,8 +13,8 @@ from dhis2sh.rows.formats import Tabular, Write
 from dhis2sh.rows.registry import Renderer, register_renderer
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.stream import PREVIEW, Stream
-from dhis2sh.show.layout import DIM, HEAD_COLOUR, RESET, STYLE, fit, in_table, screen_of, width_of
-from dhis2sh.words import safe
+from dhis2sh.show.layout import STYLE, fit, in_table, screen_of, width_of
+from dhis2sh.words import BOLD, RESET, safe
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonValue, Row
@@ -109,7 +109,7 @@ class Table:
         if self.widths is None:
             return []
         head = self._line(self.columns, self.widths)
-        return [f"{HEAD_COLOUR}{head}{RESET}" if self.colour else head]
+        return [f"{BOLD}{head}{RESET}" if self.colour else head]
 
     def lines(self, cells: Cells, *, whole: bool = False) -> Iterator[str]:
         """The lines of rows.
@@ -134,7 +134,7 @@ class Table:
 
     def _below(self, cells: Sequence[str]) -> Iterator[str]:
         title = f"-- {self.drawn} " + "-" * 20
-        yield f"{DIM}{title}{RESET}" if self.colour else title
+        yield f"{BOLD}{title}{RESET}" if self.colour else title
         size = max(width_of(name) for name in self.columns)
         for name, value in zip(self.columns, cells, strict=True):
             yield f"{fit(name, size)}  {value}".rstrip()

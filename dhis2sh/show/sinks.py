@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from dhis2sh.dhis2.geometry import Shape, shape_of
@@ -35,11 +36,13 @@ def chart(rows: Rows[Any], space: object, x: object = None, y: object = None, ki
     values = [_number(row.get(up), up) for row in plain]
     figure: Any = plotext.figure
     figure.clear()
-    if str(kind).strip("'\"") == "line":
-        figure.signal(values)
-    else:
-        figure.bar(labels, values)
-    return Text(str(figure.build()))
+    figure.theme("colorless")
+    line = str(kind).strip("'\"") == "line"
+    figure.draw(figure.signal(values).lines() if line else figure.bar(labels, values))
+    return Text(_COLOURS.sub("", str(figure.build())))
+
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def _number(value: JsonValue, name: str) -> float:

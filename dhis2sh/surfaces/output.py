@@ -53,7 +53,7 @@ def write(result: object, options: Options) -> None:
     """Print a result, or write it to `--out`. Raises `Dhis2Error` when the file cannot be written."""
     chosen = format_of(options)
     if chosen in formats.BINARY:
-        _stage(chosen, result, str(options.out))
+        _stage(chosen, result, str(options.out), **_safety(chosen, options.safe))
         return
     seen = options.out is None and sys.stdout.isatty()
     colour = seen and "NO_COLOR" not in os.environ
@@ -65,7 +65,7 @@ def write(result: object, options: Options) -> None:
     elif chosen in {"table", "wide"}:
         text = render.text(result, width=None if seen else 0, colour=colour)
     else:
-        text = formatted(result, chosen)
+        text = formatted(result, chosen, safe=options.safe)
         text = on_screen(text, json="json" in chosen) if seen else text
     if options.out is None:
         sys.stdout.write(text + "\n" if text and not text.endswith("\n") else text)
@@ -87,16 +87,20 @@ def pouring(stream: Stream[Any], options: Options) -> Generator[Pouring]:
 
     chosen = format_of(options)
     if chosen in formats.BINARY:
-        make = partial(formats.file_writer, chosen)
+        make = partial(formats.file_writer, chosen, safe=options.safe)
         with sinks.binary_file(str(options.out), make) as writer, sinks.Pouring(stream, writer) as poured:
             yield poured
     elif options.out is not None:
-        with sinks.text_file(str(options.out)) as write, sinks.Pouring(stream, _writer(chosen, write, 0)) as poured:
+        with (
+            sinks.text_file(str(options.out)) as write,
+            sinks.Pouring(stream, _writer(chosen, write, 0, options.safe)) as poured,
+        ):
             yield poured
     else:
         seen = sys.stdout.isatty()
         write = _onto_screen(chosen) if seen else _printed
-        with sinks.Pouring(stream, _writer(chosen, write, None if seen and chosen != "wide" else 0)) as poured:
+        wanted = None if seen and chosen != "wide" else 0
+        with sinks.Pouring(stream, _writer(chosen, write, wanted, options.safe)) as poured:
             yield poured
 
 
@@ -117,11 +121,11 @@ _TABLES = {"table", "wide", "geojson"}
 """What a stream is drawn as, not written."""
 
 
-def _writer(chosen: str, write: formats.Write, width: int | None) -> formats.Writer:
+def _writer(chosen: str, write: formats.Write, width: int | None, safe: bool) -> formats.Writer:
     """What writes a format. JSON has rows as they are, like that of other results."""
     if chosen in _TABLES:
         return TableWriter(write, width, colour=width is None and "NO_COLOR" not in os.environ)
-    return formats.text_writer(chosen, write, whole=chosen in {"json", "ndjson"})
+    return formats.text_writer(chosen, write, safe=safe, whole=chosen in {"json", "ndjson"})
 
 
 CHOSEN_PAGES = {"limit", "page", "page_size"}
@@ -150,8 +154,20 @@ def remark(result: object, options: Options, arguments: Mapping[str, object], *,
     return counted if kept or format_of(options) not in {"table", "wide"} else None
 
 
-def formatted(result: object, chosen: str) -> str:
-    """A result as text in one of the data formats."""
+SEPARATED = ("csv", "tsv")
+
+
+def _safety(chosen: str, safe: bool) -> dict[str, bool]:
+    return {"safe": True} if safe and chosen in {*SEPARATED, "xlsx"} else {}
+
+
+def formatted(result: object, chosen: str, *, safe: bool = False) -> str:
+    """A result as text in one of the data formats.
+
+    Parameters:
+        result: what a verb returned; chosen: the format.
+        safe: as of `dhis2sh.rows.formats.flat`.
+    """
     if chosen == "json":
         return json.dumps(to_json(result), indent=2, ensure_ascii=False)
     if chosen == "ndjson":
@@ -163,17 +179,17 @@ def formatted(result: object, chosen: str) -> str:
         out = io.StringIO()
         formats.text_writer("name", out.write).add([to_plain(item) for item in _items(result)])
         return out.getvalue().removesuffix("\n")
-    return str(_stage(chosen, result))
+    return str(_stage(chosen, result, **_safety(chosen, safe)))
 
 
 def _items(result: object) -> list[object]:
     return cast("Rows[object]", result).items if isinstance(result, Rows) else [result]
 
 
-def _stage(name: str, result: object, *arguments: str) -> object:
+def _stage(name: str, result: object, *arguments: str, **options: bool) -> object:
     """The sink of a pipeline writes the other formats too."""
     rows = cast("Rows[Any]", result) if isinstance(result, Rows) else Rows([to_plain(result)])
-    return stages()[name].bind(*arguments)(rows)
+    return stages()[name].bind(*arguments, **options)(rows)
 
 
 def _jq(expression: str, value: JsonValue) -> Iterator[str]:

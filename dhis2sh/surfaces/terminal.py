@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
+import os
+import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dhis2sh import profiles
-from dhis2sh.errors import NeedsConfirmation, UsageError
-from dhis2sh.words import safe
+from dhis2sh.errors import Declined, NeedsConfirmation, UsageError
+from dhis2sh.words import BOLD, RED, RESET, YELLOW, safe
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -21,15 +24,45 @@ if TYPE_CHECKING:
     from dhis2sh.errors import Dhis2Error
     from dhis2sh.verbs.grammar import Invocation
 
+SILENCE = 0.3
+"""Seconds after which somebody wants to know that something is going on."""
+OFTEN = 0.1
+"""Seconds between two drawings of a bar in a notebook: each is a message that stays in its file."""
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
 
 def report(error: Dhis2Error) -> int:
     """Say what failed, and what to try, on standard error; returns the exit code."""
     if isinstance(error, NeedsConfirmation):
         print(drawn(error.plan, width=0), file=sys.stderr)
-    print(f"error: {safe(' '.join(str(error).split()))}", file=sys.stderr)
+    label = "" if isinstance(error, Declined) else "error:"  # a no is no error
+    say(label, safe(" ".join(str(error).split())), RED)
     if error.hint:
-        print(f"  try: {safe(' '.join(error.hint.split()))}", file=sys.stderr)
+        say("  try:", safe(" ".join(error.hint.split())), BOLD)
     return int(error.exit_code)
+
+
+def say(label: str, text: str, mark: str = "") -> None:
+    """A line on standard error: on a terminal its label stands out, and it goes on below, further in, at a blank.
+
+    Parameters:
+        label: such as `error:`; empty for none.
+        text: what is said, made safe.
+        mark: how the label stands out.
+    """
+    line = f"{label} {text}" if label else text
+    if sys.stderr.isatty():
+        columns = shutil.get_terminal_size((80, 24)).columns
+        if len(line) > columns:
+            from textwrap import wrap  # start-up: few lines are longer than the screen
+
+            further = " " * (len(line) - len(line.lstrip()) + 2)
+            line = "\n".join(
+                wrap(line, columns, subsequent_indent=further, break_long_words=False, break_on_hyphens=False)
+            )
+        if label and mark and "NO_COLOR" not in os.environ:
+            line = f"{mark}{label}{RESET}{line[len(label) :]}"
+    print(line, file=sys.stderr, flush=True)
 
 
 def drawn(result: object, *, width: int | None = None, colour: bool = False) -> str:
@@ -46,8 +79,10 @@ def interactive() -> bool:
 
 def ask(about: object, typed: str | None) -> bool:
     """Show something and ask for a yes; with a word, that word must be typed (production profiles)."""
-    print(drawn(about), file=sys.stderr)
-    sys.stderr.write(f"type {typed} to write: " if typed else "apply? [y/N] ")
+    print(drawn(about, colour=sys.stderr.isatty() and "NO_COLOR" not in os.environ), file=sys.stderr)
+    counted = str(getattr(about, "question", ""))  # of a plan
+    what = f"{safe(counted)}; " if counted else ""
+    sys.stderr.write(f"{what}type {typed} to write: " if typed else f"{what}apply? [y/N] ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip()
     return answer == typed if typed else answer.lower() in {"y", "yes"}
@@ -62,7 +97,6 @@ def ask_secret(prompt: str) -> str:
 
 def edit(text: str) -> str:
     """Let the user edit a text in $VISUAL or $EDITOR; gives what was left. Raises `UsageError` where that fails."""
-    import os
     import shlex
     import subprocess
     import tempfile
@@ -128,19 +162,24 @@ class Terminal:
     def __init__(self) -> None:
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}
+        self._spins = ""
+        """The sign of life that is shown."""
 
     def warn(self, message: str) -> None:
         """One line that begins with `warning:`."""
-        print(f"warning: {safe(message)}", file=sys.stderr, flush=True)
+        self.quiet()
+        say("warning:", safe(message), YELLOW)
 
     def note(self, message: str) -> None:
         """One line."""
-        print(safe(message), file=sys.stderr, flush=True)
+        self.quiet()
+        say("", safe(message))
 
     def progress(self, task: str, done: int, total: int | None) -> None:
         """Draw how far a task has come."""
         if not sys.stderr.isatty():
             return
+        self.quiet()
         if self._bar is None:
             from rich.console import Console
             from rich.progress import Progress
@@ -182,8 +221,33 @@ class Terminal:
         with _interrupts(signal.default_int_handler):
             return question()
 
+    def waiting(self, seconds: float | None) -> None:
+        """A sign of life while nothing else is shown: how long an answer has been waited for. None takes it away.
+
+        Parameters:
+            seconds: since when nothing was heard; nothing is drawn before `SILENCE`.
+        """
+        if seconds is None:
+            self.quiet()
+        elif seconds >= SILENCE and self._bar is None and sys.stderr.isatty():
+            columns = shutil.get_terminal_size((80, 24)).columns
+            turn = SPINNER[int(seconds * 4) % len(SPINNER)]
+            text = f"{turn} waiting for an answer, {int(seconds)} s (Ctrl-C stops)"[: columns - 1]
+            if text != self._spins:
+                sys.stderr.write(f"\r\x1b[2K{text}")
+                sys.stderr.flush()
+                self._spins = text
+
+    def quiet(self) -> None:
+        """Take the sign of life away: something is shown, or all is done."""
+        if self._spins:
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()
+            self._spins = ""
+
     def done(self) -> None:
         """Take the bars away."""
+        self.quiet()
         if self._bar is not None:
             self._bar.stop()
             self._bar, self._tasks = None, {}
@@ -195,12 +259,39 @@ class Notebook(Terminal):
     def __init__(self) -> None:
         super().__init__()
         self._handle: Any = None
+        self._drawn_at = 0.0
+
+    def note(self, message: str) -> None:
+        """One line; standard error would be on red."""
+        self.quiet()
+        print(safe(message), flush=True)
 
     def progress(self, task: str, done: int, total: int | None) -> None:
-        """Draw how far a task has come; the same place of the cell is drawn again."""
+        """Draw how far a task has come; the same place of the cell is drawn again, at most ten times a second."""
+        now = time.monotonic()
+        if now - self._drawn_at < OFTEN and done != total:
+            return
+        self._drawn_at, self._spins = now, ""
+        self._draw(Bar(task, done, total))
+
+    def waiting(self, seconds: float | None) -> None:
+        """A sign of life in the cell, drawn anew each second; a bar is sign enough."""
+        now = time.monotonic()
+        if seconds is None:
+            self.quiet()
+        elif seconds >= SILENCE and now - self._drawn_at >= 1:
+            self._drawn_at = now
+            self._spins = "shown"
+            self._draw(Bar("waiting for an answer, seconds", int(seconds), None))
+
+    def quiet(self) -> None:
+        """Take the sign of life away."""
+        if self._spins:
+            self.done()
+
+    def _draw(self, shown: Bar) -> None:
         from IPython.display import DisplayHandle
 
-        shown = Bar(task, done, total)
         if self._handle is None:
             self._handle = DisplayHandle()
             self._handle.display(shown)
@@ -209,9 +300,11 @@ class Notebook(Terminal):
 
     def done(self) -> None:
         """Take the bar away."""
+        self._spins = ""
         if self._handle is not None:
             self._handle.update(Bar("", 0, None))
             self._handle = None
+            self._drawn_at = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from dhis2sh.errors import Dhis2Error
+from dhis2sh.errors import Dhis2Error, UsageError
 from dhis2sh.verbs import installed, manifest
+from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.profiles import Profile
+    from dhis2sh.types import JsonObject
     from dhis2sh.verbs.declaration import Verb
 
 
@@ -112,13 +115,41 @@ def _bound(path: str, call: Callable[[Verb, Mapping[str, object]], Any]) -> Call
 
         verb = find(path)
         names = [param.name for param in verb.params if not param.option]
+        if len(args) > len(names):
+            told = (
+                f"{path} takes {counted(len(names), 'value')} without a name ({', '.join(names)}), and got {len(args)}"
+            )
+            raise UsageError(told, hint=f"{path.replace(' ', '.').replace('-', '_')}? shows what it takes")
         return call(verb, {**dict(zip(names, args, strict=False)), **options})
 
     section, rest = manifest.section_of(path.split())
     found = manifest.domain(section)
+    shipped = next((verb for verb in manifest.verbs(section) if verb["path"] == path), None)
+    if shipped is not None:
+        run.__signature__ = _signature(shipped)  # type: ignore[attr-defined]
     run.__name__ = path.replace(" ", "_").replace("-", "_")
     run.__doc__ = cast("dict[str, str]", found["help"]).get(" ".join(rest), path) if found else path
     return run
+
+
+def _signature(verb: JsonObject) -> inspect.Signature:
+    """What a verb takes, as Python writes it: what must be said without a name, the rest by it."""
+    schema = cast("JsonObject", verb["input"])
+    properties, required = (
+        cast("dict[str, JsonObject]", schema["properties"]),
+        cast("list[str]", schema.get("required") or []),
+    )
+    arguments = cast("list[str]", verb["arguments"])
+    kinds = inspect.Parameter
+    found = [
+        kinds(
+            name,
+            kinds.POSITIONAL_OR_KEYWORD if name in arguments else kinds.KEYWORD_ONLY,
+            default=kinds.empty if name in required else properties[name].get("default"),
+        )
+        for name in [*arguments, *(name for name in properties if name not in arguments)]
+    ]
+    return inspect.Signature(sorted(found, key=lambda item: (item.kind, item.default is not kinds.empty)))
 
 
 def namespace(call: Callable[[Verb, Mapping[str, object]], Any]) -> dict[str, Domain]:

@@ -137,9 +137,9 @@ def of_kind(what: str, typed: str) -> list[Candidate]:
 def expected(words: Sequence[str]) -> Expected:
     """What belongs where the last word is; reads the manifest and nothing else."""
     *before, typed = words or [""]
-    before = [word for word in _without_leading(before) if word]
-    if len(before) == 1 and before[0].startswith("-"):
-        return Expected(_completed_by(before[0]))
+    said, before = manifest.options_apart([word for word in before if word])
+    if said and not _is_whole(said):
+        return Expected(_completed_by(said[-1]))
     if not before:
         return Expected("options" if typed.startswith("-") else "domains")
     section, after = manifest.section_of(before)
@@ -147,8 +147,8 @@ def expected(words: Sequence[str]) -> Expected:
     verb, rest = _verb(section, before)
     if verb is not None:
         return _on_line(verb, rest, typed)
-    if _wants_value(before[-1]):
-        return Expected(_completed_by(before[-1]))
+    if typed.startswith("-"):
+        return Expected("options")
     return Expected("words", path=tuple(before))
 
 
@@ -177,12 +177,12 @@ def matching(found: Iterable[Candidate], typed: str) -> list[Candidate]:
     return sorted(kept, key=lambda item: not item.text.startswith(typed))
 
 
-def _without_leading(words: Sequence[str]) -> list[str]:
-    """The words after the options that stand before the domain."""
-    rest = list(words)
-    while len(rest) > 1 and rest[0].startswith("-"):
-        rest = rest[2:] if _wants_value(rest[0]) else rest[1:]
-    return rest if rest and (not rest[0].startswith("-") or _wants_value(rest[0])) else []
+def _is_whole(said: Sequence[str]) -> bool:
+    """Has the last of some common options its value?"""
+    wants = False
+    for word in said:
+        wants = not wants and _wants_value(word)
+    return not wants
 
 
 def _wants_value(flag: str) -> bool:
@@ -300,9 +300,15 @@ def keywords_of(verb: JsonObject) -> list[Candidate]:
     return own + shared
 
 
-def of_parameter(verb: JsonObject, name: str, typed: str, names: FindNames | None) -> list[Candidate]:
-    """The values that a parameter of a verb takes."""
-    wanted = _value(verb, name, _plural(verb, ()), 0)
+def of_parameter(
+    verb: JsonObject, name: str, typed: str, names: FindNames | None, plural: str | None = None
+) -> list[Candidate]:
+    """The values that a parameter of a verb takes.
+
+    Parameters:
+        plural: the type that the call is about, where it is said.
+    """
+    wanted = _value(verb, name, _plural(verb, [plural] if plural else ()), 0)
     if wanted.what.partition(":")[0] == "uids":
         return [*names(typed, wanted.plural)] if names else []
     if _properties(verb).get(name, {}).get("type") == "boolean":
@@ -323,7 +329,7 @@ def _filled(wanted: Expected) -> Iterable[Candidate]:
             return [Candidate(text) for text in wanted.choices]
         case "formats":
             return [Candidate(text) for text in options.FORMATS]
-        case "profiles":
+        case "profiles" | "files-or-profiles":
             from dhis2sh import profiles  # start-up: few lines name a profile
 
             return [Candidate(name, item.url) for name, item in profiles.all_profiles().items()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import os
 import types
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 
 type Effect = Literal["read", "write", "destroy"]
 type Surface = Literal["cli", "magic", "mcp", "python"]
-type Kind = Literal["text", "integer", "number", "boolean", "path", "choice", "rows"]
+type Kind = Literal["text", "integer", "number", "boolean", "path", "choice", "rows", "source"]
+"""What a parameter holds; a `source` is a file or rows: lines name the file, a pipeline, Python and agents bring rows."""
+GIVEN = "objects"
+"""What Python calls and agents may call the rows of a source, whatever its file is called on lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,13 @@ class Bounds:
     most: int | None = None
 
 
+FILES_OR_PROFILES = "files-or-profiles"
+"""What completes a parameter that names either; a profile goes before a file of the same name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Names what completes a parameter: `types`, `profiles`, `fields`, `filter`, `uids`, `verbs`, `files`."""
+    """Names what completes a parameter: `types`, `profiles`, `fields`, `filter`, `uids`, `verbs`, `files`, `files-or-profiles`."""
 
     what: str
 
@@ -64,6 +72,22 @@ class Refers:
 
 
 @dataclass(frozen=True, slots=True)
+class Touches:
+    """Says what a verb does with the file that a parameter names, where it does not only read it.
+
+    Parameters:
+        how: `writes` a file of its own, or `changes` one in place.
+    """
+
+    how: Literal["writes", "changes"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotForAgents:
+    """Marks a parameter that wants a person: agents neither see nor say it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Piped:
     """Marks the parameter (`Rows[Row]`) that takes a pipeline's rows; on the command line UIDs, or `-` for stdin."""
 
@@ -77,6 +101,8 @@ class Param:
         option: True for keyword-only parameters.
         kind: what it holds; `many` when it is repeated; `choices` for a closed list.
         refers: the type of the objects that it names, as `Refers` says it.
+        file: what the verb does with the file that it names: `reads`, or as `Touches` says; None where it names none.
+        for_agents: False where `NotForAgents` says so, and for a file that is changed in place.
     """
 
     name: str
@@ -91,6 +117,8 @@ class Param:
     most: int | None = None
     complete: str | None = None
     refers: str | None = None
+    file: Literal["reads", "writes", "changes"] | None = None
+    for_agents: bool = True
 
     @property
     def flag(self) -> str:
@@ -109,6 +137,8 @@ class Param:
             one["maximum"] = self.most
         if self.kind == "rows":
             one = {"anyOf": [{"type": "string"}, {"type": "object"}]}
+        if self.kind == "source":
+            one = {"anyOf": [{"type": "array", "items": {"type": "object"}}, {"type": "object"}, {"type": "string"}]}
         schema: JsonObject = {"type": "array", "items": one} if self.many else one
         schema["description"] = self.help
         if not self.required and self.default not in (None, [], ""):
@@ -117,7 +147,9 @@ class Param:
 
     def accept(self, value: object) -> object:
         """A value from any surface as the verb's Python value. Raises `UsageError`."""
-        if self.kind == "rows":
+        if self.kind == "source" and isinstance(value, (str, os.PathLike)):
+            return Path(value).expanduser()
+        if self.kind in {"rows", "source"}:
             return _rows(value, self.name)
         if self.complete == "fields" and isinstance(value, (list, tuple)):  # the one text that is a list of names
             value = ",".join(map(self._text, cast("Sequence[object]", value)))
@@ -166,26 +198,23 @@ class Param:
 
 def _rows(value: object, name: str) -> Rows[Row] | None:
     """Rows from a pipeline as they are; UIDs and objects from elsewhere as rows."""
-    from dhis2sh.rows.rows import Rows  # start-up: few verbs take rows
+    from dhis2sh.rows.given import rows_given  # start-up: few verbs take rows
 
-    if value is None or isinstance(value, Rows):
-        return cast("Rows[Row] | None", value)
-    items = cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else [value]
-    rows: list[Row] = []
-    for item in items:
-        if not isinstance(item, (str, dict)):
-            raise UsageError(f"{name}: {item!r} is neither a UID nor an object")
-        rows.append({"id": item} if isinstance(item, str) else cast("Row", item))
-    return Rows(rows)
+    return None if value is None else rows_given(value, name)
 
 
+LARGEST = 2**53
+"""Whole numbers are exact up to here in JSON, whoever reads it."""
 _ARTICLES = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
 
 
 def _number(value: object, kind: str) -> int | float:
     if isinstance(value, bool):
         raise TypeError
-    return int(str(value)) if kind == "integer" else float(str(value))
+    number = int(str(value)) if kind == "integer" else float(str(value))
+    if not abs(number) < LARGEST:  # so is no infinity and no NaN
+        raise ValueError
+    return number
 
 
 def _boolean(value: object) -> bool:
@@ -226,7 +255,13 @@ class Verb:
     @property
     def piped(self) -> Param | None:
         """The parameter that takes a pipeline's rows, where there is one."""
-        return next((param for param in self.params if param.kind == "rows"), None)
+        taking = [param for kind in ("rows", "source") for param in self.params if param.kind == kind]
+        return next(iter(taking), None)
+
+    @property
+    def source(self) -> Param | None:
+        """The parameter that takes a file or rows, where there is one."""
+        return next((param for param in self.params if param.kind == "source"), None)
 
     @property
     def domain(self) -> str:
@@ -250,6 +285,8 @@ class Verb:
     def bind(self, arguments: Mapping[str, object]) -> dict[str, object]:
         """Arguments by name as the function's keywords; raises `UsageError` for unknown, missing and bad ones."""
         known = {param.flag: param for param in self.params}
+        if self.source is not None:
+            known.setdefault(f"--{GIVEN}", self.source)
         bound: dict[str, object] = {}
         for name, value in arguments.items():
             param = known.get("--" + kebab(name.rstrip("_")))
@@ -257,6 +294,8 @@ class Verb:
                 names = [param.name for param in self.params]
                 hint = did_you_mean(name, names) or f"it takes: {', '.join(names) or 'nothing'}"
                 raise UsageError(f"{self.path} has no parameter '{name}'", hint=hint)
+            if param.name in bound:
+                raise UsageError(f"{self.path}: {name} was given twice, by another name", hint="say it once")
             bound[param.name] = param.accept(value)
         for param in self.params:
             if param.required and bound.get(param.name) is None:
@@ -392,6 +431,12 @@ def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typ
         kind, many, choices = _kind(hint)
         bounds = next((note for note in notes if isinstance(note, Bounds)), Bounds())
         refers = next((note.to for note in notes if isinstance(note, Refers)), None)
+        touches: Literal["reads", "writes", "changes"] | None = next(
+            (note.how for note in notes if isinstance(note, Touches)), None
+        )
+        completed = next((note.what for note in notes if isinstance(note, Complete)), "uids" if refers else None)
+        if touches is None and (kind in {"path", "source"} or completed in {"files", FILES_OR_PROFILES}):
+            touches = "reads"
         required = default in _NO_DEFAULT
         yield Param(
             name=name,
@@ -404,8 +449,10 @@ def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typ
             choices=choices,
             least=bounds.least,
             most=bounds.most,
-            complete=next((note.what for note in notes if isinstance(note, Complete)), "uids" if refers else None),
+            complete=completed,
             refers=refers,
+            for_agents=touches != "changes" and not any(isinstance(note, NotForAgents) for note in notes),
+            file=touches,
         )
 
 
@@ -420,6 +467,8 @@ def _kind(hint: object) -> tuple[Kind, bool, tuple[str, ...]]:
     if typing.get_origin(hint) in {types.UnionType, typing.Union}:
         hint = next(item for item in typing.get_args(hint) if item is not type(None))
     if isinstance(hint, typing.TypeAliasType):
+        if hint.__name__ == "Source":
+            return "source", False, ()
         hint = hint.__value__
     if getattr(typing.get_origin(hint), "__name__", "") == "Rows":
         return "rows", True, ()

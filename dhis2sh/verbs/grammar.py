@@ -200,7 +200,7 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
 
     Raises `UsageError` with the nearest known words.
     """
-    leading, rest = _leading_options(words)
+    leading, rest = manifest.options_apart(words)
     if not rest:
         raise UsageError("what to do?", hint="dhis2 --help")
     domain = rest[0]
@@ -236,7 +236,7 @@ def _one_verb(words: Sequence[str], leading: Sequence[str]) -> Invocation | None
     """A line whose first words are a shipped verb's path: that verb alone is imported and made a command.
 
     Parameters:
-        words: from the domain on; leading: the options before it.
+        words: from the domain on; leading: the options before its own.
 
     None where the whole domain must be asked: for help, for plugins, and for words in another order.
     """
@@ -258,19 +258,6 @@ def _invoked(verb: Verb, section: str, arguments: list[str]) -> Invocation:
     except Exception as error:  # noqa: BLE001  (Typer's own classes are vendored and private)
         raise _usage(error, section, arguments, verb) from None
     return cast("Invocation", result)
-
-
-def _leading_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """`dhis2 -p play metadata list`: common options before the domain belong to the verb."""
-    leading: list[str] = []
-    rest = list(words)
-    while rest and rest[0].startswith("-"):
-        word = rest.pop(0)
-        leading.append(word)
-        option = options.of_flag(word)
-        if option is not None and option.takes_value and rest:
-            leading.append(rest.pop(0))
-    return leading, rest
 
 
 def _usage(error: Exception, section: str, arguments: Sequence[str], verb: Verb | None = None) -> Exception:

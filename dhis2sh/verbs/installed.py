@@ -16,12 +16,15 @@ GROUP = "dhis2.plugins"
 SHIPPED = {
     name: f"dhis2sh.plugins.{name}"
     for name in (
+        "analytics",
+        "data",
         "dev",
         "explain",
         "journal",
         "metadata",
         "names",
         "profile",
+        "raw",
         "sandbox",
         "system",
         "undo",

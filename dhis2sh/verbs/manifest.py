@@ -16,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import Dhis2Error
+from dhis2sh.verbs import options
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
@@ -121,6 +122,37 @@ def verbs(name: str) -> list[JsonObject]:
     """The verbs of a domain or a sub-domain, by path."""
     found = domain(name)
     return cast("list[JsonObject]", found["verbs"]) if found else []
+
+
+def options_apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The common options before and between the words of a verb, with their values; and the other words, in order.
+
+    `-p play metadata list dataElements` and `metadata -p play list dataElements` are the same line. Behind the verb's own words
+    options are its own to read, and behind `--` there are none.
+    """
+    found, path, rest = list[str](), list[str](), list(words)
+    while rest and rest[0] != "--" and not _is_path(path):
+        word = rest[0]
+        if not word.startswith("-"):
+            path.append(rest.pop(0))
+            continue
+        option = options.of_flag(word.partition("=")[0])
+        if path and option is None:
+            break  # `--help`, or an option of a verb that is not said yet
+        found.append(rest.pop(0))
+        if option is not None and option.takes_value and "=" not in word and rest:
+            found.append(rest.pop(0))
+    return found, [*path, *rest]
+
+
+def _is_path(words: Sequence[str]) -> bool:
+    """Are these words a shipped verb, or of a plugin's domain, whose verbs are not known here?"""
+    if not words:
+        return False
+    section, rest = section_of(words)
+    path = " ".join([section, *rest])
+    known = verbs(section)
+    return not known or any(verb["path"] == path or path in cast("list[str]", verb["aliases"]) for verb in known)
 
 
 def is_verb(name: str) -> bool:

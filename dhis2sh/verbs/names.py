@@ -45,8 +45,8 @@ _WORD_OR_CODE = re.compile(r"[A-Za-z][a-z]{10}|[A-Z][A-Z0-9]{10}")
 
 
 def certain(text: str) -> bool:
-    """Is the text a UID and nothing else?"""
-    return is_uid(text) and not _WORD_OR_CODE.fullmatch(text)
+    """Is the text a UID and nothing else? One without a digit may be a name (`diastolicBP`): it is looked up."""
+    return is_uid(text) and any(mark.isdigit() for mark in text) and not _WORD_OR_CODE.fullmatch(text)
 
 
 def keys_of(plural: str) -> tuple[str, ...]:
@@ -67,10 +67,16 @@ async def resolve(s: Session, plural: str, text: str) -> str:
     return (await resolve_all(s, plural, [text]))[text]
 
 
-async def resolve_all(s: Session, plural: str, texts: Iterable[str]) -> dict[str, str]:
-    """The UIDs of many objects of one type, with a few requests for all of them; errors as `resolve`."""
+async def resolve_all(s: Session, plural: str, texts: Iterable[str], *, there: bool = False) -> dict[str, str]:
+    """The UIDs of many objects of one type, with a few requests for all of them; errors as `resolve`.
+
+    Parameters:
+        s, plural: as of `resolve`.
+        texts: what names them.
+        there: ask for what is a UID and nothing else too: nobody reads these objects before they are referred to.
+    """
     texts = list(dict.fromkeys(texts))
-    found = {text: text for text in texts if certain(text)}
+    found = {text: text for text in texts if certain(text) and not there}
     open_ = [text for text in texts if text not in found]
     if plural == "*":
         return found | {text: there.uid for text, there in (await among(s, (), open_)).items()}

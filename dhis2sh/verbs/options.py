@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, Self, cast, overload
 
+from dhis2sh.errors import UsageError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -31,7 +33,7 @@ class Option[T]:
         flags: how it is written on a line, such as `-p` and `--profile`; none for what only agents say. A flag without a value
             says the opposite of the default.
         help: what it does, a sentence.
-        kind: what it holds; a text of kind `path` is a `Path` for who reads it.
+        kind: what it holds; a text of kind `path` is a `Path` for who reads it, an `integer` only agents say.
         metavar: what stands for its value in help.
         default: its value where nobody says it; False for a boolean, else None.
         complete: what completes its value: `profiles`, `formats` or `files`.
@@ -46,7 +48,7 @@ class Option[T]:
         self,
         *flags: str,
         help: str,
-        kind: Literal["text", "path", "boolean"] = "text",
+        kind: Literal["text", "path", "boolean", "integer"] = "text",
         metavar: str | None = None,
         default: T | None = None,
         complete: str | None = None,
@@ -91,7 +93,16 @@ class Option[T]:
 
     def schema(self) -> JsonObject:
         """What agents read of it, as JSON schema."""
-        return {"type": "boolean" if self.kind == "boolean" else "string", "description": self.told or self.help}
+        kind = self.kind if self.kind in {"boolean", "integer"} else "string"
+        return {"type": kind, "description": self.told or self.help}
+
+    def checked(self, value: object) -> object:
+        """A value from JSON, which must be of its kind: `"false"` is not false. Raises `UsageError`."""
+        wanted: type = {"boolean": bool, "integer": int}.get(self.kind, str)
+        if value is None or (isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))):
+            return value
+        told = {"boolean": "true or false", "integer": "a whole number"}.get(self.kind, "a text")
+        raise UsageError(f"{self.name} takes {told}, not {str(value)[:60]}", hint=self.told or self.help)
 
 
 class Options:
@@ -115,10 +126,13 @@ class Options:
     out: Option[Path | None] = Option(
         "--out", kind="path", metavar="FILE", help="Write to a file, in its ending's format.", complete="files"
     )
+    safe: Option[bool] = Option(
+        "--safe", kind="boolean", help="Let no spreadsheet take a text of CSV, TSV or XLSX for a formula."
+    )
     debug: Option[bool] = Option("--debug", kind="boolean", help="Trace requests to stderr.")
     dry_run: Option[bool] = Option(
         "--dry-run", kind="boolean", help="Show the plan, write nothing.", effects=WRITING, keyword=True,
-        agents=("write",), told="Return the plan, write nothing.",
+        agents=WRITING, told="Return the plan, write nothing.",
     )  # fmt: skip
     yes: Option[bool] = Option(
         "--yes", "-y", kind="boolean", help="Apply without asking.", effects=WRITING, keyword=True
@@ -132,6 +146,10 @@ class Options:
         effects=WRITING, keyword=True,
     )  # fmt: skip
     plan_id: Option[str | None] = Option(help="Apply the plan of this id.", agents=WRITING)
+    skip: Option[int | None] = Option(
+        kind="integer", agents=EVERY,
+        help="Leave out so many rows; with plan_id show the plan from that step on, apply nothing.",
+    )  # fmt: skip
 
     def __init__(self, said: Mapping[str, object] | None = None) -> None:
         self.said = dict(said or {})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Container, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from dhis2sh.errors import PipelineError, UsageError, did_you_mean
 from dhis2sh.rows.expressions import Expression
-from dhis2sh.rows.pipeline import Pipeline, Step, named
+from dhis2sh.rows.pipeline import Pipeline, Step, named, split
 from dhis2sh.rows.pushdown import Head, complete
 from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows
@@ -89,7 +90,8 @@ def compile_tail(
     stripped = text.strip()
     lead = offset + len(text) - len(text.lstrip())
     try:
-        tree = ast.parse(stripped, mode="eval").body
+        tree = _parsed(stripped)
+        stripped = tree.text
     except SyntaxError as error:
         at = lead + max(0, (error.offset or 1) - 1)
         raise PipelineError(
@@ -98,8 +100,40 @@ def compile_tail(
             position=at,
             hint="rows | where(level == 2) | select(id, name)",
         ) from None
-    steps = [_step(node, stripped, lead, source, names or {}) for node in _flatten(tree)]
+    steps = [_step(node, stripped, lead, source, names or {}) for node in _flatten(tree.body)]
     return Pipeline(steps)
+
+
+class _Tail(NamedTuple):
+    text: str
+    body: ast.expr
+
+
+_BARE = re.compile(r"(\s*)([a-z]\w*)[ \t]+([^\s(=.\[].*?|\(.*\).*?)(\s*)", re.DOTALL)
+"""A stage whose arguments stand without brackets: `head 5`, `sort -level`, `select id, name`."""
+
+
+def _parsed(text: str) -> _Tail:
+    """A tail as Python; where it is none, with brackets around the arguments of stages. Raises the first `SyntaxError`."""
+    try:
+        return _Tail(text, ast.parse(text, mode="eval").body)
+    except SyntaxError:
+        parts: list[str] = []
+        rest: str | None = text
+        while rest is not None:
+            cut = split(rest)
+            found = _BARE.fullmatch(cut.head)
+            bare = found is not None and found[2] in stages()
+            parts.append(f"{found[1]}{found[2]}({found[3]}){found[4]}" if found and bare else cut.head)
+            rest = cut.tail
+        told = "|".join(parts)
+        if told == text:
+            raise
+        try:
+            return _Tail(told, ast.parse(told, mode="eval").body)
+        except SyntaxError:
+            pass
+        raise
 
 
 def _flatten(node: ast.expr) -> list[ast.expr]:

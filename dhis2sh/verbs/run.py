@@ -11,7 +11,7 @@ from dhis2sh.changes.apply import apply_plan, refusals_kept
 from dhis2sh.changes.consent import Consent, must_ask
 from dhis2sh.changes.trusting import trusting
 from dhis2sh.client.requests import effect_scope
-from dhis2sh.errors import Declined, UsageError
+from dhis2sh.errors import Declined, Dhis2Error, NotFound, Refused, UsageError
 from dhis2sh.project_files import UntrustedFile
 from dhis2sh.rows.rows import stamped
 from dhis2sh.rows.stream import Stream
@@ -52,12 +52,21 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
 
 @contextmanager
 def _in_two_lines(verb: Verb) -> Generator[None]:
-    """What was asked for and cannot be done says what to try, whoever raised it: at the least the help of the verb."""
+    """What cannot be done says what to try, whoever raised it: at the least the help of the verb."""
     try:
         yield
-    except UsageError as error:
+    except Refused as error:
+        error.hint = error.hint or "dhis2 explain  puts the refusal into words"
+        raise
+    except (UsageError, NotFound) as error:
         error.hint = error.hint or (None if isinstance(error, Declined) else f"dhis2 {verb.path} --help")
         raise
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        hint = "is the disk full or read-only? DHIS2SH_HOME names another folder for what dhis2sh keeps"
+        raise Dhis2Error(f"{where}{error.strerror or error}", hint=hint) from error
     except RecursionError:
         hint = "objects of DHIS2 are nested a few times; look at what was given"
         raise UsageError(f"{verb.path}: something is nested too deeply", hint=hint) from None

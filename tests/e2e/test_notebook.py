@@ -13,6 +13,9 @@ from nbclient import NotebookClient
 
 from tests.e2e.slow_server import SlowServer
 
+TAKEN_AWAY = {"text/html": "", "text/plain": ""}
+"""What stays in a notebook's file of a bar or a sign of life."""
+
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
@@ -28,7 +31,7 @@ def test_a_notebook(sandbox_home: Path) -> None:
     ]
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
     NotebookClient(book, timeout=60, kernel_name="python3").execute()
-    shown = [cell.outputs for cell in book.cells]
+    shown = [[item for item in cell.outputs if item.get("data") != TAKEN_AWAY] for cell in book.cells]
 
     table = shown[1][0]["data"]
     assert '<table class="dhis2sh">' in table["text/html"]
@@ -103,6 +106,39 @@ async def test_a_kernel_completes_verbs_and_uids_and_shows_progress_in_the_cell(
     bars = [message for message in messages if message["msg_type"] in {"display_data", "update_display_data"}]
     assert "<progress" in bars[0]["content"]["data"]["text/html"]
     assert bars[-1]["content"]["data"]["text/html"] == "", "the bar is taken away"
+
+
+async def test_u13_a_notebook_completes_quickly_and_its_tables_are_aligned(kernel: Kernel) -> None:
+    await kernel.run("%load_ext dhis2sh\n%profile use sandbox")
+    began = time.monotonic()
+    found = await kernel.complete("metadata list dataElements | where(")
+    took = time.monotonic() - began
+    assert "name" in found["matches"]
+    assert took < 5, "Jedi is not asked for a line of ours, however slow the machine"
+    assert (await kernel.complete("metadata list dataElements | where(pri"))["matches"] == []
+
+    messages = await kernel.run("metadata list dataElements --limit 2")
+    pages = [m["content"]["data"]["text/html"] for m in messages if m["msg_type"] == "execute_result"]
+    assert "text-align:left!important" in pages[0], "a notebook's own style puts all cells to the right"
+    messages = await kernel.run("metadata list dataElements --out rows.csv")
+    said = [m["content"] for m in messages if m["msg_type"] == "stream"]
+    assert [(item["name"], item["text"]) for item in said] == [("stdout", "rows.csv: 3 rows\n")], "a note is not on red"
+
+
+async def test_u7_a_slow_server_shows_signs_of_life_in_the_cell_and_few_messages(kernel: Kernel) -> None:
+    with SlowServer() as server:
+        setting = f"import os; os.environ.update(DHIS2_URL='{server.url}', DHIS2_USERNAME='a', DHIS2_PASSWORD='b')"
+        await kernel.run(f"{setting}\n%load_ext dhis2sh")
+        number = kernel.client.execute("metadata list dataElements --filter name:eq:slow")
+        assert await asyncio.to_thread(server.asked.wait, 10)
+        await asyncio.sleep(2.5)
+        await kernel.manager.interrupt_kernel()
+        messages = await kernel.until_idle(number)
+        server.shutdown()
+    shown = [m["content"]["data"]["text/plain"] for m in messages if m["msg_type"].endswith("display_data")]
+    assert "waiting for an answer" in shown[0]
+    assert shown[-1] == "", "it is taken away"
+    assert len(shown) <= 5
 
 
 async def test_an_interrupted_cell_ends_its_request(kernel: Kernel) -> None:

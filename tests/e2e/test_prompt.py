@@ -19,8 +19,8 @@ def start(home: Path) -> Iterator[Start]:
     """Starts the shell; ends it after the test."""
     started: list[Terminal] = []
 
-    def begin(*words: str, **environment: str) -> Terminal:
-        terminal = Terminal("dhis2sh", *words, environment={"DHIS2SH_HOME": str(home), **environment})
+    def begin(*words: str, columns: int = 120, **environment: str) -> Terminal:
+        terminal = Terminal("dhis2sh", *words, environment={"DHIS2SH_HOME": str(home), **environment}, columns=columns)
         started.append(terminal)
         return terminal
 
@@ -81,19 +81,25 @@ def test_a_whole_session_on_the_real_metadata(real_home: Path, server: SlowServe
     assert shell.ended()
 
 
-def test_ctrl_c_closes_the_menu_and_leaves_the_line(sandbox_home: Path, start: Start) -> None:
+def test_ctrl_c_gives_a_fresh_line_although_the_menu_is_open_and_escape_keeps_the_line(
+    sandbox_home: Path, start: Start
+) -> None:
     shell = start("--sandbox")
     shell.see("sandbox:admin>")
     shell.press("metadata list dataElements --", "tab")
     shell.see("--root-junction")
-    shell.press("ctrl-c")
-    shell.settle()
+    shell.press("escape")
+    shell.settle(1)
     lines = shell.text().splitlines()
     assert "sandbox:admin> metadata list dataElements --" in lines
     assert "--root-junction" not in shell.text()
+    shell.press("tab")
+    shell.see("--root-junction")
     shell.press("ctrl-c")
     shell.settle()
-    assert "sandbox:admin>" in shell.text().splitlines(), "the second one clears the line"
+    assert "sandbox:admin>" in shell.text().splitlines()
+    shell.press("metadata count dataElements", "enter")
+    shell.see("\n3")
 
 
 @pytest.mark.parametrize("line", ["metadata list dataElements --filter name:eq:slow", "await client.get('slow')"])
@@ -108,6 +114,7 @@ def test_ctrl_c_on_a_slow_request_returns_at_once_and_the_server_sees_it(
     shell.press("ctrl-c")
     assert server.hung_up.wait(5)
     shell.see("nterrupt")
+    assert "Traceback" not in shell.text()
     assert time.monotonic() - began < 2
     shell.press("1 + 41", "enter")
     shell.see("\n42")
@@ -173,7 +180,7 @@ def test_the_prompt_says_where_a_mistake_hurts(server: SlowServer, home: Path, s
     shell = start()
     screen = shell.see("live:ann [production] [insecure]>")
     row = next(number for number, line in enumerate(screen.splitlines()) if line.startswith("live:ann"))
-    assert shell.screen.buffer[row][0].fg == "red"
+    assert shell.screen.buffer[row][0].bg == "af0000", "white on red reads on every ground"
     shell.press("profile", "enter")
     shell.see(f"<profile live: {server.url} as ann [production, insecure]>")
     shell.press("profile use", "enter")
@@ -205,3 +212,128 @@ def test_the_users_own_startup_files_run_after_the_shipped_ones(sandbox_home: Pa
     shell = start("--sandbox")
     screen = shell.see('second ["sandbox"]')
     assert screen.index("dhis2sh ") < screen.index("second")
+
+
+def test_u2_what_was_just_created_is_offered_and_what_was_deleted_is_not(sandbox_home: Path, start: Start) -> None:
+    shell = start("--sandbox")
+    shell.see(" names, just now")
+    made = "--set valueType=NUMBER --set domainType=AGGREGATE --set aggregationType=SUM --yes"
+    shell.press(f"metadata create dataElements --set name='Zoster doses' --set shortName=Zo {made}", "enter")
+    shell.see("1 created")
+    shell.press("ctrl-l", "metadata get dataElements zoster", "tab")
+    shell.settle(0.5)
+    assert "zoster" not in shell.text(), "its UID stands at once"
+    shell.press("ctrl-c", "ctrl-l", "undo --yes", "enter")
+    shell.see("undone")
+    shell.press("ctrl-l", "metadata get dataElements zoster", "tab")
+    shell.settle(0.5)
+    assert "get dataElements zoster" in shell.text(), "it is no longer offered"
+
+
+def test_u6_the_pager_leaves_on_the_screen_what_was_shown_and_wide_tables_scroll(
+    sandbox_home: Path, start: Start
+) -> None:
+    shell = start("--sandbox")
+    shell.see("sandbox:admin>")
+    shell.press("metadata types", "enter")
+    shell.see("aggregateDataExchanges")
+    shell.press("q")
+    screen = shell.see("sandbox:admin>")
+    assert "aggregateDataExchanges" in screen
+    shell.press("ctrl-l", "\\x", "enter")
+    shell.see("expanded is on")
+    shell.press("ctrl-l", "metadata list dataElements", "enter")
+    assert "-- 3 ---" in shell.see("sandbox:admin>")
+    shell.press("ctrl-l", "%expanded off", "enter")
+    shell.see("expanded is off")
+    fields = "id,name,code,shortName,valueType,domainType,created,lastUpdated,href,formName,aggregationType"
+    shell.press("ctrl-l", f"metadata list dataElements --fields {fields}", "enter")
+    shell.see("(END)")
+    assert "BCG doses given  DE_1" in shell.text()
+    head = next(line for line in shell.text().splitlines() if line.startswith("id "))
+    assert "aggregationType" not in head
+    shell.press("\x1b)", "\x1b)")  # as the right arrow does, half a screen each
+    shell.see("formName  aggregationType", 5)
+    shell.press("q")
+    shell.see("sandbox:admin>")
+
+
+def test_u7_a_slow_request_shows_signs_of_life(server: SlowServer, start: Start) -> None:
+    shell = start(**settings(server))
+    shell.see("0 names")
+    for line in ("metadata list dataElements --filter name:eq:slow", "await client.get('slow')"):
+        server.asked.clear()
+        shell.press("ctrl-l", line, "enter")
+        assert server.asked.wait(10)
+        shell.see("waiting for an answer, ", 2)
+        shell.press("ctrl-c")
+        shell.see("nterrupt")
+        assert "waiting" not in shell.text() and "Traceback" not in shell.text()
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_u18_toolbar_and_messages_are_cut_at_words(sandbox_home: Path, start: Start, columns: int) -> None:
+    shell = start("--sandbox", columns=columns)
+    shell.see(" names, just")
+    line = shell.text().splitlines()[-1]
+    assert line.strip().split()[-1] in {"helps", "now", "just", "names,"}
+    shell.press("ctrl-l", "metadata get dataElements 'no such thing at all whatever one may look for in here'", "enter")
+    said = shell.see("try:")
+    lines = said[said.index("error:") : said.index("try:")].splitlines()
+    assert all(len(line) <= columns for line in lines)
+    assert " ".join(" ".join(lines).split()).startswith(
+        "error: none of the dataElements has the UID, code or name 'no such thing at all whatever one may look for in here'"
+    )
+
+
+def test_u4_the_terminal_is_asked_for_its_ground_and_its_answer_is_no_key(sandbox_home: Path, start: Start) -> None:
+    shell = start("--sandbox")
+    shell.see(" names, just now")
+    shell.press("metadata")
+    shell.see("sandbox:admin> metadata")
+    assert shell.screen.buffer[_row(shell)][15].fg == "default", "nothing is known: the terminal's own colour, in bold"
+    shell.child.send("\x1b]11;rgb:1e1e/1e1e/1e1e\x1b\\")
+    shell.settle(0.5)
+    assert shell.screen.buffer[_row(shell)][15].fg == "5fafff"
+    shell.child.send("\x1b]11;rgb:ffff/ffff/")
+    shell.settle(0.1)
+    shell.child.send("ffff\x07 count dataElements")
+    shell.settle(0.5)
+    assert shell.screen.buffer[_row(shell)][15].fg == "005faf"
+    shell.press("enter")
+    assert "metadata count dataElements\n3" in shell.see("\n3")
+
+
+def _row(shell: Terminal) -> int:
+    return next(at for at, line in enumerate(shell.text().splitlines()) if line.startswith("sandbox:admin> meta"))
+
+
+def test_u4_the_users_own_configuration_is_read_and_its_colours_stay(sandbox_home: Path, start: Start) -> None:
+    folder = sandbox_home / "config"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ipython_config.py").write_text(
+        "c.TerminalInteractiveShell.colors = 'nocolor'\nc.Dhis2Shell.pager = False\n"
+    )
+    shell = start("--sandbox")
+    shell.see("sandbox:admin>")
+    shell.press("get_ipython().colors, get_ipython().pager", "enter")
+    shell.see("('nocolor', False)")
+
+
+def test_u5_verbs_need_no_percent_sign_before_quotes_and_numbers(sandbox_home: Path, start: Start) -> None:
+    shell = start("--sandbox")
+    shell.see("sandbox:admin>")
+    shell.press("what 'BCG doses given'", "enter")
+    assert "SyntaxError" not in shell.see("deNumber001")
+    shell.press("ctrl-l", "undo 1 --dry-run", "enter")
+    assert "SyntaxError" not in shell.see("error:")
+
+
+def test_l14_an_object_that_was_just_shown_is_offered(sandbox_home: Path, start: Start) -> None:
+    shell = start("--sandbox")
+    shell.see(" names, just now")
+    shell.press("metadata list organisationUnits | where(name == 'Kono')", "enter")
+    shell.see("ouDistrict2")
+    shell.press("ctrl-l", "metadata get organisationUnits ", "tab")
+    screen = shell.see("ouDistrict1")
+    assert screen.index("ouDistrict2") < screen.index("ouCountry01"), "what was shown last comes first"

@@ -10,7 +10,7 @@ from dhis2sh.client import sending
 from dhis2sh.errors import NotFound, PartlyDone, Refused
 from dhis2sh.metadata import removing
 from dhis2sh.session import Session
-from tests.metadata.calls import do, planned
+from tests.metadata.calls import call, do, planned
 
 TIMES = {"created", "lastUpdated", "lastUpdatedBy", "createdBy", "access", "href", "version"}
 KINDS = [
@@ -255,3 +255,21 @@ async def test_what_is_deleted_is_gone_for_the_client(country: Session) -> None:
     await do(country, "metadata delete", type="visualizations", objects=[chart])
     with pytest.raises(NotFound):
         await country.client.get_object(f"visualizations/{chart}")
+
+
+async def test_o4_rules_that_read_a_variable_use_what_it_holds(country: Session) -> None:
+    rows = (await country.client.list_page("programRuleVariables", {"fields": ":owner", "paging": False})).rows
+    rules = (await country.client.list_page("programRules", {"fields": "id,name,condition", "paging": False})).rows
+    row, rule = next(
+        (row, rule) for row in rows for rule in rules if f"{{{row['name']}}}" in rule["condition"] and ("dataElement" in row or "trackedEntityAttribute" in row)
+    )  # fmt: skip
+    held = row.get("dataElement") or row["trackedEntityAttribute"]
+
+    for uid in (row["id"], held["id"]):
+        uses = [
+            use.plain() if hasattr(use, "plain") else use
+            for use in (await call(country, "metadata usage", uid=uid)).plain()
+        ]
+        assert {"type": "programRules", "id": rule["id"], "name": rule["name"], "by": "condition"} in uses
+    plan = await planned(country, "metadata delete", type="programRuleVariables", objects=[row["id"]])
+    assert any(note.startswith("named in condition of programRules") and rule["name"] in note for note in plan.notes)

@@ -6,7 +6,9 @@ import pytest
 
 from dhis2sh.changes.plan import WriteSummary
 from dhis2sh.dhis2.uids import generate_uid
+from dhis2sh.errors import UsageError
 from dhis2sh.metadata import values
+from dhis2sh.metadata.made_by_server import MADE_BY_SERVER
 from dhis2sh.models.facts import Property, Resource
 from dhis2sh.plugins.metadata import family
 from dhis2sh.rows.rows import Rows
@@ -14,6 +16,7 @@ from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import REGISTRY
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
+from dhis2sh.words import kebab
 from tests.metadata.calls import YES
 
 TYPES = family.types()
@@ -42,8 +45,8 @@ THERE = {
     "programStages": {"programs": [{"id": "programNew1", "name": "P", "shortName": "P"}]},
 }
 """What is there before an object of the type: a combo without option combos, of which only the whole set comes in."""
-NAMED_BY_THE_SERVER = {"category-option-combos"}
-"""Types whose objects keep their names and their members (E1134), and are not made one by one."""
+NAMED_BY_THE_SERVER = {kebab(plural) for plural in MADE_BY_SERVER}
+"""Types whose objects a server makes: they keep their names and their members (E1134), and are not made one by one."""
 
 NAMELESS = {"api-token", "program-rule-actions", "users"}
 """Types whose objects have no name of their own to change: tokens, actions, and users, who are called as they are."""
@@ -121,7 +124,9 @@ async def test_a_type_is_listed_got_created_renamed_cloned_filled_and_deleted(na
     got = await do("get", uid=made["id"])
     assert got["id"] == made["id"]
 
-    assert (f"{path} rename" in REGISTRY) is (f"{path} clone" in REGISTRY) is (name not in NAMELESS)
+    assert (
+        (f"{path} rename" in REGISTRY) is (f"{path} clone" in REGISTRY) is (name not in NAMELESS | NAMED_BY_THE_SERVER)
+    )
     if name not in NAMELESS | NAMED_BY_THE_SERVER:
         renamed = await do("rename", objects=[made["id"]], set="Another")
         assert renamed.updated == 1
@@ -147,6 +152,11 @@ async def test_a_type_is_listed_got_created_renamed_cloned_filled_and_deleted(na
 
 async def created(session: Session, name: str, resource: Resource) -> dict[str, object]:
     """An object made by the type's own `create`, or the generic one; what it refers to is put there first."""
+    if name in NAMED_BY_THE_SERVER:
+        with pytest.raises(UsageError, match="a server makes them itself"):
+            await run(session, find("metadata create"), {"type": resource.plural, "set": ["name=X"]})
+        session.sandbox_store().put_objects({resource.plural: [{"id": "byServer001", "name": "Made by the server"}]})
+        return {"id": "byServer001"}
     needed = values.required_of(resource)
     existing: dict[str, str] = {"categoryCombos": "bjDvmb4bfuf"}
     wanted = {prop: a_value(resource.properties[prop], existing) for prop in needed} | GIVEN.get(resource.plural, {})

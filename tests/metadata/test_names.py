@@ -8,6 +8,7 @@ from dhis2sh.session import Session
 from dhis2sh.verbs import names
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
+from tests.metadata.calls import planned
 
 
 async def put(session: Session, plural: str, *rows: dict[str, str]) -> None:
@@ -129,3 +130,32 @@ async def test_u3_a_search_finds_what_has_accents(session: Session, text: str) -
     rows = await run(session, find("metadata search"), {"query": text})
 
     assert to_json(rows) == [{"type": "organisationUnits", "id": "ouMaravelia", "name": "Maravélia", "code": "C1"}]
+
+
+@pytest.mark.parametrize("text", ["diastolicBP", "LOOKSLIKE11", "systolicbpx"])
+async def test_t20_a_name_of_eleven_letters_is_looked_up_as_one(text: str, session: Session) -> None:
+    body = {
+        "id": "deLive00020",
+        "name": text,
+        "shortName": text,
+        "valueType": "NUMBER",
+        "domainType": "AGGREGATE",
+        "aggregationType": "SUM",
+    }
+    await session.client.post("dataElements", body)
+
+    plan = await planned(session, "metadata update", type="dataElements", uid=text, set=["description=Found"])
+
+    assert [step.uid for step in plan.steps] == ["deLive00020"]
+
+
+async def test_t20_nothing_is_planned_with_an_object_that_is_not_there(session: Session) -> None:
+    for missing in ("abcdefghijk", "abcdeFGhijk", "a1cdefghijk"):
+        for verb, arguments in (
+            ("metadata update", {"uid": missing, "set": ["description=x"]}),
+            ("metadata update", {"uid": "Remark", "set": [f"categoryCombo={missing}"]}),
+            ("metadata delete", {"objects": [missing]}),
+            ("metadata share", {"objects": ["Remark"], "group": [f"{missing}=rw"]}),
+        ):
+            with pytest.raises(NotFound):
+                await planned(session, verb, type="dataElements", **arguments)

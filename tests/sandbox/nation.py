@@ -93,7 +93,9 @@ def metadata() -> dict[str, list[JsonObject]]:
         "dataSets": [
             {"id": "dsMonthly01", "name": "Monthly", "periodType": "Monthly", "openFuturePeriods": 1, "timelyDays": 15,
              "categoryCombo": {"id": "bjDvmb4bfuf"},
-             "dataSetElements": [{"dataElement": {"id": str(body["id"])}} for body in elements],
+             "dataSetElements": [
+                 {"dataElement": {"id": str(body["id"])}, "dataSet": {"id": "dsMonthly01"}} for body in elements
+             ],
              "organisationUnits": [{"id": f"ouClinic{letter}01"} for letter in "ABC"]},
         ],
         "dataApprovalLevels": [

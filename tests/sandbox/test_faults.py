@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
+from starlette.testclient import TestClient
 
 from dhis2sh.client.auth import Basic
 from dhis2sh.client.client import Client
@@ -14,7 +16,7 @@ from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.errors import BrokenAnswer, ServerFault, SignInError, UsageError
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.areas import open_store
-from dhis2sh.sandbox.faults import Faults, Plan
+from dhis2sh.sandbox.faults import Faults, Plan, deletions
 from dhis2sh.sandbox.store.database import Store
 
 
@@ -58,7 +60,19 @@ def test_faults_can_be_limited_to_first_requests_and_to_a_path():
 
 
 @pytest.mark.parametrize(
-    "text", ["nonsense=1", "drop=often", "drop=120%", "status=200", "latency=soon", "first=x", "slow-body=x"]
+    "text",
+    [
+        "nonsense=1",
+        "drop=often",
+        "drop=120%",
+        "status=200",
+        "latency=soon",
+        "first=x",
+        "slow-body=x",
+        "lost=404",
+        "late=soon",
+        "slow-deletes=x",
+    ],
 )
 def test_what_is_no_fault_is_refused_with_the_list(text: str):
     with pytest.raises(UsageError) as caught:
@@ -103,3 +117,45 @@ def test_a_cut_body_is_never_taken_for_the_answer(store: Store, fault: str):
 
 def test_a_slow_body_arrives_whole(store: Store):
     assert ask(client_of(store, "slow-body=100ms", "latency=1ms-5ms")) == {"username": "admin"}
+
+
+def written(store: Store, *faults: str) -> tuple[int, str, float, bool]:
+    """A constant is posted: status, content type, seconds, and whether the store has it."""
+    with TestClient(create_app(store, faults=Faults.parse(faults)), base_url="http://sandbox") as api:
+        began = time.monotonic()
+        body = {"name": "Pi", "shortName": "Pi", "value": 3.14}
+        answer = api.post("/api/constants", json=body, auth=("admin", "district"))
+        lasted = time.monotonic() - began
+    found = any(one["name"] == "Pi" for one in store.objects("constants").values())
+    return answer.status_code, answer.headers["content-type"].partition(";")[0], lasted, found
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "kind"),
+    [
+        ("lost=504", 504, "text/html"),
+        ("lost=502-json", 502, "application/json"),
+        ("late=300ms", 201, "application/json"),
+    ],
+)
+def test_t6_what_is_written_is_written_whatever_the_answer(store: Store, fault: str, status: int, kind: str):
+    answer, media, lasted, found = written(store, fault)
+    assert (answer, media, found) == (status, kind, True)
+    assert (lasted >= 0.3) is fault.startswith("late")
+
+
+def test_a_read_is_not_lost(store: Store):
+    assert ask(client_of(store, "lost=504", "late=30s")) == {"username": "admin"}
+
+
+def test_t5_deletes_take_their_time(store: Store):
+    store.put_objects({"constants": [{"id": f"constant{n:03}", "name": str(n), "value": 1.0} for n in range(20)]})
+    named = {"constants": [{"id": f"constant{n:03}"} for n in range(20)]}
+    with TestClient(create_app(store, faults=Faults.parse(["slow-deletes=20ms"])), base_url="http://sandbox") as api:
+        began = time.monotonic()
+        answer = api.post("/api/metadata?importStrategy=DELETE", json=named, auth=("admin", "district"))
+        assert answer.json()["response"]["stats"]["deleted"] == 20
+        assert 0.4 <= time.monotonic() - began < 5
+    assert deletions("POST", b"importStrategy=CREATE", b"{}") == 0
+    assert deletions("DELETE", b"", b"") == 1
+    assert Faults.parse(["slow-deletes"]).slow_deletes * 300 == pytest.approx(9.6)

@@ -44,3 +44,8 @@ def test_t4_status_writes_nothing(home: Path, capsys: pytest.CaptureFixture[str]
     assert cli.run(["sandbox", "status", "--db", "demo.db", "-o", "json"]) == 0
     assert '"version": "2.43.' in capsys.readouterr().out
     assert Path("demo.db").read_bytes() == before
+
+
+def test_a_sandbox_is_filled_and_emptied_without_any_profile(home: Path) -> None:
+    for line in ("seed --yes", "reset --yes"):
+        assert cli.run(["sandbox", *line.split()]) == 0

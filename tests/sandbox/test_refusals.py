@@ -48,7 +48,7 @@ def test_a_unit_closes_after_it_opens(api: TestClient) -> None:
     [error] = answer.json()["response"]["errorReports"]
     assert error["errorCode"] == "E4013"
     assert (
-        error["message"] == "Invalid Closing date `12/31/19, 12:00 AM`, must be after Opening date `1/1/20, 12:00 AM`"
+        error["message"] == "Invalid closing date `12/31/19, 12:00 AM`, must be after opening date `1/1/20, 12:00 AM`"
     )
 
 

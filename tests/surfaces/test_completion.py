@@ -1,6 +1,7 @@
 """Completion, colours and continued lines of what is typed at the prompt and in notebooks."""
 
 import asyncio
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 from pygments.token import Keyword, Name, Number, Operator, String
 
+from dhis2sh.errors import UsageError
 from dhis2sh.index.names import Hit
 from dhis2sh.surfaces.ipython import lines, magics
 from dhis2sh.surfaces.ipython.completion import suggest
@@ -79,7 +81,7 @@ def test_what_is_offered_at_the_end_of_a_line(line: str, fragment: str, first: s
         ("metadata list dataElements | group(valueType, n=co", "co", ["count()"]),
         ("metadata list dataElements | group(valueType, n=count()) | sort(", "", ["valueType", "n", "reverse="]),
         ("metadata list dataElements | select(id, x=name) | where(", "", ["id", "x", "condition="]),
-        ("metadata list dataElements | metadata.", "", ["add", "attribute", "delete", "patch"]),
+        ("metadata list dataElements | metadata.", "", ["add", "attribute", "create", "delete"]),
         ("metadata list dataElements | metadata.share(ov", "ov", ["overwrite="]),
         ("metadata list dataElements | select(id) ", "", ["|"]),
         ("metadata indicators create --numerator '#{bc", "bc", ["s46m5MS0hxu"]),
@@ -103,6 +105,23 @@ def test_u1_what_is_offered_for_an_empty_word_and_for_values(line: str, fragment
 
 
 @pytest.mark.parametrize(
+    ("line", "fragment", "items"),
+    [
+        ("await metadata.list('dataEl", "dataEl", ["dataElementGroupSets"]),
+        ("await metadata.list(", "", ["'aggregateDataExchanges'"]),
+        ("rows = await metadata.get('dataElements', 'bc", "bc", ["s46m5MS0hxu"]),
+        ("await metadata.list('dataElements', fi", "fi", ["fields=", "filter="]),
+        ("x = [await metadata.list('dataElements', root_junction='", "", ["AND", "OR"]),
+        ("await metadata.data_elements.create(value_type='NU", "NU", ["NUMBER"]),
+    ],
+)
+def test_u1_a_python_call_of_a_verb_offers_what_it_takes(line: str, fragment: str, items: list[str]) -> None:
+    found = suggest(line, DOMAINS, names)
+    assert found is not None
+    assert (found.fragment, [item.text for item in found.items][: len(items)]) == (fragment, items)
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "metadata get dataElements ",
@@ -116,7 +135,7 @@ def test_u1_what_is_offered_for_an_empty_word_and_for_values(line: str, fragment
     ],
 )
 def test_u1_nothing_of_python_is_ever_offered_on_a_line_of_ours(runner: magics.Runner, line: str) -> None:
-    assert [text for text, _ in completions(runner, line)] in ([], [line])
+    assert completions(runner, line) == []
 
 
 @pytest.mark.parametrize(
@@ -173,6 +192,13 @@ def test_a_cell_and_a_continued_line_complete_too(runner: magics.Runner) -> None
 
 def test_python_completion_still_works(runner: magics.Runner) -> None:
     assert [text for text, _ in completions(runner, "metadata.li")] == ["metadata.list"]
+
+
+def test_u13_a_verb_as_a_call_shows_what_it_takes(runner: magics.Runner, capsys: pytest.CaptureFixture[str]) -> None:
+    signature = inspect.signature(runner.shell.user_ns["metadata"].list)
+    assert str(signature).startswith("(type, *, all=False, fields=None, filter=None, ")
+    with pytest.raises(UsageError, match="metadata list takes 1 value without a name"):
+        runner.shell.user_ns["metadata"].list("dataElements", "more")
 
 
 def coloured(text: str) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """One table of cases through all four surfaces: the answers are equal."""
 
+import asyncio
 import contextlib
 import io
 import json
@@ -12,10 +13,12 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from dhis2sh.rows.rows import Text, to_json
+from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.surfaces import mcp
 from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.surfaces.ipython import magics
+from dhis2sh.surfaces.mcp.folders import Folders
 from dhis2sh.verbs import grammar, installed
 from dhis2sh.verbs.declaration import REGISTRY
 from dhis2sh.verbs.registry import find
@@ -27,9 +30,12 @@ CASES = all_cases()
 
 
 def settled(value: object, case: Case) -> object:
-    if isinstance(value, dict):
-        return {key: item for key, item in value.items() if key not in case.volatile}
-    return value
+    if not isinstance(value, dict):
+        return value
+    kept = {key: item for key, item in value.items() if key not in case.volatile}
+    if "out" in case.arguments:  # an agent's file lies in the export folder
+        kept["file"] = Path(str(kept["file"])).name
+    return kept
 
 
 def on_the_command_line(case: Case) -> object:
@@ -41,14 +47,17 @@ def on_the_command_line(case: Case) -> object:
 
 
 async def over_mcp(case: Case) -> object:
-    answer = await mcp.Tools().run(case.verb, case.arguments, "sandbox", "read")
+    export = Path("agents")
+    export.mkdir(exist_ok=True)
+    answer = await mcp.Tools(folders=Folders([Path.cwd()], export)).run(case.verb, case.arguments, "sandbox", "read")
     return answer["result"]
 
 
 async def in_python(case: Case) -> object:
     session = Session("sandbox")
     try:
-        return to_json(await run(session, find(case.verb), case.arguments))
+        result = await run(session, find(case.verb), case.arguments)
+        return to_json(await result.collect() if isinstance(result, Stream) else result)
     finally:
         await session.aclose()
 
@@ -61,7 +70,8 @@ def test_the_same_answer_on_every_surface(case: Case, notebook: magics.Runner, r
     for line in case.before:
         assert cli.run(shlex.split(line)) == 0
     from_cli = settled(on_the_command_line(case), case)
-    from_magic = settled(to_json(notebook.shell.run_line_magic("dhis2", f"{case.verb} {case.line}".strip())), case)
+    result = notebook.shell.run_line_magic("dhis2", f"{case.verb} {case.line}".strip())
+    from_magic = settled(to_json(asyncio.run(result.collect()) if isinstance(result, Stream) else result), case)
     from_mcp = settled(notebook.portal.run(over_mcp(case)), case)
     from_python = settled(notebook.portal.run(in_python(case)), case)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dhis2sh.errors import Dhis2Error
 from dhis2sh.rows.rows import Rows
 from dhis2sh.surfaces.ipython import magics
 
@@ -41,27 +42,65 @@ def test_python_keeps_its_own_errors(line: str, notebook: magics.Runner, capsys:
 @pytest.mark.parametrize(
     ("line", "says", "hint"),
     [
-        ("rows | where(n == 2)", "`where` is a stage", "rows.where('n == 2')"),
-        (
-            "rows | where(n == 2) | select(n, m=n) | head(3)",
-            "is a stage",
-            "rows.where('n == 2').select('n', m='n').head(3)",
-        ),
         ("y = metadata list dataElements", "in an assignment wants a %", "y = %metadata list dataElements"),
     ],
 )
 def test_lines_on_variables_are_put_right(
     line: str, says: str, hint: str, notebook: magics.Runner, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    notebook.shell.user_ns["rows"] = Rows([{"n": 1}, {"n": 2}])
-
     notebook.shell.run_cell(line)
 
     said = capsys.readouterr()
     assert says in said.err and said.err.endswith(f"  try: {hint}\n")
     assert "Traceback" not in said.out
-    if "rows" in hint:
-        assert notebook.shell.run_cell(hint).result.plain()[0]["n"] == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("rows | where(n == 2)", [{"n": 2, "name": "Kono"}]),
+        ("plain | where(n == 2) | select(n, m=n) | head(3)", [{"n": 2, "m": 2}]),
+        ("rows | where(n == $n) | select name", [{"name": "Bo"}]),
+        ("rows.select('n') | sort -n | head 1", [{"n": 2}]),
+        ("frame | where(n == 2) | select(n)", [{"n": 2}]),
+        ("rows[0:1] | group(first=name[0])", [{"first": "B", "n": 1}]),
+    ],
+)
+def test_u12_values_go_into_pipelines(line: str, found: list[object], notebook: magics.Runner) -> None:
+    """The variable n is 1, and `n` in a condition is the row's."""
+    import pandas
+
+    items: list[dict[str, object]] = [{"n": 1, "name": "Bo"}, {"n": 2, "name": "Kono"}]
+    notebook.shell.user_ns |= {"rows": Rows(items), "plain": items, "n": 1, "frame": pandas.DataFrame(items)}
+    assert notebook.shell.run_cell(line).result.plain() == found
+    notebook.shell.run_cell(f"kept = {line}")
+    assert notebook.shell.user_ns["kept"].plain() == found
+
+
+def test_u12_the_fields_of_a_row_are_attributes(notebook: magics.Runner) -> None:
+    notebook.shell.user_ns["rows"] = Rows([{"name": "Bo", "parent": {"name": "Country"}}], columns=["name", "code"])
+    assert notebook.shell.run_cell("rows[0].name, rows[0].parent.name, rows[0].code").result == ("Bo", "Country", None)
+    assert notebook.shell.run_cell("[row.name for row in rows]").result == ["Bo"]
+    with pytest.raises(AttributeError, match="did you mean name"):
+        notebook.shell.run_cell("rows[0].nmae").raise_error()
+
+
+def test_t14_a_line_that_has_failed_fails_its_cell(notebook: magics.Runner, capsys: pytest.CaptureFixture[str]) -> None:
+    shell = notebook.shell
+    shell.user_ns["kept"] = "before"
+    for line in (
+        "%metadata get dataElements Nowhere",
+        "kept = %metadata get dataElements Nowhere",
+        "%metadata list nothing",
+    ):
+        outcome = shell.run_cell(f"{line}\nkept = 'after'")
+        assert not outcome.success
+        assert isinstance(outcome.error_in_exec, Dhis2Error)
+        assert shell.user_ns["kept"] == "before"
+        said = capsys.readouterr()
+        assert said.err.count("error: ") == 1
+        assert "Traceback" not in said.out + said.err
+    assert not shell.run_cell("%%dhis2\nmetadata get dataElements Nowhere\nmetadata list dataElements").success
 
 
 def test_other_errors_are_pythons(notebook: magics.Runner, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,6 +53,19 @@ def test_a_line_is_completed(system_shell: Terminal) -> None:
         system_shell.settle(0.1)
 
 
+def test_u17_objects_are_completed_by_their_names(sandbox_home: Path, system_shell: Terminal) -> None:
+    index = index_of("sandbox", "http://sandbox")
+    hits = [("s46m5MS0hxu", "BCG doses given"), ("s3x46MS0hxu", "BCG stock"), ("x46m5MS0hxu", "Maravélia")]
+    index.put("dataElements", [Hit(uid, "dataElements", name, None) for uid, name in hits])
+    index.close()
+    line = "dhis2 -p sandbox metadata get dataElements"
+    system_shell.press(f"{line} maravel", "tab")
+    system_shell.see(f"{line} x46m5MS0hxu", 10)
+    system_shell.press("ctrl-c", "ctrl-l", f"{line} bcg", "tab", "tab")
+    screen = system_shell.see("BCG stock", 10)
+    assert "s46m5MS0hxu  " in screen and f"{line} bcg" in screen, "what is typed stays"
+
+
 def test_the_index_of_the_shell_gives_uids_to_the_shells_that_show_notes(
     sandbox_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from dhis2sh import paths
+from dhis2sh.surfaces.ipython import colours
 
 HEAVY = (
     "httpx",
@@ -59,3 +62,43 @@ def test_the_wheel_ships_the_startup_files() -> None:
 
     project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text("utf-8"))
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {"startup": "dhis2sh/startup"}
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(first: str, second: str) -> float:
+    """As WCAG 2 counts it: 4.5 is what text must have."""
+    light, dark = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+GROUNDS = {
+    "dark": ("#000000", "#1e1e1e", "#282c34", "#002b36", "#300a24"),
+    "light": ("#ffffff", "#fdf6e3", "#f5f5f5", "#eeeeee"),
+}
+
+
+@pytest.mark.parametrize("ground", ["dark", "light", "unknown"])
+def test_u4_every_colour_reads_on_its_ground(ground: str) -> None:
+    assert contrast("#0000ee", "#1e1e1e") < 2, "what was tried and could not be read"
+    styles = [*colours.STYLES[ground].values(), *colours.MENU.values()]
+    for style in styles:
+        text = next((part for part in style.split() if part.startswith("#")), None)
+        own = next((part[3:] for part in style.split() if part.startswith("bg:#")), None)
+        for behind in [own] if own else GROUNDS.get(ground, ()):
+            assert text is None or contrast(text, behind) >= 4.5, (style, behind)
+        assert ground != "unknown" or own or text is None, "no colour reads on both"
+
+
+def test_u4_the_ground_is_told_by_the_environment_or_by_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert colours.ground_of("1e1e/1e1e/1e1e") == colours.ground_of("00/2b/36") == "dark"
+    assert colours.ground_of("ffff/ffff/ffff") == colours.ground_of("fd/f6/e3") == "light"
+    assert colours.ground_of("nonsense") == "unknown"
+    monkeypatch.setenv("COLORFGBG", "0;15")
+    assert colours.known_ground() == "light"
+    monkeypatch.setenv("DHIS2SH_GROUND", "dark")
+    assert colours.known_ground() == "dark"

@@ -112,7 +112,7 @@ def test_a_reader_that_has_seen_enough_ends_the_stream(trial: list[str], monkeyp
 
 def test_the_prompt_shows_the_first_rows_and_reads_no_further(trial: list[str], runner: magics.Runner) -> None:
     result = runner.line("trial numbers")
-    assert repr(result).splitlines()[0] == "n   even"
+    assert repr(result).splitlines()[0] == " n  even"
     assert repr(result).splitlines()[20:] == [
         "19  false",
         "(the first 20 rows; the rest is unread: | csv('FILE'), | where(...), or rows = await _.collect())",
@@ -168,7 +168,7 @@ def test_where_nobody_can_ask_for_the_rest_all_of_it_is_printed(
     runner: magics.Runner, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert runner.line("trial numbers | where(n > 997)", whole=True) is None
-    assert capsys.readouterr().out == "n    even\n998  true\n999  false\n"
+    assert capsys.readouterr().out == "  n  even\n998  true\n999  false\n"
     runner.output = "csv"
     assert runner.line("trial numbers --count 2", whole=True) is None
     assert capsys.readouterr().out == "n,even\n0,true\n1,false\n"

@@ -20,6 +20,7 @@ from dhis2sh.session import Session
 from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.surfaces.ipython import magics
 from dhis2sh.surfaces.mcp.answers import Answers
+from dhis2sh.surfaces.mcp.folders import Folders
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 from tests.conftest import small_metadata
@@ -111,15 +112,16 @@ def conflicts(server: Heard) -> Path:
 
 
 async def test_a_blocked_plan_is_not_sent_by_its_id(server: Heard, conflicts: Path) -> None:
-    answers = Answers()
+    answers = Answers(folders=Folders([conflicts.parent]))
     call = {"verb": "metadata import", "profile": "test", "arguments": {"file": str(conflicts)}}
     plan = await told(answers, "write", **call, dry_run=True)
     assert isinstance(plan, dict)
-    assert any("blocked" in note for note in plan["notes"])
+    assert plan["blocked"]
+    assert "plan_id" not in plan, "there is nothing that could be applied"
 
-    refused = await told(answers, "write", **call, plan_id=plan["plan_id"])
-
-    assert "nothing was written" in refused
+    for more in ({}, {"confirm": "test"}, {"plan_id": "0"}):
+        assert isinstance(await told(answers, "write", **call, **more), str)
+    assert "nothing was written" in await told(answers, "write", **call)
     assert server.writes == []
 
 
@@ -143,7 +145,8 @@ def test_a_blocked_plan_is_not_sent_by_a_line(
     code, said = on_the_command_line(f"metadata import {conflicts} --yes -p test", capsys)
     assert (code, "nothing was written" in said) == (5, True)
 
-    notebook.shell.run_line_magic("dhis2", f"metadata import {conflicts} --yes -p test")
+    with pytest.raises(Refused):
+        notebook.shell.run_line_magic("dhis2", f"metadata import {conflicts} --yes -p test")
     assert isinstance(notebook.last_error, Refused)
     assert server.writes == []
 
@@ -181,7 +184,8 @@ def test_nor_is_it_one_in_a_line(
     assert "plan: " in said
     assert "try: add --yes to apply this plan" in said
 
-    notebook.shell.run_line_magic("dhis2", f"{line} -p live --confirm live")
+    with pytest.raises(NeedsConfirmation):
+        notebook.shell.run_line_magic("dhis2", f"{line} -p live --confirm live")
     assert isinstance(notebook.last_error, NeedsConfirmation)
     assert server.writes == []
 
@@ -274,7 +278,8 @@ def test_a_read_only_profile_is_told_in_a_line(
 ) -> None:
     code, said = on_the_command_line(f"{RENAME_LINE} -p look --yes", capsys)
     assert (code, "is read-only" in said) == (5, True)
-    notebook.shell.run_line_magic("dhis2", f"{RENAME_LINE} -p look --yes")
+    with pytest.raises(ReadOnlyProfile):
+        notebook.shell.run_line_magic("dhis2", f"{RENAME_LINE} -p look --yes")
     assert isinstance(notebook.last_error, ReadOnlyProfile)
 
     assert server.writes == []
@@ -356,10 +361,14 @@ async def test_an_agents_plan_is_not_applied_to_what_has_changed_meanwhile(serve
     await renamed(other)
     server.writes.clear()
 
-    refused = await told(answers, "write", **call, plan_id=plan["plan_id"])
+    stale = {**call, "plan_id": plan["plan_id"]}
+    answer = (await answers.call_tool({"name": "write", "arguments": stale}))["structuredContent"]
 
-    assert "has changed since the plan was made" in refused
+    assert "has changed since the plan was made" in answer["warnings"][0]
+    assert answer["result"]["applied"] is False
+    assert answer["result"]["plan_id"] != plan["plan_id"], "planned anew, for how things are now"
     assert server.writes == []
+    assert "there is no plan" in await told(answers, "write", **stale)
 
 
 async def test_a_plan_is_not_applied_to_another_server(server: Heard, on: On, live: Session) -> None:

@@ -345,3 +345,18 @@ def test_t24_a_profile_that_is_named_first_is_acted_on_whatever_stands_behind_tw
 def test_t24_an_option_without_its_value_does_not_take_the_next_one_for_it(sandbox_home: Path, dhis2: Run) -> None:
     code, _, err = dhis2("-p sandbox metadata list dataElements --filter")
     assert (code, err.splitlines()[0]) == (2, "error: Option '--filter' requires an argument")
+
+
+# L11 -----------------------------------------------------------------------------------------------------------------
+
+
+def test_l11_a_token_that_is_made_shows_its_key_once_and_leaves_it_nowhere(
+    sandbox_home: Path, dhis2: Run, tmp_path: Path
+) -> None:
+    code, out, err = dhis2("-p sandbox metadata api-token create")
+    key = out.strip().rpartition(" ")[2]
+    assert (code, key.startswith("d2p"), "its key, which is never shown again" in out) == (0, True, True), out + err
+    for words in ("journal list", "journal show 1 -o json", "metadata list apiToken --fields * -o json"):
+        assert key not in "".join(map(str, dhis2(f"-p sandbox {words}")))
+    for path in (tmp_path / "home").rglob("*"):
+        assert not path.is_file() or path.name.startswith("sandbox.db") or key.encode() not in path.read_bytes(), path

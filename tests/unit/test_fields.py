@@ -181,6 +181,26 @@ async def test_t19_list_and_get_ask_for_it(session: Session, verb: str):
     assert "translate=true&locale=fr" in session.client.transport.sent[-1]
 
 
+@pytest.mark.parametrize("name", ["csv", "tsv", "xlsx"])
+def test_safe_keeps_texts_from_being_formulas(name: str, tmp_path: Path):
+    """Files have what the server has; with --safe a spreadsheet takes no text of it for a formula."""
+    rows = Rows([{"name": "=HYPERLINK(1)", "n": -4}, {"name": "@x", "n": 1}])
+    for safe, names in ((False, ["=HYPERLINK(1)", "@x"]), (True, ["'=HYPERLINK(1)", "'@x"])):
+        path = tmp_path / f"{safe}.{name}"
+        output.write(rows, Options({"out": path, "safe": safe}))
+        assert [row["name"] for row in _read(name, path)] == names
+        assert [str(row["n"]) for row in _read(name, path)] == ["-4", "1"]
+
+
+@pytest.mark.parametrize("kind", ["bar", "line"])
+def test_u14_a_chart_is_no_empty_box(kind: str):
+    pytest.importorskip("plotext")
+    drawn = Rows([{"name": "Bo", "n": 2}, {"name": "Kono", "n": 5}]).chart("name", "n", kind=kind).text
+    inside = drawn.translate(dict.fromkeys(map(ord, "┌─┐│└┘┬┤ \n0123456789.BoKon"), None))
+    assert inside
+    assert "\x1b" not in drawn
+
+
 def test_binary_formats_want_a_file():
     for name in BINARY:
         with pytest.raises(UsageError, match="wants a file"):

@@ -99,9 +99,17 @@ def test_the_table_is_sound() -> None:
         assert option.help.endswith(".")
         assert option.flags == () or option.flag in option.flags
         assert option.flags or option.agents, f"{option.name} is offered nowhere"
-    assert [option.name for option in options.on_lines("read")] == ["profile", "format", "json", "jq", "out", "debug"]
-    assert list(options.for_agents("read")) == ["profile"]
-    assert list(options.for_agents("destroy")) == ["profile", "confirm", "plan_id"]
+    assert [option.name for option in options.on_lines("read")] == [
+        "profile",
+        "format",
+        "json",
+        "jq",
+        "out",
+        "safe",
+        "debug",
+    ]
+    assert list(options.for_agents("read")) == ["profile", "skip"]
+    assert list(options.for_agents("destroy")) == ["profile", "dry_run", "confirm", "plan_id", "skip"]
 
 
 def test_a_flag_says_the_opposite_of_its_default() -> None:

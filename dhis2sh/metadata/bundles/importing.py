@@ -35,6 +35,7 @@ from dhis2sh.metadata.bundles.report import (
 )
 from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.metadata.writes import Objects, Write
+from dhis2sh.words import listed
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import Action
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
+
+
+CHANGES_MEANING = frozenset({"categoryCombo", "valueType", "aggregationType", "periodType", "domainType", "optionSet"})
+"""Properties that say how data are split, read and added up."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,7 +139,7 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings, repor
     report.dangling = [DanglingReference.of(arrow) for arrow in findings.dangling]
     changes = await _compared(s, bundle, types, settings.strategy, report)
     planned = writes.plan(title, changes, what="metadata", atomic=settings.atomic, bundle=True)
-    planned.notes = _notes(findings, settings, len(changes), report)
+    planned.notes = [*_meaning(changes), *_notes(findings, settings, len(changes), report)]
     writer = BundleImport(
         "metadata", writes.changes_of(planned), settings.atomic, bundle=True, rejected=settings.rejected,
         origin=bundle.origin, names=_names(bundle), types=types,
@@ -163,6 +168,20 @@ def _names(bundle: Bundle) -> dict[str, str]:
     """What the objects of a bundle, and those that it refers to, are called."""
     names = {uid: name for named in bundle.outside.values() for uid, name in named.items()}
     return names | {str(body.get("id")): label(body) for _, body in bundle}
+
+
+def _meaning(changes: Sequence[Write]) -> list[str]:
+    """Updates after which data that are there are counted or read otherwise, a line for each property."""
+    found: dict[str, list[str]] = {}
+    for write in changes:
+        if write.action == "update":
+            for name in write.changed()[0] or {}:
+                if name in CHANGES_MEANING:
+                    found.setdefault(name, []).append(write.called)
+    return [
+        f"data that are there mean something else then: {name} changes of {listed(names, 5)}"
+        for name, names in found.items()
+    ]
 
 
 def _notes(findings: Findings, settings: Settings, changes: int, report: ImportReport) -> list[str]:
@@ -222,11 +241,23 @@ def _merged(plural: str, before: JsonObject, body: Row, types: Mapping[str, Reso
     properties = types[plural].properties
     for name, said in body.items():
         there, value = before.get(name), said
-        if name == "sharing" and isinstance(said, dict) and isinstance(there, dict) and "owner" not in said:
-            value = {**said, "owner": there.get("owner")}
+        if name == "sharing" and isinstance(said, dict) and isinstance(there, dict):
+            if _access(there) == _access(said):
+                continue  # a server adds its owner, and what the groups are called
+            value = {"owner": there.get("owner"), **said}
         if (newer or name in properties) and differs(plural, name, there, value, types):
             after[name] = value
     return after
+
+
+def _access(sharing: JsonObject) -> JsonObject:
+    """What a sharing gives: to everybody, and to which users and groups."""
+    found: JsonObject = {"public": sharing.get("public"), "external": sharing.get("external") is True}
+    for kind in ("users", "userGroups"):
+        members = sharing.get(kind)
+        rows = members.items() if isinstance(members, dict) else ()
+        found[kind] = {uid: row.get("access") for uid, row in rows if isinstance(row, dict)}
+    return found
 
 
 def _kept(plural: str, before: JsonObject, after: JsonObject) -> KeptObject | None:

@@ -20,7 +20,7 @@ from dhis2sh.metadata.bundles.report import ImportReport, MappedObject
 from dhis2sh.metadata.parameters import Types
 from dhis2sh.session import Session
 from dhis2sh.verbs import names
-from dhis2sh.verbs.declaration import Complete, Doc
+from dhis2sh.verbs.declaration import Complete, Doc, Touches
 
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Resource
@@ -54,7 +54,9 @@ class ImportOptions:
         False
     )
     map: Map = field(default_factory=lambda: [])
-    rejected: Annotated[Path | None, Doc("Write the objects that were refused to this file."), Complete("files")] = None
+    rejected: Annotated[
+        Path | None, Doc("Write the objects that were refused to this file."), Complete("files"), Touches("writes")
+    ] = None
 
     def settings(self) -> importing.Settings:
         """The same for the service."""

@@ -11,6 +11,7 @@ from dhis2sh.dhis2.properties import NAMES, NOT_CLONED
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import values, writes
+from dhis2sh.metadata.made_by_server import check_by_hand
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
@@ -30,9 +31,10 @@ async def plan_clone(s: Session, type: str, uid: str, name: str, *, set: Sequenc
     Raises `UsageError` for a property that must be unique and was not said.
     """
     resource = await schema.resource_of(s.client, type)
+    check_by_hand(resource, "clone")
     [before] = await writes.read_objects(s, resource.plural, [uid])
     after, left_out = _copied(resource, before, name)
-    reader = values.Reader(resource)
+    reader = await values.reader_of(s, resource)
     for path, value in values.pairs(set):
         reader.put(after, path, value)
     reader.check()

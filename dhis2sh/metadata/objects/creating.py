@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.dhis2.ordering import parents_first
 from dhis2sh.metadata import expressions, values, writes
+from dhis2sh.metadata.made_by_server import check_by_hand
 from dhis2sh.metadata.writes import Write, called
+from dhis2sh.rows.given import Source
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs import names
@@ -29,7 +30,7 @@ async def plan_create(
     given: Mapping[str, JsonValue],
     *,
     set: Sequence[str] = (),
-    from_: Path | None = None,
+    from_: Source | None = None,
     edit: bool = False,
     skip_existing: bool = False,
 ) -> Plan:
@@ -39,16 +40,18 @@ async def plan_create(
         type: the type's plural.
         given: properties from options; they hold for every object of a file too.
         set: `path=value` texts, after the options.
-        from_: a file of objects.
+        from_: a file of objects, or rows.
         edit: let the user write the object as YAML.
         skip_existing: leave out objects of the file whose id or code the server has; a second run finishes a first one.
 
     Raises `UsageError` that tells every problem of every row.
     """
     resource = await schema.resource_of(s.client, type)
-    reader = values.Reader(resource, str(await s.client.version()))
-    rows = rows_of(resource, from_, reader.version)
-    labels = [f"row {number}" if from_ else "" for number, _ in rows]
+    check_by_hand(resource, "create")
+    reader = await values.reader_of(s, resource)
+    notes: list[str] = []
+    rows = rows_of(resource, from_, reader.version, s.person.read, notes)
+    labels = [f"row {number}" if from_ is not None else "" for number, _ in rows]
     objects = [read_row(reader, row, given, set, where) for where, (_, row) in zip(labels, rows, strict=True)]
     reader.check()
     if edit:
@@ -57,7 +60,6 @@ async def plan_create(
     await reader.resolved(s, objects)
     objects = [expressions.with_defaults(resource.plural, item) for item in objects]
     _check_whole(resource, reader, objects, labels)
-    notes: list[str] = []
     if from_ is not None:
         objects = await _new_ones(s, resource, reader, objects, labels, notes, skip=skip_existing)
     reader.check()
@@ -75,7 +77,7 @@ async def with_properties(
 ) -> Plan:
     """The plan of a creation with more properties than it has; `given`, `set` and errors as in `plan_create`."""
     resource = await schema.resource_of(s.client, type)
-    reader = values.Reader(resource, str(await s.client.version()))
+    reader = await values.reader_of(s, resource)
     [write] = writes.changes_of(planned)
     body = copy.deepcopy(write.after or {})
     for path, value in [*given.items(), *values.pairs(set)]:

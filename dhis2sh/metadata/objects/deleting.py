@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from dhis2sh.client import reading, schema
-from dhis2sh.client.usage import FEW, Usage
+from dhis2sh.client.usage import UIDS_IN_ONE_ADDRESS, VARIABLES, Usage
 from dhis2sh.dhis2.cascades import DELETED_WITH, REFUSED_WHILE, TAKEN_OUT_BEFORE
 from dhis2sh.dhis2.ordering import groups_of_types, leaves_first
 from dhis2sh.dhis2.properties import NOT_FOLLOWED, PEOPLE, SHARING
@@ -67,8 +67,9 @@ async def deletion(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> D
     found.writes.sort(key=lambda write: write.by_server)
     found.writes += [Write(plural, item, None, by_server=True) for plural, items in parts.items() for item in items]
     found.notes = [*_gone_with_it(parts, uids), *_in_use(found, going, types), *found.notes]
-    if len(everything) <= FEW:
-        found.notes += await _named(usage, everything)
+    if len(everything) <= UIDS_IN_ONE_ADDRESS:
+        holding = [*going.get(VARIABLES, ()), *users.get(VARIABLES, ())]
+        found.notes += await _named(usage, everything, holding)
         found.notes += await _with_values(s, objects)
     return found
 
@@ -172,9 +173,10 @@ def _in_use(found: Deletion, going: Mapping[str, Collection[str]], types: Mappin
     return notes
 
 
-async def _named(usage: Usage, uids: Collection[str]) -> list[str]:
-    """Expressions that name the objects: a server leaves them, and cannot compute them any more."""
-    uses = await usage.naming(sorted(uids))
+async def _named(usage: Usage, uids: Collection[str], variables: Sequence[str]) -> list[str]:
+    """Expressions that name the objects, or variables that hold them: a server leaves them, and cannot compute them any more."""
+    uses = [*await usage.naming(sorted(uids)), *await usage.by_variable(variables)]
+    uses = [use for use in dict.fromkeys(uses) if use.uid not in uids]
     by_type: dict[str, list[str]] = {}
     for use in uses:
         by_type.setdefault(f"{use.path} of {use.type}", []).append(f"{use.name} [{use.uid}]")

@@ -75,7 +75,7 @@ async def _as_yaml(s: Session, resource: Resource, item: JsonObject) -> str:
 
 async def _understood(s: Session, reader: values.Reader, text: str) -> JsonObject:
     """What was written in an editor as an object. Raises `UsageError` and `NotFound` for what cannot be used."""
-    parsed = parse_yaml(text, "what you wrote")
+    parsed = parse_yaml(text, "what you wrote", plain=True)
     if not isinstance(parsed, dict) or not parsed:
         raise UsageError("nothing was left: nothing is written")
     reader.problems.clear()

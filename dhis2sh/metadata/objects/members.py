@@ -10,6 +10,7 @@ from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.collections import references_of
+from dhis2sh.metadata.made_by_server import check_by_hand
 from dhis2sh.metadata.owned import owned_by_one, with_owners, words_of
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.rows import Rows
@@ -32,6 +33,7 @@ async def with_members(
     """
     word = "add" if adding else "remove"
     resource = await schema.resource_of(s.client, type)
+    check_by_hand(resource, word)
     prop = references_of(resource, property, word)
     wanted = await _resolved(s, cast("str", prop.target), items)
     [before] = await writes.read_objects(s, resource.plural, [uid])

@@ -12,6 +12,7 @@ from dhis2sh.client.reading import MANY
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import chosen, titled, uids_of
+from dhis2sh.metadata.made_by_server import check_by_hand
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
@@ -107,6 +108,8 @@ async def plan_renaming(
     """
     async with s.client.assuming("2.42"):  # what is asked of the type is the same in every version: no request for it
         resource = await schema.resource_of(s.client, type)
+        if field != "code":
+            check_by_hand(resource, "rename")
         if field not in resource.properties:
             raise UsageError(f"{resource.plural} have no {field}", hint=f"dhis2 metadata describe {resource.plural}")
         found, others = await _with_names(s, resource, objects, filters, field, everything=everything)

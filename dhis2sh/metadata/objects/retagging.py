@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 async def tags_of(s: Session, resource: Resource, texts: Sequence[str]) -> JsonObject:
     """`property=value` texts as values; only references and enums."""
-    reader = values.Reader(resource)
+    reader = await values.reader_of(s, resource)
     found: JsonObject = {}
     for path, value in values.pairs(texts):
         prop = values.property_of(resource, path)

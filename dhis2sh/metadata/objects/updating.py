@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
@@ -14,6 +13,7 @@ from dhis2sh.metadata import expressions, values, writes
 from dhis2sh.metadata.hierarchy import check_circles
 from dhis2sh.metadata.owned import with_owners, words_of
 from dhis2sh.metadata.writes import Write, called
+from dhis2sh.rows.given import Source
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs import names
@@ -31,17 +31,22 @@ async def plan_update(
     given: Mapping[str, JsonValue],
     *,
     set: Sequence[str] = (),
-    from_: Path | None = None,
+    from_: Source | None = None,
     edit: bool = False,
 ) -> Plan:
     """The plan of an update; parameters and errors as `plan_create`."""
     resource = await schema.resource_of(s.client, type)
-    reader = values.Reader(resource, str(await s.client.version()))
+    reader = await values.reader_of(s, resource)
     if uid is None and from_ is None:
         line = f"dhis2 metadata update {resource.plural}"
         raise UsageError(f"which {resource.singular}?", hint=f"{line} 'NAME' --set ..., or {line} --from FILE")
-    rows = [(1, cast("JsonObject", {}))] if from_ is None else rows_of(resource, from_, reader.version)
-    wanted = [read_row(reader, row, {}, (), f"row {number}" if from_ else "") for number, row in rows]
+    notes: list[str] = []
+    rows = rows_of(resource, from_, reader.version, s.person.read, notes)
+    if uid is not None and len(rows) > 1:
+        raise UsageError(
+            f"{len(rows):,} rows for one {resource.singular}", hint="rows name their objects themselves, by id"
+        )
+    wanted = [read_row(reader, row, {}, (), f"row {number}" if from_ is not None else "") for number, row in rows]
     reader.check()
     uids = [uid] if uid is not None else await _identified(s, resource, wanted)
     found = await writes.read_objects(s, resource.plural, uids)
@@ -57,7 +62,7 @@ async def plan_update(
     await reader.resolved(s, changed)
     changed = [{name: value for name, value in item.items() if value is not None} for item in changed]
     await check_circles(s, resource, found, changed)
-    notes = await expressions.prepared(s, resource.plural, changed, found)
+    notes += await expressions.prepared(s, resource.plural, changed, found)
     pairs = [Write(resource.plural, before, after) for before, after in zip(found, changed, strict=True)]
     what = f"{len(pairs):,} {resource.plural}" if len(pairs) != 1 else f"{resource.singular} {called(found[0])}"
     whole = await with_owners(s, pairs)

@@ -82,12 +82,12 @@ def _paired(
 async def _read_options(s: Session, file: Path) -> list[JsonObject]:
     """The rows of a file as options. Raises `UsageError` that names every wrong row, and the nearest of an unknown column."""
     resource = await schema.resource_of(s.client, OPTIONS)
-    rows = tables.read_rows(file, key=OPTIONS, stdin=s.person.read)
+    rows = tables.read_rows(file, key=OPTIONS, stdin=s.person.read, plain=True)
     if not rows:
         raise UsageError(f"{tables.name_of(file)} has no rows", hint="columns: code,name")
     for header in dict.fromkeys(header for row in rows for header in row):
         values.property_of(resource, header.partition(".")[0])
-    reader = values.Reader(resource, str(await s.client.version()))
+    reader = await values.reader_of(s, resource)
     read = [reader.read(row, f"row {number}") for number, row in enumerate(rows, _first_row(file))]
     reader.check()
     for number, row in enumerate(read, _first_row(file)):

@@ -22,7 +22,7 @@ from dhis2sh.models import facts
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.verbs.declaration import Complete, Doc, verb
+from dhis2sh.verbs.declaration import Complete, Doc, Touches, verb
 
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Resource
@@ -70,7 +70,9 @@ async def export(
     fields: Annotated[str | None, Doc("Which properties; :owner without it.")] = None,
     filter: Filter = [],
     skip_sharing: Annotated[bool, Doc("Leave sharing out.")] = False,
-    out: Annotated[Path | None, Doc("Write to this file, gzipped when it ends in .gz."), Complete("files")] = None,
+    out: Annotated[
+        Path | None, Doc("Write to this file, gzipped when it ends in .gz."), Complete("files"), Touches("writes")
+    ] = None,
 ) -> Exported | JsonObject:
     """Export metadata as one bundle: types as the server gives them, or objects with all that they need.
 

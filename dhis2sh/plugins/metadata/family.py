@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from dhis2sh.dhis2.properties import NOT_OPTIONS
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import collections, values
+from dhis2sh.metadata.made_by_server import CHANGED, MADE_BY_SERVER
 from dhis2sh.models import facts
 from dhis2sh.plugins.metadata.types import MODULES
 from dhis2sh.redact import is_secret
@@ -100,6 +101,8 @@ def declare(name: str, path: str | None = None) -> None:
 
 
 def _allowed(word: str, resource: Resource) -> bool:
+    if word in CHANGED and resource.plural in MADE_BY_SERVER:
+        return False
     if word == "members":
         return bool(collections.readable_of(resource))
     if word in WITH_MEMBERS:

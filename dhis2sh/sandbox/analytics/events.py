@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.dhis2.periods import FinancialYearStart, Period, RelativePeriod
 from dhis2sh.sandbox.analytics.errors import refusal
-from dhis2sh.sandbox.analytics.names import period_name, relative_name
 from dhis2sh.sandbox.analytics.query import LABELS, UnitReader
 from dhis2sh.sandbox.data.model import Model, read_period, reference, references
 from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.metadata.period_names import period_name, relative_name
 from dhis2sh.sandbox.metadata.value_types import NUMERIC_TYPES
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from dhis2sh.dhis2.periods import FinancialYearStart, Period, RelativePeriod
 from dhis2sh.errors import UsageError
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind, find_items, is_aggregatable
-from dhis2sh.sandbox.analytics.names import period_name, relative_name
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.metadata.period_names import period_name, relative_name
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams

@@ -475,7 +475,7 @@ def _attribute_combo_open(importer: Importer, row: Row) -> Conflict | None:
         early = start is not None and row.period.end.isoformat() < start[:10]
         if early or (end is not None and row.period.start.isoformat() > end[:10]):
             return conflict("E7638", {"period": row.period.iso, "categoryOptionCombo": row.attribute_option_combo})
-        units = {cast("str", unit["id"]) for unit in cast("list[JsonObject]", body.get("organisationUnits") or [])}
+        units = model.units_of_option[cast("str", option["id"])]
         if units and not model.within(row.org_unit, units):
             return conflict(
                 "E7639", {"organisationUnit": row.org_unit, "categoryOptionCombo": row.attribute_option_combo}

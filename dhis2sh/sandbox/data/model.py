@@ -141,6 +141,14 @@ class Model:
         sets: list[str | None] = [None, *self.data_sets_of.get(element, [])]
         return {self.category_combo(element, data_set) for data_set in sets}
 
+    @cached_property
+    def units_of_option(self) -> dict[str, frozenset[str]]:
+        """Org units by category option that is limited to some."""
+        return {
+            uid: frozenset(references(body, "organisationUnits"))
+            for uid, body in self.store.objects("categoryOptions").items()
+        }
+
     def option_combos(self, element: str) -> list[str]:
         """The category option combos of an element."""
         return self.combos_of.get(self.category_combo(element), [DEFAULT_OPTION_COMBO])

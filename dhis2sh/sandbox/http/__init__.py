@@ -1,4 +1,4 @@
 """Requests and answers: query parameters, bodies and forms as DHIS2 reads them, its WebMessages as it writes them.
 
-May import: java, refused.
+May import: facts, java, refused.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+import zlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, cast
 from xml.etree import ElementTree
@@ -13,7 +14,7 @@ import orjson
 from starlette.concurrency import run_in_threadpool
 
 from dhis2sh.sandbox.java.reader import REDACTED, complaint
-from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.refused import Refused, not_imitated
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from dhis2sh.types import JsonObject, JsonValue
 
+MOST_UNPACKED = 256 << 20
+"""The most bytes that a packed body may unfold to; a server has as much memory as it has."""
 JSON, PATCH = "application/json", "application/json-patch+json"
 
 
@@ -50,14 +53,36 @@ def read_json(request: Request, raw: bytes, *accepted: str) -> JsonValue:
     return parse_json(unpacked(raw))
 
 
-def unpacked(raw: bytes) -> bytes:
-    """A body as it was before gzip or zip."""
+UNPACKABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError, IndexError)
+"""What `opened` raises for a packed body that is broken, cut off, empty or under a password."""
+
+
+def opened(raw: bytes, most: int = -1) -> bytes:
+    """A body as it was before gzip or zip; any other as it is.
+
+    Parameters:
+        most: bytes of it that are read; by default all.
+
+    Raises one of `UNPACKABLE`.
+    """
     if raw[:2] == b"\x1f\x8b":
-        return gzip.decompress(raw)
+        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
+            return stream.read(most)
     if raw[:4] == b"PK\x03\x04":
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            return archive.read(archive.namelist()[0])
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive, archive.open(archive.namelist()[0]) as stream:
+            return stream.read(most)
     return raw
+
+
+def unpacked(raw: bytes) -> bytes:
+    """A request's body as it was before gzip or zip. Raises `Refused` where it is broken, or too much to be held."""
+    try:
+        found = opened(raw, MOST_UNPACKED + 1)
+    except UNPACKABLE as error:
+        raise not_imitated(f"an answer to a packed body that cannot be unpacked ({error})") from None
+    if len(found) > MOST_UNPACKED and found is not raw:
+        raise Refused(413, f"the sandbox takes at most {MOST_UNPACKED >> 20} MB unpacked")
+    return found
 
 
 def parse_json(raw: bytes) -> JsonValue:
@@ -69,6 +94,22 @@ def parse_json(raw: bytes) -> JsonValue:
         return cast("JsonValue", orjson.loads(raw))
     except orjson.JSONDecodeError as error:
         raise Refused(409, complaint(error.doc, error.pos)) from None
+
+
+def parse_object(raw: bytes) -> JsonObject:
+    """Parse a JSON object. Raises `Refused`, with 501 for other JSON."""
+    body = parse_json(raw)
+    if not isinstance(body, dict):
+        raise not_imitated("an answer to a body that is no JSON object")
+    return body
+
+
+def parse_texts(raw: bytes) -> list[str]:
+    """Parse a JSON list of texts. Raises `Refused`, with 501 for other JSON."""
+    body = parse_json(raw)
+    if not isinstance(body, list) or not all(isinstance(one, str) for one in body):
+        raise not_imitated("an answer to a body that is no JSON list of texts")
+    return cast("list[str]", body)
 
 
 def parse_xml(raw: bytes) -> ElementTree.Element:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
 
+_INT = 2**31
+
+
 def required(query: QueryParams, name: str) -> str:
     """A parameter that must be there. Raises `Refused`, as the container's page."""
     text = query.get(name)
@@ -26,15 +29,23 @@ def many(query: QueryParams, *names: str) -> list[str]:
     return [part for value in values for part in value.split(",") if part]
 
 
+def joined(query: QueryParams, name: str, default: str) -> str:
+    """A parameter that may be repeated, as one text with commas."""
+    return ",".join(query.getlist(name)) if name in query else default
+
+
 def integer(query: QueryParams, name: str, default: int) -> int:
     """A whole number. Raises `Refused` with 400."""
     text = query.get(name)
     if not text:
         return default
     try:
-        return int(text)
+        value = int(text)
     except ValueError:
         raise unreadable_value(text, name, "int") from None
+    if not -_INT <= value < _INT:
+        raise unreadable_value(text, name, "int")
+    return value
 
 
 def number(query: QueryParams, name: str, default: float) -> float:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox.importer import derived, refusals, rules
+from dhis2sh.sandbox.importer import axes, derived, refusals, rules
 from dhis2sh.sandbox.importer.delete import EXPRESSIONS
 from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea
 from dhis2sh.sandbox.store.areas import Get
@@ -46,15 +46,16 @@ AREA = ImportingArea(
         "dataApprovalWorkflows": Hook(vetoes=(_levels,)),
         "dataElements": Hook(refuses=(refusals.check_field_mask,), vetoes=(_in_indicator,)),
         "dataSets": Hook(prepare=derived.prepare_data_set, refuses=(refusals.check_input_periods,)),
-        "eventVisualizations": Hook(prepare=derived.prepare_axes),
-        "maps": Hook(prepare=derived.prepare_axes),
-        "optionSets": Hook(prepare=derived.raise_version, refuses=(refusals.check_multi_text,)),
-        "options": Hook(refuses=(refusals.check_same_option,)),
+        "eventVisualizations": Hook(prepare=axes.prepare_axes),
+        "maps": Hook(prepare=axes.prepare_axes, also=axes.unsaved_items),
+        "optionSets": Hook(prepare=derived.raise_version_of_set, refuses=(refusals.check_multi_text,)),
+        "options": Hook(refuses=(refusals.check_same_option,), also=derived.set_of_option),
         "organisationUnits": Hook(
             prepare=derived.prepare_unit,
-            refuses=(refusals.check_unit_dates, refusals.check_move),
+            refuses=(refusals.check_circle, refusals.check_unit_dates, refusals.check_move),
             also=derived.units_below,
         ),
+        "programNotificationTemplates": Hook(prepare=derived.prepare_template),
         "programRuleActions": Hook(refuses=(rules.check_action,)),
         "programRuleVariables": Hook(prepare=rules.prepare_variable, refuses=(rules.check_variable,)),
         "programRules": Hook(refuses=(rules.check_rule,)),
@@ -63,6 +64,6 @@ AREA = ImportingArea(
         "trackedEntityAttributes": Hook(refuses=(refusals.check_pattern, refusals.check_field_mask)),
         "trackedEntityTypes": Hook(refuses=(rules.check_entity_type,)),
         "validationRules": Hook(refuses=(refusals.check_sides,)),
-        "visualizations": Hook(prepare=derived.prepare_axes),
+        "visualizations": Hook(prepare=axes.prepare_axes),
     },
 )

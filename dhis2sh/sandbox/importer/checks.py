@@ -257,7 +257,7 @@ def _references(bundle: Bundle, item: Item) -> None:
             continue  # what an embedded value says of its owner needs no check
         target = bundle.get(resource.plural, uid)
         if target is None:
-            _add(bundle, item, "E5002", prop, f"[{uid}] ({resource.model})")
+            _add(bundle, item, "E5002", prop, _nothing(uid, resource.model))
         elif resource.shareable and not bundle.rights.can_read(resource, target):
             _add(bundle, item, "E5008", prop, described({"id": uid}, resource.model))
         elif prop.klass == "java.util.List" and direct:
@@ -271,6 +271,11 @@ def _references(bundle: Bundle, item: Item) -> None:
                 ErrorReport("E5002", [f"[{uid}] (Attribute)", described(item.body, item.resource.model), "attributeValues"],
                             item.resource.klass, prop="attributeValues", main_id=item.uid)
             )  # fmt: skip
+
+
+def _nothing(uid: str, model: str) -> str:
+    """What is not there, as messages name it: of a user who is nobody both names are null."""
+    return f"{'null null ' if model == 'User' else ''}[{uid}] ({model})"
 
 
 def _of_dimensions(bundle: Bundle, item: Item) -> None:
@@ -300,9 +305,7 @@ def _shared_with(bundle: Bundle, item: Item) -> None:
             if bundle.get(plural, uid) is None:
                 model = bundle.store.resources[plural].model
                 text = described(item.body, item.resource.model)
-                report = ErrorReport("E5002", [f"[{uid}] ({model})", text, name], item.resource.klass)
-                report.prop, report.main_id = name, item.uid
-                item.errors.append(report)
+                item.errors.append(ErrorReport("E5002", [_nothing(uid, model), text, name], item.resource.klass))
 
 
 _SHARED_WITH = (("userGroups", "userGroups", "userGroupAccesses"), ("users", "users", "userAccesses"))

@@ -216,7 +216,9 @@ class Deletion:
                 if f"{owner}.{prop}" in together:
                     self._take(owner, other)
                 else:
-                    body = self._changed.get(owner, {}).get(other) or self._store.get(owner, other) or {}
+                    body = self._changed.get(owner, {}).get(other) or self._store.get(owner, other)
+                    if body is None:
+                        continue
                     instead = FALL_BACK.get(f"{owner}.{prop}")
                     after = cast("JsonObject", {**body, prop: {"id": instead}})
                     after = after if instead else _without(body, prop.split("."), uid)

@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.dhis2.periods import RelativePeriod
-from dhis2sh.dhis2.uids import generate_uid, is_uid
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.hooks import Also
 from dhis2sh.sandbox.java.moments import now
@@ -15,7 +14,7 @@ from dhis2sh.sandbox.store.hierarchy import path_of
 from dhis2sh.sandbox.store.references import ids, rows
 
 if TYPE_CHECKING:
-    from dhis2sh.types import JsonObject, JsonValue
+    from dhis2sh.types import JsonObject
 
 # Organisation units -----------------------------------------------------------------------------------------------------
 
@@ -119,70 +118,39 @@ def raise_version(bundle: Bundle, item: Item) -> None:
         item.body["version"] = int(cast("int", item.before.get("version") or 0)) + 1
 
 
+def raise_version_of_set(bundle: Bundle, item: Item) -> None:
+    """An option set has another version when it has other options."""
+    if item.before is None:
+        return
+    same = ids(item.before.get("options")) == ids(item.body.get("options"))
+    item.body["version"] = int(cast("int", item.before.get("version") or 0)) + (not same)
+
+
+def set_of_option(bundle: Bundle, item: Item) -> Also:
+    """A new option gives its set, where that does not come along, another version."""
+    owner = next(iter(ids(item.body.get("optionSet"))), "")
+    sets = {one.uid for one in bundle.items.get("optionSets", [])}
+    body = bundle.store.get("optionSets", owner) if owner not in sets else None
+    if item.before is not None or body is None:
+        return {}
+    options = bundle.items.get("options", [])
+    new = sum(one.kept and one.before is None and ids(one.body.get("optionSet")) == [owner] for one in options)
+    return {"optionSets": [{**body, "version": int(cast("int", body.get("version") or 0)) + new}]}
+
+
 def prepare_data_set(bundle: Bundle, item: Item) -> None:
     """A data set's elements name it, and a change raises its version."""
     _own_elements(bundle, item)
     raise_version(bundle, item)
 
 
+def prepare_template(bundle: Bundle, item: Item) -> None:
+    """A notification to users of the server goes to their inboxes: it has no channels."""
+    if item.body.get("notificationRecipient") in {"USER_GROUP", "USERS_AT_ORGANISATION_UNIT"}:
+        item.body["deliveryChannels"] = []
+
+
 def prepare_program(bundle: Bundle, item: Item) -> None:
     """A program's attributes are numbered from 1 in the order of the list, whatever their numbers were."""
     for number, row in enumerate(rows(item.body.get("programTrackedEntityAttributes")), 1):
         row["sortOrder"] = number
-
-
-# Favourites ---------------------------------------------------------------------------------------------------------------
-
-_PERIODS = {period.field: period.value for period in RelativePeriod}
-"""Relative periods by their names among the yes/no properties of a favourite."""
-_AXES = {"columns": "columnDimensions", "rows": "rowDimensions", "filters": "filterDimensions"}
-
-
-def prepare_axes(bundle: Bundle, item: Item) -> None:
-    """A visualization may come as columns, rows and filters with their items instead of as stored lists."""
-    body, sent = item.body, item.sent
-    _read_axes(bundle, body, sent)
-    for row, given in zip(
-        cast("list[JsonObject]", body.get("mapViews") or []), cast("list[JsonObject]", sent.get("mapViews") or []),
-        strict=False,
-    ):  # fmt: skip
-        _read_axes(bundle, row, given)
-
-
-def _read_axes(bundle: Bundle, body: JsonObject, sent: JsonObject) -> None:
-    for axis, dimensions in _AXES.items():
-        for row in cast("list[JsonObject]", sent.get(axis) or []):
-            name = row.get("dimension") or row.get("id")
-            named = cast("list[JsonValue]", body.setdefault(dimensions, []))
-            if name is not None and name not in named:
-                named.append(name)
-            items = cast("list[JsonObject]", row.get("items") or [])
-            if name == "dx" and not body.get("dataDimensionItems"):
-                body["dataDimensionItems"] = cast("JsonValue", [_data_item(bundle, one) for one in items])
-            elif name == "ou" and not body.get("organisationUnits"):
-                # USER_ORGUNIT and LEVEL-2 are no objects; they come as properties of their own too
-                units = [one["id"] for one in items if is_uid(cast("str | None", one.get("id")))]
-                body["organisationUnits"] = [{"id": unit} for unit in units]
-    _read_periods(body, sent)
-
-
-def _read_periods(body: JsonObject, sent: JsonObject) -> None:
-    """Relative periods may come as yes/no properties; names that there are not are left out without a word."""
-    relative = sent.get("relativePeriods")
-    if isinstance(relative, dict):
-        raw = cast("list[JsonValue]", body.setdefault("rawPeriods", []))
-        raw += [period for name, on in relative.items() if on and (period := _PERIODS.get(name)) and period not in raw]
-
-
-_DATA_ITEMS = {"dataElements": "dataElement", "indicators": "indicator", "programIndicators": "programIndicator",
-               "dataSets": "reportingRate"}  # fmt: skip
-_ITEM_TYPES = {"dataElement": "DATA_ELEMENT", "indicator": "INDICATOR", "programIndicator": "PROGRAM_INDICATOR",
-               "reportingRate": "REPORTING_RATE"}  # fmt: skip
-
-
-def _data_item(bundle: Bundle, row: JsonObject) -> JsonObject:
-    uid = str(row.get("id", ""))
-    for plural, name in _DATA_ITEMS.items():
-        if bundle.get(plural, uid) is not None:
-            return {name: {"id": uid}, "dataDimensionItemType": _ITEM_TYPES[name]}
-    return {"dataElement": {"id": uid}, "dataDimensionItemType": "DATA_ELEMENT"}

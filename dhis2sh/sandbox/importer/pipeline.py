@@ -18,11 +18,11 @@ from dhis2sh.sandbox.importer.delete import Deletion
 from dhis2sh.sandbox.importer.hooks import hooks_of
 from dhis2sh.sandbox.importer.members import Members
 from dhis2sh.sandbox.importer.read import Reader
-from dhis2sh.sandbox.importer.report import ImportReport, ObjectReport, TypeReport, described
+from dhis2sh.sandbox.importer.report import ImportReport, ObjectReport, TypeReport
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.listing import DEFAULTS
 from dhis2sh.sandbox.metadata.rights import Rights
-from dhis2sh.sandbox.refused import not_imitated
+from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO
 from dhis2sh.sandbox.store.references import ids, rows
 from dhis2sh.sandbox.store.relations import inline
@@ -30,7 +30,7 @@ from dhis2sh.sandbox.store.relations import inline
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Resource
     from dhis2sh.sandbox.store.database import Store
-    from dhis2sh.types import JsonObject
+    from dhis2sh.types import JsonObject, JsonValue
 
 
 class Importer:
@@ -48,7 +48,10 @@ class Importer:
     ) -> None:
         self._store = store
         self._user = user
-        self._reader = Reader(store.resources, unreadable or store.version.unreadable, raw)
+        version = store.version
+        self._reader = Reader(
+            store.resources, unreadable or version.unreadable, raw, places_geometry=version.places_geometry
+        )
 
     def run(self, bundle: Mapping[str, list[JsonObject]], options: ImportOptions) -> ImportReport:
         """Import objects of several types.
@@ -74,15 +77,22 @@ class Importer:
         for item in work.all():
             only_uids(self._store, item.resource, item.body)
         self._prepare(work)
+        if options.skip_validation and not options.commit:
+            return ImportReport()  # nothing is checked, nothing written, nothing told
         report = self._checked(work)
         if options.commit and report.status != "ERROR":
             self._commit(work)
         return report
 
-    def one(self, plural: str, sent: JsonObject, options: ImportOptions) -> ObjectReport:
-        """Import one object and report on it alone. Raises `Refused`."""
+    def one(self, plural: str, sent: JsonObject, options: ImportOptions) -> ObjectReport | None:
+        """Import one object and report on it alone; None where nothing is done, as with the default category model.
+
+        Raises `Refused`, with 501 for a type that the importer does not know.
+        """
+        if not self._importable(plural):
+            raise not_imitated(f"writes of {plural}")
         report = self.run({plural: [sent]}, replace(options, report_mode="FULL"))
-        return report.objects[0]
+        return next(iter(report.objects), None)
 
     def _importable(self, plural: str) -> bool:
         resource = self._store.resources.get(plural)
@@ -147,6 +157,7 @@ class Importer:
         for item in work.all():
             if not item.kept:
                 continue
+            self._forget_dangling(work, item)
             self._stamp(item, moment, work.options)
             put.setdefault(item.resource.plural, {})[item.uid] = item.body
         for item in work.all():
@@ -173,6 +184,26 @@ class Importer:
                     members.listed(owning, item.uid, before, now_)
         return members
 
+    def _forget_dangling(self, work: Bundle, item: Item) -> None:
+        """An import that writes what it can leaves out references to nothing (atomicMode NONE). Raises `Refused`."""
+        if not item.errors:
+            return
+        for name, value in list(item.body.items()):
+            prop = item.resource.properties.get(name)
+            if prop is None or not prop.reference or prop.target is None or inline(self._store.resources[prop.target]):
+                continue
+            kept = [row for row in rows(value) if work.get(prop.target, str(row.get("id")))]
+            if isinstance(value, list):
+                item.body[name] = cast("JsonValue", kept)
+            elif isinstance(value, dict) and work.get(prop.target, str(value.get("id"))) is None:
+                if prop.required:
+                    where = f"{item.resource.klass}.{prop.field_name or name}"
+                    text = (
+                        "org.hibernate.PropertyValueException: not-null property references a null or transient value"
+                    )
+                    raise Refused(409, f"{text} : {where}")
+                del item.body[name]
+
     def _stamp(self, item: Item, moment: str, options: ImportOptions) -> None:
         """Who wrote it and when, its sharing, and the UIDs of what it holds inside."""
         resource, body, before = item.resource, item.body, item.before
@@ -197,7 +228,7 @@ class Importer:
         if options.skip_sharing or sent is None:
             sent = before
         if sent is None:
-            public = "--------" if resource.default_private else PUBLIC.get(resource.plural, "rw------")
+            public = PUBLIC.get(resource.plural) or ("--------" if resource.default_private else "rw------")
             sent = cast("JsonObject", {"external": False, "users": {}, "userGroups": {}, "public": public})
         return {"owner": self._user.get("id"), **sent}
 
@@ -216,7 +247,7 @@ class Importer:
                     row.setdefault("translations", [])
 
 
-PUBLIC = {"categoryOptions": "rwrw----"}
+PUBLIC = {"categoryOptions": "rwrw----", "expressionDimensionItems": "r-------"}
 """Public access of a new object where it is not metadata read and write."""
 
 
@@ -228,12 +259,19 @@ def _type_report(resource: Resource, items: list[Item], options: ImportOptions) 
         elif item.kept:
             report.stats.updated += 1
         report.stats.ignored += item.ignored
-        if item.errors or options.report_mode in {"FULL", "DEBUG"}:
-            name = described(item.body, None) if options.report_mode == "DEBUG" else None
+        if item.errors or (options.commit and options.report_mode in {"FULL", "DEBUG"}):
+            name = _called(item) if options.report_mode in {"DEBUG", "ERRORS_NOT_OWNER"} else None
             found = item.before is not None and any(error.code.startswith("E5000") for error in item.errors)
             index = item.index + found  # the server counts this one from 1
             report.objects.append(ObjectReport(resource.klass, item.uid, index, name, item.errors))
     return report
+
+
+def _called(item: Item) -> str:
+    """What a report that names its objects calls one."""
+    if item.resource.plural == "users":
+        return f"{item.body.get('firstName', 'null')} {item.body.get('surname', 'null')}"
+    return str(item.body.get("name") or item.uid)
 
 
 def reference_to_user(user: JsonObject) -> JsonObject:

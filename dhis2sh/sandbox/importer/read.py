@@ -11,15 +11,15 @@ import re
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.importer.defaults import DEFAULTS, NO_INITIAL_VALUE
-from dhis2sh.sandbox.java.moments import text_of
+from dhis2sh.sandbox.java.moments import moment_of, text_of
 from dhis2sh.sandbox.java.order import accepted
-from dhis2sh.sandbox.java.reader import REDACTED
-from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.java.reader import REDACTED, UNKNOWN
+from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.store.references import rows
 from dhis2sh.sandbox.store.relations import inline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject, JsonValue
@@ -31,7 +31,13 @@ PERIOD_TYPES = frozenset(
      "WeeklySaturday", "WeeklySunday", "WeeklyThursday", "WeeklyWednesday", "Yearly"]
 )  # fmt: skip
 PERIOD_TYPE = "org.hisp.dhis.period.PeriodType"
-_DATES = ("%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%Y-%m", "%Y")
+_GEOMETRY = "org.locationtech.jts.geom.Geometry"
+_ITEMS = {"java.util.List": "java.util.ArrayList", "java.util.Set": "java.util.HashSet"}
+"""What the reader makes of a collection, as its complaints name it."""
+
+
+class Unplaced(Refused):
+    """A value that the reader has read and its type refuses: no place is named, and the status is its own."""
 
 
 def unreadable(text: str) -> Refused:
@@ -51,14 +57,25 @@ def placed(complaint: Refused, status: int, raw: bytes | None) -> Refused:
         raw: the request's body; None where the server no longer has the text.
     """
     text = complaint.message or ""
-    where = "[Source: UNKNOWN; byte offset: #UNKNOWN]"
+    where = UNKNOWN
     if raw is not None:
-        body, named = raw.decode(errors="replace"), re.search(r'\["(\w+)"\]\)$', text)
+        body, named = raw.decode(errors="replace"), re.search(r'\["(\w+)"\](?:->[\w.]+\[(\d+)\])?\)$', text)
         found = re.search(rf'"{named[1] if named else ""}"\s*:\s*', body)
         at = found.end() if found else 0
+        if found is not None and named is not None and named[2] is not None:
+            at = _item(body, at, int(named[2]))
         line, column = body.count("\n", 0, at) + 1, at - (body.rfind("\n", 0, at) + 1) + 1
         where = REDACTED.format(line=line, column=column)
     return Refused(status, text.replace("{where}", where))
+
+
+def _item(body: str, at: int, number: int) -> int:
+    """Where an item of a list of texts begins that opens at a place."""
+    inside = re.compile(r"[\[,]\s*")
+    for _ in range(number + 1):
+        found = inside.search(body, at)
+        at = found.end() if found is not None else at
+    return at
 
 
 class Reader:
@@ -68,10 +85,14 @@ class Reader:
         resources: the schemas, by plural.
         status: that a request is answered with when a value in it cannot be read.
         raw: the request's body, to name the place of such a value in it; None where the server no longer has the text.
+        places_geometry: a refused geometry is such a value too.
     """
 
-    def __init__(self, resources: Mapping[str, Resource], status: int, raw: bytes | None = None) -> None:
+    def __init__(
+        self, resources: Mapping[str, Resource], status: int, raw: bytes | None = None, *, places_geometry: bool = False
+    ) -> None:
         self._resources = resources
+        self._places_geometry = places_geometry
         self._status = status
         self._raw = raw
 
@@ -80,6 +101,8 @@ class Reader:
         try:
             body = self._properties(resource, sent, [])
         except Refused as complaint:
+            if isinstance(complaint, Unplaced) or complaint.status == 501:
+                raise
             raise placed(complaint, self._status, self._raw) from None
         add_defaults(resource, body)
         return body
@@ -105,7 +128,8 @@ class Reader:
             return self._one(prop, prop.kind, prop.klass, value, chain)
         if not isinstance(value, list):
             raise _mismatch(prop.klass, value, chain)
-        items = [self._one(prop, prop.item_kind or "TEXT", prop.item_klass or "", item, chain) for item in value]
+        kind, klass, made = prop.item_kind or "TEXT", prop.item_klass or "", _ITEMS.get(prop.klass, prop.klass)
+        items = [self._one(prop, kind, klass, item, [*chain, f"{made}[{at}]"]) for at, item in enumerate(value)]
         return [item for item in items if item is not None]
 
     def _one(self, prop: Property, kind: str, klass: str, value: JsonValue, chain: list[str]) -> JsonValue:
@@ -115,6 +139,8 @@ class Reader:
             return _reference(value, chain, klass)
         if kind in {"REFERENCE", "COMPLEX"}:
             target = self._resources.get(prop.target or "")
+            if klass == _GEOMETRY:
+                return self._geometry(value, chain)
             if target is None:
                 return value
             if not isinstance(value, dict):
@@ -133,6 +159,14 @@ class Reader:
         if kind == "CONSTANT":
             return _constant(prop, klass, value, chain)
         return _plain(kind, klass, value, chain)
+
+    def _geometry(self, value: JsonValue, chain: list[str]) -> JsonValue:
+        try:
+            return read_geometry(value)
+        except Unplaced as complaint:
+            if self._places_geometry:
+                raise unreadable(f"{complaint.message} (through reference chain: {'->'.join(chain)})") from None
+            raise
 
 
 def add_defaults(resource: Resource, body: JsonObject) -> None:
@@ -226,15 +260,43 @@ def read_date(value: JsonValue) -> str:
         moment = dt.datetime.fromtimestamp(value / 1000, dt.UTC)
         return text_of(moment)
     text = str(value)
-    for form in _DATES:
-        try:
-            return text_of(dt.datetime.strptime(text, form))
-        except ValueError:
-            continue
-    moment = dt.datetime.fromisoformat(text)
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(dt.UTC)
-    return text_of(moment)
+    try:
+        return moment_of(text)
+    except ValueError:
+        raise Unplaced(
+            500, f"Invalid date format '{text}', only ISO format or UNIX Epoch timestamp is supported."
+        ) from None
+
+
+def read_geometry(value: JsonValue) -> JsonValue:
+    """A GeoJSON geometry. Raises `Refused` for one whose rings are open or that is none."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    depth = _DEPTHS.get(kind) if isinstance(kind, str) else None
+    if depth is None or not isinstance(value, dict) or not _nested(value.get("coordinates"), depth):
+        raise not_imitated("what a server says of a geometry that is no GeoJSON")
+    if "Polygon" in str(kind) and not all(ring[0] == ring[-1] for ring in _lines(value["coordinates"], depth)):
+        raise Unplaced(500, "Points of LinearRing do not form a closed linestring")
+    return value
+
+
+_DEPTHS = {"Point": 1, "MultiPoint": 2, "LineString": 2, "MultiLineString": 3, "Polygon": 3, "MultiPolygon": 4}
+"""How many lists stand around a number in the coordinates."""
+
+
+def _nested(value: JsonValue, depth: int) -> bool:
+    """Are these numbers in so many lists, none of them empty?"""
+    if depth == 0:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, list) and bool(value) and all(_nested(part, depth - 1) for part in value)
+
+
+def _lines(value: JsonValue, depth: int) -> Iterator[list[JsonValue]]:
+    """The lists of points in coordinates."""
+    for part in value if isinstance(value, list) else ():
+        if depth > 3:
+            yield from _lines(part, depth - 1)
+        elif isinstance(part, list):
+            yield part
 
 
 def _mismatch(klass: str, value: JsonValue, chain: list[str]) -> Refused:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.checks import schema_errors
 from dhis2sh.sandbox.importer.report import MESSAGES, ErrorReport
+from dhis2sh.sandbox.refused import not_imitated
 from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO, DEFAULT_OPTION_COMBO
 from dhis2sh.sandbox.store.references import ids, rows
 
@@ -55,6 +56,17 @@ def check_input_periods(bundle: Bundle, item: Item) -> None:
 
 
 # Organisation units ------------------------------------------------------------------------------------------------------
+
+
+def check_circle(bundle: Bundle, item: Item) -> None:
+    """No unit stands below itself. Raises `Refused` with 501: nobody has seen what a server says of one that should."""
+    above, seen = next(iter(ids(item.body.get("parent"))), None), {item.uid}
+    while above is not None:
+        if above in seen:
+            raise not_imitated("organisation units that stand below themselves")
+        seen.add(above)
+        unit = bundle.get("organisationUnits", above) or {}
+        above = next(iter(ids(unit.get("parent"))), None)
 
 
 def check_move(bundle: Bundle, item: Item) -> None:
@@ -157,6 +169,7 @@ def check_same_option(bundle: Bundle, item: Item) -> None:
                 continue
             if any(other.get(name) is not None and other[name] == item.body.get(name) for name in ("name", "code")):
                 item.refuse("E4028", owner, uid)
+                item.errors[-1].main_klass = bundle.store.resources["optionSets"].klass
 
 
 def check_multi_text(bundle: Bundle, item: Item) -> None:

@@ -54,7 +54,7 @@ MESSAGES = {
     "E4009": "Attribute `{0}` is unique, and value `{1}` already exist",
     "E4010": "Attribute `{0}` is not supported for type `{1}`",
     "E4011": "Attribute `{0}` is required, but no value was found",
-    "E4013": "Invalid Closing date `{0}`, must be after Opening date `{1}`",
+    "E4013": "Invalid closing date `{0}`, must be after opening date `{1}`",
     "E4014": "Invalid UID `{0}` for property `{1}`",
     "E4015": "Property `{0}` refers to an object that does not exist, could not find `{1}`",
     "E4019": "Failed to parse pattern `{0}`. {1}",
@@ -86,7 +86,7 @@ MESSAGES = {
     "E4052": "For program rule variable with name `{0}` following keywords are forbidden : and , or , not",
     "E4053": "Program stage `{0}` must reference a program",
     "E4054": "Property `{0}` already exists, was given `{1}`.",
-    "E4055": "User `{0}` must have at least one user role",
+    "E4055": "User needs to have at least one user role associated with it",
     "E4056": "Property `{0}` can not be changed, was given `{1}`",
     "E4057": "A program rule with name `{0}` and program uid `{1}` already exists",
     "E4058": "Program rule action of type `{0}` associated with program rule name `{1}` is invalid",
@@ -112,7 +112,7 @@ MESSAGES = {
     "E6009": "Attribute value `{0}` is not a zero or positive integer",
     "E6010": "Attribute value `{0}` is not a percentage",
     "E6011": "Attribute value `{0}` is not a unit interval",
-    "E6012": "Attribute `{0}` is not assigned to type `{1}`",
+    "E6012": "Attribute `{0}` is not assigned to `{1}`",
     "E6013": "Attribute value `{0}` is not a negative integer",
     "E6014": "Attribute value `{0}` is not a date",
     "E6015": "Attribute value `{0}` is not a date and time",
@@ -209,7 +209,9 @@ class ObjectReport:
 
     def json(self) -> JsonObject:
         """As it stands in an import report."""
-        shown: JsonObject = {"klass": self.klass, "index": self.index, "uid": self.uid}
+        shown: JsonObject = {"klass": self.klass, "index": self.index}
+        if self.uid is not None:
+            shown["uid"] = self.uid
         if self.display_name is not None:
             shown["displayName"] = self.display_name
         shown["errorReports"] = cast("list[JsonValue]", [error.json() for error in self.errors])
@@ -218,7 +220,8 @@ class ObjectReport:
     def response(self) -> JsonObject:
         """As the `response` of a write of one object."""
         errors = cast("list[JsonValue]", [error.json() for error in self.errors])
-        return {"uid": self.uid, "klass": self.klass, "errorReports": errors, "responseType": "ObjectReport"}
+        named: JsonObject = {} if self.uid is None else {"uid": self.uid}
+        return {**named, "klass": self.klass, "errorReports": errors, "responseType": "ObjectReport"}
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
+    from dhis2sh.types import JsonValue
 
 MAX_STEPS = 40_000_000
 """Steps of SQLite's machine until a query is stopped; about ten seconds."""
@@ -328,7 +329,7 @@ def run(store: Store, sql: str, criteria: Sequence[tuple[str, str]] = (), filter
     connection = reader(store)
     try:
         cursor = connection.execute(body, parameters)
-        rows = [list(row) for row in cursor.fetchall()]
+        rows = [[_shown(value) for value in row] for row in cursor]
         return Grid([column[0] for column in cursor.description or []], rows)
     except sqlite3.Error as error:
         raise Refused(
@@ -336,6 +337,11 @@ def run(store: Store, sql: str, criteria: Sequence[tuple[str, str]] = (), filter
         ) from error
     finally:
         connection.close()
+
+
+def _shown(value: object) -> JsonValue:
+    """A value as JSON has it: bytes as PostgreSQL writes them."""
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else cast("JsonValue", value)
 
 
 def _name(column: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.sandbox.java.schedule import BUILT_IN_JOBS, last_runtime, latest_execution, next_execution
+from dhis2sh.sandbox.metadata.axes import NOT_IN_LISTS, axis
 from dhis2sh.sandbox.metadata.lookup import Lookup
 from dhis2sh.sandbox.store.references import ids
 
@@ -51,15 +52,6 @@ def _relative_periods(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
     return {period.field: period.value in raw for period in RelativePeriod}
 
 
-def _axis(dimensions: str, usual: tuple[str, ...] = ()) -> Compute:
-    def compute(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
-        if not r.single and t.plural in {"eventVisualizations", "eventCharts", "eventReports"}:
-            return []  # a list does not work these out for event favourites
-        return [{"id": name} for name in cast("list[JsonValue]", b.get(dimensions) or usual)]
-
-    return compute
-
-
 def _units(r: Lookup, b: JsonObject) -> list[JsonObject]:
     found = (r.find("organisationUnits", uid) for uid in ids(b.get("organisationUnits")))
     return [unit for unit in found if unit is not None]
@@ -67,7 +59,7 @@ def _units(r: Lookup, b: JsonObject) -> list[JsonObject]:
 
 def _parent_graphs(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
     """The units above each unit of a favourite, joined by slashes."""
-    if not r.single and t.plural == "eventVisualizations":
+    if not r.single and t.plural in NOT_IN_LISTS:
         return {}
     return {str(unit["id"]): "/".join(_path(unit).split("/")[1:-1]) for unit in _units(r, b)}
 
@@ -145,6 +137,8 @@ def _dimension_items(r: Lookup, t: Resource, b: JsonObject) -> JsonValue:
     return _references(ids(b.get(DIMENSION_TYPES[t.plural][1]))) if t.plural in DIMENSION_TYPES else []
 
 
+NEVER_STORED = {"columns", "filters", "parentGraphMap", "relativePeriods", "rows"}
+"""Properties of favourites that an export holds inside of what embeds them, worked out for a list; they are worked out anew."""
 COMPUTED: Mapping[str, Compute] = {
     "access": lambda r, t, b: r.access(t, b),
     "href": lambda r, t, b: f"{r.base_url}/api{t.endpoint}/{b.get('id')}" if t.endpoint and not t.embedded else None,
@@ -162,9 +156,9 @@ COMPUTED: Mapping[str, Compute] = {
     "dimension": lambda r, t, b: b.get("id") if t.plural in DIMENSION_TYPES else None,
     "allItems": lambda r, t, b: False,
     "items": _dimension_items,
-    "columns": _axis("columnDimensions"),
-    "rows": _axis("rowDimensions"),
-    "filters": _axis("filterDimensions"),
+    "columns": axis("columnDimensions"),
+    "rows": axis("rowDimensions"),
+    "filters": axis("filterDimensions"),
     "relativePeriods": _relative_periods,
     "parentGraphMap": _parent_graphs,
     "metaData": _meta_data,
@@ -198,7 +192,7 @@ BY_TYPE: Mapping[str, Mapping[str, Compute]] = {
         name: _operand(name) for name in ("id", "name", "shortName", "aggregationType")
     },
     "dataSets": {"formType": _data_set_form},
-    "mapViews": {"rows": _axis("rowDimensions", ("ou",))},
+    "mapViews": {"rows": axis("rowDimensions", ("ou",))},
     "organisationUnits": {
         "leaf": lambda r, t, b: not _children(r, t, b),
         "children": _children,

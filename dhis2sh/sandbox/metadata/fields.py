@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dhis2sh.sandbox.refused import not_imitated
+
+DEEPEST = 100
 PRESETS = {"all", "owner", "persisted", "simple", "identifiable", "nameable"}
 
 
@@ -32,7 +35,9 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
 
-    def block(self, closing: bool) -> Field:
+    def block(self, closing: bool, depth: int = 0) -> Field:
+        if depth > DEEPEST:
+            raise not_imitated(f"fields nested more than {DEEPEST} deep")
         node = Field()
         while self.at < len(self.text):
             mark = self.text[self.at]
@@ -52,24 +57,22 @@ class _Scanner:
                 node.presets.append(self.word())
             elif mark in "([":
                 self.at += 1
-                self.block(True)  # a block without a name before it shows nothing
+                self.block(True, depth + 1)  # a block without a name before it shows nothing
             else:
-                self.one(node)
+                self.one(node, depth)
         return node
 
-    def one(self, node: Field) -> None:
+    def one(self, node: Field, depth: int) -> None:
         name = self.word()
         if not name:
             self.at += 1
             return
-        target = node
-        for part in name.split("."):
-            target = target.children.setdefault(part, Field())
+        target = Field() if "." in name else node.children.setdefault(name, Field())  # a path shows nothing
         closed = False  # a transformer behind a block is read and forgotten
         while self.at < len(self.text):
             if self.text[self.at] in "([":
                 self.at += 1
-                inner = self.block(True)
+                inner = self.block(True, depth + 1)
                 target.children.update(inner.children)
                 target.presets += inner.presets
                 target.excluded += inner.excluded
@@ -99,5 +102,8 @@ class _Scanner:
 
 
 def parse_fields(text: str) -> Field:
-    """The tree that a `fields` text asks for. Never fails: what cannot be read shows nothing, as on a server."""
+    """The tree that a `fields` text asks for: what cannot be read shows nothing, as on a server.
+
+    Raises `Refused` with 501 for one that is deeper than anything that objects hold.
+    """
     return _Scanner(text).block(False)

@@ -5,14 +5,13 @@ API source: `GetObjectListParams.setFilter`, `DefaultQueryParser` (api-facts a.2
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dhis2sh.dhis2.uids import is_uid
-from dhis2sh.sandbox.java.moments import text_of
+from dhis2sh.sandbox.java.moments import moment_of
 from dhis2sh.sandbox.refused import Refused, bad_filter
 from dhis2sh.sandbox.store.relations import inline
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 _PIECE = re.compile(r"([a-zA-Z0-9.]+):([!$a-zA-Z]{2,10})(?::(\[[^\]]*\]|[^,\n\r]+))?(?=,|$)")
 IDENTIFIABLE = ("id", "code", "name", "shortName")
+_WHOLE = re.compile(r"-?\d+", re.ASCII)
 _WORDS = re.compile(r"[^\W_]+")
 ALIASES = {"neq": "!eq", "ne": "!eq", "ge": "gte", "le": "lte", "startsWith": "$ilike", "endsWith": "ilike$"}
 NO_VALUE = {"null", "!null", "empty", "!empty"}
@@ -132,7 +132,7 @@ class Condition:
         paths = [p for p in IDENTIFIABLE if p in resource.properties] if item.path == "identifiable" else [item.path]
         prop = renderer.property_at(resource, paths[0])
         if prop is None:
-            raise bad_filter(f"Unknown path property: {item.path}")
+            raise bad_filter(_wrong_path(resource, item.path, renderer))
         self._collection = prop.collection
         self._value = _parse_value(item, prop)
         self.referring = _referring(item, resource, renderer)
@@ -160,6 +160,16 @@ class Condition:
         test = OPERATORS[self._operator]
         flat = [part for value in values for part in (value if isinstance(value, list) else [value])]
         return any(test(_plain(value), self._value) for value in flat)
+
+
+def _wrong_path(resource: Resource, path: str, renderer: Renderer) -> str:
+    """What is wrong with a path that leads to no property."""
+    start = path
+    while start := start.rpartition(".")[0]:
+        prop = renderer.property_at(resource, start)
+        if prop is not None and prop.simple:
+            return "Simple type was found before finished parsing path expression, please check your path string."
+    return f"Unknown path property: {path}"
 
 
 def _referring(item: Filter, resource: Resource, renderer: Renderer) -> tuple[str, str] | None:
@@ -216,7 +226,7 @@ def _plain(value: JsonValue) -> JsonValue:
 def _parse_value(item: Filter, prop: Property | None) -> JsonValue:
     """The filter's value as the property's type reads it."""
     text = item.value
-    if text is None:
+    if text is None or item.operator in NO_VALUE:
         return None
     if text.startswith("[") and text.endswith("]"):
         if item.operator not in {"in", "!in"}:
@@ -241,15 +251,11 @@ def _parse_one(text: str, prop: Property | None, operator: str) -> JsonValue:
     if prop.kind == "BOOLEAN":
         return text.lower() == "true"
     if prop.kind in {"INTEGER", "NUMBER"} or prop.klass in _NUMBERS:
-        try:
-            return float(text)
-        except ValueError:
-            kind = prop.klass.rpartition(".")[2]
-            raise bad_filter(f"Unable to parse `{text}` as `{kind}`.") from None
+        return _parse_number(text, prop.klass.rpartition(".")[2])
     if prop.kind == "DATE":
         return _parse_date(text)
-    if prop.name == "periodType":
-        raise bad_filter(f"Unable to parse `{text}` to `PeriodType`.")
+    if prop.name == "periodType" or (prop.kind == "REFERENCE" and prop.persisted):
+        raise bad_filter(f"Unable to parse `{text}` to `{prop.klass.rpartition('.')[2]}`.")
     return text
 
 
@@ -257,10 +263,22 @@ _NUMBERS = {"java.lang.Integer", "java.lang.Long", "java.lang.Double"}
 """Java classes of numbers; older servers call the kind of some of them TEXT."""
 
 
+def _parse_number(text: str, kind: str) -> float:
+    """A number as Java reads it: a whole one has no blanks and fits its type."""
+    limit = {"Integer": 2**31, "int": 2**31, "Long": 2**63, "long": 2**63}.get(kind)
+    try:
+        if limit is None:
+            return float(text)
+        if _WHOLE.fullmatch(text) and -limit <= int(text) < limit:
+            return int(text)
+    except ValueError:
+        pass
+    raise bad_filter(f"Unable to parse `{text}` as `{kind}`.")
+
+
 def _parse_date(text: str) -> str:
     """A date as the server's own text form, so that texts compare like moments."""
     try:
-        moment = dt.datetime.fromisoformat(text)
+        return moment_of(text)
     except ValueError:
         raise bad_filter(f"Unable to parse `{text}` as `Date`.") from None
-    return text_of(moment)

@@ -43,10 +43,15 @@ def apply_patch(resource: Resource, stored: JsonObject, operations: list[JsonObj
     for operation in operations:
         pointer = str(operation.get("path", ""))
         parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+        if pointer and not pointer.startswith("/"):
+            raise Refused(500, f"Invalid input: JSON Pointer expression must start with '/': \"{pointer}\"")
         if not parts:
             raise Refused(400, "Path cannot be empty")
-        if parts[0] not in resource.properties:
+        prop = resource.properties.get(parts[0])
+        if prop is None:
             raise Refused(400, f"Property {parts[0]} does not exist on Schema")
+        if prop.name == "attributeValues" and prop.kind == "COMPLEX" and len(parts) > 1:
+            raise Refused(400, "Parent node is not a container, unable to proceed")
         _apply(resource, body, parts, operation)
     return body
 
@@ -58,6 +63,8 @@ def _apply(resource: Resource, body: JsonObject, parts: list[str], operation: Js
         holder = _step(resource, holder, part, parts[position + 1])
     last, value = parts[-1], copy.deepcopy(operation.get("value"))
     if name == "remove-by-id":
+        if operation.get("id") is None:
+            raise Refused(400, "Invalid id null")
         held = holder.get(last) if isinstance(holder, dict) else None
         if not isinstance(held, list):
             raise Refused(400, f"Path /{'/'.join(parts)} is not a collection")
@@ -95,6 +102,8 @@ def _in_list(holder: list[JsonValue], last: str, name: str, value: JsonValue, pa
     if last == "-" and name == "add":
         holder.append(value)
         return
+    if last.isdigit() and name == "add" and int(last) > len(holder):
+        raise Refused(400, f"index out of bounds: {last} (expected: >= 0 && <= {len(holder)})")
     if not last.isdigit() or int(last) >= len(holder) + (name == "add"):
         raise Refused(400, f"Path does not exist: /{'/'.join(parts)}")
     if name == "add":

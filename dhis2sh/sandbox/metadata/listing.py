@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
-from dhis2sh.sandbox.http.params import boolean, choice, integer
+from dhis2sh.sandbox.http.params import boolean, choice, integer, joined
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.filters import Condition, parse_filter, split_filters
 from dhis2sh.sandbox.metadata.user_query import Test, user_tests
@@ -57,12 +57,15 @@ def matching(
     rights = renderer.rights
     if rights is not None and not rights.superuser:
         found = (body for body in found if rights.can_read(resource, body))
+    tests = [condition.test for condition in conditions]
+    further = list(_further(store, resource, query, rights))
+    words = _words(resource, query)
     if junction is any:
-        found = (body for body in found if any(condition.test(body) for condition in conditions))
+        alternatives = [*tests, *words]
+        found = (body for body in found if any(test(body) for test in alternatives))
     else:
-        for condition in conditions:
-            found = filter(condition.test, found)
-    for test in _further(store, resource, query, rights):
+        further = [*tests, *words, *further]
+    for test in further:
         found = filter(test, found)
     return _sorted(list(found), orders)
 
@@ -73,13 +76,16 @@ def _called(text: str) -> Test:
     return lambda body: part in str(body.get("name") or "").lower() or text in (body["id"], body.get("code"))
 
 
-def _further(store: Store, resource: Resource, query: QueryParams, rights: Rights | None) -> Iterator[Test]:
-    """What a request asks of objects besides `filter`: words of a name, for users more, no default objects."""
+def _words(resource: Resource, query: QueryParams) -> list[Test]:
+    """The words of a name in `query`; of users they are among what else a request asks of them."""
     text = query.get("query")
+    return [_called(text)] if text and resource.plural != "users" else []
+
+
+def _further(store: Store, resource: Resource, query: QueryParams, rights: Rights | None) -> Iterator[Test]:
+    """What a request asks of objects besides `filter` and `query`: for users more, no default objects."""
     if resource.plural == "users":
         yield from user_tests(store, query, rights)
-    elif text:
-        yield _called(text)
     if excludes_defaults(query) and resource.plural in DEFAULTS:
         yield lambda body: body.get("name") != "default"
 
@@ -177,7 +183,7 @@ def list_objects(store: Store, resource: Resource, query: QueryParams, renderer:
     if size < 0 and not gist:
         raise Refused(400, "max-results cannot be negative")
     size = abs(size)
-    tree = parse_fields(query.get("fields", DEFAULT_FIELDS))
+    tree = parse_fields(joined(query, "fields", DEFAULT_FIELDS))
     found = matching(store, resource, query, renderer, by_name=not gist)
     rows = found[(page - 1) * size : page * size] if paging else found
     shown = cast("list[JsonValue]", [renderer.show(resource, body, tree) for body in rows])
@@ -195,7 +201,7 @@ NOT_BY_GIST = {"jobConfigurations", "programRuleActions", "users"}
 
 def gist_can(resource: Resource, query: QueryParams) -> bool:
     """Can the gist engine read a list? Not with presets, nested fields, filters on what an object refers to."""
-    fields = query.get("fields", DEFAULT_FIELDS)
+    fields = joined(query, "fields", DEFAULT_FIELDS)
     simple = not re.search(r"[:*]|\[[^\]]*\[|\btranslations\b|\bauthorities\b", fields)
     plain = all("." not in text.partition(":")[0] and "token" not in text for text in query.getlist("filter"))
     ordered = all(text.partition(":")[2] in {"", "asc", "desc"} for text in query.getlist("order"))
@@ -232,7 +238,10 @@ def _page_query(query: QueryParams, page: int, size: int) -> str:
     pairs: list[tuple[str, str]] = [("page", str(page))] if page > 1 else []
     if size != DEFAULT_PAGE_SIZE:
         pairs.append(("pageSize", str(size)))
-    for name in ("filter", "fields", "order"):
+    for name in _IN_ORDER:
         pairs += [(name, value) for value in query.getlist(name)]
-    pairs += [(n, v) for n, v in query.multi_items() if n not in {"page", "pageSize", "filter", "fields", "order"}]
+    pairs += [(n, v) for n, v in query.multi_items() if n not in {"page", "pageSize", *_IN_ORDER}]
     return urlencode(pairs)
+
+
+_IN_ORDER = ("filter", "query", "rootJunction", "fields", "order")

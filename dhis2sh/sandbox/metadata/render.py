@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.metadata.computed import BY_TYPE, COMPUTED
+from dhis2sh.sandbox.metadata.axes import AXES
+from dhis2sh.sandbox.metadata.computed import BY_TYPE, COMPUTED, NEVER_STORED
 from dhis2sh.sandbox.metadata.fields import PRESETS, Field
 from dhis2sh.sandbox.metadata.lookup import Lookup
 from dhis2sh.sandbox.store.relations import USER_REFERENCES, inline
@@ -61,7 +62,7 @@ class Renderer(Lookup):
             value = self.value(resource, body, prop)
             if value is None or (self._hidden and isinstance(value, dict) and value.get("id") in self._hidden):
                 continue
-            node = _with_plucked(tree.children.get(name) or Field())
+            node = tree.children.get(name) or Field()
             label = name
             rendered = self._nested(prop, value, node)
             for transformer, argument in node.transformers:
@@ -80,7 +81,7 @@ class Renderer(Lookup):
     def value(self, resource: Resource, body: JsonObject, prop: Property) -> JsonValue:
         """The value of a property: stored, computed, or from the owning side of a relation."""
         name = prop.name
-        if name in body:
+        if name in body and not (name in NEVER_STORED and not prop.owner):
             return body[name]
         own = BY_TYPE.get(resource.plural)
         computed = (own.get(name) if own is not None else None) or COMPUTED.get(name)
@@ -153,9 +154,13 @@ class Renderer(Lookup):
         if prop.name in {"sharing", "access"}:
             if not self.store.version.external:
                 value = {name: part for name, part in value.items() if name not in {"external", "externalize"}}
+            if prop.name == "sharing":
+                value = self._with_names(value)
             return value if node.bare else _pick(value, node)
         target = self.resources.get(prop.target or "")
         if target is None:
+            if node.bare and prop.name in AXES and "id" in value:
+                return {"id": value["id"]}
             return value if node.bare else _pick(value, node)
         return self._embedded(target, value, node) if inline(target) else self._referred(target, value, node)
 
@@ -165,13 +170,26 @@ class Renderer(Lookup):
         if node.bare:
             return alone or value
         found = self.find(target.plural, cast("str", value.get("id", "")))
-        return self.show(target, found or value, node) or alone
+        shown = self.show(target, found or value, node)
+        if "href" not in node.children:
+            shown.pop("href", None)  # a preset has it at the top alone
+        return shown or alone
 
     def _embedded(self, target: Resource, value: JsonObject, node: Field) -> JsonValue:
         """A value that is kept inside its owner: whole unless a block names parts of it."""
         if node.bare:
             return self.show(target, value, ALL)
         return self.show(target, value, node) or _pick(value, node)
+
+    def _with_names(self, sharing: JsonObject) -> JsonObject:
+        """Sharing with the names of its groups and users."""
+        named = dict(sharing)
+        for part in ("users", "userGroups"):
+            rows = cast("dict[str, JsonObject]", sharing.get(part) or {})
+            if rows:
+                known = {uid: self.find(part, uid) or {} for uid in rows}
+                named[part] = {uid: {**row, "displayName": known[uid].get("name")} for uid, row in rows.items()}
+        return named
 
     def _user(self, value: JsonObject) -> JsonObject:
         known = self.find("users", cast("str", value.get("id", ""))) or value
@@ -236,14 +254,6 @@ def owning_property(store: Store, resource: Resource, prop: Property) -> str | N
     return candidates[0].prop if candidates else None
 
 
-def _with_plucked(node: Field) -> Field:
-    """A node that also shows what its `pluck` or `keyBy` looks at."""
-    wanted = [argument for name, argument in node.transformers if name in {"pluck", "keyBy"} and argument]
-    if not wanted or not node.bare:
-        return node
-    return Field({name: Field() for name in wanted}, transformers=node.transformers)
-
-
 def _items(value: JsonValue) -> list[JsonObject]:
     rows = value if isinstance(value, list) else [value]
     return [row for row in rows if isinstance(row, dict)]
@@ -256,8 +266,15 @@ def _pick(value: JsonObject, node: Field) -> JsonObject:
     for key, inner in node.children.items():
         if key in value:
             item = value[key]
-            picked[key] = _pick(item, inner) if isinstance(item, dict) and not inner.bare else item
+            if isinstance(item, list):
+                picked[key] = [_picked(one, inner) for one in item]
+            else:
+                picked[key] = _picked(item, inner)
     return picked
+
+
+def _picked(value: JsonValue, node: Field) -> JsonValue:
+    return _pick(value, node) if isinstance(value, dict) and not node.bare else value
 
 
 def _preset(resource: Resource, preset: str) -> Iterable[str]:
@@ -288,10 +305,10 @@ def _transform(name: str, argument: str, label: str, value: JsonValue) -> tuple[
             return label, size == 0
         case "isNotEmpty":
             return label, size != 0
-        case "pluck" if isinstance(value, list):
-            return label, [item.get(argument or "id") for item in value if isinstance(item, dict)]
+        case "pluck" if isinstance(value, list):  # an item that does not show the property stays as it is
+            return label, [item.get(argument or "id", item) for item in _items(value)]
         case "keyBy" if isinstance(value, list):
-            rows = [item for item in value if isinstance(item, dict)]
-            return label, {str(item.get(argument or "id")): item for item in rows}
+            key = argument or "id"
+            return label, {str(item[key]): item for item in _items(value) if item.get(key) is not None}
         case _:
             return label, value

@@ -45,7 +45,7 @@ def check_user(bundle: Bundle, item: Item) -> None:
         item.errors.append(ErrorReport("E4005", ["password", complaint], klass, "password", "java.lang.String"))
         item.kept = False
     if not body.get("userRoles"):
-        item.refuse("E4055", item.uid, prop="userRoles")
+        item.refuse("E4055", "username", body.get("username"), prop="username")
     _roles(bundle, item)
 
 

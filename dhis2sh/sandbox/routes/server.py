@@ -83,14 +83,20 @@ class Server:
         resource = self.store.resources.get(plural)
         return resource if resource and resource.endpoint == f"/{plural}" else None
 
-    def renderer(self, request: Request, *, single: bool = False) -> Renderer:
-        """Shows objects to this request's user, in its language.
+    def renderer(self, request: Request, *, single: bool = False, gist: bool = False) -> Renderer:
+        """Shows objects to this request's user, in the language that it asks for.
 
         Parameters:
             single: one object is shown, not a list.
+            gist: the gist engine shows it, which needs no `translate=true`.
         """
         query = request.query_params
-        locale = query.get("locale") if query.get("translate", "true").lower() != "false" else None
+        locale = query.get("locale")
+        if self.store.version.translates_unasked:
+            locale = None if locale is None or "_" in locale else locale
+        elif not gist and query.get("translate", "").lower() != "true":
+            locale = None
+        locale = locale.replace("-", "_") if locale else None
         hidden = DEFAULTS.values() if query.get("defaults", "").upper() == "EXCLUDE" else ()
         return Renderer(
             self.store, base_of(request), locale, rights=self.rights(request), single=single, hidden=hidden

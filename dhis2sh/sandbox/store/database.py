@@ -6,6 +6,8 @@ changes the copies in place of reading a type again, a write by another process 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 import threading
 import uuid
@@ -67,6 +69,8 @@ class Store:
         self._cache: dict[str, TypeCache] = {}
         self._cache_lock = threading.RLock()
         self._connections: list[sqlite3.Connection] = []
+        if path is not None and not reading:
+            _make_private(path)
         self._keep = self._connect()
         self._check_layout()
         if reading:
@@ -309,6 +313,19 @@ class Store:
     def counts(self) -> dict[str, int]:
         """How many objects of each type there are."""
         return dict(self.connection.execute("SELECT type, count(*) FROM object GROUP BY type ORDER BY type"))
+
+
+def _make_private(path: Path) -> None:
+    """Only its owner reads a sandbox's file: it holds passwords and people, if only their imitations.
+
+    What SQLite writes beside it gets the same rights.
+    """
+    with contextlib.suppress(OSError):  # whoever may not change it may still use it; what fails to open says so below
+        if path.exists():
+            if path.stat().st_mode & 0o077:
+                path.chmod(0o600)
+        else:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
 
 
 def _put(connection: sqlite3.Connection, plural: str, items: Mapping[str, JsonObject]) -> tuple[int, int]:

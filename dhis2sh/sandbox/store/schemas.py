@@ -23,6 +23,8 @@ SHARED_WITH_VISUALIZATIONS = (
 """Properties of every analytical object that 2.43 took away from map views."""
 LATER = {"hidden", "labels"}
 """Properties that the borrowed description has and older servers do not."""
+ADDRESSES = {"expressionDimensionItems": "/expressionDimensionItems"}
+"""Types of which the server's schemas do not say that they have an address of their own."""
 TARGETS = {"maps": {"mapViews": "mapViews"}}
 """Properties whose target older servers leave out."""
 
@@ -39,6 +41,11 @@ class Schemas(Mapping[str, "Resource"]):
         self._own: dict[str, Resource] = {}
 
     def __getitem__(self, plural: str) -> Resource:
+        if plural in ADDRESSES and plural in self._types:
+            found = self._own.get(plural)
+            if found is None:
+                found = self._own[plural] = replace(self._types[plural], endpoint=ADDRESSES[plural])
+            return found
         if plural not in TARGETS and (plural not in BORROWED or plural in self._types):
             return self._types[plural]
         if plural not in self._own:

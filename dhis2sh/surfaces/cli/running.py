@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
+import threading
+import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
@@ -32,7 +36,7 @@ def run(words: list[str]) -> int:
     debug = Options.debug.flag in words
     try:
         return _invoke(words)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return report(Interrupted("interrupted"))
     except BrokenPipeError:
         sys.stderr.close()
@@ -65,7 +69,11 @@ def _invoke(words: list[str]) -> int:
 def _read_stdin(invocation: Invocation) -> None:
     """`-` in the place of objects: standard input has them, as NDJSON, a JSON array or a UID a line."""
     taken = invocation.verb.piped
-    if taken is not None and "-" in cast("list[object]", invocation.arguments.get(taken.name, [])):
+    if (
+        taken is not None
+        and taken.kind == "rows"
+        and "-" in cast("list[object]", invocation.arguments.get(taken.name, []))
+    ):
         invocation.arguments[taken.name] = objects_of(sys.stdin.read())
 
 
@@ -77,16 +85,35 @@ async def _pour(stream: Stream[object], options: Options, person: Terminal) -> i
     with output.pouring(stream, options) as pouring:
         async with aclosing(stream.plain_batches()) as batches:
             async for batch in batches:
+                person.quiet()
                 pouring.add(batch)
     if options.out is not None:
         person.note(f"{options.out}: {pouring.count:,} rows")
     return 0
 
 
+def _end_well() -> None:
+    """SIGTERM ends the work as Ctrl-C does: what was sent is in the journal, and how far it came is said."""
+    task = asyncio.current_task()
+    if task is not None and os.name != "nt" and threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+async def _signs_of_life(person: Terminal) -> None:
+    """Tell somebody at a terminal that an answer is waited for, until it is cancelled."""
+    since = time.monotonic()
+    while True:
+        await asyncio.sleep(0.1)
+        person.waiting(time.monotonic() - since)
+
+
 async def _carry_out(invocation: Invocation) -> int:
+    _end_well()
     options, person = invocation.options, Terminal()
     session = Session(options.profile, person=person, tracer=Tracer() if options.debug else None)
     session.on_written = index.follow
+    waits = interactive() and "magic" not in invocation.verb.left_out  # what serves is meant to go on
+    life = asyncio.create_task(_signs_of_life(person)) if waits else None
     try:
         result = await run_verb(session, invocation.verb, invocation.arguments, options.consent())
         if isinstance(result, Stream):
@@ -95,6 +122,8 @@ async def _carry_out(invocation: Invocation) -> int:
         output.write(partly.summary, options)  # what was written is data; the error that follows is talk
         raise
     finally:
+        if life is not None:
+            life.cancel()
         person.done()
         await session.aclose()
     output.write(result, options)

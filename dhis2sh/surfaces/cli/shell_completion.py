@@ -18,13 +18,21 @@ BASH = r"""_dhis2() {
     read -ra words <<< "$line"
     [[ $line == *[[:space:]] ]] && words+=("")
     local typed=${words[-1]} IFS=$'\n'
-    COMPREPLY=($(dhis2 --complete "${words[@]:1}" 2>/dev/null))
+    local -a found
+    mapfile -t found < <(dhis2 --complete --describe "${words[@]:1}" 2>/dev/null)
+    COMPREPLY=("${found[@]%%$'\t'*}")
+    if [[ ${COMPREPLY[0]} =~ (^|[=,])[A-Za-z][A-Za-z0-9]{10}$ && ${#found[@]} -gt 1 && $COMP_TYPE != 37 && $COMP_TYPE != 42 ]]; then
+        # UIDs by name: their names beside them, and a blank so that bash puts no letter that all UIDs share for what is typed.
+        COMPREPLY=("${found[@]//$'\t'/  }" " ")
+        compopt -o nosort 2>/dev/null
+        return
+    fi
     # bash replaces what follows the last ':' or '=': take away what stands before it.
     local before=${typed%"${typed##*[:=]}"}
     COMPREPLY=("${COMPREPLY[@]#"$before"}")
-    local found
-    for found in "${COMPREPLY[@]}"; do
-        [[ $found == *[:=.\[\(,/] ]] && compopt -o nospace
+    local text
+    for text in "${COMPREPLY[@]}"; do
+        [[ $text == *[:=.\[\(,/] ]] && compopt -o nospace
     done
 }
 complete -o default -F _dhis2 dhis2"""

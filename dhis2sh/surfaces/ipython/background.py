@@ -18,6 +18,7 @@ from dhis2sh.verbs.completion import NEWEST
 
 if TYPE_CHECKING:
     from dhis2sh.index.names import Hit, NameIndex
+    from dhis2sh.profiles import Profile
     from dhis2sh.session import Session
     from dhis2sh.surfaces.ipython.bridge import Portal
     from dhis2sh.types import Row
@@ -104,10 +105,10 @@ class Background:
         if self._names is not None:
             self._names.close()
 
-    def _heed(self, session: Session, objects: Sequence[Written] | None) -> None:
+    def _heed(self, profile: Profile, objects: Sequence[Written] | None) -> None:
         """What a line has written is offered at once; where anything may have changed, all names are read again."""
-        if session is not self._session or not self.on:
-            index.follow(session, objects)
+        if (profile.name, profile.url) != self._address() or not self.on:
+            index.follow(profile, objects)
             return
         from dhis2sh.index.written import heed  # start-up: most lines write nothing
 

@@ -13,6 +13,7 @@ import functools
 import inspect
 import queue
 import threading
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -42,6 +43,8 @@ class Portal:
         self._lock = threading.Lock()
         self._awaited: set[concurrent.futures.Future[Any]] = set()
         self._heard = False
+        self.on_waiting: Callable[[float | None], None] = lambda seconds: None
+        """Told, in the thread that waits, for how many seconds it has heard nothing; None when it has."""
         self.talk: queue.SimpleQueue[tuple[str, tuple[object, ...]]] = queue.SimpleQueue()
 
     @property
@@ -69,6 +72,7 @@ class Portal:
         """
         work = _Work(coroutine)
         self._heard = hear is not None
+        since = time.monotonic()
         try:
             future = self.submit(work.run())
             while True:
@@ -77,6 +81,10 @@ class Portal:
                 except concurrent.futures.TimeoutError:
                     if future.done():
                         raise
+                    if not self.talk.empty():
+                        since = time.monotonic()
+                    elif hear is not None:
+                        self.on_waiting(time.monotonic() - since)
                 finally:
                     self._pass_on(hear)
         except KeyboardInterrupt:
@@ -86,6 +94,8 @@ class Portal:
             raise
         finally:
             self._heard = False
+            if hear is not None:
+                self.on_waiting(None)
 
     async def asked[R](self, question: Callable[[], R]) -> R | None:
         """Run a question, from over there, in the thread that waits, which has the terminal.
@@ -119,12 +129,17 @@ class Portal:
         """Await, on any loop, a coroutine that runs over there."""
         if asyncio.get_running_loop() is self._loop:
             return await coroutine
-        return await _awake(asyncio.wrap_future(self._remembered(self.submit(coroutine))))
+        return await _awake(asyncio.wrap_future(self._remembered(self.submit(coroutine))), self.on_waiting)
 
     def _remembered[T](self, future: concurrent.futures.Future[T]) -> concurrent.futures.Future[T]:
         self._awaited.add(future)
         future.add_done_callback(self._awaited.discard)
         return future
+
+    @property
+    def awaited(self) -> bool:
+        """Is something over there awaited on another loop?"""
+        return any(not future.done() for future in self._awaited)
 
     def cancel_awaited(self) -> None:
         """Cancel what is awaited on other loops. Ctrl-C at a prompt stops IPython's loop and leaves its tasks waiting."""
@@ -186,14 +201,23 @@ class Portal:
         loop.close()
 
 
-async def _awake[T](future: asyncio.Future[T]) -> T:
-    """Await a future and wake up now and then: a kernel's loop that sleeps does not hear an interrupt."""
+async def _awake[T](future: asyncio.Future[T], waiting: Callable[[float | None], None] | None = None) -> T:
+    """Await a future and wake up now and then: a kernel's loop that sleeps does not hear an interrupt.
+
+    Parameters:
+        waiting: told for how many seconds; None at the end.
+    """
+    since = time.monotonic()
     try:
         while not (await asyncio.wait({future}, timeout=WAKE))[0]:
-            pass
+            if waiting is not None:
+                waiting(time.monotonic() - since)
     except asyncio.CancelledError:
         future.cancel()
         raise
+    finally:
+        if waiting is not None:
+            waiting(None)
     return future.result()
 
 

@@ -7,7 +7,7 @@ Words of the head come from the manifest and the facts of the types, UIDs from t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -49,10 +49,12 @@ def suggest(
         variables: the user's names.
     """
     ours = lines.find(text, domains, cell=cell)
-    if ours is None or (ours.name == ours.text and not ours.led):
+    if ours is None:
+        return tails.of_call(text, domains, names)
+    if ours.name == ours.text and not ours.led:
         return None  # the name of a magic itself is IPython's to complete
     if ours.name in lines.SETTINGS:
-        choices = FORMATS if ours.name == "output" else ("on", "off")
+        choices = FORMATS if ours.name == "output" else ("on", "off", *(("auto",) if ours.name == "expanded" else ()))
         typed = ours.text.rpartition(" ")[2]
         return Suggestions(typed, completion.matching([Candidate(choice) for choice in choices], typed))
     from dhis2sh.rows.pipeline import split  # start-up: completion reads lines after the first prompt
@@ -70,6 +72,8 @@ def suggest(
     if wanted.what == "files":
         return tails.files(typed[wanted.at :])
     found = completion.complete(words, names, version)
+    if not found.items and wanted.what == "files-or-profiles":
+        return tails.files(typed[wanted.at :])
     if not found.items and wanted.what.startswith(("nothing", "uids")):
         return _unquoted(parts.head, words, names) or Suggestions("", [])
     raw = parts.head[_last_word(parts.head) :]
@@ -152,7 +156,8 @@ def install(shell: Any, background: Background) -> None:
     nothing: Mapping[str, object] = {
         "completions": [completer.SimpleCompletion("")], "matched_fragment": "", "suppress": True, "ordered": True
     }  # fmt: skip
-    """IPython would ask its own matchers where ours gives nothing, and offer Python's names; an empty text is not shown."""
+    """IPython would ask its own matchers where ours gives nothing, and offer Python's names; an empty text keeps them out, and
+    is taken away again."""
 
     @context_matcher(priority=100, identifier="dhis2sh")
     def matcher(context: completer.CompletionContext) -> Mapping[str, object]:
@@ -176,3 +181,9 @@ def install(shell: Any, background: Background) -> None:
         }
 
     shell.Completer.custom_matchers.append(matcher)
+    complete = shell.Completer.completions
+
+    def completions(text: str, offset: int) -> Iterator[Any]:
+        return (item for item in complete(text, offset) if item.text)
+
+    shell.Completer.completions = completions

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, Literal, cast
 
 from dhis2sh.rows.registry import on_renderer, renderer_of
+from dhis2sh.rows.rows import Named
+from dhis2sh.surfaces.ipython import pager
 from dhis2sh.surfaces.terminal import drawn
 from dhis2sh.types import Row
 from dhis2sh.words import on_screen
 
+type Expanded = Literal["auto", "on", "off"]
+BELOW = 1
+"""Columns that no table fits, so that rows stand one below the other."""
+FEW = 6
+"""So many rows that are too wide are better a table."""
+_BELOW = re.compile(r"^(?:\x1b\[\d+m)?-- \d+ -{20}", re.MULTILINE)
 
-class Record(dict[str, Any]):
+
+class Record(Named):
     """One object as a verb gave it: a dictionary that is shown as a record, not as Python."""
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
@@ -27,12 +38,31 @@ def shown(result: object) -> object:
     return Record(cast("Row", result)) if type(result) is dict else result
 
 
-def install(shell: Any) -> None:
+@dataclass(slots=True)
+class Look:
+    """How rows are laid out on a terminal.
+
+    Parameters:
+        scrolls: what was drawn last is a table that may be wider than the screen.
+        expanded: `on` one below the other, `off` as a table that scrolls where it is too wide, `auto` by what fits.
+    """
+
+    expanded: Expanded = "auto"
+    scrolls: bool = False
+
+
+def install(shell: Any, look: Look | None = None) -> None:
     """Teach an IPython to show our results.
 
     Parameters:
         shell: the IPython instance, a terminal's or a kernel's.
+        look: how rows are laid out, whenever some are shown.
     """
+    look = look or Look()
+
+    def _text(result: object, printer: Any, cycle: bool) -> None:
+        printer.text(_drawn(result, look) if _ours(result) else repr(result))
+
     formatters = shell.display_formatter.formatters
     for module, name in (
         ("dhis2sh.rows.rows", "Rows"),
@@ -45,22 +75,18 @@ def install(shell: Any) -> None:
         formatters["text/html"].for_type_by_name(module, name, _html)
     for module in ("pandas.core.frame", "pandas", "polars.dataframe.frame"):
         formatters["text/plain"].for_type_by_name(module, "DataFrame", _frame)
-    on_renderer(lambda kind: _teach(formatters, kind))
 
+    def teach(kind: type) -> None:
+        """A type whose look somebody has registered, a plugin's too."""
+        formatters["text/plain"].for_type(kind, _text)
+        formatters["text/html"].for_type(kind, _html)
 
-def _teach(formatters: Any, kind: type) -> None:
-    """A type whose look somebody has registered, a plugin's too."""
-    formatters["text/plain"].for_type(kind, _text)
-    formatters["text/html"].for_type(kind, _html)
+    on_renderer(teach)
 
 
 def _ours(result: object) -> bool:
     """Do we draw it? What is our own, and what has a look of its own."""
     return type(result).__module__.startswith("dhis2sh") or renderer_of(result) is not None
-
-
-def _text(result: object, printer: Any, cycle: bool) -> None:
-    printer.text(_drawn(result) if _ours(result) else repr(result))
 
 
 def _frame(result: object, printer: Any, cycle: bool) -> None:
@@ -75,8 +101,23 @@ def _html(result: object) -> str | None:
     return _page(result) if ours and not better else None
 
 
-def _drawn(result: object) -> str:
-    return drawn(result, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+def _drawn(result: object, look: Look | None = None) -> str:
+    look = look or Look()
+    from dhis2sh.rows.rows import Rows  # start-up: there is a result, so it is imported already
+    from dhis2sh.rows.stream import Stream  # start-up: as above
+
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    look.scrolls = False
+    if not isinstance(result, (Rows, Stream)):
+        return drawn(result, colour=colour)
+    if look.expanded != "auto":
+        look.scrolls = look.expanded == "off"
+        return drawn(result, width=0 if look.scrolls else BELOW, colour=colour)
+    text = drawn(result, colour=colour)
+    if len(_BELOW.findall(text)) >= FEW and sys.stdout.isatty() and pager.command():
+        look.scrolls = True
+        return drawn(result, width=0, colour=colour)  # many rows are a table all the same
+    return text
 
 
 def _page(result: object) -> str:

@@ -12,7 +12,12 @@ from typing import NamedTuple
 
 LEADING = ("dhis2", "explain")
 """Magics that another line follows."""
-SETTINGS = ("output", "timing")
+OF_VALUE = "= "
+"""Begins a line whose head is a value of the user's: `rows | where(level == 2)` as IPython hands it on."""
+_VALUE = re.compile(
+    r"(?P<to>\s*(?:[A-Za-z_]\w*\s*=(?!=)\s*)?)(?P<head>(?P<name>[A-Za-z_]\w*)(?:[.\[(].*?)?)\s*\|\s*(?P<stage>[a-z]\w*)\b(?!\s*\.)"
+)
+SETTINGS = ("output", "timing", "expanded")
 PYTHON_WORDS = {"in", "is", "if", "and", "or", "not", "for", "else"}
 _BEGINS = "-?_'\"${"
 """Marks that the second word of a line of ours may begin with, and no Python goes on with after a name and a blank."""
@@ -65,6 +70,19 @@ def find(text: str, domains: frozenset[str], *, cell: bool = False) -> Ours | No
         if not led and (not known or not (found["mark"] or _is_magic(text[found.end() :]))):
             return None
         return Ours(begin, text[begin:], name, led)
+
+
+def _is_chain(text: str) -> bool:
+    """Is it a name with what follows it: attributes, subscripts and calls?"""
+    import ast  # start-up: few lines look like a value before a stage
+
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return False
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return isinstance(node, ast.Name)
 
 
 def _is_magic(rest: str) -> bool:
@@ -153,6 +171,9 @@ class Transformer:
             word = lines[0].strip()
             if _LONE_UID.fullmatch(word) and word not in self._names and not hasattr(builtins, word):
                 return [f"get_ipython().run_line_magic('dhis2', 'what {word}')\n"]
+            piped = self._piped(lines[0].rstrip("\n"))
+            if piped is not None:
+                return [f"{piped}\n"]
             asked = self._help(lines[0].rstrip("\n"))
             if asked is not None:
                 return [f"{asked}\n"]
@@ -169,10 +190,21 @@ class Transformer:
         percent = "" if "%" in first[: ours.at] else "%"
         return [*f"{percent}{text.lstrip() if percent else text}\n".splitlines(keepends=True), *lines[end:]]
 
+    def _piped(self, line: str) -> str | None:
+        """A value of the user's before a stage, which Python would not know: `rows | where(level == 2)`."""
+        found = _VALUE.match(line)
+        if found is None or found["name"] not in self._names or found["stage"] in self._names:
+            return None
+        if found["name"] in self._domains or not (self._is_stage(found["stage"]) and _is_chain(found["head"])):
+            return None
+        return f"{found['to']}get_ipython().run_line_magic('dhis2', {OF_VALUE + line[found.end('to') :].strip()!r})"
+
     def _help(self, line: str) -> str | None:
         words = line.split()
         if words == ["?"] or (words == ["help"] and "help" not in self._names):
             return "get_ipython().run_line_magic('dhis2', '?')"
+        if words and words[0] == "\\x" and len(words) < 3:
+            return f"get_ipython().run_line_magic('expanded', '{''.join(words[1:])}')"
         if len(words) > 1 and words[0] == "help" and words[1].lstrip("%") in self._domains:
             line = f"{' '.join(words[1:])}?"
         found = _HELP.match(line)

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import index
-from dhis2sh.errors import Dhis2Error, Interrupted
+from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation
 from dhis2sh.rows.registry import stages
 from dhis2sh.session import Session
 from dhis2sh.surfaces.ipython import completion, display, mistakes, prefilter
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dhis2sh.surfaces.ipython.running import Lines
     from dhis2sh.verbs.declaration import Verb
 
+EXPANDED: Mapping[str, display.Expanded] = {"on": "on", "off": "off", "auto": "auto"}
 _KEPT = re.compile(r"\s*[A-Za-z_][\w, ]*=\s*%")
 """`x = %metadata list ...`: nobody sees a table."""
 
@@ -48,10 +49,13 @@ class Runner:
         self.last_error: Dhis2Error | None = None
         self.output = "table"
         self.timing = False
+        self.look = display.Look()
         self.failed = False
+        self._failure: Dhis2Error | None = None
         self.cell = ""
         self.background = Background(self.session, self.portal)
         self._person = Notebook() if hasattr(shell, "kernel") else Terminal()
+        self.portal.on_waiting = self._person.waiting
 
     def _open(self, profile: str | None) -> Session:
         session = Session(profile, person=Across(self.portal), lasting=True)
@@ -71,6 +75,10 @@ class Runner:
             self._lines.close()
         self.portal.run(self.session.aclose())
         self.portal.close()
+
+    def quiet(self) -> None:
+        """Take away what is drawn while a line waits."""
+        self._person.done()
 
     def namespace(self) -> dict[str, object]:
         """What the user finds at the prompt."""
@@ -104,14 +112,32 @@ class Runner:
                 print(f"{time.perf_counter() - started:.2f} s", file=sys.stderr)
         return None
 
+    def magic(self, text: str) -> object:
+        """Run one line as a magic does: what has failed fails the cell too, so that no later one counts on it.
+
+        Raises the error, which the shell has said already and a notebook shows in two lines.
+        """
+        result = self.line(text)
+        if self.failed and self._failure is not None:
+            raise self._failure
+        return result
+
+    def has_said(self, error: BaseException | None) -> bool:
+        """Has an error been told when its line failed? A notebook shows it in the place of the cell's result."""
+        return error is not None and error is self._failure and not hasattr(self.shell, "kernel")
+
     def _say(self, error: Dhis2Error) -> None:
         self.failed = True
+        self._failure = error
         if not isinstance(error, Interrupted):
             self.last_error = error
         source, position = getattr(error, "source", None), getattr(error, "position", None)
         if source is not None and position is not None:
             print(f"{source}\n{' ' * position}^", file=sys.stderr)
-        report(error)
+        if not hasattr(self.shell, "kernel"):
+            report(error)
+        elif isinstance(error, NeedsConfirmation):  # the error itself is shown in the cell's place
+            print(drawn(error.plan, width=0))
 
 
 def load(shell: Any, profile: str | None = None) -> Runner:
@@ -130,7 +156,7 @@ def load(shell: Any, profile: str | None = None) -> Runner:
     def magic_for(domain: str) -> Any:
         @no_var_expand
         def magic(line: str) -> object:
-            return runner.line(f"{domain} {line}".strip())
+            return runner.magic(f"{domain} {line}".strip())
 
         magic.__doc__ = _help(domain)
         return magic
@@ -141,7 +167,7 @@ def load(shell: Any, profile: str | None = None) -> Runner:
     @no_var_expand
     def dhis2(line: str) -> object:
         """Run any dhis2sh line: %dhis2 metadata list dataElements."""
-        return runner.line(line)
+        return runner.magic(line)
 
     @no_var_expand
     def dhis2_cell(line: str, cell: str) -> object:
@@ -151,9 +177,7 @@ def load(shell: Any, profile: str | None = None) -> Runner:
             if text.strip() and not text.lstrip().startswith("#"):
                 if result is not None:
                     print(drawn(result))
-                result = runner.line(text.strip())
-                if runner.failed:
-                    return None
+                result = runner.magic(text.strip())
         return result
 
     shell.register_magic_function(dhis2, "line", "dhis2")
@@ -185,6 +209,16 @@ def _register_switches(shell: Any, runner: Runner) -> None:
         runner.timing = not runner.timing if not line.strip() else line.strip() == "on"
         print(f"timing is {'on' if runner.timing else 'off'}")
 
+    def expanded(line: str) -> None:
+        """Show rows one below the other: %expanded on|off|auto; alone: the other of on and off. `\\x` does the same."""
+        wanted, now = line.strip(), runner.look.expanded
+        if wanted not in {"", *EXPANDED}:
+            print(f"error: expanded is on, off or auto, not '{wanted}'\n  try: %expanded on", file=sys.stderr)
+            return
+        runner.look.expanded = EXPANDED[wanted] if wanted else "off" if now == "on" else "on"
+        print(f"expanded is {runner.look.expanded}")
+
+    shell.register_magic_function(expanded, "line", "expanded")
     shell.register_magic_function(output, "line", "output")
     shell.register_magic_function(timing, "line", "timing")
 
@@ -196,8 +230,8 @@ def _listen(shell: Any, runner: Runner) -> None:
         return name in stages()
 
     completion.install(shell, runner.background)
-    display.install(shell)
-    mistakes.install(shell)
+    display.install(shell, runner.look)
+    mistakes.install(shell, runner.quiet, runner.has_said)
     shell.input_transformers_cleanup.append(Transformer(frozenset(installed.domains()), is_stage, shell.user_ns))
     manager = shell.prefilter_manager
     prefilter.DomainChecker(shell=shell, prefilter_manager=manager, parent=manager)

@@ -7,9 +7,10 @@ import builtins
 import keyword
 import re
 import sys
+from collections.abc import Callable
 from typing import Any
 
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import Interrupted, UsageError
 from dhis2sh.rows.registry import stages
 from dhis2sh.surfaces.terminal import report
 from dhis2sh.verbs import installed
@@ -19,11 +20,13 @@ _NO_MAGIC = re.compile(r"Line magic function `%(\w+)` not found")
 _LIKE_OURS = re.compile(r"\s*%?(?P<word>[A-Za-z][\w-]*)[ \t]+[\w'\"-]")
 
 
-def install(shell: Any) -> None:
+def install(shell: Any, quiet: Callable[[], None], said: Callable[[BaseException | None], bool]) -> None:
     """Where a line is no Python and begins with a word that is near one of ours, or pipes a variable into a stage, say that instead.
 
     Parameters:
         shell: the IPython instance, a terminal's or a kernel's.
+        quiet: takes away what is drawn while a line waits.
+        said: has an error been told already, when it failed its line?
     """
     show, show_error = shell.showsyntaxerror, shell.showtraceback
 
@@ -35,7 +38,11 @@ def install(shell: Any) -> None:
             report(error)
 
     def show_stage(*args: Any, **options: Any) -> None:
-        error = stage_on_a_variable(sys.exception()) or unknown_magic(sys.exception())
+        quiet()
+        raised = sys.exception()
+        if said(raised):
+            return
+        error = stage_on_a_variable(raised) or unknown_magic(raised) or interrupted_wait(raised)
         if error is None:
             show_error(*args, **options)
         else:
@@ -109,6 +116,20 @@ def stage_on_a_variable(error: BaseException | None) -> UsageError | None:
     written = _as_methods(traceback.extract_tb(error.__traceback__)[-1].line or "")
     hint = written or f"rows.{error.name}(...), or after a line of ours: %metadata list TYPE | {error.name}(...)"
     return UsageError(f"`{error.name}` is a stage: after a variable it is a method", hint=hint)
+
+
+def interrupted_wait(error: BaseException | None) -> Interrupted | None:
+    """Ctrl-C while a line awaits an answer: where asyncio was in its loop tells nobody anything. None for anything else.
+
+    Parameters:
+        error: what was raised.
+    """
+    if not isinstance(error, KeyboardInterrupt):
+        return None
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    return Interrupted("interrupted") if any("asyncio" in frame.filename for frame in frames) else None
 
 
 def _as_methods(line: str) -> str | None:

@@ -22,25 +22,38 @@ def fits(text: str) -> bool:
     return True
 
 
-def command() -> list[str] | None:
-    """The pager: `DHIS2SH_PAGER`, `PAGER`, else less. None where there is none or where it is set to nothing."""
-    chosen = os.environ.get("DHIS2SH_PAGER", os.environ.get("PAGER", "less -RS"))
+def wide(text: str) -> bool:
+    """Has a text lines that are longer than the screen?"""
+    columns = shutil.get_terminal_size((80, 24)).columns
+    return any(len(line) > columns and len(_ESCAPES.sub("", line)) > columns for line in text.splitlines())
+
+
+def command(*, scrolls: bool = False) -> list[str] | None:
+    """The pager: `DHIS2SH_PAGER`, `PAGER`, else less, which leaves on the screen what was shown. None where there is none or
+    where it is set to nothing.
+
+    Parameters:
+        scrolls: lines are longer than the screen; `less -F` would leave at once and cut them off.
+    """
+    chosen = os.environ.get("DHIS2SH_PAGER", os.environ.get("PAGER", "less -RSX" if scrolls else "less -FRSX"))
     words = chosen.split()
     return words if words and shutil.which(words[0]) else None
 
 
-def show(text: str, *, wanted: bool = True) -> None:
+def show(text: str, *, wanted: bool = True, scrolls: bool = False) -> None:
     """Print a text, through the pager when it does not fit and somebody looks at a terminal.
 
     Parameters:
         text: what to show.
         wanted: False prints it whatever its size.
+        scrolls: it is a table, whose lines are not to be folded where they are longer than the screen.
     """
-    pager = command() if wanted and sys.stdout.isatty() and not fits(text) else None
+    scrolls = scrolls and wide(text)
+    pager = command(scrolls=scrolls) if wanted and sys.stdout.isatty() and (scrolls or not fits(text)) else None
     if pager is None:
         print(text)
         return
-    environment = {**os.environ, "LESS": os.environ.get("LESS", "-RS"), "LESSCHARSET": "utf-8"}
+    environment = {**os.environ, "LESS": os.environ.get("LESS", "-RSX"), "LESSCHARSET": "utf-8"}
     with subprocess.Popen(pager, stdin=subprocess.PIPE, env=environment) as process:  # noqa: S603  (the user's own)
         while True:
             try:

@@ -12,9 +12,10 @@ from dhis2sh.errors import UsageError
 from dhis2sh.rows.pipeline import Pipeline, Split, split
 from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows, Text
-from dhis2sh.rows.stream import Stream
+from dhis2sh.rows.stream import Stream, rows_of
 from dhis2sh.surfaces import output
 from dhis2sh.surfaces.ipython import display, variables
+from dhis2sh.surfaces.ipython.lines import OF_VALUE
 from dhis2sh.surfaces.terminal import interactive, pick_missing
 from dhis2sh.verbs import explain, grammar, installed
 from dhis2sh.verbs.options import Options, keywords
@@ -78,6 +79,8 @@ class Lines:
         """
         if text.rstrip().endswith("?"):
             return help_of(text.strip())
+        if text.startswith(OF_VALUE):
+            return self._of_value(text.removeprefix(OF_VALUE), form)
         first, _, rest = text.strip().partition(" ")
         if first == "explain" and not _OF_EXPLAIN.match(rest.strip()):
             return self._explained(rest.strip())
@@ -162,8 +165,16 @@ class Lines:
             return Text(parsed.text)
         if not parts.tail:
             return parts, parsed, None
-        tail = compile_tail(parts.tail, offset=parts.tail_at, source=text, names=self._shell.user_ns)
-        return parts, parsed, tail
+        return parts, parsed, self._compiled(parts)
+
+    def _compiled(self, parts: Split) -> Pipeline:
+        """A tail, with the user's variables in it."""
+        told, held = variables.in_tail(parts.tail or "", self._shell.user_ns)
+        source = parts.head + "|" + told
+        names = {**self._shell.user_ns, **held} if held else self._shell.user_ns
+        tail = compile_tail(told, offset=parts.tail_at, source=source, names=names)
+        tail.held = held
+        return tail
 
     def _formatted(self, result: object, invocation: Invocation, form: str, *, kept: bool) -> object:
         """`-o json` and `%output json` print text; without them the object itself is the result."""
@@ -177,7 +188,11 @@ class Lines:
         if written:
             return None
         chosen = output.format_of(options) if options.json or options.format else form
-        return display.shown(result) if chosen == "table" else Text(output.formatted(result, chosen), of=chosen)
+        return (
+            display.shown(result)
+            if chosen == "table"
+            else Text(output.formatted(result, chosen, safe=options.safe), of=chosen)
+        )
 
     def _carried_out(self, invocation: Invocation, pipeline: Pipeline | None) -> object:
         verb, options = invocation.verb, invocation.options
@@ -208,13 +223,15 @@ class Lines:
         """A head and its tail, over there: the head gives what the tail needs, then each stage takes its turn."""
 
         async def call_verb(name: str, rows: Rows[Any], args: tuple[Any, ...], options: dict[str, Any]) -> object:
-            verb, arguments, common = piped(name, rows, args, options)
-            return await run(session, verb, arguments, common.consent())
+            return await _called(session, name, rows, args, options)
 
-        head = await fit(session, invocation.verb, invocation.arguments, pipeline, self._variables())
+        head = await fit(session, invocation.verb, invocation.arguments, pipeline, self._own(pipeline))
         result = await run(session, invocation.verb, head.arguments, invocation.options.consent())
         rows = cast("Rows[Any] | Stream[Any]", result) if isinstance(result, (Rows, Stream)) else Rows([result])
         return await pipeline.run(rows, self._shell.user_ns, call_verb, head.hidden)
+
+    async def _call_verb(self, name: str, rows: Rows[Any], args: tuple[Any, ...], options: dict[str, Any]) -> object:
+        return await _called(self._session, name, rows, args, options)
 
     def _explained(self, line: str) -> object:
         """What a line would send, sending nothing."""
@@ -223,13 +240,35 @@ class Lines:
             return understood
         _, parsed, pipeline = understood
         return Text(
-            self._waited(explain.line(self._session, parsed.verb, parsed.arguments, pipeline, self._variables()))
+            self._waited(explain.line(self._session, parsed.verb, parsed.arguments, pipeline, self._own(pipeline)))
         )
 
-    def _variables(self) -> set[str]:
+    def _own(self, pipeline: Pipeline | None) -> set[str]:
         """The user's own variables: a pipeline may name them, and they are no fields."""
-        hidden = self._shell.user_ns_hidden
-        return {name for name, value in self._shell.user_ns.items() if name not in hidden or value is not hidden[name]}
+        hidden, names = self._shell.user_ns_hidden, self._shell.user_ns
+        own = {name for name, value in names.items() if name not in hidden or value is not hidden[name]}
+        return own | set(pipeline.held if pipeline is not None else ())
+
+    def _of_value(self, text: str, form: str) -> object:
+        """A value of the user's through a pipeline: `rows | where(level == 2) | head(3)`."""
+        parts = split(text)
+        head = parts.head.strip()
+        pipeline = self._compiled(parts)
+        rows = rows_of(cast("object", eval(head, self._shell.user_ns)), head)  # noqa: S307  (the user's own line)
+        result = self._waited(pipeline.run(rows, self._shell.user_ns, self._call_verb))
+        if parts.quiet:
+            return None
+        if isinstance(result, Stream):
+            return cast("object", result)
+        return display.shown(result) if form == "table" else Text(output.formatted(result, form), of=form)
+
+
+async def _called(
+    session: Session, name: str, rows: Rows[Any], args: tuple[Any, ...], options: dict[str, Any]
+) -> object:
+    """A verb that stands as a stage."""
+    verb, arguments, common = piped(name, rows, args, options)
+    return await run(session, verb, arguments, common.consent())
 
 
 OVERVIEW = """\

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,22 +16,18 @@ from IPython.terminal.interactiveshell import TerminalInteractiveShell
 from IPython.terminal.prompts import Prompts, RichPromptDisplayHook
 from IPython.terminal.ptutils import IPythonPTLexer
 from pygments.token import Token
-from traitlets import Bool, Type
+from traitlets import Bool, Enum, Type, observe
 from traitlets.config import Config
 
 from dhis2sh import __version__, paths
-from dhis2sh.errors import Dhis2Error
-from dhis2sh.surfaces.ipython import lines, pager
+from dhis2sh.errors import ConfigError, Dhis2Error, Interrupted
+from dhis2sh.surfaces.ipython import colours, lines, pager
 from dhis2sh.surfaces.ipython.magics import Runner, load
 from dhis2sh.surfaces.terminal import drawn, report
 from dhis2sh.verbs import installed
 
 if TYPE_CHECKING:
     from dhis2sh.profiles import Profile
-
-
-COLOURS = ("red", "green", "yellow", "blue", "magenta", "cyan")
-"""Colours that a profile may give its prompt."""
 
 
 class ProfilePrompts(Prompts):
@@ -68,7 +65,7 @@ def _active(runner: Runner | None) -> Profile | None:
 def _prompt_token(profile: Profile) -> Any:
     if profile.production:
         return Token.Prompt.Production
-    return getattr(Token.Prompt, profile.colour.capitalize()) if profile.colour in COLOURS else Token.Prompt
+    return getattr(Token.Prompt, profile.colour.capitalize()) if profile.colour in colours.BADGES else Token.Prompt
 
 
 class PagingHook(RichPromptDisplayHook):
@@ -80,7 +77,8 @@ class PagingHook(RichPromptDisplayHook):
         if text is None or cast("Any", self.shell).mime_renderers:
             super().write_format_data(format_dict, md_dict)
         elif text:
-            pager.show(text, wanted=cast("Dhis2Shell", self.shell).pager)
+            shell = cast("Dhis2Shell", self.shell)
+            pager.show(text, wanted=shell.pager, scrolls=shell.runner is not None and shell.runner.look.scrolls)
 
 
 class ShellLexer(IPythonPTLexer):
@@ -111,11 +109,43 @@ class Dhis2Shell(TerminalInteractiveShell):
     runner: Runner | None = None
     displayhook_class = Type(PagingHook)
     pager = Bool(True, help="show results that do not fit the screen in a pager").tag(config=True)
+    ground = Enum(
+        ("auto", "dark", "light", "unknown"),
+        "auto",
+        help="the terminal's ground, which colours must read on: auto asks the terminal; unknown takes bold alone",
+    ).tag(config=True)
+
+    @observe("ground")
+    def _new_ground(self, change: Any) -> None:
+        if change.new != "auto" and self.runner is not None:
+            self.paint(change.new)
+
+    def paint(self, ground: colours.Ground) -> None:
+        """Take the colours that read on a ground, but for what the user's own configuration says."""
+        own = self.config.TerminalInteractiveShell
+        if "colors" not in own:
+            self.colors = colours.THEMES[ground]
+        self.highlighting_style_overrides = {**colours.STYLES[ground], **own.get("highlighting_style_overrides", {})}
+        self.refresh_style()
+
+    def _make_style_from_name_or_cls(self, name_or_cls: Any) -> Any:
+        from prompt_toolkit.styles import Style, merge_styles
+
+        style = cast("Any", super())._make_style_from_name_or_cls(name_or_cls)
+        return merge_styles([style, Style.from_dict({**colours.MENU})])
 
     def _extra_prompt_options(self) -> dict[str, Any]:
         options = cast("dict[str, Any]", super()._extra_prompt_options())  # type: ignore[misc]
         ours = {"complete_in_thread": True, "bottom_toolbar": self._toolbar, "lexer": ShellLexer()}
         return {**options, **ours}
+
+    def showtraceback(self, *args: Any, **kwargs: Any) -> None:
+        """Ctrl-C while a call of ours is awaited is one line; where Python was interrupted, its own traceback says where."""
+        waits = self.runner is not None and self.runner.portal.awaited
+        if waits and isinstance(sys.exception(), KeyboardInterrupt):
+            report(Interrupted("interrupted"))
+            return
+        super().showtraceback(*args, **kwargs)
 
     def check_complete(self, code: str) -> tuple[str, str]:
         """Enter after a `|` begins the next line of the pipeline."""
@@ -126,13 +156,35 @@ class Dhis2Shell(TerminalInteractiveShell):
     def _toolbar(self) -> list[tuple[str, str]]:
         profile = _active(self.runner)
         if profile is None or self.runner is None:
-            return [("", " no profile   %profile use sandbox, or: dhis2 profile add NAME --url URL ")]
+            return toolbar("no profile", ["profile use sandbox", "or: dhis2 profile add"], _columns())
         status = self.runner.background.status()
         where = profile.url if not profile.embedded else "in this process"
-        return [
-            ("bold", f" {profile.name} "),
-            ("", f" {where}   {status}{'   ' if status else ''}Tab completes, ? helps "),
-        ]
+        return toolbar(profile.name, [where, status, "Tab completes, ? helps"], _columns())
+
+
+def _columns() -> int:
+    from prompt_toolkit.application import get_app
+
+    return get_app().output.get_size().columns
+
+
+def toolbar(name: str, parts: Sequence[str], columns: int) -> list[tuple[str, str]]:
+    """The toolbar, in words that are never cut: where it is too wide its last part goes first, then the rest is wrapped.
+
+    Parameters:
+        name: of the profile, which stands out.
+        parts: what is said beside it; the last is a hint.
+        columns: of the screen.
+    """
+    said = [part for part in parts if part]
+    if len(f" {name} {'   '.join(said)} ") > columns:
+        said = said[:-1]
+    text = f" {name} {'   '.join(said)} "
+    if len(text) > columns:
+        from textwrap import wrap  # start-up: few screens are so narrow
+
+        text = "\n".join(f" {line}" for line in wrap(text, columns - 2, break_long_words=False, break_on_hyphens=False))
+    return [("bold", f" {name} "), ("", text[len(name) + 2 :])]
 
 
 def _arguments(words: list[str]) -> argparse.Namespace:
@@ -157,13 +209,22 @@ def _config() -> Config:
     shell.autosuggestions_provider = "AutoSuggestFromHistory"
     shell.display_completions = "column"  # a name beside each UID, a word beside each option
     shell.space_for_menu = 8
-    shell.highlighting_style_overrides = {
-        Token.Prompt.Production: "bold ansired",
-        **{getattr(Token.Prompt, name.capitalize()): f"ansi{name}" for name in COLOURS},
-    }
     config.IPCompleter.use_jedi = False
     config.IPCompleter.backslash_combining_completions = False
     return config
+
+
+def _own_config() -> Config:
+    """What the user's `ipython_config.py` in our folder says, as IPython reads its own. Raises `ConfigError`."""
+    path = paths.config_dir() / "ipython_config.py"
+    if not path.is_file():
+        return Config()
+    from traitlets.config.loader import PyFileConfigLoader
+
+    try:
+        return PyFileConfigLoader(path.name, str(path.parent)).load_config()
+    except Exception as error:
+        raise ConfigError(f"{path}: {type(error).__name__}: {error}", hint="mend the file, or move it away") from error
 
 
 def make_shell(profile: str | None) -> Dhis2Shell:
@@ -175,7 +236,11 @@ def make_shell(profile: str | None) -> Dhis2Shell:
     folder = paths.config_dir() / "ipython"
     folder.mkdir(parents=True, exist_ok=True)
     paths.data_dir().mkdir(parents=True, exist_ok=True)
-    shell = Dhis2Shell.instance(config=_config(), ipython_dir=str(folder))
+    config = _config()
+    config.merge(_own_config())
+    shell = Dhis2Shell.instance(config=config, ipython_dir=str(folder))
+    if "colors" not in config.TerminalInteractiveShell or shell.ground != "auto":
+        shell.paint(colours.known_ground() if shell.ground == "auto" else shell.ground)
     shell.runner = load(shell, profile)
     return shell
 
@@ -219,8 +284,12 @@ def _run_line(shell: Dhis2Shell, line: str) -> int:
         if runner.failed:
             return runner.last_error.exit_code if runner.last_error else 130
         return 0
+    runner.failed = False
     outcome = shell.run_cell(line, store_history=False)
-    return 0 if outcome.success else 1
+    if outcome.success:
+        return 0
+    error = outcome.error_in_exec
+    return int(error.exit_code) if isinstance(error, Dhis2Error) else 1
 
 
 def main(words: list[str] | None = None) -> None:
@@ -258,18 +327,43 @@ def _after_the_first_prompt(shell: Dhis2Shell) -> None:
 
     app = getattr(getattr(shell, "pt_app", None), "app", None)
     if app is not None:
-        accept_at_once(app)
+        keys(app)
         background.changed = app.invalidate
         app.after_render += begin
+        _ask_for_the_ground(shell, app)
 
 
-def accept_at_once(app: Any) -> None:
-    """Enter runs the line when Tab has already put the one thing that fits; IPython would only close its menu.
+def _ask_for_the_ground(shell: Dhis2Shell, app: Any) -> None:
+    """Ask the terminal whether it is dark or light, behind the first prompt; its answer may come at any time."""
+    parser = getattr(app.input, "vt100_parser", None)
+    own = shell.config.TerminalInteractiveShell
+    if parser is None or shell.ground != "auto" or "colors" in own or colours.known_ground() != "unknown":
+        return
+    if os.environ.get("TERM", "") in {"", "dumb", "linux"} or "NO_COLOR" in os.environ:
+        return
+
+    def heard(ground: colours.Ground) -> None:
+        if shell.ground == "auto":
+            shell.paint(ground)
+            app.invalidate()
+
+    def ask(_: Any) -> None:
+        app.after_render -= ask
+        app.output.write_raw(colours.ASK)
+        app.output.flush()
+
+    colours.listen(parser, heard)
+    app.after_render += ask
+
+
+def keys(app: Any) -> None:
+    """Enter runs the line when Tab has already put the one thing that fits; IPython would only close its menu. Ctrl-C gives
+    a fresh line, whether a menu is open or not, as in every shell; Escape closes the menu and keeps the line.
 
     Parameters:
         app: the prompt's application.
     """
-    from prompt_toolkit.filters import Condition
+    from prompt_toolkit.filters import Condition, has_completions, has_focus
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
     from prompt_toolkit.keys import Keys
 
@@ -283,6 +377,15 @@ def accept_at_once(app: Any) -> None:
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.complete_state = None
         event.key_processor.feed(event.key_sequence[0], first=True)
+
+    @ours.add(Keys.ControlC, filter=has_completions & has_focus("DEFAULT_BUFFER"))
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.cancel_completion()
+        event.current_buffer.reset()
+
+    @ours.add(Keys.Escape, filter=has_completions & has_focus("DEFAULT_BUFFER"))
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.cancel_completion()
 
     app.key_bindings = merge_key_bindings([app.key_bindings, ours])
 

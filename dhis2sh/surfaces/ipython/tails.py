@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from dhis2sh.rows.registry import stages
 from dhis2sh.verbs import completion, manifest
@@ -21,6 +21,7 @@ _WORDS = {"and", "or", "not", "in", "is", "if", "else", "for", "lambda"}
 _IDENTIFIER = re.compile(r"(?<![\w)\]'\"])[A-Za-z_][\w.]*$|$")
 _COMPARED = re.compile(r"([A-Za-z_][\w.]*)\s*(?:==|!=|(?:not\s+)?in\s*[\[({][^\])}]*)\s*$")
 _OPERAND = re.compile(r"(\w+|[)\]}'\"])\s+$")
+_CALL = re.compile(r"(?<![\w.])(?P<path>[a-z_]+(?:\.[a-z_0-9]+)*)\([^()]*$")
 _LABEL = re.compile(r"(?<![=!<>\w])\w+\s*=\s*$")
 
 
@@ -137,8 +138,22 @@ def _verb_stages(typed: str) -> Suggestions:
     return Suggestions(last, completion.matching([Candidate(*item) for item in sorted(found.items())], last))
 
 
-def _of_verb(place: Place, names: completion.FindNames) -> Suggestions:
-    """Inside of `metadata.share(`: what the verb takes, as keywords, and the values of one."""
+def of_call(text: str, domains: Collection[str], names: completion.FindNames) -> Suggestions | None:
+    """Inside of a Python call, `await metadata.list(`: what the verb takes; None where no verb's brackets are open."""
+    found = _CALL.search(text)
+    if found is None or found["path"].partition(".")[0] not in domains:
+        return None
+    place = place_in(text[found.start("path") :])
+    suggested = _of_verb(place, names, call=True) if place.stage == found["path"] else None
+    return suggested if suggested is not None and suggested.items else None
+
+
+def _of_verb(place: Place, names: completion.FindNames, *, call: bool = False) -> Suggestions:
+    """Inside of `metadata.share(`: what the verb takes, as keywords, and the values of one.
+
+    Parameters:
+        call: it is a Python call, which takes values without names too.
+    """
     path = (place.stage or "").replace("_", "-").replace(".", " ")
     verb = next((verb for verb in manifest.verbs(manifest.section_of(path.split())[0]) if verb["path"] == path), None)
     if verb is None:
@@ -147,6 +162,15 @@ def _of_verb(place: Place, names: completion.FindNames) -> Suggestions:
     key = re.search(r"(\w+)\s*=\s*[\[(]?\s*$", text[: len(text) - len(_typed(text))] if place.quoted is None else text)
     if key is not None:
         return _value(place, completion.of_parameter(verb, key[1], place.quoted or "", names))
+    if call and "=" not in text:
+        at = text.count(",")
+        arguments = cast("list[str]", verb["arguments"])
+        if at < len(arguments) and (place.quoted is not None or not _typed(place.inside)):
+            first = re.match(r"\s*['\"](\w+)['\"]", text)
+            values = completion.of_parameter(
+                verb, arguments[at], place.quoted or "", names, first[1] if first else None
+            )
+            return _value(place, values)
     if place.quoted is not None:
         return Suggestions(place.quoted, [])
     typed = _typed(place.inside)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from numbers import Number
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from dhis2sh.errors import UsageError
 from dhis2sh.verbs import grammar
@@ -143,6 +143,46 @@ def words(head: str, names: Mapping[str, object]) -> list[str]:
     return [_filled(word, values) for word in grammar.words_of(held + head[at:])]
 
 
+def in_tail(tail: str, names: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+    """A pipeline with names in place of its `$name...`, and what these names hold.
+
+    They are names that no row has: `where(level == $level)` compares the field with the variable.
+
+    Parameters:
+        tail: what follows the first `|`.
+        names: the user's variables.
+
+    Raises `UsageError` for an unknown `$name` and an expression that fails.
+    """
+    told, at = "", 0
+    held: dict[str, object] = {}
+    for use in uses(tail):
+        if not use.name or _in_quotes(tail, use.begin):
+            continue
+        if use.name not in names:
+            raise UsageError(f"there is no variable '{use.name}'", hint=f"{use.name} = ...")
+        name = f"your_{use.name}_{len(held) + 1}"
+        held[name] = _value(use, names)
+        told += tail[at : use.begin] + name
+        at = use.end
+    return told + tail[at:], held
+
+
+def _in_quotes(text: str, at: int) -> bool:
+    quote = ""
+    position = 0
+    while position < at:
+        mark = text[position]
+        if mark == "\\":
+            position += 1
+        elif quote:
+            quote = "" if mark == quote else quote
+        elif mark in "'\"":
+            quote = mark
+        position += 1
+    return bool(quote)
+
+
 def _filled(word: str, values: list[tuple[Use, str]]) -> str:
     unknown = _NAME.fullmatch(word)
     if unknown is not None:
@@ -161,12 +201,7 @@ def _written(use: Use) -> str:
 
 def _told(use: Use, names: Mapping[str, object]) -> str:
     """The value of a use as text."""
-    try:
-        value: object = eval(use.expression, {**names})  # noqa: S307  (the user's own line, as everything at a prompt)
-    except Exception as error:
-        raise UsageError(
-            f"{_written(use)}: {type(error).__name__}: {error}", hint=f"look at {use.expression}"
-        ) from error
+    value = _value(use, names)
     if isinstance(value, str):
         return str(value)  # a member of a StrEnum is its value
     if isinstance(value, (Number, Decimal, dt.date, dt.time, PurePath, uuid.UUID)):
@@ -175,6 +210,15 @@ def _told(use: Use, names: Mapping[str, object]) -> str:
     raise UsageError(
         f"{_written(use)} is {kind}, and a word of a line is a text or a number", hint=_instead(use, value)
     )
+
+
+def _value(use: Use, names: Mapping[str, object]) -> object:
+    try:
+        return cast("object", eval(use.expression, {**names}))  # noqa: S307  (the user's own line, as at every prompt)
+    except Exception as error:
+        raise UsageError(
+            f"{_written(use)}: {type(error).__name__}: {error}", hint=f"look at {use.expression}"
+        ) from error
 
 
 def _instead(use: Use, value: object) -> str:

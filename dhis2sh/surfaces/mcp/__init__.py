@@ -9,10 +9,12 @@ import argparse
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 from dhis2sh import __version__
 from dhis2sh.errors import Dhis2Error, UsageError
 from dhis2sh.surfaces.mcp.answers import Answers
+from dhis2sh.surfaces.mcp.folders import Folders
 from dhis2sh.surfaces.mcp.tools import Tools, listing
 from dhis2sh.verbs import manifest
 
@@ -27,12 +29,20 @@ def main(words: list[str] | None = None) -> None:
     )
     parser.add_argument("--tools", choices=["pinned", "all"], default="pinned", help="which tools to list")
     parser.add_argument("--toolsets", default="", metavar="A,B", help="domains to list whole")
+    parser.add_argument(
+        "--read-folder", type=Path, action="append", default=[], metavar="FOLDER",
+        help="let agents read files below it; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--export-folder", type=Path, metavar="FOLDER", help="let agents write new files below it, and read them"
+    )
     parser.add_argument("--read-only", action="store_true", help="offer reads only, whatever else is asked for")
     parser.add_argument("--version", action="version", version=f"dhis2-mcp {__version__}")
     given = parser.parse_args(sys.argv[1:] if words is None else words)
     toolsets = tuple(name for name in given.toolsets.split(",") if name)
     try:
-        answers = Answers(tools=given.tools, toolsets=toolsets, read_only=given.read_only)
+        folders = Folders(given.read_folder, given.export_folder)
+        answers = Answers(tools=given.tools, toolsets=toolsets, read_only=given.read_only, folders=folders)
         if note := manifest.stale():
             print(note, file=sys.stderr)
         if given.http is None:

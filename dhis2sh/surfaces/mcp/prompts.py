@@ -77,7 +77,7 @@ Give the answer, the filters that it rests on, and how many objects were looked 
         "change_safely",
         "Make a change in two steps: a plan that a person reads, then the change.",
         """Make this change on {profile}: {change}
-1. search for the verb; read dhis2://verbs/... for its parameters.
+1. search for the verb, then search for its path alone: that gives its parameters.
 2. Call write with dry_run, or destroy without plan_id. Show the plan: every object by name and UID, and what changes.
 3. Stop and wait for a yes in words. Then call again with the plan_id (and confirm on a production profile).
 4. Read the changed objects back and compare.""",

@@ -5,35 +5,42 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from dhis2sh import index
 from dhis2sh.changes.apply import apply_plan
 from dhis2sh.changes.consent import Consent, production_of
-from dhis2sh.changes.plan import Plan, WriteSummary
-from dhis2sh.errors import NeedsConfirmation, UsageError
+from dhis2sh.changes.plan import Plan
+from dhis2sh.errors import Dhis2Error, NeedsConfirmation, OutOfDate, UsageError
 from dhis2sh.person import Nobody
-from dhis2sh.rows.rows import Rows, to_json
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
+from dhis2sh.surfaces.mcp import results
 from dhis2sh.verbs.options import Options, for_agents
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 
 if TYPE_CHECKING:
-    from dhis2sh.rows.rows import PageNote
-    from dhis2sh.types import JsonObject, JsonValue, Row
+    from dhis2sh.surfaces.mcp.folders import Folders
+    from dhis2sh.types import JsonObject
     from dhis2sh.verbs.declaration import Verb
 
-MOST_ROWS = 200
 MOST_PLANS = 50
 
 
-class Kept(NamedTuple):
-    """A plan that waits for its id, and what it was made for."""
+class Call(NamedTuple):
+    """What an agent asked for: a verb, with which arguments, on which profile."""
 
-    verb: str
+    verb: Verb
+    arguments: Mapping[str, object]
     profile: str | None
+
+
+class Kept(NamedTuple):
+    """A plan that waits for its id, and the call that it was made for."""
+
+    call: Call
     plan: Plan
 
 
@@ -41,17 +48,24 @@ class Runner:
     """Runs each call in a session of its own; keeps plans that wait for their id.
 
     Parameters:
+        folders: where files may be read and written.
         read_only: refuse everything but reads, whatever else is asked for.
     """
 
-    def __init__(self, *, read_only: bool = False) -> None:
+    def __init__(self, folders: Folders, *, read_only: bool = False) -> None:
+        self._folders = folders
         self._read_only = read_only
         self._plans: OrderedDict[str, Kept] = OrderedDict()
 
     async def run(
-        self, path: str, arguments: Mapping[str, object], profile: str | None, effect: str, consent: Mapping[str, Any]
+        self,
+        path: str,
+        arguments: Mapping[str, object],
+        profile: str | None,
+        effect: str,
+        consent: Mapping[str, object],
     ) -> JsonObject:
-        """Run a verb, as `Tools.run` says. Raises our errors."""
+        """Run a verb, as `Tools.run` says. Raises our errors, with what the verb warned of as their notes."""
         verb = find(path)
         if "mcp" in verb.left_out:
             raise UsageError(f"{verb.path} is not offered to agents: {verb.left_out['mcp']}")
@@ -59,11 +73,23 @@ class Runner:
             raise UsageError(f"{verb.path} has the effect '{verb.effect}'", hint=f"call {verb.effect} instead")
         if self._read_only and effect != "read":
             raise UsageError("this server is read-only: nothing was written")
+        options = for_agents(effect)
+        if unknown := next((name for name in consent if name not in options), None):
+            raise UsageError(f"{effect} has no parameter '{unknown}'", hint=f"it takes: {', '.join(options)}")
+        said = Options({name: options[name].checked(value) for name, value in consent.items()})
+        for param in (param for param in verb.params if not param.for_agents):
+            if param.name in arguments or param.name.rstrip("_") in arguments:
+                raise UsageError(f"{param.name} of {verb.path} is not for agents", hint="leave it out")
+        call = Call(verb, self._folders.checked(verb, arguments), cast("str | None", Options.profile.checked(profile)))
         agent = Nobody()
-        session = Session(profile, person=agent)
+        session = Session(call.profile, person=agent)
         session.on_written = index.follow
         try:
-            answer = await self._answer(session, verb, arguments, profile, Options(consent))
+            answer = await self._answer(session, call, said)
+        except Dhis2Error as error:
+            for warning in agent.warnings:
+                error.add_note(warning)
+            raise
         finally:
             await session.aclose()
         if agent.warnings:
@@ -76,69 +102,76 @@ class Runner:
         arguments: Mapping[str, object],
         profile: str | None,
         effect: str,
-        consent: Mapping[str, Any],
+        consent: Mapping[str, object],
     ) -> JsonObject:
         """Run a verb, as `Tools.proxied` says. Raises our errors."""
         own, said = dict(arguments), dict(consent)
         return await self.run(path, own, self._beside(path, own, effect, said, profile), effect, said)
 
-    async def _answer(
-        self,
-        session: Session,
-        verb: Verb,
-        arguments: Mapping[str, object],
-        profile: str | None,
-        said: Options,
-    ) -> JsonObject:
-        if verb.effect == "read":
-            result = await run(session, verb, arguments)
-            return await capped(cast("Stream[object]", result)) if isinstance(result, Stream) else wrapped(result)
-        if said.plan_id is not None:
-            return await self._apply(session, verb, profile, str(said.plan_id), said.confirm)
-        # What destroys is always planned first, whatever was confirmed.
-        agreed = said.having(dry_run=verb.effect == "destroy" or bool(said.dry_run)).consent()
-        return await self._planned(session, verb, arguments, profile, agreed)
+    async def _answer(self, session: Session, call: Call, said: Options) -> JsonObject:
+        skip = max(0, said.skip or 0)
+        if call.verb.effect == "read":
+            result = await run(session, call.verb, call.arguments)
+            if isinstance(result, Stream):
+                return await results.of_stream(cast("Stream[object]", result), skip)
+            return results.of_verb(result, skip)
+        if said.plan_id is None:
+            return await self._planned(session, call, dry_run=said.dry_run)
+        if said.skip is not None:
+            kept = self._kept(call, said.plan_id)
+            return self._shown(session, kept, said.plan_id, skip)
+        return await self._apply(session, call, said.plan_id, said.confirm)
 
-    async def _planned(
-        self, session: Session, verb: Verb, arguments: Mapping[str, object], profile: str | None, agreed: Consent
-    ) -> JsonObject:
-        """Write, or where that wants a yes give the plan and the id that says it."""
-        try:
-            result = await run(session, verb, arguments, agreed)
-        except NeedsConfirmation as waiting:
-            plan = cast("Plan", waiting.plan)
-            name = production_of(session, plan)
-            if name is not None and agreed.confirm != name:
-                raise UsageError(str(waiting), hint=f"pass confirm='{name}' to write") from None
-            result = plan
-        if not isinstance(result, Plan):
-            return wrapped(result)
+    async def _planned(self, session: Session, call: Call, *, dry_run: bool) -> JsonObject:
+        """Write what the door lets through without a yes or a name; of whatever else give the plan, and the id that says it.
+
+        So a single object is written at once, but not on a production profile: `confirm` counts only beside a plan's id.
+        """
+        plan = cast("Plan", await run(session, call.verb, call.arguments, Consent(dry_run=True)))
+        if not dry_run:
+            with suppress(NeedsConfirmation):
+                return results.of_write(await apply_plan(session, call.verb, plan, Consent()))
+        if plan.blocked is not None or not plan.steps:
+            return results.of_plan(plan)
         plan_id = secrets.token_hex(8)
-        self._plans[plan_id] = Kept(verb.path, profile, result)
+        self._plans[plan_id] = Kept(call, plan)
         while len(self._plans) > MOST_PLANS:
             self._plans.popitem(last=False)
-        shown = wrapped(result)
-        cast("JsonObject", shown["result"])["plan_id"] = plan_id
-        return shown
+        return self._shown(session, self._plans[plan_id], plan_id, 0)
 
-    async def _apply(
-        self, session: Session, verb: Verb, profile: str | None, plan_id: str, confirm: str | None
-    ) -> JsonObject:
+    def _shown(self, session: Session, kept: Kept, plan_id: str, skip: int) -> JsonObject:
+        name = production_of(session, kept.plan)
+        named = f" and confirm='{name}', since that is a production profile" if name is not None else ""
+        how = f"the same call with plan_id{named}; with skip it shows more steps instead"
+        return results.of_plan(kept.plan, skip=skip, plan_id=plan_id, apply=how)
+
+    def _kept(self, call: Call, plan_id: str) -> Kept:
         kept = self._plans.get(plan_id)
-        if kept is None or (kept.verb, kept.profile) != (verb.path, profile):
+        if kept is None or (kept.call.verb.path, kept.call.profile) != (call.verb.path, call.profile):
+            on = f" on '{call.profile}'" if call.profile else ""
             raise UsageError(
-                f"there is no plan '{plan_id}' of {verb.path}", hint=f"call {verb.effect} without plan_id first"
+                f"there is no plan '{plan_id}' of {call.verb.path}{on}",
+                hint=f"call {call.verb.effect} without plan_id first; a plan is applied once, and on the same profile",
             )
+        return kept
+
+    async def _apply(self, session: Session, call: Call, plan_id: str, confirm: str | None) -> JsonObject:
+        kept = self._kept(call, plan_id)
+        self._folders.checked(call.verb, kept.call.arguments)  # a file that it writes may have come meanwhile
         del self._plans[plan_id]
         try:
-            return wrapped(await apply_plan(session, verb, kept.plan, Consent(yes=True, confirm=confirm)))
+            done = await apply_plan(session, call.verb, kept.plan, Consent(yes=True, confirm=confirm))
         except NeedsConfirmation:
             self._plans[plan_id] = kept  # it waits for the call that names the profile
             name = production_of(session, kept.plan)
             raise UsageError(f"'{name}' is a production profile", hint=f"pass confirm='{name}' to write") from None
+        except OutOfDate as error:
+            session.person.warn(f"{error.message}: this is the plan for how things are now, with an id of its own")
+            return await self._planned(session, kept.call, dry_run=True)
+        return results.of_write(done)
 
     def _beside(
-        self, path: str, arguments: dict[str, object], effect: str, consent: dict[str, Any], profile: str | None
+        self, path: str, arguments: dict[str, object], effect: str, consent: dict[str, object], profile: str | None
     ) -> str | None:
         """Take the common options (`profile`, `dry_run`, `plan_id`, ...) out of a verb's arguments, where agents often put them.
 
@@ -157,35 +190,7 @@ class Runner:
             if beside is not None and beside != inside:
                 raise UsageError(f"{name} is {beside!r} beside arguments and {inside!r} inside", hint="say it once")
             if name == "profile":
-                profile = None if inside is None else str(inside)
+                profile = cast("str | None", inside)
             else:
                 consent[name] = inside
         return profile
-
-
-async def capped(stream: Stream[object]) -> JsonObject:
-    """The first rows of a stream as structured content; where there are more, nobody has counted them."""
-    found = cast("Rows[Row]", await stream.head(MOST_ROWS + 1).collect())
-    more = len(found) > MOST_ROWS
-    rows: list[JsonValue] = [*found.plain()[:MOST_ROWS]]
-    return {"result": rows, "truncated": more, "total": None if more else len(found)}
-
-
-def wrapped(result: object) -> JsonObject:
-    """A result as structured content: what `-o json` prints, capped, and whether it was."""
-    value = result.to_json(MOST_ROWS) if isinstance(result, Plan) else to_json(result)
-    if isinstance(result, (Plan, WriteSummary)):
-        whole = cast("JsonObject", value)
-        total = len(result.steps if isinstance(result, Plan) else result.uids)
-        for name, items in whole.items():
-            whole[name] = items[:MOST_ROWS] if isinstance(items, list) else items
-        return {"result": whole, "truncated": total > MOST_ROWS, "total": total}
-    if not isinstance(result, Rows):
-        return {"result": value, "truncated": False, "total": None}
-    rows = cast("list[JsonValue]", value)
-    page = cast("PageNote | None", cast("Any", result).page)
-    total = (
-        page.total if page is not None else len(rows)
-    )  # None: nobody has counted them, so nobody says that it is all
-    more = total is None or total > len(rows) or len(rows) > MOST_ROWS
-    return {"result": rows[:MOST_ROWS], "truncated": more, "total": total}

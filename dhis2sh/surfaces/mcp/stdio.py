@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import threading
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -55,16 +56,20 @@ class Connection:
     async def receive(self, line: bytes) -> None:
         """Take a message; a request is answered when it is done, in any order."""
         try:
-            parsed = cast("JsonValue", json.loads(line))
-        except ValueError:
-            self._refuse(None, Refusal(PARSE_ERROR, "Parse error"))
+            message = read_message(line)
+        except Refusal as refusal:
+            self._refuse(number_in(line), refusal)
             return
-        message = parsed if isinstance(parsed, dict) else {}
         method, params, number = message.get("method"), message.get("params") or {}, message.get("id")
         if not isinstance(method, str):
             if "result" not in message and "error" not in message:
                 self._refuse(None, Refusal(INVALID_REQUEST, "Invalid Request"))
             return  # we ask nothing, so an answer of the client's is none of ours
+        if "id" in message and (
+            not isinstance(number, (str, int)) or isinstance(number, bool) or number in self._tasks
+        ):
+            self._refuse(None, Refusal(INVALID_REQUEST, f"id must be a text or a whole number that is not in use: {str(number)[:60]}"))  # fmt: skip
+            return
         if not isinstance(params, dict):
             self._refuse(number, Refusal(INVALID_PARAMS, "params must be an object"))
             return
@@ -147,6 +152,41 @@ class Connection:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def read_message(line: bytes) -> JsonObject:
+    """The message in a line; an empty one where it is no object.
+
+    Raises `Refusal` for what is no JSON (`NaN` is none), or nested or long beyond reading, and for text that cannot be
+    sent on: half of a surrogate pair, which JSON may hold and UTF-8 may not.
+    """
+    try:
+        parsed = cast("JsonValue", json.loads(line, parse_constant=_no_number))
+        if b"\\u" in line:
+            json.dumps(parsed, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Refusal(INVALID_PARAMS, "a text holds half of a surrogate pair (\\ud800 to \\udfff alone)") from None
+    except RecursionError:
+        raise Refusal(PARSE_ERROR, "Parse error: nested too deeply") from None
+    except ValueError as error:
+        raise Refusal(PARSE_ERROR, f"Parse error: {str(error)[:200]}") from None
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _no_number(text: str) -> JsonValue:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+_NUMBER = re.compile(
+    rb'\s*\{(?:\s*"(?:jsonrpc|method)"\s*:\s*"[^"\\]*"\s*,)*\s*"id"\s*:\s*(\d{1,18}|"[ -!#-\[\]-~]{0,100}")\s*[,}]'
+)
+"""A request's id where only its version and method stand before it: no other object's id can be there."""
+
+
+def number_in(line: bytes) -> JsonValue:
+    """The id of a request that could not be read, so that its client need not wait; None where it is not certain."""
+    found = _NUMBER.match(line)
+    return json.loads(found[1]) if found else None
+
+
 def _unsupported(requested: str) -> Refusal:
     return Refusal(
         UNSUPPORTED_VERSION, "Unsupported protocol version", {"supported": [*MODERN], "requested": requested}
@@ -166,7 +206,8 @@ class Send:
     def __call__(self, message: JsonObject) -> None:
         """Write a message. A client that has gone away is no failure: its end of input follows."""
         try:
-            self._stream.write(json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+            text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+            self._stream.write(text.encode(errors="replace") + b"\n")  # a server's text may hold half of a pair
             self._stream.flush()
         except (BrokenPipeError, ValueError):
             return

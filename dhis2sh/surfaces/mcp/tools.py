@@ -6,25 +6,31 @@ what destroys, and what writes more than one object, is planned first and applie
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Mapping
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.surfaces.mcp.folders import Folders
 from dhis2sh.verbs import manifest
-from dhis2sh.verbs.options import Options, for_agents
+from dhis2sh.verbs.declaration import GIVEN
+from dhis2sh.verbs.options import EVERY, Options, for_agents
+from dhis2sh.verbs.search import exactly, find_verbs
+from dhis2sh.words import joined
 
 if TYPE_CHECKING:
     from dhis2sh.surfaces.mcp.running import Runner
     from dhis2sh.types import JsonObject, JsonValue
 
-SCHEMA_ROOM = 24_000
-"""Characters of input schemas that one search gives at the most; one schema always is whole."""
+SEARCH_ROOM = 2_300
+"""Bytes that the verbs of one search have: with what is around them 600 tokens. A schema is given by itself."""
+MOST_PARAMETERS = 12
 RESULT: JsonObject = {
     "type": "object",
     "properties": {
         "result": {},
+        "about": {"type": "string"},
         "truncated": {"type": "boolean"},
         "total": {"type": ["integer", "null"]},
         "warnings": {"type": "array", "items": {"type": "string"}},
@@ -43,35 +49,32 @@ class Tools:
 
     Parameters:
         read_only: refuse everything but reads, whatever else is asked for.
+        folders: where files may be read and written; nowhere without it.
     """
 
-    def __init__(self, *, read_only: bool = False) -> None:
+    def __init__(self, *, read_only: bool = False, folders: Folders | None = None) -> None:
         self.read_only = read_only
+        self._folders = folders or Folders()
 
-    def search(self, query: str, limit: int = 10) -> JsonObject:
-        """Verbs whose path, summary or parameters hold the words, best first, with the input schemas of the best.
-
-        A type's own verbs are among them: `create data element` finds `metadata data-elements create` and its schema.
-        """
-        words = _stems(query)
-        scored: list[tuple[int, int, str, JsonObject]] = []
-        for verb, path, action, rest in _searched():
-            if self.read_only and verb["effect"] != "read":
-                continue
-            score = sum(5 if word in path else 1 if word in rest else 0 for word in words)
-            score += 8 if action <= set(words) else 0
-            if score or not words:
-                scored.append((-score, len(str(verb["path"])), str(verb["path"]), verb))
-        found = [verb for *_, verb in sorted(scored, key=lambda item: item[:3])[:limit]]
+    def search(self, query: str) -> JsonObject:
+        """The verbs that do what some words ask for, best first; the path of one verb gives that one with its schema."""
+        effects = ("read",) if self.read_only else ()
+        exact = exactly(query)
+        if (
+            exact is not None
+            and "mcp" not in cast("JsonObject", exact["left_out"])
+            and exact["effect"] in (effects or EVERY)
+        ):
+            return {"result": [_row(exact) | {"input": schema_of(exact)}]}
         shown: list[JsonValue] = []
-        room = SCHEMA_ROOM
-        for verb in found:
-            row = {key: verb[key] for key in ("path", "effect", "summary", "input")}
-            room -= len(str(row["input"]))
-            if room < 0 and shown:
-                row["input"] = f"long: search for '{verb['path']}' alone"
+        room = SEARCH_ROOM
+        for found in find_verbs(query, surface="mcp", effects=effects):
+            row = _row(found.verb) | {"parameters": _parameters(found.verb)}
+            room -= len(json.dumps(row, ensure_ascii=False).encode())
+            if room < 0:
+                break
             shown.append(row)
-        return {"result": shown, "truncated": len(scored) > limit, "total": len(scored)}
+        return {"result": shown}
 
     async def run(
         self, path: str, arguments: Mapping[str, object], profile: str | None, effect: str, **consent: Any
@@ -99,24 +102,38 @@ class Tools:
     def _runner(self) -> Runner:
         from dhis2sh.surfaces.mcp.running import Runner  # start-up: what runs a verb comes with the first call
 
-        return Runner(read_only=self.read_only)
+        return Runner(self._folders, read_only=self.read_only)
 
 
-def _stems(text: str) -> list[str]:
-    """Words in lower case, without the ending of a plural: `data-elements` and `data element` are the same two."""
-    return [re.sub(r"(?<=..)ies$", "y", word).removesuffix("s") for word in re.findall(r"[a-z0-9]+", text.lower())]
+def _row(verb: JsonObject) -> JsonObject:
+    return {"verb": verb["path"], "effect": verb["effect"], "summary": verb["summary"]}
 
 
-@cache
-def _searched() -> list[tuple[JsonObject, set[str], set[str], str]]:
-    """Every verb that agents may call, the words of its path, those of its last word, and the text of the rest."""
-    found: list[tuple[JsonObject, set[str], set[str], str]] = []
-    for verb in manifest.all_verbs():
-        if "mcp" not in cast("JsonObject", verb["left_out"]):
-            path = str(verb["path"])
-            rest = f"{verb['summary']} {' '.join(cast('list[str]', verb['options']))}".lower()
-            found.append((verb, set(_stems(path)), set(_stems(path.rpartition(" ")[2])), rest))
-    return found
+def _parameters(verb: JsonObject) -> str:
+    """The parameters of a verb in a line: what it needs with a star, lists with brackets."""
+    schema = schema_of(verb)
+    needed = cast("list[str]", schema["required"])
+    told = [
+        f"{name}{'[]' if cast('JsonObject', one).get('type') == 'array' else ''}{'*' if name in needed else ''}"
+        for name, one in cast("JsonObject", schema["properties"]).items()
+    ]
+    return joined(sorted(told, key=lambda name: "*" not in name), most=MOST_PARAMETERS)
+
+
+def schema_of(verb: JsonObject) -> JsonObject:
+    """A verb's own parameters as JSON schema, those that are for agents."""
+    schema = cast("JsonObject", verb["input"])
+    hidden = cast("list[str]", verb["not_for_agents"])
+    properties = cast("JsonObject", schema["properties"])
+
+    def called(name: str) -> str:
+        return GIVEN if name == verb["source"] else name
+
+    return {
+        **schema,
+        "properties": {called(name): one for name, one in properties.items() if name not in hidden},
+        "required": [called(name) for name in cast("list[str]", schema["required"])],
+    }
 
 
 def listing(*, tools: str = "pinned", toolsets: tuple[str, ...] = (), read_only: bool = False) -> list[JsonObject]:
@@ -131,14 +148,22 @@ def listing(*, tools: str = "pinned", toolsets: tuple[str, ...] = (), read_only:
     for verb in manifest.all_verbs() if tools == "all" else _chosen(toolsets):
         if "mcp" in cast("JsonObject", verb["left_out"]) or (read_only and verb["effect"] != "read"):
             continue
-        schema = cast("JsonObject", verb["input"])
+        schema = schema_of(verb)
         properties = _with_common(cast("JsonObject", schema["properties"]), str(verb["effect"]))
         shown.append({
             "name": verb["tool"], "verb": verb["path"], "description": verb["summary"], "effect": verb["effect"],
             "input": {**schema, "properties": properties},
         })  # fmt: skip
     query: JsonObject = {"query": {"type": "string"}}
-    shown.append(_tool("search", "Find verbs and their parameters by words.", "read", query, "query"))
+    shown.append(
+        _tool(
+            "search",
+            "Find verbs by words or a question; the path of one verb gives its parameters as JSON schema.",
+            "read",
+            query,
+            "query",
+        )
+    )
     for name, description in PROXIES.items():
         if read_only and name != "read":
             continue

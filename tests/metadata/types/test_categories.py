@@ -197,7 +197,7 @@ async def test_a_line_that_is_wrong_says_so(session: Session, arguments: dict, s
 async def test_an_unknown_category_is_answered_with_the_nearest(country: Session):
     with pytest.raises(NotFound) as error:
         await planned(country, name="X", category=["Age grup"])
-    assert error.value.hint == "did you mean Age group or Age of child?"
+    assert error.value.hint == "did you mean Age group?"
 
 
 async def test_two_options_of_one_name_are_not_guessed_at(session: Session):

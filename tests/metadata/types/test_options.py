@@ -130,7 +130,7 @@ def test_the_command_line_reads_standard_input(
         ("code,name\n,a\n", "row 2 of options.csv has no code", None),
         ("name\na\n", "row 2 of options.csv has no code", "columns: code,name"),
         ("cod,name\nA,a\n", "no property 'cod'", "did you mean code?"),
-        ("code,nam\nA,a\n", "no property 'nam'", "did you mean formName or name?"),
+        ("code,nam\nA,a\n", "no property 'nam'", "did you mean name?"),
         ("code,name\nA,a,b\n", "line 2 has more cells than the header", "quote cells with commas"),
         ("code,name\n", "has no rows", None),
         ("id,code\nXZ9wceVWid0,A\n", "no option of 'Water sources' .* has the id XZ9wceVWid0", None),

@@ -2,7 +2,10 @@
 
 import asyncio
 import io
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,6 +20,7 @@ from dhis2sh.client.retry import RetryRule
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.client.tracing import Tracer
 from dhis2sh.errors import ConfigError, NotDhis2, ServerFault, SignInError, TimedOut
+from dhis2sh.secret_store import ProfileSecrets
 from tests.fakes.dhis2 import FakeDhis2
 
 
@@ -25,6 +29,7 @@ class Memory:
 
     def __init__(self, **kept: str):
         self.kept: dict[str, str] = dict(kept)
+        self.taken = False
 
     def read(self, kind: str = "", /) -> str | None:
         return self.kept.get(kind)
@@ -33,6 +38,16 @@ class Memory:
         self.kept.pop(kind, None)
         if secret is not None:
             self.kept[kind] = secret
+
+    def turn(self) -> "Memory":
+        return self
+
+    def take(self) -> bool:
+        taken, self.taken = self.taken, True
+        return not taken
+
+    def give_back(self) -> None:
+        self.taken = False
 
 
 class Clock:
@@ -350,3 +365,65 @@ def test_a_profile_needs_a_client():
     signed = sign_in(Credentials("oauth2", client_id="dhis2sh", kept=Memory(client="s3cret")))
     assert signed.describe() == "with OAuth2, as client dhis2sh"
     assert "s3cret" not in repr(signed)
+
+
+async def ten(server: FakeDhis2, kept: Memory | ProfileSecrets) -> tuple[list[object], int]:
+    """Ten processes whose token has just ended ask at once; what each got, and how often the server gave tokens."""
+    first = Signed(server, kept)  # type: ignore[arg-type]
+    await first.log_in()
+    processes = [Signed(server, kept) for _ in range(10)]  # type: ignore[arg-type]
+    for process in processes:
+        process.clock.now += 10_000
+    before = len([line for line in server.asked if "oauth2/token" in line])
+    found = await asyncio.gather(*(process.client.get("me") for process in processes), return_exceptions=True)
+    return found, len([line for line in server.asked if "oauth2/token" in line]) - before
+
+
+async def test_ten_processes_with_one_token_that_has_ended_refresh_it_once(server: FakeDhis2, home: Path):
+    for kept in (Memory(), ProfileSecrets("play", "http://t")):
+        found, asked = await ten(server, kept)
+        assert [answer for answer in found if isinstance(answer, BaseException)] == []
+        assert asked == 1
+
+
+async def test_where_no_lock_holds_who_comes_second_looks_once_more(server: FakeDhis2):
+    class Unlocked(Memory):
+        def take(self) -> bool:
+            return True
+
+    kept = Unlocked()
+    first = Signed(server, kept)
+    await first.log_in()
+    second = Signed(server, kept)
+    second.clock.now += 10_000
+    stale = kept.read
+
+    reads = 0
+
+    def slow(kind: str = "", /) -> str | None:
+        """The first look of the second process finds what the other one is about to replace."""
+        nonlocal reads
+        reads += 1
+        return before if reads <= 2 else stale(kind)
+
+    before = kept.read("tokens")
+    first.clock.now += 10_000
+    await first.client.get("me")
+    kept.read = slow  # type: ignore[method-assign]
+    assert await second.client.get("me")
+
+
+def test_whose_turn_it_is_ends_with_the_process(home: Path):
+    code = (
+        "import sys, time\nfrom dhis2sh.secret_store import ProfileSecrets\n"
+        "turn = ProfileSecrets('play', 'http://t').turn()\nassert turn.take()\nprint('mine', flush=True)\ntime.sleep(60)"
+    )
+    turn = ProfileSecrets("play", "http://t").turn()
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"mine\n"
+        assert not turn.take()
+        assert ProfileSecrets("play", "http://other").turn().take()
+        other.kill()
+    assert turn.take()
+    turn.give_back()

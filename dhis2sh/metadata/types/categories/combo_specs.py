@@ -64,7 +64,7 @@ MODELS: Mapping[str, type[BaseModel]] = {"": ComboSpec, "categories": CategorySp
 def read_spec(file: Path, stdin: Callable[[], str | None] | None) -> ComboSpec:
     """The spec in a file, YAML or JSON; `-` is standard input. Raises `UsageError` with the part that is wrong, `NotFound`."""
     where = tables.name_of(file)
-    body = tables.parse_yaml(tables.read_text(file, stdin), where, texts=True)
+    body = tables.parse_yaml(tables.read_text(file, stdin), where, plain=True)
     if not isinstance(body, dict):
         raise UsageError(f"{where} is no spec: names with values were expected", hint=KEYS)
     try:

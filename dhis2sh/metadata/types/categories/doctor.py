@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import BaseModel
 
+from dhis2sh.client.usage import UIDS_IN_ONE_ADDRESS
 from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError
 from dhis2sh.metadata import writes
@@ -266,9 +267,9 @@ def _queries(
 ) -> Iterator[tuple[DataValueQuery, str]]:
     """Which data values to read, and the column that says their option combination: elements first, then attributes."""
     everywhere: DataValueQuery = {**ALL_TIME, "org_unit": roots, "children": True, "limit": MOST_VALUES}
-    for part in itertools.batched(dict.fromkeys(elements), writes.UIDS_IN_ONE_ADDRESS, strict=False):
+    for part in itertools.batched(dict.fromkeys(elements), UIDS_IN_ONE_ADDRESS, strict=False):
         yield {**everywhere, "data_element": part}, "categoryOptionCombo"
-    for part in itertools.batched(sets, writes.UIDS_IN_ONE_ADDRESS, strict=False):
+    for part in itertools.batched(sets, UIDS_IN_ONE_ADDRESS, strict=False):
         yield {**everywhere, "data_set": part}, "attributeOptionCombo"
 
 

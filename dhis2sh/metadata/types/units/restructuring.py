@@ -7,15 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
+from dhis2sh.changes.by_request import ByRequest, Request
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.errors import Forbidden, UsageError
 from dhis2sh.metadata.types.server_merges import missing_authority
 from dhis2sh.metadata.types.units.holdings import NOUNS, UNITS, Holding, users_of
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject
+from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
+    from dhis2sh.changes.plan import WriteSummary
     from dhis2sh.client.requests import Param
     from dhis2sh.errors import Dhis2Error
 
@@ -89,6 +91,16 @@ class Restructuring:
     gone: Sequence[str]
     closed: str | None = None
 
+    @property
+    def emptied(self) -> list[str]:
+        """The sources that stay and are closed."""
+        return [uid for uid in self.changed if uid != self.body.get("target")] if self.closed is not None else []
+
+    async def complete(self, s: Session, summary: WriteSummary) -> None:
+        """Say of a merge which sources were closed."""
+        if self.closed is not None:
+            summary.note = f"{counted(len(self.emptied), 'source')} closed on {self.closed}"
+
 
 def overlaps(sources: Sequence[Holding], target: Holding, keep: str) -> list[str]:
     """How many data values are for the same place in two units."""
@@ -147,7 +159,23 @@ async def plan_of(
         s, authority, f"{'merging' if payload.word == 'merge' else 'splitting'} organisation units"
     )
     told = [*notes, *([] if blocked else [f"you have the authority {authority}; nothing blocks it"]), NO_WAY_BACK]
-    return Plan(title, steps, notes=told, payload=payload, blocked=blocked)
+    writer = ByRequest(UNITS, _requests(payload, len(steps)), complete=payload.complete)
+    return Plan(title, steps, notes=told, writer=writer, blocked=blocked)
+
+
+def _requests(work: Restructuring, steps: int) -> list[Request]:
+    """What a merge or split sends: the server's own request, then a date of closing for each source that stays."""
+    closing: JsonValue = [{"op": "add", "path": "/closedDate", "value": work.closed}]
+    main = Request(
+        "POST", f"{UNITS}/{work.word}", work.body, steps=range(steps), updated=work.changed, deleted=work.gone
+    )
+    return [
+        main,
+        *(
+            Request("PATCH", f"{UNITS}/{uid}", closing, content_type="application/json-patch+json", steps=())
+            for uid in work.emptied
+        ),
+    ]
 
 
 SHARED = ("dataSets", "programs", "organisationUnitGroups", "users")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, cast
 
-from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
+from dhis2sh.changes.by_request import ByRequest, Request
+from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.errors import CheckFailed, UsageError
 from dhis2sh.metadata.choosing import uids_of
 from dhis2sh.metadata.types.categories.doctor import (
@@ -27,8 +29,11 @@ from dhis2sh.metadata.writes import called
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs.declaration import Doc, Piped, Refers, applies, verb
+from dhis2sh.verbs.declaration import Doc, Piped, Refers, verb
 from dhis2sh.words import counted, counted_objects
+
+if TYPE_CHECKING:
+    from dhis2sh.changes.plan import WriteSummary
 
 
 @verb(
@@ -100,31 +105,32 @@ async def regenerate(
         if told:
             steps.append(PlanStep("run", COMBOS, uid=str(body["id"]), name=str(body["name"]), detail=told))
     same = len(bodies) - len(steps)
+    uids = [str(step.uid) for step in steps]
+    requests = [
+        Request("POST", f"{REGENERATE}/{uid}", steps=[number], then=partial(completed, combo=uid))
+        for number, uid in enumerate(uids)
+    ]
+    before = {str(row["id"]) for uid in uids for row in held.get(uid, [])}
     return Plan(
         f"regenerate the option combinations of {counted(len(steps), 'combination')}",
         steps,
         notes=[f"{same:,} already right"] if same else [],
+        writer=ByRequest(COMBINED, requests, complete=partial(_compared, uids=uids, before=before)),
     )
 
 
-@applies(regenerate)
-async def _(s: Session, plan: Plan) -> WriteSummary:
-    uids = [str(step.uid) for step in plan.steps]
-    _, before = await read_combos(s, uids)
-    for uid in uids:
-        await s.client.post(f"{REGENERATE}/{uid}")
-        await completed(s, uid)
+async def _compared(s: Session, summary: WriteSummary, *, uids: list[str], before: set[str]) -> None:
+    """Say what a server has made of combinations, by reading them again."""
     bodies, after = await read_combos(s, uids)
-    was, now = ({str(row["id"]) for rows in held.values() for row in rows} for held in (before, after))
+    now = {str(row["id"]) for rows in after.values() for row in rows}
     left = [one.problem for body in bodies for one in examined(body, after.get(str(body["id"]), []))]
     lacking, held = left.count("missing"), left.count("superfluous")
     notes = [
         *([f"{counted(lacking, 'combination')} still lack some: the server makes them later"] if lacking else []),
         *([f"{held:,} superfluous stay: something holds them (dhis2 metadata category-combos doctor)"] if held else []),
     ]
-    return WriteSummary(
-        COMBINED, created=len(now - was), deleted=len(was - now), uids=uids, note="; ".join(notes) or None
-    )
+    summary.created, summary.deleted, summary.uids = len(now - before), len(before - now), uids
+    summary.note = "; ".join(notes) or None
 
 
 @verb(
@@ -171,20 +177,10 @@ async def merge(
         "sources": cast("JsonValue", uids), "target": into, "deleteSources": not keep_sources,
         "dataMergeStrategy": KEPT[data_values],
     }  # fmt: skip
+    gone, kept = (uids, [into]) if not keep_sources else ([], [into, *uids])
+    request = Request("POST", f"{COMBINED}/merge", body, steps=range(len(steps)), updated=kept, deleted=gone)
     return Plan(
         f"merge {counted_objects(len(found), COMBINED)} of '{combo.get('name')}' into {called(target)}",
-        steps, notes=[words, "this cannot be undone"], payload=body,
+        steps, notes=[words, "this cannot be undone"], writer=ByRequest(COMBINED, [request]),
         blocked=await missing_authority(s, "F_CATEGORY_OPTION_COMBO_MERGE", "merging option combinations"),
-    )  # fmt: skip
-
-
-@applies(merge)
-async def _(s: Session, plan: Plan) -> WriteSummary:
-    body = cast("JsonObject", plan.payload)
-    answer = await s.client.post(f"{COMBINED}/merge", body)
-    sources = cast("list[str]", body["sources"])
-    gone = len(sources) if body["deleteSources"] else 0
-    return WriteSummary(
-        COMBINED, updated=1 + len(sources) - gone, deleted=gone, uids=[str(body["target"]), *sources],
-        envelope=answer if isinstance(answer, dict) else None,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, cast
 
-from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
+from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.dhis2.dates import day
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
@@ -31,7 +31,7 @@ from dhis2sh.metadata.writes import Write
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs.declaration import Doc, Piped, Refers, applies, verb
+from dhis2sh.verbs.declaration import Doc, Piped, Refers, verb
 from dhis2sh.words import counted, listed
 
 Unit = Annotated[str, Doc("UID, code or unique name of a unit."), Refers(UNITS)]
@@ -130,11 +130,6 @@ async def merge(
     return await plan_of(s, title, steps, [*notes, *surveyed.notes], payload, MERGE)
 
 
-@applies(merge)
-async def _(s: Session, plan: Plan) -> WriteSummary:
-    return await _restructured(s, plan)
-
-
 @verb(
     "metadata organisation-units split",
     effect="destroy",
@@ -177,23 +172,3 @@ async def split(
     title = f"split {unit.label} into {listed((by_uid[uid].label for uid in uids), 5)}"
     payload = Restructuring("split", body, [*uids, source] if keep_source else uids, [] if keep_source else [source])
     return await plan_of(s, title, steps, notes, payload, SPLIT)
-
-
-@applies(split)
-async def _(s: Session, plan: Plan) -> WriteSummary:
-    return await _restructured(s, plan)
-
-
-async def _restructured(s: Session, plan: Plan) -> WriteSummary:
-    work = cast("Restructuring", plan.payload)
-    answer = await s.client.post(f"{UNITS}/{work.word}", work.body)
-    summary = WriteSummary(
-        UNITS, updated=len(work.changed), deleted=len(work.gone), uids=[*work.changed, *work.gone],
-        envelope=answer if isinstance(answer, dict) else None,
-    )  # fmt: skip
-    if work.closed is not None:
-        emptied = [uid for uid in work.changed if uid != work.body.get("target")]
-        for uid in emptied:
-            await s.client.patch(f"{UNITS}/{uid}", [{"op": "add", "path": "/closedDate", "value": work.closed}])
-        summary.note = f"{counted(len(emptied), 'source')} closed on {work.closed}"
-    return summary

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, cast
 
-from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
+from dhis2sh.changes.by_request import ByRequest, Request
+from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import Refused, UsageError
 from dhis2sh.metadata.types.sql_views import VIEWS, as_sent, check_variables, delete_view, pairs_of, rows_of, to_its_end
@@ -73,14 +74,9 @@ async def refresh(s: Session, view: View) -> Plan:
             f"'{body['name']}' is a query: there is nothing to refresh",
             hint=f"dhis2 metadata sql-views execute {str(body['name'])!r}",
         )
-    return Plan(f"refresh {body['name']}", [PlanStep("run", VIEWS, uid=view, name=str(body["name"]))], payload=view)
-
-
-@applies(refresh)
-async def _(s: Session, plan: Plan) -> WriteSummary:
-    answer = await s.client.post(f"{VIEWS}/{plan.payload}/execute")
-    envelope = answer if isinstance(answer, dict) else None
-    return WriteSummary(VIEWS, updated=1, uids=[str(plan.payload)], envelope=envelope)
+    request = Request("POST", f"{VIEWS}/{view}/execute", updated=[view])
+    step = PlanStep("run", VIEWS, uid=view, name=str(body["name"]))
+    return Plan(f"refresh {body['name']}", [step], writer=ByRequest(VIEWS, [request]))
 
 
 @verb(

@@ -16,11 +16,11 @@ from dhis2sh.errors import UsageError
 from dhis2sh.sandbox.analytics import build, numbers
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.grid import Grid, Header, number
-from dhis2sh.sandbox.analytics.names import period_name
 from dhis2sh.sandbox.analytics.outliers import ALGORITHMS, Outlier, Search, find
 from dhis2sh.sandbox.data.model import Model, identifier_of, read_period
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.metadata.period_names import period_name
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.analytics.aggregate import grid_answer
 

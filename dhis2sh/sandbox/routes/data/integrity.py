@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.http.bodies import parse_json, with_body
+from dhis2sh.sandbox.http.bodies import parse_texts, with_body
 from dhis2sh.sandbox.integrity.service import Integrity, Kind, chosen, described, known
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.refused import Refused, unreadable_value
@@ -69,7 +69,7 @@ class Api:
         self.server.demand(request, "F_PERFORM_MAINTENANCE")
         names = _names(request)
         if not names and raw.strip().startswith(b"["):
-            names = cast("list[str]", parse_json(raw))
+            names = parse_texts(raw)
         checks: JsonObject = {"checks": [*names]}
         job_type = "DATA_INTEGRITY" if kind == "summary" else "DATA_INTEGRITY_DETAILS"
         parameters: JsonObject = {"type": "SUMMARY", **checks} if kind == "summary" else checks

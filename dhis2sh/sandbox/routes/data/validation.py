@@ -13,13 +13,13 @@ from starlette.routing import Route
 from dhis2sh.dhis2.formulas import BadExpression
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.dhis2.uids import generate_uid
-from dhis2sh.sandbox.analytics.names import period_name
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.data.validation import Violation, run_predictor, run_rules
 from dhis2sh.sandbox.http.answers import answer, done
-from dhis2sh.sandbox.http.bodies import parse_json, with_body
+from dhis2sh.sandbox.http.bodies import parse_object, with_body
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.jobs.service import Progress
+from dhis2sh.sandbox.metadata.period_names import period_name
 from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
 
@@ -43,7 +43,7 @@ class Api:
     def analysis(self, request: Request, raw: bytes) -> Response:
         """`POST /api/dataAnalysis/validationRules`: run rules now and show the violations."""
         self.server.demand(request, "F_RUN_VALIDATION")
-        sent = cast("JsonObject", parse_json(raw))
+        sent = parse_object(raw)
         unit = str(sent.get("ou") or "")
         if self.store.get("organisationUnits", unit) is None:
             raise Refused(400, "No organisation unit defined", "E1003")

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.http.answers import answer, done, empty
-from dhis2sh.sandbox.http.bodies import parse_json, with_body
+from dhis2sh.sandbox.http.bodies import parse_object, with_body
 from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.java.schedule import BUILT_IN_JOBS, CRON_GRACE, next_run
 from dhis2sh.sandbox.jobs.service import JOB_TYPES, Progress
@@ -253,7 +253,7 @@ class Api:
             raise Refused(409, f"Job queue with name `{name}` already exists.", "E7020")
         if request.method == "PUT" and not members:
             raise Refused(404, f"Queue not found: {name}", "E1005")
-        sent = cast("JsonObject", parse_json(raw))
+        sent = parse_object(raw)
         sequence = cast("list[str]", sent.get("sequence") or [])
         if len(sequence) < 2:
             raise Refused(409, f"Job queue must have at least two jobs but had: {len(sequence)}", "E7021")

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
-from dhis2sh.sandbox.http.bodies import parse_json, with_body
+from dhis2sh.sandbox.http.bodies import parse_object, with_body
 from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.metadata.writes import Api as Writes
 from dhis2sh.sandbox.routes.server import Server
@@ -47,7 +47,7 @@ class Api:
 
     def create(self, request: Request, raw: bytes) -> Response:
         """`POST /api/routes`: only to addresses that are permitted."""
-        sent = cast("JsonObject", parse_json(raw))
+        sent = parse_object(raw)
         if not self._permitted(sent):
             raise Refused(409, "Route URL is not permitted", "E1004")
         sent["id"] = sent.get("id") or generate_uid()
@@ -59,7 +59,7 @@ class Api:
         uid = request.path_params["uid"]
         if self.server.store.get("routes", uid) is None:
             raise not_found("Route", uid)
-        sent = cast("JsonObject", parse_json(raw))
+        sent = parse_object(raw)
         if not self._permitted(sent):
             raise Refused(409, "Route URL is not permitted", "E1004")
         request.scope["path_params"] = {"plural": "routes", "uid": uid}

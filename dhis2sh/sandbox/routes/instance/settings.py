@@ -10,13 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, done, empty
-from dhis2sh.sandbox.http.bodies import media_type, parse_json, with_body
+from dhis2sh.sandbox.http.bodies import media_type, parse_object, with_body
 from dhis2sh.sandbox.instance.settings import CONFIDENTIAL, Settings
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
-    from dhis2sh.types import JsonObject, JsonValue
+    from dhis2sh.types import JsonValue
 
 
 class Api:
@@ -81,7 +81,7 @@ class Api:
         self._may_write(request, settings)
         if media_type(request) != "application/json":
             raise Refused(415, f"Content-Type '{request.headers.get('content-type', '')}' is not supported")
-        sent = cast("JsonObject", parse_json(raw))
+        sent = parse_object(raw)
         unknown = [key for key in sent if not settings.knows(key)]
         if unknown:
             raise Refused(404, f"Setting does not exist: {unknown[0]}", "E1005")

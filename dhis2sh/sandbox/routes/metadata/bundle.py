@@ -9,15 +9,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.http.bodies import JSON, media_type, read_object, unpacked, with_body
-from dhis2sh.sandbox.importer.answers import import_answer
+from dhis2sh.sandbox.http.bodies import JSON, media_type, read_json, unpacked, with_body
 from dhis2sh.sandbox.importer.bundle import ImportOptions, import_options
 from dhis2sh.sandbox.importer.csv import CLASSES, bundle_of, units_of_gml
 from dhis2sh.sandbox.importer.pipeline import Importer
 from dhis2sh.sandbox.java.moments import now
+from dhis2sh.sandbox.java.reader import UNKNOWN, no_object
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.listing import matching
 from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.routes.metadata.answers import import_answer
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ class Api:
         """`POST /api/metadata`."""
         if media_type(request) in CSV:
             return self.import_csv(request, raw)
-        bundle = _bundle(read_object(request, raw, JSON, GZIP, ZIP, "application/octet-stream"))
-        return self._run(request, bundle)
+        body = read_json(request, raw, JSON, GZIP, ZIP, "application/octet-stream")
+        return self._run(request, self._bundle(body if isinstance(body, dict) else {}))  # a list is taken for nothing
 
     def import_csv(self, request: Request, raw: bytes) -> Response:
         """`POST /api/metadata?classKey=` with CSV."""
@@ -93,6 +94,20 @@ class Api:
     def csv_classes(self, request: Request) -> Response:
         """`GET /api/metadata/csvImportClasses`."""
         return answer([*CLASSES])
+
+    def _bundle(self, body: JsonObject) -> dict[str, list[JsonObject]]:
+        """The lists of objects in a body; whatever else is in it is ignored. Raises `Refused` for what can be no object."""
+        store = self.server.store
+        found: dict[str, list[JsonObject]] = {}
+        for plural, rows in body.items():
+            if not isinstance(rows, list):
+                continue
+            found[plural] = [row for row in rows if isinstance(row, dict)]
+            other = next((row for row in rows if row is not None and not isinstance(row, dict)), None)
+            resource = store.resources.get(plural)
+            if other is not None and resource is not None and resource.endpoint is not None:
+                raise Refused(store.version.unreadable, f"{no_object(resource.klass, other)}\n at {UNKNOWN}")
+        return found
 
     def _run(self, request: Request, bundle: dict[str, list[JsonObject]]) -> Response:
         """Import a bundle, as a job where the request says so."""
@@ -134,15 +149,6 @@ class Api:
             opening_data={"user": None, **parameters, "filename": None, "csvImportClass": None},
         )
         return self.server.initiated(request, config)
-
-
-def _bundle(body: JsonObject) -> dict[str, list[JsonObject]]:
-    """The lists of objects in a body; whatever else is in it is ignored."""
-    found: dict[str, list[JsonObject]] = {}
-    for plural, rows in body.items():
-        if isinstance(rows, list):
-            found[plural] = [row for row in rows if isinstance(row, dict)]
-    return found
 
 
 def _parameters(query: QueryParams, options: ImportOptions) -> JsonObject:

@@ -14,7 +14,7 @@ from dhis2sh.sandbox.http.bodies import read_object, with_body
 from dhis2sh.sandbox.importer.merge import Merge
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
-from dhis2sh.sandbox.store.references import ids
+from dhis2sh.sandbox.store.references import ids, rows
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -23,18 +23,23 @@ TYPES = {
     "categoryOptionCombos": "CATEGORY_OPTION_COMBO", "categoryOptions": "CATEGORY_OPTION", "dataElements": "DATA_ELEMENT",
     "indicatorTypes": "INDICATOR_TYPE", "indicators": "INDICATOR",
 }  # fmt: skip
-"""What can be merged, and its name in the report."""
+"""What can be merged, and its name in the authority that it wants."""
+OLDEST = {"indicatorTypes": 41, "indicators": 41}
+"""Since which version; the others since 2.42."""
 WITH_DATA = {"categoryOptionCombos", "dataElements"}
+STRATEGIES = ("LAST_UPDATED", "DISCARD")
 MESSAGES = {
     "E1530": "At least one source {0} must be specified",
     "E1531": "Target {0} must be specified",
-    "E1532": "Target {0} cannot be a source {0}",
+    "E1532": "Target {0} cannot be a source {1}",
     "E1533": "{0} {1} does not exist: `{2}`",
     "E1534": "dataMergeStrategy field must be specified. With value `DISCARD` or `LAST_UPDATED`",
-    "E1540": "Only duplicate CategoryOptionCombos can be merged",
+    "E1540": "CategoryOptionCombos must be duplicates (same cat combo, same cat options, different UID) in order to merge",
     "E1550": "All source ValueTypes must match target ValueType: `{0}`. Other ValueTypes found: `{1}`",
     "E1551": "All source DataElementDomains must match target DataElementDomain: `{0}`. Other DataElementDomains found: `{1}`",
 }
+OLD_CODES = {"E1530": "E1540", "E1531": "E1541", "E1532": "E1542", "E1533": "E1543"}
+"""What 2.41 calls them; its messages name the type in small letters, and it alone."""
 
 
 class Api:
@@ -47,7 +52,6 @@ class Api:
         """The handler of one type."""
 
         def handler(request: Request, raw: bytes) -> Response:
-            resource = self.server.store.resources[plural]
             if not self.server.rights(request).has(f"F_{TYPES[plural]}_MERGE"):
                 raise Refused(403, "Access is denied, requires one Authority from "
                               f"[F_{TYPES[plural]}_MERGE]", "E1006")  # fmt: skip
@@ -55,22 +59,25 @@ class Api:
             sources = list(dict.fromkeys(str(uid) for uid in cast("list[JsonValue]", sent.get("sources") or [])))
             errors = self._errors(plural, sources, sent)
             if errors:
-                return _failed(TYPES[plural], resource.klass, errors)
+                return self._answer(plural, [], errors)
             target, delete = str(sent["target"]), sent.get("deleteSources") is True
+            if plural == "dataElements":
+                self._check_sets({*sources, target})
             merge = Merge(self.server.store, plural, sources, target)
             merge.run(delete=delete, keep_data=sent.get("dataMergeStrategy") != "DISCARD")
-            report: JsonObject = {
-                "mergeErrors": [], "mergeType": TYPES[plural],
-                "sourcesDeleted": cast("list[JsonValue]", sources if delete else []),
-                "message": f"{TYPES[plural]} merge complete",
-            }  # fmt: skip
-            response: JsonObject = {"mergeReport": report, "responseType": "MergeWebResponse"}
-            return answer({"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "response": response})
+            return self._answer(plural, sources if delete else [], [])
 
         return handler
 
+    def _check_sets(self, elements: set[str]) -> None:
+        """Two elements of one data set cannot become one: the server lets its database say so. Raises `Refused`."""
+        for body in self.server.store.objects("dataSets").values():
+            held = [uid for row in rows(body.get("dataSetElements")) for uid in ids(row.get("dataElement"))]
+            if len(elements.intersection(held)) > 1:
+                raise Refused(409, 'ERROR: duplicate key value violates unique constraint "datasetelement_unique_key"')
+
     def _errors(self, plural: str, sources: list[str], sent: JsonObject) -> list[tuple[str, list[str]]]:
-        """What stands in the way: codes and what their messages name."""
+        """What stands in the way: codes and what their messages name. Raises `Refused`."""
         store, model, target = self.server.store, self.server.store.resources[plural].model, sent.get("target")
         found: list[tuple[str, list[str]]] = []
         if not sources:
@@ -78,11 +85,16 @@ class Api:
         if not target:
             found.append(("E1531", [model]))
         elif target in sources:
-            found.append(("E1532", [model]))
-        found += [("E1533", ["Source", model, uid]) for uid in sources if store.get(plural, uid) is None]
+            found.append(("E1532", [model, model]))
+        found += [("E1533", ["SOURCE", model, uid]) for uid in sources if store.get(plural, uid) is None]
         if target and store.get(plural, str(target)) is None:
-            found.append(("E1533", ["Target", model, str(target)]))
-        if plural in WITH_DATA and sent.get("dataMergeStrategy") not in {"DISCARD", "LAST_UPDATED"}:
+            found.append(("E1533", ["TARGET", model, str(target)]))
+        strategy = sent.get("dataMergeStrategy")
+        if strategy not in (None, *STRATEGIES):
+            text = f'from String "{strategy}": not one of the values accepted for Enum class: [{", ".join(STRATEGIES)}]'
+            klass = "org.hisp.dhis.merge.DataMergeStrategy"
+            raise Refused(400, f"JSON parse error: Cannot deserialize value of type `{klass}` {text}")
+        if plural in WITH_DATA and strategy is None:
             found.append(("E1534", []))
         return found or self._differences(plural, sources, str(target))
 
@@ -94,10 +106,42 @@ class Api:
         if plural == "dataElements":
             for code, name in (("E1550", "valueType"), ("E1551", "domainType")):
                 others = sorted({str(body.get(name)) for body in bodies} - {str(goal.get(name))})
-                found += [(code, [str(goal.get(name)), ",".join(others)])] if others else []
+                found += [(code, [str(goal.get(name)), f"[{', '.join(others)}]"])] if others else []
         if plural == "categoryOptionCombos" and any(_place(body) != _place(goal) for body in bodies):
             found.append(("E1540", []))
         return found
+
+    def _answer(self, plural: str, deleted: list[str], errors: list[tuple[str, list[str]]]) -> Response:
+        """The report of a merge, or of what stands in its way."""
+        store = self.server.store
+        old = store.version.minor < 42
+        kind = TYPES[plural] if old else store.resources[plural].model
+        said: list[JsonValue] = [_old_error(*error) if old else _error(*error) for error in errors]
+        report: JsonObject = {
+            "mergeErrors": said, "mergeType": kind, "sourcesDeleted": cast("list[JsonValue]", deleted),
+            "message": f"{kind} merge {'has errors' if errors else 'complete'}",
+        }  # fmt: skip
+        response: JsonObject = {"mergeReport": report}
+        if not old:
+            response["responseType"] = "MergeWebResponse"
+        if not errors:
+            return answer({"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "response": response})
+        message = "One or more errors occurred, please see full details in merge report."
+        body: JsonObject = {"httpStatus": "Conflict", "httpStatusCode": 409, "status": "WARNING", "message": message}
+        return answer({**body, "response": response}, 409)
+
+
+def _error(code: str, values: list[str]) -> JsonObject:
+    return {"message": MESSAGES[code].format(*values), "errorCode": code, "args": cast("list[JsonValue]", values)}
+
+
+def _old_error(code: str, values: list[str]) -> JsonObject:
+    """The error as 2.41 says it."""
+    model = values[1] if code == "E1533" else values[0]
+    word = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in model).strip()
+    named = [value for value in values if value != model]
+    text = MESSAGES[code].format(*(word if value == model else value for value in values))
+    return {"message": text, "errorCode": OLD_CODES[code], "args": cast("list[JsonValue]", named)}
 
 
 def _place(body: JsonObject) -> tuple[list[str], set[str]]:
@@ -105,23 +149,9 @@ def _place(body: JsonObject) -> tuple[list[str], set[str]]:
     return ids(body.get("categoryCombo")), set(ids(body.get("categoryOptions")))
 
 
-def _failed(kind: str, klass: str, errors: list[tuple[str, list[str]]]) -> Response:
-    rows: list[JsonValue] = []
-    for code, values in errors:
-        text = MESSAGES[code]
-        for at, value in enumerate(values):
-            text = text.replace(f"{{{at}}}", value)
-        args = cast("list[JsonValue]", values)
-        rows.append({"message": text, "args": args, "mainKlass": klass, "errorCode": code, "errorProperties": args})
-    report: JsonObject = {"mergeErrors": rows, "mergeType": kind, "sourcesDeleted": [],
-                          "message": f"{kind} merge has errors"}  # fmt: skip
-    message = "One or more errors occurred, please see full details in merge report."
-    body: JsonObject = {"httpStatus": "Conflict", "httpStatusCode": 409, "status": "WARNING", "message": message,
-                        "response": {"mergeReport": report, "responseType": "MergeWebResponse"}}  # fmt: skip
-    return answer(body, 409)
-
-
 def routes(server: Server) -> list[Route]:
     """This area's routes."""
     api = Api(server)
-    return [Route(f"/api/{plural}/merge", with_body(api.merge(plural)), methods=["POST"]) for plural in TYPES]
+    minor = server.store.version.minor
+    there = [plural for plural in TYPES if minor >= OLDEST.get(plural, 42)]
+    return [Route(f"/api/{plural}/merge", with_body(api.merge(plural)), methods=["POST"]) for plural in there]

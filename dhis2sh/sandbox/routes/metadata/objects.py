@@ -12,12 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dhis2sh.sandbox.http.addresses import of_a_server
 from dhis2sh.sandbox.http.answers import answer, asked_path, base_of
-from dhis2sh.sandbox.http.params import boolean, integer
+from dhis2sh.sandbox.http.params import boolean, integer, joined
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.gist import gist_of, list_gist
 from dhis2sh.sandbox.metadata.listing import list_objects, matching
-from dhis2sh.sandbox.refused import Refused, no_such_address, not_found
+from dhis2sh.sandbox.refused import Refused, no_such_address, not_found, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Api:
     def _csv(self, request: Request, resource: Resource) -> Response:
         """A list as CSV: simple properties, and references as their ids."""
         query = request.query_params
-        text = query.get("fields", "id,displayName")
+        text = joined(query, "fields", "id,displayName")
         names = ["id", "displayName"] if text in {"*", ":all"} else [n.strip() for n in text.split(",") if n.strip()]
         for name in names:
             if name not in resource.properties and not self.server.store.get("attributes", name):
@@ -98,7 +99,7 @@ class Api:
     def get(self, request: Request, resource: Resource) -> Response:
         """`GET /api/{plural}/{uid}`."""
         body = self._object(request, resource)
-        tree = parse_fields(request.query_params.get("fields", "*"))
+        tree = parse_fields(joined(request.query_params, "fields", "*"))
         return answer(self.server.renderer(request, single=True).show(resource, body, tree))
 
     @of_type
@@ -106,8 +107,10 @@ class Api:
         """`GET /api/{plural}/{uid}/{property}`: one property, wrapped in an object."""
         body, name = self._object(request, resource), request.path_params["property"].removesuffix(".json")
         if name not in resource.properties:
-            raise Refused(404, f"Property {name} does not exist on {resource.model}", "E1005")
-        inner = request.query_params.get("fields", ":all")
+            if of_a_server("GET", request.url.path):
+                raise not_imitated(f"GET {request.url.path}")
+            return answer({})  # a server shows of an object what it finds of the name: nothing
+        inner = joined(request.query_params, "fields", ":all")
         prop = resource.properties[name]
         tree = parse_fields(f"{name}[{inner}]" if prop.reference or inner != ":all" else name)
         shown = self.server.renderer(request).show(resource, body, tree)
@@ -122,14 +125,14 @@ class Api:
     @of_type
     def gist(self, request: Request, resource: Resource) -> Response:
         """`GET /api/{plural}/gist`: a list without a total, its next page only where there is one."""
-        renderer = self.server.renderer(request)
+        renderer = self.server.renderer(request, gist=True)
         return answer(list_gist(self.server.store, resource, request.query_params, renderer, asked_path(request)))
 
     @of_type
     def gist_object(self, request: Request, resource: Resource) -> Response:
         """`GET /api/{plural}/{uid}/gist`."""
         body = self._object(request, resource)
-        gist = gist_of(resource, self.server.renderer(request, single=True), request.query_params, "L")
+        gist = gist_of(resource, self.server.renderer(request, single=True, gist=True), request.query_params, "L")
         return answer(gist.show(body))
 
     @of_type
@@ -141,7 +144,7 @@ class Api:
         target = store.resources.get(prop.target or "") if prop is not None else None
         if prop is None:
             raise Refused(404, f"Property {name} does not exist on {resource.model}", "E1005")
-        renderer = self.server.renderer(request)
+        renderer = self.server.renderer(request, gist=True)
         value = renderer.value(resource, body, prop)
         if target is None or not prop.reference:
             return answer({name: value})
@@ -164,7 +167,7 @@ class Api:
         if found is None:
             raise not_found("IdentifiableObject", uid)
         resource = self.server.store.resources[found[0]]
-        tree = parse_fields(request.query_params.get("fields", "*"))
+        tree = parse_fields(joined(request.query_params, "fields", "*"))
         shown = self.server.renderer(request).show(resource, found[1], tree)
         return answer({**shown, "href": f"{base_of(request)}/api{resource.endpoint}/{uid}"})
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, done
 from dhis2sh.sandbox.http.bodies import read_object, with_body
-from dhis2sh.sandbox.http.params import boolean, integer, many
+from dhis2sh.sandbox.http.params import boolean, integer, joined, many
 from dhis2sh.sandbox.importer.merge import Merge, reference_changes
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.refused import Refused, not_found
@@ -66,7 +66,7 @@ class Api:
             (name for name in ("includeChildren", "includeDescendants", "includeAncestors") if boolean(query, name)), ""
         )
         if not kind and "level" not in query:
-            tree = parse_fields(query.get("fields", "*"))
+            tree = parse_fields(joined(query, "fields", "*"))
             renderer = self.server.renderer(request, single=True)
             return answer(renderer.show(self.server.store.resources[UNITS], body, tree))
         return self._list(request, self._around(body, kind, integer(query, "level", 0)))
@@ -107,7 +107,7 @@ class Api:
     def _list(self, request: Request, found: list[JsonObject]) -> Response:
         renderer = self.server.renderer(request)
         resource = self.server.store.resources[UNITS]
-        tree = parse_fields(request.query_params.get("fields", "id,displayName"))
+        tree = parse_fields(joined(request.query_params, "fields", "id,displayName"))
         found.sort(key=lambda unit: (str(unit.get("name", "")).lower(), str(unit["id"])))
         return answer({UNITS: [renderer.show(resource, unit, tree) for unit in found]})
 

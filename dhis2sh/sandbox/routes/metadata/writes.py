@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, base_of, done
 from dhis2sh.sandbox.http.bodies import PATCH, read_json, read_object, with_body
-from dhis2sh.sandbox.importer.answers import object_answer
+from dhis2sh.sandbox.importer.axes import merged_views
 from dhis2sh.sandbox.importer.bundle import CREATE, DELETE, UPDATE, ImportOptions, import_options
 from dhis2sh.sandbox.importer.hooks import hooks_of
 from dhis2sh.sandbox.importer.members import ORPHANS_DIE, ORPHANS_STAY, Members, kept_by_owner
@@ -22,6 +22,7 @@ from dhis2sh.sandbox.importer.report import FAILED, ErrorReport, ObjectReport
 from dhis2sh.sandbox.metadata.jsonpatch import apply_patch, read_patch
 from dhis2sh.sandbox.metadata.listing import DEFAULTS
 from dhis2sh.sandbox.refused import Refused, no_such_address, not_found, not_imitated
+from dhis2sh.sandbox.routes.metadata.answers import object_answer
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.references import rows
 
@@ -70,8 +71,11 @@ class Api:
         if not self.server.rights(request).can_create(resource):
             raise Refused(403, "You don't have the proper permissions to create this object.", "E1006")
         sent.pop("translations", None)
+        sent = merged_views(sent) if resource.plural == "maps" else sent
         options = replace(import_options(request.query_params), strategy=CREATE, commit=True, atomic=True)
         report = self.importer(request, raw=raw).one(resource.plural, sent, options)
+        if report is None:
+            raise not_imitated("the creation of an object of the default category model")
         return object_answer(report, created=f"{base_of(request)}/api{resource.endpoint}/{report.uid}")
 
     def replace(self, request: Request, raw: bytes) -> Response:
@@ -82,12 +86,15 @@ class Api:
         sent = read_object(request, raw)
         resource, _ = self._writable(request)
         sent["id"] = request.path_params["uid"]
+        sent = merged_views(sent) if resource.plural == "maps" else sent
         self._updatable(resource, sent)
         apart = updates_apart(self.server.store, resource.plural)
         options = replace(import_options(request.query_params), strategy=UPDATE, commit=True, atomic=True)
         options = replace(options, skip_validation=apart)
         report = self.importer(request, raw=raw).one(resource.plural, sent, options)
-        return done() if apart else object_answer(report)
+        if report is None or apart or (resource.plural == "maps" and not report.errors):
+            return done()
+        return object_answer(report)
 
     def patch(self, request: Request, raw: bytes) -> Response:
         """`PATCH /api/{plural}/{uid}` with a JSON patch."""
@@ -108,7 +115,7 @@ class Api:
         report = self.importer(request, unreadable=400).one(
             resource.plural, patched, replace(options, skip_validation=apart)
         )
-        return done() if apart else object_answer(report)
+        return done() if report is None or apart else object_answer(report)
 
     def _updatable(self, resource: Resource, after: JsonObject) -> None:
         """Raises `Refused` with 409 for what the type's own controller refuses."""
@@ -128,7 +135,8 @@ class Api:
         if kept_by_owner(self.server.store, resource.plural, cast("str", body["id"])):
             return object_answer(ObjectReport(resource.klass, cast("str", body["id"])))  # so it says, and it stays
         options = ImportOptions(strategy=DELETE)
-        return object_answer(self.importer(request).one(resource.plural, {"id": body["id"]}, options), failed="WARNING")
+        report = self.importer(request).one(resource.plural, {"id": body["id"]}, options)
+        return done() if report is None else object_answer(report, failed="WARNING")
 
     # Its collections -------------------------------------------------------------------------------------------------
 
@@ -236,19 +244,9 @@ class Api:
         """`PUT /api/{plural}/{uid}/translations`."""
         resource, body = self._writable(request)
         rows = cast("list[JsonObject]", read_object(request, raw).get("translations") or [])
-        seen: set[tuple[JsonValue, JsonValue]] = set()
-        for row in rows:
-            key = (row.get("property"), row.get("locale"))
-            if key in seen:
-                report = ObjectReport(resource.klass, cast("str", body["id"]))
-                report.errors.append(ErrorReport("E1106", list(key), resource.klass, prop="translations"))
-                return object_answer(report)
-            seen.add(key)
-            for name in ("locale", "property", "value"):
-                if not row.get(name):
-                    report = ObjectReport(resource.klass, cast("str", body["id"]))
-                    report.errors.append(ErrorReport("E4000", [name], "org.hisp.dhis.translation.Translation"))
-                    return object_answer(report)
+        problem = _translation_error(resource, cast("str", body["id"]), rows)
+        if problem is not None:
+            return object_answer(ObjectReport(resource.klass, None, errors=[problem]), failed="WARNING")
         kept: list[JsonValue] = [{name: row[name] for name in ("locale", "property", "value")} for row in rows]
         self.server.store.change({resource.plural: [{**body, "translations": kept}]})
         return Response(status_code=204)
@@ -288,6 +286,23 @@ class Api:
                 "message": text + f"'{self.server.user(request).get('username')}'",
             }
         )
+
+
+def _translation_error(resource: Resource, uid: str, rows: list[JsonObject]) -> ErrorReport | None:
+    """E1106: a text translated twice into one language; E4000: a part is missing. None for good rows."""
+    klass = "org.hisp.dhis.translation.Translation"
+    seen: set[tuple[JsonValue, JsonValue]] = set()
+    for row in rows:
+        key = (row.get("property"), row.get("locale"))
+        if key in seen:
+            text = "There are duplicate translation records for property `{}` and locale `{}` on {} `{}`"
+            named = [*key, resource.model, uid]
+            return ErrorReport("E1106", named, klass, error_klass=resource.klass, text=text.format(*named))
+        seen.add(key)
+        for name in ("locale", "property", "value"):
+            if not row.get(name):
+                return ErrorReport("E4000", [name], klass, error_klass=resource.klass)
+    return None
 
 
 def _ids(value: JsonValue) -> list[str]:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, empty
-from dhis2sh.sandbox.http.bodies import parse_json, with_body
+from dhis2sh.sandbox.http.bodies import parse_object, with_body
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.people.accounts import password_error
@@ -94,7 +94,7 @@ class Api:
     def update(self, request: Request, raw: bytes) -> Response:
         """`PUT /api/me`: what people may change of themselves."""
         user = self.server.user(request)
-        sent = cast("JsonObject", parse_json(raw))
+        sent = parse_object(raw)
         free = ("email", "firstName", "surname", "phoneNumber", "introduction", "jobTitle", "gender", "birthday",
                 "nationality", "employer", "education", "interests", "languages", "whatsApp", "skype", "telegram",
                 "twitter", "facebookMessenger")  # fmt: skip
@@ -106,7 +106,7 @@ class Api:
     def change_password(self, request: Request, raw: bytes) -> Response:
         """`PUT /api/me/changePassword` with `{oldPassword, newPassword}`."""
         user = self.server.user(request)
-        sent = cast("JsonObject", parse_json(raw))
+        sent = parse_object(raw)
         old, new = sent.get("oldPassword"), sent.get("newPassword")
         if not isinstance(old, str) or not isinstance(new, str):
             raise Refused(409, "OldPassword and newPassword must be provided", "E1004")
@@ -130,7 +130,7 @@ class Api:
 
     def login(self, request: Request, raw: bytes) -> Response:
         """`POST /api/auth/login`: a session cookie for a username and password."""
-        sent = cast("JsonObject", parse_json(raw))
+        sent = parse_object(raw)
         user = self.server.signin.accounts.named(str(sent.get("username") or ""))
         if user is None or not self.server.signin.accounts.proven(user, str(sent.get("password") or "")):
             raise Refused(401, "Bad credentials")

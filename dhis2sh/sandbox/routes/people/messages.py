@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer, base_of, done, empty
-from dhis2sh.sandbox.http.bodies import parse_json, with_body
+from dhis2sh.sandbox.http.bodies import parse_object, parse_texts, with_body
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.java.moments import now
@@ -93,7 +93,7 @@ class Api:
 
     def create(self, request: Request, raw: bytes) -> Response:
         """`POST /api/messageConversations`; the new UID is in the `Location` header only."""
-        sent = cast("JsonObject", parse_json(raw))
+        sent = parse_object(raw)
         members = self._recipients(sent)
         if not members:
             raise Refused(409, "No recipients selected.", "E1004")
@@ -158,7 +158,7 @@ class Api:
         """`POST /api/messageConversations/{uid}/recipients`."""
         body = self._find(request)
         known = {str(cast("JsonObject", member["user"])["id"]) for member in _members(body)}
-        new = [_member(uid) for uid in self._recipients(cast("JsonObject", parse_json(raw))) if uid not in known]
+        new = [_member(uid) for uid in self._recipients(parse_object(raw)) if uid not in known]
         self.store.put_objects({PLURAL: [{**body, "userMessages": [*_members(body), *new]}]})
         return done("Recipients added to conversation.", 201)
 
@@ -166,7 +166,7 @@ class Api:
         """Set a flag of who asks on several conversations; the answer names those that changed."""
         uid = self.server.rights(request).uid
         marked: list[JsonValue] = []
-        for one in cast("list[str]", parse_json(raw)):
+        for one in parse_texts(raw):
             body = self.store.get(PLURAL, one)
             if body is None or _as_seen_by(body, uid) is None:
                 continue

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer, base_of
-from dhis2sh.sandbox.http.bodies import parse_json, with_body
+from dhis2sh.sandbox.http.bodies import parse_object, with_body
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
@@ -79,7 +79,7 @@ class Api:
 
     def create(self, request: Request, raw: bytes) -> Response:
         """`POST /api/apiToken`."""
-        sent = cast("JsonObject", parse_json(raw or b"{}"))
+        sent = parse_object(raw or b"{}")
         kind = str(sent.get("type") or "PERSONAL_ACCESS_TOKEN_V2")
         if kind not in {"PERSONAL_ACCESS_TOKEN_V1", "PERSONAL_ACCESS_TOKEN_V2"}:
             raise Refused(409, f"Token type is not supported: {kind}", "E1004")

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import base_of, done, empty
-from dhis2sh.sandbox.http.bodies import parse_json, with_body
+from dhis2sh.sandbox.http.bodies import parse_object, with_body
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.people.accounts import password_error
 from dhis2sh.sandbox.refused import Refused, not_found, unreadable_value
@@ -77,7 +77,7 @@ class Api:
         """`POST /api/users/{uid}/replica`: the same account under another name."""
         self.server.demand(request, "F_REPLICATE_USER")
         user = self._user(request)
-        sent = cast("JsonObject", parse_json(raw))
+        sent = parse_object(raw)
         username, password = str(sent.get("username") or ""), str(sent.get("password") or "")
         if not username:
             raise Refused(409, "Username must be specified", "E1004")

@@ -1,4 +1,4 @@
-"""What analytics calls periods: `January 2025`, `January - March 2025`, `Last 12 months`."""
+"""What a server calls periods: `January 2025`, `January - March 2025`, `Last 12 months`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,164 @@
+"""Dimensions as people write them, `dx='BCG doses given' pe=2025 ou=LEVEL-4`, into the items that a server takes.
+
+API source: `DataQueryParams.java`, `DimensionalObjectProducer.java` (api-facts g.1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dhis2sh.dhis2.periods import Period, RelativePeriod
+from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.verbs import names
+
+if TYPE_CHECKING:
+    from dhis2sh.session import Session
+
+DATA = ("dataElements", "indicators", "programIndicators")
+"""What a name in `dx` may be of."""
+GROUPS = {"DE_GROUP": "dataElementGroups", "IN_GROUP": "indicatorGroups", "OU_GROUP": "organisationUnitGroups"}
+"""Prefixes that stand for all in a group."""
+RATES = ("REPORTING_RATE", "REPORTING_RATE_ON_TIME", "ACTUAL_REPORTS", "ACTUAL_REPORTS_ON_TIME", "EXPECTED_REPORTS")
+USER_UNITS = ("USER_ORGUNIT", "USER_ORGUNIT_CHILDREN", "USER_ORGUNIT_GRANDCHILDREN")
+OWN_DIMENSIONS = {
+    "categories": "categoryOptions", "categoryOptionGroupSets": "categoryOptionGroups",
+    "organisationUnitGroupSets": "organisationUnitGroups", "dataElementGroupSets": "dataElementGroups",
+}  # fmt: skip
+"""Types that are dimensions of their own, and of what their items are."""
+_LEVEL = re.compile(r"LEVEL-(.+)", re.I)
+_RANGE = re.compile(r"(\w+)(?:\.\.|:)(\w+)")
+
+
+@dataclass(slots=True)
+class Question:
+    """What is asked of aggregate analytics.
+
+    Parameters:
+        dimensions: what makes the rows: items by the name of the dimension.
+        filters: what is summed up over.
+    """
+
+    dimensions: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    filters: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+
+    def has(self, name: str) -> bool:
+        """Is it a dimension or a filter?"""
+        return name in self.dimensions or name in self.filters
+
+
+async def question_of(s: Session, dimensions: Sequence[str], filters: Sequence[str]) -> Question:
+    """The question that some texts ask: `name=item;item`, a name twice adds to it.
+
+    Raises `UsageError` for what is no dimension, no period, or lacks data, time or place: a server answers without units
+    over all of them, and without a word. Raises `NotFound` for a name that nothing has.
+    """
+    asked = Question()
+    for texts, found in ((dimensions, asked.dimensions), (filters, asked.filters)):
+        for text in texts:
+            name, items = _cut(text)
+            key, known = await _dimension(s, name, items)
+            found.setdefault(key, []).extend(item for item in known if item not in found.get(key, []))
+    both = asked.dimensions.keys() & asked.filters.keys()
+    if both:
+        raise UsageError(f"{', '.join(sorted(both))} is a dimension and a filter", hint="say it once")
+    for name, example in (("dx", "dx='BCG doses given'"), ("pe", "pe=2025"), ("ou", "ou=LEVEL-2")):
+        if not asked.has(name):
+            raise UsageError(f"no {_CALLED[name]}", hint=f"say {example}, or --filter {example}")
+    return asked
+
+
+_CALLED = {"dx": "data (dx)", "pe": "time (pe)", "ou": "organisation units (ou)"}
+
+
+def _cut(text: str) -> tuple[str, list[str]]:
+    name, mark, items = text.partition("=")
+    if not mark:
+        name, mark, items = text.partition(":")
+    if not mark or not name.strip():
+        raise UsageError(
+            f"'{text}' is no dimension", hint="dimensions look like dx='BCG doses given', pe=2025, ou=LEVEL-2"
+        )
+    return name.strip(), [item.strip() for item in items.split(";") if item.strip()]
+
+
+async def _dimension(s: Session, name: str, items: Sequence[str]) -> tuple[str, list[str]]:
+    match name:
+        case "dx":
+            return "dx", await _data(s, items)
+        case "pe":
+            return "pe", [item for text in items for item in periods(text)]
+        case "ou":
+            return "ou", await _units(s, items)
+        case "co" | "ao":
+            return name, list((await names.resolve_all(s, "categoryOptionCombos", items)).values())
+        case _:
+            found = (await names.among(s, tuple(OWN_DIMENSIONS), [name]))[name]
+            return found.uid, list((await names.resolve_all(s, OWN_DIMENSIONS[found.plural], items)).values())
+
+
+async def _data(s: Session, items: Sequence[str]) -> list[str]:
+    """Data elements, indicators and program indicators by name; groups, reporting rates and operands by their parts."""
+    found: dict[str, str] = {}
+    named: list[str] = []
+    for item in items:
+        prefix, mark, rest = item.partition("-")
+        head, dot, rate = item.rpartition(".")
+        if mark and prefix in GROUPS:
+            found[item] = f"{prefix}-{await names.resolve(s, GROUPS[prefix], rest)}"
+        elif dot and rate in RATES:
+            found[item] = f"{await names.resolve(s, 'dataSets', head)}.{rate}"
+        elif dot and all(part == "*" or is_uid(part) for part in item.split(".")):
+            found[item] = item
+        else:
+            named.append(item)
+    hits = await names.among(s, DATA, named) if named else {}
+    return [found[item] if item in found else hits[item].uid for item in items]
+
+
+async def _units(s: Session, items: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for item in items:
+        level, (prefix, mark, rest) = _LEVEL.fullmatch(item), item.partition("-")
+        if level is not None:
+            number = level[1]
+            found.append(
+                f"LEVEL-{number if number.isdigit() else await names.resolve(s, 'organisationUnitLevels', number)}"
+            )
+        elif mark and prefix == "OU_GROUP":
+            found.append(f"OU_GROUP-{await names.resolve(s, GROUPS[prefix], rest)}")
+        elif item in USER_UNITS:
+            found.append(item)
+        else:
+            found.append(await names.resolve(s, "organisationUnits", item))
+    return found
+
+
+def periods(text: str) -> list[str]:
+    """The periods that a text means: one, a relative one as its name, or all from one to another (`202501..202506`).
+
+    Raises `UsageError`. A server takes `202501_202506` and answers with nothing (seen).
+    """
+    relative = text.upper().replace(" ", "_")
+    if relative in {str(item) for item in RelativePeriod}:
+        return [relative]
+    if (ends := _RANGE.fullmatch(text)) is not None:
+        return [item.iso for item in Period.parse(ends[1]).range(Period.parse(ends[2]))]
+    try:
+        return [Period.parse(text).iso]
+    except UsageError:
+        near = did_you_mean(relative, [str(item) for item in RelativePeriod]) if any(map(str.isalpha, text)) else None
+        hint = near or "periods look like 2024, 2024Q1, 202402, 202401..202406, LAST_12_MONTHS"
+        raise UsageError(f"'{text}' is not a period", hint=hint) from None
+
+
+def resolved(items: Iterable[str]) -> list[str]:
+    """Periods with relative ones as the fixed ones that they are today."""
+    relative = {str(item) for item in RelativePeriod}
+    found = (
+        [period.iso for period in RelativePeriod(item).resolve()] if item in relative else [item] for item in items
+    )
+    return list(dict.fromkeys(iso for many in found for iso in many))

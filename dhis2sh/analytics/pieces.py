@@ -1,0 +1,129 @@
+"""A question in pieces that a server answers: asked whole first, and cut where it is too large or takes too long."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.analytics.items import Question, resolved
+from dhis2sh.client.limits import gather_bounded
+from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.errors import Refused, ServerFault, TimedOut, UsageError
+
+if TYPE_CHECKING:
+    from dhis2sh.client.messages import Grid
+    from dhis2sh.client.requests import Param
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, Row
+
+TOO_LARGE = {"E7128", "E7129"}
+"""The result has more rows than the server gives."""
+TOO_LONG = {"E7131", "E7136"}
+"""The query was given up, by the server's own clock."""
+CONCURRENCY = 3
+"""Pieces under way at once: analytics are the heaviest thing that a server does."""
+MOST_PIECES = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Part of a question: some data, some periods, some units."""
+
+    data: tuple[str, ...]
+    periods: tuple[str, ...]
+    units: tuple[str, ...]
+
+    def cut(self) -> list[Piece]:
+        """The same in two: by time, then by data, then by units. Empty where it is one of each."""
+        for name in ("periods", "data"):
+            items = cast("tuple[str, ...]", getattr(self, name))
+            if len(items) > 1:
+                middle = len(items) // 2
+                return [replace(self, **{name: part}) for part in (items[:middle], items[middle:])]
+        levels = tuple(item for item in self.units if not is_uid(item))
+        alone = tuple(item for item in self.units if is_uid(item))
+        if len(alone) > 1:
+            middle = len(alone) // 2
+            return [replace(self, units=(*part, *levels)) for part in (alone[:middle], alone[middle:])]
+        return []
+
+
+async def batches(
+    s: Session, question: Question, params: dict[str, Param], *, with_names: bool
+) -> AsyncGenerator[list[Row]]:
+    """The rows of a question, piece by piece.
+
+    Parameters:
+        params: more parameters of analytics, by DHIS2's names.
+        with_names: a column with the name beside each item.
+
+    Raises `Refused` for a piece that cannot be cut further.
+    """
+    cut_by = {name: tuple(question.dimensions.get(name, ())) for name in ("dx", "pe", "ou")}
+    waiting = [Piece(cut_by["dx"], cut_by["pe"], cut_by["ou"])]
+    asked = 0
+    while waiting:
+        now, waiting = waiting, list[Piece]()
+        async for piece, found in gather_bounded((_ask(s, question, piece, params) for piece in now), CONCURRENCY):
+            asked += 1
+            if isinstance(found, Exception):
+                smaller = await _smaller(s, piece)
+                if not smaller or asked + len(waiting) > MOST_PIECES:
+                    raise found
+                waiting += smaller
+            elif rows := list(found.records(names=with_names)):
+                yield rows
+        if waiting:
+            s.person.note(f"too much for one answer: asked again in {len(waiting)} pieces")
+
+
+async def _ask(
+    s: Session, question: Question, piece: Piece, params: dict[str, Param]
+) -> tuple[Piece, Grid | Refused | TimedOut]:
+    """A piece and its answer, or why it has none where a smaller one may."""
+    dimensions: dict[str, Sequence[str]] = {**question.dimensions}
+    dimensions |= {
+        name: items for name, items in (("dx", piece.data), ("pe", piece.periods), ("ou", piece.units)) if items
+    }
+    try:
+        return piece, await s.client.analytics.query(dimensions, filters=question.filters, params=params)
+    except ServerFault as error:
+        if error.status not in {502, 504}:
+            raise
+        return piece, error
+    except Refused as error:
+        if error.code not in TOO_LARGE | TOO_LONG and error.status != 413:
+            raise
+        return piece, error
+    except TimedOut as error:
+        return piece, error
+
+
+async def _smaller(s: Session, piece: Piece) -> list[Piece]:
+    """A piece in smaller ones: relative periods as fixed ones, a unit with a level below it as its children."""
+    piece = replace(piece, periods=tuple(resolved(piece.periods)))
+    if found := piece.cut():
+        return found
+    levels = tuple(item for item in piece.units if not is_uid(item))
+    if not levels or any(not item.startswith("LEVEL-") for item in levels):
+        return []
+    units = [item for item in piece.units if is_uid(item)] or await _roots(s)
+    if len(units) > 1:
+        return replace(piece, units=(*units, *levels)).cut()
+    body = await s.client.get_object(f"organisationUnits/{units[0]}", {"fields": "level,children[id]"})
+    children = [str(child["id"]) for child in cast("list[JsonObject]", body.get("children") or [])]
+    lowest = min(int(item.removeprefix("LEVEL-")) for item in levels if item.removeprefix("LEVEL-").isdigit())
+    if not children or lowest <= int(cast("int", body.get("level") or 0)):
+        return []
+    return [replace(piece, units=(child, *levels)) for child in children]
+
+
+async def _roots(s: Session) -> list[str]:
+    """The units that a level alone is below: those that the user reads."""
+    fields = "dataViewOrganisationUnits[id],organisationUnits[id]"
+    me = await s.client.get_object("me", {"fields": fields})
+    held = cast("list[JsonObject]", me.get("dataViewOrganisationUnits") or me.get("organisationUnits") or [])
+    if not held:
+        raise UsageError("you read no organisation units on this server", hint="dhis2 system whoami")
+    return [str(unit["id"]) for unit in held]

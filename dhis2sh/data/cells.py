@@ -1,0 +1,34 @@
+"""Data values as rows: their columns, and what makes two of them the same cell.
+
+API source: `DataValue.java`, `DataValueSetController.java` (api-facts f).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dhis2sh.client.data_values import COLUMNS
+
+if TYPE_CHECKING:
+    from dhis2sh.types import Row
+
+KEY = ("dataElement", "period", "orgUnit", "categoryOptionCombo", "attributeOptionCombo")
+"""What names a cell; of two values with the same five the later one wins."""
+DEFAULTED = ("categoryOptionCombo", "attributeOptionCombo")
+"""Where a row says nothing, the server takes its default combination."""
+SENT = (*KEY, "value", "comment", "followup", "deleted")
+"""What is sent of a row. Who stored it, and when, is the server's to say."""
+SHOWN = (*KEY, "value", "storedBy", "lastUpdated", "comment", "followup")
+"""The columns that a list of values has."""
+
+__all__ = ["COLUMNS", "DEFAULTED", "KEY", "SENT", "SHOWN", "cell_of"]
+
+
+def cell_of(row: Row, default: str) -> str:
+    """The cell of a row as one text.
+
+    Parameters:
+        default: the server's default category option combination, for a row that names none.
+    """
+    combo, attribute_combo = row.get("categoryOptionCombo") or default, row.get("attributeOptionCombo") or default
+    return f"{row.get('dataElement')}.{row.get('period')}.{row.get('orgUnit')}.{combo}.{attribute_combo}"

@@ -1,0 +1,199 @@
+"""A value against what a server takes, before it is sent: what is wrong with it, in one sentence.
+
+The server looks too, but later, and of some of this not at all: without `strictPeriods` it stores a week's value in an
+element of monthly sets (seen on 2.42).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.data.target import DataSet, Element, Target, Unit
+from dhis2sh.dhis2 import value_types
+from dhis2sh.dhis2.periods import Period
+from dhis2sh.errors import UsageError
+from dhis2sh.words import joined, listed
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonValue, Row
+
+
+MOST = 8
+"""Option combinations that are named."""
+
+
+class Problem(Exception):
+    """Why a row is not sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a value is of, but for its option combinations: the same for many rows of a load."""
+
+    element: Element
+    unit: Unit
+    period: str
+    sets: tuple[DataSet, ...]
+
+
+class Checker:
+    """Checks the rows of one load.
+
+    Parameters:
+        target: has met what the rows speak of.
+        deleting: the values themselves do not matter.
+    """
+
+    def __init__(self, target: Target, *, deleting: bool = False) -> None:
+        self._target, self._deleting = target, deleting
+        self._places: dict[tuple[str, str, str], _Place | Problem] = {}
+
+    def checked(self, row: Row) -> Row:
+        """The row as it is sent: UIDs in place of names and codes, the value as text.
+
+        Parameters:
+            row: a value by the names of the columns; what names objects may be a UID, a code or a name.
+
+        Raises `Problem`.
+        """
+        place = self._place(row)
+        sent: Row = {
+            "dataElement": place.element.uid,
+            "period": place.period,
+            "orgUnit": place.unit.uid,
+            "categoryOptionCombo": _combo(row, place.element, self._target),
+            "attributeOptionCombo": _attribute_combo(row, place.sets, self._target),
+        }
+        if not (self._deleting or row.get("deleted") in {True, "true"}):
+            sent["value"] = _value(row, place.element)
+        for name in _BESIDE:
+            if row.get(name) not in (None, ""):
+                sent[name] = row[name]
+        return sent
+
+    def _place(self, row: Row) -> _Place:
+        texts = (
+            _text(row, "dataElement", "data element"),
+            _text(row, "period", "period"),
+            _text(row, "orgUnit", "organisation unit"),
+        )
+        found = self._places.get(texts)
+        if found is None:
+            try:
+                found = self._found(*texts)
+            except Problem as problem:
+                found = problem
+            self._places[texts] = found
+        if isinstance(found, Problem):
+            raise Problem(*found.args)
+        return found
+
+    def _found(self, element_text: str, period_text: str, unit_text: str) -> _Place:
+        element, unit = _found(self._target.element(element_text)), _found(self._target.unit(unit_text))
+        period = _period(period_text)
+        sets = _sets(element, unit, period)
+        _open(unit, period)
+        return _Place(element, unit, period.iso, tuple(sets))
+
+
+_BESIDE = ("comment", "followup", "deleted")
+"""What is sent of a row besides its cell and its value."""
+
+
+def _found[T](item: T | str) -> T:
+    if isinstance(item, str):
+        raise Problem(item)
+    return item
+
+
+def _text(row: Row, name: str, called: str) -> str:
+    value = row.get(name)
+    if value in (None, ""):
+        raise Problem(f"no {called}")
+    return text_of(value)
+
+
+def text_of(value: JsonValue) -> str:
+    """A cell as text: whole numbers without a point, as spreadsheets show them."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).lower() if isinstance(value, bool) else str(value).strip()
+
+
+def _period(text: str) -> Period:
+    try:
+        return Period.parse(text)
+    except UsageError:
+        raise Problem(f"'{text}' is not a period (they look like 2025, 2025Q1, 202501, 2025W5, 20250630)") from None
+
+
+def _sets(element: Element, unit: Unit, period: Period) -> list[DataSet]:
+    """The data sets through which the value can be given."""
+    if not element.sets:
+        raise Problem(f"'{element.name}' is in no data set")
+    timed = [item for item in element.sets if item.period_type == period.type.name]
+    if not timed:
+        kinds = joined(dict.fromkeys(item.period_type for item in element.sets), "or")
+        raise Problem(f"'{element.name}' is reported {kinds}, and {period} is {period.type}")
+    placed = [item for item in timed if unit.uid in item.units]
+    if not placed:
+        sets = joined((f"'{item.name}'" for item in timed), "or")
+        raise Problem(f"'{unit.name}' is not assigned to {sets}, which '{element.name}' is reported with")
+    return placed
+
+
+def _open(unit: Unit, period: Period) -> None:
+    if unit.closed is not None and period.start > unit.closed:
+        raise Problem(f"'{unit.name}' was closed on {unit.closed}, before {period}")
+    if unit.opened is not None and period.end < unit.opened:
+        raise Problem(f"'{unit.name}' opened on {unit.opened}, after {period}")
+
+
+def _combo(row: Row, element: Element, target: Target) -> str:
+    given = row.get("categoryOptionCombo")
+    if given in (None, ""):
+        if target.default not in element.combos:
+            names = listed(target.combo_names(element.combos.values()), MOST)
+            raise Problem(f"'{element.name}' is given by category option combination: {names}")
+        return target.default
+    text = text_of(given)
+    uid = target.combo(text, element.combos)
+    if uid is None:
+        raise Problem(f"there is no category option combination '{text}'")
+    if uid not in element.combos:
+        raise Problem(f"'{text}' is no category option combination of '{element.name}'")
+    return uid
+
+
+def _attribute_combo(row: Row, sets: Sequence[DataSet], target: Target) -> str:
+    given = row.get("attributeOptionCombo")
+    if given in (None, "", target.default):
+        if not any(target.default in item.attribute_names for item in sets):
+            raise Problem(f"'{sets[0].name}' wants an attribute option combination")
+        return target.default
+    text = text_of(given)
+    uid = next((item.attribute_names[text] for item in sets if text in item.attribute_names), None)
+    if uid is None:
+        raise Problem(
+            f"'{text}' is no attribute option combination of {joined(dict.fromkeys(f"'{item.name}'" for item in sets), 'or')}"
+        )
+    return uid
+
+
+def _value(row: Row, element: Element) -> str:
+    given = row.get("value")
+    if given in (None, ""):
+        if row.get("comment"):
+            return ""
+        raise Problem("no value")
+    text = text_of(cast("JsonValue", given))
+    wanted = value_types.refused(element.value_type, text)
+    if wanted is not None:
+        raise Problem(f"'{element.name}' wants {wanted}, and this is '{text[:60]}'")
+    if element.options is not None and element.value_type != "MULTI_TEXT" and text not in element.options:
+        raise Problem(f"'{text[:60]}' is no option of '{element.name}' (options are given by code)")
+    return text

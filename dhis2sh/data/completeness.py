@@ -1,0 +1,200 @@
+"""Who has reported and who has not: the units of a data set against its registrations, or against its values.
+
+API source: `CompleteDataSetRegistrationController.java` (api-facts f.4), `DataSet.java`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from dhis2sh.client.data_values import DataValueQuery
+from dhis2sh.dhis2.periods import Period
+from dhis2sh.errors import NotFound
+from dhis2sh.words import counted
+
+if TYPE_CHECKING:
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+type By = Literal["registrations", "values"]
+FIELDS = "id,displayName,periodType,timelyDays,organisationUnits[id,displayName,path,openingDate,closedDate]"
+COLUMNS = ("period", "orgUnit", "orgUnitName", "expected", "received", "onTime", "late", "missing", "percent")
+ABSENT = ("period", "orgUnit", "orgUnitName", "parent")
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A unit that reports a data set."""
+
+    uid: str
+    name: str
+    path: tuple[str, ...]
+    opened: str
+    closed: str
+
+    def is_open(self, period: Period) -> bool:
+        """Was it open on some day of the period?"""
+        return (not self.opened or self.opened <= period.end.isoformat()) and (
+            not self.closed or self.closed >= period.start.isoformat()
+        )
+
+
+class Reporting:
+    """The reports of one data set over some periods.
+
+    Parameters:
+        name: the data set's.
+        timely_days: days after a period in which a report is on time; None where the set does not say.
+        units: those that are expected to report, each by its UID.
+        received: by period and unit the day of the report; None where only values tell.
+    """
+
+    def __init__(
+        self, name: str, timely_days: float | None, units: Mapping[str, Expected],
+        received: Mapping[tuple[str, str], str | None],
+    ) -> None:  # fmt: skip
+        self.name, self.timely_days, self.units, self.received = name, timely_days, units, received
+
+    def expected(self, period: Period) -> list[Expected]:
+        """The units that were open in a period."""
+        return [unit for unit in self.units.values() if unit.is_open(period)]
+
+    def closed(self, period: Period) -> int:
+        """How many units are left out, since they were closed in a period."""
+        return len(self.units) - len(self.expected(period))
+
+    def counted(self, period: Period, units: Sequence[Expected]) -> Row:
+        """How many of some units have reported for a period, and when."""
+        days = [self.received[period.iso, unit.uid] for unit in units if (period.iso, unit.uid) in self.received]
+        row: Row = {"expected": len(units), "received": len(days), "missing": len(units) - len(days)}
+        row["percent"] = round(100 * len(days) / len(units), 1) if units else None
+        if self.timely_days is not None and None not in days:
+            last = (period.end + dt.timedelta(days=int(self.timely_days))).isoformat()
+            late = sum(1 for day in days if cast("str", day) > last)
+            row |= {"onTime": len(days) - late, "late": late}
+        return row
+
+
+async def read(s: Session, data_set: str, periods: Sequence[Period], below: Sequence[str], by: By) -> Reporting:
+    """What was reported.
+
+    Parameters:
+        data_set: its UID; periods: which.
+        below: units whose subtrees count; all of the data set's without any.
+        by: what counts as a report: that it was registered as complete, or that there is a value.
+
+    Raises `NotFound` where no unit is expected to report.
+    """
+    body = await s.client.get_object(f"dataSets/{data_set}", {"fields": FIELDS})
+    units = {unit.uid: unit for unit in _units(body) if not below or set(below) & set(unit.path)}
+    name = str(body.get("displayName"))
+    if not units:
+        raise NotFound(f"no unit there is assigned to '{name}'", hint=f"dhis2 metadata get dataSets {data_set}")
+    roots = list(below) or list(dict.fromkeys(unit.path[0] for unit in units.values() if unit.path))
+    ask = _registered if by == "registrations" else _with_values
+    received = await ask(s, data_set, [period.iso for period in periods], roots)
+    days = body.get("timelyDays")
+    timely = float(days) if isinstance(days, (int, float)) and by == "registrations" else None
+    return Reporting(name, timely, units, {key: day for key, day in received.items() if key[1] in units})
+
+
+def _units(body: JsonObject) -> Iterator[Expected]:
+    for item in cast("list[JsonObject]", body.get("organisationUnits") or []):
+        path = tuple(part for part in str(item.get("path") or "").split("/") if part)
+        yield Expected(
+            str(item["id"]),
+            str(item.get("displayName")),
+            path,
+            _day(item.get("openingDate")),
+            _day(item.get("closedDate")),
+        )
+
+
+def _day(value: JsonValue) -> str:
+    return str(value)[:10] if value else ""
+
+
+async def _registered(
+    s: Session, data_set: str, periods: Sequence[str], roots: Sequence[str]
+) -> dict[tuple[str, str], str | None]:
+    """The day of each registration; of several attribute option combinations the last one."""
+    query = {"dataSet": data_set, "period": list(periods), "orgUnit": list(roots), "children": True}
+    found: dict[tuple[str, str], str | None] = {}
+    for row in await registrations(s, query):
+        if row.get("completed") is not False:
+            key = (str(row["period"]), str(row["organisationUnit"]))
+            found[key] = max(_day(row.get("date")), found.get(key) or "")
+    return found
+
+
+async def registrations(s: Session, query: Mapping[str, object]) -> list[JsonObject]:
+    """The registrations that a query finds; a server without any leaves the list out."""
+    body = await s.client.get_object("completeDataSetRegistrations", query)  # type: ignore[arg-type]
+    return cast("list[JsonObject]", body.get("completeDataSetRegistrations") or [])
+
+
+async def _with_values(
+    s: Session, data_set: str, periods: Sequence[str], roots: Sequence[str]
+) -> dict[tuple[str, str], str | None]:
+    """The units that have a value."""
+    query: DataValueQuery = {
+        "data_set": data_set, "period": list(periods), "org_unit": list(roots), "children": True,
+    }  # fmt: skip
+    found: dict[tuple[str, str], str | None] = {}
+    async with aclosing(s.client.data_values.batches(**query)) as batches:
+        async for rows in batches:
+            found |= {(str(row["period"]), str(row["orgUnit"])): None for row in rows}
+    return found
+
+
+def table(reporting: Reporting, periods: Sequence[Period], groups: Mapping[str, str]) -> list[Row]:
+    """One row a period, or one for each period and group.
+
+    Parameters:
+        groups: the units that stand for all below them, their names by UID; none for one row over all.
+    """
+    rows: list[Row] = []
+    for period in periods:
+        expected = reporting.expected(period)
+        if not groups:
+            rows.append({"period": period.iso, **reporting.counted(period, expected)})
+        for uid, name in groups.items():
+            inside = [unit for unit in expected if uid in unit.path]
+            if inside:
+                rows.append(
+                    {"period": period.iso, "orgUnit": uid, "orgUnitName": name, **reporting.counted(period, inside)}
+                )
+    return rows
+
+
+async def groups_at(s: Session, reporting: Reporting, level: int) -> dict[str, str]:
+    """The units of a level above those that report, their names by UID, in order of the names."""
+    wanted = {unit.path[level - 1] for unit in reporting.units.values() if len(unit.path) >= level}
+    query = {"filter": f"level:eq:{level}", "fields": "id,displayName", "paging": False}
+    rows = (await s.client.list_page("organisationUnits", query)).rows  # type: ignore[arg-type]
+    named = {str(row["id"]): str(row.get("displayName")) for row in rows if row["id"] in wanted}
+    if not named:
+        raise NotFound(
+            f"no unit of level {level} is above those that report", hint="dhis2 metadata list organisationUnitLevels"
+        )
+    return dict(sorted(named.items(), key=lambda item: item[1]))
+
+
+def absent(reporting: Reporting, periods: Sequence[Period]) -> list[Row]:
+    """The units that have not reported, a row for each period."""
+    return [
+        {"period": period.iso, "orgUnit": unit.uid, "orgUnitName": unit.name, "parent": unit.path[-2] if len(unit.path) > 1 else None}
+        for period in periods
+        for unit in sorted(reporting.expected(period), key=lambda unit: unit.name)
+        if (period.iso, unit.uid) not in reporting.received
+    ]  # fmt: skip
+
+
+def left_out(reporting: Reporting, periods: Sequence[Period]) -> str | None:
+    """What is to be said of units that were closed."""
+    most = max((reporting.closed(period) for period in periods), default=0)
+    return f"{counted(most, 'unit')} of '{reporting.name}' left out, being closed then" if most else None

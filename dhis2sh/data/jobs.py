@@ -1,0 +1,283 @@
+"""A load as the folder of its parts: what is to be sent, what was answered, what was refused. Resuming is reading it.
+
+    <data>/jobs/<profile>/<name>/
+      job.json            what it is: a title, where it goes, how many rows and parts
+      000001.json.gz      the rows of one request, as they are sent
+      000001.rows         where each of them stands in what was given
+      000001.sent         it went out; without an answer nobody knows what became of it
+      000001.answer.json  what the server said
+      before.ndjson.gz    the values of the same cells before
+      refused.csv         rows that were not written, with the reason
+
+The name is a digest of all parts and of how they are sent, so that the same line finds its folder again.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import itertools
+import json
+import os
+import shutil
+from collections.abc import AsyncIterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import orjson
+
+from dhis2sh import paths
+from dhis2sh.data.cells import KEY
+from dhis2sh.errors import Dhis2Error
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject, Row
+
+type Strategy = Literal["CREATE_AND_UPDATE", "CREATE", "UPDATE", "DELETE"]
+ROWS_IN_ONE_PART = 20_000
+"""A lost answer costs one part of this size; a server of 2.42 takes one in some seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a job is.
+
+    Parameters:
+        title: one line for people.
+        url: the server that it goes to.
+        strategy: what the server does with the rows.
+        rows, parts: how many.
+        undo: whether the values before are kept.
+        elements, periods, units: what its cells are of, each once.
+    """
+
+    title: str
+    url: str
+    strategy: Strategy
+    rows: int
+    parts: int
+    undo: bool
+    elements: list[str]
+    periods: list[str]
+    units: list[str]
+
+
+class Job:
+    """One load.
+
+    Parameters:
+        path: its folder.
+        head: what it is.
+    """
+
+    def __init__(self, path: Path, head: Head) -> None:
+        self.path, self.head = path, head
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.path.name
+
+    @property
+    def has_before(self) -> bool:
+        """Are the values that its cells had before kept, all of them?"""
+        return self._before.exists()
+
+    @property
+    def _before(self) -> Path:
+        return self.path / "before.ndjson.gz"
+
+    def before(self) -> Iterator[Row]:
+        """The values that its cells had before."""
+        with gzip.open(self._before, "rt", encoding="utf-8") as file:
+            for line in file:
+                yield cast("Row", json.loads(line))
+
+    async def keep_before(self, batches: AsyncIterable[Sequence[Row]]) -> None:
+        """Keep the values that its cells have now."""
+        with (
+            paths.replacing(self._before) as temporary,
+            gzip.open(temporary, "wt", encoding="utf-8", compresslevel=1) as file,
+        ):
+            async for rows in batches:
+                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+    def body(self, part: int) -> bytes:
+        """What a part sends."""
+        return gzip.decompress((self.path / f"{part:06}.json.gz").read_bytes())
+
+    def rows(self, part: int) -> list[Row]:
+        """The rows of a part."""
+        return cast("list[Row]", orjson.loads(self.body(part))["dataValues"])
+
+    def envelope(self, part: int) -> JsonObject:
+        """What a part says of all of its rows."""
+        body = cast("JsonObject", orjson.loads(self.body(part)))
+        return {name: value for name, value in body.items() if name != "dataValues"}
+
+    def places(self, part: int) -> list[int]:
+        """Where the rows of a part stand in what was given."""
+        return cast("list[int]", json.loads((self.path / f"{part:06}.rows").read_text("utf-8")))
+
+    def digest(self, part: int) -> str:
+        """A checksum of a part, with the job that it is of."""
+        return f"{self.name}/{part:06}/{hashlib.sha256(self.body(part)).hexdigest()[:16]}"
+
+    def answered(self, part: int) -> bool:
+        """Has the server said what it did with a part?"""
+        return (self.path / f"{part:06}.answer.json").exists()
+
+    def was_sent(self, part: int) -> bool:
+        """Did a part go out?"""
+        return (self.path / f"{part:06}.sent").exists()
+
+    def mark_sent(self, part: int) -> None:
+        """A part is about to go out."""
+        _durable(self.path / f"{part:06}.sent", "")
+
+    def keep_answer(self, part: int, answer: JsonObject) -> None:
+        """Keep what the server said of a part."""
+        _durable(self.path / f"{part:06}.answer.json", json.dumps(answer, ensure_ascii=False))
+
+    def left(self) -> list[int]:
+        """The parts that have no answer yet."""
+        return [part for part in range(1, self.head.parts + 1) if not self.answered(part)]
+
+
+def _durable(path: Path, text: str) -> None:
+    """A small file that is whole on the disk, or not there. Raises `Dhis2Error`."""
+    try:
+        paths.write_atomic(path, text, mode=0o600)
+    except OSError as error:
+        raise Dhis2Error(
+            f"the job cannot be kept in {path.parent}: {error.strerror}", hint="make room on the disk"
+        ) from error
+
+
+def folder(profile: str) -> Path:
+    """Where the jobs of a profile are."""
+    return paths.data_dir() / "jobs" / profile
+
+
+def find(profile: str, name: str) -> Job | None:
+    """A job by its name."""
+    return _read(folder(profile) / name)
+
+
+def _read(path: Path) -> Job | None:
+    try:
+        return Job(path, Head(**json.loads((path / "job.json").read_text("utf-8"))))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _key(row: Row) -> tuple[object, ...]:
+    return tuple(row.get(name) for name in KEY)
+
+
+_NONE = Head("", "", "CREATE_AND_UPDATE", 0, 0, False, [], [], [])
+
+
+class Preparing:
+    """Rows on their way into the parts of a job; `finish` names it, `drop` takes it away again.
+
+    Parameters:
+        profile: whose job it is.
+        size: rows in one part.
+    """
+
+    def __init__(self, profile: str, size: int = ROWS_IN_ONE_PART) -> None:
+        self._home = folder(profile)
+        self.path = self._home / f".{os.getpid()}-{id(self):x}"
+        self.path.mkdir(parents=True, mode=0o700)
+        self._size = size
+        self._held: dict[str | None, list[tuple[int, Row]]] = {}
+        self._scope: dict[str, dict[str, None]] = {"dataElement": {}, "period": {}, "orgUnit": {}}
+        self._withdrawn: set[tuple[int, tuple[object, ...]]] = set()
+        self.parts = self.rows = 0
+
+    def add(self, place: int, row: Row, data_set: str | None = None) -> None:
+        """One row that may be sent.
+
+        Parameters:
+            place: where it stands in what was given.
+            data_set: which set it is sent for, where the server wants to know.
+        """
+        held = self._held.setdefault(data_set, [])
+        held.append((place, row))
+        self.rows += 1
+        for name, seen in self._scope.items():
+            seen[str(row[name])] = None
+        if len(held) >= self._size:
+            self._flush(data_set)
+
+    def withdraw(self, place: int, like: Row) -> Row | None:
+        """A row that was added is not to be sent after all: the row, or None where it was withdrawn before.
+
+        Parameters:
+            place: where it stands in what was given; like: a row of the same cell.
+        """
+        known = (place, _key(like))
+        if known in self._withdrawn:
+            return None
+        self._withdrawn.add(known)
+        self.rows -= 1
+        held = (item for items in self._held.values() for item in items)
+        written = (item for part in range(self.parts, 0, -1) for item in self._written(part))
+        return next(row for at, row in itertools.chain(held, written) if (at, _key(row)) == known)
+
+    def _stays(self, item: tuple[int, Row]) -> bool:
+        return (item[0], _key(item[1])) not in self._withdrawn
+
+    def _written(self, part: int) -> Iterator[tuple[int, Row]]:
+        job = Job(self.path, _NONE)
+        return zip(job.places(part), job.rows(part), strict=True)
+
+    def _flush(self, data_set: str | None) -> None:
+        held = [item for item in self._held.pop(data_set, []) if self._stays(item)]
+        if held:
+            self.parts += 1
+            self._write(self.parts, data_set, held)
+
+    def _write(self, part: int, data_set: str | None, held: Sequence[tuple[int, Row]]) -> None:
+        head = {} if data_set is None else {"dataSet": data_set}
+        body = orjson.dumps({**head, "dataValues": [row for _, row in held]})
+        (self.path / f"{part:06}.json.gz").write_bytes(gzip.compress(body, 1, mtime=0))
+        (self.path / f"{part:06}.rows").write_text(json.dumps([place for place, _ in held]), "utf-8")
+
+    def finish(self, title: str, url: str, strategy: Strategy, *, undo: bool) -> Job:
+        """The job; one of the same rows that is not done yet in its place, where there is one."""
+        for data_set in list(self._held):
+            self._flush(data_set)
+        self._leave_out_withdrawn()
+        whole = hashlib.sha256(f"{url} {strategy}".encode())
+        for part in range(1, self.parts + 1):
+            whole.update((self.path / f"{part:06}.json.gz").read_bytes())
+        scope = (sorted(seen) for seen in self._scope.values())
+        head = Head(title, url, strategy, self.rows, self.parts, undo, *scope)
+        (self.path / "job.json").write_text(json.dumps(asdict(head)), "utf-8")
+        name = whole.hexdigest()[:12]
+        for number in range(1, 10_000):
+            path = self._home / (name if number == 1 else f"{name}-{number}")
+            there = _read(path)
+            if there is None or not there.head.parts:
+                shutil.rmtree(path, ignore_errors=True)
+                self.path.rename(path)
+                return Job(path, head)
+            if there.left():
+                self.drop()
+                return there
+        raise AssertionError("nobody loads the same rows ten thousand times")
+
+    def _leave_out_withdrawn(self) -> None:
+        """Write those parts again that hold a withdrawn row."""
+        job = Job(self.path, _NONE)
+        for part in range(1, self.parts + 1) if self._withdrawn else ():
+            kept = [item for item in self._written(part) if self._stays(item)]
+            if len(kept) < len(job.places(part)):
+                self._write(part, cast("str | None", job.envelope(part).get("dataSet")), kept)
+
+    def drop(self) -> None:
+        """Nothing of it is wanted."""
+        shutil.rmtree(self.path, ignore_errors=True)

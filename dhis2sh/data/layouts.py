@@ -1,0 +1,226 @@
+"""Sheets of values as people keep them, long or wide, into values by the names of DHIS2's columns.
+
+A long sheet has a value a row. A wide one has periods or data elements as columns. Which it is, and which column is what,
+is read from the header; what the sheet does not say (the period of all of it, its unit) is given beside it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dhis2sh.data.checking import text_of
+from dhis2sh.dhis2.periods import Period
+from dhis2sh.errors import UsageError
+from dhis2sh.words import joined, listed
+
+if TYPE_CHECKING:
+    from dhis2sh.types import Row
+
+_HEADERS = {
+    "dataElement": ("dataelement", "dataelementid", "dataelementuid", "dataelementname", "dataelementcode", "de", "dx", "data", "indicator"),
+    "period": ("period", "periodid", "periodcode", "pe", "month"),
+    "orgUnit": (
+        "orgunit", "orgunitid", "orgunituid", "orgunitname", "orgunitcode", "organisationunit", "organisationunitid",
+        "organisationunitname", "organisationunitcode", "organizationunit", "ou", "facility", "unit",
+    ),
+    "categoryOptionCombo": (
+        "categoryoptioncombo", "categoryoptioncomboid", "categoryoptioncomboname", "categoryoptioncombination", "co", "coc",
+        "disaggregation",
+    ),
+    "attributeOptionCombo": (
+        "attributeoptioncombo", "attributeoptioncomboid", "attributeoptioncomboname", "attributeoptioncombination", "aoc",
+    ),
+    "value": ("value", "val"),
+    "comment": ("comment", "note"),
+    "followup": ("followup",),
+    "deleted": ("deleted",),
+    "storedBy": ("storedby",),
+    "lastUpdated": ("lastupdated", "timestamp"),
+    "created": ("created",),
+}  # fmt: skip
+"""What a column may be called, without blanks and marks."""
+_BY_HEADER = {name: column for column, names in _HEADERS.items() for name in names}
+_PASSED_OVER = {"row", "reason", "code"}
+"""What our own file of refused rows has beside the values."""
+_NAME = re.compile(r"(dataElement|orgUnit|categoryOptionCombo|attributeOptionCombo)(Name|Path)")
+"""What our own lists have beside UIDs."""
+NOTHING = {"", "-", "n/a", "na", "null", "none"}
+"""What people write into a cell of a wide sheet that has no value."""
+TOLD = 6
+
+
+@dataclass(slots=True)
+class Sheet:
+    """How the columns of a sheet are read.
+
+    Parameters:
+        columns: of those that are known by what they hold, DHIS2's name by header.
+        across: headers that are periods or data elements themselves, `spread` saying which; empty for a long sheet.
+        given: what stands for every row, such as the period of all of it.
+    """
+
+    columns: Mapping[str, str]
+    across: Sequence[str] = ()
+    spread: str = ""
+    given: Row = field(default_factory=lambda: {})
+
+    def values(self, row: Row) -> list[Row]:
+        """The values in one row of the sheet. A wide row has several; empty cells of it are no values."""
+        base: Row = {
+            **self.given,
+            **{name: row[header] for header, name in self.columns.items() if row.get(header) not in (None, "")},
+        }
+        if not self.across:
+            return [base] if any(row.get(header) not in (None, "") for header in self.columns) else []
+        found: list[Row] = []
+        for header in self.across:
+            cell = row.get(header)
+            if cell is None or text_of(cell).lower() in NOTHING:
+                continue
+            found.append({**base, **_spread(self.spread, header), "value": cell})
+        return found
+
+
+def _spread(kind: str, header: str) -> Row:
+    """What the header of a wide column says: a period, or a data element with its option combination behind a bar."""
+    if kind == "period":
+        return {"period": header}
+    element, bar, combo = (part.strip() for part in header.partition("|"))
+    return {"dataElement": element, **({"categoryOptionCombo": combo} if bar else {})}
+
+
+def sheet_of(headers: Sequence[str], given: Row) -> Sheet:
+    """How a sheet with these headers is read.
+
+    Parameters:
+        headers: in their order.
+        given: what the caller says of all rows, by DHIS2's names of columns.
+
+    Raises `UsageError` that says which column is missing, or which two hold the same.
+    """
+    columns: dict[str, str] = {}
+    others: list[str] = []
+    for header in headers:
+        plain = re.sub(r"[^a-z0-9]", "", header.lower())
+        name = _BY_HEADER.get(plain)
+        if _NAME.fullmatch(header) and _NAME.sub(r"\1", header) in headers:
+            continue  # the name beside its UID
+        if name is None:
+            others += [] if plain in _PASSED_OVER else [header]
+        elif name in columns.values():
+            twice = [known for known, column in columns.items() if column == name]
+            raise UsageError(f"'{twice[0]}' and '{header}' both hold the {name}", hint="rename one of the columns")
+        else:
+            columns[header] = name
+    known = {*columns.values(), *given}
+    if "value" in known:
+        _complete(known, headers)
+        return Sheet(columns, given=given)
+    return _wide(columns, others, known, given, headers)
+
+
+def _complete(known: set[str], headers: Sequence[str]) -> None:
+    missing = [name for name in ("dataElement", "period", "orgUnit") if name not in known]
+    if missing:
+        flags = " ".join(_FLAGS[name] for name in missing)
+        raise UsageError(
+            f"no column says the {joined(missing)}: there are {listed(headers, TOLD)}",
+            hint=f"say it of all rows: {flags}",
+        )
+
+
+_FLAGS = {"dataElement": "--data-element NAME", "period": "--period 202501", "orgUnit": "--org-unit NAME"}
+
+
+def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Row, headers: Sequence[str]) -> Sheet:
+    """A sheet without a column of values: its other columns are periods, or data elements."""
+    periods = [header for header in others if _is_period(header)]
+    if "orgUnit" not in known or not others:
+        raise UsageError(
+            f"no column holds values, and none is one: there are {listed(headers, TOLD)}",
+            hint="a long sheet has dataElement, period, orgUnit, value; a wide one orgUnit and a column for each period",
+        )
+    if periods and len(periods) == len(others):
+        _complete(known | {"period"}, headers)
+        return Sheet(columns, periods, "period", given)
+    if periods:
+        rest = [header for header in others if header not in periods]
+        raise UsageError(
+            f"some columns are periods ({listed(periods, TOLD)}) and some are not: {listed(rest, TOLD)}",
+            hint="take out the columns that hold no values, such as totals",
+        )
+    _complete(known | {"dataElement"}, headers)
+    return Sheet(columns, others, "dataElement", given)
+
+
+def _is_period(text: str) -> bool:
+    try:
+        return bool(Period.parse(text.strip()))
+    except UsageError:
+        return False
+
+
+async def values_of(batches: AsyncIterable[Sequence[Row]], given: Row) -> AsyncGenerator[list[tuple[int, Row]]]:
+    """The values of a sheet that comes in batches, each with the number of its row, from 1.
+
+    Parameters and errors as of `sheet_of`, and `UsageError` for a later row with a column that the first did not have.
+    """
+    sheet: Sheet | None = None
+    seen: set[str] = set()
+    number = 0
+    async for batch in batches:
+        if sheet is None:
+            headers = list(dict.fromkeys(name for row in batch for name in row))
+            sheet, seen = sheet_of(headers, given), set(headers)
+        found: list[tuple[int, Row]] = []
+        for row in batch:
+            number += 1
+            if new := row.keys() - seen:
+                sheet, seen = _grown(sheet, seen | new, given, number)
+            found += [(number, value) for value in sheet.values(row)]
+        yield found
+
+
+def _grown(sheet: Sheet, headers: set[str], given: Row, number: int) -> tuple[Sheet, set[str]]:
+    """A field that only later rows have (JSON leaves out what is empty) is read as if the first had it."""
+    wider = sheet_of(sorted(headers), given)
+    if bool(wider.across) != bool(sheet.across) or (wider.across and set(wider.across) != set(sheet.across)):
+        raise UsageError(
+            f"row {number:,} has columns that the rows before do not have", hint="give every row the same columns"
+        )
+    return wider, headers
+
+
+_HEAD = 65_536
+"""Bytes at the beginning and the end of a JSON file in which its envelope is looked for."""
+
+
+def envelope_of(path: Path) -> Row:
+    """What the envelope of a JSON file says of all of its values: `dataSet` aside, `period`, `orgUnit` and so on.
+
+    Raises `UsageError` where it cannot be told.
+    """
+    packed = path.suffix.lower() == ".gz"
+    if (Path(path.stem) if packed else path).suffix.lower() != ".json":
+        return {}
+    try:
+        with gzip.open(path) if packed else path.open("rb") as file:
+            text = file.read(_HEAD).decode("utf-8-sig", "replace").lstrip()
+    except OSError:
+        return {}  # whoever reads the rows says so
+    if not text.startswith("{"):
+        return {}
+    head, found, _ = text.partition('"dataValues"')
+    if not found:
+        raise UsageError(f"{path.name} has no 'dataValues' in its first lines", hint="is it a set of data values?")
+    try:
+        said = json.loads(f'{head}"dataValues": []}}')
+    except ValueError:
+        raise UsageError(f"{path.name}: what stands before 'dataValues' is not JSON") from None
+    return {name: said[name] for name in ("period", "orgUnit", "attributeOptionCombo") if said.get(name)}

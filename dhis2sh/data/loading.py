@@ -1,0 +1,276 @@
+"""Values from anywhere into a job, and the plan of sending it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk
+from dhis2sh.client.sending import attempt, send
+from dhis2sh.data import jobs
+from dhis2sh.data.cells import DEFAULTED, cell_of
+from dhis2sh.data.checking import Checker, Problem, text_of
+from dhis2sh.data.jobs import Job, Preparing
+from dhis2sh.data.refused import RefusedRows
+from dhis2sh.data.sending import Values, refusals
+from dhis2sh.data.target import Target
+from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
+from dhis2sh.words import counted
+
+if TYPE_CHECKING:
+    from dhis2sh.client.requests import Param
+    from dhis2sh.data.jobs import Strategy
+    from dhis2sh.rows.rows import Rows
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, Row
+
+TOLD = 5
+VERBS = {"CREATE_AND_UPDATE": "import", "CREATE": "create", "UPDATE": "update", "DELETE": "delete"}
+
+
+@dataclass(slots=True)
+class Load:
+    """How values are loaded.
+
+    Parameters:
+        what: what they are, for titles, such as `values.csv`.
+        strategy: what the server does with them.
+        undo: keep the values before.
+        rejected: where refused rows go; into the job's folder without it.
+        size: rows in one request.
+    """
+
+    what: str
+    strategy: Strategy = "CREATE_AND_UPDATE"
+    undo: bool = True
+    rejected: Path | None = None
+    size: int = field(default_factory=lambda: jobs.ROWS_IN_ONE_PART)
+
+
+async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], load: Load) -> Plan:
+    """The plan of a load: every row is checked against the server's metadata and laid into the parts of a job.
+
+    Parameters:
+        batches: rows, each with its number in what was given.
+        load: how.
+
+    Raises errors of what is read.
+    """
+    target = Target(s)
+    await target.open()
+    taking = _Taking(s, target, load, by_set=(await s.client.version()).has("values_by_data_set"))
+    try:
+        async for batch in batches:
+            await meet(target, [row for _, row in batch])
+            for place, row in batch:
+                taking.take(place, row)
+            s.person.progress(f"check {load.what}", taking.given, None)
+        if not taking.given:
+            raise NotFound(f"{load.what}: there is no value", hint="dhis2 data aggregate get  shows what a server has")
+        job = taking.finish()
+    except BaseException:
+        taking.drop()
+        raise
+    notes = [f"{counted(taking.repeated, 'row')} said again what another row says"] if taking.repeated else []
+    return await planned(s, job, target, taking.refused, notes, taking.given)
+
+
+class _Taking:
+    """Rows on their way into a job: each is checked, and its cell is known by the row that named it first."""
+
+    def __init__(self, s: Session, target: Target, load: Load, *, by_set: bool) -> None:
+        self._url, self._target, self._load, self._by_set = s.profile.url, target, load, by_set
+        size = min(load.size, 1_000) if by_set else load.size  # facts, quirk 37
+        self._preparing = Preparing(s.profile.name, size)
+        self.refused = RefusedRows(load.rejected or self._preparing.path / "refused.csv")
+        self._checker = Checker(target, deleting=load.strategy == "DELETE")
+        self._seen: dict[str, tuple[int, object]] = {}
+        self.given = self.repeated = 0
+
+    def take(self, place: int, row: Row) -> None:
+        """One row: into the job, or among the refused."""
+        self.given += 1
+        try:
+            sent = self._checker.checked(row)
+        except Problem as problem:
+            self.refused.add(place, _as_text(row), str(problem))
+            return
+        cell = cell_of(sent, self._target.default)
+        value = (sent.get("value"), sent.get("comment"), sent.get("deleted"))
+        before = self._seen.get(cell)
+        if before is None:
+            self._seen[cell] = (place, value)
+            self._preparing.add(place, sent, _data_set(self._target, sent) if self._by_set else None)
+        elif before[1] == value:
+            self.repeated += 1
+        else:
+            self._contradicted(place, sent, before[0])
+
+    def _contradicted(self, place: int, sent: Row, first: int) -> None:
+        """Two rows with two values for one cell: nobody knows which is meant, so that neither is sent."""
+        if (row := self._preparing.withdraw(first, sent)) is not None:
+            self.refused.add(first, row, f"row {place:,} has another value for the same cell")
+        self.refused.add(place, sent, f"row {first:,} has another value for the same cell")
+
+    def finish(self) -> Job:
+        """The job of all that was taken."""
+        self.refused.close()
+        title = f"{VERBS[self._load.strategy]} {counted(self._preparing.rows, 'data value')}: {self._load.what}"
+        job = self._preparing.finish(title, self._url, self._load.strategy, undo=self._load.undo)
+        if self._load.rejected is None:
+            self.refused.path = job.path / "refused.csv"
+        return job
+
+    def drop(self) -> None:
+        """Nothing of it is wanted."""
+        self.refused.close()
+        self._preparing.drop()
+
+
+async def meet(target: Target, rows: Sequence[Row]) -> None:
+    """Read what rows speak of."""
+    texts = {
+        name: [text_of(row[name]) for row in rows if row.get(name) not in (None, "")]
+        for name in ("dataElement", "orgUnit", *DEFAULTED)
+    }
+    await target.meet(
+        texts["dataElement"], texts["orgUnit"], [*texts["categoryOptionCombo"], *texts["attributeOptionCombo"]]
+    )
+
+
+def _data_set(target: Target, sent: Row) -> str | None:
+    """The data set that a 2.43 is told: an import without it fails where an element is in several."""
+    element = target.element(str(sent["dataElement"]))
+    if isinstance(element, str):
+        return None
+    unit = str(sent["orgUnit"])
+    return next((item.uid for item in element.sets if unit in item.units), None)
+
+
+def _as_text(row: Row) -> Row:
+    return {name: text_of(value) if value is not None else "" for name, value in row.items()}
+
+
+async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, notes: list[str], given: int) -> Plan:
+    """The plan of what is left of a job.
+
+    Parameters:
+        target: the server's metadata as far as it was met.
+        refused: rows that were refused before anything is sent.
+        notes: what is to be said of the plan and of what was written.
+        given: how many rows there were.
+    """
+    left = job.left()
+    if len(left) < job.head.parts:
+        notes.append(f"{job.head.parts - len(left)} of {job.head.parts} parts were answered in an earlier run")
+    if any(job.was_sent(part) for part in left):
+        notes.append("one part was sent and had no answer: it is sent again, which writes the same values")
+    said = [*notes]
+    if len(left) == 1:
+        said += await _validated(s, job, left[0])
+    if refused.count:
+        said += [f"refused: {line}" for line in refused.lines()]
+        said.append(f"refused rows with their reasons: {refused.path}")
+    rows = sum(len(job.places(part)) for part in left)
+    steps = StepsInBulk({("import", "dataValues"): rows} if rows else {}, _Steps(job, left, target))
+    title = f"{job.head.title} into {s.profile.name}" + (
+        f"; {refused.count:,} of {given:,} rows refused" if refused.count else ""
+    )
+    made = Plan(title, steps, notes=said, writer=Values(job, target.default, refused, notes), asks=True)
+    if not rows and refused.count:
+        made.blocked = Refused(
+            f"none of the {given:,} rows can be sent: {refused.lines()[0]}", hint=f"mend them in {refused.path}"
+        )
+    return made
+
+
+async def _validated(s: Session, job: Job, part: int) -> list[str]:
+    """What the server says of a small load before it is sent."""
+    rows = job.rows(part)
+    params: dict[str, Param] = {"importStrategy": job.head.strategy, "dryRun": "true"}
+    body: JsonObject = {**job.envelope(part), "dataValues": [*rows]}
+    outcome = await attempt(send(s.client, "POST", "dataValueSets", body, params))
+    if isinstance(outcome, Dhis2Error):
+        raise outcome
+    places = job.places(part)
+    reasons = refusals(outcome, len(rows))
+    told = [f"the server will refuse row {places[index]:,}: {reason}" for index, reason in list(reasons.items())[:TOLD]]
+    if len(reasons) > TOLD:
+        told.append(f"the server will refuse {len(reasons) - TOLD:,} more")
+    count = outcome.import_count
+    unchanged = max(0, count.ignored - len(reasons))
+    return [
+        *told,
+        f"the server would create {count.created:,}, update {count.updated:,}, delete {count.deleted:,}; "
+        f"{unchanged:,} hold these values already",
+    ]
+
+
+class _Steps:
+    """Makes the step of one row, when somebody looks at it."""
+
+    def __init__(self, job: Job, left: Sequence[int], target: Target) -> None:
+        self._job, self._left, self._target = job, left, target
+        self._at: tuple[int, int, list[Row]] = (0, 0, [])
+
+    def __call__(self, number: int) -> PlanStep:
+        first, end, rows = self._at
+        if not first <= number < end:
+            at = 0
+            for part in self._left:
+                count = len(self._job.places(part))
+                if at <= number < at + count:
+                    rows, first = self._job.rows(part), at
+                    self._at = (at, at + count, rows)
+                    break
+                at += count
+        row = rows[number - first]
+        about = self._target.words(row)
+        if row.get("deleted") or self._job.head.strategy == "DELETE":
+            return PlanStep("import", "dataValues", name=about, detail="delete")
+        return PlanStep("import", "dataValues", name=about, detail=str(row.get("value", "")))
+
+
+async def of_file(path: Path, given: Row) -> AsyncGenerator[list[tuple[int, Row]]]:
+    """The values of a file, with the numbers of its rows; an envelope of JSON speaks for all of them.
+
+    Parameters:
+        given: what the caller says of all rows.
+
+    Raises `UsageError`, `NotFound`.
+    """
+    from dhis2sh.data import layouts  # start-up: only files have layouts
+    from dhis2sh.rows.tables import stream_rows  # start-up: as above
+
+    source = stream_rows(path, key="dataValues")
+    async for batch in layouts.values_of(source.plain_batches(), {**layouts.envelope_of(path), **given}):
+        yield batch
+
+
+async def of_rows(rows: Rows[Row], given: Row) -> AsyncGenerator[list[tuple[int, Row]]]:
+    """The values of rows that are in memory, as of `of_file`."""
+    from dhis2sh.data import layouts  # start-up: as above
+
+    async def one() -> AsyncGenerator[list[Row]]:
+        yield rows.plain()
+
+    async for batch in layouts.values_of(one(), given):
+        yield batch
+
+
+async def of_batches(batches: AsyncIterable[Sequence[Row]]) -> AsyncGenerator[list[tuple[int, Row]]]:
+    """Values of a server, with numbers in the order in which they come."""
+    at = 1
+    async for rows in batches:
+        yield list(enumerate(rows, at))
+        at += len(rows)
+
+
+def strategy_of(text: str) -> Strategy:
+    """A strategy as people write it. Raises `UsageError`."""
+    name = text.upper().replace("-", "_")
+    if name not in {"CREATE_AND_UPDATE", "CREATE", "UPDATE"}:
+        raise UsageError(f"there is no strategy '{text}'", hint="create-and-update, create or update")
+    return cast("Strategy", name)

@@ -1,0 +1,53 @@
+"""Names beside UIDs in values that stream by: each is asked for once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from dhis2sh.client import reading
+
+if TYPE_CHECKING:
+    from dhis2sh.session import Session
+    from dhis2sh.types import Row
+
+TYPES = {
+    "dataElement": "dataElements", "orgUnit": "organisationUnits", "categoryOptionCombo": "categoryOptionCombos",
+    "attributeOptionCombo": "categoryOptionCombos",
+}  # fmt: skip
+"""The columns that hold UIDs, and of what."""
+
+
+def columns(names: Iterable[str]) -> list[str]:
+    """Columns with those of names behind each that holds a UID."""
+    return [part for name in names for part in ([name, f"{name}Name"] if name in TYPES else [name])]
+
+
+async def batches(s: Session, source: AsyncGenerator[list[Row]]) -> AsyncGenerator[list[Row]]:
+    """Rows with a name beside each UID; one that the user may not see has none."""
+    known: dict[tuple[str, str], str | None] = {}
+    async with aclosing(source) as found:
+        async for rows in found:
+            for plural in dict.fromkeys(TYPES.values()):
+                await _learn(s, plural, rows, known)
+            yield [_with_names(row, known) for row in rows]
+
+
+async def _learn(s: Session, plural: str, rows: Sequence[Row], known: dict[tuple[str, str], str | None]) -> None:
+    held = (str(row[name]) for row in rows for name, kind in TYPES.items() if kind == plural and row.get(name))
+    new = [uid for uid in dict.fromkeys(held) if (plural, uid) not in known]
+    if not new:
+        return
+    found = await reading.by_uid(s.client, plural, new, fields="id,displayName")
+    known |= {(plural, uid): None for uid in found.missing}
+    known |= {(plural, str(row["id"])): str(row.get("displayName")) for row in found.rows}
+
+
+def _with_names(row: Row, known: dict[tuple[str, str], str | None]) -> Row:
+    told: Row = {}
+    for name, value in row.items():
+        told[name] = value
+        if (plural := TYPES.get(name)) is not None:
+            told[f"{name}Name"] = known.get((plural, str(value)))
+    return told

@@ -1,0 +1,77 @@
+"""Values of given cells as a server has them now: before a load, after one, and for the way back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.client import reading
+from dhis2sh.client.data_values import DataValueQuery
+from dhis2sh.data.cells import cell_of
+
+if TYPE_CHECKING:
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, Row
+
+FEW = 50
+"""UIDs that are named in a question; for more of them a wider one is asked, and what was not meant is left out here."""
+
+
+async def values_now(
+    s: Session, elements: Sequence[str], periods: Sequence[str], units: Sequence[str], wanted: Callable[[Row], bool]
+) -> AsyncGenerator[list[Row]]:
+    """The values of some elements, periods and units, in batches.
+
+    Parameters:
+        wanted: which of what comes is meant.
+    """
+    query = await _query(s, elements, periods, units)
+    async with aclosing(s.client.data_values.batches(**query)) as batches:
+        async for rows in batches:
+            if found := [row for row in rows if wanted(row)]:
+                yield found
+
+
+async def _query(s: Session, elements: Sequence[str], periods: Sequence[str], units: Sequence[str]) -> DataValueQuery:
+    query: DataValueQuery = {"period": list(periods)}
+    if len(elements) <= FEW:
+        query["data_element"] = list(elements)
+    else:
+        query["data_set"] = await _sets_of(s, elements)
+    if len(units) <= FEW:
+        query["org_unit"] = list(units)
+    else:
+        query["org_unit"], query["children"] = await _roots(s), True
+    return query
+
+
+async def cells_now(s: Session, rows: Sequence[Row], default: str) -> dict[str, Row]:
+    """The values of the cells of some rows, by cell.
+
+    Parameters:
+        default: the server's default option combination.
+    """
+    cells = {cell_of(row, default) for row in rows}
+    elements, periods, units = (
+        list(dict.fromkeys(str(row[name]) for row in rows)) for name in ("dataElement", "period", "orgUnit")
+    )
+    found: dict[str, Row] = {}
+    now = values_now(s, elements, periods, units, lambda row: cell_of(row, default) in cells)
+    async with aclosing(now) as batches:
+        async for batch in batches:
+            found |= {cell_of(row, default): row for row in batch}
+    return found
+
+
+async def _sets_of(s: Session, elements: Sequence[str]) -> list[str]:
+    rows = (await reading.by_uid(s.client, "dataElements", elements, fields="id,dataSetElements[dataSet[id]]")).rows
+    links = [link for row in rows for link in cast("list[JsonObject]", row.get("dataSetElements") or [])]
+    return list(dict.fromkeys(str(cast("JsonObject", link["dataSet"])["id"]) for link in links))
+
+
+async def _roots(s: Session) -> list[str]:
+    """The units that the user reads from."""
+    me = await s.client.get_object("me", {"fields": "organisationUnits[id],dataViewOrganisationUnits[id]"})
+    held = (cast("list[JsonObject]", me.get(name) or []) for name in ("organisationUnits", "dataViewOrganisationUnits"))
+    return list(dict.fromkeys(str(unit["id"]) for units in held for unit in units))

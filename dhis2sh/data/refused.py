@@ -1,0 +1,83 @@
+"""Rows that were not written: a file that can be mended and pushed again, and a few of them in words."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from dhis2sh.data.cells import KEY
+from dhis2sh.errors import Dhis2Error
+from dhis2sh.words import counted
+
+if TYPE_CHECKING:
+    from dhis2sh.types import Row
+
+COLUMNS = ("row", *KEY, "value", "comment", "reason")
+NAMED = 10
+"""Reasons that are told one by one."""
+
+
+class RefusedRows:
+    """Takes refused rows one by one; the file is made by the first.
+
+    Parameters:
+        path: the file, CSV with a column `reason`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._reasons: dict[str, tuple[int, int]] = {}
+        self._file: TextIO | None = None
+        self._writer: csv.DictWriter[str] | None = None
+
+    def add(self, place: int, row: Row, reason: str) -> None:
+        """One row.
+
+        Parameters:
+            place: where it stands in what was given, from 1.
+            row: as it was given, or as it was sent.
+            reason: why it was not written.
+
+        Raises `Dhis2Error` when the file cannot be written.
+        """
+        first, count = self._reasons.get(reason, (place, 0))
+        self._reasons[reason] = (first, count + 1)
+        self.count += 1
+        try:
+            if self._writer is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self.path.open("w", encoding="utf-8", newline="")
+                self._writer = csv.DictWriter(self._file, COLUMNS, extrasaction="ignore")
+                self._writer.writeheader()
+            self._writer.writerow({**row, "row": place, "reason": reason})
+        except OSError as error:
+            raise Dhis2Error(
+                f"{self.path} cannot be written: {error.strerror}", hint="choose another --rejected"
+            ) from error
+
+    def close(self) -> None:
+        """No more rows come."""
+        if self._file is not None:
+            self._file.close()
+
+    def lines(self) -> list[str]:
+        """The reasons, the most frequent first, each with how many rows and the first of them."""
+        ranked = sorted(self._reasons.items(), key=lambda item: -item[1][1])
+        told = [
+            f"{counted(count, 'row')} (first: row {first:,}): {reason}" for reason, (first, count) in ranked[:NAMED]
+        ]
+        more = len(ranked) - NAMED
+        return [*told, *([f"and {more:,} more reasons"] if more > 0 else [])]
+
+    def failures(self) -> list[Row]:
+        """The reasons as the failures of a summary."""
+        return [
+            {
+                "type": "dataValue",
+                "name": f"row {first:,}",
+                "message": f"{reason}{f' ({count:,} rows)' if count > 1 else ''}",
+            }
+            for reason, (first, count) in self._reasons.items()
+        ]

@@ -1,0 +1,185 @@
+"""The writer of data values: parts of a job go out one by one.
+
+API source: `POST /api/dataValueSets` (api-facts f.1).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from dhis2sh.changes.plan import AGAIN, Part, PartDone
+from dhis2sh.client.sending import attempt, send
+from dhis2sh.data.cells import cell_of
+from dhis2sh.data.reading import cells_now, values_now
+from dhis2sh.errors import BrokenAnswer, Dhis2Error
+
+if TYPE_CHECKING:
+    from dhis2sh.changes.plan import WriteSummary
+    from dhis2sh.client.messages import WebMessage
+    from dhis2sh.client.requests import Param
+    from dhis2sh.data.jobs import Job
+    from dhis2sh.data.refused import RefusedRows
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, Row
+
+NAME = "dataValues"
+HALVED = 64
+"""Requests in which a part that was refused whole is tried in smaller pieces, to find the rows that spoil it."""
+
+
+@dataclass(slots=True)
+class Answered:
+    """What became of some rows, by their numbers in the part."""
+
+    refused: dict[int, str] = field(default_factory=dict[int, str])
+    counts: Counter[str] = field(default_factory=Counter[str])
+
+
+@dataclass(slots=True)
+class Values:
+    """The writer: what is left of a job.
+
+    Parameters:
+        job: whose parts go out.
+        default: the server's default option combination.
+        refused: takes the rows that are not written; it may hold some that were refused before anything was sent.
+        notes: what was left out and why.
+    """
+
+    name: ClassVar[str] = NAME
+    bulk: ClassVar[bool] = True
+
+    job: Job
+    default: str
+    refused: RefusedRows
+    notes: Sequence[str] = ()
+    what: str = "data values"
+    concurrency: int = 1
+    again: str = AGAIN
+    _first: dict[int, int] = field(default_factory=dict[int, int])
+
+    def parts(self) -> Iterator[Part]:
+        """The parts without an answer, in order."""
+        at = 0
+        for number in self.job.left():
+            count = len(self.job.places(number))
+            self._first[at] = number
+            yield Part(range(at, at + count), digest=self.job.digest(number))
+            at += count
+
+    async def moved(self, s: Session) -> list[str]:
+        """Values have no version: the later one wins, and what was there before is kept."""
+        return []
+
+    async def send(self, s: Session, part: Part) -> PartDone:
+        """One part. The values before are read ahead of the first one."""
+        number = self._first[part.numbers[0]]
+        if self.job.head.undo and not self.job.has_before:
+            await self._keep_before(s)
+        self.job.mark_sent(number)
+        rows = self.job.rows(number)
+        answered = Answered()
+        await self._send(s, self.job.envelope(number), rows, 0, answered, [HALVED])
+        self.job.keep_answer(
+            number, {"counts": {**answered.counts}, "refused": {str(k): v for k, v in answered.refused.items()}}
+        )
+        return self._told(part, number, rows, answered)
+
+    def _told(self, part: Part, number: int, rows: Sequence[Row], answered: Answered) -> PartDone:
+        """What a part came to; its refused rows go into the file of those."""
+        places = self.job.places(number)
+        for index, reason in sorted(answered.refused.items()):
+            self.refused.add(places[index], rows[index], reason)
+        counts = answered.counts
+        first = part.numbers[0]
+        return PartDone(
+            [number for number in part.numbers if number - first not in answered.refused],
+            {first + index: reason for index, reason in answered.refused.items()},
+            created=counts["created"], updated=counts["updated"], deleted=counts["deleted"], ignored=counts["ignored"],
+        )  # fmt: skip
+
+    async def _send(
+        self, s: Session, head: JsonObject, rows: Sequence[Row], at: int, found: Answered, left: list[int]
+    ) -> None:
+        """Rows in one request; those that a server refuses whole because of a few, in halves until the few are known."""
+        params: dict[str, Param] = {"importStrategy": self.job.head.strategy}
+        outcome = await attempt(send(s.client, "POST", "dataValueSets", {**head, "dataValues": [*rows]}, params))
+        if isinstance(outcome, Dhis2Error):
+            raise outcome
+        reasons = refusals(outcome, len(rows))
+        if len(reasons) == len(rows) > 1 and len(set(reasons.values())) == 1 and _whole(outcome) and left[0] > 0:
+            left[0] -= 2
+            middle = len(rows) // 2
+            await self._send(s, head, rows[:middle], at, found, left)
+            await self._send(s, head, rows[middle:], at + middle, found, left)
+            return
+        count = outcome.import_count
+        found.refused |= {at + index: reason for index, reason in reasons.items()}
+        unchanged = max(0, count.ignored - len(reasons))
+        found.counts.update(created=count.created, updated=count.updated, deleted=count.deleted, ignored=unchanged)
+        if count.created + count.updated + count.deleted + count.ignored < len(rows) and not reasons:
+            raise BrokenAnswer(
+                f"the server counted {count.total:,} of {len(rows):,} data values and says nothing of the rest",
+                hint="the same line once more sends this part again",
+            )
+
+    async def _keep_before(self, s: Session) -> None:
+        """Read what the cells of the job hold now, into the job."""
+        head = self.job.head
+        cells = {cell_of(row, self.default) for part in range(1, head.parts + 1) for row in self.job.rows(part)}
+        found = values_now(s, head.elements, head.periods, head.units, lambda row: cell_of(row, self.default) in cells)
+        await self.job.keep_before(found)
+
+    async def look_back(self, s: Session, part: Part) -> PartDone:
+        """Which of the rows of a part that no answer came for the server has."""
+        rows = self.job.rows(self._first[part.numbers[0]])
+        now = await cells_now(s, rows, self.default)
+        deleting = self.job.head.strategy == "DELETE"
+        first = part.numbers[0]
+        done = [
+            first + index
+            for index, row in enumerate(rows)
+            if holds(now.get(cell_of(row, self.default)), row, deleting=deleting)
+        ]
+        return PartDone(done, deleted=len(done)) if deleting else PartDone(done, updated=len(done))
+
+    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
+        """Rows that were refused, before sending or by the server, are failures of the whole."""
+        self.refused.close()
+        if cut_off:
+            return
+        summary.failures = self.refused.failures()
+        if self.refused.count:
+            summary.note = f"{self.refused.count:,} refused rows: {self.refused.path}"
+
+
+def holds(now: Row | None, row: Row, *, deleting: bool) -> bool:
+    """Does a cell hold what was sent to it?"""
+    if deleting or row.get("deleted"):
+        return now is None
+    return now is not None and str(now.get("value", "")) == str(row.get("value", ""))
+
+
+def _whole(message: WebMessage) -> bool:
+    """Has the server written nothing of a request, because of some of its rows?"""
+    return message.status == "ERROR" and message.import_count.total == message.import_count.ignored
+
+
+def refusals(message: WebMessage, size: int) -> dict[int, str]:
+    """Why which rows of a request were refused, by their place in it. Raises `Refused` for one that was not read at all."""
+    conflicts = [row for row in message.conflicts if row.severity == "error"]
+    reasons: dict[int, str] = {}
+    for conflict in conflicts:
+        text = f"{conflict.code} {conflict.message}" if conflict.code else conflict.message
+        for index in conflict.indexes:
+            reasons[index] = f"{reasons[index]}; {text}" if index in reasons else text
+    nameless = next((row for row in conflicts if not row.indexes), None)
+    told = f"{nameless.code or ''} {nameless.message}".strip() if nameless else message.message or "refused"
+    for index in message.rejected_indexes:
+        reasons.setdefault(index, told)
+    if message.status == "ERROR" and not reasons:
+        reasons = dict.fromkeys(range(size), told)
+    return {index: reason for index, reason in reasons.items() if index < size}

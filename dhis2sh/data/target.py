@@ -1,0 +1,238 @@
+"""What a server takes: its data elements, units and option combinations, by UID, code or name, read as they are met.
+
+A load of any size asks for each object once, in batches; what is not there or not unique is a sentence for its row.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dhis2sh.client import reading
+from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
+from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.errors import NotFound
+from dhis2sh.verbs import names
+from dhis2sh.words import listed
+
+if TYPE_CHECKING:
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+FIELDS = {
+    "dataElements": "id,displayName,valueType,zeroIsSignificant,optionSet[options[code]],"
+    "categoryCombo[categoryOptionCombos[id,displayName,code]],"
+    "dataSetElements[dataSet[id],categoryCombo[categoryOptionCombos[id,displayName,code]]]",
+    "organisationUnits": "id,displayName,openingDate,closedDate",
+    "categoryOptionCombos": "id,displayName",
+    "dataSets": "id,displayName,periodType,organisationUnits[id],"
+    "categoryCombo[categoryOptionCombos[id,displayName,code]]",
+}
+"""What is asked of each type: what the checks need and no more."""
+TOLD = 4
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """A data set: the type of its periods, its units, and the attribute option combinations that it takes, by UID, code and name."""
+
+    uid: str
+    name: str
+    period_type: str
+    units: frozenset[str]
+    attribute_names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A data element: its value type, the codes of its options, its option combinations by name, and its data sets."""
+
+    uid: str
+    name: str
+    value_type: str
+    options: frozenset[str] | None
+    combos: Mapping[str, str]
+    sets: tuple[DataSet, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An organisation unit and the days on which it is open."""
+
+    uid: str
+    name: str
+    opened: dt.date | None
+    closed: dt.date | None
+
+
+class Target:
+    """The server that values are for.
+
+    Parameters:
+        s: whose server it is.
+    """
+
+    def __init__(self, s: Session) -> None:
+        self._s = s
+        self._uids: dict[str, dict[str, str]] = {
+            "dataElements": {},
+            "organisationUnits": {},
+            "categoryOptionCombos": {},
+        }
+        self._problems: dict[tuple[str, str], str] = {}
+        self._elements: dict[str, Element] = {}
+        self._units: dict[str, Unit] = {}
+        self._sets: dict[str, DataSet] = {}
+        self._combo_names: dict[str, str] = {}
+        self.default = ""
+        """The server's default category option combination."""
+
+    async def open(self) -> None:
+        """Read what every load needs."""
+        rows = await reading.all_of(self._s.client, "categoryOptionCombos", ["name:eq:default"], fields="id,name")
+        known = [str(row["id"]) for row in rows]
+        if not known:
+            raise NotFound("the server has no default category option combination", hint="dhis2 system info")
+        usual = DEFAULT_OBJECTS["categoryOptionCombos"]
+        self.default = usual if usual in known else known[0]
+
+    async def meet(self, elements: Iterable[str], units: Iterable[str], combos: Iterable[str]) -> None:
+        """Read what a batch of rows speaks of and was not met before; each text may be a UID, a code or a name."""
+        await self._named("dataElements", elements)
+        await self._named("organisationUnits", units)
+        await self._named("categoryOptionCombos", combos)
+        known = self._uids["dataElements"].values()
+        await self._read_elements([uid for uid in dict.fromkeys(known) if uid not in self._elements])
+        known = self._uids["organisationUnits"].values()
+        await self._read_units([uid for uid in dict.fromkeys(known) if uid not in self._units])
+
+    def element(self, text: str) -> Element | str:
+        """A data element, or the sentence that says why there is none."""
+        uid = self._uids["dataElements"].get(text)
+        return self._elements[uid] if uid is not None else self._problems["dataElements", text]
+
+    def unit(self, text: str) -> Unit | str:
+        """An organisation unit, or the sentence that says why there is none."""
+        uid = self._uids["organisationUnits"].get(text)
+        return self._units[uid] if uid is not None else self._problems["organisationUnits", text]
+
+    def combo(self, text: str, allowed: Mapping[str, str]) -> str | None:
+        """The UID of an option combination: of those that an element takes by name or code, else of any by what was met.
+
+        Parameters:
+            text: UID, code or name.
+            allowed: those that are taken, by UID, code and name.
+        """
+        return allowed.get(text) or self._uids["categoryOptionCombos"].get(text)
+
+    def combo_names(self, uids: Iterable[str]) -> list[str]:
+        """What option combinations are called, each in quotes."""
+        return sorted(f"'{self._combo_names.get(uid, uid)}'" for uid in set(uids))
+
+    def words(self, row: Row) -> str:
+        """What a row is about, by names where they were met."""
+        element, unit = self._elements.get(str(row["dataElement"])), self._units.get(str(row["orgUnit"]))
+        combo = self._combo_names.get(str(row.get("categoryOptionCombo")), "")
+        parts = (
+            element.name if element else row["dataElement"], "" if combo == "default" else combo,
+            unit.name if unit else row["orgUnit"], row["period"],
+        )  # fmt: skip
+        return ", ".join(str(part) for part in parts if part)
+
+    # Read -----------------------------------------------------------------------------------------------------------
+
+    async def _named(self, plural: str, texts: Iterable[str]) -> None:
+        """Find the UIDs of texts that are new, in as few requests as make sense."""
+        known = self._uids[plural]
+        open_ = [text for text in dict.fromkeys(texts) if text not in known and (plural, text) not in self._problems]
+        for key in ("id", *names.keys_of(plural)):
+            asked = [text for text in open_ if key != "id" or is_uid(text)]
+            hits = await names.by_key(self._s, plural, key, asked) if asked else {}
+            for text, rows in hits.items():
+                if len(rows) == 1:
+                    known[text] = str(rows[0]["id"])
+                else:
+                    told = listed((f"{row.get('displayName')} [{row['id']}]" for row in rows), TOLD)
+                    self._problems[plural, text] = f"'{text}' is ambiguous: {told}"
+            open_ = [text for text in open_ if text not in hits]
+        one = _SINGULAR[plural]
+        self._problems |= {(plural, text): f"there is no {one} with the UID, code or name '{text}'" for text in open_}
+
+    async def _read_elements(self, uids: list[str]) -> None:
+        rows = (
+            (await reading.by_uid(self._s.client, "dataElements", uids, fields=FIELDS["dataElements"])).rows
+            if uids
+            else []
+        )
+        links = [link for row in rows for link in _items(row.get("dataSetElements"))]
+        await self._read_sets({str(_inner(link, "dataSet").get("id")) for link in links} - self._sets.keys())
+        for row in rows:
+            uid = str(row["id"])
+            combos = _named_combos(_inner(row, "categoryCombo"))
+            self._combo_names |= {
+                str(item["id"]): str(item.get("displayName"))
+                for item in _items(_inner(row, "categoryCombo").get("categoryOptionCombos"))
+            }
+            sets: list[DataSet] = []
+            for link in _items(row.get("dataSetElements")):
+                combos |= _named_combos(_inner(link, "categoryCombo"))  # the set's own in place of the element's
+                if (held := self._sets.get(str(_inner(link, "dataSet").get("id")))) is not None:
+                    sets.append(held)
+            options = _inner(row, "optionSet")
+            codes = frozenset(str(item.get("code")) for item in _items(options.get("options"))) if options else None
+            name = str(row.get("displayName") or uid)
+            self._elements[uid] = Element(uid, name, str(row.get("valueType")), codes, combos, tuple(sets))
+
+    async def _read_sets(self, uids: Iterable[str]) -> None:
+        wanted = sorted(uids)
+        rows = (
+            (await reading.by_uid(self._s.client, "dataSets", wanted, fields=FIELDS["dataSets"])).rows if wanted else []
+        )
+        for row in rows:
+            uid = str(row["id"])
+            self._sets[uid] = DataSet(
+                uid, str(row.get("displayName") or uid), str(row.get("periodType")),
+                frozenset(str(item.get("id")) for item in _items(row.get("organisationUnits"))),
+                _named_combos(_inner(row, "categoryCombo")),
+            )  # fmt: skip
+
+    async def _read_units(self, uids: list[str]) -> None:
+        fields = FIELDS["organisationUnits"]
+        rows = (await reading.by_uid(self._s.client, "organisationUnits", uids, fields=fields)).rows if uids else []
+        for row in rows:
+            uid = str(row["id"])
+            self._units[uid] = Unit(
+                uid, str(row.get("displayName") or uid), _day(row.get("openingDate")), _day(row.get("closedDate"))
+            )
+
+
+_SINGULAR = {
+    "dataElements": "data element",
+    "organisationUnits": "organisation unit",
+    "categoryOptionCombos": "category option combination",
+}
+
+
+def _items(value: JsonValue) -> list[JsonObject]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _inner(row: JsonObject, name: str) -> JsonObject:
+    found = row.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _named_combos(combo: JsonObject) -> dict[str, str]:
+    """The option combinations of a category combination, by UID, code and name."""
+    found: dict[str, str] = {}
+    for item in _items(combo.get("categoryOptionCombos")):
+        for key in ("displayName", "code", "id"):
+            if item.get(key):
+                found[str(item[key])] = str(item["id"])
+    return found
+
+
+def _day(value: JsonValue) -> dt.date | None:
+    return dt.date.fromisoformat(value[:10]) if isinstance(value, str) and value else None

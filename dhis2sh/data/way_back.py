@@ -1,0 +1,91 @@
+"""How a load is taken back: cells hold again what they held before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dhis2sh.changes.plan import Plan
+from dhis2sh.changes.way_back import takes_back
+from dhis2sh.data import jobs, loading
+from dhis2sh.data.cells import SENT, cell_of
+from dhis2sh.data.jobs import Preparing
+from dhis2sh.data.reading import cells_now
+from dhis2sh.data.refused import RefusedRows
+from dhis2sh.data.sending import NAME, holds
+from dhis2sh.data.target import Target
+from dhis2sh.errors import Refused
+from dhis2sh.words import counted
+
+if TYPE_CHECKING:
+    from dhis2sh.changes.journal import Entry, Journal
+    from dhis2sh.data.jobs import Job
+    from dhis2sh.session import Session
+    from dhis2sh.types import Row
+
+
+@takes_back(NAME)
+async def values(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
+    """Cells hold again what they held before a load; what somebody has changed since stays, and is counted."""
+    title = f"undo entry {entry.id}: {entry.title}"
+    digests = [part.digest.split("/") for part in journal.parts(entry.id) if part.digest]
+    job = next((found for name, *_ in digests if (found := jobs.find(s.profile.name, name))), None)
+    if job is None or not job.has_before:
+        why = "its folder is gone" if job is None else "the values before were not kept (--no-undo)"
+        blocked = Refused(f"entry {entry.id} cannot be taken back: {why}", hint="dhis2 journal list")
+        return Plan(title, blocked=blocked)
+    return await _plan(s, title, job, sorted({int(number) for _, number, _ in digests}), force=force)
+
+
+def _restored(row: Row, before: Row | None) -> Row:
+    """A row that brings a cell back to what it held; without a value before it is deleted."""
+    if before is None:
+        kept = (name for name in SENT if name in row and name not in {"value", "comment", "followup"})
+        return {**{name: row[name] for name in kept}, "deleted": True}
+    return {name: before[name] for name in SENT if name in before}
+
+
+async def _plan(s: Session, title: str, job: Job, parts: Sequence[int], *, force: bool) -> Plan:
+    """The plan that brings the cells of a job back to what they held before it.
+
+    Parameters:
+        job: the load that is taken back; parts: those of it that went out.
+        force: what somebody has changed since, too.
+    """
+    target = Target(s)
+    await target.open()
+    before = {cell_of(row, target.default): row for row in job.before()}
+    preparing = Preparing(s.profile.name)
+    refused = RefusedRows(preparing.path / "refused.csv")
+    stays = already = 0
+    try:
+        for part in parts:
+            rows = job.rows(part)
+            now = await cells_now(s, rows, target.default)
+            for place, row in zip(job.places(part), rows, strict=True):
+                cell = cell_of(row, target.default)
+                current, back = now.get(cell), _restored(row, before.get(cell))
+                if holds(current, back, deleting=False):
+                    already += 1
+                elif force or holds(current, row, deleting=job.head.strategy == "DELETE"):
+                    preparing.add(place, back)
+                else:
+                    stays += 1
+        made = preparing.finish(title, s.profile.url, "CREATE_AND_UPDATE", undo=True)
+    except BaseException:
+        preparing.drop()
+        raise
+    notes = [
+        *([f"{counted(already, 'cell')} held already what they held before"] if already else []),
+        *(
+            [f"{counted(stays, 'cell')} changed again since and left alone (--force takes them back too)"]
+            if stays
+            else []
+        ),
+    ]
+    refused.path = made.path / "refused.csv"
+    plan_ = await loading.planned(s, made, target, refused, notes, made.head.rows)
+    plan_.title = title
+    if not plan_.steps and stays:
+        plan_.blocked = Refused(f"{title}: {counted(stays, 'cell')} changed again since", hint="dhis2 undo --force")
+    return plan_

@@ -1,0 +1,203 @@
+"""`data aggregate get|push|set|delete|diff|copy`: aggregate data values, streamed out, loaded in parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from dhis2sh.changes.plan import Plan
+from dhis2sh.data import asking, comparing, copying, loading, named, way_back
+from dhis2sh.data.asking import Asked
+from dhis2sh.data.cells import SHOWN
+from dhis2sh.data.loading import Load
+from dhis2sh.errors import UsageError
+from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.stream import Stream
+from dhis2sh.session import Session
+from dhis2sh.types import Row
+from dhis2sh.verbs.declaration import FILES_OR_PROFILES, Complete, Doc, Piped, Refers, Touches, verb
+
+UNDOES = way_back.values
+"""How a load is taken back: importing it here registers it, and `undo` imports every domain."""
+Names = Annotated[bool, Doc("A column with the name beside each UID.")]
+NoUndo = Annotated[bool, Doc("Do not read the values before: faster, and cannot be taken back.")]
+Rejected = Annotated[
+    Path | None,
+    Doc("Write refused rows to this CSV file, with the reason of each."),
+    Complete("files"),
+    Touches("writes"),
+]
+
+
+@verb(
+    "data aggregate get",
+    effect="read",
+    examples=[
+        "dhis2 data aggregate get --data-set 'Child Health' --period 2025 --org-unit Bo --children --names -o csv",
+        "%data aggregate get --data-element 'BCG doses given' --period LAST_12_MONTHS --org-unit Bo --children"
+        " | where(value > '100') | csv('bcg.csv')",
+    ],
+)
+async def get(s: Session, *, names: Names = False, asked: Asked) -> Stream[Row]:
+    """Read data values as they come, however many: by data set, element or group, period and organisation unit.
+
+    A value is text, as the server has it. A period that no data set has stands for those in it: 2025 for its months.
+
+    API source: `GET /api/dataValueSets.csv`.
+    """
+    query = await asking.query_of(s, asked)
+    batches = s.client.data_values.batches(**query)
+    if names:
+        return Stream(named.batches(s, batches), columns=named.columns(SHOWN))
+    return Stream(batches, columns=SHOWN)
+
+
+@verb(
+    "data aggregate push",
+    effect="write",
+    examples=[
+        "dhis2 data aggregate push values.csv --dry-run",
+        "dhis2 data aggregate push bo-june.xlsx --period 202506 --rejected mend.csv",
+    ],
+)
+async def push(
+    s: Session,
+    file: Annotated[
+        Path | None, Doc("Values: CSV, TSV, XLSX, JSON, NDJSON or YAML, long or wide."), Complete("files")
+    ] = None,
+    values: Annotated[Rows[Row] | None, Piped(), Doc("Values of a pipeline, in place of a file.")] = None,
+    *,
+    data_element: Annotated[
+        str | None, Doc("The data element of all rows, where no column says it."), Refers("dataElements")
+    ] = None,
+    period: Annotated[str | None, Doc("The period of all rows, where no column says it.")] = None,
+    org_unit: Annotated[
+        str | None, Doc("The organisation unit of all rows, where no column says it."), Refers("organisationUnits")
+    ] = None,
+    category_option_combo: Annotated[str | None, Doc("The category option combination of all rows.")] = None,
+    attribute_option_combo: Annotated[str | None, Doc("The attribute option combination of all rows.")] = None,
+    strategy: Annotated[str, Doc("create-and-update, create or update.")] = "create-and-update",
+    no_undo: NoUndo = False,
+    rejected: Rejected = None,
+) -> Plan:
+    """Import data values from a file or a pipeline: checked row by row first, then sent in parts that can be resumed.
+
+    Elements, units and option combinations may be given by UID, code or name. A wide sheet has periods or data elements
+    as columns; `element | option combination` names both. Rows that are wrong are refused with a reason and go into a
+    file, the others are sent. A load that was cut off is finished by the same line.
+
+    API source: `POST /api/dataValueSets`.
+    """
+    given: Row = {
+        name: value
+        for name, value in {
+            "dataElement": data_element, "period": period, "orgUnit": org_unit,
+            "categoryOptionCombo": category_option_combo, "attributeOptionCombo": attribute_option_combo,
+        }.items()
+        if value is not None
+    }  # fmt: skip
+    load = Load(
+        file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected
+    )
+    if (file is None) == (values is None):
+        raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")
+    batches = loading.of_file(file, given) if file is not None else loading.of_rows(values or Rows[Row]([]), given)
+    return await loading.plan(s, batches, load)
+
+
+@verb(
+    "data aggregate set",
+    effect="write",
+    examples=["dhis2 data aggregate set 'BCG doses given' 202506 'Ngelehun CHC' 12 --combo 'Fixed, <1y'"],
+)
+async def set_(
+    s: Session,
+    element: Annotated[str, Doc("The data element."), Refers("dataElements")],
+    period: Annotated[str, Doc("The period, such as 202506.")],
+    org_unit: Annotated[str, Doc("The organisation unit."), Refers("organisationUnits")],
+    value: Annotated[str, Doc("The value.")],
+    *,
+    combo: Annotated[str | None, Doc("The category option combination, where the element has several.")] = None,
+    attribute_combo: Annotated[str | None, Doc("The attribute option combination, where the data set has several.")] = (
+        None
+    ),
+    comment: Annotated[str | None, Doc("A comment beside it.")] = None,
+) -> Plan:
+    """Set one data value.
+
+    API source: `POST /api/dataValueSets`.
+    """
+    row: Row = {
+        "dataElement": element, "period": period, "orgUnit": org_unit, "value": value, "categoryOptionCombo": combo,
+        "attributeOptionCombo": attribute_combo, "comment": comment,
+    }  # fmt: skip
+    return await loading.plan(s, loading.of_rows(Rows([row]), {}), Load("one value"))
+
+
+@verb(
+    "data aggregate delete",
+    effect="destroy",
+    examples=["dhis2 data aggregate delete --data-set 'Child Health' --period 202506 --org-unit 'Ngelehun CHC'"],
+)
+async def delete(s: Session, *, asked: Asked) -> Plan:
+    """Delete the data values that a question finds; the server keeps them as deleted, and `undo` brings them back.
+
+    API source: `POST /api/dataValueSets?importStrategy=DELETE`.
+    """
+    query = await asking.query_of(s, asked)
+    found = loading.of_batches(s.client.data_values.batches(**query))
+    return await loading.plan(s, found, Load("the values found", strategy="DELETE"))
+
+
+@verb(
+    "data aggregate diff",
+    effect="read",
+    examples=[
+        "dhis2 data aggregate diff bo-june.csv sandbox --data-set 'Child Health' --period 202506 --org-unit Bo --children"
+    ],
+)
+async def diff(
+    s: Session,
+    left: Annotated[str, Doc("A profile, or a file of values."), Complete(FILES_OR_PROFILES)],
+    right: Annotated[str, Doc("A profile, or a file of values."), Complete(FILES_OR_PROFILES)],
+    *,
+    names: Names = False,
+    asked: Asked,
+) -> Stream[Row]:
+    """Compare values cell by cell: two servers, two files, or a file with a server.
+
+    Of servers the question says which values. Names in files are those of the active profile.
+
+    API source: `GET /api/dataValueSets.csv`.
+    """
+    sides = [await comparing.side(s, text, asked) for text in (left, right)]
+    found = comparing.differences(*sides)
+    if names:
+        return Stream(named.batches(s, found), columns=named.columns(comparing.COLUMNS))
+    return Stream(found, columns=comparing.COLUMNS)
+
+
+@verb(
+    "data aggregate copy",
+    effect="write",
+    examples=[
+        "dhis2 data aggregate copy staging -p prod --data-set 'Child Health' --period 2025 --org-unit Bo --children --dry-run"
+    ],
+)
+async def copy(
+    s: Session,
+    source: Annotated[str, Doc("The profile to copy from; the values go into the active one."), Complete("profiles")],
+    *,
+    no_undo: NoUndo = False,
+    rejected: Rejected = None,
+    asked: Asked,
+) -> Plan:
+    """Copy data values from another server into this one; elements, units and combinations are mapped by UID, code or name.
+
+    API source: `GET /api/dataValueSets.csv` of the source, `POST /api/dataValueSets` of the target.
+    """
+    if source == s.profile.name:
+        raise UsageError(f"'{source}' cannot be copied into itself", hint="-p NAME is the profile to write to")
+    async with s.beside(source) as other:
+        load = Load(f"values of {source}", undo=not no_undo, rejected=rejected)
+        return await loading.plan(s, copying.values_of(other, s, asked), load)

@@ -1,0 +1,64 @@
+"""`data completeness`: who has reported, in numbers and by name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from dhis2sh.data import asking, completeness
+from dhis2sh.data.completeness import By
+from dhis2sh.errors import CheckFailed
+from dhis2sh.rows.rows import Rows
+from dhis2sh.session import Session
+from dhis2sh.types import Row
+from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
+
+
+@verb(
+    "data completeness",
+    effect="read",
+    examples=[
+        "dhis2 data completeness 'Child Health' --period 202506",
+        "dhis2 data completeness 'Child Health' --period LAST_12_MONTHS --level 2 --by values",
+        "%data completeness 'Child Health' --period 202506 --missing | csv('missing.csv')",
+    ],
+)
+async def completeness_(
+    s: Session,
+    data_set: Annotated[str, Doc("The data set."), Refers("dataSets")],
+    *,
+    period: Annotated[list[str], Doc("Periods such as 202506, or LAST_12_MONTHS; 2025 stands for all in it.")],
+    org_unit: Annotated[list[str], Doc("Only units below these."), Refers("organisationUnits")] = [],
+    level: Annotated[int | None, Bounds(1, None), Doc("A row for each unit of this level, such as 2.")] = None,
+    by: Annotated[By, Doc("What counts as a report: its registration as complete, or any value.")] = "registrations",
+    missing: Annotated[bool, Doc("Name the units that have not reported.")] = False,
+    fail_below: Annotated[
+        int | None, Bounds(1, 100), Doc("End with exit code 8 where a row has fewer per cent.")
+    ] = None,
+) -> Rows[Row]:
+    """Say who has reported: expected, received, on time, late and missing units of a data set, by period.
+
+    Expected are the units that the set is assigned to and that were open; how many were closed is said. A report is on time
+    within the set's timely days, which values alone cannot tell.
+
+    API source: `GET /api/completeDataSetRegistrations`, `GET /api/dataValueSets`.
+    """
+    asked = asking.Asked(data_set=[data_set], period=period)
+    periods = [asking.Period.parse(iso) for iso in await asking.periods_of(s, asked)]
+    found = await completeness.read(s, data_set, periods, org_unit, by)
+    if (note := completeness.left_out(found, periods)) is not None:
+        s.person.warn(note)
+    if missing:
+        return Rows(completeness.absent(found, periods), columns=completeness.ABSENT, resource="organisationUnits")
+    groups = {} if level is None else await completeness.groups_at(s, found, level)
+    rows = completeness.table(found, periods, groups)
+    hidden = set[str]() if groups else {"orgUnit", "orgUnitName"}
+    hidden |= set[str]() if any("late" in row for row in rows) else {"onTime", "late"}
+    low = [row for row in rows if fail_below is not None and float(str(row["percent"] or 0)) < fail_below]
+    if low:
+        told = ", ".join(f"{row.get('orgUnitName') or row['period']} {row['percent']} %" for row in low[:5])
+        raise CheckFailed(
+            f"'{found.name}' is below {fail_below} %: {told}",
+            hint=f"dhis2 data completeness {data_set} --missing",
+            findings=low,
+        )
+    return Rows(rows, columns=[name for name in completeness.COLUMNS if name not in hidden])

@@ -1,0 +1,165 @@
+"""Results as agents read them: within a room, and never without saying that something was left out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, cast
+
+from dhis2sh.changes.plan import Plan, WriteSummary
+from dhis2sh.errors import UsageError
+from dhis2sh.rows.rows import Rows, to_json, to_plain
+
+if TYPE_CHECKING:
+    from dhis2sh.changes.plan import PlanStep
+    from dhis2sh.rows.rows import PageNote
+    from dhis2sh.rows.stream import Stream
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+MOST_ROWS = 200
+ROOM = 32_000
+"""Characters of JSON that one result may have; rows beyond it are left for the next call, a single record is refused."""
+PLAN_ROOM = 4_000
+"""Characters for the steps of a plan that are shown at once; what is around them has half of it more."""
+MOST_NOTES, MOST_UIDS, MOST_FAILURES = 8, 50, 20
+WIDEST = 600
+"""Characters of what one step changes, of one note."""
+
+
+async def of_stream(stream: Stream[object], skip: int) -> JsonObject:
+    """The first rows of a stream behind those that are skipped; where there are more, nobody has counted them."""
+    taken: list[Row] = []
+    passed = 0
+    async with aclosing(stream.plain_batches()) as batches:
+        async for batch in batches:
+            taken += batch[max(0, skip - passed) :]
+            passed += len(batch)
+            if len(taken) > MOST_ROWS:
+                break
+    fitting = _fitting(taken[:MOST_ROWS])
+    more = len(taken) > len(fitting)
+    return {"result": [*fitting], "truncated": more, "total": None if more else skip + len(fitting)}
+
+
+def of_verb(result: object, skip: int = 0) -> JsonObject:
+    """What a reading verb gave: rows with how many there are in all, or a record.
+
+    Raises `UsageError` for a record that is too large to be read.
+    """
+    if isinstance(result, Rows):
+        return _of_rows(cast("Rows[Any]", result), skip)
+    value = to_json(result)
+    size = len(_text(value))
+    if size > ROOM:
+        raise UsageError(
+            f"the result has {size:,} characters, too much for one answer",
+            hint="fewer fields, types or objects, a filter, or out with an export folder",
+        )
+    return {"result": value}
+
+
+def _of_rows(rows: Rows[Any], skip: int) -> JsonObject:
+    plain = rows.plain()
+    fitting = _fitting(plain[skip : skip + MOST_ROWS])
+    page: PageNote | None = rows.page
+    total = page.total if page is not None else len(plain)  # None: nobody has counted, so nobody says that it is all
+    more = total is None or total > len(plain) or skip + len(fitting) < len(plain)
+    return {"result": [*fitting], "truncated": more, "total": total}
+
+
+def _fitting(rows: Sequence[Row]) -> list[Row]:
+    """The first rows that fit into the room. Raises `UsageError` where not even one does."""
+    room = ROOM
+    fitting: list[Row] = []
+    for row in rows:
+        size = len(_text(row))
+        if size > room and not fitting:
+            raise UsageError(f"one row has {size:,} characters, too much for one answer", hint="ask for fewer fields")
+        room -= size
+        if room < 0:
+            break
+        fitting.append(row)
+    return fitting
+
+
+def of_plan(plan: Plan, *, skip: int = 0, plan_id: str | None = None, apply: str | None = None) -> JsonObject:
+    """A plan that was not applied: how many steps there are of which kind, and in words as many as there is room for.
+
+    Parameters:
+        skip: so many steps are left out.
+        plan_id: by which it is applied; None where it cannot be.
+        apply: what applies it, in words.
+    """
+    shown: JsonObject = {"plan": plan.title, "applied": False, "verb": plan.verb}
+    if plan_id is not None:
+        shown |= {"plan_id": plan_id, "apply": apply}
+    if plan.blocked is not None:
+        shown["blocked"] = _cut(str(plan.blocked))
+    if plan.report is not None and not skip:
+        shown["report"] = _cut(plan.report.line(), PLAN_ROOM // 4)
+    shown["counts"] = {f"{action} {kind}": count for (action, kind), count in plan.counts.items()}
+    steps = _steps(plan, skip)
+    shown["steps"] = [*steps]
+    if plan.notes and not skip:
+        left = len(plan.notes) - MOST_NOTES
+        more = [f"... and {left:,} more notes"] if left > 0 else []
+        shown["notes"] = [*(_cut(note, WIDEST // 2) for note in plan.notes[:MOST_NOTES]), *more]
+    return {"result": shown, "truncated": skip + len(steps) < len(plan.steps), "total": len(plan.steps)}
+
+
+def _steps(plan: Plan, skip: int) -> list[JsonObject]:
+    """Steps in words, the first of them in any case."""
+    steps: list[JsonObject] = []
+    room = PLAN_ROOM
+    for step in plan.steps[skip : skip + MOST_ROWS]:
+        told = _step(step, plan)
+        room -= len(_text(told))
+        if steps and room < 0:
+            break
+        steps.append(told)
+    return steps
+
+
+def _step(step: PlanStep, plan: Plan) -> JsonObject:
+    told: JsonObject = {"action": step.action, "type": step.type, "uid": step.uid, "name": step.name}
+    told["change"] = _cut(step.words(plan.names)) or None
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def of_write(result: object) -> JsonObject:
+    """What was written. Of a summary how many, the first UIDs, and what was refused; not the server's whole answer."""
+    if not isinstance(result, WriteSummary):
+        return {"result": {"applied": True, "result": of_verb(result)["result"]}}
+    counts = {name: getattr(result, name) for name in ("created", "updated", "deleted", "ignored")}
+    shown: JsonObject = {
+        "applied": True,
+        "what": result.what,
+        **{name: count for name, count in counts.items() if count},
+    }
+    if not any(counts.values()):
+        shown["nothing"] = "changed"
+    shown["uids"] = [*result.uids[:MOST_UIDS]]
+    if len(result.uids) > MOST_UIDS:
+        shown["more_uids"] = len(result.uids) - MOST_UIDS
+    shown |= {"types": to_plain(result.types)} if result.types else {}
+    shown |= {"refused": [*result.failures[:MOST_FAILURES]]} if result.failures else {}
+    shown |= {"note": _cut(result.note)} if result.note else {}
+    return {"result": shown}
+
+
+def of_findings(findings: object) -> JsonValue:
+    """What a check has found, as far as it fits; None where there is nothing to show."""
+    if isinstance(findings, Rows):
+        return [*_fitting(list(itertools.islice(cast("Rows[Any]", findings).plain(), MOST_ROWS)))]
+    value = to_json(findings)
+    return value if len(_text(value)) <= ROOM else None
+
+
+def _cut(text: str, most: int = WIDEST) -> str:
+    return text if len(text) <= most else f"{text[:most]}... ({len(text) - most:,} characters more)"
+
+
+def _text(value: JsonValue | Row) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)

@@ -1,0 +1,37 @@
+"""A small nation that reports every month: three clinics, five elements, one of them by sex."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dhis2sh.sandbox.load import load
+from dhis2sh.sandbox.store.database import Store
+from dhis2sh.session import Session
+from tests.conftest import filled, holding
+from tests.sandbox import nation
+
+
+def _fill(store: Store) -> None:
+    load(store, nation.metadata())
+    load(store, {"dataValues": nation.VALUES})
+
+
+@pytest.fixture(scope="session")
+def nation_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sandbox's file with the nation."""
+    return filled(tmp_path_factory.mktemp("nation"), _fill)
+
+
+@pytest.fixture
+def nation_home(home: Path, nation_database: Path) -> Path:
+    """A home whose sandbox holds the nation."""
+    return holding(home, nation_database)
+
+
+@pytest.fixture
+async def s(nation_home: Path) -> AsyncIterator[Session]:
+    """A session on the nation."""
+    session = Session("sandbox")
+    yield session
+    await session.aclose()

@@ -1,0 +1,265 @@
+"""Data values out, in and back again, on a nation of three clinics."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from dhis2sh.data import jobs
+from dhis2sh.errors import NotFound, PartlyDone, Refused, ServerFault, UsageError
+from dhis2sh.rows.rows import Rows
+from dhis2sh.session import Session
+from tests.metadata.calls import call, do, planned
+
+JANUARY = {"data_set": ["Monthly"], "period": ["202501"], "org_unit": ["Nation"], "children": True}
+
+
+async def values(s: Session, **asked: object) -> dict[tuple[str, str, str, str], str]:
+    """The values that are there, by element, combination, unit and period, all by name."""
+    stream = await call(s, "data aggregate get", names=True, **{**JANUARY, **asked})
+    rows = (await stream.collect()).plain()
+    return {
+        (row["dataElementName"], row["categoryOptionComboName"], row["orgUnitName"], row["period"]): row["value"]
+        for row in rows
+    }
+
+
+def write(text: str, name: str = "values.csv") -> Path:
+    path = Path(name)
+    path.write_text(text, "utf-8")
+    return path
+
+
+# Out ------------------------------------------------------------------------------------------------------------------
+
+
+async def test_values_come_with_names_and_as_text(s: Session):
+    found = await values(s)
+    assert len(found) == 9
+    assert found["Visits", "Female", "Clinic A", "202501"] == "20"
+    assert found["Colour", "default", "Clinic A", "202501"] == "RED"
+
+
+async def test_a_year_stands_for_the_months_of_a_monthly_set(s: Session):
+    """The server itself answers a question for 2025 with nothing, since no value has that period."""
+    year = await values(s, period=["2025"])
+    assert {period for *_, period in year} == {"202501", "202502", "202503"}
+    assert year == await values(s, period=["202501", "202502", "202503"])
+
+
+async def test_a_question_says_what_it_lacks(s: Session):
+    for asked, lacks in (
+        ({"data_set": []}, "which data"), ({"period": []}, "which time"), ({"org_unit": []}, "which organisation units"),
+        ({"start_date": "2025-01-01", "end_date": "2025-02-01"}, "periods or dates"),
+        ({"period": ["Jan 2025"]}, "'Jan 2025' is not a period"),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=lacks):
+            await call(s, "data aggregate get", **{**JANUARY, **asked})
+
+
+# In -------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_long_sheet_with_names(s: Session):
+    sheet = write(
+        "Data element,Period,Facility,Disaggregation,Value\nVisits,202501,Clinic C,Male,8\nStock,202501,Clinic C,,3\n"
+    )
+    summary = await do(s, "data aggregate push", file=sheet)
+    assert (summary.created, summary.updated, summary.failures) == (2, 0, [])
+    found = await values(s)
+    assert found["Visits", "Male", "Clinic C", "202501"] == "8"
+    assert found["Stock", "default", "Clinic C", "202501"] == "3"
+
+
+async def test_a_wide_sheet_of_periods_as_spreadsheets_of_many_countries_save_it(s: Session):
+    sheet = write("orgUnit;202501;202502\nClinic A;11;12\nClinic B;-;13\n")
+    summary = await do(s, "data aggregate push", file=sheet, data_element="Stock")
+    assert (summary.created, summary.updated) == (2, 1)
+    found = await values(s, period=["202501", "202502"])
+    assert found["Stock", "default", "Clinic B", "202502"] == "13"
+    assert ("Stock", "default", "Clinic B", "202501") not in found
+
+
+async def test_a_wide_sheet_of_elements_and_their_combinations(s: Session):
+    sheet = write("unit,month,Visits | Male,Visits | Female,Temperature\nClinic C,202501,4,5,36.6\n")
+    await do(s, "data aggregate push", file=sheet)
+    found = await values(s)
+    assert found["Visits", "Male", "Clinic C", "202501"] == "4"
+    assert found["Temperature", "default", "Clinic C", "202501"] == "36.6"
+
+
+async def test_an_envelope_of_json_speaks_for_all_of_its_values(s: Session):
+    body = {"period": "202503", "orgUnit": "ouClinicB01", "dataValues": [{"dataElement": "deStock0001", "value": "5"}]}
+    await do(s, "data aggregate push", file=write(json.dumps(body), "values.json"))
+    assert (await values(s, period=["202503"]))["Stock", "default", "Clinic B", "202503"] == "5"
+
+
+async def test_rows_of_a_pipeline(s: Session):
+    rows = Rows([{"dataElement": "Stock", "period": 202503, "orgUnit": "Clinic B", "value": 6.0}])
+    await do(s, "data aggregate push", values=rows)
+    assert (await values(s, period=["202503"]))["Stock", "default", "Clinic B", "202503"] == "6"
+
+
+@pytest.mark.parametrize(("row", "reason"), [
+    ("Vists,202501,Clinic A,Male,1", "there is no data element with the UID, code or name 'Vists'"),
+    ("Visits,202501,Clinic Z,Male,1", "there is no organisation unit"),
+    ("Visits,2025W1,Clinic A,Male,1", "reported Monthly, and 2025W1 is Weekly"),
+    ("Visits,Jan,Clinic A,Male,1", "'Jan' is not a period"),
+    ("Visits,202501,Nation,Male,1", "'Nation' is not assigned to 'Monthly'"),
+    ("Visits,202501,Clinic A,,1", "given by category option combination: 'Female', 'Male'"),
+    ("Visits,202501,Clinic A,Other,1", "no category option combination 'Other'"),
+    ("Visits,202501,Clinic A,Male,n/a", "'Visits' wants a number"),
+    ("Visits,202501,Clinic A,Male,1.5e2", "'Visits' wants a number"),
+    ("Colour,202501,Clinic A,,red", "'red' is no option of 'Colour'"),
+    ("Power is on,202501,Clinic A,,maybe", "wants true or false"),
+    ("Visits,199912,Clinic A,Male,1", "'Clinic A' opened on 2000-01-01, after 199912"),
+    ("Stock,202501,Clinic A,,", "no value"),
+    (",202501,Clinic A,,1", "no data element"),
+])  # fmt: skip
+async def test_a_wrong_row_is_refused_with_its_reason_and_can_be_mended(s: Session, row: str, reason: str):
+    """And the right row beside it is written all the same: nothing is lost, nothing silent."""
+    sheet = write(f"dataElement,period,orgUnit,categoryOptionCombo,value\nStock,202502,Clinic A,,9\n{row}\n")
+    with pytest.raises(PartlyDone) as caught:
+        await do(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
+    assert reason in str(caught.value)
+    assert (await values(s, period=["202502"]))["Stock", "default", "Clinic A", "202502"] == "9"
+    (refused,) = csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines())
+    assert refused["row"] == "2"
+    assert reason in refused["reason"]
+    with pytest.raises(Refused, match="none of the 1 rows can be sent"):
+        await do(s, "data aggregate push", file=Path("mend.csv"))
+
+
+async def test_two_values_for_one_cell_are_both_refused(s: Session):
+    """Nobody but the person who wrote them knows which is meant."""
+    sheet = write(
+        "dataElement,period,orgUnit,value\nStock,202501,Clinic A,1\nStock,202501,Clinic B,2\ndeStock0001,202501,Clinic A,3\n"
+    )
+    with pytest.raises(PartlyDone, match="row 3 has another value for the same cell"):
+        await do(s, "data aggregate push", file=sheet)
+    found = await values(s)
+    assert found["Stock", "default", "Clinic A", "202501"] == "100"
+    assert found["Stock", "default", "Clinic B", "202501"] == "2"
+
+
+async def test_a_dry_run_asks_the_server_and_writes_nothing(s: Session):
+    before = await values(s)
+    plan = await planned(
+        s, "data aggregate push", file=write("dataElement,period,orgUnit,value\nStock,202501,Clinic A,1\n")
+    )
+    assert "the server would create 0, update 1, delete 0; 0 hold these values already" in plan.notes
+    assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202501"]
+    assert await values(s) == before
+
+
+@pytest.mark.parametrize(("text", "why"), [
+    ("dataElement,period,value\nStock,202501,1\n", "no column says the orgUnit"),
+    ("orgUnit,202501,Total\nClinic A,1,1\n", "some columns are periods"),
+    ("de,dataElement,period,orgUnit,value\nStock,Stock,202501,Clinic A,1\n", "both hold the dataElement"),
+    ("name\nx\n", "no column holds values"),
+])  # fmt: skip
+async def test_a_sheet_that_cannot_be_read_is_refused_whole(s: Session, text: str, why: str):
+    with pytest.raises(UsageError, match=why):
+        await do(s, "data aggregate push", file=write(text))
+
+
+async def test_an_empty_file_is_no_success(s: Session):
+    with pytest.raises(NotFound, match="there is no value"):
+        await do(s, "data aggregate push", file=write("dataElement,period,orgUnit,value\n"))
+
+
+# And back -------------------------------------------------------------------------------------------------------------
+
+
+async def test_undo_brings_every_cell_back(s: Session):
+    before = await values(s, period=["2025"])
+    sheet = write("orgUnit,202501,202502\nClinic A,1,2\nClinic B,3,4\n")
+    await do(s, "data aggregate push", file=sheet, data_element="Stock")
+    assert await values(s, period=["2025"]) != before
+    await do(s, "undo")
+    assert await values(s, period=["2025"]) == before
+
+
+async def test_undo_leaves_what_somebody_has_changed_since(s: Session):
+    await do(s, "data aggregate push", file=write("orgUnit,202501\nClinic A,1\nClinic B,3\n"), data_element="Stock")
+    await s.client.data_values.save_bulk(
+        [{"dataElement": "deStock0001", "period": "202501", "orgUnit": "ouClinicB01", "value": "77"}]
+    )
+    plan = await planned(s, "undo")
+    assert "1 cell changed again since and left alone (--force takes them back too)" in plan.notes
+    await do(s, "undo")
+    found = await values(s)
+    assert found["Stock", "default", "Clinic A", "202501"] == "100"
+    assert found["Stock", "default", "Clinic B", "202501"] == "77"
+
+
+async def test_without_the_values_before_nothing_is_promised(s: Session):
+    sheet = write("dataElement,period,orgUnit,value\nStock,202501,Clinic A,1\n")
+    await do(s, "data aggregate push", file=sheet, no_undo=True)
+    with pytest.raises(Refused, match="the values before were not kept"):
+        await do(s, "undo")
+
+
+async def test_one_value(s: Session):
+    await do(s, "data aggregate set", element="Visits", period="202501", org_unit="Clinic B", value="6", combo="Male")
+    assert (await values(s))["Visits", "Male", "Clinic B", "202501"] == "6"
+    await do(s, "undo")
+    assert (await values(s))["Visits", "Male", "Clinic B", "202501"] == "5"
+
+
+async def test_deleting_and_undoing_it(s: Session):
+    before = await values(s)
+    summary = await do(s, "data aggregate delete", **{**JANUARY, "org_unit": ["Clinic A"]})
+    assert summary.deleted == 6
+    assert {unit for _, _, unit, _ in await values(s)} == {"Clinic B", "Clinic C"}
+    await do(s, "undo")
+    assert await values(s) == before
+
+
+# A job is the folder of its parts -------------------------------------------------------------------------------------
+
+
+async def test_the_same_line_finishes_what_was_cut_off(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """Parts that were answered are not sent again; the one without an answer is."""
+    monkeypatch.setattr(jobs, "ROWS_IN_ONE_PART", 1)
+    rows = [f"Stock,2025{month:02},Clinic B,{month}" for month in range(1, 5)]
+    sheet = write("\n".join(["dataElement,period,orgUnit,value", *rows]))
+    sent: list[list[object]] = []
+    write_ = s.client.write
+
+    async def breaking(method: str, path: str, body: object = None, *args: object, **more: object) -> object:
+        if isinstance(body, dict) and path == "dataValueSets":
+            sent.append([row["period"] for row in body["dataValues"]])
+            if len(sent) == 3:
+                raise ServerFault("504 Gateway Timeout", status=504)
+        return await write_(method, path, body, *args, **more)
+
+    monkeypatch.setattr(s.client, "write", breaking)
+    with pytest.raises(PartlyDone, match="then it was cut off"):
+        await do(s, "data aggregate push", file=sheet)
+    summary = await do(s, "data aggregate push", file=sheet)
+    assert sent == [["202501"], ["202502"], ["202503"], ["202503"], ["202504"]]
+    assert summary.created == 2
+    found = await values(s, period=["2025"])
+    assert [found["Stock", "default", "Clinic B", f"2025{month:02}"] for month in range(1, 5)] == ["1", "2", "3", "4"]
+
+
+# Between servers and files --------------------------------------------------------------------------------------------
+
+
+async def test_a_file_is_compared_with_a_server_cell_by_cell(s: Session):
+    sheet = write(
+        "dataElement,period,orgUnit,value\nStock,202501,Clinic A,100\nTemperature,202501,Clinic A,21\nStock,202501,Clinic C,1\n"
+    )
+    asked = {**JANUARY, "data_set": [], "data_element": ["Stock", "Temperature"]}
+    stream = await call(s, "data aggregate diff", left=str(sheet), right="sandbox", names=True, **asked)
+    rows = (await stream.collect()).plain()
+    told = {
+        (row["dataElementName"], row["orgUnitName"]): (row["left"], row["right"], row["difference"]) for row in rows
+    }
+    assert told == {
+        ("Temperature", "Clinic A"): ("21", "20", "other value"),
+        ("Temperature", "Clinic B"): (None, "25", "only right"),
+        ("Stock", "Clinic C"): ("1", None, "only left"),
+    }

@@ -1,0 +1,104 @@
+"""Aggregate analytics by name, whole and in pieces."""
+
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dhis2sh.errors import NotFound, Refused, UsageError
+from dhis2sh.sandbox.areas import open_store
+from dhis2sh.sandbox.load import load_file
+from dhis2sh.session import Session
+from tests.metadata.calls import call
+from tests.shared import needs_shared, shared
+
+
+async def rows(s: Session, *dimensions: str, **more: object) -> list[dict[str, Any]]:
+    stream = await call(s, "analytics query", dimensions=list(dimensions), **more)
+    return (await stream.collect()).plain()
+
+
+async def test_rows_have_names_and_numbers(s: Session):
+    found = await rows(s, "dx=Visits", "pe=202501", "ou=LEVEL-District")
+    assert {(row["dxName"], row["ouName"]): row["value"] for row in found} == {
+        ("Visits", "North"): 35,
+        ("Visits", "South"): 1,
+    }
+
+
+async def test_every_kind_of_name(s: Session):
+    (row,) = await rows(s, "dx=Share of women", "pe=202501", "ou=Clinic A")
+    assert row["value"] == pytest.approx(66.67)
+    found = await rows(s, "dx=Visits", "pe=202501..202502", filter=["ou=OU_GROUP-Urban;Nation"])
+    assert {row["pe"]: row["value"] for row in found} == {"202501": 31, "202502": 42}
+    found = await rows(s, "dx=Visits", "Place=Urban;Rural", filter=["pe=202501", "ou=Nation"])
+    assert {row["value"] for row in found} == {31, 5}
+
+
+@pytest.mark.parametrize(("dimensions", "error", "why"), [
+    (["dx=Visits", "pe=202501"], UsageError, r"no organisation units \(ou\)"),
+    (["dx=Visits", "ou=Nation"], UsageError, r"no time \(pe\)"),
+    (["pe=202501", "ou=Nation"], UsageError, r"no data \(dx\)"),
+    (["dx=Visits", "pe=202501_202503", "ou=Nation"], UsageError, "'202501_202503' is not a period"),
+    (["dx=Vists", "pe=202501", "ou=Nation"], NotFound, "'Vists'"),
+    (["Visits"], UsageError, "'Visits' is no dimension"),
+])  # fmt: skip
+async def test_what_a_server_would_answer_with_nothing_or_with_everything_is_refused(
+    s: Session, dimensions: list[str], error: type[Exception], why: str
+):
+    with pytest.raises(error, match=why):
+        await rows(s, *dimensions)
+
+
+async def test_a_question_that_is_too_large_is_asked_in_pieces(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """The rows are those of the whole, whichever way it is cut."""
+    asked = ("dx=Visits;Stock;Temperature", "pe=202501..202503", "ou=Nation", "ou=LEVEL-3")
+    whole = await rows(s, *asked)
+    query = s.client.analytics.query
+    sizes: list[int] = []
+
+    async def limited(dimensions: Any, **more: Any) -> Any:
+        grid = await query(dimensions, **more)
+        if len(grid.rows) > 2:
+            raise Refused(
+                "Number of rows produced by query is larger than the max limit: `2`", code="E7128", status=409
+            )
+        sizes.append(len(grid.rows))
+        return grid
+
+    monkeypatch.setattr(s.client.analytics, "query", limited)
+    pieces = await rows(s, *asked)
+    assert Counter(map(repr, pieces)) == Counter(map(repr, whole))
+    assert max(sizes) <= 2
+
+
+async def test_what_cannot_be_cut_is_refused_in_the_servers_words(s: Session, monkeypatch: pytest.MonkeyPatch):
+    async def never(*_: Any, **__: Any) -> Any:
+        raise Refused("Number of rows is larger than the max limit: `0`", code="E7128", status=409)
+
+    monkeypatch.setattr(s.client.analytics, "query", never)
+    with pytest.raises(Refused, match="E7128"):
+        await rows(s, "dx=Visits", "pe=202501..202502", "ou=Nation")
+
+
+@needs_shared
+async def test_totals_by_district_equal_a_plain_sum_over_the_recorded_values(real_home: Path):
+    store = open_store(real_home / "data" / "sandbox.db")
+    load_file(store, shared("real", "v42", "dataValues.json.gz"))
+    store.close()
+    metadata = json.loads(gzip.decompress(shared("real", "v42", "metadata.json.gz").read_bytes()))
+    paths = {unit["id"]: unit["path"].split("/") for unit in metadata["organisationUnits"]}
+    element = next(item["id"] for item in metadata["dataElements"] if item["name"] == "BCG doses given")
+    plain: Counter[str] = Counter()
+    for value in json.loads(gzip.decompress(shared("real", "v42", "dataValues.json.gz").read_bytes()))["dataValues"]:
+        if value["dataElement"] == element and value["period"].startswith("2025"):
+            plain[paths[value["orgUnit"]][2]] += float(value["value"])
+    session = Session("sandbox")
+    try:
+        found = await rows(session, "dx=BCG doses given", "pe=2025", "ou=LEVEL-2")
+    finally:
+        await session.aclose()
+    assert {row["ou"]: row["value"] for row in found} == dict(plain)

@@ -1,0 +1,82 @@
+"""Who has reported: three clinics are expected every month."""
+
+import pytest
+
+from dhis2sh.errors import CheckFailed, UsageError
+from dhis2sh.session import Session
+from tests.metadata.calls import call, do, planned
+
+
+async def told(s: Session, **more: object) -> list[dict]:
+    rows = await call(s, "data completeness", **{"data_set": "Monthly", "period": ["202501"], **more})
+    return rows.plain()
+
+
+async def test_units_are_counted_by_their_registrations(s: Session):
+    assert await told(s) == [
+        {"period": "202501", "expected": 3, "received": 0, "missing": 3, "percent": 0.0, "onTime": 0, "late": 0}
+    ]
+    await do(s, "data complete", data_set="Monthly", period="202501", org_units=["Clinic A", "Clinic B"])
+    (row,) = await told(s)
+    assert (row["received"], row["late"], row["missing"], row["percent"]) == (2, 2, 1, 66.7)  # today is after the 15th
+
+
+async def test_values_count_where_nobody_registers(s: Session):
+    (row,) = await told(s, by="values", period=["202502"])
+    assert (row["expected"], row["received"], row["missing"]) == (3, 2, 1)
+    assert [row["orgUnitName"] for row in await told(s, by="values", period=["202502"], missing=True)] == ["Clinic B"]
+
+
+async def test_a_row_for_each_district(s: Session):
+    rows = await told(s, by="values", period=["202502"], level=2)
+    assert [(row["orgUnitName"], row["expected"], row["received"]) for row in rows] == [
+        ("North", 2, 1),
+        ("South", 1, 1),
+    ]
+
+
+async def test_a_closed_unit_is_not_expected_and_that_is_said(s: Session):
+    await s.client.patch("organisationUnits/ouClinicC01", [{"op": "add", "path": "/closedDate", "value": "2024-12-31"}])
+    (row,) = await told(s)
+    assert row["expected"] == 2
+    assert "1 unit of 'Monthly' left out, being closed then" in s.person.warnings  # type: ignore[attr-defined]
+
+
+async def test_a_check_for_machines(s: Session):
+    with pytest.raises(CheckFailed, match=r"'Monthly' is below 90 %: 202501 0.0 %"):
+        await told(s, fail_below=90)
+
+
+async def test_completing_is_planned_looked_back_at_and_taken_back(s: Session):
+    arguments = {"data_set": "Monthly", "period": "202501", "org_units": ["Nation"], "children": True}
+    assert len((await planned(s, "data complete", **arguments)).steps) == 3
+    assert (await told(s))[0]["received"] == 0
+    assert (await do(s, "data complete", **arguments)).created == 3
+    again = await planned(s, "data complete", **arguments)
+    assert (list(again.steps), again.notes) == ([], ["3 registrations already right"])
+    await do(s, "undo")
+    assert (await told(s))[0]["received"] == 0
+
+
+async def test_reopening_and_undoing_it_keeps_the_day(s: Session):
+    row = {
+        "dataSet": "dsMonthly01",
+        "period": "202501",
+        "organisationUnit": "ouClinicA01",
+        "date": "2025-02-03",
+        "storedBy": "mara",
+    }
+    await s.client.post("completeDataSetRegistrations", {"completeDataSetRegistrations": [row]})
+    before = await call(s, "data completeness", data_set="Monthly", period=["202501"])
+    await do(s, "data reopen", data_set="Monthly", period="202501", org_units=["Clinic A"])
+    assert (await told(s))[0]["received"] == 0
+    await do(s, "undo")
+    assert (await told(s)) == before.plain()
+    assert (await told(s))[0]["onTime"] == 1
+
+
+async def test_what_the_set_is_not_assigned_to_is_refused(s: Session):
+    with pytest.raises(UsageError, match="'Monthly' is not assigned to North"):
+        await do(s, "data complete", data_set="Monthly", period="202501", org_units=["North"])
+    with pytest.raises(UsageError, match="2025 is 12 periods"):
+        await do(s, "data complete", data_set="Monthly", period="2025", org_units=["Clinic A"])
