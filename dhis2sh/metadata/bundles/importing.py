@@ -218,12 +218,15 @@ async def _compared(
             before = there.get(uid)
             if strategy == ("update" if before is None else "create"):
                 count.skipped += 1
-                if before is not None and (kept := _kept(plural, before, _merged(plural, before, body, types, newer))):
+                body_here = _unnumbered(bundle, plural, body)
+                if before is not None and (
+                    kept := _kept(plural, before, _merged(plural, before, body_here, types, newer))
+                ):
                     report.kept.append(kept)
             elif before is None:
                 created.append(body)
                 count.create += 1
-            elif (after := _merged(plural, before, body, types, newer)) != before:
+            elif (after := _merged(plural, before, _unnumbered(bundle, plural, body), types, newer)) != before:
                 updates.append(Write(plural, before, after))
                 count.update += 1
             else:
@@ -248,6 +251,15 @@ def _merged(plural: str, before: JsonObject, body: Row, types: Mapping[str, Reso
         if (newer or name in properties) and differs(plural, name, there, value, types):
             after[name] = value
     return after
+
+
+def _unnumbered(bundle: Bundle, plural: str, body: Row) -> Row:
+    """An option without its number where the bundle has its set: that says the order, and a server numbers anew."""
+    held = body.get("optionSet") if plural == "options" else None
+    whole = bundle.objects.get("optionSets", {}).get(str(held.get("id"))) if isinstance(held, dict) else None
+    if whole is None or not whole.get("options"):
+        return body
+    return {name: value for name, value in body.items() if name != "sortOrder"}
 
 
 def _access(sharing: JsonObject) -> JsonObject:
