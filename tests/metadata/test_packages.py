@@ -157,6 +157,22 @@ async def test_t26_objects_without_id_get_one(session: Session, tmp_path: Path, 
     assert any("without id: 1 dataElements get new UIDs" in note for note in plan.notes)
 
 
+async def test_t17_calculations_are_written_and_taken_back(session: Session, tmp_path: Path):
+    """`expressionDimensionItems` have no address in any version's schemas; the server takes them all the same."""
+    item = {"id": "edCalculat1", "name": "BCG twice", "shortName": "BCG twice", "expression": "2 * #{deNumber001}"}
+    file = written(tmp_path, {"expressionDimensionItems": [item]})
+    plan = await planned(session, "metadata import", file=file)
+    assert [(step.action, step.type) for step in plan.steps] == [("create", "expressionDimensionItems")]
+    assert not [note for note in plan.notes if "unknown type" in note]
+    await call(session, "metadata import", YES, file=file)
+    found = await session.client.get_object("expressionDimensionItems/edCalculat1", {"fields": "name,expression"})
+    assert found == {"name": "BCG twice", "expression": "2 * #{deNumber001}"}
+    assert (await planned(session, "metadata import", file=file)).steps == []
+    await call(session, "undo", YES)
+    left = await session.client.get_object("expressionDimensionItems", {"fields": "id"})
+    assert left["expressionDimensionItems"] == []
+
+
 def test_actions_that_hide_name_no_element_beside_it():
     """What a 2.42.5.2 refuses with E4058 in national and WHO packages."""
     action = {"id": "pa000000001", "programRuleActionType": "HIDESECTION", "dataElement": {"id": "deNumber001"},

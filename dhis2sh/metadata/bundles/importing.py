@@ -205,7 +205,7 @@ async def _compared(
     """What has to be written, in the order in which a server takes it; the counts by type go into the report."""
     newer = (await s.client.version()).newer_than_known
     changes: list[Write] = []
-    known_here = [name for name in bundle.objects if name in types and types[name].endpoint is not None]
+    known_here = [name for name in bundle.objects if name in types and types[name].in_bundles]
     for plural in sorted(known_here, key=lambda name: types[name].order):
         resource, objects = types[plural], bundle.objects[plural]
         there = {
