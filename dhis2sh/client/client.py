@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from dhis2sh.client import envelopes
 from dhis2sh.client.answers import Answer, AnswerStream
-from dhis2sh.client.known import FIELDS, Known, KnownServer, known_from
+from dhis2sh.client.known import FIELDS, Known, KnownServer, known_from, may_be_another_version
 from dhis2sh.client.paging import Page, page_of, pages_of
 from dhis2sh.client.requests import (
     JSON,
@@ -27,7 +27,7 @@ from dhis2sh.client.requests import (
 )
 from dhis2sh.client.transport import Transport
 from dhis2sh.client.versions import NEWEST, ServerVersion, parse_version
-from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotDhis2, NotFound, Refused
+from dhis2sh.errors import Dhis2Error, NotDhis2, NotFound
 from dhis2sh.types import JsonValue
 
 if TYPE_CHECKING:
@@ -416,6 +416,11 @@ class Client:
         finally:
             self._server = before
 
+    @property
+    def known_version(self) -> ServerVersion | None:
+        """The server's version where it is known already; nothing is asked for it."""
+        return parse_version(self._server.version) if self._server is not None else None
+
     async def version(self, *, fresh: bool = False) -> ServerVersion:
         """The server's version: what is known of it, or one request; with `fresh` always the latter.
 
@@ -470,7 +475,7 @@ class Client:
 
     async def _look_again(self, error: Dhis2Error) -> None:
         """After an error that another version would explain: ask the server anew, once, if all we know is from before."""
-        if not self._from_before or not _may_be_another_version(error):
+        if not self._from_before or not may_be_another_version(error):
             return
         self._from_before = False
         before = self._server
@@ -589,10 +594,3 @@ class Client:
         answer = await self.transport.send("GET", "/api/system/ping")
         envelopes.parse(answer)
         return answer
-
-
-def _may_be_another_version(error: Dhis2Error) -> bool:
-    """An address that is not there, a parameter or an answer that is not understood; not an object that is missing."""
-    if isinstance(error, Refused):
-        return error.status in {400, 405, 406, 415, 500, 501}
-    return isinstance(error, NotFound | BrokenAnswer) and error.code is None

@@ -132,7 +132,7 @@ _COMPLETE = "Import process complete."
 def error_of(answer: Answer) -> Dhis2Error:
     """The error that an answer of status 400 or more means."""
     envelope = _envelope(answer)
-    if answer.status == 401:
+    if answer.status == 401 or (answer.status == 400 and _refuses_token(answer, envelope)):
         return _not_signed_in(answer, envelope)
     if envelope is None:
         return _without_envelope(answer)
@@ -143,6 +143,15 @@ def error_of(answer: Answer) -> Dhis2Error:
         return NotFound(message, hint="dhis2 metadata search WORDS  finds by name, code or part of a UID", code=code)
     kind = ServerFault if answer.status >= 500 else Refused
     return kind(message, code=code, status=answer.status, envelope=envelope, hint=_hint(answer, code))
+
+
+_TOKEN = re.compile(r"token.*(malformed|invalid|checksum|wrong)|(malformed|invalid|bad).*token", re.IGNORECASE)
+
+
+def _refuses_token(answer: Answer, envelope: JsonObject | None) -> bool:
+    """A token that is none at all is a 400 to DHIS2, and not the 401 that one it does not know is."""
+    told = f"{answer.headers.get('www-authenticate', '')} {(envelope or {}).get('message') or ''}"
+    return "token" in answer.who and _TOKEN.search(told) is not None
 
 
 def _not_signed_in(answer: Answer, envelope: JsonObject | None) -> SignInError:
@@ -169,7 +178,7 @@ def _hint(answer: Answer, code: str | None) -> str:
         return "the server failed; its log says more. Try again, or: dhis2 system info"
     return {
         "E1003": "dhis2 metadata types  lists the types, and metadata describe the properties of one",
-        "E4030": "dhis2 explain  puts the refusal into words",
+        "E7144": "dhis2 raw post resourceTables/analytics  starts a job that builds the analytics tables",
     }.get(code or "", "dhis2 explain  puts the refusal into words")
 
 

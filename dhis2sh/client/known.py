@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh import paths
+from dhis2sh.errors import BrokenAnswer, NotFound, Refused
 
 if TYPE_CHECKING:
+    from dhis2sh.errors import Dhis2Error
     from dhis2sh.types import JsonObject
 
 LIFETIME = 24 * 3600.0
@@ -95,3 +97,10 @@ class Known:
     def forget(self) -> None:
         """Believe nothing any more."""
         self.path.unlink(missing_ok=True)
+
+
+def may_be_another_version(error: Dhis2Error) -> bool:
+    """An address that is not there, a parameter or an answer that is not understood; not an object that is missing."""
+    if isinstance(error, Refused):
+        return error.status in {400, 405, 406, 415, 500, 501}
+    return isinstance(error, NotFound | BrokenAnswer) and error.code is None

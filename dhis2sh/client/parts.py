@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 OBJECTS_IN_ONE_PART = 2000
 """A few megabytes and some seconds of a server's time: an import of 50,000 that is cut off has lost one part of 25."""
 
-DELETED_IN_ONE_PART = 250
-"""Deletions take a server 30 ms each (300 in 9.5 s), and nobody waits longer than a minute for an answer."""
+DELETED_IN_ONE_PART = 300
+"""A server takes about ten seconds for them (recorded), and a request is given up after sixty."""
 
 
 @dataclass(frozen=True, slots=True)

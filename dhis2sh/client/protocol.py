@@ -97,6 +97,11 @@ class Requests(Protocol):
         """Send a request that may change something; the answer as it is."""
         ...
 
+    @property
+    def known_version(self) -> ServerVersion | None:
+        """The server's version where it is known already."""
+        ...
+
     async def version(self, *, fresh: bool = False) -> ServerVersion:
         """The server's version."""
         ...

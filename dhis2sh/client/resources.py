@@ -22,7 +22,8 @@ else:
 class Resources(KnownResources):
     """The types of the server, as attributes (`data_elements`) or by plural (`["dataElements"]`).
 
-    An unknown name raises `AttributeError` or `NotFound`, with the nearest ones.
+    Those of its version are offered as soon as that is known. An unknown name raises `AttributeError` or `NotFound`, with
+    the nearest ones.
     """
 
     def __init__(self, client: Requests) -> None:
@@ -47,10 +48,15 @@ class Resources(KnownResources):
         return self._made[plural]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(_plurals()))
+        return iter(sorted(self._offered()))
 
     def __dir__(self) -> Iterable[str]:
-        return [*super().__dir__(), *(snake(plural) for plural in _plurals())]
+        return [*super().__dir__(), *(snake(plural) for plural in self._offered())]
+
+    def _offered(self) -> Iterable[str]:
+        """The types of the server's version where that is known, else of every version."""
+        version = self._client.known_version
+        return facts.resources(version.models) if version is not None else _plurals()
 
 
 def snake(plural: str) -> str:

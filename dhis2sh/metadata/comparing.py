@@ -77,6 +77,18 @@ def _holds(given: JsonValue, sent: JsonValue) -> bool:
     return given == sent
 
 
+def unchanged(left: JsonValue, right: JsonValue) -> bool:
+    """Are two values that a server gave the same, but for what every save changes?"""
+    if left in (None, [], {}) and right in (None, [], {}):
+        return True
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(unchanged(*pair) for pair in zip(left, right, strict=True))
+    if isinstance(left, dict) and isinstance(right, dict):
+        names = (left.keys() | right.keys()) - SET_BY_SERVER
+        return all(unchanged(left.get(name), right.get(name)) for name in names)
+    return left == right
+
+
 def as_made(now: JsonValue, made: JsonValue) -> bool:
     """Is a value what an object was created with, and what a server adds by itself: properties of embedded objects, never rows?
 
@@ -97,18 +109,6 @@ def _without_id(row: JsonValue) -> JsonValue:
     if not isinstance(row, dict) or row.keys() <= NAMES:
         return row
     return {name: value for name, value in row.items() if name != "id" and (name != "name" or value != row.get("id"))}
-
-
-def unchanged(left: JsonValue, right: JsonValue) -> bool:
-    """Are two values that a server gave the same, but for what every save changes?"""
-    if left in (None, [], {}) and right in (None, [], {}):
-        return True
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(unchanged(*pair) for pair in zip(left, right, strict=True))
-    if isinstance(left, dict) and isinstance(right, dict):
-        names = (left.keys() | right.keys()) - SET_BY_SERVER
-        return all(unchanged(left.get(name), right.get(name)) for name in names)
-    return left == right
 
 
 def ids(items: Sequence[JsonValue]) -> dict[str, JsonValue]:

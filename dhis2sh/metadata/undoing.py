@@ -26,7 +26,7 @@ from dhis2sh.words import joined, listed
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
     from dhis2sh.changes.plan import Part, WriteSummary
-    from dhis2sh.models.facts import Resource
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
@@ -263,8 +263,9 @@ def _made_again(plural: str, change: Change, notes: Notes, called: str) -> Write
 def _is_again(plural: str, name: str, now: JsonObject, before: JsonObject, types: Mapping[str, Resource]) -> bool:
     """Is a property what it was? Of join rows what a server calls them does not count."""
     join = joins_of(plural).get(name)
-    old, new = ([*join.rows(body)] if join is not None else body.get(name) for body in (before, now))
-    return not differs(plural, name, old, new, types)
+    if join is not None:
+        return not differs(plural, name, [*join.rows(before)], [*join.rows(now)], types)
+    return not differs(plural, name, before.get(name), now.get(name), types)
 
 
 def _ownerless(sharing: JsonValue) -> JsonValue:

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 IN_ONE_BUNDLE = parts.OBJECTS_IN_ONE_PART
 """Objects in one import: 2,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
-DELETED_AT_ONCE = 300
-"""Objects in one deletion: a server takes about ten seconds for them (recorded), and gives up on a request after sixty."""
 OTHER = "another object of the bundle was refused"
 IGNORED = "the server ignored it and gave no reason"
 LOOKED_AT = 300
@@ -255,7 +253,7 @@ class Objects:
 
     def _at_once(self, action: Action, some: Sequence[int]) -> int:
         """How many of a group go in one bundle."""
-        return DELETED_AT_ONCE if action == "delete" else IN_ONE_BUNDLE
+        return parts.DELETED_IN_ONE_PART if action == "delete" else IN_ONE_BUNDLE
 
     def _groups(self, action: Action) -> list[list[int]]:
         """The numbers of one action that may go in one bundle: each type of what is deleted, and maps before dashboards."""

@@ -377,10 +377,16 @@ class Expression:
             except (TypeError, AttributeError, ValueError, LookupError):
                 found = self._null_safe()(row)
         except (TypeError, AttributeError, ArithmeticError, LookupError, ValueError) as error:
-            raise PipelineError(f"`{self.text}`: {error}", hint=_near(error)) from None
+            raise PipelineError(f"`{self.text}`: {error}", hint=_near(error) or self._as_number(error, row)) from None
         if isinstance(found, list):
             return [None if item is _NULL else item for item in cast("list[object]", found)]
         return None if found is _NULL else found
+
+    def _as_number(self, error: Exception, row: Row) -> str | None:
+        """What to write where a text that holds a number meets one."""
+        texts = (name for name in self.names if isinstance(row.get(name), str))
+        name = next(texts, None) if isinstance(error, TypeError) else None
+        return None if name is None else f"`{name}` is text here: float({name}) is its number"
 
     def _null_safe(self) -> Callable[[Row], object]:
         """The same expression with the rule of nulls spelled out, made when the first row needs it."""

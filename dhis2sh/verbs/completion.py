@@ -165,9 +165,11 @@ def _on_line(verb: JsonObject, rest: Sequence[str], typed: str) -> Expected:
     if typed.startswith("-"):
         return Expected("options", verb=verb, used=used)
     name = _argument(verb, rest)
-    if name is None and not typed:
+    wanted = _value(verb, name, plural, 0) if name else Expected("nothing", verb=verb, plural=plural)
+    required = cast("list[str]", cast("JsonObject", verb["input"]).get("required") or [])
+    if wanted.what == "nothing" and not typed and name not in required:
         return Expected("options", verb=verb, plural=plural, used=used)
-    return _value(verb, name, plural, 0) if name else Expected("nothing", verb=verb, plural=plural)
+    return wanted
 
 
 def matching(found: Iterable[Candidate], typed: str) -> list[Candidate]:

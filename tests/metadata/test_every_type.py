@@ -34,6 +34,10 @@ GIVEN = {
     "programIndicators": {"attributeCombo": "bjDvmb4bfuf", "analyticsType": "EVENT"},
     "jobConfigurations": {"jobStatus": "SCHEDULED", "lastExecutedStatus": "NOT_STARTED", "schedulingType": "CRON"},
     "routes": {"authorities": [], "headers": {}, "url": "https://example.org/x"},
+    "aggregateDataExchanges": {
+        "source": {"requests": [{"name": "R", "dx": ["dx000000001"], "pe": ["202501"], "ou": ["ou000000001"]}]},
+        "target": {"type": "INTERNAL"},
+    },
     "eventHooks": {"targets": [], "source": {"path": "metadata"}},
 }
 

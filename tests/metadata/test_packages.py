@@ -261,7 +261,7 @@ async def test_three_packages_are_installed_and_taken_back(server: Session):
     for package in ("htn", "ke1", "codfr36"):
         file = shared("real", "outside", "packages", f"{package}.json.gz")
         await call(server, "metadata package install", YES, file=file)
-        assert (await planned(server, "metadata package install", file=file, update=True)).steps == []
+        assert (await planned(server, "metadata package install", file=file)).steps == []
     for _ in range(3):
         await call(server, "undo", YES)
     assert told(await server.client.get_object("metadata", {"fields": ":owner"})) == before

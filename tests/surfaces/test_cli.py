@@ -136,3 +136,13 @@ def test_completion_knows_verbs_options_types_and_profiles(capsys: pytest.Captur
     assert complete("metadata", "list", "dataElements", "--fil") == ["--filter"]
     assert complete("metadata", "list", "dataElements", "-p", "sand") == ["sandbox"]
     assert complete("sandbox", "seed", "--size", "s") == ["small"]
+
+
+def test_u8_verbs_are_found_by_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["verbs", "rename", "many", "objects", "-o", "csv"]) == 0
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()][2] == "metadata rename"
+    assert cli.run(["verbs", "xyzzyplugh"]) == 3
+    assert (
+        capsys.readouterr().err
+        == "error: no verb has to do with 'xyzzyplugh'\n  try: objects are found by: dhis2 metadata search xyzzyplugh\n"
+    )

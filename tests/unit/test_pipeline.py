@@ -283,3 +283,10 @@ def test_python_inside_an_expression():
 def test_what_an_expression_raises_is_an_error_of_the_pipeline(text: str):
     with pytest.raises(PipelineError):
         value(text, {"zero": 0, "name": "x", "names": []})
+
+
+def test_a_number_in_a_text_says_how_it_is_compared():
+    with pytest.raises(PipelineError, match="not supported between") as caught:
+        Rows([{"value": "5"}]).where("value > 20")
+    assert caught.value.hint == "`value` is text here: float(value) is its number"
+    assert Rows([{"value": "5"}, {"value": "30"}]).where("float(value) > 20").plain() == [{"value": "30"}]

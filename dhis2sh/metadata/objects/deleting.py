@@ -67,6 +67,9 @@ async def deletion(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> D
     found.writes.sort(key=lambda write: write.by_server)
     found.writes += [Write(plural, item, None, by_server=True) for plural, items in parts.items() for item in items]
     found.notes = [*_gone_with_it(parts, uids), *_in_use(found, going, types), *found.notes]
+    found.notes += [
+        f"the server cannot be asked by {path}: what changes there is not known" for path in usage.not_asked
+    ]
     if len(everything) <= UIDS_IN_ONE_ADDRESS:
         holding = [*going.get(VARIABLES, ()), *users.get(VARIABLES, ())]
         found.notes += await _named(usage, everything, holding)

@@ -35,7 +35,7 @@ Rejected = Annotated[
     examples=[
         "dhis2 data aggregate get --data-set 'Child Health' --period 2025 --org-unit Bo --children --names -o csv",
         "%data aggregate get --data-element 'BCG doses given' --period LAST_12_MONTHS --org-unit Bo --children"
-        " | where(value > '100') | csv('bcg.csv')",
+        " | where(float(value) > 100) | csv('bcg.csv')",
     ],
 )
 async def get(s: Session, *, names: Names = False, asked: Asked) -> Stream[Row]:

@@ -110,13 +110,14 @@ def _drawn(result: object, look: Look | None = None) -> str:
     look.scrolls = False
     if not isinstance(result, (Rows, Stream)):
         return drawn(result, colour=colour)
+    rows = cast("object", result)
     if look.expanded != "auto":
         look.scrolls = look.expanded == "off"
-        return drawn(result, width=0 if look.scrolls else BELOW, colour=colour)
-    text = drawn(result, colour=colour)
+        return drawn(rows, width=0 if look.scrolls else BELOW, colour=colour)
+    text = drawn(rows, colour=colour)
     if len(_BELOW.findall(text)) >= FEW and sys.stdout.isatty() and pager.command():
         look.scrolls = True
-        return drawn(result, width=0, colour=colour)  # many rows are a table all the same
+        return drawn(rows, width=0, colour=colour)  # many rows are a table all the same
     return text
 
 

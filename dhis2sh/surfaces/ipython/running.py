@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from dhis2sh.verbs.declaration import Verb
     from dhis2sh.verbs.grammar import Invocation
 
+_OF_FIELDS = re.compile(r"--fields[= ]\s*\?\s*$")
+"""The one option whose value is a question: which fields there are."""
 _OF_EXPLAIN = re.compile(r"$|-|error\b|[Ee]\d{4}\b")
 """What the verb `explain` takes; anything else behind it is a line, and shown is what that would send."""
 
@@ -77,7 +79,7 @@ class Lines:
 
         Raises our errors.
         """
-        if text.rstrip().endswith("?"):
+        if text.rstrip().endswith("?") and not _OF_FIELDS.search(text):
             return help_of(text.strip())
         if text.startswith(OF_VALUE):
             return self._of_value(text.removeprefix(OF_VALUE), form)
@@ -95,7 +97,7 @@ class Lines:
             return self._shown(cast("Stream[object]", result), invocation, form, whole=whole, quiet=parts.quiet)
         if isinstance(result, Rows) and (plural := cast("Rows[object]", result).resource):
             self._seen(plural, cast("Rows[object]", result).plain())
-        return None if parts.quiet else self._formatted(result, invocation, form, kept=kept)
+        return None if parts.quiet else self._formatted(cast("object", result), invocation, form, kept=kept)
 
     def call(self, verb: Verb, arguments: Mapping[str, object]) -> Any:
         """A verb as a Python call: what `await metadata.list(...)` waits for."""
@@ -285,7 +287,7 @@ Tab completes verbs, options, fields, values, and objects by their names.
 A write can be looked at first (--dry-run), and undo takes it back.
 
   metadata list?      the help of a verb (a domain, a stage: where?)
-  verbs malaria       the verbs that have to do with a word
+  verbs rename many   the verbs that do what one asks for, in one's own words
   explain LINE        what a line would send; alone: the last refusal in words
   profile use NAME    another server
   %quickref           IPython's own help

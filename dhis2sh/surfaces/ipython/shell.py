@@ -65,7 +65,8 @@ def _active(runner: Runner | None) -> Profile | None:
 def _prompt_token(profile: Profile) -> Any:
     if profile.production:
         return Token.Prompt.Production
-    return getattr(Token.Prompt, profile.colour.capitalize()) if profile.colour in colours.BADGES else Token.Prompt
+    colour = profile.colour or ""
+    return getattr(Token.Prompt, colour.capitalize()) if colour in colours.BADGES else Token.Prompt
 
 
 class PagingHook(RichPromptDisplayHook):
@@ -240,7 +241,7 @@ def make_shell(profile: str | None) -> Dhis2Shell:
     config.merge(_own_config())
     shell = Dhis2Shell.instance(config=config, ipython_dir=str(folder))
     if "colors" not in config.TerminalInteractiveShell or shell.ground != "auto":
-        shell.paint(colours.known_ground() if shell.ground == "auto" else shell.ground)
+        shell.paint(colours.known_ground() if shell.ground == "auto" else cast("colours.Ground", shell.ground))
     shell.runner = load(shell, profile)
     return shell
 

@@ -130,7 +130,7 @@ def _verb_stages(typed: str) -> Suggestions:
     """`metadata.re` after a `|`: the verbs that take rows."""
     before, _, last = typed.rpartition(".")
     path = before.replace("_", "-").split(".")
-    section, rest = manifest.section_of(path)
+    section, rest = manifest.section_of(path) if path[0] else ("", [])
     found: dict[str, str] = {}
     for verb in manifest.verbs(section) if not rest else ():
         if "piped" in verb:
@@ -154,7 +154,9 @@ def _of_verb(place: Place, names: completion.FindNames, *, call: bool = False) -
     Parameters:
         call: it is a Python call, which takes values without names too.
     """
-    path = (place.stage or "").replace("_", "-").replace(".", " ")
+    path = (place.stage or "").replace("_", "-").replace(".", " ").strip()
+    if not path:
+        return Suggestions("", [])
     verb = next((verb for verb in manifest.verbs(manifest.section_of(path.split())[0]) if verb["path"] == path), None)
     if verb is None:
         return Suggestions("", [])

@@ -124,4 +124,16 @@ WRITES = [
         made=True,
         **COUNTRY,
     ),
+    Writing(
+        "metadata program-rules add",
+        "'Haemoglobin is possible' qzbrBcRDMl9 --yes",
+        {"uid": "Haemoglobin is possible", "items": ["qzbrBcRDMl9"]},
+        **COUNTRY,
+    ),
+    Writing(
+        "metadata program-rules remove",
+        "'Warn of anaemia' qzbrBcRDMl9 --yes",
+        {"uid": "Warn of anaemia", "items": ["qzbrBcRDMl9"]},
+        **COUNTRY,
+    ),
 ]

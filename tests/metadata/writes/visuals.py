@@ -50,4 +50,10 @@ WRITES = [
         home=COUNTRY,
         made=True,
     ),
+    Writing(
+        "metadata visualizations delete",
+        "'Antenatal visits by month'",
+        {"objects": ["Antenatal visits by month"]},
+        home=COUNTRY,
+    ),
 ]

@@ -2,4 +2,5 @@ from tests.surfaces.cases import Case
 
 CASES = [
     Case("verbs", "--effect destroy", {"effect": "destroy"}),
+    Case("verbs", "rename many", {"words": ["rename", "many"]}),
 ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
+from dhis2sh.client.messages import TaskRef
 from dhis2sh.client.query import ENDPOINTS, camel
 from dhis2sh.client.resources import snake
+from dhis2sh.client.tasks import task_of
 from dhis2sh.errors import NotFound, PartlyDone, ReadOnlyProfile, Refused, UsageError
 from dhis2sh.models import facts
 from tests.fakes.objects import Fake
@@ -317,3 +319,27 @@ def test_addresses_that_are_not_the_plural():
         if item.endpoint != f"/{plural}"
     }
     assert found == ENDPOINTS
+
+
+async def test_l14_the_types_of_the_servers_version_are_offered(fake: Fake):
+    async with fake.client() as client:
+        assert {"relationships", "mapViews"} <= set(client.resources), "of which version it is nobody knows yet"
+        assert "relationships" in dir(client.resources)
+        version = await client.version()
+        offered = set(client.resources)
+        assert offered == set(facts.resources(version.models))
+        assert {snake(plural) for plural in offered} <= set(dir(client.resources))
+
+
+async def test_l14_a_job_is_awaited_by_the_answer_that_started_it():
+    with pytest.raises(UsageError, match="started no job"):
+        task_of({"httpStatus": "OK", "response": {}})
+    answer = {
+        "httpStatus": "OK",
+        "response": {
+            "id": "uid0000000a",
+            "jobType": "METADATA_IMPORT",
+            "responseType": "JobConfigurationWebMessageResponse",
+        },
+    }
+    assert task_of(answer) == TaskRef(job_type="METADATA_IMPORT", uid="uid0000000a")

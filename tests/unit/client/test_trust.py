@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from dhis2sh.client.auth import Basic, Credentials
+from dhis2sh.client.auth import Basic, Credentials, PersonalAccessToken
 from dhis2sh.client.client import Client
 from dhis2sh.client.providers import sign_in
 from dhis2sh.client.requests import Params, effect_scope
 from dhis2sh.client.settings import ConnectionSettings
-from dhis2sh.errors import ConfigError, Dhis2Error, ReadOnlyProfile, UsageError
+from dhis2sh.errors import ConfigError, Dhis2Error, ReadOnlyProfile, Refused, SignInError, UsageError
+from tests.fakes.wire import says, wire
 
 WRITES = [
     ("DELETE", "/api/dataElements/s46m5MS0hxu", {"dryRun": True}),
@@ -106,3 +107,30 @@ async def test_o8_what_stands_in_the_address_is_judged_too() -> None:
         for path in ("metadata?importMode=VALIDATE&importMode=COMMIT", "metadata?importmode=VALIDATE"):
             with pytest.raises(ReadOnlyProfile):
                 await client.post(path, {})
+
+
+# O9 ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b'{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Api token is malformed"}', {}),
+        (b"", {"WWW_Authenticate": 'ApiToken error="invalid_request", error_description="Invalid API token checksum"'}),
+    ],
+)
+async def test_o9_a_token_that_is_none_is_a_sign_in_that_was_not_accepted(body: bytes, headers: dict[str, str]) -> None:
+    async with wire(says("400 Bad Request", body, **headers)) as url:
+        for signed, error in ((PersonalAccessToken("d2p_typo"), SignInError), (Basic("u", "p"), Refused)):
+            async with Client(ConnectionSettings(url, profile="play"), signed) as client:
+                with pytest.raises(error) as caught:
+                    await client.get("me")
+            assert (caught.value.exit_code, "dhis2 profile" in str(caught.value.hint)) == (
+                (4, True) if error is SignInError else (5, False)
+            )
+    async with (
+        wire(says("400 Bad Request", b'{"message":"Query failed"}')) as url,
+        Client(ConnectionSettings(url), PersonalAccessToken("d2p_good")) as client,
+    ):
+        with pytest.raises(Refused):
+            await client.get("me")
