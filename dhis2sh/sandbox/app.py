@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dhis2sh.sandbox.faults import Faults, Troubled
-from dhis2sh.sandbox.http.addresses import unanswered
+from dhis2sh.sandbox.http.addresses import Heeded, unanswered
 from dhis2sh.sandbox.http.aliases import Replayed
 from dhis2sh.sandbox.http.answers import refusal
 from dhis2sh.sandbox.people.signin import SignedIn, WithoutVersion
@@ -76,10 +76,11 @@ def create_app(store: Store, *, job_delay: float = 0.0, faults: Faults | None = 
             Middleware(WithoutVersion, version=store.version),
             Middleware(Replayed, aliases=server.aliases),
             Middleware(SignedIn, signin=server.signin),
+            Middleware(Heeded),
         ],
         exception_handlers={Refused: _refused, Exception: _failed},
     )
-    app.state.jobs = server.jobs
+    app.state.jobs, app.state.server = server.jobs, server
     return app
 
 
@@ -91,4 +92,5 @@ async def _failed(request: Request, error: Exception) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     """What a handler refuses by raising."""
-    return refusal(unanswered(cast("Refused", error), request.method, request.url.path))
+    minor = cast("Server", request.app.state.server).store.version.minor
+    return refusal(unanswered(cast("Refused", error), minor, request.method, request.url.path))

@@ -47,6 +47,8 @@ class Version:
         stored_by: what of the tracker says who stored it, besides `createdBy`.
         followup: events have `followup` beside `followUp`.
         translates_unasked: display names follow `locale` without `translate=true`, and a locale is a language tag (`pt-BR`).
+        cuts_filters: a `filter` is cut at its commas into several.
+        one_enrollment: a program with more than one active enrollment cannot be updated (E6000).
         places_geometry: a geometry that is refused is told with its place, as any other value is.
         upserts: an import of data values counts what it creates as updated, and audits it (2.43 has its own importer).
     """
@@ -85,6 +87,8 @@ class Version:
     upserts: bool = False
     translates_unasked: bool = False
     places_geometry: bool = False
+    cuts_filters: bool = True
+    one_enrollment: bool = False
 
     @property
     def minor(self) -> int:
@@ -97,7 +101,7 @@ _OLD = Version(
     imports_by_code=True, idle_progress=200, unknown_setting=409, routes_anywhere=True, acceptances_apart=True,
     sorts_by_case=True, gist_addresses="", typed_responses=False, newest_path=42, flat_tracker_pages=True,
     value_authors=False, stored_by=("trackedEntity", "enrollment", "event"), followup=True,
-    translates_unasked=True,
+    translates_unasked=True, cuts_filters=False, one_enrollment=True,
 )  # fmt: skip
 _NEW = Version(
     "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,

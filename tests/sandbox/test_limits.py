@@ -52,6 +52,33 @@ def test_an_address_that_no_server_has_is_none(api: TestClient) -> None:
     assert api.get("/api/dataElements/deNumber001/noSuchProperty").json() == {}
 
 
+@pytest.mark.parametrize(
+    ("path", "heeded"),
+    [
+        ("organisationUnits?maxLevel=2", False),
+        ("organisationUnits?withinUserHierarchy=true&fields=id", False),
+        ("organisationUnits?withinUserHierarchy=false", True),
+        ("dataElements/gist?describe=true", False),
+        ("42/organisationUnits?userOnly=true", False),
+        ("organisationUnits?noSuchParameter=1", True),
+    ],
+)
+def test_a_parameter_that_would_change_the_answer_is_not_left_out_silently(
+    api: TestClient, path: str, heeded: bool
+) -> None:  # fmt: skip
+    answer = api.get(f"/api/{path}")
+    assert (answer.status_code == 200) is heeded
+    assert heeded or (not_imitated(answer) and "the parameter " in answer.json()["message"])
+
+
+def test_a_roll_keeps_the_latest_values(api: TestClient) -> None:
+    api.post("/api/dataStore/yard/log", json={})
+    for value in ("one", "two", "three"):
+        assert api.put("/api/dataStore/yard/log?path=last&roll=2", json=value).status_code == 200
+    assert api.get("/api/dataStore/yard/log").json() == {"last": ["two", "three"]}
+    assert not_imitated(api.put("/api/dataStore/yard/log?roll=2", json="x"))
+
+
 def zipped(names: list[str]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:

@@ -227,3 +227,16 @@ def test_l7_attributes_of_a_program_are_numbered_anew(api: TestClient) -> None:
     assert found["programTrackedEntityAttributes"] == [
         {"sortOrder": number, "trackedEntityAttribute": {"id": uid}} for number, uid in enumerate(attributes[1:], 1)
     ]
+
+
+@pytest.mark.parametrize(("version", "status"), [("2.41", 409), ("2.42", 200)])
+def test_a_program_with_enrollments_was_not_changed_before_2_42(version: str, status: int) -> None:
+    with contextlib.closing(open_store(None, version=version)) as store, client(store) as api:
+        program = made(api, "programs", name="Enrolling", **PROGRAM)
+        rename = [{"op": "replace", "path": "/name", "value": "Renamed"}]
+        with store.writing() as connection:
+            rows = [(f"enrollment{number}", program) for number in "12"]
+            connection.executemany("INSERT INTO enrollment (uid, program) VALUES (?, ?)", rows)
+        answer = api.patch(f"/api/programs/{program}", json=rename, headers=PATCH)
+        assert answer.status_code == status
+        assert codes(answer.json()) == (["E6000"] if status == 409 else [])

@@ -148,6 +148,13 @@ def test_l8_a_wrong_constant_in_a_list_is_named_with_its_place(api: TestClient) 
     assert shown(api, f"programNotificationTemplates/{uid}", "deliveryChannels") == {"deliveryChannels": []}
 
 
+@pytest.mark.parametrize(("version", "shown_"), [("2.41", "a,b"), ("2.42", "a")])
+def test_t23_a_filter_is_cut_at_its_commas_since_2_42(version: str, shown_: str) -> None:
+    with contextlib.closing(open_store(None, version=version)) as store, client(store) as api:
+        answer = api.get("/api/dataElements", params={"filter": "id:in:a,b"})
+        assert answer.json()["message"] == f"Collection size must be integer `{shown_}`"
+
+
 def test_fields_may_be_given_more_than_once(api: TestClient) -> None:
     rows = api.get("/api/dataElements?fields=id&fields=name&pageSize=1").json()["dataElements"]
     assert rows[0].keys() == {"id", "name"}

@@ -112,6 +112,7 @@ MESSAGES = {
     "E6009": "Attribute value `{0}` is not a zero or positive integer",
     "E6010": "Attribute value `{0}` is not a percentage",
     "E6011": "Attribute value `{0}` is not a unit interval",
+    "E6000": "Program `{0}` has more than one Enrollment",
     "E6012": "Attribute `{0}` is not assigned to `{1}`",
     "E6013": "Attribute value `{0}` is not a negative integer",
     "E6014": "Attribute value `{0}` is not a date",

@@ -101,7 +101,8 @@ def excludes_defaults(query: QueryParams) -> bool:
 
 
 def _conditions(store: Store, resource: Resource, query: QueryParams, renderer: Renderer) -> list[Condition]:
-    texts = split_filters(query.getlist("filter"))
+    given = query.getlist("filter")
+    texts = split_filters(given) if store.version.cuts_filters else [text for text in given if text]
     if not texts and "filter" in query and store.version.refuses_empty_filter:
         raise bad_filter("Invalid filter => ")
     return [Condition(parse_filter(text), resource, renderer) for text in texts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea, rows_of
 
 TABLES = """
@@ -66,9 +67,20 @@ CREATE TABLE IF NOT EXISTS tracked_entity_audit (
 );
 """
 
+
+def check_enrollments(bundle: Bundle, item: Item) -> None:
+    """E6000, until 2.41: whatever is changed in a program that more than one are enrolled in."""
+    if item.before is None or not bundle.store.version.one_enrollment:
+        return
+    query = "SELECT count(*) FROM enrollment WHERE program = ? AND status = 'ACTIVE' AND NOT deleted"
+    if bundle.store.connection.execute(query, (item.uid,)).fetchone()[0] > 1:
+        item.refuse("E6000", item.before.get("name"))
+
+
 AREA = ImportingArea(
     tables=TABLES,
     hooks={
+        "dataElements": Hook(vetoes=(rows_of("Event", "event_value", "data_element"),)),
         "organisationUnits": Hook(
             vetoes=(
                 rows_of("TrackedEntity", "tracked_entity", "org_unit"),
@@ -77,7 +89,19 @@ AREA = ImportingArea(
             )
         ),
         "programStages": Hook(vetoes=(rows_of("Event", "event", "program_stage"),)),
-        "programs": Hook(vetoes=(rows_of("Enrollment", "enrollment", "program"), rows_of("Event", "event", "program"))),
+        "programs": Hook(
+            refuses=(check_enrollments,),
+            vetoes=(rows_of("Enrollment", "enrollment", "program"), rows_of("Event", "event", "program")),
+        ),
+        "trackedEntityAttributes": Hook(
+            vetoes=(
+                rows_of(
+                    "TrackedEntityAttributeValue (Some values are still assigned to this attribute)",
+                    "attribute_value",
+                    "attribute",
+                ),
+            )
+        ),
         "trackedEntityTypes": Hook(vetoes=(rows_of("TrackedEntity", "tracked_entity", "tracked_entity_type"),)),
     },
 )

@@ -14,10 +14,11 @@ from starlette.routing import Route
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer, done
 from dhis2sh.sandbox.http.bodies import parse_json, with_body
+from dhis2sh.sandbox.http.params import integer
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.filters import ALIASES, NO_VALUE, OPERATORS
-from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -163,11 +164,17 @@ class Api:
         return done(self._words.created.format(key=key, ns=namespace), 201)
 
     def update(self, request: Request, raw: bytes) -> Response:
-        """`PUT /api/dataStore/{namespace}/{key}`: replaces the value, or with `path` a part of it."""
+        """`PUT /api/dataStore/{namespace}/{key}`: replaces the value, or with `path` a part of it.
+
+        With `roll` the value is added to a list that keeps so many.
+        """
         namespace, key = request.path_params["namespace"], request.path_params["key"]
         found = self._rows(request, namespace)
         value = parse_json(raw)
         path = request.query_params.get("path")
+        roll = integer(request.query_params, "roll", 0)
+        if roll:
+            value = _rolled(_at(key, found.get(key), path or "."), value, roll)
         if path and key in found:
             value = _replaced(found[key], path.split("."), value)
         self._write(request, value)
@@ -260,6 +267,13 @@ def _condition(text: str):
         return OPERATORS[operator](found, wanted)
 
     return test
+
+
+def _rolled(before: JsonValue, new: JsonValue, most: int) -> JsonValue:
+    """A list with one value more, of which the latest stay. Raises `Refused` with 501 where there is no list."""
+    if most < 0 or not isinstance(before, (list, type(None))):
+        raise not_imitated("a roll of what is no list")
+    return [*(before or []), new][-most:]
 
 
 def _replaced(value: JsonValue, path: list[str], new: JsonValue) -> JsonValue:

@@ -107,7 +107,7 @@ class Api:
         """`GET /api/{plural}/{uid}/{property}`: one property, wrapped in an object."""
         body, name = self._object(request, resource), request.path_params["property"].removesuffix(".json")
         if name not in resource.properties:
-            if of_a_server("GET", request.url.path):
+            if of_a_server(self.server.store.version.minor, "GET", request.url.path):
                 raise not_imitated(f"GET {request.url.path}")
             return answer({})  # a server shows of an object what it finds of the name: nothing
         inner = joined(request.query_params, "fields", ":all")
