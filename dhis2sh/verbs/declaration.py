@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import inspect
 import json
-import os
 import types
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -146,7 +145,7 @@ class Param:
 
     def accept(self, value: object) -> object:
         """A value from any surface as the verb's Python value. Raises `UsageError`."""
-        if self.kind == "source" and isinstance(value, (str, os.PathLike)):
+        if self.kind == "source" and isinstance(value, (str, Path)):
             return Path(value).expanduser()
         if self.kind in {"rows", "source"}:
             return _rows(value, self.name)

@@ -64,7 +64,8 @@ class Tools:
             and "mcp" not in cast("JsonObject", exact["left_out"])
             and exact["effect"] in (effects or EVERY)
         ):
-            return {"result": [_row(exact) | {"input": schema_of(exact)}]}
+            alone: JsonObject = {**_row(exact), "input": schema_of(exact)}
+            return {"result": [alone]}
         shown: list[JsonValue] = []
         room = SEARCH_ROOM
         for found in find_verbs(query, surface="mcp", effects=effects):
