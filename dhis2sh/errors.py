@@ -273,7 +273,7 @@ def did_you_mean(word: str, known: Sequence[str], *, limit: int = 3) -> str | No
     def likeness(typed: str, right: str) -> float:
         found = 100 * DamerauLevenshtein.normalized_similarity(typed, right)
         found = max(found, _SHARED) if words_of(typed) & words_of(right) else found
-        if right.startswith(typed):  # cut short
+        if len(typed) > 1 and right.startswith(typed):  # cut short
             return max(found, 80 + 15 * len(typed) / len(right))
         return max(found, 70 + 15 * len(typed) / len(right)) if len(typed) > 3 and typed in right else found
 

@@ -46,6 +46,10 @@ class Person(Protocol):
         """Let somebody edit a text; gives what was left. Raises `UsageError` where the editor fails."""
         ...
 
+    async def browse(self, address: str) -> bool | None:
+        """Open an address in a browser; True where one was opened."""
+        ...
+
     def read(self) -> str | None:
         """Standard input to its end, for a file called `-`; None where it is not the user's."""
         ...
@@ -81,6 +85,10 @@ class Nobody:
 
     async def edit(self, text: str) -> str | None:
         """Nobody edits."""
+        return None
+
+    async def browse(self, address: str) -> bool | None:
+        """Nobody looks."""
         return None
 
     def read(self) -> str | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes import refusals
 from dhis2sh.changes.consent import require_consent
-from dhis2sh.changes.journal import JournalError
-from dhis2sh.changes.plan import WriteSummary
+from dhis2sh.changes.journal import JournalError, of
+from dhis2sh.changes.plan import StepsInBulk, WriteSummary
 from dhis2sh.changes.recording import recording
 from dhis2sh.changes.sending import carry_out
 from dhis2sh.client.requests import effect_scope
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from dhis2sh.changes.recording import Recording
     from dhis2sh.session import Session
 
+RUNNING = dt.timedelta(minutes=15)
+"""So long a server may be at work on what it gave no answer to."""
 NAMED = 5
 """Objects that have changed meanwhile and are named before the rest is counted."""
 
@@ -54,6 +57,7 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
         return plan
     with refusals_kept(session):
         _check(session, verb, plan)
+        _look_for_unanswered(session, plan)
         await require_consent(session, verb, plan, consent)
         await _check_current(session, plan)
         with effect_scope("write"), recording(session, plan) as entry:
@@ -67,6 +71,27 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
             if isinstance(result, WriteSummary)
             else stamped(result, verb=verb.path, profile=session.bound or "")
         )
+
+
+def _look_for_unanswered(session: Session, plan: Plan) -> None:
+    """A plan says what of it was sent a while ago and got no answer: the server may still be at it. It wants a yes then."""
+    if plan.local or isinstance(plan.steps, StepsInBulk) or not plan.steps:
+        return
+    since = (dt.datetime.now(dt.UTC) - RUNNING).isoformat(timespec="seconds")
+    try:
+        sent = of((plan.target or session.profile).name).unanswered(since)
+    except JournalError:  # who has to write it down says so
+        return
+    again = [sent[step.uid] for step in plan.steps if step.uid in sent]
+    if again:
+        number, at = again[-1]
+        seconds = (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(at)).total_seconds()
+        plan.notes.append(
+            f"{len(again):,} of these were sent {seconds:.0f} s ago (entry {number}) and got no answer: "
+            "the server may still be at it"
+        )
+        plan.asks = True
+        session.person.warn(plan.notes[-1])
 
 
 def _written_down(session: Session, entry: Recording, summary: WriteSummary) -> None:

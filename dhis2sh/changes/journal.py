@@ -294,6 +294,22 @@ class Journal:
         what = f"no entry {number}" if number is not None else "nothing to take back"
         raise NotFound(f"the journal has {what}", hint="dhis2 journal list")
 
+    def unanswered(self, since: str) -> dict[str, tuple[int, str]]:
+        """Objects of writes that were sent and got no answer: their UIDs, each with the entry and when it was sent.
+
+        Parameters:
+            since: writes that began after this moment (ISO, UTC).
+        """
+        if not self.path.is_file():
+            return {}
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT change.uid, entry.id, entry.at FROM entry JOIN change ON change.entry = entry.id "
+                "WHERE entry.at > ? AND entry.outcome != 'begun' AND change.state = 'sent' ORDER BY entry.id",
+                (since,),
+            ).fetchall()
+        return {uid: (number, at) for uid, number, at in rows if uid is not None}
+
     def oldest(self, *, before: str | None = None, keep: int = 0) -> list[int]:
         """The numbers of the oldest entries.
 

@@ -93,9 +93,9 @@ async def rows_of_csv(pieces: AsyncIterator[bytes], columns: Sequence[str] | Non
                 yield rows
         _, rows = _cells(rest + decoder.decode(b"", final=True), names, columns)
     except UnicodeDecodeError as error:
-        raise BrokenAnswer(
-            f"the server's CSV is not UTF-8, or was cut off ({error.reason})", hint="try again"
-        ) from error
+        if error.reason == "unexpected end of data":
+            raise BrokenAnswer("the server's CSV was cut off inside a letter", hint="try again") from error
+        raise Garbage(f"the server's CSV is not UTF-8 ({error.reason})", hint="dhis2 profile verify") from error
     if rows:
         yield rows
 

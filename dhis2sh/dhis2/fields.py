@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING
 
+from dhis2sh.dhis2.properties import IDENTIFIABLE, NAMEABLE
+
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Property
 
 PRESETS = ("all", "owner", "persisted", "simple", "identifiable", "nameable")
-_IDENTIFIABLE = ("id", "code", "name", "displayName", "created", "lastUpdated", "lastUpdatedBy")
-_NAMEABLE = (*_IDENTIFIABLE, "shortName", "description")
 _FIRST = ("id", "displayName", "name", "code")
 _WORD_ENDS = ",[]()~|!*: \t\r\n"
 
@@ -70,8 +70,8 @@ class Asked:
             or (preset == "owner" and prop.owner)
             or (preset == "persisted" and prop.persisted)
             or (preset == "simple" and prop.simple)
-            or (preset == "identifiable" and name in _IDENTIFIABLE)
-            or (preset == "nameable" and name in _NAMEABLE)
+            or (preset == "identifiable" and name in IDENTIFIABLE)
+            or (preset == "nameable" and name in NAMEABLE)
             for preset in self.presets
         )
 

@@ -62,6 +62,10 @@ NOT_TOLD = OF_PEOPLE | AXES | {"access", "interpretations"}
 WORKED_OUT = frozenset({"access", "displayName", "displayShortName", "href", "name", "shortName", "valueType"})
 """What a server says of a join row and takes from the objects that it joins."""
 
+IDENTIFIABLE = ("id", "code", "name", "displayName", "created", "lastUpdated", "lastUpdatedBy")
+"""What `fields=:identifiable` shows, where a type has it; `:nameable` shows `NAMEABLE`."""
+NAMEABLE = (*IDENTIFIABLE, "shortName", "description")
+
 # Expressions ------------------------------------------------------------------------------------------------------------
 
 

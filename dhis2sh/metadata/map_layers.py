@@ -50,8 +50,8 @@ async def send(s: Session, before: JsonObject | None, after: JsonObject) -> Json
 
 def wire(body: JsonObject) -> JsonObject:
     """A map as such a server takes it. Raises `Refused` for a layer that cannot be said as axes."""
-    views = [_layer(view) if "id" in view else view for view in _objects(body.get(VIEWS))]
-    return {name: value for name, value in body.items() if name not in SET_BY_SERVER} | {VIEWS: [*views]}
+    views: list[JsonValue] = [_layer(view) if "id" in view else view for view in _objects(body.get(VIEWS))]
+    return {**{name: value for name, value in body.items() if name not in SET_BY_SERVER}, VIEWS: views}
 
 
 def comparable(views: JsonValue) -> JsonValue:
@@ -96,7 +96,7 @@ def _items(view: JsonObject) -> dict[str, JsonObject]:
 def _data(view: JsonObject) -> list[JsonObject]:
     found: list[JsonObject] = []
     for item in _objects(view.get("dataDimensionItems")):
-        held: JsonObject = next((value for value in item.values() if isinstance(value, dict)), {})
+        held = next((value for value in item.values() if isinstance(value, dict)), None) or cast("JsonObject", {})
         uid = held.get("id") or held.get("dimensionItem")
         if not isinstance(uid, str):
             raise _unsayable(view, "dataDimensionItems")
@@ -105,12 +105,14 @@ def _data(view: JsonObject) -> list[JsonObject]:
 
 
 def _units(view: JsonObject) -> list[JsonObject]:
-    found: list[JsonObject] = [{"id": unit["id"]} for unit in _objects(view.get("organisationUnits"))]
-    found += [{"id": name} for flag, name in USER_UNITS.items() if view.get(flag) is True]
-    found += [{"id": f"LEVEL-{level}"} for level in cast("list[JsonValue]", view.get("organisationUnitLevels") or [])]
-    groups = _objects(view.get("itemOrganisationUnitGroups"))
-    found += [{"id": f"OU_GROUP-{group['id']}"} for group in groups]
-    return found
+    levels = cast("list[JsonValue]", view.get("organisationUnitLevels") or [])
+    names = [
+        *(str(unit["id"]) for unit in _objects(view.get("organisationUnits"))),
+        *(name for flag, name in USER_UNITS.items() if view.get(flag) is True),
+        *(f"LEVEL-{level}" for level in levels),
+        *(f"OU_GROUP-{group['id']}" for group in _objects(view.get("itemOrganisationUnitGroups"))),
+    ]
+    return [{"id": name} for name in names]
 
 
 def _periods(view: JsonObject) -> list[JsonObject]:
@@ -130,8 +132,8 @@ def _more(name: str, row: JsonObject) -> tuple[str, JsonObject]:
     held = next((value for value in row.values() if isinstance(value, dict) and "id" in value), None)
     if held is None:
         raise _unsayable(row, name)
-    items: Sequence[JsonValue] = next((value for value in row.values() if isinstance(value, list)), [])
-    chosen: JsonObject = {"items": [{"id": item["id"]} for item in _objects([*items])]} if items else {}
+    items = next((value for value in row.values() if isinstance(value, list)), None)
+    chosen: JsonObject = {"items": [{"id": item["id"]} for item in _objects(items)]} if items else {}
     return str(held["id"]), chosen | ({"filter": row["filter"]} if row.get("filter") else {})
 
 

@@ -36,5 +36,10 @@ All = Annotated[bool, Doc("Every object of the type.")]
 Which = Annotated[str | None, Doc("Which collection, where a type has several."), Complete("collections")]
 Types = Annotated[list[str], Doc("Only these types; may be repeated or separated by commas."), Complete("types")]
 File = Annotated[Path, Doc("A bundle: JSON as /api/metadata gives it, gzipped or not."), Complete("files")]
+BundleFile = Annotated[
+    Source,
+    Doc('A bundle: JSON as /api/metadata gives it, gzipped or not; or objects by type, {"dataElements": [...]}.'),
+    Complete("files"),
+]
 With = Annotated[list[Literal["org-units", "sharing"]], Doc("Follow these references too: with what the objects need.")]
 AnyObject = Annotated[str, Doc("A UID of any type, a code or a unique name."), Complete("uids")]

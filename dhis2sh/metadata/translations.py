@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pydantic import BaseModel
@@ -16,6 +15,8 @@ from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.values import property_of
 from dhis2sh.metadata.writes import Write
+from dhis2sh.rows.given import Source
+from dhis2sh.rows.tables import name_of
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs import names
@@ -107,14 +108,15 @@ async def plan_translations(s: Session, rows: Sequence[Row], *, overwrite: bool)
     )
 
 
-def check_columns(rows: Sequence[Row], file: Path) -> None:
+def check_columns(rows: Sequence[Row], file: Source) -> None:
     """Raise `UsageError` for a row that lacks a column."""
     needed = {"type", "id", "property", "locale", "translation"}
     for number, row in enumerate(rows, 1):
         missing = sorted(needed - set(row))
         if missing:
             raise UsageError(
-                f"{file}, row {number} has no {', '.join(missing)}", hint="metadata translate export makes such a sheet"
+                f"{name_of(file)}, row {number} has no {', '.join(missing)}",
+                hint="metadata translate export makes such a sheet",
             )
 
 

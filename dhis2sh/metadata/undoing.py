@@ -263,8 +263,9 @@ def _made_again(plural: str, change: Change, notes: Notes, called: str) -> Write
 def _is_again(plural: str, name: str, now: JsonObject, before: JsonObject, types: Mapping[str, Resource]) -> bool:
     """Is a property what it was? Of join rows what a server calls them does not count."""
     join = joins_of(plural).get(name)
-    old, new = ([*join.rows(body)] if join is not None else body.get(name) for body in (before, now))
-    return not differs(plural, name, old, new, types)
+    if join is not None:
+        return not differs(plural, name, [*join.rows(before)], [*join.rows(now)], types)
+    return not differs(plural, name, before.get(name), now.get(name), types)
 
 
 def _ownerless(sharing: JsonValue) -> JsonValue:

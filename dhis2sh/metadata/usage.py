@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from dhis2sh.client import schema
 from dhis2sh.client.usage import Usage, Use
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import Forbidden, NotFound, Refused
 from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.session import Session
@@ -79,7 +80,7 @@ class Subject:
 async def find(s: Session, text: str) -> Subject:
     """An object of any type by UID, code or name. Raises `NotFound`, unless an expression names the UID."""
     types = await schema.types_of(s.client)
-    uid = text if names.certain(text) else await names.resolve(s, "*", text)
+    uid = await _uid_of(s, text)
     kinds = await known(s.client, [uid])
     if uid in kinds:
         plural = kinds[uid][0]
@@ -96,6 +97,18 @@ async def find(s: Session, text: str) -> Subject:
         return Subject(NOWHERE, uid, {"id": uid})
     parts = str(body.get("href", "")).rsplit("/", 2)
     return Subject(parts[-2] if len(parts) == 3 else "objects", uid, body)
+
+
+async def _uid_of(s: Session, text: str) -> str:
+    """The UID of what a text names; what names nothing and may be a UID can be that of an embedded object."""
+    if names.certain(text):
+        return text
+    try:
+        return await names.resolve(s, "*", text)
+    except NotFound:
+        if is_uid(text):
+            return text
+        raise
 
 
 async def _inside(s: Session, address: str, path: str, uid: str) -> JsonObject:

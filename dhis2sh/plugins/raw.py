@@ -18,7 +18,7 @@ from dhis2sh.rows.rows import Rows, Text, Verbatim, to_json
 from dhis2sh.rows.tables import STANDARD_INPUT
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
-from dhis2sh.verbs.declaration import Complete, Doc, verb
+from dhis2sh.verbs.declaration import Complete, Doc, Touches, verb
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import WriteSummary
@@ -59,7 +59,9 @@ async def get(
     *,
     param: Params = [],
     accept: Annotated[str, Doc("The media type to ask for.")] = JSON,
-    out: Annotated[Path | None, Doc("Write the answer to this file as it comes."), Complete("files")] = None,
+    out: Annotated[
+        Path | None, Doc("Write the answer to this file as it comes."), Complete("files"), Touches("writes")
+    ] = None,
 ) -> Verbatim | Rows[Row] | Text:
     """Read any address of the API: JSON as it comes, a list of objects as rows, anything else as text.
 

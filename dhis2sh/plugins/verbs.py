@@ -33,7 +33,6 @@ class CatalogueRow(BaseModel):
 @verb(
     "verbs",
     effect="read",
-    pinned=True,
     examples=["dhis2 verbs", "dhis2 verbs rename many", "%verbs | where(effect != 'read')"],
 )
 async def verbs(

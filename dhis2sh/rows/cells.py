@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from dhis2sh.dhis2.properties import AUTHORS
@@ -37,7 +36,13 @@ def _cell_of_object(value: dict[str, JsonValue]) -> str:
     for key in ("id", "username"):
         if isinstance(value.get(key), str):
             return safe(str(value[key]))
-    return safe(json.dumps(value, ensure_ascii=False))
+    return ", ".join(
+        f"{safe(key)}: {_inside(inner)}" for key, inner in value.items() if inner not in (None, "", [], {})
+    )
+
+
+def _inside(value: JsonValue) -> str:
+    return f"({cell(value)})" if isinstance(value, (dict, list)) else cell(value)
 
 
 def _is_named(value: JsonValue) -> bool:

@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import itertools
+import json
 import re
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from dhis2sh.errors import BrokenAnswer, MissingExtra, NotFound, UsageError
 from dhis2sh.files import checked_size, open_packed, parse_json
+from dhis2sh.rows.given import Source
+from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.stream import Stream
 
 if TYPE_CHECKING:
@@ -26,13 +29,15 @@ ENDINGS = (".json", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".xlsx")
 STANDARD_INPUT = "-"
 
 
-def name_of(path: Path) -> str:
-    """What a file is called in messages."""
+def name_of(path: Source) -> str:
+    """What a file is called in messages, and rows that are there already."""
+    if isinstance(path, Rows):
+        return "what was given"
     return "standard input" if str(path) == STANDARD_INPUT else path.name
 
 
-def read_text(path: Path, stdin: Callable[[], str | None] | None = None) -> str:
-    """The text of a file, without a byte order mark; of `-` that of standard input.
+def read_text(path: Source, stdin: Callable[[], str | None] | None = None) -> str:
+    """The text of a file, without a byte order mark; of `-` that of standard input, of rows their JSON.
 
     Parameters:
         path: the file.
@@ -40,6 +45,8 @@ def read_text(path: Path, stdin: Callable[[], str | None] | None = None) -> str:
 
     Raises `NotFound`, `UsageError` for what is no text, and for `-` where there is no standard input.
     """
+    if isinstance(path, Rows):
+        return json.dumps(path.plain())
     if str(path) == STANDARD_INPUT:
         read = stdin() if stdin is not None else None
         if read is None:
@@ -54,9 +61,9 @@ def read_text(path: Path, stdin: Callable[[], str | None] | None = None) -> str:
 
 
 def read_rows(
-    path: Path, *, key: str | None = None, stdin: Callable[[], str | None] | None = None, plain: bool = False
+    path: Source, *, key: str | None = None, stdin: Callable[[], str | None] | None = None, plain: bool = False
 ) -> list[Row]:
-    """The rows of a file; of a JSON or YAML bundle (`{"dataElements": [...]}`) those of `key`.
+    """The rows of a file, or those that are there already; of a JSON or YAML bundle (`{"dataElements": [...]}`) those of `key`.
 
     Parameters:
         path: the file; `-` is standard input, JSON or CSV.
@@ -66,6 +73,8 @@ def read_rows(
 
     Raises `NotFound`, `UsageError` with the line that cannot be read, `MissingExtra` for XLSX without `frames`.
     """
+    if isinstance(path, Rows):
+        return path.plain()
     ending = path.suffix.lower()
     if str(path) != STANDARD_INPUT and ending not in ENDINGS:
         raise UsageError(f"{path}: rows are read from {', '.join(ENDINGS)}", hint="the ending says what the file is")

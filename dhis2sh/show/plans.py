@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as html_module
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 ACTIONS: Mapping[str, str] = {"delete": RED, "update": YELLOW, "create": GREEN}
 """How the word of an action stands out."""
+_ACTION = re.compile(rf"^(  (?:also )?)({'|'.join(ACTIONS)})(?= )", re.MULTILINE)
 MOST_STEPS, FEW_STEPS = 50, 10
 """So many steps of a plan are drawn; few where a report has said what they come to."""
 
@@ -31,18 +33,24 @@ def _summary(summary: WriteSummary, width: int | None, colour: bool) -> str:
 
 
 def _plan(plan: Plan, width: int | None, colour: bool) -> str:
-    lines = [f"{BOLD if colour else ''}plan: {safe(plan.title)}{RESET if colour else ''}"]
+    lines = [f"plan: {safe(plan.title)}"]
     if plan.report is not None:
         lines += [f"  {safe(line)}" for line in plan.report.line().split("\n")]
     shown = _steps_shown(plan)
     for step in shown:
-        parts = [step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words(plan.names)]
-        mark = ACTIONS.get(step.action, BOLD) if colour else ""
-        action = f"{mark}{step.action}{RESET if mark else ''}"
-        lines.append(f"  {action} {safe(' '.join(part for part in parts if part))}")
+        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words(plan.names)]
+        lines.append("  " + safe(" ".join(part for part in parts if part)))
     if len(plan.steps) > len(shown):
         lines.append(f"  ... and {len(plan.steps) - len(shown):,} more")
-    return wrapped("\n".join([*lines, *(f"  note: {safe(note)}" for note in _plan_notes(plan))]), width)
+    text = wrapped("\n".join([*lines, *(f"  note: {safe(note)}" for note in _plan_notes(plan))]), width)
+    return _painted(text) if colour else text
+
+
+def _painted(text: str) -> str:
+    """A plan whose title and actions stand out; lines that go on are further in, and begin with no action."""
+    title, line, rest = text.partition("\n")
+    actions = _ACTION.sub(lambda found: f"{found[1]}{ACTIONS[found[2]]}{found[2]}{RESET}", rest)
+    return f"{BOLD}{title}{RESET}{line}{actions}"
 
 
 def _steps_shown(plan: Plan) -> list[PlanStep]:

@@ -20,7 +20,7 @@ from dhis2sh.words import BOLD, RESET, on_screen, safe
 
 if TYPE_CHECKING:
     from dhis2sh.show.trees import Branch
-    from dhis2sh.types import Row
+    from dhis2sh.types import JsonValue, Row
 
 __all__ = ["html", "plans", "rows", "text", "tree_of"]  # those two register their renderers
 
@@ -62,7 +62,7 @@ def html(result: object) -> str:
     if renderer is not None or not (isinstance(result, dict) or hasattr(result, "model_dump")):
         return f"<pre>{html_module.escape(text(result, width=0))}</pre>"
     record = to_plain(cast("object", result))
-    lines = ((html_module.escape(name), html_module.escape(cell(value))) for name, value in record.items())
+    lines = ((html_module.escape(name), html_module.escape(_told(value))) for name, value in record.items())
     body = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in lines)
     return f'{STYLE}<table class="dhis2sh"><tbody>{body}</tbody></table>'
 
@@ -81,6 +81,15 @@ def _tree(tree: Branch, colour: bool) -> str:
     return "\n".join(trees.lines(tree, paint))
 
 
+def _told(value: JsonValue) -> str:
+    """A value of a record, which has room for the UID beside the name."""
+    if isinstance(value, list):
+        return ", ".join(map(_told, value))
+    if isinstance(value, dict) and isinstance(value.get("name"), str) and isinstance(value.get("id"), str):
+        return f"{cell(value)} [{safe(str(value['id']))}]"
+    return cell(value)
+
+
 def _record(row: Row, colour: bool) -> str:
     if not row:
         return "nothing"
@@ -88,7 +97,7 @@ def _record(row: Row, colour: bool) -> str:
     lines: list[str] = []
     for name, value in row.items():
         label = fit(safe(name), size)
-        lines.append(f"{BOLD}{label}{RESET}  {cell(value)}" if colour else f"{label}  {cell(value)}".rstrip())
+        lines.append(f"{BOLD}{label}{RESET}  {_told(value)}" if colour else f"{label}  {_told(value)}".rstrip())
     return "\n".join(lines)
 
 

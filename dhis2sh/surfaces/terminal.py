@@ -206,6 +206,12 @@ class Terminal:
         """Open the user's editor. Raises `UsageError` where it fails."""
         return await self.put(edit, text)
 
+    async def browse(self, address: str) -> bool | None:
+        """Open an address in the user's browser."""
+        import webbrowser
+
+        return await self.put(webbrowser.open, address)
+
     def read(self) -> str | None:
         """Standard input to its end."""
         with _interrupts(signal.default_int_handler):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import json
 import os
 import types
 import typing
@@ -184,6 +185,10 @@ class Param:
         """A single value as text, as JSON writes it. Raises `UsageError` for what holds others: its `str` is nobody's text."""
         if isinstance(value, bool):
             return str(value).lower()
+        if (
+            self.kind == "text" and self.file and isinstance(value, (list, dict))
+        ):  # a file or its JSON, and this is that
+            return json.dumps(value)
         if value is None or isinstance(value, (list, tuple, set, bytes, Mapping)):
             found = "nothing" if value is None else "an object" if isinstance(value, Mapping) else "a list"
             raise UsageError(f"{self.name} takes {'texts' if self.many else 'a text'}, not {found}", hint=self.help)

@@ -134,6 +134,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
         )
         told = item.config.stash.setdefault(OUTCOMES, {}).setdefault(family_of(path), {})
         told.setdefault(word, []).append(why.removeprefix("Skipped: "))
+        if getattr(verb, "made", None) is not None and word == "ok":  # each write is kept, and taken back
+            for other in ("journal", "undo"):
+                item.config.stash[OUTCOMES].setdefault(other, {}).setdefault(word, []).append("")
     return report
 
 

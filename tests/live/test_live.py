@@ -14,9 +14,11 @@ import pytest
 from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.journal import journal_of
 from dhis2sh.changes.plan import Plan
+from dhis2sh.client import schema
 from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
 from dhis2sh.plugins.metadata import family
 from dhis2sh.rows.rows import to_json
+from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.verbs.registry import find
@@ -49,9 +51,11 @@ def translated(case: Writing | Case, place: Place) -> dict:
     ours = place.sets.get(case.home)
     if ours is None:
         pytest.skip(f"needs what only a sandbox has ({case.home})")
+    if "sandbox" in case.arguments.values():
+        pytest.skip("compares with a sandbox")
     if getattr(case, "moves_data", False):
         pytest.skip("moves data values, which no undo brings back")
-    if case.verb.split()[1:2] and case.verb.split()[1] in INSTANCE:
+    if case.verb.split()[1:2] and case.verb.split()[1] in INSTANCE and find(case.verb).effect != "read":
         pytest.skip("changes what the server has one of")
     for name, body in case.files.items():
         moved = ours.translated(body)
@@ -70,6 +74,12 @@ def words_of(case: Writing | Case) -> dict[str, str]:
 def alone(call: object) -> object:
     with own_uids():
         return asyncio.run(within(call)())
+
+
+async def read(s: Session, case: Case, arguments: dict) -> object:
+    """What a verb that reads answers, a stream read to its end."""
+    result = await run(s, find(case.verb), arguments)
+    return to_json(await result.collect() if isinstance(result, Stream) else result)
 
 
 async def taken_back(s: Session) -> None:
@@ -99,8 +109,8 @@ def test_what_reads_answers(case: Case, live: Place) -> None:
             with contextlib.redirect_stdout(io.StringIO()):
                 assert cli.run(words) == 0
     try:
-        answer = alone(lambda s: run(s, find(case.verb), arguments))
-        assert case.empty or to_json(answer)
+        answer = alone(lambda s: read(s, case, arguments))
+        assert case.empty or answer
     finally:
         alone(taken_back)
 
@@ -130,15 +140,19 @@ def test_what_writes_is_taken_back(case: Writing, live: Place) -> None:
     alone(there_and_back)
 
 
-@pytest.mark.parametrize("name", [name for name in family.types() if name not in INSTANCE])
+@pytest.mark.parametrize("name", family.types())
 def test_a_type_is_listed_got_renamed_cloned_and_deleted(name: str, live: Place) -> None:
     resource = family.types()[name]
 
     async def all_of_it(s: Session) -> None:
+        if resource.plural not in await schema.resources_of(s.client):
+            pytest.skip(f"DHIS2 {await s.client.version()} has no such type")
         rows = to_json(await run(s, find("metadata list"), {"type": resource.plural, "limit": 5}))
         if rows:
             got = to_json(await run(s, find("metadata get"), {"type": resource.plural, "uid": rows[0]["id"]}))
             assert got["id"] == rows[0]["id"]
+        if name in INSTANCE:
+            return
         mine = (
             await s.client.list_page(
                 resource.plural, {"filter": f"id:$like:{PREFIX}", "fields": "id,name", "pageSize": 1}

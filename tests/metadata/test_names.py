@@ -2,6 +2,7 @@
 
 import pytest
 
+from dhis2sh.dhis2.apps import page_of
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.rows.rows import to_json
 from dhis2sh.session import Session
@@ -159,3 +160,13 @@ async def test_t20_nothing_is_planned_with_an_object_that_is_not_there(session: 
         ):
             with pytest.raises(NotFound):
                 await planned(session, verb, type="dataElements", **arguments)
+
+
+async def test_u17_an_object_opens_in_the_app_that_shows_its_type(session: Session) -> None:
+    assert page_of("dataElements", "dataElement", "deNumber001") == (
+        "dhis-web-maintenance/index.html#/edit/dataElementSection/dataElement/deNumber001"
+    )
+    assert page_of("dashboards", "dashboard", "abcdefghijk") == "dhis-web-dashboard/#/abcdefghijk"
+    assert page_of("programNotificationTemplates", "x", "y") is None
+    with pytest.raises(UsageError, match="the sandbox has no apps"):
+        await run(session, find("metadata get"), {"type": "dataElements", "uid": "deNumber001", "web": True})

@@ -96,3 +96,28 @@ async def test_u15_what_is_wrong_with_rows_is_told_by_their_numbers(session: Ses
         await planned(session, "metadata update", type="dataElements", uid="DE_1", objects=GROUPS)
     with pytest.raises(UsageError, match="given twice"):
         await planned(session, "metadata create", type="dataElementGroups", objects=GROUPS, from_="x.csv")
+
+
+async def test_u15_objects_go_where_a_file_of_any_kind_went(session: Session) -> None:
+    bundle = {"dataElementGroups": [{"id": "geGiven0001", **GROUPS[0]}]}
+    for path in ("metadata import", "metadata merge-bundle"):
+        assert [step.uid for step in (await planned(session, path, objects=bundle)).steps] == ["geGiven0001"]
+    point = {"id": "Bo", "geometry": {"type": "Point", "coordinates": [-11.7, 7.9]}}
+    plan = await planned(session, "metadata organisation-units set-geometry", objects=[point])
+    assert plan.title == "set the geometry of 1 unit"
+    row = {"type": "dataElements", "id": "DE_1", "property": "name", "locale": "fr", "translation": "BCG reçus"}
+    assert len((await planned(session, "metadata translate import", objects=[row])).steps) == 1
+    spec = {"name": "Sex", "categories": [{"name": "Sex", "options": [{"name": "Female"}, {"name": "Male"}]}]}
+    assert "Female" in {
+        step.name for step in (await planned(session, "metadata category-combos build", spec=spec)).steps
+    }
+
+    with pytest.raises(UsageError, match="of which type are the objects"):
+        await planned(session, "metadata import", objects=GROUPS)
+
+
+def test_u15_a_pipeline_ends_in_import(runner: magics.Runner) -> None:
+    plan = runner.line(
+        "metadata list dataElements | select(id, name) | derive(name=name + '!') | metadata.import_(dry_run=True)"
+    )
+    assert [step.words() for step in plan.steps][-1] == "name: 'Remark' -> 'Remark!'"

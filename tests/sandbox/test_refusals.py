@@ -281,3 +281,13 @@ def test_a_stage_belongs_to_a_program(country_api: TestClient) -> None:
     stage = first(country_api, "programStages")
     wrong = {**stage, "nextScheduleDate": {"id": first(country_api, "dataElements")["id"]}}
     assert codes(country_api.put(f"/api/programStages/{stage['id']}", json=wrong).json()) == ["E6001"]
+
+
+def test_what_has_values_stays(api: TestClient) -> None:
+    """A metadata attribute with a value, and the last user who may do everything."""
+    attribute = made(api, "attributes", name="Code of the ministry", valueType="TEXT", dataElementAttribute=True)
+    made(api, "dataElements", **ELEMENT, attributeValues=[{"attribute": {"id": attribute}, "value": "A1"}])
+    [error] = api.delete(f"/api/attributes/{attribute}").json()["response"]["errorReports"]
+    assert error["message"].endswith("associated with another object: DataElement.Attribute")
+    last = api.delete("/api/users/M5zQapPyTZI")
+    assert (last.status_code, last.json()["message"]) == (409, "Can not remove the last super user.")

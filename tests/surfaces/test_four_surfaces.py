@@ -135,7 +135,7 @@ def test_a_line_says_what_it_wrote_into_a_file(
 
 
 def test_a_domain_that_is_a_verb_itself_runs_by_its_name_alone(runner: magics.Runner) -> None:
-    assert to_json(runner.shell.run_cell("verbs").result)[0]["name"] == "dev codegen build"
+    assert to_json(runner.shell.run_cell("verbs").result)[0]["name"] == "analytics query"
     shown = repr(runner.shell.run_cell("metadata").result)
     assert shown.startswith("<metadata: add, attribute, clone, "), "the others show their verbs"
     assert "types; metadata? tells more>" in shown, "and not seventy types with theirs"

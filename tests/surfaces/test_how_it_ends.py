@@ -106,3 +106,21 @@ def test_a_5xx_on_undo_ends_with_5(moody: Moody, capsys: pytest.CaptureFixture[s
     code = cli.run(["undo", "--yes"])
     err = capsys.readouterr().err
     assert (code, "\n  try: " in err) == ((5, True) if where in {"GET", "POST"} else (0, False)), err
+
+
+def test_t5_what_was_sent_without_an_answer_is_said_before_it_is_sent_again(
+    moody: Moody, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moody.only, moody.answers = "DELETE", (504, b"<html>")
+    line = "metadata delete dataElements deText00001"
+    assert cli.run([*line.split(), "--yes"]) == 5
+    moody.only = ""
+    capsys.readouterr()
+    assert cli.run(line.split()) == 2
+    err = capsys.readouterr().err
+    assert "1 of these were sent" in err
+    assert "(entry 1) and got no answer: the server may still be at it" in err
+    assert cli.run([*line.split(), "--yes"]) == 0
+    assert cli.run(["metadata", "update", "dataElements", "DE_1", "--set", "name=X"]) == 0, (
+        "what was not sent is not asked for"
+    )

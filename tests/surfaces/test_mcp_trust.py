@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from dhis2sh.changes.plan import Plan, PlanStep
+from dhis2sh.errors import UsageError
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.surfaces import mcp
+from dhis2sh.surfaces.mcp import results
 from dhis2sh.surfaces.mcp.answers import Answers
 from dhis2sh.surfaces.mcp.folders import Folders
 from dhis2sh.surfaces.mcp.stdio import Connection, Send
@@ -156,8 +159,17 @@ def test_t4_every_parameter_that_names_a_file_is_known_as_one() -> None:
         for param in verb.params:
             names_one = param.kind in {"path", "source"} or param.complete in {"files", FILES_OR_PROFILES}
             assert (param.file is not None) == names_one, f"{verb.path} {param.name}"
-    written = {param.name for verb in load_all().values() for param in verb.params if param.file == "writes"}
-    assert {"out", "rejected"} <= written
+    for verb in load_all().values():
+        for param in verb.params:
+            writes = param.name in {"out", "rejected"} or param.help.lower().startswith(("write ", "save "))
+            assert not (param.file == "reads" and writes), f"{verb.path} {param.name} is written to: Touches('writes')"
+
+
+async def test_u15_a_patch_may_be_json_as_it_is(sandbox_home: Path) -> None:
+    patch = [{"op": "add", "path": "/description", "value": "New"}]
+    arguments = {"type": "dataElements", "objects": ["DE_1"], "patch": patch}
+    done = await called(Answers(), "write", verb="metadata patch", arguments=arguments)
+    assert done["result"]["updated"] == 1
 
 
 def test_t4_a_folder_that_is_not_there_is_said_at_the_start(capsys: pytest.CaptureFixture[str]) -> None:
@@ -315,3 +327,15 @@ def test_r_half_a_pair_in_a_servers_text_reaches_the_client() -> None:
     stream = io.BytesIO()
     Send(stream)({"jsonrpc": "2.0", "id": 1, "result": {"name": "half \ud83d"}})
     assert json.loads(stream.getvalue())["result"]["name"].startswith("half ")
+
+
+def test_u16_a_plan_of_any_size_is_read_in_1500_tokens() -> None:
+    long = "ü" * 900
+    steps = [PlanStep("update", f"type{n % 40}", f"deMany{n:05}", long, before={"name": "a"}, after={"name": long}) for n in range(300)]  # fmt: skip
+    plan = Plan(f"change {long}", steps, notes=[long] * 50, blocked=UsageError(long))
+    told = results.of_plan(plan, plan_id="0" * 16, apply="the same call with plan_id")
+    assert len(json.dumps(told, ensure_ascii=False).encode()) / 4 <= 1_500
+    assert sum(told["result"]["counts"].values()) == told["total"] == 300
+    assert told["result"]["steps"], "what is one step too long for the room is shown, cut"
+    assert "characters more" in told["result"]["steps"][0]["name"]
+    assert told["result"]["more"].endswith(f"skip={len(told['result']['steps'])}")

@@ -1,5 +1,10 @@
 """A line that is neither Python nor ours says what was probably meant."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from dhis2sh.errors import Dhis2Error
@@ -125,3 +130,15 @@ def test_our_errors_are_two_lines_where_python_calls_too(
     assert said.out.startswith(error)
     assert "Traceback" not in said.out + said.err
     assert len(said.out.strip().splitlines()) <= 2
+
+
+def test_l10_a_file_stops_at_the_first_line_that_fails(sandbox_home: Path, tmp_path: Path) -> None:
+    """`kept = %...` that fails ends `dhis2sh FILE` with the error's own code, and what follows is not run."""
+    file = tmp_path / "lines"
+    file.write_text("kept = %metadata get dataElements Nowhere\nprint('went on')\n")
+    command = [sys.executable, "-m", "dhis2sh.surfaces.ipython.shell", "--sandbox", str(file)]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "DHIS2SH_HOME": str(sandbox_home)}, check=False
+    )
+    assert (ended.returncode, "went on" in ended.stdout) == (3, False)
+    assert ended.stderr.count("error: ") == 1

@@ -1,5 +1,6 @@
 """How results look: plans step by step, and types of a plugin's own wherever results are shown."""
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -10,6 +11,7 @@ from dhis2sh.rows import registry
 from dhis2sh.rows.registry import Renderer, register_renderer
 from dhis2sh.show import render
 from dhis2sh.surfaces.ipython import display
+from dhis2sh.words import BOLD, RED, RESET, YELLOW
 
 PLAN = Plan(
     "rename 2 dataElements",
@@ -72,3 +74,18 @@ def test_the_summary_of_a_write_names_types_and_refusals_in_the_shell_as_on_the_
 
     assert shown["text/plain"] == render.text(summary, width=0)
     assert "dataElements: 2 created" in shown["text/plain"]
+
+
+def test_u4_the_words_of_a_plan_that_hurt_stand_out_and_its_lines_break_as_without_colour() -> None:
+    steps = [
+        PlanStep(
+            "delete", "dataElements", "deNumber001", "BCG doses given, a name that is long enough to need two lines"
+        ),
+        PlanStep("update", "dataElements", "deNumber002", "OPV"),
+    ]
+    plan = Plan("change two", steps)
+    plain, colour = render.text(plan, width=60), render.text(plan, width=60, colour=True)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colour) == plain
+    assert f"  {RED}delete{RESET} dataElements" in colour
+    assert f"  {YELLOW}update{RESET} dataElements" in colour
+    assert colour.startswith(f"{BOLD}plan: change two{RESET}\n")

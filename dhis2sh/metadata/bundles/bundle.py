@@ -12,6 +12,9 @@ from dhis2sh.client.bodies import json_rows, write_to
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.files import read_object
+from dhis2sh.rows.given import Source
+from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.tables import name_of
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client
@@ -142,12 +145,19 @@ def _outside(about: JsonValue) -> dict[str, dict[str, str]]:
     }
 
 
-def read_bundle(path: Path, *, empty: bool = False) -> Bundle:
-    """The bundle in a file, gzipped or not.
+def read_bundle(source: Source, *, empty: bool = False) -> Bundle:
+    """The bundle in a file, gzipped or not; or that of objects which are there: rows of one type, or lists by type.
 
     Raises `NotFound` for no such file, `UsageError` for one that is no JSON, cut off, or no bundle.
     """
-    return bundle_of(read_object(path), path.name, empty=empty)
+    if not isinstance(source, Rows):
+        return bundle_of(read_object(source), source.name, empty=empty)
+    rows = source.plain()
+    if source.resource is not None:
+        return bundle_of({source.resource: [*rows]}, name_of(source), empty=empty)
+    if len(rows) != 1:
+        raise UsageError("of which type are the objects?", hint='a bundle says it: {"dataElements": [...], ...}')
+    return bundle_of(rows[0], name_of(source), empty=empty)
 
 
 async def server_bundle(client: Client, plurals: Sequence[str] = (), fields: str | None = None) -> Bundle:

@@ -28,9 +28,7 @@ def rows_of(
     """
     if source is None:
         return [(1, {})]
-    rows = (
-        source.plain() if isinstance(source, Rows) else read_rows(source, key=resource.plural, stdin=stdin, plain=True)
-    )
+    rows = read_rows(source, key=resource.plural, stdin=stdin, plain=True)
     if not rows:
         raise UsageError(f"{'there are' if isinstance(source, Rows) else f'{source} has'} no rows")
     first = 2 if isinstance(source, Path) and source.suffix.lower() in {".csv", ".tsv", ".xlsx"} else 1

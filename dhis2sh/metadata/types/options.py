@@ -15,6 +15,7 @@ from dhis2sh.metadata import values, writes
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows import tables
+from dhis2sh.rows.given import Source
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.words import counted, listed
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 OPTIONS, SETS = "options", "optionSets"
 
 
-async def plan_sync(s: Session, option_set: str, file: Path, *, delete_missing: bool) -> Plan:
+async def plan_sync(s: Session, option_set: str, file: Source, *, delete_missing: bool) -> Plan:
     """The plan that makes the options of a set those of a file.
 
     Parameters:
@@ -79,7 +80,7 @@ def _paired(
     return pairs
 
 
-async def _read_options(s: Session, file: Path) -> list[JsonObject]:
+async def _read_options(s: Session, file: Source) -> list[JsonObject]:
     """The rows of a file as options. Raises `UsageError` that names every wrong row, and the nearest of an unknown column."""
     resource = await schema.resource_of(s.client, OPTIONS)
     rows = tables.read_rows(file, key=OPTIONS, stdin=s.person.read, plain=True)
@@ -100,12 +101,12 @@ async def _read_options(s: Session, file: Path) -> list[JsonObject]:
     return read
 
 
-def _first_row(file: Path) -> int:
+def _first_row(file: Source) -> int:
     """The number of the first row as a sheet shows it: a header is before it."""
-    return 2 if file.suffix.lower() in {".csv", ".tsv", ".xlsx", ""} else 1
+    return 2 if isinstance(file, Path) and file.suffix.lower() in {".csv", ".tsv", ".xlsx", ""} else 1
 
 
-def _check_codes(wanted: Sequence[JsonObject], there: Sequence[JsonObject], value_type: str, file: Path) -> None:
+def _check_codes(wanted: Sequence[JsonObject], there: Sequence[JsonObject], value_type: str, file: Source) -> None:
     """Raise `UsageError` for a code or name that is there twice, and for a code that the set's value type does not take."""
     for key in ("code", "name"):
         seen: dict[str, int] = {}

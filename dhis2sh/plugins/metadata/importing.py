@@ -12,7 +12,7 @@ from dhis2sh.metadata.bundles.bundle import only, read_bundle, server_bundle
 from dhis2sh.metadata.bundles.gathering import gathered, plurals_of, start_of
 from dhis2sh.metadata.bundles.mapping import renamed
 from dhis2sh.metadata.bundles.merging import ImportOptions, MergeOptions, given_of, origin_of, plan_merge
-from dhis2sh.metadata.parameters import File, With
+from dhis2sh.metadata.parameters import BundleFile, With
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Complete, Doc, verb
 
@@ -22,7 +22,7 @@ from dhis2sh.verbs.declaration import Complete, Doc, verb
     effect="write",
     examples=["dhis2 metadata import export.json --dry-run", "dhis2 metadata import export.json --rejected rest.json"],
 )
-async def import_(s: Session, file: File, *, options: ImportOptions) -> Plan:
+async def import_(s: Session, file: BundleFile, *, options: ImportOptions) -> Plan:
     """Import a bundle: what is new, changed and right already is shown first, and the server validates it before.
 
     References that lead nowhere and properties that the server does not know are told before anything is written.
@@ -87,7 +87,7 @@ async def merge(
     effect="write",
     examples=["dhis2 metadata merge-bundle package.json --by code --by name --dry-run"],
 )
-async def merge_bundle(s: Session, file: File, *, options: MergeOptions) -> Plan:
+async def merge_bundle(s: Session, file: BundleFile, *, options: MergeOptions) -> Plan:
     """Merge a bundle from a file into the server, mapping what is there under another UID; its origin is recorded.
 
     The title of the plan, and the journal with it, say which file and which DHIS2 it came from.

@@ -10,12 +10,14 @@ from typing import Annotated, Literal, cast
 
 from dhis2sh.client import schema
 from dhis2sh.client.requests import Param
+from dhis2sh.dhis2.apps import page_of
 from dhis2sh.dhis2.fields import parse_fields
-from dhis2sh.errors import NotFound
+from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.index.names import index_of
 from dhis2sh.metadata import queries
 from dhis2sh.metadata.filters import checked
 from dhis2sh.metadata.parameters import Fields, Filter, Names, Type
+from dhis2sh.models.facts import Resource
 from dhis2sh.rows.pushdown import Head, Wants
 from dhis2sh.rows.rows import PageNote, Provenance, Rows
 from dhis2sh.session import Session
@@ -165,11 +167,20 @@ def _sent(s: Session) -> Provenance:
     return Provenance(query=tuple(s.client.transport.sent[-1:]))
 
 
+EVENT_VISUALIZATIONS = "eventVisualizations"
+_VIEWS = {"eventCharts", "eventReports"}
+"""Older names of event visualizations: a server lists under them what it then says is not there."""
+
+
 @verb(
     "metadata get",
     effect="read",
     pinned=True,
-    examples=["dhis2 metadata get dataElements s46m5MS0hxu", "%metadata get dataElements 'BCG doses given'"],
+    examples=[
+        "dhis2 metadata get dataElements s46m5MS0hxu",
+        "%metadata get dataElements 'BCG doses given'",
+        "dhis2 -p play metadata get dashboards 'Mother and child' --web",
+    ],
 )
 async def get(
     s: Session,
@@ -180,20 +191,49 @@ async def get(
     names: Names = False,
     translate: Annotated[bool | None, Doc("Show display names in the user's language.")] = None,
     locale: Annotated[str | None, Doc("Show display names in this language, such as fr.")] = None,
+    web: Annotated[bool, Doc("Open it in the app of the server that shows its type.")] = False,
 ) -> Row:
-    """Show one object with its properties.
+    """Show one object with its properties, or in the server's own app.
 
     API source: `GET /api/{type}/{uid}`.
     """
     resource = await schema.resource_of(s.client, type)
+    if web:
+        return await _in_its_app(s, resource, uid)
     types = await schema.types_of(s.client)
+    if fields == queries.WHICH:
+        names_of_fields = ", ".join(str(row["field"]) for row in queries.which_fields(resource))
+        raise UsageError(
+            f"{resource.plural} have {names_of_fields}", hint=f"dhis2 metadata list {resource.plural} --fields ?"
+        )
     for warning in queries.silently_ignored(resource, types, fields, (), ()):
         s.person.warn(warning)
     wanted = fields or ":owner"
     if names:
         wanted = queries.with_names(resource, wanted, types)
     params: dict[str, Param] = {"fields": wanted, **queries.language(translate, locale)}
-    return await s.client.get_object(f"{resource.plural}/{uid}", params)
+    try:
+        return await s.client.get_object(f"{resource.plural}/{uid}", params)
+    except NotFound as error:
+        if resource.plural in _VIEWS:  # whose lists show what is one of these and no other
+            raise NotFound(error.message, hint=f"dhis2 metadata get {EVENT_VISUALIZATIONS} {uid}") from error
+        raise
+
+
+async def _in_its_app(s: Session, resource: Resource, uid: str) -> Row:
+    """Open an object in a browser, where somebody has one; gives the address."""
+    if s.profile.embedded:
+        raise UsageError("the sandbox has no apps", hint=f"dhis2 metadata get {resource.plural} {uid}")
+    page = page_of(resource.plural, resource.singular, uid)
+    if page is None:
+        raise UsageError(
+            f"no app that comes with DHIS2 shows {resource.plural}", hint=f"dhis2 metadata get {resource.plural} {uid}"
+        )
+    found = await s.client.get_object(f"{resource.plural}/{uid}", {"fields": "id,displayName"})
+    address = f"{s.profile.url.rstrip('/')}/{page}"
+    opened = await s.person.browse(address)
+    s.person.note("opened in the browser" if opened else "no browser was opened: the address is below")
+    return {"type": resource.plural, **found, "address": address}
 
 
 @verb(

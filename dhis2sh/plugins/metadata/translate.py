@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
@@ -22,6 +21,7 @@ from dhis2sh.metadata.translations import (
     rows_of,
 )
 from dhis2sh.metadata.values import property_of
+from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.tables import read_rows
 from dhis2sh.session import Session
@@ -77,7 +77,7 @@ async def export(
 )
 async def import_(
     s: Session,
-    file: Annotated[Path, Doc("A sheet with the columns of the export: CSV, TSV, XLSX, JSON."), Complete("files")],
+    file: Annotated[Source, Doc("A sheet with the columns of the export: CSV, TSV, XLSX, JSON."), Complete("files")],
     *,
     overwrite: Annotated[
         bool, Doc("Replace translations that are there; without it only missing ones are added.")

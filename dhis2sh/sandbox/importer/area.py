@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.importer import axes, derived, refusals, rules
+from dhis2sh.sandbox.importer.attributes import values
 from dhis2sh.sandbox.importer.delete import EXPRESSIONS
 from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea
 from dhis2sh.sandbox.store.areas import Get
@@ -29,6 +30,16 @@ def _in_indicator(store: Store, uid: str) -> str | None:
     return None
 
 
+def _valued(store: Store, uid: str) -> str | None:
+    """An attribute of which an object has a value stays."""
+    for plural in store.counts():
+        resource = store.resources[plural]
+        bodies = store.objects(plural).values() if "attributeValues" in resource.properties else ()
+        if any(uid == attribute for body in bodies for attribute, _ in values(body)):
+            return f"{resource.model}.Attribute"
+    return None
+
+
 def _levels(store: Store, uid: str) -> str | None:
     """A workflow that has levels stays."""
     body = store.get("dataApprovalWorkflows", uid) or {}
@@ -39,6 +50,7 @@ AREA = ImportingArea(
     writes={"organisationUnits": _paths},
     hooks={
         "aggregateDataExchanges": Hook(refuses=(refusals.check_exchange,)),
+        "attributes": Hook(vetoes=(_valued,)),
         "categories": Hook(refuses=(refusals.check_category,), also=derived.option_combos_of_category),
         "categoryCombos": Hook(refuses=(refusals.check_combo,), also=derived.option_combos),
         "categoryOptionCombos": Hook(refuses=(refusals.check_option_combo,), update=refusals.combo_update),

@@ -57,6 +57,9 @@ FOREIGN_KEYS = {
 The whole request then fails with the database's words.
 """
 
+NAMELESS = {"dataElements.optionSet", "programs.trackedEntityType"}
+"""References that forbid a deletion and are told by their type alone."""
+
 VETOING_MEMBERSHIPS = {"categoryCombos.categories", "categoryOptionCombos.categoryOptions", "users.userRoles"}
 """Memberships that forbid the deletion of a member."""
 
@@ -185,6 +188,10 @@ class Deletion:
 
     def _veto(self, plural: str, uid: str) -> str | None:
         """What forbids the deletion, as the server names it; None when nothing does."""
+        hooks = [*hooks_of(self._store, plural)]  # those of metadata come first, and what data forbid is told before it
+        for check in (check for hook in reversed(hooks) for check in hook.vetoes):
+            if (veto := check(self._store, uid)) is not None:
+                return veto
         together = DELETED_WITH.get(plural, [])
         keys = {key[0] for key in FOREIGN_KEYS.get(plural, [])}
         for owner, prop, single, found in self._referring(plural, uid):
@@ -193,12 +200,10 @@ class Deletion:
             if free or not (single or path in VETOING_MEMBERSHIPS):
                 continue
             holder = self._store.get(owner, found[0]) or {}
-            if path == "categoryCombos.categories" and not self._store.version.names_combos:
+            if path in NAMELESS or (path == "categoryCombos.categories" and not self._store.version.names_combos):
                 return self._store.resources[owner].model
             return f"{self._store.resources[owner].model} ({holder.get('name')})"
-        checks = (check for hook in hooks_of(self._store, plural) for check in hook.vetoes)
-        vetoes = (check(self._store, uid) for check in checks)
-        return next((veto for veto in vetoes if veto is not None), None)
+        return None
 
     def _take(self, plural: str, uid: str) -> None:
         """Delete an object, what goes with it, and every mention of it. Raises `Refused` where the database forbids it."""

@@ -10,7 +10,9 @@ from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea
 from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.people.accounts import password_error, take_passwords
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.database import Store
+from dhis2sh.sandbox.store.references import ids
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
@@ -82,6 +84,16 @@ def _roles(bundle: Bundle, item: Item) -> None:
             item.refuse("E3003", rights.uid, known.get("name"))
 
 
+def _last_superuser(store: Store, uid: str) -> str | None:
+    """Somebody must be left who may do everything. Raises `Refused` where nobody would be."""
+    roles = store.objects("userRoles").items()
+    strong = {role for role, body in roles if "ALL" in cast("list[str]", body.get("authorities") or [])}
+    users = store.objects("users").values()
+    if [user["id"] for user in users if strong.intersection(ids(user.get("userRoles")))] == [uid]:
+        raise Refused(409, "Can not remove the last super user.", "E1004")
+    return None
+
+
 def _creator(store: Store, uid: str) -> str | None:
     """A user who made something stays."""
     for plural in store.counts():
@@ -95,5 +107,5 @@ def _creator(store: Store, uid: str) -> str | None:
 AREA = ImportingArea(
     tables=TABLES,
     writes={"users": take_passwords},
-    hooks={"users": Hook(prepare=prepare_user, check=check_user, vetoes=(_creator,))},
+    hooks={"users": Hook(prepare=prepare_user, check=check_user, vetoes=(_last_superuser, _creator))},
 )

@@ -80,6 +80,7 @@ def check_enrollments(bundle: Bundle, item: Item) -> None:
 AREA = ImportingArea(
     tables=TABLES,
     hooks={
+        "dataElements": Hook(vetoes=(rows_of("Event", "event_value", "data_element"),)),
         "organisationUnits": Hook(
             vetoes=(
                 rows_of("TrackedEntity", "tracked_entity", "org_unit"),
@@ -91,6 +92,15 @@ AREA = ImportingArea(
         "programs": Hook(
             refuses=(check_enrollments,),
             vetoes=(rows_of("Enrollment", "enrollment", "program"), rows_of("Event", "event", "program")),
+        ),
+        "trackedEntityAttributes": Hook(
+            vetoes=(
+                rows_of(
+                    "TrackedEntityAttributeValue (Some values are still assigned to this attribute)",
+                    "attribute_value",
+                    "attribute",
+                ),
+            )
         ),
         "trackedEntityTypes": Hook(vetoes=(rows_of("TrackedEntity", "tracked_entity", "tracked_entity_type"),)),
     },

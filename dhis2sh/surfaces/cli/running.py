@@ -112,7 +112,7 @@ async def _carry_out(invocation: Invocation) -> int:
     options, person = invocation.options, Terminal()
     session = Session(options.profile, person=person, tracer=Tracer() if options.debug else None)
     session.on_written = index.follow
-    waits = interactive() and "magic" not in invocation.verb.left_out  # what serves is meant to go on
+    waits = interactive() and not options.debug and "magic" not in invocation.verb.left_out  # what serves goes on
     life = asyncio.create_task(_signs_of_life(person)) if waits else None
     try:
         result = await run_verb(session, invocation.verb, invocation.arguments, options.consent())

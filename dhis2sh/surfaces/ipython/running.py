@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from dhis2sh.verbs.declaration import Verb
     from dhis2sh.verbs.grammar import Invocation
 
+_OF_FIELDS = re.compile(r"--fields[= ]\s*\?\s*$")
+"""The one option whose value is a question: which fields there are."""
 _OF_EXPLAIN = re.compile(r"$|-|error\b|[Ee]\d{4}\b")
 """What the verb `explain` takes; anything else behind it is a line, and shown is what that would send."""
 
@@ -77,7 +79,7 @@ class Lines:
 
         Raises our errors.
         """
-        if text.rstrip().endswith("?"):
+        if text.rstrip().endswith("?") and not _OF_FIELDS.search(text):
             return help_of(text.strip())
         if text.startswith(OF_VALUE):
             return self._of_value(text.removeprefix(OF_VALUE), form)

@@ -16,7 +16,7 @@ from numbers import Number
 from pathlib import PurePath
 from typing import NamedTuple, cast
 
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.verbs import grammar
 
 _NAME = re.compile(r"\$([A-Za-z_]\w*)")
@@ -140,7 +140,7 @@ def words(head: str, names: Mapping[str, object]) -> list[str]:
         held += f"{head[at : use.begin]}{_HELD}{len(values)}{_HELD}"
         values.append((use, _told(use, names)))
         at = use.end
-    return [_filled(word, values) for word in grammar.words_of(held + head[at:])]
+    return [_filled(word, values, names) for word in grammar.words_of(held + head[at:])]
 
 
 def in_tail(tail: str, names: Mapping[str, object]) -> tuple[str, dict[str, object]]:
@@ -183,10 +183,11 @@ def _in_quotes(text: str, at: int) -> bool:
     return bool(quote)
 
 
-def _filled(word: str, values: list[tuple[Use, str]]) -> str:
+def _filled(word: str, values: list[tuple[Use, str]], names: Mapping[str, object]) -> str:
     unknown = _NAME.fullmatch(word)
     if unknown is not None:
-        raise UsageError(f"there is no variable '{unknown[1]}'", hint=f"{unknown[1]} = ...")
+        near = did_you_mean(unknown[1], [name for name in names if not name.startswith("_")])
+        raise UsageError(f"there is no variable '{unknown[1]}'", hint=near or "%who lists those that there are")
     first = _HOLDER.match(word)
     if first is not None:
         use, text = values[int(first[1])]

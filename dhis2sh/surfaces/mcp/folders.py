@@ -48,8 +48,12 @@ class Folders:
             param = files.get("--" + kebab(name.rstrip("_")))
             if name == GIVEN and verb.source is not None:
                 param = verb.source
-            if param is None or value in (None, "", []) or (param.kind == "source" and not isinstance(value, str)):
-                continue  # rows are no file
+            if (
+                param is None
+                or value in (None, "", [])
+                or (param.kind in {"source", "text"} and isinstance(value, (list, dict)))
+            ):
+                continue  # rows and JSON are no file
             given = cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else [value]
             paths = [self._one(param, item) for item in given]
             checked[name] = paths if param.many else paths[0]

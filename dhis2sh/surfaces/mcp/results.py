@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 200
 ROOM = 32_000
-"""Characters of JSON that one result may have; rows beyond it are left for the next call, a single record is refused."""
-PLAN_ROOM = 4_000
-"""Characters for the steps of a plan that are shown at once; what is around them has half of it more."""
-MOST_NOTES, MOST_UIDS, MOST_FAILURES = 8, 50, 20
-WIDEST = 600
-"""Characters of what one step changes, of one note."""
+"""Bytes of JSON that one result may have; rows beyond it are left for the next call, a single record is refused."""
+PLAN_ROOM, REPORT_ROOM = 3_400, 800
+"""Bytes for the steps of a plan that are shown at once, and for what they come to: with all around them 1,500 tokens."""
+MOST_COUNTS, MOST_NOTES, MOST_UIDS, MOST_FAILURES = 12, 5, 50, 20
+WIDEST = 200
+"""Bytes of what one step changes, of a title, of a note."""
 
 
 async def of_stream(stream: Stream[object], skip: int) -> JsonObject:
@@ -40,7 +40,7 @@ async def of_stream(stream: Stream[object], skip: int) -> JsonObject:
                 break
     fitting = _fitting(taken[:MOST_ROWS])
     more = len(taken) > len(fitting)
-    return {"result": [*fitting], "truncated": more, "total": None if more else skip + len(fitting)}
+    return {"result": [*fitting], "truncated": more, "total": None if more else passed}
 
 
 def of_verb(result: object, skip: int = 0) -> JsonObject:
@@ -51,10 +51,10 @@ def of_verb(result: object, skip: int = 0) -> JsonObject:
     if isinstance(result, Rows):
         return _of_rows(cast("Rows[Any]", result), skip)
     value = to_json(result)
-    size = len(_text(value))
+    size = len(_text(value).encode())
     if size > ROOM:
         raise UsageError(
-            f"the result has {size:,} characters, too much for one answer",
+            f"the result has {size:,} bytes, too much for one answer",
             hint="fewer fields, types or objects, a filter, or out with an export folder",
         )
     return {"result": value}
@@ -74,9 +74,9 @@ def _fitting(rows: Sequence[Row]) -> list[Row]:
     room = ROOM
     fitting: list[Row] = []
     for row in rows:
-        size = len(_text(row))
+        size = len(_text(row).encode())
         if size > room and not fitting:
-            raise UsageError(f"one row has {size:,} characters, too much for one answer", hint="ask for fewer fields")
+            raise UsageError(f"one row has {size:,} bytes, too much for one answer", hint="ask for fewer fields")
         room -= size
         if room < 0:
             break
@@ -92,21 +92,31 @@ def of_plan(plan: Plan, *, skip: int = 0, plan_id: str | None = None, apply: str
         plan_id: by which it is applied; None where it cannot be.
         apply: what applies it, in words.
     """
-    shown: JsonObject = {"plan": plan.title, "applied": False, "verb": plan.verb}
+    shown: JsonObject = {"plan": _cut(plan.title), "applied": False, "verb": plan.verb}
     if plan_id is not None:
         shown |= {"plan_id": plan_id, "apply": apply}
+    if not plan.steps:
+        shown["apply"] = "there is nothing to change"
     if plan.blocked is not None:
         shown["blocked"] = _cut(str(plan.blocked))
     if plan.report is not None and not skip:
-        shown["report"] = _cut(plan.report.line(), PLAN_ROOM // 4)
-    shown["counts"] = {f"{action} {kind}": count for (action, kind), count in plan.counts.items()}
+        lines = (" ".join(line.split()) for line in plan.report.line().split("\n"))
+        shown["report"] = _cut("\n".join(lines), REPORT_ROOM)
+    counts = sorted(plan.counts.items(), key=lambda item: -item[1])
+    shown["counts"] = {f"{action} {kind}": count for (action, kind), count in counts[:MOST_COUNTS]}
+    if len(counts) > MOST_COUNTS:
+        shown["counts"]["others"] = sum(count for _, count in counts[MOST_COUNTS:])
     steps = _steps(plan, skip)
     shown["steps"] = [*steps]
     if plan.notes and not skip:
-        left = len(plan.notes) - MOST_NOTES
-        more = [f"... and {left:,} more notes"] if left > 0 else []
-        shown["notes"] = [*(_cut(note, WIDEST // 2) for note in plan.notes[:MOST_NOTES]), *more]
-    return {"result": shown, "truncated": skip + len(steps) < len(plan.steps), "total": len(plan.steps)}
+        unsaid = len(plan.notes) - MOST_NOTES
+        more = [f"... and {unsaid:,} more notes"] if unsaid > 0 else []
+        shown["notes"] = [*(_cut(note) for note in plan.notes[:MOST_NOTES]), *more]
+    left = len(plan.steps) - skip - len(steps)
+    if left > 0:
+        how = f": the same call with plan_id and skip={skip + len(steps)}" if plan_id is not None else ""
+        shown["more"] = f"{left:,} more steps{how}"
+    return {"result": shown, "truncated": left > 0, "total": len(plan.steps)}
 
 
 def _steps(plan: Plan, skip: int) -> list[JsonObject]:
@@ -115,7 +125,7 @@ def _steps(plan: Plan, skip: int) -> list[JsonObject]:
     room = PLAN_ROOM
     for step in plan.steps[skip : skip + MOST_ROWS]:
         told = _step(step, plan)
-        room -= len(_text(told))
+        room -= len(_text(told).encode())
         if steps and room < 0:
             break
         steps.append(told)
@@ -123,8 +133,8 @@ def _steps(plan: Plan, skip: int) -> list[JsonObject]:
 
 
 def _step(step: PlanStep, plan: Plan) -> JsonObject:
-    told: JsonObject = {"action": step.action, "type": step.type, "uid": step.uid, "name": step.name}
-    told["change"] = _cut(step.words(plan.names)) or None
+    told: JsonObject = {"action": step.action, "type": step.type, "uid": step.uid}
+    told |= {"name": step.name and _cut(step.name), "change": _cut(step.words(plan.names)) or None}
     return {name: value for name, value in told.items() if value is not None}
 
 
@@ -158,7 +168,8 @@ def of_findings(findings: object) -> JsonValue:
 
 
 def _cut(text: str, most: int = WIDEST) -> str:
-    return text if len(text) <= most else f"{text[:most]}... ({len(text) - most:,} characters more)"
+    kept = text.encode()[:most].decode(errors="ignore")
+    return text if kept == text else f"{kept}... ({len(text) - len(kept):,} characters more)"
 
 
 def _text(value: JsonValue | Row) -> str:

@@ -142,7 +142,7 @@ class Runner:
     def _shown(self, session: Session, kept: Kept, plan_id: str, skip: int) -> JsonObject:
         name = production_of(session, kept.plan)
         named = f" and confirm='{name}', since that is a production profile" if name is not None else ""
-        how = f"the same call with plan_id{named}; with skip it shows more steps instead"
+        how = f"the same call with plan_id{named}"
         return results.of_plan(kept.plan, skip=skip, plan_id=plan_id, apply=how)
 
     def _kept(self, call: Call, plan_id: str) -> Kept:

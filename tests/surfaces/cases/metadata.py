@@ -25,6 +25,23 @@ CASES = [
     ),
     Case("metadata list", "organisationUnits --all", {"type": "organisationUnits", "all": True}),
     Case("metadata list", "organisationUnits --limit 2", {"type": "organisationUnits", "limit": 2}),
+    Case("metadata list", "dataElements --fields ?", {"type": "dataElements", "fields": "?"}),
+    Case(
+        "metadata list",
+        "organisationUnits --fields :identifiable,!code,parent[id,name],children~size,name~rename(label)",
+        {
+            "type": "organisationUnits",
+            "fields": ":identifiable,!code,parent[id,name],children~size,name~rename(label)",
+        },
+    ),
+    Case(
+        "metadata list",
+        "dataElements --filter 'name:in:[Remark, BCG doses given]'",
+        {"type": "dataElements", "filter": ["name:in:[Remark, BCG doses given]"]},
+    ),
+    Case(
+        "metadata get", "organisationUnits Bo --locale fr", {"type": "organisationUnits", "uid": "Bo", "locale": "fr"}
+    ),
     Case("metadata list", "dataElements --locale fr", {"type": "dataElements", "locale": "fr"}),
     Case("metadata list", "dataElements --translate", {"type": "dataElements", "translate": True}),
     Case("metadata get", "dataElements deNumber001", {"type": "dataElements", "uid": "deNumber001"}),

@@ -106,3 +106,10 @@ def test_a_profile_needs_a_user():
     with pytest.raises(ConfigError, match="user name"):
         sign_in(Credentials("session", kept=Memory()))
     assert sign_in(Credentials("session", "ann", "p", kept=Memory())).describe() == "ann, with a session"
+
+
+async def test_l14_a_profile_that_never_signed_in_does_not_say_that_its_session_has_ended():
+    signed = SessionLogin("ann", None, Memory(), profile="play")
+    with pytest.raises(SignInError, match="nobody has signed in with this profile yet") as caught:
+        await signed.headers()
+    assert caught.value.hint == "dhis2 profile login play"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.rows import tables
+from dhis2sh.rows.given import Source
+from dhis2sh.rows.rows import Rows
 
 KEYS = "name, categories[name, options[]]"
 LONGEST_SHORT_NAME = 50
@@ -61,10 +62,11 @@ MODELS: Mapping[str, type[BaseModel]] = {"": ComboSpec, "categories": CategorySp
 """What stands at a place of a spec, by the last name of its path."""
 
 
-def read_spec(file: Path, stdin: Callable[[], str | None] | None) -> ComboSpec:
+def read_spec(file: Source, stdin: Callable[[], str | None] | None) -> ComboSpec:
     """The spec in a file, YAML or JSON; `-` is standard input. Raises `UsageError` with the part that is wrong, `NotFound`."""
     where = tables.name_of(file)
     body = tables.parse_yaml(tables.read_text(file, stdin), where, plain=True)
+    body = body[0] if isinstance(file, Rows) and isinstance(body, list) and len(body) == 1 else body
     if not isinstance(body, dict):
         raise UsageError(f"{where} is no spec: names with values were expected", hint=KEYS)
     try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel
@@ -29,6 +28,7 @@ from dhis2sh.metadata.types.categories.doctor import (
     expected_of,
 )
 from dhis2sh.metadata.writes import Write, called
+from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
@@ -51,7 +51,7 @@ async def build(
     s: Session,
     *,
     spec: Annotated[
-        Path | None, Doc("YAML or JSON: name, categories[name, options[]]; - is stdin."), Complete("files")
+        Source | None, Doc("YAML or JSON: name, categories[name, options[]]; - is stdin."), Complete("files")
     ] = None,
     name: Annotated[str | None, Doc("The combination's name, without --spec.")] = None,
     category: Annotated[

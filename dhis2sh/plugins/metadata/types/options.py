@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.changes.plan import Plan
@@ -11,6 +10,7 @@ from dhis2sh.metadata.types.options import (
     SETS,
     plan_sync,
 )
+from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
@@ -32,7 +32,7 @@ async def sync(
     s: Session,
     option_set: Annotated[str, Doc("UID, code or unique name of the set."), Refers(SETS)],
     file: Annotated[
-        Path, Doc("A table with code and name, in the order that they shall have; - is stdin."), Complete("files")
+        Source, Doc("A table with code and name, in the order that they shall have; - is stdin."), Complete("files")
     ],
     *,
     delete_missing: Annotated[bool, Doc("Delete the options of the set that the file has not.")] = False,

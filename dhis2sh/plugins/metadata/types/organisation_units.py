@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.changes.plan import Plan
@@ -18,6 +17,7 @@ from dhis2sh.metadata.types.units.restructuring import check_level
 from dhis2sh.metadata.types.units.tree import DEEPEST, FITTING, Branch, tree_of
 from dhis2sh.metadata.writes import Write
 from dhis2sh.rows import tables
+from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
@@ -89,7 +89,7 @@ async def geometry(
 async def set_geometry(
     s: Session,
     file: Annotated[
-        Path,
+        Source,
         Doc("GeoJSON whose features name units by id, code or name, such as `geometry` writes; - is stdin."),
         Complete("files"),
     ],
