@@ -93,6 +93,7 @@ AREA = ImportingArea(
             refuses=(check_enrollments,),
             vetoes=(rows_of("Enrollment", "enrollment", "program"), rows_of("Event", "event", "program")),
         ),
+        "relationshipTypes": Hook(vetoes=(rows_of("Relationship", "relationship", "relationship_type"),)),
         "trackedEntityAttributes": Hook(
             vetoes=(
                 rows_of(

@@ -69,6 +69,12 @@ class Api:
 
         return handler
 
+    def none(self, request: Request, raw: bytes) -> Response:
+        """A type whose objects this server does not merge."""
+        verb = "" if self.server.store.version.minor < 42 else "is "
+        body: JsonObject = {"httpStatus": "Method Not Allowed", "httpStatusCode": 405, "status": "ERROR"}
+        return answer({**body, "message": f"Request method 'POST' {verb}not supported"}, 405)
+
     def _check_sets(self, elements: set[str]) -> None:
         """Two elements of one data set cannot become one: the server lets its database say so. Raises `Refused`."""
         for body in self.server.store.objects("dataSets").values():
@@ -153,5 +159,6 @@ def routes(server: Server) -> list[Route]:
     """This area's routes."""
     api = Api(server)
     minor = server.store.version.minor
-    there = [plural for plural in TYPES if minor >= OLDEST.get(plural, 42)]
-    return [Route(f"/api/{plural}/merge", with_body(api.merge(plural)), methods=["POST"]) for plural in there]
+    there = {plural for plural in TYPES if minor >= OLDEST.get(plural, 42)}
+    found = [Route(f"/api/{plural}/merge", with_body(api.merge(plural)), methods=["POST"]) for plural in sorted(there)]
+    return [*found, Route("/api/{plural}/merge", with_body(api.none), methods=["POST"])]
