@@ -265,3 +265,30 @@ async def test_three_packages_are_installed_and_taken_back(server: Session):
     for _ in range(3):
         await call(server, "undo", YES)
     assert told(await server.client.get_object("metadata", {"fields": ":owner"})) == before
+
+
+# Sheets as DHIS2 itself takes them --------------------------------------------------------------------------------------
+
+
+async def test_o1_headers_of_the_csv_files_that_dhis2_imports(session: Session, tmp_path: Path):
+    """`uid`, `aggregation operator`, `category combination uid`, `parent uid`, in any case."""
+    sheet = tmp_path / "elements.csv"
+    sheet.write_text(
+        "Name,UID,Code,Short name,Domain type,Value type,Aggregation operator,Category combination UID\n"
+        "BCG wasted,deNumber010,DE_10,BCG wasted,AGGREGATE,NUMBER,SUM,bjDvmb4bfuf\n"
+    )
+    plan = await planned(session, "metadata create", type="dataElements", from_=sheet)
+    (step,) = plan.steps
+    assert step.uid == "deNumber010"
+    assert step.after is not None
+    assert (step.after["aggregationType"], step.after["categoryCombo"]) == ("SUM", {"id": "bjDvmb4bfuf"})
+    units = tmp_path / "units.csv"
+    units.write_text(
+        "name,uid,short name,opening date,parent uid\nNew CHC,ouNewUnit01,New CHC,2020-01-01,ouDistrict1\n"
+    )
+    (unit,) = (await planned(session, "metadata create", type="organisationUnits", from_=units)).steps
+    assert unit.after is not None
+    assert unit.after["parent"] == {"id": "ouDistrict1"}
+    sheet.write_text("id,uid,name\ndeNumber010,deNumber011,BCG\n")
+    with pytest.raises(UsageError, match="two columns say the id"):
+        await planned(session, "metadata create", type="dataElements", from_=sheet)

@@ -12,7 +12,7 @@ from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.tables import read_rows
 from dhis2sh.types import JsonObject, JsonValue
-from dhis2sh.words import joined
+from dhis2sh.words import joined, kebab
 
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Resource
@@ -31,6 +31,7 @@ def rows_of(
     rows = read_rows(source, key=resource.plural, stdin=stdin, plain=True)
     if not rows:
         raise UsageError(f"{'there are' if isinstance(source, Rows) else f'{source} has'} no rows")
+    rows = [_as_properties(resource, row) for row in rows]
     first = 2 if isinstance(source, Path) and source.suffix.lower() in {".csv", ".tsv", ".xlsx"} else 1
     headers = {header for row in rows for header in row}
     values.check_headers(resource, headers, version)
@@ -39,6 +40,36 @@ def rows_of(
         [f"left out {joined(computed)}: the server makes {'it' if len(computed) == 1 else 'them'}"] if computed else []
     )
     return [(number, {k: v for k, v in row.items() if k not in computed}) for number, row in enumerate(rows, first)]
+
+
+OF_IMPORTS: Mapping[str, str] = {
+    "uid": "id", "aggregation-operator": "aggregationType", "category-combination": "categoryCombo",
+    "category-combo": "categoryCombo",
+}  # fmt: skip
+"""What DHIS2's own CSV metadata files call a property otherwise; `... UID` stands behind what refers to another object.
+
+API source: the metadata import of CSV (`classKey`).
+"""
+
+
+def _as_properties(resource: Resource, row: JsonObject) -> JsonObject:
+    """A row whose columns are called as in DHIS2's own CSV files, by the names of the properties."""
+    found: JsonObject = {}
+    for header, value in row.items():
+        name = _as_property(resource, header)
+        if name in found:
+            raise UsageError(f"two columns say the {name} of {resource.plural}", hint="leave one of them in the sheet")
+        found[name] = value
+    return found
+
+
+def _as_property(resource: Resource, header: str) -> str:
+    text = kebab(header.strip().replace(" ", "-").replace("_", "-"))
+    name = OF_IMPORTS.get(text) or OF_IMPORTS.get(text.removesuffix("-uid"))
+    if name is None and text.endswith("-uid"):
+        wanted = text.removesuffix("-uid")
+        name = next((one for one, prop in resource.properties.items() if kebab(one) == wanted and prop.reference), None)
+    return name if name is not None and name in resource.properties else header
 
 
 def _is_computed(resource: Resource, header: str) -> bool:
