@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import json
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from dhis2sh.types import JsonObject, JsonValue
 
+ZIP = b"PK\x03\x04"
 FREE, RATIO = 256 * 1024 * 1024, 200
 """So many bytes may come out of gzip whatever went in; beyond, no more than so many for each: data packs to a tenth."""
 LARGEST = 2 * 1024 * 1024 * 1024
@@ -77,7 +79,7 @@ def open_packed(path: Path) -> IO[bytes]:
 
 
 def read_object(path: Path) -> JsonObject:
-    """The JSON object in a file, gzipped or not.
+    """The JSON object in a file: plain, gzipped, or alone in a .zip; in UTF-8, or in UTF-16 with its mark.
 
     Raises `NotFound` for no such file, `UsageError` for one that is no JSON object, cut off, or larger than anybody can use.
     """
@@ -85,9 +87,12 @@ def read_object(path: Path) -> JsonObject:
 
     try:
         with path.open("rb") as plain:
-            packed = plain.read(2) == b"\x1f\x8b"
-        with open_packed(path) if packed else path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
+            begins = plain.read(4)
+        if begins == ZIP:
+            raw = _unzipped(path)
+        else:
+            with open_packed(path) if begins[:2] == b"\x1f\x8b" else path.open("rb") as file:
+                raw = file.read(LARGEST + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UsageError(f"{path} is no gzip, or cut off: {error}", hint="export it again") from error
     except _Bomb as error:
@@ -99,14 +104,42 @@ def read_object(path: Path) -> JsonObject:
     if len(raw) > LARGEST:
         raise UsageError(f"{path} holds more than {LARGEST // 1024**3} GB", hint="export fewer types at a time")
     try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
+        body = orjson.loads(in_utf8(raw))
+    except (orjson.JSONDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not JSON, or cut off: {error}", hint="export it again") from error
     if not isinstance(body, dict):
         raise UsageError(
             f"{path} is not an export: a JSON object was expected", hint="dhis2 metadata export --out FILE"
         )
     return cast("JsonObject", body)
+
+
+def in_utf8(raw: bytes) -> bytes:
+    """A text without its byte order mark; one in UTF-16, which its mark says, in UTF-8. Raises `UnicodeDecodeError`."""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return raw.decode("utf-16").encode()
+    return raw.removeprefix(codecs.BOM_UTF8)
+
+
+def _unzipped(path: Path) -> bytes:
+    """The one JSON file of a .zip. Raises `UsageError` where there is none, or several, and for what is broken or a bomb."""
+    import zipfile  # start-up: few files are zipped
+
+    try:
+        with zipfile.ZipFile(path) as packed:
+            found = [one for one in packed.infolist() if one.filename.lower().endswith(".json")]
+            if len(found) != 1:
+                names = ", ".join(one.filename for one in found[:5]) or "none"
+                raise UsageError(
+                    f"{path} holds not one JSON file: {names}", hint="unpack it, and name the one that is meant"
+                )
+            with packed.open(found[0]) as file:
+                raw = file.read(min(LARGEST, max(FREE, RATIO * found[0].compress_size)) + 1)
+            if is_bomb(found[0].compress_size, len(raw)):
+                raise UsageError(f"{path}: {found[0].filename} unpacks to more than any data", hint="ask who made it")
+            return raw
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
+        raise UsageError(f"{path} is no zip that can be read: {error}", hint="unpack it, and name the file") from error
 
 
 def parse_json(text: str, where: str) -> JsonValue:

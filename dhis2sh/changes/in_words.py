@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from dhis2sh.dhis2.properties import SET_BY_SERVER
+from dhis2sh.dhis2.properties import AUTHORS, SET_BY_SERVER
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -94,11 +94,19 @@ def _said(value: JsonValue, names: Mapping[str, str]) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, dict):
-        told = (value.get(key) for key in ("displayName", "name", "access", "id"))
-        whole = ", ".join(f"{name}: {_said(item, names)}" for name, item in value.items())
-        value = next((item for item in told if item), None)
-        if value is None:
+        told = (value.get(key) for key in ("displayName", "name", "access"))
+        called = next((item for item in told if item and isinstance(item, str)), None)
+        refers = {
+            name: item
+            for name, item in value.items()
+            if isinstance(item, dict) and "id" in item and name not in AUTHORS
+        }
+        if called is None and ("id" not in value or refers):  # a row with a UID of its own is known by what it is about
+            whole = ", ".join(
+                f"{name}: {_said(item, names)}" for name, item in (refers if "id" in value else value).items()
+            )
             return f"{{{whole[:WIDEST]}}}"
+        value = called or value["id"]
         value = names.get(value, value) if isinstance(value, str) else value
     if isinstance(value, list):
         shown = ", ".join(_said(item, names) for item in value[:SHOWN])

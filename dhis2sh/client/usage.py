@@ -108,7 +108,7 @@ class Usage:
                 for kind, path in paths_to(plural, self._types)
                 for text in in_lists(self._client.settings, f"{path}.id", uids)
             ]
-        answers = await asyncio.gather(*(self._ask(part) for part in _rounds(asked)), self._through(gone, whole))
+        answers = await asyncio.gather(*(self._ask(part) for part in _rounds(asked)), self.through(gone, whole))
         found: dict[str, set[str]] = {}
         for use in (use for uses in answers for use in uses):
             if use.uid not in gone:
@@ -142,7 +142,7 @@ class Usage:
         """The expressions that name some objects by their UIDs, every one looked through in one request."""
         fields = {kind: ",".join(["id", "name", *(place.path.partition(".")[0] for place in places)])
                   for kind, places in EXPRESSIONS.items()}  # fmt: skip
-        uses = await self._through(set(uids), fields)
+        uses = await self.through(set(uids), fields)
         held = {f"{kind}.{place.path}" for kind, places in EXPRESSIONS.items() for place in places}
         return [use for use in uses if f"{use.type}.{use.path}" in held and use.uid not in uids]
 
@@ -168,9 +168,9 @@ class Usage:
 
     async def _read_whole(self, uid: str) -> list[Use]:
         """Uses in properties that cannot be filtered by, all types in one request."""
-        return await self._through({uid}, READ_WHOLE)
+        return await self.through({uid}, READ_WHOLE)
 
-    async def _through(self, wanted: Collection[str], fields: Mapping[str, str]) -> list[Use]:
+    async def through(self, wanted: Collection[str], fields: Mapping[str, str]) -> list[Use]:
         """Uses of some objects, found by looking through some properties of every object of some types."""
         kinds = {plural: names for plural, names in fields.items() if plural in self._types}
         params: dict[str, Param] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from pydantic import BaseModel
@@ -32,6 +32,14 @@ def check_locale(text: str) -> None:
     """Raise `UsageError` for what is no locale: a server keeps any text, and shows it to nobody."""
     if not re.fullmatch(r"[a-z]{2,3}([_-]#?[A-Za-z0-9]+)*", text):
         raise UsageError(f"'{text}' is no locale", hint="a language and perhaps a country, such as fr or pt_BR")
+
+
+def locale_of(text: str) -> str:
+    """A locale as DHIS2 writes it: `pt_BR` for `pt-BR` and `PT_br`. Raises `UsageError` for what is none."""
+    language, *rest = text.strip().replace("-", "_").split("_")
+    found = "_".join([language.lower(), *(part.upper() if len(part) == 2 else part for part in rest)])
+    check_locale(found)
+    return found
 
 
 class TranslationRow(BaseModel):
@@ -87,7 +95,7 @@ async def plan_translations(s: Session, rows: Sequence[Row], *, overwrite: bool)
     by_type: dict[str, list[Row]] = {}
     for row in rows:
         if str(row.get("translation") or "").strip():
-            by_type.setdefault(str(row["type"]), []).append(row)
+            by_type.setdefault(str(row["type"]), []).append({**row, "locale": locale_of(str(row["locale"]))})
     pairs: list[Write] = []
     kept = 0
     for type_name, mine in by_type.items():
@@ -95,6 +103,7 @@ async def plan_translations(s: Session, rows: Sequence[Row], *, overwrite: bool)
         uids = await names.resolve_all(s, resource.plural, [str(row["id"]) for row in mine])
         found = await writes.read_objects(s, resource.plural, [uids[str(row["id"])] for row in mine])
         after = {str(item["id"]): copy.deepcopy(item) for item in found}
+        _check_twice(resource, mine, uids)
         for row in mine:
             kept += _put(resource, after[uids[str(row["id"])]], row, overwrite=overwrite)
         pairs += [Write(resource.plural, item, after[str(item["id"])]) for item in found]
@@ -111,12 +120,32 @@ async def plan_translations(s: Session, rows: Sequence[Row], *, overwrite: bool)
 def check_columns(rows: Sequence[Row], file: Source) -> None:
     """Raise `UsageError` for a row that lacks a column."""
     needed = {"type", "id", "property", "locale", "translation"}
+    if rows and not needed & set(rows[0]):
+        raise UsageError(
+            f"{file} has no header: its first line is {', '.join(map(str, list(rows[0])[:5]))}",
+            hint=f"the first line names the columns: {','.join(COLUMNS)}",
+        )
     for number, row in enumerate(rows, 1):
         missing = sorted(needed - set(row))
         if missing:
             raise UsageError(
                 f"{name_of(file)}, row {number} has no {', '.join(missing)}",
                 hint="metadata translate export makes such a sheet",
+            )
+
+
+def _check_twice(resource: Resource, rows: Sequence[Row], uids: Mapping[str, str]) -> None:
+    """Raise `UsageError` for two rows that say different things of one text in one language."""
+    keys = keys_of(resource)
+    said: dict[tuple[str, str, str], str] = {}
+    for row in rows:
+        name = str(row["property"])
+        place = (uids[str(row["id"])], keys.get(name, name), str(row["locale"]))
+        text = str(row["translation"]).strip()
+        if said.setdefault(place, text) != text:
+            raise UsageError(
+                f"{resource.plural} {row['id']}: two rows for its {name} in {place[2]}: '{said[place]}' and '{text}'",
+                hint="leave one of them in the sheet",
             )
 
 
@@ -128,7 +157,6 @@ def _put(resource: Resource, item: JsonObject, row: Row, *, overwrite: bool) -> 
     if key is None:
         raise UsageError(f"{resource.plural}: {name} cannot be translated", hint=f"these can: {', '.join(keys)}")
     entries = list(cast("list[JsonObject]", item.get("translations") or []))
-    check_locale(str(row["locale"]))
     new: JsonObject = {"locale": str(row["locale"]), "property": key, "value": str(row["translation"]).strip()}
     for place, entry in enumerate(entries):
         if entry.get("locale") == new["locale"] and entry.get("property") == key:

@@ -133,6 +133,12 @@ class Resource(NamedTuple):
         return f"<Resource {self.plural}>"
 
     @property
+    def in_bundles(self) -> bool:
+        """Does `/api/metadata` take objects of the type? Schemas give calculations (`expressionDimensionItems`) no address,
+        and every server has them at the usual one."""
+        return self.endpoint is not None or (self.metadata and not self.embedded)
+
+    @property
     def owner(self) -> tuple[str, ...]:
         """What `fields=:owner` gives."""
         return tuple(name for name, p in self.properties.items() if p.owner)

@@ -164,11 +164,11 @@ class _Rewrite(ast.NodeTransformer):
                 args = [cast("ast.expr", self.visit(one)) for one in node.args]
                 named = [ast.keyword(one.arg, self.visit(one.value)) for one in node.keywords]
                 return ast.Call(self._attribute_of(base, method), args, named)
-            case ast.Call(func=ast.Name(id=("map" | "filter")), args=[ast.Lambda() as function, items]):
-                return ast.Call(self._name(node.func, True), [self._lambda(function, items), self._items(items)], [])
-            case ast.Call(func=ast.Name(id=("sorted" | "min" | "max")), args=[items], keywords=keywords):
+            case ast.Call(func=ast.Name(id=("map" | "filter")) as called, args=[ast.Lambda() as function, items]):
+                return ast.Call(self._name(called, True), [self._lambda(function, items), self._items(items)], [])
+            case ast.Call(func=ast.Name(id=("sorted" | "min" | "max")) as called, args=[items], keywords=keywords):
                 named = [ast.keyword(one.arg, self._keyed(one.value, items)) for one in keywords]
-                return ast.Call(self._name(node.func, True), [self._items(items)], named)
+                return ast.Call(self._name(called, True), [self._items(items)], named)
             case _:
                 pass
         return self.generic_visit(node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import warnings
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
@@ -16,7 +17,7 @@ from dhis2sh.rows.registry import Staged
 from dhis2sh.rows.rows import Provenance, Rows, to_plain
 
 if TYPE_CHECKING:
-    from dhis2sh.types import Row
+    from dhis2sh.types import JsonValue, Row
 
 MANY = 100_000
 """Rows in memory from which it is said: so many data values take about 130 MiB, more than a whole stream may."""
@@ -324,12 +325,20 @@ def rows_of(value: object, name: str) -> Rows[Any] | Stream[Any]:
     if isinstance(value, (Rows, Stream)):
         return cast("Rows[Any] | Stream[Any]", value)
     for method, options in (("to_dicts", {}), ("to_dict", {"orient": "records"})):  # of polars and of pandas
-        if type(value).__name__ == "DataFrame" and hasattr(value, method):
-            return Rows(cast("list[Row]", getattr(value, method)(**options)))
+        to_rows = getattr(value, method, None)
+        if type(value).__name__ == "DataFrame" and callable(to_rows):
+            found = cast("list[Row]", to_rows(**cast("dict[str, Any]", options)))
+            return Rows({str(key): _held(item) for key, item in row.items()} for row in found)
     items = cast("list[object]", value if isinstance(value, (list, tuple)) else [value])
     if all(isinstance(item, dict) or hasattr(item, "to_wire") or hasattr(item, "model_dump") for item in items):
         return Rows(items)
     raise PipelineError(f"`{name}` is no rows but a {type(value).__name__}", hint="%metadata list TYPE | where(...)")
+
+
+def _held(value: JsonValue) -> JsonValue:
+    """A value of a frame, whose NaN, NaT and NA are nulls."""
+    missing = (isinstance(value, float) and math.isnan(value)) or type(value).__name__ in {"NAType", "NaTType"}
+    return None if missing else value
 
 
 def _still_outside(names: frozenset[str], batch: list[Row], read: int) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from dhis2sh.errors import BrokenAnswer, MissingExtra, NotFound, UsageError
-from dhis2sh.files import checked_size, open_packed, parse_json
+from dhis2sh.files import checked_size, in_utf8, open_packed, parse_json
 from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.stream import Stream
@@ -53,7 +53,7 @@ def read_text(path: Source, stdin: Callable[[], str | None] | None = None) -> st
             raise UsageError("there is no standard input here", hint="give a file")
         return read.removeprefix("\ufeff")
     try:
-        return path.read_text("utf-8-sig")
+        return in_utf8(path.read_bytes()).decode()
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -86,7 +86,7 @@ def read_rows(
     match ending:
         case ".csv" | ".tsv":
             separator = "\t" if ending == ".tsv" else _separator(text)
-            return [*_separated(io.StringIO(text, newline=""), separator)]
+            return [*_separated(io.StringIO(_SAYS_SEPARATOR.sub("", text), newline=""), separator)]
         case ".yaml" | ".yml":
             return _of(parse_yaml(text, str(path), plain=plain), str(path), key)
         case _:
@@ -171,12 +171,13 @@ def _begins_with(path: Path) -> str:
 
 
 def _separator_of(file: TextIO, ending: str) -> str:
-    """The separator of a file that is open at its beginning, where it is left."""
+    """The separator of a file that is open at its beginning, where it is left; behind a line that says it."""
     if ending == ".tsv":
         return "\t"
-    found = _separator(file.readline())
-    file.seek(0)
-    return found
+    first = file.readline()
+    if not _SAYS_SEPARATOR.match(first):
+        file.seek(0)
+    return _separator(first)
 
 
 def _json_lines(file: TextIO, path: Path) -> Iterator[Row]:
@@ -293,8 +294,13 @@ def _of(value: JsonValue, where: str, key: str | None) -> list[Row]:
     return cast("list[JsonObject]", rows)
 
 
+_SAYS_SEPARATOR = re.compile(r"\Asep=(.)\r?\n")
+
+
 def _separator(text: str) -> str:
-    """Spreadsheets of many countries save CSV with `;`."""
+    """Spreadsheets of many countries save CSV with `;`; some say so in a line before the header (`sep=;`)."""
+    if said := _SAYS_SEPARATOR.match(text):
+        return said[1]
     head = text.partition("\n")[0]
     return "\t" if "\t" in head else ";" if head.count(";") > head.count(",") else ","
 
@@ -313,7 +319,15 @@ def _separated(file: TextIO, separator: str) -> Iterator[Row]:
                 raise UsageError(
                     f"line {reader.line_num} has more cells than the header", hint="quote cells with commas"
                 )
-            yield {name.strip(): value for name, value in row.items() if name}
+            if not any(value.strip() for value in row.values() if value):
+                continue  # a line of separators alone
+            nameless = [value for name, value in row.items() if not (name or "").strip() and value and value.strip()]
+            if nameless:
+                raise UsageError(
+                    f"line {reader.line_num}: '{nameless[0]}' stands in a column without a name",
+                    hint="name it in the header",
+                )
+            yield {name.strip(): value for name, value in row.items() if name and name.strip()}
     except csv.Error as error:
         raise UsageError(f"line {reader.line_num + 1} is no CSV: {error}", hint="is a quote left open?") from None
 

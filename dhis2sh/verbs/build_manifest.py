@@ -37,7 +37,7 @@ def describe(verb: Verb) -> JsonObject:
         "arguments": [param.name for param in verb.params if not param.option],
         **({"piped": verb.piped.name} if verb.piped else {}),
         "complete": {param.name: param.complete for param in verb.params if param.complete},
-        "source": verb.source.name if verb.source else None,
+        "told": {param.name: verb.told(param) for param in verb.params if verb.told(param) != param.name},
         "not_for_agents": [param.name for param in verb.params if not param.for_agents],
         "refers": {param.name: param.refers for param in verb.params if param.refers},
         "input": verb.input_schema(),

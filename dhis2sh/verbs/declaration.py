@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import inspect
 import json
-import os
 import types
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -31,8 +30,6 @@ type Effect = Literal["read", "write", "destroy"]
 type Surface = Literal["cli", "magic", "mcp", "python"]
 type Kind = Literal["text", "integer", "number", "boolean", "path", "choice", "rows", "source"]
 """What a parameter holds; a `source` is a file or rows: lines name the file, a pipeline, Python and agents bring rows."""
-GIVEN = "objects"
-"""What Python calls and agents may call the rows of a source, whatever its file is called on lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +145,7 @@ class Param:
 
     def accept(self, value: object) -> object:
         """A value from any surface as the verb's Python value. Raises `UsageError`."""
-        if self.kind == "source" and isinstance(value, (str, os.PathLike)):
+        if self.kind == "source" and isinstance(value, (str, Path)):
             return Path(value).expanduser()
         if self.kind in {"rows", "source"}:
             return _rows(value, self.name)
@@ -263,10 +260,16 @@ class Verb:
         taking = [param for kind in ("rows", "source") for param in self.params if param.kind == kind]
         return next(iter(taking), None)
 
-    @property
-    def source(self) -> Param | None:
-        """The parameter that takes a file or rows, where there is one."""
-        return next((param for param in self.params if param.kind == "source"), None)
+    def told(self, param: Param) -> str:
+        """What agents call a parameter, and Python calls may: one name for one thing, whatever it is called on lines.
+
+        `uid` is the object that a verb is about, `items` what goes into it or out of it, `objects` whatever else is given.
+        """
+        if param.kind in {"rows", "source"}:
+            inside = self.path.rpartition(" ")[2].startswith(("add", "remove", "reorder"))
+            return "items" if inside and param.kind == "rows" else "objects"
+        first = param is self.params[0] and not param.option and param.kind == "text" and not param.many
+        return "uid" if first and param.refers else param.name
 
     @property
     def domain(self) -> str:
@@ -290,8 +293,8 @@ class Verb:
     def bind(self, arguments: Mapping[str, object]) -> dict[str, object]:
         """Arguments by name as the function's keywords; raises `UsageError` for unknown, missing and bad ones."""
         known = {param.flag: param for param in self.params}
-        if self.source is not None:
-            known.setdefault(f"--{GIVEN}", self.source)
+        for param in self.params:
+            known.setdefault("--" + self.told(param), param)
         bound: dict[str, object] = {}
         for name, value in arguments.items():
             param = known.get("--" + kebab(name.rstrip("_")))

@@ -16,7 +16,6 @@ from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import Dhis2Error
-from dhis2sh.verbs import options
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
@@ -130,6 +129,8 @@ def options_apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
     `-p play metadata list dataElements` and `metadata -p play list dataElements` are the same line. Behind the verb's own words
     options are its own to read, and behind `--` there are none.
     """
+    from dhis2sh.verbs import options  # start-up: help asks for none
+
     found, path, rest = list[str](), list[str](), list(words)
     while rest and rest[0] != "--" and not _is_path(path):
         word = rest[0]

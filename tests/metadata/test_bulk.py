@@ -222,6 +222,23 @@ async def test_sharing_of_many_is_one_request_and_says_what_is_right_already(ses
     assert "ugClerks001" in first["userGroups"]
 
 
+async def test_o6_locales_and_rows_of_translations_as_people_write_them(session: Session, tmp_path: Path) -> None:
+    """`pt-BR` is kept as `pt_BR`; two rows for one text are refused, and so is a sheet without a header."""
+    sheet = tmp_path / "pt.csv"
+    row = "dataElements,DE_1,name,pt-BR,BCG doses given,Doses de BCG\n"
+    sheet.write_text(f"type,id,property,locale,original,translation\n{row}", "utf-8")
+    await do(session, "metadata translate import", file=sheet)
+    item = await session.client.get_object("dataElements/deNumber001", {"fields": "translations"})
+    assert item["translations"] == [{"locale": "pt_BR", "property": "NAME", "value": "Doses de BCG"}]
+    other = row.replace("pt-BR", "pt_BR").replace("Doses de BCG", "Outra")
+    sheet.write_text(f"type,id,property,locale,original,translation\n{row}{other}", "utf-8")
+    with pytest.raises(UsageError, match="two rows for its name in pt_BR: 'Doses de BCG' and 'Outra'"):
+        await do(session, "metadata translate import", file=sheet)
+    sheet.write_text(row + other, "utf-8")
+    with pytest.raises(UsageError, match="has no header: its first line is dataElements, DE_1, name"):
+        await do(session, "metadata translate import", file=sheet)
+
+
 async def test_translations_go_out_and_come_back(session: Session, tmp_path: Path) -> None:
     from dhis2sh.surfaces.output import formatted
 

@@ -9,6 +9,7 @@ from dhis2sh.changes.journal import journal_of
 from dhis2sh.client import sending
 from dhis2sh.errors import NotFound, PartlyDone, Refused
 from dhis2sh.metadata import removing
+from dhis2sh.sandbox.versions import version_of
 from dhis2sh.session import Session
 from tests.metadata.calls import call, do, planned
 
@@ -273,3 +274,43 @@ async def test_o4_rules_that_read_a_variable_use_what_it_holds(country: Session)
         assert {"type": "programRules", "id": rule["id"], "name": rule["name"], "by": "condition"} in uses
     plan = await planned(country, "metadata delete", type="programRuleVariables", objects=[row["id"]])
     assert any(note.startswith("named in condition of programRules") and rule["name"] in note for note in plan.notes)
+
+
+async def test_a_legend_set_is_taken_out_of_elements_before_it_goes(country: Session) -> None:
+    """The server takes it out of them itself, trips over its own list, and keeps the legend set (seen on 2.41 to 2.43)."""
+    [legends, *_] = (await country.client.list_page("legendSets", {"fields": "id"})).rows
+    elements = (await country.client.list_page("dataElements", {"fields": "id", "pageSize": 2})).rows
+    for row in elements:
+        await country.client.patch(
+            f"dataElements/{row['id']}", [{"op": "add", "path": "/legendSets", "value": [{"id": legends["id"]}]}]
+        )
+    before = await everything(country)
+
+    plan = await planned(country, "metadata delete", type="legendSets", objects=[legends["id"]])
+    assert {row["id"] for row in elements} <= {step.uid for step in plan.steps if step.action == "update"}
+    await do(country, "metadata delete", type="legendSets", objects=[legends["id"]])
+    assert await removing.still_there(country, "legendSets", [legends["id"]]) == set()
+    await do(country, "undo")
+
+    assert without_map_layers(await everything(country)) == without_map_layers(before)
+
+
+def without_map_layers(body: object) -> object:
+    """Layers get new UIDs up to 2.42, and say the same (test_maps)."""
+    return {kind: rows for kind, rows in body.items() if kind != "maps"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("version", ["2.41", "2.42"])
+async def test_l2_the_values_of_an_attribute_come_back_with_it_or_keep_it(country: Session, version: str) -> None:
+    """2.42 refuses to delete an attribute that has values; who takes them along gives them back."""
+    country.sandbox_store().version = version_of(version)
+    before = await everything(country)
+    for attribute in (await country.client.list_page("attributes", {"fields": "id"})).rows:
+        try:
+            await do(country, "metadata delete", type="attributes", objects=[attribute["id"]])
+        except Refused as refused:
+            assert refused.code == "E4030"
+        else:
+            await do(country, "undo")
+
+    assert await everything(country) == before

@@ -70,9 +70,10 @@ async def test_a_package_is_adapted_mapped_and_written_in_one_go(session: Sessio
     before = await session.client.get_object("metadata", {"fields": ":owner"})
     await call(session, "metadata package install", YES, file=file)
     group = await session.client.get_object("dataElementGroups/deGroup0009", {"fields": "dataElements"})
-    assert group["dataElements"] == [{"id": "deNumber001"}, {"id": "deNumber009"}]
+    assert sorted(map(str, group["dataElements"])) == ["{'id': 'deNumber001'}", "{'id': 'deNumber009'}"]  # type: ignore[arg-type]
     new = await session.client.get_object("dataElements/deNumber009", {"fields": "sharing"})
-    assert new["sharing"]["userGroups"] == {"ugAdmin0001": {"id": "ugAdmin0001", "access": "rw------"}}  # type: ignore[index]
+    groups = new["sharing"]["userGroups"]  # type: ignore[index,call-overload]
+    assert {uid: row["access"] for uid, row in groups.items()} == {"ugAdmin0001": "rw------"}  # type: ignore[union-attr]
     there = await session.client.get_object("dataElements/deNumber001", {"fields": "name"})
     assert there == {"name": "BCG doses given"}, "what is there stays as it is"
     assert (await planned(session, "metadata package install", file=file)).steps == []
@@ -154,6 +155,22 @@ async def test_t26_objects_without_id_get_one(session: Session, tmp_path: Path, 
     plan = await planned(session, "metadata import", file=written(tmp_path, {"dataElements": [body]}))
     assert [len(str(step.uid)) for step in plan.steps] == [11]
     assert any("without id: 1 dataElements get new UIDs" in note for note in plan.notes)
+
+
+async def test_t17_calculations_are_written_and_taken_back(session: Session, tmp_path: Path):
+    """`expressionDimensionItems` have no address in any version's schemas; the server takes them all the same."""
+    item = {"id": "edCalculat1", "name": "BCG twice", "shortName": "BCG twice", "expression": "2 * #{deNumber001}"}
+    file = written(tmp_path, {"expressionDimensionItems": [item]})
+    plan = await planned(session, "metadata import", file=file)
+    assert [(step.action, step.type) for step in plan.steps] == [("create", "expressionDimensionItems")]
+    assert not [note for note in plan.notes if "unknown type" in note]
+    await call(session, "metadata import", YES, file=file)
+    found = await session.client.get_object("expressionDimensionItems/edCalculat1", {"fields": "name,expression"})
+    assert found == {"name": "BCG twice", "expression": "2 * #{deNumber001}"}
+    assert (await planned(session, "metadata import", file=file)).steps == []
+    await call(session, "undo", YES)
+    left = await session.client.get_object("expressionDimensionItems", {"fields": "id"})
+    assert left["expressionDimensionItems"] == []
 
 
 def test_actions_that_hide_name_no_element_beside_it():
@@ -241,10 +258,10 @@ async def test_every_package_ends_in_a_plan_or_in_the_commands_that_make_one(ser
 async def test_three_packages_are_installed_and_taken_back(server: Session):
     """Side by side they share categories and groups; after three undos the server is as it was."""
     before = told(await server.client.get_object("metadata", {"fields": ":owner"}))
-    for package in ("hiv36", "epi36", "htn"):
+    for package in ("htn", "ke1", "codfr36"):
         file = shared("real", "outside", "packages", f"{package}.json.gz")
         await call(server, "metadata package install", YES, file=file)
-        assert (await planned(server, "metadata package install", file=file, update=True)).steps == []
+        assert (await planned(server, "metadata package install", file=file)).steps == []
     for _ in range(3):
         await call(server, "undo", YES)
     assert told(await server.client.get_object("metadata", {"fields": ":owner"})) == before

@@ -99,6 +99,17 @@ def test_indicators(sandbox: Caller) -> None:
     ]  # fmt: skip
 
 
+def test_an_indicator_may_count_with_a_constant(sandbox: Caller) -> None:
+    sandbox.store.put_objects({"constants": [{"id": "constantTwo", "name": "Two", "value": 2.0}]})
+    doubled = {**(sandbox.store.get("indicators", "inShareF001") or {}), "id": "inDouble001"}
+    alone = {**doubled, "id": "inConstant1", "numerator": "C{constantTwo}", "denominator": "1"}
+    doubled["numerator"] = f"{doubled['numerator']} * C{{constantTwo}}"
+    sandbox.store.put_objects({"indicators": [doubled, alone]})
+    assert rows(sandbox, "dx:inDouble001", YEAR, NATION) == [["inDouble001", "53.85"]]
+    answer = sandbox.get(f"/api/analytics?dimension=dx:inConstant1&{YEAR}&{NATION}")
+    assert (answer.status_code, "constants alone" in answer.text) == (501, True)
+
+
 def test_reporting_rates_count_what_was_expected(sandbox: Caller) -> None:
     body = [
         {"dataSet": "dsMonthly01", "period": "202501", "organisationUnit": unit, "date": date}

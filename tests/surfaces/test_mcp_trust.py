@@ -339,3 +339,26 @@ def test_u16_a_plan_of_any_size_is_read_in_1500_tokens() -> None:
     assert told["result"]["steps"], "what is one step too long for the room is shown, cut"
     assert "characters more" in told["result"]["steps"][0]["name"]
     assert told["result"]["more"].endswith(f"skip={len(told['result']['steps'])}")
+
+
+def test_u16_one_name_for_one_thing_and_no_two_things_of_one_name() -> None:
+    for verb in load_all().values():
+        names = [verb.told(param) for param in verb.params]
+        assert len(names) == len(set(names)), verb.path
+        for param in verb.params:
+            if param.kind in {"rows", "source"}:
+                assert verb.told(param) in {"objects", "items"}, verb.path
+    told = {path: [find(path).told(param) for param in find(path).params][:2] for path in (
+        "metadata dashboards add-item", "metadata data-sets add-element", "metadata programs add-org-units",
+        "metadata data-element-groups add", "metadata program-stages reorder",
+    )}  # fmt: skip
+    assert set(map(tuple, told.values())) == {("uid", "items")}
+    for path in ("metadata organisation-units tree", "metadata sql-views execute", "metadata indicators get"):
+        assert find(path).told(find(path).params[0]) == "uid"
+
+
+async def test_u16_a_verb_is_called_by_the_names_that_its_schema_has(sandbox_home: Path) -> None:
+    tree = await called(Answers(), "read", verb="metadata organisation-units tree", arguments={"uid": "Bo"})
+    assert tree["result"]["id"] == "ouDistrict1"
+    [alone] = mcp.Tools().search("metadata organisation-units tree")["result"]
+    assert set(alone["input"]["properties"]) == {"uid", "depth"}

@@ -2,12 +2,14 @@
 
 import gzip
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dhis2sh.errors import Dhis2Error, NotFound, UsageError
+from dhis2sh.files import read_object
 from dhis2sh.rows import tables
 from dhis2sh.rows.tables import read_rows, stream_rows
 
@@ -88,3 +90,34 @@ async def test_a_file_that_is_not_there(name: str):
 def test_the_ending_says_what_a_file_is(name: str):
     with pytest.raises(UsageError, match="rows are read from"):
         stream_rows(Path(name))
+
+
+def test_o2_sheets_as_people_save_them(tmp_path: Path):
+    """`sep=;` before the header, UTF-16 of a spreadsheet, lines and columns that hold nothing."""
+    sheet = "sep=;\r\nid;name;;\r\ndeNumber001;Élément;;\r\n;;;\r\n"
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        path = tmp_path / f"{encoding}.csv"
+        path.write_bytes(sheet.encode(encoding))
+        assert read_rows(path) == [{"id": "deNumber001", "name": "Élément"}]
+    lost = tmp_path / "lost.csv"
+    lost.write_text("id,name,\ndeNumber001,A,stays\n")
+    with pytest.raises(UsageError, match="'stays' stands in a column without a name"):
+        read_rows(lost)
+
+
+def test_o2_bundles_in_zip_and_utf_16(tmp_path: Path):
+    text = '{"dataElements": [{"id": "deNumber001", "name": "Élément"}]}'
+    wide, zipped, broken = tmp_path / "wide.json", tmp_path / "bundle.zip", tmp_path / "broken.zip"
+    wide.write_bytes(text.encode("utf-16"))
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("readme.txt", "made by hand")
+        packed.writestr("bundle.json", text)
+    assert read_object(wide) == read_object(zipped) == json.loads(text)
+    broken.write_bytes(zipped.read_bytes()[:60])
+    with pytest.raises(UsageError, match="no zip that can be read") as error:
+        read_object(broken)
+    assert error.value.hint == "unpack it, and name the file"
+    with zipfile.ZipFile(zipped, "a") as packed:
+        packed.writestr("second.json", text)
+    with pytest.raises(UsageError, match=r"not one JSON file: bundle.json, second.json"):
+        read_object(zipped)

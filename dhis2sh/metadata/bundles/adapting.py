@@ -81,7 +81,7 @@ class _Adapting:
         adapted, left_out = bundle.like(), dict[str, int]()
         for plural, objects in bundle.objects.items():
             resource = self.types.get(plural)
-            if resource is None or resource.endpoint is None:
+            if resource is None or not resource.in_bundles:
                 if objects:
                     left_out[plural] = len(objects)
                 continue

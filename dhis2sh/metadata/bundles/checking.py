@@ -112,14 +112,14 @@ async def check(client: Client, bundle: Bundle, types: Mapping[str, Resource]) -
     outside: dict[str, list[tuple[str, Row, Reference]]] = {}
     for plural, body in bundle:
         resource = types.get(plural)
-        if resource is None or resource.endpoint is None:
+        if resource is None or not resource.in_bundles:
             continue
         for name in body.keys() - resource.properties.keys():
             found.unknown_properties[plural, name] += 1
         for ref in references(resource, body, types):
             if (ref.loose or ref.uid not in inside) and ref.property not in OF_PEOPLE:  # an import sets these anew
                 outside.setdefault(ref.uid, []).append((plural, body, ref))
-    found.unknown_types = [name for name in bundle.objects if name not in types or types[name].endpoint is None]
+    found.unknown_types = [name for name in bundle.objects if name not in types or not types[name].in_bundles]
     there = await known(client, [uid for uid in outside if is_uid(uid)])
     names = {uid: name for named in bundle.outside.values() for uid, name in named.items()}
     found.dangling = [

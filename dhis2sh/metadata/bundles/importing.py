@@ -205,7 +205,7 @@ async def _compared(
     """What has to be written, in the order in which a server takes it; the counts by type go into the report."""
     newer = (await s.client.version()).newer_than_known
     changes: list[Write] = []
-    known_here = [name for name in bundle.objects if name in types and types[name].endpoint is not None]
+    known_here = [name for name in bundle.objects if name in types and types[name].in_bundles]
     for plural in sorted(known_here, key=lambda name: types[name].order):
         resource, objects = types[plural], bundle.objects[plural]
         there = {
@@ -218,12 +218,15 @@ async def _compared(
             before = there.get(uid)
             if strategy == ("update" if before is None else "create"):
                 count.skipped += 1
-                if before is not None and (kept := _kept(plural, before, _merged(plural, before, body, types, newer))):
+                body_here = _unnumbered(bundle, plural, body)
+                if before is not None and (
+                    kept := _kept(plural, before, _merged(plural, before, body_here, types, newer))
+                ):
                     report.kept.append(kept)
             elif before is None:
                 created.append(body)
                 count.create += 1
-            elif (after := _merged(plural, before, body, types, newer)) != before:
+            elif (after := _merged(plural, before, _unnumbered(bundle, plural, body), types, newer)) != before:
                 updates.append(Write(plural, before, after))
                 count.update += 1
             else:
@@ -241,11 +244,32 @@ def _merged(plural: str, before: JsonObject, body: Row, types: Mapping[str, Reso
     properties = types[plural].properties
     for name, said in body.items():
         there, value = before.get(name), said
-        if name == "sharing" and isinstance(said, dict) and isinstance(there, dict) and "owner" not in said:
-            value = {**said, "owner": there.get("owner")}
+        if name == "sharing" and isinstance(said, dict) and isinstance(there, dict):
+            if _access(there) == _access(said):
+                continue  # a server adds its owner, and what the groups are called
+            value = {"owner": there.get("owner"), **said}
         if (newer or name in properties) and differs(plural, name, there, value, types):
             after[name] = value
     return after
+
+
+def _unnumbered(bundle: Bundle, plural: str, body: Row) -> Row:
+    """An option without its number where the bundle has its set: that says the order, and a server numbers anew."""
+    held = body.get("optionSet") if plural == "options" else None
+    whole = bundle.objects.get("optionSets", {}).get(str(held.get("id"))) if isinstance(held, dict) else None
+    if whole is None or not whole.get("options"):
+        return body
+    return {name: value for name, value in body.items() if name != "sortOrder"}
+
+
+def _access(sharing: JsonObject) -> JsonObject:
+    """What a sharing gives: to everybody, and to which users and groups."""
+    found: JsonObject = {"public": sharing.get("public"), "external": sharing.get("external") is True}
+    for kind in ("users", "userGroups"):
+        members = sharing.get(kind)
+        rows = members.items() if isinstance(members, dict) else ()
+        found[kind] = {uid: row.get("access") for uid, row in rows if isinstance(row, dict)}
+    return found
 
 
 def _kept(plural: str, before: JsonObject, after: JsonObject) -> KeptObject | None:

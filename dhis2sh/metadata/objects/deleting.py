@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from dhis2sh.client import reading, schema
-from dhis2sh.client.usage import UIDS_IN_ONE_ADDRESS, VARIABLES, Usage
+from dhis2sh.client.usage import UIDS_IN_ONE_ADDRESS, VARIABLES, Usage, Use
 from dhis2sh.dhis2.cascades import DELETED_WITH, REFUSED_WHILE, TAKEN_OUT_BEFORE
 from dhis2sh.dhis2.ordering import groups_of_types, leaves_first
 from dhis2sh.dhis2.properties import NOT_FOLLOWED, PEOPLE, SHARING
@@ -25,6 +25,7 @@ from dhis2sh.words import listed
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Resource
 
+ATTRIBUTES = "attributes"
 LAYERS = "mapViews"
 """Rows that stay when one of the things goes that they refer to."""
 
@@ -56,6 +57,8 @@ async def deletion(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> D
     with_it = {str(item["id"]) for items in parts.values() for item in items}
     usage = Usage(s.client, types)
     users = await usage.referring({plural: [*some] for plural, some in going.items()}) if everything else {}
+    for use in await _with_attributes(usage, objects.get(ATTRIBUTES, ()), types):
+        users.setdefault(use.type, set()).add(use.uid)
     for kind, some in users.items():
         rows = await writes.read_objects(s, kind, sorted(some - everything), missing_is_fine=True)
         for row in rows:
@@ -75,6 +78,16 @@ async def deletion(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> D
         found.notes += await _named(usage, everything, holding)
         found.notes += await _with_values(s, objects)
     return found
+
+
+async def _with_attributes(usage: Usage, attributes: Sequence[JsonObject], types: Mapping[str, Resource]) -> list[Use]:
+    """The objects that have values of some attributes: no path of a schema leads from them."""
+    fields = {
+        plural: "id,name,attributeValues"
+        for plural, resource in types.items()
+        if resource.metadata and any(item.get(f"{resource.singular}Attribute") for item in attributes)
+    }
+    return await usage.through({str(item["id"]) for item in attributes}, fields) if fields else []
 
 
 # What goes with it ------------------------------------------------------------------------------------------------------
@@ -123,7 +136,8 @@ def _let_go(found: Deletion, kind: str, row: JsonObject, going: Mapping[str, Col
     if first != row:
         found.writes.insert(0, Write(kind, row, first))
     if after != first:
-        found.writes.append(Write(kind, first, after, by_server=True))
+        detail = "a layer shows it no more" if first.get(LAYERS) != after.get(LAYERS) else None
+        found.writes.append(Write(kind, first, after, detail=detail, by_server=True))
 
 
 def _leads(value: JsonValue, gone: Collection[str]) -> bool:

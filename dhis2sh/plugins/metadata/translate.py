@@ -15,8 +15,8 @@ from dhis2sh.metadata.translations import (
     COLUMNS,
     TranslationRow,
     check_columns,
-    check_locale,
     keys_of,
+    locale_of,
     plan_translations,
     rows_of,
 )
@@ -52,7 +52,7 @@ async def export(
 
     API source: `GET /api/{type}?fields=translations`.
     """
-    check_locale(locale)
+    locale = locale_of(locale)
     resource = await schema.resource_of(s.client, type)
     keys = keys_of(resource)
     wanted = [property_of(resource, name).name for name in property] or list(keys)

@@ -16,6 +16,7 @@ from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind
 from dhis2sh.sandbox.analytics.programs import program_values
 from dhis2sh.sandbox.data.model import reference
+from dhis2sh.sandbox.refused import not_imitated
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
@@ -68,7 +69,10 @@ class IndicatorValues:
         multiplier = int(cast("float", kind.get("factor") or 1))
         days = {window.name: window.days for window in self.engine.windows()}
         found: dict[Cell, Fraction] = {}
-        for cell in dict.fromkeys(cell for cells in totals.values() for cell in cells):
+        data = [cells for item, cells in totals.items() if item.kind not in _EVERYWHERE]
+        if not data:
+            raise not_imitated("indicators that count with constants alone")
+        for cell in dict.fromkeys(cell for cells in data for cell in cells):
             period_days = days.get(cell[0], 1)
             top = _value(numerator, totals, cell, period_days)
             bottom = _value(denominator, totals, cell, period_days)
@@ -88,9 +92,13 @@ class IndicatorValues:
         """What every reference of the expressions comes to, by cell."""
         wanted = dict.fromkeys(item for node in nodes for item in items(node))
         reader = _References(self.engine, above)
-        return {item: reader.cells(item) for item in wanted if item.kind not in {"C", "days", "OUG"}} | {
-            item: reader.constant(item) for item in wanted if item.kind in {"C", "OUG"}
+        return {item: reader.cells(item) for item in wanted if item.kind not in {"days", *_EVERYWHERE}} | {
+            item: reader.constant(item) for item in wanted if item.kind in _EVERYWHERE
         }
+
+
+_EVERYWHERE = {"C", "OUG"}
+"""Kinds of references that have one value for all cells."""
 
 
 def _value(node: Node, totals: dict[Item, dict[Cell, float]], cell: Cell, days: int) -> float | None:
@@ -100,7 +108,7 @@ def _value(node: Node, totals: dict[Item, dict[Cell, float]], cell: Cell, days: 
         if item.kind == "days":
             return float(days)
         cells = totals.get(item, {})
-        if item.kind in {"C", "OUG"}:
+        if item.kind in _EVERYWHERE:
             return next(iter(cells.values()), 0.0)
         return cells.get(cell, 0.0)
 

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from dhis2sh.rows.registry import on_renderer, renderer_of
-from dhis2sh.rows.rows import Named
 from dhis2sh.surfaces.ipython import pager
 from dhis2sh.surfaces.terminal import drawn
-from dhis2sh.types import Row
 from dhis2sh.words import on_screen
 
 type Expanded = Literal["auto", "on", "off"]
@@ -21,21 +19,6 @@ BELOW = 1
 FEW = 6
 """So many rows that are too wide are better a table."""
 _BELOW = re.compile(r"^(?:\x1b\[\d+m)?-- \d+ -{20}", re.MULTILINE)
-
-
-class Record(Named):
-    """One object as a verb gave it: a dictionary that is shown as a record, not as Python."""
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(_drawn(dict(self)))
-
-    def _repr_html_(self) -> str:
-        return _page(dict(self))
-
-
-def shown(result: object) -> object:
-    """A result in the form that displays well; what it holds is the same."""
-    return Record(cast("Row", result)) if type(result) is dict else result
 
 
 @dataclass(slots=True)
@@ -61,7 +44,7 @@ def install(shell: Any, look: Look | None = None) -> None:
     look = look or Look()
 
     def _text(result: object, printer: Any, cycle: bool) -> None:
-        printer.text(_drawn(result, look) if _ours(result) else repr(result))
+        printer.text(drawn_for_people(result, look) if _ours(result) else repr(result))
 
     formatters = shell.display_formatter.formatters
     for module, name in (
@@ -98,10 +81,11 @@ def _html(result: object) -> str | None:
     ours = _ours(result)
     markdown = getattr(result, "_repr_markdown_", None)
     better = markdown is not None and markdown() is not None  # a notebook would take the HTML all the same
-    return _page(result) if ours and not better else None
+    return page(result) if ours and not better else None
 
 
-def _drawn(result: object, look: Look | None = None) -> str:
+def drawn_for_people(result: object, look: Look | None = None) -> str:
+    """A result as the terminal shows it, with colours where it has some."""
     look = look or Look()
     from dhis2sh.rows.rows import Rows  # start-up: there is a result, so it is imported already
     from dhis2sh.rows.stream import Stream  # start-up: as above
@@ -121,7 +105,8 @@ def _drawn(result: object, look: Look | None = None) -> str:
     return text
 
 
-def _page(result: object) -> str:
+def page(result: object) -> str:
+    """A result as HTML."""
     from dhis2sh.show import render  # start-up: notebooks only
 
     return render.html(result)

@@ -14,8 +14,9 @@ from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.stream import Stream, rows_of
 from dhis2sh.surfaces import output
-from dhis2sh.surfaces.ipython import display, variables
+from dhis2sh.surfaces.ipython import variables
 from dhis2sh.surfaces.ipython.lines import OF_VALUE
+from dhis2sh.surfaces.ipython.record import shown
 from dhis2sh.surfaces.terminal import interactive, pick_missing
 from dhis2sh.verbs import explain, grammar, installed
 from dhis2sh.verbs.options import Options, keywords
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
     from dhis2sh.verbs.declaration import Verb
     from dhis2sh.verbs.grammar import Invocation
 
-_OF_FIELDS = re.compile(r"--fields[= ]\s*\?\s*$")
-"""The one option whose value is a question: which fields there are."""
 _OF_EXPLAIN = re.compile(r"$|-|error\b|[Ee]\d{4}\b")
 """What the verb `explain` takes; anything else behind it is a line, and shown is what that would send."""
 
+_FIELDS_ASKED = re.compile(r"--fields[ =]\?\s*$")
+"""Which fields there are, and not what the verb is."""
 AHEAD = 2
 """Batches of a stream that may wait for who reads it on another loop."""
 MOST_UNREAD = 3
@@ -79,7 +80,7 @@ class Lines:
 
         Raises our errors.
         """
-        if text.rstrip().endswith("?") and not _OF_FIELDS.search(text):
+        if text.rstrip().endswith("?") and not _FIELDS_ASKED.search(text):
             return help_of(text.strip())
         if text.startswith(OF_VALUE):
             return self._of_value(text.removeprefix(OF_VALUE), form)
@@ -191,9 +192,7 @@ class Lines:
             return None
         chosen = output.format_of(options) if options.json or options.format else form
         return (
-            display.shown(result)
-            if chosen == "table"
-            else Text(output.formatted(result, chosen, safe=options.safe), of=chosen)
+            shown(result) if chosen == "table" else Text(output.formatted(result, chosen, safe=options.safe), of=chosen)
         )
 
     def _carried_out(self, invocation: Invocation, pipeline: Pipeline | None) -> object:
@@ -262,7 +261,7 @@ class Lines:
             return None
         if isinstance(result, Stream):
             return cast("object", result)
-        return display.shown(result) if form == "table" else Text(output.formatted(result, form), of=form)
+        return shown(result) if form == "table" else Text(output.formatted(result, form), of=form)
 
 
 async def _called(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh import profiles
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.verbs.declaration import FILES_OR_PROFILES, GIVEN
+from dhis2sh.verbs.declaration import FILES_OR_PROFILES
 from dhis2sh.words import joined, kebab
 
 if TYPE_CHECKING:
@@ -42,12 +42,11 @@ class Folders:
 
         Raises `UsageError` for a file that an agent may not touch, `NotFound` for one that is not there.
         """
-        files = {param.flag: param for param in verb.params if param.file is not None}
+        named = [param for param in verb.params if param.file is not None]
+        files = {f"--{verb.told(param)}": param for param in named} | {param.flag: param for param in named}
         checked = dict(arguments)
         for name, value in arguments.items():
             param = files.get("--" + kebab(name.rstrip("_")))
-            if name == GIVEN and verb.source is not None:
-                param = verb.source
             if (
                 param is None
                 or value in (None, "", [])

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, cast
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.surfaces.mcp.folders import Folders
 from dhis2sh.verbs import manifest
-from dhis2sh.verbs.declaration import GIVEN
 from dhis2sh.verbs.options import EVERY, Options, for_agents
 from dhis2sh.verbs.search import exactly, find_verbs
 from dhis2sh.words import joined
@@ -65,7 +64,8 @@ class Tools:
             and "mcp" not in cast("JsonObject", exact["left_out"])
             and exact["effect"] in (effects or EVERY)
         ):
-            return {"result": [_row(exact) | {"input": schema_of(exact)}]}
+            alone: JsonObject = {**_row(exact), "input": schema_of(exact)}
+            return {"result": [alone]}
         shown: list[JsonValue] = []
         room = SEARCH_ROOM
         for found in find_verbs(query, surface="mcp", effects=effects):
@@ -126,13 +126,11 @@ def schema_of(verb: JsonObject) -> JsonObject:
     hidden = cast("list[str]", verb["not_for_agents"])
     properties = cast("JsonObject", schema["properties"])
 
-    def called(name: str) -> str:
-        return GIVEN if name == verb["source"] else name
-
+    told = cast("dict[str, str]", verb["told"])
     return {
         **schema,
-        "properties": {called(name): one for name, one in properties.items() if name not in hidden},
-        "required": [called(name) for name in cast("list[str]", schema["required"])],
+        "properties": {told.get(name, name): one for name, one in properties.items() if name not in hidden},
+        "required": [told.get(name, name) for name in cast("list[str]", schema["required"])],
     }
 
 
