@@ -37,6 +37,11 @@ def pytest_sessionstart() -> None:
         pytest.exit(f"{error}: {error.hint}", returncode=pytest.ExitCode.USAGE_ERROR)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are named by their number alone: packed ones hold the time of day, and workers must collect the same tests."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """After the results, where `-q` and several workers show it too: failures may come of a stale catalogue."""
     if note := manifest.stale():

@@ -174,6 +174,8 @@ def _not_signed_in(answer: Answer, envelope: JsonObject | None) -> SignInError:
 def _hint(answer: Answer, code: str | None) -> str:
     if answer.status == 429 or (answer.status == 503 and "retry-after" in answer.headers):
         return again_in(answer.headers.get("retry-after"))
+    if answer.status == 501:
+        return "dhis2 profile list  shows the servers to try it on"
     if answer.status >= 500:
         return "the server failed; its log says more. Try again, or: dhis2 system info"
     return {

@@ -332,7 +332,9 @@ def rows_of(value: object, name: str) -> Rows[Any] | Stream[Any]:
     items = cast("list[object]", value if isinstance(value, (list, tuple)) else [value])
     if all(isinstance(item, dict) or hasattr(item, "to_wire") or hasattr(item, "model_dump") for item in items):
         return Rows(items)
-    raise PipelineError(f"`{name}` is no rows but a {type(value).__name__}", hint="%metadata list TYPE | where(...)")
+    raise PipelineError(
+        f"`{name}` is no rows but a {type(cast('object', value)).__name__}", hint="%metadata list TYPE | where(...)"
+    )
 
 
 def _held(value: JsonValue) -> JsonValue:

@@ -28,7 +28,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qs
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -39,6 +39,8 @@ from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from dhis2sh.types import JsonValue
 
 KINDS = ("latency", "slow-body", "drop", "truncate", "status", "retry-after", "html-login", "late", "lost", "slow-deletes",
          "first", "only", "seed")  # fmt: skip
@@ -197,7 +199,7 @@ def deletions(method: str, query: bytes, body: bytes) -> int:
     if strategy not in {"DELETE", "DELETES"}:
         return 0
     try:
-        bundle = json.loads(body)
+        bundle = cast("JsonValue", json.loads(body))
     except ValueError:
         return 0
     return sum(len(rows) for rows in bundle.values() if isinstance(rows, list)) if isinstance(bundle, dict) else 0

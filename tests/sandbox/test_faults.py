@@ -159,3 +159,15 @@ def test_t5_deletes_take_their_time(store: Store):
     assert deletions("POST", b"importStrategy=CREATE", b"{}") == 0
     assert deletions("DELETE", b"", b"") == 1
     assert Faults.parse(["slow-deletes"]).slow_deletes * 300 == pytest.approx(9.6)
+
+
+def test_what_is_not_imitated_is_no_failure_of_a_server(store: Store):
+    async def run() -> None:
+        async with client_of(store) as client:
+            await client.get("/api/metrics")
+
+    with pytest.raises(
+        ServerFault, match="the sandbox does not imitate GET /api/metrics; try it on a server"
+    ) as caught:
+        asyncio.run(run())
+    assert caught.value.hint == "dhis2 profile list  shows the servers to try it on"

@@ -100,7 +100,9 @@ class _Axes:
             elif not word[1]:
                 self._body[word[0]] = True
             else:
-                value = self._level(word[1]) if word[0] == "organisationUnitLevels" else {"id": word[1]}
+                value: JsonValue = {"id": word[1]}
+                if word[0] == "organisationUnitLevels":
+                    value = self._level(word[1])
                 if value is not None and value not in self._list(word[0]):
                     self._list(word[0]).append(value)
 

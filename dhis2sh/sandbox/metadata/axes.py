@@ -64,30 +64,40 @@ def axis(dimensions: str, usual: tuple[str, ...] = ()) -> Callable[[Lookup, Reso
 def _dimension(r: Lookup, b: JsonObject, name: str) -> JsonObject:
     shown: JsonObject = {"id": name, "dimension": name, "items": list(_items(r, b, name))}
     for held, inner in (("dataElementDimensions", "dataElement"), ("attributeDimensions", "attribute")):
-        row = next((row for row in rows(b.get(held)) if id_of(row.get(inner)) == name), {})
-        shown |= {part: row[part] for part in ("programStage", "filter") if part in row}
+        for row in rows(b.get(held)):
+            if id_of(row.get(inner)) == name:
+                shown |= {part: row[part] for part in ("programStage", "filter") if part in row}
     return shown
 
 
 def _items(r: Lookup, b: JsonObject, name: str) -> Iterator[JsonObject]:
-    match name:
-        case "dx":
-            yield from _data_items(r, b)
-        case "pe":
-            named = [str(one) for one in cast("list[JsonValue]", b.get("rawPeriods") or [])]
-            for period in named or ids(b.get("periods")):
-                yield {"id": period, "name": period}
-        case "ou":
-            yield from ({"id": uid} for uid in ids(b.get("organisationUnits")))
-            yield from ({"id": word} for word, prop in USER_UNITS.items() if b.get(prop))
-            yield from (
-                {"id": f"LEVEL-{level}"} for level in cast("list[JsonValue]", b.get("organisationUnitLevels") or [])
-            )
-            yield from ({"id": f"OU_GROUP-{uid}"} for uid in ids(b.get("itemOrganisationUnitGroups")))
-        case _:
-            for held, one, many in SETS.values():
-                found = (row for row in rows(b.get(held)) if id_of(row.get(one)) == name)
-                yield from ({"id": uid} for row in found for uid in ids(row.get(many)))
+    if name == "dx":
+        yield from _data_items(r, b)
+    elif name == "pe":
+        named = [str(one) for one in cast("list[JsonValue]", b.get("rawPeriods") or [])]
+        for period in named or ids(b.get("periods")):
+            yield {"id": period, "name": period}
+    else:
+        for uid in _units(b) if name == "ou" else _members(b, name):
+            yield {"id": uid}
+
+
+def _units(b: JsonObject) -> Iterator[str]:
+    """The items of `ou`: units, and words for the user's own, for levels and for groups."""
+    yield from ids(b.get("organisationUnits"))
+    yield from (word for word, prop in USER_UNITS.items() if b.get(prop))
+    for level in cast("list[JsonValue]", b.get("organisationUnitLevels") or []):
+        yield f"LEVEL-{level}"
+    for uid in ids(b.get("itemOrganisationUnitGroups")):
+        yield f"OU_GROUP-{uid}"
+
+
+def _members(b: JsonObject, name: str) -> Iterator[str]:
+    """The items of a category or a group set."""
+    for held, one, many in SETS.values():
+        for row in rows(b.get(held)):
+            if id_of(row.get(one)) == name:
+                yield from ids(row.get(many))
 
 
 def _data_items(r: Lookup, b: JsonObject) -> Iterator[JsonObject]:
