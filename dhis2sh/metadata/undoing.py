@@ -26,7 +26,7 @@ from dhis2sh.words import joined, listed
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
     from dhis2sh.changes.plan import Part, WriteSummary
-    from dhis2sh.models.facts import Resource
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
@@ -292,9 +292,8 @@ def _changed_since(current: JsonObject, made: JsonObject) -> list[str]:
 
 def _own(resource: Resource | None, made: JsonObject) -> JsonObject:
     """What an object owns of what it was created with: what a server works out or numbers anew may differ from what was sent."""
-    worked_out = (
-        {name for name, prop in resource.properties.items() if not prop.owner} if resource is not None else set()
-    )
+    properties: Mapping[str, Property] = resource.properties if resource is not None else {}
+    worked_out = {name for name, prop in properties.items() if not prop.owner}
     return {name: value for name, value in made.items() if name not in worked_out and name != "sortOrder"}
 
 

@@ -258,7 +258,7 @@ async def test_every_package_ends_in_a_plan_or_in_the_commands_that_make_one(ser
 async def test_three_packages_are_installed_and_taken_back(server: Session):
     """Side by side they share categories and groups; after three undos the server is as it was."""
     before = told(await server.client.get_object("metadata", {"fields": ":owner"}))
-    for package in ("htn", "ke1", "codfr36"):
+    for package in ("htn", "ke1", "hiv36"):
         file = shared("real", "outside", "packages", f"{package}.json.gz")
         await call(server, "metadata package install", YES, file=file)
         assert (await planned(server, "metadata package install", file=file)).steps == []

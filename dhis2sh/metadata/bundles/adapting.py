@@ -27,7 +27,6 @@ WORKED_OUT = frozenset({"displayName", "displayFormName", "displayShortName", "d
                         "dimensionItemType", "optionSetValue", "parentGraphMap", "metaData"})  # fmt: skip
 """What a server works out of any object."""
 RELATIVE: Mapping[str, str] = {period.field: period.value for period in RelativePeriod}
-EMPTY_SHARING: JsonObject = {"external": False, "users": {}, "userGroups": {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,32 +227,26 @@ class _Adapting:
     def sharing(self, resource: Resource, body: Row) -> JsonObject | None:
         """Sharing as it is said by now, without its people; data access only where the type has data."""
         found = body.get("sharing")
+        groups: dict[str, JsonValue]
         if isinstance(found, dict) and found:
-            sharing = {**EMPTY_SHARING, **found}
+            named = cast("Mapping[str, JsonObject]", found.get("userGroups") or {})
+            public, groups = found.get("public"), {uid: row.get("access") for uid, row in named.items()}
         elif body.get("publicAccess") is not None or body.get("userGroupAccesses"):
-            groups = cast("list[JsonObject]", body.get("userGroupAccesses") or [])
-            uids = [(str(row.get("id") or row.get("userGroupUid")), row.get("access")) for row in groups]
-            sharing = {
-                **EMPTY_SHARING,
-                "public": body.get("publicAccess") or "--------",
-                "userGroups": {uid: {"id": uid, "access": access} for uid, access in uids},
-            }
+            rows = cast("list[JsonObject]", body.get("userGroupAccesses") or [])
+            groups = {str(row.get("id") or row.get("userGroupUid")): row.get("access") for row in rows}
+            public, found = body.get("publicAccess") or "--------", {}
             self.note(resource, "publicAccess, userGroupAccesses", "is called sharing by now")
         else:
             return None
-        groups_now = cast("Mapping[str, JsonObject]", sharing.get("userGroups") or {})
-        cut = not resource.data_shareable
-        access = {
-            uid: _without_data(row.get("access")) if cut else row.get("access") for uid, row in groups_now.items()
-        }
-        public = _without_data(sharing.get("public")) if cut else sharing.get("public")
-        if cut and (
-            public != sharing.get("public") or any(access[uid] != row.get("access") for uid, row in groups_now.items())
-        ):
-            self.note(resource, "sharing", "gives no access to data: this type has none")
+        if not resource.data_shareable:
+            given = (public, groups)
+            public, groups = _without_data(public), {uid: _without_data(access) for uid, access in groups.items()}
+            if given != (public, groups):
+                self.note(resource, "sharing", "gives no access to data: this type has none")
+        rest: JsonObject = {"public": public} if public else {}
         return {
-            "external": sharing.get("external") is True, "users": {}, **({"public": public} if public else {}),
-            "userGroups": {uid: {"id": uid, "access": given} for uid, given in access.items()},
+            "external": found.get("external") is True, "users": {}, **rest,
+            "userGroups": {uid: {"id": uid, "access": access} for uid, access in groups.items()},
         }  # fmt: skip
 
     def copied(self, resource: Resource, name: str, text: str) -> str:
