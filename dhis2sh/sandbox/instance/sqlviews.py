@@ -329,7 +329,7 @@ def run(store: Store, sql: str, criteria: Sequence[tuple[str, str]] = (), filter
     connection = reader(store)
     try:
         cursor = connection.execute(body, parameters)
-        rows = [[_shown(value) for value in row] for row in cursor]
+        rows: list[list[object]] = [[_shown(value) for value in row] for row in cursor]
         return Grid([column[0] for column in cursor.description or []], rows)
     except sqlite3.Error as error:
         raise Refused(
