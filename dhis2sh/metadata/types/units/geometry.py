@@ -117,7 +117,7 @@ def checked(shape: JsonObject, where: str, called: str, noticed: Noticed) -> Jso
         for number, positions in enumerate(area):
             name = f"the outline{of_area}" if number == 0 else f"hole {number}{of_area}"
             _check_ring([(x, y) for x, y in positions], f"{where}: {name}", called, noticed)
-    return {"type": kind, "coordinates": cast("JsonValue", coordinates)}
+    return {"type": kind, "coordinates": coordinates}
 
 
 def _coordinates(value: JsonValue, depth: int) -> tuple[JsonValue, bool]:

@@ -132,7 +132,7 @@ def _found(shaped: Sequence[Feature], index: Index, where: str) -> str | None:
     if complete:
         return _agreed(complete, where)
     best = max(by_key, key=lambda key: sum(map(bool, by_key[key])), default=None)
-    if best is None and not any(by_key[None]) and len({*by_key} - {None, *USUAL}):
+    if best is None and not any(by_key[None]) and {*by_key} - {None, *USUAL}:
         raise UsageError(
             f"{where}: no property names units", hint=f"say which should with --property: {listed(keys, 10)}"
         )
