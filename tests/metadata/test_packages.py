@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
@@ -292,3 +293,60 @@ async def test_o1_headers_of_the_csv_files_that_dhis2_imports(session: Session, 
     sheet.write_text("id,uid,name\ndeNumber010,deNumber011,BCG\n")
     with pytest.raises(UsageError, match="two columns say the id"):
         await planned(session, "metadata create", type="dataElements", from_=sheet)
+
+
+LONG = """OptionSetName,OptionSetUID,OptionSetCode,OptionName,OptionUID,OptionCode
+Color,,COLOR,Blue,,1
+Color,,COLOR,Green,opGreen0001,2
+Shape,osShape0001,,Round,,ROUND
+"""
+
+
+async def test_o1_option_sets_in_the_long_form(session: Session, tmp_path: Path):
+    """A row for each option with its set before it, as DHIS2's own CSV files of option sets."""
+    sheet = tmp_path / "sets.csv"
+    sheet.write_text(LONG)
+    plan = await planned(session, "metadata create", type="optionSets", from_=sheet)
+    assert plan.title == "create 2 option sets with 3 options"
+    await call(session, "metadata create", YES, type="optionSets", from_=sheet)
+    shape = await session.client.get_object("optionSets/osShape0001", {"fields": "code,valueType,options[name,code]"})
+    assert shape == {"valueType": "TEXT", "options": [{"name": "Round", "code": "ROUND"}]}
+    green = await session.client.get_object(
+        "options/opGreen0001", {"fields": "name,optionSet[name,code,options[name]]"}
+    )
+    names = [{"name": "Blue"}, {"name": "Green"}]
+    assert green == {"name": "Green", "optionSet": {"name": "Color", "code": "COLOR", "options": names}}
+    again = await planned(session, "metadata create", type="optionSets", from_=sheet, skip_existing=True)
+    assert again.steps == []
+    with pytest.raises(UsageError, match="is Color"):
+        await planned(session, "metadata create", type="optionSets", from_=sheet)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("Color,,COLOUR,Red,,3", "row 5 of sets.csv: the code of 'Color' is COLOUR here, COLOR above"),
+        ("Color,,COLOR,Red,,1", "rows 2 and 5 have the same option code '1'"),
+        ("Color,,COLOR,Red,,", "row 5 of sets.csv has no OptionCode"),
+        ("Color,,COLOR,Red,red,3", "row 5 of sets.csv: 'red' is no UID"),
+    ],
+)
+async def test_o1_a_row_of_the_long_form_that_is_wrong_is_named(session: Session, tmp_path: Path, line: str, says: str):
+    """DHIS2's own import leaves such rows out without a word."""
+    (tmp_path / "sets.csv").write_text(LONG + line + "\n")
+    with pytest.raises(UsageError, match=re.escape(says)):
+        await planned(session, "metadata create", type="optionSets", from_=tmp_path / "sets.csv")
+
+
+async def test_o1_constants_in_any_case(session: Session, tmp_path: Path):
+    sheet = tmp_path / "elements.csv"
+    sheet.write_text(
+        "name,short name,domain type,value type,aggregation operator\nBCG wasted,BCG wasted,Aggregate,number,Sum\n"
+    )
+    (step,) = (await planned(session, "metadata create", type="dataElements", from_=sheet)).steps
+    assert step.after is not None
+    assert [step.after[name] for name in ("domainType", "valueType", "aggregationType")] == [
+        "AGGREGATE",
+        "NUMBER",
+        "SUM",
+    ]

@@ -32,14 +32,21 @@ def rows_of(
     if not rows:
         raise UsageError(f"{'there are' if isinstance(source, Rows) else f'{source} has'} no rows")
     rows = [_as_properties(resource, row) for row in rows]
-    first = 2 if isinstance(source, Path) and source.suffix.lower() in {".csv", ".tsv", ".xlsx"} else 1
     headers = {header for row in rows for header in row}
     values.check_headers(resource, headers, version)
     computed = sorted(header for header in headers if _is_computed(resource, header))
     notes += (
         [f"left out {joined(computed)}: the server makes {'it' if len(computed) == 1 else 'them'}"] if computed else []
     )
-    return [(number, {k: v for k, v in row.items() if k not in computed}) for number, row in enumerate(rows, first)]
+    return [
+        (number, {k: v for k, v in row.items() if k not in computed})
+        for number, row in enumerate(rows, first_row(source))
+    ]
+
+
+def first_row(source: Source) -> int:
+    """The number of the first row as a sheet shows it: a header is before it."""
+    return 2 if isinstance(source, Path) and source.suffix.lower() in {".csv", ".tsv", ".xlsx"} else 1
 
 
 OF_IMPORTS: Mapping[str, str] = {
@@ -63,8 +70,13 @@ def _as_properties(resource: Resource, row: JsonObject) -> JsonObject:
     return found
 
 
+def plain(header: str) -> str:
+    """A header in one spelling, whatever its case and blanks: `option-set-name`."""
+    return kebab(header.strip().replace("UID", "Uid").replace(" ", "-").replace("_", "-")).replace("--", "-")
+
+
 def _as_property(resource: Resource, header: str) -> str:
-    text = kebab(header.strip().replace(" ", "-").replace("_", "-"))
+    text = plain(header)
     name = OF_IMPORTS.get(text) or OF_IMPORTS.get(text.removesuffix("-uid"))
     if name is None and text.endswith("-uid"):
         wanted = text.removesuffix("-uid")
