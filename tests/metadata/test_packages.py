@@ -350,3 +350,31 @@ async def test_o1_constants_in_any_case(session: Session, tmp_path: Path):
         "NUMBER",
         "SUM",
     ]
+
+
+async def test_o1_sides_of_validation_rules_and_geometries_of_units(session: Session, tmp_path: Path):
+    sheet = tmp_path / "rules.csv"
+    sheet.write_text(
+        "Name,Importance,Operator,Period type,Left side expression,Left side description,Left side missing value strategy,"
+        "Right side expression,Right side description,Right side missing value strategy\n"
+        "Few,MEDIUM,less_than,monthly,1,one,Never skip,2,two,SKIP_IF_ALL_VALUES_MISSING\n"
+    )
+    (rule,) = (await planned(session, "metadata create", type="validationRules", from_=sheet)).steps
+    assert rule.after is not None
+    left = {"expression": "1", "description": "one", "missingValueStrategy": "NEVER_SKIP"}
+    assert rule.after["leftSide"] == left
+    sheet.write_text(
+        "name,short name,opening date,parent uid,feature type,coordinates\n"
+        'New CHC,New CHC,2020-01-01,ouDistrict1,POINT,"[-11.4,8.1]"\n'
+        "Old CHC,Old CHC,2020-01-01,ouDistrict1,NONE,\n"
+    )
+    new, old = (await planned(session, "metadata create", type="organisationUnits", from_=sheet)).steps
+    assert new.after is not None
+    assert old.after is not None
+    assert new.after["geometry"] == {"type": "Point", "coordinates": [-11.4, 8.1]}
+    assert "geometry" not in old.after
+    sheet.write_text(
+        'name,short name,opening date,feature type,coordinates\nA,A,2020-01-01,POLYGON,"[[[1,1],[2,1],[2,2],[1,2]]]"\n'
+    )
+    with pytest.raises(UsageError, match="the outline is not closed"):
+        await planned(session, "metadata create", type="organisationUnits", from_=sheet)
