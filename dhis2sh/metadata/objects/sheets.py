@@ -80,7 +80,9 @@ def _as_properties(resource: Resource, row: JsonObject, noticed: Noticed) -> Jso
     if shape:
         if "geometry" in found:
             raise UsageError("geometry and coordinates say the same", hint="leave one of them in the sheet")
-        found["geometry"] = _shape_of(*(row.get(shape.get(key, "")) for key in _OF_SHAPE), noticed)
+        found["geometry"] = _shape_of(
+            row.get(shape.get("feature-type", "")), row.get(shape.get("coordinates", "")), noticed
+        )
     return found
 
 
@@ -97,7 +99,7 @@ def _shape_of(kind: JsonValue, coordinates: JsonValue, noticed: Noticed) -> Json
     return checked(shape, f"the geometry {text[:40]}", text[:40], noticed)
 
 
-_OF_SHAPE = ("feature-type", "coordinates")
+_OF_SHAPE = {"feature-type", "coordinates"}
 _SHAPES = {"POINT": "Point", "POLYGON": "Polygon", "MULTI_POLYGON": "MultiPolygon", "MULTIPOLYGON": "MultiPolygon"}
 """How CSV files call the type of a unit's geometry."""
 _SIDE = re.compile(r"(left|right)-side-(expression|description|missing-value-strategy)")
