@@ -14,11 +14,12 @@ import pytest
 
 from dhis2sh.dhis2.properties import VOLATILE
 from dhis2sh.dhis2.references import references
-from dhis2sh.errors import Refused, UsageError
+from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.metadata.bundles.adapting import adapt
 from dhis2sh.metadata.bundles.bundle import bundle_of
 from dhis2sh.metadata.bundles.report import PackageReport
 from dhis2sh.models import facts
+from dhis2sh.rows.rows import to_json
 from dhis2sh.sandbox.load import load
 from dhis2sh.session import Session
 from tests.conftest import filled, holding
@@ -378,3 +379,30 @@ async def test_o1_sides_of_validation_rules_and_geometries_of_units(session: Ses
     )
     with pytest.raises(UsageError, match="the outline is not closed"):
         await planned(session, "metadata create", type="organisationUnits", from_=sheet)
+
+
+async def test_o1_files_of_members(session: Session, tmp_path: Path):
+    """The UID of a group and of a member in each row; codes and names do as well."""
+    sheet = tmp_path / "members.csv"
+    sheet.write_text("Data element group UID,Data element UID\nVaccines,Remark\nVaccines,DE_1\nVaccines,Remark\n")
+    arguments: dict[str, Any] = {"type": "dataElementGroups", "file": sheet}
+    plan = await planned(session, "metadata add-members", **arguments)
+    assert plan.title == "add 1 member to dataElements of 1 data element group"
+    before = to_json(await call(session, "metadata members", type="dataElementGroups", uid="Vaccines"))
+    await call(session, "metadata add-members", YES, **arguments)
+    after = to_json(await call(session, "metadata members", type="dataElementGroups", uid="Vaccines"))
+    assert {row["displayName"] for row in after} - {row["displayName"] for row in before} == {"Remark"}  # type: ignore[union-attr,index,call-overload]
+    assert (await planned(session, "metadata add-members", **arguments)).steps == []
+    for text, says in (
+        ("a,b\nVaccines,Remark\n", "has the columns a, b"),
+        ("group,member\nVaccines,\n", "row 2 of members.csv names not both"),
+    ):
+        sheet.write_text(text)
+        with pytest.raises(UsageError, match=says):
+            await planned(session, "metadata add-members", **arguments)
+    sheet.write_text("group,member\nVaccines,Nix\n")
+    with pytest.raises(NotFound, match="'Nix'"):
+        await planned(session, "metadata add-members", **arguments)
+    sheet.write_text("group,member\nSexes,M\n")
+    with pytest.raises(UsageError, match="options belong to one option set alone"):
+        await planned(session, "metadata add-members", type="optionSets", file=sheet)
