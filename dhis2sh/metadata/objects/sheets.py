@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.errors import UsageError
 from dhis2sh.files import parse_json
 from dhis2sh.metadata import values
-from dhis2sh.metadata.types.units.geometry import Noticed, checked
+from dhis2sh.metadata.geometry import Noticed, checked
 from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.tables import read_rows

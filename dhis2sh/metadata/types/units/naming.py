@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.types.units.geometry import Feature
+from dhis2sh.metadata.geometry import Feature
 from dhis2sh.metadata.types.units.holdings import UNITS
 from dhis2sh.metadata.types.units.restructuring import check_level
 from dhis2sh.verbs import names

@@ -12,7 +12,7 @@ from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.attributes import geometry_attribute, geometry_in, with_geometry
-from dhis2sh.metadata.types.units.geometry import Noticed, checked, features_of, outlined
+from dhis2sh.metadata.geometry import Noticed, checked, features_of, outlined
 from dhis2sh.metadata.types.units.holdings import UNITS
 from dhis2sh.metadata.types.units.naming import name_features
 from dhis2sh.metadata.types.units.restructuring import check_level
