@@ -23,7 +23,7 @@ def uids(file: str) -> set[str]:
 
 
 async def main() -> None:
-    async with Client(StdioTransport("dhis2-mcp", [], env=dict(os.environ))) as agent:
+    async with Client(StdioTransport("dhis2-mcp", ["--export-folder", "."], env=dict(os.environ))) as agent:
 
         async def call(tool: str, profile: str, verb: str, arguments: dict, **more: object) -> dict:
             said = {"verb": verb, "arguments": arguments, "profile": profile, **more}
