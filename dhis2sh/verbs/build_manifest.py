@@ -68,7 +68,8 @@ def build() -> dict[str, str]:
             if len(mine) == 1
             else f"{len(mine)} verbs: " + ", ".join(verb.path.partition(" ")[2] for verb in mine)
         )
-    files["index.json"] = _text({"help": _root_help(domains), "domains": dict(domains)})
+    files["index.json"] = _text({"domains": dict(domains)})
+    files["help.txt"] = _root_help(domains) + "\n"
     return files
 
 
@@ -162,7 +163,7 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         folder: made where it is missing.
         files: texts by name, as `build` gives them.
     """
-    for old in folder.rglob("*.json"):
+    for old in (*folder.rglob("*.json"), *folder.glob("*.txt")):
         if old.relative_to(folder).as_posix() not in files:
             old.unlink()
     for name, text in files.items():

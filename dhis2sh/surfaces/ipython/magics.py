@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from dhis2sh import index
 from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation
@@ -250,5 +250,5 @@ def _listen(shell: Any, runner: Runner) -> None:
 
 def _help(domain: str) -> str:
     """A magic's docstring: one line from the catalogue's index, since a start must not read every domain."""
-    domains = cast("dict[str, str]", manifest.index()["domains"])
+    domains = manifest.index()["domains"]
     return f"{domain}: {domains.get(domain, 'verbs of a plugin')}. {domain}? shows its help."
