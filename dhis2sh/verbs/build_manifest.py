@@ -148,7 +148,10 @@ def main(words: list[str] | None = None) -> int:
         write(given.to, build())
         return 0
     kept = manifest.kept()
+    seen = _seen_now(kept)
     if not given.always and manifest.is_built() and kept[:1] == [made_by()] and not manifest.first_changed(kept[1:]):
+        if seen != kept:  # a branch was changed and changed back: nobody shall look into those files again
+            paths.write_atomic(Path(manifest.FOLDER, manifest.SOURCES), "\n".join(seen) + "\n")
         return 0
     began = time.time_ns()
     write(Path(manifest.FOLDER), build())
@@ -168,6 +171,19 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
             old.unlink()
     for name, text in files.items():
         paths.write_atomic(folder / name, text)
+
+
+def _seen_now(kept: Sequence[str]) -> list[str]:
+    """The lines of `.sources` with the times and sizes that their files have now, and the digests that they had."""
+    seen = [*kept[:1]]
+    for line in kept[1:]:
+        _, _, was, path = line.split(" ", 3)
+        try:
+            found = Path(manifest.FOLDER, path).stat()
+        except FileNotFoundError:
+            return [*kept]
+        seen.append(f"{found.st_mtime_ns} {found.st_size} {was} {path}")
+    return seen
 
 
 def made_by() -> str:

@@ -53,6 +53,13 @@ def test_a_source_that_was_only_touched_has_not_changed(catalogue: Path) -> None
     assert manifest.stale() is None
 
 
+def test_setup_remembers_the_times_of_sources_that_were_only_touched(catalogue: Path) -> None:
+    os.utime(catalogue.parent / "system.py", (1, 1))
+    assert build_manifest.main([]) == 0
+    assert manifest.kept()[1].startswith("1000000000 6 ")
+    assert (catalogue / "index.json").read_text("utf-8") == '{"domains": {}}', "nothing was built"
+
+
 def test_a_source_that_is_gone_has_changed(catalogue: Path) -> None:
     (catalogue.parent / "system.py").unlink()
     assert "system.py" in str(manifest.stale())
