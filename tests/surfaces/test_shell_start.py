@@ -22,6 +22,12 @@ HEAVY = (
     "dhis2sh.rows.rows",
     "dhis2sh.index.names",
     "jedi",
+    "dhis2sh.surfaces.ipython.completion",
+    "dhis2sh.surfaces.ipython.tails",
+    "dhis2sh.surfaces.ipython.lexer",
+    "dhis2sh.verbs.completion",
+    "dhis2sh.client.client",
+    "dhis2sh.models.facts",
 )
 
 
