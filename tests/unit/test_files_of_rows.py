@@ -3,6 +3,7 @@
 import gzip
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ async def test_o2_so_is_one_that_is_read_piece_by_piece(tmp_path: Path):
         await stream_rows(path).collect()
 
 
-def workbook(path: Path, rows: list[list[object]]) -> Path:
+def workbook(path: Path, rows: Sequence[Sequence[object]]) -> Path:
     """A workbook of one sheet; empty texts are cells that nobody wrote to."""
     xlsxwriter = pytest.importorskip("xlsxwriter")
     book = xlsxwriter.Workbook(str(path))
