@@ -209,7 +209,8 @@ def test_a_search_for_a_verb_of_any_type_finds_it_first(word: str) -> None:
                 continue
             best = tools.search(f"{word} {spoken}")["result"][0]
             assert best["verb"] == f"metadata {name} {word}"
-            given = {param.name for param in find(best["verb"]).params if param.for_agents}
+            verb = find(best["verb"])
+            given = {verb.told(param) for param in verb.params if param.for_agents}
             [alone] = tools.search(best["verb"])["result"]
             assert set(alone["input"]["properties"]) == given, name
 

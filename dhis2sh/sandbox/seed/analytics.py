@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dhis2sh.sandbox.metadata.axes import fixed_periods
 from dhis2sh.sandbox.seed.book import french, part, ref, refs, shared_with, uid
 from dhis2sh.sandbox.seed.programs import EVENT, SUPERVISION_STAGE, element
 from dhis2sh.sandbox.store.fresh import ADMIN
@@ -105,7 +106,7 @@ def add_visualizations(book: Book, places: Places) -> None:
             columnDimensions=columns,
             rowDimensions=down,
             filterDimensions=filters,
-            **(_analytical() | more),
+            **(_analytical() | {"periods": fixed_periods({"rawPeriods": [*months]}, named=True)} | more),
         )
     _add_event_chart(book, regions, months)
 
@@ -115,7 +116,7 @@ def _add_event_chart(book: Book, regions: list[str], months: list[str]) -> None:
     fields = [
         {"dataElement": ref(element(name)), "programStage": stage} for name in ("Staff met", "Score of the checklist")
     ]
-    events: dict[str, object] = _analytical()
+    events = _analytical() | {"periods": fixed_periods({"rawPeriods": [*months]}, named=True)}
     for name in ("attributeDimensions", "programIndicatorDimensions", "simpleDimensions", "repetitions"):
         events[name] = []
     for unused in _NOT_OF_EVENTS.split():
@@ -166,6 +167,7 @@ def _layer(book: Book, places: Places, name: str, layer: str) -> object:
             "filterDimensions": ["pe"],
             "rowDimensions": ["ou"],
             "rawPeriods": [f"{places.year}12"],
+            "periods": fixed_periods({"rawPeriods": [f"{places.year}12"]}, named=True),
             "legendSet": ref(book.id("legendSets", "Coverage")),
         }
     if layer == "facility":
