@@ -20,6 +20,7 @@ import itertools
 import json
 import os
 import shutil
+import uuid
 from collections.abc import AsyncIterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -257,7 +258,7 @@ class Preparing:
         scope = (sorted(seen) for seen in self._scope.values())
         head = Head(title, url, strategy, self.rows, self.parts, undo, *scope)
         (self.path / "job.json").write_text(json.dumps(asdict(head)), "utf-8")
-        name = whole.hexdigest()[:12]
+        name = whole.hexdigest()[:12] if self.parts else f"refused-{uuid.uuid4().hex[:8]}"
         for number in range(1, 10_000):
             path = self._home / (name if number == 1 else f"{name}-{number}")
             there = _read(path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+import re
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -13,6 +14,7 @@ from dhis2sh.data import jobs
 from dhis2sh.data.cells import DEFAULTED, cell_of
 from dhis2sh.data.checking import Checker, Problem, text_of
 from dhis2sh.data.jobs import Job, Preparing
+from dhis2sh.data.reading import cells_now
 from dhis2sh.data.refused import RefusedRows
 from dhis2sh.data.sending import Values, refusals
 from dhis2sh.data.target import Target
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, Row
 
 TOLD = 5
+LOOKED_AT = 1_000
+"""Rows up to which a plan says what the cells hold now."""
+_DECIMAL_COMMA = re.compile(r"-?[\d .]*\d,\d+")
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
+"""In a sheet of decimal commas a point parts thousands: 1.234 is 1234."""
 VERBS = {"CREATE_AND_UPDATE": "import", "CREATE": "create", "UPDATE": "update", "DELETE": "delete"}
 
 
@@ -87,11 +94,14 @@ class _Taking:
         self.refused = RefusedRows(load.rejected or self._preparing.path / "refused.csv")
         self._checker = Checker(target, deleting=load.strategy == "DELETE")
         self._seen: dict[str, tuple[int, object]] = {}
+        self._thousands: list[tuple[int, Row]] = []
+        self._commas = False
         self.given = self.repeated = 0
 
     def take(self, place: int, row: Row) -> None:
         """One row: into the job, or among the refused."""
         self.given += 1
+        self._commas = self._commas or _DECIMAL_COMMA.fullmatch(text_of(row.get("value") or "")) is not None
         try:
             sent = self._checker.checked(row)
         except Problem as problem:
@@ -103,6 +113,8 @@ class _Taking:
         if before is None:
             self._seen[cell] = (place, value)
             self._preparing.add(place, sent, _data_set(self._target, sent) if self._by_set else None)
+            if _THOUSANDS.fullmatch(str(sent.get("value", ""))):
+                self._thousands.append((place, sent))
         elif before[1] == value:
             self.repeated += 1
         else:
@@ -116,6 +128,10 @@ class _Taking:
 
     def finish(self) -> Job:
         """The job of all that was taken."""
+        for place, sent in self._thousands if self._commas else ():
+            if (row := self._preparing.withdraw(place, sent)) is not None:
+                reason = f"'{row['value']}' may be a thousand times as much: other rows have decimal commas"
+                self.refused.add(place, row, reason)
         self.refused.close()
         title = f"{VERBS[self._load.strategy]} {counted(self._preparing.rows, 'data value')}: {self._load.what}"
         job = self._preparing.finish(title, self._url, self._load.strategy, undo=self._load.undo)
@@ -174,7 +190,9 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
         said += [f"refused: {line}" for line in refused.lines()]
         said.append(f"refused rows with their reasons: {refused.path}")
     rows = sum(len(job.places(part)) for part in left)
-    steps = StepsInBulk({("import", "dataValues"): rows} if rows else {}, _Steps(job, left, target))
+    held = [row for part in left for row in job.rows(part)] if 0 < rows <= LOOKED_AT else []
+    now = await cells_now(s, held, target.default) if held else None
+    steps = StepsInBulk({("import", "dataValues"): rows} if rows else {}, _Steps(job, left, target, now))
     title = f"{job.head.title} into {s.profile.name}" + (
         f"; {refused.count:,} of {given:,} rows refused" if refused.count else ""
     )
@@ -211,8 +229,8 @@ async def _validated(s: Session, job: Job, part: int) -> list[str]:
 class _Steps:
     """Makes the step of one row, when somebody looks at it."""
 
-    def __init__(self, job: Job, left: Sequence[int], target: Target) -> None:
-        self._job, self._left, self._target = job, left, target
+    def __init__(self, job: Job, left: Sequence[int], target: Target, now: Mapping[str, Row] | None) -> None:
+        self._job, self._left, self._target, self._now = job, left, target, now
         self._at: tuple[int, int, list[Row]] = (0, 0, [])
 
     def __call__(self, number: int) -> PlanStep:
@@ -227,10 +245,16 @@ class _Steps:
                     break
                 at += count
         row = rows[number - first]
-        about = self._target.words(row)
-        if row.get("deleted") or self._job.head.strategy == "DELETE":
-            return PlanStep("import", "dataValues", name=about, detail="delete")
-        return PlanStep("import", "dataValues", name=about, detail=str(row.get("value", "")))
+        deleted = row.get("deleted") or self._job.head.strategy == "DELETE"
+        new = "nothing" if deleted else str(row.get("value", ""))
+        if self._now is not None:
+            held = self._now.get(cell_of(row, self._target.default), {}).get("value")
+            new = (
+                new
+                if held == new or (held is None and not deleted)
+                else f"{'nothing' if held is None else held} -> {new}"
+            )
+        return PlanStep("import", "dataValues", name=self._target.words(row), detail=new)
 
 
 async def of_file(path: Path, given: Row) -> AsyncGenerator[list[tuple[int, Row]]]:
@@ -245,8 +269,11 @@ async def of_file(path: Path, given: Row) -> AsyncGenerator[list[tuple[int, Row]
     from dhis2sh.rows.tables import stream_rows  # start-up: as above
 
     source = stream_rows(path, key="dataValues")
+    header = (
+        0 if set(path.suffixes) & {".json", ".ndjson", ".yaml", ".yml"} else 1
+    )  # rows count from the sheet's first line
     async for batch in layouts.values_of(source.plain_batches(), {**layouts.envelope_of(path), **given}):
-        yield batch
+        yield [(place + header, row) for place, row in batch]
 
 
 async def of_rows(rows: Rows[Row], given: Row) -> AsyncGenerator[list[tuple[int, Row]]]:

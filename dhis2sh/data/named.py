@@ -1,4 +1,4 @@
-"""Names beside UIDs in values that stream by: each is asked for once."""
+"""Names beside UIDs, and numbers in place of texts, in values that stream by: each object is asked for once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from dhis2sh.client import reading
+from dhis2sh.dhis2 import value_types
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
@@ -51,3 +52,19 @@ def _with_names(row: Row, known: dict[tuple[str, str], str | None]) -> Row:
         if (plural := TYPES.get(name)) is not None:
             told[f"{name}Name"] = known.get((plural, str(value)))
     return told
+
+
+async def with_numbers(s: Session, source: AsyncGenerator[list[Row]]) -> AsyncGenerator[list[Row]]:
+    """Rows whose values are numbers where their data element is one of numbers; others stay text."""
+    numeric: dict[str, bool] = {}
+    async with aclosing(source) as found:
+        async for rows in found:
+            new = [uid for uid in dict.fromkeys(str(row["dataElement"]) for row in rows) if uid not in numeric]
+            known = await reading.by_uid(s.client, "dataElements", new, fields="id,valueType") if new else None
+            numeric |= dict.fromkeys(new, False)
+            for item in known.rows if known is not None else ():
+                numeric[str(item["id"])] = str(item.get("valueType")) in value_types.NUMERIC
+            for row in rows:
+                if numeric[str(row["dataElement"])]:
+                    row["value"] = value_types.number(row.get("value"))
+            yield rows

@@ -71,14 +71,14 @@ class Values:
             at += count
 
     async def moved(self, s: Session) -> list[str]:
-        """Values have no version: the later one wins, and what was there before is kept."""
+        """Values have no version: the later one wins. What the cells hold now is kept, before anything is sent."""
+        if self.job.head.undo and not self.job.has_before:
+            await self._keep_before(s)
         return []
 
     async def send(self, s: Session, part: Part) -> PartDone:
-        """One part. The values before are read ahead of the first one."""
+        """One part."""
         number = self._first[part.numbers[0]]
-        if self.job.head.undo and not self.job.has_before:
-            await self._keep_before(s)
         self.job.mark_sent(number)
         rows = self.job.rows(number)
         answered = Answered()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.client import reading
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.dhis2.uids import is_uid
-from dhis2sh.errors import NotFound
+from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.verbs import names
 from dhis2sh.words import listed
 
@@ -32,6 +32,8 @@ FIELDS = {
 }
 """What is asked of each type: what the checks need and no more."""
 TOLD = 4
+SOUGHT = 20
+"""Texts of one batch that are looked for one by one where nothing has that very code or name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +159,19 @@ class Target:
                     told = listed((f"{row.get('displayName')} [{row['id']}]" for row in rows), TOLD)
                     self._problems[plural, text] = f"'{text}' is ambiguous: {told}"
             open_ = [text for text in open_ if text not in hits]
-        one = _SINGULAR[plural]
-        self._problems |= {(plural, text): f"there is no {one} with the UID, code or name '{text}'" for text in open_}
+        for number, text in enumerate(open_):
+            hint = await self._as_others_find_it(plural, text) if number < SOUGHT else None
+            if text not in known:
+                why = f"there is no {_SINGULAR[plural]} with the UID, code or name '{text}'"
+                self._problems[plural, text] = f"{why} ({hint})" if hint else why
+
+    async def _as_others_find_it(self, plural: str, text: str) -> str | None:
+        """A name without regard to case, accents and blanks, as every verb takes it; else what comes nearest."""
+        try:
+            self._uids[plural][text] = await names.resolve(self._s, plural, text)
+        except (NotFound, UsageError) as error:
+            return error.hint
+        return None
 
     async def _read_elements(self, uids: list[str]) -> None:
         rows = (

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from dhis2sh.types import Row
 
 
+RECENT = 100
+"""Entries among which other parts of a load are looked for."""
+
+
 @takes_back(NAME)
 async def values(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """Cells hold again what they held before a load; what somebody has changed since stays, and is counted."""
@@ -34,7 +38,15 @@ async def values(s: Session, journal: Journal, entry: Entry, *, force: bool) -> 
         why = "its folder is gone" if job is None else "the values before were not kept (--no-undo)"
         blocked = Refused(f"entry {entry.id} cannot be taken back: {why}", hint="dhis2 journal list")
         return Plan(title, blocked=blocked)
-    return await _plan(s, title, job, sorted({int(number) for _, number, _ in digests}), force=force)
+    plan = await _plan(s, title, job, sorted({int(number) for _, number, _ in digests}), force=force)
+    others = [
+        other.id
+        for other in journal.entries(limit=RECENT)
+        if other.id != entry.id and other.undone_by is None and other.writer == NAME
+        and any((part.digest or "").startswith(f"{job.name}/") for part in journal.parts(other.id))
+    ]  # fmt: skip
+    plan.notes += [f"more of this load is in entry {other}: dhis2 undo {other}" for other in others]
+    return plan
 
 
 def _restored(row: Row, before: Row | None) -> Row:

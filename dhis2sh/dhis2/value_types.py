@@ -9,6 +9,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonValue
 
 _NUMBER = re.compile(r"(-?0|-?[1-9]\d*)(\.\d+)?(E-?\d+)?")
 _INTEGER = re.compile(r"0|-?[1-9]\d*")
@@ -53,6 +57,21 @@ _TAKES: Mapping[str, tuple[Callable[[str], bool], str]] = {
     "LETTER": (lambda text: len(text) == 1 and text.isalpha(), "one letter"),
     "COORDINATE": (lambda text: _COORDINATE.fullmatch(text) is not None, "a point such as [-11.42,8.12]"),
 }
+
+NUMERIC = frozenset(
+    {"NUMBER", "PERCENTAGE", "UNIT_INTERVAL"}
+    | {"INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE"}
+)
+"""The types whose values are numbers."""
+
+
+def number(value: JsonValue) -> JsonValue:
+    """The number that a text holds; whatever else it is as it is."""
+    if not isinstance(value, str):
+        return value
+    if _INTEGER.fullmatch(value):
+        return int(value)
+    return float(value) if _number(value) else value
 
 
 def refused(value_type: str, text: str) -> str | None:

@@ -14,7 +14,7 @@ from dhis2sh.verbs.declaration import Doc, verb
 from dhis2sh.verbs.registry import load_domains
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.journal import Entry
+    from dhis2sh.changes.journal import Entry, Journal
     from dhis2sh.changes.way_back import TakesBack
 
 
@@ -32,6 +32,17 @@ async def undo(
     """
     journal = journal_of(s)
     entry = journal.entry(id)
+    plan = await _plan(s, journal, entry, force=force)
+    for other in journal.entries() if id is None else ():
+        if plan.steps or plan.blocked is not None:
+            break  # what holds already what it held before is passed over, or nothing older could be taken back
+        if other.id < entry.id and other.undone_by is None and other.undoes is None:
+            s.person.note(f"entry {entry.id} has nothing to take back: {'; '.join(plan.notes) or entry.title}")
+            entry, plan = other, await _plan(s, journal, other, force=force)
+    return plan
+
+
+async def _plan(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     if entry.undone_by is not None and not force:
         raise UsageError(
             f"entry {entry.id} was taken back by entry {entry.undone_by}",

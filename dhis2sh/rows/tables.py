@@ -367,12 +367,18 @@ def _sheet(path: Path) -> list[Row]:
         raise MissingExtra("reading XLSX", "frames") from error
     try:
         book = fastexcel.read_excel(path)
+        filled = [name for name in book.sheet_names if book.load_sheet(name, header_row=None, n_rows=1).height]
         first: DataFrame = book.load_sheet(0, header_row=None, n_rows=1, dtypes="string").to_polars()
         frame: DataFrame = book.load_sheet(0).to_polars()
     except fastexcel.FastExcelError as error:
         if not path.exists():
             raise NotFound(f"there is no file {path}") from None
         raise UsageError(f"{path} cannot be read: {error}", hint="save it as XLSX again, or as CSV") from None
+    if len(filled) > 1:
+        raise UsageError(
+            f"{path.name} has {len(filled)} sheets with rows, and one is read: {', '.join(filled)}",
+            hint="save the one that is meant as a file of its own",
+        )
     # the header as it stands there: the reader gives names to columns that have none, and others to those of one name
     headers = [str(name or "").strip() for name in (first.row(0) if first.height else ())]
     _check_once(headers)

@@ -164,8 +164,14 @@ def _step(node: ast.expr, text: str, lead: int, source: str | None, names: Mappi
         return ast.get_source_segment(text, item) or ast.unparse(item)
 
     options = {keyword.arg: part(keyword.value) for keyword in node.keywords if keyword.arg is not None}
-    step = Step(name, [part(item) for item in node.args], options, kind)
-    if kind == "stage" and not stages()[name].literal:
+
+    def field(item: ast.expr) -> str:
+        """An argument of a stage over rows; in quotes it is the same expression, as in plain Python: `sort('-n')`."""
+        return item.value if isinstance(item, ast.Constant) and isinstance(item.value, str) else part(item)
+
+    over_rows = kind == "stage" and not stages()[name].literal
+    step = Step(name, [(field if over_rows else part)(item) for item in node.args], options, kind)
+    if over_rows:
         for inner in step.args:
             Expression(inner.strip().removeprefix("-"))
     return step

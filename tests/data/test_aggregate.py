@@ -20,7 +20,7 @@ async def values(s: Session, **asked: object) -> dict[tuple[str, str, str, str],
     stream = await call(s, "data aggregate get", names=True, **{**JANUARY, **asked})
     rows = (await stream.collect()).plain()
     return {
-        (row["dataElementName"], row["categoryOptionComboName"], row["orgUnitName"], row["period"]): row["value"]
+        (row["dataElementName"], row["categoryOptionComboName"], row["orgUnitName"], row["period"]): str(row["value"])
         for row in rows
     }
 
@@ -34,7 +34,7 @@ def write(text: str, name: str = "values.csv") -> Path:
 # Out ------------------------------------------------------------------------------------------------------------------
 
 
-async def test_values_come_with_names_and_as_text(s: Session):
+async def test_values_come_with_names(s: Session):
     found = await values(s)
     assert len(found) == 9
     assert found["Visits", "Female", "Clinic A", "202501"] == "20"
@@ -125,7 +125,7 @@ async def test_a_wrong_row_is_refused_with_its_reason_and_can_be_mended(s: Sessi
     assert reason in str(caught.value)
     assert (await values(s, period=["202502"]))["Stock", "default", "Clinic A", "202502"] == "9"
     (refused,) = csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines())
-    assert refused["row"] == "2"
+    assert refused["row"] == "3"
     assert reason in refused["reason"]
     with pytest.raises(Refused, match="none of the 1 rows can be sent"):
         await do(s, "data aggregate push", file=Path("mend.csv"))
@@ -136,7 +136,7 @@ async def test_two_values_for_one_cell_are_both_refused(s: Session):
     sheet = write(
         "dataElement,period,orgUnit,value\nStock,202501,Clinic A,1\nStock,202501,Clinic B,2\ndeStock0001,202501,Clinic A,3\n"
     )
-    with pytest.raises(PartlyDone, match="row 3 has another value for the same cell"):
+    with pytest.raises(PartlyDone, match="row 4 has another value for the same cell"):
         await do(s, "data aggregate push", file=sheet)
     found = await values(s)
     assert found["Stock", "default", "Clinic A", "202501"] == "100"
@@ -149,7 +149,7 @@ async def test_a_dry_run_asks_the_server_and_writes_nothing(s: Session):
         s, "data aggregate push", file=write("dataElement,period,orgUnit,value\nStock,202501,Clinic A,1\n")
     )
     assert "the server would create 0, update 1, delete 0; 0 hold these values already" in plan.notes
-    assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202501"]
+    assert [(step.name, step.detail) for step in plan.steps] == [("Stock, Clinic A, 202501", "100 -> 1")]
     assert await values(s) == before
 
 
@@ -263,3 +263,33 @@ async def test_a_file_is_compared_with_a_server_cell_by_cell(s: Session):
         ("Temperature", "Clinic B"): (None, "25", "only right"),
         ("Stock", "Clinic C"): ("1", None, "only left"),
     }
+
+
+async def test_values_of_numbers_are_numbers_for_every_stage(s: Session):
+    """As texts 5 came before 40, and `value == 20` found nothing."""
+    stream = await call(s, "data aggregate get", **JANUARY)
+    found = {type(row["value"]) for row in (await stream.collect()).plain() if row["dataElement"] == "deVisits001"}
+    assert found == {int}
+    stream = await call(s, "data aggregate get", as_text=True, **JANUARY)
+    assert {type(row["value"]) for row in (await stream.collect()).plain()} == {str}
+
+
+async def test_a_point_in_a_sheet_of_decimal_commas_is_not_guessed(s: Session):
+    sheet = write(
+        "dataElement;period;orgUnit;value\nTemperature;202501;Clinic A;1.234\nTemperature;202501;Clinic B;12,5\n"
+    )
+    with pytest.raises(Refused, match="none of the 2 rows"):
+        await do(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
+    assert "may be a thousand times as much" in Path("mend.csv").read_text("utf-8")
+
+
+async def test_names_are_taken_as_everywhere_else(s: Session):
+    await do(s, "data aggregate push", file=write("dataElement,period,orgUnit,value\nstock,202501,clinic  a,7\n"))
+    assert (await values(s))["Stock", "default", "Clinic A", "202501"] == "7"
+
+
+async def test_an_undo_that_finds_nothing_to_do_goes_on_to_the_write_before(s: Session):
+    same = write("dataElement,period,orgUnit,value\nStock,202501,Clinic A,100\n", "same.csv")
+    await do(s, "data aggregate push", file=write("dataElement,period,orgUnit,value\nTemperature,202501,Clinic A,1\n"))
+    await do(s, "data aggregate push", file=same)
+    assert "entry 1" in (await planned(s, "undo")).title

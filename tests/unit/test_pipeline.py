@@ -290,3 +290,13 @@ def test_a_number_in_a_text_says_how_it_is_compared():
         Rows([{"value": "5"}]).where("value > 20")
     assert caught.value.hint == "`value` is text here: float(value) is its number"
     assert Rows([{"value": "5"}, {"value": "30"}]).where("float(value) > 20").plain() == [{"value": "30"}]
+
+
+@pytest.mark.parametrize(("tail", "expected"), [
+    ("sort('-n') | select('name')", ["b", "a"]), ("where('n == 1') | select(name)", ["a"]), ("uniq('name') | select(name)", ["a", "b"]),
+])  # fmt: skip
+async def test_a_field_in_quotes_is_that_field(tail: str, expected: list[str]):
+    """As in plain Python; taken as a constant it left every row as it was, without a word."""
+    rows = Rows([{"name": "a", "n": 1}, {"name": "b", "n": 2}])
+    found = await compile_tail(tail).run(rows, {})
+    assert [row["name"] for row in found.plain()] == expected

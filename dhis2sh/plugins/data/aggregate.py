@@ -35,18 +35,26 @@ Rejected = Annotated[
     examples=[
         "dhis2 data aggregate get --data-set 'Child Health' --period 2025 --org-unit Bo --children --names -o csv",
         "%data aggregate get --data-element 'BCG doses given' --period LAST_12_MONTHS --org-unit Bo --children"
-        " | where(float(value) > 100) | csv('bcg.csv')",
+        " | where(value > 100) | csv('bcg.csv')",
     ],
 )
-async def get(s: Session, *, names: Names = False, asked: Asked) -> Stream[Row]:
+async def get(
+    s: Session,
+    *,
+    names: Names = False,
+    as_text: Annotated[bool, Doc("Every value as the text that the server has.")] = False,
+    asked: Asked,
+) -> Stream[Row]:
     """Read data values as they come, however many: by data set, element or group, period and organisation unit.
 
-    A value is text, as the server has it. A period that no data set has stands for those in it: 2025 for its months.
+    Values of data elements of numbers are numbers, others text. A period that no data set has stands for those in it: 2025 for its months.
 
     API source: `GET /api/dataValueSets.csv`.
     """
     query = await asking.query_of(s, asked)
     batches = s.client.data_values.batches(**query)
+    if not as_text:
+        batches = named.with_numbers(s, batches)
     if names:
         return Stream(named.batches(s, batches), columns=named.columns(SHOWN))
     return Stream(batches, columns=SHOWN)
