@@ -21,6 +21,7 @@ from dhis2sh.models import facts
 from dhis2sh.sandbox.load import load
 from dhis2sh.session import Session
 from tests.conftest import filled, holding
+from tests.fakes.person import Somebody
 from tests.metadata.calls import YES, call, planned
 from tests.metadata.conftest import NEW
 from tests.shared import needs_shared, shared
@@ -96,7 +97,7 @@ async def test_what_is_there_and_means_something_else_is_a_decision(session: Ses
         session, "metadata package install", file=tmp_path / "package.json", resolve=["deNumber009=rename"]
     )
     assert apart.blocked is None
-    assert [step.after["code"] for step in apart.steps if step.after] == ["DE_1_PACKAGE_JSON"]
+    assert [step.after["code"] for step in apart.steps if step.after] == ["DE_1_PACKAGE"]
 
 
 async def test_o3_placeholders_are_told_and_mapped(session: Session, tmp_path: Path):
@@ -191,6 +192,42 @@ def test_what_was_renamed_is_moved_as_the_facts_of_the_version_say():
     assert body["seriesKey"] == {"hidden": True}
     assert body["rawPeriods"] == ["LAST_12_MONTHS"]
     assert all(one.type == "visualizations" for one in adapted.changes)
+
+
+async def test_pk1_which_group_administers_it_is_never_guessed(session: Session, tmp_path: Path):
+    """No answer is no consent: it is not taken for a new group, and the question says how others are named."""
+    there = {"id": "ugThere0001", "name": "Administrators"}
+    await session.client.post("metadata", {"userGroups": [there]})
+    file = written(tmp_path, PACKAGE)
+    session.person = somebody = Somebody(chooses="Administrators")
+    report = await call(session, "metadata package plan", file=file)
+    assert [(one.id, one.to) for one in report.mapped if one.by == "given"] == [("ugAdmin0001", "ugThere0001")]
+    assert [str(about) for about in somebody.asked] == [
+        "which group administers it: 'BCG admin' as a new one, or one that is there (of others: --map ugAdmin0001=NAME)?"
+    ]
+    session.person = Somebody(chooses="new")
+    report = await call(session, "metadata package plan", file=file)
+    assert [one.id for one in report.mapped if one.by == "given"] == []
+
+
+async def test_pk3_an_object_whose_name_is_taken_is_one_decision_and_is_renamed(session: Session, tmp_path: Path):
+    """The server refuses its name too, which is the same decision; the line that is proposed leaves out nothing."""
+    taken = {**NEW, "shortName": "OPV"}
+    group = {"id": "deGroup0009", "name": "All", "shortName": "All", "dataElements": [{"id": "deNumber009"}]}
+    body = {"package": {"name": "BCG_AGG_V1", "code": "BCG"}, "dataElements": [taken], "dataElementGroups": [group]}
+    file = written(tmp_path, body)
+    plan = await planned(session, "metadata package install", file=file)
+    report = plan.report
+    assert isinstance(report, PackageReport)
+    assert [one.about for one in report.decide] == [
+        "dataElements 'New' [deNumber009]: its shortName is that of [deNumber002] there"
+    ]
+    assert str(plan.blocked and plan.blocked.hint).endswith("package.json --resolve deNumber009=rename")
+    renamed = await planned(session, "metadata package install", file=file, resolve=["deNumber009=rename"])
+    assert renamed.blocked is None
+    bodies = {step.type: step.after for step in renamed.steps if step.after}
+    assert bodies["dataElements"]["shortName"] == "OPV (BCG)"
+    assert bodies["dataElementGroups"]["dataElements"] == [{"id": "deNumber009"}]
 
 
 # Packages as they are published -----------------------------------------------------------------------------------------
