@@ -20,6 +20,7 @@ from dhis2sh.metadata.bundles.report import PackageReport
 from dhis2sh.models import facts
 from dhis2sh.sandbox.load import load
 from dhis2sh.session import Session
+from dhis2sh.show.render import text
 from tests.conftest import filled, holding
 from tests.fakes.person import Somebody
 from tests.metadata.calls import YES, call, planned
@@ -228,6 +229,47 @@ async def test_pk3_an_object_whose_name_is_taken_is_one_decision_and_is_renamed(
     bodies = {step.type: step.after for step in renamed.steps if step.after}
     assert bodies["dataElements"]["shortName"] == "OPV (BCG)"
     assert bodies["dataElementGroups"]["dataElements"] == [{"id": "deNumber009"}]
+
+
+async def test_pk2_what_is_left_to_do_is_said_after_the_write_too(session: Session, tmp_path: Path):
+    """Who says yes beforehand has not read the plan: what stays and differs, formulas that miss something, to-dos."""
+    there = {**NEW, "id": "deForeign01", "name": "BCG, all", "shortName": "BCG, all", "code": "DE_1"}
+    half = {"id": "inHalf00001", "name": "Half", "shortName": "Half", "numerator": "#{deNowhere01}", "denominator": "1",
+            "indicatorType": {"id": "itNumber001"}}  # fmt: skip
+    body = {
+        "userGroups": [{"id": "ugAdmin0001", "name": "BCG admin"}],
+        "dataElements": [NEW, there], "indicatorTypes": [{"id": "itNumber001", "name": "Of one", "factor": 1}],
+        "indicators": [half],
+    }  # fmt: skip
+    summary = await call(session, "metadata package install", YES, file=written(tmp_path, body))
+    said = text(summary)
+    assert "  stays as it is: dataElements 'BCG doses given' [deNumber001]: " in said
+    assert "  formula: deNowhere01 is missing in the expressions of indicators 'Half' [inHalf00001]" in said
+    assert "  to do: 1 user group without members: BCG admin\n    dhis2 metadata add userGroups ugAdmin0001 " in said
+    report: Any = summary.to_json()["report"]
+    assert [one["id"] for one in report["kept"]] == ["deNumber001"]
+    assert report["formulas"].keys() == {"deNowhere01"}
+    assert [one["what"] for one in report["to_do"]] == ["1 user group without members: BCG admin"]
+
+
+async def test_pk4_a_package_is_told_of_its_own_options_only(session: Session, tmp_path: Path):
+    """`--deps` and `--with` bring objects into an export; a package has --map and --drop-dangling."""
+    group = {"id": "deGroup0009", "name": "All", "shortName": "All", "dataElements": [{"id": "deNowhere01"}]}
+    file = written(tmp_path, {"dataElementGroups": [group]})
+    for drop in (False, True):
+        plan = await planned(session, "metadata package install", file=file, drop_dangling=drop)
+        assert "bring them too" not in text(plan)
+        assert "deNowhere01" in text(plan)
+
+
+@pytest.mark.parametrize("verb", ["package plan", "package install", "import", "merge-bundle"])
+async def test_pk4_data_are_no_package(session: Session, tmp_path: Path, verb: str):
+    file = written(tmp_path, {"dataValues": [{"dataElement": "deNumber001", "period": "202601", "value": "1"}]})
+    with pytest.raises(
+        UsageError, match=r"package\.json holds no metadata: 1 dataValues; nothing was written"
+    ) as refused:
+        await call(session, f"metadata {verb}", file=file)
+    assert str(refused.value.hint).startswith("dhis2 data aggregate push")
 
 
 # Packages as they are published -----------------------------------------------------------------------------------------

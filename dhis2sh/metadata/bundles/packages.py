@@ -23,7 +23,7 @@ from dhis2sh.errors import Refused
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.adapting import Adapted, adapt
 from dhis2sh.metadata.bundles.bundle import Bundle, server_bundle
-from dhis2sh.metadata.bundles.checking import Dangling, check, without
+from dhis2sh.metadata.bundles.checking import Dangling, check, require_metadata, without
 from dhis2sh.metadata.bundles.mapping import Mapped, fields_for, fit
 from dhis2sh.metadata.bundles.merging import Map, given_of, settled, told_of
 from dhis2sh.metadata.bundles.report import Decision, MappedObject, PackageReport
@@ -94,6 +94,7 @@ class _Install:
     async def plan(self) -> Plan:
         """Adapt, fit, look through, compare."""
         self._types = await types_of(self._s.client)
+        require_metadata(self._source, self._types)
         adapted = adapt(self._people(), self._types, newer=(await self._s.client.version()).newer_than_known)
         self._adapted(adapted)
         bundle = self._skipped(self._combinations(adapted.bundle))
@@ -104,9 +105,10 @@ class _Install:
         bundle = await self._whole(self._with_groups(mapped.bundle))
         settings = importing.Settings(
             strategy="create-and-update" if self._options.update else "create",
-            include_sharing=True, drop_dangling=self._options.drop_dangling,
+            include_sharing=True, drop_dangling=self._options.drop_dangling, decided=True,
         )  # fmt: skip
         plan = await importing.plan(self._s, bundle, f"install {self._report.name}", settings, self._report)
+        cast("importing.BundleImport", plan.writer).report = self._report
         self._judge(mapped)
         self._report.to_do += await still_to_do(self._s, plan, self._types)
         if self._report.decide:

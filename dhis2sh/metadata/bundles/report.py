@@ -216,6 +216,10 @@ class PackageReport(ImportReport):
             *self.formula_lines(), *self.decision_lines(), *self.to_do_lines(),
         ])  # fmt: skip
 
+    def afterwards(self) -> str:
+        """What still holds when it is written: what stays and differs, what formulas miss, what is left to do."""
+        return "\n".join([*self.kept_lines(), *self.formula_lines(), *self.to_do_lines()])
+
     def adapted_lines(self) -> list[str]:
         """What was changed, the same change of several types together."""
         found: dict[tuple[str, str], list[AdaptedProperty]] = {}
