@@ -159,7 +159,7 @@ def choose(about: str, words: Sequence[str], *, none: bool = True) -> str | None
         if len(meant) == 1:
             return meant[0]
         near = f"which of them: {', '.join(meant)}?" if meant else did_you_mean(answer, words)
-        print(safe(f"'{answer}': {near or 'none of these'}"), file=sys.stderr)
+        print(safe(f"'{answer}': {near or 'none of these'}" if answer else "say one of these"), file=sys.stderr)
 
 
 def _meant(answer: str, words: Sequence[str]) -> list[str]:
