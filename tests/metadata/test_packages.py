@@ -22,7 +22,7 @@ from dhis2sh.models import facts
 from dhis2sh.rows.rows import to_json
 from dhis2sh.sandbox.load import load
 from dhis2sh.session import Session
-from dhis2sh.show.render import text
+from dhis2sh.show import render
 from tests.conftest import filled, holding
 from tests.fakes.person import Somebody
 from tests.metadata.calls import YES, call, planned
@@ -244,7 +244,7 @@ async def test_pk2_what_is_left_to_do_is_said_after_the_write_too(session: Sessi
         "indicators": [half],
     }  # fmt: skip
     summary = await call(session, "metadata package install", YES, file=written(tmp_path, body))
-    said = text(summary)
+    said = render.text(summary)
     assert "  stays as it is: dataElements 'BCG doses given' [deNumber001]: " in said
     assert "  formula: deNowhere01 is missing in the expressions of indicators 'Half' [inHalf00001]" in said
     assert "  to do: 1 user group without members: BCG admin\n    dhis2 metadata add userGroups ugAdmin0001 " in said
@@ -260,8 +260,8 @@ async def test_pk4_a_package_is_told_of_its_own_options_only(session: Session, t
     file = written(tmp_path, {"dataElementGroups": [group]})
     for drop in (False, True):
         plan = await planned(session, "metadata package install", file=file, drop_dangling=drop)
-        assert "bring them too" not in text(plan)
-        assert "deNowhere01" in text(plan)
+        assert "bring them too" not in render.text(plan)
+        assert "deNowhere01" in render.text(plan)
 
 
 @pytest.mark.parametrize("verb", ["package plan", "package install", "import", "merge-bundle"])
