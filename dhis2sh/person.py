@@ -38,8 +38,12 @@ class Person(Protocol):
         """Ask for a password or token, unseen; it never is an argument."""
         ...
 
-    async def choose(self, about: str, words: Sequence[str]) -> str | None:
-        """Ask which of some words it shall be; None is none of them too."""
+    async def choose(self, about: str, words: Sequence[str], *, none: bool = True) -> str | None:
+        """Ask which of some words it shall be, until it is one of them.
+
+        Parameters:
+            none: an empty answer is none of them (None too); otherwise no answer raises `Declined`.
+        """
         ...
 
     async def edit(self, text: str) -> str | None:
@@ -79,7 +83,7 @@ class Nobody:
         """Nobody knows it."""
         return None
 
-    async def choose(self, about: str, words: Sequence[str]) -> str | None:
+    async def choose(self, about: str, words: Sequence[str], *, none: bool = True) -> str | None:
         """Nobody chooses."""
         return None
 

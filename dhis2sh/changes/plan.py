@@ -112,6 +112,22 @@ class StepsInBulk(Sequence[PlanStep]):
         return self._make(numbers) if isinstance(numbers, int) else [self._make(number) for number in numbers]
 
 
+class Reported(Protocol):
+    """A record that people read in words."""
+
+    def line(self) -> str:
+        """The record in words."""
+        ...
+
+
+class ReportedAfterwards(Reported, Protocol):
+    """The report of a plan of which some still holds when it is written."""
+
+    def afterwards(self) -> str:
+        """What still holds, in words; empty for nothing."""
+        ...
+
+
 @dataclass(slots=True)
 class WriteSummary:
     """What a write did: drawn as one line, printed whole by `-o json`.
@@ -125,6 +141,7 @@ class WriteSummary:
         note: one more thing the user should know.
         types: of a write of several types how many objects of each were created and updated.
         left: of an undo what is not as it was before, and how it differs.
+        report: what the plan said, for those who agreed without reading it; what still holds is drawn below the counts.
     """
 
     what: str
@@ -139,6 +156,7 @@ class WriteSummary:
     note: str | None = None
     types: dict[str, dict[str, int]] | None = None
     left: list[Row] = field(default_factory=lambda: [])
+    report: ReportedAfterwards | None = None
 
     def line(self) -> str:
         """The summary in one line."""
@@ -153,7 +171,7 @@ class WriteSummary:
 
     def to_json(self) -> JsonObject:
         """The summary as `-o json` prints it, the server's envelope included."""
-        return plain_fields(self)
+        return {**plain_fields(self), **({"report": to_plain(self.report)} if self.report is not None else {})}
 
     def __repr__(self) -> str:
         return self.line()
@@ -259,14 +277,6 @@ class Writer(Protocol):
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """Complete the summary when all parts are sent, or when they were cut off."""
-        ...
-
-
-class Reported(Protocol):
-    """A record that people read in words."""
-
-    def line(self) -> str:
-        """The record in words."""
         ...
 
 

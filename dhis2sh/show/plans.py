@@ -29,6 +29,8 @@ def _summary(summary: WriteSummary, width: int | None, colour: bool) -> str:
         lines.append(f"  {plural}: {', '.join(f'{count:,} {word}' for word, count in counts.items())}")
     lines += [f"  refused: {cell(failure)}" for failure in summary.failures[:20]]
     lines += [f"  not as before: {cell(row)}" for row in summary.left[:20]]
+    if summary.report is not None and (told := summary.report.afterwards()):
+        lines += [f"  {safe(line)}" for line in told.split("\n")]
     return "\n".join(lines)
 
 

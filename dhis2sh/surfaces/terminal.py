@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dhis2sh import profiles
-from dhis2sh.errors import Declined, NeedsConfirmation, UsageError
+from dhis2sh.errors import Declined, NeedsConfirmation, UsageError, did_you_mean
 from dhis2sh.words import BOLD, RED, RESET, YELLOW, safe
 
 if TYPE_CHECKING:
@@ -134,14 +134,42 @@ def _interrupts(heard: Callable[[int, FrameType | None], None]) -> Generator[Non
         signal.signal(signal.SIGINT, before)
 
 
-def choose(about: str, words: Sequence[str]) -> str | None:
-    """Ask which of some words it shall be; an empty answer is none of them, nor is one that begins several."""
+def choose(about: str, words: Sequence[str], *, none: bool = True) -> str | None:
+    """Ask which of some words it shall be, until an answer means one of them: a number, the word, or how it begins.
+
+    Parameters:
+        none: an empty answer is none of them; otherwise it is asked again, and `Declined` raised where nobody answers.
+    """
     print(safe(about), file=sys.stderr)
-    sys.stderr.write(f"{'  '.join(f'[{word[0]}]{word[1:]}' for word in words)} ? ")
-    sys.stderr.flush()
-    answer = sys.stdin.readline().strip().casefold()
-    meant = [word for word in words if answer and word.casefold().startswith(answer)]
-    return next((word for word in meant if len(meant) == 1 or word.casefold() == answer), None)
+    if len({word[:1].casefold() for word in words}) == len(words):
+        prompt = "  ".join(f"[{word[0]}]{word[1:]}" for word in words)
+    else:
+        print("\n".join(f"  {number}  {safe(word)}" for number, word in enumerate(words, 1)), file=sys.stderr)
+        prompt = "number or name"
+    while True:
+        sys.stderr.write(f"{safe(prompt)} ? ")
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        answer = line.strip()
+        if not answer and none:
+            return None
+        if not line:
+            raise Declined(safe(about))
+        meant = _meant(answer, words)
+        if len(meant) == 1:
+            return meant[0]
+        near = f"which of them: {', '.join(meant)}?" if meant else did_you_mean(answer, words)
+        print(safe(f"'{answer}': {near or 'none of these'}" if answer else "say one of these"), file=sys.stderr)
+
+
+def _meant(answer: str, words: Sequence[str]) -> list[str]:
+    """What an answer may mean: the word itself, else that of its number, else all that it begins."""
+    typed = answer.casefold()
+    if whole := [word for word in words if word.casefold() == typed]:
+        return whole
+    if answer.isdecimal() and 1 <= int(answer) <= len(words):
+        return [words[int(answer) - 1]]
+    return [word for word in words if typed and word.casefold().startswith(typed)]
 
 
 def pick_missing(invocation: Invocation) -> None:
@@ -198,9 +226,9 @@ class Terminal:
         """Ask for a password or token, unseen."""
         return await self.put(ask_secret, prompt)
 
-    async def choose(self, about: str, words: Sequence[str]) -> str | None:
-        """Ask which of some words it shall be."""
-        return await self.put(choose, about, words)
+    async def choose(self, about: str, words: Sequence[str], *, none: bool = True) -> str | None:
+        """Ask which of some words it shall be. Raises `Declined` for no answer where one is needed."""
+        return await self.put(choose, about, words, none=none)
 
     async def edit(self, text: str) -> str | None:
         """Open the user's editor. Raises `UsageError` where it fails."""

@@ -39,7 +39,7 @@ class Somebody(Nobody):
         self.asked.append(prompt)
         return self.knows
 
-    async def choose(self, about: str, words: Sequence[str]) -> str | None:
+    async def choose(self, about: str, words: Sequence[str], *, none: bool = True) -> str | None:
         self.asked.append(about)
         return self.chooses
 

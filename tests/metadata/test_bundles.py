@@ -124,7 +124,7 @@ async def test_a_taken_name_asks_for_a_resolution(session: Session):
         session, "metadata merge-bundle", Consent(dry_run=True), file=path, resolve=["deForeign01=rename"]
     )
     assert isinstance(plan, Plan)
-    assert plan.steps[0].name == "Remark (b.json)"
+    assert plan.steps[0].name == "Remark (b)"
     session.person = Somebody(chooses="skip")
     skipped = await call(session, "metadata merge-bundle", Consent(dry_run=True), file=path)
     assert isinstance(skipped, Plan)

@@ -133,7 +133,7 @@ def test_on_a_terminal_somebody_is_asked(words: list[str], sandbox_home: Path) -
         screen = terminal.see("note: renamed: dataElements 'Remark' [deForeign01]")
     finally:
         terminal.close()
-    assert "create dataElements Remark (b.json) [deForeign01]" in screen
+    assert "create dataElements Remark (b) [deForeign01]" in screen
     assert "note: mapped to the target's UIDs: 1 (1 by choice)" in screen
 
 

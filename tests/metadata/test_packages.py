@@ -22,7 +22,9 @@ from dhis2sh.models import facts
 from dhis2sh.rows.rows import to_json
 from dhis2sh.sandbox.load import load
 from dhis2sh.session import Session
+from dhis2sh.show import render
 from tests.conftest import filled, holding
+from tests.fakes.person import Somebody
 from tests.metadata.calls import YES, call, planned
 from tests.metadata.conftest import NEW
 from tests.shared import needs_shared, shared
@@ -98,7 +100,7 @@ async def test_what_is_there_and_means_something_else_is_a_decision(session: Ses
         session, "metadata package install", file=tmp_path / "package.json", resolve=["deNumber009=rename"]
     )
     assert apart.blocked is None
-    assert [step.after["code"] for step in apart.steps if step.after] == ["DE_1_PACKAGE_JSON"]
+    assert [step.after["code"] for step in apart.steps if step.after] == ["DE_1_PACKAGE"]
 
 
 async def test_o3_placeholders_are_told_and_mapped(session: Session, tmp_path: Path):
@@ -193,6 +195,83 @@ def test_what_was_renamed_is_moved_as_the_facts_of_the_version_say():
     assert body["seriesKey"] == {"hidden": True}
     assert body["rawPeriods"] == ["LAST_12_MONTHS"]
     assert all(one.type == "visualizations" for one in adapted.changes)
+
+
+async def test_pk1_which_group_administers_it_is_never_guessed(session: Session, tmp_path: Path):
+    """No answer is no consent: it is not taken for a new group, and the question says how others are named."""
+    there = {"id": "ugThere0001", "name": "Administrators"}
+    await session.client.post("metadata", {"userGroups": [there]})
+    file = written(tmp_path, PACKAGE)
+    session.person = somebody = Somebody(chooses="Administrators")
+    report = await call(session, "metadata package plan", file=file)
+    assert [(one.id, one.to) for one in report.mapped if one.by == "given"] == [("ugAdmin0001", "ugThere0001")]
+    assert [str(about) for about in somebody.asked] == [
+        "which group administers it: 'BCG admin' as a new one, or one that is there (of others: --map ugAdmin0001=NAME)?"
+    ]
+    session.person = Somebody(chooses="new")
+    report = await call(session, "metadata package plan", file=file)
+    assert [one.id for one in report.mapped if one.by == "given"] == []
+
+
+async def test_pk3_an_object_whose_name_is_taken_is_one_decision_and_is_renamed(session: Session, tmp_path: Path):
+    """The server refuses its name too, which is the same decision; the line that is proposed leaves out nothing."""
+    taken = {**NEW, "shortName": "OPV"}
+    group = {"id": "deGroup0009", "name": "All", "shortName": "All", "dataElements": [{"id": "deNumber009"}]}
+    body = {"package": {"name": "BCG_AGG_V1", "code": "BCG"}, "dataElements": [taken], "dataElementGroups": [group]}
+    file = written(tmp_path, body)
+    plan = await planned(session, "metadata package install", file=file)
+    report = plan.report
+    assert isinstance(report, PackageReport)
+    assert [one.about for one in report.decide] == [
+        "dataElements 'New' [deNumber009]: its shortName is that of [deNumber002] there"
+    ]
+    assert str(plan.blocked and plan.blocked.hint).endswith("package.json --resolve deNumber009=rename")
+    renamed = await planned(session, "metadata package install", file=file, resolve=["deNumber009=rename"])
+    assert renamed.blocked is None
+    bodies = {step.type: step.after for step in renamed.steps if step.after}
+    assert bodies["dataElements"]["shortName"] == "OPV (BCG)"
+    assert bodies["dataElementGroups"]["dataElements"] == [{"id": "deNumber009"}]
+
+
+async def test_pk2_what_is_left_to_do_is_said_after_the_write_too(session: Session, tmp_path: Path):
+    """Who says yes beforehand has not read the plan: what stays and differs, formulas that miss something, to-dos."""
+    there = {**NEW, "id": "deForeign01", "name": "BCG, all", "shortName": "BCG, all", "code": "DE_1"}
+    half = {"id": "inHalf00001", "name": "Half", "shortName": "Half", "numerator": "#{deNowhere01}", "denominator": "1",
+            "indicatorType": {"id": "itNumber001"}}  # fmt: skip
+    body = {
+        "userGroups": [{"id": "ugAdmin0001", "name": "BCG admin"}],
+        "dataElements": [NEW, there], "indicatorTypes": [{"id": "itNumber001", "name": "Of one", "factor": 1}],
+        "indicators": [half],
+    }  # fmt: skip
+    summary = await call(session, "metadata package install", YES, file=written(tmp_path, body))
+    said = render.text(summary)
+    assert "  stays as it is: dataElements 'BCG doses given' [deNumber001]: " in said
+    assert "  formula: deNowhere01 is missing in the expressions of indicators 'Half' [inHalf00001]" in said
+    assert "  to do: 1 user group without members: BCG admin\n    dhis2 metadata add userGroups ugAdmin0001 " in said
+    report: Any = summary.to_json()["report"]
+    assert [one["id"] for one in report["kept"]] == ["deNumber001"]
+    assert report["formulas"].keys() == {"deNowhere01"}
+    assert [one["what"] for one in report["to_do"]] == ["1 user group without members: BCG admin"]
+
+
+async def test_pk4_a_package_is_told_of_its_own_options_only(session: Session, tmp_path: Path):
+    """`--deps` and `--with` bring objects into an export; a package has --map and --drop-dangling."""
+    group = {"id": "deGroup0009", "name": "All", "shortName": "All", "dataElements": [{"id": "deNowhere01"}]}
+    file = written(tmp_path, {"dataElementGroups": [group]})
+    for drop in (False, True):
+        plan = await planned(session, "metadata package install", file=file, drop_dangling=drop)
+        assert "bring them too" not in render.text(plan)
+        assert "deNowhere01" in render.text(plan)
+
+
+@pytest.mark.parametrize("verb", ["package plan", "package install", "import", "merge-bundle"])
+async def test_pk4_data_are_no_package(session: Session, tmp_path: Path, verb: str):
+    file = written(tmp_path, {"dataValues": [{"dataElement": "deNumber001", "period": "202601", "value": "1"}]})
+    with pytest.raises(
+        UsageError, match=r"package\.json holds no metadata: 1 dataValues; nothing was written"
+    ) as refused:
+        await call(session, f"metadata {verb}", file=file)
+    assert str(refused.value.hint).startswith("dhis2 data aggregate push")
 
 
 # Packages as they are published -----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -45,6 +46,12 @@ class Bundle:
     outside: dict[str, dict[str, str]] = field(default_factory=lambda: {})
     package: JsonObject = field(default_factory=lambda: {})
     given_ids: dict[str, int] = field(default_factory=lambda: {})
+
+    @property
+    def called(self) -> str:
+        """What it is called in names: a package by its code or name, a file without its endings, a profile."""
+        name = str(self.package.get("code") or self.package.get("name") or "")
+        return name or re.sub(r"(\.json)?(\.gz|\.zip)?$", "", self.origin)
 
     def like(self) -> Bundle:
         """A bundle without objects that says the same of itself."""

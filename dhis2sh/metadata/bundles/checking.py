@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.dhis2.properties import NAMES, OF_PEOPLE
 from dhis2sh.dhis2.references import INSTANCE, PLACES, Reference, label, references
 from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.errors import UsageError
 from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.metadata.bundles.walk import known
 
@@ -65,10 +66,14 @@ class Findings:
     given_ids: dict[str, int] = field(default_factory=lambda: {})
     version: str | None = None
 
-    def notes(self) -> list[str]:
-        """One line for each kind of trouble, the gravest first."""
+    def notes(self, *, ways: bool = True) -> list[str]:
+        """One line for each kind of trouble, the gravest first.
+
+        Parameters:
+            ways: say what to do about references that lead nowhere.
+        """
         lines = [] if self.version is None else [self.version]
-        lines += [_broken(kind, arrows) for kind, arrows in sorted(self._by_target().items())]
+        lines += [_broken(kind, arrows, ways=ways) for kind, arrows in sorted(self._by_target().items())]
         lines += [f"doubled: {text}" for text in self.doubled]
         lines += [
             f"without id: {count:,} {plural} get new UIDs here; the same line once more would create them again"
@@ -88,21 +93,36 @@ class Findings:
         return found
 
 
-def _broken(kind: str, arrows: Sequence[Dangling]) -> str:
-    """All arrows to missing objects of one type in a line: what is missing, who needs it, what to do."""
+def _broken(kind: str, arrows: Sequence[Dangling], *, ways: bool) -> str:
+    """All arrows to missing objects of one type in a line: what is missing, who needs it, what to do if `ways`."""
     targets = {arrow.reference.uid: arrow.target for arrow in arrows}
     holders = Counter((arrow.type, arrow.name, arrow.reference.path) for arrow in arrows)
     needed = [f"{plural} '{name}' {path}" for (plural, name, path), _ in holders.most_common()]
     way = "--with sharing" if kind in INSTANCE else "--with org-units" if kind in PLACES else "--deps"
     return (
         f"dangling: {len(targets):,} {kind} are neither in the bundle nor on the server: {_some(list(targets.values()))}; "
-        f"needed by {_some(needed)}; bring them too ({way}), or leave the references out with --drop-dangling"
+        f"needed by {_some(needed)}"
+        f"{f'; bring them too ({way}), or leave the references out with --drop-dangling' if ways else ''}"
     )
 
 
 def _some(words: Sequence[str]) -> str:
     more = len(words) - SHOWN
     return ", ".join(words[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def require_metadata(bundle: Bundle, types: Mapping[str, Resource]) -> None:
+    """Raise `UsageError` for a bundle that holds objects and none of a type that goes into bundles."""
+    counts = bundle.counts()
+    if not counts or any(name in types and types[name].in_bundles for name in counts):
+        return
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    way = (
+        "dhis2 data aggregate push sends data values"
+        if "dataValues" in counts
+        else "dhis2 metadata types lists the types"
+    )
+    raise UsageError(f"{bundle.origin or 'this'} holds no metadata: {told}; nothing was written", hint=way)
 
 
 async def check(client: Client, bundle: Bundle, types: Mapping[str, Resource]) -> Findings:

@@ -23,7 +23,7 @@ from dhis2sh.dhis2.references import label
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.bundles.bundle import Bundle
-from dhis2sh.metadata.bundles.checking import Findings, check, without
+from dhis2sh.metadata.bundles.checking import Findings, check, require_metadata, without
 from dhis2sh.metadata.bundles.diff import differs
 from dhis2sh.metadata.bundles.report import (
     Conflict,
@@ -38,7 +38,7 @@ from dhis2sh.metadata.writes import Objects, Write
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.plan import Action
+    from dhis2sh.changes.plan import Action, ReportedAfterwards
     from dhis2sh.client.requests import Param
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
@@ -59,6 +59,7 @@ class Settings:
         include_sharing: write sharing too.
         drop_dangling: leave out references that lead nowhere.
         rejected: the file for the objects that are refused.
+        decided: what leads nowhere is decided reference by reference in the report, as of a package.
     """
 
     strategy: str = "create-and-update"
@@ -66,16 +67,22 @@ class Settings:
     include_sharing: bool = False
     drop_dangling: bool = False
     rejected: Path | None = None
+    decided: bool = False
 
 
 @dataclass(slots=True)
 class BundleImport(Objects):
-    """The writer of an import: it knows where the refused objects go, and what the objects of the bundle are called."""
+    """The writer of an import: it knows where the refused objects go, and what the objects of the bundle are called.
+
+    Parameters:
+        report: what the summary is to say of the plan.
+    """
 
     rejected: Path | None = None
     origin: str = ""
     names: dict[str, str] = field(default_factory=lambda: {})
     types: Mapping[str, Resource] = field(default_factory=lambda: {})
+    report: ReportedAfterwards | None = None
 
     def _groups(self, action: Action) -> list[list[int]]:
         """As of any objects; what is new and too much for one bundle in parts that need nothing of a later one.
@@ -111,7 +118,7 @@ class BundleImport(Objects):
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """Count by type; refused objects go to the file that was named."""
-        summary.types = _by_type(self.writes, set(summary.uids))
+        summary.types, summary.report = _by_type(self.writes, set(summary.uids)), self.report
         if cut_off:
             return
         for row in summary.failures:
@@ -130,6 +137,8 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings, repor
         report: what has been found out already; the rest is put into it.
     """
     types = await types_of(s.client)
+    if report is None:  # else its maker has looked
+        require_metadata(bundle, types)
     if not settings.include_sharing:
         bundle = _unshared(bundle)
     findings = await check(s.client, bundle, types)
@@ -185,7 +194,7 @@ def _meaning(changes: Sequence[Write]) -> list[str]:
 
 
 def _notes(findings: Findings, settings: Settings, changes: int, report: ImportReport) -> list[str]:
-    notes = findings.notes()
+    notes = findings.notes(ways=not settings.decided)
     if settings.drop_dangling and findings.dangling:
         notes.append(f"{len(findings.dangling):,} references that lead nowhere are left out")
     skipped = sum(row.skipped for row in report.types)

@@ -52,6 +52,10 @@ class Clash:
     property: str
     other: str
 
+    def ways(self) -> tuple[Choice, ...]:
+        """What can be done about it: only names and codes can be written otherwise."""
+        return ("map", "rename", "skip") if self.property in NAMES else ("map", "skip")
+
     def __str__(self) -> str:
         return f"{self.type} '{self.name}' [{self.uid}]: its {self.property} is that of [{self.other}] there"
 
@@ -224,14 +228,14 @@ class _Fitting:
         clashes = list(self._clashes(plural, body))
         if not clashes:
             return
-        first = clashes[0]
+        first = next((clash for clash in clashes if clash.property not in NAMES), clashes[0])
         match self._choose(first):
             case "map":
                 self._mapped.matches.append(Match(plural, first.uid, first.name, first.other, "choice"))
                 self._uids[first.uid] = first.other
             case "skip":
                 self._mapped.skipped.append(first)
-            case "rename" if all(clash.property in NAMES for clash in clashes):
+            case "rename" if "rename" in first.ways():
                 self._changes[first.uid] = {clash.property: self._other(clash, body) for clash in clashes}
                 self._mapped.renamed.append(first)
             case _:
@@ -252,8 +256,8 @@ class _Fitting:
                 yield Clash(plural, uid, label(body), name, str(other))
 
     def _other(self, clash: Clash, body: Row) -> str:
-        """Another name or code: with the origin behind it, and no longer than the server takes."""
-        origin = self._source.origin or "imported"
+        """Another name or code: with the source behind it, and no longer than the server takes."""
+        origin = self._source.called or "imported"
         suffix = f"_{re.sub(r'[^A-Za-z0-9]+', '_', origin).upper()}" if clash.property == "code" else f" ({origin})"
         length = self._types[clash.type].properties[clash.property].length or 230
         return str(body[clash.property])[: max(1, length - len(suffix))] + suffix

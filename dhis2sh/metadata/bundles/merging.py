@@ -204,7 +204,7 @@ async def settled(
         for clash in mapped.clashes:
             if choose(clash) is None and clash.uid not in asked:
                 asked.add(clash.uid)
-                if choice := await s.person.choose(str(clash), CHOICES):
+                if choice := await s.person.choose(str(clash), clash.ways()):
                     told[clash.uid] = cast("Choice", choice)
                     break  # a choice may settle the clashes after it
         else:

@@ -9,7 +9,7 @@ API source: `POST /api/metadata` with `importMode=VALIDATE`, as of an import.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
@@ -23,8 +23,8 @@ from dhis2sh.errors import Refused
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.adapting import Adapted, adapt
 from dhis2sh.metadata.bundles.bundle import Bundle, server_bundle
-from dhis2sh.metadata.bundles.checking import Dangling, check, without
-from dhis2sh.metadata.bundles.mapping import Choice, Clash, Mapped, Match, fields_for, fit
+from dhis2sh.metadata.bundles.checking import Dangling, check, require_metadata, without
+from dhis2sh.metadata.bundles.mapping import Mapped, fields_for, fit
 from dhis2sh.metadata.bundles.merging import Map, given_of, settled, told_of
 from dhis2sh.metadata.bundles.report import Decision, MappedObject, PackageReport
 from dhis2sh.metadata.bundles.still_to_do import still_to_do
@@ -43,6 +43,7 @@ BY = ("uid", "code", "name")
 UNITS = "organisationUnits"
 GROUPS = "userGroups"
 NO_COMBINATION = "categoryOptionCombos that the categories of their combination do not make"
+NEW = "new"
 OFFERED = 8
 """So many candidates are offered where somebody is asked."""
 
@@ -93,6 +94,7 @@ class _Install:
     async def plan(self) -> Plan:
         """Adapt, fit, look through, compare."""
         self._types = await types_of(self._s.client)
+        require_metadata(self._source, self._types)
         adapted = adapt(self._people(), self._types, newer=(await self._s.client.version()).newer_than_known)
         self._adapted(adapted)
         bundle = self._skipped(self._combinations(adapted.bundle))
@@ -103,10 +105,11 @@ class _Install:
         bundle = await self._whole(self._with_groups(mapped.bundle))
         settings = importing.Settings(
             strategy="create-and-update" if self._options.update else "create",
-            include_sharing=True, drop_dangling=self._options.drop_dangling,
+            include_sharing=True, drop_dangling=self._options.drop_dangling, decided=True,
         )  # fmt: skip
         plan = await importing.plan(self._s, bundle, f"install {self._report.name}", settings, self._report)
-        self._judge(mapped.matches)
+        cast("importing.BundleImport", plan.writer).report = self._report
+        self._judge(mapped)
         self._report.to_do += await still_to_do(self._s, plan, self._types)
         if self._report.decide:
             plan.blocked = self._refusal(plan.blocked)
@@ -190,8 +193,11 @@ class _Install:
             if text in given:
                 continue
             offered = await self._candidates(kind)
-            keep = ["new"] if kind == GROUPS else []
-            chosen = await self._s.person.choose(about, [*keep, *offered]) if offered else None
+            if not offered:
+                continue
+            asks = self._s.person.choose
+            # a group that administers is never new by an empty answer
+            chosen = await (asks(about, [NEW, *offered], none=False) if kind == GROUPS else asks(about, [*offered]))
             if chosen is not None and chosen in offered:
                 found[text] = offered[chosen]
         return found
@@ -210,7 +216,8 @@ class _Install:
             if new and _administers(bundle, uid):
                 asked[uid] = (
                     GROUPS,
-                    f"which group administers it: '{label(body)}' as a new one, or one that is there?",
+                    f"which group administers it: '{label(body)}' as a new one, or one that is there "
+                    f"(of others: --map {uid}=NAME)?",
                 )
         return [(text, kind, about) for text, (kind, about) in asked.items()]
 
@@ -232,7 +239,7 @@ class _Install:
         self._report.skipped += [str(clash) for clash in mapped.skipped if clash.property != "counterpart"]
         self._report.renamed = [str(clash) for clash in mapped.renamed]
         for clash in mapped.clashes:
-            self._decide(str(clash), "no two may share it", _ways_of(clash))
+            self._decide(str(clash), "no two may share it", [f"--resolve {clash.uid}={way}" for way in clash.ways()])
         return mapped
 
     def _with_groups(self, bundle: Bundle) -> Bundle:
@@ -288,16 +295,17 @@ class _Install:
 
     # What a person has to decide --------------------------------------------------------------------------------------
 
-    def _judge(self, matches: Iterable[Match]) -> None:
-        """Conflicts of the server, and counterparts that mean something else, into decisions."""
+    def _judge(self, mapped: Mapped) -> None:
+        """Conflicts of the server, and counterparts that mean something else, into decisions: one for each object."""
         told = {arrow.id for arrow in self._report.dangling} if not self._options.drop_dangling else set[str]()
+        clashing = {mapped.uids.get(clash.uid, clash.uid) for clash in mapped.clashes}
+        sources = {match.to: match.uid for match in mapped.matches}
         for conflict in self._report.conflicts:
-            if conflict.code == "E5002" and conflict.id in told:
-                continue  # its reference is a decision of its own
-            self._decide(
-                f"the server refuses {conflict.line()}", conflict.code or "", [f"--resolve {conflict.id}=skip"]
-            )
-        found = {match.to: match for match in matches if match.by in {"code", "name"}}
+            if conflict.id in clashing or (conflict.code == "E5002" and conflict.id in told):
+                continue  # its name, or its reference, is a decision of its own
+            uid = sources.get(conflict.id or "", conflict.id)
+            self._decide(f"the server refuses {conflict.line()}", conflict.code or "", [f"--resolve {uid}=skip"])
+        found = {match.to: match for match in mapped.matches if match.by in {"code", "name"}}
         for kept in self._report.kept:
             match = found.get(kept.id)
             if match is not None and kept.grave and self._told.get(match.uid) != "map":
@@ -355,11 +363,6 @@ def _administers(bundle: Bundle, uid: str) -> bool:
         if isinstance(given, dict) and str(given.get("access")).startswith("rw"):
             return True
     return False
-
-
-def _ways_of(clash: Clash) -> list[str]:
-    choices: tuple[Choice, ...] = ("map", "rename", "skip")
-    return [f"--resolve {clash.uid}={choice}" for choice in choices]
 
 
 def _made(bundle: Bundle, combo: Row) -> set[frozenset[str]]:

@@ -154,6 +154,10 @@ class ImportReport(BaseModel):
         return lines
 
 
+SAFEST = ("=rename", "--drop-dangling", "=skip")
+"""What changes least comes first."""
+
+
 class Decision(BaseModel):
     """What only a person can decide: what it is about, why, and the commands that decide it, one for each way."""
 
@@ -163,12 +167,9 @@ class Decision(BaseModel):
     commands: list[str]
 
     def safest(self) -> str:
-        """The way that changes least: the reference or the object is left out."""
-        return next((self._end(text) for text in reversed(self.commands) if self._leaves_out(text)), self.way)
-
-    @staticmethod
-    def _leaves_out(text: str) -> bool:
-        return text.endswith(("=skip", "--drop-dangling", "=rename"))
+        """The way that changes least: another name, which breaks no reference, else the reference or object is left out."""
+        ways = (text for end in SAFEST for text in self.commands if text.endswith(end))
+        return next((self._end(text) for text in ways), self.way)
 
     @staticmethod
     def _end(text: str) -> str:
@@ -214,6 +215,10 @@ class PackageReport(ImportReport):
             *_some("renamed", self.renamed), *_some("skipped", self.skipped),
             *self.formula_lines(), *self.decision_lines(), *self.to_do_lines(),
         ])  # fmt: skip
+
+    def afterwards(self) -> str:
+        """What still holds when it is written: what stays and differs, what formulas miss, what is left to do."""
+        return "\n".join([*self.kept_lines(), *self.formula_lines(), *self.to_do_lines()])
 
     def adapted_lines(self) -> list[str]:
         """What was changed, the same change of several types together."""

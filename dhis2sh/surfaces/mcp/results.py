@@ -156,6 +156,8 @@ def of_write(result: object) -> JsonObject:
     shown |= {"types": to_plain(result.types)} if result.types else {}
     shown |= {"refused": [*result.failures[:MOST_FAILURES]]} if result.failures else {}
     shown |= {"note": _cut(result.note)} if result.note else {}
+    if result.report is not None and (told := result.report.afterwards()):
+        shown["report"] = _cut(told, REPORT_ROOM)
     return {"result": shown}
 
 
