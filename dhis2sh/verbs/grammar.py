@@ -14,6 +14,7 @@ from typing import Annotated, Any, cast
 import typer
 from typer.main import get_command
 
+from dhis2sh.dhis2.short_names import nearest_types
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.verbs import installed, manifest, options
 from dhis2sh.verbs.declaration import Param, Verb
@@ -318,7 +319,7 @@ def _no_verb(section: str, words: Sequence[str]) -> UsageError:
         path = f"{path} {left.pop(0)}"
     unknown, family = next(iter(left), ""), FAMILIES.get(path)
     near = did_you_mean(unknown, _following(verbs, path))
-    near = near or did_you_mean(unknown, list(family.names()) if family else [])
+    near = near or (nearest_types(unknown, list(family.names())) if family else None)
     return UsageError(f"{path} has no verb '{unknown}'", hint=near or f"dhis2 {path} --help")
 
 
