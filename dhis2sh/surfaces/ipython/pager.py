@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 
+from dhis2sh.surfaces.terminal import interrupts, unheard
+
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -54,12 +56,5 @@ def show(text: str, *, wanted: bool = True, scrolls: bool = False) -> None:
         print(text)
         return
     environment = {**os.environ, "LESS": os.environ.get("LESS", "-RSX"), "LESSCHARSET": "utf-8"}
-    with subprocess.Popen(pager, stdin=subprocess.PIPE, env=environment) as process:  # noqa: S603  (the user's own)
-        while True:
-            try:
-                process.communicate(f"{text}\n".encode())
-            except BrokenPipeError:
-                break  # left before the end
-            except KeyboardInterrupt:
-                continue  # Ctrl-C is the pager's while it is open
-            break
+    with interrupts(unheard), subprocess.Popen(pager, stdin=subprocess.PIPE, env=environment) as process:  # noqa: S603  (the user's own)
+        process.communicate(f"{text}\n".encode())  # where it is left before the end, that is all
