@@ -332,7 +332,9 @@ class Plan:
             f"{action} {count:,} {kind}" for (action, kind), count in self.counts.items() if action not in BY_SERVER
         ]
         more = sum(count for (action, _), count in self.counts.items() if action in BY_SERVER)
-        return "; ".join([", ".join(ours[:ASKED]), *([f"the server changes {more:,} more"] if more else [])])
+        rest = [f"and {len(ours) - ASKED:,} more types"] if len(ours) > ASKED + 1 else []
+        told = ", ".join([*ours[: ASKED if rest else ASKED + 1], *rest])
+        return f"{told}; the server changes {more:,} more" if more else told
 
     @property
     def counts(self) -> Counts:

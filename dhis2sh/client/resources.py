@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.client.accessor import Accessor
 from dhis2sh.client.query import camel
-from dhis2sh.errors import NotFound, did_you_mean
+from dhis2sh.dhis2.short_names import nearest_types
+from dhis2sh.errors import NotFound
 from dhis2sh.models import facts
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Resources(KnownResources):
         if plural not in self._made:
             known = _plurals()
             if plural not in known:
-                hint = did_you_mean(plural, sorted(known)) or "dhis2 metadata types"
+                hint = nearest_types(plural, sorted(known)) or "dhis2 metadata types"
                 raise NotFound(f"no version of DHIS2 has the type '{plural}'", hint=hint)
             self._made[plural] = Accessor(self._client, plural)
         return self._made[plural]

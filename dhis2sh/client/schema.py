@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dhis2sh.errors import NotFound, did_you_mean
+from dhis2sh.dhis2.short_names import nearest_types
+from dhis2sh.errors import NotFound
 from dhis2sh.models import facts
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ async def resource_of(client: Requests, name: str) -> Resource:
         if wanted in {plural.lower(), item.singular.lower()}:
             return item
     raise NotFound(
-        f"there is no metadata type '{name}'", hint=did_you_mean(name, list(known)) or "dhis2 metadata types"
+        f"there is no metadata type '{name}'", hint=nearest_types(name, list(known)) or "dhis2 metadata types"
     )
 
 

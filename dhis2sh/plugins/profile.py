@@ -125,7 +125,7 @@ async def add(
     s: Session,
     name: Annotated[str, Doc("What to call it.")],
     *,
-    url: Annotated[str, Doc("The server's address, without /api.")],
+    url: Annotated[str | None, Doc("The server's address, without /api; that of a known profile stays.")] = None,
     username: Annotated[str | None, Doc("The user; the password is asked for, or read from DHIS2_PASSWORD.")] = None,
     auth: Annotated[
         str | None,
@@ -143,10 +143,17 @@ async def add(
     The secret goes to the keyring, never into the file. Another server has none yet: it is asked for again.
     """
     profiles.checked_name(name)
-    address = base_address(url)
-    if address != url.rstrip("/"):
-        s.person.note(f"the server's address is {address}")
     known = profiles.all_profiles().get(name)
+    if url is not None:
+        address = base_address(url)
+        if address != url.rstrip("/"):
+            s.person.note(f"the server's address is {address}")
+    elif known is not None:
+        address = known.url
+    else:
+        raise UsageError(
+            f"there is no profile '{name}'; a new one needs an address", hint="add --url with the server's"
+        )
     base = known or profiles.Profile(name, address)
     profile = replace(
         base, url=address, username=username or base.username, auth=_method(auth or base.auth),

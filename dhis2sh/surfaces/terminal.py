@@ -107,22 +107,22 @@ def edit(text: str) -> str:
         path = Path(folder) / "object.yaml"
         path.write_text(text, "utf-8")
         try:
-            with _interrupts(_unheard):  # Ctrl-C is the editor's alone, which starts with the usual handler
+            with interrupts(unheard):  # Ctrl-C is the editor's alone, which starts with the usual handler
                 subprocess.run([*command, str(path)], check=True)  # noqa: S603  (the user's own editor)
         except (OSError, subprocess.CalledProcessError) as error:
             raise UsageError(f"the editor '{command[0]}' failed: {error}", hint="set EDITOR") from error
         return path.read_text("utf-8")
 
 
-def _unheard(number: int, frame: FrameType | None) -> None:
+def unheard(number: int, frame: FrameType | None) -> None:
     """A signal that somebody else answers."""
 
 
 @contextmanager
-def _interrupts(heard: Callable[[int, FrameType | None], None]) -> Generator[None]:
+def interrupts(heard: Callable[[int, FrameType | None], None]) -> Generator[None]:
     """Ctrl-C inside goes to another handler: a loop that waits would only note the first one.
 
-    Only the main thread has a say in it.
+    Only the main thread has a say in it. A program that is started inside has the usual handler again.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -242,7 +242,7 @@ class Terminal:
 
     def read(self) -> str | None:
         """Standard input to its end."""
-        with _interrupts(signal.default_int_handler):
+        with interrupts(signal.default_int_handler):
             return sys.stdin.read()
 
     async def put[**P, R](self, question: Callable[P, R], *args: P.args, **options: P.kwargs) -> R | None:
@@ -252,7 +252,7 @@ class Terminal:
     async def wait_for[R](self, question: Callable[[], R]) -> R | None:
         """The answer to a question, which has the terminal for itself and is waited for in this thread."""
         self.done()
-        with _interrupts(signal.default_int_handler):
+        with interrupts(signal.default_int_handler):
             return question()
 
     def waiting(self, seconds: float | None) -> None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, cast
 import typer
 from typer.main import get_command
 
+from dhis2sh.dhis2.short_names import nearest_types
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.verbs import installed, manifest, options
 from dhis2sh.verbs.declaration import Param, Verb
@@ -205,7 +206,7 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
         raise UsageError("what to do?", hint="dhis2 --help")
     domain = rest[0]
     if domain not in installed.domains():
-        raise UsageError(f"there is no command '{domain}'", hint=meant(domain) or "dhis2 --help")
+        raise UsageError(f"there is no command '{domain}'", hint=meant(*rest[:3]) or "dhis2 --help")
     quick = _one_verb(rest, leading)
     if quick is not None:
         return quick
@@ -213,7 +214,7 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
     end = rest.index("--") if "--" in rest else len(rest)
     section, arguments = section_of([*rest[:end], *leading, *rest[end:]])
     command = command_of(section)
-    if any(word in {"-h", "--help"} for word in arguments) or (not arguments and len(_verbs(section)) > 1):
+    if any(word in {"-h", "--help"} for word in arguments) or _is_group(section, section_of(rest)[1]):
         return HelpText(help_of([*section.split(), *(word for word in arguments if not word.startswith("-"))]))
     try:
         result = command.main(args=list(arguments), prog_name=f"dhis2 {section}", standalone_mode=False)
@@ -224,9 +225,35 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
     return result
 
 
-def meant(word: str) -> str | None:
-    """What somebody who began a line with an unknown word may have wanted: a verb or a type of a domain, or a domain."""
-    paths = [str(verb["path"]) for verb in manifest.domain_verbs() if str(verb["path"]).split()[1:] == [word]]
+def _is_group(section: str, words: Sequence[str]) -> bool:
+    """Do words say no verb yet, but the beginning of several?"""
+    verbs = _verbs(section)
+    path = " ".join([section, *words])
+    return len(verbs) > 1 and all(verb.path != path for verb in verbs) and bool(_following(verbs, path))
+
+
+def _following(verbs: Sequence[Verb], path: str) -> list[str]:
+    """The words that follow a path in those of verbs."""
+    depth = len(path.split())
+    return list(dict.fromkeys(verb.path.split()[depth] for verb in verbs if verb.path.startswith(f"{path} ")))
+
+
+def meant(word: str, *further: str) -> str | None:
+    """What somebody who began a line with an unknown word may have wanted: a verb or a type of a domain, or a domain.
+
+    Parameters:
+        word: the unknown one.
+        further: what follows it, of which a verb of two words may have its second.
+    """
+    known = [str(verb["path"]) for verb in manifest.domain_verbs()]
+    paths = [path for path in known if path.split()[1:] == [word]]
+    for start in dict.fromkeys(" ".join(path.split()[:2]) for path in known if path.split()[1:-1] == [word]):
+        below = {path.split()[2]: path for path in known if path.startswith(f"{start} ")}
+        exact = below.get(next(iter(further), ""))
+        near = did_you_mean(further[0], [*below]) if further and not exact else None
+        if near:
+            return near.replace("did you mean ", f"did you mean {start} ")
+        paths.append(exact or start)
     for domain in installed.domains():
         paths += [f"{domain} {word}" for name, others in manifest.sections(domain).items() if word in (name, *others)]
     return did_you_mean(word, installed.domains()) if not paths else f"did you mean {' or '.join(paths[:3])}?"
@@ -277,15 +304,23 @@ def _usage(error: Exception, section: str, arguments: Sequence[str], verb: Verb 
         )
     text = str(message()).rstrip(".")
     if "No such command" in text:
-        unknown, depth = next(iter(words), ""), len(section.split())
-        known = [verb.path.split()[depth] for verb in _verbs(section) if len(verb.path.split()) > depth]
-        family = FAMILIES.get(section)
-        near = did_you_mean(unknown, known) or did_you_mean(unknown, list(family.names()) if family else [])
-        return UsageError(f"{section} has no verb '{unknown}'", hint=near or f"dhis2 {section} --help")
+        return _no_verb(section, words)
     left_over = re.search(r"unexpected extra argument\(?s?\)? \((.*)\)", text)
     if left_over is not None and words[-1:]:
         return _unquoted(verb_words, left_over[1], arguments)
     return UsageError(text, hint=f"dhis2 {verb_words} --help")
+
+
+def _no_verb(section: str, words: Sequence[str]) -> UsageError:
+    """The first word that leads to no verb, with the nearest of those that follow the words before it."""
+    verbs, path = _verbs(section), section
+    left = list(words)
+    while left[1:] and left[0] in _following(verbs, path):
+        path = f"{path} {left.pop(0)}"
+    unknown, family = next(iter(left), ""), FAMILIES.get(path)
+    near = did_you_mean(unknown, _following(verbs, path))
+    near = near or (nearest_types(unknown, list(family.names())) if family else None)
+    return UsageError(f"{path} has no verb '{unknown}'", hint=near or f"dhis2 {path} --help")
 
 
 def _unquoted(path: str, left_over: str, arguments: Sequence[str]) -> UsageError:

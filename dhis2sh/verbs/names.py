@@ -54,6 +54,10 @@ def keys_of(plural: str) -> tuple[str, ...]:
     return NAMED_BY_OTHERS.get(plural, ("code", "name"))
 
 
+MOST_MISSING = 10
+"""So many unknown names are told, with what comes nearest."""
+
+
 async def resolve(s: Session, plural: str, text: str) -> str:
     """The UID of one object.
 
@@ -67,13 +71,16 @@ async def resolve(s: Session, plural: str, text: str) -> str:
     return (await resolve_all(s, plural, [text]))[text]
 
 
-async def resolve_all(s: Session, plural: str, texts: Iterable[str], *, there: bool = False) -> dict[str, str]:
-    """The UIDs of many objects of one type, with a few requests for all of them; errors as `resolve`.
+async def resolve_all(
+    s: Session, plural: str, texts: Iterable[str], *, there: bool = False, places: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The UIDs of many objects of one type, with a few requests for all of them; errors as `resolve`, of all that are unknown.
 
     Parameters:
         s, plural: as of `resolve`.
         texts: what names them.
         there: ask for what is a UID and nothing else too: nobody reads these objects before they are referred to.
+        places: where each text stands (`row 3`), for the error.
     """
     texts = list(dict.fromkeys(texts))
     found = {text: text for text in texts if certain(text) and not there}
@@ -90,9 +97,38 @@ async def resolve_all(s: Session, plural: str, texts: Iterable[str], *, there: b
                 raise await _ambiguous(s, plural, text, rows)
             found[text] = str(rows[0]["id"])
         open_ = [text for text in open_ if text not in found]
+    missing: dict[str, NotFound] = {}
     for text in open_:
-        found[text] = str((await _alike(s, (plural,), text))["id"])
+        try:
+            found[text] = str((await _alike(s, (plural,), text))["id"])
+        except NotFound as error:
+            missing[text] = error
+        if len(missing) == MOST_MISSING:
+            break
+    if missing:
+        rest = len(open_) - open_.index(next(reversed(missing))) - 1
+        raise _unknown(plural, missing, places or {}, rest)
     return found
+
+
+def _unknown(plural: str, missing: Mapping[str, NotFound], places: Mapping[str, str], rest: int) -> NotFound:
+    """All that names no object, each with its place and what comes nearest.
+
+    Parameters:
+        rest: how many texts more were not looked for, that nothing is called exactly.
+    """
+    if len(missing) == 1:
+        [(text, error)] = missing.items()
+        return NotFound(f"{places[text]}: {error.message}", hint=error.hint) if text in places else error
+    told: list[str] = []
+    for text, error in missing.items():
+        near = error.hint if error.hint and error.hint.startswith("did you mean") else None
+        aside = ", ".join(part for part in (places.get(text), near) if part)
+        told.append(f"'{text}'{f' ({aside})' if aside else ''}")
+    more = f", nor exactly {rest:,} more" if rest else ""
+    return NotFound(
+        f"none of the {plural} has the UID, code or name {', '.join(told)}{more}", hint=f"dhis2 metadata list {plural}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,6 +258,22 @@ def test_u6_the_pager_leaves_on_the_screen_what_was_shown_and_wide_tables_scroll
     shell.see("sandbox:admin>")
 
 
+def test_u6_ctrl_c_is_the_pagers_while_it_is_open(sandbox_home: Path, start: Start) -> None:
+    shell = start("--sandbox")
+    shell.see("sandbox:admin>")
+    shell.press("ctrl-l", "metadata types", "enter")
+    shell.see("aggregateDataExchanges")
+    shell.press("ctrl-c", "ctrl-c", "ctrl-c")
+    shell.settle(0.5)
+    screen = shell.text()
+    assert "Traceback" not in screen
+    assert "sandbox:admin>" not in screen, "the prompt waits for the pager"
+    shell.press("q")
+    screen = shell.see("sandbox:admin>")
+    shell.press("ctrl-l", "6 * 7", "enter")
+    shell.see("42")
+
+
 def test_u7_a_slow_request_shows_signs_of_life(server: SlowServer, start: Start) -> None:
     shell = start(**settings(server))
     shell.see("0 names")

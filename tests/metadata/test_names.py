@@ -90,6 +90,13 @@ async def test_an_unknown_name_names_the_nearest(session: Session) -> None:
     assert missing.value.hint.startswith("did you mean BCG doses given")
 
 
+async def test_of_many_unknown_names_ten_are_told_and_the_rest_is_counted(session: Session) -> None:
+    with pytest.raises(NotFound) as missing:
+        await names.resolve_all(session, "dataElements", ["BCG dose given", *(f"qqq{n}" for n in range(14))])
+    assert "'BCG dose given' (did you mean BCG doses given" in missing.value.message
+    assert missing.value.message.endswith("'qqq8', nor exactly 5 more")
+
+
 async def test_an_unknown_word_names_the_nearest_although_none_shares_its_beginning(session: Session) -> None:
     with pytest.raises(NotFound, match="none of the categoryCombos has the UID, code or name 'defalt'") as missing:
         await names.resolve(session, "categoryCombos", "defalt")

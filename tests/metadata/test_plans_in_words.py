@@ -8,7 +8,9 @@ import pytest
 from dhis2sh.changes.in_words import differences, rights
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.errors import Declined
+from dhis2sh.metadata.bundles.report import ImportReport, KeptObject
 from dhis2sh.session import Session
+from dhis2sh.show.render import text
 from dhis2sh.surfaces.terminal import report
 from tests.metadata.calls import planned
 
@@ -37,6 +39,19 @@ def test_u11_translations_are_told_by_language() -> None:
 def test_u11_a_question_counts_once_more() -> None:
     steps = [PlanStep("update", "dataElements")] * 3 + [PlanStep("also update", "visualizations")] * 2
     assert Plan("t", steps).question == "update 3 dataElements; the server changes 2 more"
+
+
+def test_u11_a_question_counts_the_types_that_it_does_not_name() -> None:
+    asked = Plan("t", [PlanStep("create", kind) for kind in "abcdefghi"] + [PlanStep("also update", "maps")]).question
+    assert asked.endswith("create 1 f, and 3 more types; the server changes 1 more")
+    assert Plan("t", [PlanStep("create", kind) for kind in "abcdefg"]).question.endswith("create 1 f, create 1 g")
+
+
+def test_u11_a_report_goes_on_below_where_the_screen_ends() -> None:
+    kept = KeptObject(type="maps", id="mapUid00001", name="A map " * 12, differs=["mapViews", "description"])
+    lines = text(ImportReport(source="f.json", kept=[kept]), width=60).split("\n")
+    assert max(map(len, lines)) <= 60
+    assert lines[-1].endswith("description")
 
 
 def test_u11_a_no_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -288,3 +288,15 @@ def test_a_property_that_this_server_does_not_have_is_said() -> None:
 
     with pytest.raises(UsageError, match=f"programIndicators have no property '{name}'"):
         values.property_of(before, name)
+
+
+async def test_a_sheet_whose_objects_are_unknown_names_them_all_with_their_rows(
+    session: Session, tmp_path: Path
+) -> None:
+    file = sheet(tmp_path / "units.csv", "code,openingDate", "OU_1,2020-01-01", "NO_1,2020-01-01", "NO_2,2020-01-01")
+    with pytest.raises(NotFound) as missing:
+        await do(session, "metadata organisation-units update", from_=file)
+    assert "'NO_1' (row 3), 'NO_2' (row 4)" in missing.value.message
+    file = sheet(tmp_path / "one.csv", "name,openingDate", "Ngele CHCC,2020-01-01")
+    with pytest.raises(NotFound, match="row 2: none of the organisationUnits has the UID, code or name 'Ngele CHCC'"):
+        await do(session, "metadata organisation-units update", from_=file)

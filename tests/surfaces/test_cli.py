@@ -10,6 +10,13 @@ VALUE_TYPES = facts.resources("v42")["dataElements"].properties["valueType"].con
 BAD = [
     ("metdata list dataElements", 2, "did you mean metadata?"),
     ("search malaria", 2, "did you mean metadata search?"),
+    ("metadata package instal F", 2, "metadata package has no verb 'instal'\n  try: did you mean install?"),
+    ("metadata attribute gett", 2, "metadata attribute has no verb 'gett'\n  try: did you mean get?"),
+    ("metadata attribute zz", 2, "try: dhis2 metadata attribute --help"),
+    ("data aggregate fech", 2, "data aggregate has no verb 'fech'"),
+    ("dev codegen fech", 2, "did you mean fetch?"),
+    ("translate imp", 2, "did you mean metadata translate import?"),
+    ("package", 2, "did you mean metadata package?"),
     ("metadata lits dataElements", 2, "did you mean list?"),
     ("metadata data-elements get bcg doses given", 2, "quote a name with spaces: 'bcg doses given'"),
     ("metadata dataElements get bcg doses", 2, "quote a name with spaces: 'bcg doses'"),
@@ -146,3 +153,11 @@ def test_u8_verbs_are_found_by_words(capsys: pytest.CaptureFixture[str]) -> None
         capsys.readouterr().err
         == "error: no verb has to do with 'xyzzyplugh'\n  try: objects are found by: dhis2 metadata search xyzzyplugh\n"
     )
+
+
+@pytest.mark.parametrize("group", ["metadata attribute", "metadata package", "data aggregate", "metadata"])
+def test_words_that_are_no_verb_yet_show_their_help_with_a_profile_too(
+    group: str, sandbox_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["-p", "sandbox", *group.split()]) == 0
+    assert f"Usage: dhis2 {group}" in capsys.readouterr().out

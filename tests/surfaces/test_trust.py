@@ -226,6 +226,16 @@ def test_t9_adding_a_known_profile_changes_what_is_said_and_nothing_else(prod: p
     assert profiles.get("prod").secrets.read() == "s3cret-word"
 
 
+def test_t9_a_known_profile_keeps_its_address_and_a_new_one_needs_it(prod: profiles.Profile, dhis2: Run) -> None:
+    code, _, err = dhis2("profile add prod --colour red")
+    kept = profiles.get("prod")
+    assert (code, kept.colour, kept.url, kept.production) == (0, "red", prod.url, True), err
+    code, _, err = dhis2("profile add prdo --production")
+    assert code == 2
+    assert "there is no profile 'prdo'; a new one needs an address" in err
+    assert "prdo" not in profiles.all_profiles()
+
+
 def test_t9_a_profile_that_moves_to_another_server_leaves_its_secret_behind(prod: profiles.Profile, dhis2: Run) -> None:
     code, _, err = dhis2("profile add prod --url https://new.example.org")
     assert code == 0, err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel
 
@@ -123,6 +123,7 @@ class ImportReport(BaseModel):
         kept: what is there already and differs, where only new objects are written.
     """
 
+    prose: ClassVar[bool] = True  # a narrow screen may break its sentences
     source: str
     version: str | None = None
     types: list[TypeCount] = []

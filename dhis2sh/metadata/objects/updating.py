@@ -48,7 +48,7 @@ async def plan_update(
         )
     wanted = [read_row(reader, row, {}, (), f"row {number}" if from_ is not None else "") for number, row in rows]
     reader.check()
-    uids = [uid] if uid is not None else await _identified(s, resource, wanted)
+    uids = [uid] if uid is not None else await _identified(s, resource, wanted, [f"row {number}" for number, _ in rows])
     found = await writes.read_objects(s, resource.plural, uids)
     changed: list[JsonObject] = []
     for before, new in zip(found, wanted, strict=True):
@@ -70,16 +70,20 @@ async def plan_update(
     return writes.plan(f"update {what}", whole, what=resource.plural, notes=notes, asks=edit or len(whole) > len(pairs))
 
 
-async def _identified(s: Session, resource: Resource, rows: Sequence[JsonObject]) -> list[str]:
-    """The UIDs of a file's rows: their id, else their code, else their name."""
+async def _identified(s: Session, resource: Resource, rows: Sequence[JsonObject], places: Sequence[str]) -> list[str]:
+    """The UIDs of a file's rows: their id, else their code, else their name.
+
+    Parameters:
+        places: where each row stands, for errors.
+    """
     texts: list[str] = []
-    for number, row in enumerate(rows, 1):
+    for place, row in zip(places, rows, strict=True):
         text = row.get("id") or row.get("code") or row.get("name")
         if not text:
-            raise UsageError(f"object {number} has no id, code or name", hint="add a column id")
+            raise UsageError(f"{place} has no id, code or name", hint="add a column id")
         texts.append(str(text))
     doubled = {text for text in texts if texts.count(text) > 1} if len(set(texts)) < len(texts) else set[str]()
     if doubled:
         raise UsageError(f"{', '.join(sorted(doubled)[:5])}: more than once in the file")
-    found = await names.resolve_all(s, resource.plural, texts)
+    found = await names.resolve_all(s, resource.plural, texts, places=dict(zip(texts, places, strict=True)))
     return [found[text] for text in texts]

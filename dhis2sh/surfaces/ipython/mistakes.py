@@ -73,7 +73,7 @@ def mistake(error: BaseException | None, names: dict[str, object]) -> UsageError
         return None
     hint = _whole(word, text.strip())
     if hint is None and not hasattr(builtins, word):  # `print x` has Python's own words
-        hint = meant(word)
+        hint = meant(word, *text.split()[1:2])
     return UsageError(f"there is no command '{word}'", hint=hint) if hint else None
 
 

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 
+from dhis2sh.surfaces.terminal import interrupts, unheard
+
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -33,9 +35,9 @@ def command(*, scrolls: bool = False) -> list[str] | None:
     where it is set to nothing.
 
     Parameters:
-        scrolls: lines are longer than the screen; `less -F` would leave at once and cut them off.
+        scrolls: lines are longer than the screen; `less -F` would leave at once. All other lines are folded, and nothing of them is hidden.
     """
-    chosen = os.environ.get("DHIS2SH_PAGER", os.environ.get("PAGER", "less -RSX" if scrolls else "less -FRSX"))
+    chosen = os.environ.get("DHIS2SH_PAGER", os.environ.get("PAGER", "less -RSX" if scrolls else "less -FRX"))
     words = chosen.split()
     return words if words and shutil.which(words[0]) else None
 
@@ -53,13 +55,6 @@ def show(text: str, *, wanted: bool = True, scrolls: bool = False) -> None:
     if pager is None:
         print(text)
         return
-    environment = {**os.environ, "LESS": os.environ.get("LESS", "-RSX"), "LESSCHARSET": "utf-8"}
-    with subprocess.Popen(pager, stdin=subprocess.PIPE, env=environment) as process:  # noqa: S603  (the user's own)
-        while True:
-            try:
-                process.communicate(f"{text}\n".encode())
-            except BrokenPipeError:
-                break  # left before the end
-            except KeyboardInterrupt:
-                continue  # Ctrl-C is the pager's while it is open
-            break
+    environment = {**os.environ, "LESS": os.environ.get("LESS", "-RSX" if scrolls else "-RX"), "LESSCHARSET": "utf-8"}
+    with interrupts(unheard), subprocess.Popen(pager, stdin=subprocess.PIPE, env=environment) as process:  # noqa: S603  (the user's own)
+        process.communicate(f"{text}\n".encode())  # where it is left before the end, that is all
