@@ -3,7 +3,7 @@
 A layer that is sent as it was read (with `dataDimensionItems`, or its UID) is 409 `TransientPropertyValueException` there;
 `POST /api/maps` and `PUT /api/maps/{id}` with columns, rows and filters work (recorded). The layers get new UIDs.
 
-API source: `POST /api/maps`, `PUT /api/maps/{id}`.
+API source: `POST /api/maps`, `PUT /api/maps/{id}`, `PUT /api/maps/{id}/translations`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.dhis2.properties import AXES, SET_BY_SERVER
-from dhis2sh.errors import Refused
+from dhis2sh.errors import NetworkError, Refused, ServerFault
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue
 
-MAPS, VIEWS = "maps", "mapViews"
+MAPS, VIEWS, TRANSLATIONS = "maps", "mapViews", "translations"
 PERSISTED = frozenset({
     "id", "dataDimensionItems", "organisationUnits", "organisationUnitLevels", "itemOrganisationUnitGroups",
     "userOrganisationUnit", "userOrganisationUnitChildren", "userOrganisationUnitGrandChildren", "periods", "rawPeriods",
@@ -28,6 +28,8 @@ PERSISTED = frozenset({
 """In what a server keeps what the axes say."""
 WORKED_OUT = frozenset({"parentGraphMap", "metaData", "favorite", "subscribed", "interpretations", "displayName",
                         "displayFormName", "displayShortName"})  # fmt: skip
+NOT_KEPT = frozenset({"labels"})
+"""What files of 2.36 say of a layer and no server gives any more."""
 USER_UNITS = {
     "userOrganisationUnit": "USER_ORGUNIT", "userOrganisationUnitChildren": "USER_ORGUNIT_CHILDREN",
     "userOrganisationUnitGrandChildren": "USER_ORGUNIT_GRANDCHILDREN",
@@ -46,6 +48,21 @@ async def send(s: Session, before: JsonObject | None, after: JsonObject) -> Json
     if before is None:
         return await s.client.post(MAPS, wire(after))
     return await s.client.put(f"{MAPS}/{after['id']}", wire(after))
+
+
+async def translate(s: Session, before: JsonObject | None, after: JsonObject) -> Refused | None:
+    """Give a map that was sent its translations, which `POST` drops; returns what the server said against them."""
+    wanted = after.get(TRANSLATIONS) or []
+    if wanted == ((before or {}).get(TRANSLATIONS) or []):
+        return None
+    try:
+        await s.client.put(f"{MAPS}/{after['id']}/{TRANSLATIONS}", {TRANSLATIONS: wanted})
+    except (ServerFault, NetworkError):
+        raise
+    except Refused as error:
+        error.message = f"it is written, its translations are not: {error.message}"
+        return error
+    return None
 
 
 def wire(body: JsonObject) -> JsonObject:
@@ -72,7 +89,7 @@ def _layer(view: JsonObject) -> JsonObject:
         axes[said.get(dimension) or ELSE_ON.get(dimension, "filters")].append({"dimension": dimension, **rest})
     given = {axis: value for axis in AXES if _has_items(value := view.get(axis))}
     dimensions = {name for name in view if name.endswith("Dimensions")}
-    left_out = PERSISTED | WORKED_OUT | SET_BY_SERVER | AXES | dimensions
+    left_out = PERSISTED | WORKED_OUT | NOT_KEPT | SET_BY_SERVER | AXES | dimensions
     return {**{name: value for name, value in view.items() if name not in left_out}, **(given or axes)}
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 type Change = Literal["added", "removed", "changed"]
 
-FILLED_IN: Mapping[str, JsonValue] = {"shape": "NORMAL"}
-"""What a server writes into an embedded object that does not say it (a dashboard's item)."""
+FILLED_IN: Mapping[str, JsonValue] = {"shape": "NORMAL", "hideEmptyRowItems": "NONE", "regressionType": "NONE"}
+"""What a server writes into an embedded object that does not say it (a dashboard's item, a map's layer)."""
 
 
 def empty(value: JsonValue) -> bool:
