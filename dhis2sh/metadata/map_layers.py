@@ -79,7 +79,24 @@ def comparable(views: JsonValue) -> JsonValue:
         return views
 
 
+def compared(views: JsonValue) -> JsonValue:
+    """The same with what each axis shows by UID, under names that do not pass for what a server works out."""
+    layers = comparable(views)
+    return [{**layer, "shown": _shown(layer)} for layer in _objects(layers)] if isinstance(layers, list) else layers
+
+
+def _shown(layer: JsonObject) -> JsonObject:
+    found: JsonObject = {}
+    for axis in ELSE_ON.values():
+        for dimension in _objects(layer.get(axis)):
+            items = [str(item.get("id")) for item in _objects(dimension.get("items"))]
+            if items or dimension.get("filter"):
+                found[f"{axis} {dimension.get('dimension')}"] = [*items, dimension.get("filter")]
+    return found
+
+
 def _layer(view: JsonObject) -> JsonObject:
+    """A layer as axes: a list of layers gives some of them with items and some without, which come from what a server keeps."""
     items = _items(view)
     axes: dict[str, list[JsonValue]] = {axis: [] for axis in ("columns", "rows", "filters")}
     said = {
@@ -87,10 +104,17 @@ def _layer(view: JsonObject) -> JsonObject:
     }
     for dimension, rest in items.items():
         axes[said.get(dimension) or ELSE_ON.get(dimension, "filters")].append({"dimension": dimension, **rest})
-    given = {axis: value for axis in AXES if _has_items(value := view.get(axis))}
+    given = {axis: value for axis in axes if _has_items(value := view.get(axis))}
+    told = {
+        dimension.get("dimension") or dimension.get("id") for value in given.values() for dimension in _objects(value)
+    }
+    kept = {
+        axis: [item for item in items if cast("JsonObject", item)["dimension"] not in told]
+        for axis, items in axes.items()
+    }
     dimensions = {name for name in view if name.endswith("Dimensions")}
     left_out = PERSISTED | WORKED_OUT | NOT_KEPT | SET_BY_SERVER | AXES | dimensions
-    return {**{name: value for name, value in view.items() if name not in left_out}, **(given or axes)}
+    return {**{name: value for name, value in view.items() if name not in left_out}, **kept, **given}
 
 
 def _has_items(axis: JsonValue) -> bool:

@@ -157,3 +157,25 @@ def test_undo3_what_a_server_fills_in_and_what_it_drops_of_a_layer_is_no_differe
     kept = {"id": "mvLive00001", "layer": "thematic", "hideEmptyRowItems": "NONE", "regressionType": "NONE"}
     assert not differs("maps", "mapViews", [kept], [sent], types("v42"))
     assert differs("maps", "mapViews", [kept], [{**sent, "layer": "boundary"}], types("v42"))
+
+
+def test_undo5_a_layer_whose_axes_are_only_partly_said_keeps_its_data() -> None:
+    """A server gives the rows with items and the columns without: the data stands in `dataDimensionItems` alone."""
+    units = {"dimension": "ou", "items": [{"id": "ImspTQPwCqd"}]}
+    view = {**LAYER, "rows": [units], "columns": [{"id": "dx"}], "filters": []}
+
+    [layer] = map_layers.comparable([view])
+    [emptied] = map_layers.comparable([{**view, "dataDimensionItems": []}])
+
+    assert layer["columns"] == [{"dimension": "dx", "items": [{"id": "inLive00001", "dimensionItemType": "INDICATOR"}]}]
+    assert layer["rows"] == [units]
+    assert [dimension["dimension"] for dimension in layer["filters"]] == ["pe", "caLive00001"]
+    assert layer != emptied
+
+
+def test_undo5_a_layer_that_has_lost_its_data_is_a_difference() -> None:
+    """Else the undo of a deleted element would find its maps right already, and leave them empty."""
+    units = {"dimension": "ou", "items": [{"id": "ImspTQPwCqd"}]}
+    view = {**LAYER, "rows": [units], "columns": [], "filters": []}
+    assert differs("maps", "mapViews", [view], [{**view, "dataDimensionItems": []}], types("v42"))
+    assert not differs("maps", "mapViews", [view], [{**view, "id": "mvLive00002"}], types("v42"))

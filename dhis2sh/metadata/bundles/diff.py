@@ -84,7 +84,7 @@ def differs(plural: str, name: str, before: JsonValue, after: JsonValue, types: 
     if name in VOLATILE or before == after or (empty(before) and empty(after)):
         return False
     if plural == map_layers.MAPS and name == map_layers.VIEWS:
-        before, after = (map_layers.comparable(value) for value in (before, after))
+        before, after = (map_layers.compared(value) for value in (before, after))
     prop = types[plural].properties.get(name) if plural in types else None
     if prop is None:
         return settled(before) != settled(after)
