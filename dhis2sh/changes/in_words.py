@@ -50,6 +50,9 @@ def differences(old: JsonObject, new: JsonObject, names: Mapping[str, str], path
             yield from differences(left, right, names, f"{path}{names.get(name, name)}.")
         elif name == TRANSLATIONS:
             yield from _translated(left, right)
+        elif (rows := _embedded(left, right, names)) is not None:
+            for number, (old_row, new_row) in enumerate(rows, 1):
+                yield from differences(old_row, new_row, names, f"{path}{name} {number}.")
         elif isinstance(left, list) and isinstance(right, list) and (told := _of_lists(left, right, names)):
             yield f"{path}{name}: {told}"
         else:
@@ -78,6 +81,28 @@ def rights(letters: str) -> str:
     return ", ".join(part for part in (objects, f"{data} data" if data else "") if part) or "no access"
 
 
+def _embedded(
+    left: JsonValue, right: JsonValue, names: Mapping[str, str]
+) -> list[tuple[JsonObject, JsonObject]] | None:
+    """The rows of two lists side by side, without what is the server's, where the words for the lists say no difference.
+
+    Such are the layers of a map: they have what an object has, and no name of their own.
+    """
+    if not isinstance(left, list) or not isinstance(right, list) or len(left) != len(right):
+        return None
+    pairs = [
+        (_own(old), _own(new))
+        for old, new in zip(left, right, strict=True)
+        if isinstance(old, dict) and isinstance(new, dict)
+    ]
+    alike = [_said(item, names) for item in left] == [_said(item, names) for item in right]
+    return pairs if alike and len(pairs) == len(left) and any(old != new for old, new in pairs) else None
+
+
+def _own(row: JsonObject) -> JsonObject:
+    return {name: value for name, value in row.items() if name not in SET_BY_SERVER and name != "id"}
+
+
 def _of_lists(left: Sequence[JsonValue], right: Sequence[JsonValue], names: Mapping[str, str]) -> str:
     """What came and what went, where one or the other is all that happened; empty where they are better shown whole."""
     old, new = {repr(item): item for item in left}, {repr(item): item for item in right}
@@ -101,6 +126,8 @@ def _said(value: JsonValue, names: Mapping[str, str]) -> str:
             for name, item in value.items()
             if isinstance(item, dict) and "id" in item and name not in AUTHORS
         }
+        layer = value.get("layer") if "access" in value else None  # of a map: all that it has would be a page
+        called = called or (layer if isinstance(layer, str) and "id" not in value else None)
         if called is None and ("id" not in value or refers):  # a row with a UID of its own is known by what it is about
             whole = ", ".join(
                 f"{name}: {_said(item, names)}" for name, item in (refers if "id" in value else value).items()

@@ -3,7 +3,7 @@
 A layer that is sent as it was read (with `dataDimensionItems`, or its UID) is 409 `TransientPropertyValueException` there;
 `POST /api/maps` and `PUT /api/maps/{id}` with columns, rows and filters work (recorded). The layers get new UIDs.
 
-API source: `POST /api/maps`, `PUT /api/maps/{id}`.
+API source: `POST /api/maps`, `PUT /api/maps/{id}`, `PUT /api/maps/{id}/translations`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.dhis2.properties import AXES, SET_BY_SERVER
-from dhis2sh.errors import Refused
+from dhis2sh.errors import NetworkError, Refused, ServerFault
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue
 
-MAPS, VIEWS = "maps", "mapViews"
+MAPS, VIEWS, TRANSLATIONS = "maps", "mapViews", "translations"
 PERSISTED = frozenset({
     "id", "dataDimensionItems", "organisationUnits", "organisationUnitLevels", "itemOrganisationUnitGroups",
     "userOrganisationUnit", "userOrganisationUnitChildren", "userOrganisationUnitGrandChildren", "periods", "rawPeriods",
@@ -28,6 +28,8 @@ PERSISTED = frozenset({
 """In what a server keeps what the axes say."""
 WORKED_OUT = frozenset({"parentGraphMap", "metaData", "favorite", "subscribed", "interpretations", "displayName",
                         "displayFormName", "displayShortName"})  # fmt: skip
+NOT_KEPT = frozenset({"labels"})
+"""What files of 2.36 say of a layer and no server gives any more."""
 USER_UNITS = {
     "userOrganisationUnit": "USER_ORGUNIT", "userOrganisationUnitChildren": "USER_ORGUNIT_CHILDREN",
     "userOrganisationUnitGrandChildren": "USER_ORGUNIT_GRANDCHILDREN",
@@ -48,6 +50,21 @@ async def send(s: Session, before: JsonObject | None, after: JsonObject) -> Json
     return await s.client.put(f"{MAPS}/{after['id']}", wire(after))
 
 
+async def translate(s: Session, before: JsonObject | None, after: JsonObject) -> Refused | None:
+    """Give a map that was sent its translations, which `POST` drops; returns what the server said against them."""
+    wanted = after.get(TRANSLATIONS) or []
+    if wanted == ((before or {}).get(TRANSLATIONS) or []):
+        return None
+    try:
+        await s.client.put(f"{MAPS}/{after['id']}/{TRANSLATIONS}", {TRANSLATIONS: wanted})
+    except (ServerFault, NetworkError):
+        raise
+    except Refused as error:
+        error.message = f"it is written, its translations are not: {error.message}"
+        return error
+    return None
+
+
 def wire(body: JsonObject) -> JsonObject:
     """A map as such a server takes it. Raises `Refused` for a layer that cannot be said as axes."""
     views: list[JsonValue] = [_layer(view) if "id" in view else view for view in _objects(body.get(VIEWS))]
@@ -62,7 +79,24 @@ def comparable(views: JsonValue) -> JsonValue:
         return views
 
 
+def compared(views: JsonValue) -> JsonValue:
+    """The same with what each axis shows by UID, under names that do not pass for what a server works out."""
+    layers = comparable(views)
+    return [{**layer, "shown": _shown(layer)} for layer in _objects(layers)] if isinstance(layers, list) else layers
+
+
+def _shown(layer: JsonObject) -> JsonObject:
+    found: JsonObject = {}
+    for axis in ELSE_ON.values():
+        for dimension in _objects(layer.get(axis)):
+            items = [str(item.get("id")) for item in _objects(dimension.get("items"))]
+            if items or dimension.get("filter"):
+                found[f"{axis} {dimension.get('dimension')}"] = [*items, dimension.get("filter")]
+    return found
+
+
 def _layer(view: JsonObject) -> JsonObject:
+    """A layer as axes: a list of layers gives some of them with items and some without, which come from what a server keeps."""
     items = _items(view)
     axes: dict[str, list[JsonValue]] = {axis: [] for axis in ("columns", "rows", "filters")}
     said = {
@@ -70,10 +104,17 @@ def _layer(view: JsonObject) -> JsonObject:
     }
     for dimension, rest in items.items():
         axes[said.get(dimension) or ELSE_ON.get(dimension, "filters")].append({"dimension": dimension, **rest})
-    given = {axis: value for axis in AXES if _has_items(value := view.get(axis))}
+    given = {axis: value for axis in axes if _has_items(value := view.get(axis))}
+    told = {
+        dimension.get("dimension") or dimension.get("id") for value in given.values() for dimension in _objects(value)
+    }
+    kept = {
+        axis: [item for item in items if cast("JsonObject", item)["dimension"] not in told]
+        for axis, items in axes.items()
+    }
     dimensions = {name for name in view if name.endswith("Dimensions")}
-    left_out = PERSISTED | WORKED_OUT | SET_BY_SERVER | AXES | dimensions
-    return {**{name: value for name, value in view.items() if name not in left_out}, **(given or axes)}
+    left_out = PERSISTED | WORKED_OUT | NOT_KEPT | SET_BY_SERVER | AXES | dimensions
+    return {**{name: value for name, value in view.items() if name not in left_out}, **kept, **given}
 
 
 def _has_items(axis: JsonValue) -> bool:

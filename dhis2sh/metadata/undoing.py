@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -34,6 +34,8 @@ ACTIONS = {"create", "update", "delete", "also update", "also delete"}
 WRITTEN = {"done", "sent"}
 NOT_COMPARED = SET_BY_SERVER | {"version"}
 """What is another one when an object is made again."""
+WORKED_OUT = {"programRuleVariables": frozenset({"valueType"})}
+"""What a server sets by itself although an object owns it: a variable has the value type of what it stands for."""
 SETTLED = dt.timedelta(minutes=1)
 """So long after an object was created its server may save it again by itself."""
 
@@ -53,13 +55,14 @@ async def objects(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     pairs: list[Write] = []
     for plural, changes in _by_type(metadata):
         pairs += await _taken_back(s, plural, changes, notes, force=force)
-    if not pairs and not notes.lines():
-        raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
     created: dict[str, list[JsonObject]] = {}
     for write in pairs:
         if write.after is None:
             created.setdefault(write.plural, []).append(write.before or {})
     gone = await deletion(s, created)
+    notes.settle({write.uid for write in gone.writes if write.after is None})
+    if not pairs and not notes.lines():
+        raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
     pairs = [*await with_owners(s, [write for write in pairs if write.after is not None]), *gone.writes]
     plan = writes.plan(_title(entry), pairs, what="undone", bundle=_held(pairs), notes=[*notes.lines(), *gone.notes])
     plan.writer = TakingBack(
@@ -188,6 +191,7 @@ class Notes:
 
     def __init__(self) -> None:
         self._found: dict[str, list[str]] = {}
+        self._edited: dict[str, tuple[str, str]] = {}
         self.stays: list[str] = []
         """What is not as it was before, and stays so."""
 
@@ -196,6 +200,18 @@ class Notes:
         self._found.setdefault(reason, []).append(about)
         if stays:
             self.stays.append(f"{about}: {reason}")
+
+    def edited(self, uid: str, changed: str, about: str) -> None:
+        """A created object that somebody has changed: whether it stays, `settle` says."""
+        self._edited[uid] = (changed, about)
+
+    def settle(self, going: Collection[str]) -> None:
+        """Say of what was edited that it stays, or that it goes: with what it belongs to its server deletes it anyhow."""
+        for uid, (changed, about) in self._edited.items():
+            if uid in going:
+                self.add(f"{changed} was changed again since, it is deleted with what it belongs to", about)
+            else:
+                self.add(f"{changed} was changed again since, it stays (--force deletes it too)", about, stays=True)
 
     def lines(self) -> list[str]:
         """One line for each reason."""
@@ -238,10 +254,9 @@ async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes:
                 stays=change.action != "create" and change.state == "done",
             )
         elif change.action == "create":
-            changed = [] if force else _changed_since(current, _own(types.get(plural), change.after or {}))
+            changed = [] if force else _changed_since(current, _own(plural, types.get(plural), change.after or {}))
             if changed:
-                reason = f"{joined(changed)} was changed again since, it stays (--force deletes it too)"
-                notes.add(reason, called, stays=True)
+                notes.edited(uid, joined(changed), called)
             else:
                 pairs.append(Write(plural, current, None))
         elif change.state == "sent" and _is(types, change, current):
@@ -290,10 +305,10 @@ def _changed_since(current: JsonObject, made: JsonObject) -> list[str]:
     return ["it"] if created is not None and saved is not None and saved - created > SETTLED else []
 
 
-def _own(resource: Resource | None, made: JsonObject) -> JsonObject:
+def _own(plural: str, resource: Resource | None, made: JsonObject) -> JsonObject:
     """What an object owns of what it was created with: what a server works out or numbers anew may differ from what was sent."""
     properties: Mapping[str, Property] = resource.properties if resource is not None else {}
-    worked_out = {name for name, prop in properties.items() if not prop.owner}
+    worked_out = {name for name, prop in properties.items() if not prop.owner} | WORKED_OUT.get(plural, frozenset())
     return {name: value for name, value in made.items() if name not in worked_out and name != "sortOrder"}
 
 

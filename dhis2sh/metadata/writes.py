@@ -230,8 +230,11 @@ class Objects:
 
     @property
     def alone(self) -> bool:
-        """Does a single object go by its own address?"""
-        return len(self.sent) == 1 and not self.bundle
+        """Does a single object go by its own address? There a server drops the translations of a new one."""
+        if len(self.sent) != 1 or self.bundle:
+            return False
+        write = self.writes[self.sent[0]]
+        return write.before is not None or not (write.after or {}).get(map_layers.TRANSLATIONS)
 
     def parts(self) -> Iterator[Part]:
         """Creations, then updates, then deletions: what is new can be referred to by what changes.
@@ -298,8 +301,7 @@ class Objects:
         if write.action == "delete":
             answer = await removing.delete(s, write.plural, uid)
         elif await map_layers.by_address(s, write.plural):
-            answer = await map_layers.send(s, write.before, write.after or {})
-            found = await _made_of(s, {number: write})
+            return await self._maps(s, [number], alone=True)
         elif write.action == "create":
             answer = await s.client.post(write.plural, write.after)
             created = WebMessage.of(answer).created_uid
@@ -318,7 +320,7 @@ class Objects:
         writes = [self.writes[number] for number in part.numbers]
         action = writes[0].action
         if action != "delete" and await map_layers.by_address(s, writes[0].plural):
-            return await self._maps(s, part)
+            return await self._maps(s, part.numbers)
         message = await _sent(s, writes, atomic=self.atomic)
         count = message.import_count
         failures = failures_of(message, writes)
@@ -340,26 +342,32 @@ class Objects:
             envelope=message.model_dump(mode="json", by_alias=True, exclude_none=True),
         )  # fmt: skip
 
-    async def _maps(self, s: Session, part: Part) -> PartDone:
-        """Maps one after the other by their own address, since an import of them fails whole."""
+    async def _maps(self, s: Session, numbers: Sequence[int], *, alone: bool = False) -> PartDone:
+        """Maps one after the other by their own address, since an import of them fails whole; one that is `alone` may raise."""
         done: list[int] = []
         refused: dict[int, str] = {}
         failures: list[Row] = []
-        for number in part.numbers:
-            write = self.writes[number]
+        answer: JsonValue = None
+        for number in numbers:
+            write, after = self.writes[number], self.writes[number].after or {}
             try:
-                await map_layers.send(s, write.before, write.after or {})
+                answer = await map_layers.send(s, write.before, after)
             except (ServerFault, NetworkError):
                 raise
             except Refused as error:
+                if alone:
+                    raise
                 refused[number] = str(error)
                 failures.append(_failure(write, error))
-            else:
-                done.append(number)
+                continue
+            done.append(number)
+            against = await map_layers.translate(s, write.before, after)
+            failures += [_failure(write, against)] if against is not None else []
         uids = [self.writes[number].uid for number in done]
         found = await _made_of(s, {number: self.writes[number] for number in done})
-        told = PartDone(done, refused, found=found, uids=uids, failures=failures)
-        return _counted(self.writes[part.numbers[0]].action, told)
+        envelope = answer if alone and isinstance(answer, dict) else None
+        told = PartDone(done, refused, found=found, uids=uids, failures=failures, envelope=envelope)
+        return _counted(self.writes[numbers[0]].action, told)
 
     async def _looked(self, s: Session, numbers: Sequence[int]) -> PartDone:
         """What the server has done by itself, and what not; what it has made of an object is kept as it is."""

@@ -1,13 +1,18 @@
 """Maps on servers that take their layers only as axes (L4)."""
 
 import importlib
+import json
 from pathlib import Path
 
 import pytest
 
+from dhis2sh.changes.plan import Part
 from dhis2sh.client.versions import parse_version
 from dhis2sh.errors import Refused
-from dhis2sh.metadata import map_layers
+from dhis2sh.metadata import map_layers, writes
+from dhis2sh.metadata.bundles.diff import differs
+from dhis2sh.metadata.writes import Objects
+from dhis2sh.models.facts import types
 from dhis2sh.session import Session
 from tests.metadata.calls import do, planned
 
@@ -113,3 +118,64 @@ async def test_t8_a_copy_of_a_map_that_nobody_has_edited_is_taken_back(country: 
     plan = await planned(country, "undo")
     assert [(step.action, step.uid) for step in plan.steps] == [("delete", made.uids[0])]
     assert plan.notes == []
+
+
+FRENCH = [{"locale": "fr", "property": "NAME", "value": "Carte"}]
+
+
+@pytest.mark.parametrize("names", [["A"], ["A", "B"]], ids=["alone", "two"])
+async def test_undo1_a_new_map_keeps_its_translations(country: Session, tmp_path: Path, names: list[str]) -> None:
+    """`POST /api/maps` drops them: they are sent afterwards, and a second import has nothing to do."""
+    bodies = [
+        {"id": f"maLive0000{name}", "name": name, "basemap": "osmLight", "translations": FRENCH} for name in names
+    ]
+    file = tmp_path / "maps.json"
+    file.write_text(json.dumps({"maps": bodies}))
+
+    assert (await do(country, "metadata import", file=file)).created == len(names)
+
+    for body in bodies:
+        assert (await country.client.get_object(f"maps/{body['id']}"))["translations"] == FRENCH
+    assert (await planned(country, "metadata import", file=file)).steps == []
+
+
+async def test_undo1_translations_that_a_server_refuses_are_said(country: Session, tmp_path: Path) -> None:
+    """The map is there, undo knows it, and the refusal is told in the server's words."""
+    file = tmp_path / "maps.json"
+    file.write_text(json.dumps({"maps": [{"id": "maLive0000A", "name": "A", "translations": [*FRENCH, *FRENCH]}]}))
+    plan = await planned(country, "metadata import", file=file)
+    write = writes.changes_of(plan)[0]
+
+    told = await Objects("maps", [write]).send(country, Part([0], 0))
+
+    assert told.created == 1
+    assert "written, its translations are not: There are duplicate translation" in str(told.failures[0]["message"])
+
+
+def test_undo3_what_a_server_fills_in_and_what_it_drops_of_a_layer_is_no_difference() -> None:
+    sent = {"id": "mvFile00001", "layer": "thematic", "labels": True}
+    kept = {"id": "mvLive00001", "layer": "thematic", "hideEmptyRowItems": "NONE", "regressionType": "NONE"}
+    assert not differs("maps", "mapViews", [kept], [sent], types("v42"))
+    assert differs("maps", "mapViews", [kept], [{**sent, "layer": "boundary"}], types("v42"))
+
+
+def test_undo5_a_layer_whose_axes_are_only_partly_said_keeps_its_data() -> None:
+    """A server gives the rows with items and the columns without: the data stands in `dataDimensionItems` alone."""
+    units = {"dimension": "ou", "items": [{"id": "ImspTQPwCqd"}]}
+    view = {**LAYER, "rows": [units], "columns": [{"id": "dx"}], "filters": []}
+
+    [layer] = map_layers.comparable([view])
+    [emptied] = map_layers.comparable([{**view, "dataDimensionItems": []}])
+
+    assert layer["columns"] == [{"dimension": "dx", "items": [{"id": "inLive00001", "dimensionItemType": "INDICATOR"}]}]
+    assert layer["rows"] == [units]
+    assert [dimension["dimension"] for dimension in layer["filters"]] == ["pe", "caLive00001"]
+    assert layer != emptied
+
+
+def test_undo5_a_layer_that_has_lost_its_data_is_a_difference() -> None:
+    """Else the undo of a deleted element would find its maps right already, and leave them empty."""
+    units = {"dimension": "ou", "items": [{"id": "ImspTQPwCqd"}]}
+    view = {**LAYER, "rows": [units], "columns": [], "filters": []}
+    assert differs("maps", "mapViews", [view], [{**view, "dataDimensionItems": []}], types("v42"))
+    assert not differs("maps", "mapViews", [view], [{**view, "id": "mvLive00002"}], types("v42"))

@@ -90,3 +90,14 @@ async def test_t15_what_a_bundle_changes_is_shown_before_what_is_new_and_what_it
     assert "update dataElements BCG doses given [deNumber001]" in shown
     assert "created" not in shown.replace("to be created", "")
     assert any("mean something else then: valueType changes of BCG doses given" in note for note in plan.notes)
+
+
+def test_undo4_the_layers_of_a_map_are_told_apart_by_what_differs_in_them() -> None:
+    access = {"manage": True, "read": True}
+    old = {"layer": "thematic", "access": access, "lastUpdated": "2026-01-01", "classes": 5}
+    new = {**old, "lastUpdated": "2026-01-02", "legendSet": {"id": "lsCoverage1"}}
+
+    assert PlanStep("update", "maps", before={"mapViews": [old]}, after={"mapViews": [new]}).words() == (
+        "mapViews 1.legendSet: nothing -> 'lsCoverage1'"
+    )
+    assert PlanStep("create", "maps", after={"mapViews": [old, new]}).words() == "mapViews: ['thematic', 'thematic']"

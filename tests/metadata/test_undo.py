@@ -7,6 +7,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dhis2sh.changes.journal import journal_of
+from dhis2sh.changes.plan import Part
 from dhis2sh.client.client import Client
 from dhis2sh.errors import NotFound, PartlyDone, ServerFault
 from dhis2sh.metadata import undoing, writes
@@ -115,6 +116,37 @@ async def test_what_was_created_and_edited_since_stays_unless_forced(session: Se
     await call(session, "undo", YES, force=True)
     with pytest.raises(NotFound):
         await session.client.get_object(f"dataElementGroups/{made}")
+
+
+def test_undo2_what_was_edited_and_goes_with_its_owner_is_not_said_to_stay() -> None:
+    notes = undoing.Notes()
+    notes.edited("prVariable1", "name", "programRuleVariables dob [prVariable1]")
+    notes.edited("deElement01", "name", "dataElements A [deElement01]")
+
+    notes.settle({"prVariable1"})
+
+    assert notes.lines() == [
+        "name was changed again since, it is deleted with what it belongs to: programRuleVariables dob [prVariable1]",
+        "name was changed again since, it stays (--force deletes it too): dataElements A [deElement01]",
+    ]
+    assert len(notes.stays) == 1
+
+
+def test_undo2_the_value_type_of_a_variable_is_what_its_server_makes_of_it() -> None:
+    """It was sent as AGE, and the attribute that it stands for is a date on this server: nobody has changed it."""
+    made = undoing._own("programRuleVariables", None, {"name": "dob", "valueType": "AGE"})
+    assert undoing._changed_since({"name": "dob", "valueType": "DATE"}, {**made, "created": "now"}) == []
+
+
+async def test_undo1_a_single_new_object_keeps_its_translations(session: Session) -> None:
+    """By its own address a server drops them: it goes as a bundle."""
+    french = [{"locale": "fr", "property": "NAME", "value": "Nouveau"}]
+    body = {"id": "deGroupNew1", "name": "New", "shortName": "New", "translations": french}
+    told = await writes.plan("create", [writes.Write("dataElementGroups", None, body)]).writer.send(
+        session, Part([0], 0)
+    )
+    assert told.created == 1
+    assert (await session.client.get_object("dataElementGroups/deGroupNew1"))["translations"] == french
 
 
 async def test_what_was_created_and_filled_since_stays(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 type Change = Literal["added", "removed", "changed"]
 
-FILLED_IN: Mapping[str, JsonValue] = {"shape": "NORMAL"}
-"""What a server writes into an embedded object that does not say it (a dashboard's item)."""
+FILLED_IN: Mapping[str, JsonValue] = {"shape": "NORMAL", "hideEmptyRowItems": "NONE", "regressionType": "NONE"}
+"""What a server writes into an embedded object that does not say it (a dashboard's item, a map's layer)."""
 
 
 def empty(value: JsonValue) -> bool:
@@ -84,7 +84,7 @@ def differs(plural: str, name: str, before: JsonValue, after: JsonValue, types: 
     if name in VOLATILE or before == after or (empty(before) and empty(after)):
         return False
     if plural == map_layers.MAPS and name == map_layers.VIEWS:
-        before, after = (map_layers.comparable(value) for value in (before, after))
+        before, after = (map_layers.compared(value) for value in (before, after))
     prop = types[plural].properties.get(name) if plural in types else None
     if prop is None:
         return settled(before) != settled(after)
