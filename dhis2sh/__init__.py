@@ -1,6 +1,6 @@
 """dhis2sh: a shell, a batch CLI, notebook magics and MCP tools for DHIS2, from one declaration of each verb."""
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # as of `typing`, which takes as long to import as the rest of `--help` together
 
 if TYPE_CHECKING:
     from dhis2sh.client.retry import RetryRule as RetryRule

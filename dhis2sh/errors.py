@@ -31,11 +31,11 @@ command to try. Neither ever holds a secret.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, ClassVar
+TYPE_CHECKING = False  # as in `dhis2sh`: the front door of `dhis2` waits for this file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import ClassVar
 
     from dhis2sh.types import JsonObject
 
@@ -264,6 +264,8 @@ def did_you_mean(word: str, known: Sequence[str], *, limit: int = 3) -> str | No
         known: what would have been right.
         limit: how many words to name at the most.
     """
+    import re  # start-up: only a mistake pays for it
+
     from rapidfuzz import fuzz, process  # start-up: only a mistake pays for it
     from rapidfuzz.distance import DamerauLevenshtein  # start-up: as above
 

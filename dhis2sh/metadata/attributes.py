@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.plan import Plan
@@ -14,6 +15,9 @@ from dhis2sh.types import JsonObject, JsonValue
 
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Resource
+
+GEOJSON = "GEOJSON"
+"""The value type of attributes whose values are geometries, as texts of JSON."""
 
 
 async def with_attributes(s: Session, type: str) -> Resource:
@@ -53,12 +57,46 @@ async def plan_values(
 ) -> Plan:
     """A plan that gives objects a value of an attribute, or takes it away (None). Raises `UsageError` for one of other types."""
     [known] = await writes.read_objects(s, "attributes", [attribute])
-    flag = f"{resource.singular}Attribute"
-    if value is not None and known.get(flag) is False:
-        raise UsageError(
-            f"the attribute '{known.get('name')}' is not for {resource.plural}",
-            hint=f"dhis2 metadata attributes update {attribute} --set {flag}=true",
-        )
+    if value is not None:
+        _check_for(known, resource)
     pairs = [Write(resource.plural, item, _with_value(item, attribute, value)) for item in found]
     action = f"set '{known.get('name')}' of" if value is not None else f"take '{known.get('name')}' from"
     return writes.plan(lambda count: f"{action} {count:,} {resource.plural}", pairs, what=resource.plural)
+
+
+def _check_for(attribute: JsonObject, resource: Resource) -> None:
+    """Raise `UsageError` for an attribute of other types."""
+    flag = f"{resource.singular}Attribute"
+    if attribute.get(flag) is False:
+        raise UsageError(
+            f"the attribute '{attribute.get('name')}' is not for {resource.plural}",
+            hint=f"dhis2 metadata attributes update {attribute['id']} --set {flag}=true",
+        )
+
+
+async def geometry_attribute(s: Session, attribute: str) -> JsonObject:
+    """An attribute of organisation units that holds a geometry. Raises `UsageError` for any other."""
+    [known] = await writes.read_objects(s, "attributes", [attribute])
+    _check_for(known, await schema.resource_of(s.client, "organisationUnits"))
+    if known.get("valueType") != GEOJSON:
+        raise UsageError(
+            f"the attribute '{known.get('name')}' is of value type {known.get('valueType')}, not {GEOJSON}",
+            hint=f"dhis2 metadata list attributes --filter valueType:eq:{GEOJSON}",
+        )
+    return known
+
+
+def geometry_in(item: JsonObject, attribute: str) -> JsonObject | None:
+    """The geometry that is an object's value of an attribute; None where there is none, or no JSON."""
+    try:
+        found = json.loads(values_of(item).get(attribute, "null"))
+    except ValueError:
+        return None
+    return cast("JsonObject", found) if isinstance(found, dict) else None
+
+
+def with_geometry(item: JsonObject, attribute: str, shape: JsonObject) -> JsonObject:
+    """The object with a geometry as its value of an attribute; the same where it has that one, however it is spelled."""
+    if geometry_in(item, attribute) == shape:
+        return item
+    return _with_value(item, attribute, json.dumps(shape, separators=(",", ":")))

@@ -8,8 +8,9 @@ import io
 import itertools
 import json
 import re
+import shlex
 import zlib
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -56,8 +57,24 @@ def read_text(path: Source, stdin: Callable[[], str | None] | None = None) -> st
         return in_utf8(path.read_bytes()).decode()
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint="save it as UTF-8") from error
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, error) from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint="is it a file, and may you read it?") from error
+
+
+def _not_utf8(path: Path, error: UnicodeDecodeError) -> UsageError:
+    """A text in another encoding is refused: any of them reads as any other, with other letters, and nobody notices."""
+    raw = error.object
+    line = raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start]
+    word = re.split(r"[\s,;\t\"]", line.decode("utf-8", "replace"))[-1]
+    word += re.split(r"[\s,;\t\"]", raw[error.start :][:40].decode("cp1252", "replace"))[0]
+    if error.encoding != "utf-8" or not word.isprintable():
+        return UsageError(f"{path} cannot be read: it is no text, or cut off ({error.reason})", hint="save it as UTF-8")
+    return UsageError(
+        f"{path} cannot be read: it is not UTF-8 (as Windows-1252 there would stand '{word}')",
+        hint=f"save it as 'CSV UTF-8'; if that word is right: iconv -f CP1252 -t UTF-8 {shlex.quote(str(path))}",
+    )
 
 
 def read_rows(
@@ -136,8 +153,12 @@ async def _batches(path: Path, ending: str, key: str | None) -> AsyncGenerator[l
                     yield batch
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}") from None
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint="save it as UTF-8") from error
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, error) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(
+            f"{path} cannot be read: {error}", hint="is the file complete, and may you read it?"
+        ) from error
 
 
 async def _json_batches(path: Path, key: str) -> AsyncGenerator[list[Row]]:
@@ -307,12 +328,7 @@ def _separator(text: str) -> str:
 
 def _separated(file: TextIO, separator: str) -> Iterator[Row]:
     reader = csv.DictReader(file, delimiter=separator)
-    headers = [name.strip() for name in reader.fieldnames or () if name]
-    twice = [name for name in dict.fromkeys(headers) if headers.count(name) > 1]
-    if twice:
-        raise UsageError(
-            f"the header names {', '.join(twice)} more than once", hint="give each column a name of its own"
-        )
+    _check_once([name.strip() for name in reader.fieldnames or () if name])
     try:
         for row in reader:
             if row.get(None):  # type: ignore[call-overload]
@@ -321,15 +337,26 @@ def _separated(file: TextIO, separator: str) -> Iterator[Row]:
                 )
             if not any(value.strip() for value in row.values() if value):
                 continue  # a line of separators alone
-            nameless = [value for name, value in row.items() if not (name or "").strip() and value and value.strip()]
-            if nameless:
-                raise UsageError(
-                    f"line {reader.line_num}: '{nameless[0]}' stands in a column without a name",
-                    hint="name it in the header",
-                )
+            _check_named(f"line {reader.line_num}", row.items())
             yield {name.strip(): value for name, value in row.items() if name and name.strip()}
     except csv.Error as error:
         raise UsageError(f"line {reader.line_num + 1} is no CSV: {error}", hint="is a quote left open?") from None
+
+
+def _check_once(headers: Sequence[str]) -> None:
+    """Raise `UsageError` for a name that two columns have: one of them would be lost."""
+    twice = [name for name in dict.fromkeys(headers) if name and headers.count(name) > 1]
+    if twice:
+        raise UsageError(
+            f"the header names {', '.join(twice)} more than once", hint="give each column a name of its own"
+        )
+
+
+def _check_named(where: str, cells: Iterable[tuple[str | None, object]]) -> None:
+    """Raise `UsageError` for a value in a column that the header does not name."""
+    for name, value in cells:
+        if not (name or "").strip() and value is not None and str(value).strip():
+            raise UsageError(f"{where}: '{value}' stands in a column without a name", hint="name it in the header")
 
 
 def _sheet(path: Path) -> list[Row]:
@@ -339,12 +366,24 @@ def _sheet(path: Path) -> list[Row]:
     except ImportError as error:
         raise MissingExtra("reading XLSX", "frames") from error
     try:
-        frame: DataFrame = fastexcel.read_excel(path).load_sheet(0).to_polars()
+        book = fastexcel.read_excel(path)
+        first: DataFrame = book.load_sheet(0, header_row=None, n_rows=1, dtypes="string").to_polars()
+        frame: DataFrame = book.load_sheet(0).to_polars()
     except fastexcel.FastExcelError as error:
         if not path.exists():
             raise NotFound(f"there is no file {path}") from None
         raise UsageError(f"{path} cannot be read: {error}", hint="save it as XLSX again, or as CSV") from None
-    return [{name: _cell(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
+    # the header as it stands there: the reader gives names to columns that have none, and others to those of one name
+    headers = [str(name or "").strip() for name in (first.row(0) if first.height else ())]
+    _check_once(headers)
+    rows: list[Row] = []
+    for number, values in enumerate(frame.iter_rows(), 2):
+        cells = [_cell(value) for value in values]
+        if all(value is None or value == "" for value in cells):
+            continue
+        _check_named(f"row {number}", zip(headers, cells, strict=True))
+        rows.append({name: value for name, value in zip(headers, cells, strict=True) if name})
+    return rows
 
 
 def _cell(value: object) -> JsonValue:

@@ -68,7 +68,8 @@ def build() -> dict[str, str]:
             if len(mine) == 1
             else f"{len(mine)} verbs: " + ", ".join(verb.path.partition(" ")[2] for verb in mine)
         )
-    files["index.json"] = _text({"help": _root_help(domains), "domains": dict(domains)})
+    files["index.json"] = _text({"domains": dict(domains)})
+    files["help.txt"] = _root_help(domains) + "\n"
     return files
 
 
@@ -147,7 +148,10 @@ def main(words: list[str] | None = None) -> int:
         write(given.to, build())
         return 0
     kept = manifest.kept()
+    seen = _seen_now(kept)
     if not given.always and manifest.is_built() and kept[:1] == [made_by()] and not manifest.first_changed(kept[1:]):
+        if seen != kept:  # a branch was changed and changed back: nobody shall look into those files again
+            paths.write_atomic(Path(manifest.FOLDER, manifest.SOURCES), "\n".join(seen) + "\n")
         return 0
     began = time.time_ns()
     write(Path(manifest.FOLDER), build())
@@ -162,11 +166,24 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         folder: made where it is missing.
         files: texts by name, as `build` gives them.
     """
-    for old in folder.rglob("*.json"):
+    for old in (*folder.rglob("*.json"), *folder.glob("*.txt")):
         if old.relative_to(folder).as_posix() not in files:
             old.unlink()
     for name, text in files.items():
         paths.write_atomic(folder / name, text)
+
+
+def _seen_now(kept: Sequence[str]) -> list[str]:
+    """The lines of `.sources` with the times and sizes that their files have now, and the digests that they had."""
+    seen = [*kept[:1]]
+    for line in kept[1:]:
+        _, _, was, path = line.split(" ", 3)
+        try:
+            found = Path(manifest.FOLDER, path).stat()
+        except FileNotFoundError:
+            return [*kept]
+        seen.append(f"{found.st_mtime_ns} {found.st_size} {was} {path}")
+    return seen
 
 
 def made_by() -> str:

@@ -128,7 +128,7 @@ def _bound(path: str, call: Callable[[Verb, Mapping[str, object]], Any]) -> Call
     if shipped is not None:
         run.__signature__ = _signature(shipped)  # type: ignore[attr-defined]
     run.__name__ = path.replace(" ", "_").replace("-", "_")
-    run.__doc__ = cast("dict[str, str]", found["help"]).get(" ".join(rest), path) if found else path
+    run.__doc__ = found["help"].get(" ".join(rest), path) if found else path
     return run
 
 

@@ -288,7 +288,7 @@ def _after_comma(verb: JsonObject, option: str, typed: str) -> int:
 
 def domains() -> list[str]:
     """The shipped domains."""
-    return [*cast("dict[str, str]", manifest.index()["domains"])]
+    return [*manifest.index()["domains"]]
 
 
 def keywords_of(verb: JsonObject) -> list[Candidate]:
@@ -321,7 +321,7 @@ def of_parameter(
 def _filled(wanted: Expected) -> Iterable[Candidate]:
     match wanted.what:
         case "domains":
-            domains = cast("dict[str, str]", manifest.index()["domains"])
+            domains = manifest.index()["domains"]
             return [Candidate(name, text) for name, text in domains.items()]
         case "words":
             return _words(wanted.path)

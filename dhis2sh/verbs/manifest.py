@@ -1,51 +1,82 @@
 """The catalogue as data: what help, completion and tool search need, without importing a verb.
 
 One file per domain in `dhis2sh/_manifest`, and one per sub-domain of a family (`metadata/data-elements.json`), built from
-the registry by `build_manifest`; never committed, and a test proves that they are the same. Reading a file imports `json` and nothing else, and a line reads only the files of its own words.
+the registry by `build_manifest`; never committed, and a test proves that they are the same. Reading one imports `json` and
+nothing else, and a line reads only the files of its own words; the root's help is plain text, for which not even that is.
 
 A checkout also keeps what its catalogue was built from (`.sources`), so that help can say when it may be wrong.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import Dhis2Error
 
+TYPE_CHECKING = False  # as in `dhis2sh`: help waits for this file
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NotRequired, TypedDict
+
     from dhis2sh.types import JsonObject
+
+    class Index(TypedDict):
+        """The file of the root: each domain's one-line summary."""
+
+        domains: dict[str, str]
+
+    class Section(TypedDict):
+        """The file of a domain or sub-domain: the help of each path in it, its verbs; of a family its sub-domains."""
+
+        help: dict[str, str]
+        verbs: list[JsonObject]
+        sections: NotRequired[dict[str, list[str]]]
+
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "_manifest")  # noqa: PTH118, PTH120
 """Where the files are. No `Path` here: help and completion would wait three milliseconds for its import."""
 SOURCES = ".sources"
 """Beside the files, in a checkout alone: what made them, then a line a source: time, size, digest, and path from here."""
-_NAME = re.compile(r"[a-z0-9_]+( [a-z0-9-]+)?")
+_OF_NAMES = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_- ")
+"""What stands in the names of domains: none leads out of the folder."""
+
+
+def root_help() -> str:
+    """What `dhis2 --help` prints. Raises `Dhis2Error` where the catalogue was never built."""
+    text = _read("help.txt")
+    if text is None:
+        raise _never_built()
+    return text.removesuffix("\n")
 
 
 @cache
-def index() -> JsonObject:
-    """The root's help, and each domain's one-line summary. Raises `Dhis2Error` where the catalogue was never built."""
-    return _read("index") or {}
+def index() -> Index:
+    """Each domain's one-line summary. Raises `Dhis2Error` where the catalogue was never built."""
+    return _loaded("index") or {"domains": {}}
 
 
 @cache
-def domain(name: str) -> JsonObject | None:
+def domain(name: str) -> Section | None:
     """A shipped domain or sub-domain (`metadata data-elements`): its verbs and the help of each path in it.
 
     None for an unknown one or a plugin's. Raises `Dhis2Error` where the catalogue was never built.
     """
-    return _read(name.replace(" ", "/")) if _NAME.fullmatch(name) else None
+    return _loaded(name.replace(" ", "/")) if _OF_NAMES.issuperset(name) else None
 
 
-def _read(name: str) -> JsonObject | None:
+def _loaded(name: str) -> Any:
+    import json  # start-up: the root's help is text
+
+    text = _read(f"{name}.json")
+    return None if text is None else json.loads(text)
+
+
+def _read(name: str) -> str | None:
     try:
-        with open(f"{FOLDER}/{name}.json", encoding="utf-8") as file:  # noqa: PTH123
-            return json.load(file)
+        with open(f"{FOLDER}/{name}", encoding="utf-8") as file:  # noqa: PTH123
+            return file.read()
     except FileNotFoundError:
         if is_built():
             return None
@@ -105,7 +136,7 @@ def digest(path: str) -> str:
 def sections(name: str) -> dict[str, list[str]]:
     """The sub-domains of a domain's family, each with its other names; empty where there is no family."""
     found = domain(name)
-    return cast("dict[str, list[str]]", found.get("sections", {})) if found else {}
+    return found.get("sections", {}) if found else {}
 
 
 def section_of(words: Sequence[str]) -> tuple[str, list[str]]:
@@ -120,7 +151,7 @@ def section_of(words: Sequence[str]) -> tuple[str, list[str]]:
 def verbs(name: str) -> list[JsonObject]:
     """The verbs of a domain or a sub-domain, by path."""
     found = domain(name)
-    return cast("list[JsonObject]", found["verbs"]) if found else []
+    return found["verbs"] if found else []
 
 
 def options_apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -153,7 +184,9 @@ def _is_path(words: Sequence[str]) -> bool:
     section, rest = section_of(words)
     path = " ".join([section, *rest])
     known = verbs(section)
-    return not known or any(verb["path"] == path or path in cast("list[str]", verb["aliases"]) for verb in known)
+    return not known or any(
+        verb["path"] == path or (isinstance(others := verb["aliases"], list) and path in others) for verb in known
+    )
 
 
 def is_verb(name: str) -> bool:
@@ -163,12 +196,12 @@ def is_verb(name: str) -> bool:
 
 def domain_verbs() -> list[JsonObject]:
     """Every shipped verb that is written by hand, by path: those of the domains, without the sub-domains."""
-    return [verb for name in cast("JsonObject", index()["domains"]) for verb in verbs(name)]
+    return [verb for name in index()["domains"] for verb in verbs(name)]
 
 
 def all_verbs() -> list[JsonObject]:
     """Every shipped verb: those of the domains, then those of the sub-domains."""
-    names = cast("JsonObject", index()["domains"])
+    names = index()["domains"]
     return domain_verbs() + [
         verb for name in names for section in sections(name) for verb in verbs(f"{name} {section}")
     ]

@@ -224,7 +224,7 @@ def _types() -> dict[tuple[str, ...], str]:
     """The words of every type's name and other names, and what they are as one word."""
     names = {
         tuple(words_of(spelled)): _joined(name)
-        for domain in cast("JsonObject", manifest.index()["domains"])
+        for domain in manifest.index()["domains"]
         for name, others in manifest.sections(domain).items()
         for spelled in (name, *others)
     }

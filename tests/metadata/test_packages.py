@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,11 +14,12 @@ import pytest
 
 from dhis2sh.dhis2.properties import VOLATILE
 from dhis2sh.dhis2.references import references
-from dhis2sh.errors import Refused, UsageError
+from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.metadata.bundles.adapting import adapt
 from dhis2sh.metadata.bundles.bundle import bundle_of
 from dhis2sh.metadata.bundles.report import PackageReport
 from dhis2sh.models import facts
+from dhis2sh.rows.rows import to_json
 from dhis2sh.sandbox.load import load
 from dhis2sh.session import Session
 from tests.conftest import filled, holding
@@ -292,3 +294,115 @@ async def test_o1_headers_of_the_csv_files_that_dhis2_imports(session: Session, 
     sheet.write_text("id,uid,name\ndeNumber010,deNumber011,BCG\n")
     with pytest.raises(UsageError, match="two columns say the id"):
         await planned(session, "metadata create", type="dataElements", from_=sheet)
+
+
+LONG = """OptionSetName,OptionSetUID,OptionSetCode,OptionName,OptionUID,OptionCode
+Color,,COLOR,Blue,,1
+Color,,COLOR,Green,opGreen0001,2
+Shape,osShape0001,,Round,,ROUND
+"""
+
+
+async def test_o1_option_sets_in_the_long_form(session: Session, tmp_path: Path):
+    """A row for each option with its set before it, as DHIS2's own CSV files of option sets."""
+    sheet = tmp_path / "sets.csv"
+    sheet.write_text(LONG)
+    plan = await planned(session, "metadata create", type="optionSets", from_=sheet)
+    assert plan.title == "create 2 option sets with 3 options"
+    await call(session, "metadata create", YES, type="optionSets", from_=sheet)
+    shape = await session.client.get_object("optionSets/osShape0001", {"fields": "code,valueType,options[name,code]"})
+    assert shape == {"valueType": "TEXT", "options": [{"name": "Round", "code": "ROUND"}]}
+    green = await session.client.get_object(
+        "options/opGreen0001", {"fields": "name,optionSet[name,code,options[name]]"}
+    )
+    names = [{"name": "Blue"}, {"name": "Green"}]
+    assert green == {"name": "Green", "optionSet": {"name": "Color", "code": "COLOR", "options": names}}
+    again = await planned(session, "metadata create", type="optionSets", from_=sheet, skip_existing=True)
+    assert again.steps == []
+    with pytest.raises(UsageError, match="is Color"):
+        await planned(session, "metadata create", type="optionSets", from_=sheet)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("Color,,COLOUR,Red,,3", "row 5 of sets.csv: the code of 'Color' is COLOUR here, COLOR above"),
+        ("Color,,COLOR,Red,,1", "rows 2 and 5 have the same option code '1'"),
+        ("Color,,COLOR,Red,,", "row 5 of sets.csv has no OptionCode"),
+        ("Color,,COLOR,Red,red,3", "row 5 of sets.csv: 'red' is no UID"),
+    ],
+)
+async def test_o1_a_row_of_the_long_form_that_is_wrong_is_named(session: Session, tmp_path: Path, line: str, says: str):
+    """DHIS2's own import leaves such rows out without a word."""
+    (tmp_path / "sets.csv").write_text(LONG + line + "\n")
+    with pytest.raises(UsageError, match=re.escape(says)):
+        await planned(session, "metadata create", type="optionSets", from_=tmp_path / "sets.csv")
+
+
+async def test_o1_constants_in_any_case(session: Session, tmp_path: Path):
+    sheet = tmp_path / "elements.csv"
+    sheet.write_text(
+        "name,short name,domain type,value type,aggregation operator\nBCG wasted,BCG wasted,Aggregate,number,Sum\n"
+    )
+    (step,) = (await planned(session, "metadata create", type="dataElements", from_=sheet)).steps
+    assert step.after is not None
+    assert [step.after[name] for name in ("domainType", "valueType", "aggregationType")] == [
+        "AGGREGATE",
+        "NUMBER",
+        "SUM",
+    ]
+
+
+async def test_o1_sides_of_validation_rules_and_geometries_of_units(session: Session, tmp_path: Path):
+    sheet = tmp_path / "rules.csv"
+    sheet.write_text(
+        "Name,Importance,Operator,Period type,Left side expression,Left side description,Left side missing value strategy,"
+        "Right side expression,Right side description,Right side missing value strategy\n"
+        "Few,MEDIUM,less_than,monthly,1,one,Never skip,2,two,SKIP_IF_ALL_VALUES_MISSING\n"
+    )
+    (rule,) = (await planned(session, "metadata create", type="validationRules", from_=sheet)).steps
+    assert rule.after is not None
+    left = {"expression": "1", "description": "one", "missingValueStrategy": "NEVER_SKIP"}
+    assert rule.after["leftSide"] == left
+    sheet.write_text(
+        "name,short name,opening date,parent uid,feature type,coordinates\n"
+        'New CHC,New CHC,2020-01-01,ouDistrict1,POINT,"[-11.4,8.1]"\n'
+        "Old CHC,Old CHC,2020-01-01,ouDistrict1,NONE,\n"
+    )
+    new, old = (await planned(session, "metadata create", type="organisationUnits", from_=sheet)).steps
+    assert new.after is not None
+    assert old.after is not None
+    assert new.after["geometry"] == {"type": "Point", "coordinates": [-11.4, 8.1]}
+    assert "geometry" not in old.after
+    sheet.write_text(
+        'name,short name,opening date,feature type,coordinates\nA,A,2020-01-01,POLYGON,"[[[1,1],[2,1],[2,2],[1,2]]]"\n'
+    )
+    with pytest.raises(UsageError, match="the outline is not closed"):
+        await planned(session, "metadata create", type="organisationUnits", from_=sheet)
+
+
+async def test_o1_files_of_members(session: Session, tmp_path: Path):
+    """The UID of a group and of a member in each row; codes and names do as well."""
+    sheet = tmp_path / "members.csv"
+    sheet.write_text("Data element group UID,Data element UID\nVaccines,Remark\nVaccines,DE_1\nVaccines,Remark\n")
+    arguments: dict[str, Any] = {"type": "dataElementGroups", "file": sheet}
+    plan = await planned(session, "metadata add-members", **arguments)
+    assert plan.title == "add 1 member to dataElements of 1 data element group"
+    before = to_json(await call(session, "metadata members", type="dataElementGroups", uid="Vaccines"))
+    await call(session, "metadata add-members", YES, **arguments)
+    after = to_json(await call(session, "metadata members", type="dataElementGroups", uid="Vaccines"))
+    assert {row["displayName"] for row in after} - {row["displayName"] for row in before} == {"Remark"}  # type: ignore[union-attr,index,call-overload]
+    assert (await planned(session, "metadata add-members", **arguments)).steps == []
+    for text, says in (
+        ("a,b\nVaccines,Remark\n", "has the columns a, b"),
+        ("group,member\nVaccines,\n", "row 2 of members.csv names not both"),
+    ):
+        sheet.write_text(text)
+        with pytest.raises(UsageError, match=says):
+            await planned(session, "metadata add-members", **arguments)
+    sheet.write_text("group,member\nVaccines,Nix\n")
+    with pytest.raises(NotFound, match="'Nix'"):
+        await planned(session, "metadata add-members", **arguments)
+    sheet.write_text("group,member\nSexes,M\n")
+    with pytest.raises(UsageError, match="options belong to one option set alone"):
+        await planned(session, "metadata add-members", type="optionSets", file=sheet)

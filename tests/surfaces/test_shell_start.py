@@ -22,6 +22,12 @@ HEAVY = (
     "dhis2sh.rows.rows",
     "dhis2sh.index.names",
     "jedi",
+    "dhis2sh.surfaces.ipython.completion",
+    "dhis2sh.surfaces.ipython.tails",
+    "dhis2sh.surfaces.ipython.lexer",
+    "dhis2sh.verbs.completion",
+    "dhis2sh.client.client",
+    "dhis2sh.models.facts",
 )
 
 
@@ -83,7 +89,7 @@ GROUNDS = {
 
 
 @pytest.mark.parametrize("ground", ["dark", "light", "unknown"])
-def test_u4_every_colour_reads_on_its_ground(ground: str) -> None:
+def test_u4_every_colour_reads_on_its_ground(ground: colours.Ground) -> None:
     assert contrast("#0000ee", "#1e1e1e") < 2, "what was tried and could not be read"
     styles = [*colours.STYLES[ground].values(), *colours.MENU.values()]
     for style in styles:

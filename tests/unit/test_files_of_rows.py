@@ -3,6 +3,7 @@
 import gzip
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,44 @@ def test_o2_sheets_as_people_save_them(tmp_path: Path):
     lost.write_text("id,name,\ndeNumber001,A,stays\n")
     with pytest.raises(UsageError, match="'stays' stands in a column without a name"):
         read_rows(lost)
+
+
+def test_o2_a_sheet_in_another_encoding_is_refused_with_what_it_would_say(tmp_path: Path):
+    """Windows-1252, 1250 and 1251 read as each other without an error: taken for one of them, names would be wrong for ever."""
+    path = tmp_path / "places.csv"
+    path.write_bytes("id,name\na,Abengourou\nb,Côte d'Or\n".encode("cp1252"))
+    with pytest.raises(UsageError, match="it is not UTF-8 \\(as Windows-1252 there would stand 'Côte'\\)") as caught:
+        read_rows(path)
+    assert caught.value.hint == f"save it as 'CSV UTF-8'; if that word is right: iconv -f CP1252 -t UTF-8 {path}"
+
+
+async def test_o2_so_is_one_that_is_read_piece_by_piece(tmp_path: Path):
+    path = tmp_path / "places.csv"
+    path.write_bytes("id,name\na,Привет\n".encode("cp1251"))
+    with pytest.raises(UsageError, match=r"it is not UTF-8 \(as Windows-1252 there would stand 'Ïðèâåò'"):
+        await stream_rows(path).collect()
+
+
+def workbook(path: Path, rows: Sequence[Sequence[object]]) -> Path:
+    """A workbook of one sheet; empty texts are cells that nobody wrote to."""
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    book = xlsxwriter.Workbook(str(path))
+    sheet = book.add_worksheet()
+    for at, row in enumerate(rows):
+        for column, value in enumerate(row):
+            if value != "":
+                sheet.write(at, column, value)
+    book.close()
+    return path
+
+
+def test_o2_empty_columns_and_rows_of_a_workbook(tmp_path: Path):
+    rows = [["id", "", "name", ""], ["a", "", "A", ""], ["", "", "", ""], ["b", "", 7, ""]]
+    assert read_rows(workbook(tmp_path / "a.xlsx", rows)) == [{"id": "a", "name": "A"}, {"id": "b", "name": "7"}]
+    with pytest.raises(UsageError, match="row 3: 'lost' stands in a column without a name"):
+        read_rows(workbook(tmp_path / "b.xlsx", [["id", "", "name"], ["a", "", "A"], ["b", "lost", "B"]]))
+    with pytest.raises(UsageError, match="the header names name more than once"):
+        read_rows(workbook(tmp_path / "c.xlsx", [["id", "name", "name"], ["a", "A", "B"]]))
 
 
 def test_o2_bundles_in_zip_and_utf_16(tmp_path: Path):

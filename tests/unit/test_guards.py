@@ -25,7 +25,11 @@ HTTP_EDGE: set[str] = set()
 def test_the_manifest_is_the_registry() -> None:
     built = build_manifest.build()
     folder = Path(manifest.FOLDER)
-    kept = {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.json")}
+    kept = {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8")
+        for path in folder.rglob("*.*")
+        if path.name != manifest.SOURCES
+    }
     assert kept == built, "run: make setup"
 
 
@@ -62,14 +66,45 @@ def test_the_front_door_says_what_typer_says(capsys: pytest.CaptureFixture[str])
     assert cli.front_door(["metadata", "--help"]) == grammar.help_of(["metadata"])
 
 
-def test_the_front_door_imports_nothing_heavy() -> None:
+TEXT = {
+    *("dhis2sh", "dhis2sh.errors", "dhis2sh.surfaces", "dhis2sh.surfaces.cli", "dhis2sh.surfaces.cli.main"),
+    *("dhis2sh.verbs", "dhis2sh.verbs.manifest"),
+    *("functools", "collections", "collections.abc", "itertools", "keyword", "operator", "reprlib", "types"),
+}
+JSON = {"json", "json.decoder", "json.encoder", "json.scanner", "re", "enum", "copyreg"}
+COMPLETION = {
+    *("dhis2sh.surfaces.cli.shell_completion", "dhis2sh.verbs.completion", "dhis2sh.verbs.options", "typing"),
+}
+FACTS = {
+    *("dhis2sh.models", "dhis2sh.models.facts", "dhis2sh.types", "dhis2_models", "pathlib", "contextlib", "errno", "fnmatch"),
+    *("glob", "grp", "ntpath", "pwd", "urllib", "warnings"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "may"),
+    [
+        ("--version", TEXT),
+        ("--help", TEXT),
+        ("metadata --help", TEXT | JSON),
+        ("metadata data-elements create --help", TEXT | JSON),
+        ("--complete metadata l", TEXT | JSON | COMPLETION),
+        ("--complete metadata list dataEl", TEXT | JSON | COMPLETION | FACTS),
+        ("--complete metadata list dataElements --fields va", TEXT | JSON | COMPLETION | FACTS),
+    ],
+)
+def test_what_the_front_door_imports_is_a_list(line: str, may: set[str]) -> None:
+    """A longer list makes every `--help` and every Tab slower: see `tests/perf/bench_startup.py` before you add to it."""
     code = (
-        "import sys, json; from dhis2sh.surfaces.cli import main; sys.stdout = open(__import__('os').devnull, 'w');"
-        "[main.run(w) for w in (['--help'], ['--version'], ['metadata', 'list', '--help'], ['--complete', 'metadata', 'l'])];"
-        "sys.__stdout__.write(json.dumps([m for m in ('typer', 'pydantic', 'httpx', 'rich', 'IPython') if m in sys.modules]))"
+        "import sys; before = set(sys.modules); from dhis2sh.surfaces.cli import main; main.run(sys.argv[1:]);"
+        "print(*(sys.modules.keys() - before), file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == []
+    words = [sys.executable, "-c", code, *line.split()]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.strip()
+    imported = {name for name in done.stderr.splitlines()[-1].split() if "._" not in name and not name.startswith("_")}
+    assert imported - may == set()
+    assert "dhis2sh.surfaces.cli.main" in imported
 
 
 def test_a_list_is_understood_without_pydantic() -> None:

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A catalogue of one domain, built from one source that lies beside it."""
     folder = tmp_path / "package" / "_manifest"
-    build_manifest.write(folder, {"index.json": '{"help": "Usage: dhis2", "domains": {}}', "system.json": "{}"})
+    build_manifest.write(folder, {"help.txt": "Usage: dhis2\n", "index.json": '{"domains": {}}', "system.json": "{}"})
     source = folder.parent / "system.py"
     source.write_text("a verb", "utf-8")
     found = source.stat()
@@ -51,6 +51,13 @@ def test_help_of_an_edited_checkout_says_that_it_may_be_wrong(
 def test_a_source_that_was_only_touched_has_not_changed(catalogue: Path) -> None:
     os.utime(catalogue.parent / "system.py", (1, 1))
     assert manifest.stale() is None
+
+
+def test_setup_remembers_the_times_of_sources_that_were_only_touched(catalogue: Path) -> None:
+    os.utime(catalogue.parent / "system.py", (1, 1))
+    assert build_manifest.main([]) == 0
+    assert manifest.kept()[1].startswith("1000000000 6 ")
+    assert (catalogue / "index.json").read_text("utf-8") == '{"domains": {}}', "nothing was built"
 
 
 def test_a_source_that_is_gone_has_changed(catalogue: Path) -> None:
@@ -113,7 +120,11 @@ def test_a_source_that_changes_while_the_catalogue_is_built_has_changed(catalogu
 def kept() -> dict[str, str]:
     """The checkout's catalogue; `test_guards.py` compares it with the registry."""
     folder = Path(manifest.FOLDER)
-    return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.json")}
+    return {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8")
+        for path in folder.rglob("*.*")
+        if path.name != manifest.SOURCES
+    }
 
 
 @pytest.mark.timeout(300)

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.dhis2.ordering import parents_first
+from dhis2sh.errors import UsageError
 from dhis2sh.metadata import expressions, values, writes
 from dhis2sh.metadata.made_by_server import check_by_hand
+from dhis2sh.metadata.objects import option_sheets
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.given import Source
+from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.tables import STANDARD_INPUT, name_of, read_rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs import names
@@ -21,7 +25,8 @@ from dhis2sh.verbs import names
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Resource
 from dhis2sh.metadata.objects.editing import edited, one_only
-from dhis2sh.metadata.objects.sheets import read_row, rows_of
+from dhis2sh.metadata.objects.sheets import first_row, read_row, rows_of
+from dhis2sh.words import counted
 
 
 async def plan_create(
@@ -48,6 +53,12 @@ async def plan_create(
     """
     resource = await schema.resource_of(s.client, type)
     check_by_hand(resource, "create")
+    if resource.plural == option_sheets.SETS and from_ is not None and not edit:
+        rows = read_rows(from_, key=type, stdin=s.person.read, plain=True)
+        if option_sheets.is_long(rows):
+            sets = option_sheets.sets_of(rows, name_of(from_), first_row(from_))
+            return await _with_options(s, sets, given, set=set, skip_existing=skip_existing)
+        from_ = Rows(rows) if str(from_) == STANDARD_INPUT else from_  # what is read from there is gone
     reader = await values.reader_of(s, resource)
     notes: list[str] = []
     rows = rows_of(resource, from_, reader.version, s.person.read, notes)
@@ -69,6 +80,49 @@ async def plan_create(
     return writes.plan(
         f"create {what}", [Write(resource.plural, None, item) for item in objects], what=resource.plural, atomic=True,
         again="the same line with --skip-existing", notes=notes, asks=edit,
+    )  # fmt: skip
+
+
+async def _with_options(
+    s: Session,
+    sets: Mapping[str, option_sheets.LongSet],
+    given: Mapping[str, JsonValue],
+    *,
+    set: Sequence[str],
+    skip_existing: bool,
+) -> Plan:
+    """The plan that creates option sets with their options; parameters and errors as in `plan_create`."""
+    rows = Rows(
+        [{"valueType": "TEXT", **found.row} for found in sets.values()]
+    )  # the value type as a server's own import has it
+    planned = await plan_create(s, option_sheets.SETS, given, set=set, from_=rows, skip_existing=skip_existing)
+    resource = await schema.resource_of(s.client, option_sheets.OPTIONS)
+    reader = await values.reader_of(s, resource)
+    changes: list[Write] = []
+    for write in writes.changes_of(planned):
+        body = write.after or {}
+        options = [values.with_uid(reader.read(row, str(row["code"]))) for row in sets[str(body["name"])].options]
+        owner: JsonObject = {"id": body["id"]}
+        changes.append(replace(write, after={**body, "options": [{"id": option["id"]} for option in options]}))
+        changes += [
+            Write(option_sheets.OPTIONS, None, {**option, "optionSet": owner, "sortOrder": number})
+            for number, option in enumerate(options, 1)
+        ]
+    uids = [write.uid for write in changes if write.plural == option_sheets.OPTIONS]
+    there = await names.by_key(s, option_sheets.OPTIONS, "id", uids) if uids else {}
+    reader.problems += [
+        f"the option {uid} is there already: {rows[0].get('displayName')}" for uid, rows in there.items()
+    ]
+    reader.check()
+    if len(changes) > writes.IN_ONE_BUNDLE:  # sets and options refer to each other
+        raise UsageError(
+            f"{len(changes):,} objects, and {writes.IN_ONE_BUNDLE:,} go in one import",
+            hint="one file for some of the sets",
+        )
+    created = counted(len(changes) - len(uids), "option set")
+    return writes.plan(
+        f"create {created} with {counted(len(uids), 'option')}", changes, what=option_sheets.SETS, atomic=True,
+        again="the same line with --skip-existing", notes=planned.notes,
     )  # fmt: skip
 
 

@@ -11,12 +11,16 @@ from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.collections import references_of
 from dhis2sh.metadata.made_by_server import check_by_hand
+from dhis2sh.metadata.objects.sheets import first_row, plain
 from dhis2sh.metadata.owned import owned_by_one, with_owners, words_of
 from dhis2sh.metadata.writes import Write, called
+from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.tables import name_of, read_rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs import names
+from dhis2sh.words import counted, counted_objects, nouns
 
 
 async def with_members(
@@ -51,6 +55,70 @@ async def with_members(
     if owned and count:
         notes += words_of(whole) or ([] if adding else [f"they belong to no {resource.singular} then"])
     return writes.plan(title, whole, what=resource.plural, notes=notes, asks=owned and (not adding or len(whole) > 1))
+
+
+async def plan_members(s: Session, type: str, file: Source, property: str | None) -> Plan:
+    """A plan that adds members to many objects, of a table with an object and a member in each row.
+
+    Parameters:
+        type: of the objects.
+        file: two columns: `group` or the type (`data element group uid`), and `member` or its type.
+        property: the collection, where the type has several.
+
+    Raises `UsageError` for other columns, a row that lacks one of them, a collection of join rows or of what belongs to one
+    object alone; as `names.resolve_all` for what the cells name.
+    """
+    resource = await schema.resource_of(s.client, type)
+    check_by_hand(resource, "add")
+    prop = references_of(resource, property, "add")
+    target = cast("str", prop.target)
+    if prop.name in owned_by_one(resource):
+        raise UsageError(
+            f"{nouns(target)[1]} belong to one {nouns(resource.plural)[0]} alone",
+            hint=f"dhis2 metadata add {resource.plural}",
+        )
+    where = name_of(file)
+    rows = read_rows(file, key=resource.plural, stdin=s.person.read)
+    if not rows:
+        raise UsageError(f"{where} has no rows", hint="columns: group,member")
+    group, member = _columns(
+        list(dict.fromkeys(header for row in rows for header in row)), resource.plural, target, where
+    )
+    pairs = [(str(row.get(group) or "").strip(), str(row.get(member) or "").strip()) for row in rows]
+    empty = next((number for number, pair in enumerate(pairs, first_row(file)) if not all(pair)), None)
+    if empty is not None:
+        raise UsageError(f"row {empty} of {where} names not both", hint=f"{group} and {member}")
+    owners = await names.resolve_all(s, resource.plural, [owner for owner, _ in pairs])
+    members = await names.resolve_all(s, target, [one for _, one in pairs], there=True)
+    wanted: dict[str, dict[str, None]] = {}
+    for owner, one in pairs:
+        wanted.setdefault(owners[owner], {})[members[one]] = None
+    changes: list[Write] = []
+    new = 0
+    for before in await writes.read_objects(s, resource.plural, [*wanted]):
+        have = list(cast("list[JsonObject]", before.get(prop.name) or []))
+        after = _with(have, list(wanted[str(before["id"])]))
+        new += len(after) - len(have)
+        words = f"{prop.name}: {len(have):,} -> {len(after):,}"
+        changes.append(Write(resource.plural, before, {**before, prop.name: cast("JsonValue", after)}, detail=words))
+    title = f"add {counted(new, 'member')} to {prop.name} of {counted_objects(len(changes), resource.plural)}"
+    return writes.plan(title, changes, what=resource.plural)
+
+
+def _columns(headers: Sequence[str], plural: str, target: str, where: str) -> tuple[str, str]:
+    """The column of the object and that of the member, by their headers. Raises `UsageError`."""
+    found: dict[str, str] = {}
+    for header in headers:
+        text = plain(header).removesuffix("-uid").removesuffix("-id").removesuffix("-code").removesuffix("-name")
+        for role, known in (("group", plural), ("member", target)):
+            if text in {role, nouns(known)[0].replace(" ", "-")} and role not in found:
+                found[role] = header
+    if len(found) < 2 or len(headers) != 2:
+        raise UsageError(
+            f"{where} has the columns {', '.join(headers)}",
+            hint=f"two columns: group or {nouns(plural)[0]}, and member or {nouns(target)[0]}",
+        )
+    return found["group"], found["member"]
 
 
 async def _resolved(s: Session, plural: str, items: Rows[Row]) -> list[str]:

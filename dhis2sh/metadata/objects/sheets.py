@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dhis2sh.errors import UsageError
+from dhis2sh.files import parse_json
 from dhis2sh.metadata import values
+from dhis2sh.metadata.geometry import Noticed, checked
 from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.tables import read_rows
@@ -31,15 +34,24 @@ def rows_of(
     rows = read_rows(source, key=resource.plural, stdin=stdin, plain=True)
     if not rows:
         raise UsageError(f"{'there are' if isinstance(source, Rows) else f'{source} has'} no rows")
-    rows = [_as_properties(resource, row) for row in rows]
-    first = 2 if isinstance(source, Path) and source.suffix.lower() in {".csv", ".tsv", ".xlsx"} else 1
+    noticed = Noticed()
+    rows = [_as_properties(resource, row, noticed) for row in rows]
+    notes += noticed.notes()
     headers = {header for row in rows for header in row}
     values.check_headers(resource, headers, version)
     computed = sorted(header for header in headers if _is_computed(resource, header))
     notes += (
         [f"left out {joined(computed)}: the server makes {'it' if len(computed) == 1 else 'them'}"] if computed else []
     )
-    return [(number, {k: v for k, v in row.items() if k not in computed}) for number, row in enumerate(rows, first)]
+    return [
+        (number, {k: v for k, v in row.items() if k not in computed})
+        for number, row in enumerate(rows, first_row(source))
+    ]
+
+
+def first_row(source: Source) -> int:
+    """The number of the first row as a sheet shows it: a header is before it."""
+    return 2 if isinstance(source, Path) and source.suffix.lower() in {".csv", ".tsv", ".xlsx"} else 1
 
 
 OF_IMPORTS: Mapping[str, str] = {
@@ -52,19 +64,57 @@ API source: the metadata import of CSV (`classKey`).
 """
 
 
-def _as_properties(resource: Resource, row: JsonObject) -> JsonObject:
+def _as_properties(resource: Resource, row: JsonObject, noticed: Noticed) -> JsonObject:
     """A row whose columns are called as in DHIS2's own CSV files, by the names of the properties."""
     found: JsonObject = {}
+    shape = {
+        plain(header): header for header in row if plain(header) in _OF_SHAPE and "geometry" in resource.properties
+    }
     for header, value in row.items():
+        if header in shape.values():
+            continue
         name = _as_property(resource, header)
         if name in found:
             raise UsageError(f"two columns say the {name} of {resource.plural}", hint="leave one of them in the sheet")
         found[name] = value
+    if shape:
+        if "geometry" in found:
+            raise UsageError("geometry and coordinates say the same", hint="leave one of them in the sheet")
+        found["geometry"] = _shape_of(
+            row.get(shape.get("feature-type", "")), row.get(shape.get("coordinates", "")), noticed
+        )
     return found
 
 
+def _shape_of(kind: JsonValue, coordinates: JsonValue, noticed: Noticed) -> JsonValue:
+    """The geometry of two cells, None where they are empty. Raises `UsageError`."""
+    name, text = str(kind or "").strip().upper().replace(" ", "_"), str(coordinates or "").strip()
+    if not text:
+        return None
+    if name not in _SHAPES:
+        raise UsageError(
+            f"the feature type of {text[:40]} is '{kind or ''}'", hint=f"it is one of {', '.join(_SHAPES)}"
+        )
+    shape: JsonObject = {"type": _SHAPES[name], "coordinates": parse_json(text, "a cell of coordinates")}
+    return checked(shape, f"the geometry {text[:40]}", text[:40], noticed)
+
+
+_OF_SHAPE = {"feature-type", "coordinates"}
+_SHAPES = {"POINT": "Point", "POLYGON": "Polygon", "MULTI_POLYGON": "MultiPolygon", "MULTIPOLYGON": "MultiPolygon"}
+"""How CSV files call the type of a unit's geometry."""
+_SIDE = re.compile(r"(left|right)-side-(expression|description|missing-value-strategy)")
+
+
+def plain(header: str) -> str:
+    """A header in one spelling, whatever its case and blanks: `option-set-name`."""
+    return kebab(header.strip().replace("UID", "Uid").replace(" ", "-").replace("_", "-")).replace("--", "-")
+
+
 def _as_property(resource: Resource, header: str) -> str:
-    text = kebab(header.strip().replace(" ", "-").replace("_", "-"))
+    text = plain(header)
+    if (side := _SIDE.fullmatch(text)) and f"{side[1]}Side" in resource.properties:
+        first, *others = side[2].split("-")
+        return f"{side[1]}Side.{first}{''.join(map(str.capitalize, others))}"
     name = OF_IMPORTS.get(text) or OF_IMPORTS.get(text.removesuffix("-uid"))
     if name is None and text.endswith("-uid"):
         wanted = text.removesuffix("-uid")

@@ -1,4 +1,4 @@
-"""`metadata members|add|remove`: what an object holds in a collection: elements of a group, options of a set."""
+"""`metadata members|add|add-members|remove`: what an object holds in a collection: elements of a group, options of a set."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Annotated, cast
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.metadata.collections import Join, collection_of
-from dhis2sh.metadata.objects.members import with_members
+from dhis2sh.metadata.objects.members import plan_members, with_members
 from dhis2sh.metadata.parameters import Object, Type, Which
+from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Doc, Piped, verb
+from dhis2sh.verbs.declaration import Complete, Doc, Piped, verb
 
 
 @verb(
@@ -62,6 +63,29 @@ async def add(s: Session, type: Type, uid: Object, items: Members, *, property: 
     API source: `PATCH /api/{type}/{uid}`.
     """
     return await with_members(s, type, uid, items, property, adding=True)
+
+
+@verb(
+    "metadata add-members",
+    effect="write",
+    examples=["dhis2 metadata add-members organisationUnitGroups members.csv --dry-run"],
+)
+async def add_members(
+    s: Session,
+    type: Type,
+    file: Annotated[
+        Source,
+        Doc("A table of two columns, group and member, by UID, code or unique name; - is stdin."),
+        Complete("files"),
+    ],
+    *,
+    property: Which = None,
+) -> Plan:
+    """Add members to many objects: a row for each, as in DHIS2's own CSV files of members. Those that are there already stay.
+
+    API source: `PATCH /api/{type}/{uid}`, `POST /api/metadata?importStrategy=UPDATE`.
+    """
+    return await plan_members(s, type, file, property)
 
 
 @verb(

@@ -13,7 +13,6 @@ from dhis2sh.client.requests import Param
 from dhis2sh.dhis2.apps import page_of
 from dhis2sh.dhis2.fields import parse_fields
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.index.names import index_of
 from dhis2sh.metadata import queries
 from dhis2sh.metadata.filters import checked
 from dhis2sh.metadata.parameters import Fields, Filter, Names, Type
@@ -274,6 +273,8 @@ async def _with_other_accents(
     s: Session, query: str, plurals: Sequence[str], found: Container[str], limit: int
 ) -> list[SearchHit]:
     """What the server calls `Maravélia` where `maravelia` is looked for, as it has it now."""
+    from dhis2sh.index.names import index_of  # start-up: sqlite3 and completion, and a list looks nothing up
+
     kept = index_of(s.profile.name, s.profile.url)
     try:
         known = kept.search(query, types=plurals, limit=limit)

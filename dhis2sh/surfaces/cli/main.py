@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import cast
 
 from dhis2sh import __version__
 from dhis2sh.errors import Dhis2Error
@@ -51,11 +50,11 @@ def front_door(words: list[str]) -> str | None:
     from dhis2sh.verbs import manifest  # start-up: for help only
 
     if first in {"-h", "--help"}:
-        text = cast("str | None", manifest.index()["help"])
+        text = manifest.root_help()
     else:
         section, rest = manifest.section_of(words[:-1])
         found = manifest.domain(section)
-        text = cast("dict[str, str]", found["help"]).get(" ".join(rest)) if found else None
+        text = found["help"].get(" ".join(rest)) if found else None
     if text is not None and (note := manifest.stale()):  # in a checkout whose verbs have changed
         print(note, file=sys.stderr)
     return text

@@ -14,7 +14,6 @@ from dhis2sh import index
 from dhis2sh.client.known import Known, KnownServer
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.session import Written
-from dhis2sh.verbs.completion import NEWEST
 
 if TYPE_CHECKING:
     from dhis2sh.index.names import Hit, NameIndex
@@ -79,6 +78,7 @@ class Background:
     def models(self) -> str:
         """Which facts serve the profile's server."""
         from dhis2sh.client.versions import parse_version  # start-up: asked for behind the prompt
+        from dhis2sh.verbs.completion import NEWEST  # start-up: as above
 
         return parse_version(self._known.version).models if self._known else NEWEST
 

@@ -1,4 +1,4 @@
-"""Completion at the prompt and in notebooks: a matcher of IPython's own kind, over `dhis2sh.verbs.completion`.
+"""Completion at the prompt and in notebooks: what may stand at the end of a line, over `dhis2sh.verbs.completion`.
 
 Words of the head come from the manifest and the facts of the types, UIDs from the local name index, what stands after
 `|` from the stages and the fields of the rows that reach them.
@@ -7,22 +7,14 @@ Words of the head come from the manifest and the facts of the types, UIDs from t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Collection, Sequence
 
 from dhis2sh.surfaces.ipython import lines, tails
 from dhis2sh.surfaces.ipython.tails import Suggestions
-from dhis2sh.verbs import completion, installed
+from dhis2sh.verbs import completion
 from dhis2sh.verbs.completion import Candidate
 from dhis2sh.verbs.options import FORMATS
 
-if TYPE_CHECKING:
-    from dhis2sh.surfaces.ipython.background import Background
-
-type Matcher = Callable[[Any], Mapping[str, object]]
-
-MOST_UIDS = 30
 MOST_WORDS = 5
 """Of a name that is typed without quotes."""
 _VARIABLE = re.compile(r"(?:\$|(?<![#\w\])]){)([A-Za-z_]\w*|)$")
@@ -124,66 +116,3 @@ def _last_word(head: str) -> int:
         elif mark in " \t\n":
             begin = at + 1
     return begin
-
-
-def _own(shell: Any) -> list[str]:
-    """The user's variables: no modules, no classes, nothing that IPython or we have put there."""
-    hidden = shell.user_ns_hidden
-    return [
-        name
-        for name, value in shell.user_ns.items()
-        if not name.startswith("_") and not isinstance(value, (ModuleType, type)) and value is not hidden.get(name)
-    ]
-
-
-def install(shell: Any, background: Background) -> None:
-    """Complete dhis2sh lines in an IPython, a terminal's or a kernel's.
-
-    Parameters:
-        shell: the IPython instance.
-        background: knows the name index of the profile and the version of its server.
-    """
-    from IPython.core import completer
-
-    context_matcher = cast("Callable[..., Callable[[Matcher], Matcher]]", completer.context_matcher)
-    domains = frozenset(installed.domains())
-
-    def names(text: str, plural: str | None) -> list[Candidate]:
-        from dhis2sh.index.names import offered  # start-up: completion comes after the first prompt
-
-        return offered(background.find(text, plural, MOST_UIDS))
-
-    nothing: Mapping[str, object] = {
-        "completions": [completer.SimpleCompletion("")], "matched_fragment": "", "suppress": True, "ordered": True
-    }  # fmt: skip
-    """IPython would ask its own matchers where ours gives nothing, and offer Python's names; an empty text keeps them out, and
-    is taken away again."""
-
-    @context_matcher(priority=100, identifier="dhis2sh")
-    def matcher(context: completer.CompletionContext) -> Mapping[str, object]:
-        text = context.full_text
-        at = sum(len(line) + 1 for line in text.split("\n")[: context.cursor_line]) + context.cursor_position
-        cell = text.startswith("%%dhis2") and "\n" in text[:at]
-        _, line = lines.logical(text, at)
-        if text.startswith("%%dhis2") and not cell:
-            line = line.removeprefix("%")
-        joined = line.replace("\\\n", "  ").replace("\n", " ")
-        found = suggest(joined, domains, names, background.models, cell=cell, variables=_own(shell))
-        if found is None:
-            return {"completions": []}
-        if found.alone and not found.items:
-            return nothing
-        return {
-            "completions": [completer.SimpleCompletion(item.text, type=item.note or "value") for item in found.items],
-            "matched_fragment": found.fragment,
-            "suppress": found.alone,
-            "ordered": True,
-        }
-
-    shell.Completer.custom_matchers.append(matcher)
-    complete = shell.Completer.completions
-
-    def completions(text: str, offset: int) -> Iterator[Any]:
-        return (item for item in complete(text, offset) if item.text)
-
-    shell.Completer.completions = completions

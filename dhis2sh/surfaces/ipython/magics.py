@@ -10,13 +10,13 @@ import sys
 import time
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from dhis2sh import index
 from dhis2sh.errors import Dhis2Error, Interrupted, NeedsConfirmation
 from dhis2sh.rows.registry import stages
 from dhis2sh.session import Session
-from dhis2sh.surfaces.ipython import completion, display, mistakes, prefilter
+from dhis2sh.surfaces.ipython import display, matcher, mistakes, prefilter
 from dhis2sh.surfaces.ipython.background import Background
 from dhis2sh.surfaces.ipython.bridge import Across, ClientProxy, Portal
 from dhis2sh.surfaces.ipython.lines import Transformer, joined
@@ -229,7 +229,7 @@ def _listen(shell: Any, runner: Runner) -> None:
     def is_stage(name: str) -> bool:
         return name in stages()
 
-    completion.install(shell, runner.background)
+    matcher.install(shell, runner.background)
     display.install(shell, runner.look)
     mistakes.install(shell, runner.quiet, runner.has_said)
     shell.input_transformers_cleanup.append(Transformer(frozenset(installed.domains()), is_stage, shell.user_ns))
@@ -250,5 +250,5 @@ def _listen(shell: Any, runner: Runner) -> None:
 
 def _help(domain: str) -> str:
     """A magic's docstring: one line from the catalogue's index, since a start must not read every domain."""
-    domains = cast("dict[str, str]", manifest.index()["domains"])
+    domains = manifest.index()["domains"]
     return f"{domain}: {domains.get(domain, 'verbs of a plugin')}. {domain}? shows its help."

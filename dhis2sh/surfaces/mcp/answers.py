@@ -248,7 +248,7 @@ def _verb_docs(name: str) -> str | None:
         return json.dumps(rows, ensure_ascii=False)
     section, rest = manifest.section_of(name.replace("%20", "/").split("/"))
     found = manifest.domain(section)
-    return cast("dict[str, str]", found["help"]).get(" ".join(rest)) if found else None
+    return found["help"].get(" ".join(rest)) if found else None
 
 
 def _type_docs(name: str) -> str | None:

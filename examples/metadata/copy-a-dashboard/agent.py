@@ -39,16 +39,16 @@ async def main() -> None:
             print(f"left out: {kind['objects']} {kind['type']}, {kind['why']}; {kind['add']} brings them")
         wanted = {"file": "without.json"}
         plan = (await call("write", "sandbox:copy", "metadata import", wanted, dry_run=True))["result"]
-        print(*(note for note in plan["notes"] if note.startswith("dangling")), sep="\n")
+        print(*(note for note in plan.get("notes", []) if note.startswith("dangling")), sep="\n")
 
         # With them it goes through, and the copy needs nothing that is not there.
         await export("sandbox", "whole.json", "org-units")
         wanted = {"file": "whole.json"}
         plan = (await call("write", "sandbox:copy", "metadata import", wanted))["result"]
-        print("dangling:", [note for note in plan["notes"] if note.startswith("dangling")])
+        print("dangling:", [note for note in plan.get("notes", []) if note.startswith("dangling")])
         done = (await call("write", "sandbox:copy", "metadata import", wanted, plan_id=plan["plan_id"]))["result"]
-        print("created", done["created"], "refused", done["failures"])
-        print("dangling in the copy:", (await export("sandbox:copy", "again.json", "org-units"))["dangling"])
+        print("created", done["created"], "refused", done.get("failures", []))
+        print("dangling in the copy:", (await export("sandbox:copy", "again.json", "org-units")).get("dangling", []))
 
         # What the copy lacks is exactly the rest. Answers are capped at 200 rows and say so: ask for some types at a time.
         await call("read", "sandbox", "metadata export", {"out": "all.json"})

@@ -24,19 +24,19 @@ def exported(file: str) -> object:
 
 
 async def main() -> None:
-    async with Client(StdioTransport("dhis2-mcp", [], env=dict(os.environ))) as agent:
+    async with Client(StdioTransport("dhis2-mcp", ["--export-folder", "."], env=dict(os.environ))) as agent:
 
         async def call(tool: str, verb: str, arguments: dict, **more: object) -> dict:
             said = {"verb": verb, "arguments": arguments, "profile": "sandbox", **more}
             return (await agent.call_tool(tool, said)).structured_content["result"]
 
         found = (await agent.call_tool("search", {"query": "rename data element"})).structured_content["result"]
-        print(found[0]["path"], "-", found[0]["summary"])
+        print(found[0]["verb"], "-", found[0]["summary"])
 
         await call("read", "metadata export", {"out": "before.json"})
         wanted = {"filter": ["name:ilike:malaria"], "prefix": "EPI - "}
         plan = await call("write", "metadata data-elements rename", wanted)
-        print(plan["plan"], [step["after"]["name"] for step in plan["steps"]])
+        print(plan["plan"], [step["change"] for step in plan["steps"]])
         done = await call("write", "metadata data-elements rename", wanted, plan_id=plan["plan_id"])
         print("updated", done["updated"])
 

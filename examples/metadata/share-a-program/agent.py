@@ -1,7 +1,6 @@
 # Share a program and all that belongs to it with a group, in one go.
 import asyncio
 import os
-from collections import Counter
 
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
@@ -20,7 +19,7 @@ async def main() -> None:
             "group": ["Field staff=rw/rw"], "public": "r",
         }  # fmt: skip
         plan = await call("write", "metadata share", wanted)
-        print(dict(Counter(step["type"] for step in plan["steps"])))
+        print(plan["counts"])
         print(*plan["notes"], sep="\n")
         done = await call("write", "metadata share", wanted, plan_id=plan["plan_id"])
         print("shared", done["updated"])
@@ -31,7 +30,7 @@ async def main() -> None:
         print(program["sharing"]["public"], [group["access"] for group in program["sharing"]["userGroups"].values()])
 
         # A second time there is nothing to plan; undo takes all of it back.
-        print("again", (await call("write", "metadata share", wanted))["updated"])
+        print("again: nothing", (await call("write", "metadata share", wanted))["nothing"])
         plan = await call("destroy", "undo", {})
         print("taken back", (await call("destroy", "undo", {}, plan_id=plan["plan_id"]))["updated"])
 

@@ -1,6 +1,7 @@
 """The hierarchy: drawn, moved, merged, split, and put on the map; levels."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -318,6 +319,128 @@ async def test_one_unit_twice_and_features_without_shape(session: Session):
     Path("shapes.geojson").write_text("{")
     with pytest.raises(UsageError, match=r"shapes\.geojson is not JSON"):
         await planned(session, f"{UNITS} set-geometry", file="shapes.geojson")
+
+
+SQUARE = [[-11.5, 8.0], [-11.4, 8.0], [-11.4, 8.1], [-11.5, 8.1], [-11.5, 8.0]]
+
+
+def area(*rings: list, **properties: object) -> dict:
+    return {"type": "Feature", "properties": properties, "geometry": {"type": "Polygon", "coordinates": [*rings]}}
+
+
+@pytest.mark.parametrize(
+    ("rings", "says", "hint"),
+    [
+        ([SQUARE[:-1]], r"\('Bo'\): the outline is not closed", r"\[-11.5, 8.0\], not \[-11.5, 8.1\]"),
+        ([[SQUARE[0], SQUARE[1], SQUARE[0]]], "the outline has 3 of at least 4 points", "three corners"),
+        ([SQUARE, SQUARE[:-1]], "hole 1 is not closed", "its last point"),
+        ([[SQUARE[0], SQUARE[1]] * 2 + [SQUARE[0]]], "the outline encloses nothing", "three corners at least"),
+        ([[[-181, 8], *SQUARE[1:]]], r"no place on earth: \[-181, 8\]", "longitude first"),
+        ([[["-11.5", "8"], *SQUARE[1:]]], r"no place on earth: \[\"-11.5\", \"8\"\]", "longitude first"),
+    ],
+)
+async def test_o5_a_ring_that_is_none_is_told_with_its_feature(session: Session, rings: list, says: str, hint: str):
+    file = shapes(area(SQUARE, name="Kono"), area(*rings, name="Bo"))
+    with pytest.raises(UsageError, match=rf"feature 2 of shapes\.geojson.*{says}") as caught:
+        await planned(session, f"{UNITS} set-geometry", file=file)
+    assert re.search(hint, caught.value.hint or "")
+
+
+async def test_o5_one_polygon_of_many_is_named(session: Session):
+    parts = {"type": "MultiPolygon", "coordinates": [[SQUARE], [SQUARE, SQUARE[:-1]]]}
+    with pytest.raises(UsageError, match="hole 1 of polygon 2 is not closed"):
+        await planned(session, f"{UNITS} set-geometry", file=shapes({"id": "Bo", "geometry": parts}))
+
+
+async def test_o5_outlines_that_cross_themselves_and_heights_are_noted(session: Session):
+    knot = [SQUARE[0], SQUARE[2], SQUARE[1], SQUARE[3], SQUARE[0]]
+    file = shapes(area(knot, name="Bo"), area([[*position, 0] for position in SQUARE], name="Kono"))
+    plan = await planned(session, f"{UNITS} set-geometry", file=file)
+    assert plan.notes == [
+        "heights left out, units have none: Kono",
+        "outlines that cross themselves, which maps may fill wrongly: Bo at [-11.45, 8.05]",
+    ]
+    assert plan.steps[1].after is not None
+    assert plan.steps[1].after["geometry"] == {"type": "Polygon", "coordinates": [SQUARE]}
+
+
+async def test_o5_metres_are_no_degrees(session: Session):
+    file = Path("shapes.geojson")
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32629"}}
+    features = [{"id": "Bo", "geometry": {"type": "Point", "coordinates": [80, 60]}}]
+    file.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": features}))
+    with pytest.raises(UsageError, match="has its coordinates in urn:ogc:def:crs:EPSG::32629"):
+        await planned(session, f"{UNITS} set-geometry", file=file)
+    crs["properties"] = {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}
+    file.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": features}))
+    assert len((await planned(session, f"{UNITS} set-geometry", file=file)).steps) == 1
+
+
+async def test_o5_the_property_that_names_units_is_found(session: Session):
+    """As GADM has them: the country in every feature, a running number, and names in any case."""
+    file = shapes(
+        area(SQUARE, id="1", NAME_0="Country", NAME_1="BO", TYPE_1="District"),
+        area(SQUARE, id="2", NAME_0="Country", NAME_1="Kono", TYPE_1="District"),
+    )
+    plan = await planned(session, f"{UNITS} set-geometry", file=file)
+    assert [step.uid for step in plan.steps] == ["ouDistrict1", "ouDistrict2"]
+    assert plan.notes == ["units named by NAME_1"]
+
+
+async def test_o5_a_property_that_names_not_all_units_is_told(session: Session):
+    file = shapes(area(SQUARE, ADM2_EN="Bo", ADM2_PCODE="SL01"), area(SQUARE, ADM2_EN="Kno", ADM2_PCODE="SL02"))
+    with pytest.raises(UsageError, match="ADM2_EN does but in 1 feature of 2: Kno") as caught:
+        await planned(session, f"{UNITS} set-geometry", file=file)
+    assert caught.value.hint == "correct these, or say which with --property: ADM2_EN, ADM2_PCODE"
+    with pytest.raises(NotFound, match="the UID, code or name 'Kno'"):
+        await planned(session, f"{UNITS} set-geometry", file=file, property="ADM2_EN")
+    with pytest.raises(UsageError, match=r"feature 1 of shapes\.geojson has no NAME") as caught:
+        await planned(session, f"{UNITS} set-geometry", file=file, property="NAME")
+    assert caught.value.hint == "it has ADM2_EN, ADM2_PCODE"
+
+
+async def test_o5_two_properties_that_name_different_units_are_asked_for(session: Session):
+    file = shapes(area(SQUARE, NAME_2="Bo", UPPER="Country"))
+    with pytest.raises(UsageError, match="NAME_2 and UPPER name different units"):
+        await planned(session, f"{UNITS} set-geometry", file=file)
+    plan = await planned(session, f"{UNITS} set-geometry", file=file, property="NAME_2")
+    assert [step.uid for step in plan.steps] == ["ouDistrict1"]
+    plan = await planned(session, f"{UNITS} set-geometry", file=file, level=2)
+    assert [step.uid for step in plan.steps] == ["ouDistrict1"]
+
+
+async def test_o5_a_name_that_a_level_has_not_is_no_unit_of_another(session: Session):
+    file = shapes(area(SQUARE, name="Bo"))
+    with pytest.raises(NotFound, match="no unit of level 3 has the UID, code or name 'Bo'"):
+        await planned(session, f"{UNITS} set-geometry", file=file, level=3)
+    with pytest.raises(UsageError, match="there is no level 9"):
+        await planned(session, f"{UNITS} set-geometry", file=file, level=9)
+
+
+async def attribute_of(session: Session, value_type: str, name: str) -> str:
+    """The UID of a new attribute of organisation units."""
+    given = ["id=atAttribute", f"name={name}", f"valueType={value_type}", "organisationUnitAttribute=true"]
+    await call(session, "metadata create", YES, type="attributes", set=given)
+    return "atAttribute"
+
+
+async def test_o5_a_geometry_goes_into_an_attribute(country: Session):
+    catchment = await attribute_of(country, "GEOJSON", "Catchment")
+    file = shapes(area(SQUARE, name="Alileigh Clinic"))
+    plan = await planned(country, f"{UNITS} set-geometry", file=file, attribute=catchment)
+    assert plan.title == "set 'Catchment' of 1 unit"
+    assert plan.steps[0].words() == "a Polygon of 5 points where there was none"
+    await call(country, f"{UNITS} set-geometry", YES, file=file, attribute=catchment)
+    row = to_json(await call(country, "metadata attribute find", type="organisationUnits", attribute=catchment))[0]  # type: ignore[index,call-overload]
+    assert row["name"] == "Alileigh Clinic"  # type: ignore[index,call-overload]
+    assert json.loads(row["value"]) == {"type": "Polygon", "coordinates": [SQUARE]}  # type: ignore[index,call-overload,arg-type]
+    assert (await planned(country, f"{UNITS} set-geometry", file=file, attribute=catchment)).steps == []
+
+
+async def test_o5_an_attribute_that_holds_no_geometry_is_refused(session: Session):
+    text = await attribute_of(session, "TEXT", "Remark")
+    with pytest.raises(UsageError, match="the attribute 'Remark' is of value type TEXT, not GEOJSON"):
+        await planned(session, f"{UNITS} set-geometry", file=shapes(area(SQUARE, name="Bo")), attribute=text)
 
 
 # Levels ------------------------------------------------------------------------------------------------------------

@@ -65,6 +65,12 @@ WRITES = [
         {"type": "dataElementGroups", "uid": "Vaccines", "items": ["Remark"]},
     ),
     Writing(
+        "metadata add-members",
+        "dataElementGroups members.csv",
+        {"type": "dataElementGroups", "file": "members.csv"},
+        files={"members.csv": "data element group uid,data element uid\nVaccines,Remark\n"},
+    ),
+    Writing(
         "metadata remove",
         "dataElementGroups Vaccines DE_1 DE_2",
         {"type": "dataElementGroups", "uid": "Vaccines", "items": ["DE_1", "DE_2"]},

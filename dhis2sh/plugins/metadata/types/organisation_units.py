@@ -11,8 +11,10 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.types.units.geometry import features_of, outlined, shapes_of
+from dhis2sh.metadata.attributes import geometry_attribute, geometry_in, with_geometry
+from dhis2sh.metadata.geometry import Noticed, checked, features_of, outlined
 from dhis2sh.metadata.types.units.holdings import UNITS
+from dhis2sh.metadata.types.units.naming import name_features
 from dhis2sh.metadata.types.units.restructuring import check_level
 from dhis2sh.metadata.types.units.tree import DEEPEST, FITTING, Branch, tree_of
 from dhis2sh.metadata.writes import Write
@@ -84,35 +86,69 @@ async def geometry(
 @verb(
     "metadata organisation-units set-geometry",
     effect="write",
-    examples=["dhis2 metadata organisation-units set-geometry districts.geojson --dry-run"],
+    examples=[
+        "dhis2 metadata organisation-units set-geometry districts.geojson --dry-run",
+        "dhis2 metadata organisation-units set-geometry districts.geojson --property ADM2_EN --level 3 --dry-run",
+    ],
 )
 async def set_geometry(
     s: Session,
     file: Annotated[
         Source,
-        Doc("GeoJSON whose features name units by id, code or name, such as `geometry` writes; - is stdin."),
+        Doc("GeoJSON whose features name units by UID, code or name, such as `geometry` writes; - is stdin."),
         Complete("files"),
     ],
+    *,
+    property: Annotated[
+        str | None, Doc("What names the units in the features (`ADM2_EN`); found by itself where one does.")
+    ] = None,
+    level: Annotated[int | None, Bounds(1, DEEPEST), Doc("Only units of this level are meant.")] = None,
+    attribute: Annotated[
+        str | None, Doc("Into this attribute, of value type GEOJSON, instead of the unit's own."), Refers("attributes")
+    ] = None,
 ) -> Plan:
-    """Give units the geometries of a GeoJSON file.
+    """Give units the geometries of a GeoJSON file, whose rings and degrees are checked before.
+
+    Raises `UsageError` with the feature that is wrong or names no unit, and for an attribute that holds no geometry.
 
     API source: `PATCH /api/organisationUnits/{uid}`, `POST /api/metadata`.
     """
     where = tables.name_of(file)
-    shapes, bare = shapes_of(features_of(tables.read_text(file, s.person.read), where), where)
-    uids = await names.resolve_all(s, UNITS, shapes)
-    texts = {uid: [text for text in shapes if uids[text] == uid] for uid in uids.values()}
-    doubled = next((named for named in texts.values() if len(named) > 1), None)
-    if doubled:
-        raise UsageError(f"{where}: {' and '.join(doubled)} are the same unit", hint="one feature for each unit")
-    found = await writes.read_objects(s, UNITS, [*texts])
-    changes: list[Write] = []
-    for unit in found:
-        shape, before = shapes[texts[str(unit["id"])][0]], cast("JsonObject | None", unit.get("geometry"))
-        detail = f"{outlined(shape)} {f'instead of {outlined(before)}' if before else 'where there was none'}"
-        changes.append(Write(UNITS, unit, {**unit, "geometry": shape}, detail=detail))
+    features = features_of(tables.read_text(file, s.person.read), where)
+    target = await geometry_attribute(s, attribute) if attribute is not None else None
+    named = await name_features(s, features, where, property=property, level=level)
+    noticed, shapes = Noticed(), dict[str, JsonObject]()
+    of_unit: dict[str, str] = {}
+    bare: list[str] = []
+    for feature, text in zip(features, named.texts, strict=True):
+        if feature.geometry is None or text is None:
+            bare.append(text or f"feature {feature.number}")
+            continue
+        uid = named.uids[text]
+        if uid in shapes:
+            raise UsageError(f"{where}: {of_unit[uid]} and {text} are the same unit", hint="one feature for each unit")
+        of_unit[uid] = text
+        shapes[uid] = checked(feature.geometry, f"feature {feature.number} of {where} ('{text}')", text, noticed)
+    found = await writes.read_objects(s, UNITS, [*shapes])
+    changes = [_placed(unit, shapes[str(unit["id"])], attribute) for unit in found]
     notes = [f"{counted(len(bare), 'feature')} without a geometry left out: {listed(bare)}"] if bare else []
-    return writes.plan(f"set the geometry of {counted(len(found), 'unit')}", changes, what=UNITS, notes=notes)
+    if named.property not in {None, "id", "code", "name", property}:
+        notes.append(f"units named by {named.property}")
+    what = f"'{target.get('name')}'" if target is not None else "the geometry"
+    title = f"set {what} of {counted(len(found), 'unit')}"
+    return writes.plan(title, changes, what=UNITS, notes=[*notes, *noticed.notes()])
+
+
+def _placed(unit: JsonObject, shape: JsonObject, attribute: str | None) -> Write:
+    """The write that gives a unit a geometry, or an attribute's value of it."""
+    before: JsonObject | None
+    after: JsonObject
+    if attribute is None:
+        before, after = cast("JsonObject | None", unit.get("geometry")), {**unit, "geometry": shape}
+    else:
+        before, after = geometry_in(unit, attribute), with_geometry(unit, attribute, shape)
+    detail = f"{outlined(shape)} {f'instead of {outlined(before)}' if before else 'where there was none'}"
+    return Write(UNITS, unit, after, detail=detail)
 
 
 @verb(
