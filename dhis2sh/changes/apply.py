@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -39,6 +40,16 @@ def refusals_kept(session: Session) -> Generator[None]:
         raise
 
 
+@contextmanager
+def nothing_written(session: Session) -> Generator[None]:
+    """What comes before a plan is carried out: who interrupts it is told that nothing was written."""
+    try:
+        yield
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        session.person.note("nothing was written: no plan was applied")
+        raise
+
+
 async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Consent) -> object:
     """Carry out a plan: the one place that every write passes, whatever surface it comes from.
 
@@ -56,10 +67,11 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
     if consent.dry_run:
         return plan
     with refusals_kept(session):
-        _check(session, verb, plan)
-        _look_for_unanswered(session, plan)
-        await require_consent(session, verb, plan, consent)
-        await _check_current(session, plan)
+        with nothing_written(session):
+            _check(session, verb, plan)
+            _look_for_unanswered(session, plan)
+            await require_consent(session, verb, plan, consent)
+            await _check_current(session, plan)
         with effect_scope("write"), recording(session, plan) as entry:
             if plan.writer is not None:
                 result: object = await carry_out(session, plan, plan.writer, entry)

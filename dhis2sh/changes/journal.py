@@ -297,6 +297,8 @@ class Journal:
     def unanswered(self, since: str) -> dict[str, tuple[int, str]]:
         """Objects of writes that were sent and got no answer: their UIDs, each with the entry and when it was sent.
 
+        What was taken back since, or written by a later entry that was answered, is not among them.
+
         Parameters:
             since: writes that began after this moment (ISO, UTC).
         """
@@ -304,11 +306,18 @@ class Journal:
             return {}
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT change.uid, entry.id, entry.at FROM entry JOIN change ON change.entry = entry.id "
-                "WHERE entry.at > ? AND entry.outcome != 'begun' AND change.state = 'sent' ORDER BY entry.id",
+                "SELECT change.uid, change.state, entry.id, entry.at FROM entry JOIN change ON change.entry = entry.id "
+                "WHERE entry.at > ? AND change.state IN ('sent', 'done') AND entry.undone_by IS NULL "
+                "AND (entry.outcome != 'begun' OR change.state = 'done') ORDER BY entry.id",
                 (since,),
             ).fetchall()
-        return {uid: (number, at) for uid, number, at in rows if uid is not None}
+        found: dict[str, tuple[int, str]] = {}
+        for uid, state, number, at in rows:
+            if state == "done":
+                found.pop(uid, None)
+            elif uid is not None:
+                found[uid] = (number, at)
+        return found
 
     def oldest(self, *, before: str | None = None, keep: int = 0) -> list[int]:
         """The numbers of the oldest entries.

@@ -38,9 +38,12 @@ async def carry_out(s: Session, plan: Plan, writer: Writer, entry: Recording) ->
                 async for _ in gather_bounded(map(sending.one, parts), writer.concurrency):
                     pass
     except Dhis2Error as error:
+        far = entry.how_far()
         if not (summary.uids or summary.created or summary.updated or summary.deleted):
+            if len(plan.steps) > 1 and isinstance(error, (ServerFault, NetworkError)):
+                error.message = f"{error.message}; {far}"
             raise
-        cut_off = f"{summary.line()}; then it was cut off: {error}"
+        cut_off = f"{summary.line()}; then it was cut off: {error}; {far}"
         await writer.finish(s, summary, cut_off=True)
         raise PartlyDone(
             cut_off,

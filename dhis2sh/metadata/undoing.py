@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.by_request import REQUESTS
+from dhis2sh.changes.own_account import USERS
 from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
@@ -272,6 +273,8 @@ def _made_again(plural: str, change: Change, notes: Notes, called: str) -> Write
     before, secret = _without_secrets(change.before or {})
     for name in secret:
         notes.add(f"{name} was a secret and is not set again", called)
+    if plural == USERS:
+        notes.add("no password comes back with an account: set a new one", called)
     return Write(plural, None, {name: value for name, value in before.items() if not name.startswith("$")})
 
 

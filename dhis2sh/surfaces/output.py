@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import paths
+from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import Dhis2Error, UsageError, did_you_mean
 from dhis2sh.rows import formats
 from dhis2sh.rows.registry import stages
@@ -19,6 +20,7 @@ from dhis2sh.rows.rows import Rows, to_json, to_plain
 from dhis2sh.rows.stream import Stream
 from dhis2sh.show import render
 from dhis2sh.show.rows import TableWriter, wide
+from dhis2sh.surfaces import commands
 from dhis2sh.verbs.options import ENDINGS, FORMATS
 from dhis2sh.words import on_screen
 
@@ -57,13 +59,18 @@ def write(result: object, options: Options) -> None:
         return
     seen = options.out is None and sys.stdout.isatty()
     colour = seen and "NO_COLOR" not in os.environ
+    in_words = chosen in {"table", "wide"} and not options.jq
+    ours = _words_commands(result)
+    if ours and not in_words:
+        result = commands.carried_in(to_json(result))
     if options.jq:
         text = "\n".join(_jq(options.jq, to_json(result)))
         text = on_screen(text, json=True) if seen else text
     elif chosen == "wide" and isinstance(result, Rows):
         text = wide(cast("Rows[Any]", result), colour)
-    elif chosen in {"table", "wide"}:
+    elif in_words:
         text = render.text(result, width=None if seen else 0, colour=colour)
+        text = commands.carried(text) if ours else text
     else:
         text = formatted(result, chosen, safe=options.safe)
         text = on_screen(text, json="json" in chosen) if seen else text
@@ -75,6 +82,16 @@ def write(result: object, options: Options) -> None:
         paths.write_atomic(options.out, text + "\n" if text and not text.endswith("\n") else text)
     except OSError as error:
         raise Dhis2Error(f"{options.out} cannot be written: {error.strerror}", hint="choose another --out") from error
+
+
+def _words_commands(result: object) -> bool:
+    """Is a result ours to word, as a plan or a report? Objects are data, which nobody rewrites; of rows findings say a fix."""
+    if not isinstance(result, Rows):
+        return isinstance(result, Plan) or callable(getattr(type(result), "line", None))
+    for item in cast("Rows[Any]", result).items:
+        if isinstance(getattr(item, "fix", None), str):
+            item.fix = commands.carried(item.fix)
+    return False
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dhis2sh import profiles
 from dhis2sh.errors import Declined, NeedsConfirmation, UsageError, did_you_mean
+from dhis2sh.surfaces.commands import carried
 from dhis2sh.words import BOLD, RED, RESET, YELLOW, safe
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 def report(error: Dhis2Error) -> int:
     """Say what failed, and what to try, on standard error; returns the exit code."""
     if isinstance(error, NeedsConfirmation):
-        print(drawn(error.plan, width=0), file=sys.stderr)
+        print(carried(drawn(error.plan, width=0)), file=sys.stderr)
     label = "" if isinstance(error, Declined) else "error:"  # a no is no error
-    say(label, safe(" ".join(str(error).split())), RED)
+    say(label, carried(safe(" ".join(str(error).split()))), RED)
     if error.hint:
-        say("  try:", safe(" ".join(error.hint.split())), BOLD)
+        say("  try:", safe(" ".join(carried(error.hint).split())), BOLD)
     return int(error.exit_code)
 
 
@@ -79,10 +80,12 @@ def interactive() -> bool:
 
 def ask(about: object, typed: str | None) -> bool:
     """Show something and ask for a yes; with a word, that word must be typed (production profiles)."""
-    print(drawn(about, colour=sys.stderr.isatty() and "NO_COLOR" not in os.environ), file=sys.stderr)
+    print(carried(drawn(about, colour=sys.stderr.isatty() and "NO_COLOR" not in os.environ)), file=sys.stderr)
     counted = str(getattr(about, "question", ""))  # of a plan
     what = f"{safe(counted)}; " if counted else ""
-    sys.stderr.write(f"{what}type {typed} to write: " if typed else f"{what}apply? [y/N] ")
+    profile = getattr(about, "target", None) or getattr(about, "made_for", None)  # of a plan that goes to a server
+    where = f" on {safe(profile.name)}" if profile is not None else ""
+    sys.stderr.write(f"{what}type {typed} to write: " if typed else f"{what}apply{where}? [y/N] ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip()
     return answer == typed if typed else answer.lower() in {"y", "yes"}
@@ -140,7 +143,7 @@ def choose(about: str, words: Sequence[str], *, none: bool = True) -> str | None
     Parameters:
         none: an empty answer is none of them; otherwise it is asked again, and `Declined` raised where nobody answers.
     """
-    print(safe(about), file=sys.stderr)
+    print(carried(safe(about)), file=sys.stderr)
     if len({word[:1].casefold() for word in words}) == len(words):
         prompt = "  ".join(f"[{word[0]}]{word[1:]}" for word in words)
     else:
@@ -196,12 +199,12 @@ class Terminal:
     def warn(self, message: str) -> None:
         """One line that begins with `warning:`."""
         self.quiet()
-        say("warning:", safe(message), YELLOW)
+        say("warning:", carried(safe(message)), YELLOW)
 
     def note(self, message: str) -> None:
         """One line."""
         self.quiet()
-        say("", safe(message))
+        say("", carried(safe(message)))
 
     def progress(self, task: str, done: int, total: int | None) -> None:
         """Draw how far a task has come."""

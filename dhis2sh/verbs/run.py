@@ -7,8 +7,9 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.changes.apply import apply_plan, refusals_kept
+from dhis2sh.changes.apply import apply_plan, nothing_written, refusals_kept
 from dhis2sh.changes.consent import Consent, must_ask
+from dhis2sh.changes.own_account import look_for_own_account
 from dhis2sh.changes.trusting import trusting
 from dhis2sh.client.requests import effect_scope
 from dhis2sh.errors import Declined, Dhis2Error, NotFound, Refused, UsageError
@@ -95,8 +96,9 @@ async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consen
         if isinstance(result, Stream):
             return _reading(cast("Stream[object]", result), session, verb)
         return stamped(result, verb=verb.path, profile=session.bound or "")
-    with effect_scope("read"):
+    with nothing_written(session), effect_scope("read"):
         plan = cast("Plan", await verb.function(session, **bound))
+        await look_for_own_account(session, plan)
         if not plan.local and (consent.dry_run or must_ask(verb, plan, consent)):
             await names.tell(session, plan)
     plan.verb = verb.path

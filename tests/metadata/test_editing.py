@@ -55,7 +55,7 @@ def cli_words() -> list[str]:
 
 def test_the_difference_is_shown_and_asked_about(sandbox_home: Path, start: Start) -> None:
     terminal = start(cli_words(), "s/^name: .*/name: BCG/; s/^code: .*//")
-    screen = words(terminal.see("apply? [y/N]"))
+    screen = words(terminal.see("apply on sandbox? [y/N]"))
     assert "name: 'BCG doses given' -> 'BCG'" in screen
     assert "code: 'DE_1' -> nothing" in screen
     assert element(sandbox_home)["name"] == "BCG doses given", "nothing is written before the yes"
@@ -70,7 +70,7 @@ def test_the_difference_is_shown_and_asked_about(sandbox_home: Path, start: Star
 
 def test_a_no_writes_nothing(sandbox_home: Path, start: Start) -> None:
     terminal = start(cli_words(), "s/^name: .*/name: BCG/")
-    terminal.see("apply? [y/N]")
+    terminal.see("apply on sandbox? [y/N]")
     terminal.press("enter")
     assert terminal.ended()
     assert element(sandbox_home)["name"] == "BCG doses given"
@@ -78,7 +78,7 @@ def test_a_no_writes_nothing(sandbox_home: Path, start: Start) -> None:
 
 def test_one_ctrl_c_at_the_question_ends_the_command(sandbox_home: Path, start: Start) -> None:
     terminal = start(cli_words(), "s/^name: .*/name: BCG/")
-    terminal.see("apply? [y/N]")
+    terminal.see("apply on sandbox? [y/N]")
     terminal.press("ctrl-c")
     terminal.see("error: interrupted")
     assert terminal.ended()
@@ -89,7 +89,7 @@ def test_ctrl_c_at_the_question_leads_back_to_the_prompt(sandbox_home: Path, sta
     terminal = start(["dhis2sh", "-p", "sandbox"], "s/^name: .*/name: BCG/")
     terminal.see("just now")
     terminal.press(f"%{' '.join(CHANGE)}", "enter")
-    terminal.see("apply? [y/N]")
+    terminal.see("apply on sandbox? [y/N]")
     terminal.press("ctrl-c")
     terminal.see("error: interrupted")
     terminal.press("%metadata count organisationUnits -o json", "enter")
@@ -100,7 +100,7 @@ def test_ctrl_c_at_the_question_leads_back_to_the_prompt(sandbox_home: Path, sta
 def test_what_cannot_be_used_is_opened_again_with_what_is_wrong_above_it(sandbox_home: Path, start: Start) -> None:
     wrong = "s/^valueType: .*/valueType: NUMBR/; s/^name: .*/name: BCG/"
     terminal = start(cli_words(), wrong, "s/NUMBR$/INTEGER/")
-    screen = words(terminal.see("apply? [y/N]"))
+    screen = words(terminal.see("apply on sandbox? [y/N]"))
     assert "valueType: 'NUMBER' -> 'INTEGER'" in screen
     assert "name: 'BCG doses given' -> 'BCG'" in screen, "what was right is kept"
     again = Path("seen2.yaml").read_text()
@@ -118,7 +118,7 @@ def test_the_same_inside_the_shell(sandbox_home: Path, start: Start) -> None:
     shell = start(["dhis2sh", "--sandbox"], "s/^name: .*/name: BCG/")
     shell.see(" names, just now")
     shell.press(" ".join(CHANGE), "enter")
-    screen = words(shell.see("apply? [y/N]"))
+    screen = words(shell.see("apply on sandbox? [y/N]"))
     assert "name: 'BCG doses given' -> 'BCG'" in screen
     shell.press("y", "enter")
     shell.see("1 updated")
@@ -128,7 +128,7 @@ def test_the_same_inside_the_shell(sandbox_home: Path, start: Start) -> None:
 def test_a_new_object_starts_with_what_it_needs(sandbox_home: Path, start: Start) -> None:
     line = ["dhis2", "metadata", "data-element-groups", "create", "--edit", "-p", "sandbox"]
     terminal = start(line, "s/^name: .*/name: New/; s/^shortName: .*/shortName: N/")
-    assert "create dataElementGroups New" in terminal.see("apply? [y/N]")
+    assert "create dataElementGroups New" in terminal.see("apply on sandbox? [y/N]")
     terminal.press("y", "enter")
     terminal.see("1 created")
     assert Path("seen1.yaml").read_text() == "name: null\nshortName: null\n"

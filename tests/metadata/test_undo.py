@@ -73,6 +73,7 @@ async def test_an_undo_that_was_cut_off_is_the_next_to_be_taken_back(
         await call(session, "undo", YES)
 
     assert partly.value.hint == f"dhis2 undo {renamed.id} finishes the rest; dhis2 journal show says how far it came"
+    assert ", 1 sent without an answer, 1 not sent; dhis2 journal show" in partly.value.message
     assert journal_of(session).entry(renamed.id).undone_by is None
     mended(session)
     assert len([name for name in await names(session) if str(name).startswith("X ")]) == 2
@@ -99,6 +100,18 @@ async def test_a_proxys_fault_in_json_is_no_refusal(session: Session, *, carries
     plan = await planned(session, "undo")
     assert len(plan.steps) == (3 if carries_out else 0)
     assert carries_out or all(note.startswith("never written: ") for note in plan.notes)
+
+
+async def test_hints_2_an_account_that_is_made_again_has_no_password(session: Session) -> None:
+    body = {"username": "kofi", "firstName": "Kofi", "surname": "Mensah", "password": "Kofi_2026!"}
+    roles = [row["id"] async for row in session.client.iter("userRoles", {"fields": "id"})]
+    await session.client.post("users", {**body, "userRoles": [{"id": roles[0]}]})
+    await call(session, "metadata delete", YES, type="users", objects=["kofi"])
+
+    plan = await planned(session, "undo")
+    assert any(
+        "no password comes back with an account: set a new one: users Kofi Mensah" in note for note in plan.notes
+    )
 
 
 async def test_what_was_created_and_edited_since_stays_unless_forced(session: Session) -> None:

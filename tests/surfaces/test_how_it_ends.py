@@ -83,6 +83,19 @@ def test_a_write_that_is_ended_from_outside_says_how_far_it_came(moody: Moody, h
     assert err.endswith("error: interrupted\n")
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_hints_4_who_interrupts_the_planning_is_told_that_nothing_was_written(moody: Moody, how: int) -> None:
+    moody.only = ("GET",)
+    line = [sys.executable, "-m", "dhis2sh.surfaces.cli.main", "metadata", "rename", "dataElements", "--all"]
+    line += ["--prefix", "X ", "--yes"]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env={**os.environ}) as running:
+        assert moody.asked.wait(30)
+        running.send_signal(how)
+        _, err = running.communicate(timeout=20)
+    assert running.returncode == 130, err
+    assert err.endswith("nothing was written: no plan was applied\nerror: interrupted\n")
+
+
 @pytest.mark.parametrize(
     "body", [b'{"httpStatus":"Server Error","httpStatusCode":500,"status":"ERROR","message":"down"}', b"<html>"]
 )
@@ -93,6 +106,7 @@ def test_t6_a_5xx_on_a_write_was_sent_and_nobody_knows(
     code = cli.run(["metadata", "rename", "dataElements", "--all", "--prefix", "X", "--yes"])
     err = capsys.readouterr().err
     assert (code, "it was sent and may still be running: dhis2 journal show" in err) == (5, True)
+    assert "0 of 3 done, 3 sent without an answer; dhis2 journal show 1, dhis2 undo 1" in err
     assert cli.run(["journal", "list", "-o", "json"]) == 0
     assert '"unknown": 3' in capsys.readouterr().out
 
@@ -124,3 +138,31 @@ def test_t5_what_was_sent_without_an_answer_is_said_before_it_is_sent_again(
     assert cli.run(["metadata", "update", "dataElements", "DE_1", "--set", "name=X"]) == 0, (
         "what was not sent is not asked for"
     )
+
+
+@pytest.mark.parametrize("since", ["undo --yes", "metadata rename dataElements deText00001 --prefix Y --yes"])
+def test_hints_3_what_was_taken_back_or_written_since_waits_for_no_answer(
+    moody: Moody, capsys: pytest.CaptureFixture[str], since: str
+) -> None:
+    moody.only, moody.answers = ("PATCH", "POST"), (504, b"<html>")
+    line = ["metadata", "rename", "dataElements", "deText00001", "--prefix", "X"]
+    assert cli.run([*line, "--yes"]) == 5
+    moody.only = ""
+    assert cli.run([*line, "--yes", "--no-journal"]) == 0, "the server came to it after all"
+    assert cli.run([*since.split()]) == 0
+    capsys.readouterr()
+    assert cli.run([*line, "--yes"]) == 0
+    assert "got no answer" not in capsys.readouterr().err
+
+
+def test_hints_2_who_deletes_or_disables_their_own_account_is_asked_first(
+    moody: Moody, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disabling = ["metadata", "update", "users", "admin", "--set", "disabled=true"]
+    for line, does in ((["metadata", "users", "delete", "admin"], "deletes"), (disabling, "disables")):
+        assert cli.run(line) == 2
+        err = capsys.readouterr().err
+        assert f"this {does} your own account, 'admin': you lock yourself out of moody" in err
+        assert not moody.asked.is_set(), "nothing was sent"
+    assert cli.run(["metadata", "update", "users", "admin", "--set", "jobTitle=Head", "--dry-run"]) == 0
+    assert "your own account" not in "".join(capsys.readouterr())

@@ -17,7 +17,7 @@ from dhis2sh.errors import Dhis2Error, Interrupted, PartlyDone
 from dhis2sh.rows.rows import objects_of
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
-from dhis2sh.surfaces import output
+from dhis2sh.surfaces import commands, output
 from dhis2sh.surfaces.terminal import Terminal, interactive, pick_missing, report
 from dhis2sh.verbs import grammar
 from dhis2sh.verbs.options import Options
@@ -33,7 +33,11 @@ def run(words: list[str]) -> int:
     Parameters:
         words: the arguments, without the program's name.
     """
-    debug = Options.debug.flag in words
+    with commands.of_profile(commands.named_in(words)):
+        return _run(words, debug=Options.debug.flag in words)
+
+
+def _run(words: list[str], *, debug: bool) -> int:
     try:
         return _invoke(words)
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -63,7 +67,8 @@ def _invoke(words: list[str]) -> int:
         pick_missing(invocation)
     output.check(invocation.options)
     _read_stdin(invocation)
-    return asyncio.run(_carry_out(invocation))
+    with commands.of_profile(invocation.options.profile):
+        return asyncio.run(_carry_out(invocation))
 
 
 def _read_stdin(invocation: Invocation) -> None:

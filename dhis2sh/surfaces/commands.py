@@ -1,0 +1,62 @@
+"""The commands that a line prints are to be typed as they stand: where it named its profile, they name it too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonValue
+
+_NAMED: ContextVar[str | None] = ContextVar("profile named by the line", default=None)
+_REST = r"(?:(?!  )[^;\n])*?"
+"""A command ends at the line's end, a semicolon or the two blanks before what it is good for."""
+_COMMAND = re.compile(
+    r"(?<![\w./\\-])dhis2(?=\s+[a-z][a-z0-9-]*(?![\w.]))"
+    r"(?!\s+(?:profile|sandbox|shell|mcp)\b)"  # of this machine, whatever the profile
+    rf"(?!{_REST}\s(?:-p|--profile)[\s=])(?!{_REST}\s--help\b)"
+)
+_DATA = frozenset({"steps", "envelope", "failures"})
+"""Parts of a plan and of a summary that hold what servers hold, and no commands of ours."""
+
+
+@contextmanager
+def of_profile(name: str | None) -> Generator[None]:
+    """Inside, what is printed is of a line that named this profile by `-p`; None where it named none."""
+    before = _NAMED.set(name)
+    try:
+        yield
+    finally:
+        _NAMED.reset(before)
+
+
+def named_in(words: list[str]) -> str | None:
+    """The profile that a line names, as far as its words alone say so: for what is said of one that nobody understands."""
+    for word, value in zip(words, [*words[1:], ""], strict=True):
+        if word == "--":
+            return None
+        if word in {"-p", "--profile"}:
+            return value or None
+        if word.startswith("--profile="):
+            return word.partition("=")[2] or None
+    return None
+
+
+def carried(text: str) -> str:
+    """A text for somebody to read, whose commands act on the profile that the line named."""
+    name = _NAMED.get()
+    return text if name is None else _COMMAND.sub(lambda _: f"dhis2 -p {name}", text)
+
+
+def carried_in(value: JsonValue) -> JsonValue:
+    """The same for a plan or a report as JSON: what servers hold stays as it is."""
+    if isinstance(value, str):
+        return carried(value)
+    if isinstance(value, list):
+        return [carried_in(item) for item in value]
+    if isinstance(value, dict):
+        return {key: item if key in _DATA else carried_in(item) for key, item in value.items()}
+    return value
