@@ -106,7 +106,9 @@ def _layer(view: JsonObject) -> JsonObject:
         axes[said.get(dimension) or ELSE_ON.get(dimension, "filters")].append({"dimension": dimension, **rest})
     given = {axis: value for axis in axes if _has_items(value := view.get(axis))}
     told = {
-        dimension.get("dimension") or dimension.get("id") for value in given.values() for dimension in _objects(value)
+        str(dimension.get("dimension") or dimension.get("id"))
+        for value in given.values()
+        for dimension in _objects(value)
     }
     kept = {
         axis: [item for item in items if cast("JsonObject", item)["dimension"] not in told]
