@@ -53,6 +53,9 @@ _NAME = re.compile(r"(dataElement|orgUnit|categoryOptionCombo|attributeOptionCom
 NOTHING = {"", "-", "n/a", "na", "null", "none"}
 """What people write into a cell of a wide sheet that has no value."""
 TOLD = 6
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_NAMED_MONTH = re.compile(r"([A-Za-z]{3,9})\.?[ \-/]*(\d{4}|\d{2})")
+_NUMBERED_MONTH = re.compile(r"(0?[1-9]|1[0-2])/(\d{4})")
 
 
 @dataclass(slots=True)
@@ -76,6 +79,8 @@ class Sheet:
             **self.given,
             **{name: row[header] for header, name in self.columns.items() if row.get(header) not in (None, "")},
         }
+        if isinstance(base.get("period"), str):
+            base["period"] = as_period(str(base["period"]))
         if not self.across:
             return [base] if any(row.get(header) not in (None, "") for header in self.columns) else []
         found: list[Row] = []
@@ -90,7 +95,7 @@ class Sheet:
 def _spread(kind: str, header: str) -> Row:
     """What the header of a wide column says: a period, or a data element with its option combination behind a bar."""
     if kind == "period":
-        return {"period": header}
+        return {"period": as_period(header)}
     element, bar, combo = (part.strip() for part in header.partition("|"))
     return {"dataElement": element, **({"categoryOptionCombo": combo} if bar else {})}
 
@@ -161,9 +166,31 @@ def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Ro
 
 def _is_period(text: str) -> bool:
     try:
-        return bool(Period.parse(text.strip()))
+        return bool(Period.parse(as_period(text)))
     except UsageError:
         return False
+
+
+def as_period(text: str) -> str:
+    """A month as spreadsheets write it (`Jan-26`, `January 2026`, `06/2026`) in DHIS2's form; anything else as it is."""
+    text = text.strip()
+    if (named := _NAMED_MONTH.fullmatch(text)) is not None:
+        word = named[1].lower()
+        number = next((at for at, name in enumerate(_MONTHS, 1) if word == name or word in _LONG[name]), None)
+        year = named[2] if len(named[2]) == 4 else f"20{named[2]}"
+        return f"{year}{number:02}" if number is not None else text
+    if (numbered := _NUMBERED_MONTH.fullmatch(text)) is not None:
+        return f"{numbered[2]}{int(numbered[1]):02}"
+    return text
+
+
+_LONG = {
+    name[:3]: {name, name[:4]}
+    for name in (
+        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+        "december",
+    )
+}  # fmt: skip
 
 
 async def values_of(batches: AsyncIterable[Sequence[Row]], given: Row) -> AsyncGenerator[list[tuple[int, Row]]]:

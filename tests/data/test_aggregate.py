@@ -293,3 +293,16 @@ async def test_an_undo_that_finds_nothing_to_do_goes_on_to_the_write_before(s: S
     await do(s, "data aggregate push", file=write("dataElement,period,orgUnit,value\nTemperature,202501,Clinic A,1\n"))
     await do(s, "data aggregate push", file=same)
     assert "entry 1" in (await planned(s, "undo")).title
+
+
+async def test_months_as_spreadsheets_write_them(s: Session):
+    await do(
+        s,
+        "data aggregate push",
+        file=write("orgUnit,Jan-25,February 2025,03/2025\nClinic A,1,2,3\n"),
+        data_element="Stock",
+    )
+    found = await values(s, period=["2025"])
+    assert [found["Stock", "default", "Clinic A", f"20250{month}"] for month in (1, 2, 3)] == ["1", "2", "3"]
+    with pytest.raises(UsageError, match="some columns are periods"):
+        await do(s, "data aggregate push", file=write("orgUnit,Jan-25,Jam-25\nClinic A,1,2\n"), data_element="Stock")
