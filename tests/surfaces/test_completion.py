@@ -81,7 +81,7 @@ def test_what_is_offered_at_the_end_of_a_line(line: str, fragment: str, first: s
         ("metadata list dataElements | group(valueType, n=co", "co", ["count()"]),
         ("metadata list dataElements | group(valueType, n=count()) | sort(", "", ["valueType", "n", "reverse="]),
         ("metadata list dataElements | select(id, x=name) | where(", "", ["id", "x", "condition="]),
-        ("metadata list dataElements | metadata.", "", ["add", "attribute", "create", "delete"]),
+        ("metadata list dataElements | metadata.", "", ["add", "add_members", "attribute", "create"]),
         ("metadata list dataElements | metadata.share(ov", "ov", ["overwrite="]),
         ("metadata list dataElements | select(id) ", "", ["|"]),
         ("metadata indicators create --numerator '#{bc", "bc", ["s46m5MS0hxu"]),

@@ -1,4 +1,4 @@
 """The fictional country that `sandbox seed` fills in: made of nothing but names, the same in every run.
 
-May import: store.
+May import: metadata, store.
 """
