@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dhis2sh.dhis2.periods import Period, RelativePeriod
+from dhis2sh.dhis2.periods import Period, RelativePeriod, period_or_relative
 from dhis2sh.dhis2.uids import is_uid
-from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.errors import UsageError
 from dhis2sh.verbs import names
 
 if TYPE_CHECKING:
@@ -142,17 +142,9 @@ def periods(text: str) -> list[str]:
 
     Raises `UsageError`. A server takes `202501_202506` and answers with nothing (seen).
     """
-    relative = text.upper().replace(" ", "_")
-    if relative in {str(item) for item in RelativePeriod}:
-        return [relative]
     if (ends := _RANGE.fullmatch(text)) is not None:
         return [item.iso for item in Period.parse(ends[1]).range(Period.parse(ends[2]))]
-    try:
-        return [Period.parse(text).iso]
-    except UsageError:
-        near = did_you_mean(relative, [str(item) for item in RelativePeriod]) if any(map(str.isalpha, text)) else None
-        hint = near or "periods look like 2024, 2024Q1, 202402, 202401..202406, LAST_12_MONTHS"
-        raise UsageError(f"'{text}' is not a period", hint=hint) from None
+    return [str(period_or_relative(text))]
 
 
 def resolved(items: Iterable[str]) -> list[str]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.client import reading
 from dhis2sh.client.data_values import DataValueQuery
-from dhis2sh.dhis2.periods import Period, PeriodType, RelativePeriod, period_type
-from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.dhis2.periods import Period, PeriodType, period_or_relative, period_type
+from dhis2sh.errors import UsageError
 from dhis2sh.verbs.declaration import Doc, Refers
 from dhis2sh.words import joined
 
@@ -118,16 +118,9 @@ async def periods_of(s: Session, asked: Asked) -> list[str]:
 
 
 def _read(text: str) -> list[Period]:
-    """A period, fixed or relative to today, as people write it. Raises `UsageError`."""
-    relative = text.strip().upper().replace(" ", "_").replace("-", "_")
-    if relative in RelativePeriod.__members__.values():
-        return list(RelativePeriod(relative).resolve())
-    try:
-        return [Period.parse(text.strip())]
-    except UsageError:
-        near = did_you_mean(relative, [str(item) for item in RelativePeriod]) if any(map(str.isalpha, text)) else None
-        hint = near or "periods look like 2024, 2024Q1, 202402, 2024W5, 20240229, LAST_12_MONTHS"
-        raise UsageError(f"'{text}' is not a period", hint=hint) from None
+    """The periods that a text means today. Raises `UsageError`."""
+    found = period_or_relative(text)
+    return [found] if isinstance(found, Period) else list(found.resolve())
 
 
 def _other(period: Period, kinds: Iterable[PeriodType]) -> list[PeriodType]:

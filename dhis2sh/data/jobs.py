@@ -108,14 +108,15 @@ class Job:
         """What a part sends."""
         return gzip.decompress((self.path / f"{part:06}.json.gz").read_bytes())
 
+    def content(self, part: int) -> tuple[JsonObject, list[Row]]:
+        """What a part says of all of its rows, and the rows."""
+        body = cast("JsonObject", orjson.loads(self.body(part)))
+        rows = cast("list[Row]", body.pop("dataValues"))
+        return body, rows
+
     def rows(self, part: int) -> list[Row]:
         """The rows of a part."""
-        return cast("list[Row]", orjson.loads(self.body(part))["dataValues"])
-
-    def envelope(self, part: int) -> JsonObject:
-        """What a part says of all of its rows."""
-        body = cast("JsonObject", orjson.loads(self.body(part)))
-        return {name: value for name, value in body.items() if name != "dataValues"}
+        return self.content(part)[1]
 
     def places(self, part: int) -> list[int]:
         """Where the rows of a part stand in what was given."""
@@ -277,7 +278,7 @@ class Preparing:
         for part in range(1, self.parts + 1) if self._withdrawn else ():
             kept = [item for item in self._written(part) if self._stays(item)]
             if len(kept) < len(job.places(part)):
-                self._write(part, cast("str | None", job.envelope(part).get("dataSet")), kept)
+                self._write(part, cast("str | None", job.content(part)[0].get("dataSet")), kept)
 
     def drop(self) -> None:
         """Nothing of it is wanted."""

@@ -206,9 +206,9 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
 
 async def _validated(s: Session, job: Job, part: int) -> list[str]:
     """What the server says of a small load before it is sent."""
-    rows = job.rows(part)
+    head, rows = job.content(part)
     params: dict[str, Param] = {"importStrategy": job.head.strategy, "dryRun": "true"}
-    body: JsonObject = {**job.envelope(part), "dataValues": [*rows]}
+    body: JsonObject = {**head, "dataValues": [*rows]}
     outcome = await attempt(send(s.client, "POST", "dataValueSets", body, params))
     if isinstance(outcome, Dhis2Error):
         raise outcome

@@ -80,9 +80,9 @@ class Values:
         """One part."""
         number = self._first[part.numbers[0]]
         self.job.mark_sent(number)
-        rows = self.job.rows(number)
+        head, rows = self.job.content(number)
         answered = Answered()
-        await self._send(s, self.job.envelope(number), rows, 0, answered, [HALVED])
+        await self._send(s, head, rows, 0, answered, [HALVED])
         self.job.keep_answer(
             number, {"counts": {**answered.counts}, "refused": {str(k): v for k, v in answered.refused.items()}}
         )

@@ -512,6 +512,19 @@ class RelativePeriod(StrEnum):
         return [running.previous(back) for back in range(window.last + window.count - 1, window.last - 1, -1)]
 
 
+def period_or_relative(text: str) -> Period | RelativePeriod:
+    """A period as people write it, fixed or relative to today (`last 12 months`). Raises `UsageError` with the nearest."""
+    name = text.strip().upper().replace(" ", "_").replace("-", "_")
+    if name in RelativePeriod.__members__.values():
+        return RelativePeriod(name)
+    try:
+        return Period.parse(text.strip())
+    except UsageError:
+        near = did_you_mean(name, [str(item) for item in RelativePeriod]) if any(map(str.isalpha, text)) else None
+        hint = near or "periods look like 2024, 2024Q1, 202402, 2024W5, 20240229, LAST_12_MONTHS"
+        raise UsageError(f"'{text}' is not a period", hint=hint) from None
+
+
 @dataclass(frozen=True, slots=True)
 class _Window:
     """`count` periods of which the newest lies `last` before the running one; or all of the calendar year at `year`."""
