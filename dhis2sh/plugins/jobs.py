@@ -10,7 +10,7 @@ from dhis2sh.metadata.objects.creating import plan_create
 from dhis2sh.metadata.objects.updating import plan_update
 from dhis2sh.rows.rows import Rows, Verbatim
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
 
 UNDOES = switching.switched
@@ -69,7 +69,7 @@ async def show(s: Session, job: Job) -> Verbatim:
     body = await jobs.one(s, job, ":owner,displayName,nextExecutionTime")
     if body.get("jobStatus") == "RUNNING":  # asked of an idle one a server fails
         progress = await s.client.get(f"{jobs.CONFIGURATIONS}/{job}/progress")
-        return Verbatim({**body, "progress": cast("JsonValue", progress)})
+        return Verbatim({**body, "progress": progress})
     return Verbatim(body)
 
 
