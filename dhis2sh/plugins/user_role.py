@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, cast
 
 from dhis2sh.changes.plan import Plan
+from dhis2sh.errors import NotFound
 from dhis2sh.instance import people, roles
 from dhis2sh.metadata.objects.updating import plan_update
 from dhis2sh.rows.rows import Rows
@@ -80,9 +81,10 @@ async def diff(s: Session, left: Role, right: Role) -> Rows[Row]:
 
     API source: `GET /api/userRoles`.
     """
-    one, other = [
-        (str(role.get("displayName")), people.may_of([role])) for role in await people.roles(s, [left, right])
-    ]
+    there = {str(role["id"]): role for role in await people.roles(s, [left, right])}
+    if missing := [uid for uid in (left, right) if uid not in there]:
+        raise NotFound(f"there is no user role {missing[0]}", hint="dhis2 metadata list userRoles")
+    one, other = [(str(there[uid].get("displayName")), people.may_of([there[uid]])) for uid in (left, right)]
     found = people.difference(one, other, await people.descriptions(s))
     return Rows([{key: row[key] for key in roles.DIFFERENCE} for row in found], columns=roles.DIFFERENCE)
 
