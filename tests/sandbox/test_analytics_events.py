@@ -145,7 +145,7 @@ def test_program_items_are_data_items_of_aggregate_queries(sandbox: Caller) -> N
         "&filter=pe:2025"
     )
     assert sorted(grid["rows"]) == [  # type: ignore[type-var, arg-type]
-        ["piHeavy0001", "ouNorth0001", "1"], ["piHeavy0001", "ouSouth0001", "1"],
+        ["piHeavy0001", "ouNorth0001", "1.0"], ["piHeavy0001", "ouSouth0001", "1.0"],
         ["piKilos0001", "ouNorth0001", "3"], ["piKilos0001", "ouSouth0001", "4"],
         ["prBirths001.deWeight001", "ouNorth0001", "3000"], ["prBirths001.deWeight001", "ouSouth0001", "4000"],
     ]  # fmt: skip
