@@ -75,9 +75,7 @@ class Api:
         self.server = server
         self.store = server.store
 
-    def _search(
-        self, query: QueryParams, model: Model, viewer: Viewer, *, analytics: bool
-    ) -> tuple[Search, int, str]:
+    def _search(self, query: QueryParams, model: Model, viewer: Viewer, *, analytics: bool) -> tuple[Search, int, str]:
         """The search, how many results, and by what they are sorted. Raises `Refused`."""
         elements = [uid for uid in params.many(query, "dx") if model.exists("dataElements", uid)]
         for uid in params.many(query, "ds"):
@@ -90,9 +88,7 @@ class Api:
         span = _span(periods, params.date(query, "relativePeriodDate"))
         threshold = params.number(query, "threshold", 3.0)
         limit = params.integer(query, "maxResults", MAX_RESULTS)
-        algorithm = _ALGORITHMS[analytics][
-            params.choice(query, "algorithm", "Z_SCORE", list(_ALGORITHMS[analytics]))
-        ]
+        algorithm = _ALGORITHMS[analytics][params.choice(query, "algorithm", "Z_SCORE", list(_ALGORITHMS[analytics]))]
         if not algorithm:
             raise not_imitated("the search for values that are no numbers")
         order = params.choice(query, "orderBy", "ABS_DEV" if analytics else "MEAN_ABS_DEV", _ORDERS)
