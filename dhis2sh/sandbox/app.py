@@ -19,7 +19,7 @@ from dhis2sh.sandbox.http.aliases import Replayed
 from dhis2sh.sandbox.http.answers import refusal
 from dhis2sh.sandbox.people.signin import SignedIn, WithoutVersion
 from dhis2sh.sandbox.refused import Refused
-from dhis2sh.sandbox.routes.analytics import aggregate, dimensions, events, outliers
+from dhis2sh.sandbox.routes.analytics import aggregate, dimensions, events, geo, outliers
 from dhis2sh.sandbox.routes.data import approvals, audits, completeness, entry, integrity, minmax, validation, values
 from dhis2sh.sandbox.routes.instance import (
     apps,
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 AREAS = (
     me, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, users, files, messages,
     routes_, apps, maintenance, validation, sqlviews, integrity,
-    values, completeness, approvals, audits, minmax, aggregate, events, outliers, dimensions, entry,
+    values, completeness, approvals, audits, minmax, aggregate, events, outliers, dimensions, geo, entry,
     bundle, sharing, org_units, merges, dependencies, descriptions, writes, objects,
 )  # fmt: skip
 
