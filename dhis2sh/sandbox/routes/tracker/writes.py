@@ -22,6 +22,7 @@ from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.tracker import importer
 from dhis2sh.sandbox.tracker.bundle import Options
 from dhis2sh.sandbox.tracker.changes import audit, user_of
+from dhis2sh.sandbox.tracker.payload import BODY, NOTE, Bean, Reader, unreadable
 from dhis2sh.sandbox.tracker.query import uid
 from dhis2sh.sandbox.tracker.storage import Kind, Writer
 
@@ -37,10 +38,13 @@ class Api:
     def __init__(self, server: Server) -> None:
         self.server = server
 
+    def _read(self, bean: Bean, value: JsonValue) -> JsonObject:
+        return Reader(value, checks_uids=self.server.store.version.minor >= 42).read(bean)
+
     def import_(self, request: Request, raw: bytes) -> Response:
         """`POST /api/tracker`: JSON, or events as CSV; gzipped or zipped bodies are read too."""
         options = Options.of(request.query_params)
-        payload = _payload(request, unpacked(raw))
+        payload = self._read(BODY, _payload(request, unpacked(raw)))
         rights = self.server.rights(request)
         if not options.asynchronous:
             report = importer.run(self.server.tracker, rights, payload, options)
@@ -90,19 +94,21 @@ class Api:
         row = self.server.tracker.row(kind, owner)
         if row is None or row["deleted"]:
             raise not_found(kind.capitalize(), owner)
-        note = _json(raw)
+        note = self._read(NOTE, _json(raw))
         if not note.get("value"):
-            raise Refused(400, "Note value cannot be empty", "E1003")
+            raise Refused(400, "Value cannot be empty", "E1003")
         given = cast("str", note.get("note") or generate_uid())
         if self.server.tracker.rows("SELECT 1 FROM note WHERE uid = ?", (given,)):
-            raise Refused(400, f"Note `{given}` already exists.", "E1119")
+            raise Refused(400, f"Note `{given}` already exists.", "E1003")
 
         user = self.server.user(request)
-        written: JsonObject = {"note": given, "value": note["value"], "storedAt": now(), "storedBy": note.get("storedBy"),
+        stored_by = user["username"] if self.server.store.version.minor > 42 else note.get("storedBy")
+        written: JsonObject = {"note": given, "value": note["value"], "storedAt": now(), "storedBy": stored_by,
                                "createdBy": user_of(user)}  # fmt: skip
         with self.server.store.writing() as connection:
             Writer(connection).note(owner, written)
-        return answer({name: value for name, value in written.items() if value is not None})
+        return answer({"note": given, "value": note["value"],
+                       **({"storedBy": note["storedBy"]} if note.get("storedBy") else {})})  # fmt: skip
 
     def transfer(self, request: Request) -> Response:
         """`PUT /api/tracker/ownership/transfer`: another org unit becomes the owner."""
@@ -148,16 +154,17 @@ def _done(message: str) -> JsonObject:
     return {"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "message": message}
 
 
-def _json(raw: bytes) -> JsonObject:
-    """A body's JSON object. Raises `Refused` as this controller words it: 400, without a code."""
+def _json(raw: bytes) -> JsonValue:
+    """A body's JSON. Raises `Refused` as this controller words it: 400, without a code."""
+    if raw.lstrip()[:1] == b"[":
+        return []  # refused at its first sign, whatever comes then
     try:
-        body = cast("JsonValue", orjson.loads(raw) if raw.strip() else {})
+        return cast("JsonValue", orjson.loads(raw) if raw.strip() else {})
     except orjson.JSONDecodeError as error:
-        raise Refused(400, f"JSON parse error: {complaint(error.doc, error.pos).splitlines()[0]}") from None
-    return body if isinstance(body, dict) else {}
+        raise unreadable(complaint(error.doc, error.pos).splitlines()[0]) from None
 
 
-def _payload(request: Request, raw: bytes) -> JsonObject:
+def _payload(request: Request, raw: bytes) -> JsonValue:
     kind = request.headers.get("content-type", "")
     if "csv" in kind:
         return {
