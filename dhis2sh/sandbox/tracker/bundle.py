@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
+REPORT_MODES = ("FULL", "ERRORS", "WARNINGS")
 type Action = Literal["CREATE", "UPDATE", "DELETE"]
 TYPE_OF: Mapping[Kind, str] = {"trackedEntity": "TRACKED_ENTITY", "enrollment": "ENROLLMENT", "event": "EVENT",
                                "relationship": "RELATIONSHIP"}  # fmt: skip
@@ -55,7 +56,7 @@ class Options:
             enum(query, "atomicMode", ("ALL", "OBJECT")) or "ALL",
             enum(query, "flushMode", ("OBJECT", "AUTO")) or "AUTO",
             enum(query, "validationMode", ("FULL", "FAIL_FAST", "SKIP")) or "FULL",
-            enum(query, "reportMode", ("FULL", "ERRORS", "WARNINGS")) or "ERRORS",
+            enum(query, "reportMode", REPORT_MODES) or "ERRORS",
             boolean(query, "async", True) is not False,
             bool(boolean(query, "skipPatternValidation", False)),
             bool(boolean(query, "skipSideEffects", False)),

@@ -64,6 +64,7 @@ MESSAGES = {
     "E1095": "User: `{0}` has no data write access to ProgramStage: `{1}`.",
     "E1099": "User: `{0}` has no write access to CategoryOption: `{1}`.",
     "E1100": "User: `{0}` lacks 'F_TEI_CASCADE_DELETE' authority to delete TrackedEntity: `{1}`.",
+    "E1102": "User: `{0}` does not have access to the TrackedEntity: `{1}`, Program: `{2}`, combination.",
     "E1103": "User: `{0}` lacks 'F_ENROLLMENT_CASCADE_DELETE' authority to delete Enrollment : `{1}`.",
     "E1113": "Enrollment: `{0}` is already deleted and cannot be modified.",
     "E1114": "TrackedEntity: `{0}` is already deleted and cannot be modified.",

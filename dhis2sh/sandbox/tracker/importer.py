@@ -88,6 +88,13 @@ def run(
     return _report(bundle, validator, counts, committed=options.mode == "COMMIT")
 
 
+def as_asked(report: JsonObject, mode: str) -> JsonObject:
+    """A kept report with as much as a report mode asks for."""
+    if mode != "ERRORS":
+        return report
+    return {**report, "validationReport": {**cast("JsonObject", report["validationReport"]), "warningReports": []}}
+
+
 def closing(report: JsonObject) -> str:
     """The last words of an asynchronous import."""
     stats = cast("JsonObject", report["stats"])

@@ -16,6 +16,7 @@ from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 from dhis2sh.sandbox.tracker.bundle import TYPE_OF, Bundle, Item, existing
 from dhis2sh.sandbox.tracker.metadata import attribute_combo, attributes, ids, option_list, single
 from dhis2sh.sandbox.tracker.problems import Named, Problem
+from dhis2sh.sandbox.tracker.security import Security
 from dhis2sh.sandbox.tracker.storage import Kind, end_of
 from dhis2sh.sandbox.tracker.values import WITH_VALUES, WITHOUT_VALUES, Found, Values
 
@@ -51,6 +52,7 @@ class Validator:
         self.tracker = bundle.tracker
         self.rights = rights
         self.values = Values(bundle)
+        self.security = Security(bundle, rights)
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
 
@@ -95,7 +97,7 @@ class Validator:
 
         yield existence()
         if item.action == "DELETE":
-            yield self._may_delete(item)
+            yield self.security.of(item)
             return
 
         def complete() -> Found:
@@ -126,22 +128,6 @@ class Validator:
         if self.store.get(plural, item.text(name) or "") is None:
             yield code, (Named(item.text(name)),)
 
-    def _may_delete(self, item: Item) -> Found:
-        user = self.rights.uid
-        children = {"trackedEntity": ("enrollment", "tracked_entity", "F_TEI_CASCADE_DELETE", "E1100"),
-                    "enrollment": ("event", "enrollment", "F_ENROLLMENT_CASCADE_DELETE", "E1103")}  # fmt: skip
-        if item.kind in children:
-            table, column, authority, code = children[item.kind]
-            sql = f"SELECT 1 FROM {table} WHERE {column} = ? AND NOT deleted LIMIT 1"
-            if self.tracker.rows(sql, (item.uid,)) and not self.rights.has(authority):
-                yield code, (user, item.uid)
-        yield from self._scope(item, existing(item).get("orgUnit"))
-
-    def _scope(self, item: Item, unit: JsonValue) -> Found:
-        """The org unit must be one that the user captures data for."""
-        if isinstance(unit, str) and not self.rights.superuser and not self.rights.in_scope(unit):
-            yield "E1000", (self.rights.uid, unit)
-
     # Tracked entities
 
     def _tracked_entity(self, item: Item) -> Iterator[Found]:
@@ -157,12 +143,7 @@ class Validator:
         yield self._unchanged(item)
         kind = self._get("trackedEntityTypes", item.text("trackedEntityType"))
 
-        def security() -> Found:
-            yield from self._scope(item, item.body.get("orgUnit"))
-            if not self.rights.can_write_data(kind):
-                yield "E1001", (self.rights.uid, kind.get("id"))
-
-        yield security()
+        yield self.security.of(item)
 
         def rest() -> Found:
             mandatory = {uid for uid, entry in attributes(kind, "trackedEntityTypeAttributes").items()
@@ -222,12 +203,7 @@ class Validator:
 
         yield relations()
 
-        def security() -> Found:
-            yield from self._scope(item, item.body.get("orgUnit"))
-            if not self.rights.can_write_data(program):
-                yield "E1091", (self.rights.uid, program["id"])
-
-        yield security()
+        yield self.security.of(item)
 
         def rest() -> Found:
             yield from self._notes(item)
@@ -315,20 +291,7 @@ class Validator:
         )
         yield self._event_relations(item, program)
 
-        def security() -> Found:
-            yield from self._scope(item, item.body.get("orgUnit"))
-            target, code = (program, "E1091") if single(program) else (stage, "E1095")
-            if not self.rights.can_write_data(target):
-                yield code, (self.rights.uid, target["id"])
-            before = existing(item)
-            if (
-                before.get("status") == "COMPLETED"
-                and item.text("status") not in {None, "COMPLETED"}
-                and (not self.rights.has("F_UNCOMPLETE_EVENT") and before.get("createdBy") != self.rights.uid)
-            ):
-                yield "E1083", (self.rights.uid,)
-
-        yield security()
+        yield self.security.of(item)
 
         def rest() -> Found:
             yield from self._category_options(item, program)
