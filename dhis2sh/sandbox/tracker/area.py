@@ -28,6 +28,16 @@ CREATE TABLE IF NOT EXISTS temporary_owner (
     id INTEGER PRIMARY KEY, tracked_entity TEXT NOT NULL, program TEXT NOT NULL, user TEXT NOT NULL,
     reason TEXT, valid_until TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS reserved_value (
+    attribute TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, expiry TEXT NOT NULL, PRIMARY KEY (attribute, value)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sequence (
+    attribute TEXT NOT NULL, key TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (attribute, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS potential_duplicate (
+    id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, original TEXT NOT NULL, duplicate TEXT NOT NULL,
+    status TEXT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL, created_by TEXT, updated_by TEXT
+);
 CREATE TABLE IF NOT EXISTS enrollment (
     id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, tracked_entity TEXT, program TEXT NOT NULL, org_unit TEXT,
     status TEXT NOT NULL DEFAULT 'ACTIVE', enrolled_at TEXT, occurred_at TEXT, completed_at TEXT, completed_by TEXT,

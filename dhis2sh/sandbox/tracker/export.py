@@ -168,11 +168,7 @@ class Reader:
         shown: JsonObject = {PLURALS[kind]: self.objects(kind, page.rows)}
         if not page.paged:
             return shown
-        pages = pager(page, address, self.query)
-        if self.store.version.flat_tracker_pages:
-            pages = {name: value for name, value in pages.items() if not name.endswith("Page")}
-            return {"pager": pages, **pages, **shown}
-        return {"pager": pages, **shown}
+        return {**pages_of(page, address, self.query, flat=self.store.version.flat_tracker_pages), **shown}
 
     def objects(self, kind: Kind, rows: list[sqlite3.Row]) -> list[JsonValue]:
         """Rows as API objects, by the request's `fields`."""
@@ -494,6 +490,15 @@ class Reader:
 
     def _is_element(self, key: str) -> bool:
         return self.store.get("dataElements", key) is not None
+
+
+def pages_of(page: Page, address: str, query: QueryParams, *, flat: bool) -> JsonObject:
+    """What of a list's answer names its page; `flat` also beside the pager."""
+    pages = pager(page, address, query)
+    if not flat:
+        return {"pager": pages}
+    pages = {name: value for name, value in pages.items() if not name.endswith("Page")}
+    return {"pager": pages, **pages}
 
 
 def wrong_type() -> Refused:

@@ -104,6 +104,10 @@ BODY = Bean("org.hisp.dhis.webapi.controller.tracker.imports.Body", {
 })  # fmt: skip
 
 
+DUPLICATE = Bean("org.hisp.dhis.tracker.deduplication.PotentialDuplicate", _simple("uid", "original", "duplicate"))
+"""A pair of tracked entities that may be one."""
+
+
 def unreadable(problem: str) -> Refused:
     """400: the JSON is well formed but cannot be read into what it should be."""
     return Refused(400, f"JSON parse error: {problem}")

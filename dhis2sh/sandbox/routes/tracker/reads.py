@@ -146,13 +146,6 @@ class Api:
             body = {"pager": {"page": 1, "total": len(found), "pageSize": max(1, len(found)), "pageCount": 1}, **body}
         return answer(body)
 
-    def no_duplicate(self, request: Request) -> Response:
-        """`GET /api/potentialDuplicates/{uid}` and its merge: nothing makes one here, so there is none."""
-        uid = request.path_params["uid"]
-        if self.server.store.version.minor < 42:
-            raise Refused(404, f"No potentialDuplicate records found with id '{uid}'.", "E1005")
-        raise not_found("PotentialDuplicate", uid)
-
 
 def _csv_type(request: Request, kind: Kind, suffix: str) -> str | None:
     """The media type of a CSV answer, None for JSON."""
@@ -176,6 +169,4 @@ def routes(server: Server) -> list[Route]:
         Route("/api/tracker/{plural:tracker}/{uid:uid}", api.not_allowed, methods=["POST", *_REST]),
         Route("/api/tracker/{plural:tracker}/{uid:uid}/changeLogs", api.change_log),
         Route("/api/audits/trackedEntity", api.audits),
-        Route("/api/potentialDuplicates/{uid:uid}", api.no_duplicate),
-        Route("/api/potentialDuplicates/{uid:uid}/merge", api.no_duplicate, methods=["POST"]),
     ]
