@@ -34,7 +34,7 @@ TOLD = 8
 """Names that an error lists."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Item:
     """An attribute or a data element, where it is recorded.
 
@@ -57,7 +57,7 @@ class Item:
     """What it is called in the database, where the display name is another."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Stage:
     """A stage of a program, its data elements in their order."""
 
@@ -70,7 +70,7 @@ class Stage:
     also: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Type:
     """A tracked entity type and its attributes."""
 
@@ -80,7 +80,7 @@ class Type:
     items: Sequence[Item]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """A program as far as writing and reading rows need it.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.changes.way_back import takes_back
+from dhis2sh.client.tracker import IDENTIFIERS
 from dhis2sh.errors import Forbidden, NotFound, Refused
-from dhis2sh.tracker import changing, linking, programs, reading
+from dhis2sh.tracker import changing, jobs, linking, programs, reading, sending
 from dhis2sh.tracker.changing import Change
 from dhis2sh.tracker.editing import NOT_COME_BACK
 from dhis2sh.tracker.held import changed, held, values_of
@@ -176,3 +177,68 @@ async def ownership(s: Session, journal: Journal, entry: Entry, *, force: bool) 
             hint=f"dhis2 undo {entry.id} --force",
         )
     return plan
+
+
+RECENT = 100
+"""Entries among which other parts of a push are looked for."""
+
+
+@takes_back(sending.NAME)
+async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
+    """What a push has made is deleted, what it has changed is as before; what it has deleted stays so, and it is said."""
+    title = f"undo entry {entry.id}: {entry.title}"
+    digests = [part.digest.split("/") for part in journal.parts(entry.id) if part.digest]
+    job = next((found for name, *_ in digests if (found := jobs.find(s.profile.name, name))), None)
+    if job is None or job.head.strategy == "DELETE":
+        why = "its folder is gone" if job is None else NOT_COME_BACK
+        return Plan(title, blocked=Refused(f"entry {entry.id} cannot be taken back: {why}", hint="dhis2 journal list"))
+    notes: list[str] = []
+    back: list[Change] = []
+    for part in sorted({int(number) for _, number, _ in digests}):
+        before = job.before(part)
+        if before is None:
+            notes.append(f"part {part} was not looked at before it was sent (--no-undo), and stays")
+            continue
+        more, told = await _part_back(s, job, part, before, force=force)
+        back += more
+        notes += told
+    if len(notes) > NAMED:
+        notes = [*notes[:NAMED], f"and {len(notes) - NAMED:,} more stay"]
+    others = [
+        other.id
+        for other in journal.entries(limit=RECENT)
+        if other.id != entry.id and other.undone_by is None and other.writer == sending.NAME
+        and any((part.digest or "").startswith(f"{job.name}/") for part in journal.parts(other.id))
+    ]  # fmt: skip
+    notes += [f"more of this push is in entry {other}: dhis2 undo {other}" for other in others]
+    plan = changing.plan(
+        title, _without_children(back), job.head.names, notes=notes, again=f"dhis2 undo {entry.id}", asks=True
+    )
+    if not plan.steps:
+        why = "; ".join(notes) or "nothing of it is as it was written"
+        plan.blocked = Refused(f"entry {entry.id} cannot be taken back: {why}", hint=f"dhis2 undo {entry.id} --force")
+    return plan
+
+
+async def _part_back(
+    s: Session, job: jobs.Job, part: int, before: Mapping[str, JsonObject], *, force: bool
+) -> tuple[list[Change], list[str]]:
+    """The changes that take one part back, and what stays and why."""
+    back: list[Change] = []
+    notes: list[str] = []
+    entries = job.entries(part)
+    now = await sending.there(s, entries)
+    for entry in entries:
+        for kind, body in entry.objects():
+            uid = str(body[IDENTIFIERS[kind]])
+            current, was = now.get(uid), before.get(uid)
+            if current is None:
+                continue
+            others = sending.differing(kind, body, current)
+            if others and not force and (was is None or any(changed(was, current))):
+                notes.append(f"{entry.label}: {uid} has changed again since (--force takes it back too)")
+            elif was is None:
+                back.append(Change(kind, current, None, entry.label))
+            elif any(changed(was, current)):
+                back.append(Change(kind, current, dict(was), entry.label))
+    return back, notes
