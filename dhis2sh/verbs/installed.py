@@ -24,6 +24,7 @@ SHIPPED = {
         "metadata",
         "names",
         "profile",
+        "pull",
         "raw",
         "sandbox",
         "system",
