@@ -6,11 +6,11 @@ API source: `DataQueryParams.java`, `DimensionalObjectProducer.java` (api-facts 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dhis2sh.dhis2.periods import Period, RelativePeriod, period_or_relative
+from dhis2sh.dhis2.periods import Period, period_or_relative
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.verbs import names
@@ -145,12 +145,3 @@ def periods(text: str) -> list[str]:
     if (ends := _RANGE.fullmatch(text)) is not None:
         return [item.iso for item in Period.parse(ends[1]).range(Period.parse(ends[2]))]
     return [str(period_or_relative(text))]
-
-
-def resolved(items: Iterable[str]) -> list[str]:
-    """Periods with relative ones as the fixed ones that they are today."""
-    relative = {str(item) for item in RelativePeriod}
-    found = (
-        [period.iso for period in RelativePeriod(item).resolve()] if item in relative else [item] for item in items
-    )
-    return list(dict.fromkeys(iso for many in found for iso in many))

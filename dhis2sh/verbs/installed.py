@@ -27,6 +27,7 @@ SHIPPED = {
         "names",
         "predictors",
         "profile",
+        "pull",
         "raw",
         "sandbox",
         "sharing",
