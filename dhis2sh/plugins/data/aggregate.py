@@ -52,7 +52,7 @@ async def get(
     API source: `GET /api/dataValueSets.csv`.
     """
     query = await asking.query_of(s, asked)
-    batches = s.client.data_values.batches(**query)
+    batches = asking.told_of_none(s, asked, s.client.data_values.batches(**query))
     if not as_text:
         batches = named.with_numbers(s, batches)
     if names:
