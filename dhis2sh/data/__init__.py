@@ -1,6 +1,7 @@
 """Services of aggregate data: what to ask for, sheets and files of values, checks before sending, jobs of parts.
 
 asking      names, periods and units into a query      cells     the identity and the columns of a value
+files       files of values, of every format           markup    XML and ADX
 layouts     long and wide sheets into values           target    what a server takes: elements, units, combos
 checking    a value against all that                   jobs      the folder of parts that a load is
 loading     rows into a job, and the plan of it        sending   the writer of parts
