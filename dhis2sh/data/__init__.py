@@ -8,6 +8,8 @@ loading     rows into a job, and the plan of it        sending   the writer of p
 way_back    a load taken back                          reading   what cells hold now
 named       names beside UIDs                          refused   rows that were not written
 comparing   two sets of values, cell by cell           copying   values of one server for another
+outliers    far from what is usual                     violations  what breaks validation rules
+history     what a cell held, and when                 following   marks for follow-up
 completeness  who has reported, and who has not        registering  complete, and open again
 
 May import: verbs, show, changes, session, person, profiles, rows, client, dhis2, models,

@@ -103,7 +103,7 @@ def _complete(asked: Asked) -> None:
 
 async def periods_of(s: Session, asked: Asked) -> list[str]:
     """The periods of a question, those of the data sets in place of longer ones; each once, in order. Errors as `query_of`."""
-    given = [period for text in asked.period for period in _read(text)]
+    given = [period for text in asked.period for period in periods_meant(text)]
     kinds = await kinds_of(s, asked)
     found: dict[str, None] = {}
     for period in given:
@@ -120,7 +120,7 @@ async def periods_of(s: Session, asked: Asked) -> list[str]:
     return list(found)
 
 
-def _read(text: str) -> list[Period]:
+def periods_meant(text: str) -> list[Period]:
     """The periods that a text means today. Raises `UsageError`."""
     found = periods_in(text)
     return list(found.resolve()) if isinstance(found, RelativePeriod) else found

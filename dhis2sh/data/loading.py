@@ -207,6 +207,12 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
     return made
 
 
+def nothing(s: Session, title: str) -> Plan:
+    """The plan of a load of which every row is there already."""
+    job = Preparing(s.profile.name).finish(title, s.profile.url, "CREATE_AND_UPDATE", undo=False)
+    return Plan(title, writer=Values(job, "", RefusedRows(job.path / "refused.csv")))
+
+
 async def _validated(s: Session, job: Job, part: int) -> list[str]:
     """What the server says of a small load before it is sent."""
     head, rows = job.content(part)
