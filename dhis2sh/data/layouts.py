@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dhis2sh.data.checking import text_of
+from dhis2sh.dhis2.intervals import period_of
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import UsageError
 from dhis2sh.words import joined, listed
@@ -179,7 +180,7 @@ def as_period(text: str) -> str:
     """A month as spreadsheets write it (`Jan-26`, `January 2026`, `06/2026`), or an interval as ADX does (`2026-01-01/P1M`),
     in DHIS2's form; anything else as it is."""
     text = text.strip()
-    if (interval := Period.of_interval(text)) is not None:
+    if (interval := period_of(text)) is not None:
         return interval.iso
     if (named := _NAMED_MONTH.fullmatch(text)) is not None:
         word = named[1].lower()

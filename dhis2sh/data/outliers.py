@@ -83,14 +83,14 @@ def _row(item: JsonObject) -> Row:
     row: Row = {
         "period": item.get("pe"), "orgUnit": item.get("ou"), "orgUnitName": item.get("ouName"),
         "dataElement": item.get("de"), "dataElementName": item.get("deName"), "categoryOptionCombo": item.get("coc"),
-        "categoryOptionComboName": item.get("cocName"), "attributeOptionCombo": item.get("aoc"), "value": _short(value),
-        "usual": _short(usual), "lower": _short(lower), "upper": _short(upper), "score": _short(item.get("zScore")),
+        "categoryOptionComboName": item.get("cocName"), "attributeOptionCombo": item.get("aoc"), "value": short(value),
+        "usual": short(usual), "lower": short(lower), "upper": short(upper), "score": short(item.get("zScore")),
         "followup": item.get("followup") is True,
     }  # fmt: skip
     return {**row, "told": _told(value, usual, lower, upper)}
 
 
-def _short(value: JsonValue) -> JsonValue:
+def short(value: JsonValue) -> JsonValue:
     """A number without decimals that nobody needs."""
     if isinstance(value, float):
         return int(value) if value.is_integer() else round(value, 2)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import reading
+from dhis2sh.data.outliers import short
 from dhis2sh.dhis2 import formulas
 from dhis2sh.dhis2.formulas import BadExpression, Item
 from dhis2sh.dhis2.periods import Period
@@ -189,8 +190,8 @@ def _row(item: JsonObject, rules: Rules) -> Row:
         "orgUnitName": item.get("organisationUnitDisplayName"),
         "above": str(item.get("organisationUnitAncestorNames") or "").removesuffix(" / ") or None,
         "attributeOptionComboName": None if combo == "default" else combo,
-        "leftSide": rules.sides[uid, "leftSide"], "left": item.get("leftSideValue"),
-        "operator": OPERATORS.get(operator.lower(), operator), "right": item.get("rightSideValue"),
+        "leftSide": rules.sides[uid, "leftSide"], "left": short(item.get("leftSideValue")),
+        "operator": OPERATORS.get(operator.lower(), operator), "right": short(item.get("rightSideValue")),
         "rightSide": rules.sides[uid, "rightSide"],
         "instruction": rule.get("displayInstruction") or rule.get("instruction"),
     }  # fmt: skip

@@ -285,7 +285,6 @@ PERIOD_TYPES: tuple[PeriodType, ...] = (
     _years("FinancialNov", "Nov", -2),
 )
 _BY_NAME = {kind.name: kind for kind in PERIOD_TYPES}
-_INTERVAL = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T00:00:00)?/P(\d{1,3})([DWMY])")
 
 
 def period_type(name: str) -> PeriodType:
@@ -336,25 +335,6 @@ class Period:
             )
         kind, start = found
         return cls(kind, start)
-
-    @classmethod
-    def of_interval(cls, text: str) -> Self | None:
-        """The period that an ISO 8601 interval such as `2025-01-01/P1M` is, as ADX and XML of 2.43 write them; None for none."""
-        found = _INTERVAL.fullmatch(text.strip())
-        if found is None:
-            return None
-        try:
-            start = dt.date.fromisoformat(found[1])
-            count, unit = int(found[2]), found[3]
-            if unit in "MY":
-                months = start.month - 1 + count * (12 if unit == "Y" else 1)
-                end = start.replace(year=start.year + months // 12, month=months % 12 + 1)
-            else:
-                end = start + dt.timedelta(days=count * (7 if unit == "W" else 1))
-        except (ValueError, OverflowError):
-            return None
-        same = (kind for kind in PERIOD_TYPES if kind.start_of(start) == start and kind.end_of(start) == end - _DAY)
-        return next((cls(kind, start) for kind in same), None)
 
     @classmethod
     def of(cls, kind: str | PeriodType, date: dt.date | None = None) -> Self:

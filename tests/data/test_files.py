@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dhis2sh.dhis2.intervals import period_of
 from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, UsageError
 from dhis2sh.session import Session
 from tests.data.test_aggregate import values, write
@@ -30,6 +31,17 @@ async def test_xml_with_and_without_an_envelope(s: Session):
         await do(s, "undo")
     own = rows.replace("<dataValue", '<dataValue period="202503" ')
     assert (await pushed(s, DXF.format(head="", rows=own)))["Stock", "default", "Clinic B", "202503"] == "5"
+
+
+@pytest.mark.parametrize(("text", "period"), [
+    ("2025-01-01/P1M", "202501"), ("2025-04-01/P3M", "2025Q2"), ("2025-01-01/P1Y", "2025"), ("2024-12-30/P7D", "2025W1"),
+    ("2025-01-01/P7D", "2025WedW1"), ("2025-04-01/P6M", "2025AprilS1"), ("2025-07-01/P1Y", "2025July"),
+    ("2025-02-03/P1D", "20250203"), ("2025-01-02/P1M", None), ("2025-01-01/P5M", None), ("2025-13-01/P1M", None),
+    ("202501", None),
+])  # fmt: skip
+def test_intervals_are_periods(text: str, period: str | None):
+    found = period_of(text)
+    assert (found.iso if found else None) == period
 
 
 async def test_adx_names_options_and_intervals(s: Session):
