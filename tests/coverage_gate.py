@@ -22,6 +22,7 @@ FLOORS = {
     "index": 93.0,
     "metadata": 93.0,
     "models": 95.0,
+    "pictures": 88.0,
     "plugins": 91.0,
     "rows": 92.0,
     "sandbox": 80.0,

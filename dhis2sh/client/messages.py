@@ -380,6 +380,8 @@ class AnalyticsItem(Answered):
     uid: str | None = None
     name: str | None = None
     code: str | None = None
+    legend_set: str | None = None
+    total_aggregation_type: str | None = None
 
 
 class AnalyticsMetaData(Answered):

@@ -1,14 +1,18 @@
-"""`analytics query`: aggregate analytics as rows with names."""
+"""`analytics query|viz`: aggregate analytics as rows with names, and saved visualizations as they are drawn."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from dhis2sh.analytics import items, pieces
+from dhis2sh.pictures import visuals
+from dhis2sh.pictures.visuals import Visual
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Doc, verb
+from dhis2sh.verbs import names
+from dhis2sh.verbs.declaration import Complete, Doc, Touches, verb
 
 type Aggregation = Literal[
     "SUM", "AVERAGE", "AVERAGE_SUM_ORG_UNIT", "LAST", "LAST_AVERAGE_ORG_UNIT", "COUNT", "MIN", "MAX"
@@ -48,3 +52,46 @@ async def query(
         s, asked, {name: value for name, value in params.items() if value is not None}, with_names=not no_names
     )
     return Stream(found)
+
+
+Periods = Annotated[
+    list[str], Doc("Periods in place of its own: 2025, 202501..202512, LAST_12_MONTHS; may be repeated.")
+]
+Units = Annotated[
+    list[str], Doc("Organisation units in place of its own: by UID, code or name, LEVEL-2; may be repeated."),
+    Complete("uids"),
+]  # fmt: skip
+
+
+@verb(
+    "analytics viz",
+    effect="read",
+    examples=[
+        "dhis2 analytics viz 'Immunization: Doses 2025 monthly' --period 202501..202512",
+        "dhis2 analytics viz R3N0O5KywZe --period 2025 --org-unit Bo --out trend.svg",
+    ],
+)
+async def viz(
+    s: Session,
+    visualization: Annotated[
+        str, Doc("A visualization, or one of events: UID, code or unique name."), Complete("uids")
+    ],
+    *,
+    period: Periods = [],
+    org_unit: Units = [],
+    out: Annotated[
+        Path | None,
+        Doc("Write it to this file: .svg, .png or .html; tables .html or .csv."),
+        Complete("files"),
+        Touches("writes"),
+    ] = None,
+) -> Visual:
+    """Draw a saved visualization from its definition, with the numbers of today.
+
+    Charts of every type, pivot tables with their totals; what of a definition is not drawn is said below the picture. At the
+    prompt it is drawn in characters, in a notebook as a picture.
+
+    API source: `GET /api/visualizations/{uid}`, `GET /api/analytics`.
+    """
+    found = (await names.among(s, ("visualizations", "eventVisualizations"), [visualization]))[visualization]
+    return await visuals.picture(s, found.uid, plural=found.plural, periods=period, units=org_unit, out=out)
