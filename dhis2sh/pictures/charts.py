@@ -69,6 +69,13 @@ def heading(found: Definition, answer: Answer) -> tuple[str, str]:
     return title, "" if found.look.hide_subtitle else found.look.subtitle or filters
 
 
+def _named(answer: Answer, items: Sequence[str]) -> str:
+    """What filters, in words; many periods as the first and the last."""
+    if len(items) > 3 and all(item[:4].isdigit() for item in items):
+        return f"{answer.name(min(items))} – {answer.name(max(items))}"
+    return listed(map(answer.name, items))
+
+
 def _drawn(
     found: Definition, answer: Answer, keys: Sequence[Key], series: list[Series], shades: Sequence[Shade]
 ) -> Chart:

@@ -24,7 +24,7 @@ async def of_sets(s: Session, uids: Iterable[str]) -> dict[str, tuple[Shade, ...
     wanted = list(dict.fromkeys(filter(None, uids)))
     if not wanted:
         return {}
-    rows = await reading.by_uid(s.client, "legendSets", wanted, fields=FIELDS)
+    rows = (await reading.by_uid(s.client, "legendSets", wanted, fields=FIELDS)).rows
     return {
         str(row["id"]): tuple(sorted(
             (Shade(text(one, "name"), number(one.get("startValue")) or 0.0, number(one.get("endValue")) or 0.0,

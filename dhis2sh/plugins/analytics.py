@@ -1,4 +1,4 @@
-"""`analytics query|viz`: aggregate analytics as rows with names, and saved visualizations as they are drawn."""
+"""`analytics query|viz|map`: aggregate analytics as rows with names, saved visualizations and maps drawn."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dhis2sh.analytics import items, pieces
-from dhis2sh.pictures import visuals
+from dhis2sh.pictures import layers, visuals
+from dhis2sh.pictures.layers import SavedMap
 from dhis2sh.pictures.visuals import Visual
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
 from dhis2sh.verbs import names
-from dhis2sh.verbs.declaration import Complete, Doc, Touches, verb
+from dhis2sh.verbs.declaration import Complete, Doc, Refers, Touches, verb
 
 type Aggregation = Literal[
     "SUM", "AVERAGE", "AVERAGE_SUM_ORG_UNIT", "LAST", "LAST_AVERAGE_ORG_UNIT", "COUNT", "MIN", "MAX"
@@ -95,3 +96,31 @@ async def viz(
     """
     found = (await names.among(s, ("visualizations", "eventVisualizations"), [visualization]))[visualization]
     return await visuals.picture(s, found.uid, plural=found.plural, periods=period, units=org_unit, out=out)
+
+
+@verb(
+    "analytics map",
+    effect="read",
+    examples=[
+        "dhis2 analytics map 'Immunization: BCG coverage by district 2025' --period 2025 --out bcg.png",
+        "dhis2 analytics map y3jLMnZTV6i",
+    ],
+)
+async def map_(
+    s: Session,
+    map: Annotated[str, Doc("UID, code or unique name."), Refers("maps")],
+    *,
+    period: Periods = [],
+    org_unit: Units = [],
+    out: Annotated[
+        Path | None, Doc("Write it to this file: .svg, .png or .html."), Complete("files"), Touches("writes")
+    ] = None,
+) -> SavedMap:
+    """Draw a saved map from its definition, with the numbers of today: thematic, facility, boundary and event layers.
+
+    Values have the map's own classes and colours. Nothing is loaded from anywhere but the server: there are no tiles. What is
+    not drawn is said below the map. Events are drawn as places and never told one by one.
+
+    API source: `GET /api/maps/{uid}`, `GET /api/analytics`, `GET /api/organisationUnits`.
+    """
+    return await layers.map_of(s, map, periods=period, places=org_unit, out=out)
