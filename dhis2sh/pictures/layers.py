@@ -107,7 +107,8 @@ async def map_of(
     notes += _hidden(layers)
     if not layers:
         raise UsageError(
-            f"no layer of '{name}' can be drawn: {'; '.join(notes)}", hint=f"dhis2 metadata maps describe {uid}"
+            f"'{name}' has no layer that can be drawn: {'; '.join(dict.fromkeys(notes))}",
+            hint=f"dhis2 metadata maps describe {uid}",
         )
     drawn = LayeredMap(tuple(layers), name, "", tuple(notes))
     if out is not None:

@@ -1,4 +1,4 @@
-"""`analytics query|viz|map`: aggregate analytics as rows with names, saved visualizations and maps drawn."""
+"""`analytics query|viz|map|dashboard`: analytics as rows with names; saved visualizations, maps and dashboards drawn."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dhis2sh.analytics import items, pieces
-from dhis2sh.pictures import layers, visuals
+from dhis2sh.pictures import dashboards, layers, visuals
+from dhis2sh.pictures.dashboards import Board
 from dhis2sh.pictures.layers import SavedMap
 from dhis2sh.pictures.visuals import Visual
 from dhis2sh.rows.stream import Stream
@@ -124,3 +125,25 @@ async def map_(
     API source: `GET /api/maps/{uid}`, `GET /api/analytics`, `GET /api/organisationUnits`.
     """
     return await layers.map_of(s, map, periods=period, places=org_unit, out=out)
+
+
+@verb(
+    "analytics dashboard",
+    effect="read",
+    examples=["dhis2 analytics dashboard Immunization --period 202501..202512 --out report.html"],
+)
+async def dashboard(
+    s: Session,
+    dashboard: Annotated[str, Doc("UID, code or unique name."), Refers("dashboards")],
+    *,
+    period: Periods = [],
+    org_unit: Units = [],
+    out: Annotated[Path | None, Doc("Write it to this .html file."), Complete("files"), Touches("writes")] = None,
+) -> Board:
+    """Draw a whole dashboard as one page without a browser: each item at its place, charts, tables, maps and texts.
+
+    The page loads nothing from anywhere and reads in light and dark. What cannot be drawn says so in its place.
+
+    API source: `GET /api/dashboards/{uid}`, and what stands on it.
+    """
+    return await dashboards.board_of(s, dashboard, periods=period, places=org_unit, out=out)

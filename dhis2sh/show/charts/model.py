@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.rows.registry import drawn, page
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
@@ -140,20 +141,10 @@ class Chart:
         }  # fmt: skip
 
     def __repr__(self) -> str:
-        from dhis2sh.show.charts import terminal  # start-up: only who looks at one draws it
+        return drawn(self)
 
-        return terminal.text(self)
-
-    def _repr_html_(self) -> str:
-        from dhis2sh.show.charts import media  # start-up: as above
-
-        return media.inline(self)
-
-    def altair(self) -> object:
-        """The chart as one of Altair, to be changed further. Raises `MissingExtra`."""
-        from dhis2sh.show.charts import media  # start-up: as above
-
-        return media.altair_chart(self)
+    def _repr_html_(self) -> str | None:
+        return page(self)
 
 
 def figure(value: Value, grouping: str = " ", decimals: int | None = None) -> str:
