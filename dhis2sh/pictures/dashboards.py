@@ -33,7 +33,7 @@ CONCURRENCY = 3
 PAGE_WIDTH, ROW = 1240, 17
 """Pixels of the page, and of a row of the grid."""
 HEAD = 62
-"""Pixels of an item that its name takes, and the key below its chart."""
+"""Pixels of an item that its name and the words below it take."""
 EVENTS = {"eventVisualization", "eventChart", "eventReport"}
 NOT_DRAWN = {
     "MESSAGES": "messages are not drawn", "APP": "an app is not drawn", "REPORTS": "reports",
@@ -231,11 +231,11 @@ def _section(item: Item) -> str:
 
 def _picture(drawn: Drawn, place: Place) -> str:
     """What an item looks like, as large as its place."""
-    width, height = PAGE_WIDTH * place.width // GRID_WIDTH - 110, place.height * ROW - HEAD
+    width, height = PAGE_WIDTH * place.width // GRID_WIDTH - 34, place.height * ROW - HEAD
     match drawn:
         case Chart():
             inside = replace(drawn, title="")
-            spec = vega.spec(inside, ink="currentColor", width=max(160, width), height=max(90, height - 90))
+            spec = vega.spec(inside, ink="currentColor", width=max(180, width), height=max(120, height), fit=True)
             said = f'<div class="said">{html.escape(safe(drawn.subtitle))}</div>' if drawn.subtitle else ""
             return f"{said}{media.svg(spec)}{media.notes_html(drawn.notes)}"
         case Pivot():
@@ -243,7 +243,7 @@ def _picture(drawn: Drawn, place: Place) -> str:
         case _:
             bare = replace(drawn, title="", subtitle="")
             notes = media.notes_html(drawn.notes)
-            return bare.svg("currentColor", "none", max(200, width - 90), max(120, height)) + notes
+            return bare.svg("currentColor", "none", max(200, width - 200), max(120, height - 20)) + notes
 
 
 _BOLD = re.compile(r"\*(\S(?:[^*\n]*\S)?)\*")

@@ -23,6 +23,7 @@ WIDEST = 28
 MOST_ROWS = 60
 """Rows that a screen and a page of HTML show; files and JSON have all."""
 _MORE = """<style>
+.dhis2sh-pivot td.number{white-space:nowrap}
 .dhis2sh-pivot th.group{text-align:center!important}
 .dhis2sh-pivot .subtotal td,.dhis2sh-pivot .subtotal th,.dhis2sh-pivot td.subtotal,.dhis2sh-pivot th.subtotal{font-style:italic}
 .dhis2sh-pivot .total td,.dhis2sh-pivot .total th,.dhis2sh-pivot td.total,.dhis2sh-pivot th.total{font-weight:bold}

@@ -214,6 +214,7 @@ def _one(one: Painted, layer: Layer, frame: Frame, grain: int, ink: str, metres:
     rows = "".join(outline(line, frame, grain) for line in one.shape.lines if line)
     drawn = ""
     if areas:
+        stroke = stroke if layer.stroke or fill == "none" else "#444444"  # of areas in light colours, on any page
         drawn += f'<path d="{areas}" fill="{fill}" fill-rule="evenodd" stroke="{stroke}" stroke-opacity=".7" stroke-width="6"/>'
     if rows:
         drawn += f'<path d="{rows}" fill="none" stroke="{stroke}" stroke-width="12"/>'

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.show.charts import round_ones
-from dhis2sh.show.charts.model import Chart, Kind, Level, Series
+from dhis2sh.show.charts.model import Chart, Kind, Level, Series, Shade
 from dhis2sh.words import safe
 
 if TYPE_CHECKING:
@@ -24,12 +24,13 @@ STACKED: frozenset[Kind] = frozenset({"stacked-column", "stacked-bar", "stacked-
 AREAS: frozenset[Kind] = frozenset({"area", "stacked-area"})
 
 
-def spec(chart: Chart, *, ink: str = INK, width: int = WIDTH, height: int = HEIGHT) -> JsonObject:
+def spec(chart: Chart, *, ink: str = INK, width: int = WIDTH, height: int = HEIGHT, fit: bool = False) -> JsonObject:
     """The specification of a chart.
 
     Parameters:
         ink: the colour of texts and lines; `currentColor` takes that of the page around it, on no ground of its own.
         width, height: of what is inside the axes.
+        fit: of the whole picture, with its axes and key, where it has any.
     """
     drawn = _DRAWN.get(chart.kind, cartesian)(chart, ink, width, height)
     texts: JsonObject = {"labelColor": ink, "titleColor": ink}
@@ -48,6 +49,7 @@ def spec(chart: Chart, *, ink: str = INK, width: int = WIDTH, height: int = HEIG
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "background": PAPER if ink != "currentColor" else None,
         "padding": 8,
+        **({"autosize": {"type": "fit", "contains": "padding"}} if fit and chart.kind not in _ROUND else {}),
         "config": config,
         **({"title": title} if title else {}),
         **drawn,
@@ -61,7 +63,7 @@ def cartesian(chart: Chart, ink: str, width: int, height: int) -> JsonObject:
     across = chart.kind in ACROSS
     size = max(height, 22 * len(chart.categories) * (1 if chart.kind != "bar" else min(len(chart.series), 3)))
     sizes: JsonObject = {"width": width, "height": size if across else height}
-    layers = [layer for second in (False, True) if (layer := _side(chart, second, ink))]
+    layers = [layer for second in (False, True) if (layer := _side(chart, second, ink, width))]
     resolve: JsonObject = {"resolve": {"scale": {"x" if across else "y": "independent"}}} if len(layers) > 1 else {}
     return {**sizes, "layer": [*layers], **resolve}
 
@@ -72,7 +74,7 @@ def nothing(width: int, height: int) -> JsonObject:
             "mark": {"type": "text", "text": "no data", "fontSize": 14, "opacity": 0.7}}  # fmt: skip
 
 
-def _side(chart: Chart, second: bool, ink: str) -> JsonObject | None:
+def _side(chart: Chart, second: bool, ink: str, width: int) -> JsonObject | None:
     """Everything that is measured on one axis."""
     numbered = [(at, one) for at, one in enumerate(chart.series) if one.second == second]
     if not numbered:
@@ -80,7 +82,7 @@ def _side(chart: Chart, second: bool, ink: str) -> JsonObject | None:
     marks: dict[str, list[tuple[int, Series]]] = {}
     for at, one in numbered:
         marks.setdefault(_mark(chart, one), []).append((at, one))
-    layers = [_marks(chart, mark, found, second) for mark, found in marks.items()]
+    layers = [_marks(chart, mark, found, second, width) for mark, found in marks.items()]
     layers += [_trend(chart, one, at) for at, one in enumerate(chart.trends) if one.second == second]
     if chart.numbers:
         layers += [_texts(chart, found, second, ink, mark) for mark, found in marks.items()]
@@ -95,7 +97,7 @@ def _mark(chart: Chart, one: Series) -> str:
     return "area" if chart.kind in AREAS else "line" if chart.kind == "line" else "bar"
 
 
-def _marks(chart: Chart, mark: str, found: Sequence[tuple[int, Series]], second: bool) -> JsonObject:
+def _marks(chart: Chart, mark: str, found: Sequence[tuple[int, Series]], second: bool, width: int) -> JsonObject:
     """The series that are drawn with one kind of mark."""
     shaded = bool(chart.shades) and mark == "bar"
     piled = mark == "area" and chart.kind in STACKED  # a gap in one would move those above it
@@ -112,7 +114,7 @@ def _marks(chart: Chart, mark: str, found: Sequence[tuple[int, Series]], second:
         "area": {"type": "area", "opacity": 0.85 if chart.kind in STACKED else 0.4, "line": {"strokeWidth": 1.5},
                  "point": {"size": 14}},
     }[mark]  # fmt: skip
-    colour = _by_class(chart) if shaded and all(one.shades for _, one in found) else _by_series(chart)
+    colour = _by_class(chart, width) if shaded and all(one.shades for _, one in found) else _by_series(chart, width)
     encoding: JsonObject = {**_places(chart, mark, found, second), "color": colour, "tooltip": _told()}
     return {"data": {"values": rows}, "mark": {**style, "tooltip": True}, "encoding": encoding}
 
@@ -169,9 +171,11 @@ def _numbers(chart: Chart, mark: str, second: bool) -> JsonObject:
     return {"field": "v", "type": "quantitative", "stack": stack, "scale": scale, "axis": axis}
 
 
-def _by_series(chart: Chart) -> JsonObject:
-    names = json.dumps([_cut(one.name, 40) for one in chart.series])
-    key: JsonValue = {"labelExpr": f"{names}[datum.value]"} if chart.legend and len(chart.series) > 1 else None
+def _by_series(chart: Chart, width: int) -> JsonObject:
+    labels = [_cut(one.name, 40) for one in chart.series]
+    names = json.dumps(labels)
+    said: JsonObject = {"labelExpr": f"{names}[datum.value]", "columns": _columns(labels, width)}
+    key: JsonValue = said if chart.legend and len(chart.series) > 1 else None
     scale: JsonObject = {
         "domain": [*range(len(chart.series))],
         "range": [chart.colour(at) for at in range(len(chart.series))],
@@ -179,16 +183,27 @@ def _by_series(chart: Chart) -> JsonObject:
     return {"field": "k", "type": "nominal", "scale": scale, "legend": key}
 
 
-def _by_class(chart: Chart) -> JsonObject:
+def _by_class(chart: Chart, width: int) -> JsonObject:
     """The colours of classes, and in the key what each is called."""
-    names = {
-        shade.colour: f"{safe(shade.name)} ({chart.number(shade.start)} – {chart.number(shade.end)})"
-        for shade in chart.shades
-    }
+    names = {shade.colour: _class_name(chart, shade) for shade in chart.shades}
     used = [*dict.fromkeys([*names, *([UNCLASSED] if any(None in one.shades for one in chart.series) else [])])]
     labels = json.dumps({**names, UNCLASSED: names.get(UNCLASSED, "in no class")})
-    key: JsonObject = {"labelExpr": f"{labels}[datum.label]", "columns": 3}
+    key: JsonObject = {"labelExpr": f"{labels}[datum.label]", "columns": _columns([*names.values()], width)}
     return {"field": "h", "type": "nominal", "scale": {"domain": [*used], "range": [*used]}, "legend": key}
+
+
+def _class_name(chart: Chart, shade: Shade) -> str:
+    """What a class is called, and its ends where the name says no number."""
+    name = safe(shade.name)
+    if any(letter.isdigit() for letter in name):
+        return name
+    return f"{name} ({chart.number(shade.start)} – {chart.number(shade.end)})"
+
+
+def _columns(labels: Sequence[str], width: int) -> int:
+    """How many lines of a key stand side by side."""
+    longest = max((len(label) for label in labels), default=1)
+    return max(1, min(6, width // (longest * 6 + 34)))
 
 
 def _told() -> list[JsonValue]:
@@ -290,6 +305,7 @@ def _scatter(chart: Chart, ink: str, width: int, height: int) -> JsonObject:
     return {"width": width, "height": height, "data": {"values": rows}, "layer": layers}
 
 
+_ROUND: frozenset[Kind] = frozenset({"pie", "radar", "gauge", "number"})
 _DRAWN: dict[Kind, Callable[[Chart, str, int, int], JsonObject]] = {
     "pie": round_ones.pie, "radar": round_ones.radar, "gauge": round_ones.gauge, "number": round_ones.number,
     "scatter": _scatter, "bubble": _scatter,
