@@ -6,7 +6,7 @@ API source: `DataQueryParams.java`, `DimensionalObjectProducer.java` (api-facts 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
