@@ -79,7 +79,7 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
                 result = await verb.apply(session, plan)  # type: ignore[misc]  (`_check` has looked)
             _written_down(session, entry, result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
         return (
-            _whole(result)
+            _whole(result, entry)
             if isinstance(result, WriteSummary)
             else stamped(result, verb=verb.path, profile=session.bound or "")
         )
@@ -149,7 +149,7 @@ async def _check_current(session: Session, plan: Plan) -> None:
         raise OutOfDate(told, hint="the same line once more plans it anew")
 
 
-def _whole(summary: WriteSummary) -> WriteSummary:
+def _whole(summary: WriteSummary, entry: Recording) -> WriteSummary:
     """A summary without refusals. A 200 of the server with ignored objects is no success here."""
     if not summary.failures and not summary.left:
         return summary
@@ -162,6 +162,6 @@ def _whole(summary: WriteSummary) -> WriteSummary:
         raise PartlyDone(
             f"{summary.line()}; {len(rows):,} {word}: {what}{more}",
             summary=summary,
-            hint="dhis2 journal show",
+            hint=f"dhis2 journal show {entry.id}; dhis2 undo {entry.id}" if entry.id is not None else "dhis2 explain",
         )
     raise Refused(f"nothing was written: {what}{more}", code=code, envelope=summary.envelope, hint="dhis2 explain")

@@ -21,6 +21,7 @@ from dhis2sh.dhis2.properties import SET_BY_SERVER
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NetworkError, NotFound, Refused, ServerFault
 from dhis2sh.metadata import map_layers, removing
 from dhis2sh.metadata.comparing import same, unchanged
+from dhis2sh.metadata.refused import failure_of, failures_of
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
@@ -333,6 +334,8 @@ class Objects:
         none = self.atomic and bool(failures)
         uids = {number: self.writes[number].uid for number in part.numbers}
         refused = {number: reasons.get(uid, OTHER) for number, uid in uids.items() if uid in reasons or none}
+        if refused and not self.atomic and action != "delete":
+            refused = await _really(s, {number: self.writes[number] for number in refused}, failures)
         done = [] if unnamed else [number for number in part.numbers if number not in refused]
         found = await _made_of(s, {number: self.writes[number] for number in done}) if action != "delete" else {}
         return PartDone(
@@ -358,11 +361,11 @@ class Objects:
                 if alone:
                     raise
                 refused[number] = str(error)
-                failures.append(_failure(write, error))
+                failures.append(failure_of(write, error))
                 continue
             done.append(number)
             against = await map_layers.translate(s, write.before, after)
-            failures += [_failure(write, against)] if against is not None else []
+            failures += [failure_of(write, against)] if against is not None else []
         uids = [self.writes[number].uid for number in done]
         found = await _made_of(s, {number: self.writes[number] for number in done})
         envelope = answer if alone and isinstance(answer, dict) else None
@@ -394,7 +397,7 @@ class Objects:
         if not looked.done:
             return None
         refused = dict.fromkeys(part.numbers, str(error))
-        failures = [_failure(self.writes[number], error) for number in part.numbers]
+        failures = [failure_of(self.writes[number], error) for number in part.numbers]
         return PartDone(
             looked.done, refused, found=looked.found, updated=len(looked.done), failures=failures,
             uids=[self.writes[number].uid for number in looked.done], envelope=error.envelope,
@@ -485,15 +488,8 @@ async def _left_over(s: Session, writes: Sequence[Write], refused: Sequence[Row]
             try:
                 await removing.delete_otherwise(s, write.plural, write.uid)
             except Refused as error:
-                left.append(_failure(write, error))
+                left.append(failure_of(write, error))
     return left
-
-
-def _failure(write: Write, error: Refused) -> Row:
-    return {
-        "type": write.plural, "uid": write.uid, "name": write.name, "code": error.code, "property": None,
-        "message": error.message,
-    }  # fmt: skip
 
 
 async def _moved(s: Session, writes: Sequence[Write], *, whole: bool) -> list[tuple[Write, str]]:
@@ -528,6 +524,23 @@ def _read_again(write: Write, before: JsonObject, now: JsonObject, *, whole: boo
     else:
         names = dict.fromkeys([*before, *now])
     return [name for name in names if name not in SET_BY_SERVER and not same(now.get(name), before.get(name))]
+
+
+async def _really(s: Session, writes: Mapping[int, Write], failures: Sequence[Row]) -> dict[int, str]:
+    """Why which changes were refused. Of what is not atomic a server writes objects with faults too, without the reference."""
+    there, refused = await as_they_are(s, [*writes.values()]), dict[int, str]()
+    for row in failures:
+        for number, write in ((number, write) for number, write in writes.items() if write.uid == row.get("uid")):
+            now, before = there.get((write.plural, write.uid)), write.changed()[0] or {}
+            if (
+                now is None
+                or row.get("code") == "E5000"
+                or (write.before and all(same(now.get(name), was) for name, was in before.items()))
+            ):
+                refused[number] = str(row["message"])
+            else:
+                row["message"] = f"written all the same, without what is at fault: {row['message']}"
+    return refused
 
 
 async def _ignored(s: Session, what: str, writes: Sequence[Write], count: int) -> list[Row]:
@@ -572,23 +585,6 @@ async def _sent(s: Session, writes: Sequence[Write], *, atomic: bool) -> WebMess
         return outcome.message
     unknown = isinstance(outcome, parts.Unanswered) and not isinstance(outcome.error, (ServerFault, NetworkError))
     raise BrokenAnswer(str(outcome.error), hint="dhis2 journal show") if unknown else outcome.error
-
-
-def failures_of(message: WebMessage, writes: Sequence[Write]) -> list[Row]:
-    """The refused objects of a report, one row each, with the names that they have here."""
-    known = {write.uid: write for write in writes}
-    found: dict[str, Row] = {}
-    for conflict in message.conflicts:
-        uid = conflict.uid or ""
-        write = known.get(uid)
-        row: Row = {
-            "type": write.plural if write else conflict.type, "uid": uid, "name": write.name if write else None,
-            "code": conflict.code, "property": conflict.property, "message": conflict.message,
-        }  # fmt: skip
-        if uid in found:
-            row = {**found[uid], "message": f"{found[uid]['message']}; {conflict.message}"}
-        found[uid] = row
-    return list(found.values())
 
 
 def called(item: JsonObject) -> str:

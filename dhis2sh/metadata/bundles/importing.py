@@ -34,6 +34,7 @@ from dhis2sh.metadata.bundles.report import (
     next_of,
 )
 from dhis2sh.metadata.bundles.walk import known
+from dhis2sh.metadata.refused import failures_of
 from dhis2sh.metadata.writes import Objects, Write
 from dhis2sh.words import listed
 
@@ -312,7 +313,7 @@ async def _validated(s: Session, writer: Objects) -> WebMessage:
 
 async def _take_conflicts(s: Session, message: WebMessage, writer: BundleImport, report: ImportReport) -> None:
     """The refused objects of an answer into the report, with names for UIDs and what to do."""
-    failures = writes.failures_of(message, writer.writes)
+    failures = failures_of(message, writer.writes)
     strange = {uid for row in failures for uid in refusals.uids_in(str(row["message"]))} - writer.names.keys()
     writer.names |= {uid: name for uid, (_, name) in (await known(s.client, sorted(strange))).items()}
     counts = {count.type: count for count in report.types}
