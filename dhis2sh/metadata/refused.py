@@ -15,11 +15,19 @@ class OfObject(Protocol):
     """A change of one object: its type, its UID and what people call it."""
 
     @property
-    def plural(self) -> str: ...
+    def plural(self) -> str:
+        """Its type."""
+        ...
+
     @property
-    def uid(self) -> str: ...
+    def uid(self) -> str:
+        """Its UID."""
+        ...
+
     @property
-    def name(self) -> str | None: ...
+    def name(self) -> str | None:
+        """What people call it."""
+        ...
 
 
 def failure_of(change: OfObject, error: Refused) -> Row:
