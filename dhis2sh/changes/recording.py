@@ -159,12 +159,13 @@ class ByObject(Recording):
 
     @override
     def finish(self, summary: WriteSummary) -> None:
-        """What was not spoken of is done, unless the summary names it as refused."""
+        """What was not spoken of is done, unless the summary names it as refused, or other parts were: it was not sent then."""
         failures = summary.failures
+        silent = all(state == "planned" for state in self._states.values())
         reasons = {
             str(row.get("uid") or row.get("id")): str(row.get("message") or row.get("reason")) for row in failures
         }
-        open_ = [number for number, state in self._states.items() if state in {"planned", "sent"}]
+        open_ = [number for number, state in self._states.items() if state == "sent" or (silent and state == "planned")]
         told = {n: reasons[uid] for n in open_ if (uid := self._steps[n].uid) is not None and uid in reasons}
         if told:
             self.refused(told)
@@ -276,7 +277,9 @@ def recording(session: Session, plan: Plan) -> Generator[Recording]:
     kind = ByPart if plan.writer is not None and plan.writer.bulk else ByObject
     entry = kind(journal, plan, target.url if target is not None else "")
     if journal is not None and (gone := journal.kept_small()):
-        session.person.note(f"the journal has become large: its {gone:,} oldest writes are forgotten")
+        session.person.warn(
+            f"the journal has become large: its {gone:,} oldest writes are forgotten, and cannot be undone"
+        )
     try:
         yield entry
     except BaseException as error:
@@ -288,5 +291,5 @@ def recording(session: Session, plan: Plan) -> Generator[Recording]:
             session.person.warn(entry.how_far())
         raise
     finally:
-        if target is not None and plan.target is None:
-            session.written(entry.written())
+        if target is not None:
+            session.written(entry.written(), target)

@@ -10,7 +10,7 @@ API source: api-facts a.7, b.1, b.2.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -206,7 +206,8 @@ class Objects:
     Parameters:
         what: the objects in words, for the summary.
         writes: one per step, in the same order.
-        atomic: all or none of one bundle (of `IN_ONE_BUNDLE` objects); else the server writes what it can, names the rest.
+        atomic: all or none of one bundle (of `IN_ONE_BUNDLE` objects), and of those behind it nothing where one is refused;
+            else the server writes what it can, names the rest.
         bundle: send even a single object as a bundle (keeps translations and sharing of a creation).
         concurrency: how many bundles are under way at once.
         again: what finishes the rest where a write was cut off.
@@ -223,6 +224,7 @@ class Objects:
     concurrency: int = 1
     again: str = AGAIN
     notes: Sequence[str] = ()
+    _stopped: bool = field(default=False, init=False)
 
     @property
     def sent(self) -> list[int]:
@@ -249,6 +251,8 @@ class Objects:
             for some in self._groups(action):
                 size = self._at_once(action, some)
                 for at in range(0, len(some), size):
+                    if self._stopped:
+                        return
                     yield Part(some[at : at + size], stage, also=before)
                     before = []
                 stage += 1
@@ -259,16 +263,16 @@ class Objects:
         """How many of a group go in one bundle."""
         return parts.DELETED_IN_ONE_PART if action == "delete" else IN_ONE_BUNDLE
 
-    def _groups(self, action: Action) -> list[list[int]]:
-        """The numbers of one action that may go in one bundle: each type of what is deleted, and maps before dashboards."""
+    def _groups(self, *actions: Action) -> list[list[int]]:
+        """The numbers of some actions that may go in one bundle: each type of what is deleted, and maps before dashboards."""
         found: dict[str, list[int]] = {}
-        numbers = [number for number in self.sent if self.writes[number].action == action]
+        numbers = [number for number in self.sent if self.writes[number].action in actions]
         plurals = {self.writes[number].plural for number in numbers}
         for number in numbers:
             plural = self.writes[number].plural
-            alone = action == "delete" or (MAPS in plurals and plural in SENT_AFTER)
+            alone = "delete" in actions or (MAPS in plurals and plural in SENT_AFTER)
             found.setdefault(plural if alone else "", []).append(number)
-        if action == "delete":
+        if "delete" in actions:
             return [*found.values()]
         return [found[plural] for plural in ("", *SENT_AFTER) if plural in found]
 
@@ -331,7 +335,7 @@ class Objects:
             failures = await _ignored(s, self.what, writes, count.ignored)
         unnamed = any(row.get("uid") is None for row in failures)
         reasons = {str(row.get("uid")): str(row["message"]) for row in failures}
-        none = self.atomic and bool(failures)
+        none = self._stopped = self.atomic and bool(failures)
         uids = {number: self.writes[number].uid for number in part.numbers}
         refused = {number: reasons.get(uid, OTHER) for number, uid in uids.items() if uid in reasons or none}
         if refused and not self.atomic and action != "delete":
@@ -369,8 +373,9 @@ class Objects:
         uids = [self.writes[number].uid for number in done]
         found = await _made_of(s, {number: self.writes[number] for number in done})
         envelope = answer if alone and isinstance(answer, dict) else None
-        told = PartDone(done, refused, found=found, uids=uids, failures=failures, envelope=envelope)
-        return _counted(self.writes[numbers[0]].action, told)
+        self._stopped, new = self.atomic and bool(refused), sum(self.writes[number].before is None for number in done)
+        return PartDone(done, refused, found=found, uids=uids, created=new, updated=len(done) - new, failures=failures,
+                        envelope=envelope)  # fmt: skip
 
     async def _looked(self, s: Session, numbers: Sequence[int]) -> PartDone:
         """What the server has done by itself, and what not; what it has made of an object is kept as it is."""
@@ -579,7 +584,9 @@ async def _sent(s: Session, writes: Sequence[Write], *, atomic: bool) -> WebMess
     objects: dict[str, list[JsonObject]] = {}
     for write in writes:
         objects.setdefault(write.plural, []).append(write.after or write.before or {})
-    part = parts.Part(STRATEGIES[writes[0].action], range(len(writes)), objects, wave=0)
+    actions = {write.action for write in writes}
+    strategy: ImportStrategy = STRATEGIES[writes[0].action] if len(actions) == 1 else "CREATE_AND_UPDATE"
+    part = parts.Part(strategy, range(len(writes)), objects, wave=0)
     outcome = await parts.send_part(s.client, part, atomic_mode="ALL" if atomic else "NONE")
     if isinstance(outcome, parts.Reported):
         return outcome.message
