@@ -15,12 +15,13 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from dhis2sh.changes.plan import AGAIN, OBJECTS, Part, PartDone, Plan, PlanStep
+from dhis2sh.changes.sending import UNANSWERED, looking_back
 from dhis2sh.client import jsonpatch, parts, reading
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.dhis2.properties import SET_BY_SERVER
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NetworkError, NotFound, Refused, ServerFault
 from dhis2sh.metadata import map_layers, removing
-from dhis2sh.metadata.comparing import same, unchanged
+from dhis2sh.metadata.comparing import has_rows, same, unchanged
 from dhis2sh.metadata.refused import failure_of, failures_of
 from dhis2sh.words import listed
 
@@ -308,7 +309,7 @@ class Objects:
         elif await map_layers.by_address(s, write.plural):
             return await self._maps(s, [number], alone=True)
         elif write.action == "create":
-            answer = await s.client.post(write.plural, write.after)
+            answer = await _believed(s, write, await s.client.post(write.plural, write.after))
             created = WebMessage.of(answer).created_uid
             if created is not None and created != uid:  # some types (tokens) get theirs from the server
                 became, uid = {number: created}, created
@@ -316,7 +317,8 @@ class Objects:
                 found = await _made_of(s, {number: write})
         else:
             before, after = write.changed()
-            answer = await s.client.patch(f"{write.plural}/{uid}", [*jsonpatch.diff(before or {}, after or {})])
+            patch = [*jsonpatch.diff(before or {}, after or {})]
+            answer = await _believed(s, write, await s.client.patch(f"{write.plural}/{uid}", patch))
             found = await _made_of(s, {number: write})
         envelope = answer if isinstance(answer, dict) else None
         return _counted(write.action, PartDone([number], became=became, found=found, uids=[uid], envelope=envelope))
@@ -381,7 +383,8 @@ class Objects:
         """What the server has done by itself, and what not; what it has made of an object is kept as it is."""
         done: list[int] = []
         found: dict[int, JsonObject] = {}
-        there = await as_they_are(s, [self.writes[number] for number in numbers])
+        with looking_back():
+            there = await as_they_are(s, [self.writes[number] for number in numbers])
         for number in numbers:
             write = self.writes[number]
             now = there.get((write.plural, write.uid))
@@ -449,11 +452,10 @@ async def as_they_are(s: Session, writes: Sequence[Write]) -> dict[tuple[str, st
 
 
 async def _made_of(s: Session, writes: Mapping[int, Write]) -> dict[int, JsonObject]:
-    """What the server has made of what was sent, by number, where it is something else: rows numbered anew, axes as lists.
-
-    Of very many new objects it is not read: what changes them afterwards is told by their times.
-    """
-    looked_at = {number: write for number, write in writes.items() if write.before is None or _has_rows(write)}
+    """What became of what was sent, by number, where it is something else (rows numbered anew); of very many nothing is read."""
+    looked_at = {
+        number: write for number, write in writes.items() if write.before is None or has_rows(write.changed()[1] or {})
+    }
     if not looked_at or len(looked_at) > LOOKED_AT:
         return {}
     try:
@@ -468,16 +470,6 @@ async def _made_of(s: Session, writes: Mapping[int, Write]) -> dict[int, JsonObj
             kept = now if write.before is None else {name: now.get(name) for name in names}
             found[number] = {name: value for name, value in kept.items() if name != "access"}
     return found
-
-
-def _has_rows(write: Write) -> bool:
-    """Does a change touch rows that say more than to what they refer?"""
-    return any(
-        isinstance(item, dict) and item.keys() != {"id"}
-        for value in (write.changed()[1] or {}).values()
-        if isinstance(value, list)
-        for item in value
-    )
 
 
 async def _left_over(s: Session, writes: Sequence[Write], refused: Sequence[Row]) -> list[Row]:
@@ -533,7 +525,8 @@ def _read_again(write: Write, before: JsonObject, now: JsonObject, *, whole: boo
 
 async def _really(s: Session, writes: Mapping[int, Write], failures: Sequence[Row]) -> dict[int, str]:
     """Why which changes were refused. Of what is not atomic a server writes objects with faults too, without the reference."""
-    there, refused = await as_they_are(s, [*writes.values()]), dict[int, str]()
+    with looking_back():
+        there, refused = await as_they_are(s, [*writes.values()]), dict[int, str]()
     for row in failures:
         for number, write in ((number, write) for number, write in writes.items() if write.uid == row.get("uid")):
             now, before = there.get((write.plural, write.uid)), write.changed()[0] or {}
@@ -574,6 +567,15 @@ def _is_done(write: Write, now: JsonObject | None) -> bool:
         return (now is None) == (write.action == "delete")
     before, after = write.changed()
     return all(same(now.get(name), (after or {}).get(name)) for name in {**(before or {}), **(after or {})})
+
+
+async def _believed(s: Session, write: Write, answer: JsonValue) -> JsonValue:
+    """The answer to a write, where it says what was done, or what it says nothing of can be read. Raises `BrokenAnswer`."""
+    if not isinstance(answer, dict):
+        with looking_back():
+            if not await written(s, [write]):
+                raise BrokenAnswer(f"{write.called}: the answer says nothing, and it is not there", hint=UNANSWERED)
+    return answer
 
 
 async def _sent(s: Session, writes: Sequence[Write], *, atomic: bool) -> WebMessage:

@@ -287,7 +287,9 @@ async def resolve_arguments(s: Session, verb: Verb, bound: Mapping[str, object])
     for param in verb.params:
         value = bound.get(param.name)
         if param.refers is not None and (_empty(value) or (param.required and value == "")):
-            raise UsageError(f"{param.name} is an empty text, which names no object", hint="is a variable of the line empty?")
+            raise UsageError(
+                f"{param.name} is an empty text, which names no object", hint="is a variable of the line empty?"
+            )
         if param.refers is None or value in (None, [], ""):
             continue
         plural = await _plural(s, param.refers, bound, value)
