@@ -51,6 +51,12 @@ def unmet_parameters() -> Refused:
     return Refused(400, "Invalid request parameters.", page=True)
 
 
+def not_acceptable(kinds: Iterable[str]) -> Refused:
+    """406: nobody answers here in a format that the request accepts; the container says which there are."""
+    named = html.escape(", ".join(kinds), quote=True).replace("/", "&#47;")
+    return Refused(406, f"Acceptable representations: [{named}].", page=True)
+
+
 def no_such_address(path: str = "") -> Refused:
     """404: nobody answers at this path, so the container does."""
     named = html.escape(path.lstrip("/"), quote=True).replace("/", "&#47;")
