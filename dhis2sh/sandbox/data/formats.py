@@ -103,10 +103,10 @@ def read_named_csv(raw: bytes) -> tuple[JsonObject, dict[str, str | None]]:
     items: list[JsonValue] = []
     others: dict[str, str | None] = {}
     for row in csv.DictReader(io.StringIO(raw.decode(errors="replace"))):
-        cells = {str(name).strip().lower(): text for name, text in row.items()}
-        items.append({known[name]: text for name, text in cells.items() if name in known and text})
+        cells = {str(name).strip(): text for name, text in row.items()}
+        items.append({known[name.lower()]: text for name, text in cells.items() if name.lower() in known and text})
         if not others:
-            others = {name: cells[name] or None for name in sorted(cells.keys() - known.keys())}
+            others = {name: text or None for name, text in cells.items() if name.lower() not in known}
     return {"dataValues": items}, others
 
 
