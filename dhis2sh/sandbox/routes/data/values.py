@@ -31,7 +31,7 @@ from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from dhis2sh.sandbox.routes.server import Server
     from dhis2sh.types import JsonObject, JsonValue
@@ -117,23 +117,31 @@ class Api:
         """`GET /api/dataValueSets`."""
         query, model = request.query_params, Model(self.store)
         chosen = export.select(self.store, model, query)
-        found = export.rename(export.read(self.store, model, chosen), model, query)
-        envelope = self._envelope(chosen)
+        named = self.store.version.upserts
+        if named:
+            by_uid = list(export.read(self.store, model, chosen))
+            found: Iterable[Value] = list(export.rename(iter(by_uid), model, query))
+            export.demand_named(by_uid, found, query)
+            envelope = export.envelope(chosen, model, query)
+            rows: Iterable[JsonObject] = (export.without(value, envelope) for value in found)
+        else:
+            found = export.rename(export.read(self.store, model, chosen), model, query)
+            envelope = self._envelope(chosen)
+            rows = (value.shown() for value in found)
         kind = _format(request, by_accept=self.server.store.version.values_by_accept)
         if kind == "json":
-            items: list[JsonValue] = [value.shown() for value in found]
-            return _packed(request, answer({**envelope, "dataValues": items}), "json")
+            return _packed(request, answer({**envelope, "dataValues": cast("list[JsonValue]", list(rows))}), "json")
         if kind == "csv":
-            text = formats.write_csv(found)
+            text = formats.write_csv(found, named=named)
         elif kind == "xml":
-            text = formats.write_xml(envelope, found)
+            if named and "period" in envelope:
+                envelope["period"] = formats.adx_interval(str(envelope["period"]))
+            text = formats.write_xml(envelope, rows)
         else:
             text = formats.write_adx(found, model, chosen.data_sets)
         return _packed(request, Response(text, media_type=f"{_FORMATS[kind]};charset=UTF-8"), kind)
 
     def _envelope(self, chosen: export.Selection) -> JsonObject:
-        if self.store.version.upserts:
-            return self._parts(chosen)
         if not chosen.single:
             return {}
         data_set, period, unit = chosen.data_sets[0], chosen.periods[0].iso, chosen.units[0]
@@ -143,11 +151,6 @@ class Api:
             (data_set, period, unit, DEFAULT_OPTION_COMBO),
         ).fetchone()
         return {"dataSet": data_set, "completeDate": row[0] if row else None, "period": period, "orgUnit": unit}
-
-    def _parts(self, chosen: export.Selection) -> JsonObject:
-        """As 2.43 says them: each part that all values have in common."""
-        parts = {"dataSet": chosen.data_sets, "period": [one.iso for one in chosen.periods], "orgUnit": chosen.units}
-        return {name: found[0] for name, found in parts.items() if len(found) == 1}
 
     def write_set(self, request: Request) -> Response:
         """`POST /api/dataValueSets`."""
