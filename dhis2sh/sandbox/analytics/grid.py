@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from xml.sax.saxutils import escape, quoteattr
 
 if TYPE_CHECKING:
+    from dhis2sh.sandbox.data.model import Model
     from dhis2sh.types import JsonObject, JsonValue
 
 JAVA = {"TEXT": "java.lang.String", "NUMBER": "java.lang.Double", "DATETIME": "java.time.LocalDateTime",
@@ -153,6 +154,12 @@ table.gridTable {
 </style>
 
 """
+
+
+def name_path(model: Model, uid: str) -> str:
+    """The names of what lies above an org unit and its own, as `ouNameHierarchy` has them; a root begins with two strokes."""
+    *above, own = (model.name("organisationUnits", part) for part in model.path(uid))
+    return f"/{'/'.join(above)}/{own}"
 
 
 def renamed(grid: Grid, names: Mapping[str, Mapping[str, str]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
 from xml.sax.saxutils import quoteattr
 
@@ -128,9 +128,7 @@ class Api:
         viewer = viewer_of(rights, query)
         found = read_query(query, model, viewer, financial_setting(self.store))
         units = found.find("ou")
-        for uid in units.items if units is not None and viewer.limits else []:
-            if not model.within(uid, viewer.limits):
-                raise refusal("E7120", rights.user.get("username"), uid)
+        demand_viewable(model, units.items if units is not None else [], viewer)
         if not build.is_built(self.store):
             raise refusal("E7144")
         return found
@@ -225,7 +223,15 @@ def viewer_of(rights: Rights, query: QueryParams) -> Viewer:
     own = rights.roots("dataViewOrganisationUnits")
     named = [part for text in params.many(query, "userOrgUnit") for part in text.split(";") if part]
     viewed = cast("list[JsonObject]", rights.user.get("dataViewOrganisationUnits") or [])
-    return Viewer(named or own, own, [str(unit["id"]) for unit in viewed])
+    limits = [str(unit["id"]) for unit in viewed]
+    return Viewer(named or own, own, limits, str(rights.user.get("username")))
+
+
+def demand_viewable(model: Model, units: Iterable[str], viewer: Viewer) -> None:
+    """Raise `Refused` with E7120 for an org unit whose data a user may not view."""
+    for uid in units if viewer.limits else ():
+        if not model.within(uid, viewer.limits):
+            raise refusal("E7120", viewer.name, uid)
 
 
 def _text(value: JsonValue) -> str:
