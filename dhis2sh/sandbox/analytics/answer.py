@@ -7,7 +7,6 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.analytics import numbers
 from dhis2sh.sandbox.analytics.aggregate import items_by_number
 from dhis2sh.sandbox.analytics.engine import Engine, Row
 from dhis2sh.sandbox.analytics.errors import refusal
@@ -15,6 +14,7 @@ from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, name_path, numb
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind, item_details, item_name
 from dhis2sh.sandbox.data.model import Model, identifier_of, read_period
 from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.java import numbers
 from dhis2sh.sandbox.refused import Refused, not_imitated
 
 if TYPE_CHECKING:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
-import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from dhis2sh.sandbox.analytics import numbers
-from dhis2sh.sandbox.analytics.aggregate import RULES
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.events import EventQuery, QueryItem
-from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, name_path, number
-from dhis2sh.sandbox.analytics.query import LABELS
-from dhis2sh.sandbox.analytics.records import Record, fill_values, is_number, options_of, person, records, timestamp
+from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, number
+from dhis2sh.sandbox.analytics.records import Record, is_number, options_of, person, records, timestamp
 from dhis2sh.sandbox.data.model import Model, reference, references
 from dhis2sh.sandbox.http import params
-from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
-from dhis2sh.sandbox.refused import not_imitated
+from dhis2sh.sandbox.java import numbers
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -54,8 +48,13 @@ def _user(name: str, label: str, column: str) -> Column:
     return _column(Header(name, label), column, person)
 
 
-def _place(empty: str) -> list[Column]:
-    """Geometry, and where it is; `empty` stands for no coordinate."""
+def _place(empty: str, *, enrollment: bool = False) -> list[Column]:
+    """Geometry, and where it is.
+
+    Parameters:
+        empty: stands for no coordinate.
+        enrollment: with the geometry of the enrollment.
+    """
 
     def part(at: int) -> Callable[[Model, Record], str]:
         def text(model: Model, record: Record) -> str:
@@ -69,6 +68,7 @@ def _place(empty: str) -> list[Column]:
 
     return [
         _plain("geometry", "Geometry", "geometry"),
+        *([_plain("enrollmentgeometry", "Enrollment geometry", "enrollment_geometry")] if enrollment else []),
         Column(number("longitude", "Longitude", meta=True), part(0)),
         Column(number("latitude", "Latitude", meta=True), part(1)),
     ]
@@ -101,9 +101,11 @@ def columns_of(found: EventQuery) -> list[Column]:
     model, program = found.model, found.program
     enrolled = _label(model, "programs", program, "enrollmentDateLabel", "Enrollment date")
     incident = _label(model, "programs", program, "incidentDateLabel", "Incident date")
+    version = model.store.version
     if found.kind == "trackedEntity":
+        named = ("trackedentityinstanceuid", "Tracked entity instance")
         return [
-            _plain("trackedentity", "Tracked entity", "uid"), _time("lastupdated", "Last updated", "updated_at"),
+            _plain(*(named if version.older_entity_grids else ("trackedentity", "Tracked entity")), "uid"), _time("lastupdated", "Last updated", "updated_at"),
             _user("lastupdatedbydisplayname", "Last updated by", "updated_by"),
             _time("created", "Created", "created_at"), _user("createdbydisplayname", "Created by", "created_by"),
             _plain("storedby", "Stored by", "stored_by"), *_place(""),
@@ -114,6 +116,8 @@ def columns_of(found: EventQuery) -> list[Column]:
         _user("lastupdatedbydisplayname", "Last updated by", "updated_by"),
         _time("lastupdated", "Last updated on", "updated_at"),
     ]  # fmt: skip
+    if version.newer_event_grids:
+        changes += [_time("created", "Created on", "created_at"), _time("completed", "Completed on", "completed_at")]
     unit = _unit("Organisation unit name hierarchy")
     if found.kind == "enrollment":
         return [
@@ -127,20 +131,22 @@ def columns_of(found: EventQuery) -> list[Column]:
     registered = model.body("programs", program or "").get("programType") == "WITH_REGISTRATION"
     tracked = [
         _time("enrollmentdate", enrolled, "enrolled_at"), _time("incidentdate", incident, "incident_at"),
-        _plain("tei", "Tracked entity", "tei"), _plain("pi", "Program instance", "pi"),
+        _plain("tei", "Tracked entity instance" if version.older_entity_grids else "Tracked entity", "tei"), _plain("pi", "Program instance", "pi"),
     ]  # fmt: skip
     return [
         _plain("psi", "Event", "uid"), _plain("ps", "Program stage", "program_stage"),
         _time("eventdate", happened, "occurred_at"), *changes, _time("scheduleddate", due, "scheduled_at"),
-        *(tracked if registered else []), *_place("0.0"), *unit,
-        _plain("programstatus", "Program status", "program_status"), _plain("eventstatus", "Event status", "status"),
+        *(tracked if registered else []), *_place("0.0", enrollment=version.newer_event_grids), *unit,
+        _plain("programstatus", "Program status", "program_status")
+        if registered or not version.newer_event_grids
+        else Column(Header("programstatus", "Program status"), lambda model, record: ""), _plain("eventstatus", "Event status", "status"),
     ]  # fmt: skip
 
 
 def query_grid(store: Store, found: EventQuery, query: QueryParams) -> Grid:
     """The grid of a query: one row each, a page of them."""
     if found.kind == "trackedEntity":
-        _add_attributes(found)
+        _add_attributes(found, query)
     columns = columns_of(found)
     rows = records(store, found, query)
     _sort(rows, columns, found, query)
@@ -156,7 +162,7 @@ def query_grid(store: Store, found: EventQuery, query: QueryParams) -> Grid:
     with_unit = found.kind != "trackedEntity" and not found.unit_filter
     headers = [column.header for column in columns]
     headers += [Header("ou", "Organisation unit")] if with_unit else []
-    headers += [_item_header(found.model, item) for item in items]
+    headers += [item_header(found.model, item) for item in items]
     model = found.model
     grid = Grid(
         headers,
@@ -199,7 +205,7 @@ def _pager(found: EventQuery, query: QueryParams, total: int, page: int, size: i
     return {"page": page, "pageSize": size, "isLastPage": last}
 
 
-def _add_attributes(found: EventQuery) -> None:
+def _add_attributes(found: EventQuery, query: QueryParams) -> None:
     """Every attribute of a tracked entity type and of its programs is a column, sorted by UID."""
     model = found.model
     owners = [model.body("trackedEntityTypes", found.type or "")]
@@ -225,6 +231,10 @@ def _add_attributes(found: EventQuery) -> None:
     elements = [item for item in found.items if item.plural != "trackedEntityAttributes"]
     found.items = attributes + elements
     stages = {item.stage for item in elements if item.stage}
+    if found.model.store.version.older_entity_grids:
+        programs = [body for body in programs if body.get("id") in params.many(query, "program")]
+        asked = {*named, *params.many(query, "asc"), *params.many(query, "desc")}
+        found.unnamed = {item.uid for item in attributes if item.uid not in asked}
     for program in programs:
         found.names[str(program["id"])] = {"name": program.get("name")}
         for stage in references(program, "programStages"):
@@ -232,7 +242,8 @@ def _add_attributes(found: EventQuery) -> None:
                 found.names[stage] = {"name": model.name("programStages", stage)}
 
 
-def _item_header(model: Model, item: QueryItem) -> Header:
+def item_header(model: Model, item: QueryItem) -> Header:
+    """The column of an item: its type, and the option set or legend set that its values are of."""
     body = model.body(item.plural, item.uid)
     kind = "TEXT" if item.legend_set else str(body.get("valueType") or "TEXT")
     column = str(body.get("name") or item.uid)
@@ -309,12 +320,35 @@ def metadata(found: EventQuery, rows: Sequence[Record] | None) -> JsonObject:
     for item in found.items:
         name: JsonObject = {"name": model.name(item.plural, item.uid)}
         options = _item_options(model, item, items, rows)
-        items[item.uid] = name
-        if rows is not None:
-            items[item.name] = name
-        bare = bool(item.program) or (rows is None and bool(options) and item.legend_set is None)
+        newer = model.store.version.newer_event_grids
+        if item.uid not in found.unnamed:
+            items[item.uid] = name
+            if rows is not None or newer:
+                items[item.name] = name
+            if item.program and newer:
+                items[f"{item.stage}.{item.uid}"] = name
+        bare = bool(item.program) or (rows is None and bool(options) and item.legend_set is None and not newer)
         dimensions[item.uid if bare else item.name] = cast("list[JsonValue]", options)
+    if rows is not None and found.kind != "trackedEntity" and model.store.version.newer_event_grids:
+        _name_limits(found, items, dimensions)
     return {"items": items, "dimensions": dimensions}
+
+
+def _name_limits(found: EventQuery, items: JsonObject, dimensions: JsonObject) -> None:
+    """What limits a query besides its dimensions, as dimensions of their own; and periods without a name."""
+    if found.periods or found.limited:
+        items["pe"] = {}
+    labels = {column.header.name: column.header.column for column in columns_of(found)}
+    labels["lastupdated"] = "Last updated"
+    for field_name, periods in found.limited.items():
+        name = field_name.replace("_", "").lower()
+        items[name] = {"name": labels.get(name)}
+        dimensions[name] = cast("list[JsonValue]", periods)
+    if found.statuses:
+        items["programstatus"] = {"name": labels["programstatus"]}
+        dimensions["programstatus"] = cast("list[JsonValue]", found.statuses)
+        for status in found.statuses:
+            items[status] = {"name": status.capitalize()}
 
 
 def _item_options(model: Model, item: QueryItem, items: JsonObject, rows: Sequence[Record] | None) -> list[str]:
@@ -350,229 +384,3 @@ def _legend_names(model: Model, item: QueryItem, items: JsonObject) -> list[str]
     for uid in found:
         items[uid] = {"name": names.get(uid) or model.name("legends", uid)}
     return found
-
-
-# Aggregates ----------------------------------------------------------------------------------------------------------
-
-
-def aggregate_grid(store: Store, found: EventQuery, query: QueryParams) -> Grid:
-    """`events/aggregate` and `enrollments/aggregate`: how many, or a value added up, in every cell. Raises `Refused`."""
-    rows = records(store, found, query)
-    value = query.get("value")
-    measured = _measured(found, value) if value else None
-    if measured is not None:
-        _read_value(store, found, measured, rows)
-        found.names[measured.uid] = _coded(found.model, measured)
-    shape = _Shape.of(query)
-    axes = _axes(found, shape)
-    grid = Grid([*axes.values(), number("value", "Value")], [])
-    kind = (query.get("aggregationType") or "").upper()
-    for place, total in _totals(store, found, shape, axes, rows, measured, kind, query):
-        text = numbers.plain(total) if measured is None and not shape.summed else numbers.java_double(total)
-        grid.rows.append([*place, text])
-    order = (query.get("sortOrder") or "").upper()
-    if order in {"ASC", "DESC"}:
-        grid.rows.sort(key=lambda row: float(row[-1]), reverse=order == "DESC")
-    limit = params.integer(query, "limit", 0)
-    grid.rows = grid.rows[:limit] if limit > 0 else grid.rows
-    if params.boolean(query, "tableLayout"):
-        return _laid_out(grid, found, query)
-    if not params.boolean(query, "skipMeta"):
-        hierarchy: JsonObject = {}
-        if params.boolean(query, "showHierarchy"):
-            hierarchy["ouNameHierarchy"] = {uid: name_path(found.model, uid) for uid in found.units}
-        grid.meta = hierarchy | metadata(found, None)
-    return grid
-
-
-class _Shape(NamedTuple):
-    """How the items of an aggregate are columns: each one, all in one as text, or all in one with their values added up."""
-
-    collapsed: bool
-    summed: bool
-
-    @classmethod
-    def of(cls, query: QueryParams) -> _Shape:
-        return cls(params.boolean(query, "collapseDataDimensions"), params.boolean(query, "aggregateData"))
-
-    @property
-    def together(self) -> bool:
-        """Are all items one column?"""
-        return self.collapsed or self.summed
-
-
-def _coded(model: Model, item: QueryItem) -> JsonObject:
-    body = model.body(item.plural, item.uid)
-    code: JsonObject = {"code": body["code"]} if body.get("code") else {}
-    return {**code, "name": body.get("name")}
-
-
-def _totals(
-    store: Store, found: EventQuery, shape: _Shape, axes: Mapping[str, Header], rows: Sequence[Record],
-    measured: QueryItem | None, kind: str, query: QueryParams,
-) -> Iterator[tuple[tuple[str, ...], float]]:  # fmt: skip
-    """Each cell with its total, rounded."""
-    output = query.get("outputType") or "EVENT"
-    names = [name for name in axes if name != "dy"]
-    items = [item for item in found.items if not item.filter] if shape.together else []
-    if shape.collapsed and len(items) > 1:
-        raise not_imitated("several items in one column")
-    for item in items or [None]:
-        label = _collapsed(found, item) if item is not None and shape.collapsed else None
-        for place, members in _cells(store, found, names, rows, label).items():
-            if item is not None and shape.summed:
-                total = combine(_numbers(found, item, members), kind or _own_aggregation(found, item))
-                first = (f"{found.program}.{item.uid}",)
-            else:
-                total, first = _total(found, members, measured, kind, output), ()
-            if total is not None:
-                yield (*first, *place), numbers.rounded(total)
-
-
-def _collapsed(found: EventQuery, item: QueryItem) -> Callable[[Record], str]:
-    """What a record is called in the column of all items: the item's short name and its value."""
-    body = found.model.body(item.plural, item.uid)
-    name = body.get("formName") or body.get("shortName") or body.get("name")
-
-    def label(record: Record) -> str:
-        return f"{name}: {record.values.get(item.name, '[N/A]')}"
-
-    return label
-
-
-def _numbers(found: EventQuery, item: QueryItem, members: Sequence[Record]) -> list[float]:
-    """The values of an item as numbers, yes as 1. Raises `Refused` for other texts."""
-    value_type = found.model.body(item.plural, item.uid).get("valueType")
-    if value_type not in NUMERIC_TYPES | BOOLEAN_TYPES:
-        raise not_imitated("texts added up")
-    texts = (record.values[item.name] for record in members if item.name in record.values)
-    return [float(text == "true") if text in {"true", "false"} else float(text) for text in texts]
-
-
-def _own_aggregation(found: EventQuery, item: QueryItem) -> str:
-    return str(found.model.body(item.plural, item.uid).get("aggregationType") or "SUM")
-
-
-def _axes(found: EventQuery, shape: _Shape) -> dict[str, Header]:
-    """What the cells are by, with the header of each: the items, then org units and periods; filters are no axes."""
-    items = [item for item in found.items if not item.filter]
-    axes: dict[str, Header] = {"dy": Header("dy", "Data")} if shape.together and items else {}
-    for item in items if not shape.together else ():
-        axes[item.name] = _item_header(found.model, item)
-        axes[item.name].name = item.uid if item.legend_set is None else item.name
-    fixed: dict[str, Header] = {}
-    if found.units and not found.unit_filter:
-        fixed["ou"] = Header("ou", "Organisation unit")
-    if not found.period_filter:
-        fixed["pe"] = Header("pe", "Period")
-    return axes | {name: fixed[name] for name in found.order if name in fixed}
-
-
-def _laid_out(grid: Grid, found: EventQuery, query: QueryParams) -> Grid:
-    """The grid as a table: the items of `rows` down, those of `columns` across, by their names. Raises `Refused`."""
-    known = {"ou": found.units, "pe": [period.iso for period in found.periods]}
-    words = {uid: str(item.get("name")) for uid, item in found.names.items()}
-    down, across = ([part for part in (query.get(name) or "").split(";") if part] for name in ("rows", "columns"))
-    for names, code in ((across, "E7126"), (down, "E7127")):
-        for name in names:
-            if name not in known:
-                raise refusal(code, name)
-    if set(down) | set(across) != {header.name for header in grid.headers[:-1]}:
-        raise not_imitated("a table of events that leaves dimensions out")
-    values = {frozenset(row[:-1]): row[-1] for row in grid.rows}
-
-    def word(uid: str) -> str:
-        return words.get(uid) or found.model.name("organisationUnits", uid)
-
-    headers = [Header(LABELS[name], LABELS[name].lower().replace(" ", "")) for name in down]
-    tops = list(itertools.product(*(known[name] for name in across)))
-    titles = [" ".join(map(word, top)) for top in tops]
-    headers += [number(title.lower(), title) for title in titles]
-    sides = itertools.product(*(known[name] for name in down))
-    table = [[*map(word, side), *(values.get(frozenset({*side, *top}), "") for top in tops)] for side in sides]
-    return Grid(headers, table)
-
-
-def _cells(
-    store: Store, found: EventQuery, axes: Sequence[str], rows: Sequence[Record],
-    label: Callable[[Record], str] | None = None,
-) -> dict[tuple[str, ...], list[Record]]:  # fmt: skip
-    """The records of every cell; one may be in several.
-
-    Parameters:
-        label: what goes before the items of the axes.
-    """
-    numbered = store.connection.execute("SELECT uid, number, last FROM analytics_org_unit")
-    spans: dict[str, tuple[int, int]] = {uid: (first, last) for uid, first, last in numbered}
-    cells: dict[tuple[str, ...], list[Record]] = {}
-    for record in rows:
-        places: list[tuple[str, ...]] = [(label(record),) if label else ()]
-        for name in axes:
-            options = _places(found, name, record, spans)
-            places = [(*place, option) for place in places for option in options]
-        for place in places:
-            cells.setdefault(place, []).append(record)
-    return cells
-
-
-def _measured(found: EventQuery, value: str) -> QueryItem:
-    """The numeric element or attribute that `value` names. Raises `Refused`."""
-    for plural in ("dataElements", "trackedEntityAttributes"):
-        if found.model.exists(plural, value):
-            item = QueryItem(value, value, plural, found.stage)
-            if is_number(found.model, item):
-                return item
-    raise refusal("E7223", value)
-
-
-def _read_value(store: Store, found: EventQuery, measured: QueryItem, rows: Sequence[Record]) -> None:
-    single = EventQuery(found.model, found.kind, items=[measured])
-    fill_values(store, single, rows)
-
-
-def _places(found: EventQuery, name: str, record: Record, spans: dict[str, tuple[int, int]]) -> list[str]:
-    """The items of an axis that a record belongs to."""
-    if name == "ou":
-        return [uid for uid in found.units if uid in spans and spans[uid][0] <= record.number <= spans[uid][1]]
-    if name == "pe":
-        return [
-            period.iso for period in found.periods if period.start.isoformat() <= record.date[:10] <= str(period.end)
-        ]
-    value = record.values.get(name)
-    return [] if value is None else [value]
-
-
-def _total(
-    found: EventQuery, members: Sequence[Record], measured: QueryItem | None, kind: str, output: str
-) -> float | None:
-    """How many, or the value added up: events, enrollments or tracked entities as `outputType` says."""
-    if measured is None:
-        if output == "ENROLLMENT" and found.kind == "event":
-            return float(len({record.text("enrollment") for record in members}))
-        if output == "TRACKED_ENTITY_INSTANCE":
-            return float(len({record.text("tracked_entity") for record in members}))
-        return float(len(members))
-    values = [float(record.values[measured.name]) for record in members if measured.name in record.values]
-    return combine(values, kind or _own_aggregation(found, measured))
-
-
-def combine(values: Sequence[float], kind: str) -> float | None:
-    """Numbers put together as an aggregation type says; None when there are none."""
-    if not values:
-        return None
-    word = kind if kind in RULES else "SUM"
-    if word == "AVERAGE":
-        return statistics.fmean(values)
-    if word in {"MIN", "MAX"}:
-        return min(values) if word == "MIN" else max(values)
-    if word == "COUNT":
-        return float(len(values))
-    if word in {"STDDEV", "VARIANCE"}:
-        if len(values) < 2:
-            return None
-        return statistics.stdev(values) if word == "STDDEV" else statistics.variance(values)
-    if word.startswith("LAST"):
-        return values[-1]
-    if word.startswith("FIRST"):
-        return values[0]
-    return math.fsum(values)

@@ -126,7 +126,14 @@ class Span:
 
 @dataclass(slots=True)
 class EventQuery:
-    """A query over events, enrollments or tracked entities, resolved."""
+    """A query over events, enrollments or tracked entities, resolved.
+
+    Parameters:
+        dated: the periods of parameters like `eventDate`, as the metadata of tracked entities names them.
+        limited: the same by field.
+        statuses: of programs, that rows must have.
+        unnamed: items that the metadata does not name.
+    """
 
     model: Model
     kind: Kind
@@ -140,6 +147,9 @@ class EventQuery:
     period_filter: bool = False
     spans: list[Span] = field(default_factory=list[Span])
     dated: list[str] = field(default_factory=list[str])
+    limited: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    statuses: list[str] = field(default_factory=list[str])
+    unnamed: set[str] = field(default_factory=set[str])
     order: list[str] = field(default_factory=list[str])
     names: dict[str, JsonObject] = field(default_factory=dict[str, "JsonObject"])
 
@@ -179,6 +189,7 @@ def read_events(
             raise refusal("E7130", stage)
         found.stage = stage
     _demand_statuses(query)
+    found.statuses = params.many(query, "programStatus")
     for name, is_filter in (("dimension", False), ("filter", True)):
         for text in hashed(dict.fromkeys(query.getlist(name))):  # the server keeps them in a set
             _dimension(found, text, is_filter, query, viewer, financial)
@@ -336,16 +347,19 @@ def _dated(found: EventQuery, field_name: str, text: str, today: dt.date | None,
         shown = dict(found.names)
         periods = _periods(found, value.split(";"), today, financial)
         start, end = min(period.start for period in periods), max(period.end for period in periods)
+        found.limited[field_name] = [period.iso for period in periods]
         if tracked:
             found.dated += [period.iso for period in periods]
-        else:  # of a relative period only itself is named
+        elif not found.model.store.version.newer_event_grids:  # of a relative period only itself is named
             named = [part for part in value.split(";") if part in found.names]
             found.names = shown | {part: found.names[part] for part in named}
     else:
         found.names[value] = {"name": f"{start} - {end}"}
-        if tracked:
-            day = f"{start:%Y%m%d}"
+        day = f"{start:%Y%m%d}"
+        found.limited[field_name] = [day]
+        if tracked or found.model.store.version.newer_event_grids:
             found.names[day] = {"name": start.isoformat()}
+        if tracked:
             found.dated.append(day)
     found.spans.append(Span(field_name, start, end, program, stage))
 

@@ -40,6 +40,7 @@ class Record:
 _SELECT = {
     "event": (
         "event.*, enrollment.status AS program_status, enrollment.enrolled_at AS enrolled_at, "
+        "enrollment.geometry AS enrollment_geometry, "
         "enrollment.occurred_at AS incident_at, event.tracked_entity AS tei, event.enrollment AS pi, u.number AS number",
         "event LEFT JOIN enrollment ON enrollment.uid = event.enrollment JOIN analytics_org_unit u "
         "ON u.uid = event.org_unit",

@@ -56,14 +56,15 @@ _SKIPS = {
 }  # fmt: skip
 
 
-def grid_answer(grid: Grid, ending: str) -> Response:
+def grid_answer(grid: Grid, ending: str, store: Store) -> Response:
     """A grid in the format of a path's ending."""
     if ending == "csv":
         return Response(grid.csv(), media_type="application/csv;charset=UTF-8")
     if ending == "xml":
         return Response(grid.xml(), media_type="application/xml;charset=UTF-8")
     if ending in {"html", "html+css"}:
-        return Response(grid.html(styled=ending == "html+css"), media_type="text/html;charset=UTF-8")
+        text = grid.html(styled=ending == "html+css", aligned=store.version.aligned_cells)
+        return Response(text, media_type="text/html;charset=UTF-8")
     return answer(grid.shown())
 
 
@@ -151,7 +152,7 @@ class Api:
         if "ending" not in request.path_params:
             demand_json(request)
         grid = answers.aggregate_grid(self.engine(request), request.query_params)
-        return grid_answer(grid, request.path_params.get("ending", "json"))
+        return grid_answer(grid, request.path_params.get("ending", "json"), self.store)
 
     def unspoken(self, request: Request) -> Response:
         """`GET /api/analytics.pdf`: a format that no handler writes."""
@@ -167,7 +168,7 @@ class Api:
     def raw(self, request: Request) -> Response:
         """`GET /api/analytics/rawData.json` and `.csv`."""
         grid = answers.raw_grid(self.engine(request), request.query_params)
-        return grid_answer(grid, request.path_params["ending"])
+        return grid_answer(grid, request.path_params["ending"], self.store)
 
     def value_set(self, request: Request) -> Response:
         """`GET /api/analytics/dataValueSet.json`, `.xml` and `.csv`."""

@@ -12,7 +12,8 @@ from starlette.routing import Route
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.analytics.clusters import cluster_grid, extent, point_of
 from dhis2sh.sandbox.analytics.errors import refusal
-from dhis2sh.sandbox.analytics.event_grids import aggregate_grid, query_grid
+from dhis2sh.sandbox.analytics.event_grids import query_grid
+from dhis2sh.sandbox.analytics.event_totals import aggregate_grid
 from dhis2sh.sandbox.analytics.events import EventQuery, Kind, read_events
 from dhis2sh.sandbox.analytics.records import records
 from dhis2sh.sandbox.data.model import Model
@@ -49,12 +50,12 @@ class Api:
     def query(self, request: Request) -> Response:
         """`GET /api/analytics/{kind}/query/{uid}`."""
         grid = query_grid(self.store, self._read(request), request.query_params)
-        return grid_answer(grid, request.path_params.get("ending", "json"))
+        return grid_answer(grid, request.path_params.get("ending", "json"), self.store)
 
     def aggregate(self, request: Request) -> Response:
         """`GET /api/analytics/{kind}/aggregate/{uid}`."""
         grid = aggregate_grid(self.store, self._read(request), request.query_params)
-        return grid_answer(grid, request.path_params.get("ending", "json"))
+        return grid_answer(grid, request.path_params.get("ending", "json"), self.store)
 
     def dimensions(self, request: Request) -> Response:
         """`GET /api/analytics/trackedEntities/query/dimensions`: only what it refuses was seen."""
@@ -70,7 +71,9 @@ class Api:
 
     def cluster(self, request: Request) -> Response:
         """`GET /api/analytics/events/cluster/{program}`: events on a map, those in one square together."""
-        return grid_answer(cluster_grid(self.store, self._read(request), request.query_params), "json")
+        return grid_answer(
+            cluster_grid(self.store, self._read(request), request.query_params), "json", self.store.version
+        )
 
 
 def _of_kind(handler: Callable[[Request], Response], kind: str) -> Callable[[Request], Response]:
