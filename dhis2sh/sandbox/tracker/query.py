@@ -12,7 +12,6 @@ from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.refused import Refused, unknown_choice, unreadable_value
-from dhis2sh.sandbox.tracker.payload import UID_ERROR
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject
 
+UID_ERROR = "UID must be an alphanumeric string of 11 characters starting with a letter, but was: "
 ORG_UNIT_MODES = ("SELECTED", "CHILDREN", "DESCENDANTS", "ACCESSIBLE", "CAPTURE", "ALL")
 ENROLLMENT_STATUS = ("ACTIVE", "COMPLETED", "CANCELLED")
 EVENT_STATUS = ("ACTIVE", "COMPLETED", "VISITED", "SCHEDULE", "OVERDUE", "SKIPPED")

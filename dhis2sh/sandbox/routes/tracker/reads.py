@@ -20,8 +20,7 @@ from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.tracker import changes
 from dhis2sh.sandbox.tracker.csv import entities_csv, events_csv
 from dhis2sh.sandbox.tracker.export import CLASSES, PLURALS, Reader
-from dhis2sh.sandbox.tracker.payload import UID_ERROR
-from dhis2sh.sandbox.tracker.query import moment, uids
+from dhis2sh.sandbox.tracker.query import UID_ERROR, moment, uids
 from dhis2sh.sandbox.tracker.storage import Kind
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.rights import Rights
-from dhis2sh.sandbox.tracker.bundle import TYPE_OF, Bundle, Item, Options, existing
 from dhis2sh.sandbox.tracker.changes import record, user_of
-from dhis2sh.sandbox.tracker.metadata import attribute_combo, option_list
-from dhis2sh.sandbox.tracker.rule_engine import RuleEngine
+from dhis2sh.sandbox.tracker.imports.bundle import TYPE_OF, Bundle, Item, Options, existing
+from dhis2sh.sandbox.tracker.imports.combos import attribute_combo, option_list
+from dhis2sh.sandbox.tracker.imports.rule_engine import RuleEngine
+from dhis2sh.sandbox.tracker.imports.validate import Validator
 from dhis2sh.sandbox.tracker.storage import KINDS, Kind, Tracker, Writer
-from dhis2sh.sandbox.tracker.validate import Validator
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -200,8 +200,13 @@ class Keeper:
         uid = cast("str", note.get("note") or generate_uid())
         if note.get("value"):
             self.writer.note(owner, {"note": uid, "value": note["value"], "storedAt": self.moment,
-                                     "storedBy": note.get("storedBy"), "createdBy": self.user})  # fmt: skip
+                                     "storedBy": self._storer(note), "createdBy": self.user})  # fmt: skip
         return uid
+
+    def _storer(self, note: JsonObject) -> JsonValue:
+        """Who stored a note, in versions that say so besides who made it."""
+        given = note.get("storedBy")
+        return given or (self.user["username"] if self.bundle.store.version.stored_by else None)
 
     def _trackedEntity(self, item: Item, body: JsonObject) -> None:  # noqa: N802 - named after the kind
         self.writer.put("trackedEntity", item.uid, body)

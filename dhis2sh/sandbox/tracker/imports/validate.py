@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.dhis2.periods import period_type
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
-from dhis2sh.sandbox.tracker.bundle import TYPE_OF, Bundle, Item, existing
-from dhis2sh.sandbox.tracker.metadata import attribute_combo, attributes, ids, option_list, single
-from dhis2sh.sandbox.tracker.problems import Named, Problem
-from dhis2sh.sandbox.tracker.security import Security
+from dhis2sh.sandbox.tracker.imports.bundle import TYPE_OF, Bundle, Item, existing
+from dhis2sh.sandbox.tracker.imports.combos import attribute_combo, option_list
+from dhis2sh.sandbox.tracker.imports.problems import Named, Problem
+from dhis2sh.sandbox.tracker.imports.security import Security
+from dhis2sh.sandbox.tracker.imports.values import WITH_VALUES, WITHOUT_VALUES, Found, Values
+from dhis2sh.sandbox.tracker.metadata import attributes, ids, single
 from dhis2sh.sandbox.tracker.storage import Kind, end_of
-from dhis2sh.sandbox.tracker.values import WITH_VALUES, WITHOUT_VALUES, Found, Values
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
