@@ -20,6 +20,7 @@ FLOORS = {
     "data": 88.0,
     "dhis2": 94.0,
     "index": 93.0,
+    "instance": 85.0,
     "metadata": 93.0,
     "models": 95.0,
     "plugins": 91.0,

@@ -72,6 +72,8 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
             _look_for_unanswered(session, plan)
             await require_consent(session, verb, plan, consent)
             await _check_current(session, plan)
+            if plan.prepare is not None:
+                plan.prepare()
         with effect_scope("write"), recording(session, plan) as entry:
             if plan.writer is not None:
                 result: object = await carry_out(session, plan, plan.writer, entry)
