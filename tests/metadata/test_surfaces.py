@@ -39,7 +39,7 @@ def on_the_command_line(case: Writing, *more: str) -> object:
 
 
 async def over_mcp(case: Writing, **consent: object) -> object:
-    tools = mcp.Tools(folders=Folders([Path.cwd()]))
+    tools = mcp.Tools(persons=True, folders=Folders([Path.cwd()]))
     effect = find(case.verb).effect
     answer = await tools.run(case.verb, case.arguments, "sandbox", effect, **consent)
     if "plan_id" in answer["result"] and not consent:
@@ -235,7 +235,7 @@ async def test_the_proxies_run_what_was_found_and_destroy_nothing_without_a_plan
 async def test_what_a_bulk_write_answers_to_an_agent_is_capped(sandbox_home: Path) -> None:
     rows = [{"name": f"G {n}", "shortName": f"G {n}"} for n in range(MOST_UIDS + 50)]
     Path("groups.json").write_text(json.dumps(rows))
-    tools = mcp.Tools(folders=Folders([Path.cwd()]))
+    tools = mcp.Tools(persons=True, folders=Folders([Path.cwd()]))
     asked = {"type": "dataElementGroups", "from_": "groups.json"}
     planned = await tools.run("metadata create", asked, "sandbox", "write")
     assert (planned["truncated"], planned["total"]) == (True, len(rows))
