@@ -91,14 +91,14 @@ def person(number: int, *, unit: str = "ouClinicA01", visits: int = 0, **attribu
     own = [{"attribute": names[name], "value": value} for name, value in attributes.items() if name in names]
     events = [
         {"event": f"evPers{number:02}v{visit:02}", "program": "prChildren1", "programStage": "psVisit0001",
-         "orgUnit": unit, "occurredAt": f"2025-0{visit + 1}-01", "status": "ACTIVE",
+         "orgUnit": unit, "occurredAt": f"2025-0{visit + 1}-01T00:00:00.000", "attributeOptionCombo": "HllvX50cXC0", "status": "ACTIVE",
          "dataValues": [{"dataElement": "deWeight001", "value": str(3 + visit)}]}
         for visit in range(visits)
     ]  # fmt: skip
     return {
         "trackedEntity": f"tePerson{number:03}", "trackedEntityType": "tetPerson01", "orgUnit": unit, "attributes": own,
         "enrollments": [
-            {"enrollment": f"enPerson{number:03}", "program": "prChildren1", "orgUnit": unit, "enrolledAt": "2025-01-01",
+            {"enrollment": f"enPerson{number:03}", "program": "prChildren1", "orgUnit": unit, "enrolledAt": "2025-01-01T00:00:00.000",
              "status": "ACTIVE", "events": events},
         ],
     }  # type: ignore[dict-item]  # fmt: skip
