@@ -23,6 +23,7 @@ FLOORS = {
     "instance": 85.0,
     "metadata": 93.0,
     "models": 95.0,
+    "pictures": 88.0,
     "plugins": 91.0,
     "rows": 92.0,
     "sandbox": 80.0,

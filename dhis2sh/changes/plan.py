@@ -237,7 +237,8 @@ class Writer(Protocol):
     name: ClassVar[str]
     """By which the journal and `undo` know the kind."""
     bulk: ClassVar[bool]
-    """The journal keeps ranges and digests of parts, not each object before and after."""
+    """The journal keeps ranges and digests of parts, not each object before and after. What such a writer counts as ignored
+    was there already as it was meant to be; what was refused is among the failures."""
 
     @property
     def what(self) -> str:

@@ -33,6 +33,8 @@ class Behaviour:
             2.40).
         values_by_data_set: An import of data values fails when an element is in several data sets and `dataSet` is
             not given, and whole when one row of it is bad (i, quirks 35, 37).
+        audits_keep_new: The audit of a data value has the value that a change brought; before, the one that it replaced
+            (recorded, audit-data-values).
         maps_by_import: Maps whose layers show data are taken by PATCH and in imports; before, 409 with a message of
             Hibernate, and only POST and PUT with columns, rows and filters work (recorded in 2.41 and 2.42).
         sharing_external: `sharing.external` (versions-seen).
@@ -55,6 +57,7 @@ class Behaviour:
     merge_mode: bool
     option_delete: bool
     values_by_data_set: bool
+    audits_keep_new: bool
     maps_by_import: bool
     sharing_external: bool
     uid_separator: str
@@ -75,6 +78,7 @@ _V40 = Behaviour(
     merge_mode=True,
     option_delete=False,
     values_by_data_set=False,
+    audits_keep_new=False,
     maps_by_import=False,
     sharing_external=True,
     uid_separator=";",
@@ -114,6 +118,7 @@ _V43 = replace(
     tracker_order={"events": "event:asc"},
     option_delete=True,
     values_by_data_set=True,
+    audits_keep_new=True,
     maps_by_import=True,
     sharing_external=False,
     visualization_periods="persistedPeriods",
@@ -129,6 +134,7 @@ type Capability = Literal[
     "merge_mode",
     "option_delete",
     "values_by_data_set",
+    "audits_keep_new",
     "maps_by_import",
     "sharing_external",
 ]
