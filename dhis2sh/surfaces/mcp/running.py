@@ -85,23 +85,9 @@ class Runner:
         call = Call(verb, self._folders.checked(verb, arguments), cast("str | None", Options.profile.checked(profile)))
         agent = Nobody()
         session = Session(call.profile, person=agent)
-<<<<<<< HEAD
         session.on_written, session.persons = index.follow, self._persons
         if verb.persons:
             session.show_persons(verb.path)
-        try:
-            answer = await self._answer(session, call, said)
-        except Dhis2Error as error:
-            for warning in agent.warnings:
-                error.add_note(warning)
-            raise
-        finally:
-            await session.aclose()
-        if agent.warnings:
-            answer["warnings"] = [*agent.warnings]
-        return answer
-=======
-        session.on_written = index.follow
         with commands.of_profile(call.profile):
             try:
                 answer = await self._answer(session, call, said)
@@ -115,7 +101,6 @@ class Runner:
             if agent.warnings:
                 answer["warnings"] = [commands.carried(warning) for warning in agent.warnings]
             return answer if effect == "read" else cast("JsonObject", commands.carried_in(answer))
->>>>>>> main
 
     async def proxied(
         self,
