@@ -383,6 +383,8 @@ class AnalyticsItem(Answered):
     dimension_item_type: str | None = None
     start_date: str | None = None
     end_date: str | None = None
+    legend_set: str | None = None
+    total_aggregation_type: str | None = None
 
 
 class AnalyticsMetaData(Answered):

@@ -14,21 +14,28 @@ from dhis2sh import paths
 
 GROUP = "dhis2.plugins"
 SHIPPED = {
-    name: f"dhis2sh.plugins.{name}"
+    name: f"dhis2sh.plugins.{name.replace('-', '_')}"
     for name in (
         "analytics",
         "data",
         "dev",
         "explain",
+        "jobs",
         "journal",
+        "maintenance",
         "metadata",
         "names",
+        "predictors",
         "profile",
         "pull",
         "raw",
         "sandbox",
+        "sharing",
         "system",
+        "task",
         "undo",
+        "user",
+        "user-role",
         "verbs",
         "what",
     )

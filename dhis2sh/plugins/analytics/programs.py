@@ -19,6 +19,7 @@ Program = Annotated[str, Doc("The program."), Refers("programs")]
 @verb(
     "analytics events",
     effect="read",
+    persons=True,
     examples=["dhis2 analytics events 'Child Programme' pe=2025 ou=Bo 'Birth.MCH Apgar Score' 'Gender (Play)=Female'"],
 )
 async def events(
@@ -38,6 +39,7 @@ async def events(
 @verb(
     "analytics enrollments",
     effect="read",
+    persons=True,
     examples=["dhis2 analytics enrollments 'Child Programme' pe=2025 ou=Bo 'Gender (Play)' --limit 10"],
 )
 async def enrollments(
@@ -54,6 +56,7 @@ async def enrollments(
 @verb(
     "analytics tracked-entities",
     effect="read",
+    persons=True,
     examples=["dhis2 analytics tracked-entities Person ou=Bo --program 'Child Programme' --limit 10"],
 )
 async def tracked_entities(
