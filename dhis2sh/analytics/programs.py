@@ -181,7 +181,8 @@ async def _in_codes(s: Session, options: str | None, condition: str) -> str:
         if found is None:
             raise NotFound(
                 f"'{text}' is no option there",
-                hint=did_you_mean(text, sorted({*codes, *(str(row.get("displayName")) for row in rows)})) or f"options: {listed(sorted(codes), 8)}",
+                hint=did_you_mean(text, sorted({*codes, *(str(row.get("displayName")) for row in rows)}))
+                or f"options: {listed(sorted(codes), 8)}",
             )
         return found
 

@@ -101,3 +101,11 @@ CASES += [
         home="analysed_home",
     ),
 ]
+CASES += [
+    Case(
+        "analytics explain",
+        "'Penta vials used' --org-unit Okavéri --period 202501",
+        {"indicator": "Penta vials used", "org_unit": "Okavéri", "period": "202501"},
+        home="analysed_home",
+    ),
+]
