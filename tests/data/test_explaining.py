@@ -51,9 +51,9 @@ async def test_a_zero_denominator_is_said(s: Session):
 async def test_what_is_entered_and_not_aggregated_yet(s: Session):
     await s.client.post(
         "dataValueSets",
-        {"dataValues": [{"dataElement": "deStock0001", "period": "202505", "orgUnit": "ouClinicA01", "value": "7"}]},
+        {"dataValues": [{"dataElement": "deTemp00001", "period": "202505", "orgUnit": "ouClinicA01", "value": "7"}]},
     )
-    found = await explained(s, "Stock", period="202505")
+    found = await explained(s, "Temperature", period="202505")
     assert "1 value entered, not aggregated yet" in str(found.why)
 
 
