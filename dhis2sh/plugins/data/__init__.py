@@ -2,9 +2,9 @@
 
 aggregate      get, push, set, delete, diff, copy          completeness   who has reported
 registering    complete, reopen                            history        history, revert
-quality        outliers, validate, followup
+quality        outliers, validate, followup                review         review
 
 May import: as `dhis2sh.plugins`; its modules never one another.
 """
 
-MODULES = ("aggregate", "completeness", "history", "quality", "registering")
+MODULES = ("aggregate", "completeness", "history", "quality", "registering", "review")
