@@ -300,6 +300,7 @@ class Plan:
         names: what the UIDs in it stand for, where somebody is to read it (`dhis2sh.verbs.names.tell`).
         blocked: why it cannot be carried out, found out by reading; shown by a dry run, raised by anything else.
         report: what a plan of many objects comes to (a model with `line()`): drawn before the first of its steps.
+        prepare: what is done on this machine when somebody has agreed, before the first request.
     """
 
     title: str
@@ -317,6 +318,7 @@ class Plan:
     names: dict[str, str] = field(default_factory=dict[str, str])
     blocked: Dhis2Error | None = None
     report: Reported | None = None
+    prepare: Callable[[], None] | None = None
 
     @property
     def written_by(self) -> str:

@@ -64,3 +64,18 @@ CASES += [
         home="analysed_home",
     ),
 ]
+CASES += [
+    Case(
+        "pull",
+        "dx='Penta vials used' pe=202501 ou=LEVEL-2",
+        {"dimensions": ["dx=Penta vials used", "pe=202501", "ou=LEVEL-2"]},
+        home="analysed_home",
+    ),
+    Case(
+        "pull",
+        "dx='Penta vials used' pe=202501 ou=LEVEL-2 --out vials.csv",
+        {"dimensions": ["dx=Penta vials used", "pe=202501", "ou=LEVEL-2"], "out": "vials.csv"},
+        volatile=("since", "kept", "requests"),
+        home="analysed_home",
+    ),
+]
