@@ -44,6 +44,12 @@ CASES += [
         home=HOME,
     ),
     Case(
+        "data review",
+        "'Vaccine stock' 202502 --org-unit Okavéri",
+        {"data_set": "Vaccine stock", "period": "202502", "org_unit": ["Okavéri"]},
+        home=HOME,
+    ),
+    Case(
         "data history",
         "'Penta vials at end of month' 202502 'Alidale Clinic'",
         {"element": "Penta vials at end of month", "period": "202502", "org_unit": "Alidale Clinic"},
