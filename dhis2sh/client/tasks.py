@@ -47,8 +47,7 @@ class Tasks:
         deadline = None if timeout is None else clock() + timeout
         wait = poll or FIRST_WAIT
         while True:
-            rows = await self._client.get(_path(reference))
-            found = [Notification.model_validate(row) for row in rows] if isinstance(rows, list) else []
+            found = await notifications_of(self._client, reference)
             for line in reversed(found):  # the server gives the newest first
                 if line.uid not in seen:
                     seen.add(line.uid)
@@ -89,6 +88,12 @@ class Tasks:
             return await self._client.get(f"system/taskSummaries/{reference.job_type}/{reference.uid}")
         except NotFound:
             return None
+
+
+async def notifications_of(client: Requests, job: TaskRef) -> list[Notification]:
+    """What a job has said until now, the newest first; nothing of a job that the server has forgotten."""
+    rows = await client.get(_path(job))
+    return [Notification.model_validate(row) for row in rows] if isinstance(rows, list) else []
 
 
 def _path(reference: TaskRef) -> str:

@@ -1,60 +1,17 @@
-"""`analytics query|viz|map|dashboard`: analytics as rows with names; saved visualizations, maps and dashboards drawn."""
+"""`analytics viz|map|dashboard`: saved visualizations, maps and dashboards drawn."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from dhis2sh.analytics import items, pieces
 from dhis2sh.pictures import dashboards, layers, visuals
 from dhis2sh.pictures.dashboards import Board
 from dhis2sh.pictures.layers import SavedMap
 from dhis2sh.pictures.visuals import Visual
-from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
-from dhis2sh.types import Row
 from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Complete, Doc, Refers, Touches, verb
-
-type Aggregation = Literal[
-    "SUM", "AVERAGE", "AVERAGE_SUM_ORG_UNIT", "LAST", "LAST_AVERAGE_ORG_UNIT", "COUNT", "MIN", "MAX"
-]
-
-
-@verb(
-    "analytics query",
-    effect="read",
-    examples=[
-        "dhis2 analytics query dx='BCG doses given' pe=2025 ou=LEVEL-2",
-        "%analytics query dx='BCG doses given' pe=LAST_12_MONTHS ou=Bo ou=LEVEL-4 | df",
-        "dhis2 analytics query 'dx=Child Health.REPORTING_RATE' pe=202501..202506 --filter ou='Sierra Leone' -o csv",
-    ],
-)
-async def query(
-    s: Session,
-    dimensions: Annotated[
-        list[str], Doc("dx, pe, ou or another dimension: name=item;item, by UID, code or name; levels as LEVEL-2.")
-    ],
-    *,
-    filter: Annotated[list[str], Doc("What is summed up over, written as dimensions are.")] = [],
-    aggregation_type: Annotated[Aggregation | None, Doc("In place of each item's own way of aggregating.")] = None,
-    skip_rounding: Annotated[bool, Doc("All decimals.")] = False,
-    no_names: Annotated[bool, Doc("Only identifiers, no column with the name beside each.")] = False,
-) -> Stream[Row]:
-    """Ask aggregate analytics; rows come with names and numbers, as they are answered.
-
-    Data, time and place are all wanted, as dimensions or as filters: a server without units answers over all of them. A
-    question that is too large, or takes too long, is asked again in pieces: by periods, by data, by units.
-
-    API source: `GET /api/analytics`.
-    """
-    asked = await items.question_of(s, dimensions, filter)
-    params = {"aggregationType": aggregation_type, "skipRounding": skip_rounding or None}
-    found = pieces.batches(
-        s, asked, {name: value for name, value in params.items() if value is not None}, with_names=not no_names
-    )
-    return Stream(found)
-
 
 Periods = Annotated[
     list[str], Doc("Periods in place of its own: 2025, 202501..202512, LAST_12_MONTHS; may be repeated.")

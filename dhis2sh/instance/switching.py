@@ -1,0 +1,162 @@
+"""Things that are on or off by an address of their own: a job, an account. The writer, and the way back.
+
+API source: `POST /api/jobConfigurations/{uid}/enable|disable`, `POST /api/users/{uid}/enabled|disabled` (recorded).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, PlanStep
+from dhis2sh.changes.way_back import takes_back
+from dhis2sh.client import envelopes, reading
+from dhis2sh.client.messages import WebMessage
+from dhis2sh.client.sending import refusal
+from dhis2sh.errors import Dhis2Error, Refused
+from dhis2sh.words import counted_objects
+
+if TYPE_CHECKING:
+    from dhis2sh.changes.journal import Entry, Journal
+    from dhis2sh.changes.plan import WriteSummary
+    from dhis2sh.session import Session
+
+NAME = "switches"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A property that is switched by an address.
+
+    Parameters:
+        plural: the type.
+        property: what tells which way it stands.
+        when: the last word of the address for each value of it.
+        name: the property that people know an object by.
+        words: what each value means, in a plan.
+    """
+
+    plural: str
+    property: str
+    when: Mapping[bool, str]
+    name: str
+    words: Mapping[bool, str]
+
+
+JOBS = Switch(
+    "jobConfigurations",
+    "enabled",
+    {True: "enable", False: "disable"},
+    "displayName",
+    {True: "enable", False: "disable"},
+)
+ACCOUNTS = Switch(
+    "users", "disabled", {True: "disabled", False: "enabled"}, "username", {True: "disable", False: "enable"}
+)
+_SWITCHES = {switch.plural: switch for switch in (JOBS, ACCOUNTS)}
+
+
+@dataclass(slots=True)
+class Switches:
+    """The writer: a request for each object.
+
+    Parameters:
+        switch: what is switched.
+        uids: of which objects, one a step.
+        value: which way it will stand.
+        notes: what was left out and why.
+        what, concurrency, again: as of every writer.
+    """
+
+    name: ClassVar[str] = NAME
+    bulk: ClassVar[bool] = False
+
+    switch: Switch
+    uids: Sequence[str]
+    value: bool
+    notes: Sequence[str] = ()
+    what: str = ""
+    concurrency: int = 1
+    again: str = AGAIN
+
+    def parts(self) -> Iterator[Part]:
+        """A request for each object."""
+        for number in range(len(self.uids)):
+            yield Part([number])
+
+    async def moved(self, s: Session) -> list[str]:
+        """Objects that somebody else has switched meanwhile."""
+        now = await state(s, self.switch, self.uids)
+        return [
+            f"{uid} has changed since the plan was made" for uid in self.uids if now.get(uid) is not (not self.value)
+        ]
+
+    async def send(self, s: Session, part: Part) -> PartDone:
+        """Switch one. It is read again afterwards: a 204 alone says nothing."""
+        uid = self.uids[part.numbers[0]]
+        answer = await s.client.write("POST", f"{self.switch.plural}/{uid}/{self.switch.when[self.value]}")
+        body = envelopes.parse(answer)
+        if isinstance(body, dict) and isinstance(body.get("httpStatus"), str):
+            message = WebMessage.of(body, status=answer.status)
+            if message.status == "ERROR":
+                raise refusal(message)
+        done = await self.look_back(s, part)
+        if not done.done:
+            raise Refused(
+                f"the server said yes, and {self.switch.property} of {uid} is as before",
+                hint=f"dhis2 metadata get {self.switch.plural} {uid}",
+            )
+        return done
+
+    async def look_back(self, s: Session, part: Part) -> PartDone:
+        """Is it as it was meant to be?"""
+        uid = self.uids[part.numbers[0]]
+        try:
+            now = await state(s, self.switch, [uid])
+        except Dhis2Error:
+            return PartDone()
+        return PartDone([*part.numbers], updated=1, uids=[uid]) if now.get(uid) is self.value else PartDone()
+
+    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
+        """Nothing is left to do."""
+
+
+async def state(s: Session, switch: Switch, uids: Sequence[str]) -> dict[str, bool]:
+    """Which way some objects stand now, by UID."""
+    found = await reading.by_uid(s.client, switch.plural, uids, fields=f"id,{switch.property}")
+    return {str(row["id"]): bool(row.get(switch.property)) for row in found.rows}
+
+
+async def plan(s: Session, switch: Switch, uids: Sequence[str], value: bool, *, title: str | None = None) -> Plan:
+    """The plan of switching objects; those that stand so already are counted and left alone. Raises `NotFound`.
+
+    Parameters:
+        title: what it is; made from the switch without it.
+    """
+    found = await reading.by_uid(s.client, switch.plural, uids, fields=f"id,{switch.name},{switch.property}")
+    rows = [row for row in found.rows if bool(row.get(switch.property)) is not value]
+    same = len(found.rows) - len(rows)
+    notes = [f"{counted_objects(same, switch.plural)} already {switch.words[value]}d"] if same else []
+    steps = [
+        PlanStep(
+            "update", switch.plural, uid=str(row["id"]), name=str(row.get(switch.name)),
+            before={switch.property: not value}, after={switch.property: value},
+        )
+        for row in rows
+    ]  # fmt: skip
+    told = title or f"{switch.words[value]} {counted_objects(len(rows), switch.plural)}"
+    writer = Switches(switch, [str(row["id"]) for row in rows], value, notes, what=switch.plural)
+    return Plan(told, steps, notes=[*notes], writer=writer)
+
+
+@takes_back(NAME)
+async def switched(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
+    """What was switched is switched back, where nobody has done so since."""
+    title = f"undo entry {entry.id}: {entry.title}"
+    changes = [change for change in journal.changes(entry.id) if change.state in {"done", "sent"} and change.uid]
+    if not changes:
+        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))
+    switch = _SWITCHES[changes[0].type]
+    value = (changes[0].before or {}).get(switch.property)
+    return await plan(s, switch, [str(change.uid) for change in changes], bool(value), title=title)

@@ -1,0 +1,12 @@
+"""Jobs and maintenance."""
+
+from tests.metadata.writes import Writing
+
+WRITES = [
+    Writing(
+        "jobs create",
+        "'Nightly test' TEST --cron '0 0 2 * * ?' --param stages=2 --disabled",
+        {"name": "Nightly test", "type": "TEST", "cron": "0 0 2 * * ?", "param": ["stages=2"], "disabled": True},
+        made=True,
+    ),
+]
