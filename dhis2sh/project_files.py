@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,8 +83,10 @@ def read_profiles(path: Path) -> ProfilesFile:
     """A profiles file. Raises `ConfigError` with line and column; the file is left alone."""
     try:
         raw = path.read_bytes()
+        import tomllib  # start-up: 3 ms, and not everybody has such a file
+
         return ProfilesFile(path, tomllib.loads(raw.decode("utf-8")), hashlib.sha256(raw).hexdigest())
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise ConfigError(
             f"{path} is not valid TOML: {error}", hint=f"mend that line; {path.name} was left as it was"
         ) from error
