@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dhis2sh.dhis2.periods import Period, RelativePeriod, period_or_relative
+from dhis2sh.dhis2.periods import RelativePeriod, periods_in
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.verbs import names
@@ -30,7 +30,6 @@ OWN_DIMENSIONS = {
 }  # fmt: skip
 """Types that are dimensions of their own, and of what their items are."""
 _LEVEL = re.compile(r"LEVEL-(.+)", re.I)
-_RANGE = re.compile(r"(\w+)(?:\.\.|:)(\w+)")
 
 
 @dataclass(slots=True)
@@ -138,13 +137,9 @@ async def _units(s: Session, items: Sequence[str]) -> list[str]:
 
 
 def periods(text: str) -> list[str]:
-    """The periods that a text means: one, a relative one as its name, or all from one to another (`202501..202506`).
-
-    Raises `UsageError`. A server takes `202501_202506` and answers with nothing (seen).
-    """
-    if (ends := _RANGE.fullmatch(text)) is not None:
-        return [item.iso for item in Period.parse(ends[1]).range(Period.parse(ends[2]))]
-    return [str(period_or_relative(text))]
+    """The periods that a text means, a relative one as its name. Raises `UsageError`."""
+    found = periods_in(text)
+    return [str(found)] if isinstance(found, RelativePeriod) else [item.iso for item in found]
 
 
 def resolved(items: Iterable[str]) -> list[str]:

@@ -1,10 +1,7 @@
 """The one way in which metadata objects are written: a plan of exact changes, then as few requests as the server allows.
 
-A verb says what each object is and what it shall be (`Write`); `plan` makes the steps with the values before and after, and
-its writer (`Objects`) sends them: one object by its own address (POST, PATCH, DELETE), several as one bundle
-(`POST /api/metadata`).
-
-API source: api-facts a.7, b.1, b.2.
+A verb says what each object is and what it shall be (`Write`); `plan` makes the steps, and its writer (`Objects`) sends
+them: one object by its own address (POST, PATCH, DELETE), several as one bundle (api-facts a.7, b.1, b.2).
 """
 
 from __future__ import annotations

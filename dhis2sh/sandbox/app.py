@@ -19,7 +19,7 @@ from dhis2sh.sandbox.http.aliases import Replayed
 from dhis2sh.sandbox.http.answers import refusal
 from dhis2sh.sandbox.people.signin import SignedIn, WithoutVersion
 from dhis2sh.sandbox.refused import Refused
-from dhis2sh.sandbox.routes.analytics import aggregate, dimensions, events, outliers
+from dhis2sh.sandbox.routes.analytics import aggregate, dimensions, events, geo, outliers
 from dhis2sh.sandbox.routes.data import approvals, audits, completeness, entry, integrity, minmax, validation, values
 from dhis2sh.sandbox.routes.instance import (
     apps,
@@ -46,15 +46,16 @@ from dhis2sh.sandbox.routes.metadata import (
 from dhis2sh.sandbox.routes.people import me, messages, tokens, users
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.routes.tracker import reads as tracker_reads
+from dhis2sh.sandbox.routes.tracker import special as tracker_special
 from dhis2sh.sandbox.routes.tracker import writes as tracker_writes
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
 
 AREAS = (
-    me, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, users, files, messages,
+    me, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, tracker_special, users, files, messages,
     routes_, apps, maintenance, validation, sqlviews, integrity,
-    values, completeness, approvals, audits, minmax, aggregate, events, outliers, dimensions, entry,
+    values, completeness, approvals, audits, minmax, aggregate, events, outliers, dimensions, geo, entry,
     bundle, sharing, org_units, merges, dependencies, descriptions, writes, objects,
 )  # fmt: skip
 

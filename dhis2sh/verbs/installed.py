@@ -16,7 +16,7 @@ from dhis2sh import paths
 
 GROUP = "dhis2.plugins"
 SHIPPED = {
-    name: f"dhis2sh.plugins.{name}"
+    name: f"dhis2sh.plugins.{name.replace('-', '_')}"
     for name in (
         "analytics",
         "data",
@@ -29,11 +29,15 @@ SHIPPED = {
         "names",
         "predictors",
         "profile",
+        "pull",
         "raw",
         "sandbox",
+        "sharing",
         "system",
         "task",
         "undo",
+        "user",
+        "user-role",
         "verbs",
         "what",
     )

@@ -158,7 +158,7 @@ def test_filters_modes_and_order(api: TestClient):
         ("trackedEntities", {"program": "aaaaaaaaaaa"}, "Program is specified but does not exist"),
         ("events", {"status": "NOPE"}, "Valid values are: [ACTIVE, COMPLETED,"),
         ("events", {"events": "evVisit0001", "filter": f"{WEIGHT}:eq:1"}, "can not be specified at the same time"),
-        ("events", {"updatedWithin": "1x"}, "Duration is not valid: 1x"),
+        ("events", {"updatedWithin": "1x"}, "`updatedWithin` is not valid: 1x"),
         ("events", {"updatedWithin": "1d", "updatedAfter": "2025-01-01"}, "cannot be specified simultaneously"),
         ("events", {"orgUnitMode": "SELECTED"}, "At least one org unit is required"),
         ("events", {"order": "nope:asc"}, "Cannot order by 'nope'"),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.dhis2.periods import FinancialYearStart, Period, RelativePeriod
 from dhis2sh.sandbox.analytics.errors import refusal
-from dhis2sh.sandbox.analytics.query import LABELS, UnitReader
+from dhis2sh.sandbox.analytics.query import LABELS, UnitReader, Viewer
 from dhis2sh.sandbox.data.model import Model, read_period, reference, references
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.metadata.period_names import period_name, relative_name
@@ -132,7 +132,7 @@ class EventQuery:
 
 
 def read_events(
-    query: QueryParams, model: Model, kind: Kind, uid: str, user_roots: Sequence[str], financial: FinancialYearStart
+    query: QueryParams, model: Model, kind: Kind, uid: str, viewer: Viewer, financial: FinancialYearStart
 ) -> EventQuery:
     """Read and check the parameters of a query.
 
@@ -157,20 +157,20 @@ def read_events(
         found.stage = stage
     for name, is_filter in (("dimension", False), ("filter", True)):
         for text in query.getlist(name):
-            _dimension(found, text, is_filter, query, user_roots, financial)
+            _dimension(found, text, is_filter, query, viewer, financial)
     _dates(found, query, financial)
     _check(found, query)
     return found
 
 
 def _dimension(
-    found: EventQuery, text: str, is_filter: bool, query: QueryParams, user_roots: Sequence[str],
+    found: EventQuery, text: str, is_filter: bool, query: QueryParams, viewer: Viewer,
     financial: FinancialYearStart,
 ) -> None:  # fmt: skip
     name, _, rest = text.partition(":")
     parts = [part for part in rest.split(";") if part]
     if name == "ou":
-        units, reached, boundary = UnitReader(found.model, user_roots).read(parts)
+        units, reached, boundary = UnitReader(found.model, viewer).read(parts)
         for key, what in reached.items():
             if isinstance(what, tuple):
                 found.names[what[1]] = {"uid": what[1], "name": found.model.name(what[0], what[1])}

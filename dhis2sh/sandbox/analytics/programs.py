@@ -69,6 +69,20 @@ def program_values(cells: Cells, item: DataItem) -> dict[Cell, float]:
     return {cell: total for cell, total in totals.items() if total is not None}
 
 
+def is_text(model: Model, item: DataItem) -> bool:
+    """Is an item of a program one whose values are no numbers?"""
+    value_type = model.body(item.plural, item.uid).get("valueType")
+    return item.kind is not ItemKind.PROGRAM_INDICATOR and value_type not in NUMERIC_TYPES | BOOLEAN_TYPES
+
+
+def text_cells(cells: Cells, item: DataItem) -> Iterator[Cell]:
+    """The cell of every event of a program: the server has a row without a value for each."""
+    if any(axis.column != "ou" for axis in cells.axes):
+        return
+    for record in _records(cells, item.program, whole=False):
+        yield from _cells(cells, record)
+
+
 def _records(cells: Cells, program: str, *, whole: bool) -> list[Record]:
     """The events of a program, or its enrollments, with their values; oldest first."""
     connection = cells.tables.connection

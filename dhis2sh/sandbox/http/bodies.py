@@ -49,8 +49,13 @@ def read_json(request: Request, raw: bytes, *accepted: str) -> JsonValue:
     """
     kind = media_type(request)
     if kind not in (accepted or (JSON,)) and not (kind == "" and not accepted):
-        raise Refused(415, f"Content-Type '{request.headers.get('content-type', '')}' is not supported")
+        raise unsupported_type(request)
     return parse_json(unpacked(raw))
+
+
+def unsupported_type(request: Request) -> Refused:
+    """415: the body is of a type that the handler does not read."""
+    return Refused(415, f"Content-Type '{request.headers.get('content-type', '')}' is not supported")
 
 
 UNPACKABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError, IndexError)

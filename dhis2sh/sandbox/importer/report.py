@@ -57,7 +57,7 @@ MESSAGES = {
     "E4013": "Invalid closing date `{0}`, must be after opening date `{1}`",
     "E4014": "Invalid UID `{0}` for property `{1}`",
     "E4015": "Property `{0}` refers to an object that does not exist, could not find `{1}`",
-    "E4019": "Failed to parse pattern `{0}`. {1}",
+    "E4019": "Failed to parse pattern `{0}` {1}",
     "E4021": "ID-pattern is required to have 1 generated segment (RANDOM or SEQUENTIAL)",
     "E4022": "Pattern `{0}` does not conform to the value type `{1}`",
     "E4023": "Property `{0}` can not be set when property `{1}` is `{2}`",

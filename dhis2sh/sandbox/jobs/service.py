@@ -76,6 +76,7 @@ class Progress:
     stages: list[Stage] = field(default_factory=list["Stage"])
     cancelled: threading.Event = field(default_factory=threading.Event)
     closing: str = ""
+    level: str = "INFO"
     ended: str | None = None
 
     def note(self, message: str, *, level: str = "INFO", items: int = -1) -> None:
@@ -91,9 +92,9 @@ class Progress:
         self.stages.append(Stage(message, now(), items=items))
         self.service.notify(self, message, level=level)
 
-    def finish_with(self, message: str) -> None:
+    def finish_with(self, message: str, *, level: str = "INFO") -> None:
         """The words of the last notification, the one that is `completed`."""
-        self.closing = message
+        self.closing, self.level = message, level
 
 
 type Work = Callable[[Progress], JsonValue]
@@ -221,7 +222,7 @@ class JobService:
         self._change(
             uid, **ended, lastExecutedStatus=status, lastFinished=finished, lastUpdated=finished, errorCodes=""
         )  # type: ignore[arg-type]
-        level = "ERROR" if status == "FAILED" else "INFO"
+        level = "ERROR" if status == "FAILED" else progress.level
         self.notify(progress, progress.closing, level=level, completed=True)
         self._threads.pop(uid, None)
 

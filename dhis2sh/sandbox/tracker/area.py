@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea, rows_of
+from dhis2sh.sandbox.store.database import Store
+from dhis2sh.sandbox.tracker.ownership import demand_no_temporary_owner
+from dhis2sh.sandbox.tracker.storage import Tracker
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS tracked_entity (
@@ -21,6 +24,20 @@ CREATE INDEX IF NOT EXISTS attribute_value_value ON attribute_value (attribute, 
 CREATE TABLE IF NOT EXISTS program_owner (
     tracked_entity TEXT NOT NULL, program TEXT NOT NULL, org_unit TEXT NOT NULL, PRIMARY KEY (tracked_entity, program)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS temporary_owner (
+    id INTEGER PRIMARY KEY, tracked_entity TEXT NOT NULL, program TEXT NOT NULL, user TEXT NOT NULL,
+    reason TEXT, valid_until TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS reserved_value (
+    attribute TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, expiry TEXT NOT NULL, PRIMARY KEY (attribute, value)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sequence (
+    attribute TEXT NOT NULL, key TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (attribute, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS potential_duplicate (
+    id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, original TEXT NOT NULL, duplicate TEXT NOT NULL,
+    status TEXT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL, created_by TEXT, updated_by TEXT
+);
 CREATE TABLE IF NOT EXISTS enrollment (
     id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, tracked_entity TEXT, program TEXT NOT NULL, org_unit TEXT,
     status TEXT NOT NULL DEFAULT 'ACTIVE', enrolled_at TEXT, occurred_at TEXT, completed_at TEXT, completed_by TEXT,
@@ -77,6 +94,11 @@ def check_enrollments(bundle: Bundle, item: Item) -> None:
         item.refuse("E6000", item.before.get("name"))
 
 
+def _temporary_owners(store: Store, uid: str) -> str | None:
+    demand_no_temporary_owner(Tracker(store), uid)
+    return None
+
+
 AREA = ImportingArea(
     tables=TABLES,
     hooks={
@@ -93,6 +115,7 @@ AREA = ImportingArea(
             refuses=(check_enrollments,),
             vetoes=(rows_of("Enrollment", "enrollment", "program"), rows_of("Event", "event", "program")),
         ),
+        "users": Hook(vetoes=(_temporary_owners,)),
         "relationshipTypes": Hook(vetoes=(rows_of("Relationship", "relationship", "relationship_type"),)),
         "trackedEntityAttributes": Hook(
             vetoes=(

@@ -45,7 +45,7 @@ class Assembler:
     def tracked_entities(self, rows: Sequence[sqlite3.Row], tree: Field) -> list[JsonValue]:
         """Tracked entities as `fields` wants them."""
         keys = [cast("str", row["uid"]) for row in rows]
-        values = self._attributes(keys) if wants(tree, "attributes") else {}
+        values = self._attributes(keys) if wants(tree, "attributes") or wants(tree, "enrollments") else {}
         enrollments: dict[str, list[sqlite3.Row]] = {}
         if wants(tree, "enrollments"):
             where = f"tracked_entity IN ({{keys}}){self._living}"

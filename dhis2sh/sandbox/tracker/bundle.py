@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
-from dhis2sh.dhis2.uids import generate_uid, is_uid
-from dhis2sh.sandbox.java.moments import text_of
-from dhis2sh.sandbox.refused import Refused
+from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.tracker.query import boolean, enum
 from dhis2sh.sandbox.tracker.storage import COLUMNS, KINDS, Kind, Tracker, from_row
 
@@ -20,13 +17,12 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
+REPORT_MODES = ("FULL", "ERRORS", "WARNINGS")
 type Action = Literal["CREATE", "UPDATE", "DELETE"]
 TYPE_OF: Mapping[Kind, str] = {"trackedEntity": "TRACKED_ENTITY", "enrollment": "ENROLLMENT", "event": "EVENT",
                                "relationship": "RELATIONSHIP"}  # fmt: skip
 PLURAL: Mapping[Kind, str] = {"trackedEntity": "trackedEntities", "enrollment": "enrollments", "event": "events",
                               "relationship": "relationships"}  # fmt: skip
-_DATES = ("enrolledAt", "occurredAt", "scheduledAt", "completedAt", "createdAtClient", "updatedAtClient")
-_REFERENCES = ("trackedEntity", "enrollment", "event", "relationship", "note")
 _SCHEMES = ("idScheme", "dataElementIdScheme", "orgUnitIdScheme", "programIdScheme", "programStageIdScheme",
             "categoryOptionComboIdScheme", "categoryOptionIdScheme")  # fmt: skip
 _SCHEME_OF = {"organisationUnits": "orgUnitIdScheme", "programs": "programIdScheme", "dataElements": "dataElementIdScheme",
@@ -60,7 +56,7 @@ class Options:
             enum(query, "atomicMode", ("ALL", "OBJECT")) or "ALL",
             enum(query, "flushMode", ("OBJECT", "AUTO")) or "AUTO",
             enum(query, "validationMode", ("FULL", "FAIL_FAST", "SKIP")) or "FULL",
-            enum(query, "reportMode", ("FULL", "ERRORS", "WARNINGS")) or "ERRORS",
+            enum(query, "reportMode", REPORT_MODES) or "ERRORS",
             boolean(query, "async", True) is not False,
             bool(boolean(query, "skipPatternValidation", False)),
             bool(boolean(query, "skipSideEffects", False)),
@@ -84,11 +80,6 @@ class Options:
 def _scheme_json(text: str, nulls: bool) -> JsonObject:
     name, _, attribute = text.partition(":")
     return {"idScheme": name.upper(), **({"attributeUid": attribute or None} if attribute or nulls else {})}
-
-
-def bad_payload(problem: str) -> Refused:
-    """400: the JSON is well formed but cannot be read into what it should be."""
-    return Refused(400, f"JSON parse error: {problem}")
 
 
 @dataclass(slots=True)
@@ -124,10 +115,8 @@ class Bundle:
     """A payload, flat.
 
     Parameters:
-        payload: `{trackedEntities, enrollments, events, relationships}`, nested or not.
+        payload: `{trackedEntities, enrollments, events, relationships}`, nested or not, as `payload.Reader` reads it.
         options: of the import.
-
-    Raises `Refused` for UIDs and dates that are none.
     """
 
     def __init__(self, tracker: Tracker, payload: JsonObject, options: Options) -> None:
@@ -163,17 +152,11 @@ class Bundle:
         given = body.get(kind)
         uid = given if isinstance(given, str) and given else generate_uid()
         flat: JsonObject = {**inherited, **{k: v for k, v in body.items() if v is not None or k not in inherited}}
-        for name in _REFERENCES:
-            _check_uid(flat.get(name))
-        for name in _DATES:
-            if isinstance(flat.get(name), str):
-                flat[name] = read_moment(cast("str", flat[name]))
         children: tuple[tuple[Kind, JsonObject], ...] = ()
         if kind == "trackedEntity":
             children = (("enrollment", {"trackedEntity": uid}),)
         elif kind == "enrollment":
-            children = (("event", {"enrollment": uid, "program": flat.get("program"),
-                                   "trackedEntity": flat.get("trackedEntity")}),)  # fmt: skip
+            children = (("event", {"enrollment": uid, "trackedEntity": flat.get("trackedEntity")}),)
         nested: list[tuple[Kind, JsonObject, list[JsonObject]]] = [
             (child, carried, cast("list[JsonObject]", flat.pop(PLURAL[child], None) or []))
             for child, carried in children
@@ -262,26 +245,3 @@ def _attribute_of(body: JsonObject, attribute: str) -> JsonValue:
         if cast("JsonObject", value.get("attribute") or {}).get("id") == attribute:
             return value.get("value")
     return None
-
-
-def _check_uid(value: JsonValue) -> None:
-    if isinstance(value, str) and value and not is_uid(value):
-        raise bad_payload(
-            "Cannot construct instance of `org.hisp.dhis.common.UID`, problem: UID must be an alphanumeric string of 11 "
-            f"characters starting with a letter, but was: '{value}'"
-        )
-
-
-def read_moment(text: str) -> str:
-    """A moment as the database writes it, in UTC. Raises `Refused`."""
-    if not text:
-        return text
-    try:
-        found = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise bad_payload(
-            f'Cannot deserialize value of type `java.time.Instant` from String "{text}": Invalid date format'
-        ) from None
-    if found.tzinfo:
-        found = found.astimezone(dt.UTC).replace(tzinfo=None)
-    return text_of(found)

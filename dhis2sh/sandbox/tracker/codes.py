@@ -1,4 +1,4 @@
-"""What the tracker's validation says, by code (api-facts e.1)."""
+"""What the tracker's validation says, by code (api-facts e.1); the words of 2.41 and of 2.43 where they were seen to differ."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MESSAGES = {
     "E1002": "TrackedEntity: `{0}`, already exists.",
     "E1003": "OrganisationUnit: `{0}` of TrackedEntity is outside search scope of User: `{1}`.",
     "E1005": "Could not find TrackedEntityType: `{0}`.",
-    "E1006": "Attribute: `{0}`, does not exist.",
+    "E1006": "Attribute: `{0}` does not exist.",
     "E1007": "Error validating attribute value type: `{0}`; Error: `{1}`.",
     "E1010": "Could not find Program: `{0}`, linked to Event.",
     "E1011": "Could not find OrganisationUnit: `{0}`, linked to Event.",
@@ -35,12 +35,13 @@ MESSAGES = {
     "E1041": "Enrollment OrganisationUnit: `{0}` and Program: `{1}` do not match.",
     "E1043": "Event: `{0}` completeness date has expired, not allowed to make changes to this Event.",
     "E1047": "Event: `{0}` date belongs to an expired period, not possible to create Event.",
+    "E1048": "Object: `{0}`, uid: `{1}`, has an invalid uid format.",
     "E1049": "Could not find OrganisationUnit: `{0}` linked to TrackedEntity.",
     "E1050": "Event ScheduledAt date is missing.",
     "E1051": "Event: `{0}` completedAt must be null when status is `{1}`.",
     "E1052": "Enrollment: `{0}` completedAt must be null when status is `{1}`.",
     "E1054": "AttributeOptionCombo `{0}` is not in the Event Program CategoryCombo `{1}`.",
-    "E1055": "Default AttributeOptionCombo is not allowed since Program has non-default CategoryCombo.",
+    "E1055": "Default AttributeOptionCombo is not allowed as Program has non-default CategoryCombo.",
     "E1056": "Event date: `{0}` is before start date: `{1}` for AttributeOption: `{2}`.",
     "E1057": "Event date: `{0}` is after end date: `{1}` for AttributeOption: `{2}` in Program: `{3}`.",
     "E1063": "TrackedEntity: `{0}`, does not exist.",
@@ -51,18 +52,19 @@ MESSAGES = {
     "E1074": "FeatureType is missing.",
     "E1075": "Attribute: `{0}` UID is missing.",
     "E1076": "`{0}` `{1}` is mandatory and must be specified.",
-    "E1077": "Attribute: `{0}` text value exceed the maximum length: `{0}`.",
-    "E1079": "Event: `{0}` Program: `{1}` is different from Program defined in Enrollment `{2}`.",
+    "E1077": "Attribute: `{0}`, text value exceed the maximum allowed length: `{0}`.",
+    "E1079": "Event: `{0}`, program: `{1}` is different from program defined in enrollment `{2}`.",
     "E1080": "Enrollment: `{0}` already exists.",
-    "E1081": "Enrollment: `{0}` do not exist.",
-    "E1082": "Event: `{0}` is already deleted and cannot be modified.",
+    "E1081": "Enrollment: `{0}`, do not exist.",
+    "E1082": "Event: `{0}`, is already deleted and cannot be modified.",
     "E1083": "User: `{0}` is not authorized to update completed Events.",
-    "E1089": "Event: `{0}` references ProgramStage `{1}` which do not belong to Program `{2}`.",
+    "E1089": "Event: `{0}`, references a Program Stage `{1}` that does not belong to Program `{2}`.",
     "E1090": "Attribute: `{0}` is mandatory in TrackedEntityType `{1}` but not found in TrackedEntity `{2}`.",
     "E1091": "User: `{0}` has no data write access to Program: `{1}`.",
     "E1095": "User: `{0}` has no data write access to ProgramStage: `{1}`.",
     "E1099": "User: `{0}` has no write access to CategoryOption: `{1}`.",
     "E1100": "User: `{0}` lacks 'F_TEI_CASCADE_DELETE' authority to delete TrackedEntity: `{1}`.",
+    "E1102": "User: `{0}` does not have access to the TrackedEntity: `{1}`, Program: `{2}`, combination.",
     "E1103": "User: `{0}` lacks 'F_ENROLLMENT_CASCADE_DELETE' authority to delete Enrollment : `{1}`.",
     "E1113": "Enrollment: `{0}` is already deleted and cannot be modified.",
     "E1114": "TrackedEntity: `{0}` is already deleted and cannot be modified.",
@@ -110,3 +112,55 @@ MESSAGES = {
     "E4018": "Relationship: `{0}` linking {1}: `{2}` to {3}: `{4}` already exists.",
     "E5000": "{0} `{1}` cannot be created because {2} `{3}` referenced by it could not be created.",
 }
+_UNTIL_41 = {
+    "E1006": "Attribute: `{0}`, does not exist.",
+    "E1007": "Error validating attribute value type: ``; Error: `{1}`.",
+    "E1015": "TrackedEntity: `{0}`, already has an active Enrollment in Program `{1}`.",
+    "E1016": "TrackedEntity: `{0}`, already has an enrollment in Program: `{1}`, and this program only allows enrolling "
+    "one time.",
+    "E1020": "Enrollment date: `{0}`, cannot be a future date.",
+    "E1023": "DisplayIncidentDate is true but property occurredAt is null or has an invalid format: `NULL`.",
+    "E1029": "Event OrganisationUnit: `{0}`, and Program: `{1}`, dont match.",
+    "E1031": "Event OccurredAt date is missing.",
+    "E1033": "Event: `{0}`, Enrollment value is null.",
+    "E1039": "ProgramStage: `{0}`, is not repeatable and an event already exists.",
+    "E1049": "Could not find OrganisationUnit: `{0}`, linked to Tracked Entity.",
+    "E1054": "AttributeOptionCombo `{0}` is not in the event programs category combo `{1}`.",
+    "E1055": "Default AttributeOptionCombo is not allowed since program has non-default CategoryCombo.",
+    "E1056": "Event date: `{0}`, is before start date: `{1}`, for AttributeOption: `{2}`.",
+    "E1064": "Non-unique attribute value `{0}` for attribute `{1}`",
+    "E1114": "TrackedEntity: `{0}`, is already deleted and cannot be modified.",
+    "E1117": "CategoryOptionCombo does not exist for category combo `{0}` and category options `{1}`.",
+    "E1118": "Assigned user `{0}` is not valid.",
+    "E1125": "Value `{0}` is not a valid option code in option set `{1}`",
+    "E1126": "Not allowed to update Tracked Entity property: {0}.",
+    "E1128": "Not allowed to update Event property: {0}.",
+    "E1300": "Generated by program rule (`{0}`) - `{1}`",
+    "E1302": "DataElement `` is not valid: `{1}`",
+    "E1304": "DataElement `{0}` is not a valid data element",
+    "E1305": "DataElement `{0}` is not part of `{1}` program stage",
+    "E1307": "Generated by program rule (`{0}`) - Unable to assign value to data element `{1}`. The provided value must be "
+    "empty or match the calculated value `{2}`",
+    "E1313": "Event {0} of an enrollment does not point to an existing tracked entity. The data in your system might be "
+    "corrupted",
+    "E4000": "Relationship: `{0}` cannot link to itself",
+    "E4001": "Relationship item `{0}` for relationship `{1}` is invalid: an item must link exactly one of trackedEntity, "
+    "enrollment, event.",
+    "E4006": "Could not find relationship type: `{0}`.",
+    "E4010": "Relationship type `{0}` constraint requires a {1} but a {2} was found.",
+    "E4018": "Relationship: `{0}`, linking : `{2}` to : `{4}` already exists.",
+}
+"""2.41 leaves out constants of an enum where they stand in a message."""
+_SINCE_43 = {
+    "E1077": "Attribute: `{0}` text value exceed the maximum length: `{0}`.",
+    "E1079": "Event: `{0}` Program: `{1}` is different from Program defined in Enrollment `{2}`.",
+    "E1081": "Enrollment: `{0}` do not exist.",
+    "E1082": "Event: `{0}` is already deleted and cannot be modified.",
+    "E1089": "Event: `{0}` references ProgramStage `{1}` which do not belong to Program `{2}`.",
+}
+
+
+def message(code: str, minor: int) -> str:
+    """The template of a code in a version (42 of 2.42): `{0}` is its first argument."""
+    other = _UNTIL_41 if minor < 42 else _SINCE_43 if minor > 42 else {}
+    return other.get(code) or MESSAGES[code]

@@ -55,9 +55,8 @@ def run(
     """Import a payload and return the import report.
 
     Parameters:
+        payload: as `payload.Reader` reads it.
         say: told each step.
-
-    Raises `Refused` for UIDs and dates that are none.
     """
     for step in STEPS[2:4]:
         say(step)
@@ -83,12 +82,17 @@ def run(
             counts[item.kind].ignored += 1
         return _report(bundle, validator, counts, committed=False)
     say(STEPS[8])
-    if options.mode == "COMMIT":
+    if options.mode == "COMMIT":  # what is only validated counts nothing
         _persist(bundle, rights, counts)
-    else:
-        _tally(bundle, counts)
     say(STEPS[9])
     return _report(bundle, validator, counts, committed=options.mode == "COMMIT")
+
+
+def as_asked(report: JsonObject, mode: str) -> JsonObject:
+    """A kept report with as much as a report mode asks for."""
+    if mode != "ERRORS":
+        return report
+    return {**report, "validationReport": {**cast("JsonObject", report["validationReport"]), "warningReports": []}}
 
 
 def closing(report: JsonObject) -> str:
@@ -109,16 +113,15 @@ def _report(bundle: Bundle, validator: Validator, counts: dict[Kind, Counts], *,
         total.ignored += one.ignored
     failed = bool(validator.errors) and bundle.options.atomic == "ALL"
     warnings = validator.warnings if bundle.options.report != "ERRORS" else []
+    minor = bundle.store.version.minor
     report: JsonObject = {
-        "status": "ERROR" if failed else "WARNING" if warnings else "OK",
+        "status": "ERROR" if failed else "OK",
         "validationReport": {
-            "errorReports": [problem.body() for problem in validator.errors],
-            "warningReports": [problem.body() for problem in warnings],
+            "errorReports": [problem.error(minor) for problem in validator.errors],
+            "warningReports": [problem.warning(minor) for problem in warnings],
         },
         "stats": total.json(),
     }
-    if bundle.options.report == "FULL":
-        report["timingsStats"] = {"timers": {}}
     if not failed:
         kinds = KINDS if committed else ()
         report["bundleReport"] = {"typeReportMap": {TYPE_OF[kind]: _type_report(kind, counts[kind]) for kind in kinds}}
@@ -130,13 +133,13 @@ def _type_report(kind: Kind, counts: Counts) -> JsonObject:
     return {"trackerType": TYPE_OF[kind], "stats": counts.json(), "objectReports": objects}
 
 
-def _tally(bundle: Bundle, counts: dict[Kind, Counts]) -> None:
-    for item in bundle:
-        _count(counts[item.kind], item)
+def _written(item: Item) -> bool:
+    """Is it written? What is invalid is not, nor a relationship that is there: those are made and deleted, never changed."""
+    return item.valid and not (item.kind == "relationship" and item.action == "UPDATE")
 
 
 def _count(counts: Counts, item: Item) -> None:
-    if not item.valid:
+    if not _written(item):
         counts.ignored += 1
         return
     counts.uids.append(item.uid)
@@ -157,7 +160,7 @@ def _persist(bundle: Bundle, rights: Rights, counts: dict[Kind, Counts]) -> None
         for kind in _UPWARDS if deleting else KINDS:
             for item in bundle.items[kind]:
                 _count(counts[kind], item)
-                if item.valid:
+                if _written(item):
                     keeper.delete(item) if deleting else keeper.keep(item)
         keeper.touch()
 

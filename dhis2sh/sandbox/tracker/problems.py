@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.tracker.bundle import Item
-from dhis2sh.sandbox.tracker.codes import MESSAGES
+from dhis2sh.sandbox.tracker.codes import message
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -19,7 +19,7 @@ class Named:
     identifier: str | None
 
     def __str__(self) -> str:
-        return str(self.identifier or "")
+        return str(self.identifier or "null")
 
     def argument(self) -> str:
         """As the server prints it among `args`."""
@@ -34,14 +34,22 @@ class Problem:
     code: str
     args: tuple[object, ...]
 
-    def body(self) -> JsonObject:
-        """As the report shows it."""
-        message = MESSAGES[self.code]
-        for number, arg in enumerate(self.args):
-            message = message.replace(f"{{{number}}}", str(arg))
+    def error(self, minor: int) -> JsonObject:
+        """As a version's report shows an error."""
         shown: list[JsonValue] = [arg.argument() if isinstance(arg, Named) else _argument(arg) for arg in self.args]
-        return {"message": message, "errorCode": self.code, "trackerType": self.item.type, "uid": self.item.uid,
-                "args": shown}  # fmt: skip
+        return {"message": self._message(minor), "errorCode": self.code, "trackerType": self.item.type,
+                "uid": self.item.uid, "args": shown}  # fmt: skip
+
+    def warning(self, minor: int) -> JsonObject:
+        """As a version's report shows a warning."""
+        return {"message": self._message(minor), "trackerType": self.item.type, "uid": self.item.uid,
+                "warningCode": self.code}  # fmt: skip
+
+    def _message(self, minor: int) -> str:
+        text = message(self.code, minor)
+        for number, arg in enumerate(self.args):
+            text = text.replace(f"{{{number}}}", str(arg))
+        return text
 
 
 def _argument(value: object) -> str:

@@ -12,6 +12,7 @@ from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.refused import Refused, unknown_choice, unreadable_value
+from dhis2sh.sandbox.tracker.payload import UID_ERROR
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -64,8 +65,7 @@ def uids(query: QueryParams, name: str) -> list[str]:
     found = [part for text in query.getlist(name) for part in text.split(",") if part]
     for part in found:
         if not is_uid(part):
-            raise Refused(400, f"Value '{part}' is not valid for parameter {name}. UID must be an alphanumeric string of 11 "
-                "characters starting with a letter.")  # fmt: skip
+            raise Refused(400, f"Value '{part}' is not valid for parameter {name}. {UID_ERROR}{part}")
     return found
 
 
@@ -102,11 +102,7 @@ def moment(query: QueryParams, name: str, *, end: bool = False) -> str | None:
 def since(text: str, name: str) -> str:
     """The moment a duration (`1d12h`) ago."""
     if not re.fullmatch(rf"({_DURATION.pattern})+", text):
-        raise Refused(
-            400,
-            f"Duration is not valid: {text}" if name == "updatedWithin" else f"{name} is not valid: {text}",
-            "E1003",
-        )
+        raise Refused(400, f"`{name}` is not valid: {text}", "E1003")
     ago = dt.timedelta()
     for amount, unit in _DURATION.findall(text):
         ago += dt.timedelta(**{_UNITS[unit]: int(amount)})
@@ -168,17 +164,28 @@ def exists(store: Store, plural: str, found: str | None, words: str) -> JsonObje
     return body
 
 
+_ALONE = ("one org unit", "one org unit")
+_OR_ENTITY = ("one org unit or tracked entity", "one of the two")
+
+
 def org_unit_scope(sql: Sql, column: str, query: QueryParams, rights: Rights, *, name: str = "orgUnits") -> None:
-    """Limit a column of org units to what `orgUnits` and `orgUnitMode` ask for and the user may see."""
+    """Limit a column of org units to what `orgUnits` and `orgUnitMode` ask for and the user may see.
+
+    Parameters:
+        name: `orgUnit` for events, which are told in words of their own what is missing.
+    """
+    events = name == "orgUnit"
     asked = uids(query, name)
     mode = enum(query, "orgUnitMode", ORG_UNIT_MODES) or ("SELECTED" if asked else "ACCESSIBLE")
     for unit in asked:
-        if rights.store.get("organisationUnits", unit) is None:
-            raise Refused(400, f"Organisation unit does not exist: {unit}", "E1003")
-        if not rights.superuser and not rights.in_scope(unit, "teiSearchOrganisationUnits"):
-            raise Refused(403, f"Organisation unit is not part of the search scope: {unit}", "E1006")
+        _demand_unit(unit, rights, events=events)
     if mode in {"SELECTED", "CHILDREN", "DESCENDANTS"} and not asked:
-        raise Refused(400, f"At least one org unit is required for orgUnitMode: {mode}", "E1003")
+        what, add = _ALONE if events else _OR_ENTITY
+        raise Refused(
+            400,
+            f"At least {what} is required for orgUnitMode: {mode}. Please add {add} or use a different orgUnitMode.",
+            "E1003",
+        )
     if mode in {"ACCESSIBLE", "CAPTURE", "ALL"} and asked:
         raise Refused(
             400,
@@ -205,6 +212,18 @@ def org_unit_scope(sql: Sql, column: str, query: QueryParams, rights: Rights, *,
     ) else sql.add("0")
 
 
+def _demand_unit(unit: str, rights: Rights, *, events: bool) -> None:
+    """Raise `Refused` for an org unit that there is not or that the user may not search in."""
+    if rights.store.get("organisationUnits", unit) is None:
+        unknown = "Organisation unit does not exist"
+        if events:
+            name = "Org unit" if rights.store.version.minor < 42 else "Organisation unit"
+            unknown = f"{name} is specified but does not exist"
+        raise Refused(400, f"{unknown}: {unit}", "E1003")
+    if not rights.superuser and not rights.in_scope(unit, "teiSearchOrganisationUnits"):
+        raise Refused(403, f"Organisation unit is not part of the search scope: {unit}", "E1006")
+
+
 def _units(store: Store, roots: Sequence[str], mode: str) -> list[str]:
     """The org units of a mode below (or at) its roots."""
     if mode == "SELECTED":
@@ -214,6 +233,12 @@ def _units(store: Store, roots: Sequence[str], mode: str) -> list[str]:
     if mode == "CHILDREN":
         below = [key for key, unit in units.items() if cast("JsonObject", unit.get("parent") or {}).get("id") in wanted]
         return [*roots, *below]
+    return units_below(store, roots)
+
+
+def units_below(store: Store, roots: Sequence[str]) -> list[str]:
+    """These org units and all below them."""
+    wanted, units = set(roots), store.objects("organisationUnits")
     return [key for key, unit in units.items() if not wanted.isdisjoint(str(unit.get("path") or key).split("/"))]
 
 
@@ -266,8 +291,14 @@ def split_filter(text: str) -> list[str]:
     return [re.sub(r"/([,:/])", r"\1", part) for part in re.split(r"(?<!/):", text)]
 
 
-def item_filters(query: QueryParams, name: str, known: Callable[[str], bool], words: str) -> list[ItemFilter]:
-    """Read the filters of a request. Raises `Refused` for unknown items and operators."""
+def item_filters(
+    query: QueryParams, name: str, known: Callable[[str], bool], words: tuple[str, str]
+) -> list[ItemFilter]:
+    """Read the filters of a request. Raises `Refused` for unknown items and operators.
+
+    Parameters:
+        words: what the refusal of an unknown item begins with, and what the item is called.
+    """
     found: list[ItemFilter] = []
     for text in query.getlist(name):
         for one in re.split(r"(?<!/),", text):
@@ -277,14 +308,12 @@ def item_filters(query: QueryParams, name: str, known: Callable[[str], bool], wo
             if not is_uid(parts[0]):
                 raise Refused(400, f"filter is invalid. UID in filter `{one}` is not valid.", "E1003")
             if not known(parts[0]):
-                raise Refused(
-                    400, f"filter is invalid. Filters {[parts[0]]} {words} that do not exist.".replace("'", ""), "E1003"
-                )
-            found.append(ItemFilter(parts[0], tuple(_tests(parts[1:], one))))
+                raise Refused(400, f"{words[0]} invalid. {words[1]} '{parts[0]}' does not exist.", "E1003")
+            found.append(ItemFilter(parts[0], tuple(_tests(parts[1:], name, one))))
     return found
 
 
-def _tests(parts: list[str], text: str) -> list[tuple[str, str | None]]:
+def _tests(parts: list[str], name: str, text: str) -> list[tuple[str, str | None]]:
     tests: list[tuple[str, str | None]] = []
     rest = list(parts)
     while rest:
@@ -297,8 +326,7 @@ def _tests(parts: list[str], text: str) -> list[tuple[str, str | None]]:
                 raise Refused(400, f"Query item or filter is invalid: {text}", "E1003")
             tests.append((operator, rest.pop(0)))
         else:
-            known = "EQ, GT, GE, LT, LE, LIKE, IN, SW, EW, NULL, NNULL, IEQ, NE, NEQ, NIEQ, NLIKE, ILIKE, NILIKE"
-            raise Refused(400, f"'{word}' is not a valid operator. Valid operators are: [{known}]", "E1003")
+            raise Refused(400, f"{name}={text} is invalid. '{word}' is not a valid operator.", "E1003")
     return tests
 
 
@@ -339,9 +367,14 @@ def _float(value: str, item: str) -> float:
 
 
 def order_by(
-    query: QueryParams, fields: dict[str, str], default: str, item: Callable[[str], str | None] | None = None
+    query: QueryParams, fields: dict[str, str], default: str, item: Callable[[str], str | None], items: str
 ) -> str:
-    """The ORDER BY of `order=field:asc,...`. Raises `Refused` for what cannot be sorted by."""
+    """The ORDER BY of `order=field:asc,...`. Raises `Refused` for what cannot be sorted by.
+
+    Parameters:
+        item: the column of an attribute or data element.
+        items: what those are called where something else was asked for (`attribute UIDs`), empty for none.
+    """
     terms: list[str] = []
     for text in query.getlist("order"):
         for one in text.split(","):
@@ -355,12 +388,13 @@ def order_by(
                     "Valid values are: [ASC, DESC].",
                     "E1003",
                 )
-            column = fields.get(name) or (item(name) if item and is_uid(name) else None)
+            column = fields.get(name) or (item(name) if is_uid(name) else None)
             if column is None:
                 raise Refused(
                     400,
                     f"order parameter is invalid. Cannot order by '{name}'. Supported are "
-                    f"{'UIDs and ' if item else ''}fields '{', '.join(sorted(fields))}'.",
+                    f"{f'{items} and ' if items else ''}fields '{', '.join(sorted(fields))}'. "
+                    "All of which can at most be specified once.",
                     "E1003",
                 )
             terms.append(f"{column} {direction.upper() or 'ASC'} NULLS LAST")

@@ -16,7 +16,7 @@ def select(value: JsonValue, tree: Field) -> JsonValue:
         return [select(item, tree) for item in value]
     if not isinstance(value, dict) or tree.bare:
         return value
-    everything = "all" in tree.presets
+    everything = _everything(tree)
     shown: JsonObject = {}
     for name, inner in value.items():
         child = tree.children.get(name)
@@ -54,4 +54,9 @@ def wants(tree: Field, *path: str) -> bool:
     child = tree.children.get(name)
     if child is not None:
         return child.bare or wants(child, *path[1:])
-    return "all" in tree.presets
+    return _everything(tree)
+
+
+def _everything(tree: Field) -> bool:
+    """`*`, and `[!events]`, which is all but these."""
+    return "all" in tree.presets or (bool(tree.excluded) and not tree.presets and not tree.children)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.dhis2.periods import period_type
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
-from dhis2sh.sandbox.tracker.bundle import Bundle, Item, existing
+from dhis2sh.sandbox.tracker.bundle import TYPE_OF, Bundle, Item, existing
 from dhis2sh.sandbox.tracker.metadata import attribute_combo, attributes, ids, option_list, single
 from dhis2sh.sandbox.tracker.problems import Named, Problem
+from dhis2sh.sandbox.tracker.security import Security
 from dhis2sh.sandbox.tracker.storage import Kind, end_of
 from dhis2sh.sandbox.tracker.values import WITH_VALUES, WITHOUT_VALUES, Found, Values
 
@@ -29,7 +30,7 @@ _CODES: Mapping[Kind, tuple[str, str, str, str]] = {
 """Exists already, does not exist, is deleted, lacks a property."""
 _REQUIRED: Mapping[Kind, tuple[str, ...]] = {
     "trackedEntity": ("trackedEntityType", "orgUnit"), "enrollment": ("orgUnit", "program", "trackedEntity"),
-    "event": ("orgUnit", "program", "programStage"), "relationship": ("relationshipType", "from", "to"),
+    "event": ("orgUnit", "program", "programStage"), "relationship": ("relationshipType",),
 }  # fmt: skip
 _FIXED: Mapping[Kind, tuple[str, tuple[str, ...]]] = {
     "trackedEntity": ("E1126", ("trackedEntityType",)), "enrollment": ("E1127", ("program", "trackedEntity")),
@@ -51,6 +52,7 @@ class Validator:
         self.tracker = bundle.tracker
         self.rights = rights
         self.values = Values(bundle)
+        self.security = Security(bundle, rights)
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
 
@@ -95,9 +97,25 @@ class Validator:
 
         yield existence()
         if item.action == "DELETE":
-            yield self._may_delete(item)
+            yield self.security.of(item)
             return
-        yield ((required, (name,)) for name in _REQUIRED[item.kind] if not item.body.get(name))
+
+        def complete() -> Found:
+            for name in _REQUIRED[item.kind]:
+                if not item.body.get(name):
+                    yield required, (name,)
+            if item.kind == "relationship":
+                yield from self._ends(item)
+            elif item.kind == "event" and self.store.version.minor > 42:
+                yield from self._lacks_enrollment(item, required)
+
+        yield complete()
+
+    def _lacks_enrollment(self, item: Item, required: str) -> Found:
+        """Since 2.43 the enrollment is a required property of an event of a program with registration."""
+        program = self._get("programs", item.text("program"))
+        if program and not single(program) and not item.text("enrollment"):
+            yield required, ("enrollment",)
 
     def _unchanged(self, item: Item) -> Found:
         code, names = _FIXED[item.kind]
@@ -109,22 +127,6 @@ class Validator:
     def _missing(self, item: Item, name: str, plural: str, code: str) -> Found:
         if self.store.get(plural, item.text(name) or "") is None:
             yield code, (Named(item.text(name)),)
-
-    def _may_delete(self, item: Item) -> Found:
-        user = self.rights.uid
-        children = {"trackedEntity": ("enrollment", "tracked_entity", "F_TEI_CASCADE_DELETE", "E1100"),
-                    "enrollment": ("event", "enrollment", "F_ENROLLMENT_CASCADE_DELETE", "E1103")}  # fmt: skip
-        if item.kind in children:
-            table, column, authority, code = children[item.kind]
-            sql = f"SELECT 1 FROM {table} WHERE {column} = ? AND NOT deleted LIMIT 1"
-            if self.tracker.rows(sql, (item.uid,)) and not self.rights.has(authority):
-                yield code, (user, item.uid)
-        yield from self._scope(item, existing(item).get("orgUnit"))
-
-    def _scope(self, item: Item, unit: JsonValue) -> Found:
-        """The org unit must be one that the user captures data for."""
-        if isinstance(unit, str) and not self.rights.superuser and not self.rights.in_scope(unit):
-            yield "E1000", (self.rights.uid, unit)
 
     # Tracked entities
 
@@ -141,12 +143,7 @@ class Validator:
         yield self._unchanged(item)
         kind = self._get("trackedEntityTypes", item.text("trackedEntityType"))
 
-        def security() -> Found:
-            yield from self._scope(item, item.body.get("orgUnit"))
-            if not self.rights.can_write_data(kind):
-                yield "E1001", (self.rights.uid, kind.get("id"))
-
-        yield security()
+        yield self.security.of(item)
 
         def rest() -> Found:
             mandatory = {uid for uid, entry in attributes(kind, "trackedEntityTypeAttributes").items()
@@ -206,12 +203,7 @@ class Validator:
 
         yield relations()
 
-        def security() -> Found:
-            yield from self._scope(item, item.body.get("orgUnit"))
-            if not self.rights.can_write_data(program):
-                yield "E1091", (self.rights.uid, program["id"])
-
-        yield security()
+        yield self.security.of(item)
 
         def rest() -> Found:
             yield from self._notes(item)
@@ -299,20 +291,7 @@ class Validator:
         )
         yield self._event_relations(item, program)
 
-        def security() -> Found:
-            yield from self._scope(item, item.body.get("orgUnit"))
-            target, code = (program, "E1091") if single(program) else (stage, "E1095")
-            if not self.rights.can_write_data(target):
-                yield code, (self.rights.uid, target["id"])
-            before = existing(item)
-            if (
-                before.get("status") == "COMPLETED"
-                and item.text("status") not in {None, "COMPLETED"}
-                and (not self.rights.has("F_UNCOMPLETE_EVENT") and before.get("createdBy") != self.rights.uid)
-            ):
-                yield "E1083", (self.rights.uid,)
-
-        yield security()
+        yield self.security.of(item)
 
         def rest() -> Found:
             yield from self._category_options(item, program)
@@ -328,14 +307,14 @@ class Validator:
     def _event_relations(self, item: Item, program: JsonObject) -> Found:
         enrollment = item.text("enrollment")
         registration = not single(program)
-        if registration and not item.text("trackedEntity"):
-            yield "E1313", (item.uid,)
-        if item.text("programStage") not in ids(program, "programStages"):
-            yield "E1089", (item.uid, item.text("programStage"), program["id"])
         if registration and not enrollment:
             yield "E1033", (item.uid,)
         elif registration and self._program_of_enrollment(cast("str", enrollment)) != program["id"]:
             yield "E1079", (item.uid, program["id"], enrollment)
+        if item.text("programStage") not in ids(program, "programStages"):
+            yield "E1089", (item.uid, item.text("programStage"), program["id"])
+        if registration and not item.text("trackedEntity") and (enrollment or self.store.version.minor < 42):
+            yield "E1313", (item.uid,)
         if item.text("orgUnit") not in ids(program, "organisationUnits"):
             yield "E1029", (item.text("orgUnit"), program["id"])
         yield from self._attribute_combo(item, program)
@@ -389,9 +368,9 @@ class Validator:
             if not self.rights.can_write_data(option):
                 yield "E1099", (self.rights.uid, uid)
             if day and start and day < start:
-                yield "E1056", (day, start, uid)
+                yield "E1056", (day, start, option.get("name"))
             if day and end and day > end:
-                yield "E1057", (day, end, uid, program["id"])
+                yield "E1057", (day, end, option.get("name"), program.get("name"))
 
     def _event_dates(self, item: Item, program: JsonObject) -> Found:
         status = item.text("status") or "ACTIVE"
@@ -434,7 +413,11 @@ class Validator:
             (user for user in users.values() if user.get("username") == assigned.get("username")), None
         )
         if found is None:
-            yield "E1118", (assigned.get("username") or assigned.get("uid"),)
+            rest = ", firstName=null, surname=null" if self.store.version.minor < 42 else ""
+            yield (
+                "E1118",
+                (f"User(uid={assigned.get('uid') or 'null'}, username={assigned.get('username') or 'null'}{rest})",),
+            )
         if not stage.get("enableUserAssignment"):
             yield "E1120", (stage["id"],)
 
@@ -471,10 +454,7 @@ class Validator:
         sides = {side: cast("JsonObject", item.body.get(side) or {}) for side in ("from", "to")}
 
         def links() -> Found:
-            for side, end in sides.items():
-                if sum(bool(end.get(kind)) for kind in ("trackedEntity", "enrollment", "event")) != 1:
-                    yield "E4001", (side, item.uid)
-                    continue
+            for end in sides.values():
                 kind, uid = end_of(end)
                 if not self.bundle.exists(kind, uid):
                     yield "E4012", (kind, uid)
@@ -486,30 +466,39 @@ class Validator:
         def rest() -> Found:
             kind = self._get("relationshipTypes", item.text("relationshipType"))
             for side, end in sides.items():
-                yield from self._constraint(kind, cast("JsonObject", kind.get(f"{side}Constraint") or {}), end)
+                yield from self._constraint(kind, side, end)
             (from_kind, from_uid), (to_kind, to_uid) = end_of(sides["from"]), end_of(sides["to"])
+            pairs = [(from_uid, to_uid), *([(to_uid, from_uid)] if kind.get("bidirectional") else [])]
             sql = (
                 "SELECT 1 FROM relationship WHERE relationship_type = ? AND NOT deleted AND uid <> ? "
                 "AND from_uid = ? AND to_uid = ?"
             )
-            if self.tracker.rows(sql, (kind["id"], item.uid, from_uid, to_uid)):
-                yield "E4018", (item.uid, from_kind, from_uid, to_kind, to_uid)
+            if any(self.tracker.rows(sql, (kind["id"], item.uid, *pair)) for pair in pairs):
+                yield "E4018", (item.uid, TYPE_OF[from_kind], from_uid, TYPE_OF[to_kind], to_uid)
 
         yield rest()
 
-    def _constraint(self, kind: JsonObject, constraint: JsonObject, end: JsonObject) -> Found:
+    def _ends(self, item: Item) -> Found:
+        """Each end names exactly one object."""
+        for side in ("from", "to"):
+            end = cast("JsonObject", item.body.get(side) or {})
+            if sum(bool(end.get(kind)) for kind in ("trackedEntity", "enrollment", "event")) != 1:
+                yield "E4001", (side, item.uid)
+
+    def _constraint(self, kind: JsonObject, side: str, end: JsonObject) -> Found:
+        constraint = cast("JsonObject", kind.get(f"{side}Constraint") or {})
         entities: dict[JsonValue, Kind] = {
             "TRACKED_ENTITY_INSTANCE": "trackedEntity", "PROGRAM_INSTANCE": "enrollment", "PROGRAM_STAGE_INSTANCE": "event",
         }  # fmt: skip
         wanted = entities.get(constraint.get("relationshipEntity"))
         found, uid = end_of(end)
         if wanted and wanted != found:
-            yield "E4010", (kind["id"], wanted, found)
+            yield "E4010", (side, wanted, found)
         elif wanted == "trackedEntity":
             entity_type = cast("JsonObject", constraint.get("trackedEntityType") or {}).get("id")
             actual = self._type_of(uid)
             if entity_type and actual != entity_type:
-                yield "E4014", (kind["id"], entity_type, actual)
+                yield "E4014", (side, entity_type, actual)
 
     def _get(self, plural: str, uid: str | None) -> JsonObject:
         return self.store.get(plural, uid or "") or {}

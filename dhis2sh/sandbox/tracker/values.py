@@ -32,11 +32,8 @@ class Values:
         """Attribute values: they exist, fit their type and options, and are unique where they must be."""
         for value in item.items("attributes"):
             uid, text = cast("str | None", value.get("attribute")), value.get("value")
-            if not uid:
-                yield "E1075", (value,)
-                continue
-            attribute = self.store.get("trackedEntityAttributes", uid)
-            if attribute is None:
+            attribute = self.store.get("trackedEntityAttributes", uid or "")
+            if attribute is None or uid is None:
                 yield "E1006", (Named(uid),)
                 continue
             if text is None or text == "":
@@ -45,10 +42,9 @@ class Values:
                 continue
             words = str(text)
             if len(words) > 1200:
-                yield "E1077", (uid, 1200)
-            complaint = problem(words, str(attribute.get("valueType")))
-            if complaint:
-                yield "E1007", (attribute.get("valueType"), complaint)
+                yield "E1077", (words, 1200)
+            if problem(words, str(attribute.get("valueType"))):
+                yield "E1007", _misfit(attribute, words)
             options = self._options(attribute)
             if options is not None and words not in options:
                 yield "E1125", (words, cast("JsonObject", attribute["optionSet"])["id"])
@@ -91,8 +87,7 @@ class Values:
             item, stage, {uid for uid, entry in entries.items() if entry.get("compulsory")}, given
         )
         for uid in given.keys() - entries.keys():
-            if self.store.get("dataElements", uid) is not None:
-                yield "E1305", (Named(uid), stage.get("id"))
+            yield "E1305", (Named(uid), stage.get("id"))
 
     def _data_value(self, value: JsonObject) -> Found:
         """A value is of an element that exists, one of its options, and fits its type."""
@@ -106,9 +101,8 @@ class Values:
         options = self._options(element)
         if options is not None and str(text) not in options:
             yield "E1125", (text, cast("JsonObject", element["optionSet"])["id"])
-        complaint = problem(str(text), str(element.get("valueType")))
-        if complaint:
-            yield "E1302", (uid, complaint)
+        if problem(str(text), str(element.get("valueType"))):
+            yield "E1302", _misfit(element, str(text))
 
     def _compulsory(self, item: Item, stage: JsonObject, compulsory: set[str], given: Mapping[str, JsonValue]) -> Found:
         """A compulsory element has a value, sent or stored, as early as the stage's strategy asks for it."""
@@ -121,3 +115,8 @@ class Values:
         for uid in compulsory & given.keys():
             if given[uid] is None or given[uid] == "":
                 yield "E1076", ("DataElement", Named(uid))
+
+
+def _misfit(body: JsonObject, text: str) -> tuple[object, ...]:
+    """What the messages name of a value that its type does not allow: the type, also where the message promises the element."""
+    return body.get("valueType"), f"Value type is {body.get('valueType')} but the value `{text}` is not."

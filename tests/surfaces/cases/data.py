@@ -23,11 +23,53 @@ CASES += [
         home=HOME,
     ),
 ]
+NATION = {"period": ["2025"], "org_unit": ["Maravélia"]}
+CASES += [
+    Case(
+        "data outliers",
+        "--data-set 'Vaccine stock' --period 2025 --org-unit Maravélia --top 3",
+        {"data_set": ["Vaccine stock"], **NATION, "top": 3},
+        home=HOME,
+    ),
+    Case(
+        "data validate",
+        "--period 202501 --org-unit Okavéri --group 'Monthly checks'",
+        {"period": ["202501"], "org_unit": ["Okavéri"], "group": ["Monthly checks"]},
+        home=HOME,
+    ),
+    Case(
+        "data followup list",
+        "--data-set 'Vaccine stock' --period 2025 --org-unit Maravélia --children",
+        {"data_set": ["Vaccine stock"], **NATION, "children": True},
+        home=HOME,
+    ),
+    Case(
+        "data history",
+        "'Penta vials at end of month' 202502 'Alidale Clinic'",
+        {"element": "Penta vials at end of month", "period": "202502", "org_unit": "Alidale Clinic"},
+        home=HOME,
+    ),
+]
 CASES += [
     Case(
         "analytics query",
         "dx='Penta vials used' pe=202501 ou=LEVEL-2",
         {"dimensions": ["dx=Penta vials used", "pe=202501", "ou=LEVEL-2"]},
+        home="analysed_home",
+    ),
+]
+CASES += [
+    Case(
+        "pull",
+        "dx='Penta vials used' pe=202501 ou=LEVEL-2",
+        {"dimensions": ["dx=Penta vials used", "pe=202501", "ou=LEVEL-2"]},
+        home="analysed_home",
+    ),
+    Case(
+        "pull",
+        "dx='Penta vials used' pe=202501 ou=LEVEL-2 --out vials.csv",
+        {"dimensions": ["dx=Penta vials used", "pe=202501", "ou=LEVEL-2"], "out": "vials.csv"},
+        volatile=("since", "kept", "requests"),
         home="analysed_home",
     ),
 ]

@@ -16,7 +16,7 @@ from dhis2sh.sandbox.analytics.event_grids import aggregate_grid, query_grid
 from dhis2sh.sandbox.analytics.events import EventQuery, Kind, read_events, records
 from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.routes.analytics.aggregate import financial_setting, grid_answer
+from dhis2sh.sandbox.routes.analytics.aggregate import financial_setting, grid_answer, viewer_of
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.routes.server import Server
@@ -35,8 +35,8 @@ class Api:
         """The query of a request. Raises `Refused`."""
         kind = _KINDS[request.path_params["kind"]]
         uid = cast("str", request.path_params["uid"])
-        roots = self.server.rights(request).roots("dataViewOrganisationUnits")
-        found = read_events(request.query_params, Model(self.store), kind, uid, roots, financial_setting(self.store))
+        viewer = viewer_of(self.server.rights(request), request.query_params)
+        found = read_events(request.query_params, Model(self.store), kind, uid, viewer, financial_setting(self.store))
         if not build.is_built(self.store):
             raise refusal("E7144")
         return found

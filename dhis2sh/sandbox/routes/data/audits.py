@@ -46,7 +46,7 @@ class Api:
         rows = self._select(
             "created, modified_by, audit_type, value, period, org_unit, attribute_option_combo, "
             "category_option_combo, data_element",
-            "data_value_audit", conditions, "created DESC, id",
+            "data_value_audit", conditions, "created DESC, id DESC",
         )  # fmt: skip
         found: list[JsonObject] = [
             {

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, done, empty
-from dhis2sh.sandbox.http.bodies import media_type, parse_object, with_body
+from dhis2sh.sandbox.http.bodies import media_type, parse_object, unsupported_type, with_body
 from dhis2sh.sandbox.instance.settings import CONFIDENTIAL, Settings
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
@@ -80,7 +80,7 @@ class Api:
         settings = self._settings(request)
         self._may_write(request, settings)
         if media_type(request) != "application/json":
-            raise Refused(415, f"Content-Type '{request.headers.get('content-type', '')}' is not supported")
+            raise unsupported_type(request)
         sent = parse_object(raw)
         unknown = [key for key in sent if not settings.knows(key)]
         if unknown:

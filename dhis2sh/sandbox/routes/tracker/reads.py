@@ -20,6 +20,7 @@ from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.tracker import changes
 from dhis2sh.sandbox.tracker.csv import entities_csv, events_csv
 from dhis2sh.sandbox.tracker.export import CLASSES, PLURALS, Reader
+from dhis2sh.sandbox.tracker.payload import UID_ERROR
 from dhis2sh.sandbox.tracker.query import moment, uids
 from dhis2sh.sandbox.tracker.storage import Kind
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 KIND_OF: dict[str, Kind] = {plural: kind for kind, plural in PLURALS.items()}
 _CSV: dict[Kind, Callable[..., str]] = {"trackedEntity": entities_csv, "event": events_csv}
+_REST = ["PUT", "PATCH", "DELETE"]
 _CSV_TYPES = ("application/csv", "text/csv")
 
 
@@ -110,6 +112,16 @@ class Api:
         kind = self.server.store.get("trackedEntityTypes", str(entity.get("trackedEntityType"))) or {}
         return bool(kind.get("allowAuditLog"))
 
+    def malformed(self, request: Request) -> Response:
+        """`GET /api/tracker/{plural}/{uid}` with what is no UID."""
+        text = request.path_params["text"]
+        raise Refused(400, f"Value '{text}' is not valid for path parameter uid. {UID_ERROR}{text}")
+
+    def not_allowed(self, request: Request) -> Response:
+        """A method that the addresses of the tracker do not know."""
+        is_ = "" if self.server.store.version.minor < 42 else "is "
+        raise Refused(405, f"Request method '{request.method}' {is_}not supported")
+
     def change_log(self, request: Request) -> Response:
         """`GET /api/tracker/{plural}/{uid}/changeLogs`."""
         kind, uid = KIND_OF[request.path_params["plural"]], request.path_params["uid"]
@@ -134,13 +146,6 @@ class Api:
             body = {"pager": {"page": 1, "total": len(found), "pageSize": max(1, len(found)), "pageCount": 1}, **body}
         return answer(body)
 
-    def no_duplicate(self, request: Request) -> Response:
-        """`GET /api/potentialDuplicates/{uid}` and its merge: nothing makes one here, so there is none."""
-        uid = request.path_params["uid"]
-        if self.server.store.version.minor < 42:
-            raise Refused(404, f"No potentialDuplicate records found with id '{uid}'.", "E1005")
-        raise not_found("PotentialDuplicate", uid)
-
 
 def _csv_type(request: Request, kind: Kind, suffix: str) -> str | None:
     """The media type of a CSV answer, None for JSON."""
@@ -158,8 +163,10 @@ def routes(server: Server) -> list[Route]:
     return [
         Route("/api/tracker/{plural:trackerlist}", api.list_),
         Route("/api/tracker/{plural:tracker}/{uid:uid}", api.one),
+        Route("/api/tracker/{plural:tracker}/{text:str}", api.malformed),
+        Route("/api/tracker", api.not_allowed, methods=_REST),
+        Route("/api/tracker/{plural:tracker}", api.not_allowed, methods=["POST", *_REST]),
+        Route("/api/tracker/{plural:tracker}/{uid:uid}", api.not_allowed, methods=["POST", *_REST]),
         Route("/api/tracker/{plural:tracker}/{uid:uid}/changeLogs", api.change_log),
         Route("/api/audits/trackedEntity", api.audits),
-        Route("/api/potentialDuplicates/{uid:uid}", api.no_duplicate),
-        Route("/api/potentialDuplicates/{uid:uid}/merge", api.no_duplicate, methods=["POST"]),
     ]

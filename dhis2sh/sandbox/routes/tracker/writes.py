@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import orjson
@@ -11,21 +12,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.dhis2.uids import generate_uid
+from dhis2sh.dhis2.uids import generate_uid, is_uid
 from dhis2sh.sandbox.http.answers import answer, base_of
-from dhis2sh.sandbox.http.bodies import unpacked, with_body
+from dhis2sh.sandbox.http.bodies import JSON, media_type, unpacked, unsupported_type, with_body
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.java.reader import complaint
 from dhis2sh.sandbox.jobs.service import Progress
-from dhis2sh.sandbox.refused import Refused, not_found
+from dhis2sh.sandbox.refused import Refused, missing_parameter, no_such_address, not_found, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.tracker import importer
-from dhis2sh.sandbox.tracker.bundle import Options
+from dhis2sh.sandbox.tracker.bundle import REPORT_MODES, Options
 from dhis2sh.sandbox.tracker.changes import audit, user_of
-from dhis2sh.sandbox.tracker.query import uid
+from dhis2sh.sandbox.tracker.export import wrong_type
+from dhis2sh.sandbox.tracker.ownership import grant, has_access
+from dhis2sh.sandbox.tracker.payload import BODY, NOTE, UID_ERROR, Bean, Reader, unreadable
+from dhis2sh.sandbox.tracker.query import enum, uid
 from dhis2sh.sandbox.tracker.storage import Kind, Writer
 
 if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
+
     from dhis2sh.types import JsonObject, JsonValue
 
 _JOB = "TRACKER_IMPORT_JOB"
@@ -37,10 +43,13 @@ class Api:
     def __init__(self, server: Server) -> None:
         self.server = server
 
+    def _read(self, bean: Bean, value: JsonValue) -> JsonObject:
+        return Reader(value, checks_uids=self.server.store.version.minor >= 42).read(bean)
+
     def import_(self, request: Request, raw: bytes) -> Response:
         """`POST /api/tracker`: JSON, or events as CSV; gzipped or zipped bodies are read too."""
         options = Options.of(request.query_params)
-        payload = _payload(request, unpacked(raw))
+        payload = self._read(BODY, _payload(request, unpacked(raw)))
         rights = self.server.rights(request)
         if not options.asynchronous:
             report = importer.run(self.server.tracker, rights, payload, options)
@@ -49,8 +58,8 @@ class Api:
         def work(progress: Progress) -> JsonValue:
             for step in importer.STEPS[:2]:
                 progress.note(step)
-            report = importer.run(self.server.tracker, rights, payload, options, progress.note)
-            progress.finish_with(importer.closing(report))
+            report = importer.run(self.server.tracker, rights, payload, replace(options, report="FULL"), progress.note)
+            progress.finish_with(importer.closing(report), level="ERROR" if report["status"] == "ERROR" else "INFO")
             return report
 
         config = self.server.jobs.submit(
@@ -72,92 +81,125 @@ class Api:
 
     def job(self, request: Request) -> Response:
         """`GET /api/tracker/jobs/{uid}`: its notifications, newest first."""
+        self._demand_uid(request.path_params["uid"])
         found = self.server.jobs.notes(_JOB, request.path_params["uid"]).get(_JOB, {})
         return answer(cast("JsonValue", found.get(request.path_params["uid"], [])))
 
     def report(self, request: Request) -> Response:
-        """`GET /api/tracker/jobs/{uid}/report`."""
+        """`GET /api/tracker/jobs/{uid}/report`, with as much as `reportMode` asks for."""
         uid = request.path_params["uid"]
+        self._demand_uid(uid)
+        mode = enum(request.query_params, "reportMode", REPORT_MODES) or "ERRORS"
         found = self.server.jobs.summaries(_JOB, uid).get(uid)
-        if found is None:
+        if not isinstance(found, dict):
             raise Refused(404, f"Summary for job {uid} does not exist", "E1005")
-        return answer(found)
+        return answer(importer.as_asked(found, mode))
+
+    def _demand_uid(self, text: str) -> None:
+        if not is_uid(text):
+            raise Refused(400, f"{UID_ERROR}{text}")
 
     def note(self, request: Request, raw: bytes) -> Response:
-        """`POST /api/tracker/{enrollments|events}/{uid}/note`."""
+        """`POST /api/tracker/{enrollments|events}/{uid}/note`, since 2.42."""
+        if self.server.store.version.minor < 42:
+            raise no_such_address(request.url.path)
+        if media_type(request) not in {"", JSON}:
+            raise unsupported_type(request)
         kind: Kind = "enrollment" if request.path_params["plural"] == "enrollments" else "event"
         owner = request.path_params["uid"]
         row = self.server.tracker.row(kind, owner)
         if row is None or row["deleted"]:
             raise not_found(kind.capitalize(), owner)
-        note = _json(raw)
+        note = self._read(NOTE, _json(raw))
         if not note.get("value"):
-            raise Refused(400, "Note value cannot be empty", "E1003")
+            raise Refused(400, "Value cannot be empty", "E1003")
         given = cast("str", note.get("note") or generate_uid())
         if self.server.tracker.rows("SELECT 1 FROM note WHERE uid = ?", (given,)):
-            raise Refused(400, f"Note `{given}` already exists.", "E1119")
+            raise Refused(400, f"Note `{given}` already exists.", "E1003")
 
         user = self.server.user(request)
-        written: JsonObject = {"note": given, "value": note["value"], "storedAt": now(), "storedBy": note.get("storedBy"),
+        stored_by = user["username"] if self.server.store.version.minor > 42 else note.get("storedBy")
+        written: JsonObject = {"note": given, "value": note["value"], "storedAt": now(), "storedBy": stored_by,
                                "createdBy": user_of(user)}  # fmt: skip
         with self.server.store.writing() as connection:
             Writer(connection).note(owner, written)
-        return answer({name: value for name, value in written.items() if value is not None})
+        return answer({"note": given, "value": note["value"],
+                       **({"storedBy": note["storedBy"]} if note.get("storedBy") else {})})  # fmt: skip
 
     def transfer(self, request: Request) -> Response:
         """`PUT /api/tracker/ownership/transfer`: another org unit becomes the owner."""
-        entity, program, unit = self._owned(request, "orgUnit", "ou")
+        minor = self.server.store.version.minor
+        unit = self._unit(request.query_params, minor)
+        entity, program = self._owned(request, minor)
         rights = self.server.rights(request)
+        if not has_access(self.server.tracker, rights, entity, program):
+            raise not_imitated("a transfer by somebody who has no access to the tracked entity")
+        if self.server.store.get("organisationUnits", unit) is None:
+            if minor > 42:
+                raise Refused(404, "Tracked entity not transferred. Org unit supplied does not exist.", "E1005")
+            return answer(_done("Ownership transferred"))  # says so, and leaves the owner alone
         if not rights.superuser and not rights.in_scope(unit, "teiSearchOrganisationUnits"):
             raise Refused(403, "User does not have access to the new owner org unit", "E1006")
         with self.server.store.writing() as connection:
-            Writer(connection).owner(entity, program, unit)
+            Writer(connection).owner(entity, cast("str", program["id"]), unit)
         return answer(_done("Ownership transferred"))
+
+    def _unit(self, query: QueryParams, minor: int) -> str:
+        """The org unit of a transfer: `orgUnit`, which 2.41 does not know yet, or until 2.42 `ou`."""
+        found = (uid(query, "orgUnit") if minor > 41 else None) or (uid(query, "ou") if minor < 43 else None)
+        if found:
+            return found
+        if minor == 42:
+            raise Refused(400, "Required request parameter 'orgUnit' is not present", "E1003")
+        raise missing_parameter("ou" if minor < 42 else "orgUnit")
 
     def override(self, request: Request) -> Response:
         """`POST /api/tracker/ownership/override`: break the glass, with a reason."""
-        entity, program, _ = self._owned(request)
-        body = self.server.store.get("programs", program) or {}
-        if body.get("accessLevel") != "PROTECTED":
+        reason = request.query_params.get("reason")
+        if not reason:
+            raise missing_parameter("reason")
+        entity, program = self._owned(request, self.server.store.version.minor)
+        if program.get("accessLevel") != "PROTECTED":
             raise Refused(403, "Temporary ownership can only be granted for protected programs", "E1006")
-        if not request.query_params.get("reason"):
-            raise Refused(400, "Required request parameter 'reason' for method parameter type String is not present")
-        audit(self.server.tracker, entity, self.server.user(request), "READ")
+        user = self.server.user(request)
+        audit(self.server.tracker, entity, user, "READ")
+        grant(self.server.tracker, entity, cast("str", program["id"]), cast("str", user["id"]), reason)
         return answer(_done("Temporary Ownership granted"))
 
-    def _owned(self, request: Request, *unit_names: str) -> tuple[str, str, str]:
-        """The tracked entity, program and org unit of a request; older names are understood."""
+    def _owned(self, request: Request, minor: int) -> tuple[str, JsonObject]:
+        """The tracked entity and the program of a request; older names are understood."""
         query = request.query_params
         entity = uid(query, "trackedEntity") or uid(query, "trackedEntityInstance")
         program = uid(query, "program")
-        unit = next((uid(query, name) for name in unit_names if query.get(name)), None)
-        missing = "trackedEntity" if not entity else "program" if not program else ""
-        if missing or (unit_names and not unit):
-            name = missing or unit_names[0]
-            raise Refused(400, f"Required request parameter '{name}' for method parameter type UID is not present")
-        row = self.server.tracker.row("trackedEntity", entity or "")
+        if not entity or not program:
+            name = "trackedEntity" if not entity else "program"
+            raise Refused(400, f"Required request parameter '{name}' is not present", "E1003")
+        row = self.server.tracker.row("trackedEntity", entity)
         if row is None or row["deleted"]:
-            raise not_found("TrackedEntity", str(entity))
-        for plural, name, found in (("programs", "Program", program), ("organisationUnits", "OrganisationUnit", unit)):
-            if found and self.server.store.get(plural, found) is None:
-                raise not_found(name, found)
-        return entity or "", program or "", unit or ""
+            raise not_found("TrackedEntity", entity)
+        body = self.server.store.get("programs", program)
+        if body is None:
+            raise not_found("Program", program)
+        if cast("JsonObject", body.get("trackedEntityType") or {}).get("id") != row["tracked_entity_type"]:
+            raise not_found("Program", program) if minor > 42 else wrong_type()
+        return entity, body
 
 
 def _done(message: str) -> JsonObject:
     return {"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "message": message}
 
 
-def _json(raw: bytes) -> JsonObject:
-    """A body's JSON object. Raises `Refused` as this controller words it: 400, without a code."""
+def _json(raw: bytes) -> JsonValue:
+    """A body's JSON. Raises `Refused` as this controller words it: 400, without a code."""
+    if raw.lstrip()[:1] == b"[":
+        return []  # refused at its first sign, whatever comes then
     try:
-        body = cast("JsonValue", orjson.loads(raw) if raw.strip() else {})
+        return cast("JsonValue", orjson.loads(raw) if raw.strip() else {})
     except orjson.JSONDecodeError as error:
-        raise Refused(400, f"JSON parse error: {complaint(error.doc, error.pos).splitlines()[0]}") from None
-    return body if isinstance(body, dict) else {}
+        raise unreadable(complaint(error.doc, error.pos).splitlines()[0]) from None
 
 
-def _payload(request: Request, raw: bytes) -> JsonObject:
+def _payload(request: Request, raw: bytes) -> JsonValue:
     kind = request.headers.get("content-type", "")
     if "csv" in kind:
         return {
