@@ -86,12 +86,12 @@ def read_profiles(path: Path) -> ProfilesFile:
         import tomllib  # start-up: 3 ms, and not everybody has such a file
 
         return ProfilesFile(path, tomllib.loads(raw.decode("utf-8")), hashlib.sha256(raw).hexdigest())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", hint="save it as UTF-8, readable by you") from error
     except ValueError as error:
         raise ConfigError(
             f"{path} is not valid TOML: {error}", hint=f"mend that line; {path.name} was left as it was"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", hint="save it as UTF-8, readable by you") from error
 
 
 def project_file(start: Path | None = None) -> Path | None:

@@ -14,6 +14,7 @@ from dhis2sh.errors import Interrupted, UsageError
 from dhis2sh.rows.registry import stages
 from dhis2sh.surfaces.terminal import report
 from dhis2sh.verbs import installed
+from dhis2sh.words import kebab
 
 _ASSIGNED = r"\s*(?P<to>[A-Za-z_]\w*)\s*=\s*(?P<line>(?P<word>[A-Za-z]\w*)[ \t]+[\w'\"-].*)"
 _NO_MAGIC = r"Line magic function `%(\w+)` not found"
@@ -81,9 +82,13 @@ def _whole(word: str, line: str) -> str | None:
     """The line with its domain, where one verb alone can be meant: `list dataElements` is `metadata list dataElements`."""
     from dhis2sh.verbs import manifest  # start-up: the catalogue of every domain
 
-    verbs = [verb for verb in manifest.domain_verbs() if str(verb["path"]).split()[1:] == [word] and verb["arguments"]]
     rest = line.lstrip("%").partition(" ")[2].lstrip()
-    return f"{verbs[0]['path']} {rest}" if len(verbs) == 1 and rest else None
+    types = {name for first, others in manifest.sections("metadata").items() for name in (first, *others)}
+    verbs = [verb for verb in manifest.domain_verbs() if str(verb["path"]).split()[1:] == [word]]
+    if rest and kebab(rest.split()[0]) in types:  # of a type, whoever else has such a verb
+        verbs = [verb for verb in verbs if verb["path"] == f"metadata {word}"] or verbs
+    alone = len(verbs) == 1 and word not in types and verbs[0]["arguments"]
+    return f"{verbs[0]['path']} {rest}" if alone and rest else None
 
 
 def unknown_magic(error: BaseException | None) -> UsageError | None:
