@@ -17,7 +17,7 @@ from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.tracker.duplicates import STATUS, Duplicates
 from dhis2sh.sandbox.tracker.export import Page, pages_of
-from dhis2sh.sandbox.tracker.payload import DUPLICATE, Reader
+from dhis2sh.sandbox.tracker.imports.payload import DUPLICATE, Reader
 from dhis2sh.sandbox.tracker.query import enum, number, order_by, uids
 from dhis2sh.sandbox.tracker.reserved import MOST, needed, pattern_of, reserve
 
