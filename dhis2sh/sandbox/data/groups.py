@@ -125,8 +125,22 @@ class Groups:
         kept = entries if removing else list(self._fitting(entries, items, summary))
         if not options.on("dryRun"):
             self.write(kept, delete=removing)
+        summary.complete = self._completed(body, data_set, options) or summary.complete
         summary.deleted, summary.updated = (len(kept), 0) if removing else (0, len(kept))
         return summary
+
+    def _completed(self, body: Mapping[str, JsonValue], data_set: str | None, options: Options) -> str | None:
+        """Register the form that a set names as complete, if it says when. Returns that."""
+        date, unit, period = (_text(body.get(name)) for name in ("completeDate", "orgUnit", "period"))
+        uid = unit and self.model.resolve("organisationUnits", options.scheme("orgUnit"), unit)
+        read = read_period(period or "")
+        if not date or not data_set or not uid or read is None:
+            return None
+        combo = _text(body.get("attributeOptionCombo")) or DEFAULT_OPTION_COMBO
+        if not options.on("dryRun"):
+            with self.store.writing() as connection:
+                values.complete(connection, (data_set, read.iso, uid, combo), date, self.who.username)
+        return date
 
     def failed(self, no: GroupRefused, options: Options, rows: int, steps: Iterable[str] = ()) -> Summary:
         """The summary of a group that was refused.
@@ -334,7 +348,8 @@ class Groups:
                 if delete and old is None:
                     continue
                 moment = f"{now()}+0000"
-                value = entry.value if entry.value is not None or old is None else old.value
+                kept = entry.value is None and not entry.deleted and old is not None
+                value = old.value if kept and old is not None else entry.value
                 created = moment if old is None else old.created
                 new = Value(entry.key, old.value if delete and old else value, self.who.username, created, moment,
                             entry.comment, entry.follow_up, gone)  # fmt: skip

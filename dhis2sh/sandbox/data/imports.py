@@ -18,7 +18,6 @@ from dhis2sh.sandbox.data.conflicts import Conflict, Summary, conflict
 from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.data.values import Key, Value
 from dhis2sh.sandbox.http import params
-from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata import value_types
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
@@ -249,11 +248,8 @@ class Importer:
         if period is None or "orgUnit" not in outer:
             return
         if not self.options.on("dryRun"):
-            connection.execute(
-                "INSERT OR REPLACE INTO completeness VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
-                (outer["dataSet"], period.iso, outer["orgUnit"], outer.get("attributeOptionCombo", DEFAULT_OPTION_COMBO),
-                 date[:10], self.user, now(), self.user),
-            )  # fmt: skip
+            combo = outer.get("attributeOptionCombo", DEFAULT_OPTION_COMBO)
+            values.complete(connection, (outer["dataSet"], period.iso, outer["orgUnit"], combo), date, self.user)
         self.summary.complete = date
 
     # Rows ----------------------------------------------------------------------------------------------------------

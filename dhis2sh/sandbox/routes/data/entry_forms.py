@@ -194,6 +194,8 @@ class Api:
         """`GET /api/dataSets/{uid}/form?ou[&pe][&metaData=true]`: the groups of fields of a form."""
         query, model = request.query_params, Model(self.store)
         unit = query.get("ou", "null")
+        if "ou" not in query and self.store.version.upserts:
+            raise Refused(500, 'Cannot invoke "org.hisp.dhis.common.UID.getValue()" because "uid" is null')
         if not model.exists("organisationUnits", unit):
             raise not_found("OrganisationUnit", unit)
         uid = self._data_set(request)
