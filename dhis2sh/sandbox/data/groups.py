@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from dhis2sh.sandbox.data.imports import Options
+    from dhis2sh.sandbox.metadata.rights import Rights
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -85,11 +86,13 @@ class Who:
         username: that values are stored by.
         roots: the org units under which data may be entered.
         late: expired and future periods are open to the user.
+        rights: what else the user may do; None for nobody in particular, who may do everything.
     """
 
     username: str
     roots: tuple[str, ...]
     late: bool
+    rights: Rights | None = None
 
 
 class Groups:
@@ -223,6 +226,9 @@ class Groups:
         """Raise `GroupRefused` for what speaks against a group, the first of it. Returns its data set."""
         uid = data_set or self._detected(entries)
         body = self.model.body("dataSets", uid)
+        rights = self.who.rights
+        if rights is not None and body and not rights.can_write_data(body):
+            raise not_imitated(f"an import of 2.43 into the data set {uid} by who may not write its data")
         self._usable(uid, body, entries)
         periods = {entry.period.iso: entry.period for entry in entries}
         self._timely(uid, body, periods, entries)
