@@ -175,7 +175,7 @@ class Groups:
         texts = {name: _text(item.get(name)) or _text(outer.get(name)) for name in ("period", "orgUnit")}
         if texts["period"] is None:
             raise undefined("E8100", "period", index, item)
-        period = read_period(cast("str", texts["period"]))
+        period = read_period(texts["period"])
         if period is None:
             raise Refused(500, NO_GROUP)
         named = _text(item.get("dataElement"))
@@ -184,9 +184,7 @@ class Groups:
         element = self._uid("dataElements", "data element", named, options.scheme("dataElement"), index)
         if texts["orgUnit"] is None:
             raise undefined("E8105", "org unit", index, item)
-        unit = self._uid(
-            "organisationUnits", "org unit", cast("str", texts["orgUnit"]), options.scheme("orgUnit"), index
-        )
+        unit = self._uid("organisationUnits", "org unit", texts["orgUnit"], options.scheme("orgUnit"), index)
         scheme, plural = options.scheme("categoryOptionCombo"), "categoryOptionCombos"
         text = _text(item.get("categoryOptionCombo"))
         combo = self._uid(plural, "category option combo", text, scheme, index) if text else None

@@ -131,7 +131,7 @@ def _demand_scheme(name: str, text: str) -> None:
 
 def _shown_scheme(text: str) -> JsonObject:
     kind, _, attribute = text.partition(":")
-    return {"type": kind.upper()} | ({"attribute": attribute} if attribute else {})
+    return {"type": kind.upper(), **({"attribute": attribute} if attribute else {})}
 
 
 @dataclass(slots=True)

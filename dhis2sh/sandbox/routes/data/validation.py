@@ -125,7 +125,7 @@ class Api:
              "period": period_reference(self.store, str(cast("JsonObject", body["period"])["id"]))}
             for body in self._kept(query)
         ]  # fmt: skip
-        found.sort(key=lambda body: body["id"])
+        found.sort(key=lambda body: int(str(body["id"])))
         shown = picked(query, cast("list[JsonObject]", found), self.store, _TYPES)
         return answer(paged(query, "validationResults", shown))
 
