@@ -22,6 +22,7 @@ SHIPPED = {
         "approval",
         "audit",
         "data",
+        "datastore",
         "dev",
         "explain",
         "jobs",
