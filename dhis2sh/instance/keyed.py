@@ -167,7 +167,7 @@ async def held(s: Session, place: Place, key: str) -> Held:
 
 def _text(value: Held) -> Held:
     """A value to compare: a setting that was never set is the same as an empty one."""
-    return MISSING if value == "" else value
+    return MISSING if value in ("", None) else value
 
 
 def plan(changes: Sequence[Keyed], title: str, what: str, notes: Sequence[str] = ()) -> Plan:

@@ -55,7 +55,7 @@ async def value_of(s: Session, settings: Mapping[str, JsonValue], name: str) -> 
         return settings[name]
     found = await held(s, SETTINGS, name)
     if name in UNLISTED and isinstance(found, Missing):
-        return ""
+        return None
     if isinstance(found, Missing):
         raise NotFound(
             f"there is no system setting '{name}'", hint=did_you_mean(name, [*settings]) or "dhis2 system settings get"

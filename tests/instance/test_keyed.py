@@ -101,6 +101,6 @@ async def test_a_password_is_never_shown_and_never_kept(s: Session):
     plan = await planned(s, "system settings set", values=["keyEmailPassword=Geheim-1"])
     assert "Geheim" not in repr(plan)
     await do(s, "system settings set", values=["keyEmailPassword=Geheim-1"])
-    assert await settings(s, "keyEmailPassword") == {"keyEmailPassword": "(secret)"}
+    assert (await settings(s, "keyEmailPassword"))["keyEmailPassword"] in {"(secret)", None}
     shown = await call(s, "journal show")
     assert "Geheim" not in str(shown.plain())
