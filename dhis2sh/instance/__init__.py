@@ -7,6 +7,7 @@ predicting  predictors run over some time          people       accounts, and wh
 staff     a sheet of people as accounts            accounts     accounts made, invited, copied, given roles
 approval  how far data are approved                audits       what a server has written down
 keyed     values under keys, set and set back      settings     system settings
+messages  conversations between people
 data_store  namespaces, keys, files of them
 roles     authorities of roles                     access       sharing looked through
 

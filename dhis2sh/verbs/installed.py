@@ -28,6 +28,7 @@ SHIPPED = {
         "jobs",
         "journal",
         "maintenance",
+        "messaging",
         "metadata",
         "names",
         "predictors",

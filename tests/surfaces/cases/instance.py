@@ -68,4 +68,6 @@ CASES = [
     ),
     Case("system settings get", "applicationTitle", {"names": ["applicationTitle"]}),
     Case("system settings diff", "sandbox", {"other": "sandbox"}, empty=True),
+    Case("messaging list", "", home="messages_home"),
+    Case("messaging get", "mcSandbox01", {"id": "mcSandbox01"}, home="messages_home"),
 ]
