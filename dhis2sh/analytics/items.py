@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dhis2sh.dhis2.periods import Period, RelativePeriod, period_or_relative
+from dhis2sh.dhis2.periods import RelativePeriod, periods_in
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.verbs import names
@@ -30,7 +30,6 @@ OWN_DIMENSIONS = {
 }  # fmt: skip
 """Types that are dimensions of their own, and of what their items are."""
 _LEVEL = re.compile(r"LEVEL-(.+)", re.I)
-_RANGE = re.compile(r"(\w+)(?:\.\.|:)(\w+)")
 
 
 @dataclass(slots=True)
@@ -60,7 +59,7 @@ async def question_of(s: Session, dimensions: Sequence[str], filters: Sequence[s
     for texts, found in ((dimensions, asked.dimensions), (filters, asked.filters)):
         for text in texts:
             name, items = _cut(text)
-            key, known = await _dimension(s, name, items)
+            key, known = await dimension(s, name, items)
             found.setdefault(key, []).extend(item for item in known if item not in found.get(key, []))
     both = asked.dimensions.keys() & asked.filters.keys()
     if both:
@@ -85,14 +84,15 @@ def _cut(text: str) -> tuple[str, list[str]]:
     return name.strip(), [item.strip() for item in items.split(";") if item.strip()]
 
 
-async def _dimension(s: Session, name: str, items: Sequence[str]) -> tuple[str, list[str]]:
+async def dimension(s: Session, name: str, items: Sequence[str]) -> tuple[str, list[str]]:
+    """A dimension by its UID, with its items. Errors as of `question_of`."""
     match name:
         case "dx":
             return "dx", await _data(s, items)
         case "pe":
             return "pe", [item for text in items for item in periods(text)]
         case "ou":
-            return "ou", await _units(s, items)
+            return "ou", await units(s, items)
         case "co" | "ao":
             return name, list((await names.resolve_all(s, "categoryOptionCombos", items)).values())
         case _:
@@ -119,7 +119,8 @@ async def _data(s: Session, items: Sequence[str]) -> list[str]:
     return [found[item] if item in found else hits[item].uid for item in items]
 
 
-async def _units(s: Session, items: Sequence[str]) -> list[str]:
+async def units(s: Session, items: Sequence[str]) -> list[str]:
+    """Organisation units, levels and groups by name, as a server takes them. Errors as of `question_of`."""
     found: list[str] = []
     for item in items:
         level, (prefix, mark, rest) = _LEVEL.fullmatch(item), item.partition("-")
@@ -138,13 +139,9 @@ async def _units(s: Session, items: Sequence[str]) -> list[str]:
 
 
 def periods(text: str) -> list[str]:
-    """The periods that a text means: one, a relative one as its name, or all from one to another (`202501..202506`).
-
-    Raises `UsageError`. A server takes `202501_202506` and answers with nothing (seen).
-    """
-    if (ends := _RANGE.fullmatch(text)) is not None:
-        return [item.iso for item in Period.parse(ends[1]).range(Period.parse(ends[2]))]
-    return [str(period_or_relative(text))]
+    """The periods that a text means, a relative one as its name. Raises `UsageError`."""
+    found = periods_in(text)
+    return [str(found)] if isinstance(found, RelativePeriod) else [item.iso for item in found]
 
 
 def resolved(items: Iterable[str]) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.analytics.items import Question, resolved
+from dhis2sh.analytics.items import Question
 from dhis2sh.client.limits import gather_bounded
+from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import Refused, ServerFault, TimedOut, UsageError
 
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, Row
 
-TOO_LARGE = {"E7128", "E7129"}
+TOO_LARGE = "E7128"
 """The result has more rows than the server gives."""
 TOO_LONG = {"E7131", "E7136"}
 """The query was given up, by the server's own clock."""
+NEVER_BUILT = "E7144"
+"""A table of analytics is not there."""
 CONCURRENCY = 3
 """Pieces under way at once: analytics are the heaviest thing that a server does."""
 MOST_PIECES = 5_000
@@ -50,7 +53,7 @@ class Piece:
 
 
 async def batches(
-    s: Session, question: Question, params: dict[str, Param], *, with_names: bool
+    s: Session, question: Question, params: Mapping[str, Param], *, with_names: bool
 ) -> AsyncGenerator[list[Row]]:
     """The rows of a question, piece by piece.
 
@@ -65,10 +68,10 @@ async def batches(
     asked = 0
     while waiting:
         now, waiting = waiting, list[Piece]()
-        async for piece, found in gather_bounded((_ask(s, question, piece, params) for piece in now), CONCURRENCY):
+        async for piece, found in gather_bounded((_tried(s, question, piece, params) for piece in now), CONCURRENCY):
             asked += 1
             if isinstance(found, Exception):
-                smaller = await _smaller(s, piece)
+                smaller = await _smaller(s, question, piece)
                 if not smaller or asked + len(waiting) > MOST_PIECES:
                     raise found
                 waiting += smaller
@@ -78,31 +81,58 @@ async def batches(
             s.person.note(f"too much for one answer: asked again in {len(waiting)} pieces")
 
 
-async def _ask(
-    s: Session, question: Question, piece: Piece, params: dict[str, Param]
-) -> tuple[Piece, Grid | Refused | TimedOut]:
-    """A piece and its answer, or why it has none where a smaller one may."""
+def too_much(error: Exception) -> bool:
+    """Has a server failed because it was asked for too much at once?"""
+    match error:
+        case ServerFault():
+            return error.status in {502, 504}
+        case Refused():
+            # E7129 is also what 2.41 to 2.44 say of a program that does not exist (seen)
+            large = error.code == "E7129" and "does not exist" not in error.message
+            return large or error.code in {TOO_LARGE, *TOO_LONG} or error.status == 413
+        case _:
+            return isinstance(error, TimedOut)
+
+
+def with_advice(error: Exception) -> Exception:
+    """An error of analytics, with what to do where their tables are missing."""
+    if isinstance(error, Refused) and error.code == NEVER_BUILT:
+        error.hint = HOW_TO_BUILD
+    return error
+
+
+HOW_TO_BUILD = "dhis2 raw post resourceTables/analytics  builds the analytics tables; then ask again when it is done"
+
+
+async def ask(s: Session, question: Question, piece: Piece, params: Mapping[str, Param]) -> Grid:
+    """The answer to a piece of a question. Raises what the server refuses; `too_much` says whether less would do."""
     dimensions: dict[str, Sequence[str]] = {**question.dimensions}
     dimensions |= {
         name: items for name, items in (("dx", piece.data), ("pe", piece.periods), ("ou", piece.units)) if items
     }
     try:
-        return piece, await s.client.analytics.query(dimensions, filters=question.filters, params=params)
-    except ServerFault as error:
-        if error.status not in {502, 504}:
-            raise
-        return piece, error
+        return await s.client.analytics.query(dimensions, filters=question.filters, params=params)
     except Refused as error:
-        if error.code not in TOO_LARGE | TOO_LONG and error.status != 413:
+        raise with_advice(error) from error
+
+
+async def _tried(
+    s: Session, question: Question, piece: Piece, params: Mapping[str, Param]
+) -> tuple[Piece, Grid | Refused | TimedOut]:
+    """A piece and its answer, or why it has none where a smaller one may."""
+    try:
+        return piece, await ask(s, question, piece, params)
+    except (Refused, TimedOut) as error:
+        if not too_much(error):
             raise
         return piece, error
-    except TimedOut as error:
-        return piece, error
 
 
-async def _smaller(s: Session, piece: Piece) -> list[Piece]:
-    """A piece in smaller ones: relative periods as fixed ones, a unit with a level below it as its children."""
-    piece = replace(piece, periods=tuple(resolved(piece.periods)))
+async def _smaller(s: Session, question: Question, piece: Piece) -> list[Piece]:
+    """A piece in smaller ones: relative periods as the server's fixed ones, a unit with a level below it as its children."""
+    if any(item in RelativePeriod.__members__ for item in piece.periods):  # whose financial year is the server's
+        meta = (await ask(s, question, piece, {"skipData": True})).meta_data
+        piece = replace(piece, periods=tuple(meta.dimensions.get("pe") or piece.periods))
     if found := piece.cut():
         return found
     levels = tuple(item for item in piece.units if not is_uid(item))

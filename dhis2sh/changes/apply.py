@@ -72,6 +72,8 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
             _look_for_unanswered(session, plan)
             await require_consent(session, verb, plan, consent)
             await _check_current(session, plan)
+            if plan.prepare is not None:
+                plan.prepare()
         with effect_scope("write"), recording(session, plan) as entry:
             if plan.writer is not None:
                 result: object = await carry_out(session, plan, plan.writer, entry)
@@ -79,7 +81,7 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
                 result = await verb.apply(session, plan)  # type: ignore[misc]  (`_check` has looked)
             _written_down(session, entry, result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
         return (
-            _whole(result)
+            _whole(result, entry, unchanged=result.ignored if plan.writer is not None and plan.writer.bulk else 0)
             if isinstance(result, WriteSummary)
             else stamped(result, verb=verb.path, profile=session.bound or "")
         )
@@ -149,8 +151,12 @@ async def _check_current(session: Session, plan: Plan) -> None:
         raise OutOfDate(told, hint="the same line once more plans it anew")
 
 
-def _whole(summary: WriteSummary) -> WriteSummary:
-    """A summary without refusals. A 200 of the server with ignored objects is no success here."""
+def _whole(summary: WriteSummary, entry: Recording, unchanged: int) -> WriteSummary:
+    """A summary without refusals. A 200 of the server with ignored objects is no success here.
+
+    Parameters:
+        unchanged: how many were on the server as they were meant to be.
+    """
     if not summary.failures and not summary.left:
         return summary
     rows, word = (summary.failures, "refused") if summary.failures else (summary.left, "not as before")
@@ -158,10 +164,10 @@ def _whole(summary: WriteSummary) -> WriteSummary:
     what = f"{first.get('name') or first.get('uid') or first.get('type')}: {first.get('message')}"
     more = f" (and {len(rows) - 1:,} more)" if len(rows) > 1 else ""
     code = cast("str | None", first.get("code"))
-    if summary.created or summary.updated or summary.deleted:
+    if summary.created or summary.updated or summary.deleted or unchanged:
         raise PartlyDone(
             f"{summary.line()}; {len(rows):,} {word}: {what}{more}",
             summary=summary,
-            hint="dhis2 journal show",
+            hint=f"dhis2 journal show {entry.id}; dhis2 undo {entry.id}" if entry.id is not None else "dhis2 explain",
         )
     raise Refused(f"nothing was written: {what}{more}", code=code, envelope=summary.envelope, hint="dhis2 explain")

@@ -237,7 +237,8 @@ class Writer(Protocol):
     name: ClassVar[str]
     """By which the journal and `undo` know the kind."""
     bulk: ClassVar[bool]
-    """The journal keeps ranges and digests of parts, not each object before and after."""
+    """The journal keeps ranges and digests of parts, not each object before and after. What such a writer counts as ignored
+    was there already as it was meant to be; what was refused is among the failures."""
 
     @property
     def what(self) -> str:
@@ -299,6 +300,7 @@ class Plan:
         names: what the UIDs in it stand for, where somebody is to read it (`dhis2sh.verbs.names.tell`).
         blocked: why it cannot be carried out, found out by reading; shown by a dry run, raised by anything else.
         report: what a plan of many objects comes to (a model with `line()`): drawn before the first of its steps.
+        prepare: what is done on this machine when somebody has agreed, before the first request.
     """
 
     title: str
@@ -316,6 +318,7 @@ class Plan:
     names: dict[str, str] = field(default_factory=dict[str, str])
     blocked: Dhis2Error | None = None
     report: Reported | None = None
+    prepare: Callable[[], None] | None = None
 
     @property
     def written_by(self) -> str:

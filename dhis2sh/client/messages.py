@@ -380,6 +380,11 @@ class AnalyticsItem(Answered):
     uid: str | None = None
     name: str | None = None
     code: str | None = None
+    dimension_item_type: str | None = None
+    start_date: str | None = None
+    end_date: str | None = None
+    legend_set: str | None = None
+    total_aggregation_type: str | None = None
 
 
 class AnalyticsMetaData(Answered):
@@ -405,6 +410,7 @@ class GridHeader(Answered):
     value_type: str | None = None
     hidden: bool = False
     meta: bool = False
+    option_set: str | None = None
 
 
 class Grid(Answered):

@@ -173,6 +173,10 @@ class Tracker:
         """Start an import and return at once; follow the message's job with `client.tasks`."""
         return await self._send(source, options, wait=False)
 
+    async def report_of(self, source: Source, **options: Unpack[TrackerOptions]) -> WebMessage:
+        """Import a bundle in one request; its report, whatever that says. Raises `Refused` for one that has none."""
+        return await self._send(source, options, wait=True)
+
     async def save_bulk(
         self,
         kind: Kind,

@@ -10,6 +10,7 @@ References in the table are to the API facts the product was built from: letters
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -32,6 +33,8 @@ class Behaviour:
             2.40).
         values_by_data_set: An import of data values fails when an element is in several data sets and `dataSet` is
             not given, and whole when one row of it is bad (i, quirks 35, 37).
+        audits_keep_new: The audit of a data value has the value that a change brought; before, the one that it replaced
+            (recorded, audit-data-values).
         maps_by_import: Maps whose layers show data are taken by PATCH and in imports; before, 409 with a message of
             Hibernate, and only POST and PUT with columns, rows and filters work (recorded in 2.41 and 2.42).
         sharing_external: `sharing.external` (versions-seen).
@@ -39,6 +42,9 @@ class Behaviour:
         tracker_org_units: The parameter of tracked entities and enrollments for organisation units
             (versions-seen).
         tracker_org_unit_mode: The parameter for how far below them to look (versions-seen).
+        tracker_order: In which order the pages of a tracker list do not move: by UID, but for tracked entities of 2.43 and
+            later, where that fails (409, SqlState 42702) and the order without one is by number (seen-2026-11-29).
+        transfer_unit: The parameter of a transfer of ownership for the new owner (i, e.1).
         oauth2_client_key: What an OAuth2 client's identifier is called (quirk 39).
         authorize_path: Where a user consents.
         grant_path: Where tokens are given.
@@ -51,11 +57,14 @@ class Behaviour:
     merge_mode: bool
     option_delete: bool
     values_by_data_set: bool
+    audits_keep_new: bool
     maps_by_import: bool
     sharing_external: bool
     uid_separator: str
     tracker_org_units: str
     tracker_org_unit_mode: str
+    tracker_order: Mapping[str, str]
+    transfer_unit: str
     oauth2_client_key: str
     authorize_path: str
     grant_path: str
@@ -69,11 +78,14 @@ _V40 = Behaviour(
     merge_mode=True,
     option_delete=False,
     values_by_data_set=False,
+    audits_keep_new=False,
     maps_by_import=False,
     sharing_external=True,
     uid_separator=";",
     tracker_org_units="orgUnit",
     tracker_org_unit_mode="ouMode",
+    tracker_order={},
+    transfer_unit="ou",
     oauth2_client_key="cid",
     authorize_path="/uaa/oauth/authorize",
     grant_path="/uaa/oauth/token",
@@ -87,10 +99,12 @@ _V41 = replace(
     uid_separator=",",
     tracker_org_units="orgUnits",
     tracker_org_unit_mode="orgUnitMode",
+    tracker_order={"trackedEntities": "trackedEntity:asc", "events": "event:asc"},
     merge_types=("indicatorTypes", "indicators"),
 )
 _V42 = replace(
     _V41,
+    transfer_unit="orgUnit",
     spring_oauth2=True,
     merge_mode=False,
     sharing_external=True,
@@ -101,8 +115,10 @@ _V42 = replace(
 )
 _V43 = replace(
     _V42,
+    tracker_order={"events": "event:asc"},
     option_delete=True,
     values_by_data_set=True,
+    audits_keep_new=True,
     maps_by_import=True,
     sharing_external=False,
     visualization_periods="persistedPeriods",
@@ -118,6 +134,7 @@ type Capability = Literal[
     "merge_mode",
     "option_delete",
     "values_by_data_set",
+    "audits_keep_new",
     "maps_by_import",
     "sharing_external",
 ]

@@ -5,20 +5,22 @@ API source: `DataValueSetQueryParams.java` (api-facts f.2).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.client import reading
 from dhis2sh.client.data_values import DataValueQuery
-from dhis2sh.dhis2.periods import Period, PeriodType, period_or_relative, period_type
+from dhis2sh.dhis2.periods import Period, PeriodType, RelativePeriod, period_type, periods_in
 from dhis2sh.errors import UsageError
 from dhis2sh.verbs.declaration import Doc, Refers
-from dhis2sh.words import joined
+from dhis2sh.words import counted, joined
 
 if TYPE_CHECKING:
+    from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject
+    from dhis2sh.types import JsonObject, Row
 
 MOST_PERIODS = 1_000
 """Periods that one question is spelled out in; more are asked for by their first and last day."""
@@ -38,7 +40,8 @@ class Asked:
         list[str], Doc("Values of the elements in these groups."), Refers("dataElementGroups")
     ] = field(default_factory=lambda: [])
     period: Annotated[
-        list[str], Doc("Periods such as 202501, 2025Q1, 2025 or LAST_12_MONTHS; a longer one stands for all in it.")
+        list[str],
+        Doc("Periods such as 202501, 202501..202506, 2025 or LAST_12_MONTHS; a longer one stands for all in it."),
     ] = field(default_factory=lambda: [])
     start_date: Annotated[str | None, Doc("Instead of periods: values of periods that begin on this day or later.")] = (
         None
@@ -100,7 +103,7 @@ def _complete(asked: Asked) -> None:
 
 async def periods_of(s: Session, asked: Asked) -> list[str]:
     """The periods of a question, those of the data sets in place of longer ones; each once, in order. Errors as `query_of`."""
-    given = [period for text in asked.period for period in _read(text)]
+    given = [period for text in asked.period for period in periods_meant(text)]
     kinds = await kinds_of(s, asked)
     found: dict[str, None] = {}
     for period in given:
@@ -117,10 +120,10 @@ async def periods_of(s: Session, asked: Asked) -> list[str]:
     return list(found)
 
 
-def _read(text: str) -> list[Period]:
+def periods_meant(text: str) -> list[Period]:
     """The periods that a text means today. Raises `UsageError`."""
-    found = period_or_relative(text)
-    return [found] if isinstance(found, Period) else list(found.resolve())
+    found = periods_in(text)
+    return list(found.resolve()) if isinstance(found, RelativePeriod) else found
 
 
 def _other(period: Period, kinds: Iterable[PeriodType]) -> list[PeriodType]:
@@ -140,6 +143,23 @@ def _inside(period: Period, kinds: Iterable[PeriodType]) -> list[Period]:
             found.append(first)
             first = first.next()
     return found
+
+
+async def told_of_none(s: Session, asked: Asked, batches: AsyncGenerator[list[Row]]) -> AsyncGenerator[list[Row]]:
+    """Batches of values; where there are none at units that have others below them, that is said."""
+    some = False
+    async with aclosing(batches) as found:
+        async for rows in found:
+            some = True
+            yield rows
+    if some or asked.children or not asked.org_unit:
+        return
+    query: dict[str, Param] = {"filter": f"parent.id:in:[{','.join(asked.org_unit)}]", "fields": "id", "pageSize": 1}
+    below = (await s.client.list_page("organisationUnits", query)).total
+    if below:
+        s.person.note(
+            f"no values of these units themselves; {counted(below, 'unit')} right below: --children asks for all"
+        )
 
 
 _SETS = "dataSetElements[dataSet[id,periodType]]"

@@ -71,6 +71,8 @@ class Checker:
         for name in _BESIDE:
             if row.get(name) not in (None, ""):
                 sent[name] = row[name]
+        if row.get("annotation") and place.element.value_type in value_types.NUMERIC:
+            sent.setdefault("comment", row["annotation"])
         return sent
 
     def _place(self, row: Row) -> _Place:
@@ -176,7 +178,8 @@ def _attribute_combo(row: Row, sets: Sequence[DataSet], target: Target) -> str:
             raise Problem(f"'{sets[0].name}' wants an attribute option combination")
         return target.default
     text = text_of(given)
-    uid = next((item.attribute_names[text] for item in sets if text in item.attribute_names), None)
+    taken = {uid for item in sets for uid in item.attribute_names.values()}
+    uid = next((found for item in sets if (found := target.combo(text, item.attribute_names)) in taken), None)
     if uid is None:
         raise Problem(
             f"'{text}' is no attribute option combination of {joined(dict.fromkeys(f"'{item.name}'" for item in sets), 'or')}"
@@ -186,6 +189,8 @@ def _attribute_combo(row: Row, sets: Sequence[DataSet], target: Target) -> str:
 
 def _value(row: Row, element: Element) -> str:
     given = row.get("value")
+    if row.get("annotation") and element.value_type not in value_types.NUMERIC:
+        given = row["annotation"]  # ADX has numbers in `value` and texts beside it
     if given in (None, ""):
         if row.get("comment"):
             return ""

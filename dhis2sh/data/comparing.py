@@ -117,7 +117,9 @@ async def _of_profile(s: Session, name: str, asked: Asked) -> AsyncGenerator[lis
 
 
 async def _of_file(path: Path, target: Target) -> AsyncGenerator[list[Row]]:
-    async with aclosing(_resolved(loading.of_file(path, {}), target)) as batches:
+    from dhis2sh.data import files  # start-up: only files have layouts
+
+    async with aclosing(_resolved(files.values_of(path, {}, []), target)) as batches:
         async for rows in batches:
             yield rows
 

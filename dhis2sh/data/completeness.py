@@ -8,12 +8,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
+from dhis2sh.client import reading
 from dhis2sh.client.data_values import DataValueQuery
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import NotFound
+from dhis2sh.show.heat import Heat
+from dhis2sh.show.trees import Branch
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -182,6 +185,106 @@ async def groups_at(s: Session, reporting: Reporting, level: int) -> dict[str, s
             f"no unit of level {level} is above those that report", hint="dhis2 metadata list organisationUnitLevels"
         )
     return dict(sorted(named.items(), key=lambda item: item[1]))
+
+
+def heat(reporting: Reporting, periods: Sequence[Period], groups: Mapping[str, str]) -> Heat:
+    """A row for each group, with the percentage that reported in each period; None where nobody was expected."""
+    rows: list[Row] = []
+    for uid, name in groups.items():
+        row: Row = {"orgUnit": uid, "orgUnitName": name}
+        for period in periods:
+            inside = [unit for unit in reporting.expected(period) if uid in unit.path]
+            row[period.iso] = reporting.counted(period, inside)["percent"]
+        rows.append(row)
+    columns = [period.iso for period in periods]
+    return Heat(rows, columns=("orgUnit", "orgUnitName", *columns), measured=columns)
+
+
+@dataclass(slots=True)
+class Part:
+    """A unit of the tree, with those below it that report, or that are above units that do.
+
+    Parameters:
+        uid, name: the unit.
+        counts: as of `Reporting.counted`; of a unit that reports itself, of it alone.
+        reports: it reports itself.
+    """
+
+    uid: str
+    name: str
+    counts: Row
+    reports: bool = False
+    children: list[Part] = field(default_factory=list["Part"])
+
+    def to_json(self) -> JsonObject:
+        """The unit with its counts and children."""
+        children = [child.to_json() for child in self.children]
+        return {
+            "orgUnit": self.uid,
+            "orgUnitName": self.name,
+            **self.counts,
+            **({"children": [*children]} if children else {}),
+        }
+
+    def branch(self) -> Branch:
+        """What is drawn: units that have not reported by name, those that have by their number."""
+        if self.reports and not self.children:
+            return Branch(self.name, aside="not reported")
+        count = self.counts
+        late = f", {count['late']} late" if count.get("late") else ""
+        aside = f"{count['received']:,} of {count['expected']:,} ({count['percent']} %){late}"
+        shown = [child for child in self.children if child.children or child.counts["missing"]]
+        return Branch(self.name, aside=aside, children=[child.branch() for child in shown])
+
+
+@dataclass(slots=True)
+class Tree:
+    """Who has reported, from the top down.
+
+    Parameters:
+        title: the data set and the period.
+        roots: the topmost units.
+        note: units that were left out.
+    """
+
+    title: str
+    roots: list[Part]
+    note: str | None = None
+
+    def tree(self) -> Branch:
+        """How it is drawn."""
+        return Branch(self.title, children=[part.branch() for part in self.roots], foot=self.note or "")
+
+    def to_json(self) -> JsonObject:
+        """All of it, units that have reported too."""
+        found: JsonObject = {"title": self.title, "units": [part.to_json() for part in self.roots]}
+        return found | ({"note": self.note} if self.note else {})
+
+
+async def tree(s: Session, reporting: Reporting, period: Period, below: Sequence[str]) -> Tree:
+    """The reports of one period as a tree of units.
+
+    Parameters:
+        below: the topmost units, where not the whole country is asked for.
+    """
+    expected = reporting.expected(period)
+    above = dict.fromkeys(uid for unit in expected for uid in unit.path)
+    rows = (await reading.by_uid(s.client, "organisationUnits", above, fields="id,displayName")).rows
+    names = {str(row["id"]): str(row.get("displayName")) for row in rows}
+    inside: dict[str, list[Expected]] = {}
+    children: dict[str, dict[str, None]] = {}
+    for unit in expected:
+        for at, uid in enumerate(unit.path):
+            inside.setdefault(uid, []).append(unit)
+            children.setdefault(unit.path[at - 1] if at else "", {})[uid] = None
+    itself = {unit.uid for unit in expected}
+
+    def part(uid: str) -> Part:
+        parts = sorted((part(child) for child in children.get(uid, ())), key=lambda item: item.name)
+        return Part(uid, names.get(uid, uid), reporting.counted(period, inside[uid]), uid in itself, parts)
+
+    tops = [uid for uid in below if uid in inside] or list(children.get("", ()))
+    return Tree(f"{reporting.name}, {period.iso}", [part(uid) for uid in tops], left_out(reporting, [period]))
 
 
 def absent(reporting: Reporting, periods: Sequence[Period]) -> list[Row]:

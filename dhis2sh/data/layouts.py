@@ -6,15 +6,13 @@ is read from the header; what the sheet does not say (the period of all of it, i
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dhis2sh.data.checking import text_of
+from dhis2sh.dhis2.intervals import period_of
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import UsageError
 from dhis2sh.words import joined, listed
@@ -46,6 +44,8 @@ _HEADERS = {
 }  # fmt: skip
 """What a column may be called, without blanks and marks."""
 _BY_HEADER = {name: column for column, names in _HEADERS.items() for name in names}
+_DHIS2 = ["period", "orgunit", "categoryoptioncombo", "attributeoptioncombo", "value"]
+"""How the header of DHIS2's CSV goes on, which it reads by place; the first column is the element, whatever it is called."""
 _PASSED_OVER = {"row", "reason", "code"}
 """What our own file of refused rows has beside the values."""
 _NAME = re.compile(r"(dataElement|orgUnit|categoryOptionCombo|attributeOptionCombo)(Name|Path)")
@@ -100,6 +100,10 @@ def _spread(kind: str, header: str) -> Row:
     return {"dataElement": element, **({"categoryOptionCombo": combo} if bar else {})}
 
 
+def _plain(header: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", header.lower())
+
+
 def sheet_of(headers: Sequence[str], given: Row) -> Sheet:
     """How a sheet with these headers is read.
 
@@ -111,9 +115,10 @@ def sheet_of(headers: Sequence[str], given: Row) -> Sheet:
     """
     columns: dict[str, str] = {}
     others: list[str] = []
+    by_place = [_plain(header) for header in headers[1:6]] == _DHIS2
     for header in headers:
-        plain = re.sub(r"[^a-z0-9]", "", header.lower())
-        name = _BY_HEADER.get(plain)
+        plain = _plain(header)
+        name = "dataElement" if by_place and header == headers[0] else _BY_HEADER.get(plain)
         if _NAME.fullmatch(header) and _NAME.sub(r"\1", header) in headers:
             continue  # the name beside its UID
         if name is None:
@@ -172,8 +177,11 @@ def _is_period(text: str) -> bool:
 
 
 def as_period(text: str) -> str:
-    """A month as spreadsheets write it (`Jan-26`, `January 2026`, `06/2026`) in DHIS2's form; anything else as it is."""
+    """A month as spreadsheets write it (`Jan-26`, `January 2026`, `06/2026`), or an interval as ADX does (`2026-01-01/P1M`),
+    in DHIS2's form; anything else as it is."""
     text = text.strip()
+    if (interval := period_of(text)) is not None:
+        return interval.iso
     if (named := _NAMED_MONTH.fullmatch(text)) is not None:
         word = named[1].lower()
         number = next((at for at, name in enumerate(_MONTHS, 1) if word == name or word in _LONG[name]), None)
@@ -222,32 +230,3 @@ def _grown(sheet: Sheet, headers: set[str], given: Row, number: int) -> tuple[Sh
             f"row {number:,} has columns that the rows before do not have", hint="give every row the same columns"
         )
     return wider, headers
-
-
-_HEAD = 65_536
-"""Bytes at the beginning and the end of a JSON file in which its envelope is looked for."""
-
-
-def envelope_of(path: Path) -> Row:
-    """What the envelope of a JSON file says of all of its values: `dataSet` aside, `period`, `orgUnit` and so on.
-
-    Raises `UsageError` where it cannot be told.
-    """
-    packed = path.suffix.lower() == ".gz"
-    if (Path(path.stem) if packed else path).suffix.lower() != ".json":
-        return {}
-    try:
-        with gzip.open(path) if packed else path.open("rb") as file:
-            text = file.read(_HEAD).decode("utf-8-sig", "replace").lstrip()
-    except OSError:
-        return {}  # whoever reads the rows says so
-    if not text.startswith("{"):
-        return {}
-    head, found, _ = text.partition('"dataValues"')
-    if not found:
-        raise UsageError(f"{path.name} has no 'dataValues' in its first lines", hint="is it a set of data values?")
-    try:
-        said = json.loads(f'{head}"dataValues": []}}')
-    except ValueError:
-        raise UsageError(f"{path.name}: what stands before 'dataValues' is not JSON") from None
-    return {name: said[name] for name in ("period", "orgUnit", "attributeOptionCombo") if said.get(name)}

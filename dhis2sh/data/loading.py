@@ -47,6 +47,7 @@ class Load:
         undo: keep the values before.
         rejected: where refused rows go; into the job's folder without it.
         size: rows in one request.
+        notes: what is to be said of what is loaded; who reads it may add to it until it is read.
     """
 
     what: str
@@ -54,6 +55,7 @@ class Load:
     undo: bool = True
     rejected: Path | None = None
     size: int = field(default_factory=lambda: jobs.ROWS_IN_ONE_PART)
+    notes: list[str] = field(default_factory=list[str])
 
 
 async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], load: Load) -> Plan:
@@ -80,7 +82,8 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
     except BaseException:
         taking.drop()
         raise
-    notes = [f"{counted(taking.repeated, 'row')} said again what another row says"] if taking.repeated else []
+    notes = [*load.notes]
+    notes += [f"{counted(taking.repeated, 'row')} said again what another row says"] if taking.repeated else []
     return await planned(s, job, target, taking.refused, notes, taking.given)
 
 
@@ -204,6 +207,12 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
     return made
 
 
+def nothing(s: Session, title: str) -> Plan:
+    """The plan of a load of which every row is there already."""
+    job = Preparing(s.profile.name).finish(title, s.profile.url, "CREATE_AND_UPDATE", undo=False)
+    return Plan(title, writer=Values(job, "", RefusedRows(job.path / "refused.csv")))
+
+
 async def _validated(s: Session, job: Job, part: int) -> list[str]:
     """What the server says of a small load before it is sent."""
     head, rows = job.content(part)
@@ -255,25 +264,6 @@ class _Steps:
                 else f"{'nothing' if held is None else held} -> {new}"
             )
         return PlanStep("import", "dataValues", name=self._target.words(row), detail=new)
-
-
-async def of_file(path: Path, given: Row) -> AsyncGenerator[list[tuple[int, Row]]]:
-    """The values of a file, with the numbers of its rows; an envelope of JSON speaks for all of them.
-
-    Parameters:
-        given: what the caller says of all rows.
-
-    Raises `UsageError`, `NotFound`.
-    """
-    from dhis2sh.data import layouts  # start-up: only files have layouts
-    from dhis2sh.rows.tables import stream_rows  # start-up: as above
-
-    source = stream_rows(path, key="dataValues")
-    header = (
-        0 if set(path.suffixes) & {".json", ".ndjson", ".yaml", ".yml"} else 1
-    )  # rows count from the sheet's first line
-    async for batch in layouts.values_of(source.plain_batches(), {**layouts.envelope_of(path), **given}):
-        yield [(place + header, row) for place, row in batch]
 
 
 async def of_rows(rows: Rows[Row], given: Row) -> AsyncGenerator[list[tuple[int, Row]]]:

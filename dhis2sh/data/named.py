@@ -35,6 +35,15 @@ async def batches(s: Session, source: AsyncGenerator[list[Row]]) -> AsyncGenerat
             yield [_with_names(row, known) for row in rows]
 
 
+async def of_rows(s: Session, rows: Sequence[Row]) -> list[Row]:
+    """Rows that are in memory with a name beside each UID, as of `batches`."""
+
+    async def one() -> AsyncGenerator[list[Row]]:
+        yield [*rows]
+
+    return [row async for batch in batches(s, one()) for row in batch]
+
+
 async def _learn(s: Session, plural: str, rows: Sequence[Row], known: dict[tuple[str, str], str | None]) -> None:
     held = (str(row[name]) for row in rows for name, kind in TYPES.items() if kind == plural and row.get(name))
     new = [uid for uid in dict.fromkeys(held) if (plural, uid) not in known]

@@ -42,7 +42,7 @@ async def _query(s: Session, elements: Sequence[str], periods: Sequence[str], un
     if len(units) <= FEW:
         query["org_unit"] = list(units)
     else:
-        query["org_unit"], query["children"] = await _roots(s), True
+        query["org_unit"], query["children"] = await roots_of(s), True
     return query
 
 
@@ -70,7 +70,7 @@ async def _sets_of(s: Session, elements: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(str(cast("JsonObject", link["dataSet"])["id"]) for link in links))
 
 
-async def _roots(s: Session) -> list[str]:
+async def roots_of(s: Session) -> list[str]:
     """The units that the user reads from."""
     me = await s.client.get_object("me", {"fields": "organisationUnits[id],dataViewOrganisationUnits[id]"})
     held = (cast("list[JsonObject]", me.get(name) or []) for name in ("organisationUnits", "dataViewOrganisationUnits"))

@@ -6,7 +6,7 @@ A load of any size asks for each object once, in batches; what is not there or n
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,6 +88,7 @@ class Target:
         self._units: dict[str, Unit] = {}
         self._sets: dict[str, DataSet] = {}
         self._combo_names: dict[str, str] = {}
+        self._options: dict[str, list[frozenset[str]]] = {}
         self.default = ""
         """The server's default category option combination."""
 
@@ -100,15 +101,21 @@ class Target:
         usual = DEFAULT_OBJECTS["categoryOptionCombos"]
         self.default = usual if usual in known else known[0]
 
-    async def meet(self, elements: Iterable[str], units: Iterable[str], combos: Iterable[str]) -> None:
-        """Read what a batch of rows speaks of and was not met before; each text may be a UID, a code or a name."""
+    async def meet(self, elements: Iterable[str], units: Iterable[str], combos: Sequence[str]) -> None:
+        """Read what a batch of rows speaks of and was not met before; each text may be a UID, a code or a name.
+
+        Parameters:
+            combos: may name their options too, as `sex=F;age=under5`.
+        """
         await self._named("dataElements", elements)
         await self._named("organisationUnits", units)
-        await self._named("categoryOptionCombos", combos)
+        await self._named("categoryOptionCombos", (text for text in combos if not named_options(text)))
         known = self._uids["dataElements"].values()
         await self._read_elements([uid for uid in dict.fromkeys(known) if uid not in self._elements])
         known = self._uids["organisationUnits"].values()
         await self._read_units([uid for uid in dict.fromkeys(known) if uid not in self._units])
+        if any(named_options(text) for text in combos):
+            await self._read_options()
 
     def element(self, text: str) -> Element | str:
         """A data element, or the sentence that says why there is none."""
@@ -124,10 +131,17 @@ class Target:
         """The UID of an option combination: of those that an element takes by name or code, else of any by what was met.
 
         Parameters:
-            text: UID, code or name.
+            text: UID, code or name, or the options that it is of.
             allowed: those that are taken, by UID, code and name.
         """
-        return allowed.get(text) or self._uids["categoryOptionCombos"].get(text)
+        options = named_options(text)
+        found = allowed.get(text) or self._uids["categoryOptionCombos"].get(text)
+        return found if found or not options else self._of_options(options, set(allowed.values()))
+
+    def _of_options(self, wanted: Sequence[str], allowed: Iterable[str]) -> str | None:
+        """The one option combination that has these options and no others; None where none has, or several have."""
+        found = [uid for uid in allowed if _matches(wanted, self._options.get(uid, ()))]
+        return found[0] if len(found) == 1 else None
 
     def combo_names(self, uids: Iterable[str]) -> list[str]:
         """What option combinations are called, each in quotes."""
@@ -168,9 +182,11 @@ class Target:
     async def _as_others_find_it(self, plural: str, text: str) -> str | None:
         """A name without regard to case, accents and blanks, as every verb takes it; else what comes nearest."""
         try:
-            self._uids[plural][text] = await names.resolve(self._s, plural, text)
+            found = await names.resolve(self._s, plural, text)
         except (NotFound, UsageError) as error:
             return error.hint
+        if found != text:  # a UID is taken for one unseen, and that it is not there is known already
+            self._uids[plural][text] = found
         return None
 
     async def _read_elements(self, uids: list[str]) -> None:
@@ -211,6 +227,21 @@ class Target:
                 _named_combos(_inner(row, "categoryCombo")),
             )  # fmt: skip
 
+    async def _read_options(self) -> None:
+        """Read the options of all combinations that the elements and sets so far take."""
+        taken = [combo for element in self._elements.values() for combo in element.combos.values()]
+        taken += [combo for item in self._sets.values() for combo in item.attribute_names.values()]
+        new = [uid for uid in dict.fromkeys(taken) if uid not in self._options]
+        fields = "id,categoryOptions[id,code,name]"
+        rows = (await reading.by_uid(self._s.client, "categoryOptionCombos", new, fields=fields)).rows if new else []
+        self._options |= {uid: [] for uid in new}
+        for row in rows:
+            texts = [
+                {str(item[key]) for key in ("id", "code", "name") if item.get(key)}
+                for item in _items(row.get("categoryOptions"))
+            ]
+            self._options[str(row["id"])] = [frozenset(item) for item in texts]
+
     async def _read_units(self, uids: list[str]) -> None:
         fields = FIELDS["organisationUnits"]
         rows = (await reading.by_uid(self._s.client, "organisationUnits", uids, fields=fields)).rows if uids else []
@@ -219,6 +250,26 @@ class Target:
             self._units[uid] = Unit(
                 uid, str(row.get("displayName") or uid), _day(row.get("openingDate")), _day(row.get("closedDate"))
             )
+
+
+def named_options(text: str) -> list[str]:
+    """The options in a text such as `sex=F;age=under5`, without their categories; none in any other text."""
+    parts = [part.partition("=") for part in text.split(";")]
+    whole = all(category.strip() and mark and option.strip() for category, mark, option in parts)
+    return [option.strip() for _, _, option in parts] if whole else []
+
+
+def _matches(wanted: Sequence[str], options: Sequence[frozenset[str]]) -> bool:
+    """Is each of the wanted options another one of a combination, and none left over?"""
+    if len(wanted) != len(options):
+        return False
+    left = list(options)
+    for text in wanted:
+        found = next((option for option in left if text in option), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return True
 
 
 _SINGULAR = {

@@ -38,15 +38,15 @@ async def values(s: Session, journal: Journal, entry: Entry, *, force: bool) -> 
         why = "its folder is gone" if job is None else "the values before were not kept (--no-undo)"
         blocked = Refused(f"entry {entry.id} cannot be taken back: {why}", hint="dhis2 journal list")
         return Plan(title, blocked=blocked)
-    plan = await _plan(s, title, job, sorted({int(number) for _, number, _ in digests}), force=force)
     others = [
         other.id
         for other in journal.entries(limit=RECENT)
         if other.id != entry.id and other.undone_by is None and other.writer == NAME
         and any((part.digest or "").startswith(f"{job.name}/") for part in journal.parts(other.id))
     ]  # fmt: skip
-    plan.notes += [f"more of this load is in entry {other}: dhis2 undo {other}" for other in others]
-    return plan
+    notes = [f"more of this load is in entry {other}: dhis2 undo {other}" for other in others]
+    parts = sorted({int(number) for _, number, _ in digests})
+    return await _plan(s, title, job, parts, notes, force=force)
 
 
 def _restored(row: Row, before: Row | None) -> Row:
@@ -57,11 +57,12 @@ def _restored(row: Row, before: Row | None) -> Row:
     return {name: before[name] for name in SENT if name in before}
 
 
-async def _plan(s: Session, title: str, job: Job, parts: Sequence[int], *, force: bool) -> Plan:
+async def _plan(s: Session, title: str, job: Job, parts: Sequence[int], more: Sequence[str], *, force: bool) -> Plan:
     """The plan that brings the cells of a job back to what they held before it.
 
     Parameters:
         job: the load that is taken back; parts: those of it that went out.
+        more: what is to be said besides.
         force: what somebody has changed since, too.
     """
     target = Target(s)
@@ -88,6 +89,7 @@ async def _plan(s: Session, title: str, job: Job, parts: Sequence[int], *, force
         preparing.drop()
         raise
     notes = [
+        *more,
         *([f"{counted(already, 'cell')} held already what they held before"] if already else []),
         *(
             [f"{counted(stays, 'cell')} changed again since and left alone (--force takes them back too)"]

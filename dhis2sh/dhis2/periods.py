@@ -371,9 +371,11 @@ class Period:
         return self.next(-count)
 
     def range(self, last: Period) -> list[Self]:
-        """This period and all up to `last`, both included. Raises `UsageError` when they are of two types."""
+        """This period and all up to `last`, both included. Raises `UsageError` when they are of two types, or reversed."""
         if last.type != self.type:
             raise UsageError(f"{self.iso} is {self.type} and {last.iso} is {last.type}: there is nothing between")
+        if last.start < self.start:
+            raise UsageError(f"{self.iso} is after {last.iso}", hint=f"{last.iso}..{self.iso}")
         found: list[Self] = []
         current = self
         while current.start <= last.start:
@@ -523,6 +525,20 @@ def period_or_relative(text: str) -> Period | RelativePeriod:
         near = did_you_mean(name, [str(item) for item in RelativePeriod]) if any(map(str.isalpha, text)) else None
         hint = near or "periods look like 2024, 2024Q1, 202402, 2024W5, 20240229, LAST_12_MONTHS"
         raise UsageError(f"'{text}' is not a period", hint=hint) from None
+
+
+_RANGE = re.compile(r"\s*([^.:\s]+)\s*(?:\.\.|:)\s*([^.:\s]+)\s*")
+
+
+def periods_in(text: str) -> RelativePeriod | list[Period]:
+    """The periods that a text means: one, a relative one, or all from one to another (`202501..202506`).
+
+    Raises `UsageError`. A server takes `202501_202506` and answers with nothing (seen).
+    """
+    if (ends := _RANGE.fullmatch(text)) is not None:
+        return Period.parse(ends[1]).range(Period.parse(ends[2]))
+    found = period_or_relative(text)
+    return [found] if isinstance(found, Period) else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,19 @@ from dhis2sh.changes.by_request import ByRequest, Request
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.client.messages import TaskRef
 from dhis2sh.errors import NotFound, Refused, UsageError, did_you_mean
+from dhis2sh.instance.watching import JobEnd
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import WriteSummary
+    from dhis2sh.instance.watching import Status
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 CONFIGURATIONS = "jobConfigurations"
 COLUMNS = ("id", "name", "jobType", "schedule", "enabled", "jobStatus", "lastExecuted", "lastExecutedStatus", "next")
 FIELDS = (
-    "id,displayName,jobType,schedulingType,cronExpression,delay,enabled,jobStatus,lastExecuted,lastExecutedStatus,"
+    "id,displayName,jobType,schedulingType,cronExpression,delay,enabled,jobStatus,lastExecuted,lastExecutedStatus,lastFinished,"
     "nextExecutionTime,queueName,queuePosition"
 )
 ONCE = "ONCE_ASAP"
@@ -254,6 +256,23 @@ def unable(job: Mapping[str, JsonValue]) -> Refused | None:
     if not job.get("enabled"):
         return Refused(f"{name} is disabled, and a server runs no disabled job", hint=f"dhis2 jobs enable {uid}")
     return None
+
+
+def last_end(job: Mapping[str, JsonValue]) -> JobEnd | None:
+    """How the last run of an idle job ended; None for one that runs or is about to. Raises `UsageError` where it has never run."""
+    begins = job.get("schedulingType") == ONCE and not job.get("lastFinished")
+    if job.get("jobStatus") == "RUNNING" or begins:
+        return None
+    if not job.get("lastFinished"):
+        raise UsageError(f"{job.get('displayName')} has never run", hint=f"dhis2 jobs run {job['id']} --watch")
+    status = cast("Status", str(job.get("lastExecutedStatus")))
+    return JobEnd(
+        str(job["jobType"]),
+        str(job["id"]),
+        status,
+        f"it is not running; its last run ended at {job['lastFinished']}",
+        0,
+    )
 
 
 def cancelling(job: Mapping[str, JsonValue]) -> Plan:

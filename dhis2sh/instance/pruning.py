@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dhis2sh.changes.plan import WriteSummary
     from dhis2sh.session import Session
 
-ALL_TIME = DataValueQuery(start_date="1900-01-01", end_date="2100-12-31")
+FIRST, LAST = "1900-01-01", "2100-12-31"
 MOST = 1_000_000
 """Values that are counted; what has more is said to have more."""
 
@@ -76,8 +76,10 @@ async def _questions(s: Session, plural: str, uid: str) -> AsyncGenerator[DataVa
     """What to ask for: of an element over the whole hierarchy, of a unit for every element there is."""
     if plural == "dataElements":
         roots = await reading.all_of(s.client, "organisationUnits", ["level:eq:1"], fields="id")
-        yield DataValueQuery(**ALL_TIME, data_element=[uid], org_unit=[str(row["id"]) for row in roots], children=True)
+        units = [str(row["id"]) for row in roots]
+        yield DataValueQuery(start_date=FIRST, end_date=LAST, data_element=[uid], org_unit=units, children=True)
         return
     rows = await reading.all_of(s.client, "dataElements", ["domainType:eq:AGGREGATE"], fields="id")
     for elements in batched(rows, UIDS_IN_ONE_ADDRESS, strict=False):
-        yield DataValueQuery(**ALL_TIME, data_element=[str(row["id"]) for row in elements], org_unit=[uid])
+        uids = [str(row["id"]) for row in elements]
+        yield DataValueQuery(start_date=FIRST, end_date=LAST, data_element=uids, org_unit=[uid])

@@ -45,10 +45,11 @@ async def _followed(s: Session, summary: WriteSummary, *, watch: bool, timeout: 
     if job is None:
         summary.note = message.message
         return
+    started = watching.Started(job)
     summary.uids = [job.uid]
-    summary.note = f"{job.job_type} has begun; {watching.command(job)}"
+    summary.note = f"{job.job_type} has begun; {watching.command(started)}"
     if watch:
-        summary.note = (await watching.to_its_end(s, watching.Started(job), timeout=timeout)).line()
+        summary.note = (await watching.to_its_end(s, started, timeout=timeout)).line()
 
 
 async def run_again(
@@ -59,7 +60,7 @@ async def run_again(
 
     async def finish(s: Session, summary: WriteSummary) -> None:
         summary.sent, summary.uids = 1, [job.uid]
-        summary.note = f"it begins at the scheduler's next turn; {watching.command(job)}"
+        summary.note = f"it begins at the scheduler's next turn; {watching.command(started)}"
         if watch:
             summary.note = (await watching.to_its_end(s, started, timeout=timeout)).line()
 

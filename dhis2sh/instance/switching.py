@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from dhis2sh.changes.journal import Entry, Journal
     from dhis2sh.changes.plan import WriteSummary
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject, JsonValue
 
 NAME = "switches"
 
@@ -159,5 +158,5 @@ async def switched(s: Session, journal: Journal, entry: Entry, *, force: bool) -
     if not changes:
         return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))
     switch = _SWITCHES[changes[0].type]
-    value = cast("JsonValue", cast("JsonObject", changes[0].before or {}).get(switch.property))
+    value = (changes[0].before or {}).get(switch.property)
     return await plan(s, switch, [str(change.uid) for change in changes], bool(value), title=title)

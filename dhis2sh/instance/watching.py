@@ -67,11 +67,18 @@ class JobEnd:
     __repr__ = line
 
 
-async def before(s: Session, job: TaskRef) -> Started:
-    """What runs before have left of a job: asked before it is started once more, so that an old end is not taken for the new one."""
-    told = frozenset(row.uid for row in await notifications_of(s.client, job))
+async def before(s: Session, job: TaskRef, since: str | None = None) -> Started:
+    """What runs before have left of a job: asked before it is started once more, so that an old end is not taken for the new one.
+
+    Parameters:
+        since: the moment up to which everything is of runs before; whatever is there now without it.
+    """
+    lines = await notifications_of(s.client, job)
+    if since is not None:
+        return Started(job, frozenset(row.uid for row in lines if (row.time or "") <= since), since)
     state = await _state(s, job.uid)
-    return Started(job, told, cast("str | None", state.get("lastFinished")) if state else None)
+    finished = cast("str | None", state.get("lastFinished")) if state else None
+    return Started(job, frozenset(row.uid for row in lines), finished)
 
 
 async def said(s: Session, job: TaskRef) -> list[Notification]:
@@ -108,7 +115,7 @@ async def lines(s: Session, started: Started, *, timeout: float | None = None) -
         if deadline is not None and clock() + wait > deadline:
             raise TimedOut(
                 f"{started.job.job_type} {started.job.uid} has not ended within {timeout:g} s; it goes on running",
-                hint=command(started.job),
+                hint=command(started),
             )
         await asyncio.sleep(wait)
         wait = min(wait * GROWTH, LONGEST_WAIT)
@@ -127,20 +134,25 @@ async def to_its_end(s: Session, started: Started, *, timeout: float | None = No
                 s.person.note(f"{clock() - began:5.0f} s  {line.message}")
             last = line
     except (KeyboardInterrupt, asyncio.CancelledError):
-        s.person.note(f"{job.job_type} goes on: {command(job)}")
+        s.person.note(f"{job.job_type} goes on: {command(started)}")
         raise
     state = str((await _state(s, job.uid) or {}).get("lastExecutedStatus") or "COMPLETED")
     failed = last.level == "ERROR" or state in _FAILED
     status = cast("Status", state if state in _FAILED else "FAILED" if failed else "COMPLETED")
-    end = JobEnd(job.job_type, job.uid, status, last.message or "", round(clock() - began, 1))
-    if failed:
-        raise Refused(end.line(), hint=f"dhis2 jobs errors {job.uid}")
+    return good(JobEnd(job.job_type, job.uid, status, last.message or "", round(clock() - began, 1)))
+
+
+def good(end: JobEnd) -> JobEnd:
+    """The end of a job that has done its work. Raises `Refused` for another."""
+    if end.status in _FAILED:
+        raise Refused(end.line(), hint=f"dhis2 jobs errors {end.uid}")
     return end
 
 
-def command(job: TaskRef) -> str:
-    """What goes on watching it."""
-    return f"dhis2 task watch {job.job_type} {job.uid}"
+def command(started: Started) -> str:
+    """What goes on watching it, past the end of the run before."""
+    since = f" --since {started.finished}" if started.finished else ""
+    return f"dhis2 task watch {started.job.job_type} {started.job.uid}{since}"
 
 
 async def _new(s: Session, started: Started, seen: set[str]) -> list[Notification]:
@@ -163,7 +175,7 @@ def _end(started: Started, state: JsonObject | None) -> Notification | None:
         told = "the server knows nothing of it any more: how it ended is not known"
         return Notification.model_validate({"level": "ERROR", "completed": True, "message": told})
     finished = state.get("lastFinished")
-    if not finished or finished == started.finished or state.get("jobStatus") == "RUNNING":
+    if not isinstance(finished, str) or finished <= (started.finished or "") or state.get("jobStatus") == "RUNNING":
         return None
     status = str(state.get("lastExecutedStatus") or "")
     level = "ERROR" if status in _FAILED else "INFO"

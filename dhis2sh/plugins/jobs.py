@@ -10,7 +10,7 @@ from dhis2sh.metadata.objects.creating import plan_create
 from dhis2sh.metadata.objects.updating import plan_update
 from dhis2sh.rows.rows import Rows, Verbatim
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
 
 UNDOES = switching.switched
@@ -69,7 +69,7 @@ async def show(s: Session, job: Job) -> Verbatim:
     body = await jobs.one(s, job, ":owner,displayName,nextExecutionTime")
     if body.get("jobStatus") == "RUNNING":  # asked of an idle one a server fails
         progress = await s.client.get(f"{jobs.CONFIGURATIONS}/{job}/progress")
-        return Verbatim({**body, "progress": cast("JsonValue", progress)})
+        return Verbatim({**body, "progress": progress})
     return Verbatim(body)
 
 
@@ -202,8 +202,12 @@ async def queues(s: Session) -> Rows[Row]:
 
 @verb("jobs watch", effect="read", examples=["dhis2 jobs watch 'Analytics table'"])
 async def watch(s: Session, job: Job, *, timeout: Timeout = None) -> watching.JobEnd:
-    """Follow a job that runs to its end; one that has failed ends with 5.
+    """Follow a job that runs to its end, or say how its last run ended; one that has failed ends with 5.
 
     API source: `GET /api/system/tasks/{type}/{uid}`.
     """
-    return await watching.to_its_end(s, watching.Started(jobs.reference(await jobs.one(s, job))), timeout=timeout)
+    body = await jobs.one(s, job)
+    if (end := jobs.last_end(body)) is not None:
+        return watching.good(end)
+    started = await watching.before(s, jobs.reference(body), cast("str | None", body.get("lastFinished")) or "")
+    return await watching.to_its_end(s, started, timeout=timeout)

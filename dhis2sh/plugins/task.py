@@ -13,6 +13,7 @@ from dhis2sh.verbs.declaration import Bounds, Doc, verb
 Type = Annotated[str, Doc("The job type, such as ANALYTICS_TABLE.")]
 Uid = Annotated[str, Doc("The job's UID.")]
 Timeout = Annotated[int | None, Bounds(1), Doc("Seconds to wait at the most; the job goes on.")]
+Since = Annotated[str | None, Doc("Up to this moment everything is of runs before; `jobs run` prints it.")]
 LINES = ("time", "level", "message", "completed")
 
 
@@ -61,12 +62,14 @@ async def status(s: Session, type: Type, id: Uid) -> Rows[Row]:
 
 
 @verb("task watch", effect="read", examples=["dhis2 task watch ANALYTICS_TABLE UID"])
-async def watch(s: Session, type: Type, id: Uid, *, timeout: Timeout = None) -> watching.JobEnd:
+async def watch(s: Session, type: Type, id: Uid, *, since: Since = None, timeout: Timeout = None) -> watching.JobEnd:
     """Follow a job to its end by its type and UID, as an asynchronous import has given them.
 
     API source: `GET /api/system/tasks/{type}/{uid}`.
     """
-    return await watching.to_its_end(s, watching.Started(await jobs.named_type(s, type, id)), timeout=timeout)
+    return await watching.to_its_end(
+        s, await watching.before(s, await jobs.named_type(s, type, id), since or ""), timeout=timeout
+    )
 
 
 async def _tasks(s: Session) -> dict[str, dict[str, list[JsonObject]]]:

@@ -316,11 +316,13 @@ class Parquet(Writer):
     Raises `MissingExtra`.
     """
 
+    _name = "parquet"
+
     def __init__(self, path: Path) -> None:
         try:
             import polars  # heavy: an extra
         except ImportError:
-            raise MissingExtra("parquet", "frames") from None
+            raise MissingExtra(self._name, "frames") from None
         self._polars: Any = polars
         self._path = path
         self._columns: list[str] = []
@@ -356,24 +358,38 @@ class Parquet(Writer):
     @override
     def end(self) -> None:
         if self._folder is None:
-            self._frame().write_parquet(self._path)
+            self._write(self._frame())
             return
         self._spool()
         parts = [self._polars.scan_ipc(part) for part in self._parts]
         try:
-            self._polars.concat(parts, how="diagonal_relaxed").sink_parquet(self._path)
+            self._write(self._polars.concat(parts, how="diagonal_relaxed"))
         except self._polars.exceptions.PolarsError as error:
             raise PipelineError(
-                f"parquet: the rows do not fit together: {str(error).splitlines()[0]}",
-                hint="collect | parquet(FILE) takes all of them at once",
+                f"{self._name}: the rows do not fit together: {str(error).splitlines()[0]}",
+                hint=f"collect | {self._name}(FILE) takes all of them at once",
             ) from error
         finally:
             self.drop()
+
+    def _write(self, frame: Any) -> None:
+        """The frame, or a plan of one that is not in memory, into the file."""
+        frame.lazy().sink_parquet(self._path)
 
     @override
     def drop(self) -> None:
         if self._folder is not None:
             self._folder.cleanup()
+
+
+class Arrow(Parquet):
+    """An Arrow file (IPC, Feather), written as a Parquet file is."""
+
+    _name = "arrow"
+
+    @override
+    def _write(self, frame: Any) -> None:
+        frame.lazy().sink_ipc(self._path)
 
 
 def frame_of(rows: Sequence[Row], columns: Sequence[str]) -> Any:
@@ -411,12 +427,12 @@ def text_writer(name: str, write: Write, *, safe: bool = False, whole: bool = Fa
             raise ValueError(f"{name} is no text of rows")
 
 
-BINARY = ("xlsx", "parquet")
+BINARY = ("xlsx", "parquet", "arrow")
 """Formats that want a file."""
 
 
 def file_writer(name: str, path: Path, *, safe: bool = False, once: bool = False) -> Writer:
-    """What writes rows into a file in a format that a library writes: `xlsx` or `parquet`.
+    """What writes rows into a file in a format that a library writes: `xlsx`, `parquet` or `arrow`.
 
     Parameters:
         name: the format; path: the file.
@@ -424,4 +440,6 @@ def file_writer(name: str, path: Path, *, safe: bool = False, once: bool = False
 
     Raises `MissingExtra`.
     """
-    return Workbook(path, safe, once) if name == "xlsx" else Parquet(path)
+    if name == "xlsx":
+        return Workbook(path, safe, once)
+    return Arrow(path) if name == "arrow" else Parquet(path)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MEASURES = ("count", "sum", "mean", "min", "max", "median")
 """What a group can count and sum: `group(valueType, n=count(), total=sum(value))`."""
-REPLACES_COLUMNS = {"select", "group", "count", "sum", "stats", "get"}
+REPLACES_COLUMNS = {"select", "group", "count", "sum", "stats", "get", "pivot"}
 """Stages after which only what they name is there."""
 READS_FIELDS = REPLACES_COLUMNS | {"chart", "where", "derive", "sort", "uniq", "rename", "drop", "explode", "join"}
 READ_BY_DEFAULT = {"map": ("displayName", "geometry"), "geojson": ("displayName", "geometry"), "sort": ("name",)}
@@ -211,9 +211,11 @@ def _read_by(step: Step) -> dict[str, bool]:
     if step.name not in READS_FIELDS or not (step.args or step.options):
         return dict.fromkeys(READ_BY_DEFAULT.get(step.name, ()), True)
     found: dict[str, bool] = {}
+    if step.name == "pivot" and len(step.args) < 3 and "value" not in step.options:
+        found["value"] = True
     for text in [*step.args, *(value for name, value in step.options.items() if name != "reverse")]:
         inner = text.strip().removeprefix("-")
-        if step.name == "group":
+        if step.name in {"group", "pivot"}:
             inner = inside_measure(inner)
         if inner and not inner.isdigit():
             for path, whole in Expression(inner).field_paths().items():

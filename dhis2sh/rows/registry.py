@@ -61,7 +61,7 @@ class Renderer:
 _stages: dict[str, AnyStage] = {}
 _renderers: dict[type, Renderer] = {}
 _told_of_renderers: list[Callable[[type], None]] = []
-_modules_of_stages: list[str] = ["dhis2sh.rows.stages", "dhis2sh.rows.sinks"]
+_modules_of_stages: list[str] = ["dhis2sh.rows.stages", "dhis2sh.rows.pivoting", "dhis2sh.rows.sinks"]
 _modules_of_renderers: list[str] = []
 
 

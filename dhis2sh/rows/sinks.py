@@ -251,6 +251,12 @@ def parquet(rows: Either, space: object, file: str) -> Written:
     return _binary(rows, partial(file_writer, "parquet"), file)
 
 
+@stage(takes="either", sink=True, literal=True)
+def arrow(rows: Either, space: object, file: str) -> Written:
+    """An Arrow file (IPC, Feather): arrow('rows.arrow')."""
+    return _binary(rows, partial(file_writer, "arrow"), file)
+
+
 @stage(sink=True, literal=True)
 def clip(rows: Rows[Any], space: object) -> Text:
     """Copy as tab-separated text to the terminal's clipboard (OSC 52)."""

@@ -171,7 +171,7 @@ def group(rows: Rows[Row], space: Namespace, /, *fields: object, **named: object
         key = {label: cast("JsonValue", e.value(f, row)) for label, (e, f) in bound.items()}
         groups.setdefault(repr(key), (key, []))[1].append(row)
     items = [
-        {**key, **{k: _measure(rows.with_items(part), space, text) for k, text in measures.items()}}
+        {**key, **{k: measure(rows.with_items(part), space, text) for k, text in measures.items()}}
         for key, part in groups.values()
     ]
     return rows.with_items(items, columns=[*bound, *measures])
@@ -188,7 +188,8 @@ def _is_measure(text: str) -> bool:
     return called is not None and (called[1] in MEASURES or not hasattr(builtins, called[1]))
 
 
-def _measure(rows: Rows[Row], space: Namespace, text: str) -> JsonValue:
+def measure(rows: Rows[Row], space: Namespace, text: str) -> JsonValue:
+    """A measure of rows, such as `sum(value)` or `count()`. Raises `PipelineError`."""
     name, _, inside = text.strip().removesuffix(")").partition("(")
     if name == "count":
         return len(rows) if not inside.strip() else sum(value is not None for value in _values(rows, space, inside))

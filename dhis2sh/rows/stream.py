@@ -309,6 +309,14 @@ class Stream[T](Staged):
     def __iter__(self) -> Never:
         raise TypeError("a stream is read with `async for row in stream`, or by `await stream.collect()`")
 
+    def __len__(self) -> Never:
+        raise PipelineError(
+            "how many rows a stream has is known when it has been read", hint="rows = await r.collect()"
+        )
+
+    def __bool__(self) -> bool:
+        return True
+
     def to_json(self) -> Never:
         """A stream is no value that could be written down."""
         raise PipelineError("a stream has to be read first", hint="rows = await stream.collect()")

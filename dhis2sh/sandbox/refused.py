@@ -49,6 +49,17 @@ def missing_parameter(name: str) -> Refused:
     return Refused(400, f"Required parameter &#39;{html.escape(name)}&#39; is not present.", page=True)
 
 
+def unmet_parameters() -> Refused:
+    """400: no handler of the server takes a request with these parameters or this `Accept`; the container answers."""
+    return Refused(400, "Invalid request parameters.", page=True)
+
+
+def not_acceptable(kinds: Iterable[str]) -> Refused:
+    """406: nobody answers here in a format that the request accepts; the container says which there are."""
+    named = html.escape(", ".join(kinds), quote=True).replace("/", "&#47;")
+    return Refused(406, f"Acceptable representations: [{named}].", page=True)
+
+
 def no_such_address(path: str = "") -> Refused:
     """404: nobody answers at this path, so the container does."""
     named = html.escape(path.lstrip("/"), quote=True).replace("/", "&#47;")

@@ -1,4 +1,4 @@
-"""How results look: text, HTML, trees, maps.
+"""How results look: text, HTML, trees, charts, tables, maps.
 
 May import: changes, rows, dhis2, models, the ground.
 """

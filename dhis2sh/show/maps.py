@@ -93,7 +93,7 @@ class Map:
         grain = FINE if sum(1 for shape in self.shapes for _ in shape.vertices()) <= MANY else COARSE
         crowd = [shape for shape in self.shapes if not (shape.areas or shape.lines)] if count > CROWD else []
         named = self.shapes if not crowd else [shape for shape in self.shapes if shape.areas or shape.lines]
-        drawn = "\n".join(_drawn(shape, frame, radius, grain) for shape in _small_last(named)) + _dots(crowd, frame)
+        drawn = "\n".join(_drawn(shape, frame, radius, grain) for shape in small_last(named)) + _dots(crowd, frame)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="dhis2sh-map" role="img" width="{width}" height="{height}" '
             f'viewBox="{box}"><title>{html.escape(self.caption())}</title>{_STYLE}\n{drawn}\n</svg>'
@@ -153,7 +153,7 @@ class Canvas:
         return "\n".join("".join(chr(0x2800 + cell) if cell else " " for cell in row).rstrip() for row in self._cells)
 
 
-def _small_last(shapes: Sequence[Shape]) -> list[Shape]:
+def small_last(shapes: Sequence[Shape]) -> list[Shape]:
     """Wide areas first and points last, so that nothing hides what is inside it."""
 
     def size(shape: Shape) -> float:
@@ -165,9 +165,9 @@ def _small_last(shapes: Sequence[Shape]) -> list[Shape]:
 
 def _drawn(shape: Shape, frame: Frame, radius: float, grain: int) -> str:
     """A shape as SVG: one path for its areas, one for its lines, one for its points."""
-    areas = "".join(_path(ring, frame, grain) + "z" for area in shape.areas for ring in area if ring)
-    lines = "".join(_path(line, frame, grain) for line in shape.lines if line)
-    points = "".join(_circle(*frame.at(point), radius) for point in shape.points)
+    areas = "".join(outline(ring, frame, grain) + "z" for area in shape.areas for ring in area if ring)
+    lines = "".join(outline(line, frame, grain) for line in shape.lines if line)
+    points = "".join(circle(*frame.at(point), radius) for point in shape.points)
     kinds = (("area", areas), ("line", lines), ("point", points))
     paths = "".join(f'<path class="{kind}" d="{path}"/>' for kind, path in kinds if path)
     return f"<g><title>{html.escape(safe(shape.name))}</title>{paths}</g>"
@@ -179,7 +179,7 @@ def _dots(shapes: Sequence[Shape], frame: Frame) -> str:
     return f'<path class="crowd" d="{"".join(f"M{x} {y}h0" for x, y in places)}"/>' if places else ""
 
 
-def _path(line: Line, frame: Frame, grain: int) -> str:
+def outline(line: Line, frame: Frame, grain: int) -> str:
     """A line in whole tenths of pixels, each step from the one before; what moves less than the grain is left out."""
     first, *rest = _thinned([_tenths(frame.at(point)) for point in line], grain)
     steps = [f"{to_x - x} {to_y - y}" for (x, y), (to_x, to_y) in pairwise([first, *rest])]
@@ -201,7 +201,8 @@ def _tenths(point: Point) -> tuple[int, int]:
     return round(point[0] * TENTHS), round(point[1] * TENTHS)
 
 
-def _circle(x: float, y: float, radius: float) -> str:
+def circle(x: float, y: float, radius: float) -> str:
+    """A circle as a path, in tenths of pixels."""
     wide = round(radius * TENTHS)
     arc = f"a{wide} {wide} 0 1 0"
     return f"M{round(x * TENTHS) - wide} {round(y * TENTHS)}{arc} {2 * wide} 0{arc} {-2 * wide} 0"

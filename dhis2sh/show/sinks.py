@@ -3,53 +3,63 @@
 from __future__ import annotations
 
 import json
-import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dhis2sh.dhis2.geometry import Shape, shape_of
-from dhis2sh.errors import MissingExtra, UsageError
+from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.rows.cells import cell
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.sinks import given
 from dhis2sh.rows.stage import stage
+from dhis2sh.show.charts.model import Chart, kind_of
+from dhis2sh.show.charts.of_rows import NAMES, chart_of
 from dhis2sh.show.maps import Map
 
 if TYPE_CHECKING:
-    from dhis2sh.types import JsonValue, Row
-
-NAMES = ("displayName", "name", "orgUnitName", "id", "event", "trackedEntity")
-"""The fields that may say what a shape on a map is called."""
+    from dhis2sh.types import Row
 
 
 @stage(sink=True)
-def chart(rows: Rows[Any], space: object, x: object = None, y: object = None, kind: object = "bar") -> Text:
-    """A chart in the terminal: chart(name, value), chart(period, value, kind='line')."""
-    try:
-        import plotext  # heavy: an extra
-    except ImportError:
-        raise MissingExtra("chart", "charts") from None
+def chart(
+    rows: Rows[Any],
+    space: object,
+    x: object = None,
+    y: object = None,
+    kind: object = "bar",
+    by: object = None,
+    file: object = None,
+) -> Chart | Text:
+    """A chart: chart(name, value), chart(period, value, kind='line', by=orgUnit), chart(name, value, file='a.svg').
+
+    Kinds: column, bar, line, area, pie, radar, gauge, scatter, bubble, number, and stacked-column, stacked-bar, stacked-area.
+    `by` makes a series of each of its values. At the prompt characters, in a notebook and in `.svg`, `.png` and `.html`
+    files a picture.
+    """
     columns = list(rows.columns)
-    across = str(x or columns[0]).strip("'\"")
-    up = str(y or columns[-1]).strip("'\"")
-    plain = rows.plain()
-    labels = [cell(row.get(across)) for row in plain]
-    values = [_number(row.get(up), up) for row in plain]
-    figure: Any = plotext.figure
-    figure.clear()
-    figure.theme("colorless")
-    line = str(kind).strip("'\"") == "line"
-    figure.draw(figure.signal(values).lines() if line else figure.bar(labels, values))
-    return Text(_COLOURS.sub("", str(figure.build())))
+    across = _named(x) or (columns[0] if columns else "")
+    up = _named(y) or (columns[-1] if columns else "")
+    for name in filter(None, (across, up, _named(by))):
+        _known(rows, name)
+    drawing = chart_of(rows.plain(), across, up, kind_of(str(kind)), _named(by))
+    if file is None:
+        return drawing
+    from dhis2sh.show.charts import media  # start-up: only files need it
+
+    path = Path(str(file).strip("'\""))
+    media.save(drawing, path)
+    return Text(f"{path}: {path.expanduser().stat().st_size:,} bytes")
 
 
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+def _named(text: object) -> str:
+    return str(text).strip("'\" ") if text is not None else ""
 
 
-def _number(value: JsonValue, name: str) -> float:
-    try:
-        return float(str(value or 0))
-    except ValueError:
-        raise UsageError(f"{name} is no number: {cell(value)[:40]!r}", hint="chart(name, value)") from None
+def _known(rows: Rows[Any], name: str) -> None:
+    known = list(dict.fromkeys([*rows.columns, *(key for row in rows.plain()[:1] for key in row)]))
+    if name not in known:
+        hint = did_you_mean(name, known) or f"columns: {', '.join(known)}"
+        raise UsageError(f"there is no column '{name}' to draw", hint=hint)
 
 
 @stage(sink=True, literal=True)

@@ -237,6 +237,7 @@ class Verb:
         module: what to import for it, where that is not its function's module.
         left_out: the reason for each surface where it is not offered.
         pinned: agents see it at once, without a search.
+        persons: it shows rows of persons, which agents see only where whoever started their server allows it.
     """
 
     path: str
@@ -252,6 +253,7 @@ class Verb:
     apply: Callable[[Session, Plan], Awaitable[object]] | None = None
     module: str | None = None
     pinned: bool = False
+    persons: bool = False
     head: Callable[[Session, Mapping[str, object], Wants], Awaitable[Head]] | None = None
 
     @property
@@ -335,6 +337,7 @@ def verb(
     aliases: Sequence[str] = (),
     left_out: Mapping[str, str] | None = None,
     pinned: bool = False,
+    persons: bool = False,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Verb]:
     """Declare a verb. The function's first parameter is the session; its docstring's first line is the summary.
 
@@ -344,6 +347,7 @@ def verb(
         examples: complete lines that work on the sandbox.
         left_out: surfaces on which it is not offered, each with the reason.
         pinned: list it to agents at once; for a dozen readers, since a long listing is read by nobody.
+        persons: it shows rows of persons: entities, events, what they held.
     """
 
     def declare(function: Callable[..., Awaitable[Any]]) -> Verb:
@@ -363,6 +367,7 @@ def verb(
                 aliases=tuple(aliases),
                 left_out=dict(left_out or {}),
                 pinned=pinned,
+                persons=persons,
             )
         )
 

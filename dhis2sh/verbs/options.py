@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
     from dhis2sh.verbs.declaration import Effect
 
-ENDINGS = ("json", "ndjson", "csv", "tsv", "yaml", "md", "geojson", "xlsx", "parquet")
+ENDINGS = ("json", "ndjson", "csv", "tsv", "yaml", "md", "geojson", "xlsx", "parquet", "arrow")
 """Formats that the ending of a file may say."""
 FORMATS = ("table", "wide", "name", *ENDINGS)
 """How a result may be printed: `wide` is a table whose cells are whole, `name` the UIDs alone, one a line."""

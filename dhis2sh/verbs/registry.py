@@ -104,7 +104,10 @@ def find(path: str) -> Verb:
     """A verb by its path or tool name, importing its domain. Raises `UsageError` with the nearest names."""
     words = path.replace("_", " ").replace("-", " ").split()
     if words:
-        load_domain(words[0])
+        # a domain may have two words: `user-role` is looked for beside `user`
+        meant = [domain for domain in installed.domains() if domain.split("-") == words[: domain.count("-") + 1]]
+        for domain in meant or words[:1]:
+            load_domain(domain)
         words = _canonical(words)
     wanted = " ".join(words)
     for declared in REGISTRY.values():

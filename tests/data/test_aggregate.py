@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dhis2sh.data import jobs
-from dhis2sh.errors import NotFound, PartlyDone, Refused, ServerFault, UsageError
+from dhis2sh.errors import NotFound, PartlyDone, PipelineError, Refused, ServerFault, UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from tests.metadata.calls import call, do, planned
@@ -56,6 +56,29 @@ async def test_a_question_says_what_it_lacks(s: Session):
     ):  # fmt: skip
         with pytest.raises(UsageError, match=lacks):
             await call(s, "data aggregate get", **{**JANUARY, **asked})
+
+
+async def test_units_without_values_say_what_lies_below_them(s: Session, monkeypatch: pytest.MonkeyPatch):
+    notes: list[str] = []
+    monkeypatch.setattr(s.person, "note", notes.append)
+    stream = await call(s, "data aggregate get", **{**JANUARY, "org_unit": ["North"], "children": False})
+    assert not (await stream.collect()).plain()
+    assert notes == ["no values of these units themselves; 2 units right below: --children asks for all"]
+
+
+async def test_periods_from_one_to_another(s: Session):
+    assert {period for *_, period in await values(s, period=["202502..202503"])} == {"202502", "202503"}
+    with pytest.raises(UsageError, match="202503 is after 202502") as caught:
+        await values(s, period=["202503..202502"])
+    assert caught.value.hint == "202502..202503"
+
+
+async def test_a_stream_says_why_it_has_no_length(s: Session):
+    stream = await call(s, "data aggregate get", **JANUARY)
+    with pytest.raises(PipelineError, match="known when it has been read"):
+        len(stream)
+    assert stream
+    await stream.aclose()
 
 
 # In -------------------------------------------------------------------------------------------------------------------
@@ -164,6 +187,13 @@ async def test_a_sheet_that_cannot_be_read_is_refused_whole(s: Session, text: st
         await do(s, "data aggregate push", file=write(text))
 
 
+async def test_rows_that_are_there_already_are_no_failure_beside_refused_ones(s: Session):
+    """Sent again with what was refused the first time, a sheet ends as partly done and not as refused."""
+    sheet = write("dataElement,period,orgUnit,value\nStock,202501,Clinic A,100\nStock,202501,Clinic B,n/a\n")
+    with pytest.raises(PartlyDone, match=r"1 ignored.*1 refused"):
+        await do(s, "data aggregate push", file=sheet)
+
+
 async def test_an_empty_file_is_no_success(s: Session):
     with pytest.raises(NotFound, match="there is no value"):
         await do(s, "data aggregate push", file=write("dataElement,period,orgUnit,value\n"))
@@ -225,6 +255,7 @@ async def test_the_same_line_finishes_what_was_cut_off(s: Session, monkeypatch: 
     monkeypatch.setattr(jobs, "ROWS_IN_ONE_PART", 1)
     rows = [f"Stock,2025{month:02},Clinic B,{month}" for month in range(1, 5)]
     sheet = write("\n".join(["dataElement,period,orgUnit,value", *rows]))
+    before = await values(s, period=["2025"])
     sent: list[list[object]] = []
     write_ = s.client.write
 
@@ -243,6 +274,10 @@ async def test_the_same_line_finishes_what_was_cut_off(s: Session, monkeypatch: 
     assert summary.created == 2
     found = await values(s, period=["2025"])
     assert [found["Stock", "default", "Clinic B", f"2025{month:02}"] for month in range(1, 5)] == ["1", "2", "3", "4"]
+    summary = await do(s, "undo")
+    assert "more of this load is in entry 1: dhis2 undo 1" in summary.note
+    await do(s, "undo")
+    assert await values(s, period=["2025"]) == before
 
 
 # Between servers and files --------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from dhis2sh.errors import NotFound, Refused, UsageError
+from dhis2sh.analytics import pieces
+from dhis2sh.errors import NotFound, Refused, ServerFault, TimedOut, UsageError
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.session import Session
@@ -102,3 +103,25 @@ async def test_totals_by_district_equal_a_plain_sum_over_the_recorded_values(rea
     finally:
         await session.aclose()
     assert {row["ou"]: row["value"] for row in found} == dict(plain)
+
+
+@pytest.mark.parametrize(("error", "cut"), [
+    (Refused("Query result set exceeded max limit: `50000`", code="E7128", status=409), True),
+    (Refused("Query result set exceeded max limit: `50000`", code="E7129", status=409), True),
+    (Refused("Program is specified but does not exist: `abc`", code="E7129", status=409), False),
+    (Refused("Query failed, likely because the query timed out", code="E7131", status=409), True),
+    (Refused("too large", status=413), True),
+    (ServerFault("Gateway Time-out", status=504), True),
+    (ServerFault("it broke", status=500), False),
+    (TimedOut("no answer within 60 s"), True),
+    (UsageError("no"), False),
+])  # fmt: skip
+def test_what_a_smaller_question_may_help(error: Exception, cut: bool):
+    assert pieces.too_much(error) is cut
+
+
+async def test_tables_that_were_never_built_are_said_with_what_builds_them(country: Session):
+    with pytest.raises(Refused, match="E7144") as told:
+        await rows(country, "dx=Penta vials used", "pe=202501", "ou=LEVEL-2")
+    assert told.value.hint is not None
+    assert "resourceTables/analytics" in told.value.hint

@@ -4,6 +4,7 @@ import pytest
 
 from dhis2sh.errors import CheckFailed, UsageError
 from dhis2sh.session import Session
+from dhis2sh.show import render
 from tests.metadata.calls import call, do, planned
 
 
@@ -80,3 +81,27 @@ async def test_what_the_set_is_not_assigned_to_is_refused(s: Session):
         await do(s, "data complete", data_set="Monthly", period="202501", org_units=["North"])
     with pytest.raises(UsageError, match="2025 is 12 periods"):
         await do(s, "data complete", data_set="Monthly", period="2025", org_units=["Clinic A"])
+
+
+async def test_a_tree_names_who_has_not_reported(s: Session):
+    found = await call(s, "data completeness", data_set="Monthly", period=["202502"], by="values", tree=True)
+    assert render.text(found) == "\n".join([
+        "Monthly, 202502", "└── Nation 2 of 3 (66.7 %)", "    ├── North 1 of 2 (50.0 %)",
+        "    │   └── Clinic B not reported", "    └── South 1 of 1 (100.0 %)",
+    ])  # fmt: skip
+    (nation,) = found.to_json()["units"]
+    assert [unit["orgUnitName"] for unit in nation["children"][0]["children"]] == ["Clinic A", "Clinic B"]
+    with pytest.raises(UsageError, match="a tree is of one period"):
+        await told(s, tree=True, period=["2025"])
+
+
+async def test_a_heat_map_has_a_column_for_each_month(s: Session):
+    found = await call(s, "data completeness", data_set="Monthly", period=["202501..202503"], by="values", heat=True)
+    assert found.plain() == [
+        {"orgUnit": "ouNorth0001", "orgUnitName": "North", "202501": 100.0, "202502": 50.0, "202503": 50.0},
+        {"orgUnit": "ouSouth0001", "orgUnitName": "South", "202501": 100.0, "202502": 100.0, "202503": 0.0},
+    ]
+    assert "South         100 █   100 █     0 ·" in render.text(found)
+    assert 'style="background:#1a9850;color:#fff">100<' in render.html(found)
+    with pytest.raises(UsageError, match="one of --missing, --tree and --heat"):
+        await told(s, tree=True, missing=True)

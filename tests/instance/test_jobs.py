@@ -55,6 +55,14 @@ async def test_a_job_that_is_run_is_followed_to_its_end(s: Session):
         assert done.note.startswith("TEST completed after")
 
 
+async def test_an_idle_job_says_how_its_last_run_ended(s: Session):
+    await do(s, "jobs create", **MADE, param=["stages=1", "items=1"])
+    with pytest.raises(UsageError, match="Nightly has never run"):
+        await call(s, "jobs watch", job="Nightly")
+    await do(s, "jobs run", job="Nightly", watch=True)
+    assert "its last run ended at" in (await call(s, "jobs watch", job="Nightly")).line()
+
+
 async def test_a_job_that_fails_is_no_success(s: Session):
     await do(s, "jobs create", **MADE, param=["stages=1", "items=1", "failAtStage=0", "failWithMessage=Boom"])
     with pytest.raises(Refused, match=r"TEST failed after \d+ s: .*Boom") as refused:

@@ -16,10 +16,10 @@ from starlette.testclient import TestClient
 from dhis2sh.dhis2.periods import PERIOD_TYPES, Period
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.analytics.aggregate import Request, Tables
-from dhis2sh.sandbox.analytics.numbers import java_double, plain, rounded
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.data.model import Model
+from dhis2sh.sandbox.java.numbers import java_double, plain, rounded
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.sandbox.metadata.period_names import period_name
 from tests.sandbox.nation import FEMALE, MALE, Caller, nation
@@ -121,10 +121,10 @@ def test_reporting_rates_count_what_was_expected(sandbox: Caller) -> None:
     def rate(metric: str, period: str = "202501") -> list[list[str]]:
         return rows(sandbox, f"dx:dsMonthly01.{metric}", f"filter=pe:{period}", "ou:ouNorth0001;ouSouth0001")
 
-    assert [row[-1] for row in rate("EXPECTED_REPORTS", "2025Q1")] == ["6.0", "3.0"]
-    assert [row[-1] for row in rate("ACTUAL_REPORTS")] == ["1.0", "1.0"]
-    assert [row[-1] for row in rate("REPORTING_RATE")] == ["50.0", "100.0"]
-    assert [row[-1] for row in rate("REPORTING_RATE_ON_TIME")] == ["50.0", "0.0"]
+    assert [row[-1] for row in rate("EXPECTED_REPORTS", "2025Q1")] == ["6", "3"]
+    assert [row[-1] for row in rate("ACTUAL_REPORTS")] == ["1", "1"]
+    assert [row[-1] for row in rate("REPORTING_RATE")] == ["50", "100"]
+    assert [row[-1] for row in rate("REPORTING_RATE_ON_TIME")] == ["50", "0"]
 
 
 def test_criteria_order_and_identifiers(sandbox: Caller) -> None:

@@ -4,12 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.rows.rows import Rows
-from dhis2sh.surfaces.ipython import magics
+from dhis2sh.surfaces.ipython import magics, running
 
 
 @pytest.mark.parametrize(
@@ -18,9 +19,9 @@ from dhis2sh.surfaces.ipython import magics
         ("metadta list dataElements", "did you mean metadata?"),
         ("search malaria", "metadata search malaria"),
         ("list dataElements", "metadata list dataElements"),
-        ("types data", "did you mean metadata types?"),
+        ("types data", "did you mean jobs types or metadata types or task types?"),
         ("journl show 3", "did you mean journal?"),
-        ("dashboard describe 'Mother and child'", "did you mean metadata dashboard?"),
+        ("dashboard describe 'Mother and child'", "did you mean analytics dashboard or metadata dashboard?"),
     ],
 )
 def test_a_line_that_was_meant_for_us(
@@ -80,6 +81,23 @@ def test_u12_values_go_into_pipelines(line: str, found: list[object], notebook: 
     assert notebook.shell.run_cell(line).result.plain() == found
     notebook.shell.run_cell(f"kept = {line}")
     assert notebook.shell.user_ns["kept"].plain() == found
+
+
+def test_values_go_into_verbs_of_two_words(notebook: magics.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python itself would try to combine a list and a coroutine."""
+    seen: list[tuple[str, object]] = []
+
+    async def called(
+        s: object, name: str, rows: Rows[Any], args: tuple[object, ...], options: dict[str, object]
+    ) -> object:
+        seen.append((name, options))
+        return rows
+
+    monkeypatch.setattr(running, "_called", called)
+    notebook.shell.user_ns["plain"] = [{"dataElement": "x"}]
+    for line in ("plain | data.aggregate.push(dry_run=True)", "plain | metadata.rename(dry_run=True)"):
+        assert notebook.shell.run_cell(line).result.plain() == [{"dataElement": "x"}]
+    assert seen == [("data.aggregate.push", {"dry_run": True}), ("metadata.rename", {"dry_run": True})]
 
 
 def test_u12_the_fields_of_a_row_are_attributes(notebook: magics.Runner) -> None:

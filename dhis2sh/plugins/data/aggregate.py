@@ -52,7 +52,7 @@ async def get(
     API source: `GET /api/dataValueSets.csv`.
     """
     query = await asking.query_of(s, asked)
-    batches = s.client.data_values.batches(**query)
+    batches = asking.told_of_none(s, asked, s.client.data_values.batches(**query))
     if not as_text:
         batches = named.with_numbers(s, batches)
     if names:
@@ -71,7 +71,7 @@ async def get(
 async def push(
     s: Session,
     file: Annotated[
-        Path | None, Doc("Values: CSV, TSV, XLSX, JSON, NDJSON or YAML, long or wide."), Complete("files")
+        Path | None, Doc("Values: CSV, TSV, XLSX, JSON, NDJSON or YAML, long or wide; XML and ADX."), Complete("files")
     ] = None,
     values: Annotated[Rows[Row] | None, Piped(), Doc("Values of a pipeline, in place of a file.")] = None,
     *,
@@ -109,8 +109,11 @@ async def push(
     )
     if (file is None) == (values is None):
         raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")
-    batches = loading.of_file(file, given) if file is not None else loading.of_rows(values or Rows[Row]([]), given)
-    return await loading.plan(s, batches, load)
+    if file is None:
+        return await loading.plan(s, loading.of_rows(values or Rows[Row]([]), given), load)
+    from dhis2sh.data import files  # start-up: only files have layouts
+
+    return await loading.plan(s, files.values_of(file, given, load.notes), load)
 
 
 @verb(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from dhis2sh.data import asking, completeness
-from dhis2sh.data.completeness import By
-from dhis2sh.errors import CheckFailed
+from dhis2sh.data.completeness import By, Tree
+from dhis2sh.errors import CheckFailed, UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import Row
@@ -20,6 +20,8 @@ from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
         "dhis2 data completeness 'Child Health' --period 202506",
         "dhis2 data completeness 'Child Health' --period LAST_12_MONTHS --level 2 --by values",
         "%data completeness 'Child Health' --period 202506 --missing | csv('missing.csv')",
+        "dhis2 data completeness 'Child Health' --period 202506 --org-unit Bo --tree",
+        "dhis2 data completeness 'Child Health' --period LAST_12_MONTHS --heat",
     ],
 )
 async def completeness_(
@@ -31,10 +33,14 @@ async def completeness_(
     level: Annotated[int | None, Bounds(1, None), Doc("A row for each unit of this level, such as 2.")] = None,
     by: Annotated[By, Doc("What counts as a report: its registration as complete, or any value.")] = "registrations",
     missing: Annotated[bool, Doc("Name the units that have not reported.")] = False,
+    tree: Annotated[bool, Doc("As a tree of units, with those that have not reported by name; of one period.")] = False,
+    heat: Annotated[
+        bool, Doc("As a heat map: a row for each unit of the level (2 without --level), a column a period.")
+    ] = False,
     fail_below: Annotated[
         int | None, Bounds(1, 100), Doc("End with exit code 8 where a row has fewer per cent.")
     ] = None,
-) -> Rows[Row]:
+) -> Rows[Row] | Tree:
     """Say who has reported: expected, received, on time, late and missing units of a data set, by period.
 
     Expected are the units that the set is assigned to and that were open; how many were closed is said. A report is on time
@@ -42,13 +48,19 @@ async def completeness_(
 
     API source: `GET /api/completeDataSetRegistrations`, `GET /api/dataValueSets`.
     """
+    if sum((missing, tree, heat)) > 1:
+        raise UsageError("one of --missing, --tree and --heat", hint="--tree names those that are missing too")
     asked = asking.Asked(data_set=[data_set], period=period)
     periods = [asking.Period.parse(iso) for iso in await asking.periods_of(s, asked)]
     found = await completeness.read(s, data_set, periods, org_unit, by)
     if (note := completeness.left_out(found, periods)) is not None:
         s.person.warn(note)
+    if tree and len(periods) > 1:
+        raise UsageError(f"a tree is of one period, and these are {len(periods)}", hint="--heat shows several")
     if missing:
         return Rows(completeness.absent(found, periods), columns=completeness.ABSENT, resource="organisationUnits")
+    if heat and level is None:
+        level = 2
     groups = {} if level is None else await completeness.groups_at(s, found, level)
     rows = completeness.table(found, periods, groups)
     hidden = set[str]() if groups else {"orgUnit", "orgUnitName"}
@@ -61,4 +73,8 @@ async def completeness_(
             hint=f"dhis2 data completeness {data_set} --missing",
             findings=low,
         )
+    if tree:
+        return await completeness.tree(s, found, periods[0], org_unit)
+    if heat:
+        return completeness.heat(found, periods, groups)
     return Rows(rows, columns=[name for name in completeness.COLUMNS if name not in hidden])

@@ -8,6 +8,7 @@ of org unit numbers to the unit above it, an option combo to its category option
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from dhis2sh.sandbox.data.model import Model, read_period, references
+from dhis2sh.sandbox.java.numbers import plain
 
 if TYPE_CHECKING:
     import sqlite3
@@ -44,7 +46,8 @@ class Rule(NamedTuple):
     back: bool = False
 
 
-_VARIANCE = "(sum(x * x) - sum(x) * sum(x) / count(x)) / nullif(count(x) - 1, 0)"
+# Of one value there is no variance; the server reads the missing number as 0.
+_VARIANCE = "coalesce((sum(x * x) - sum(x) * sum(x) / count(x)) / nullif(count(x) - 1, 0), 0)"
 RULES: Mapping[str, Rule] = {
     "SUM": Rule("sum(x)"),
     "AVERAGE": Rule("avg(x)"),
@@ -52,7 +55,7 @@ RULES: Mapping[str, Rule] = {
     "COUNT": Rule("count(x)"),
     "MIN": Rule("min(x)"),
     "MAX": Rule("max(x)"),
-    "STDDEV": Rule(f"sqrt({_VARIANCE})"),
+    "STDDEV": Rule(f"sqrt(max({_VARIANCE}, 0))"),
     "VARIANCE": Rule(_VARIANCE),
     "LAST": Rule("sum(x)", "LAST", True),
     "LAST_AVERAGE_ORG_UNIT": Rule("avg(x)", "LAST", True),
@@ -65,7 +68,7 @@ RULES: Mapping[str, Rule] = {
     "MIN_SUM_ORG_UNIT": Rule("sum(x)", "MIN"),
     "MAX_SUM_ORG_UNIT": Rule("sum(x)", "MAX"),
 }
-"""Aggregation types; NONE, CUSTOM and DEFAULT add up."""
+"""Aggregation types; CUSTOM and DEFAULT add up, NONE adds nothing up."""
 
 
 class Axis(NamedTuple):
@@ -186,6 +189,29 @@ class Tables:
 
     # Windows -------------------------------------------------------------------------------------------------------
 
+    def texts(self, elements: Sequence[str], windows: Sequence[Window], axes: Sequence[Axis]) -> dict[Cell, str]:
+        """The values of elements as they are, numbers too: of several in a cell the last one in the table's order.
+
+        Which one a server gives is up to its database.
+
+        Returns them by element, period, then each axis.
+        """
+        found = dict[Cell, str]()
+        places = [items_by_number(axis) for axis in axes]
+        columns = [("dx", "pe", "ou", "co", "ao").index(axis.column) for axis in axes]
+        for element in elements:
+            for window in windows:
+                for member in window.members:
+                    rows = self.connection.execute(
+                        "SELECT dx, pe, ou, co, ao, number, text FROM analytics_value WHERE dx = ? AND pe = ?",
+                        (self.numbers("dx").get(element), member[0]),
+                    )
+                    for row in rows:
+                        items = (at.get(row[column], ()) for at, column in zip(places, columns, strict=True))
+                        value = row[6] if row[5] is None else plain(row[5])
+                        found.update({(element, window.name, *place): value for place in itertools.product(*items)})
+        return found
+
     def window(self, name: str, start: dt.date, end: dt.date, *, back: bool = False) -> Window:
         """A time span and the data periods in it.
 
@@ -296,12 +322,20 @@ def _lay_out(connection: sqlite3.Connection, axes: Sequence[Axis]) -> None:
                 f"CREATE TABLE IF NOT EXISTS {name} (id INTEGER, at INTEGER, PRIMARY KEY (id, at)) WITHOUT ROWID"
             )
             connection.execute(f"DELETE FROM {name}")
-            connection.executemany(f"INSERT OR IGNORE INTO {name} VALUES (?, ?)", _points(axis.spans))
+            connection.executemany(f"INSERT OR IGNORE INTO {name} VALUES (?, ?)", points(axis.spans))
 
 
 _FEW = 40
 
 
-def _points(spans: Iterable[tuple[int, int, int]]) -> list[tuple[int, int]]:
+def items_by_number(axis: Axis) -> dict[int, list[str]]:
+    """The items that each number of an axis belongs to."""
+    found: dict[int, list[str]] = {}
+    for number, at in points(axis.spans):
+        found.setdefault(number, []).append(axis.items[at])
+    return found
+
+
+def points(spans: Iterable[tuple[int, int, int]]) -> list[tuple[int, int]]:
     """Every number of the spans with its item."""
     return [(number, at) for first, last, at in spans for number in range(first, last + 1)]

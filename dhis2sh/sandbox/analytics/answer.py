@@ -7,13 +7,15 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.analytics import numbers
+from dhis2sh.sandbox.analytics.aggregate import items_by_number
 from dhis2sh.sandbox.analytics.engine import Engine, Row
 from dhis2sh.sandbox.analytics.errors import refusal
-from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, number, renamed
-from dhis2sh.sandbox.analytics.items import DataItem, item_details, item_name
+from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, name_path, number, renamed
+from dhis2sh.sandbox.analytics.items import DataItem, ItemKind, item_details, item_name
 from dhis2sh.sandbox.data.model import Model, identifier_of, read_period
 from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.java import numbers
+from dhis2sh.sandbox.refused import Refused, not_imitated
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -48,11 +50,10 @@ def aggregate_grid(engine: Engine, query: QueryParams) -> Grid:
                 cells.extend(_fraction(row))
     if not params.boolean(query, "skipMeta"):
         grid.meta = metadata(found, query)
-    if not skip_data:
-        _rename(grid, found, query)
-        if params.boolean(query, "showHierarchy"):
-            _prefix(grid, found)
+        _rename(grid, found, query)  # the server does it with the metadata, so not without
     if params.boolean(query, "tableLayout"):
+        if params.boolean(query, "showHierarchy"):
+            raise not_imitated("a table with the hierarchy of its org units")
         return _laid_out(grid, found, query)
     return grid
 
@@ -87,9 +88,11 @@ def metadata(found: Query, query: QueryParams) -> JsonObject:
     items: JsonObject = dict(found.items)
     for item in found.data:
         items[item.id] = {"name": item_name(model, item, found.prop)} | (item_details(model, item) if details else {})
-    combos = list(dict.fromkeys(combo for uid in found.elements() for combo in model.option_combos(uid)))
+    elements = found.elements(operands=False)
+    combos = list(dict.fromkeys(combo for uid in elements for combo in model.option_combos(uid)))
     for uid in combos:
-        items[uid] = _named(model, "categoryOptionCombos", uid, found.prop)
+        named = _named(model, "categoryOptionCombos", uid, found.prop)
+        items[uid] = named | (_combo_details(model, uid) if details else {})
     for dimension in found.dimensions:
         plural = _PLURALS.get(dimension.kind)
         for uid in dimension.items if plural else []:
@@ -102,7 +105,7 @@ def metadata(found: Query, query: QueryParams) -> JsonObject:
                 "totalAggregationType": "SUM", "startDate": f"{period.start}T00:00:00.000",
                 "endDate": f"{period.end}T00:00:00.000",
             }  # fmt: skip
-        for dimension in found.dimensions:
+        for dimension in (each for each in found.dimensions if each.label):
             items[dimension.name] = {
                 "uid": dimension.name, "name": dimension.label, "dimensionType": _TYPES[dimension.kind],
             }  # fmt: skip
@@ -123,6 +126,11 @@ _TYPES = {
 def _named(model: Model, plural: str, uid: str, prop: str) -> JsonObject:
     body = model.body(plural, uid)
     return {"name": body.get(prop) or body.get("name") or uid}
+
+
+def _combo_details(model: Model, uid: str) -> JsonObject:
+    code = model.body("categoryOptionCombos", uid).get("code")
+    return {"uid": uid, **({"code": code} if code else {}), "valueType": "NUMBER", "totalAggregationType": "SUM"}
 
 
 def _details(model: Model, dimension: Dimension, plural: str, uid: str) -> JsonObject:
@@ -146,18 +154,8 @@ def _hierarchy(found: Query, query: QueryParams) -> JsonObject:
         paths = {uid: found.model.path(uid)[:-1] for uid in items}
         meta["ouHierarchy"] = {uid: "/".join(path) for uid, path in paths.items()}
     if params.boolean(query, "showHierarchy"):
-        meta["ouNameHierarchy"] = {uid: _full_name(found.model, uid) for uid in items}
+        meta["ouNameHierarchy"] = {uid: name_path(found.model, uid) for uid in items}
     return meta
-
-
-def _full_name(model: Model, uid: str) -> str:
-    return "/" + "/".join(model.name("organisationUnits", part) for part in model.path(uid))
-
-
-def _prefix(grid: Grid, found: Query) -> None:
-    renamed(
-        grid, {"ou": {uid: _full_name(found.model, uid) for d in found.dimensions if d.kind == "ou" for uid in d.items}}
-    )
 
 
 # Identifiers ---------------------------------------------------------------------------------------------------------
@@ -266,14 +264,22 @@ def raw_grid(engine: Engine, query: QueryParams) -> Grid:
     """`rawData`: the values themselves, one row each, with the dates of their periods."""
     found = engine.query
     others = [d for d in found.axes if d.kind not in {"dx", "pe", "ou"}]
+    before = [d for d in others if d.kind in {"co", "ao"}]
+    after = [d for d in others if d.kind not in {"co", "ao"}]
     grid = Grid(
-        [Header("dx", "Data"), *(Header(d.name, d.label) for d in others), Header("ou", "Organisation unit"),
+        [Header("dx", "Data"), *(Header(d.name, d.label) for d in before), Header("ou", "Organisation unit"),
+         *(Header(d.name, d.label) for d in after),
          Header("pe", None), moment("pestartdate", "Period start date", meta=False),
          moment("peenddate", "Period end date", meta=False), number("value", "Value")],
         [],
     )  # fmt: skip
-    units = engine.tables.within(found.find("ou").items if found.find("ou") else [])  # type: ignore[union-attr]
-    grid.rows = list(_raw_rows(engine, found.elements(), [(a, b) for a, b, _ in units.spans], others))
+    dimension = found.find("ou")
+    units = engine.tables.within(dimension.items if dimension is not None else [])
+    grid.rows = list(_raw_rows(engine, found.elements(), [(a, b) for a, b, _ in units.spans], before, after))
+    scheme = query.get("outputOrgUnitIdScheme") or query.get("outputIdScheme")
+    at = len(before) + 1
+    for row in grid.rows if scheme else ():  # only org units heed it here
+        row[at] = _word(found.model, "organisationUnits", row[at], scheme)
     if not params.boolean(query, "skipMeta"):
         meta = metadata(found, query)
         kept = {"pe": cast("JsonValue", [])}
@@ -286,15 +292,20 @@ def raw_grid(engine: Engine, query: QueryParams) -> Grid:
 
 
 def _raw_rows(
-    engine: Engine, elements: Sequence[str], spans: Sequence[tuple[int, int]], others: Sequence[Dimension]
-) -> list[list[str]]:
+    engine: Engine, elements: Sequence[str], spans: Sequence[tuple[int, int]], before: Sequence[Dimension],
+    after: Sequence[Dimension],
+) -> list[list[str]]:  # fmt: skip
     tables = engine.tables
     names = {kind: {number: uid for uid, number in tables.numbers(kind).items()} for kind in ("dx", "pe", "co")}
     units = dict(tables.connection.execute("SELECT number, uid FROM analytics_org_unit"))
     members = [member[0] for window in engine.windows() for member in window.members]
+    places = {dimension.name: items_by_number(engine.axes[engine.rest.index(dimension)]) for dimension in engine.rest}
+    columns = {d.name: axis.column for d, axis in zip(engine.rest, engine.axes, strict=True)}
     found: list[list[str]] = []
     for uid in elements:
         for period in members:
+            iso = names["pe"][period]
+            span = read_period(iso)
             for first, last in spans or [(0, 1 << 60)]:
                 rows = tables.connection.execute(
                     "SELECT dx, ou, pe, co, ao, coalesce(number, text) FROM analytics_value "
@@ -302,55 +313,45 @@ def _raw_rows(
                     (tables.numbers("dx").get(uid), period, first, last),
                 )
                 for row in rows:
-                    iso = names["pe"][row[2]]
-                    span = read_period(iso)
-                    extra = _extra(engine, others, names["co"].get(row[3], ""), names["co"].get(row[4], ""))
+                    numbered = {"dx": row[0], "ou": row[1], "co": row[3], "ao": row[4]}
                     value = numbers.java_double(row[5]) if isinstance(row[5], float) else str(row[5])
-                    found.append([names["dx"][row[0]], *extra, units[row[1]], iso,
+
+                    def item(d: Dimension, numbered: Mapping[str, int] = numbered) -> str:
+                        return next(iter(places[d.name].get(numbered[columns[d.name]], ())), "")
+
+                    found.append([names["dx"][row[0]], *map(item, before), units[row[1]], *map(item, after), iso,
                                   str(span.start) if span else "", str(span.end) if span else "", value])  # fmt: skip
     return found
 
 
-def _extra(engine: Engine, others: Sequence[Dimension], combo: str, attribute: str) -> list[str]:
-    """The items of further dimensions that a raw value belongs to; empty where it belongs to none."""
-    found: list[str] = []
-    for dimension in others:
-        axis = engine.axes[engine.rest.index(dimension)]
-        uid = {"co": combo, "ao": attribute}.get(axis.column, "")
-        number = engine.tables.numbers("co").get(uid)
-        found.append(next((axis.items[at] for first, last, at in axis.spans if number and first <= number <= last), ""))
-    return found
-
-
-def value_set(engine: Engine) -> list[JsonObject]:
+def value_set(engine: Engine, query: QueryParams) -> list[JsonObject]:
     """`dataValueSet`: the totals as data values. Raises `Refused`."""
     found = engine.query
-    for name, code in (("dx", "E7117"), ("pe", "E7118"), ("ou", "E7119")):
+    for name, words in (("dx", "Data"), ("pe", "Period"), ("ou", "Org unit")):
         dimension = found.find(name)
         if dimension is None or dimension.filter:
-            raise refusal(code)
+            raise Refused(400, f"{words} header does not exist")
     today = dt.datetime.now(dt.UTC).date().isoformat()
     places = {axis.name: at for at, axis in enumerate(found.axes)}
+    rows = engine.rows()
+    grid = Grid([Header(axis.name, axis.label) for axis in found.axes], [list(row.items) for row in rows])
+    operands = {item.id: item for item in found.data if item.kind is ItemKind.OPERAND}
+    named = [operands.get(row[places["dx"]]) for row in grid.rows]
+    _rename(grid, found, query)
     values: list[JsonObject] = []
-    for row in engine.rows():
-        element, *combos = row.items[places["dx"]].split(".")
+    for row, (_, _, text, _), operand in zip(grid.rows, rows, named, strict=True):
+        element, *combos = row[places["dx"]].split(".")
+        combo = combos[0] if combos else (row[places["co"]] if "co" in places else None)
+        attribute = combos[1] if len(combos) > 1 else (row[places["ao"]] if "ao" in places else None)
+        # An operand of all option combos has no element of its own for the server.
         item: JsonObject = {
-            "dataElement": element,
-            "period": row.items[places["pe"]],
-            "orgUnit": row.items[places["ou"]],
-        }
-        combo = combos[0] if combos else (row.items[places["co"]] if "co" in places else None)
-        attribute = combos[1] if len(combos) > 1 else (row.items[places["ao"]] if "ao" in places else None)
+            "dataElement": "null" if operand is not None and operand.combo is None else element,
+            "period": row[places["pe"]], "orgUnit": row[places["ou"]],
+        }  # fmt: skip
         if combo:
             item["categoryOptionCombo"] = combo
         if attribute:
             item["attributeOptionCombo"] = attribute
-        item |= {
-            "value": row.text,
-            "created": today,
-            "lastUpdated": today,
-            "comment": "[aggregated]",
-            "followup": False,
-        }
+        item |= {"value": text, "created": today, "lastUpdated": today, "comment": "[aggregated]", "followup": False}
         values.append(item)
     return values

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.sandbox.data.export import DISTINCT_PERIODS
 from dhis2sh.sandbox.data.model import Model, read_period
 from dhis2sh.sandbox.java.moments import now
-from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
+from dhis2sh.sandbox.metadata.value_types import AVERAGED, BOOLEAN_TYPES, NUMERIC_TYPES
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def build(store: Store, types: Sequence[str] = TABLE_TYPES, note: Callable[[str]
         _number_org_units(connection, model)
         _number_keys(connection, store)
         steps: dict[str, Callable[[], int]] = {
-            "DATA_VALUE": lambda: _fill_values(connection),
+            "DATA_VALUE": lambda: _fill_values(connection, store),
             "COMPLETENESS": lambda: _fill_completeness(connection, model),
             "COMPLETENESS_TARGET": lambda: _fill_targets(connection, model),
         }
@@ -161,8 +161,23 @@ def _number_keys(connection: sqlite3.Connection, store: Store) -> None:
     connection.executemany("INSERT INTO analytics_key (kind, uid) VALUES (?, ?)", rows)
 
 
-def _fill_values(connection: sqlite3.Connection) -> int:
-    """One row a data value: numbers as numbers, booleans as 1 and 0, everything else as text. Returns how many."""
+def _fill_values(connection: sqlite3.Connection, store: Store) -> int:
+    """One row a data value: numbers as numbers, booleans as 1 and 0, everything else as text. Returns how many.
+
+    A zero is left out unless it counts in an average, or is significant and the setting says that such zeros count.
+    """
+    setting = connection.execute(
+        "SELECT value FROM setting WHERE user = '' AND key = 'keyIncludeZeroValuesInAnalytics'"
+    )
+    significant = (setting.fetchone() or ("",))[0].strip('"') == "true"
+    kept = [
+        uid
+        for uid, body in store.objects("dataElements").items()
+        if body.get("aggregationType") in AVERAGED or (significant and body.get("zeroIsSignificant"))
+    ]
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS kept_zero (uid PRIMARY KEY)")
+    connection.execute("DELETE FROM temp.kept_zero")
+    connection.executemany("INSERT INTO temp.kept_zero VALUES (?)", [(uid,) for uid in kept])
     return connection.execute("""
         INSERT OR REPLACE INTO analytics_value
         SELECT d.id, p.id, o.number, c.id, a.id,
@@ -178,6 +193,8 @@ def _fill_values(connection: sqlite3.Connection) -> int:
         CROSS JOIN analytics_key c ON c.kind = 'co' AND c.uid = v.category_option_combo
         CROSS JOIN analytics_key a ON a.kind = 'co' AND a.uid = v.attribute_option_combo
         WHERE NOT v.deleted AND v.value IS NOT NULL
+            AND (v.value <> '0' OR v.data_element IN (SELECT uid FROM temp.kept_zero)
+                 OR v.data_element IN (SELECT uid FROM analytics_key WHERE kind = 'tx'))
     """).rowcount
 
 

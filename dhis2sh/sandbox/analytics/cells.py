@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.analytics.aggregate import RULES, Axis, Cell, Request, Tables, Window
 from dhis2sh.sandbox.analytics.query import GROUP_SETS, Dimension, Query
-from dhis2sh.sandbox.analytics.rates import Rates
+from dhis2sh.sandbox.analytics.rates import Asked, Rates, frequency_order
 from dhis2sh.sandbox.data.model import references
+from dhis2sh.sandbox.metadata.value_types import AVERAGED
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
@@ -104,11 +106,19 @@ class Cells:
             return [(ALL, [span for _, each in spans for span in each])]
         return spans
 
-    def windows(self, *, back: bool = False, offset: int = 0) -> list[Window]:
-        """The windows of the answer, or those that lie a number of periods away from them."""
+    def windows(self, *, back: bool = False, offset: int = 0, spread: str | None = None) -> list[Window]:
+        """The windows of the answer.
+
+        Parameters:
+            back: what lies before them counts too.
+            offset: those that lie so many periods away.
+            spread: the period type of data whose averages hold for every shorter period in one of theirs.
+        """
         found: list[Window] = []
         for name, spans in self.spans:
-            parts = [self.tables.window(name, *_moved(span, offset), back=back) for span in spans]
+            moved = (_moved(span, offset) for span in spans)
+            whole = dict.fromkeys(self._holding(span, spread) for span in moved) if spread else moved
+            parts = [self.tables.window(name, *span, back=back) for span in whole]
             members = dict.fromkeys(member for part in parts for member in part.members)
             found.append(Window(name, sum(part.days for part in parts), list(members)))
         return found
@@ -127,34 +137,50 @@ class Cells:
     ) -> dict[Cell, float]:
         """The totals of elements by element (unless added up together), period, and the other axes."""
         found: dict[Cell, float] = {}
-        for kind, members in self._alike(elements, aggregation).items():
+        for (kind, spread), members in self._alike(elements, aggregation).items():
+            windows = self.windows(back=RULES[kind].back, offset=offset, spread=spread)
             request = Request(
-                members, self.windows(back=RULES[kind].back, offset=offset), self.axes, self.options.before, combo,
-                attribute_combo, by_element=not together,
-            )  # fmt: skip
+                members, windows, self.axes, self.options.before, combo, attribute_combo, by_element=not together
+            )
             totals = self.tables.totals(request, kind)
             if together and found:
                 totals = {cell: found.get(cell, 0.0) + value for cell, value in totals.items()}
             found.update(totals)
         return found
 
-    def _alike(self, elements: Iterable[str], aggregation: str | None) -> dict[str, list[str]]:
-        """Elements by how they aggregate."""
-        found: dict[str, list[str]] = {}
+    def _alike(self, elements: Iterable[str], aggregation: str | None) -> dict[tuple[str, str | None], list[str]]:
+        """Elements by how they aggregate, and the period type of those that are averages over longer periods."""
+        found: dict[tuple[str, str | None], list[str]] = {}
         for uid in dict.fromkeys(elements):
             own = str(self.model.body("dataElements", uid).get("aggregationType") or "SUM")
             kind = aggregation or self.options.aggregation or own
-            found.setdefault(kind if kind in RULES else "SUM", []).append(uid)
+            spread = self._spread(uid) if kind in AVERAGED else None
+            found.setdefault((kind if kind in RULES else "SUM", spread), []).append(uid)
         return found
+
+    def _spread(self, element: str) -> str | None:
+        """The shortest period type of an element's data sets, where it is longer than a period that is asked for."""
+        if not self.query.periods:
+            return None
+        asked = min(frequency_order(period.type.name) for period in self.query.periods)
+        own = min(self.model.period_types_of(element), key=frequency_order, default=None)
+        return own if own is not None and frequency_order(own) > asked else None
+
+    def _holding(self, span: tuple[dt.date, dt.date], period_type: str) -> tuple[dt.date, dt.date]:
+        """The period of a type that holds a span, or the span itself if it is longer."""
+        period = Period.of(period_type, span[0])
+        return (period.start, period.end) if period.end >= span[1] else span
 
     def rates(self) -> Rates:
         """Counts of reports in the cells of the query."""
-        units = next((axis for axis in self.axes if axis.column == "ou"), None)
-        windows = [
-            (window, min(start for start, _ in spans), max(end for _, end in spans))
-            for window, (_, spans) in zip(self.windows(), self.spans, strict=True)
+        dimension = self.query.find("pe")
+        periods = list(dict.fromkeys(self.query.periods))
+        together = dimension is not None and dimension.filter
+        asked = [
+            Asked(window, periods if together else [period for period in periods if period.iso == window.name])
+            for window in self.windows()
         ]
-        return Rates(self.tables, windows, units)
+        return Rates(self.tables, asked, self.axes)
 
 
 def _moved(span: tuple[dt.date, dt.date], offset: int) -> tuple[dt.date, dt.date]:

@@ -9,13 +9,24 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import NamedTuple, cast
 
-from dhis2sh.sandbox.analytics import numbers
 from dhis2sh.sandbox.analytics.aggregate import Cell, Tables
 from dhis2sh.sandbox.analytics.cells import ALL, Cells, Options
 from dhis2sh.sandbox.analytics.indicators import Fraction, IndicatorValues
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind
-from dhis2sh.sandbox.analytics.programs import program_values
+from dhis2sh.sandbox.analytics.programs import is_text, program_values, text_cells
 from dhis2sh.sandbox.analytics.query import Query
+from dhis2sh.sandbox.java import numbers
+from dhis2sh.sandbox.java.order import hashed
+from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
+from dhis2sh.sandbox.refused import not_imitated
+
+_ORDER = (ItemKind.INDICATOR, ItemKind.DATA_ELEMENT, ItemKind.OPERAND, ItemKind.REPORTING_RATE,
+          ItemKind.PROGRAM_DATA_ELEMENT, ItemKind.PROGRAM_ATTRIBUTE, ItemKind.PROGRAM_INDICATOR)  # fmt: skip
+"""The order in which the server answers the kinds of items."""
+_EXACT = 10
+"""How many decimals there are without rounding."""
+_HASHED = 2000
+"""More rows than this are not worth the server's order, which means nothing."""
 
 
 class Row(NamedTuple):
@@ -50,18 +61,34 @@ class Engine(Cells):
         return [row for row in self._all() if _within(row.value, self.options.limits)]
 
     def _all(self) -> Iterable[Row]:
+        """Indicators first, then elements, operands, rates and the items of programs."""
         dx = self.query.find("dx")
-        together = dx is None or dx.filter
-        data = self.query.data
+        data = sorted(self.query.data, key=lambda item: _ORDER.index(item.kind))
+        for item in data:
+            if item.kind is ItemKind.INDICATOR:
+                yield from self._item_rows(item)
         elements = [item.uid for item in data if item.kind is ItemKind.DATA_ELEMENT]
         if dx is None:
             elements = self._grouped_elements()
-        if elements:
-            totals = self.element_values(elements, together=together)
-            for cell, value in totals.items():
-                yield self._row(cell if not together else (ALL, *cell), value, self._plain(value))
+        yield from _as_hashed(self._element_rows(elements, together=dx is None or dx.filter))
         for item in data:
-            yield from self._item_rows(item)
+            if item.kind is not ItemKind.INDICATOR:
+                yield from self._item_rows(item)
+
+    def _element_rows(self, elements: list[str], *, together: bool) -> Iterable[Row]:
+        as_they_are = [uid for uid in elements if self._is_as_it_is(uid)]
+        if as_they_are and together:
+            raise not_imitated("a filter of data that is no number")
+        for cell, text in self.tables.texts(as_they_are, self.windows(), self.axes).items():
+            yield self._row(cell, 0.0, text)
+        numeric = [uid for uid in elements if uid not in as_they_are]
+        for cell, value in (self.element_values(numeric, together=together) if numeric else {}).items():
+            yield self._row(cell if not together else (ALL, *cell), value, self._plain(value))
+
+    def _is_as_it_is(self, element: str) -> bool:
+        """Are an element's values given as they are? What is no number, and everything where nothing is added up."""
+        value_type = self.model.body("dataElements", element).get("valueType")
+        return value_type not in NUMERIC_TYPES | BOOLEAN_TYPES or self.options.aggregation == "NONE"
 
     def _grouped_elements(self) -> list[str]:
         groups = [
@@ -81,12 +108,14 @@ class Engine(Cells):
                 yield self._row((item.id, *cell), fraction.value, numbers.java_double(value), fraction)
         elif item.kind is ItemKind.REPORTING_RATE:
             for cell, value in self.rates().cells(item.uid, item.metric).items():
-                text = numbers.java_double(self._rounded(value, None))
-                yield self._row((item.id, *cell), value, text)
-        elif item.kind in {ItemKind.PROGRAM_INDICATOR, ItemKind.PROGRAM_DATA_ELEMENT, ItemKind.PROGRAM_ATTRIBUTE}:
+                yield self._row((item.id, *cell), value, self._plain(value))
+        elif is_text(self.model, item):
+            for cell in text_cells(self, item):
+                yield self._row((item.id, *cell), 0.0, "")
+        else:
             for cell, value in program_values(self, item).items():
                 decimals = self.model.body(item.plural, item.uid).get("decimals")
-                text = numbers.plain(self._rounded(value, decimals))
+                text = numbers.java_double(self._rounded(value, decimals))
                 yield self._row((item.id, *cell), value, text)
 
     def _row(self, cell: Cell, value: float, text: str, fraction: Fraction | None = None) -> Row:
@@ -105,11 +134,21 @@ class Engine(Cells):
 
     def _rounded(self, value: float, decimals: object) -> float:
         if self.options.skip_rounding:
-            return value
+            return numbers.rounded(value, _EXACT)
         return numbers.rounded(value, int(decimals) if isinstance(decimals, int) else numbers.DECIMALS)
 
     def _plain(self, value: float) -> str:
         return numbers.plain(self._rounded(value, None))
+
+
+def _as_hashed(rows: Iterable[Row]) -> list[Row]:
+    """Rows in the order of the hash table that the server keeps them in, unless they are many."""
+    found = list(rows)
+    if len(found) > _HASHED:
+        return found
+    found.sort(key=lambda row: (row.items[:1], row.items[:0:-1]))
+    keys = {"-".join(row.items): row for row in found}
+    return [keys[key] for key in hashed(keys)]
 
 
 def _within(value: float, limits: Iterable[tuple[str, float]]) -> bool:

@@ -8,9 +8,10 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 if TYPE_CHECKING:
+    from dhis2sh.sandbox.data.model import Model
     from dhis2sh.types import JsonObject, JsonValue
 
 JAVA = {"TEXT": "java.lang.String", "NUMBER": "java.lang.Double", "DATETIME": "java.time.LocalDateTime",
@@ -69,7 +70,7 @@ class Grid:
             "headers": [header.shown() for header in self.headers],
             "metaData": self.meta,
             "rowContext": self.contexts,
-            "width": len(self.rows[0]) if self.rows else 0,
+            "width": self.width,
             "rows": cast("list[JsonValue]", self.rows),
             "headerWidth": len(self.headers),
             "height": len(self.rows),
@@ -83,20 +84,19 @@ class Grid:
         self.rows = [[row[at] for at in kept] for row in self.rows]
 
     def csv(self) -> str:
-        """As CSV: the column names, then the rows."""
+        """As CSV: the column names, then the rows, hidden columns too."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        shown = [at for at, header in enumerate(self.headers) if not header.hidden]
-        writer.writerow([self.headers[at].column or self.headers[at].name for at in shown])
-        writer.writerows([[row[at] for at in shown] for row in self.rows])
+        writer.writerow([header.column or "" for header in self.headers])
+        writer.writerows(self.rows)
         return out.getvalue()
 
     def xml(self) -> str:
         """As the server's grid XML."""
         heads = "".join(
-            f"<header><name>{escape(header.name)}</name><column>{escape(header.column or '')}</column>"
-            f"<type>{header.shown()['type']}</type><meta>{str(header.meta).lower()}</meta>"
-            f"<hidden>{str(header.hidden).lower()}</hidden></header>"
+            f"<header name={quoteattr(header.name)} column={quoteattr(header.column or '')} "
+            f'type="{header.shown()["type"]}" hidden="{str(header.hidden).lower()}" meta="{str(header.meta).lower()}">'
+            "</header>"
             for header in self.headers
         )
         rows = "".join(
@@ -104,21 +104,68 @@ class Grid:
         )
         return (
             "<?xml version='1.0' encoding='UTF-8'?>"
-            f'<grid xmlns="http://dhis2.org/schema/dxf/2.0" width="{len(self.headers)}" height="{len(self.rows)}">'
+            f'<grid width="{self.width}" height="{len(self.rows)}">'
             f"<headers>{heads}</headers><rows>{rows}</rows></grid>"
         )
 
-    def html(self) -> str:
-        """As an HTML table."""
-        heads = "".join(f"<th>{html.escape(h.column or h.name)}</th>" for h in self.headers if not h.hidden)
+    def html(self, *, styled: bool = False, aligned: bool = False) -> str:
+        """As an HTML table.
+
+        Parameters:
+            styled: with a style sheet before it.
+            aligned: cells are aligned as the heads of their columns are.
+        """
         shown = [at for at, header in enumerate(self.headers) if not header.hidden]
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(row[at])}</td>" for at in shown) + "</tr>" for row in self.rows
-        )
-        return (
-            '<div class="gridDiv"><table class="listTable gridTable">'
-            f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-        )
+        left = [' style="text-align:left"' if self.headers[at].meta else "" for at in shown]
+        heads = [
+            f"<th{style}>{html.escape(self.headers[at].column or self.headers[at].name)}</th>"
+            for at, style in zip(shown, left, strict=True)
+        ]
+        styles = left if aligned else [""] * len(shown)
+        lines = ['<div class="gridDiv">', "<h3></h3>", "<h4></h4>", '<table class="listTable gridTable">', "<thead>",
+                 "<tr>", *heads, "</tr>", "</thead>", "<tbody>"]  # fmt: skip
+        for row in self.rows:
+            lines += [
+                "<tr>",
+                *(f"<td{style}>{html.escape(row[at])}</td>" for at, style in zip(shown, styles, strict=True)),
+                "</tr>",
+            ]
+        return (_STYLE if styled else "") + "\n".join([*lines, "</tbody>", "</table>", "</div>"])
+
+    @property
+    def width(self) -> int:
+        """How many columns the rows have; without any it is 0."""
+        return len(self.rows[0]) if self.rows else 0
+
+
+_STYLE = """<style type="text/css">
+.gridDiv {
+  font-family: sans-serif, arial;
+}
+
+table.gridTable {
+  border-collapse: collapse;
+  font-size: 11pt;
+}
+
+.gridTable th, .gridTable td {
+  padding: 8px 4px 7px 4px;
+  border: 1px solid #e7e7e7;
+}
+
+.gridTable th {
+  background-color: #f3f3f3;
+  font-weight: bold;
+}
+</style>
+
+"""
+
+
+def name_path(model: Model, uid: str) -> str:
+    """The names of what lies above an org unit and its own, as `ouNameHierarchy` has them; a root begins with two strokes."""
+    *above, own = (model.name("organisationUnits", part) for part in model.path(uid))
+    return f"/{'/'.join(above)}/{own}"
 
 
 def renamed(grid: Grid, names: Mapping[str, Mapping[str, str]]) -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.data.model import references
+from dhis2sh.sandbox.data.model import reference, references
+from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,8 @@ class ItemKind(StrEnum):
     PROGRAM_ATTRIBUTE = "PROGRAM_ATTRIBUTE"
 
 
+_ANY = "*"
+"""In place of an option combo: all of them."""
 RATES = {
     "REPORTING_RATE": "Reporting rate",
     "REPORTING_RATE_ON_TIME": "Reporting rate on time",
@@ -39,6 +43,8 @@ _PLURAL = {
     ItemKind.INDICATOR: "indicators",
     ItemKind.PROGRAM_INDICATOR: "programIndicators",
 }
+GROUPS = {"DE_GROUP-": "dataElementGroups", "IN_GROUP-": "indicatorGroups"}
+"""What stands before the UID of a group whose members are asked for."""
 _NOT_AGGREGATABLE = {"PHONE_NUMBER", "EMAIL", "USERNAME", "TRACKER_ASSOCIATE", "REFERENCE", "IMAGE"}
 
 
@@ -76,7 +82,7 @@ class DataItem:
 def find_items(model: Model, text: str, scheme: str = "UID") -> list[DataItem]:
     """The data items that one text of `dx` names; none when it names nothing.
 
-    A group (`DE_GROUP-uid`, `IN_GROUP-uid`) stands for its members, `element.*` for every operand.
+    A group (`DE_GROUP-uid`, `IN_GROUP-uid`) stands for its members, `element.*` for the element in all its option combos.
     """
     if text.startswith("DE_GROUP-"):
         members = references(model.body("dataElementGroups", text.removeprefix("DE_GROUP-")), "dataElements")
@@ -95,11 +101,12 @@ def find_items(model: Model, text: str, scheme: str = "UID") -> list[DataItem]:
 def _composed(model: Model, text: str, parts: list[str]) -> Iterator[DataItem]:
     first, second = parts[0], parts[1]
     if model.exists("dataElements", first):
-        third = parts[2] if len(parts) == 3 else None
-        for combo in model.option_combos(first) if second == "*" else [second]:
-            if model.exists("categoryOptionCombos", combo):
-                name = f"{first}.{combo}" + (f".{third}" if third else "")
-                yield DataItem(ItemKind.OPERAND, name, first, combo, None if third in {None, "*"} else third)
+        combos = [second, parts[2] if len(parts) == 3 else _ANY]
+        if all(uid == _ANY or model.exists("categoryOptionCombos", uid) for uid in combos):
+            while combos and combos[-1] == _ANY:
+                combos.pop()
+            combo, attribute = (None if uid == _ANY else uid for uid in (*combos, _ANY, _ANY)[:2])
+            yield DataItem(ItemKind.OPERAND, ".".join([first, *combos]), first, combo, attribute)
     elif model.exists("dataSets", first) and second in RATES:
         yield DataItem(ItemKind.REPORTING_RATE, text, first, metric=second)
     elif model.exists("programs", first):
@@ -122,12 +129,21 @@ def item_name(model: Model, item: DataItem, prop: str) -> str:
 
     own = named(item.plural, item.uid)
     if item.kind is ItemKind.OPERAND:
-        return f"{own} {model.name('categoryOptionCombos', item.combo or '')}"
+        return " ".join([own, *_combo_names(model, item)])
     if item.kind is ItemKind.REPORTING_RATE:
         return f"{own} - {RATES[item.metric]}"
     if item.program:
         return f"{named('programs', item.program)} {own}"
     return own
+
+
+def _combo_names(model: Model, item: DataItem) -> Iterator[str]:
+    """The option combos of an operand; the default one goes without saying."""
+    named = [uid if uid != DEFAULT_OPTION_COMBO else None for uid in (item.combo, item.attribute_combo)]
+    if named[0] or named[1]:
+        yield model.name("categoryOptionCombos", named[0]) if named[0] else _ANY
+    if named[1]:
+        yield model.name("categoryOptionCombos", named[1])
 
 
 def item_details(model: Model, item: DataItem) -> JsonObject:
@@ -136,26 +152,33 @@ def item_details(model: Model, item: DataItem) -> JsonObject:
     found: JsonObject = {"uid": item.id}
     if body.get("code"):
         found["code"] = body["code"]
+    if body.get("description"):
+        found["description"] = body["description"]
+    legend_sets = references(body, "legendSets")
+    if legend_sets:
+        found["legendSet"] = legend_sets[0]
     found["dimensionItemType"] = item.kind.value
-    if item.kind in {ItemKind.DATA_ELEMENT, ItemKind.PROGRAM_DATA_ELEMENT, ItemKind.PROGRAM_ATTRIBUTE}:
-        found["valueType"] = body.get("valueType")
-    else:
-        found["valueType"] = "NUMBER"
+    own_value = item.kind in {ItemKind.DATA_ELEMENT, ItemKind.PROGRAM_DATA_ELEMENT, ItemKind.PROGRAM_ATTRIBUTE}
+    value_type = body.get("valueType")
+    found["valueType"] = value_type if own_value and value_type not in NUMERIC_TYPES else "NUMBER"
     if item.kind in {ItemKind.DATA_ELEMENT, ItemKind.PROGRAM_DATA_ELEMENT}:
         found["aggregationType"] = body.get("aggregationType")
         found["totalAggregationType"] = "SUM" if body.get("aggregationType") != "AVERAGE" else "AVERAGE"
     else:
-        found["totalAggregationType"] = "AVERAGE" if item.kind is not ItemKind.OPERAND else "SUM"
+        number = model.body("indicatorTypes", reference(body, "indicatorType") or "").get("number")
+        found["totalAggregationType"] = "SUM" if number or item.kind is ItemKind.OPERAND else "AVERAGE"
     if item.kind is ItemKind.INDICATOR:
-        kind = body.get("indicatorType")
-        reference = model.body("indicatorTypes", str(kind.get("id"))) if isinstance(kind, dict) else {}
+        kind = model.body("indicatorTypes", reference(body, "indicatorType") or "")
         found["indicatorType"] = {
-            "name": reference.get("name"), "displayName": reference.get("name"), "factor": reference.get("factor"),
-            "number": bool(reference.get("number")),
+            "name": kind.get("name"), "displayName": kind.get("name"), "factor": kind.get("factor"),
+            "number": bool(kind.get("number")),
         }  # fmt: skip
     return found
 
 
 def is_aggregatable(body: JsonObject) -> bool:
-    """May the values of an element be aggregated?"""
-    return body.get("valueType") not in _NOT_AGGREGATABLE
+    """May the values of an element be aggregated? With NONE only what is no number may be asked for, as it stands."""
+    value_type = body.get("valueType")
+    if body.get("aggregationType") == "NONE":
+        return value_type not in NUMERIC_TYPES | BOOLEAN_TYPES | _NOT_AGGREGATABLE
+    return value_type not in _NOT_AGGREGATABLE

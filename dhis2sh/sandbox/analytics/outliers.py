@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from dhis2sh.dhis2.periods import Period
     from dhis2sh.sandbox.store.database import Store
 
-ALGORITHMS = ("Z_SCORE", "MODIFIED_Z_SCORE", "MIN_MAX")
 _MODIFIED = 0.6745
 """The quotient that makes a median deviation comparable to a standard deviation."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.dhis2.formulas import BadExpression, Binary, Call, Item, Literal, Node, Unary, Value, evaluate, parse
 from dhis2sh.sandbox.analytics.aggregate import Cell
 from dhis2sh.sandbox.analytics.cells import Cells
-from dhis2sh.sandbox.analytics.event_grids import combine
+from dhis2sh.sandbox.analytics.event_totals import combine
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind
 from dhis2sh.sandbox.data.model import reference
 from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
@@ -67,6 +67,20 @@ def program_values(cells: Cells, item: DataItem) -> dict[Cell, float]:
     kind = cells.options.aggregation or str(body.get("aggregationType") or "SUM")
     totals = {cell: combine(values, kind) for cell, values in found.items()}
     return {cell: total for cell, total in totals.items() if total is not None}
+
+
+def is_text(model: Model, item: DataItem) -> bool:
+    """Is an item of a program one whose values are no numbers?"""
+    value_type = model.body(item.plural, item.uid).get("valueType")
+    return item.kind is not ItemKind.PROGRAM_INDICATOR and value_type not in NUMERIC_TYPES | BOOLEAN_TYPES
+
+
+def text_cells(cells: Cells, item: DataItem) -> Iterator[Cell]:
+    """The cell of every event of a program: the server has a row without a value for each."""
+    if any(axis.column != "ou" for axis in cells.axes):
+        return
+    for record in _records(cells, item.program, whole=False):
+        yield from _cells(cells, record)
 
 
 def _records(cells: Cells, program: str, *, whole: bool) -> list[Record]:

@@ -6,6 +6,7 @@ API source: `DefaultDataQueryService`, `DefaultQueryValidator` (api-facts g.1).
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Literal, cast
 from dhis2sh.dhis2.periods import FinancialYearStart, Period, RelativePeriod
 from dhis2sh.errors import UsageError
 from dhis2sh.sandbox.analytics.errors import refusal
-from dhis2sh.sandbox.analytics.items import DataItem, ItemKind, find_items, is_aggregatable
+from dhis2sh.sandbox.analytics.items import GROUPS, DataItem, ItemKind, find_items, is_aggregatable
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.metadata.period_names import period_name, relative_name
+from dhis2sh.sandbox.refused import unknown_choice
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -35,8 +37,30 @@ GROUP_SETS: dict[str, tuple[Kind, str, str, str]] = {
 """Types that are dimensions: what kind, the property that lists their items, the items' type, the items' members."""
 LABELS = {"dx": "Data", "pe": "Period", "ou": "Organisation unit", "co": "Category option combo",
           "ao": "Attribute option combo"}  # fmt: skip
-_WITH_RATES = ("DATA_X", "PERIOD", "ORGANISATION_UNIT", "ORGANISATION_UNIT_GROUP_SET")
+DISPLAYED = ("name", "shortName")
+"""What `displayProperty` may be; any case will do."""
+_WITH_RATES = "DATA_X, CATEGORY, ORGANISATION_UNIT, ORGANISATION_UNIT_GROUP_SET, CATEGORY_OPTION_GROUP_SET, PERIOD"
+"""What the server lists as dimensions that reporting rates go with."""
+_RATE_KINDS: frozenset[Kind] = frozenset({"dx", "pe", "ou", "category", "unit_groups", "option_groups"})
+_MONTHS = re.compile(r"\d{6}_\d{6}")
 _USER_UNITS = {"USER_ORGUNIT": 0, "USER_ORGUNIT_CHILDREN": 1, "USER_ORGUNIT_GRANDCHILDREN": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks, as far as an answer depends on it.
+
+    Parameters:
+        roots: the org units that `USER_ORGUNIT` stands for.
+        own: those that the user really has; `userOrgUnit` puts others in their place.
+        limits: the only org units, with what is below, whose data the user may view; none for all.
+        name: the user's own.
+    """
+
+    roots: Sequence[str]
+    own: Sequence[str] = ()
+    limits: Sequence[str] = ()
+    name: str = ""
 
 
 @dataclass(slots=True)
@@ -62,7 +86,6 @@ class Query:
     end: dt.date | None = None
     prop: str = "name"
     items: dict[str, JsonObject] = field(default_factory=dict[str, "JsonObject"])
-    user_roots: list[str] = field(default_factory=list[str])
 
     @property
     def axes(self) -> list[Dimension]:
@@ -73,45 +96,60 @@ class Query:
         """A dimension or filter by its name."""
         return next((dimension for dimension in self.dimensions if dimension.name == name), None)
 
-    def elements(self) -> list[str]:
-        """The data elements that are asked for, operands included."""
-        kinds = {ItemKind.DATA_ELEMENT, ItemKind.OPERAND}
+    def elements(self, *, operands: bool = True) -> list[str]:
+        """The data elements that are asked for.
+
+        Parameters:
+            operands: those that are asked for by option combo count too.
+        """
+        kinds = {ItemKind.DATA_ELEMENT, ItemKind.OPERAND} if operands else {ItemKind.DATA_ELEMENT}
         return list(dict.fromkeys(item.uid for item in self.data if item.kind in kinds))
 
 
 def read_query(
     query: QueryParams,
     model: Model,
-    user_roots: Sequence[str],
+    viewer: Viewer,
     financial: FinancialYearStart = "FINANCIAL_YEAR_OCTOBER",
 ) -> Query:
     """Read and check the parameters of an aggregate query.
 
     Parameters:
-        user_roots: the org units that `USER_ORGUNIT` stands for.
+        viewer: who asks.
         financial: the system setting `analyticsFinancialYearStart`.
 
     Raises `Refused`.
     """
-    prop = "shortName" if (query.get("displayProperty") or "").upper() == "SHORTNAME" else "name"
     found = Query(
-        model, prop=prop, start=params.date(query, "startDate"), end=params.date(query, "endDate"),
-        user_roots=list(user_roots),
+        model, prop=display_property(query), start=params.date(query, "startDate"), end=params.date(query, "endDate"),
     )  # fmt: skip
-    reader = _Reader(found, query, financial)
+    reader = _Reader(found, query, viewer, financial)
     for text in query.getlist("dimension"):
         reader.dimension(text, filter=False)
     for text in query.getlist("filter"):
         reader.dimension(text, filter=True)
     _check(found)
+    if viewer.limits and found.find("ou") is None:
+        # The server's own filter has no name, and what a user may not view is left out without a word.
+        found.dimensions.append(Dimension("ou", "ou", "", list(viewer.limits), filter=True))
+        found.items["ou"] = {}
     return found
+
+
+def display_property(query: QueryParams) -> str:
+    """`displayProperty`: `name` or `shortName`. Raises `Refused` with 400."""
+    text = query.get("displayProperty") or DISPLAYED[0]
+    for known in DISPLAYED:
+        if text.lower() == known.lower():
+            return known
+    raise unknown_choice(text, "displayProperty", DISPLAYED)
 
 
 class _Reader:
     """Turns the texts of `dimension` and `filter` into dimensions."""
 
-    def __init__(self, found: Query, query: QueryParams, financial: FinancialYearStart) -> None:
-        self.found, self.model = found, found.model
+    def __init__(self, found: Query, query: QueryParams, viewer: Viewer, financial: FinancialYearStart) -> None:
+        self.found, self.model, self.viewer = found, found.model, viewer
         self.financial: FinancialYearStart = financial
         self.today = params.date(query, "relativePeriodDate")
         scheme = query.get("inputIdScheme") or "UID"
@@ -158,12 +196,23 @@ class _Reader:
         self.found.items[uid] = {"name": self._name(plural, uid)}
 
     def _data(self, texts: list[str]) -> Dimension:
+        data: list[DataItem] = []
         for text in texts:
-            self.found.data.extend(find_items(self.model, text, self.scheme))
-        self.found.data = list(dict.fromkeys(self.found.data))
-        if not self.found.data:
+            data += find_items(self.model, text, self.scheme)
+            group = next((plural for prefix, plural in GROUPS.items() if text.startswith(prefix)), None)
+            if group is not None:
+                uid = text.partition("-")[2]
+                self.found.items[uid] = self._described(group, uid)
+        if not data:
             raise refusal("E7124", "dx")
-        return Dimension("dx", "dx", LABELS["dx"], [item.id for item in self.found.data])
+        self.found.data = list(dict.fromkeys([*self.found.data, *data]))
+        return Dimension("dx", "dx", LABELS["dx"], [item.id for item in data])
+
+    def _described(self, plural: str, uid: str) -> JsonObject:
+        """An object that led to items: its UID, its code if it has one, its name."""
+        body = self.model.body(plural, uid)
+        code: JsonObject = {"code": body["code"]} if body.get("code") else {}
+        return {"uid": uid, **code, "name": self._name(plural, uid)}
 
     def _periods(self, texts: list[str]) -> Dimension:
         periods: list[Period] = []
@@ -173,13 +222,15 @@ class _Reader:
                 self.found.items[text] = {"name": relative_name(relative)}
                 periods += relative.resolve(self.today, financial_year_start=self.financial)
                 continue
+            if _MONTHS.fullmatch(text):  # taken for a range that no data is in
+                continue
             period = read_period(text)
             if period is None:
                 raise refusal("E7611", text)
             periods.append(period)
-        if not periods:
+        if not periods and not any(_MONTHS.fullmatch(text) for text in texts):
             raise refusal("E7124", "pe")
-        periods = sorted(dict.fromkeys(periods))
+        periods = list(dict.fromkeys(periods))
         for period in periods:
             self.found.items[period.iso] = {"name": period_name(period)}
         self.found.periods += periods
@@ -188,23 +239,14 @@ class _Reader:
     # Org units -----------------------------------------------------------------------------------------------------
 
     def _units(self, texts: list[str]) -> list[str]:
-        units, reached, boundary = UnitReader(self.model, self.found.user_roots, self.scheme).read(texts)
+        units, reached, boundary = UnitReader(self.model, self.viewer, self.scheme).read(texts)
         for uid in boundary:
-            body = self.model.body("organisationUnits", uid)
-            self.found.items[uid] = {key: body[key] for key in ("code",) if body.get("code")} | {
-                "uid": uid, "name": self._name("organisationUnits", uid),
-            }  # fmt: skip
+            self.found.items[uid] = self._described("organisationUnits", uid)
         for text, what in reached.items():
             if isinstance(what, list):
                 self.found.items[text] = {"organisationUnits": cast("list[JsonValue]", what)}
             else:
-                plural, uid = what
-                body = self.model.body(plural, uid)
-                self.found.items[uid] = {key: body[key] for key in ("code",) if body.get("code")} | {
-                    "uid": uid, "name": self._name(plural, uid),
-                }  # fmt: skip
-        if not units:
-            raise refusal("E7124", "ou")
+                self.found.items[what[1]] = self._described(*what)
         for uid in units:
             if uid not in boundary:
                 self._describe("organisationUnits", uid)
@@ -218,14 +260,20 @@ type Reached = dict[str, list[str] | tuple[str, str]]
 class UnitReader:
     """Reads the items of `ou`: units, levels, groups and the user's own units."""
 
-    def __init__(self, model: Model, user_roots: Sequence[str], scheme: str = "UID") -> None:
-        self.model, self.user_roots, self.scheme = model, list(user_roots), scheme
+    def __init__(self, model: Model, viewer: Viewer, scheme: str = "UID") -> None:
+        self.model, self.viewer, self.scheme = model, viewer, scheme
 
     def read(self, texts: Iterable[str]) -> tuple[list[str], Reached, list[str]]:
         """The units that the texts mean, what their keywords led to, and the units that only bound levels or groups.
 
-        Raises `Refused` with E7143.
+        Raises `Refused` with E7143 when there is none, or for a level that there is not.
         """
+        found = self._read(texts)
+        if not found[0]:
+            raise refusal("E7143")
+        return found
+
+    def _read(self, texts: Iterable[str]) -> tuple[list[str], Reached, list[str]]:
         named: list[str] = []
         levels: list[int] = []
         groups: list[str] = []
@@ -239,9 +287,8 @@ class UnitReader:
                     groups.append(uid)
                     reached[text] = ("organisationUnitGroups", uid)
             elif text in _USER_UNITS:
-                own = self._below(self.user_roots, _USER_UNITS[text])
-                reached[text] = own
-                named += own
+                reached[text] = self._below(self.viewer.own, _USER_UNITS[text])
+                named += self._below(self.viewer.roots, _USER_UNITS[text])
             else:
                 uid = self.model.resolve("organisationUnits", self.scheme, text)
                 if uid is not None:
@@ -258,7 +305,7 @@ class UnitReader:
                 return int(cast("int", body["level"]))
         if text.isdigit():
             return int(text)
-        raise refusal("E7143", text)
+        raise refusal("E7143")
 
     def _below(self, roots: Iterable[str], depth: int) -> list[str]:
         found = list(roots)
@@ -282,16 +329,16 @@ class UnitReader:
 
 
 def _check(found: Query) -> None:
-    """The server's checks; of several that fail the last one is said. Raises `Refused`."""
+    """The server's checks; of several that fail the first one is said. Raises `Refused`."""
     failed = [*_wrong_axes(found), *_wrong_data(found), *_wrong_combos(found), *_wrong_dates(found)]
     if failed:
-        code, texts = max(failed, key=lambda one: _CHECKED.index(one[0]) + (one[1] == ("end",)))
+        code, texts = min(failed, key=lambda one: _CHECKED.index(one[0]))
         raise refusal(code, *texts)
 
 
-_CHECKED = ("E7101", "E7102", "E7103", "E7105", "E7106", "E7107", "E7108", "E7109", "E7110", "E7111", "E7112", "E7113",
-            "E7115", "E7146")  # fmt: skip
-"""The codes of the checks, in the server's order."""
+_CHECKED = ("E7146", "E7101", "E7102", "E7103", "E7105", "E7106", "E7107", "E7108", "E7109", "E7110", "E7111", "E7112",
+            "E7113", "E7115")  # fmt: skip
+"""The codes of the checks, in the server's order; a date is missed while the query is still being read."""
 type _Failed = Iterator[tuple[str, tuple[object, ...]]]
 
 
@@ -314,10 +361,10 @@ def _wrong_data(found: Query) -> _Failed:
     """No data, too many items of a filter, or elements that cannot be added up."""
     if not found.data and not _grouped(found):
         yield "E7102", ()
-    kinds = [item.kind for item in found.data]
+    kinds = {item.kind for item in found.data}
     filtered = found.find("dx")
     for kind, code in ((ItemKind.INDICATOR, "E7108"), (ItemKind.REPORTING_RATE, "E7109")):
-        if filtered is not None and filtered.filter and kinds.count(kind) > 1:
+        if filtered is not None and filtered.filter and kind in kinds and len(filtered.items) > 1:
             yield code, ()
     texts = [uid for uid in found.elements() if not is_aggregatable(found.model.body("dataElements", uid))]
     if texts:
@@ -330,29 +377,28 @@ def _grouped(found: Query) -> bool:
 
 def _wrong_combos(found: Query) -> _Failed:
     """Option combos as a filter, beside reporting rates, or of no element."""
-    combos = [dimension for dimension in found.dimensions if dimension.kind in {"co", "category"}]
-    own = [dimension for dimension in combos if dimension.name == "co"]
-    if any(dimension.filter for dimension in own):
+    combos = [dimension for dimension in found.dimensions if dimension.name == "co"]
+    if any(dimension.filter for dimension in combos):
         yield "E7110", ()
-    if combos and any(item.kind is ItemKind.REPORTING_RATE for item in found.data):
-        yield "E7112", (list(_WITH_RATES),)
-    if own and not found.elements() and not _grouped(found):
+    rated = any(item.kind is ItemKind.REPORTING_RATE for item in found.data)
+    if rated and any(dimension.kind not in _RATE_KINDS for dimension in found.axes):
+        yield "E7112", (f"[{_WITH_RATES}]",)
+    if combos and not found.elements() and not _grouped(found):
         yield "E7113", ()
 
 
 def _wrong_dates(found: Query) -> _Failed:
     """Neither periods nor dates, both, or dates that no reporting rate can be of."""
-    start, end = found.start, found.end
+    start, end, timed = found.start, found.end, found.find("pe") is not None
     if start is not None and end is not None:
-        if found.periods:
+        if timed:
             yield "E7105", ()
         elif any(item.kind is ItemKind.REPORTING_RATE for item in found.data):
             yield "E7107", ()
         if start > end:
             yield "E7106", ()
-    for name, date in (("start", start), ("end", end)):
-        if not found.periods and date is None:
-            yield "E7146", (name,)
+    if not timed and (start is None or end is None):
+        yield "E7146", ("end" if end is None else "start",)
 
 
 def financial_year_start(setting: str | None) -> FinancialYearStart:

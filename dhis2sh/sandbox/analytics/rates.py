@@ -1,15 +1,46 @@
-"""Reporting rates: reports that came in, came in time, and were expected."""
+"""Reporting rates: reports that came in, came in time, and were expected.
+
+API source: `DataHandler.addReportingRates`, `PeriodType.getPeriodSpan`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import datetime as dt
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.dhis2.periods import Period, period_type
-from dhis2sh.sandbox.analytics.aggregate import Axis, Cell, Tables, Window
+from dhis2sh.sandbox.analytics.aggregate import Axis, Cell, Tables, Window, items_by_number
+from dhis2sh.sandbox.data.model import reference, references
+from dhis2sh.sandbox.facts import fact
+from dhis2sh.sandbox.refused import not_imitated
+from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO, DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
-    import datetime as dt
+    from dhis2sh.dhis2.periods import Period
+    from dhis2sh.sandbox.data.model import Model
+
+
+@cache
+def frequency_order(period_type: str) -> int:
+    """How long the periods of a type are, in days, as the server counts them."""
+    rows = cast("list[list[str | int]]", fact("period_types"))
+    return next(cast("int", row[3]) for row in rows if row[0] == period_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A window of the answer.
+
+    Parameters:
+        window: its data periods.
+        periods: what was asked for; several for a filter, none for dates.
+    """
+
+    window: Window
+    periods: Sequence[Period]
 
 
 class Rates:
@@ -17,71 +48,91 @@ class Rates:
 
     Parameters:
         tables: the analytics tables.
-        windows: the periods of the answer, with the time span of each.
-        units: the org unit axis; None for everywhere.
+        asked: the periods of the answer.
+        axes: the axes other than data and period. Raises `Refused` for one that no report has.
     """
 
-    def __init__(self, tables: Tables, windows: Sequence[tuple[Window, dt.date, dt.date]], units: Axis | None) -> None:
-        self.tables, self.windows, self.units = tables, windows, units
+    def __init__(self, tables: Tables, asked: Sequence[Asked], axes: Sequence[Axis]) -> None:
+        self.tables, self.asked, self.axes = tables, asked, axes
+        if any(axis.column not in {"ou", "ao"} for axis in axes):
+            raise not_imitated("reporting rates by the option combos of data")
+        self._items = [items_by_number(axis) for axis in axes]
 
     def cells(self, data_set: str, metric: str) -> dict[Cell, float]:
-        """A metric by period and org unit item."""
-        if metric == "EXPECTED_REPORTS":
-            return self._expected(data_set)
-        on_time = metric.endswith("_ON_TIME")
-        actual = self._actual(data_set, on_time=on_time)
-        if metric.startswith("ACTUAL_REPORTS"):
-            return actual
+        """A metric by period and the other axes; where reports are expected it is there, be it 0."""
         expected = self._expected(data_set)
-        return {cell: min(100.0, 100 * actual.get(cell, 0.0) / count) for cell, count in expected.items() if count}
+        if metric == "EXPECTED_REPORTS":
+            return expected
+        actual = self._actual(data_set, on_time=metric.endswith("_ON_TIME"))
+        if metric.startswith("ACTUAL_REPORTS"):
+            return {cell: actual.get(cell, 0.0) for cell in expected}
+        return {
+            cell: min(100.0, 100 * actual.get(cell, 0.0) / count) if count else 0.0 for cell, count in expected.items()
+        }
 
-    def _spans(self) -> list[tuple[int, int, str]]:
-        if self.units is None:
-            return [(0, 1 << 60, "")]
-        return [(first, last, self.units.items[at]) for first, last, at in self.units.spans]
+    def _places(self, unit: int, combo: int) -> Iterator[tuple[str, ...]]:
+        """The items of every axis that a report belongs to."""
+        numbers = (unit if axis.column == "ou" else combo for axis in self.axes)
+        return itertools.product(*(items.get(number, ()) for items, number in zip(self._items, numbers, strict=True)))
 
     def _actual(self, data_set: str, *, on_time: bool) -> dict[Cell, float]:
         number = self.tables.numbers("ds").get(data_set)
         rows = self.tables.connection.execute(
-            "SELECT pe, ou, count(*) FROM analytics_completeness WHERE ds = ? AND (timely OR NOT ?) GROUP BY pe, ou",
+            "SELECT pe, ou, ao, count(*) FROM analytics_completeness WHERE ds = ? AND (timely OR NOT ?) "
+            "GROUP BY pe, ou, ao",
             (number, on_time),
         ).fetchall()
-        return _count(rows, self._spans(), self._members())
-
-    def _members(self) -> Mapping[int, list[str]]:
-        """The windows that each data period lies in."""
-        found: dict[int, list[str]] = {}
-        for window, _, _ in self.windows:
-            for number, _, _ in window.members:
-                found.setdefault(number, []).append(window.name)
+        members: dict[int, list[str]] = {}
+        for asked in self.asked:
+            for period, _, _ in asked.window.members:
+                members.setdefault(period, []).append(asked.window.name)
+        found: dict[Cell, float] = {}
+        for period, unit, combo, count in rows:
+            for window in members.get(period, ()):
+                for place in self._places(unit, combo):
+                    found[window, *place] = found.get((window, *place), 0.0) + count
         return found
 
     def _expected(self, data_set: str) -> dict[Cell, float]:
-        """How many reports each cell should have: assigned org units times periods of the data set's type."""
-        number = self.tables.numbers("ds").get(data_set)
-        kind = period_type(cast("str", self.tables.model.body("dataSets", data_set).get("periodType") or "Monthly"))
-        assigned = [row[0] for row in self.tables.connection.execute(
-            "SELECT ou FROM analytics_target WHERE ds = ?", (number,))]  # fmt: skip
+        """How many reports each cell should have: org units times attribute option combos times periods.
+
+        How many periods of the data set's type an asked period has follows from the two types alone.
+        """
+        body = self.tables.model.body("dataSets", data_set)
+        own = frequency_order(cast("str", body.get("periodType") or "Monthly"))
+        targets = list(self._targets(data_set))
         found: dict[Cell, float] = {}
-        for window, start, end in self.windows:
-            periods = [period for period in Period.of(kind, start).range(Period.of(kind, end)) if period.end <= end]
-            periods = [period for period in periods if period.start >= start]
-            for first, last, item in self._spans():
-                count = sum(first <= unit <= last for unit in assigned)
-                if count and periods:
-                    cell = (window.name, item) if self.units is not None else (window.name,)
-                    found[cell] = found.get(cell, 0.0) + count * len(periods)
+        for asked in self.asked:
+            if not asked.periods:
+                raise not_imitated("expected reports of dates; ask for periods")
+            for period in asked.periods:
+                factor = frequency_order(period.type.name) // own
+                for unit, combo, opened, closed in targets:
+                    if opened <= period.start.isoformat() and closed >= period.end.isoformat():
+                        for place in self._places(unit, combo):
+                            cell = (asked.window.name, *place)
+                            found[cell] = found.get(cell, 0.0) + factor
         return found
 
+    def _targets(self, data_set: str) -> Iterator[tuple[int, int, str, str]]:
+        """The org units that should report, each with an attribute option combo it has, and when it opened and closed."""
+        model, numbers = self.tables.model, self.tables.numbers("co")
+        combo = reference(model.body("dataSets", data_set), "categoryCombo") or DEFAULT_CATEGORY_COMBO
+        combos = model.combos_of.get(combo) or [DEFAULT_OPTION_COMBO]
+        rows = self.tables.connection.execute(
+            "SELECT t.ou, o.uid FROM analytics_target t JOIN analytics_org_unit o ON o.number = t.ou WHERE t.ds = ?",
+            (self.tables.numbers("ds").get(data_set),),
+        ).fetchall()
+        for number, uid in rows:
+            unit = model.body("organisationUnits", uid)
+            opened, closed = str(unit.get("openingDate") or "")[:10], str(unit.get("closedDate") or dt.date.max)[:10]
+            for each in combos:
+                if each in numbers and _is_open_to(model, each, uid):
+                    yield number, numbers[each], opened, closed
 
-def _count(
-    rows: Sequence[tuple[int, int, int]], spans: Sequence[tuple[int, int, str]], members: Mapping[int, list[str]]
-) -> dict[Cell, float]:
-    found: dict[Cell, float] = {}
-    for period, unit, count in rows:
-        for window in members.get(period, ()):
-            for first, last, item in spans:
-                if first <= unit <= last:
-                    cell = (window, item) if item else (window,)
-                    found[cell] = found.get(cell, 0.0) + count
-    return found
+
+def _is_open_to(model: Model, combo: str, unit: str) -> bool:
+    """May an org unit use an option combo, by the org units that its options are limited to?"""
+    options = references(model.body("categoryOptionCombos", combo), "categoryOptions")
+    limits = (model.units_of_option.get(option) for option in options)
+    return all(not units or model.within(unit, units) for units in limits)

@@ -15,20 +15,26 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Conflict:
-    """One kind of refusal over the same objects, with the rows that met it."""
+    """One kind of refusal over the same objects, with the rows that met it.
+
+    Parameters:
+        about: the first of the objects that the message names, where it is known.
+    """
 
     code: str
     property: str | None
     objects: dict[str, str]
     message: str
     indexes: list[int] = field(default_factory=list[int])
+    about: str | None = None
 
     def shown(self) -> JsonObject:
         """As a summary lists it."""
         body: JsonObject = {}
-        if self.objects:
-            named: JsonObject = {} if "args" in self.objects else {"object": next(iter(self.objects.values()))}
-            body = {**named, "objects": cast("JsonObject", dict(self.objects))}
+        if self.about is not None:
+            body["object"] = self.about
+        if self.objects or self.indexes:
+            body["objects"] = cast("JsonObject", dict(self.objects))
         body |= {"value": self.message, "errorCode": self.code}
         if self.property is not None:
             body["property"] = self.property
@@ -72,6 +78,14 @@ class Summary:
     deleted: int = 0
     conflicts: Conflicts = field(default_factory=Conflicts)
     complete: str | None = "false"
+    notes: list[JsonObject] = field(default_factory=list["JsonObject"])
+    """What is told among the conflicts and fails nothing."""
+
+    def failed(self, description: str) -> None:
+        """Nothing was imported at all, for a reason that is no conflict."""
+        self.status, self.description, self.complete = "ERROR", description, None
+        self.imported = self.updated = self.ignored = self.deleted = 0
+        self.conflicts = Conflicts()
 
     def shown(self) -> JsonObject:
         """The `ImportSummary` of the wire."""
@@ -82,7 +96,7 @@ class Summary:
             "description": self.description,
             "importCount": {"imported": self.imported, "updated": self.updated, "ignored": self.ignored,
                             "deleted": self.deleted},
-            "conflicts": self.conflicts.shown(),
+            "conflicts": [*self.conflicts.shown(), *self.notes],
             "rejectedIndexes": cast("list[JsonValue]", list(self.conflicts.rejected)),
         }  # fmt: skip
         if self.complete is not None:
@@ -111,7 +125,7 @@ MESSAGES = {
     "E7630": "Category option combo is required but is not specified",
     "E7631": "Attribute option combo is required but is not specified",
     "E7632": "Period type of period: `{0}` not valid for data element: `{1}`",
-    "E7633": "Data element: `{0}` is not part of dataset: `{1}`",
+    "E7633": "Data element: `{0}` is not part of dataset(s): `{1}`",
     "E7634": "Category option combo: `{0}` must be part of category combo of data element: `{1}`",
     "E7635": "Attribute option combo: `{0}` must be part of category combo of data sets of data element: `{1}`",
     "E7636": "Data element: `{1}` must be assigned through data sets to organisation unit: `{0}`",
@@ -119,11 +133,8 @@ MESSAGES = {
     "E7638": "Period: `{0}` is not within date range of attribute option combo: `{1}`",
     "E7639": "Organisation unit: `{0}` is not valid for attribute option combo: `{1}`",
     "E7640": "Current date is past expiry days for period: `{0}`  and data set: `{1}`",
-    "E7641": "Period: `{0}` is after latest open future period: `{2}` for data element: `{1}`",
-    "E7642": (
-        "Data is already approved for data set: `{3}` period: `{1}` organisation unit: `{0}` "
-        "attribute option combo: `{2}`"
-    ),
+    "E7641": "Period: `{0}` is after latest open future period: `{3}` for data element: `{1}` and data set: `{2}`",
+    "E7642": ("Data already approved for data set: `{3}` period: `{1}` org unit: `{0}` attribute option combo: `{2}`"),
     "E7643": "Period: `{0}` is not open for this data set at this time: `{1}`",
     "E7644": "Period: `{0}` does not conform to the open periods of associated data sets",
     "E7645": "No data value for file resource exist for the given combination for data element: `{0}`",
@@ -139,12 +150,13 @@ _PROPERTY = {
 }  # fmt: skip
 
 
-def conflict(code: str, objects: Mapping[str, str], *more: str) -> Conflict:
+def conflict(code: str, objects: Mapping[str, str | None], *more: str) -> Conflict:
     """A conflict of a code.
 
     Parameters:
-        objects: what it is about, by kind; the texts fill the message in this order.
+        objects: what it is about, by kind; the texts fill the message in this order, those that are missing as `null`.
         more: further texts of the message.
     """
-    message = MESSAGES[code].format(*objects.values(), *more)
-    return Conflict(code, _PROPERTY[code], dict(objects), message)
+    message = MESSAGES[code].format(*("null" if text is None else text for text in objects.values()), *more)
+    known = {kind: text for kind, text in objects.items() if text is not None}
+    return Conflict(code, _PROPERTY[code], known, message, about=next(iter(objects.values()), None))

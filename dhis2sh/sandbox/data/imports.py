@@ -6,8 +6,8 @@ API source: `DefaultDataValueSetService`, `DataValueSetImportValidator`, `DataVa
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.periods import Period, period_type
@@ -29,8 +29,13 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
-STRATEGIES = ("CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE")
+STRATEGIES = (
+    "CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE", "SYNC", "NEW_AND_UPDATES", "NEW", "UPDATES", "DELETES",
+)  # fmt: skip
+_SAME = {"NEW_AND_UPDATES": "CREATE_AND_UPDATE", "NEW": "CREATE", "UPDATES": "UPDATE", "DELETES": "DELETE"}
+"""Older names of strategies."""
 SCHEMES = ("dataElement", "orgUnit", "categoryOptionCombo", "categoryOption", "dataSet")
+_KNOWN_SCHEMES = {"ID", "UID", "UUID", "NAME", "CODE"}
 _FLAGS = (
     "dryRun", "async", "importStrategy", "mergeMode", "reportMode", "skipExistingCheck", "sharing",
     "skipNotifications", "skipAudit", "datasetAllowsPeriods", "strictPeriods", "strictDataElements",
@@ -48,7 +53,7 @@ class Options:
     """The options of an import: flags by their wire names, a strategy, and how identifiers are to be read."""
 
     flags: dict[str, bool] = field(default_factory=dict[str, bool])
-    strategy: str = "CREATE_AND_UPDATE"
+    named_strategy: str = "CREATE_AND_UPDATE"
     schemes: dict[str, str] = field(default_factory=dict[str, str])
     data_set: str | None = None
     atomic: bool = False
@@ -67,7 +72,14 @@ class Options:
         schemes = {name: query[f"{name}IdScheme"] for name in SCHEMES if query.get(f"{name}IdScheme")}
         if query.get("idScheme"):
             schemes["id"] = query["idScheme"]
+        for name, text in schemes.items():
+            _demand_scheme("idScheme" if name == "id" else f"{name}IdScheme", text)
         return cls(flags, strategy, schemes, query.get("dataSet") or None, atomic)
+
+    @property
+    def strategy(self) -> str:
+        """What the strategy does: CREATE, UPDATE, CREATE_AND_UPDATE, DELETE, or SYNC, which does nothing."""
+        return _SAME.get(self.named_strategy, self.named_strategy)
 
     def on(self, name: str) -> bool:
         """Is a flag set?"""
@@ -81,14 +93,43 @@ class Options:
     def shown(self) -> JsonObject:
         """As the server repeats them."""
         schemes: dict[str, JsonValue] = {
-            f"{name}IdScheme" if name != "id" else "idScheme": text for name, text in self.schemes.items()
+            f"{name}IdScheme" if name != "id" else "idScheme": _shown_scheme(text)
+            for name, text in self.schemes.items()
         }
         body: JsonObject = {"idSchemes": schemes, "atomic": False} if self.atomic else {"idSchemes": schemes}
         for name in _FLAGS:
-            body[name] = self.strategy if name == "importStrategy" else _WORDS.get(name, self.on(name))
+            body[name] = self.named_strategy if name == "importStrategy" else _WORDS.get(name, self.on(name))
         if self.data_set:
             body["dataSet"] = self.data_set
         return body
+
+    def whole(self) -> JsonObject:
+        """Every option, those too that were not given, as a job repeats them."""
+        return {"preheatCache": None, "filename": None, "notificationLevel": None, "dataSet": None} | self.shown()
+
+
+def _demand_scheme(name: str, text: str) -> None:
+    """Raise `Refused` with 400 for no scheme of identifiers, in the words of 2.42 and later."""
+    if text.upper() in _KNOWN_SCHEMES or text.startswith("ATTRIBUTE:"):
+        return
+    where = f"importOptions.{name},{name}"
+    raise Refused(
+        400,
+        f"Value '{text}' is not valid for parameter {name}. Validation failed for argument [0] in public "
+        "org.hisp.dhis.dxf2.webmessage.WebMessage org.hisp.dhis.webapi.controller.DataValueSetController."
+        "postJsonDataValueSet(org.hisp.dhis.dxf2.common.ImportOptions,jakarta.servlet.http.HttpServletRequest) throws "
+        "java.io.IOException,org.hisp.dhis.feedback.ConflictException: [Field error in object 'importOptions' on field "
+        f"'{name}': rejected value [{text}]; codes [methodInvocation.importOptions.{name},methodInvocation.{name},"
+        "methodInvocation.java.lang.String,methodInvocation]; arguments [org.springframework.context.support."
+        f"DefaultMessageSourceResolvable: codes [{where}]; arguments []; default message [{name}]]; default message "
+        f"[Property '{name}' threw exception: java.lang.IllegalArgumentException: No enum constant "
+        f"org.hisp.dhis.common.IdentifiableProperty.{text.upper()}]] ",
+    )
+
+
+def _shown_scheme(text: str) -> JsonObject:
+    kind, _, attribute = text.partition(":")
+    return {"type": kind.upper()} | ({"attribute": attribute} if attribute else {})
 
 
 @dataclass(slots=True)
@@ -129,10 +170,15 @@ class Importer:
         options: of the request.
         user: the user name that new values are stored by.
         roots: the org units under which the user may enter data; None for anywhere.
+        late: the user may enter data of expired periods; forces: `force=true` counts.
     """
 
-    def __init__(self, store: Store, options: Options, user: str, roots: list[str] | None = None) -> None:
+    def __init__(
+        self, store: Store, options: Options, user: str, roots: list[str] | None = None, *, late: bool, forces: bool
+    ) -> None:
         self.store, self.options, self.user, self.roots = store, options, user, roots
+        self.locks = locks.Locks(store, late=late)
+        self.forced = forces and options.on("force")
         self.model = Model(store)
         self.upserts = store.version.upserts
         self.summary = Summary(options.shown())
@@ -157,10 +203,9 @@ class Importer:
                 if problem is not None:
                     self.summary.ignored += 1
                     self.summary.conflicts.add(problem, index)
-                elif value_types.is_insignificant_zero(cast("Row", found).value, cast("Row", found).element):
+                elif not self._write(connection, cast("Row", found)):
                     self.summary.ignored += 1
-                else:
-                    self._write(connection, cast("Row", found))
+                    self.summary.conflicts.rejected[index] = None
         return self.summary
 
     # The envelope --------------------------------------------------------------------------------------------------
@@ -168,6 +213,7 @@ class Importer:
     def _envelope(self, body: Mapping[str, JsonValue]) -> dict[str, str]:
         """The parts that are given once for all rows, resolved. Sets the summary to ERROR for what does not exist."""
         outer: dict[str, str] = {}
+        self._schemes_of(body)
         kinds = (
             ("dataSet", "dataSets", "dataSet", "E7600", "dataSet"),
             ("orgUnit", "organisationUnits", "orgUnit", "E7603", "organisationUnit"),
@@ -182,11 +228,21 @@ class Importer:
                 self._abort(conflict(code, {kind: text}))
             else:
                 outer[name] = uid
-        if self.options.on("strictDataElements") and "dataSet" not in outer:
-            self._abort(conflict("E7602", {}))
         if (text := _text(body.get("period"))) is not None:
             outer["period"] = text
         return outer
+
+    def _schemes_of(self, body: Mapping[str, JsonValue]) -> None:
+        """Read the schemes that a set brings itself. Raises `Refused` for an attribute that there is not."""
+        schemes = {name: text for name in SCHEMES if (text := _text(body.get(f"{name}IdScheme")))}
+        if text := _text(body.get("idScheme")):
+            schemes["id"] = text
+        if schemes:
+            self.options = replace(self.options, schemes=self.options.schemes | schemes)
+        for text in self.options.schemes.values():
+            kind, _, attribute = text.partition(":")
+            if kind.upper() == "ATTRIBUTE" and not self.model.exists("attributes", attribute):
+                raise Refused(500, "Transaction silently rolled back because it has been marked as rollback-only")
 
     def _abort(self, problem: Conflict) -> None:
         self.summary.status = "ERROR"
@@ -217,7 +273,7 @@ class Importer:
         text = outer.get("period") or _text(item.get("period")) or ""
         period = read_period(text)
         if period is None:
-            return conflict("E7611", {"period": text})
+            return conflict("E7611", {"period": text or None})
         text = _text(item.get("orgUnit")) or ""
         unit = outer.get("orgUnit") or self.model.resolve("organisationUnits", self.options.scheme("orgUnit"), text)
         if unit is None:
@@ -254,37 +310,35 @@ class Importer:
             problem = check(self, row)
             if problem is not None:
                 return problem
-        sets = [outer["dataSet"]] if "dataSet" in outer else self.model.data_sets_of.get(row.data_element, [])
-        return self._not_of_set(row, outer) or self._closed(row, sets)
+        if (problem := self._not_of_set(row, outer)) is not None:
+            return problem
+        data_set = outer.get("dataSet") or self.model.approving_set(row.data_element)
+        return None if data_set is None or self.forced else self._closed(row, data_set)
 
     def _not_of_set(self, row: Row, outer: Mapping[str, str]) -> Conflict | None:
-        data_set = outer.get("dataSet")
-        if not data_set or not self.options.on("strictDataElements"):
+        """Strictly an element belongs to the set that is named; where none is, to any."""
+        sets, named = self.model.data_sets_of.get(row.data_element, []), outer.get("dataSet", "")
+        if not self.options.on("strictDataElements") or (named in sets if named else sets):
             return None
-        if data_set in self.model.data_sets_of.get(row.data_element, []):
-            return None
-        return conflict("E7633", {"dataElement": row.data_element, "dataSet": data_set})
+        return conflict("E7633", {"dataElement": row.data_element, "dataSet": named})
 
-    def _closed(self, row: Row, sets: Iterable[str]) -> Conflict | None:
-        """Expiry, open future periods, approval and input periods of the data sets that the value belongs to."""
-        forced = self.options.on("force")
-        for data_set in sets:
-            body = self.model.body("dataSets", data_set)
-            if not forced and locks.is_expired(self.store, body, row.period, row.org_unit):
-                return conflict("E7640", {"period": row.period.iso, "dataSet": data_set})
+    def _closed(self, row: Row, data_set: str) -> Conflict | None:
+        """Expiry, open future periods, approval and input periods of the data set that a value counts for."""
+        body, named = self.model.body("dataSets", data_set), row.attribute_option_combo if row.named_aoc else None
+        period = row.period.iso
+        if self.locks.is_expired(body, row.period, row.org_unit):
+            return conflict("E7640", {"period": period, "dataSet": data_set})
         latest = self.latest_open(row.data_element)
-        if not forced and latest is not None and row.period.start > latest.start:
-            return conflict("E7641", {"period": row.period.iso, "dataElement": row.data_element}, latest.iso)
-        for data_set in sets:
-            body = self.model.body("dataSets", data_set)
-            if not forced and approval.is_approved(self.store, self.model, body, row.key):
-                return conflict(
-                    "E7642",
-                    {"organisationUnit": row.org_unit, "period": row.period.iso,
-                     "categoryOptionCombo": row.attribute_option_combo, "dataSet": data_set},
-                )  # fmt: skip
-            if not locks.is_input_open(body, row.period):
-                return conflict("E7643", {"period": row.period.iso, "dataSet": data_set})
+        if latest is not None and row.period.start > latest.start:
+            objects = {"period": period, "dataElement": row.data_element, "dataSet": data_set}
+            return conflict("E7641", objects, latest.iso)
+        if approval.is_approved(self.store, self.model, body, row.key):
+            return conflict(
+                "E7642",
+                {"organisationUnit": row.org_unit, "period": period, "categoryOptionCombo": named, "dataSet": data_set},
+            )
+        if not locks.is_input_open(body, row.period, closes=True):
+            return conflict("E7643", {"period": period, "dataSet": data_set})
         return None
 
     def latest_open(self, element: str) -> Period | None:
@@ -297,40 +351,42 @@ class Importer:
 
     # Writing -------------------------------------------------------------------------------------------------------
 
-    def _write(self, connection: sqlite3.Connection, row: Row) -> None:
+    def _write(self, connection: sqlite3.Connection, row: Row) -> bool:
+        """Write a row as the strategy says; False where there is nothing that the strategy might do."""
         old = values.find(connection, row.key)
         alive = old is not None and not old.deleted
         strategy = self.options.strategy
-        removing = strategy == "DELETE" or row.deleted
-        if removing:
-            if not alive or strategy == "CREATE":
-                self.summary.ignored += 1
-                return
+        nothing = value_types.is_insignificant_zero(row.value, row.element)
+        if strategy == "DELETE" or row.deleted or (nothing and alive and strategy != "CREATE"):
+            if not alive or strategy not in {"DELETE", "UPDATE", "CREATE_AND_UPDATE"}:
+                return False
             self.summary.deleted += 1
             self._change(connection, row, old, "DELETE")
         elif alive:
-            if strategy == "CREATE" or (
-                old and old.value == row.value and old.comment == _text(row.source.get("comment"))
-            ):
+            if strategy not in {"UPDATE", "CREATE_AND_UPDATE"}:
+                return False
+            if old is not None and old.value == row.value and old.comment == _text(row.source.get("comment")):
                 self.summary.ignored += 1
-                return
+                return True
             self.summary.updated += 1
             self._change(connection, row, old, "UPDATE")
-        elif strategy == "UPDATE":
-            self.summary.ignored += 1
-        else:
+        elif strategy not in {"CREATE", "CREATE_AND_UPDATE"}:
+            return False
+        elif not nothing or old is not None:  # a zero that means nothing is not stored, and not counted
             self.summary.imported += not self.upserts
             self.summary.updated += self.upserts
             self._change(connection, row, old, "CREATE")
+        return True
 
     def _change(self, connection: sqlite3.Connection, row: Row, old: Value | None, kind: str) -> None:
         if self.options.on("dryRun"):
             return
+        self._demand_file(row)
         moment = server_time()
         source = row.source
         new = Value(
             row.key,
-            old.value if kind == "DELETE" and old else row.value,
+            row.value,
             _text(source.get("storedBy")) or self.user,
             (old.created if old and kind == "UPDATE" else None) or _text(source.get("created")) or moment,
             _text(source.get("lastUpdated")) or moment,
@@ -346,6 +402,15 @@ class Importer:
             values.audit(connection, sent, "UPDATE" if old is not None and kind == "CREATE" else kind, self.user)
         elif old is not None and kind != "CREATE":
             values.audit(connection, old, kind, self.user, whole_seconds=True)
+
+    def _demand_file(self, row: Row) -> None:
+        """Raise `Refused` for a file that there is not: until 2.42 a server stumbles over it, and nothing is imported."""
+        kind = row.element.get("valueType")
+        if self.upserts or kind not in value_types.FILE_TYPES or row.value is None:
+            return
+        if self.store.get("fileResources", row.value) is None:
+            called = "org.hisp.dhis.fileresource.FileResource.setAssigned(boolean)"
+            raise Refused(400, f'Cannot invoke "{called}" because "fr" is null')
 
 
 def server_time() -> str:
@@ -386,7 +451,9 @@ def _is_there(importer: Importer, row: Row) -> Conflict | None:
 
 
 def _fits(importer: Importer, row: Row) -> Conflict | None:
-    key = value_types.problem(row.value or "", cast("str", row.element.get("valueType", "TEXT")))
+    raw = row.source.get("value")
+    text = raw if isinstance(raw, str) and row.value else row.value  # spaces around a number make it none
+    key = value_types.problem(text or "", cast("str", row.element.get("valueType", "TEXT")))
     if key is None:
         return None
     found = conflict("E7619", {"dataElement": row.data_element, "value": value_types.say(key)})
@@ -442,9 +509,8 @@ def _strict_combos(importer: Importer, row: Row) -> Conflict | None:
         combos = {reference(model.body("dataSets", uid), "categoryCombo") for uid in sets}
         allowed = {uid for combo in combos if combo for uid in model.combos_of.get(combo, [])}
         if row.attribute_option_combo not in allowed:
-            return conflict(
-                "E7635", {"categoryOptionCombo": row.attribute_option_combo, "dataElement": row.data_element}
-            )
+            named = row.attribute_option_combo if row.named_aoc else None
+            return conflict("E7635", {"categoryOptionCombo": named, "dataElement": row.data_element})
     return None
 
 

@@ -14,22 +14,40 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 
-def is_expired(
-    store: Store, data_set: Mapping[str, JsonValue], period: Period, unit: str, today: dt.date | None = None
+class Locks:
+    """Whether periods are past their expiry days, for one user.
+
+    Parameters:
+        store: the database.
+        late: the user has the authority to enter data of expired periods.
+    """
+
+    def __init__(self, store: Store, *, late: bool) -> None:
+        self.store, self.late = store, late
+
+    def is_expired(
+        self, data_set: Mapping[str, JsonValue], period: Period, unit: str, today: dt.date | None = None
+    ) -> bool:
+        """Is a period of a data set past its expiry days, with no exception for this org unit?"""
+        days = float(cast("float", data_set.get("expiryDays") or 0))
+        now = today or dt.datetime.now(dt.UTC).date()
+        if self.late or days <= 0 or now <= period.end + dt.timedelta(days=days):
+            return False
+        row = self.store.connection.execute(
+            "SELECT 1 FROM lock_exception WHERE data_set = ? AND period = ? AND (org_unit = ? OR org_unit IS NULL)",
+            (data_set.get("id"), period.iso, unit),
+        ).fetchone()
+        return row is None
+
+
+def is_input_open(
+    data_set: Mapping[str, JsonValue], period: Period, now: dt.datetime | None = None, *, closes: bool = False
 ) -> bool:
-    """Is a period of a data set past its expiry days, with no exception for this org unit?"""
-    days = float(cast("float", data_set.get("expiryDays") or 0))
-    if days <= 0 or (today or dt.datetime.now(dt.UTC).date()) <= period.end + dt.timedelta(days=days):
-        return False
-    row = store.connection.execute(
-        "SELECT 1 FROM lock_exception WHERE data_set = ? AND period = ? AND (org_unit = ? OR org_unit IS NULL)",
-        (data_set.get("id"), period.iso, unit),
-    ).fetchone()
-    return row is None
+    """May data of this period be entered at this time? A data set without input periods is always open.
 
-
-def is_input_open(data_set: Mapping[str, JsonValue], period: Period, now: dt.datetime | None = None) -> bool:
-    """May data of this period be entered at this time? A data set without input periods is always open."""
+    Parameters:
+        closes: an input period without a closing date does not count; imports look at it so.
+    """
     inputs = cast("list[JsonObject]", data_set.get("dataInputPeriods") or [])
     if not inputs:
         return True
@@ -38,6 +56,6 @@ def is_input_open(data_set: Mapping[str, JsonValue], period: Period, now: dt.dat
         if cast("JsonObject", item.get("period") or {}).get("id") != period.iso:
             continue
         opening, closing = cast("str | None", item.get("openingDate")), cast("str | None", item.get("closingDate"))
-        if (opening is None or opening <= moment) and (closing is None or moment <= closing):
+        if (opening is None or opening <= moment) and (not closes if closing is None else moment <= closing):
             return True
     return False

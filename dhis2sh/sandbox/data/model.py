@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.dhis2.periods import Period
+from dhis2sh.dhis2.periods import Period, period_type
 from dhis2sh.errors import UsageError
 from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO, DEFAULT_OPTION_COMBO
 
@@ -107,6 +107,17 @@ class Model:
             for element in elements:
                 found.setdefault(element, []).append(data_set)
         return found
+
+    def approving_set(self, element: str) -> str | None:
+        """The data set whose locks and approvals a value counts for: with a workflow, then of the shortest periods."""
+        sets = self.data_sets_of.get(element, [])
+
+        def order(uid: str) -> tuple[bool, int, str]:
+            body = self.body("dataSets", uid)
+            period = Period.of(period_type(str(body.get("periodType") or "Monthly")))
+            return reference(body, "workflow") is None, (period.end - period.start).days, str(body.get("name"))
+
+        return min(sets, key=order, default=None)
 
     @cached_property
     def units_of(self) -> dict[str, set[str]]:

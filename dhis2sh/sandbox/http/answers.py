@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 UID = "[a-zA-Z0-9]{11}"
-_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 503: "Service Unavailable", 502: "Bad Gateway", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 503: "Service Unavailable", 502: "Bad Gateway", 400: "Bad Request", 401: "Unauthorized", 406: "Not Acceptable", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
             409: "Conflict", 415: "Unsupported Media Type", 500: "Internal Server Error"}  # fmt: skip
 
 
@@ -79,6 +79,9 @@ _DESCRIPTIONS = {
          "(e.g., malformed request syntax, invalid request message framing, or deceptive request routing).",
     404: "The origin server did not find a current representation for the target resource or is not willing to "
          "disclose that one exists.",
+    406: "The target resource does not have a current representation that would be acceptable to the user agent, "
+         "according to the proactive negotiation header fields received in the request, and the server is unwilling to "
+         "supply a default representation.",
 }  # fmt: skip
 
 

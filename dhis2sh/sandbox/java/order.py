@@ -1,7 +1,6 @@
-"""The order in which the server's JSON reader lists the constants that it would have accepted.
+"""The order in which the server lists what it keeps in hash tables: it follows from the names alone.
 
-It keeps them in two hash tables, one after the other (Java's HashMap, then Jackson's compact map), so the order follows
-from the names alone.
+Its JSON reader keeps constants in two, one after the other (Java's HashMap, then Jackson's compact map).
 """
 
 from __future__ import annotations
@@ -17,7 +16,9 @@ def _hash(text: str) -> int:
     return value
 
 
-def _hash_map(names: list[str]) -> list[str]:
+def hashed(names: Iterable[str]) -> list[str]:
+    """Texts in the order in which Java's `HashMap` or `HashSet` gives them back, those of one bucket as they come."""
+    names = list(names)
     size = 16
     while len(names) > 0.75 * size:
         size *= 2
@@ -49,4 +50,4 @@ def _compact_map(names: list[str]) -> list[str]:
 
 def accepted(constants: Iterable[str]) -> str:
     """The constants of an enum as the reader's complaint lists them."""
-    return ", ".join(_compact_map(_hash_map(list(constants))))
+    return ", ".join(_compact_map(hashed(constants)))

@@ -15,6 +15,7 @@ _RELATIVE = {
     "THIS_BIWEEK": "This bi-week",
     "LAST_BIWEEK": "Last bi-week",
     "LAST_4_BIWEEKS": "Last 4 bi-weeks",
+    "LAST_6_BIMONTHS": "Last 6 bi-months",
 }
 
 

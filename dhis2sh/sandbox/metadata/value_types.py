@@ -21,9 +21,10 @@ NUMERIC_TYPES = {
     "PERCENTAGE",
 }  # fmt: skip
 BOOLEAN_TYPES = {"BOOLEAN", "TRUE_ONLY"}
+FILE_TYPES = {"FILE_RESOURCE", "IMAGE"}
 AVERAGED = {"AVERAGE", "AVERAGE_SUM_ORG_UNIT"}
 
-_NUMERIC = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
+_NUMERIC = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(E-?\d+)?")
 _INTEGER = re.compile(r"0|-?[1-9]\d*")
 _COORDINATE = re.compile(r"\[?\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*\]?")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
@@ -62,7 +63,7 @@ def _whole(test: Callable[[int], bool]) -> Callable[[str], bool]:
 
 def _date(text: str) -> bool:
     try:
-        dt.date.fromisoformat(text[:10])
+        dt.datetime.strptime(text[:10], "%Y-%m-%d")
     except ValueError:
         return False
     return True

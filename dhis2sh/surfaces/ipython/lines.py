@@ -15,7 +15,7 @@ LEADING = ("dhis2", "explain")
 OF_VALUE = "= "
 """Begins a line whose head is a value of the user's: `rows | where(level == 2)` as IPython hands it on."""
 _VALUE = re.compile(
-    r"(?P<to>\s*(?:[A-Za-z_]\w*\s*=(?!=)\s*)?)(?P<head>(?P<name>[A-Za-z_]\w*)(?:[.\[(].*?)?)\s*\|\s*(?P<stage>[a-z]\w*)\b(?!\s*\.)"
+    r"(?P<to>\s*(?:[A-Za-z_]\w*\s*=(?!=)\s*)?)(?P<head>(?P<name>[A-Za-z_]\w*)(?:[.\[(].*?)?)\s*\|\s*(?P<stage>[a-z]\w*(?:\.\w+)*)\b(?!\s*\.)"
 )
 SETTINGS = ("output", "timing", "expanded")
 PYTHON_WORDS = {"in", "is", "if", "and", "or", "not", "for", "else"}
@@ -191,11 +191,13 @@ class Transformer:
         return [*f"{percent}{text.lstrip() if percent else text}\n".splitlines(keepends=True), *lines[end:]]
 
     def _piped(self, line: str) -> str | None:
-        """A value of the user's before a stage, which Python would not know: `rows | where(level == 2)`."""
+        """A value of the user's before a stage or a verb, which Python would not know: `rows | data.aggregate.push()`."""
         found = _VALUE.match(line)
         if found is None or found["name"] not in self._names or found["stage"] in self._names:
             return None
-        if found["name"] in self._domains or not (self._is_stage(found["stage"]) and _is_chain(found["head"])):
+        domain, dot, _ = found["stage"].partition(".")
+        is_stage = domain in self._domains if dot else self._is_stage(domain)
+        if found["name"] in self._domains or not (is_stage and _is_chain(found["head"])):
             return None
         return f"{found['to']}get_ipython().run_line_magic('dhis2', {OF_VALUE + line[found.end('to') :].strip()!r})"
 

@@ -2,13 +2,57 @@
 
 from tests.surfaces.cases import Case
 
+VOLATILE = (
+    "nextExecutionTime",
+    "lastExecuted",
+    "lastFinished",
+    "lastAlive",
+    "lastUpdated",
+    "created",
+    "maxDelayedExecutionTime",
+)
+RAN = (
+    "metadata create jobConfigurations --set id=jbQuickTst1 --set name=Quick --set jobType=TEST --set enabled=true "
+    "--set cronExpression='0 0 2 * * ?' --yes -p sandbox",
+    "jobs run jbQuickTst1 --watch --yes -p sandbox",
+)
+APPROVED = ("metadata update dataSets 'Vaccine stock' --set 'workflow=District approval' --yes -p sandbox",)
 CASES = [
     Case("jobs list", "", volatile=("next", "lastExecuted")),
     Case("jobs types", "ANALYTICS_TABLE", {"type": "ANALYTICS_TABLE"}),
+    Case("jobs show", "DHIS2rocks1", {"job": "DHIS2rocks1"}, volatile=VOLATILE),
     Case("jobs stuck", "", empty=True),
     Case("jobs errors", "", empty=True),
     Case("jobs queues", "", empty=True),
     Case("task types", "", empty=True),
     Case("task list", "", empty=True),
+    Case("task status", "METADATA_IMPORT tkNothing01", {"type": "METADATA_IMPORT", "id": "tkNothing01"}, empty=True),
+    Case("jobs watch", "jbQuickTst1", {"job": "jbQuickTst1"}, volatile=("message",), before=RAN),
+    Case("task watch", "TEST jbQuickTst1", {"type": "TEST", "id": "jbQuickTst1"}, volatile=("seconds",), before=RAN),
     Case("maintenance list", ""),
+    Case("user list", "", volatile=("lastLogin",)),
+    Case("user get", "admin", {"user": "admin"}, volatile=("lastLogin",)),
+    Case("user inactive", "5y", {"time": "5y"}, empty=True),
+    Case("user diff", "admin admin", {"left": "admin", "right": "admin"}, empty=True),
+    Case("user-role diff", "Superuser Superuser", {"left": "Superuser", "right": "Superuser"}, empty=True),
+    Case("user whocan", "ALL", {"authority": "ALL"}),
+    Case("user-role authorities list", "Superuser", {"role": "Superuser"}),
+    Case("sharing audit", "dataSets", {"types": ["dataSets"]}, empty=True),
+    Case(
+        "audit data-values",
+        "--data-element 'Penta vials used' --type DELETE",
+        {"data_element": ["Penta vials used"], "type": ["DELETE"]},
+        empty=True,
+        home="country_home",
+    ),
+    Case("audit approvals", "--since 2099-01-01", {"since": "2099-01-01"}, empty=True),
+    Case("audit metadata", "2099-01-01", {"since": "2099-01-01"}, empty=True),
+    Case("audit who", "admin --since 2099-01-01", {"user": "admin", "since": "2099-01-01"}, empty=True),
+    Case(
+        "approval status",
+        "'Vaccine stock' 202501 Okavéri",
+        {"data_set": "Vaccine stock", "period": "202501", "org_units": ["Okavéri"]},
+        before=APPROVED,
+        home="country_home",
+    ),
 ]

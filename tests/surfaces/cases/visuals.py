@@ -25,3 +25,19 @@ CASES = [
         home=COUNTRY,
     ),
 ]
+ANALYSED = "analysed_home"
+CASES += [
+    Case(
+        "analytics viz",
+        "'Antenatal visits by month' --period 202501..202503",
+        {"visualization": "Antenatal visits by month", "period": ["202501..202503"]},
+        home=ANALYSED,
+    ),
+    Case("analytics map", "Borders", {"map": "Borders"}, home=ANALYSED),
+    Case(
+        "analytics dashboard",
+        "'Mother and child' --period 202501 --out board.html",
+        {"dashboard": "Mother and child", "period": ["202501"], "out": "board.html"},
+        home=ANALYSED,
+    ),
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
 from xml.sax.saxutils import quoteattr
 
@@ -18,20 +18,32 @@ from dhis2sh.sandbox.analytics.aggregate import Tables
 from dhis2sh.sandbox.analytics.cells import Options
 from dhis2sh.sandbox.analytics.engine import Engine, criteria
 from dhis2sh.sandbox.analytics.errors import refusal
-from dhis2sh.sandbox.analytics.query import Query, financial_year_start, read_query
+from dhis2sh.sandbox.analytics.query import Query, Viewer, financial_year_start, read_query
 from dhis2sh.sandbox.data.formats import DXF
 from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.jobs.service import Progress
+from dhis2sh.sandbox.refused import Refused, not_acceptable, not_imitated
 
 if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
+
     from dhis2sh.dhis2.periods import FinancialYearStart
     from dhis2sh.sandbox.analytics.grid import Grid
+    from dhis2sh.sandbox.metadata.rights import Rights
     from dhis2sh.sandbox.routes.server import Server
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
+_SPOKEN = ("application/json", "application/javascript")
+"""What an address without an ending can be answered in."""
+AGGREGATIONS = (
+    "SUM", "AVERAGE", "AVERAGE_SUM_ORG_UNIT", "LAST", "LAST_AVERAGE_ORG_UNIT", "LAST_LAST_ORG_UNIT", "LAST_IN_PERIOD",
+    "LAST_IN_PERIOD_AVERAGE_ORG_UNIT", "FIRST", "FIRST_AVERAGE_ORG_UNIT", "FIRST_FIRST_ORG_UNIT", "COUNT", "STDDEV",
+    "VARIANCE", "MIN", "MAX", "MIN_SUM_ORG_UNIT", "MAX_SUM_ORG_UNIT", "NONE", "CUSTOM", "DEFAULT",
+)  # fmt: skip
+"""What `aggregationType` may be."""
 _SKIPS = {
     "skipAggregate": ("DATA_VALUE", "COMPLETENESS", "COMPLETENESS_TARGET", "ORG_UNIT_TARGET"),
     "skipValidationResult": ("VALIDATION_RESULT",),
@@ -44,15 +56,23 @@ _SKIPS = {
 }  # fmt: skip
 
 
-def grid_answer(grid: Grid, ending: str) -> Response:
+def grid_answer(grid: Grid, ending: str, store: Store) -> Response:
     """A grid in the format of a path's ending."""
     if ending == "csv":
         return Response(grid.csv(), media_type="application/csv;charset=UTF-8")
     if ending == "xml":
         return Response(grid.xml(), media_type="application/xml;charset=UTF-8")
     if ending in {"html", "html+css"}:
-        return Response(grid.html(), media_type="text/html;charset=UTF-8")
+        text = grid.html(styled=ending == "html+css", aligned=store.version.aligned_cells)
+        return Response(text, media_type="text/html;charset=UTF-8")
     return answer(grid.shown())
+
+
+def demand_json(request: Request) -> None:
+    """Raise `Refused` with 406 where a request accepts nothing that is JSON; other formats have endings of their own."""
+    accepted = [part.partition(";")[0].strip() for part in request.headers.get("accept", "*/*").split(",")]
+    if not any(kind in {"*/*", "application/*", *_SPOKEN} for kind in accepted):
+        raise not_acceptable(_SPOKEN)
 
 
 def financial_setting(store: Store) -> FinancialYearStart:
@@ -106,15 +126,10 @@ class Api:
         rights = self.server.rights(request)
         model = Model(self.store)
         query = request.query_params
-        roots = params.many(query, "userOrgUnit") or rights.roots("dataViewOrganisationUnits")
-        found = read_query(query, model, roots, financial_setting(self.store))
-        viewed = [
-            str(unit["id"]) for unit in cast("list[JsonObject]", rights.user.get("dataViewOrganisationUnits") or [])
-        ]
+        viewer = viewer_of(rights, query)
+        found = read_query(query, model, viewer, financial_setting(self.store))
         units = found.find("ou")
-        for uid in units.items if units is not None and viewed else []:
-            if not model.within(uid, viewed):
-                raise refusal("E7120", rights.user.get("username"), uid)
+        demand_viewable(model, units.items if units is not None else [], viewer)
         if not build.is_built(self.store):
             raise refusal("E7144")
         return found
@@ -122,8 +137,9 @@ class Api:
     def engine(self, request: Request) -> Engine:
         """What answers a request. Raises `Refused`."""
         query = request.query_params
+        kind = params.choice(query, "aggregationType", "DEFAULT", AGGREGATIONS)
         options = Options(
-            query.get("aggregationType") or None,
+            None if kind == "DEFAULT" else kind,
             params.boolean(query, "skipRounding"),
             criteria(query.get("measureCriteria")),
             criteria(query.get("preAggregationMeasureCriteria")),
@@ -133,17 +149,30 @@ class Api:
 
     def aggregate(self, request: Request) -> Response:
         """`GET /api/analytics` and its endings."""
+        if "ending" not in request.path_params:
+            demand_json(request)
         grid = answers.aggregate_grid(self.engine(request), request.query_params)
-        return grid_answer(grid, request.path_params.get("ending", "json"))
+        return grid_answer(grid, request.path_params.get("ending", "json"), self.store)
+
+    def unspoken(self, request: Request) -> Response:
+        """`GET /api/analytics.pdf`: a format that no handler writes."""
+        raise not_acceptable(_SPOKEN)
+
+    def debug(self, request: Request) -> Response:
+        """`GET /api/analytics/debug/sql`: the statement is a server's own; to most requests it says that it has no form for it."""
+        accepted = request.headers.get("accept", "*/*")
+        if accepted not in {"*/*", "application/json"}:
+            raise not_imitated("the statements of /api/analytics/debug/sql")
+        raise Refused(406, "No acceptable representation")
 
     def raw(self, request: Request) -> Response:
         """`GET /api/analytics/rawData.json` and `.csv`."""
         grid = answers.raw_grid(self.engine(request), request.query_params)
-        return grid_answer(grid, request.path_params["ending"])
+        return grid_answer(grid, request.path_params["ending"], self.store)
 
     def value_set(self, request: Request) -> Response:
         """`GET /api/analytics/dataValueSet.json`, `.xml` and `.csv`."""
-        values = answers.value_set(self.engine(request))
+        values = answers.value_set(self.engine(request), request.query_params)
         ending = request.path_params["ending"]
         if ending == "json":
             return answer({"dataValues": cast("list[JsonValue]", values)})
@@ -154,10 +183,9 @@ class Api:
             )
             text = f"<?xml version='1.0' encoding='UTF-8'?><dataValueSet xmlns=\"{DXF}\">{rows}</dataValueSet>"
             return Response(text, media_type="application/xml;charset=UTF-8")
-        names = ("dataElement", "period", "orgUnit", "categoryOptionCombo", "attributeOptionCombo", "value", "storedBy",
-                 "lastUpdated", "comment", "followup")  # fmt: skip
-        lines = [",".join(_text(item.get(name)) for name in names) for item in values]
-        return Response("\n".join([",".join(names).lower(), *lines, ""]), media_type="application/csv;charset=UTF-8")
+        lines = [",".join(_text(item.get(name)) for name in _VALUE_COLUMNS.values()) for item in values]
+        text = "\n".join([",".join(_VALUE_COLUMNS), *lines, ""])
+        return Response(text, media_type="application/csv;charset=UTF-8")
 
     def explain(self, request: Request) -> Response:
         """`GET /api/analytics/explain`: the grid with the statements behind it and SQLite's plan of each."""
@@ -183,6 +211,30 @@ class Api:
         return answer(cast("list[JsonValue]", list(build.TABLE_TYPES)))
 
 
+_VALUE_COLUMNS = {
+    "data_element": "dataElement", "period": "period", "organisation_unit": "orgUnit",
+    "category_option_combo": "categoryOptionCombo", "attribute_option_combo": "attributeOptionCombo", "value": "value",
+    "stored_by": "", "created": "", "last_updated": "", "comment": "comment", "follow_up": "followup",
+}  # fmt: skip
+"""The columns of a data value set as CSV; nobody wrote these values, and at no time."""
+
+
+def viewer_of(rights: Rights, query: QueryParams) -> Viewer:
+    """Who asks; `userOrgUnit` puts other org units in place of the user's own."""
+    own = rights.roots("dataViewOrganisationUnits")
+    named = [part for text in params.many(query, "userOrgUnit") for part in text.split(";") if part]
+    viewed = cast("list[JsonObject]", rights.user.get("dataViewOrganisationUnits") or [])
+    limits = [str(unit["id"]) for unit in viewed]
+    return Viewer(named or own, own, limits, str(rights.user.get("username")))
+
+
+def demand_viewable(model: Model, units: Iterable[str], viewer: Viewer) -> None:
+    """Raise `Refused` with E7120 for an org unit whose data a user may not view."""
+    for uid in units if viewer.limits else ():
+        if not model.within(uid, viewer.limits):
+            raise refusal("E7120", viewer.name, uid)
+
+
 def _text(value: JsonValue) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -195,7 +247,12 @@ def routes(server: Server) -> list[Route]:
     return [
         Route("/api/resourceTables/analytics", api.start, methods=["POST", "PUT"]),
         Route("/api/analytics", api.aggregate),
-        *(Route(f"/api/analytics.{ending}", _with(api.aggregate, ending)) for ending in ("json", "csv", "xml", "html")),
+        *(
+            Route(f"/api/analytics.{ending}", _with(api.aggregate, ending))
+            for ending in ("json", "csv", "xml", "html", "html+css")
+        ),
+        Route("/api/analytics.pdf", api.unspoken),
+        Route("/api/analytics/debug/sql", api.debug),
         Route("/api/analytics/rawData.{ending}", api.raw),
         Route("/api/analytics/dataValueSet.{ending}", api.value_set),
         Route("/api/analytics/explain", api.explain),

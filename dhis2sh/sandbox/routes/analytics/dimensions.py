@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
@@ -11,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.analytics.items import ItemKind
+from dhis2sh.sandbox.analytics.items import ItemKind, find_items
 from dhis2sh.sandbox.analytics.query import GROUP_SETS
 from dhis2sh.sandbox.data.model import Model, reference, references
 from dhis2sh.sandbox.http import params
@@ -29,7 +28,12 @@ if TYPE_CHECKING:
 
 _ORDER = ("categories", "categoryOptionGroupSets", "dataElementGroupSets", "organisationUnitGroupSets")
 """The types that are dimensions, in the order in which the server lists them."""
-_FILTER = re.compile(r"(\w[\w.]*):(eq|in|ilike|like|!eq|token):(.*)", re.DOTALL)
+_FILTERED = frozenset(["id", "name", "displayName", "shortName", "displayShortName", "dimensionItemType", "valueType",
+                       "programId", "identifiable", "query"])  # fmt: skip
+"""What data items may be filtered by."""
+_OPERATORS = ("eq", "in", "ilike")
+_OWN_NAME = "ownName"
+"""Where an item of a program keeps its name without the program's; not shown."""
 
 
 class Api:
@@ -56,12 +60,23 @@ class Api:
         plural = self._plural(request.path_params["uid"])
         resource = self.store.resources[plural]
         body = self.store.get(plural, request.path_params["uid"]) or {}
+        renderer = self.server.renderer(request)
         tree = parse_fields(request.query_params.get("fields", "*"))
-        return answer(self.server.renderer(request).show(resource, body, tree))
+        shown = renderer.show(resource, body, tree)
+        inner = tree.children.get("items")
+        if inner is not None and inner.children:  # items are of several types, so no schema says of which
+            _, prop, item_plural, _ = GROUP_SETS[plural]
+            members = ((uid, self.store.get(item_plural, uid)) for uid in references(body, prop))
+            shown["items"] = [
+                renderer.show(self.store.resources[item_plural], member, inner) for _, member in members if member
+            ]
+        return answer(shown)
 
     def items(self, request: Request) -> Response:
         """`GET /api/dimensions/{uid}/items`."""
         query, uid = request.query_params, request.path_params["uid"]
+        if not any(self.store.get(plural, uid) is not None for plural in _ORDER):
+            return answer(_paged(query, "items", [], "", total_first=True))
         plural = self._plural(uid)
         _, prop, item_plural, _ = GROUP_SETS[plural]
         resource, renderer = self.store.resources[item_plural], self.server.renderer(request)
@@ -75,8 +90,49 @@ class Api:
         return answer(_paged(query, "items", rows, f"{base_of(request)}/api/dimensions/{uid}/items", total_first=True))
 
     def constraints(self, request: Request) -> Response:
-        """`GET /api/dimensions/constraints`: none, since the sandbox limits nobody by category or group."""
-        return answer({"dimensions": []})
+        """`GET /api/dimensions/constraints`: what access to data can be limited by, whatever is filtered by."""
+        of_attributes = [
+            (plural, body)
+            for plural in ("categoryOptionGroupSets", "categories")
+            for body in self.store.objects(plural).values()
+            if body.get("dataDimension") and body.get("dataDimensionType") == "ATTRIBUTE"
+        ]
+        return self._shown(request, of_attributes)
+
+    def recommended(self, request: Request) -> Response:
+        """`GET /api/dimensions/recommendations`: the categories of data elements and their data sets, and all group sets
+        of org units, by name."""
+        model = Model(self.store)
+        texts = [
+            part
+            for text in request.query_params.getlist("dimension") if text.startswith("dx:")
+            for part in text[3:].split(";")
+        ]  # fmt: skip
+        elements = [item.uid for text in texts for item in find_items(model, text) if item.plural == "dataElements"]
+        combos = [combo for uid in elements for combo in sorted(model.category_combos(uid))]
+        combos += [
+            reference(model.body("dataSets", data_set), "categoryCombo") or ""
+            for uid in elements for data_set in model.data_sets_of.get(uid, [])
+        ]  # fmt: skip
+        categories = dict.fromkeys(
+            uid for combo in combos for uid in references(model.body("categoryCombos", combo), "categories")
+        )
+        found = [("categories", model.body("categories", uid)) for uid in categories]
+        found += [
+            ("organisationUnitGroupSets", body) for body in model.store.objects("organisationUnitGroupSets").values()
+        ]
+        found = [(plural, body) for plural, body in found if body.get("dataDimension")]
+        return self._shown(request, sorted(found, key=lambda one: str(one[1].get("name"))))
+
+    def _shown(self, request: Request, found: Iterable[tuple[str, JsonObject]]) -> Response:
+        """Dimensions of several types, with the fields of the request."""
+        renderer, tree = (
+            self.server.renderer(request),
+            parse_fields(request.query_params.get("fields", "id,displayName")),
+        )
+        return answer(
+            {"dimensions": [renderer.show(self.store.resources[plural], body, tree) for plural, body in found]}
+        )
 
     def of_data_set(self, request: Request) -> Response:
         """`GET /api/dimensions/dataSet/{uid}`: the categories of a data set's category combo."""
@@ -85,10 +141,12 @@ class Api:
             raise Refused(409, f"Data set does not exist: {request.path_params['uid']}")
         combo = self.store.get("categoryCombos", reference(body, "categoryCombo") or "") or {}
         resource, renderer = self.store.resources["categories"], self.server.renderer(request)
-        tree = parse_fields(request.query_params.get("fields", "id,displayName"))
+        tree = parse_fields(request.query_params.get("fields", "*"))
         found = [self.store.get("categories", uid) for uid in references(combo, "categories")]
-        rows: list[JsonValue] = [renderer.show(resource, each, tree) for each in found if each]
-        return answer({"dimensions": rows})
+        rows = [renderer.show(resource, each, tree) for each in found if each]
+        if "fields" not in request.query_params:
+            rows = [{name: value for name, value in row.items() if name != "href"} for row in rows]
+        return answer({"dimensions": cast("list[JsonValue]", rows)})
 
     def _plural(self, uid: str) -> str:
         """The type of a dimension. Raises `Refused`."""
@@ -108,11 +166,12 @@ class Api:
         if conditions:
             rows = [row for row in rows if junction(_meets(row, *condition) for condition in conditions)]
         name, _, direction = (query.get("order") or "displayName:asc").partition(":")
-        rows.sort(key=lambda row: str(row.get(name) or "").lower(), reverse=direction == "desc")
+        rows.sort(key=lambda row: _sorting(row, name), reverse=direction == "desc")
         if query.get("fields"):
             tree = parse_fields(query["fields"])
             if tree.children and not tree.presets:
                 rows = [{name: row[name] for name in tree.children if name in row} for row in rows]
+        rows = [{name: value for name, value in row.items() if name != _OWN_NAME} for row in rows]
         return answer(_paged(query, "dataItems", rows, f"{base_of(request)}/api/api/dataItems", total_first=False))
 
 
@@ -158,7 +217,8 @@ def _program_items(model: Model, program: str, body: JsonObject) -> Iterator[Jso
         }
         if part.get("code"):
             joined["code"] = part["code"]
-        yield _item(joined, f"{program}.{uid}", kind, str(part.get("valueType")), program)
+        found = _item(joined, f"{program}.{uid}", kind, str(part.get("valueType")), program)
+        yield {**found, _OWN_NAME: part.get("name")}
 
 
 def _item(body: JsonObject, uid: str, kind: ItemKind, value_type: str | None, program: str | None) -> JsonObject:
@@ -184,27 +244,34 @@ def _simple(value_type: str) -> str:
     return value_type if value_type in {"DATE", "FILE_RESOURCE", "COORDINATE"} else "TEXT"
 
 
+def _sorting(row: JsonObject, name: str) -> str:
+    """What an item is sorted by: of a program's items `name` leaves the program's own aside, `displayName` does not."""
+    if name != "name":
+        return str(row.get(name) or "")
+    return str(row.get(_OWN_NAME) or row.get("name") or "").lower()
+
+
 def _condition(text: str) -> tuple[str, str, str]:
     """A filter's path, operator and value. Raises `Refused`."""
-    found = _FILTER.fullmatch(text)
-    if not found:
+    path, _, rest = text.partition(":")
+    operator, colon, wanted = rest.partition(":")
+    if not colon:
         raise Refused(409, f"Unable to parse filter `{text}`", "E2014")
-    return found[1], found[2], found[3]
+    if path not in _FILTERED:
+        raise Refused(409, f"Filter not supported: `{path}`", "E2034")
+    if operator not in _OPERATORS:
+        raise Refused(409, f"Operator not supported: `{path}:{operator}`", "E2035")
+    return path, operator, wanted
 
 
 def _meets(row: JsonObject, path: str, operator: str, wanted: str) -> bool:
     value = str(row.get(path) or "")
-    match operator:
-        case "eq":
-            return value == wanted
-        case "!eq":
-            return value != wanted
-        case "in":
-            return value in wanted.strip("[]").split(",")
-        case "like":
-            return wanted in value
-        case _:
-            return wanted.lower() in value.lower()
+    if operator == "ilike":
+        return wanted.lower() in value.lower()
+    texts = wanted.strip("[]").split(",") if operator == "in" else [wanted]
+    if path == "dimensionItemType":
+        texts = [ItemKind.REPORTING_RATE.value if text == "DATA_SET" else text for text in texts]
+    return value in texts
 
 
 def _paged(query: QueryParams, key: str, rows: Sequence[JsonObject], address: str, *, total_first: bool) -> JsonObject:
@@ -234,6 +301,7 @@ def routes(server: Server) -> list[Route]:
         Route("/api/dimensions", api.dimensions),
         Route("/api/dimensions.json", api.dimensions),
         Route("/api/dimensions/constraints", api.constraints),
+        Route("/api/dimensions/recommendations", api.recommended),
         Route("/api/dimensions/dataSet/{uid:uid}", api.of_data_set),
         Route("/api/dimensions/{uid:uid}", api.dimension),
         Route("/api/dimensions/{uid:uid}/items", api.items),

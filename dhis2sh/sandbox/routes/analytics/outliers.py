@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
@@ -13,30 +13,36 @@ from starlette.routing import Route
 
 from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.errors import UsageError
-from dhis2sh.sandbox.analytics import build, numbers
+from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.grid import Grid, Header, number
-from dhis2sh.sandbox.analytics.outliers import ALGORITHMS, Outlier, Search, find
+from dhis2sh.sandbox.analytics.outliers import Outlier, Search, find
 from dhis2sh.sandbox.data.model import Model, identifier_of, read_period
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.java import numbers
 from dhis2sh.sandbox.metadata.period_names import period_name
-from dhis2sh.sandbox.refused import Refused
-from dhis2sh.sandbox.routes.analytics.aggregate import grid_answer
+from dhis2sh.sandbox.refused import Refused, not_imitated
+from dhis2sh.sandbox.routes.analytics.aggregate import grid_answer, viewer_of
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from starlette.datastructures import QueryParams
 
+    from dhis2sh.sandbox.analytics.query import Viewer
     from dhis2sh.sandbox.routes.server import Server
     from dhis2sh.types import JsonObject, JsonValue
 
 MAX_RESULTS = 500
-_LIMIT = 10_000
+_ALGORITHMS: Mapping[bool, Mapping[str, str]] = {
+    True: {"Z_SCORE": "Z_SCORE", "MIN_MAX": "MIN_MAX", "MODIFIED_Z_SCORE": "MODIFIED_Z_SCORE"},
+    False: {"Z_SCORE": "Z_SCORE", "MIN_MAX": "MIN_MAX", "MOD_Z_SCORE": "MODIFIED_Z_SCORE", "INVALID_NUMERIC": ""},
+}
+"""What each of the two addresses (that of analytics: True) calls the algorithms; empty for one that is not here."""
 MESSAGES = {
     "E2200": "At least one data element must be specified",
-    "E2201": "Start date and end date must be specified",
+    "E2201": "Start date and end date or relative period must be specified",
     "E2202": "Start date must be before end date",
     "E2203": "At least one organisation unit must be specified",
     "E2204": "Threshold must be a positive number",
@@ -44,8 +50,7 @@ MESSAGES = {
     "E2206": "Max results exceeds the allowed max limit: `{0}`",
     "E2207": "Data start date must be before data end date",
     "E2208": "Non-numeric data values encountered during outlier value detection",
-    "E2211": "The outlier detection algorithm is not supported: `{0}`",
-    "E2212": "Period or start date and end date must be specified",
+    "E2211": "Algorithm min-max values not allowed",
     "E2213": "Period and start date and end date cannot be specified simultaneously",
 }
 _ORDERS = ("MEAN_ABS_DEV", "ABS_DEV", "Z_SCORE", "MODIFIED_Z_SCORE", "STD_DEV", "LOWER_BOUND", "UPPER_BOUND", "VALUE",
@@ -68,32 +73,37 @@ class Api:
     """The handlers. They are plain functions, so Starlette runs them in its threads and the loop stays free."""
 
     def __init__(self, server: Server) -> None:
+        self.server = server
         self.store = server.store
 
-    def _search(self, query: QueryParams, model: Model, *, analytics: bool) -> tuple[Search, int, str]:
+    def _search(self, query: QueryParams, model: Model, viewer: Viewer, *, analytics: bool) -> tuple[Search, int, str]:
         """The search, how many results, and by what they are sorted. Raises `Refused`."""
         elements = [uid for uid in params.many(query, "dx") if model.exists("dataElements", uid)]
         for uid in params.many(query, "ds"):
             elements += model.elements_of.get(uid, [])
         units = [uid for uid in params.many(query, "ou") if model.exists("organisationUnits", uid)]
+        if analytics and not units:
+            units = viewer.limits or [uid for uid in model.store.objects("organisationUnits") if model.level(uid) == 1]
         start, end = params.date(query, "startDate"), params.date(query, "endDate")
         periods = query.getlist("pe") if analytics else []
         span = _span(periods, params.date(query, "relativePeriodDate"))
         threshold = params.number(query, "threshold", 3.0)
         limit = params.integer(query, "maxResults", MAX_RESULTS)
-        algorithm = params.choice(query, "algorithm", "Z_SCORE", ALGORITHMS)
-        order = params.choice(query, "orderBy", "Z_SCORE" if algorithm != "MODIFIED_Z_SCORE" else algorithm, _ORDERS)
+        algorithm = _ALGORITHMS[analytics][params.choice(query, "algorithm", "Z_SCORE", list(_ALGORITHMS[analytics]))]
+        if not algorithm:
+            raise not_imitated("the search for values that are no numbers")
+        order = params.choice(query, "orderBy", "ABS_DEV" if analytics else "MEAN_ABS_DEV", _ORDERS)
         data_start, data_end = params.date(query, "dataStartDate"), params.date(query, "dataEndDate")
         undated = start is None or end is None
         checks = (
             (not elements, "E2200", ""),
-            (undated and span is None, "E2212" if analytics else "E2201", ""),
+            (undated and span is None, "E2201", ""),
             (span is not None and not undated, "E2213", ""),
             (_reversed(start, end), "E2202", ""),
             (not units, "E2203", ""),
             (threshold <= 0, "E2204", ""),
             (limit <= 0, "E2205", ""),
-            (limit > _LIMIT, "E2206", str(_LIMIT)),
+            (limit > MAX_RESULTS, "E2206", str(MAX_RESULTS)),
             (_reversed(data_start, data_end), "E2207", ""),
             (analytics and algorithm == "MIN_MAX", "E2211", algorithm),
         )
@@ -110,7 +120,8 @@ class Api:
     def grid(self, request: Request) -> Response:
         """`GET /api/analytics/outlierDetection`: a grid, from the analytics tables' data."""
         query, model = request.query_params, Model(self.store)
-        search, limit, order = self._search(query, model, analytics=True)
+        viewer = viewer_of(self.server.rights(request), query)
+        search, limit, order = self._search(query, model, viewer, analytics=True)
         if not build.is_built(self.store):
             raise refusal("E7144")
         up = (query.get("sortOrder") or "").upper() == "ASC"
@@ -118,25 +129,27 @@ class Api:
         modified = search.algorithm == "MODIFIED_Z_SCORE"
         shown = Grid(_headers(modified), [_cells(model, row, query) for row in rows])
         shown.meta = {
-            "algorithm": search.algorithm, "threshold": str(search.threshold), "orderBy": order,
-            "maxResults": str(limit), "count": len(rows),
+            "algorithm": search.algorithm, "threshold": search.threshold, "orderBy": order,
+            "maxResults": limit, "count": len(rows),
         }  # fmt: skip
         if query.get("headers"):
             shown.only(params.many(query, "headers"))
-        return grid_answer(shown, request.path_params.get("ending", "json"))
+        return grid_answer(shown, request.path_params.get("ending", "json"), self.store)
 
     def live(self, request: Request) -> Response:
         """`GET /api/outlierDetection`: from the values themselves, as objects."""
         query, model = request.query_params, Model(self.store)
-        search, limit, order = self._search(query, model, analytics=False)
-        rows = [_object(model, row) for row in self._found(search, model, limit, order)]
+        viewer = viewer_of(self.server.rights(request), query)
+        search, limit, order = self._search(query, model, viewer, analytics=False)
+        modified = search.algorithm == "MODIFIED_Z_SCORE"
+        rows = [_object(model, row, modified=modified) for row in self._found(search, model, limit, order)]
         if request.url.path.endswith(".csv"):
             out = io.StringIO()
             writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
             return Response(out.getvalue(), media_type="application/csv;charset=UTF-8")
-        meta: JsonObject = {"algorithm": search.algorithm, "threshold": search.threshold}
+        meta: JsonObject = {"algorithm": (query.get("algorithm") or "Z_SCORE").upper(), "threshold": search.threshold}
         for name in ("dataStartDate", "dataEndDate"):
             if query.get(name):
                 meta[name] = query[name]
@@ -189,7 +202,7 @@ def _headers(modified: bool) -> list[Header]:
         ("median", "Median") if modified else ("mean", "Mean"),
         ("medianabsdeviation", "Median absolute deviation") if modified else ("stddev", "Standard deviation"),
         ("absdev", "Absolute deviation"),
-        ("modifiedzscore", "Modified zScore") if modified else ("zscore", "zScore"),
+        ("modifiedzscore", "Modified Z-score") if modified else ("zscore", "Z-score"),
         ("lowerbound", "Lower boundary"),
         ("upperbound", "Upper boundary"),
     )
@@ -215,7 +228,8 @@ def _cells(model: Model, row: Outlier, query: QueryParams) -> list[str]:
 
     return [
         named("dataElements", key.data_element), model.name("dataElements", key.data_element),
-        key.period, period_name(row.period),
+        # The server has names for the periods between dates only.
+        key.period, key.period if query.get("pe") else period_name(row.period),
         named("organisationUnits", key.org_unit), model.name("organisationUnits", key.org_unit), path,
         named("categoryOptionCombos", key.category_option_combo),
         model.name("categoryOptionCombos", key.category_option_combo),
@@ -225,7 +239,7 @@ def _cells(model: Model, row: Outlier, query: QueryParams) -> list[str]:
     ]  # fmt: skip
 
 
-def _object(model: Model, row: Outlier) -> JsonObject:
+def _object(model: Model, row: Outlier, *, modified: bool) -> JsonObject:
     key, usual = row.value.key, row.usual
     body: JsonObject = {
         "de": key.data_element, "deName": model.name("dataElements", key.data_element), "pe": key.period,
@@ -235,11 +249,11 @@ def _object(model: Model, row: Outlier) -> JsonObject:
         "value": row.number,
     }  # fmt: skip
     if usual is not None:
-        body |= {"mean": usual.middle, "stdDev": usual.spread, "absDev": row.deviation, "zScore": row.score}
+        middle = "median" if modified else "mean"
+        body |= {middle: usual.middle, "stdDev": usual.spread, "absDev": row.deviation, "zScore": row.score}
     else:
         body["absDev"] = row.deviation
-    body |= {"lowerBound": row.lower, "upperBound": row.upper, "followup": row.value.follow_up}
-    return body | {"lastUpdated": row.value.last_updated}
+    return body | {"lowerBound": row.lower, "upperBound": row.upper, "followup": row.value.follow_up}
 
 
 def routes(server: Server) -> list[Route]:

@@ -25,10 +25,11 @@ from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import unpacked, with_body
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.metadata import value_types
-from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.refused import Refused, not_imitated, unmet_parameters
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from dhis2sh.sandbox.routes.server import Server
@@ -40,6 +41,13 @@ _FORMATS = {
     "adx+xml": "application/adx+xml",
     "json": "application/json",
 }
+_ACCEPTED = {"", *_FORMATS.values()}
+_LOADING = ("Loading file resource", "Loading file content")
+_STEPS = (
+    "Reading data set header", "Creating import context", "Preheat caches...", "Loading base metadata",
+    "Run data set validation",
+)  # fmt: skip
+"""What an import of data values says on its way as a job, besides that it loads what was sent."""
 MESSAGES = {
     "SUCCESS": "Import was successful.",
     "WARNING": "One more conflicts encountered, please check import summary.",
@@ -150,16 +158,21 @@ class Api:
             raise Refused(403, "Access is denied", "E1006")
         raw, kind = body_of(request), request.headers.get("content-type", "application/json").split(";")[0].strip()
         user = self.server.user(request)
+        if kind not in _ACCEPTED:
+            raise Refused(415, f"Content-Type '{kind}' is not supported")
         run = functools.partial(
-            self._import, raw, kind, options, cast("str", user.get("username")), rights.roots("organisationUnits")
-        )
+            self._import, raw, kind, options, cast("str", user.get("username")), rights.roots("organisationUnits"),
+            late=rights.has("F_EDIT_EXPIRED"), forces=rights.superuser,
+        )  # fmt: skip
         if options.on("async"):
-            return self._later(request, options, run)
+            return self._later(request, options, run, listed=kind in {"", "application/json"})
         return summary_answer(run())
 
-    def _import(self, raw: bytes, kind: str, options: Options, user: str, roots: list[str]) -> Summary:
-        importer = Importer(self.store, options, user, roots)
-        if self.store.version.upserts and kind in {"application/csv", "text/csv"} and options.on("firstRowIsHeader"):
+    def _import(
+        self, raw: bytes, kind: str, options: Options, user: str, roots: list[str], *, late: bool, forces: bool
+    ) -> Summary:
+        importer = Importer(self.store, options, user, roots, late=late, forces=forces)
+        if self.store.version.upserts and kind == "application/csv" and options.on("firstRowIsHeader"):
             return self._import_named(raw, importer)
         try:
             for body in _bodies(raw, kind, options, importer.model):
@@ -167,8 +180,7 @@ class Api:
         except Refused as no:
             if no.status != 400 or self.store.version.upserts:  # 400 is what cannot be read
                 raise
-            importer.summary.status, importer.summary.complete = "ERROR", None
-            importer.summary.description = f"The import process failed: {no}"
+            importer.summary.failed(f"The import process failed: {no}")
         return importer.summary
 
     def _import_named(self, raw: bytes, importer: Importer) -> Summary:
@@ -183,45 +195,71 @@ class Api:
         importer.summary.conflicts.add(Conflict("E8101", None, {"args": f"0-{{{said}}}"}, text, [-1]))
         return importer.summary
 
-    def _later(self, request: Request, options: Options, run: functools.partial[Summary]) -> Response:
+    def _later(self, request: Request, options: Options, run: functools.partial[Summary], *, listed: bool) -> Response:
         def work(progress: Progress) -> JsonValue:
-            progress.note("Importing data values")
-            summary = run().shown()
-            progress.finish_with("Import done")
-            return summary
+            steps = ("Importing data...",)
+            if self.store.version.minor >= 42:
+                steps = (*_STEPS, f"Importing values ({'list' if listed else 'iterator'})")
+            for step in (*_LOADING, *steps):
+                progress.note(step)
+            summary = run()
+            imported, updated, deleted, ignored = summary.imported, summary.updated, summary.deleted, summary.ignored
+            if summary.status == "ERROR":
+                progress.note(f"{summary.description}", level="ERROR")
+            elif self.store.version.minor >= 42:
+                progress.note(f"Import summary: [imports={imported}, updates={updated}, ignores={ignored}]")
+            shown = summary.shown()
+            progress.finish_with(
+                f"Import complete with status {shown['status']}, {imported} created, {updated} updated, "
+                f"{deleted} deleted, {ignored} ignored"
+            )
+            return shown
 
         user = cast("str", self.server.user(request)["id"])
-        config = self.server.jobs.submit("DATAVALUE_IMPORT", user=user, parameters=options.shown(), work=work)
+        config = self.server.jobs.submit(
+            "DATAVALUE_IMPORT", user=user, parameters=options.shown(), work=work, opening="Data value set import",
+            opening_data=options.whole(),
+        )  # fmt: skip
         return self.server.initiated(request, config)
 
     # Single values -------------------------------------------------------------------------------------------------
 
     def read_one(self, request: Request) -> Response:
         """`GET /api/dataValues`."""
-        key = self._key(request.query_params, Model(self.store))
+        key = self.key_of(request.query_params, Model(self.store))
         found = values.find(self.store.connection, key)
         if found is None or found.deleted:
-            upserts = self.store.version.upserts
-            raise Refused(404 if upserts else 409, "Data value does not exist", "E1005" if upserts else None)
+            raise self.missing()
         return answer([found.value])
+
+    def missing(self) -> Refused:
+        """What is said of a value that there is not."""
+        upserts = self.store.version.upserts
+        return Refused(404 if upserts else 409, "Data value does not exist", "E1005" if upserts else None)
 
     def write_one(self, request: Request) -> Response:
         """`POST /api/dataValues`, by query, form or JSON."""
         form = self._form(request)
+        if "json" not in request.headers.get("content-type", "") and not {"de", "pe", "ou"} <= form.keys():
+            raise unmet_parameters()
         model = Model(self.store)
-        key = self._key(form, model)
+        key = self.key_of(form, model)
         element = model.body("dataElements", key.data_element)
-        self._writable(request, model, key, form)
+        self.demand_writable(request, model, key, form)
         self._fitting(model, element, form)
         user = cast("str", self.server.user(request).get("username"))
         with self.store.writing() as connection:
             stored = values.find(connection, key)
             old = None if stored is None or stored.deleted else stored
             new = _written(key, old, form, cast("str", element.get("valueType", "TEXT")), user)
+            if _means_nothing(new, element) and not self.store.version.upserts:
+                if old is not None:
+                    self._soft_delete(connection, old, user)
+                return Response(None, 201)
             values.put(connection, new)
             if self.store.version.upserts:
                 values.audit(connection, new, "CREATE" if stored is None else "UPDATE", user)
-            elif old is not None:
+            elif old is not None and old.value != new.value:
                 values.audit(connection, old, "UPDATE", user)
         return Response(None, 201)
 
@@ -247,18 +285,25 @@ class Api:
     def delete_one(self, request: Request) -> Response:
         """`DELETE /api/dataValues`."""
         query, model = request.query_params, Model(self.store)
-        key = self._key(query, model)
-        self._writable(request, model, key, query)
+        key = self.key_of(query, model)
+        self.demand_writable(request, model, key, query)
         user = cast("str", self.server.user(request).get("username"))
         with self.store.writing() as connection:
             old = values.find(connection, key)
             if old is None or old.deleted:
-                raise Refused(409, "Data value does not exist", "E2032")
-            gone = replace(old, value=None) if self.store.version.upserts else old
-            values.audit(connection, gone, "DELETE", user)
-            old.deleted, old.last_updated, old.stored_by = True, server_time(), user
-            values.put(connection, old)
+                raise self._nothing_to_delete()
+            self._soft_delete(connection, old, user)
         return Response(None, 204)
+
+    def _nothing_to_delete(self) -> Refused:
+        if self.store.version.upserts:
+            return Refused(409, "Data value does not exist", "E2032")
+        return Refused(409, "Data value cannot be deleted because it does not exist")
+
+    def _soft_delete(self, connection: sqlite3.Connection, old: Value, user: str) -> None:
+        gone = replace(old, value=None) if self.store.version.upserts else old
+        values.audit(connection, gone, "DELETE", user)
+        values.put(connection, replace(old, deleted=True, last_updated=server_time(), stored_by=user))
 
     def follow_up(self, request: Request) -> Response:
         """`PUT /api/dataValues/followup` and `/followups`."""
@@ -271,7 +316,7 @@ class Api:
                 raise Refused(409, "Follow-up must be specified", "E2033")
             words = {"de": "dataElement", "pe": "period", "ou": "orgUnit", "co": "categoryOptionCombo"}
             named = {short: str(item[long]) for short, long in words.items() if item.get(long)}
-            keys.append((self._key(named, model), item["followup"] is True))
+            keys.append((self.key_of(named, model), item["followup"] is True))
         with self.store.writing() as connection:
             for key, flag in keys:
                 old = values.find(connection, key)
@@ -301,9 +346,9 @@ class Api:
             }
         return form
 
-    def _key(self, form: Mapping[str, str], model: Model) -> Key:
+    def key_of(self, form: Mapping[str, str], model: Model) -> Key:
         """The value that `de`, `pe`, `ou`, `co`, `cc` and `cp` name. Raises `Refused`."""
-        element = form.get("de", "")
+        element = form.get("de", "null")
         if not model.exists("dataElements", element):
             raise Refused(409, f"Data element not found or not accessible: `{element}`", "E1100")
         combo = form.get("co") or DEFAULT_OPTION_COMBO
@@ -311,41 +356,60 @@ class Api:
             raise Refused(409, f"Category option combo not found or not accessible: `{combo}`", "E1103")
         period = read_period(form.get("pe", ""))
         if period is None:
-            raise Refused(409, f"Period is invalid: `{form.get('pe', '')}`", "E1101")
-        unit = form.get("ou", "")
+            raise Refused(409, f"Period is invalid: `{form.get('pe', 'null')}`", "E1101")
+        unit = form.get("ou", "null")
         if not model.exists("organisationUnits", unit):
             raise Refused(409, f"Organisation unit not found or not accessible: `{unit}`", "E1102")
         attribute = attribute_combo(model, form)
         return Key(element, period.iso, unit, combo, attribute)
 
-    def _writable(self, request: Request, model: Model, key: Key, form: Mapping[str, str]) -> None:
+    def demand_writable(self, request: Request, model: Model, key: Key, form: Mapping[str, str]) -> None:
         """May this user write this value now? Raises `Refused`."""
         roots = self.server.rights(request).roots("organisationUnits")
         if not model.within(key.org_unit, roots):
             raise Refused(
                 409, f"Organisation unit is not in the hierarchy of the current user: `{key.org_unit}`", "E2020"
             )
+        period = cast("Period", read_period(key.period))
+        _demand_open(model, key.org_unit, period)
         sets = model.data_sets_of.get(key.data_element, [])
         if named := form.get("ds"):
             if not model.exists("dataSets", named):
                 raise Refused(409, f"Data set not found or not accessible: `{named}`", "E1105")
             if named not in sets:
                 raise Refused(409, f"Data set: `{named}` does not contain data element: `{key.data_element}`", "E2021")
-            sets = [named]
-        period = cast("Period", read_period(key.period))
-        bodies = [model.body("dataSets", uid) for uid in sets]
+        bodies = [model.body("dataSets", uid) for uid in ([named] if named else sets)]
         if bodies:
             latest = max((latest_open_period(body) for body in bodies), key=lambda found: found.start)
             if period.start > latest.start:
                 raise Refused(409, f"Period: `{period.iso}` is after latest open future period: `{latest.iso}` for data element: "
                     f"`{key.data_element}`", "E2022")  # fmt: skip
-        forced = form.get("force") == "true"
+        rights = self.server.rights(request)
+        if form.get("force") == "true" and rights.superuser:
+            return
+        expiry = locks.Locks(self.store, late=rights.has("F_EDIT_EXPIRED"))
         for body in bodies:
             approved = approval.is_approved(self.store, model, body, key)
-            if not forced and (approved or locks.is_expired(self.store, body, period, key.org_unit)):
+            if approved or expiry.is_expired(body, period, key.org_unit):
                 raise Refused(409, "Data set is locked", "E2017")
             if not locks.is_input_open(body, period):
+                if not named:
+                    raise not_imitated("a single value of a data set with input periods without `ds=`")
                 raise Refused(409, f"Period: `{period.iso}` is not open for data set: `{body['id']}`", "E2025")
+
+
+def _demand_open(model: Model, unit: str, period: Period) -> None:
+    """Raise `Refused` for an org unit that is not open in any day of a period."""
+    body = model.body("organisationUnits", unit)
+    opened, closed = (str(body.get(name) or "")[:10] for name in ("openingDate", "closedDate"))
+    if (closed and closed < period.start.isoformat()) or opened > period.end.isoformat():
+        raise Refused(409, f"Organisation unit is closed for the selected period: `{unit}`", "E2019")
+
+
+def _means_nothing(value: Value, element: JsonObject) -> bool:
+    """Is there neither value nor comment, or only a zero that the element does not keep?"""
+    empty = not value.value and not value.comment
+    return empty or value_types.is_insignificant_zero(value.value, element)
 
 
 def attribute_combo(model: Model, form: Mapping[str, str]) -> str:
@@ -354,12 +418,13 @@ def attribute_combo(model: Model, form: Mapping[str, str]) -> str:
     if not combo and not options:
         return DEFAULT_OPTION_COMBO
     if bool(combo) != bool(options):
-        raise Refused(409, "Both category combination and category options must be specified")
+        raise Refused(409, "Both category combination and category options must be specified", "E2040")
     if not model.exists("categoryCombos", combo or ""):
-        raise Refused(409, f"Illegal category combo identifier: {combo}")
+        raise Refused(409, f"Category combo not found or not accessible: `{combo}`", "E1110")
     found = model.attribute_combo(combo or "", (options or "").split(";"))
     if found is None:
-        raise Refused(409, "Attribute option combo does not exist for given category combo and category options")
+        text = "Attribute option combo does not exist for given category combo and category options"
+        raise Refused(409, text, "E2041")
     return found
 
 
@@ -370,7 +435,11 @@ def _format(request: Request, *, by_accept: bool) -> str:
         if text in _FORMATS or text == "adx":
             return "adx+xml" if text == "adx" else text
     accepted = request.headers.get("accept", "") if by_accept else ""
-    return next((name for name in ("adx+xml", "csv", "xml") if f"application/{name}" in accepted), "json")
+    named = next((name for name in ("adx+xml", "csv", "xml") if f"application/{name}" in accepted), None)
+    unknown = accepted and not any(word in accepted for word in ("json", "*/*"))
+    if named is None and unknown and not ending and "format" not in request.query_params:
+        raise unmet_parameters()
+    return named or "json"
 
 
 def _packed(request: Request, response: Response, kind: str) -> Response:
@@ -398,9 +467,9 @@ def _bodies(raw: bytes, kind: str, options: Options, model: Model) -> Iterator[J
     """The data value sets of a posted text. Raises `Refused`."""
     if kind == "application/adx+xml":
         return formats.read_adx(raw, model)
-    if kind in {"application/xml", "text/xml"}:
+    if kind == "application/xml":
         return [formats.read_xml(raw)]
-    if kind in {"application/csv", "text/csv"}:
+    if kind == "application/csv":
         return [formats.read_csv(raw, header=options.on("firstRowIsHeader"))]
     return [formats.read_json(raw, strict=options.atomic)]
 

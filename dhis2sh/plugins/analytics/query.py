@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from dhis2sh.analytics import items, pieces
+from dhis2sh.analytics.pull import Aggregation
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
 from dhis2sh.verbs.declaration import Doc, verb
-
-type Aggregation = Literal[
-    "SUM", "AVERAGE", "AVERAGE_SUM_ORG_UNIT", "LAST", "LAST_AVERAGE_ORG_UNIT", "COUNT", "MIN", "MAX"
-]
 
 
 @verb(

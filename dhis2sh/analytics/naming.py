@@ -1,0 +1,102 @@
+"""Names beside the identifiers of analytics: of items and periods by the server's own words, of units with the way to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from dhis2sh.client import reading
+
+if TYPE_CHECKING:
+    from dhis2sh.client.messages import AnalyticsMetaData
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonValue, Row
+
+FIELDS = "id,displayName,code,path,level,openingDate,closedDate"
+
+
+class Unit(NamedTuple):
+    """An organisation unit: its name, code, path of UIDs, the names along it, and its level."""
+
+    name: str
+    code: str | None
+    path: str
+    along: tuple[str, ...]
+    level: int
+    opened: str | None = None
+    closed: str | None = None
+
+    @property
+    def hierarchy(self) -> str:
+        """The names from the top to it, as DHIS2 writes them."""
+        return " / ".join(self.along)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What stands beside identifiers.
+
+    Parameters:
+        meta: names by the server.
+        units: organisation units, with all that are above them.
+    """
+
+    meta: AnalyticsMetaData
+    units: Mapping[str, Unit]
+
+    def columns(self, dimensions: Iterable[str], values: Sequence[str]) -> list[str]:
+        """The columns of rows with names, in order.
+
+        Parameters:
+            dimensions: by name; values: the columns behind them.
+        """
+        found: list[str] = []
+        for name in dimensions:
+            found += [name, f"{name}Name", *(("ouPath", "ouHierarchy") if name == "ou" else ())]
+        return [*found, *values]
+
+    def joined(self, row: Row, dimensions: Sequence[str]) -> Row:
+        """A row with the name beside each identifier, and of a unit the path and the names along it."""
+        told: Row = {}
+        for name in dimensions:
+            uid = cast("str", row[name])
+            told[name] = uid
+            if name == "ou" and (unit := self.units.get(uid)) is not None:
+                told |= {"ouName": unit.name, "ouPath": unit.path, "ouHierarchy": unit.hierarchy}
+            else:
+                told[f"{name}Name"] = self.meta.name_of(uid)
+        return told | {name: value for name, value in row.items() if name not in told}
+
+
+async def units_of(s: Session, uids: Iterable[str]) -> dict[str, Unit]:
+    """Organisation units by UID, with all that are above them; those that the user may not see are not among them."""
+    rows = await _rows(s, uids)
+    above = {uid for row in rows.values() for uid in _ways(row)} - rows.keys()
+    rows |= await _rows(s, above)
+
+    def name(uid: str) -> str:
+        return str(rows[uid].get("displayName") or uid) if uid in rows else uid
+
+    return {
+        uid: Unit(
+            name(uid), _text(row.get("code")), str(row.get("path") or f"/{uid}"),
+            tuple(name(each) for each in _ways(row)), int(cast("int", row.get("level") or len(_ways(row)))),
+            _text(row.get("openingDate")), _text(row.get("closedDate")),
+        )
+        for uid, row in rows.items()
+    }  # fmt: skip
+
+
+async def _rows(s: Session, uids: Iterable[str]) -> dict[str, Row]:
+    found = (await reading.by_uid(s.client, "organisationUnits", sorted(uids), fields=FIELDS)).rows
+    return {str(row["id"]): row for row in found}
+
+
+def _ways(row: Row) -> list[str]:
+    """The UIDs from the top to a unit."""
+    return [part for part in str(row.get("path") or row["id"]).split("/") if part]
+
+
+def _text(value: JsonValue) -> str | None:
+    return str(value) if value else None

@@ -1,0 +1,73 @@
+"""Aggregate analytics as a source of a pull."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from dhis2sh.analytics.pieces import Piece, ask
+
+if TYPE_CHECKING:
+    from dhis2sh.analytics.planning import Planned
+    from dhis2sh.client.messages import Grid
+    from dhis2sh.session import Session
+    from dhis2sh.types import Row
+
+
+def sorted_rows(grid: Grid, dimensions: Sequence[str], places: Mapping[str, Mapping[str, int]]) -> list[Row]:
+    """The rows of a piece in the order of what was asked for: a server gives them in any.
+
+    Parameters:
+        dimensions: of the rows; places: where each item stands in its dimension.
+    """
+
+    def place(row: Row) -> list[tuple[int, str]]:
+        found: list[tuple[int, str]] = []
+        for name in dict.fromkeys(("pe", "dx", "ou", *dimensions)):
+            uid = str(row.get(name, ""))
+            known = places.get(name, {})
+            found.append((known.get(uid, len(known)), uid))
+        return found
+
+    return sorted(grid.records(), key=place)
+
+
+class Numbers:
+    """The pieces of a planned question.
+
+    Parameters:
+        s: whose server; plan: what is asked for.
+    """
+
+    title = "pull"
+
+    def __init__(self, s: Session, plan: Planned) -> None:
+        self._s, self.plan = s, plan
+
+    @property
+    def stamp(self) -> str | None:
+        """What the answers depend on besides the question."""
+        return self.plan.stamp
+
+    @property
+    def parts(self) -> Sequence[Piece]:
+        """The pieces."""
+        return self.plan.pieces
+
+    def key(self, part: Piece) -> str:
+        """A digest of a piece."""
+        return self.plan.key(part)
+
+    def size(self, part: Piece) -> int:
+        """The cells of a piece."""
+        return self.plan.cells_of(part)
+
+    async def ask(self, part: Piece, keep: Callable[[Sequence[Row]], None]) -> None:
+        """The numbers of a piece, in the order of what was asked for: a server gives them in any."""
+        plan = self.plan
+        grid = await ask(self._s, plan.question, plan.asked(part), {**plan.params, "skipMeta": True})
+        keep(sorted_rows(grid, list(plan.question.dimensions), plan.places))
+
+    async def smaller(self, part: Piece) -> Sequence[Piece]:
+        """A piece in two."""
+        return part.cut()

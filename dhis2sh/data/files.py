@@ -1,0 +1,130 @@
+"""Files of values: sheets, JSON with its envelope, XML and ADX, and CSV as DHIS2 itself writes it, with a header or without."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from itertools import batched
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dhis2sh.data import layouts, markup
+from dhis2sh.data.cells import COLUMNS
+from dhis2sh.dhis2.periods import Period
+from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.errors import UsageError
+from dhis2sh.rows.tables import stream_rows
+
+if TYPE_CHECKING:
+    from dhis2sh.types import Row
+
+_WITHOUT_HEADER = {".json", ".ndjson", ".yaml", ".yml"}
+BATCH = 1000
+
+
+async def values_of(path: Path, given: Row, notes: list[str]) -> AsyncGenerator[list[tuple[int, Row]]]:
+    """The values of a file, with the numbers of its rows; what its envelope says, it says of all of them.
+
+    Parameters:
+        given: what the caller says of all rows.
+        notes: takes what of the file is not loaded.
+
+    Raises `UsageError`, `NotFound`.
+    """
+    if markup.is_markup(path):
+        number = 0
+        for rows in markup.batches_of(path, notes):
+            yield [(number + at, _with_period({**given, **row})) for at, row in enumerate(rows, 1)]
+            number += len(rows)
+        return
+    if (found := _without_header(path)) is not None:
+        number = 0
+        for rows in found:
+            yield [(number + at, {**given, **row}) for at, row in enumerate(rows, 1)]
+            number += len(rows)
+        return
+    source = stream_rows(path, key="dataValues")
+    header = 0 if set(path.suffixes) & _WITHOUT_HEADER else 1  # rows count from the sheet's first line
+    async for batch in layouts.values_of(source.plain_batches(), {**_envelope(path, notes), **given}):
+        yield [(place + header, row) for place, row in batch]
+
+
+def _with_period(row: Row) -> Row:
+    period = row.get("period")
+    return {**row, "period": layouts.as_period(period)} if isinstance(period, str) else row
+
+
+def _without_header(path: Path) -> Iterator[list[Row]] | None:
+    """The values of a CSV that begins with one: DHIS2 itself reads columns by their place. None for any other file."""
+    name = path.name.lower()
+    if not name.endswith((".csv", ".csv.gz")):
+        return None
+    try:
+        with _text(path) as file:
+            first = next(csv.reader(file), [])
+    except (OSError, EOFError, ValueError, csv.Error):
+        return None  # whoever reads the rows says so
+    begins = len(first) > 5 and is_uid(first[0]) and is_uid(first[2]) and _is_period(first[1])
+    return _by_place(path) if begins else None
+
+
+def _is_period(text: str) -> bool:
+    try:
+        return bool(Period.parse(text))
+    except UsageError:
+        return False
+
+
+def _by_place(path: Path) -> Iterator[list[Row]]:
+    with _text(path) as file:
+        reader = csv.reader(file)
+        for lines in batched(reader, BATCH, strict=False):
+            yield [_placed(line, path, reader.line_num) for line in lines if any(line)]
+
+
+def _placed(line: Sequence[str], path: Path, number: int) -> Row:
+    if len(line) > len(COLUMNS):
+        raise UsageError(f"{path.name} line {number} has {len(line)} cells, and values have {len(COLUMNS)} at most")
+    return {name: text for name, text in zip(COLUMNS, line, strict=False) if text != ""}
+
+
+def _text(path: Path) -> io.TextIOWrapper:
+    packed = path.suffix.lower() == ".gz"
+    return io.TextIOWrapper(gzip.open(path) if packed else path.open("rb"), encoding="utf-8-sig", newline="")  # type: ignore[arg-type]
+
+
+_HEAD = 65_536
+"""Bytes at the beginning and the end of a JSON file in which its envelope is looked for."""
+
+
+def _envelope(path: Path, notes: list[str]) -> Row:
+    """What the envelope of a JSON file says of all of its values: `dataSet` aside, `period`, `orgUnit` and so on.
+
+    Parameters:
+        notes: takes what of the file is not loaded.
+
+    Raises `UsageError` where it cannot be told.
+    """
+    packed = path.suffix.lower() == ".gz"
+    if (Path(path.stem) if packed else path).suffix.lower() != ".json":
+        return {}
+    try:
+        with gzip.open(path) if packed else path.open("rb") as file:
+            text = file.read(_HEAD).decode("utf-8-sig", "replace").lstrip()
+    except OSError:
+        return {}  # whoever reads the rows says so
+    if not text.startswith("{"):
+        return {}
+    head, found, _ = text.partition('"dataValues"')
+    if not found:
+        raise UsageError(f"{path.name} has no 'dataValues' in its first lines", hint="is it a set of data values?")
+    try:
+        said = json.loads(f'{head}"dataValues": []}}')
+    except ValueError:
+        raise UsageError(f"{path.name}: what stands before 'dataValues' is not JSON") from None
+    if any(said.get(name) for name in ("completeDate", "completedDate")):
+        notes.append(markup.COMPLETED)
+    return {name: said[name] for name in ("period", "orgUnit", "attributeOptionCombo") if said.get(name)}

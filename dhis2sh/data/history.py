@@ -1,0 +1,197 @@
+"""What a cell held, when it changed and by whom; and the cell as it was.
+
+Up to 2.42 the server writes down the value that a change or deletion replaced, and nothing of the first one; from 2.43 on
+the value that it brought (both recorded, audit-data-values).
+
+API source: `GET /api/audits/dataValue` (api-facts h.5).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.client.data_values import DataValueQuery
+from dhis2sh.data.cells import DEFAULTED
+from dhis2sh.dhis2.dates import moment
+from dhis2sh.dhis2.periods import Period
+from dhis2sh.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from dhis2sh.client.requests import Param
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, Row
+
+COLUMNS = ("changed", "by", "change", "before", "after", "categoryOptionCombo", "categoryOptionComboName",
+           "attributeOptionCombo", "attributeOptionComboName")  # fmt: skip
+UNKNOWN = "?"
+"""A value that the server has not written down."""
+type Combos = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a cell.
+
+    Parameters:
+        at: when; by: who.
+        kind: CREATE, UPDATE or DELETE, as the server says it.
+        before, after: the values; None for none, `UNKNOWN` for one that nobody wrote down.
+    """
+
+    at: str
+    by: str | None
+    kind: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The history of one cell, the oldest change first, and the value that it holds now; None for none.
+
+    Parameters:
+        combos: its category and attribute option combination.
+        changed, by: when the value was stored that it holds now, and by whom.
+        created: when it got its first value, where it has one now.
+    """
+
+    combos: Combos
+    changes: Sequence[Change]
+    now: str | None
+    changed: str | None
+    by: str | None
+    created: str | None
+
+
+async def of(s: Session, element: str, period: str, unit: str, combo: str | None, attribute: str | None) -> list[Cell]:
+    """The cells of an element, period and unit, one for each pair of option combinations that ever had a value.
+
+    Parameters:
+        element, unit: by UID; period: as DHIS2 writes it.
+        combo, attribute: only of these option combinations.
+
+    Raises `UsageError` for what is no period, `NotFound` where nothing was ever written down.
+    """
+    iso = Period.parse(period).iso
+    found = await _audits(s, element, iso, unit, combo, attribute)
+    now = await _values(s, element, iso, unit, combo, attribute)
+    keys = sorted({*found, *now})
+    if not keys:
+        raise NotFound(
+            f"no value of this element was ever written down for {iso} there", hint="dhis2 data aggregate get"
+        )
+    newer = (await s.client.version()).has("audits_keep_new")
+    return [_cell(key, found.get(key, []), now.get(key), newer=newer) for key in keys]
+
+
+async def _audits(
+    s: Session, element: str, period: str, unit: str, combo: str | None, attribute: str | None
+) -> dict[Combos, list[JsonObject]]:
+    """What the server wrote down, by cell, the oldest first."""
+    query: dict[str, Param] = {"de": element, "pe": period, "ou": unit, "paging": "false"}
+    query |= {"co": combo} if combo else {}
+    query |= {"cc": attribute} if attribute else {}
+    body = await s.client.get_object("audits/dataValue", query)
+    found: dict[Combos, list[JsonObject]] = {}
+    for row in reversed(cast("list[JsonObject]", body.get("dataValueAudits") or [])):
+        key = cast("Combos", tuple(str(cast("JsonObject", row[name])["id"]) for name in DEFAULTED))
+        found.setdefault(key, []).append(row)
+    return {key: sorted(rows, key=lambda row: str(row.get("created"))) for key, rows in found.items()}
+
+
+async def _values(
+    s: Session, element: str, period: str, unit: str, combo: str | None, attribute: str | None
+) -> dict[Combos, Row]:
+    query: DataValueQuery = {"data_element": element, "period": period, "org_unit": unit}
+    body = await s.client.data_values.get(**query)
+    rows = cast("list[Row]", body.get("dataValues") or [])
+    wanted = zip(DEFAULTED, (combo, attribute), strict=True)
+    asked = {name: uid for name, uid in wanted if uid}
+    return {
+        cast("Combos", tuple(str(row[name]) for name in DEFAULTED)): row
+        for row in rows
+        if all(row[name] == uid for name, uid in asked.items())
+    }
+
+
+def _cell(key: Combos, audits: Sequence[JsonObject], now: Row | None, *, newer: bool) -> Cell:
+    value = None if now is None else str(now.get("value", ""))
+    told = [None if row.get("value") is None else str(row["value"]) for row in audits]
+    kinds = [str(row.get("auditType")) for row in audits]
+    if newer:
+        after = [None if kind == "DELETE" else text for kind, text in zip(kinds, told, strict=True)]
+        before = [None if kind == "CREATE" else after[at - 1] if at else UNKNOWN for at, kind in enumerate(kinds)]
+    else:
+        before = [text if text is not None else UNKNOWN for text in told]
+        following = [*before[1:], value]
+        after = [None if kind == "DELETE" else text for kind, text in zip(kinds, following, strict=False)]
+    changes = [
+        Change(str(row.get("created")), cast("str | None", row.get("modifiedBy")), kind, old, new)
+        for row, kind, old, new in zip(audits, kinds, before, after, strict=True)
+    ]
+    stored = cast("str | None", now.get("storedBy")) if now else None
+    changed, created = (str(now[name]) if now and now.get(name) else None for name in ("lastUpdated", "created"))
+    return Cell(key, changes, value, changed, stored, created)
+
+
+def rows_of(cells: Sequence[Cell]) -> list[Row]:
+    """A row for each change, and one for what each cell holds now."""
+    rows: list[Row] = []
+    for cell in cells:
+        combos: Row = dict(zip(DEFAULTED, cell.combos, strict=True))
+        rows += [
+            {"changed": change.at, "by": change.by, "change": change.kind, "before": change.before,
+             "after": change.after, **combos}
+            for change in cell.changes
+        ]  # fmt: skip
+        rows.append({"changed": cell.changed, "by": cell.by, "change": "NOW", "after": cell.now, **combos})
+    return rows
+
+
+def at(cell: Cell, when: dt.datetime | None) -> str | None:
+    """The value that a cell held; None for none.
+
+    Parameters:
+        when: at that time, in the server's; before the last change without it.
+
+    Raises `UsageError` where the server has not written it down.
+    """
+    if when is None:
+        if not cell.changes:
+            raise _not_known("before it was changed last: it keeps no value of before")
+        found = cell.changes[-1].before
+    else:
+        later = [change for change in cell.changes if _time(change.at) > when]
+        if cell.created is not None and _time(cell.created) > when:
+            found = None
+        elif later:
+            found = later[0].before
+        elif cell.changed is not None and _time(cell.changed) > when and not cell.changes:
+            raise _not_known(f"at {when:%Y-%m-%d %H:%M}: it keeps no value of before")
+        else:
+            found = cell.now
+    if found == UNKNOWN:
+        raise _not_known(f"at {when:%Y-%m-%d %H:%M}" if when else "before")
+    return found
+
+
+def _not_known(when: str) -> UsageError:
+    return UsageError(
+        f"the server does not say what the cell held {when}", hint="dhis2 data history ELEMENT PERIOD UNIT"
+    )
+
+
+def _time(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).replace(tzinfo=None)
+
+
+def time_of(text: str) -> dt.datetime:
+    """A moment as people write it; a day is its end. Raises `UsageError`."""
+    found = moment(text.strip().replace(" ", "T", 1))
+    if found is None or len(text.strip()) < len("2026-09-05"):
+        raise UsageError(f"'{text}' is no moment", hint="2026-09-05 or 2026-09-05T14:30")
+    whole = dt.datetime.fromisoformat(found)
+    return whole if ":" in text else whole + dt.timedelta(days=1, microseconds=-1)

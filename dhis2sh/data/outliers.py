@@ -1,0 +1,111 @@
+"""Values far from what is usual at their place, as the server finds them among the values themselves.
+
+API source: `GET /api/outlierDetection` (api-facts g.3; recorded on 2.41 to 2.43, which all take `MOD_Z_SCORE` here and not
+the name that analytics has for it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from dhis2sh.dhis2.periods import Period
+
+if TYPE_CHECKING:
+    from dhis2sh.client.requests import Param
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+type Algorithm = Literal["z-score", "modified-z-score", "min-max"]
+ALGORITHMS: dict[Algorithm, str] = {"z-score": "Z_SCORE", "modified-z-score": "MOD_Z_SCORE", "min-max": "MIN_MAX"}
+MOST = 500
+"""What a server gives at most (E2206)."""
+COLUMNS = (
+    "period", "orgUnit", "orgUnitName", "dataElement", "dataElementName", "categoryOptionCombo",
+    "categoryOptionComboName", "attributeOptionCombo", "value", "usual", "lower", "upper", "score", "followup", "told",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is looked through, all by UID.
+
+    Parameters:
+        data_sets, data_elements: whose values; one of the two at least.
+        periods: of which values are shown; what is usual comes from all that the server has.
+        org_units: with everything below them.
+        algorithm: what counts as far: standard deviations from the mean, median deviations from the median, or outside of
+            the minimum and maximum that are set for the place.
+        threshold: how many deviations.
+        most: values at most.
+    """
+
+    data_sets: Sequence[str]
+    data_elements: Sequence[str]
+    periods: Sequence[Period]
+    org_units: Sequence[str]
+    algorithm: Algorithm = "z-score"
+    threshold: float = 3.0
+    most: int = MOST
+
+
+async def find(s: Session, sought: Sought) -> list[Row]:
+    """The outliers, the farthest first. That there may be more than `most` is said.
+
+    Raises what the server says: `Refused` for no data, or for no values that are numbers.
+    """
+    query: dict[str, Param] = {
+        "ds": list(sought.data_sets), "dx": list(sought.data_elements), "ou": list(sought.org_units),
+        "startDate": min(period.start for period in sought.periods).isoformat(),
+        "endDate": max(period.end for period in sought.periods).isoformat(),
+        "algorithm": ALGORITHMS[sought.algorithm], "threshold": sought.threshold, "maxResults": sought.most,
+    }  # fmt: skip
+    body = await s.client.get_object("outlierDetection", {name: value for name, value in query.items() if value})
+    found = cast("list[JsonObject]", body.get("outlierValues") or [])
+    if len(found) >= sought.most:
+        s.person.warn(
+            f"these are the {len(found):,} farthest and there may be more: ask for fewer periods or units, or a higher threshold"
+        )
+    asked = set(sought.periods)
+    rows = [_row(item) for item in found]
+    return [row for row in rows if any(_within(str(row["period"]), period) for period in asked)]
+
+
+def _within(iso: str, period: Period) -> bool:
+    found = Period.parse(iso)
+    return period.start <= found.start and found.end <= period.end
+
+
+def _row(item: JsonObject) -> Row:
+    usual = item.get("mean", item.get("median"))
+    value, lower, upper = item.get("value"), item.get("lowerBound"), item.get("upperBound")
+    row: Row = {
+        "period": item.get("pe"), "orgUnit": item.get("ou"), "orgUnitName": item.get("ouName"),
+        "dataElement": item.get("de"), "dataElementName": item.get("deName"), "categoryOptionCombo": item.get("coc"),
+        "categoryOptionComboName": item.get("cocName"), "attributeOptionCombo": item.get("aoc"), "value": short(value),
+        "usual": short(usual), "lower": short(lower), "upper": short(upper), "score": short(item.get("zScore")),
+        "followup": item.get("followup") is True,
+    }  # fmt: skip
+    return {**row, "told": _told(value, usual, lower, upper)}
+
+
+def short(value: JsonValue) -> JsonValue:
+    """A number without decimals that nobody needs."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else round(value, 2)
+    return value
+
+
+def _told(value: JsonValue, usual: JsonValue, lower: JsonValue, upper: JsonValue) -> str:
+    """How far a value is from what is usual, in words."""
+    if not isinstance(value, (int, float)):
+        return ""
+    if isinstance(usual, (int, float)) and usual > 0:
+        if value >= 2 * usual:
+            return f"{value / usual:,.0f} times the usual {usual:,.0f}"
+        return f"{100 * value / usual:,.0f} % of the usual {usual:,.0f}"
+    for bound, word, beyond in ((lower, "below the least", -1), (upper, "above the most", 1)):
+        if isinstance(bound, (int, float)) and beyond * value > beyond * bound:
+            return f"{word}, {bound:,.0f}"
+    return ""

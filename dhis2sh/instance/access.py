@@ -1,0 +1,171 @@
+"""Who may see and change what: sharing looked through for what somebody forgot.
+
+API source: `GET /api/{type}?fields=sharing` (api-facts h.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from dhis2sh.client import reading, schema
+from dhis2sh.client.limits import gather_bounded
+from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
+from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.instance.people import GROUPS, USERS
+
+if TYPE_CHECKING:
+    from dhis2sh.models.facts import Resource
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue
+
+type Problem = Literal[
+    "external",
+    "public edit",
+    "public data",
+    "no owner",
+    "owner disabled",
+    "unknown user",
+    "unknown group",
+    "empty group",
+]
+AT_ONCE = 4
+SYSTEM = "XXXXXSystem"
+"""The server itself, as an owner of what it has made (recorded)."""
+DATA_WRITE, META_WRITE = 3, 1
+"""Where in an access string the letter for writing data and for writing the object itself stands."""
+
+
+@dataclass(slots=True)
+class Finding:
+    """Something about an object's sharing that somebody should look at.
+
+    Parameters:
+        problem: what kind; `detail` in words.
+        fix: the command that mends it.
+    """
+
+    type: str
+    id: str
+    name: str
+    problem: Problem
+    detail: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Who there is, for references in sharing that lead nowhere.
+
+    Parameters:
+        me: UID of who asks.
+        users: usernames by UID; `disabled` those of accounts that are.
+        groups: names by UID; `empty` those without members.
+        complete: whether who asks sees all of them; otherwise nobody is said to be missing.
+    """
+
+    me: str
+
+    users: Mapping[str, str]
+    disabled: frozenset[str]
+    groups: Mapping[str, str]
+    empty: frozenset[str]
+    complete: bool
+
+
+async def known(s: Session) -> Known:
+    """Who there is."""
+    me = await s.client.system.me()
+    users = await reading.all_of(s.client, USERS, fields="id,username,disabled")
+    groups = await reading.all_of(s.client, GROUPS, fields="id,displayName,users[id]")
+    return Known(
+        str(me.id),
+        {str(row["id"]): str(row.get("username")) for row in users},
+        frozenset(str(row["id"]) for row in users if row.get("disabled")),
+        {str(row["id"]): str(row.get("displayName")) for row in groups},
+        frozenset(str(row["id"]) for row in groups if not row.get("users")),
+        me.may("ALL"),
+    )
+
+
+async def audit(s: Session, types: Sequence[str]) -> AsyncIterator[list[Finding]]:
+    """What is found, a type at a time; groups without members first.
+
+    Parameters:
+        types: plurals; every type that is shared without them.
+
+    Raises `UsageError` for a type that is not shared.
+    """
+    resources = await _shared(s, types)
+    there = await known(s)
+    if not types:
+        yield [
+            Finding(
+                GROUPS, uid, there.groups[uid], "empty group", "nobody is in it: what is shared with it is shared with nobody",
+                f"dhis2 metadata user-groups delete {uid}",
+            )
+            for uid in sorted(there.empty)
+        ]  # fmt: skip
+
+    async def one(resource: Resource) -> list[Finding]:
+        rows = await reading.all_of(s.client, resource.plural, fields="id,displayName,sharing")
+        return [finding for row in rows for finding in of_object(resource, row, there)]
+
+    async for found in gather_bounded((one(resource) for resource in resources), AT_ONCE):
+        if found:
+            yield found
+
+
+async def _shared(s: Session, types: Sequence[str]) -> list[Resource]:
+    all_of = {name: resource for name, resource in (await schema.types_of(s.client)).items() if resource.shareable}
+    if wrong := [name for name in types if name not in all_of]:
+        raise UsageError(f"{wrong[0]} are not shared", hint=did_you_mean(wrong[0], [*all_of]) or "dhis2 metadata types")
+    return [all_of[name] for name in types or sorted(all_of)]
+
+
+def of_object(resource: Resource, row: Mapping[str, JsonValue], there: Known) -> Iterator[Finding]:
+    """What is found about one object."""
+    uid, name = str(row["id"]), str(row.get("displayName"))
+    if uid in DEFAULT_OBJECTS.values():
+        return  # everybody's, and the server's own
+    sharing = cast("JsonObject", row.get("sharing") or {})
+    share = f"dhis2 metadata share {resource.plural} {uid} --public r"
+
+    def found(problem: Problem, detail: str, fix: str) -> Finding:
+        return Finding(resource.plural, uid, name, problem, detail, fix)
+
+    public = str(sharing.get("public") or "--------")
+    if sharing.get("external"):
+        yield found(
+            "external",
+            "everybody on the internet sees it without signing in",
+            f"dhis2 metadata update {resource.plural} {uid} --set sharing.external=false",
+        )
+    if public[DATA_WRITE] == "w" and resource.data_shareable:
+        yield found("public data", f"everybody may enter and change its data ({public})", share)
+    elif public[META_WRITE] == "w":
+        yield found("public edit", f"everybody may change and delete it ({public})", share)
+    yield from _people(sharing, there, found, f"{resource.plural} {uid}")
+
+
+type _Make = Callable[[Problem, str, str], Finding]
+
+
+def _people(sharing: Mapping[str, JsonValue], there: Known, found: _Make, line: str) -> Iterator[Finding]:
+    """People and groups that are no more. Who does not see everybody cannot tell, and says nothing."""
+    if not there.complete:
+        return
+    owner = sharing.get("owner")
+    mine = f"dhis2 metadata update {line} --set sharing.owner={there.me}"
+    if isinstance(owner, str) and owner not in there.users and owner != SYSTEM:
+        yield found("no owner", f"its owner {owner} is no user any more", mine)
+    elif isinstance(owner, str) and owner in there.disabled:
+        yield found("owner disabled", f"its owner {there.users[owner]} is disabled", mine)
+    look = f"dhis2 metadata get {line} --fields sharing"
+    for uid in cast("JsonObject", sharing.get("users") or {}):
+        if uid not in there.users:
+            yield found("unknown user", f"it is shared with {uid}, who is no user any more", look)
+    for uid in cast("JsonObject", sharing.get("userGroups") or {}):
+        if uid not in there.groups:
+            yield found("unknown group", f"it is shared with {uid}, which is no group any more", look)

@@ -1,0 +1,224 @@
+"""Who has an account, what each may do, and by which role.
+
+API source: `UserController.java` (api-facts h.9; recorded `people-*`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.client import reading
+from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.words import listed
+
+if TYPE_CHECKING:
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+USERS, ROLES, GROUPS, UNITS = "users", "userRoles", "userGroups", "organisationUnits"
+ALL = "ALL"
+"""The authority that has every other."""
+FIELDS = (
+    "id,username,displayName,email,lastLogin,created,disabled,userRoles[id,displayName],userGroups[id,displayName],"
+    "organisationUnits[id,displayName]"
+)
+COLUMNS = ("id", "username", "name", "email", "lastLogin", "disabled", "roles", "groups", "orgUnits")
+DAYS_OF_A_MONTH = 30
+
+
+def shown(user: Mapping[str, JsonValue]) -> Row:
+    """An account as a row of `COLUMNS`."""
+    return {
+        "id": user.get("id"), "username": user.get("username"), "name": user.get("displayName"), "email": user.get("email"),
+        "lastLogin": user.get("lastLogin"), "disabled": bool(user.get("disabled")), "roles": _names(user, ROLES),
+        "groups": _names(user, GROUPS), "orgUnits": _names(user, UNITS),
+    }  # fmt: skip
+
+
+def _names(user: Mapping[str, JsonValue], key: str) -> list[JsonValue]:
+    return [*sorted(str(item.get("displayName")) for item in cast("list[JsonObject]", user.get(key) or []))]
+
+
+async def accounts(s: Session, filters: Sequence[str] = (), fields: str = FIELDS) -> list[JsonObject]:
+    """Accounts that the signed-in user may see, all of them."""
+    return await reading.all_of(s.client, USERS, filters, fields=fields)
+
+
+async def account(s: Session, uid: str, fields: str = FIELDS) -> JsonObject:
+    """One account. Raises `NotFound`."""
+    return await s.client.get_object(f"{USERS}/{uid}", {"fields": fields})
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Accounts that have not been used.
+
+    Parameters:
+        rows: each with its days; None for never.
+        young: accounts younger than that, that have never signed in: they are left out.
+    """
+
+    rows: list[Row]
+    young: int
+
+
+async def inactive(s: Session, days: int, today: dt.date) -> Quiet:
+    """Accounts that nobody has signed in with for so many days; those that never have too.
+
+    A server's own `inactiveMonths` leaves out who never signed in (recorded), who are most of those that are meant.
+    """
+    rows: list[Row] = []
+    young = 0
+    for user in await accounts(s):
+        last = _day(user.get("lastLogin"))
+        quiet = (today - last).days if last else None
+        age = (today - made).days if (made := _day(user.get("created"))) else None
+        if quiet is not None and quiet < days:
+            continue
+        if quiet is None and age is not None and age < days:
+            young += 1
+            continue
+        rows.append({**shown(user), "days": quiet, "created": user.get("created")})
+    rows.sort(key=lambda row: (row["days"] is None, -cast("int", row["days"] or 0)))
+    return Quiet(rows, young)
+
+
+def _day(text: JsonValue) -> dt.date | None:
+    return dt.date.fromisoformat(text[:10]) if isinstance(text, str) and text else None
+
+
+def days_of(text: str) -> int:
+    """A time such as `6mo`, `90d`, `1y`, `6 months` in days; a month is 30 of them. Raises `UsageError`."""
+    digits = "".join(letter for letter in text if letter.isdigit())
+    unit = text[len(digits) :].strip().lower()
+    lengths = {
+        "d": 1,
+        "day": 1,
+        "w": 7,
+        "week": 7,
+        "m": DAYS_OF_A_MONTH,
+        "mo": DAYS_OF_A_MONTH,
+        "month": DAYS_OF_A_MONTH,
+        "y": 365,
+        "year": 365,
+    }
+    length = lengths.get(unit) or lengths.get(unit.removesuffix("s"))
+    if not digits or not text.startswith(digits) or length is None:
+        raise UsageError(f"'{text}' is no time", hint="90d, 6mo or 1y")
+    return int(digits) * length
+
+
+# What people may do ----------------------------------------------------------------------------------------------------
+
+
+async def descriptions(s: Session) -> dict[str, str]:
+    """Every authority of the server with its name, apps' too (`GET /api/authorities`)."""
+    body = await s.client.get_object("authorities")
+    rows = cast("list[JsonObject]", body.get("systemAuthorities") or [])
+    return {str(row["id"]): str(row.get("name") or row["id"]) for row in rows}
+
+
+async def roles(s: Session, uids: Sequence[str] | None = None) -> list[JsonObject]:
+    """User roles with their authorities; all of them without UIDs."""
+    fields = "id,displayName,authorities,users[id,username,displayName]"
+    if uids is None:
+        return await reading.all_of(s.client, ROLES, fields=fields)
+    return (await reading.by_uid(s.client, ROLES, uids, fields=fields)).rows
+
+
+def may_of(roles: Iterable[Mapping[str, JsonValue]]) -> dict[str, list[str]]:
+    """Every authority that some roles give, with the names of those that give it."""
+    found: dict[str, list[str]] = {}
+    for role in roles:
+        for authority in cast("list[str]", role.get("authorities") or []):
+            found.setdefault(authority, []).append(str(role.get("displayName")))
+    return found
+
+
+async def may_of_account(s: Session, uid: str) -> tuple[str, dict[str, list[str]]]:
+    """An account's username and what it may, by which role."""
+    user = await account(s, uid, "id,username,userRoles[id]")
+    uids = [str(role["id"]) for role in cast("list[JsonObject]", user.get(ROLES) or [])]
+    return str(user.get("username")), may_of(await roles(s, uids))
+
+
+def difference(
+    left: tuple[str, Mapping[str, Sequence[str]]],
+    right: tuple[str, Mapping[str, Sequence[str]]],
+    named: Mapping[str, str],
+) -> list[Row]:
+    """What one of two may and the other may not, by which role. `ALL` has every authority, so who has it lacks nothing.
+
+    Parameters:
+        left, right: each with its name.
+        named: the authorities' own names.
+    """
+    rows: list[Row] = []
+    for (name, may), (other, others) in ((left, right), (right, left)):
+        if ALL in others:
+            continue
+        for authority in sorted(may.keys() - others.keys()):
+            told = "every authority" if authority == ALL else named.get(authority, "")
+            rows.append(
+                {"who": name, "authority": authority, "name": told, "roles": listed(may[authority]), "notFor": other}
+            )
+    return rows
+
+
+async def who_can(s: Session, authority: str) -> list[Row]:
+    """Accounts that have an authority, by which role, those with ALL too. Raises `NotFound` for one that there is not."""
+    named = await descriptions(s)
+    known = {name.upper(): name for name in named}
+    chosen = authority if authority in named else known.get(authority.upper())
+    if chosen is None:
+        by_words = [key for key, name in named.items() if authority.lower() in name.lower()]
+        if len(by_words) != 1:
+            told = listed(f"{key} ({named[key]})" for key in by_words) or "dhis2 user-role authorities"
+            raise NotFound(
+                f"the server has no authority '{authority}'", hint=f"did you mean {told}?" if by_words else told
+            )
+        chosen = by_words[0]
+    disabled = {str(user["id"]) for user in await accounts(s, ["disabled:eq:true"], "id")}
+    rows: dict[str, Row] = {}
+    for role in await roles(s):
+        gives = cast("list[str]", role.get("authorities") or [])
+        by = chosen if chosen in gives else ALL if ALL in gives else None
+        if by is None:
+            continue
+        for user in cast("list[JsonObject]", role.get("users") or []):
+            uid = str(user["id"])
+            row = rows.setdefault(uid, {
+                "id": uid, "username": user.get("username"), "name": user.get("displayName"), "authority": chosen,
+                "roles": [], "disabled": uid in disabled,
+            })  # fmt: skip
+            cast("list[str]", row["roles"]).append(f"{role.get('displayName')}{' (ALL)' if by == ALL else ''}")
+    return list(rows.values())
+
+
+async def supers(s: Session) -> set[str]:
+    """The UIDs of enabled accounts with the authority ALL: one of them has to stay."""
+    found = {
+        str(user["id"])
+        for role in await roles(s)
+        if ALL in cast("list[str]", role.get("authorities") or [])
+        for user in cast("list[JsonObject]", role.get("users") or [])
+    }
+    return found - {str(user["id"]) for user in await accounts(s, ["disabled:eq:true"], "id")}
+
+
+async def may_be_disabled(s: Session, uids: Sequence[str]) -> None:
+    """Raise `UsageError` where the signed-in user would lock themselves out, or nobody with ALL would be left.
+
+    A server does either without a word: 204, and the next request is 401 (recorded).
+    """
+    me = await s.client.system.me()
+    if me.id in uids:
+        raise UsageError(
+            "that is your own account: the very next request would be refused", hint="let somebody else disable it"
+        )
+    left = await supers(s)
+    if left and left <= set(uids):
+        raise UsageError("nobody with the authority ALL would be left", hint="dhis2 user whocan ALL")

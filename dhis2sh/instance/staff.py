@@ -1,0 +1,224 @@
+"""A sheet of people as accounts: who is new, who is taken, which units and roles are meant.
+
+API source: `POST /api/metadata`, `POST /api/users` (recorded `people-crud`, `people-bulk`).
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.client import reading
+from dhis2sh.dhis2.uids import generate_uid
+from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.instance.people import GROUPS, ROLES, UNITS, USERS, account
+from dhis2sh.verbs import names
+from dhis2sh.words import listed
+
+if TYPE_CHECKING:
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, Row
+
+VIEWED, SEARCHED = "dataViewOrganisationUnits", "teiSearchOrganisationUnits"
+REFERRED = {ROLES: ROLES, GROUPS: GROUPS, UNITS: UNITS, VIEWED: UNITS, SEARCHED: UNITS}
+"""Columns that name objects, and of which type."""
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "username": ("username", "user", "login", "account"),
+    "firstName": ("firstname", "givenname", "forename"),
+    "surname": ("surname", "lastname", "familyname"),
+    "email": ("email", "mail", "emailaddress"),
+    "phoneNumber": ("phonenumber", "phone", "mobile", "telephone"),
+    "password": ("password",),
+    "code": ("code",),
+    ROLES: ("userroles", "roles", "role", "userrole"),
+    GROUPS: ("usergroups", "groups", "group", "usergroup"),
+    UNITS: ("organisationunits", "orgunits", "orgunit", "organisationunit", "units", "unit", "facility", "facilities"),
+    VIEWED: ("dataviewunits", "dataviewunit", "outputunits", VIEWED.lower()),
+    SEARCHED: ("searchunits", "searchunit", SEARCHED.lower()),
+}  # fmt: skip
+"""What people call each column, folded: without blanks, dashes and capitals."""
+_USERNAME = re.compile(r"(?=.{2,255}$)(?![_.@])(?!.*[_.@]{2})[a-zA-Z0-9_.@-]+(?<![_.@])")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_LENGTH = 16
+MARKS = "-_.!"
+
+
+@dataclass(slots=True)
+class Staff:
+    """People of a sheet as accounts.
+
+    Parameters:
+        accounts: as they are sent.
+        notes: who is left out, and why.
+        made: passwords that were made up, by username; kept by nobody else.
+    """
+
+    accounts: list[JsonObject]
+    notes: list[str] = field(default_factory=list[str])
+    made: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def columns_of(rows: Sequence[Mapping[str, object]]) -> dict[str, str]:
+    """Which property each column of a sheet is. Raises `UsageError` for one that is none, or two that are the same."""
+    found: dict[str, str] = {}
+    known = {alias: name for name, aliases in COLUMNS.items() for alias in aliases}
+    for column in dict.fromkeys(name for row in rows for name in row):
+        name = known.get(re.sub(r"[\s_-]", "", column).lower())
+        if name is None:
+            raise UsageError(
+                f"column '{column}' is no property of an account",
+                hint=did_you_mean(column, [*COLUMNS]) or f"one of: {', '.join(COLUMNS)}",
+            )
+        if name in found.values():
+            raise UsageError(
+                f"two columns are {name}: {listed(key for key in found if found[key] == name)} and {column}",
+                hint="leave one of them out",
+            )
+        found[column] = name
+    missing = [name for name in ("username", "firstName", "surname") if name not in found.values()]
+    if missing:
+        raise UsageError(
+            f"the sheet has no column {listed(missing)}", hint="username, firstName and surname are wanted of everybody"
+        )
+    return found
+
+
+async def read(s: Session, rows: Sequence[Row], *, template: str | None, passwords: bool, invited: bool) -> Staff:
+    """The accounts of a sheet.
+
+    Parameters:
+        template: UID of an account whose roles, groups and units hold for what the sheet does not say.
+        passwords: make one up for who has none.
+        invited: everybody chooses a password of their own.
+
+    Raises `UsageError` that tells every wrong row, and `NotFound` that tells every unknown name with what was meant.
+    """
+    columns = columns_of(rows)
+    people = [{columns[key]: value for key, value in row.items() if value not in (None, "")} for row in rows]
+    like = await _template(s, template) if template else {}
+    taken = await _taken(s, [str(one.get("username") or "") for one in people])
+    problems, notes = list(_wrong(people, like, passwords=passwords, invited=invited)), list[str]()
+    if problems:
+        rest = f", and {len(problems) - 10:,} more" if len(problems) > 10 else ""
+        raise UsageError(
+            f"the sheet is wrong: {'; '.join(problems[:10])}{rest}", hint="mend the sheet; nothing was sent"
+        )
+    if taken:
+        verb = "username is" if len(taken) == 1 else "usernames are"
+        notes.append(f"{len(taken):,} {verb} taken and left out: {listed(sorted(taken), 10)}")
+    uids = await _named(s, people)
+    staff = Staff([], notes)
+    for one in people:
+        username = str(one["username"])
+        if username.lower() in taken:
+            continue
+        body = _body(one, like, uids)
+        if passwords and "password" not in body:
+            body["password"] = staff.made[username] = made_up()
+        staff.accounts.append(body)
+    return staff
+
+
+def _body(one: Mapping[str, object], like: JsonObject, uids: Mapping[str, Mapping[str, str]]) -> JsonObject:
+    body: JsonObject = {**like, "id": generate_uid()}
+    for name, value in one.items():
+        if name in REFERRED:
+            texts = _split(value)
+            body[name] = [{"id": uids[REFERRED[name]][text]} for text in texts]
+        else:
+            body[name] = str(value).strip()
+    if UNITS in one and VIEWED not in one and VIEWED not in like:
+        body[VIEWED] = body[UNITS]  # who enters data for a unit looks at it there
+    return body
+
+
+def _split(value: object) -> list[str]:
+    """Names in a cell, between semicolons: a name may have a comma."""
+    if isinstance(value, list):
+        return [str(item).strip() for item in cast("list[object]", value)]
+    return [part.strip() for part in str(value).split(";") if part.strip()]
+
+
+async def _template(s: Session, uid: str) -> JsonObject:
+    wanted = ",".join(f"{name}[id]" for name in REFERRED)
+    found = await account(s, uid, wanted)
+    return {name: found[name] for name in REFERRED if found.get(name)}
+
+
+async def _taken(s: Session, usernames: Iterable[str]) -> set[str]:
+    """Usernames that are there already, in small letters: a server holds `Anna` and `anna` for the same."""
+    wanted = {name.lower() for name in usernames if name}
+    rows = await reading.all_of(s.client, USERS, fields="id,username")
+    return {name for row in rows if (name := str(row.get("username")).lower()) in wanted}
+
+
+def _wrong(
+    people: Sequence[Mapping[str, object]], like: JsonObject, *, passwords: bool, invited: bool
+) -> Iterable[str]:
+    seen: dict[str, int] = {}
+    for number, one in enumerate(people, start=1):
+        username = str(one.get("username") or "")
+        if (first := seen.setdefault(username.lower(), number)) != number and username:
+            yield f"row {number}: {username} is in row {first} too"
+        for name in ("username", "firstName", "surname"):
+            if not str(one.get(name) or "").strip():
+                yield f"row {number}: no {name}"
+        if username and not _valid(username):
+            yield f"row {number}: '{username}' is no username (2 to 255 letters, digits, . _ - @)"
+        email = one.get("email")
+        if email is not None and not _EMAIL.fullmatch(str(email).strip()):
+            yield f"row {number}: '{email}' is no e-mail address"
+        if invited and email is None:
+            yield f"row {number}: {username} has no e-mail address to be invited by"
+        if not (one.get(ROLES) or like.get(ROLES)):
+            yield f"row {number}: {username} has no role"
+        if (password := one.get("password")) and (why := weak(str(password))):
+            yield f"row {number}: the password {why}"
+    without = [str(one.get("username")) for one in people if not one.get("password")]
+    if without and not (invited or passwords):
+        yield f"no password for {listed(without)}: --passwords FILE makes them up, `user invite` lets people choose"
+
+
+def _valid(username: str) -> bool:
+    return _USERNAME.fullmatch(username) is not None
+
+
+def weak(password: str) -> str | None:
+    """Why a server would refuse a password (E4005), None where it would not."""
+    if not 8 <= len(password) <= 72:
+        return "must have at least 8, and at most 72 characters"
+    if not any(letter.isupper() for letter in password):
+        return "must have at least one upper case"
+    if not any(letter.islower() for letter in password):
+        return "must have at least one lower case"
+    if not any(letter.isdigit() for letter in password):
+        return "must have at least one digit"
+    if all(letter.isalnum() for letter in password):
+        return "must have at least one special character"
+    return None
+
+
+def made_up() -> str:
+    """A password that a server takes."""
+    letters = string.ascii_letters + string.digits + MARKS
+    while True:
+        found = "".join(secrets.choice(letters) for _ in range(_LENGTH))
+        if weak(found) is None:
+            return found
+
+
+async def _named(s: Session, people: Sequence[Mapping[str, object]]) -> dict[str, dict[str, str]]:
+    """The UIDs of all that the sheet names, by type and text; unknown ones are told together, with their rows."""
+    texts: dict[str, dict[str, str]] = {}
+    for number, one in enumerate(people, start=1):
+        for name, plural in REFERRED.items():
+            for text in _split(one[name]) if name in one else ():
+                texts.setdefault(plural, {}).setdefault(text, f"row {number}")
+    return {
+        plural: await names.resolve_all(s, plural, places, there=True, places=places)
+        for plural, places in texts.items()
+    }

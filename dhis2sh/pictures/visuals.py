@@ -1,0 +1,122 @@
+"""A saved visualization as a picture or a table, wherever it is to be seen: at the prompt, in a notebook, in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dhis2sh.errors import UsageError
+from dhis2sh.pictures import charts, definitions, outliers, pivots
+from dhis2sh.show.charts import media
+from dhis2sh.show.charts.model import Chart
+from dhis2sh.show.pivots import Pivot
+
+if TYPE_CHECKING:
+    from dhis2sh.pictures.definitions import Definition
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject
+
+TABLES = {"PIVOT_TABLE", "OUTLIER_TABLE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Visual:
+    """A visualization with its numbers.
+
+    Parameters:
+        uid, name, type: as the server has them.
+        drawn: what it looks like.
+        file: where it was written.
+    """
+
+    uid: str
+    name: str
+    type: str
+    drawn: Chart | Pivot
+    file: str | None = None
+
+    def to_json(self) -> JsonObject:
+        """The visualization as numbers."""
+        found: JsonObject = {"id": self.uid, "name": self.name, "type": self.type, **self.drawn.to_json()}
+        return found | ({"file": self.file} if self.file else {})
+
+    def __repr__(self) -> str:
+        if self.file is None:
+            return repr(self.drawn)
+        notes = "".join(f"\n({note})" for note in self.drawn.notes)
+        return f"{self.name}: {self.file}{notes}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{self!r}</pre>" if self.file else self.drawn._repr_html_() or repr(self.drawn)
+
+
+async def drawn(s: Session, found: Definition) -> Chart | Pivot:
+    """What a definition looks like, with data asked for now.
+
+    Raises `UsageError` for what is not drawn, with the sentence that says so; `Refused`.
+    """
+    match found.type:
+        case "PIVOT_TABLE":
+            return await pivots.pivot_of(s, found)
+        case "OUTLIER_TABLE":
+            return await outliers.table_of(s, found)
+        case "LINE_LIST":
+            raise UsageError(
+                f"'{found.name}' is a line list, which has a row for each event and is not drawn",
+                hint="dhis2 analytics events --help",
+            )
+        case _:
+            return await charts.chart_of(s, found)
+
+
+async def picture(
+    s: Session,
+    uid: str,
+    *,
+    plural: str = "visualizations",
+    periods: Sequence[str] = (),
+    units: Sequence[str] = (),
+    out: Path | None = None,
+) -> Visual:
+    """A saved visualization as it looks today.
+
+    Parameters:
+        uid: of the visualization.
+        plural: `visualizations` or `eventVisualizations`.
+        periods, units: in place of its own.
+        out: a file to write it to: `.svg`, `.png` or `.html`; tables `.html` or `.csv`.
+
+    Raises `UsageError` for what it lacks, what is not drawn and a file of another kind; `Refused`, `MissingExtra`.
+    """
+    if out is not None and out.suffix.lower() != ".csv":
+        media.ending_of(out)
+    found = await definitions.read(s, uid, plural=plural, periods=periods, units=units)
+    if out is not None:
+        _check_ending(found, out)
+    shown = await drawn(s, found)
+    if out is not None:
+        save(shown, out)
+    return Visual(found.uid, found.name, found.type, shown, str(out) if out is not None else None)
+
+
+def _check_ending(found: Definition, out: Path) -> None:
+    """Refuse a file that a type has none of before any data is asked for."""
+    table = found.type in TABLES
+    if table and out.suffix.lower() not in {".html", ".csv"}:
+        raise UsageError(f"'{found.name}' is a table, which is written as .html or .csv", hint=f"--out {out.stem}.html")
+    if not table and out.suffix.lower() == ".csv":
+        raise UsageError(
+            f"'{found.name}' is a chart, which is written as .svg, .png or .html", hint=f"--out {out.stem}.svg"
+        )
+
+
+def save(shown: Chart | Pivot, out: Path) -> None:
+    """Write a chart or a table to a file, by its ending. Raises `MissingExtra`, `Dhis2Error`."""
+    if isinstance(shown, Chart):
+        media.save(shown, out)
+    elif out.suffix.lower() == ".csv":
+        media.write(out, shown.csv())
+    else:
+        media.write(out, media.page(shown.title, shown.html()))

@@ -1,0 +1,196 @@
+"""`data tracker list|count|get|export|outstanding|duplicates`: entities, enrollments and events, with names."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import BaseModel
+
+from dhis2sh.errors import UsageError
+from dhis2sh.rows.rows import Rows, Verbatim
+from dhis2sh.rows.stream import Stream
+from dhis2sh.session import Session
+from dhis2sh.tracker import asking, flat, linking, outstanding, programs, reading, way_back
+from dhis2sh.tracker.asking import Asked, EventStatus
+from dhis2sh.tracker.flat import Layout
+from dhis2sh.tracker.linking import Duplicate, DuplicateStatus
+from dhis2sh.tracker.outstanding import Outstanding
+from dhis2sh.types import Row
+from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
+
+UNDOES = way_back.objects
+"""How a change is taken back: importing it here registers it, and `undo` imports every domain."""
+OfProgram = Annotated[str, Doc("The program."), Refers("programs")]
+Flat = Annotated[
+    bool, Doc("One row for each entity, with the values of stages as columns; repeated ones are numbered.")
+]
+Limit = Annotated[int | None, Bounds(1), Doc("At the most so many entities or events.")]
+OfStage = Annotated[str | None, Doc("Events of this stage, in place of entities.")]
+Events = Annotated[bool, Doc("Events of all stages, in place of entities.")]
+
+
+@verb(
+    "data tracker list",
+    effect="read",
+    persons=True,
+    examples=[
+        "dhis2 data tracker list 'Child Programme' --org-unit Bo --children --limit 20",
+        "dhis2 data tracker list 'Child Programme' --flat -o csv --out children.csv",
+    ],
+)
+async def list_(
+    s: Session,
+    program: OfProgram,
+    *,
+    flat_: Flat = False,
+    stage: OfStage = None,
+    events: Events = False,
+    event_status: Annotated[EventStatus | None, Doc("Events in this state; with --stage or --events.")] = None,
+    occurred_after: Annotated[str | None, Doc("Events that occurred on this day or later.")] = None,
+    occurred_before: Annotated[str | None, Doc("Events that occurred on this day or earlier.")] = None,
+    limit: Limit = None,
+    asked: Asked,
+) -> Stream[Row]:
+    """List the entities of a program with their attributes, as they come, however many; of an event program its events.
+
+    Values of numbers are numbers; options are their codes. Pages are read in an order that does not change meanwhile.
+
+    API source: `GET /api/tracker/trackedEntities`, `/events`.
+    """
+    found = await programs.read_program(s, program)
+    of_events = {
+        "--event-status": event_status,
+        "--occurred-after": occurred_after,
+        "--occurred-before": occurred_before,
+    }
+    if found.registers and not (stage or events):
+        if said := next((flag for flag, value in of_events.items() if value is not None), None):
+            raise UsageError(f"{said} asks for events", hint=f"{said} ... --events, or --stage NAME")
+        query = asking.entities(found, asked)
+        table = await flat.layout(s, found, query, limit=limit) if flat_ else Layout(found, stages=False)
+        if not flat_:
+            table.enrollments = 1 if found.once else (await flat.layout(s, found, query, limit=limit)).enrollments
+        return Stream(flat.rows(s, table, query, limit=limit), columns=table.columns())
+    query = asking.events(
+        found, asked, stage=found.stage(stage) if stage else None, status=event_status, after=occurred_after,
+        before=occurred_before,
+    )  # fmt: skip
+    if found.registers:
+        if flat_:
+            raise UsageError("--flat is one row for each entity", hint="leave --stage and --events out")
+        return Stream(flat.of_stage(s, found, query, limit=limit), columns=flat.event_columns(found, query))
+    table = Layout(found)
+    return Stream(flat.rows(s, table, query, limit=limit), columns=table.columns())
+
+
+class Total(BaseModel):
+    """How many there are of one kind in one state."""
+
+    what: Literal["enrollments", "events"]
+    status: str
+    count: int
+
+
+@verb(
+    "data tracker count",
+    effect="read",
+    examples=["dhis2 data tracker count 'Child Programme' --org-unit Bo --children --enrolled-after 2025-01-01"],
+)
+async def count(s: Session, program: OfProgram, *, stage: OfStage = None, asked: Asked) -> Rows[Total]:
+    """Count the enrollments of a program by state, of an event program or a stage its events; nobody's data is read.
+
+    API source: `GET /api/tracker/enrollments?totalPages=true`, `/events`.
+    """
+    found = await programs.read_program(s, program)
+    if found.registers and stage is None:
+        totals = await reading.totals(s, asking.enrollments(found, asked), ("ACTIVE", "COMPLETED", "CANCELLED"))
+        wanted = asked.status
+    else:
+        query = asking.events(found, asked, stage=found.stage(stage) if stage else None)
+        totals = await reading.totals(s, query, ("ACTIVE", "VISITED", "COMPLETED", "SCHEDULE", "OVERDUE", "SKIPPED"))
+        wanted = None
+    what = "enrollments" if found.registers and stage is None else "events"
+    rows = [Total(what=what, status=str(row["status"]), count=int(str(row["count"]))) for row in totals]
+    return Rows([row for row in rows if wanted in (None, row.status)])
+
+
+@verb("data tracker get", effect="read", persons=True, examples=["dhis2 data tracker get w9wDBv99aRt"])
+async def get(s: Session, uid: Annotated[str, Doc("The UID of an entity, an enrollment or an event.")]) -> Verbatim:
+    """Show an entity with its enrollments, events and relationships, an enrollment with its events, or an event; by names.
+
+    API source: `GET /api/tracker/trackedEntities/{uid}`, `/enrollments/{uid}`, `/events/{uid}`.
+    """
+    return Verbatim(await reading.record(s, uid))
+
+
+@verb(
+    "data tracker export",
+    effect="read",
+    persons=True,
+    examples=[
+        "dhis2 data tracker export 'Child Programme' -o ndjson --out children.ndjson",
+        "dhis2 data tracker export 'Child Programme' --flat -o csv --out children.csv",
+    ],
+)
+async def export(
+    s: Session, program: OfProgram, *, flat_: Flat = False, limit: Limit = None, asked: Asked
+) -> Stream[Row]:
+    """Give the entities of a program (of an event program its events) as `data tracker push` takes them again.
+
+    Without --flat they are nested objects, for `-o json` or `-o ndjson`. They stream: the memory does not grow with them.
+
+    API source: `GET /api/tracker/trackedEntities`, `/events`.
+    """
+    found = await programs.read_program(s, program)
+    query = asking.entities(found, asked) if found.registers else asking.events(found, asked)
+    if flat_ and found.registers:
+        table = await flat.layout(s, found, query, limit=limit)
+    else:
+        table = Layout(found)
+    if flat_:
+        return Stream(flat.rows(s, table, query, limit=limit), columns=table.columns())
+    return Stream(reading.pages(s, query, reading.TREE if found.registers else reading.EVENT, limit=limit))
+
+
+@verb(
+    "data tracker outstanding",
+    effect="read",
+    examples=["dhis2 data tracker outstanding 'Child Programme' --org-unit Bo --children --by unit"],
+)
+async def outstanding_(
+    s: Session,
+    program: OfProgram,
+    *,
+    stage: OfStage = None,
+    by: Annotated[outstanding.By, Doc("One row for each stage, or for each stage and unit.")] = "stage",
+    on: Annotated[str | None, Doc("Overdue on this day; today without it.")] = None,
+    asked: Asked,
+) -> Rows[Outstanding]:
+    """Count the events that are scheduled and those that are overdue, by stage and unit; nobody's data is read.
+
+    API source: `GET /api/tracker/events?status=SCHEDULE`, `status=OVERDUE`.
+    """
+    found = await programs.read_program(s, program)
+    query = asking.events(found, asked, stage=found.stage(stage) if stage else None)
+    try:
+        today = dt.date.fromisoformat(on) if on else dt.date.today()
+    except ValueError:
+        raise UsageError(f"--on: '{on}' is no date", hint="--on 2025-06-30") from None
+    rows = await outstanding.outstanding(s, found, query, by=by, today=today)
+    columns = ["stage", *(["org_unit_name"] if by == "unit" else []), "overdue", "scheduled", "oldest", "next"]
+    return Rows(rows, columns=columns)
+
+
+@verb("data tracker duplicates", effect="read", persons=True, examples=["dhis2 data tracker duplicates --status OPEN"])
+async def duplicates(
+    s: Session,
+    *,
+    entity: Annotated[list[str], Doc("Only those with one of these entities, by UID.")] = [],
+    status: Annotated[DuplicateStatus, Doc("OPEN, INVALID, MERGED or ALL.")] = "OPEN",
+) -> Rows[Duplicate]:
+    """List the pairs of entities that somebody has marked as possibly the same.
+
+    API source: `GET /api/potentialDuplicates`.
+    """
+    return Rows(await linking.duplicates(s, entity, status))

@@ -1,0 +1,88 @@
+"""A chart of any rows: one column says where a value stands, another the value, a third the series."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dhis2sh.dhis2.periods import Period
+from dhis2sh.errors import UsageError
+from dhis2sh.rows.cells import cell
+from dhis2sh.show.charts.model import Axis, Chart, Series, Value
+
+if TYPE_CHECKING:
+    from dhis2sh.show.charts.model import Kind
+    from dhis2sh.types import JsonValue, Row
+
+NAMES = ("displayName", "name", "orgUnitName", "ouName", "id", "event", "trackedEntity")
+"""The fields that may say what a place or a point is called."""
+MOST = 500
+"""Categories that one picture has room for."""
+
+
+def chart_of(rows: Sequence[Row], x: str, y: str, kind: Kind, by: str = "") -> Chart:
+    """The chart of some rows.
+
+    Parameters:
+        x: the column that says where a value stands.
+        y: the column with the values.
+        by: the column whose every value is a series.
+
+    Raises `UsageError` for a value that is no number, for two values at one place, and for what no picture has room for.
+    """
+    rows = _in_time(rows, x)
+    if kind in {"scatter", "bubble"}:
+        names = [cell(next((row[name] for name in NAMES if row.get(name)), "")) for row in rows]
+        places = Series(x, tuple(number(row.get(x), x) for row in rows))
+        return Chart(kind, tuple(names), (places, Series(y, tuple(number(row.get(y), y) for row in rows))))
+    if by:
+        categories, series = _by(rows, x, y, by)
+    else:
+        categories = [cell(row.get(x)) for row in rows]
+        series = [Series(y, tuple(number(row.get(y), y) for row in rows))]
+    if len(categories) > MOST:
+        raise UsageError(
+            f"{len(categories):,} {x} are more than a picture has room for", hint="| sort(-value) | head(30)"
+        )
+    return Chart(kind, tuple(categories), tuple(series), axis=Axis(y if by else ""), label=x)
+
+
+def _in_time(rows: Sequence[Row], x: str) -> Sequence[Row]:
+    """Rows in the order of their periods, where `x` has periods or the names of some: answers have them in any order."""
+    column = x.removesuffix("Name")
+    try:
+        starts = [Period.parse(str(row[column])).start for row in rows]
+    except (KeyError, UsageError):
+        return rows
+    return [row for _, row in sorted(zip(starts, rows, strict=True), key=lambda pair: pair[0])]
+
+
+def _by(rows: Sequence[Row], x: str, y: str, by: str) -> tuple[list[str], list[Series]]:
+    found: dict[tuple[str, str], Value] = {}
+    for row in rows:
+        place = (cell(row.get(x)), cell(row.get(by)))
+        if place in found:
+            raise UsageError(
+                f"two rows have the {x} {place[0]} and the {by} {place[1]}",
+                hint=f"| group({x}, {by}, {y}=sum({y})) | chart(...)",
+            )
+        found[place] = number(row.get(y), y)
+    categories = list(dict.fromkeys(place for place, _ in found))
+    names = list(dict.fromkeys(name for _, name in found))
+    return categories, [Series(name, tuple(found.get((place, name)) for place in categories)) for name in names]
+
+
+def number(value: JsonValue, name: str) -> Value:
+    """A cell as a number, None where it is empty. Raises `UsageError`."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return float(value)
+    try:
+        found = float(str(value))
+    except ValueError:
+        raise UsageError(f"{name} is no number: {cell(value)[:40]!r}", hint="chart(name, value)") from None
+    if not math.isfinite(found):
+        raise UsageError(f"{name} is no number that can be drawn: {cell(value)}", hint="chart(name, value)")
+    return found

@@ -1,0 +1,360 @@
+"""What is pushed, from a file or from rows, into a job, and the plan of sending it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk
+from dhis2sh.client.sending import attempt
+from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
+from dhis2sh.files import parse_json
+from dhis2sh.rows.tables import read_text, stream_rows
+from dhis2sh.tracker import jobs, payloads, sending
+from dhis2sh.tracker.checking import Checker, Known
+from dhis2sh.tracker.held import VALUES
+from dhis2sh.tracker.jobs import Job, Preparing
+from dhis2sh.tracker.payloads import Entry, Making
+from dhis2sh.tracker.reading import inner
+from dhis2sh.tracker.refused import Refused as RefusedEntries
+from dhis2sh.tracker.sheets import sheet_of
+from dhis2sh.words import counted
+
+if TYPE_CHECKING:
+    from dhis2sh.rows.rows import Rows
+    from dhis2sh.session import Session
+    from dhis2sh.tracker.checking import Strategy
+    from dhis2sh.tracker.programs import Program
+    from dhis2sh.tracker.sheets import Sheet
+    from dhis2sh.types import JsonObject, Row
+
+BATCH = 500
+VALIDATED = 1_000
+"""Objects up to which the server is asked for its verdict before anything is sent."""
+TOLD = 8
+VERBS: Mapping[Strategy, str] = {
+    "CREATE_AND_UPDATE": "push",
+    "CREATE": "create",
+    "UPDATE": "update",
+    "DELETE": "delete",
+}
+
+
+@dataclass(slots=True)
+class Load:
+    """How objects are pushed.
+
+    Parameters:
+        what: what they are, for titles, such as `children.csv`.
+        strategy: what the server does with them; atomic: all or none.
+        undo: keep what was there before.
+        rejected: where refused ones go; into the job's folder without it.
+        program: of the rows of a sheet; given: `orgUnit`, `enrolledAt`, `occurredAt` of all of them.
+        size: objects in one request.
+    """
+
+    what: str
+    strategy: Strategy = "CREATE_AND_UPDATE"
+    atomic: bool = False
+    undo: bool = True
+    rejected: Path | None = None
+    program: Program | None = None
+    given: Mapping[str, str] = field(default_factory=dict[str, str])
+    size: int = field(default_factory=lambda: jobs.IN_ONE_PART)
+
+
+class Source:
+    """Entries as they are read; how a sheet was read, and what was noticed, are known behind the first of them.
+
+    Parameters:
+        load: how they are pushed; making: gives UIDs.
+    """
+
+    def __init__(self, load: Load, making: Making) -> None:
+        self._load, self._making = load, making
+        self.sheet: Sheet | None = None
+        self.notes: list[str] = []
+
+    async def of_rows(self, batches: AsyncIterable[Sequence[Row]], *, first: int = 1) -> AsyncGenerator[list[Entry]]:
+        """Rows of a sheet, or objects, in batches.
+
+        Parameters:
+            first: the number of the first of them.
+        """
+        place = first - 1
+        async for batch in batches:
+            entries: list[Entry] = []
+            for row in batch:
+                place += 1
+                entries += self._one(row, place, batch)
+            yield entries
+
+    def _one(self, row: Row, place: int, batch: Sequence[Row]) -> list[Entry]:
+        nested = any(isinstance(value, (list, dict)) for value in row.values())
+        kind = payloads.kind_of(row)
+        flat = not nested and (self.sheet is not None or any(key not in _OBJECT for key in row))
+        if kind is not None and not flat:
+            entry, links = payloads.normal(kind, row, self._making, place, f"{_WORD[kind]} {place:,}")
+            return [entry, *links]
+        if self._load.program is None:
+            raise UsageError(f"{self._load.what} is a sheet: of which program?", hint="--program NAME")
+        if self.sheet is None:
+            headers = list(dict.fromkeys(name for one in batch for name in one))
+            self.sheet = sheet_of(self._load.program, headers, self._load.given)
+        if new := [name for name in row if name not in self.sheet.columns and row[name] not in (None, "")]:
+            sheet_of(self._load.program, new, {**self._load.given, "orgUnit": ""})  # a column that nobody knows is said
+            headers = list(dict.fromkeys([*self.sheet.columns, *new]))
+            self.sheet = sheet_of(self._load.program, headers, self._load.given)
+        entry = self.sheet.entry(row, place, self._making)
+        return [entry] if entry is not None else []
+
+    async def of_bundle(self, body: JsonObject) -> AsyncGenerator[list[Entry]]:
+        """The objects of a bundle; relationships that were inside of others come last."""
+        self.notes += payloads.said(body)
+        links: list[Entry] = []
+        entries: list[Entry] = []
+        numbers: dict[str, int] = {}
+        for kind, item in payloads.in_bundle(body, self._load.what):
+            numbers[kind] = numbers.get(kind, 0) + 1
+            entry, more = payloads.normal(kind, item, self._making, numbers[kind], f"{_WORD[kind]} {numbers[kind]:,}")
+            entries.append(entry)
+            links += more
+        seen: set[str] = {str(entry.body.get("relationship")) for entry in entries}
+        for link in links:  # the same one may stand at both of its ends
+            if str(link.body["relationship"]) not in seen:
+                seen.add(str(link.body["relationship"]))
+                entries.append(link)
+        for at in range(0, len(entries), BATCH):
+            yield entries[at : at + BATCH]
+
+
+_WORD = {"trackedEntities": "entity", "enrollments": "enrollment", "events": "event", "relationships": "relationship"}
+_OBJECT = {
+    "trackedEntity", "trackedEntityType", "orgUnit", "enrollment", "event", "program", "programStage", "status", "enrolledAt",
+    "occurredAt", "scheduledAt", "completedAt", "followUp", "inactive", "potentialDuplicate", "attributeOptionCombo",
+    "relationship", "relationshipType", "from", "to", *payloads.ALSO_CALLED, *payloads.LEFT_OUT,
+}  # fmt: skip
+"""The properties of objects: a row with any other that nests nothing is a row of a sheet."""
+
+
+def of_file(path: Path, load: Load) -> tuple[Source, AsyncGenerator[list[Entry]]]:
+    """The entries of a file: a bundle, objects one by one, or a sheet. Raises `NotFound`, `UsageError`."""
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    source = Source(load, Making(digest))
+    ending = "".join(path.suffixes[-2:]).lower()
+    if ending.endswith((".json", ".json.gz")):
+        text = _text(path)
+        if text.lstrip()[:1] != "[":
+            body = parse_json(text, path.name)
+            if not isinstance(body, dict):
+                raise UsageError(
+                    f"{path.name} holds no objects", hint="dhis2 data tracker export PROGRAM  shows the form"
+                )
+            return source, source.of_bundle(body)
+    header = 1 if ending.endswith((".csv", ".tsv", ".xlsx", ".csv.gz", ".tsv.gz")) else 0
+    return source, source.of_rows(stream_rows(path).plain_batches(), first=1 + header)
+
+
+def _text(path: Path) -> str:
+    from dhis2sh.files import open_packed  # start-up: only packed files
+
+    if path.suffix.lower() != ".gz":
+        return read_text(path)
+    with open_packed(path) as file:
+        return file.read().decode("utf-8-sig")
+
+
+def of_rows(rows: Rows[Row], load: Load) -> tuple[Source, AsyncGenerator[list[Entry]]]:
+    """The entries of rows that are in memory."""
+    plain = rows.plain()
+    source = Source(load, Making(hashlib.sha256(json.dumps(plain, default=str).encode()).hexdigest()))
+
+    async def one() -> AsyncGenerator[list[Row]]:
+        yield plain
+
+    return source, source.of_rows(one())
+
+
+async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], load: Load) -> Plan:
+    """The plan of a push: every object is checked against the server's metadata and laid into the parts of a job.
+
+    Raises errors of what is read.
+    """
+    known = Known(s)
+    checker = Checker(known, load.strategy)
+    preparing = Preparing(s.profile.name, load.size if not load.atomic else 10**9)
+    refused = RefusedEntries(load.rejected or preparing.path / "refused.ndjson")
+    given = 0
+    try:
+        async for entries in batches:
+            refused.sheet = source.sheet
+            if load.strategy != "DELETE":
+                await known.meet(entries)
+            for entry in entries:
+                given += 1
+                checker.check(entry)
+                if load.strategy == "DELETE":
+                    if entry.made:
+                        entry.problems.append("a deletion names what is deleted: the UID is missing")
+                    entry.body = payloads.only(entry)
+                if entry.problems:
+                    if given and load.rejected is None and source.sheet is not None:
+                        refused.path = refused.path.with_suffix(".csv")
+                    refused.add(entry, entry.problems)
+                else:
+                    preparing.add(entry)
+            s.person.progress(f"check {load.what}", given, None)
+        if not given:
+            raise NotFound(f"{load.what}: there is no object", hint="dhis2 data tracker export PROGRAM  shows the form")
+        refused.close()
+        title = f"{VERBS[load.strategy]} {counted(preparing.objects, 'object')}: {load.what}"
+        job = preparing.finish(title, s.profile.url, load.strategy, atomic=load.atomic, names=known.names)
+    except BaseException:
+        refused.close()
+        preparing.drop()
+        raise
+    if load.rejected is None:
+        refused.path = job.path / refused.path.name
+    return await planned(s, job, refused, [*source.notes], given, undo=load.undo)
+
+
+async def planned(
+    s: Session, job: Job, refused: RefusedEntries, notes: list[str], given: int, *, undo: bool = True
+) -> Plan:
+    """The plan of what is left of a job.
+
+    Parameters:
+        refused: entries that were refused before anything is sent.
+        notes: what is to be said of the plan and of what was written.
+        given: how many entries there were.
+        undo: keep what was there before.
+    """
+    left = job.left()
+    if len(left) < job.head.parts:
+        notes.append(f"{job.head.parts - len(left)} of {job.head.parts} parts were answered in an earlier run")
+    if any(job.was_sent(part) for part in left):
+        notes.append("one part was sent and had no answer: it is sent again, under the same UIDs")
+    if any(True for _ in jobs.earlier(job)):
+        notes.append("the same was pushed before: the same objects are written again, and none is doubled")
+    said = [*notes]
+    if left and job.head.objects <= VALIDATED and len(left) == job.head.parts:
+        said += await _validated(s, job, left)
+    elif left and job.head.objects > VALIDATED:
+        said.append(f"the server looks at {job.head.objects:,} objects when they are sent, part by part")
+    if refused.count:
+        said += [f"refused: {line}" for line in refused.lines()]
+        said.append(f"what is refused, with the reasons: {refused.path}")
+    count = sum(job.count(part) for part in left)
+    steps = StepsInBulk({("import", "tracker"): count} if count else {}, _Steps(job, left))
+    title = f"{job.head.title} into {s.profile.name}" + (
+        f"; {refused.count:,} of {given:,} refused" if refused.count else ""
+    )
+    made = Plan(
+        title, steps, notes=said, names={**job.head.names}, asks=True,
+        writer=sending.Bundles(job, refused, notes, undo=undo),
+    )  # fmt: skip
+    if refused.count and job.head.atomic:
+        made.blocked = Refused(
+            f"all or nothing, and {refused.count:,} of {given:,} cannot be sent: {refused.lines()[0]}",
+            hint=f"mend them in {refused.path}, or push without --atomic",
+        )
+    elif not count and refused.count:
+        made.blocked = Refused(
+            f"none of the {given:,} can be sent: {refused.lines()[0]}", hint=f"mend them in {refused.path}"
+        )
+    return made
+
+
+async def _validated(s: Session, job: Job, left: Sequence[int]) -> list[str]:
+    """What the server says of a small push before it is sent."""
+    entries = [entry for part in left for entry in job.entries(part)]
+    outcome = await attempt(
+        s.client.tracker.dry_run(
+            sending.bundle_of(entries),
+            import_strategy=job.head.strategy,
+            atomic_mode="ALL" if job.head.atomic else "OBJECT",
+        )
+    )
+    if isinstance(outcome, Dhis2Error):
+        return [f"the server will refuse all of it: {outcome.message}"]
+    reasons = sending.reasons_of(outcome, entries, job.head.names)
+    told = [f"the server will refuse {entries[at].label}: {'; '.join(why)}" for at, why in list(reasons.items())[:TOLD]]
+    if len(reasons) > TOLD:
+        told.append(f"the server will refuse {len(reasons) - TOLD:,} more")
+    if outcome.status == "ERROR" and not reasons:
+        told.append(f"the server will refuse it: {outcome.message or 'it does not say why'}")
+    return told or ["the server has nothing against it"]
+
+
+class _Steps:
+    """Makes the step of one entry, when somebody looks at it."""
+
+    def __init__(self, job: Job, left: Sequence[int]) -> None:
+        self._job, self._left = job, left
+        self._at: tuple[int, int, list[Entry]] = (0, 0, [])
+
+    def __call__(self, number: int) -> PlanStep:
+        first, end, entries = self._at
+        if not first <= number < end:
+            at = 0
+            for part in self._left:
+                count = self._job.count(part)
+                if at <= number < at + count:
+                    entries, first = self._job.entries(part), at
+                    self._at = (at, at + count, entries)
+                    break
+                at += count
+        entry = entries[number - first]
+        return PlanStep("import", "tracker", name=entry.label, detail=words(entry, self._job.head))
+
+
+def words(entry: Entry, head: jobs.Head) -> str:
+    """What an entry is, in a line."""
+    if head.strategy == "DELETE":
+        return f"delete {_WORD[entry.kind]} {entry.body.get(_UID[entry.kind])}"
+    names = head.names
+    uid = str(entry.body.get(_UID[entry.kind]))
+    parts = [f"{'new' if uid in entry.made else 'new or changed'} {_WORD[entry.kind]} {uid}"]
+    for key in ("program", "programStage", "orgUnit"):
+        if entry.body.get(key):
+            parts.append(names.get(str(entry.body[key]), str(entry.body[key])))
+    if entry.kind in VALUES:
+        name, key = VALUES[entry.kind]
+        values = inner(entry.body, name)
+        parts += [f"{names.get(str(value[key]), value[key])}: {value.get('value')}" for value in values[:4]]
+        parts += [f"and {len(values) - 4} more values"] if len(values) > 4 else []
+    enrollments = inner(entry.body, "enrollments")
+    events = inner(entry.body, "events") + [event for one in enrollments for event in inner(one, "events")]
+    parts += [counted(len(enrollments), "enrollment")] if enrollments else []
+    parts += [counted(len(events), "event")] if events else []
+    return ", ".join(parts)
+
+
+_UID = {
+    "trackedEntities": "trackedEntity",
+    "enrollments": "enrollment",
+    "events": "event",
+    "relationships": "relationship",
+}
+
+
+def strategy_of(text: str) -> Strategy:
+    """A strategy as people write it. Raises `UsageError`."""
+    name = text.upper().replace("-", "_")
+    if name not in VERBS:
+        raise UsageError(f"there is no strategy '{text}'", hint="create-and-update, create, update or delete")
+    return cast("Strategy", name)
+
+
+def given_of(values: Mapping[str, str | None]) -> dict[str, str]:
+    """What is said of all rows, without what is not."""
+    return {name: value for name, value in values.items() if value is not None}

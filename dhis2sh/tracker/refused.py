@@ -1,0 +1,90 @@
+"""What was not written: a file that can be mended and pushed again, and the reasons in words.
+
+Of sheets it has the columns of the sheet and those with the UIDs that the row was given here, so that a row of which
+something was written all the same is not written a second time. Of JSON it has the objects, one a line.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from dhis2sh.errors import Dhis2Error
+from dhis2sh.words import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dhis2sh.tracker.payloads import Entry
+    from dhis2sh.tracker.sheets import Sheet
+    from dhis2sh.types import Row
+
+NAMED = 10
+"""Reasons that are told one by one."""
+
+
+class Refused:
+    """Takes refused entries one by one; the file is made by the first.
+
+    Parameters:
+        path: the file; CSV where there is a sheet, else NDJSON.
+        sheet: how the rows were read.
+    """
+
+    def __init__(self, path: Path, sheet: Sheet | None = None) -> None:
+        self.path, self.sheet = path, sheet
+        self.count = 0
+        self._reasons: dict[str, tuple[str, int]] = {}
+        self._file: TextIO | None = None
+        self._writer: csv.DictWriter[str] | None = None
+
+    def add(self, entry: Entry, reasons: Sequence[str]) -> None:
+        """One entry and why it was not written, or not all of it. Raises `Dhis2Error` when the file cannot be written."""
+        self.count += 1
+        for reason in dict.fromkeys(reasons):
+            first, count = self._reasons.get(reason, (entry.label, 0))
+            self._reasons[reason] = (first, count + 1)
+        told = "; ".join(dict.fromkeys(reasons))
+        try:
+            if self._file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self.path.open("w", encoding="utf-8", newline="")
+            if entry.sheet and self.sheet is not None:
+                self._row(self._file, entry, told, self.sheet)
+            else:
+                self._file.write(json.dumps({"reason": told, **(entry.given or entry.body)}, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise Dhis2Error(
+                f"{self.path} cannot be written: {error.strerror}", hint="choose another --rejected"
+            ) from error
+
+    def _row(self, file: TextIO, entry: Entry, told: str, sheet: Sheet) -> None:
+        if self._writer is None:
+            headers = list(dict.fromkeys(["row", *sheet.uid_columns(), *(entry.given or {}), "reason"]))
+            self._writer = csv.DictWriter(file, headers, extrasaction="ignore")
+            self._writer.writeheader()
+        self._writer.writerow({**(entry.given or {}), "row": entry.place, "reason": told})
+
+    def close(self) -> None:
+        """No more come."""
+        if self._file is not None:
+            self._file.close()
+
+    def lines(self) -> list[str]:
+        """The reasons, the most frequent first, each with how many and the first of them."""
+        ranked = sorted(self._reasons.items(), key=lambda item: -item[1][1])
+        told = [
+            f"{first}{f' and {counted(count - 1, "other")}' if count > 1 else ''}: {reason}"
+            for reason, (first, count) in ranked[:NAMED]
+        ]
+        more = len(ranked) - NAMED
+        return [*told, *([f"and {more:,} more reasons"] if more > 0 else [])]
+
+    def failures(self) -> list[Row]:
+        """The reasons as the failures of a summary."""
+        return [
+            {"type": "tracker", "name": first, "message": f"{reason}{f' ({count:,} in all)' if count > 1 else ''}"}
+            for reason, (first, count) in self._reasons.items()
+        ]

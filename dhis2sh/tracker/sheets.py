@@ -1,0 +1,322 @@
+"""Rows of a sheet, as `data tracker list --flat` writes them or as people keep them, into entities with what hangs on them.
+
+A column is known by what `flat` calls it, by the name, code or UID of an attribute or data element, and by what people
+call the fixed ones (`Facility`, `Enrollment date`). An empty cell says nothing: what is there stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.errors import NotFound, UsageError, did_you_mean
+from dhis2sh.tracker.flat import MARK, OF_STAGE
+from dhis2sh.tracker.payloads import Entry
+from dhis2sh.tracker.programs import named
+from dhis2sh.tracker.values import text_of
+from dhis2sh.words import folded, listed
+
+if TYPE_CHECKING:
+    from dhis2sh.client.tracker import Kind
+    from dhis2sh.tracker.payloads import Making
+    from dhis2sh.tracker.programs import Item, Program, Stage
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+_OWN = re.compile(r".*\[([a-zA-Z][a-zA-Z0-9]{10})\]")
+_NUMBER = re.compile(r"(?P<name>.*?)\s*#(?P<number>\d+)")
+_ENROLLMENT = re.compile(r"Enrollment #(?P<number>\d+)", re.IGNORECASE)
+FIXED: Mapping[str, str] = {
+    "trackedentity": "trackedEntity", "tracked entity": "trackedEntity", "tei": "trackedEntity", "orgunit": "orgUnit",
+    "org unit": "orgUnit", "organisation unit": "orgUnit", "organization unit": "orgUnit", "facility": "orgUnit",
+    "enrollment": "enrollment", "enrolment": "enrollment", "enrolledat": "enrolledAt", "enrollment date": "enrolledAt",
+    "enrolment date": "enrolledAt", "date of enrollment": "enrolledAt", "occurredat": "occurredAt",
+    "incident date": "occurredAt", "status": "status", "enrollmentorgunit": "enrollmentOrgUnit", "event": "event",
+    "event date": "occurredAt", "date": "occurredAt", "scheduledat": "scheduledAt", "scheduled date": "scheduledAt",
+    "due date": "scheduledAt", "report date": "occurredAt",
+}  # fmt: skip
+"""What people call the columns that every program has."""
+PASSED_OVER = {"orgunitname", "row", "reason", "program", "trackedentitytype", "type"}
+TOLD = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Where the cells of a column go.
+
+    Parameters:
+        enrollment: the number of the enrollment, from 1; 0 for the entity itself.
+        stage, event: the stage and the number of its event; None for the enrollment or the entity.
+        name: a property; or None where `item` holds the value.
+    """
+
+    enrollment: int
+    stage: Stage | None
+    event: int
+    name: str | None
+    item: Item | None
+
+
+@dataclass(slots=True)
+class Sheet:
+    """How the columns of a sheet are read.
+
+    Parameters:
+        program: of what; columns: by header.
+        given: properties of all rows, that no column says.
+    """
+
+    program: Program
+    columns: Mapping[str, Column]
+    given: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def entry(self, row: Row, place: int, making: Making) -> Entry | None:
+        """A row as an entry; None for an empty one."""
+        cells = [(column, row[header]) for header, column in self.columns.items() if text_of(row.get(header)) != ""]
+        if not cells:
+            return None
+        label = f"row {place:,}"
+        made = _Made(making)
+        if not self.program.registers:
+            body = self._event(cells, place, made)
+            kind: Kind = "events"
+        else:
+            body, kind = self._entity(cells, place, made), "trackedEntities"
+        uids = {self.header(column): uid for column, uid in made.where.items()}
+        return Entry(place, label, kind, body, given={**row, **uids}, made=made.uids, sheet=True)
+
+    def header(self, column: Column) -> str:
+        """What a column is called here, or would be."""
+        known = next((header for header, other in self.columns.items() if other == column), None)
+        if known is not None:
+            return known
+        prefix = "" if column.enrollment < 2 else f"Enrollment #{column.enrollment}{MARK}"
+        stage = f"{column.stage.name} #{column.event}{MARK}" if column.stage is not None else ""
+        return f"{prefix}{stage}{column.name}"
+
+    def uid_columns(self) -> list[str]:
+        """The columns with the UIDs of all that the sheet may speak of."""
+        if not self.program.registers:
+            return [self.header(Column(0, None, 1, "event", None))]
+        found = [Column(0, None, 0, "trackedEntity", None), Column(1, None, 0, "enrollment", None)]
+        for column in self.columns.values():
+            if column.enrollment:
+                found.append(Column(column.enrollment, None, 0, "enrollment", None))
+            if column.stage is not None:
+                found.append(Column(column.enrollment, column.stage, column.event, "event", None))
+        return [self.header(column) for column in dict.fromkeys(found)]
+
+    def _event(self, cells: Sequence[tuple[Column, JsonValue]], place: int, made: _Made) -> JsonObject:
+        """The row of an event program."""
+        body: JsonObject = {"program": self.program.uid, "programStage": self.program.stages[0].uid}
+        body |= {name: value for name, value in self.given.items() if name in {"orgUnit", "occurredAt"}}
+        body |= {column.name: _cell(column.name, value) for column, value in cells if column.name is not None}
+        body["dataValues"] = [
+            {"dataElement": column.item.uid, "value": value} for column, value in cells if column.item is not None
+        ]
+        made.uid(body, Column(0, None, 1, "event", None), place)
+        return body
+
+    def _entity(self, cells: Sequence[tuple[Column, JsonValue]], place: int, made: _Made) -> JsonObject:
+        kind = self.program.type
+        assert kind is not None  # an event program has rows of events
+        own = {item.uid for item in kind.items}
+        of_entity = [(column, value) for column, value in cells if column.enrollment == 0]
+        body: JsonObject = {"trackedEntityType": kind.uid}
+        body |= {name: value for name, value in self.given.items() if name == "orgUnit"}
+        body |= {column.name: _cell(column.name, value) for column, value in of_entity if column.name is not None}
+        values = {column.item.uid: value for column, value in of_entity if column.item is not None}
+        made.uid(body, Column(0, None, 0, "trackedEntity", None), place)
+        body["attributes"] = [{"attribute": uid, "value": value} for uid, value in values.items() if uid in own]
+        rest: list[JsonValue] = [{"attribute": uid, "value": value} for uid, value in values.items() if uid not in own]
+        numbers = sorted({column.enrollment for column, _ in cells if column.enrollment})
+        new = str(body["trackedEntity"]) in made.uids
+        if not numbers and (rest or new):  # who is new in a program is enrolled in it
+            numbers = [1]
+        enrollments: list[JsonValue] = []
+        for number in numbers:
+            mine = [(column, value) for column, value in cells if column.enrollment == number]
+            enrollments.append(self._enrollment(body, mine, (place, number), made))
+        if rest and enrollments:
+            first = cast("JsonObject", enrollments[0])
+            first["attributes"] = rest
+        if enrollments:
+            body["enrollments"] = enrollments
+        return body
+
+    def _enrollment(
+        self, entity: JsonObject, cells: Sequence[tuple[Column, JsonValue]], where: tuple[int, int], made: _Made
+    ) -> JsonObject:
+        body: JsonObject = {"program": self.program.uid, "trackedEntity": entity["trackedEntity"]}
+        own = [(column, value) for column, value in cells if column.stage is None]
+        body |= {column.name: _cell(column.name, value) for column, value in own if column.name is not None}
+        made.uid(body, Column(where[1], None, 0, "enrollment", None), *where)
+        unit = body.pop("enrollmentOrgUnit", None) or entity.get("orgUnit")
+        body["orgUnit"] = unit
+        if str(body["enrollment"]) in made.uids and not body.get("enrolledAt") and "enrolledAt" in self.given:
+            body["enrolledAt"] = self.given["enrolledAt"]
+        events: list[JsonValue] = []
+        keys = dict.fromkeys((column.stage.uid, column.event) for column, _ in cells if column.stage is not None)
+        for uid, number in keys:
+            mine = [
+                (column, value) for column, value in cells
+                if column.stage is not None and (column.stage.uid, column.event) == (uid, number)
+            ]  # fmt: skip
+            event: JsonObject = {
+                "program": self.program.uid, "programStage": uid, "enrollment": body["enrollment"],
+                "trackedEntity": entity["trackedEntity"],
+            }  # fmt: skip
+            event |= {column.name: _cell(column.name, value) for column, value in mine if column.name is not None}
+            event.setdefault("orgUnit", unit)
+            made.uid(event, Column(where[1], mine[0][0].stage, number, "event", None), *where, uid, number)
+            values: list[JsonValue] = [
+                {"dataElement": column.item.uid, "value": value} for column, value in mine if column.item is not None
+            ]
+            event["dataValues"] = values
+            new = str(event["event"]) in made.uids
+            if (
+                new
+                and "status" not in event
+                and event.get("scheduledAt")
+                and not event.get("occurredAt")
+                and not values
+            ):
+                event["status"] = "SCHEDULE"
+            events.append(event)
+        if events:
+            body["events"] = events
+        return body
+
+
+class _Made:
+    """The UIDs that the objects of a row have: those that were given, and those that are made here.
+
+    Parameters:
+        making: makes them.
+    """
+
+    def __init__(self, making: Making) -> None:
+        self._making = making
+        self.uids: list[str] = []
+        self.where: dict[Column, str] = {}
+
+    def uid(self, body: JsonObject, column: Column, *where: object) -> None:
+        """Give an object its UID, where the row has none."""
+        key = str(column.name)
+        if not body.get(key):
+            body[key] = self._making.uid(key, *where)
+            self.uids.append(str(body[key]))
+        self.where[column] = str(body[key])
+
+
+def _cell(name: str, value: JsonValue) -> JsonValue:
+    """A property from a cell: a spreadsheet writes a moment with a blank."""
+    text = text_of(value)
+    if name.endswith("At"):
+        return text.replace(" ", "T", 1) if re.match(r"\d{4}-\d{2}-\d{2} \d", text) else text
+    return text.upper() if name == "status" else text
+
+
+def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str]) -> Sheet:
+    """How a sheet is read.
+
+    Parameters:
+        headers: its columns; given: `orgUnit`, `enrolledAt`, `occurredAt` of all rows.
+
+    Raises `UsageError` for a column that nobody knows, or that two headers mean.
+    """
+    columns: dict[str, Column] = {}
+    unknown: list[str] = []
+    for header in headers:
+        if folded(header) in PASSED_OVER or folded(header.rpartition(MARK)[2]) in PASSED_OVER or not header.strip():
+            continue
+        column = _column(program, header)
+        if column is None:
+            unknown.append(header)
+        elif column in columns.values():
+            twice = next(known for known, other in columns.items() if other == column)
+            raise UsageError(f"'{twice}' and '{header}' mean the same", hint="rename or take out one of the columns")
+        else:
+            columns[header] = column
+    if unknown:
+        near = did_you_mean(unknown[0].rpartition(MARK)[2], [item.name for item in _all(program)])
+        raise UsageError(
+            f"'{program.name}' knows nothing of {listed((repr(name) for name in unknown), TOLD)}",
+            hint=near or f"dhis2 data tracker list '{program.name}' --flat --limit 1 -o csv  shows the columns",
+        )
+    names = {column.name for column in columns.values()}
+    if "orgUnit" not in {*names, *given} and not {"trackedEntity", "event"} & names:
+        raise UsageError("no column says the organisation unit", hint="--org-unit NAME  says it of all rows")
+    return Sheet(program, columns, given)
+
+
+def _all(program: Program) -> list[Item]:
+    return [*program.attributes(), *(item for stage in program.stages for item in stage.items)]
+
+
+def _column(program: Program, header: str) -> Column | None:
+    """What a header means; None where nobody knows."""
+    parts = [part.strip() for part in header.split(MARK.strip())]
+    number = 0
+    if len(parts) > 1 and (again := _ENROLLMENT.fullmatch(parts[0])) is not None:
+        number, parts = int(again["number"]), parts[1:]
+    if not program.registers:
+        return _of_event(program, parts[-1]) if len(parts) == 1 else None
+    if len(parts) == 1:
+        return _of_entity(program, parts[0], number)
+    stage, event = _stage(program, parts[0])
+    if stage is None or len(parts) != 2:
+        return None
+    fixed = FIXED.get(folded(parts[1]))
+    item = _item(stage.items, parts[1])
+    if item is None and fixed in OF_STAGE:
+        return Column(number or 1, stage, event, fixed, None)
+    return Column(number or 1, stage, event, None, item) if item is not None else None
+
+
+def _of_event(program: Program, text: str) -> Column | None:
+    item, fixed = _item(program.stages[0].items, text), FIXED.get(folded(text))
+    if item is not None:
+        return Column(0, None, 1, None, item)
+    return Column(0, None, 1, fixed, None) if fixed in {*OF_STAGE} else None
+
+
+def _of_entity(program: Program, text: str, number: int) -> Column | None:
+    """A column of the entity itself or of an enrollment; one that names a data element of one stage is that."""
+    fixed = FIXED.get(folded(text))
+    item = _item(program.attributes(), text)
+    if item is not None and number == 0:
+        return Column(0, None, 0, None, item)
+    if fixed in {"trackedEntity", "orgUnit"} and number == 0:
+        return Column(0, None, 0, fixed, None)
+    if fixed in {"enrollment", "enrolledAt", "occurredAt", "status", "enrollmentOrgUnit"}:
+        return Column(number or 1, None, 0, fixed, None)
+    hits = [(stage, found) for stage in program.stages if (found := _item(stage.items, text)) is not None]
+    if len(hits) == 1 and number == 0:
+        return Column(1, hits[0][0], 1, None, hits[0][1])
+    return None
+
+
+def _stage(program: Program, text: str) -> tuple[Stage | None, int]:
+    """A stage and the number of its event: `Visit #2`."""
+    for name, number in (
+        (text, 1),
+        *([(found["name"], int(found["number"]))] if (found := _NUMBER.fullmatch(text)) else []),
+    ):
+        try:
+            return named(program.stages, name, "stage"), number
+        except (NotFound, UsageError):
+            continue
+    return None, 1
+
+
+def _item(items: Sequence[Item], text: str) -> Item | None:
+    """An item by what a column calls it: its name, code, UID, or the name with the UID behind."""
+    own = _OWN.fullmatch(text)
+    for name in (text, *([own[1]] if own else [])):
+        try:
+            return named(items, name, "column")
+        except (NotFound, UsageError):
+            continue
+    return None

@@ -1,0 +1,244 @@
+"""How what was written is taken back: new objects are deleted, changed ones are as before. What was deleted stays so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from dhis2sh.changes.plan import Plan
+from dhis2sh.changes.way_back import takes_back
+from dhis2sh.client.tracker import IDENTIFIERS
+from dhis2sh.errors import Forbidden, NotFound, Refused
+from dhis2sh.tracker import changing, jobs, linking, programs, reading, sending
+from dhis2sh.tracker.changing import Change
+from dhis2sh.tracker.editing import NOT_COME_BACK
+from dhis2sh.tracker.held import changed, held, values_of
+from dhis2sh.tracker.linking import Owned
+from dhis2sh.tracker.registering import names_of
+from dhis2sh.words import counted, listed
+
+if TYPE_CHECKING:
+    from dhis2sh.changes import journal as journals
+    from dhis2sh.changes.journal import Entry, Journal
+    from dhis2sh.client.tracker import Kind
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject
+
+WRITTEN = {"done", "sent"}
+_PARENTS = ("enrollment", "trackedEntity")
+NAMED = 5
+
+
+@takes_back(changing.NAME)
+async def objects(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
+    """New objects are deleted, changed ones are as before; what was deleted cannot come back, and it is said."""
+    title = f"undo entry {entry.id}: {entry.title}"
+    written = [one for one in journal.changes(entry.id) if one.state in WRITTEN and one.uid is not None]
+    back, notes = await _back(s, written, force=force)
+    plan = changing.plan(title, back, await names_for(s, back), notes=notes, again=f"dhis2 undo {entry.id}", asks=True)
+    if not plan.steps:
+        gone = any(one.action == "delete" for one in written)
+        why = NOT_COME_BACK if gone else "; ".join(notes) or "nothing of it is as it was written"
+        plan.blocked = Refused(
+            f"entry {entry.id} cannot be taken back: {why}",
+            hint=f"dhis2 journal show {entry.id}  has what it was" if gone else f"dhis2 undo {entry.id} --force",
+        )
+    return plan
+
+
+async def _back(s: Session, written: Sequence[journals.Change], *, force: bool) -> tuple[list[Change], list[str]]:
+    """The changes that take some others back, and what stays and why."""
+    notes: list[str] = []
+    back: list[Change] = []
+    lost = [one.name or str(one.uid) for one in written if one.action == "delete"]
+    if lost:
+        notes.append(f"{listed(lost, NAMED)}: {NOT_COME_BACK}")
+    for one in written:
+        kind: Kind = one.type  # type: ignore[assignment]  (this writer keeps no other)
+        if one.action not in {"create", "update"} or one.uid is None:
+            continue
+        program = _program(one)
+        rows = await reading.by_uid(s, kind, [one.uid], program=program)
+        if one.uid not in rows:
+            notes.append(f"{one.name or one.uid} is gone already")
+            continue
+        current = held(kind, rows[one.uid])
+        stays = await _since(s, one, kind, current)
+        if stays and not force:
+            notes.append(f"{one.name or one.uid} {stays} (--force takes it back too)")
+        elif one.action == "create":
+            back.append(Change(kind, current, None, one.name))
+        else:
+            back.append(Change(kind, current, _restored(kind, current, one.before or {}, one.after or {}), one.name))
+    return _without_children(back), notes
+
+
+def _program(one: journals.Change) -> str | None:
+    found = (one.after or {}).get("program") or (one.before or {}).get("program")
+    return str(found) if found else None
+
+
+async def _since(s: Session, one: journals.Change, kind: Kind, current: JsonObject) -> str | None:
+    """Whether somebody has changed since what was written, in words."""
+    after = one.after or {}
+    if kind == "relationships":
+        return None
+    old, new = changed(*(_touched(body, after) for body in (after, current)))
+    if kind == "trackedEntities" and not values_of(kind, current):
+        old, new = {}, {}
+    return "has changed again since" if old or new else None
+
+
+def _touched(body: JsonObject, after: JsonObject) -> JsonObject:
+    """The properties of an object that were written; of its values those that were."""
+    found: JsonObject = {}
+    for name, value in after.items():
+        if name in {"completedAt", "enrollments"}:
+            continue
+        inside = body.get(name)
+        if name in {"attributes", "dataValues"} and isinstance(value, dict):
+            values = inside if isinstance(inside, dict) else {}
+            found[name] = {uid: values.get(uid) for uid in value}
+        else:
+            found[name] = inside
+    return found
+
+
+def _restored(kind: Kind, current: JsonObject, before: JsonObject, after: JsonObject) -> JsonObject:
+    """An object as it was before, in all that was changed of it."""
+    found = dict(current)
+    for name in {**before, **after}:
+        was = before.get(name)
+        if name in {"attributes", "dataValues"}:
+            values = {**values_of(kind, current), **(was if isinstance(was, dict) else {})}
+            found[name] = {uid: value for uid, value in values.items() if value not in (None, "")}
+        elif was is None:
+            found.pop(name, None)
+        else:
+            found[name] = was
+    return found
+
+
+def _without_children(back: Sequence[Change]) -> list[Change]:
+    """Without what goes by itself, since what it hangs on is deleted."""
+    deleted = {change.uid for change in back if change.after is None}
+
+    def hangs(change: Change) -> bool:
+        body = change.before or {}
+        return any(str(body.get(name)) in deleted - {change.uid} for name in _PARENTS)
+
+    return [change for change in back if not (change.after is None and hangs(change))]
+
+
+async def names_for(s: Session, changes: Iterable[Change]) -> dict[str, str]:
+    """What UIDs in some changes stand for."""
+    names: dict[str, str] = {}
+    seen: set[str] = set()
+    for change in changes:
+        body = change.before or change.after or {}
+        for key, read in (("program", programs.read_program), ("trackedEntityType", programs.read_type)):
+            uid = body.get(key)
+            if not uid or str(uid) in seen:
+                continue
+            seen.add(str(uid))
+            try:
+                found = await read(s, str(uid))
+            except (NotFound, Forbidden):
+                continue
+            names |= (
+                names_of(found) if isinstance(found, programs.Program) else {one.uid: one.name for one in found.items}
+            )
+    return names
+
+
+@takes_back(linking.OWNERSHIP)
+async def ownership(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
+    """Entities are owned again by the units that they were owned by."""
+    title = f"undo entry {entry.id}: {entry.title}"
+    moves: list[Owned] = []
+    notes: list[str] = []
+    for one in journal.changes(entry.id):
+        if one.state not in WRITTEN or one.uid is None or not one.before or not one.after:
+            continue
+        program, was, became = str(one.before["program"]), str(one.before["orgUnit"]), str(one.after["orgUnit"])
+        try:
+            owner = await linking.owner_of(s, one.uid, program)
+        except (NotFound, Forbidden):
+            notes.append(f"{one.uid}: {reading.refused_access(one.uid).message}")
+            continue
+        if owner != became and not force:
+            notes.append(f"{one.uid} has another owner since (--force takes it back too)")
+            continue
+        moves.append(Owned(one.uid, program, str(owner), was))
+    plan = linking.owning(title, moves, {}, notes)
+    if not plan.steps:
+        plan.blocked = Refused(
+            f"entry {entry.id}: {'; '.join(notes) or f'{counted(len(moves), "entity", "entities")} owned as before'}",
+            hint=f"dhis2 undo {entry.id} --force",
+        )
+    return plan
+
+
+RECENT = 100
+"""Entries among which other parts of a push are looked for."""
+
+
+@takes_back(sending.NAME)
+async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
+    """What a push has made is deleted, what it has changed is as before; what it has deleted stays so, and it is said."""
+    title = f"undo entry {entry.id}: {entry.title}"
+    digests = [part.digest.split("/") for part in journal.parts(entry.id) if part.digest]
+    job = next((found for name, *_ in digests if (found := jobs.find(s.profile.name, name))), None)
+    if job is None or job.head.strategy == "DELETE":
+        why = "its folder is gone" if job is None else NOT_COME_BACK
+        return Plan(title, blocked=Refused(f"entry {entry.id} cannot be taken back: {why}", hint="dhis2 journal list"))
+    notes: list[str] = []
+    back: list[Change] = []
+    for part in sorted({int(number) for _, number, _ in digests}):
+        before = job.before(part)
+        if before is None:
+            notes.append(f"part {part} was not looked at before it was sent (--no-undo), and stays")
+            continue
+        more, told = await _part_back(s, job, part, before, force=force)
+        back += more
+        notes += told
+    if len(notes) > NAMED:
+        notes = [*notes[:NAMED], f"and {len(notes) - NAMED:,} more stay"]
+    others = [
+        other.id
+        for other in journal.entries(limit=RECENT)
+        if other.id != entry.id and other.undone_by is None and other.writer == sending.NAME
+        and any((part.digest or "").startswith(f"{job.name}/") for part in journal.parts(other.id))
+    ]  # fmt: skip
+    notes += [f"more of this push is in entry {other}: dhis2 undo {other}" for other in others]
+    plan = changing.plan(
+        title, _without_children(back), job.head.names, notes=notes, again=f"dhis2 undo {entry.id}", asks=True
+    )
+    if not plan.steps:
+        why = "; ".join(notes) or "nothing of it is as it was written"
+        plan.blocked = Refused(f"entry {entry.id} cannot be taken back: {why}", hint=f"dhis2 undo {entry.id} --force")
+    return plan
+
+
+async def _part_back(
+    s: Session, job: jobs.Job, part: int, before: Mapping[str, JsonObject], *, force: bool
+) -> tuple[list[Change], list[str]]:
+    """The changes that take one part back, and what stays and why."""
+    back: list[Change] = []
+    notes: list[str] = []
+    entries = job.entries(part)
+    now = await sending.there(s, entries)
+    for entry in entries:
+        for kind, body in entry.objects():
+            uid = str(body[IDENTIFIERS[kind]])
+            current, was = now.get(uid), before.get(uid)
+            if current is None:
+                continue
+            others = sending.differing(kind, body, current)
+            if others and not force and (was is None or any(changed(was, current))):
+                notes.append(f"{entry.label}: {uid} has changed again since (--force takes it back too)")
+            elif was is None:
+                back.append(Change(kind, current, None, entry.label))
+            elif any(changed(was, current)):
+                back.append(Change(kind, current, dict(was), entry.label))
+    return back, notes

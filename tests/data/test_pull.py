@@ -1,0 +1,264 @@
+"""`pull`: planned, cut, kept, resumed, and into every kind of file."""
+
+import errno
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dhis2sh.analytics import planning
+from dhis2sh.analytics.pieces import Piece
+from dhis2sh.analytics.pull import Pulled, PullPlan
+from dhis2sh.errors import Dhis2Error, Refused, Unreachable, UsageError
+from dhis2sh.sandbox.areas import open_store
+from dhis2sh.session import Session
+from tests.metadata.calls import call
+
+ASKED = ["dx=Visits;Stock;Temperature", "pe=202501..202503", "ou=LEVEL-Clinic"]
+
+
+@pytest.fixture
+async def built(nation_home: Path) -> AsyncIterator[Session]:
+    """A session on the nation, whose server says when its analytics tables were built."""
+    say_built(nation_home, "2025-06-01T02:00:00.000")
+    session = Session("sandbox")
+    yield session
+    await session.aclose()
+
+
+def say_built(home: Path, when: str) -> None:
+    store = open_store(home / "data" / "sandbox.db")
+    with store.writing() as connection:
+        connection.execute(
+            "INSERT OR REPLACE INTO setting (user, locale, key, value) VALUES ('', '', 'keyLastSuccessfulAnalyticsTablesUpdate', ?)",
+            (when,),
+        )
+    store.close()
+
+
+async def rows(s: Session, *dimensions: str, **more: object) -> list[dict[str, Any]]:
+    stream = await call(s, "pull", dimensions=list(dimensions), **more)
+    return (await stream.collect()).plain()
+
+
+def asked(s: Session) -> int:
+    """How many requests for numbers were sent."""
+    lines = [line for line in s.client.transport.sent if "/api/analytics" in line and "skipData" not in line]
+    return len(lines)
+
+
+async def test_rows_have_names_paths_and_numbers(s: Session):
+    (first, *rest) = await rows(s, *ASKED)
+    assert first == {
+        "dx": "deVisits001", "dxName": "Visits", "pe": "202501", "peName": "January 2025", "ou": "ouClinicA01",
+        "ouName": "Clinic A", "ouPath": "/ouNation001/ouNorth0001/ouClinicA01",
+        "ouHierarchy": "Nation / North / Clinic A", "value": 30,
+    }  # fmt: skip
+    query = await call(s, "analytics query", dimensions=ASKED)
+    whole = {(row["dx"], row["pe"], row["ou"]): row["value"] for row in (await query.collect()).plain()}
+    assert {(row["dx"], row["pe"], row["ou"]): row["value"] for row in [first, *rest]} == whole
+
+
+async def test_the_plan_is_shown_and_no_number_is_asked_for(s: Session):
+    plan = await call(s, "pull", dimensions=ASKED, explain=True)
+    assert isinstance(plan, PullPlan)
+    assert (plan.cells, plan.requests, plan.kept) == (27, 1, 0)
+    assert plan.line().startswith("3 units x 3 periods x 3 items = 27 cells\n1 request, 0 of them kept")
+    assert asked(s) == 0
+
+
+@pytest.mark.parametrize("limit", [100_000, 5_000, 700, 40, 1])
+def test_pieces_are_the_whole_and_each_within_the_limit(limit: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(planning, "FEW", 10)
+    whole = Piece(
+        tuple(f"d{at}" for at in range(7)), tuple(f"p{at}" for at in range(12)), tuple(f"u{at}" for at in range(100))
+    )
+    pieces = planning.cut(whole, 7 * 12 * 100, limit)
+    cells = [(d, p, u) for piece in pieces for d in piece.data for p in piece.periods for u in piece.units]
+    assert len(cells) == len(set(cells)) == 7 * 12 * 100
+    assert max(len(piece.data) * len(piece.periods) * len(piece.units) for piece in pieces) <= limit
+
+
+def test_what_is_a_filter_is_not_cut():
+    assert planning.cut(Piece((), ("p1", "p2"), ()), 2, 1) == [Piece((), ("p1",), ()), Piece((), ("p2",), ())]
+
+
+async def test_what_was_asked_for_before_is_not_asked_for_again(built: Session, nation_home: Path):
+    first = await rows(built, *ASKED)
+    assert asked(built) == 1
+    assert await rows(built, *ASKED) == first
+    assert asked(built) == 1
+    assert (await call(built, "pull", dimensions=ASKED, explain=True)).kept == 1
+    await rows(built, *ASKED, fresh=True)
+    assert asked(built) == 2
+    say_built(nation_home, "2025-06-02T02:00:00.000")
+    await rows(built, *ASKED)
+    assert asked(built) == 3, "the tables are others"
+
+
+async def test_a_changed_formula_is_another_question(built: Session, nation_home: Path):
+    dimensions = ["dx=Share of women", "pe=202501", "ou=LEVEL-Clinic"]
+    await rows(built, *dimensions)
+    (indicator,) = (
+        await built.client.list_page("indicators", {"filter": "name:eq:Share of women", "fields": ":owner"})
+    ).rows
+    await built.client.put(f"indicators/{indicator['id']}", {**indicator, "numerator": "1", "description": "one"})
+    again = await rows(built, *dimensions)
+    assert asked(built) == 2
+    assert all(row["value"] != 66.67 for row in again)
+
+
+async def test_answers_of_unknown_age_serve_once(s: Session):
+    await rows(s, *ASKED)
+    await rows(s, *ASKED)
+    assert asked(s) == 2
+
+
+async def test_a_piece_that_is_too_large_is_cut_once_and_for_all(built: Session, monkeypatch: pytest.MonkeyPatch):
+    whole = await rows(built, *ASKED)
+    query, refused = built.client.analytics.query, 0
+
+    async def limited(dimensions: Any, **more: Any) -> Any:
+        nonlocal refused
+        grid = await query(dimensions, **more)
+        if len(grid.rows) > 2:
+            refused += 1
+            raise Refused("Query result set exceeded max limit: `2`", code="E7128", status=409)
+        return grid
+
+    monkeypatch.setattr(built.client.analytics, "query", limited)
+    assert await rows(built, *ASKED, fresh=True) == whole
+    before = refused
+    assert before > 0
+    assert await rows(built, *ASKED) == whole
+    assert refused == before
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request for each period."""
+    monkeypatch.setattr(planning, "FEW", 1)
+    monkeypatch.setattr(planning, "CELLS", 9)
+
+
+@pytest.mark.usefixtures("small_pieces")
+async def test_what_fails_half_way_leaves_no_file_and_the_same_line_goes_on(
+    s: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    whole = await rows(s, *ASKED)
+    query, sent = s.client.analytics.query, 0
+    out = tmp_path / "rows.csv"
+
+    async def breaking(dimensions: Any, **more: Any) -> Any:
+        nonlocal sent
+        if not more["params"].get("skipData"):
+            sent += 1
+            if sent == 3:
+                raise Unreachable("connection refused", hint="is the server up?")
+        return await query(dimensions, **more)
+
+    monkeypatch.setattr(s.client.analytics, "query", breaking)
+    with pytest.raises(Unreachable) as told:
+        await call(s, "pull", dimensions=ASKED, out=str(out))
+    assert "the same line goes on" in str(told.value.hint)
+    assert list(tmp_path.glob("*rows*")) == []
+    before = sent
+    done = await call(s, "pull", dimensions=ASKED, out=str(out))
+    assert isinstance(done, Pulled)
+    plan = await call(s, "pull", dimensions=ASKED, explain=True)
+    assert done.kept + (sent - before) == plan.requests == 6
+    assert done.kept > 0
+    assert done.rows == len(whole) == len(out.read_text().splitlines()) - 1
+
+
+@pytest.mark.usefixtures("small_pieces")
+async def test_a_full_disk_is_said(s: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Dhis2Error, match="No space left on device") as told:
+        await call(s, "pull", dimensions=ASKED, out=str(tmp_path / "rows.csv"))
+    assert "the same line goes on" in str(told.value.hint)
+    assert list(tmp_path.glob("*rows*")) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["r.csv", "r.tsv", "r.ndjson", "r.json", "r.parquet", "r.arrow", "r.xlsx", "r.duckdb", "r"]
+)
+async def test_every_kind_of_file_has_the_same_rows(s: Session, tmp_path: Path, name: str):
+    whole = await rows(s, *ASKED)
+    told = await call(s, "pull", dimensions=ASKED, out=str(tmp_path / name))
+    assert told.rows == len(whole)
+    frame = _read(tmp_path / name)
+    found = sorted((str(row["dx"]), str(row["pe"]), row["ouName"], float(row["value"])) for row in frame)
+    assert found == sorted((row["dx"], row["pe"], row["ouName"], float(row["value"])) for row in whole)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    import polars
+
+    match path.suffix:
+        case ".csv" | ".tsv":
+            return polars.read_csv(path, separator="," if path.suffix == ".csv" else "\t").to_dicts()
+        case ".ndjson":
+            return [json.loads(line) for line in path.read_text().splitlines()]
+        case ".json":
+            return json.loads(path.read_text())
+        case ".parquet":
+            return polars.read_parquet(path).to_dicts()
+        case ".arrow":
+            return polars.read_ipc(path).to_dicts()
+        case ".xlsx":
+            return polars.read_excel(path).to_dicts()
+        case ".duckdb":
+            duckdb = pytest.importorskip("duckdb")
+            with duckdb.connect(str(path), read_only=True) as base:
+                found = base.sql(
+                    "SELECT d.*, u.name AS ouName, i.name, p.start_date FROM data d JOIN org_units u ON u.id = d.ou "
+                    "JOIN items i ON i.id = d.dx JOIN periods p ON p.id = d.pe"
+                )
+                return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+        case _:
+            return polars.scan_parquet(path).collect().to_dicts()
+
+
+async def test_a_folder_of_something_else_is_not_replaced(s: Session, tmp_path: Path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("one")
+    with pytest.raises(UsageError, match="no folder of a pull"):
+        await call(s, "pull", dimensions=ASKED, out=str(tmp_path / "thesis"))
+    assert asked(s) == 0
+    for _ in range(2):
+        await call(s, "pull", dimensions=ASKED, out=str(tmp_path / "mine"))
+
+
+@pytest.mark.parametrize(("name", "why"), [("r.pdf", "'.pdf'"), ("none/r.csv", "no folder")])
+async def test_a_file_that_cannot_be_written_is_refused_before_anything_is_asked(
+    s: Session, tmp_path: Path, name: str, why: str
+):
+    with pytest.raises(UsageError, match=why):
+        await call(s, "pull", dimensions=ASKED, out=str(tmp_path / name))
+    assert s.client.transport.sent == []
+
+
+async def test_very_many_cells_are_said_before_and_want_a_yes(s: Session):
+    with pytest.raises(UsageError, match="27 cells are more than 20") as told:
+        await call(s, "pull", dimensions=ASKED, max_cells=20)
+    assert "--max-cells 27" in str(told.value.hint)
+    assert asked(s) == 0
+    assert await rows(s, *ASKED, max_cells=27)
+
+
+async def test_an_empty_level_is_said(s: Session):
+    with pytest.raises(Dhis2Error):
+        await rows(s, "dx=Visits", "pe=202501", "ou=LEVEL-9")
+
+
+async def test_both_names_of_the_verb_give_the_same(s: Session):
+    other = await call(s, "analytics pull", dimensions=ASKED)
+    assert (await other.collect()).plain() == await rows(s, *ASKED)

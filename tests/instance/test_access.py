@@ -1,0 +1,39 @@
+"""Sharing looked through: what is open, whose owner is gone, which groups are empty."""
+
+import pytest
+
+from dhis2sh.errors import CheckFailed, UsageError
+from dhis2sh.session import Session
+from tests.metadata.calls import call, do
+
+
+async def found(s: Session, **more: object) -> set[tuple[str, str]]:
+    return {(row["name"], row["problem"]) for row in (await call(s, "sharing audit", **more)).plain()}
+
+
+async def test_what_everybody_may_change_is_found_with_the_command_that_mends_it(s: Session):
+    await do(s, "metadata share", type="dataSets", objects=["Monthly"], public="rw/rw")
+    (row,) = [row for row in (await call(s, "sharing audit", types=["dataSets"])).plain() if row["name"] == "Monthly"]
+    assert (row["problem"], row["detail"]) == ("public data", "everybody may enter and change its data (rwrw----)")
+    assert row["fix"] == f"dhis2 metadata share dataSets {row['id']} --public r"
+    await do(s, "metadata share", type="dataSets", objects=["Monthly"], public="r/r")
+    assert ("Monthly", "public data") not in await found(s, types=["dataSets"])
+
+
+async def test_an_owner_who_is_gone_and_a_group_of_nobody(s: Session):
+    await do(s, "metadata create", type="userGroups", set=["name=Nobody"])
+    store = s.sandbox_store()
+    (monthly,) = [body for body in store.objects("dataSets").values() if body["name"] == "Monthly"]
+    store.put_objects({"dataSets": [{**monthly, "sharing": {"public": "r-r-----", "owner": "usGoneOwn01"}}]})
+    assert {("Nobody", "empty group"), ("Monthly", "no owner")} <= await found(s)
+
+
+async def test_a_type_that_is_not_shared_is_refused(s: Session):
+    with pytest.raises(UsageError, match="options are not shared"):
+        await call(s, "sharing audit", types=["options"])
+
+
+async def test_a_check_for_machines(s: Session):
+    await do(s, "metadata create", type="userGroups", set=["name=Nobody"])
+    with pytest.raises(CheckFailed, match="findings in sharing"):
+        await call(s, "sharing audit", check=True)

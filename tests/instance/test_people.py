@@ -1,0 +1,176 @@
+"""Accounts: a sheet becomes accounts, who is quiet, who can what, and nobody locks everybody out."""
+
+import csv
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dhis2sh.errors import NeedsSecret, NotFound, UsageError
+from dhis2sh.instance import people, staff
+from dhis2sh.session import Session
+from tests.metadata.calls import call, do, planned
+
+HEAD = ("Username", "First name", "Surname", "E-mail", "Role", "Facility")
+
+
+def sheet(*rows: tuple[str, ...], head: tuple[str, ...] = HEAD) -> Path:
+    path = Path("staff.csv")
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([head, *rows])
+    return path
+
+
+ANNA = ("anna", "Anna", "Kamara", "anna@example.org", "Superuser", "Clinic A; Clinic B")
+BEN = ("ben", "Ben", "Koroma", "", "Superuser", "Clinic C")
+
+
+async def accounts(s: Session) -> dict[str, dict[str, Any]]:
+    return {row["username"]: row for row in (await call(s, "user list")).plain()}
+
+
+async def test_a_sheet_becomes_accounts_whose_passwords_are_in_one_file_and_undo_takes_them_away(s: Session):
+    file, secret = sheet(ANNA, BEN, ("Admin", "Ad", "Min", "", "Superuser", "Clinic A")), Path("new.csv")
+    plan = await planned(s, "user import", file=file, passwords=secret)
+    assert plan.notes[:2] == [
+        "1 username is taken and left out: admin",
+        "2 passwords will be in new.csv, and nowhere else",
+    ]
+    assert not secret.exists(), "a plan writes nothing"
+    await do(s, "user import", file=file, passwords=secret)
+    assert (await accounts(s))["anna"]["orgUnits"] == ["Clinic A", "Clinic B"]
+    kept = dict([*csv.reader(secret.read_text().splitlines())][1:])
+    assert [staff.weak(password) for password in kept.values()] == [None, None]
+    assert secret.stat().st_mode & 0o077 == 0, "nobody else reads it"
+    again = await planned(s, "user import", file=file, passwords=Path("again.csv"))
+    assert list(again.steps) == [], "the same sheet once more makes nobody twice"
+    await do(s, "undo")
+    assert list(await accounts(s)) == ["admin"]
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (("x", "X", "Y", "", "Superuser", "Clinic A"), "row 1: 'x' is no username"),
+        (("has space", "X", "Y", "", "Superuser", "Clinic A"), "row 1: 'has space' is no username"),
+        (("xavier", "", "Y", "", "Superuser", "Clinic A"), "row 1: no firstName"),
+        (("xavier", "X", "Y", "not an email", "Superuser", "Clinic A"), "'not an email' is no e-mail address"),
+        (("xavier", "X", "Y", "", "", "Clinic A"), "row 1: xavier has no role"),
+    ],
+)
+async def test_what_a_server_would_refuse_is_told_for_every_row(s: Session, row: tuple[str, ...], why: str):
+    """Recorded (people-crud 4 to 13): E4049, E4000, E4003, E4055."""
+    with pytest.raises(UsageError, match=why):
+        await planned(s, "user import", file=sheet(row), passwords=Path("new.csv"))
+
+
+async def test_an_unknown_unit_is_told_with_its_row_and_what_was_meant(s: Session):
+    with pytest.raises(NotFound, match=r"row 2: none of the organisationUnits has .* 'Clinic AA'") as missing:
+        await planned(s, "user import", file=sheet(BEN, (*ANNA[:5], "Clinic AA")), passwords=Path("new.csv"))
+    assert "Clinic A" in (missing.value.hint or "")
+
+
+async def test_a_name_twice_and_a_column_nobody_knows_are_refused(s: Session):
+    with pytest.raises(UsageError, match="row 2: ANNA is in row 1 too"):
+        await planned(s, "user import", file=sheet(ANNA, ("ANNA", *ANNA[1:])), passwords=Path("new.csv"))
+    with pytest.raises(UsageError, match="column 'Salary' is no property of an account"):
+        await planned(s, "user import", file=sheet((*ANNA, "9"), head=(*HEAD, "Salary")), passwords=Path("new.csv"))
+
+
+async def test_without_passwords_nobody_is_made_who_cannot_sign_in(s: Session):
+    """Recorded: `POST /api/users` without a password is 201."""
+    with pytest.raises(UsageError, match="no password for anna: --passwords FILE makes them up"):
+        await planned(s, "user import", file=sheet(ANNA))
+    with pytest.raises(NeedsSecret, match="carl needs a password"):
+        await planned(s, "user create", username="carl", first_name="C", surname="D", role=["Superuser"])
+
+
+async def test_a_file_of_passwords_is_never_written_over(s: Session):
+    Path("new.csv").write_text("username,password\n")
+    with pytest.raises(UsageError, match=r"new\.csv is there already"):
+        await planned(s, "user import", file=sheet(ANNA), passwords=Path("new.csv"))
+
+
+async def test_who_is_like_another_has_the_same_roles_and_units(s: Session):
+    await do(s, "user import", file=sheet(ANNA), passwords=Path("new.csv"))
+    bare = sheet(("dora", "Dora", "Sesay"), head=HEAD[:3])
+    await do(s, "user import", file=bare, template="anna", passwords=Path("dora.csv"))
+    there = await accounts(s)
+    assert there["dora"]["orgUnits"] == there["anna"]["orgUnits"]
+    assert there["dora"]["roles"] == ["Superuser"]
+
+
+async def test_nobody_locks_themselves_or_everybody_out(s: Session):
+    """Recorded: 204, and the very next request is 401, also for the last superuser."""
+    with pytest.raises(UsageError, match="that is your own account"):
+        await planned(s, "user disable", users=["admin"])
+
+
+async def test_disabling_is_taken_back_and_what_is_so_already_is_said(s: Session):
+    await do(s, "user import", file=sheet(ANNA, BEN), passwords=Path("new.csv"))
+    assert (await do(s, "user disable", users=["anna", "ben"])).updated == 2
+    assert (await planned(s, "user disable", users=["anna"])).notes == ["1 user already disabled"]
+    await do(s, "undo")
+    assert [row["disabled"] for row in (await accounts(s)).values()] == [False, False, False]
+
+
+async def test_who_never_signed_in_is_inactive_too_but_not_who_is_new(s: Session):
+    await do(s, "user import", file=sheet(ANNA), passwords=Path("new.csv"))
+    today = dt.datetime.now(dt.UTC).date()
+    new = await people.inactive(s, 30, today)
+    assert (new.young, "anna" in {row["username"] for row in new.rows}) == (1, False)
+    later = await people.inactive(s, 30, today + dt.timedelta(days=31))
+    assert "anna" in {row["username"] for row in later.rows}
+
+
+@pytest.mark.parametrize(("text", "days"), [("90d", 90), ("6mo", 180), ("1y", 365), ("2 weeks", 14), ("6 months", 180)])
+def test_a_time(text: str, days: int):
+    assert people.days_of(text) == days
+
+
+@pytest.mark.parametrize("text", ["soon", "6", "mo6", "-3d"])
+def test_no_time(text: str):
+    with pytest.raises(UsageError, match="is no time"):
+        people.days_of(text)
+
+
+async def test_who_can_and_by_which_role(s: Session):
+    (row,) = (await call(s, "user whocan", authority="F_METADATA_IMPORT")).plain()
+    assert (row["username"], row["roles"][0].startswith("Superuser")) == ("admin", True)
+    with pytest.raises(NotFound, match="the server has no authority 'F_METADATA_IMPORTT'"):
+        await call(s, "user whocan", authority="F_METADATA_IMPORTT")
+
+
+async def test_a_role_is_given_and_one_has_to_stay(s: Session):
+    """Recorded (people-crud 23): E4055."""
+    await do(s, "user import", file=sheet(ANNA), passwords=Path("new.csv"))
+    await do(s, "metadata create", type="userRoles", set=["name=Clerk", "description=Enters data"])
+    await do(s, "user grant", user="anna", roles=["Clerk"])
+    assert (await accounts(s))["anna"]["roles"] == ["Clerk", "Superuser"]
+    await do(s, "user revoke", user="anna", roles=["Superuser"])
+    with pytest.raises(UsageError, match="anna would have no role"):
+        await planned(s, "user revoke", user="anna", roles=["Clerk"])
+
+
+async def test_authorities_of_a_role_by_code_or_name(s: Session):
+    await do(s, "metadata create", type="userRoles", set=["name=Clerk", "description=Enters data"])
+    await do(s, "user-role authorities add", role="Clerk", authorities=["F_DATAVALUE_ADD", "approve data"])
+    listed = [row["authority"] for row in (await call(s, "user-role authorities list", role="Clerk")).plain()]
+    assert listed == ["F_APPROVE_DATA", "F_DATAVALUE_ADD"]
+    (row,) = (await call(s, "user-role diff", left="Superuser", right="Clerk")).plain()[:1]
+    assert row["notFor"] == "Clerk"
+    with pytest.raises(NotFound, match="the server has no authority 'F_NOPE'"):
+        await planned(s, "user-role authorities add", role="Clerk", authorities=["F_NOPE"])
+    with pytest.raises(UsageError, match="the role does not give F_METADATA_IMPORT"):
+        await planned(s, "user-role authorities remove", role="Clerk", authorities=["F_METADATA_IMPORT"])
+    await do(s, "undo")
+    assert (await call(s, "user-role authorities list", role="Clerk")).plain() == []
+
+
+async def test_a_username_cannot_be_changed_and_the_way_round_is_said(s: Session):
+    """Recorded (people-crud 20): E4056."""
+    await do(s, "user import", file=sheet(ANNA), passwords=Path("new.csv"))
+    with pytest.raises(UsageError, match=r"refuses to change a username \(E4056\)") as refused:
+        await planned(s, "user rename-username", user="anna", username="akamara")
+    assert "user replicate" in (refused.value.hint or "")
