@@ -166,6 +166,14 @@ async def test_an_update_that_makes_no_sense(s: Session, asked: dict, told: str)
         await planned(s, "data tracker update", **asked)
 
 
+async def test_a_mark_that_was_not_there_is_taken_away_again(s: Session):
+    """A server may keep what is not said: the way back says that it is no more."""
+    await do(s, "data tracker update", uid="enPerson001", follow_up=True)
+    assert (await get(s, "enPerson001"))["followUp"] is True
+    await do(s, "undo")
+    assert "followUp" not in await get(s, "enPerson001")
+
+
 async def test_a_plan_that_is_out_of_date_is_not_sent(s: Session):
     plan = await planned(s, "data tracker update", uid="tePerson001", set=["Family name=Kamara"])
     await do(s, "data tracker update", uid="tePerson001", set=["Family name=Sesay"])
