@@ -36,6 +36,14 @@ async def test_register_says_by_name_what_it_makes_and_undo_takes_it_away(s: Ses
         await get(s, enrollment)
 
 
+async def test_no_name_of_a_person_goes_into_the_name_index(s: Session):
+    told: list[object] = []
+    s.on_written = lambda profile, objects: told.append(objects)
+    await do(s, "data tracker register", **ANNA)
+    await do(s, "data tracker update", uid="tePerson001", set=["Family name=Kamara"])
+    assert told == []
+
+
 @pytest.mark.parametrize(("other", "error", "told"), [
     ({"set": ["Sex=F"]}, UsageError, "needs 'Given name'"),
     ({"set": ["Given name=Anna", "Nickname=A"]}, NotFound, "no attribute of 'Children'"),
