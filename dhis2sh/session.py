@@ -69,6 +69,11 @@ class Session:
         return self._active
 
     @property
+    def chosen(self) -> str | None:
+        """The profile's name where somebody has named it for this session; None for the active one."""
+        return self._chosen
+
+    @property
     def bound(self) -> str | None:
         """The profile's name where a verb has already asked for it; never looks for one."""
         return self._active.profile.name if self._active else None

@@ -81,7 +81,7 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
                 result = await verb.apply(session, plan)  # type: ignore[misc]  (`_check` has looked)
             _written_down(session, entry, result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
         return (
-            _whole(result, unchanged=result.ignored if plan.writer is not None and plan.writer.bulk else 0)
+            _whole(result, entry, unchanged=result.ignored if plan.writer is not None and plan.writer.bulk else 0)
             if isinstance(result, WriteSummary)
             else stamped(result, verb=verb.path, profile=session.bound or "")
         )
@@ -151,7 +151,7 @@ async def _check_current(session: Session, plan: Plan) -> None:
         raise OutOfDate(told, hint="the same line once more plans it anew")
 
 
-def _whole(summary: WriteSummary, unchanged: int) -> WriteSummary:
+def _whole(summary: WriteSummary, entry: Recording, unchanged: int) -> WriteSummary:
     """A summary without refusals. A 200 of the server with ignored objects is no success here.
 
     Parameters:
@@ -168,6 +168,6 @@ def _whole(summary: WriteSummary, unchanged: int) -> WriteSummary:
         raise PartlyDone(
             f"{summary.line()}; {len(rows):,} {word}: {what}{more}",
             summary=summary,
-            hint="dhis2 journal show",
+            hint=f"dhis2 journal show {entry.id}; dhis2 undo {entry.id}" if entry.id is not None else "dhis2 explain",
         )
     raise Refused(f"nothing was written: {what}{more}", code=code, envelope=summary.envelope, hint="dhis2 explain")

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, override
 
 from dhis2sh.changes.journal import Journal, JournalError, SentPart, of
-from dhis2sh.errors import Dhis2Error, Refused, ServerFault
+from dhis2sh.errors import AccessError, Dhis2Error, NotFound, Refused, ServerFault
 from dhis2sh.session import Written
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 LEFT: Mapping[State, str] = {"refused": "refused", "sent": "sent without an answer", "planned": "not sent"}
 """The states of what is not done, in words."""
+
+
+def says_no(error: BaseException) -> bool:
+    """Has a server refused a write, so that it was not carried out? Of its own faults nobody knows."""
+    return isinstance(error, (Refused, AccessError, NotFound)) and not isinstance(error, ServerFault)
 
 
 class Recording(ABC):
@@ -108,9 +113,14 @@ class Recording(ABC):
     def _failed(self, error: BaseException) -> None:
         if isinstance(error, Dhis2Error):
             written = self.counts()["done"]
-            self._end("partly" if written else "refused" if isinstance(error, Refused) else "failed", str(error))
+            self._end("partly" if written else "refused" if says_no(error) else "failed", str(error))
         else:
             self._end("interrupted" if not isinstance(error, Exception) else "failed", type(error).__name__)
+
+    def _less(self) -> Outcome:
+        """What a write is that has ended well, and of which something was refused."""
+        counts = self.counts()
+        return "partly" if counts["done"] or counts["sent"] or not counts["refused"] else "refused"
 
     def _end(self, outcome: Outcome, reason: str | None = None) -> None:
         if self.journal is not None and self.id is not None:
@@ -159,22 +169,24 @@ class ByObject(Recording):
 
     @override
     def finish(self, summary: WriteSummary) -> None:
-        """What was not spoken of is done, unless the summary names it as refused."""
+        """What was not spoken of is done, unless the summary names it as refused, or other parts were: it was not sent then."""
         failures = summary.failures
+        silent = all(state == "planned" for state in self._states.values())
         reasons = {
             str(row.get("uid") or row.get("id")): str(row.get("message") or row.get("reason")) for row in failures
         }
-        open_ = [number for number, state in self._states.items() if state in {"planned", "sent"}]
+        open_ = [number for number, state in self._states.items() if state == "sent" or (silent and state == "planned")]
         told = {n: reasons[uid] for n in open_ if (uid := self._steps[n].uid) is not None and uid in reasons}
         if told:
             self.refused(told)
         nameless = any(not (row.get("uid") or row.get("id")) for row in failures)  # which one it was nobody knows
         self.done([n for n in open_ if not (self._states[n] == "refused" or (nameless and self._states[n] == "sent"))])
-        self._end("partly" if failures or summary.left or "refused" in self._states.values() else "done")
+        whole = not failures and not summary.left and "refused" not in self._states.values()
+        self._end("done" if whole else self._less())
 
     @override
     def fail(self, error: BaseException) -> None:
-        if isinstance(error, Refused) and not isinstance(error, ServerFault):
+        if says_no(error):
             silent = not any(state == "sent" for state in self._states.values())
             open_ = [n for n, state in self._states.items() if state == "sent" or (state == "planned" and silent)]
             if open_:
@@ -240,11 +252,13 @@ class ByPart(Recording):
 
     @override
     def finish(self, summary: WriteSummary) -> None:
-        counts = self.counts()
-        self._end("done" if counts["done"] == len(self._plan.steps) else "partly")
+        self._end("done" if self.counts()["done"] == len(self._plan.steps) else self._less())
 
     @override
     def fail(self, error: BaseException) -> None:
+        if says_no(error):
+            for part in [part for part in self._parts.values() if not part.done and not part.refused]:
+                self.refused(dict.fromkeys(range(part.first, part.first + part.count), str(error)))
         self._failed(error)
 
     @override
@@ -276,7 +290,9 @@ def recording(session: Session, plan: Plan) -> Generator[Recording]:
     kind = ByPart if plan.writer is not None and plan.writer.bulk else ByObject
     entry = kind(journal, plan, target.url if target is not None else "")
     if journal is not None and (gone := journal.kept_small()):
-        session.person.note(f"the journal has become large: its {gone:,} oldest writes are forgotten")
+        session.person.warn(
+            f"the journal has become large: its {gone:,} oldest writes are forgotten, and cannot be undone"
+        )
     try:
         yield entry
     except BaseException as error:
@@ -288,5 +304,5 @@ def recording(session: Session, plan: Plan) -> Generator[Recording]:
             session.person.warn(entry.how_far())
         raise
     finally:
-        if target is not None and plan.target is None:
-            session.written(entry.written())
+        if target is not None:
+            session.written(entry.written(), target)

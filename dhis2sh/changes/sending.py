@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dhis2sh.changes.plan import WriteSummary
 from dhis2sh.client.limits import gather_bounded
-from dhis2sh.errors import Dhis2Error, NetworkError, PartlyDone, Refused, ServerFault
+from dhis2sh.errors import (
+    AccessError,
+    BrokenAnswer,
+    Dhis2Error,
+    NetworkError,
+    NotFound,
+    PartlyDone,
+    Refused,
+    ServerFault,
+)
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import Part, PartDone, Plan, Writer
@@ -52,6 +63,20 @@ async def carry_out(s: Session, plan: Plan, writer: Writer, entry: Recording) ->
         ) from error
     await writer.finish(s, summary, cut_off=False)
     return summary
+
+
+@contextmanager
+def looking_back() -> Generator[None]:
+    """Reads that follow a write: what is refused here is no refusal of the write, of which nobody knows then what came.
+
+    Raises `BrokenAnswer` in the place of refusals.
+    """
+    try:
+        yield
+    except (Refused, AccessError, NotFound) as error:
+        if isinstance(error, ServerFault):
+            raise
+        raise BrokenAnswer(f"what came of it cannot be read: {error}", hint=error.hint) from error
 
 
 class _Sending:

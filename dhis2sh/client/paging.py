@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.errors import NotFound
+from dhis2sh.errors import BrokenAnswer, NotFound
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
@@ -63,11 +63,15 @@ def page_of(resource: str, body: JsonValue, *, key: str | None = None) -> Page:
         body: the answer; a bare array is a whole list.
         key: where the rows are, when the path does not say.
 
-    Raises `NotFound` when no rows are in it.
+    Raises `NotFound` when no rows are in it, `BrokenAnswer` where it is no JSON of a list.
     """
     if isinstance(body, list):
         return Page(cast("list[Row]", body), total=len(body))
-    found = cast("JsonObject", body) if isinstance(body, dict) else {}
+    if not isinstance(body, dict):
+        raise BrokenAnswer(
+            f"{resource}: the answer is no list", hint="dhis2 profile verify  shows which server answers"
+        )
+    found: JsonObject = body
     rows = _rows(found, key or resource.removesuffix("/gist").rpartition("/")[2])
     if rows is None:
         raise NotFound(

@@ -8,6 +8,7 @@ API source: `POST /api/metadata` (api-facts b).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Unpack
@@ -16,10 +17,12 @@ from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.query import chunked
 from dhis2sh.client.requests import Rehearsed
 from dhis2sh.client.sending import WriteOptions, bundle_params, may_be_written, send
+from dhis2sh.client.tasks import FIRST_WAIT, Tasks
 from dhis2sh.dhis2.ordering import groups_of_types, in_order, self_references
 from dhis2sh.errors import (
     BrokenAnswer,
     Dhis2Error,
+    NetworkError,
     ReadOnlyProfile,
     Refused,
     SignInError,
@@ -27,6 +30,7 @@ from dhis2sh.errors import (
 )
 
 if TYPE_CHECKING:
+    from dhis2sh.client.messages import TaskRef
     from dhis2sh.client.protocol import Requests
     from dhis2sh.client.sending import ImportStrategy
     from dhis2sh.models.facts import Resource
@@ -37,6 +41,14 @@ OBJECTS_IN_ONE_PART = 2000
 
 DELETED_IN_ONE_PART = 300
 """A server takes about ten seconds for them (recorded), and a request is given up after sixty."""
+
+DELETED_AS_A_JOB = 100
+"""From so many on the server deletes as a job, and is asked how far it is: what stands between gives up a request after a minute."""
+
+LONGEST_JOB = 3600.0
+"""Seconds that a job of deletes is waited for."""
+REPORTED_WITHIN = 25
+"""Looks for the report of a job that has said its last word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +179,35 @@ class Unanswered:
 type Outcome = Reported | NotTaken | Unanswered
 
 
+async def _ended(client: Requests, job: TaskRef) -> WebMessage:
+    """The report of a job that the server has begun, when it has ended.
+
+    Raises network errors, and `BrokenAnswer` for whatever else: what was sent was sent, and only its end is not known.
+    """
+    tasks, where = Tasks(client), f"the server deletes as job {job.uid}"
+    try:
+        async for _ in tasks.iter_notifications(job, timeout=LONGEST_JOB):
+            pass
+        for _ in range(REPORTED_WITHIN):  # its last word comes before its report
+            report = await _report(tasks, job)
+            if report is not None:
+                return WebMessage.of(report)
+            await asyncio.sleep(FIRST_WAIT)
+    except Dhis2Error as error:
+        if isinstance(error, NetworkError):
+            raise
+        raise BrokenAnswer(f"{where}, and does not say how it ended: {error.message}") from error
+    raise BrokenAnswer(f"{where}, and says nothing of what came of it")
+
+
+async def _report(tasks: Tasks, job: TaskRef) -> JsonObject | None:
+    try:
+        report = await tasks.summary(job)
+    except BrokenAnswer:  # an empty body
+        return None
+    return report if isinstance(report, dict) and "typeReports" in report else None
+
+
 async def send_part(client: Requests, part: Part, **options: Unpack[WriteOptions]) -> Outcome:
     """Send one part, and wait for what comes of it.
 
@@ -178,8 +219,12 @@ async def send_part(client: Requests, part: Part, **options: Unpack[WriteOptions
     Raises what no other part would survive either: `SignInError`, `ReadOnlyProfile`, `UsageError`.
     """
     params = bundle_params({**options, "import_strategy": part.strategy}, await client.version())
+    if part.strategy == "DELETE" and len(part.numbers) >= DELETED_AS_A_JOB and not options.get("dry_run"):
+        params["async"] = "true"
     try:
         message = await send(client, "POST", "metadata", part.body(), params)
+        if message.task_ref is not None:
+            message = await _ended(client, message.task_ref)
     except (SignInError, ReadOnlyProfile, UsageError, Rehearsed):
         raise
     except Refused as error:

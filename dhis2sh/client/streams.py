@@ -154,13 +154,14 @@ class _Reader:
         self._seen = self._depth = 0
         self._state: Literal["before", "inside", "after"] = "before"
         self._above = 0
-        self._begun = self._whole = False
+        self._begun = self._object = self._whole = False
         self._name = b""
 
     def take(self, piece: bytes) -> list[Row]:
         """The rows that this piece makes whole."""
         self._buffer += piece
-        self._begun = self._begun or not piece.isspace()
+        if not self._begun and not piece.isspace():
+            self._begun, self._object = True, piece.lstrip().startswith(b"{")
         if self._state == "before":
             self._find()
         rows: list[Row] = []
@@ -182,6 +183,8 @@ class _Reader:
         if not self._whole:
             raise self._broken("the answer was cut off")
         if self._state == "before":
+            if not self._object:
+                raise self._broken("the answer is no list")
             raise NotFound(f"the server's answer has no '{self._key}'", hint="dhis2 metadata types")
         return rows
 
@@ -350,7 +353,8 @@ class _Checker(_Reader):
     def take(self, piece: bytes) -> list[Row]:
         """The next bytes; the rows are parsed and forgotten."""
         self._buffer += piece
-        self._begun = self._begun or not piece.isspace()
+        if not self._begun and not piece.isspace():
+            self._begun, self._object = True, piece.lstrip().startswith(b"{")
         left = -1
         while left != len(self._buffer) and not self._whole:
             left = len(self._buffer)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dhis2sh.dhis2.references import HELD_BY
-from dhis2sh.errors import AccessError, NotFound, Refused
+from dhis2sh.errors import AccessError, Dhis2Error, NotFound, Refused
 from dhis2sh.index.names import Hit, NameIndex
 from dhis2sh.models import facts
 
@@ -31,10 +31,10 @@ async def refresh(
 
     Parameters:
         index: what to fill; a cancelled refresh keeps the types that it had finished.
-        client: the server. Types that it refuses are left out.
+        client: the server. Types that it refuses, or fails at, are left out.
         progress: told how many types of how many are done.
 
-    Returns how many names of each type were read. Raises network errors.
+    Returns how many names of each type were read. Raises network errors, and why where nothing at all could be read.
     """
     key = (await client.version()).models
     plurals = [
@@ -44,12 +44,13 @@ async def refresh(
     ]
     limit = asyncio.Semaphore(CONCURRENT)
     found: dict[str, int] = {}
+    refusals: list[Dhis2Error] = []
     done = 0
 
     async def one(plural: str) -> None:
         nonlocal done
         async with limit:
-            count = await _refresh_type(index, client, plural)
+            count = await _refresh_type(index, client, plural, refusals)
         done += 1
         if count is not None:
             found[plural] = count
@@ -59,10 +60,12 @@ async def refresh(
     async with asyncio.TaskGroup() as group:
         for plural in plurals:
             group.create_task(one(plural))
+    if refusals and not found:
+        raise refusals[0]
     return found
 
 
-async def _refresh_type(index: NameIndex, client: Client, plural: str) -> int | None:
+async def _refresh_type(index: NameIndex, client: Client, plural: str, refusals: list[Dhis2Error]) -> int | None:
     """Read what has changed of one type, once a day all of it; None where this user or this server has it not."""
     whole = time.time() - index.read_whole_at(plural) > WHOLE_EVERY
     since = None if whole else index.last_updated(plural)
@@ -72,7 +75,8 @@ async def _refresh_type(index: NameIndex, client: Client, plural: str) -> int | 
         params["filter"] = f"lastUpdated:ge:{since}"
     try:
         rows = [row async for row in client.iter(plural, params, page_size=1000)]
-    except (AccessError, NotFound, Refused):
+    except (AccessError, NotFound, Refused) as error:
+        refusals.append(error)
         return None
     hits = [hit_of(plural, row) for row in rows]
     newest = max([str(row.get("lastUpdated") or "") for row in rows] + [since or ""])

@@ -15,6 +15,16 @@ MIDNIGHT = "T00:00:00.000"
 """What a server adds to a date without a time."""
 
 
+def has_rows(body: JsonObject) -> bool:
+    """Does an object hold rows that say more than to what they refer?"""
+    return any(
+        isinstance(item, dict) and item.keys() != {"id"}
+        for value in body.values()
+        if isinstance(value, list)
+        for item in value
+    )
+
+
 def same_property(prop: Property | None, left: JsonValue, right: JsonValue) -> bool:
     """Does a server's value of a property mean what was sent? As `same`; of a list the order counts, too.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.changes.sending import looking_back
 from dhis2sh.client import parts, reading, schema
 from dhis2sh.dhis2.cascades import HELD_IN
 from dhis2sh.errors import Refused
@@ -23,8 +24,9 @@ KEPT = "the server answered that it was deleted, and it is still there"
 
 
 async def still_there(s: Session, plural: str, uids: Iterable[str]) -> set[str]:
-    """Those of some objects that the server has."""
-    return {str(row["id"]) for row in (await reading.by_uid(s.client, plural, uids, fields="id")).rows}
+    """Those of some objects, which were to be deleted, that the server has."""
+    with looking_back():
+        return {str(row["id"]) for row in (await reading.by_uid(s.client, plural, uids, fields="id")).rows}
 
 
 async def delete(s: Session, plural: str, uid: str) -> JsonValue:

@@ -1,26 +1,25 @@
 """The one way in which metadata objects are written: a plan of exact changes, then as few requests as the server allows.
 
-A verb says what each object is and what it shall be (`Write`); `plan` makes the steps with the values before and after, and
-its writer (`Objects`) sends them: one object by its own address (POST, PATCH, DELETE), several as one bundle
-(`POST /api/metadata`).
-
-API source: api-facts a.7, b.1, b.2.
+A verb says what each object is and what it shall be (`Write`); `plan` makes the steps, and its writer (`Objects`) sends
+them: one object by its own address (POST, PATCH, DELETE), several as one bundle (api-facts a.7, b.1, b.2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from dhis2sh.changes.plan import AGAIN, OBJECTS, Part, PartDone, Plan, PlanStep
+from dhis2sh.changes.sending import UNANSWERED, looking_back
 from dhis2sh.client import jsonpatch, parts, reading
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.dhis2.properties import SET_BY_SERVER
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NetworkError, NotFound, Refused, ServerFault
 from dhis2sh.metadata import map_layers, removing
-from dhis2sh.metadata.comparing import same, unchanged
+from dhis2sh.metadata.comparing import has_rows, same, unchanged
+from dhis2sh.metadata.refused import failure_of, failures_of
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
@@ -205,7 +204,8 @@ class Objects:
     Parameters:
         what: the objects in words, for the summary.
         writes: one per step, in the same order.
-        atomic: all or none of one bundle (of `IN_ONE_BUNDLE` objects); else the server writes what it can, names the rest.
+        atomic: all or none of one bundle (of `IN_ONE_BUNDLE` objects), and of those behind it nothing where one is refused;
+            else the server writes what it can, names the rest.
         bundle: send even a single object as a bundle (keeps translations and sharing of a creation).
         concurrency: how many bundles are under way at once.
         again: what finishes the rest where a write was cut off.
@@ -222,6 +222,7 @@ class Objects:
     concurrency: int = 1
     again: str = AGAIN
     notes: Sequence[str] = ()
+    _stopped: bool = field(default=False, init=False)
 
     @property
     def sent(self) -> list[int]:
@@ -248,6 +249,8 @@ class Objects:
             for some in self._groups(action):
                 size = self._at_once(action, some)
                 for at in range(0, len(some), size):
+                    if self._stopped:
+                        return
                     yield Part(some[at : at + size], stage, also=before)
                     before = []
                 stage += 1
@@ -258,16 +261,16 @@ class Objects:
         """How many of a group go in one bundle."""
         return parts.DELETED_IN_ONE_PART if action == "delete" else IN_ONE_BUNDLE
 
-    def _groups(self, action: Action) -> list[list[int]]:
-        """The numbers of one action that may go in one bundle: each type of what is deleted, and maps before dashboards."""
+    def _groups(self, *actions: Action) -> list[list[int]]:
+        """The numbers of some actions that may go in one bundle: each type of what is deleted, and maps before dashboards."""
         found: dict[str, list[int]] = {}
-        numbers = [number for number in self.sent if self.writes[number].action == action]
+        numbers = [number for number in self.sent if self.writes[number].action in actions]
         plurals = {self.writes[number].plural for number in numbers}
         for number in numbers:
             plural = self.writes[number].plural
-            alone = action == "delete" or (MAPS in plurals and plural in SENT_AFTER)
+            alone = "delete" in actions or (MAPS in plurals and plural in SENT_AFTER)
             found.setdefault(plural if alone else "", []).append(number)
-        if action == "delete":
+        if "delete" in actions:
             return [*found.values()]
         return [found[plural] for plural in ("", *SENT_AFTER) if plural in found]
 
@@ -303,7 +306,7 @@ class Objects:
         elif await map_layers.by_address(s, write.plural):
             return await self._maps(s, [number], alone=True)
         elif write.action == "create":
-            answer = await s.client.post(write.plural, write.after)
+            answer = await _believed(s, write, await s.client.post(write.plural, write.after))
             created = WebMessage.of(answer).created_uid
             if created is not None and created != uid:  # some types (tokens) get theirs from the server
                 became, uid = {number: created}, created
@@ -311,7 +314,8 @@ class Objects:
                 found = await _made_of(s, {number: write})
         else:
             before, after = write.changed()
-            answer = await s.client.patch(f"{write.plural}/{uid}", [*jsonpatch.diff(before or {}, after or {})])
+            patch = [*jsonpatch.diff(before or {}, after or {})]
+            answer = await _believed(s, write, await s.client.patch(f"{write.plural}/{uid}", patch))
             found = await _made_of(s, {number: write})
         envelope = answer if isinstance(answer, dict) else None
         return _counted(write.action, PartDone([number], became=became, found=found, uids=[uid], envelope=envelope))
@@ -330,9 +334,11 @@ class Objects:
             failures = await _ignored(s, self.what, writes, count.ignored)
         unnamed = any(row.get("uid") is None for row in failures)
         reasons = {str(row.get("uid")): str(row["message"]) for row in failures}
-        none = self.atomic and bool(failures)
+        none = self._stopped = self.atomic and bool(failures)
         uids = {number: self.writes[number].uid for number in part.numbers}
         refused = {number: reasons.get(uid, OTHER) for number, uid in uids.items() if uid in reasons or none}
+        if refused and not self.atomic and action != "delete":
+            refused = await _really(s, {number: self.writes[number] for number in refused}, failures)
         done = [] if unnamed else [number for number in part.numbers if number not in refused]
         found = await _made_of(s, {number: self.writes[number] for number in done}) if action != "delete" else {}
         return PartDone(
@@ -358,22 +364,24 @@ class Objects:
                 if alone:
                     raise
                 refused[number] = str(error)
-                failures.append(_failure(write, error))
+                failures.append(failure_of(write, error))
                 continue
             done.append(number)
             against = await map_layers.translate(s, write.before, after)
-            failures += [_failure(write, against)] if against is not None else []
+            failures += [failure_of(write, against)] if against is not None else []
         uids = [self.writes[number].uid for number in done]
         found = await _made_of(s, {number: self.writes[number] for number in done})
         envelope = answer if alone and isinstance(answer, dict) else None
-        told = PartDone(done, refused, found=found, uids=uids, failures=failures, envelope=envelope)
-        return _counted(self.writes[numbers[0]].action, told)
+        self._stopped, new = self.atomic and bool(refused), sum(self.writes[number].before is None for number in done)
+        return PartDone(done, refused, found=found, uids=uids, created=new, updated=len(done) - new, failures=failures,
+                        envelope=envelope)  # fmt: skip
 
     async def _looked(self, s: Session, numbers: Sequence[int]) -> PartDone:
         """What the server has done by itself, and what not; what it has made of an object is kept as it is."""
         done: list[int] = []
         found: dict[int, JsonObject] = {}
-        there = await as_they_are(s, [self.writes[number] for number in numbers])
+        with looking_back():
+            there = await as_they_are(s, [self.writes[number] for number in numbers])
         for number in numbers:
             write = self.writes[number]
             now = there.get((write.plural, write.uid))
@@ -394,7 +402,7 @@ class Objects:
         if not looked.done:
             return None
         refused = dict.fromkeys(part.numbers, str(error))
-        failures = [_failure(self.writes[number], error) for number in part.numbers]
+        failures = [failure_of(self.writes[number], error) for number in part.numbers]
         return PartDone(
             looked.done, refused, found=looked.found, updated=len(looked.done), failures=failures,
             uids=[self.writes[number].uid for number in looked.done], envelope=error.envelope,
@@ -441,11 +449,10 @@ async def as_they_are(s: Session, writes: Sequence[Write]) -> dict[tuple[str, st
 
 
 async def _made_of(s: Session, writes: Mapping[int, Write]) -> dict[int, JsonObject]:
-    """What the server has made of what was sent, by number, where it is something else: rows numbered anew, axes as lists.
-
-    Of very many new objects it is not read: what changes them afterwards is told by their times.
-    """
-    looked_at = {number: write for number, write in writes.items() if write.before is None or _has_rows(write)}
+    """What became of what was sent, by number, where it is something else (rows numbered anew); of very many nothing is read."""
+    looked_at = {
+        number: write for number, write in writes.items() if write.before is None or has_rows(write.changed()[1] or {})
+    }
     if not looked_at or len(looked_at) > LOOKED_AT:
         return {}
     try:
@@ -462,16 +469,6 @@ async def _made_of(s: Session, writes: Mapping[int, Write]) -> dict[int, JsonObj
     return found
 
 
-def _has_rows(write: Write) -> bool:
-    """Does a change touch rows that say more than to what they refer?"""
-    return any(
-        isinstance(item, dict) and item.keys() != {"id"}
-        for value in (write.changed()[1] or {}).values()
-        if isinstance(value, list)
-        for item in value
-    )
-
-
 async def _left_over(s: Session, writes: Sequence[Write], refused: Sequence[Row]) -> list[Row]:
     """What is still there although the server did not refuse to delete it, and does not go any other way: a row each."""
     if any(row.get("uid") is None for row in refused):
@@ -485,15 +482,8 @@ async def _left_over(s: Session, writes: Sequence[Write], refused: Sequence[Row]
             try:
                 await removing.delete_otherwise(s, write.plural, write.uid)
             except Refused as error:
-                left.append(_failure(write, error))
+                left.append(failure_of(write, error))
     return left
-
-
-def _failure(write: Write, error: Refused) -> Row:
-    return {
-        "type": write.plural, "uid": write.uid, "name": write.name, "code": error.code, "property": None,
-        "message": error.message,
-    }  # fmt: skip
 
 
 async def _moved(s: Session, writes: Sequence[Write], *, whole: bool) -> list[tuple[Write, str]]:
@@ -530,6 +520,24 @@ def _read_again(write: Write, before: JsonObject, now: JsonObject, *, whole: boo
     return [name for name in names if name not in SET_BY_SERVER and not same(now.get(name), before.get(name))]
 
 
+async def _really(s: Session, writes: Mapping[int, Write], failures: Sequence[Row]) -> dict[int, str]:
+    """Why which changes were refused. Of what is not atomic a server writes objects with faults too, without the reference."""
+    with looking_back():
+        there, refused = await as_they_are(s, [*writes.values()]), dict[int, str]()
+    for row in failures:
+        for number, write in ((number, write) for number, write in writes.items() if write.uid == row.get("uid")):
+            now, before = there.get((write.plural, write.uid)), write.changed()[0] or {}
+            if (
+                now is None
+                or row.get("code") == "E5000"
+                or (write.before and all(same(now.get(name), was) for name, was in before.items()))
+            ):
+                refused[number] = str(row["message"])
+            else:
+                row["message"] = f"written all the same, without what is at fault: {row['message']}"
+    return refused
+
+
 async def _ignored(s: Session, what: str, writes: Sequence[Write], count: int) -> list[Row]:
     """The objects that a server ignored without a word, a row each; one row for all of them where it does not show them."""
     try:
@@ -558,6 +566,15 @@ def _is_done(write: Write, now: JsonObject | None) -> bool:
     return all(same(now.get(name), (after or {}).get(name)) for name in {**(before or {}), **(after or {})})
 
 
+async def _believed(s: Session, write: Write, answer: JsonValue) -> JsonValue:
+    """The answer to a write, where it says what was done, or what it says nothing of can be read. Raises `BrokenAnswer`."""
+    if not isinstance(answer, dict):
+        with looking_back():
+            if not await written(s, [write]):
+                raise BrokenAnswer(f"{write.called}: the answer says nothing, and it is not there", hint=UNANSWERED)
+    return answer
+
+
 async def _sent(s: Session, writes: Sequence[Write], *, atomic: bool) -> WebMessage:
     """The report of one bundle of one action.
 
@@ -566,29 +583,14 @@ async def _sent(s: Session, writes: Sequence[Write], *, atomic: bool) -> WebMess
     objects: dict[str, list[JsonObject]] = {}
     for write in writes:
         objects.setdefault(write.plural, []).append(write.after or write.before or {})
-    part = parts.Part(STRATEGIES[writes[0].action], range(len(writes)), objects, wave=0)
+    actions = {write.action for write in writes}
+    strategy: ImportStrategy = STRATEGIES[writes[0].action] if len(actions) == 1 else "CREATE_AND_UPDATE"
+    part = parts.Part(strategy, range(len(writes)), objects, wave=0)
     outcome = await parts.send_part(s.client, part, atomic_mode="ALL" if atomic else "NONE")
     if isinstance(outcome, parts.Reported):
         return outcome.message
     unknown = isinstance(outcome, parts.Unanswered) and not isinstance(outcome.error, (ServerFault, NetworkError))
     raise BrokenAnswer(str(outcome.error), hint="dhis2 journal show") if unknown else outcome.error
-
-
-def failures_of(message: WebMessage, writes: Sequence[Write]) -> list[Row]:
-    """The refused objects of a report, one row each, with the names that they have here."""
-    known = {write.uid: write for write in writes}
-    found: dict[str, Row] = {}
-    for conflict in message.conflicts:
-        uid = conflict.uid or ""
-        write = known.get(uid)
-        row: Row = {
-            "type": write.plural if write else conflict.type, "uid": uid, "name": write.name if write else None,
-            "code": conflict.code, "property": conflict.property, "message": conflict.message,
-        }  # fmt: skip
-        if uid in found:
-            row = {**found[uid], "message": f"{found[uid]['message']}; {conflict.message}"}
-        found[uid] = row
-    return list(found.values())
 
 
 def called(item: JsonObject) -> str:

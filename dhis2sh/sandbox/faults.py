@@ -192,11 +192,11 @@ WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
 
 def deletions(method: str, query: bytes, body: bytes) -> int:
-    """How many objects a request deletes: one by `DELETE`, those of a bundle by its import strategy."""
+    """How many objects a request deletes: one by `DELETE`, those of a bundle by its import strategy; none that a job deletes."""
     if method == "DELETE":
         return 1
-    strategy = parse_qs(query.decode("latin-1")).get("importStrategy", [""])[-1]
-    if strategy not in {"DELETE", "DELETES"}:
+    params = parse_qs(query.decode("latin-1"))
+    if params.get("importStrategy", [""])[-1] not in {"DELETE", "DELETES"} or params.get("async", [""])[-1] == "true":
         return 0
     try:
         bundle = cast("JsonValue", json.loads(body))

@@ -6,9 +6,10 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from dhis2sh.errors import Dhis2Error
     from dhis2sh.types import JsonValue
 
 _NAMED: ContextVar[str | None] = ContextVar("profile named by the line", default=None)
@@ -19,8 +20,18 @@ _COMMAND = re.compile(
     r"(?!\s+(?:profile|sandbox|shell|mcp)\b)"  # of this machine, whatever the profile
     rf"(?!{_REST}\s(?:-p|--profile)[\s=])(?!{_REST}\s--help\b)"
 )
-_DATA = frozenset({"steps", "envelope", "failures"})
+_DATA = frozenset({"steps", "envelope", "failures", "refused", "names"})
 """Parts of a plan and of a summary that hold what servers hold, and no commands of ours."""
+_KEPT: dict[int, tuple[object, str]] = {}
+"""Results whose line named a profile, with its name: a prompt draws them when that line is over."""
+MOST_KEPT = 100
+_WHOLE = re.compile(rf"(?<![\w./\\-])dhis2\s+(?:-p\s+\S+\s+)?[a-z][a-z0-9-]*(?![\w.]){_REST}(?=  |[;\n]|$)")
+
+
+def written_in(text: str) -> list[str]:
+    """The commands in a text, each as it is typed."""
+    found = (match[0].rstrip(" .") for match in _WHOLE.finditer(text))
+    return [line.removesuffix(")") if line.count(")") > line.count("(") else line for line in found]
 
 
 @contextmanager
@@ -60,3 +71,39 @@ def carried_in(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return {key: item if key in _DATA else carried_in(item) for key, item in value.items()}
     return value
+
+
+def keep(result: object) -> None:
+    """Remember of a result which profile its line named, for whoever draws it later. The fixes of findings name it at once."""
+    name = _NAMED.get()
+    if name is None:
+        return
+    for item in getattr(result, "items", ()) if isinstance(getattr(result, "items", None), list) else ():
+        if isinstance(getattr(item, "fix", None), str):
+            item.fix = carried(item.fix)
+    if worded(result):
+        _KEPT[id(result)] = (result, name)
+        while len(_KEPT) > MOST_KEPT:
+            del _KEPT[next(iter(_KEPT))]
+
+
+def worded(result: object) -> bool:
+    """Is a result ours to word, as a plan, a summary or a report? Objects are data, which nobody rewrites."""
+    kind = type(result)
+    return callable(getattr(kind, "line", None)) or (kind.__module__, kind.__name__) == ("dhis2sh.changes.plan", "Plan")
+
+
+@contextmanager
+def of_result(result: object) -> Generator[None]:
+    """Inside, what is printed is of the line that gave a result."""
+    kept, name = _KEPT.get(id(result), (None, ""))
+    with of_profile(name if kept is result and kept is not None else _NAMED.get()):
+        yield
+
+
+def carry(error: Dhis2Error) -> None:
+    """Let an error, and the plan that it may have, name the profile wherever it is told."""
+    error.message = carried(error.message)
+    error.hint = carried(error.hint) if error.hint else error.hint
+    for told in ("plan", "summary", "findings"):
+        keep(cast("Any", getattr(error, told, None)))

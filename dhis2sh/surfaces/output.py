@@ -12,15 +12,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import paths
-from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import Dhis2Error, UsageError, did_you_mean
 from dhis2sh.rows import formats
 from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows, to_json, to_plain
 from dhis2sh.rows.stream import Stream
-from dhis2sh.show import render
 from dhis2sh.show.rows import TableWriter, wide
 from dhis2sh.surfaces import commands
+from dhis2sh.surfaces.terminal import drawn
 from dhis2sh.verbs.options import ENDINGS, FORMATS
 from dhis2sh.words import on_screen
 
@@ -60,17 +59,14 @@ def write(result: object, options: Options) -> None:
     seen = options.out is None and sys.stdout.isatty()
     colour = seen and "NO_COLOR" not in os.environ
     in_words = chosen in {"table", "wide"} and not options.jq
-    ours = _words_commands(result)
-    if ours and not in_words:
-        result = commands.carried_in(to_json(result))
+    commands.keep(result)
     if options.jq:
-        text = "\n".join(_jq(options.jq, to_json(result)))
+        text = "\n".join(_jq(options.jq, _told(result)))
         text = on_screen(text, json=True) if seen else text
     elif chosen == "wide" and isinstance(result, Rows):
         text = wide(cast("Rows[Any]", result), colour)
     elif in_words:
-        text = render.text(result, width=None if seen else 0, colour=colour)
-        text = commands.carried(text) if ours else text
+        text = drawn(result, width=None if seen else 0, colour=colour)
     else:
         text = formatted(result, chosen, safe=options.safe)
         text = on_screen(text, json="json" in chosen) if seen else text
@@ -84,14 +80,12 @@ def write(result: object, options: Options) -> None:
         raise Dhis2Error(f"{options.out} cannot be written: {error.strerror}", hint="choose another --out") from error
 
 
-def _words_commands(result: object) -> bool:
-    """Is a result ours to word, as a plan or a report? Objects are data, which nobody rewrites; of rows findings say a fix."""
-    if not isinstance(result, Rows):
-        return isinstance(result, Plan) or callable(getattr(type(result), "line", None))
-    for item in cast("Rows[Any]", result).items:
-        if isinstance(getattr(item, "fix", None), str):
-            item.fix = commands.carried(item.fix)
-    return False
+def _told(result: object) -> JsonValue:
+    """A result as JSON; the commands of what is ours to word name the profile that its line named."""
+    if not commands.worded(result):
+        return to_json(result)
+    with commands.of_result(result):
+        return commands.carried_in(to_json(result))
 
 
 @contextmanager
@@ -186,17 +180,18 @@ def formatted(result: object, chosen: str, *, safe: bool = False) -> str:
         safe: as of `dhis2sh.rows.formats.flat`.
     """
     if chosen == "json":
-        return json.dumps(to_json(result), indent=2, ensure_ascii=False)
+        return json.dumps(_told(result), indent=2, ensure_ascii=False)
     if chosen == "ndjson":
-        items = cast("Rows[Any]", result).plain() if isinstance(result, Rows) else [to_json(result)]
+        items = cast("Rows[Any]", result).plain() if isinstance(result, Rows) else [_told(result)]
         return "\n".join(json.dumps(item, ensure_ascii=False) for item in items)
     if chosen == "wide":
-        return wide(cast("Rows[Any]", result), False) if isinstance(result, Rows) else render.text(result, width=0)
+        return wide(cast("Rows[Any]", result), False) if isinstance(result, Rows) else drawn(result, width=0)
     if chosen == "name":
         out = io.StringIO()
         formats.text_writer("name", out.write).add([to_plain(item) for item in _items(result)])
         return out.getvalue().removesuffix("\n")
-    return str(_stage(chosen, result, **_safety(chosen, safe)))
+    said = _told(result) if commands.worded(result) else result
+    return str(_stage(chosen, said, **_safety(chosen, safe)))
 
 
 def _items(result: object) -> list[object]:

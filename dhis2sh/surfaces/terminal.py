@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dhis2sh import profiles
 from dhis2sh.errors import Declined, NeedsConfirmation, UsageError, did_you_mean
+from dhis2sh.surfaces import commands
 from dhis2sh.surfaces.commands import carried
 from dhis2sh.words import BOLD, RED, RESET, YELLOW, safe
 
@@ -35,7 +36,7 @@ SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 def report(error: Dhis2Error) -> int:
     """Say what failed, and what to try, on standard error; returns the exit code."""
     if isinstance(error, NeedsConfirmation):
-        print(carried(drawn(error.plan, width=0)), file=sys.stderr)
+        print(drawn(error.plan, width=0), file=sys.stderr)
     label = "" if isinstance(error, Declined) else "error:"  # a no is no error
     say(label, carried(safe(" ".join(str(error).split()))), RED)
     if error.hint:
@@ -67,10 +68,14 @@ def say(label: str, text: str, mark: str = "") -> None:
 
 
 def drawn(result: object, *, width: int | None = None, colour: bool = False) -> str:
-    """A result as text, as `dhis2sh.show.render.text` draws it."""
+    """A result as text, as `dhis2sh.show.render.text` draws it; the commands in it name the profile that its line named."""
     from dhis2sh.show import render  # start-up: a shell shows nothing before its first prompt
 
-    return render.text(result, width=width, colour=colour)
+    text = render.text(result, width=width, colour=colour)
+    if not commands.worded(result):
+        return text
+    with commands.of_result(result):
+        return carried(text)
 
 
 def interactive() -> bool:
@@ -80,7 +85,7 @@ def interactive() -> bool:
 
 def ask(about: object, typed: str | None) -> bool:
     """Show something and ask for a yes; with a word, that word must be typed (production profiles)."""
-    print(carried(drawn(about, colour=sys.stderr.isatty() and "NO_COLOR" not in os.environ)), file=sys.stderr)
+    print(drawn(about, colour=sys.stderr.isatty() and "NO_COLOR" not in os.environ), file=sys.stderr)
     counted = str(getattr(about, "question", ""))  # of a plan
     what = f"{safe(counted)}; " if counted else ""
     profile = getattr(about, "target", None) or getattr(about, "made_for", None)  # of a plan that goes to a server
@@ -301,7 +306,7 @@ class Notebook(Terminal):
     def note(self, message: str) -> None:
         """One line; standard error would be on red."""
         self.quiet()
-        print(safe(message), flush=True)
+        print(carried(safe(message)), flush=True)
 
     def progress(self, task: str, done: int, total: int | None) -> None:
         """Draw how far a task has come; the same place of the cell is drawn again, at most ten times a second."""

@@ -1,14 +1,16 @@
 """The verbs, one module per domain; `dhis2.plugins` entry points add more.
 
 `entry_points()` reads the metadata of every installed distribution, which costs five times an empty Python: the result
-is cached in the user's cache folder and made again when site-packages has changed.
+is cached in the user's cache folder, for each environment by itself, and made again when its site-packages has changed.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from functools import cache
 from pathlib import Path
+from zlib import crc32
 
 from dhis2sh import paths
 
@@ -17,6 +19,8 @@ SHIPPED = {
     name: f"dhis2sh.plugins.{name.replace('-', '_')}"
     for name in (
         "analytics",
+        "approval",
+        "audit",
         "data",
         "dev",
         "explain",
@@ -42,15 +46,21 @@ SHIPPED = {
 }
 
 
+def _environment() -> tuple[str, str]:
+    """Where this Python finds distributions, and the same with when those folders have changed.
+
+    In an editable install we lie in a checkout, whose plugins are in the environment that runs it.
+    """
+    sites = [Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    found = dict.fromkeys([Path(__file__).resolve().parents[2], *sites])
+    return "|".join(map(str, found)), "|".join(f"{site}:{site.stat().st_mtime_ns}" for site in found if site.is_dir())
+
+
 @cache
 def _plugins() -> dict[str, str]:
     """Domains of installed plugins: name to module."""
-    site = Path(__file__).resolve().parents[2]
-    try:
-        stamp = f"{site}:{site.stat().st_mtime_ns}"
-    except OSError:
-        stamp = str(site)
-    kept = paths.cache_dir() / "plugins.json"
+    places, stamp = _environment()
+    kept = paths.cache_dir() / f"plugins-{crc32(places.encode()):08x}.json"
     try:
         found = json.loads(kept.read_text("utf-8"))
         if found["stamp"] == stamp:

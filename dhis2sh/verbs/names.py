@@ -286,6 +286,10 @@ async def resolve_arguments(s: Session, verb: Verb, bound: Mapping[str, object])
     resolved = dict(bound)
     for param in verb.params:
         value = bound.get(param.name)
+        if param.refers is not None and (_empty(value) or (param.required and value == "")):
+            raise UsageError(
+                f"{param.name} is an empty text, which names no object", hint="is a variable of the line empty?"
+            )
         if param.refers is None or value in (None, [], ""):
             continue
         plural = await _plural(s, param.refers, bound, value)
@@ -300,6 +304,13 @@ async def resolve_arguments(s: Session, verb: Verb, bound: Mapping[str, object])
         else:
             resolved[param.name] = await resolve(s, plural, str(value))
     return resolved
+
+
+def _empty(value: object) -> bool:
+    """Is one of several texts empty, or the `id` that such a text became?"""
+    if isinstance(value, Rows):
+        return any(isinstance(row, dict) and row.get("id") == "" for row in cast("Rows[object]", value).items)
+    return isinstance(value, list) and "" in value
 
 
 async def _plural(s: Session, refers: str, bound: Mapping[str, object], value: object) -> str | None:

@@ -11,6 +11,7 @@ import pytest
 
 from dhis2sh import profiles
 from dhis2sh.changes import refusals
+from dhis2sh.changes.journal import of
 from dhis2sh.changes.plan import WriteSummary
 from dhis2sh.errors import PartlyDone, Refused, UsageError
 from dhis2sh.metadata import writes
@@ -30,9 +31,18 @@ SILENT = {
                  "stats": {"created": 0, "updated": 0, "deleted": 0, "ignored": 1, "total": 1}},
 }  # fmt: skip
 
+REFUSAL = {
+    "httpStatus": "Conflict", "httpStatusCode": 409, "status": "ERROR",
+    "response": {"responseType": "ImportReport", "status": "ERROR",
+                 "typeReports": [{"klass": "org.hisp.dhis.dataelement.DataElement", "objectReports": [
+                     {"klass": "org.hisp.dhis.dataelement.DataElement", "index": 0, "uid": "deNumber012", "errorReports": [
+                         {"message": "taken meanwhile", "errorCode": "E5003", "mainKlass": "x"}]}]}],
+                 "stats": {"created": 0, "updated": 0, "deleted": 0, "ignored": 2, "total": 2}},
+}  # fmt: skip
+
 
 class Moody:
-    """A server that does as it is told with every import that writes: `answer`, `cut` its connection or `ignore` it."""
+    """A server that does as it is told with every import that writes: `answer`, `cut` its connection, `ignore` or `refuse` it."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -44,10 +54,10 @@ class Moody:
         if mood == "answer":
             await self.app(scope, receive, send)
             return
-        body = json.dumps(SILENT).encode()
+        body = json.dumps(REFUSAL if mood == "refuse" else SILENT).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        if mood == "ignore":
+        await send({"type": "http.response.start", "status": 409 if mood == "refuse" else 200, "headers": headers})
+        if mood in {"ignore", "refuse"}:
             await send({"type": "http.response.body", "body": body})
         else:
             await send({"type": "http.response.body", "body": body[:10], "more_body": True})
@@ -87,6 +97,50 @@ async def test_a_second_run_finishes_what_was_cut_off(moody: Moody, monkeypatch:
     assert isinstance(rest, WriteSummary)
     assert rest.created == 3
     assert to_json(await call(session, "metadata import", DRY, file=path))["steps"] == []
+    await session.aclose()
+
+
+async def test_of_several_requests_the_plan_says_so_a_refused_one_stops_the_rest_and_undo_takes_back_all(
+    moody: Moody, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(writes, "IN_ONE_BUNDLE", 2)
+    session = Session("moody")
+    path = write("b.json", dataElements=elements(6))
+    plan = to_json(await call(session, "metadata import", DRY, file=path))
+    assert plan["notes"][-1].startswith(
+        "goes in 3 requests (2 data elements, 2 data elements, 2 data elements): each is whole"
+    )
+    moody.moods = ["answer", "refuse"]
+    with pytest.raises(PartlyDone, match="a later request was refused, and nothing was sent behind it") as caught:
+        await call(session, "metadata import", YES, file=path)
+    assert caught.value.hint == "dhis2 journal show 1; dhis2 undo 1"
+    (entry,) = of("moody").entries()
+    assert (entry.outcome, entry.states) == ("partly", {"done": 2, "refused": 2, "planned": 2})
+    there = {row["id"] for row in (await session.client.get("dataElements", {"fields": "id"}))["dataElements"]}
+    assert there & {f"deNumber0{n}" for n in range(10, 16)} == {"deNumber010", "deNumber011"}
+    await call(session, "undo", YES)
+    there = {row["id"] for row in (await session.client.get("dataElements", {"fields": "id"}))["dataElements"]}
+    assert not there & {f"deNumber0{n}" for n in range(10, 16)}
+    await session.aclose()
+
+
+async def test_what_is_new_and_what_changes_is_one_request_and_one_undo(moody: Moody):
+    session = Session("moody")
+    changed = {**NEW, "id": "deNumber001", "name": "BCG given", "shortName": "BCG"}
+    path = write("b.json", dataElements=[*elements(1), changed])
+    moody.moods = ["refuse"]
+    with pytest.raises(Refused, match="nothing was written"):
+        await call(session, "metadata import", YES, file=path)
+    assert not any(
+        "goes in" in note for note in to_json(await call(session, "metadata import", DRY, file=path))["notes"]
+    )
+    done = await call(session, "metadata import", YES, file=path)
+    assert isinstance(done, WriteSummary)
+    assert (done.created, done.updated) == (1, 1)
+    assert (await session.client.get("dataElements/deNumber001", {"fields": "name"}))["name"] == "BCG given"
+    await call(session, "undo", YES)
+    assert (await session.client.get("dataElements/deNumber001", {"fields": "name"}))["name"] == "BCG doses given"
+    assert to_json(await call(session, "metadata import", DRY, file=path))["report"]["types"][0]["create"] == 1
     await session.aclose()
 
 

@@ -97,6 +97,57 @@ explain nix
 what nothing-of-that-name
 sandbox load gone.json
 sandbox reset
+metadata package plan gone.json
+metadata package install list.json
+metadata package install values.csv
+metadata delete dataElements ''
+metadata update dataElements '' --set name=x
+metadata clone dataElements '' --name x
+names nix
+data aggregate get
+data aggregate get --data-element nix --period 2025 --org-unit Bo
+data aggregate get --data-element DE_1 --period 202513 --org-unit Bo
+data aggregate get --data-element DE_1 --period 31/12/2025 --org-unit Bo
+data aggregate get --data-element DE_1 --period 2025 --org-unit nix
+data aggregate get --data-element DE_1 --start-date 2025-02-30 --end-date 2025-03-01 --org-unit Bo
+data aggregate push
+data aggregate push gone.csv
+data aggregate push folder
+data aggregate push empty.csv
+data aggregate push broken.json
+data aggregate push list.json
+data aggregate push x.doc
+data aggregate push people.csv
+data aggregate push values.csv --strategy nix
+data aggregate push values.csv --period nix
+data aggregate push words.csv --yes
+data aggregate push nowhere.csv --yes
+data aggregate set DE_1 202506 Bo
+data aggregate set DE_1 nix Bo 1
+data aggregate set nix 202506 Bo 1
+data aggregate set DE_1 202506 nix 1
+data aggregate set DE_1 202506 Bo many
+data aggregate delete
+data aggregate delete --data-element DE_1
+data aggregate diff sandbox nix
+data aggregate diff values.csv
+data aggregate copy nix --data-element DE_1 --period 2025 --org-unit Bo
+data completeness nix --period 202506
+data completeness Monthly --period x
+data completeness
+data complete nix 202506 Bo
+data reopen nix 202506 Bo
+data nix
+analytics query
+analytics query dx=DE_1
+analytics query dx=nix pe=2025 ou=Bo
+analytics query dx=DE_1 pe=20255 ou=Bo
+analytics query dx=DE_1 pe=2025 ou=nix
+analytics query dx=DE_1 pe=2025 ou=LEVEL-99
+analytics query DE_1 2025 Bo
+analytics query dx=DE_1 pe=2025 ou=Bo nix=1
+analytics nix
+jobs nix
 sandbox nix
 raw get nix
 raw get me --param x
@@ -119,6 +170,10 @@ def here(sandbox_home: Path) -> Path:
         "empty.csv": "",
         "broken.json": '{"a":',
         "list.json": "[1, 2]",
+        "people.csv": "first,last\nAnn,Lee\n",
+        "values.csv": "dataElement,period,orgUnit,value\nDE_1,202506,Bo,3\n",
+        "words.csv": "dataElement,period,orgUnit,value\nDE_1,202506,Bo,many\n",
+        "nowhere.csv": "dataElement,period,orgUnit,value\nDE_1,202506,Atlantis,3\n",
         "broken.yaml": "- name: [unclosed",
     }.items():
         (folder / name).write_text(text)

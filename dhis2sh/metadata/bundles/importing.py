@@ -8,6 +8,7 @@ API source: `POST /api/metadata` with `importMode=VALIDATE` (api-facts b.1, b.2)
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,11 +35,12 @@ from dhis2sh.metadata.bundles.report import (
     next_of,
 )
 from dhis2sh.metadata.bundles.walk import known
+from dhis2sh.metadata.refused import failures_of
 from dhis2sh.metadata.writes import Objects, Write
-from dhis2sh.words import listed
+from dhis2sh.words import counted, counted_objects, listed
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.plan import Action, ReportedAfterwards
+    from dhis2sh.changes.plan import Action, Part, ReportedAfterwards
     from dhis2sh.client.requests import Param
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
@@ -70,6 +72,10 @@ class Settings:
     decided: bool = False
 
 
+WRITTEN: tuple[Action, ...] = ("create", "update")
+"""What an import does."""
+
+
 @dataclass(slots=True)
 class BundleImport(Objects):
     """The writer of an import: it knows where the refused objects go, and what the objects of the bundle are called.
@@ -84,17 +90,46 @@ class BundleImport(Objects):
     types: Mapping[str, Resource] = field(default_factory=lambda: {})
     report: ReportedAfterwards | None = None
 
-    def _groups(self, action: Action) -> list[list[int]]:
+    def _groups(self, *actions: Action) -> list[list[int]]:
         """As of any objects; what is new and too much for one bundle in parts that need nothing of a later one.
 
         Types that refer to each other (options and their sets) are one part, of whatever size.
         """
-        groups = super(BundleImport, self)._groups(action)
-        if action != "create":
+        if self._in_one:  # what is new and what changes are one request, which is whole or not at all
+            return super(BundleImport, self)._groups(*WRITTEN) if "create" in actions else []
+        groups = super(BundleImport, self)._groups(*actions)
+        if "create" not in actions:
             return groups
         return [
             part for some in groups for part in (self._packed(some) if len(some) > writes.IN_ONE_BUNDLE else [some])
         ]
+
+    @property
+    def _in_one(self) -> bool:
+        return (
+            self.atomic
+            and len(self.sent) <= writes.IN_ONE_BUNDLE
+            and {*WRITTEN} == {self.writes[number].action for number in self.sent}
+        )
+
+    def _called(self, part: Part) -> str:
+        found = Counter(self.writes[number].plural for number in part.numbers)
+        return (
+            counted_objects(len(part.numbers), next(iter(found)))
+            if len(found) == 1
+            else counted(len(part.numbers), "object")
+        )
+
+    def how_often(self) -> str | None:
+        """How the parts of what shall be all or nothing are written, where they are several requests; else None."""
+        parts = [*self.parts()]
+        if not self.atomic or len(parts) < 2:
+            return None
+        told = listed((self._called(part) for part in parts), 4)
+        return (
+            f"goes in {len(parts):,} requests ({told}): each is whole or not at all, one that is refused stops those "
+            "behind it, and one undo takes back what was written"
+        )
 
     def _packed(self, numbers: Sequence[int]) -> list[list[int]]:
         by_type: dict[str, list[int]] = {}
@@ -119,6 +154,8 @@ class BundleImport(Objects):
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """Count by type; refused objects go to the file that was named."""
         summary.types, summary.report = _by_type(self.writes, set(summary.uids)), self.report
+        if self._stopped and summary.uids:
+            summary.note = "a later request was refused, and nothing was sent behind it"
         if cut_off:
             return
         for row in summary.failures:
@@ -148,7 +185,7 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings, repor
     report.dangling = [DanglingReference.of(arrow) for arrow in findings.dangling]
     changes = await _compared(s, bundle, types, settings.strategy, report)
     planned = writes.plan(title, changes, what="metadata", atomic=settings.atomic, bundle=True)
-    planned.notes = [*_meaning(changes), *_notes(findings, settings, len(changes), report)]
+    planned.notes = [*_meaning(changes), *_notes(findings, settings, report)]
     writer = BundleImport(
         "metadata", writes.changes_of(planned), settings.atomic, bundle=True, rejected=settings.rejected,
         origin=bundle.origin, names=_names(bundle), types=types,
@@ -156,6 +193,7 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings, repor
     message = await _validated(s, writer)
     await _take_conflicts(s, message, writer, report)
     planned.report, planned.writer = report, writer
+    planned.notes += [often] if (often := writer.how_often()) is not None else []
     if report.conflicts and settings.rejected is not None:
         await _save(writer, settings.rejected, {conflict.id for conflict in report.conflicts})
     if report.conflicts and settings.atomic:
@@ -193,15 +231,13 @@ def _meaning(changes: Sequence[Write]) -> list[str]:
     ]
 
 
-def _notes(findings: Findings, settings: Settings, changes: int, report: ImportReport) -> list[str]:
+def _notes(findings: Findings, settings: Settings, report: ImportReport) -> list[str]:
     notes = findings.notes(ways=not settings.decided)
     if settings.drop_dangling and findings.dangling:
         notes.append(f"{len(findings.dangling):,} references that lead nowhere are left out")
     skipped = sum(row.skipped for row in report.types)
     if skipped:
         notes.append(f"{skipped:,} skipped: {'not there' if settings.strategy == 'update' else 'there already'}")
-    if settings.atomic and changes > writes.IN_ONE_BUNDLE:
-        notes.append(f"{changes:,} objects go in parts of {writes.IN_ONE_BUNDLE:,}, each whole or not at all")
     return notes
 
 
@@ -312,7 +348,7 @@ async def _validated(s: Session, writer: Objects) -> WebMessage:
 
 async def _take_conflicts(s: Session, message: WebMessage, writer: BundleImport, report: ImportReport) -> None:
     """The refused objects of an answer into the report, with names for UIDs and what to do."""
-    failures = writes.failures_of(message, writer.writes)
+    failures = failures_of(message, writer.writes)
     strange = {uid for row in failures for uid in refusals.uids_in(str(row["message"]))} - writer.names.keys()
     writer.names |= {uid: name for uid, (_, name) in (await known(s.client, sorted(strange))).items()}
     counts = {count.type: count for count in report.types}

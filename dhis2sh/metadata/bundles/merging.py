@@ -48,7 +48,10 @@ class ImportOptions:
     strategy: Annotated[
         Literal["create-and-update", "create", "update"], Doc("What to write: new objects, known ones, or both.")
     ] = "create-and-update"
-    atomic: Annotated[Literal["all", "none"], Doc("all: all of it or nothing; none: what the server takes.")] = "all"
+    atomic: Annotated[
+        Literal["all", "none"],
+        Doc("all: all of it or nothing (the plan says where it takes several requests); none: what the server takes."),
+    ] = "all"
     include_sharing: Annotated[bool, Doc("Write sharing too; without it the target keeps its own.")] = False
     drop_dangling: Annotated[bool, Doc("Leave out references to what is neither in the bundle nor on the server.")] = (
         False

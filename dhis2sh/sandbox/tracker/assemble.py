@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.metadata.fields import Field
+from dhis2sh.sandbox.metadata.select import select, wants
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
-from dhis2sh.sandbox.tracker.select import select, wants
 from dhis2sh.sandbox.tracker.storage import COLUMNS, Kind, Tracker, from_row
 
 if TYPE_CHECKING:

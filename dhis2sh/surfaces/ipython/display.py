@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from dhis2sh.rows.registry import on_renderer, renderer_of
+from dhis2sh.surfaces import commands
 from dhis2sh.surfaces.ipython import pager
 from dhis2sh.surfaces.terminal import drawn
 from dhis2sh.words import on_screen
@@ -109,4 +110,7 @@ def page(result: object) -> str:
     """A result as HTML."""
     from dhis2sh.show import render  # start-up: notebooks only
 
-    return render.html(result)
+    if not commands.worded(result):
+        return render.html(result)
+    with commands.of_result(result):
+        return commands.carried(render.html(result))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import Dhis2Error, UsageError
 from dhis2sh.rows.pipeline import Pipeline, Split, split
 from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.stream import Stream, rows_of
-from dhis2sh.surfaces import output
+from dhis2sh.surfaces import commands, output
 from dhis2sh.surfaces.ipython import variables
 from dhis2sh.surfaces.ipython.lines import OF_VALUE
 from dhis2sh.surfaces.ipython.record import shown
@@ -78,8 +79,22 @@ class Lines:
             kept: the result goes into a variable, so that nobody sees a table.
             whole: nobody could ask for the rest of a stream: it is printed, all of it.
 
-        Raises our errors.
+        Raises our errors, which name the profile that the line or the session was told to act on.
         """
+        with self._carrying(commands.named_in(text.split())):
+            return self._run(text, form, kept=kept, whole=whole)
+
+    @contextmanager
+    def _carrying(self, named: str | None) -> Generator[None]:
+        """Inside, the commands that are printed name a profile: that of the line, or what this session was bound to."""
+        with commands.of_profile(named or self._session.chosen):
+            try:
+                yield
+            except Dhis2Error as error:
+                commands.carry(error)
+                raise
+
+    def _run(self, text: str, form: str, *, kept: bool, whole: bool) -> object:
         if text.rstrip().endswith("?") and not _FIELDS_ASKED.search(text):
             return help_of(text.strip())
         if text.startswith(OF_VALUE):
@@ -91,9 +106,16 @@ class Lines:
         if isinstance(understood, Text):
             return understood
         parts, invocation, pipeline = understood
+        with self._carrying(invocation.options.profile):
+            return self._answered(parts, invocation, pipeline, form, kept=kept, whole=whole)
+
+    def _answered(
+        self, parts: Split, invocation: Invocation, pipeline: Pipeline | None, form: str, *, kept: bool, whole: bool
+    ) -> object:
         if interactive():
             pick_missing(invocation)
         result = self._carried_out(invocation, pipeline)
+        commands.keep(result)
         if isinstance(result, Stream):
             return self._shown(cast("Stream[object]", result), invocation, form, whole=whole, quiet=parts.quiet)
         if isinstance(result, Rows) and (plural := cast("Rows[object]", result).resource):
@@ -105,7 +127,9 @@ class Lines:
         options, given = keywords(arguments)
 
         async def work() -> object:
-            found = await run(self._session, verb, given, options.consent())
+            with self._carrying(None):
+                found = await run(self._session, verb, given, options.consent())
+                commands.keep(found)
             return self._carried(cast("Stream[object]", found)) if isinstance(found, Stream) else found
 
         return self._portal.hop(work())

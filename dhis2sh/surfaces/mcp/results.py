@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, cast
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import UsageError
 from dhis2sh.rows.rows import Rows, to_json, to_plain
+from dhis2sh.surfaces import commands
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import PlanStep
+    from dhis2sh.errors import PartlyDone
     from dhis2sh.rows.rows import PageNote
     from dhis2sh.rows.stream import Stream
     from dhis2sh.types import JsonObject, JsonValue, Row
@@ -24,6 +26,8 @@ ROOM = 32_000
 PLAN_ROOM, REPORT_ROOM = 3_400, 800
 """Bytes for the steps of a plan that are shown at once, and for what they come to: with all around them 1,500 tokens."""
 MOST_COUNTS, MOST_NOTES, MOST_UIDS, MOST_FAILURES = 12, 5, 50, 20
+MOST_NOTES_ALONE, MOST_COMMANDS = 24, 3
+"""Notes of an answer that has no steps beside them; commands of a text that is cut which are kept all the same."""
 WIDEST = 200
 """Bytes of what one step changes, of a title, of a note."""
 
@@ -50,7 +54,7 @@ def of_verb(result: object, skip: int = 0) -> JsonObject:
     """
     if isinstance(result, Rows):
         return _of_rows(cast("Rows[Any]", result), skip)
-    value = to_json(result)
+    value = commands.carried_in(to_json(result)) if commands.worded(result) else to_json(result)
     size = len(_text(value).encode())
     if size > ROOM:
         raise UsageError(
@@ -99,6 +103,7 @@ def of_plan(plan: Plan, *, skip: int = 0, plan_id: str | None = None, apply: str
         shown["apply"] = "there is nothing to change"
     if plan.blocked is not None:
         shown["blocked"] = _cut(str(plan.blocked))
+        shown |= {"try": plan.blocked.hint} if plan.blocked.hint else {}
     if plan.report is not None and not skip:
         lines = (" ".join(line.split()) for line in plan.report.line().split("\n"))
         shown["report"] = _cut("\n".join(lines), REPORT_ROOM)
@@ -108,15 +113,24 @@ def of_plan(plan: Plan, *, skip: int = 0, plan_id: str | None = None, apply: str
         shown["counts"]["others"] = sum(count for _, count in counts[MOST_COUNTS:])
     steps = _steps(plan, skip)
     shown["steps"] = [*steps]
-    if plan.notes and not skip:
-        unsaid = len(plan.notes) - MOST_NOTES
-        more = [f"... and {unsaid:,} more notes"] if unsaid > 0 else []
-        shown["notes"] = [*(_cut(note) for note in plan.notes[:MOST_NOTES]), *more]
+    if notes := _notes(plan, skip, plan_id):
+        shown["notes"] = [*notes]
     left = len(plan.steps) - skip - len(steps)
     if left > 0:
         how = f": the same call with plan_id and skip={skip + len(steps)}" if plan_id is not None else ""
         shown["more"] = f"{left:,} more steps{how}"
     return {"result": shown, "truncated": left > 0, "total": len(plan.steps)}
+
+
+def _notes(plan: Plan, skip: int, plan_id: str | None) -> list[str]:
+    """The first notes of a plan; behind its last step those that had no room before."""
+    if skip and skip < len(plan.steps):
+        return []
+    first = MOST_NOTES if skip else 0
+    notes = plan.notes[first:][: MOST_NOTES_ALONE if skip or not plan.steps else MOST_NOTES]
+    unsaid = len(plan.notes) - first - len(notes)
+    how = f": the same call with plan_id and skip={len(plan.steps)}" if plan_id is not None and not skip else ""
+    return [*(_cut(note) for note in notes), *([f"... and {unsaid:,} more notes{how}"] if unsaid > 0 else [])]
 
 
 def _steps(plan: Plan, skip: int) -> list[JsonObject]:
@@ -154,11 +168,21 @@ def of_write(result: object) -> JsonObject:
     if len(result.uids) > MOST_UIDS:
         shown["more_uids"] = len(result.uids) - MOST_UIDS
     shown |= {"types": to_plain(result.types)} if result.types else {}
-    shown |= {"refused": [*result.failures[:MOST_FAILURES]]} if result.failures else {}
+    for word, rows in (("refused", result.failures), ("not_as_before", result.left)):
+        shown |= {word: [*rows[:MOST_FAILURES]]} if rows else {}
+        if len(rows) > MOST_FAILURES:
+            shown[f"more_{word}"] = len(rows) - MOST_FAILURES
     shown |= {"note": _cut(result.note)} if result.note else {}
     if result.report is not None and (told := result.report.afterwards()):
         shown["report"] = _cut(told, REPORT_ROOM)
     return {"result": shown}
+
+
+def of_partly(error: PartlyDone) -> JsonObject:
+    """What was written all the same when a write ended half-way, what was refused and why, and what comes next."""
+    summary = error.summary
+    told = of_write(summary)["result"] if isinstance(summary, WriteSummary) else {"summary": of_verb(summary)["result"]}
+    return {**cast("JsonObject", told), "applied": "partly", "why": _cut(str(error), REPORT_ROOM), "next": error.hint}
 
 
 def of_findings(findings: object) -> JsonValue:
@@ -170,8 +194,13 @@ def of_findings(findings: object) -> JsonValue:
 
 
 def _cut(text: str, most: int = WIDEST) -> str:
+    """The beginning of a text. What to type next is never cut: a command that stands further behind follows whole."""
     kept = text.encode()[:most].decode(errors="ignore")
-    return text if kept == text else f"{kept}... ({len(text) - len(kept):,} characters more)"
+    if kept == text:
+        return text
+    lost = [command for command in commands.written_in(text) if command not in kept][:MOST_COMMANDS]
+    tries = f"; try: {'; '.join(lost)}" if lost else ""
+    return f"{kept}... ({len(text) - len(kept):,} characters more{tries})"
 
 
 def _text(value: JsonValue | Row) -> str:

@@ -16,6 +16,7 @@ from dhis2sh.errors import Dhis2Error, NeedsConfirmation, OutOfDate, UsageError
 from dhis2sh.person import Nobody
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
+from dhis2sh.surfaces import commands
 from dhis2sh.surfaces.mcp import results
 from dhis2sh.verbs.options import Options, for_agents
 from dhis2sh.verbs.registry import find
@@ -84,17 +85,19 @@ class Runner:
         agent = Nobody()
         session = Session(call.profile, person=agent)
         session.on_written = index.follow
-        try:
-            answer = await self._answer(session, call, said)
-        except Dhis2Error as error:
-            for warning in agent.warnings:
-                error.add_note(warning)
-            raise
-        finally:
-            await session.aclose()
-        if agent.warnings:
-            answer["warnings"] = [*agent.warnings]
-        return answer
+        with commands.of_profile(call.profile):
+            try:
+                answer = await self._answer(session, call, said)
+            except Dhis2Error as error:
+                commands.carry(error)
+                for warning in agent.warnings:
+                    error.add_note(commands.carried(warning))
+                raise
+            finally:
+                await session.aclose()
+            if agent.warnings:
+                answer["warnings"] = [commands.carried(warning) for warning in agent.warnings]
+            return answer if effect == "read" else cast("JsonObject", commands.carried_in(answer))
 
     async def proxied(
         self,
@@ -112,6 +115,7 @@ class Runner:
         skip = max(0, said.skip or 0)
         if call.verb.effect == "read":
             result = await run(session, call.verb, call.arguments)
+            commands.keep(result)
             if isinstance(result, Stream):
                 return await results.of_stream(cast("Stream[object]", result), skip)
             return results.of_verb(result, skip)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from dhis2sh.client.paging import Page, page_of, pages_of
-from dhis2sh.errors import NotFound
+from dhis2sh.errors import BrokenAnswer, NotFound
 from tests.shared import needs_shared, shared
 from tests.unit.client.test_client import client_of
 
@@ -120,9 +120,12 @@ def test_pages_are_read_from_every_shape():
     assert page_of("audits/dataValue", {"pager": {}, "dataValueAudits": [{"a": 1}]}).rows == [{"a": 1}]
     assert page_of("x", {"a": [1], "b": [2]}, key="b").rows == [2]
     assert page_of("options", {"options": [1, 2]}).total == 2
-    for body in ({"a": [1], "b": [2]}, {}, None, "text"):
+    for body in ({"a": [1], "b": [2]}, {}):
         with pytest.raises(NotFound, match="has no 'options'"):
             page_of("options", body)
+    for text in (None, "text", 3):
+        with pytest.raises(BrokenAnswer, match="options: the answer is no list"):
+            page_of("options", text)
 
 
 @needs_shared

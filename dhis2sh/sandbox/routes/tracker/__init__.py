@@ -1,4 +1,4 @@
 """Addresses of the tracker: reads and imports.
 
-May import: routes, tracker, jobs, http, java, refused.
+May import: routes, tracker, metadata, jobs, http, java, refused.
 """
