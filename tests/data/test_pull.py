@@ -287,7 +287,8 @@ def pulling(home: Path, url: str, out: Path) -> subprocess.Popen[bytes]:
         "from dhis2sh.surfaces.cli.main import run; sys.exit(run(sys.argv[1:]))"
     )
     line = [sys.executable, "-c", code, "pull", *ASKED, "--out", str(out)]
-    return subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    with (out.parent / "said.txt").open("ab") as said:
+        return subprocess.Popen(line, env=environment, stdout=said, stderr=said)
 
 
 def test_a_pull_that_is_killed_again_and_again_ends_as_an_undisturbed_one(
@@ -298,7 +299,7 @@ def test_a_pull_that_is_killed_again_and_again_ends_as_an_undisturbed_one(
     whole = tmp_path / "whole.csv"
     undisturbed = pulling(tmp_path / "one", served_nation, whole)
     began = time.monotonic()
-    assert undisturbed.wait(60) == 0, undisturbed.stderr and undisturbed.stderr.read()
+    assert undisturbed.wait(60) == 0, (tmp_path / "said.txt").read_text()
     lasts = time.monotonic() - began
     out = tmp_path / "killed.csv"
     killed = 0
@@ -312,7 +313,7 @@ def test_a_pull_that_is_killed_again_and_again_ends_as_an_undisturbed_one(
             killed += 1
             assert not out.exists() or out.read_bytes() == whole.read_bytes()
     last = pulling(tmp_path / "two", served_nation, out)
-    assert last.wait(60) == 0, last.stderr and last.stderr.read()
+    assert last.wait(60) == 0, (tmp_path / "said.txt").read_text()
     assert killed
     assert out.read_bytes() == whole.read_bytes()
 
