@@ -5,6 +5,7 @@
       000001.json.gz      the rows of one request, as they are sent
       000001.rows         where each of them stands in what was given
       000001.sent         it went out; without an answer nobody knows what became of it
+      000001.task         the job of the server that imports it, where it was asked to do so by itself
       000001.answer.json  what the server said
       before.ndjson.gz    the values of the same cells before
       refused.csv         rows that were not written, with the reason
@@ -139,6 +140,17 @@ class Job:
     def mark_sent(self, part: int) -> None:
         """A part is about to go out."""
         _durable(self.path / f"{part:06}.sent", "")
+
+    def keep_task(self, part: int, uid: str) -> None:
+        """A job of the server's imports a part."""
+        _durable(self.path / f"{part:06}.task", uid)
+
+    def task(self, part: int) -> str | None:
+        """The server's job that imports a part, where there is one."""
+        try:
+            return (self.path / f"{part:06}.task").read_text("utf-8") or None
+        except FileNotFoundError:
+            return None
 
     def keep_answer(self, part: int, answer: JsonObject) -> None:
         """Keep what the server said of a part."""

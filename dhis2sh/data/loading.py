@@ -48,6 +48,7 @@ class Load:
         undo: keep the values before.
         rejected: where refused rows go; into the job's folder without it.
         size: rows in one request.
+        by_job: the server imports each part in a job of its own, which is watched.
         notes: what is to be said of what is loaded; who reads it may add to it until it is read.
     """
 
@@ -56,6 +57,7 @@ class Load:
     undo: bool = True
     rejected: Path | None = None
     size: int = field(default_factory=lambda: jobs.ROWS_IN_ONE_PART)
+    by_job: bool = False
     notes: list[str] = field(default_factory=list[str])
 
 
@@ -84,7 +86,10 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
         taking.drop()
         raise
     notes = [*load.notes, *taking.notes()]
-    return await planned(s, job, target, taking.refused, notes, taking.given)
+    made = await planned(s, job, target, taking.refused, notes, taking.given)
+    if isinstance(made.writer, Values):
+        made.writer.by_job = load.by_job
+    return made
 
 
 class _Taking:

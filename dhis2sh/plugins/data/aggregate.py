@@ -90,7 +90,7 @@ async def export(
     if not name.endswith((".csv", ".json", ".xml", ".adx")):
         raise UsageError(f"{file}: values are written as .csv, .json, .xml or .adx", hint=f"{file.stem}.csv")
     size = await s.client.data_values.stream_to(file, **query)
-    return Text(f"{file}: {size:,} bytes")
+    return Text(f"{file.name}: {size:,} bytes")
 
 
 @verb(
@@ -118,6 +118,9 @@ async def push(
     category_option_combo: Annotated[str | None, Doc("The category option combination of all rows.")] = None,
     attribute_option_combo: Annotated[str | None, Doc("The attribute option combination of all rows.")] = None,
     strategy: Annotated[str, Doc("create-and-update, create or update.")] = "create-and-update",
+    async_: Annotated[
+        bool, Doc("Let the server import each part in a job of its own, and watch it: no proxy ends it for its length.")
+    ] = False,
     no_undo: NoUndo = False,
     rejected: Rejected = None,
 ) -> Plan:
@@ -138,8 +141,9 @@ async def push(
         if value is not None
     }  # fmt: skip
     load = Load(
-        file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected
-    )
+        file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected,
+        by_job=async_,
+    )  # fmt: skip
     if (file is None) == (values is None):
         raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")
     if file is None:
