@@ -22,6 +22,7 @@ from dhis2sh.show import thematic
 from dhis2sh.show.charts import media
 from dhis2sh.show.charts.model import Shade, shade_of
 from dhis2sh.show.thematic import Entry, Layer, LayeredMap, Painted
+from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.pictures.units import Placed
@@ -186,7 +187,7 @@ async def _thematic(s: Session, view: JsonObject, found: Definition, notes: list
         )
     missing = sum(1 for unit in there if unit.shape is None)
     if missing:
-        notes.append(f"{name}: {missing:,} units without a geometry are not on the map")
+        notes.append(f"{name}: {counted(missing, 'unit')} without a geometry not on the map")
     key = thematic.key_of(shades, [one.value for one in painted])
     return Layer("thematic", f"{name}, {when}" if when else name, tuple(painted), key, _opacity(view), view.get("labels") is True,
                  missing=missing)  # fmt: skip
