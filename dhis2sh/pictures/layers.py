@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.analytics import items
 from dhis2sh.client import reading
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import Forbidden, UsageError
 from dhis2sh.metadata import map_layers
 from dhis2sh.metadata.types.visuals.shown import org_units
 from dhis2sh.pictures import asking, definitions, legends, units
@@ -101,7 +101,7 @@ async def map_of(
             continue
         try:
             layers.append(await _layer(s, uid, view, {**view, **axes}, instead, notes))
-        except UsageError as error:
+        except (UsageError, Forbidden) as error:
             if len(seen) == 1:
                 raise
             notes.append(error.message)
@@ -303,6 +303,7 @@ async def _event(s: Session, view: JsonObject, found: Definition, notes: list[st
 
     API source: `GET /api/analytics/events/query/{program}?coordinatesOnly=true`.
     """
+    s.show_persons("an event layer")
     if found.events is None:
         raise UsageError("an event layer says no program", hint=f"dhis2 metadata maps describe {found.uid}")
     if view.get("eventClustering") is True:

@@ -160,6 +160,11 @@ class LayeredMap:
             f'<g transform="translate({across + 12},{top})">{shown}</g></svg>'
         )
 
+    def page(self) -> str:
+        """The map as an HTML page of its own."""
+        title = html.escape(safe(self.title or "map"))
+        return f'<!doctype html>\n<meta charset="utf-8">\n<title>{title}</title>\n{self._repr_html_()}\n'
+
     def _repr_html_(self) -> str:
         notes = "".join(
             f'<div style="opacity:.75;font-size:85%">{html.escape(safe(note))}</div>' for note in self.notes
