@@ -70,7 +70,7 @@ class SavedMap:
         return f"{self.name}: {self.file}" + "".join(f"\n({note})" for note in self.drawn.notes)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{self!r}</pre>" if self.file else self.drawn._repr_html_()
+        return f"<pre>{self!r}</pre>" if self.file else self.drawn.html()
 
 
 async def map_of(
@@ -125,7 +125,7 @@ def save(drawn: LayeredMap, out: Path) -> None:
         case ".png":
             media.write(out, media.png_of_svg(drawn.svg()))
         case _:
-            media.write(out, media.page(drawn.title, drawn._repr_html_()))
+            media.write(out, media.page(drawn.title, drawn.html()))
 
 
 async def _layer(
@@ -195,7 +195,10 @@ async def _thematic(s: Session, view: JsonObject, found: Definition, notes: list
 
 def _items_of(answer: asking.Answer, found: Definition, name: str) -> list[str]:
     """The items of a dimension that filters, as the server resolved them."""
-    return next((items_ for one, items_ in zip(found.filters, answer.filtered, strict=True) if one.name == name), [])
+    for one, held in zip(found.filters, answer.filtered, strict=True):
+        if one.name == name:
+            return held
+    return []
 
 
 def _when(periods: Sequence[str]) -> str:
