@@ -70,6 +70,8 @@ def payload(kind: Kind, before: JsonObject | None, after: JsonObject) -> JsonObj
         now, was = values_of(kind, after), values_of(kind, before or {})
         gone = [uid for uid in was if now.get(uid) in (None, "")]
         kept = {uid: value for uid, value in now.items() if value not in (None, "")}
+        if kind == "enrollments":  # its attributes are the entity's, which may be changed beside it
+            kept = {uid: value for uid, value in kept.items() if not same(was.get(uid), value)}
         body[name] = [
             *({key: uid, "value": value} for uid, value in kept.items()),
             *({key: uid, "value": None} for uid in gone),

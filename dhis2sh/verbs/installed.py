@@ -19,6 +19,8 @@ SHIPPED = {
     name: f"dhis2sh.plugins.{name.replace('-', '_')}"
     for name in (
         "analytics",
+        "approval",
+        "audit",
         "data",
         "dev",
         "explain",

@@ -368,7 +368,7 @@ async def tell(s: Session, plan: Plan) -> None:
         for value in (step.before, step.after) if step.type in types else ():
             for plural, uid in objects_in(types[step.type], value or {}, types):
                 wanted.setdefault(plural, {})[uid] = None
-    plan.names = await _called(s, wanted)
+    plan.names |= await _called(s, wanted)
 
 
 async def names_in(s: Session, resource: Resource, items: Sequence[JsonObject]) -> dict[str, str]:

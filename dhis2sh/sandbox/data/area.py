@@ -36,8 +36,7 @@ CREATE TABLE IF NOT EXISTS completeness (
     PRIMARY KEY (data_set, period, org_unit, attribute_option_combo)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lock_exception (
-    data_set TEXT NOT NULL, period TEXT NOT NULL, org_unit TEXT, created TEXT NOT NULL,
-    UNIQUE (data_set, period, org_unit)
+    data_set TEXT NOT NULL, period TEXT NOT NULL, org_unit TEXT, created TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS min_max (
     data_element TEXT NOT NULL, org_unit TEXT NOT NULL, category_option_combo TEXT NOT NULL,
@@ -105,6 +104,23 @@ def _audits(store: Store, uid: str) -> str | None:
     )
 
 
+def _approved_something(store: Store, uid: str) -> str | None:
+    """So does a user who approved something, or took it back. Raises `Refused`."""
+    if store.connection.execute("SELECT 1 FROM approval_audit WHERE creator = ? LIMIT 1", (uid,)).fetchone() is None:
+        return None
+    raise Refused(
+        409,
+        'ERROR: update or delete on table "userinfo" violates foreign key constraint "fk_dataapproval_creator" on table '
+        '"dataapprovalaudit"\n  Detail: Key (userinfoid)=(1) is still referenced from table "dataapprovalaudit".',
+    )
+
+
+def _kept_result(store: Store, uid: str) -> str | None:
+    """A rule whose violations are kept stays."""
+    results = store.objects("validationResults").values()
+    return "ValidationResult" if any(ids(body.get("validationRule")) == [uid] for body in results) else None
+
+
 AREA = ImportingArea(
     tables=TABLES,
     hooks={
@@ -119,9 +135,14 @@ AREA = ImportingArea(
         "dataApprovalLevels": Hook(vetoes=(_audits,)),
         "dataElements": Hook(
             refuses=(check_value_type,),
-            vetoes=(rows_of("DataValue", "data_value", "data_element"),),
+            vetoes=(
+                rows_of("DataValueAudit", "data_value_audit", "data_element"),
+                rows_of("DataValue", "data_value", "data_element"),
+            ),
             columns=("data_element",),
         ),
+        "users": Hook(vetoes=(_approved_something,)),
+        "validationRules": Hook(vetoes=(_kept_result,)),
         "organisationUnits": Hook(vetoes=(rows_of("DataValue", "data_value", "org_unit"),), columns=("org_unit",)),
     },
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from dhis2sh.sandbox.data import values
-from dhis2sh.sandbox.data.model import Model, read_period, references
+from dhis2sh.sandbox.data.model import Model, identifier_of, read_period, references
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.refused import Refused
 
@@ -66,7 +66,7 @@ def duration(text: str) -> dt.timedelta:
     """`10d`, `4h`, `30m`, `15s`. Raises `Refused`."""
     found = _DURATION.fullmatch(text)
     if not found:
-        raise Refused(409, MESSAGES["E2005"].format(text), "E2005")
+        raise Refused(409, MESSAGES["E2005"], "E2005")  # the server forgets to fill the place
     return dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
@@ -86,8 +86,8 @@ def select(store: Store, model: Model, query: QueryParams) -> Selection:
         combos=set(known("categoryOptionCombos", "", "attributeOptionCombo")),
         children=params.boolean(query, "children"),
         deleted=params.boolean(query, "includeDeleted"),
-        start=params.date(query, "startDate"),
         end=params.date(query, "endDate"),
+        start=params.date(query, "startDate"),
         periods=[period for text in params.many(query, "period") if (period := read_period(text))],
     )
     strict = store.version.upserts
@@ -128,7 +128,14 @@ def _since(chosen: Selection, query: QueryParams) -> None:
     if moment:
         chosen.updated_since = moment.strftime("%Y-%m-%dT%H:%M:%S")
     if query.get("limit"):
-        chosen.limit = params.integer(query, "limit", 0)
+        chosen.limit = _limit(query["limit"])
+
+
+def _limit(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise Refused(400, f"Value '{text}' is not valid for parameter limit. For input string: \"{text}\"") from None
 
 
 def _check(chosen: Selection, element_groups: bool, *, first: bool) -> None:
@@ -137,7 +144,7 @@ def _check(chosen: Selection, element_groups: bool, *, first: bool) -> None:
     checks = (
         (not chosen.elements and not chosen.data_sets and not element_groups, "E2001", ""),
         (not (chosen.periods or dates or chosen.updated_since), "E2002", ""),
-        (bool(chosen.periods) and bool(chosen.start or chosen.end), "E2003", ""),
+        (first and bool(chosen.periods) and bool(chosen.start or chosen.end), "E2003", ""),
         (chosen.start is not None and chosen.end is not None and chosen.start > chosen.end, "E2004", ""),
         (not (chosen.units or chosen.groups), "E2006", ""),
         (chosen.children and bool(chosen.groups), "E2007", ""),
@@ -212,13 +219,13 @@ SELECT DISTINCT period FROM pair WHERE period IS NOT NULL
 
 def rename(found: Iterator[Value], model: Model, query: QueryParams) -> Iterator[Value]:
     """The values with the identifiers that the output schemes ask for."""
-    general = (query.get("idScheme") or "UID").upper()
+    general = query.get("idScheme") or "UID"
 
     def scheme(name: str) -> str:
         text = query.get(f"{name}IdScheme") or general
         return text if text.startswith("ATTRIBUTE:") else text.upper()
 
-    schemes = (scheme("dataElement"), scheme("orgUnit"), scheme("categoryOptionCombo"))
+    schemes = (scheme("dataElement"), scheme("orgUnit"), scheme("categoryOptionCombo"), scheme("attributeOptionCombo"))
     if set(schemes) == {"UID"}:
         yield from found
         return
@@ -226,10 +233,15 @@ def rename(found: Iterator[Value], model: Model, query: QueryParams) -> Iterator
         yield replace(value, key=_renamed(value.key, model, *schemes))
 
 
-def _renamed(key: Key, model: Model, element: str, unit: str, combo: str) -> Key:
+def _renamed(key: Key, model: Model, element: str, unit: str, combo: str, attribute: str) -> Key:
     return key._replace(
-        data_element=model.identifier("dataElements", element, key.data_element),
-        org_unit=model.identifier("organisationUnits", unit, key.org_unit),
-        category_option_combo=model.identifier("categoryOptionCombos", combo, key.category_option_combo),
-        attribute_option_combo=model.identifier("categoryOptionCombos", combo, key.attribute_option_combo),
+        data_element=_named(model, "dataElements", element, key.data_element),
+        org_unit=_named(model, "organisationUnits", unit, key.org_unit),
+        category_option_combo=_named(model, "categoryOptionCombos", combo, key.category_option_combo),
+        attribute_option_combo=_named(model, "categoryOptionCombos", attribute, key.attribute_option_combo),
     )
+
+
+def _named(model: Model, plural: str, scheme: str, uid: str) -> str:
+    """How a scheme names an object; nothing where it has no name in the scheme."""
+    return uid if scheme in {"UID", "ID"} else identifier_of(model.body(plural, uid), scheme) or ""

@@ -35,7 +35,12 @@ _NAMES = (
     "dataElement", "period", "orgUnit", "categoryOptionCombo", "attributeOptionCombo", "value", "storedBy",
     "lastUpdated", "comment", "followup", "deleted",
 )  # fmt: skip
-_ENVELOPE = ("dataSet", "completeDate", "period", "orgUnit", "attributeOptionCombo")
+_XML = (*_NAMES[:7], "created", "lastUpdated", "comment", "followUp", "deleted")
+"""What a value has in XML, in its order."""
+_ENVELOPE = (
+    "dataSet", "completeDate", "period", "orgUnit", "attributeOptionCombo", "idScheme", "dataSetIdScheme",
+    "dataElementIdScheme", "orgUnitIdScheme", "categoryOptionComboIdScheme",
+)  # fmt: skip
 
 
 def _unexpected(text: str, position: int) -> str:
@@ -131,8 +136,10 @@ def read_adx(raw: bytes, model: Model) -> list[JsonObject]:
     for group in (element for element in parse_xml(raw).iter() if _local(element.tag) == "group"):
         body: JsonObject = {"dataValues": []}
         for name, plural, key in (("dataSet", "dataSets", "dataSet"), ("orgUnit", "organisationUnits", "orgUnit")):
-            if text := group.get(name):
-                body[key] = model.resolve(plural, "UID", text) or model.resolve(plural, "CODE", text) or text
+            uid = model.resolve(plural, "UID", text := group.get(name, "")) or model.resolve(plural, "CODE", text)
+            if uid is None:  # the server says so among its conflicts, without a code
+                raise Refused(400, f"ADX group: there is no {name} `{text}`")
+            body[key] = uid
         body["period"] = _adx_period(group.get("period", ""))
         if text := group.get("completeDate"):
             body["completeDate"] = text
@@ -194,7 +201,7 @@ def write_csv(found: Iterable[Value]) -> str:
     writer.writerow(CSV_HEADER)
     for value in found:
         body = value.shown()
-        writer.writerow([_csv(body.get(name)) for name in _NAMES])
+        writer.writerow([_csv(body.get(name)) for name in _NAMES[:-1]] + ["true" if value.deleted else "null"])
     return out.getvalue()
 
 
@@ -210,7 +217,8 @@ def write_xml(envelope: Mapping[str, JsonValue], found: Iterable[Value]) -> str:
     rows: list[str] = []
     for value in found:
         body = value.shown()
-        cells = "".join(f" {name}={quoteattr(_csv(cell))}" for name in _NAMES if (cell := body.get(name)) is not None)
+        body["followUp"] = body.pop("followup")
+        cells = "".join(f" {name}={quoteattr(_csv(cell))}" for name in _XML if (cell := body.get(name)) is not None)
         rows.append(f"<dataValue{cells}/>")
     head = f"<?xml version='1.0' encoding='UTF-8'?><dataValueSet xmlns=\"{DXF}\"{attributes}"
     return f"{head}>{''.join(rows)}</dataValueSet>" if rows else f"{head}/>"

@@ -103,6 +103,10 @@ class Options:
             body["dataSet"] = self.data_set
         return body
 
+    def whole(self) -> JsonObject:
+        """Every option, those too that were not given, as a job repeats them."""
+        return {"preheatCache": None, "filename": None, "notificationLevel": None, "dataSet": None} | self.shown()
+
 
 def _demand_scheme(name: str, text: str) -> None:
     """Raise `Refused` with 400 for no scheme of identifiers, in the words of 2.42 and later."""

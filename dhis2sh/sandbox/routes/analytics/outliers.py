@@ -13,13 +13,14 @@ from starlette.routing import Route
 
 from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.errors import UsageError
-from dhis2sh.sandbox.analytics import build, numbers
+from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.grid import Grid, Header, number
 from dhis2sh.sandbox.analytics.outliers import Outlier, Search, find
 from dhis2sh.sandbox.data.model import Model, identifier_of, read_period
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.java import numbers
 from dhis2sh.sandbox.metadata.period_names import period_name
 from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.routes.analytics.aggregate import grid_answer, viewer_of
@@ -133,7 +134,7 @@ class Api:
         }  # fmt: skip
         if query.get("headers"):
             shown.only(params.many(query, "headers"))
-        return grid_answer(shown, request.path_params.get("ending", "json"))
+        return grid_answer(shown, request.path_params.get("ending", "json"), self.store)
 
     def live(self, request: Request) -> Response:
         """`GET /api/outlierDetection`: from the values themselves, as objects."""

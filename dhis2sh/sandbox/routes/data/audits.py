@@ -1,4 +1,7 @@
-"""`/api/audits`: who changed data values and approvals, and what was there before (api-facts h.5)."""
+"""`/api/audits` and `/api/deletedObjects`: who changed data values and approvals, what was there before, and what is gone.
+
+API source: `AuditController`, `DeletedObjectController` (api-facts h.5 and the recordings).
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.data.model import Model, read_period
 from dhis2sh.sandbox.data.paging import paged, picked
+from dhis2sh.sandbox.data.shown import period_reference
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.refused import Refused, unknown_choice
+from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -20,6 +24,11 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.routes.server import Server
     from dhis2sh.types import JsonObject
 
+_TYPES = {
+    "organisationUnit": "organisationUnits", "attributeOptionCombo": "categoryOptionCombos",
+    "categoryOptionCombo": "categoryOptionCombos", "dataElement": "dataElements", "creator": "users",
+    "workflow": "dataApprovalWorkflows", "level": "dataApprovalLevels",
+}  # fmt: skip
 AUDIT_TYPES = ("READ", "CREATE", "UPDATE", "DELETE", "SEARCH")
 
 
@@ -51,13 +60,13 @@ class Api:
         found: list[JsonObject] = [
             {
                 "created": row[0], "modifiedBy": row[1], "auditType": row[2],
-                **({"value": row[3]} if row[3] is not None else {}), "period": self._shown(str(row[4])),
+                **({"value": row[3]} if row[3] is not None else {}), "period": period_reference(self.store, str(row[4])),
                 "organisationUnit": {"id": row[5]}, "attributeOptionCombo": {"id": row[6]},
                 "categoryOptionCombo": {"id": row[7]}, "dataElement": {"id": row[8]},
             }
             for row in rows
         ]  # fmt: skip
-        return answer(paged(query, "dataValueAudits", picked(query, found)))
+        return answer(paged(query, "dataValueAudits", picked(query, found, self.store, _TYPES), last_page=True))
 
     def approvals(self, request: Request) -> Response:
         """`GET /api/audits/dataApproval`."""
@@ -75,14 +84,29 @@ class Api:
         )  # fmt: skip
         found: list[JsonObject] = [
             {
-                "created": row[0], "action": row[1], "creator": {"id": row[2]}, "period": self._shown(str(row[3])),
+                "created": row[0], "action": row[1], "creator": {"id": row[2]}, "period": period_reference(self.store, str(row[3])),
                 "workflow": {"id": row[4]}, "level": {"id": row[5]}, "organisationUnit": {"id": row[6]},
                 "attributeOptionCombo": {"id": row[7]},
             }
             for row in rows
             if (start is None or str(row[0]) >= start.isoformat()) and (end is None or str(row[0])[:10] <= str(end))
         ]  # fmt: skip
-        return answer(paged(query, "dataApprovalAudits", picked(query, found)))
+        return answer(paged(query, "dataApprovalAudits", picked(query, found, self.store, _TYPES), last_page=True))
+
+    def deletions(self, request: Request) -> Response:
+        """`GET /api/deletedObjects`: deleted metadata; `klass`, `uid`, `code` and `deletedAt` (since) choose."""
+        query = request.query_params
+        conditions = {column: params.many(query, name) for column, name in
+                      (("model", "klass"), ("uid", "uid"), ("code", "code"))}  # fmt: skip
+        rows = self._select("uid, code, at, model, by", "deleted_object", conditions, "id")
+        since = params.date(query, "deletedAt")
+        names = ("uid", "code", "deletedAt", "klass", "deletedBy")
+        found: list[JsonObject] = [
+            {name: value for name, value in zip(names, row, strict=True) if value is not None}
+            for row in rows
+            if since is None or str(row[2]) >= since.isoformat()
+        ]
+        return answer(paged(query, "deletedObjects", picked(query, found)))
 
     def _known(self, model: Model, query: QueryParams, name: str, plural: str, klass: str) -> list[str]:
         """The UIDs of a parameter. Raises `Refused` for those that do not exist; since 2.43 they have no audits."""
@@ -93,14 +117,6 @@ class Api:
                 409, f"Objects of type `{klass}` not found or not accessible: `[{', '.join(missing)}]`", "E1112"
             )
         return found
-
-    def _shown(self, iso: str) -> JsonObject:
-        """A period as an audit names it: by its identifier, since 2.43 by its type and dates."""
-        period = read_period(iso) if self.store.version.upserts else None
-        if period is None:
-            return {"id": iso}
-        days = {"endDate": period.end, "startDate": period.start}
-        return {"periodType": period.type.name, **{name: f"{day}T00:00:00.000" for name, day in days.items()}}
 
     def _select(
         self, columns: str, table: str, conditions: dict[str, list[str]], order: str
@@ -122,7 +138,8 @@ def _period(text: str) -> str:
 
 def _audit_type(text: str) -> str:
     if text.upper() not in AUDIT_TYPES:
-        raise unknown_choice(text, "auditType", AUDIT_TYPES)
+        words = f"Cannot convert {text} to class org.hisp.dhis.audit.AuditOperationType"
+        raise Refused(400, f"Value '{text}' is not valid for parameter auditType.  {words}")
     return text.upper()
 
 
@@ -132,4 +149,5 @@ def routes(server: Server) -> list[Route]:
     return [
         Route("/api/audits/dataValue", api.data_values),
         Route("/api/audits/dataApproval", api.approvals),
+        Route("/api/deletedObjects", api.deletions),
     ]

@@ -42,11 +42,12 @@ _FORMATS = {
     "json": "application/json",
 }
 _ACCEPTED = {"", *_FORMATS.values()}
+_LOADING = ("Loading file resource", "Loading file content")
 _STEPS = (
-    "Loading file resource", "Loading file content", "Reading data set header", "Creating import context",
-    "Preheat caches...", "Loading base metadata", "Run data set validation",
+    "Reading data set header", "Creating import context", "Preheat caches...", "Loading base metadata",
+    "Run data set validation",
 )  # fmt: skip
-"""What an import of data values says on its way, as a job."""
+"""What an import of data values says on its way as a job, besides that it loads what was sent."""
 MESSAGES = {
     "SUCCESS": "Import was successful.",
     "WARNING": "One more conflicts encountered, please check import summary.",
@@ -196,13 +197,16 @@ class Api:
 
     def _later(self, request: Request, options: Options, run: functools.partial[Summary], *, listed: bool) -> Response:
         def work(progress: Progress) -> JsonValue:
-            for step in (*_STEPS, f"Importing values ({'list' if listed else 'iterator'})"):
+            steps = ("Importing data...",)
+            if self.store.version.minor >= 42:
+                steps = (*_STEPS, f"Importing values ({'list' if listed else 'iterator'})")
+            for step in (*_LOADING, *steps):
                 progress.note(step)
             summary = run()
             imported, updated, deleted, ignored = summary.imported, summary.updated, summary.deleted, summary.ignored
             if summary.status == "ERROR":
                 progress.note(f"{summary.description}", level="ERROR")
-            else:
+            elif self.store.version.minor >= 42:
                 progress.note(f"Import summary: [imports={imported}, updates={updated}, ignores={ignored}]")
             shown = summary.shown()
             progress.finish_with(
@@ -213,8 +217,9 @@ class Api:
 
         user = cast("str", self.server.user(request)["id"])
         config = self.server.jobs.submit(
-            "DATAVALUE_IMPORT", user=user, parameters=options.shown(), work=work, opening="Data value set import"
-        )
+            "DATAVALUE_IMPORT", user=user, parameters=options.shown(), work=work, opening="Data value set import",
+            opening_data=options.whole(),
+        )  # fmt: skip
         return self.server.initiated(request, config)
 
     # Single values -------------------------------------------------------------------------------------------------
@@ -224,9 +229,13 @@ class Api:
         key = self.key_of(request.query_params, Model(self.store))
         found = values.find(self.store.connection, key)
         if found is None or found.deleted:
-            upserts = self.store.version.upserts
-            raise Refused(404 if upserts else 409, "Data value does not exist", "E1005" if upserts else None)
+            raise self.missing()
         return answer([found.value])
+
+    def missing(self) -> Refused:
+        """What is said of a value that there is not."""
+        upserts = self.store.version.upserts
+        return Refused(404 if upserts else 409, "Data value does not exist", "E1005" if upserts else None)
 
     def write_one(self, request: Request) -> Response:
         """`POST /api/dataValues`, by query, form or JSON."""
@@ -250,7 +259,7 @@ class Api:
             values.put(connection, new)
             if self.store.version.upserts:
                 values.audit(connection, new, "CREATE" if stored is None else "UPDATE", user)
-            elif old is not None:
+            elif old is not None and old.value != new.value:
                 values.audit(connection, old, "UPDATE", user)
         return Response(None, 201)
 
@@ -427,9 +436,9 @@ def _format(request: Request, *, by_accept: bool) -> str:
             return "adx+xml" if text == "adx" else text
     accepted = request.headers.get("accept", "") if by_accept else ""
     named = next((name for name in ("adx+xml", "csv", "xml") if f"application/{name}" in accepted), None)
-    if named is None and accepted and "json" not in accepted and "*/*" not in accepted and not ending:
-        if "format" not in request.query_params:
-            raise unmet_parameters()
+    unknown = accepted and not any(word in accepted for word in ("json", "*/*"))
+    if named is None and unknown and not ending and "format" not in request.query_params:
+        raise unmet_parameters()
     return named or "json"
 
 

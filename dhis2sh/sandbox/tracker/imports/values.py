@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.metadata.value_types import problem
-from dhis2sh.sandbox.tracker.bundle import Bundle, Item
+from dhis2sh.sandbox.tracker.imports.bundle import Bundle, Item
+from dhis2sh.sandbox.tracker.imports.problems import Named
 from dhis2sh.sandbox.tracker.metadata import objects, reference
-from dhis2sh.sandbox.tracker.problems import Named
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

@@ -1,4 +1,4 @@
-"""The tracker's own reading of `fields`: what of a finished object is shown (api-facts e.2)."""
+"""Cutting finished answers down to what `fields` names: of the tracker, of data, of files (api-facts e.2)."""
 
 from __future__ import annotations
 
