@@ -94,7 +94,7 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (r"(enter|type in|key in|single|one) .*(values?|numbers?|figures?)\b", "aggregate set"),
     (r"(values?|numbers?|figures?|data)\b.*(from|to|in|into) .*(file|sheet|spreadsheet|excel|csv)|(file|sheet|spreadsheet|excel|csv) of (values|data)", "aggregate push"),
     (r"suspicious|odd|strange|implausible|extreme|outl\w*|unusual|too (high|low|large)", "outliers validate"),
-    (r"(chang|enter|edit|set)\w* (this|that|the|a) (number|value|figure|cell)|history of", "data history"),
+    (r"(chang|enter|edit|set)\w* (this|that|the|a) (number|value(?! type)|figure|cell)|history of", "data history"),
     (r"(old|former|previous) (value|number|figure)", "revert"),
     (r"attributes? of|custom (field|attribute)s?", "attribute"),
     (r"open .*again|unlock", "reopen"),

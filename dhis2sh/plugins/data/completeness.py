@@ -76,12 +76,13 @@ async def completeness_(
     rows = completeness.table(found, periods, groups)
     hidden = set[str]() if groups else {"orgUnit", "orgUnitName"}
     hidden |= set[str]() if any("late" in row for row in rows) else {"onTime", "late"}
+    words = [*(f"--period {iso}" for iso in period), *(f"--org-unit {uid}" for uid in org_unit)]
     low = [row for row in rows if fail_below is not None and float(str(row["percent"] or 0)) < fail_below]
     if low:
         told = ", ".join(f"{row.get('orgUnitName') or row['period']} {row['percent']} %" for row in low[:5])
         raise CheckFailed(
             f"'{found.name}' is below {fail_below} %: {told}",
-            hint=f"dhis2 data completeness {data_set} --missing",
+            hint=" ".join(["dhis2 data completeness", data_set, *words, "--by", by, "--missing"]),
             findings=low,
         )
     if tree:
