@@ -14,7 +14,7 @@ from starlette.routing import Route
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.analytics import answer as answers
 from dhis2sh.sandbox.analytics import build
-from dhis2sh.sandbox.analytics.aggregate import Tables
+from dhis2sh.sandbox.analytics.aggregate import AGGREGATIONS, Tables
 from dhis2sh.sandbox.analytics.cells import Options
 from dhis2sh.sandbox.analytics.engine import Engine, criteria
 from dhis2sh.sandbox.analytics.errors import refusal
@@ -38,12 +38,6 @@ if TYPE_CHECKING:
 
 _SPOKEN = ("application/json", "application/javascript")
 """What an address without an ending can be answered in."""
-AGGREGATIONS = (
-    "SUM", "AVERAGE", "AVERAGE_SUM_ORG_UNIT", "LAST", "LAST_AVERAGE_ORG_UNIT", "LAST_LAST_ORG_UNIT", "LAST_IN_PERIOD",
-    "LAST_IN_PERIOD_AVERAGE_ORG_UNIT", "FIRST", "FIRST_AVERAGE_ORG_UNIT", "FIRST_FIRST_ORG_UNIT", "COUNT", "STDDEV",
-    "VARIANCE", "MIN", "MAX", "MIN_SUM_ORG_UNIT", "MAX_SUM_ORG_UNIT", "NONE", "CUSTOM", "DEFAULT",
-)  # fmt: skip
-"""What `aggregationType` may be."""
 _SKIPS = {
     "skipAggregate": ("DATA_VALUE", "COMPLETENESS", "COMPLETENESS_TARGET", "ORG_UNIT_TARGET"),
     "skipValidationResult": ("VALIDATION_RESULT",),
