@@ -139,7 +139,11 @@ class Caller(TestClient):
 
 @contextmanager
 def nation(version: str | None = None) -> Iterator[Caller]:
-    """The sandbox with the small country and its analytics tables, as a version of the server."""
+    """The sandbox with the small country and its analytics tables.
+
+    Parameters:
+        version: of the server that it mimics.
+    """
     store = open_store(version=version)
     load(store, metadata())
     load(store, {"dataValues": VALUES})
