@@ -63,6 +63,7 @@ def test_without_org_units_all_that_may_be_viewed_is_asked_for(sandbox: Caller) 
     assert len(limited["rows"]) == 1  # type: ignore[arg-type]
     refused = sandbox.ask(f"/api/analytics/events/query/prBirths001?{ALL}")
     assert refused["errorCode"] == "E7120"
+    assert sandbox.get("/api/analytics/trackedEntities/query/tetPerson01").status_code == 501
     sandbox.store.put_objects({"users": [admin]})
 
 
