@@ -211,3 +211,17 @@ def test_a_pattern_with_a_code_and_something_random(api: TestClient, store: Stor
 def test_a_working_list_names_what_there_is(api: TestClient, plural: str, body: dict[str, Any], words: str):
     answer = api.post(f"/api/{plural}", json=body)
     assert (answer.status_code, answer.json()["message"]) == (409, words)
+
+
+def test_the_first_enrollment_in_a_protected_programme_makes_its_owner(
+    nurse: TestClient, api: TestClient, store: Store
+):
+    stranger = {"trackedEntity": TWO, "trackedEntityType": PERSON, "orgUnit": CLINIC,
+                "attributes": [{"attribute": NAME, "value": "Eve"}]}  # fmt: skip
+    assert post(api, {"trackedEntities": [stranger]})["status"] == "OK"
+    units = [{"id": CLINIC}, {"id": OTHER}]
+    store.put_objects({"programs": [{**(store.get("programs", PROGRAM) or {}), "organisationUnits": units}]})
+    enrollment = {"enrollment": "enOther0001", "trackedEntity": TWO, "program": PROGRAM, "orgUnit": OTHER,
+                  "enrolledAt": "2025-01-10", "occurredAt": "2025-01-10"}  # fmt: skip
+    assert post(nurse, {"enrollments": [enrollment]})["status"] == "OK"
+    assert nurse.get(f"/api/tracker/trackedEntities/{TWO}?program={PROGRAM}").status_code == 200
