@@ -283,3 +283,12 @@ def test_a_file_of_a_value_is_there(api: TestClient):
         entity = {"trackedEntityType": PERSON, "orgUnit": CLINIC, "attributes": [{"attribute": NAME, "value": uid}]}
         found[uid] = codes(post(api, {"trackedEntities": [entity]}))
     assert found == {"fiPhoto0001": [], "fiPhoto0002": ["E1009"], "fiPhoto0003": ["E1084"]}
+
+
+def test_a_program_of_single_events_can_be_deleted_once_its_events_are_gone_for_good(api: TestClient):
+    single = {"event": "evReport001", "program": SINGLE, "programStage": "stReport001", "orgUnit": CLINIC, "occurredAt": "2025-02-01"}
+    assert post(api, {"events": [single]})["status"] == "OK"
+    assert post(api, {"events": [{"event": "evReport001"}]}, importStrategy="DELETE")["status"] == "OK"
+    assert api.delete(f"/api/programs/{SINGLE}").status_code == 409
+    api.post("/api/maintenance/softDeletedEventRemoval")
+    assert api.delete(f"/api/programs/{SINGLE}").status_code == 200
