@@ -286,7 +286,13 @@ def test_a_file_of_a_value_is_there(api: TestClient):
 
 
 def test_a_program_of_single_events_can_be_deleted_once_its_events_are_gone_for_good(api: TestClient):
-    single = {"event": "evReport001", "program": SINGLE, "programStage": "stReport001", "orgUnit": CLINIC, "occurredAt": "2025-02-01"}
+    single = {
+        "event": "evReport001",
+        "program": SINGLE,
+        "programStage": "stReport001",
+        "orgUnit": CLINIC,
+        "occurredAt": "2025-02-01",
+    }
     assert post(api, {"events": [single]})["status"] == "OK"
     assert post(api, {"events": [{"event": "evReport001"}]}, importStrategy="DELETE")["status"] == "OK"
     assert api.delete(f"/api/programs/{SINGLE}").status_code == 409

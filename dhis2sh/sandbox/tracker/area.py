@@ -5,7 +5,7 @@ from __future__ import annotations
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea, rows_of
 from dhis2sh.sandbox.store.database import Store
-from dhis2sh.sandbox.tracker.ownership import demand_no_temporary_owner
+from dhis2sh.sandbox.tracker.ownership import demand_unmentioned
 from dhis2sh.sandbox.tracker.storage import Tracker
 from dhis2sh.sandbox.tracker.working_lists import check_entity_filter, check_event_filter, fill_criteria
 
@@ -95,8 +95,8 @@ def check_enrollments(bundle: Bundle, item: Item) -> None:
         item.refuse("E6000", item.before.get("name"))
 
 
-def _temporary_owners(store: Store, uid: str) -> str | None:
-    demand_no_temporary_owner(Tracker(store), uid)
+def _mentions(store: Store, uid: str) -> str | None:
+    demand_unmentioned(Tracker(store), uid)
     return None
 
 
@@ -130,7 +130,7 @@ AREA = ImportingArea(
         "eventFilters": Hook(create=check_event_filter, prepare=fill_criteria),
         "programStageWorkingLists": Hook(prepare=fill_criteria),
         "trackedEntityInstanceFilters": Hook(create=check_entity_filter),
-        "users": Hook(vetoes=(_temporary_owners,)),
+        "users": Hook(vetoes=(_mentions,)),
         "relationshipTypes": Hook(vetoes=(rows_of("Relationship", "relationship", "relationship_type"),)),
         "trackedEntityAttributes": Hook(
             vetoes=(
