@@ -100,7 +100,7 @@ class Validator:
 
     def _keep_owners(self) -> None:
         """What is not deleted keeps what it hangs on."""
-        for kind, owner in reversed(_OWNER.items()):
+        for kind, owner in reversed(tuple(_OWNER.items())):
             for item in self.bundle.items[kind]:
                 held = self.bundle.find(owner, cast("str | None", existing(item).get(owner)))
                 if not item.valid and held is not None and held.valid:
