@@ -179,7 +179,7 @@ async def relate(s: Session, kind: str, from_: str, to: str) -> Plan:
     name = str(body.get("displayName") or kind)
     if from_ == to:
         raise UsageError("nothing is related to itself", hint="two different UIDs")
-    ends = {side: await _end(s, body, side, uid) for side, uid in (("from", from_), ("to", to))}
+    ends: dict[str, End] = {side: await _end(s, body, side, uid) for side, uid in (("from", from_), ("to", to))}
     after: JsonObject = {"relationship": generate_uid(), "relationshipType": kind}
     for side, uid in (("from", from_), ("to", to)):
         after[side] = {ends[side]: {ends[side]: uid}}
