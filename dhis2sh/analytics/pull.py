@@ -182,14 +182,14 @@ async def pull(s: Session, dimensions: list[str], wanted: Wanted) -> Stream[Row]
         columns=names.columns(order, ["value"]) if with_names else [*order, "value"],
     )
     if target is None:
-        stream.finally_(_finishing(stream, work))
+        stream.finally_(finishing(work))
         return stream
     rows = await write(stream, target, tables)
     work.finished()
     return pulled(target, rows, work.counts)
 
 
-def _finishing(stream: Stream[Row], work: Pull[Piece]) -> Callable[[], Awaitable[None]]:
+def finishing[P](work: Pull[P]) -> Callable[[], Awaitable[None]]:
     """What is done when a stream has ended: closed before, it goes on another time."""
 
     async def finish() -> None:

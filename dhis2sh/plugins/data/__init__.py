@@ -4,10 +4,11 @@ aggregate      get, push, set, delete, diff, copy          completeness   who ha
 registering    complete, reopen                            history        history, revert
 quality        outliers, validate, followup                tracker_reading   entities, enrollments, events
 tracker_writing  register, enroll, update, delete, ...     tracker_push   a file of them
+pulling        aggregate and tracker data of any size
 
 May import: as `dhis2sh.plugins`; its modules never one another.
 """
 
 MODULES = (
-    "aggregate", "completeness", "history", "quality", "registering", "tracker_reading", "tracker_writing", "tracker_push",
+    "aggregate", "completeness", "history", "pulling", "quality", "registering", "tracker_reading", "tracker_writing", "tracker_push",
 )  # fmt: skip

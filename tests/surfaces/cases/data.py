@@ -109,3 +109,12 @@ CASES += [
         home="analysed_home",
     ),
 ]
+CASES += [
+    Case("data aggregate pull", LINE, ASKED, home=HOME),
+    Case(
+        "data tracker pull",
+        "'Pregnancy follow-up' --org-unit Okavéri --children --of events",
+        {"program": "Pregnancy follow-up", "org_unit": ["Okavéri"], "children": True, "of": "events"},
+        home=HOME,
+    ),
+]
