@@ -10,6 +10,7 @@ named       names beside UIDs                          refused   rows that were 
 comparing   two sets of values, cell by cell           copying   values of one server for another
 outliers    far from what is usual                     violations  what breaks validation rules
 history     what a cell held, and when                 following   marks for follow-up
+reviewing   all of that in one report
 completeness  who has reported, and who has not        registering  complete, and open again
 
 May import: verbs, show, changes, session, person, profiles, rows, client, dhis2, models,

@@ -44,6 +44,18 @@ CASES += [
         home=HOME,
     ),
     Case(
+        "data aggregate export",
+        "stock.xml --data-set 'Vaccine stock' --period 202501 --org-unit Okavéri --children",
+        {"file": "stock.xml", **ASKED},
+        home=HOME,
+    ),
+    Case(
+        "data review",
+        "'Vaccine stock' 202502 --org-unit Okavéri",
+        {"data_set": "Vaccine stock", "period": "202502", "org_unit": ["Okavéri"]},
+        home=HOME,
+    ),
+    Case(
         "data history",
         "'Penta vials at end of month' 202502 'Alidale Clinic'",
         {"element": "Penta vials at end of month", "period": "202502", "org_unit": "Alidale Clinic"},
@@ -113,8 +125,8 @@ CASES += [
     Case("data aggregate pull", LINE, ASKED, home=HOME),
     Case(
         "data tracker pull",
-        "'Pregnancy follow-up' --org-unit Okavéri --children --of events",
-        {"program": "Pregnancy follow-up", "org_unit": ["Okavéri"], "children": True, "of": "events"},
+        "'Pregnancy follow-up' --org-unit Okavéri --children --stage Birth",
+        {"program": "Pregnancy follow-up", "org_unit": ["Okavéri"], "children": True, "stage": "Birth"},
         home=HOME,
     ),
 ]

@@ -16,6 +16,7 @@ from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.java.reader import no_object
 from dhis2sh.sandbox.refused import Refused, not_imitated
+from dhis2sh.sandbox.tracker.query import UID_ERROR
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 type Simple = Literal["text", "uid", "moment", "flag", "geometry"]
 _VIEW = "org.hisp.dhis.webapi.controller.tracker.view"
 _UID = "org.hisp.dhis.common.UID"
-UID_ERROR = "UID must be an alphanumeric string of 11 characters starting with a letter, but was: "
 
 
 @dataclass(frozen=True, slots=True)

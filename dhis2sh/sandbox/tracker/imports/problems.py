@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox.tracker.bundle import Item
-from dhis2sh.sandbox.tracker.codes import message
+from dhis2sh.sandbox.tracker.imports.bundle import Item
+from dhis2sh.sandbox.tracker.imports.codes import message
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

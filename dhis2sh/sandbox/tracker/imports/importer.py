@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.rights import Rights
-from dhis2sh.sandbox.tracker.bundle import TYPE_OF, Bundle, Item, Options, existing
+from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.tracker.changes import record, user_of
-from dhis2sh.sandbox.tracker.metadata import attribute_combo, option_list
-from dhis2sh.sandbox.tracker.rule_engine import RuleEngine
+from dhis2sh.sandbox.tracker.imports.bundle import PLURAL, TYPE_OF, Bundle, Item, Options, existing
+from dhis2sh.sandbox.tracker.imports.combos import attribute_combo, option_list
+from dhis2sh.sandbox.tracker.imports.rule_engine import RuleEngine
+from dhis2sh.sandbox.tracker.imports.validate import Validator
 from dhis2sh.sandbox.tracker.storage import KINDS, Kind, Tracker, Writer
-from dhis2sh.sandbox.tracker.validate import Validator
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -152,8 +153,22 @@ def _count(counts: Counts, item: Item) -> None:
             counts.deleted += 1
 
 
+def _demand_once(bundle: Bundle) -> None:
+    """Since 2.43 two new objects with one UID break the whole import. Raises `Refused`."""
+    if bundle.store.version.minor < 43:
+        return
+    for kind, items in bundle.items.items():
+        new = [item.uid for item in items if item.valid and item.row is None]
+        if len(new) > len(set(new)):
+            if kind != "trackedEntity":
+                raise not_imitated(f"two of the {PLURAL[kind]} with one UID")
+            raise Refused(500, 'ERROR: duplicate key value violates unique constraint "trackedentityinstance_pkey"\n'
+                               "  Detail: Key (trackedentityid)=(1) already exists.")  # fmt: skip
+
+
 def _persist(bundle: Bundle, rights: Rights, counts: dict[Kind, Counts]) -> None:
     """Write every valid item in one transaction: parents first, and children first when deleting."""
+    _demand_once(bundle)
     deleting = bundle.options.strategy == "DELETE"
     with bundle.store.writing() as connection:
         keeper = Keeper(bundle, connection, user_of(rights.user))
@@ -200,8 +215,13 @@ class Keeper:
         uid = cast("str", note.get("note") or generate_uid())
         if note.get("value"):
             self.writer.note(owner, {"note": uid, "value": note["value"], "storedAt": self.moment,
-                                     "storedBy": note.get("storedBy"), "createdBy": self.user})  # fmt: skip
+                                     "storedBy": self._storer(note), "createdBy": self.user})  # fmt: skip
         return uid
+
+    def _storer(self, note: JsonObject) -> JsonValue:
+        """Who stored a note, in versions that say so besides who made it."""
+        given = note.get("storedBy")
+        return given or (self.user["username"] if self.bundle.store.version.stored_by else None)
 
     def _trackedEntity(self, item: Item, body: JsonObject) -> None:  # noqa: N802 - named after the kind
         self.writer.put("trackedEntity", item.uid, body)
@@ -219,7 +239,7 @@ class Keeper:
             if before == after and before is not None:
                 continue
             self.writer.value("attribute_value", owner, uid, {
-                "value": None if after is None else str(after), "storedBy": value.get("storedBy"),
+                "value": None if after is None else str(after), "storedBy": self._storer(value),
                 "createdAt": created or self.moment, "updatedAt": self.moment,
             })  # fmt: skip
             record(self.connection, "trackedEntityAttribute", owner, uid, (before, after), self.user, program=program)

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.metadata.rights import Rights
-from dhis2sh.sandbox.tracker.bundle import Bundle, Item, existing
+from dhis2sh.sandbox.tracker.imports.bundle import Bundle, Item, existing
+from dhis2sh.sandbox.tracker.imports.values import Found
 from dhis2sh.sandbox.tracker.metadata import single
 from dhis2sh.sandbox.tracker.ownership import has_access
 from dhis2sh.sandbox.tracker.storage import Kind
-from dhis2sh.sandbox.tracker.values import Found
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject

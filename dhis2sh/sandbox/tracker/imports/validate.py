@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.periods import period_type
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
-from dhis2sh.sandbox.tracker.bundle import TYPE_OF, Bundle, Item, existing
-from dhis2sh.sandbox.tracker.metadata import attribute_combo, attributes, ids, option_list, single
-from dhis2sh.sandbox.tracker.problems import Named, Problem
-from dhis2sh.sandbox.tracker.security import Security
+from dhis2sh.sandbox.tracker.imports.bundle import TYPE_OF, Bundle, Item, existing
+from dhis2sh.sandbox.tracker.imports.combos import attribute_combo, option_list
+from dhis2sh.sandbox.tracker.imports.problems import Named, Problem
+from dhis2sh.sandbox.tracker.imports.security import Security
+from dhis2sh.sandbox.tracker.imports.values import WITH_VALUES, WITHOUT_VALUES, Found, Values
+from dhis2sh.sandbox.tracker.metadata import attributes, ids, single
 from dhis2sh.sandbox.tracker.storage import Kind, end_of
-from dhis2sh.sandbox.tracker.values import WITH_VALUES, WITHOUT_VALUES, Found, Values
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -53,6 +55,7 @@ class Validator:
         self.rights = rights
         self.values = Values(bundle)
         self.security = Security(bundle, rights)
+        self._since_42 = self.store.version.minor > 41
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
 
@@ -86,6 +89,8 @@ class Validator:
     def _start(self, item: Item) -> Iterator[Found]:
         """The steps that every kind shares."""
         exists, missing, deleted, required = _CODES[item.kind]
+        if self.store.version.minor < 42:
+            yield self._uids(item)
 
         def existence() -> Found:
             if item.row is not None and item.row["deleted"]:
@@ -110,6 +115,12 @@ class Validator:
                 yield from self._lacks_enrollment(item, required)
 
         yield complete()
+
+    def _uids(self, item: Item) -> Found:
+        """Until 2.41 the import looks at UIDs; later the reader of the payload does."""
+        for name, text in ((item.kind, item.uid), *(("note", note.get("note")) for note in item.items("notes"))):
+            if isinstance(text, str) and text and not is_uid(text):
+                yield "E1048", (text, text if name == item.kind else "")
 
     def _lacks_enrollment(self, item: Item, required: str) -> Found:
         """Since 2.43 the enrollment is a required property of an event of a program with registration."""
@@ -150,8 +161,11 @@ class Validator:
                          if entry.get("mandatory")}  # fmt: skip
             given = {str(value.get("attribute")) for value in item.items("attributes")}
             if item.action == "CREATE":
-                inside = {str(value.get("attribute")) for one in self.bundle.items["enrollment"]
-                          if one.text("trackedEntity") == item.uid for value in one.items("attributes")}  # fmt: skip
+                inside = {
+                    str(value.get("attribute"))
+                    for one in self.bundle.enrollments_of(item.uid)
+                    for value in one.items("attributes")
+                }
                 for uid in mandatory - given - inside:
                     yield "E1090", (Named(uid), kind.get("id"), item.uid)
             yield from self.values.attributes(item, item.uid, mandatory)
@@ -232,8 +246,8 @@ class Validator:
             (entity, program["id"]),
         )
         others = {cast("str", row["uid"]): cast("str", row["status"]) for row in rows}
-        for one in self.bundle.items["enrollment"]:
-            if one.text("trackedEntity") == entity and one.body.get("program") == program["id"]:
+        for one in self.bundle.enrollments_of(entity):
+            if one.body.get("program") == program["id"]:
                 others[one.uid] = one.text("status") or "ACTIVE"
         others.pop(item.uid, None)
         if once and any(known in {"ACTIVE", "COMPLETED"} for known in others.values()):
@@ -253,7 +267,7 @@ class Validator:
                 yield "E1023", ()
             elif occurred[:10] > today and not program.get("selectIncidentDatesInFuture"):
                 yield "E1021", (occurred,)
-        if item.text("completedAt") and (item.text("status") or "ACTIVE") == "ACTIVE":
+        if item.text("completedAt") and (item.text("status") or "ACTIVE") == "ACTIVE" and self._since_42:
             yield "E1052", (item.uid, "ACTIVE")
 
     def _program_attributes(self, item: Item, program: JsonObject) -> Found:
@@ -378,7 +392,7 @@ class Validator:
             yield "E1031", ()
         if not item.text("scheduledAt") and status == "SCHEDULE":
             yield "E1050", ()
-        if item.text("completedAt") and status != "COMPLETED":
+        if item.text("completedAt") and status != "COMPLETED" and self._since_42:
             yield "E1051", (item.uid, status)
         yield from self._expired(item, program, status)
 

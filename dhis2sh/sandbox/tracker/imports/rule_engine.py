@@ -18,10 +18,10 @@ from dhis2sh.dhis2.formulas import BadExpression
 from dhis2sh.dhis2.rules import ENVIRONMENT, Kind, kind_of
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.metadata.rights import Rights
-from dhis2sh.sandbox.tracker.bundle import Bundle, Item, existing
+from dhis2sh.sandbox.tracker.imports.bundle import Bundle, Item, existing
+from dhis2sh.sandbox.tracker.imports.problems import Problem
+from dhis2sh.sandbox.tracker.imports.rule_values import Scope, Variable, shown
 from dhis2sh.sandbox.tracker.metadata import ids, objects, reference, single
-from dhis2sh.sandbox.tracker.problems import Problem
-from dhis2sh.sandbox.tracker.rule_values import Scope, Variable, shown
 from dhis2sh.sandbox.tracker.storage import COLUMNS, from_row
 
 if TYPE_CHECKING:

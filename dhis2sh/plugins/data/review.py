@@ -1,0 +1,53 @@
+"""`data review`: one report of a data set and period, for who has to act on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from dhis2sh.data import asking, reviewing
+from dhis2sh.errors import UsageError
+from dhis2sh.rows.rows import Rows, Text
+from dhis2sh.session import Session
+from dhis2sh.types import Row
+from dhis2sh.verbs.declaration import Complete, Doc, Refers, Touches, verb
+
+
+@verb(
+    "data review",
+    effect="read",
+    examples=[
+        "dhis2 data review 'Child Health' 202506 --org-unit Bo --report bo-june.html",
+        "%data review 'Child Health' 202506 --org-unit Bo | where(check == 'Sudden zeros')",
+    ],
+)
+async def review(
+    s: Session,
+    data_set: Annotated[str, Doc("The data set."), Refers("dataSets")],
+    period: Annotated[str, Doc("The period, such as 202506.")],
+    *,
+    org_unit: Annotated[
+        list[str], Doc("Units, with all below them; without any those that you read from."), Refers("organisationUnits")
+    ] = [],
+    report: Annotated[
+        Path | None, Doc("Write a page (.html) or a workbook (.xlsx) for people."), Complete("files"), Touches("writes")
+    ] = None,
+) -> Rows[Row] | Text:
+    """Review a data set: who has not reported, broken rules, unusual values, sudden zeros and repeated reports.
+
+    A zero is sudden where the periods before had something, and a report is repeated where all of its values are those of
+    one of the six periods before. With --report it is one page, or a workbook with a sheet for each of these.
+
+    API source: `GET /api/completeDataSetRegistrations`, `GET /api/dataValueSets.csv`, `GET /api/outlierDetection`,
+    `POST /api/dataAnalysis/validationRules`.
+    """
+    if report is not None and report.suffix.lower() not in {".html", ".xlsx"}:
+        raise UsageError(f"{report}: a report is written as .html or .xlsx", hint=f"--report {report.stem}.html")
+    (iso, *more) = await asking.periods_of(s, asking.Asked(data_set=[data_set], period=[period]))
+    if more:
+        raise UsageError(f"{period} is {len(more) + 1} periods of this data set", hint=f"one of them, such as {iso}")
+    made = await reviewing.report(s, data_set, asking.Period.parse(iso), org_unit)
+    if report is None:
+        return Rows(reviewing.findings(made), columns=reviewing.COLUMNS)
+    made.save(report)
+    return Text(f"{report.name}: {made.title}\n" + "\n".join(f"  {tile.number} {tile.about}" for tile in made.tiles))
