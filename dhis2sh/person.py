@@ -6,8 +6,8 @@ The surfaces have theirs: a terminal, a notebook, and the way from the loop's th
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
 
 
 class Person(Protocol):
@@ -50,6 +50,14 @@ class Person(Protocol):
         """Let somebody edit a text; gives what was left. Raises `UsageError` where the editor fails."""
         ...
 
+    async def fill[R](self, form: Callable[[], Coroutine[Any, Any, R]]) -> R | None:
+        """Show a form that takes the whole screen, and give what came of it; None where nobody is at a terminal.
+
+        Parameters:
+            form: runs the form, in the thread that has the terminal.
+        """
+        ...
+
     async def browse(self, address: str) -> bool | None:
         """Open an address in a browser; True where one was opened."""
         ...
@@ -89,6 +97,10 @@ class Nobody:
 
     async def edit(self, text: str) -> str | None:
         """Nobody edits."""
+        return None
+
+    async def fill[R](self, form: Callable[[], Coroutine[Any, Any, R]]) -> R | None:
+        """Nobody fills a form."""
         return None
 
     async def browse(self, address: str) -> bool | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,13 +83,15 @@ def read_profiles(path: Path) -> ProfilesFile:
     """A profiles file. Raises `ConfigError` with line and column; the file is left alone."""
     try:
         raw = path.read_bytes()
+        import tomllib  # start-up: 3 ms, and not everybody has such a file
+
         return ProfilesFile(path, tomllib.loads(raw.decode("utf-8")), hashlib.sha256(raw).hexdigest())
-    except tomllib.TOMLDecodeError as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", hint="save it as UTF-8, readable by you") from error
+    except ValueError as error:
         raise ConfigError(
             f"{path} is not valid TOML: {error}", hint=f"mend that line; {path.name} was left as it was"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", hint="save it as UTF-8, readable by you") from error
 
 
 def project_file(start: Path | None = None) -> Path | None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from dhis2sh import profiles
-from dhis2sh.errors import ConfigError
+from dhis2sh.errors import ConfigError, Forbidden
 from dhis2sh.person import Nobody, Person, Script
 from dhis2sh.profiles import Active, Profile
 
@@ -51,6 +51,8 @@ class Session:
         lasting: bool = False,
     ) -> None:
         self.lasting = lasting
+        self.persons = True
+        """May rows of persons be shown? To agents only where whoever started their server allows it."""
         self._chosen = profile
         self._retry, self._limits = retry, limits
         self.person: Person = person or Nobody()
@@ -109,6 +111,19 @@ class Session:
             known=None if profile.embedded else Known(profile.name, profile.url),
             warn=self.person.warn,
         )
+
+    def show_persons(self, what: str) -> None:
+        """Raise `Forbidden` where rows of persons may not be shown.
+
+        Parameters:
+            what: what would show them.
+        """
+        if not self.persons:
+            raise Forbidden(
+                f"{what} shows what persons have, and this server was started without --person-data",
+                hint="data tracker count and data tracker outstanding give numbers; "
+                "whoever starts the server adds: dhis2-mcp --person-data",
+            )
 
     @property
     def sandbox(self) -> str:

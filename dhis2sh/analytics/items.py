@@ -59,7 +59,7 @@ async def question_of(s: Session, dimensions: Sequence[str], filters: Sequence[s
     for texts, found in ((dimensions, asked.dimensions), (filters, asked.filters)):
         for text in texts:
             name, items = _cut(text)
-            key, known = await _dimension(s, name, items)
+            key, known = await dimension(s, name, items)
             found.setdefault(key, []).extend(item for item in known if item not in found.get(key, []))
     both = asked.dimensions.keys() & asked.filters.keys()
     if both:
@@ -84,14 +84,15 @@ def _cut(text: str) -> tuple[str, list[str]]:
     return name.strip(), [item.strip() for item in items.split(";") if item.strip()]
 
 
-async def _dimension(s: Session, name: str, items: Sequence[str]) -> tuple[str, list[str]]:
+async def dimension(s: Session, name: str, items: Sequence[str]) -> tuple[str, list[str]]:
+    """A dimension by its UID, with its items. Errors as of `question_of`."""
     match name:
         case "dx":
             return "dx", await _data(s, items)
         case "pe":
             return "pe", [item for text in items for item in periods(text)]
         case "ou":
-            return "ou", await _units(s, items)
+            return "ou", await units(s, items)
         case "co" | "ao":
             return name, list((await names.resolve_all(s, "categoryOptionCombos", items)).values())
         case _:
@@ -118,7 +119,8 @@ async def _data(s: Session, items: Sequence[str]) -> list[str]:
     return [found[item] if item in found else hits[item].uid for item in items]
 
 
-async def _units(s: Session, items: Sequence[str]) -> list[str]:
+async def units(s: Session, items: Sequence[str]) -> list[str]:
+    """Organisation units, levels and groups by name, as a server takes them. Errors as of `question_of`."""
     found: list[str] = []
     for item in items:
         level, (prefix, mark, rest) = _LEVEL.fullmatch(item), item.partition("-")

@@ -120,6 +120,11 @@ class Planned:
             * _others(self.members, self.question)
         )
 
+    @property
+    def places(self) -> dict[str, dict[str, int]]:
+        """Where each member stands in its dimension."""
+        return {name: {uid: at for at, uid in enumerate(items)} for name, items in self.members.of.items()}
+
     def asked(self, piece: Piece) -> Piece:
         """A piece as it is sent: what is whole by its short name, such as LEVEL-4."""
 

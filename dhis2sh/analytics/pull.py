@@ -167,11 +167,14 @@ async def pull(s: Session, dimensions: list[str], wanted: Wanted) -> Stream[Row]
     if wanted.explain:
         return _explained(plan, work)
     await _agreed(s, plan, work, wanted.max_cells)
+    names = await _names(s, plan)
+    tables = _tables(s, plan, names)
     if target is not None and wanted.engine == "dask":
         from dhis2sh.analytics.cluster import on_cluster  # heavy: dask
 
-        return await on_cluster(s, plan, work, target, wanted.scheduler, names=not wanted.no_names)
-    names = await _names(s, plan)
+        kept = None if wanted.no_names else names
+        rows, requests = await on_cluster(s, plan, target.path, wanted.scheduler, kept, tables.by)
+        return Pulled(file=str(target.path), rows=rows, requests=requests, kept=0)
     order = list(asked.dimensions)
     with_names = not wanted.no_names and (target is None or target.kind != "duckdb")
     stream = Stream(
@@ -181,7 +184,7 @@ async def pull(s: Session, dimensions: list[str], wanted: Wanted) -> Stream[Row]
     if target is None:
         stream.finally_(_finishing(stream, work))
         return stream
-    rows = await write(stream, target, _tables(s, plan, names))
+    rows = await write(stream, target, tables)
     work.finished()
     return pulled(target, rows, work.counts)
 

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dhis2sh.analytics.pieces import Piece, ask
 
 if TYPE_CHECKING:
     from dhis2sh.analytics.planning import Planned
+    from dhis2sh.client.messages import Grid
     from dhis2sh.session import Session
     from dhis2sh.types import Row
+
+
+def sorted_rows(grid: Grid, dimensions: Sequence[str], places: Mapping[str, Mapping[str, int]]) -> list[Row]:
+    """The rows of a piece in the order of what was asked for: a server gives them in any.
+
+    Parameters:
+        dimensions: of the rows; places: where each item stands in its dimension.
+    """
+
+    def place(row: Row) -> list[tuple[int, str]]:
+        found: list[tuple[int, str]] = []
+        for name in dict.fromkeys(("pe", "dx", "ou", *dimensions)):
+            uid = str(row.get(name, ""))
+            known = places.get(name, {})
+            found.append((known.get(uid, len(known)), uid))
+        return found
+
+    return sorted(grid.records(), key=place)
 
 
 class Numbers:
@@ -47,16 +66,7 @@ class Numbers:
         """The numbers of a piece, in the order of what was asked for: a server gives them in any."""
         plan = self.plan
         grid = await ask(self._s, plan.question, plan.asked(part), {**plan.params, "skipMeta": True})
-        places = {name: {uid: at for at, uid in enumerate(items)} for name, items in plan.members.of.items()}
-
-        def place(row: Row) -> list[tuple[int, str]]:
-            found: list[tuple[int, str]] = []
-            for name in ("pe", "dx", "ou", *plan.question.dimensions):
-                uid = str(row.get(name, ""))
-                found.append((places.get(name, {}).get(uid, len(places.get(name, {}))), uid))
-            return found
-
-        keep(sorted(grid.records(), key=place))
+        keep(sorted_rows(grid, list(plan.question.dimensions), plan.places))
 
     async def smaller(self, part: Piece) -> Sequence[Piece]:
         """A piece in two."""

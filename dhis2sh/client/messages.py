@@ -410,6 +410,7 @@ class GridHeader(Answered):
     value_type: str | None = None
     hidden: bool = False
     meta: bool = False
+    option_set: str | None = None
 
 
 class Grid(Answered):

@@ -58,9 +58,11 @@ async def list_(s: Session, *, limit: Annotated[int, Bounds(1), Doc("At the most
     entries = journal_of(s).entries()
     rows = [
         EntryRow(
-            id=entry.id, at=entry.at, verb=entry.verb, title=entry.title, outcome=entry.outcome,
+            id=entry.id, at=entry.at, verb=entry.verb, outcome=entry.outcome,
             done=entry.states.get("done", 0), refused=entry.states.get("refused", 0),
-            unknown=entry.states.get("sent", 0), undone_by=entry.undone_by, undoes=entry.undoes, reason=entry.reason,
+            unknown=entry.states.get("sent", 0), undone_by=entry.undone_by, undoes=entry.undoes,
+            title=entry.title if s.persons or not entry.writer.startswith("tracker") else entry.verb,
+            reason=entry.reason if s.persons or not entry.writer.startswith("tracker") else None,
         )
         for entry in entries[:limit]
     ]  # fmt: skip
@@ -82,6 +84,8 @@ async def show(
         entry = newest[0]
     else:
         entry = journal.entry(id)
+    if entry.writer.startswith("tracker"):
+        s.show_persons(f"entry {entry.id}")
     rows = [
         ChangeRow(
             number=change.number, action=change.action, type=change.type, uid=change.uid, name=change.name,

@@ -11,6 +11,7 @@ from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.client import bodies, envelopes
 from dhis2sh.client.requests import JSON, addressed
 from dhis2sh.client.streams import whole_file
+from dhis2sh.dhis2.persons import holds_persons
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.files import parse_json
 from dhis2sh.redact import redact
@@ -69,6 +70,7 @@ async def get(
 
     API source: `GET /api/...`.
     """
+    _not_of_persons(s, path)
     pairs = _pairs(param)
     if out is not None:
         size = await bodies.save(s.client, path, pairs, out, whole_file, accept=accept)
@@ -151,6 +153,12 @@ async def delete(s: Session, path: Address, *, param: Params = []) -> Plan:
     return await _planned(s, "DELETE", path, param)
 
 
+def _not_of_persons(s: Session, path: str) -> None:
+    """Raise `Forbidden` for an address of persons where those may not be shown."""
+    if holds_persons(path):
+        s.show_persons(f"/api/{path.partition('?')[0].lstrip('/')}")
+
+
 async def _planned(
     s: Session,
     method: Literal["POST", "PUT", "PATCH", "DELETE"],
@@ -161,6 +169,7 @@ async def _planned(
     content_type: str | None = None,
 ) -> Plan:
     """The plan of one request. Raises `UsageError` for a body that is no JSON, before anything is sent."""
+    _not_of_persons(s, path)
     if body is not None and from_ is not None:
         raise UsageError("--body and --from both say what is sent", hint="say it once")
     address, pairs = addressed(s.profile.url, path, _pairs(param))

@@ -50,6 +50,8 @@ async def _plan(s: Session, journal: Journal, entry: Entry, *, force: bool) -> P
         )
     if entry.url != s.profile.url:
         raise UsageError(f"entry {entry.id} was written to {entry.url}, and this profile is {s.profile.url} now")
+    if entry.writer.startswith("tracker"):
+        s.show_persons(f"entry {entry.id}")
     back = way_back(entry) or _installed(entry)
     plan = await back(s, journal, entry, force=force)
     plan.undoes = entry.id

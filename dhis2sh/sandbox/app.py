@@ -20,7 +20,21 @@ from dhis2sh.sandbox.http.answers import refusal
 from dhis2sh.sandbox.people.signin import SignedIn, WithoutVersion
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.analytics import aggregate, dimensions, events, geo, outliers
-from dhis2sh.sandbox.routes.data import approvals, audits, completeness, entry, integrity, minmax, validation, values
+from dhis2sh.sandbox.routes.data import (
+    approvals,
+    audits,
+    completeness,
+    entry,
+    entry_forms,
+    integrity,
+    lock_exceptions,
+    minmax,
+    operands,
+    predictions,
+    validation,
+    value_files,
+    values,
+)
 from dhis2sh.sandbox.routes.instance import (
     apps,
     datastore,
@@ -53,9 +67,10 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
 
 AREAS = (
-    me, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, tracker_special, users, files, messages,
-    routes_, apps, maintenance, validation, sqlviews, integrity,
-    values, completeness, approvals, audits, minmax, aggregate, events, outliers, dimensions, geo, entry,
+    me, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, tracker_special, users,
+    files, messages, routes_, apps, maintenance, validation, predictions, sqlviews, integrity,
+    values, value_files, completeness, lock_exceptions, approvals, audits, minmax, aggregate, events, outliers, dimensions,
+    geo, entry, entry_forms, operands,
     bundle, sharing, org_units, merges, dependencies, descriptions, writes, objects,
 )  # fmt: skip
 

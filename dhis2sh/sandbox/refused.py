@@ -13,12 +13,15 @@ class Refused(Exception):
         status: the HTTP status.
         message: the server's words, None for a refusal without any.
         code: the error code, None for none.
+        inner: what the server says to its developers (`devMessage`), empty for nothing.
         page: the servlet container answers with a page of its own instead of DHIS2 with JSON; the words are escaped.
     """
 
-    def __init__(self, status: int, message: str | None = None, code: str | None = None, *, page: bool = False) -> None:
+    def __init__(
+        self, status: int, message: str | None = None, code: str | None = None, *, page: bool = False, inner: str = ""
+    ) -> None:
         super().__init__(message)
-        self.status, self.message, self.code, self.page = status, message, code, page
+        self.status, self.message, self.code, self.page, self.inner = status, message, code, page, inner
 
 
 def not_found(model: str, uid: str) -> Refused:

@@ -50,6 +50,10 @@ class Version:
         cuts_filters: a `filter` is cut at its commas into several.
         one_enrollment: a program with more than one active enrollment cannot be updated (E6000).
         places_geometry: a geometry that is refused is told with its place, as any other value is.
+        newer_event_grids: event analytics says when rows were created and completed, names what limits a query as a
+            dimension, and the items of an aggregate with their stage (2.43).
+        older_entity_grids: tracked entity analytics calls them instances, and names only what is asked for (2.41).
+        aligned_cells: cells of HTML grids are aligned, not only their heads.
         upserts: an import of data values counts what it creates as updated, and audits it (2.43 has its own importer).
     """
 
@@ -84,6 +88,9 @@ class Version:
     period_names: bool = False
     stored_by: tuple[str, ...] = ()
     followup: bool = False
+    newer_event_grids: bool = False
+    older_entity_grids: bool = False
+    aligned_cells: bool = False
     upserts: bool = False
     translates_unasked: bool = False
     places_geometry: bool = False
@@ -101,13 +108,13 @@ _OLD = Version(
     imports_by_code=True, idle_progress=200, unknown_setting=409, routes_anywhere=True, acceptances_apart=True,
     sorts_by_case=True, gist_addresses="", typed_responses=False, newest_path=42, flat_tracker_pages=True,
     value_authors=False, stored_by=("trackedEntity", "enrollment", "event"), followup=True,
-    translates_unasked=True, cuts_filters=False, one_enrollment=True,
+    translates_unasked=True, cuts_filters=False, one_enrollment=True, older_entity_grids=True, aligned_cells=True,
 )  # fmt: skip
 _NEW = Version(
     "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,
     gist_always_next=True, maintenance_says_done=True, pages_with_version=False, upserts=True,
     says_strategy=True, names_combos=False, values_by_accept=False, enrollment_combos=True, period_names=True,
-    places_geometry=True,
+    places_geometry=True, newer_event_grids=True, aligned_cells=True,
     stored_by=("enrollment", "event"),
 )  # fmt: skip
 VERSIONS = {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _NAMED: ContextVar[str | None] = ContextVar("profile named by the line", default=None)
 _REST = r"(?:(?!  )[^;\n])*?"
 """A command ends at the line's end, a semicolon or the two blanks before what it is good for."""
-_COMMAND = re.compile(
+_COMMAND = (  # compiled when something is printed: a first prompt prints no command
     r"(?<![\w./\\-])dhis2(?=\s+[a-z][a-z0-9-]*(?![\w.]))"
     r"(?!\s+(?:profile|sandbox|shell|mcp)\b)"  # of this machine, whatever the profile
     rf"(?!{_REST}\s(?:-p|--profile)[\s=])(?!{_REST}\s--help\b)"
@@ -25,12 +25,12 @@ _DATA = frozenset({"steps", "envelope", "failures", "refused", "names"})
 _KEPT: dict[int, tuple[object, str]] = {}
 """Results whose line named a profile, with its name: a prompt draws them when that line is over."""
 MOST_KEPT = 100
-_WHOLE = re.compile(rf"(?<![\w./\\-])dhis2\s+(?:-p\s+\S+\s+)?[a-z][a-z0-9-]*(?![\w.]){_REST}(?=  |[;\n]|$)")
+_WHOLE = rf"(?<![\w./\\-])dhis2\s+(?:-p\s+\S+\s+)?[a-z][a-z0-9-]*(?![\w.]){_REST}(?=  |[;\n]|$)"
 
 
 def written_in(text: str) -> list[str]:
     """The commands in a text, each as it is typed."""
-    found = (match[0].rstrip(" .") for match in _WHOLE.finditer(text))
+    found = (match[0].rstrip(" .") for match in re.finditer(_WHOLE, text))
     return [line.removesuffix(")") if line.count(")") > line.count("(") else line for line in found]
 
 
@@ -59,7 +59,7 @@ def named_in(words: list[str]) -> str | None:
 def carried(text: str) -> str:
     """A text for somebody to read, whose commands act on the profile that the line named."""
     name = _NAMED.get()
-    return text if name is None else _COMMAND.sub(lambda _: f"dhis2 -p {name}", text)
+    return text if name is None else re.sub(_COMMAND, lambda _: f"dhis2 -p {name}", text)
 
 
 def carried_in(value: JsonValue) -> JsonValue:

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -241,6 +241,13 @@ class Terminal:
     async def edit(self, text: str) -> str | None:
         """Open the user's editor. Raises `UsageError` where it fails."""
         return await self.put(edit, text)
+
+    async def fill[R](self, form: Callable[[], Coroutine[Any, Any, R]]) -> R | None:
+        """Give the screen to a form; None where no screen is."""
+        if not (interactive() and sys.stdout.isatty()):
+            return None
+        self.done()
+        return await form()
 
     async def browse(self, address: str) -> bool | None:
         """Open an address in the user's browser."""

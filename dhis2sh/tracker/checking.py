@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from dhis2sh.client import reading as objects
+from dhis2sh.client.tracker import IDENTIFIERS
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.tracker import programs, registering
@@ -29,6 +30,8 @@ _PLURALS = {
     "trackedEntityType": "trackedEntityTypes",
     "relationshipType": "relationshipTypes",
 }
+SOUGHT = 20
+"""Names of one batch that are looked for one by one where nothing has that very code or name."""
 _HAPPENED = {"ACTIVE", "VISITED", "COMPLETED"}
 
 
@@ -82,12 +85,23 @@ class Known:
                     told = listed((f"{row.get('displayName')} [{row['id']}]" for row in rows), 4)
                     self._problems[plural, text] = f"'{text}' is ambiguous: {told}"
             open_ = [text for text in open_ if text not in hits]
-        for text in open_:
-            try:
-                known[text] = await names.resolve(self._s, plural, text) if not is_uid(text) else _raise(plural, text)
-            except (NotFound, UsageError) as error:
-                near = f" ({error.hint})" if error.hint and error.hint.startswith("did you mean") else ""
-                self._problems[plural, text] = f"there is no {_ONE[plural]} '{text}' that you may see{near}"
+        for number, text in enumerate(open_):
+            near = None
+            if number < SOUGHT and not is_uid(text):
+                near = await self._as_others_find_it(plural, text)
+            if text not in known:
+                told = f" ({near})" if near else ""
+                self._problems.setdefault((plural, text), f"there is no {_ONE[plural]} '{text}' that you may see{told}")
+
+    async def _as_others_find_it(self, plural: str, text: str) -> str | None:
+        """A name without regard to case, accents and blanks, as every verb takes it; else what comes nearest."""
+        try:
+            self._uids[plural][text] = await names.resolve(self._s, plural, text)
+        except NotFound as error:
+            return error.hint if error.hint and error.hint.startswith("did you mean") else None
+        except UsageError as error:
+            self._problems[plural, text] = error.message
+        return None
 
     def resolve(self, body: JsonObject, key: str) -> str:
         """The UID of what a property names, which it has from now on. Raises `Problem`."""
@@ -106,10 +120,6 @@ _ONE = {
 }  # fmt: skip
 
 
-def _raise(plural: str, text: str) -> str:
-    raise NotFound(f"there are no {plural} {text}", hint=f"dhis2 metadata list {plural}")
-
-
 class Checker:
     """Checks the entries of one push.
 
@@ -120,10 +130,16 @@ class Checker:
 
     def __init__(self, known: Known, strategy: Strategy) -> None:
         self._known, self._strategy = known, strategy
+        self._seen: dict[str, str] = {}
         self._unique: dict[tuple[str, str], tuple[str, str]] = {}
 
     def check(self, entry: Entry) -> None:
         """Look at an entry and all that hangs on it: names become UIDs, and what is wrong is said in its `problems`."""
+        for kind, body in entry.objects():
+            uid = str(body[IDENTIFIERS[kind]])
+            first = self._seen.setdefault(uid, entry.label)
+            if first != entry.label:
+                entry.problems.append(f"{IDENTIFIERS[kind]} {uid} stands in {first} too: an object stands once")
         if self._strategy == "DELETE":
             return
         owners: dict[str, Program] = {}
@@ -142,16 +158,20 @@ class Checker:
             raise Problem(f"{key} is missing")
         return self._known.resolve(body, key)
 
-    def _unit(self, body: JsonObject, program: Program | None) -> None:
-        unit = self._reference(body, "orgUnit")
+    def _unit(self, entry: Entry, body: JsonObject, program: Program | None) -> None:
+        try:
+            unit = self._reference(body, "orgUnit")
+        except Problem as problem:
+            entry.problems.append(str(problem))
+            return
         if program is not None and unit not in program.units:
-            raise Problem(f"'{program.name}' is not assigned to '{self._known.names.get(unit, unit)}'")
+            entry.problems.append(f"'{program.name}' is not assigned to '{self._known.names.get(unit, unit)}'")
 
     def _entity(self, entry: Entry, body: JsonObject, owners: dict[str, Program]) -> None:
         kind = self._known.types[self._reference(body, "trackedEntityType")]
         if not kind.writable:
             raise Problem(f"you may not enter data of the type '{kind.name}'")
-        self._unit(body, None)
+        self._unit(entry, body, None)
         inside = [one.get("program") for one in inner(body, "enrollments")]
         more = [self._known.programs[uid] for uid in map(self._program_uid, inside) if uid is not None]
         items = {item.uid: item for program in more for item in program.attributes()} | {
@@ -189,15 +209,15 @@ class Checker:
             raise Problem(f"you may not enter data of the program '{program.name}'")
         if not body.get("trackedEntity"):
             raise Problem("trackedEntity is missing: whose enrollment is it?")
-        self._unit(body, program)
+        self._unit(entry, body, program)
         if body.get("enrolledAt"):
-            checked_day(str(body["enrolledAt"]), "day of the enrollment", ahead=program.enrolled_ahead)
+            _day(entry, body["enrolledAt"], "day of the enrollment", ahead=program.enrolled_ahead)
         elif not (entry.sheet and str(body["enrollment"]) not in entry.made):
-            raise Problem("enrolledAt is missing: when was the enrollment?")
+            entry.problems.append("enrolledAt is missing: when was the enrollment?")
         if body.get("occurredAt"):
-            checked_day(str(body["occurredAt"]), "day of the incident", ahead=program.incident_ahead)
+            _day(entry, body["occurredAt"], "day of the incident", ahead=program.incident_ahead)
         elif program.incident and str(body["enrollment"]) in entry.made:
-            raise Problem(f"occurredAt is missing: '{program.name}' wants the day of the incident")
+            entry.problems.append(f"occurredAt is missing: '{program.name}' wants the day of the incident")
         self._values(entry, body, ("attributes", "attribute"), program.attributes(), str(body["trackedEntity"]))
         stages = Counter(
             str(event.get("programStage")) for event in inner(body, "events") if event.get("status") != "SKIPPED"
@@ -225,7 +245,7 @@ class Checker:
             raise Problem(f"you may not enter data of '{stage.name}'")
         if program.registers and not body.get("enrollment"):
             raise Problem(f"enrollment is missing: '{program.name}' follows entities")
-        self._unit(body, program)
+        self._unit(entry, body, program)
         self._dates(entry, body, stage)
         given = self._values(entry, body, ("dataValues", "dataElement"), stage.items, None)
         if given and str(body.get("status") or "ACTIVE") not in _HAPPENED and not entry.sheet:
@@ -243,11 +263,11 @@ class Checker:
         new = str(body["event"]) in entry.made or not entry.sheet
         for key, what in (("occurredAt", "day of the event"), ("scheduledAt", "day it is scheduled for")):
             if body.get(key):
-                checked_day(str(body[key]), what, ahead=True)
+                _day(entry, body[key], what, ahead=True)
         if new and status in _HAPPENED and not body.get("occurredAt"):
-            raise Problem(f"occurredAt is missing: when was the event of '{stage.name}'?")
+            entry.problems.append(f"occurredAt is missing: when was the event of '{stage.name}'?")
         if new and status == "SCHEDULE" and not body.get("scheduledAt"):
-            raise Problem(f"scheduledAt is missing: for when is the event of '{stage.name}' scheduled?")
+            entry.problems.append(f"scheduledAt is missing: for when is the event of '{stage.name}' scheduled?")
 
     def _values(
         self, entry: Entry, body: JsonObject, where: tuple[str, str], items: Sequence[Item], owner: str | None
@@ -286,6 +306,14 @@ class Checker:
         first = self._unique.setdefault((item.uid, value.lower()), (owner, entry.label))
         if first[0] != owner:
             entry.problems.append(f"'{item.name}' must be unique, and {first[1]} has '{value}' too")
+
+
+def _day(entry: Entry, value: object, what: str, *, ahead: bool) -> None:
+    """Look at a date; what is wrong with it is added to the entry's problems."""
+    try:
+        checked_day(str(value), what, ahead=ahead)
+    except Problem as problem:
+        entry.problems.append(str(problem))
 
 
 def _find[T: (Item, Stage)](items: Sequence[T], text: str) -> T | None:

@@ -63,6 +63,9 @@ def uid_of(kind: Kind, body: JsonObject) -> str:
 def payload(kind: Kind, before: JsonObject | None, after: JsonObject) -> JsonObject:
     """An object as an import takes it; values that it had and shall not have are sent empty."""
     body = {name: value for name, value in after.items() if name in OWN[kind] and value not in (None, "")}
+    for name, was in (before or {}).items():  # what it had and shall not have is said: some servers keep what is not
+        if name in OWN[kind] and name not in body and name != "completedAt":
+            body[name] = False if isinstance(was, bool) else None
     if body.get("status") != "COMPLETED":
         body.pop("completedAt", None)
     if kind in VALUES:
@@ -70,6 +73,8 @@ def payload(kind: Kind, before: JsonObject | None, after: JsonObject) -> JsonObj
         now, was = values_of(kind, after), values_of(kind, before or {})
         gone = [uid for uid in was if now.get(uid) in (None, "")]
         kept = {uid: value for uid, value in now.items() if value not in (None, "")}
+        if kind == "enrollments":  # its attributes are the entity's, which may be changed beside it
+            kept = {uid: value for uid, value in kept.items() if not same(was.get(uid), value)}
         body[name] = [
             *({key: uid, "value": value} for uid, value in kept.items()),
             *({key: uid, "value": None} for uid in gone),

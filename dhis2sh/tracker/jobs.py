@@ -233,9 +233,8 @@ def _packed(entry: Entry) -> JsonObject:
 
 def earlier(job: Job) -> Iterator[Job]:
     """Jobs of the same entries that are done."""
-    stem = job.name.split("-")
-    base = "-".join(stem[:2])
-    for path in sorted(job.path.parent.glob(f"{base}*")):
+    base = "-".join(job.name.split("-")[:2])
+    for path in sorted(job.path.parent.glob(f"{base}*")) if job.head.parts else ():
         found = _read(path)
-        if found is not None and found.name != job.name and not found.left():
+        if found is not None and found.head.parts and found.name != job.name and not found.left():
             yield found

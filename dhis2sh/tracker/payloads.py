@@ -189,8 +189,8 @@ _TAKEN: Mapping[Kind, tuple[str, ...]] = {
 
 def _plain(value: JsonValue) -> JsonValue:
     """A reference as its text; a list of them as their texts with commas."""
-    if isinstance(value, dict) and "identifier" in value:
-        return value["identifier"]
+    if isinstance(value, dict) and ("identifier" in value or "idScheme" in value):
+        return value.get("identifier")
     if isinstance(value, dict) and set(value) <= {"id", "name", "displayName", "code"} and "id" in value:
         return value["id"]
     if isinstance(value, list) and value and all(isinstance(item, dict) and "identifier" in item for item in value):

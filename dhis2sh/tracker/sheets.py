@@ -132,7 +132,7 @@ class Sheet:
         rest: list[JsonValue] = [{"attribute": uid, "value": value} for uid, value in values.items() if uid not in own]
         numbers = sorted({column.enrollment for column, _ in cells if column.enrollment})
         new = str(body["trackedEntity"]) in made.uids
-        if not numbers and (rest or (new and "enrolledAt" in self.given)):
+        if not numbers and (rest or new):  # who is new in a program is enrolled in it
             numbers = [1]
         enrollments: list[JsonValue] = []
         for number in numbers:

@@ -19,12 +19,16 @@ SHIPPED = {
     name: f"dhis2sh.plugins.{name.replace('-', '_')}"
     for name in (
         "analytics",
+        "approval",
+        "audit",
         "data",
+        "datastore",
         "dev",
         "explain",
         "jobs",
         "journal",
         "maintenance",
+        "messaging",
         "metadata",
         "names",
         "predictors",

@@ -1,14 +1,17 @@
 """A small nation that reports every month: three clinics, five elements, one of them by sex."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from dhis2sh.sandbox.app import create_app
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
 from tests.conftest import filled, holding
+from tests.fakes.serve import served
 from tests.sandbox import nation
 
 
@@ -35,3 +38,15 @@ async def s(nation_home: Path) -> AsyncIterator[Session]:
     session = Session("sandbox")
     yield session
     await session.aclose()
+
+
+@pytest.fixture
+def served_nation(nation_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The nation's address on loopback, and a profile `nation` for it that other processes can open too."""
+    store = open_store(nation_home / "data" / "sandbox.db")
+    with served(create_app(store)) as url:
+        monkeypatch.setenv("DHIS2_URL", url)
+        monkeypatch.setenv("DHIS2_USERNAME", "admin")
+        monkeypatch.setenv("DHIS2_PASSWORD", "district")
+        yield url
+    store.close()

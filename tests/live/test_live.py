@@ -53,6 +53,8 @@ def translated(case: Writing | Case, place: Place) -> dict:
         pytest.skip(f"needs what only a sandbox has ({case.home})")
     if "sandbox" in case.arguments.values():
         pytest.skip("compares with a sandbox")
+    if getattr(case, "tracker", False) or case.verb.startswith("data tracker"):
+        pytest.skip("of persons: tests/live/test_tracker.py has its own")
     if getattr(case, "moves_data", False):
         pytest.skip("moves data values, which no undo brings back")
     if case.verb.split()[1:2] and case.verb.split()[1] in INSTANCE and find(case.verb).effect != "read":

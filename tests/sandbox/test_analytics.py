@@ -16,10 +16,10 @@ from starlette.testclient import TestClient
 from dhis2sh.dhis2.periods import PERIOD_TYPES, Period
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.analytics.aggregate import Request, Tables
-from dhis2sh.sandbox.analytics.numbers import java_double, plain, rounded
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.data.model import Model
+from dhis2sh.sandbox.java.numbers import java_double, plain, rounded
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.sandbox.metadata.period_names import period_name
 from tests.sandbox.nation import FEMALE, MALE, Caller, nation

@@ -13,7 +13,7 @@ from dhis2sh.sandbox.load import load
 from dhis2sh.types import JsonObject
 from tests.sandbox.nation import Caller, nation, value
 
-_METADATA: dict[str, list[JsonObject]] = {
+METADATA: dict[str, list[JsonObject]] = {
     "trackedEntityTypes": [{"id": "tetPerson01", "name": "Person",
                             "trackedEntityTypeAttributes": [{"trackedEntityAttribute": {"id": "attrName001"}}]}],
     "trackedEntityAttributes": [{"id": "attrName001", "name": "Name", "valueType": "TEXT"}],
@@ -67,7 +67,7 @@ ALL = "dimension=ou:ouNation001&startDate=2025-01-01&endDate=2025-12-31"
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Caller]:
     with nation() as caller:
-        load(caller.store, _METADATA)
+        load(caller.store, METADATA)
         load(caller.store, _LEGENDS)
         load(caller.store, {"trackedEntities": BABIES})
         yield caller
@@ -118,7 +118,7 @@ def test_aggregates_count_and_measure(sandbox: Caller) -> None:
         ["ouNorth0001", "202501", "1"], ["ouNorth0001", "202502", "1"], ["ouSouth0001", "202502", "1"],
     ]  # fmt: skip
     measured = sandbox.ask(f"{where}&filter=pe:2025&value=deWeight001")
-    assert sorted(measured["rows"]) == [["ouNorth0001", "3000"], ["ouSouth0001", "4000"]]  # type: ignore[type-var, arg-type]
+    assert sorted(measured["rows"]) == [["ouNorth0001", "3000.0"], ["ouSouth0001", "4000.0"]]  # type: ignore[type-var, arg-type]
     assert sandbox.ask(f"/api/analytics/events/count/prBirths001?{ALL}")["count"] == 3
 
 
@@ -128,7 +128,13 @@ def test_aggregates_count_and_measure(sandbox: Caller) -> None:
         (f"events/query/prMissing01?{ALL}", "E7129"),
         (f"events/query/prBirths001?{ALL}&stage=psMissing01", "E7130"),
         ("events/query/prBirths001?dimension=ou:ouNation001", "E7205"),
-        ("events/query/prBirths001?startDate=2025-01-01&endDate=2025-12-31", "E7200"),
+        ("events/query/prBirths001?startDate=2025-01-01&endDate=2025-12-31&dimension=ou:ouMissing01", "E7143"),
+        (f"events/query/prBirths001?{ALL}&asc=nothing", "E7224"),
+        (f"events/query/prBirths001?{ALL}&dimension=psBirth0001.deWeight001:NV", "E7222"),
+        (f"events/aggregate/prBirths001?{ALL}&dimension=psBirth0001.deWeight001:IN:", "E7222"),
+        ("trackedEntities/query/tetMissing1?dimension=ou:ouNation001", "E7125"),
+        ("trackedEntities/query/tetPerson01?dimension=ou:ouNation001&program=prMissing01", "E7129"),
+        ("trackedEntities/query/tetPerson01?dimension=ou:ouNation001&headers=nothing", "E7224"),
         (f"events/query/prBirths001?{ALL}&dimension=deMissing01", "E7224"),
         (f"events/query/prBirths001?{ALL}&headers=nothing", "E7230"),
         (f"events/query/prBirths001?{ALL}&page=0", "E7207"),
@@ -232,7 +238,7 @@ def test_a_legend_set_groups_values(sandbox: Caller) -> None:
     grid = sandbox.ask(
         f"/api/analytics/events/aggregate/prBirths001?{ALL}&dimension=psBirth0001.deWeight001-lsWeights01"
     )
-    assert sorted(row[-2:] for row in grid["rows"]) == [["lgLarge0001", "2"], ["lgSmall0001", "1"]]  # type: ignore[union-attr, index, misc]
+    assert sorted([row[0], row[-1]] for row in grid["rows"]) == [["lgLarge0001", "2"], ["lgSmall0001", "1"]]  # type: ignore[union-attr, index, misc]
     assert grid["metaData"]["dimensions"]["psBirth0001.deWeight001-lsWeights01"] == ["lgSmall0001", "lgLarge0001"]  # type: ignore[index, call-overload]
     assert grid["metaData"]["items"]["lgLarge0001"] == {"name": "Large"}  # type: ignore[index, call-overload]
     rows = sandbox.ask(

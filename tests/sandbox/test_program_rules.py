@@ -10,7 +10,7 @@ from dhis2sh.dhis2.formulas import BadExpression
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.store.database import Store
-from dhis2sh.sandbox.tracker.rule_values import Scope, Variable, shown
+from dhis2sh.sandbox.tracker.imports.rule_values import Scope, Variable, shown
 from tests.sandbox import clinic
 from tests.sandbox.clinic import BIRTH, CLINIC, CODE, NAME, OUTCOME, PROGRAM, SINGLE, VISIT, WEIGHT, event, person
 

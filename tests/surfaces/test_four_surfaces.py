@@ -50,7 +50,9 @@ def on_the_command_line(case: Case) -> object:
 async def over_mcp(case: Case) -> object:
     export = Path("agents")
     export.mkdir(exist_ok=True)
-    answer = await mcp.Tools(folders=Folders([Path.cwd()], export)).run(case.verb, case.arguments, "sandbox", "read")
+    answer = await mcp.Tools(persons=True, folders=Folders([Path.cwd()], export)).run(
+        case.verb, case.arguments, "sandbox", "read"
+    )
     return answer["result"]
 
 

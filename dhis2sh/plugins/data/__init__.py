@@ -4,12 +4,12 @@ aggregate      get, export, push, set, delete, diff, copy  completeness   who ha
 registering    complete, reopen                            history        history, revert
 quality        outliers, validate, followup                review         review
 tracker_reading   entities, enrollments, events            tracker_writing  register, enroll, update, delete, ...
-tracker_push   a file of them
+tracker_push   a file of them                              entry          a form in the terminal
 
 May import: as `dhis2sh.plugins`; its modules never one another.
 """
 
 MODULES = (
-    "aggregate", "completeness", "history", "quality", "registering", "review", "tracker_reading", "tracker_writing",
-    "tracker_push",
+    "aggregate", "completeness", "entry", "history", "quality", "registering", "review", "tracker_reading",
+    "tracker_writing", "tracker_push",
 )  # fmt: skip

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from dhis2sh.sandbox.analytics.numbers import plain
 from dhis2sh.sandbox.data.model import Model, read_period, references
+from dhis2sh.sandbox.java.numbers import plain
 
 if TYPE_CHECKING:
     import sqlite3

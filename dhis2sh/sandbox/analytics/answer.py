@@ -7,14 +7,14 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.analytics import numbers
 from dhis2sh.sandbox.analytics.aggregate import items_by_number
 from dhis2sh.sandbox.analytics.engine import Engine, Row
 from dhis2sh.sandbox.analytics.errors import refusal
-from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, number, renamed
+from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, name_path, number, renamed
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind, item_details, item_name
 from dhis2sh.sandbox.data.model import Model, identifier_of, read_period
 from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.java import numbers
 from dhis2sh.sandbox.refused import Refused, not_imitated
 
 if TYPE_CHECKING:
@@ -154,12 +154,8 @@ def _hierarchy(found: Query, query: QueryParams) -> JsonObject:
         paths = {uid: found.model.path(uid)[:-1] for uid in items}
         meta["ouHierarchy"] = {uid: "/".join(path) for uid, path in paths.items()}
     if params.boolean(query, "showHierarchy"):
-        meta["ouNameHierarchy"] = {uid: _full_name(found.model, uid) for uid in items}
+        meta["ouNameHierarchy"] = {uid: name_path(found.model, uid) for uid in items}
     return meta
-
-
-def _full_name(model: Model, uid: str) -> str:
-    return "/" + "/".join(model.name("organisationUnits", part) for part in model.path(uid))
 
 
 # Identifiers ---------------------------------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.analytics.errors import refusal
-from dhis2sh.sandbox.analytics.events import EventQuery, Record, records
+from dhis2sh.sandbox.analytics.events import EventQuery
 from dhis2sh.sandbox.analytics.grid import Grid, Header, number
+from dhis2sh.sandbox.analytics.records import Record, records
 from dhis2sh.sandbox.http import params
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import NamedTuple, cast
 
-from dhis2sh.sandbox.analytics import numbers
 from dhis2sh.sandbox.analytics.aggregate import Cell, Tables
 from dhis2sh.sandbox.analytics.cells import ALL, Cells, Options
 from dhis2sh.sandbox.analytics.indicators import Fraction, IndicatorValues
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind
 from dhis2sh.sandbox.analytics.programs import is_text, program_values, text_cells
 from dhis2sh.sandbox.analytics.query import Query
+from dhis2sh.sandbox.java import numbers
 from dhis2sh.sandbox.java.order import hashed
 from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
 from dhis2sh.sandbox.refused import not_imitated
@@ -107,7 +107,7 @@ class Engine(Cells):
                 value = self._rounded(fraction.value, self.model.body("indicators", item.uid).get("decimals"))
                 yield self._row((item.id, *cell), fraction.value, numbers.java_double(value), fraction)
         elif item.kind is ItemKind.REPORTING_RATE:
-            for cell, value in self.rates().cells(item.uid, item.metric).items():
+            for cell, value in self.rates.cells(item.uid, item.metric).items():
                 yield self._row((item.id, *cell), value, self._plain(value))
         elif is_text(self.model, item):
             for cell in text_cells(self, item):

@@ -33,7 +33,6 @@ MESSAGES = {
     "E7143": "Organisation unit or organisation unit level is not valid",
     "E7144": "Query failed because a referenced table does not exist. Please ensure analytics job was run",
     "E7146": "A {0} date was not specified in periods, dimensions, filters",
-    "E7200": "At least one organisation unit must be specified",
     "E7201": "Dimensions cannot be specified more than once: `{0}`",
     "E7202": "Query items cannot be specified more than once: `{0}`",
     "E7205": "Start and end date or at least one period must be specified",

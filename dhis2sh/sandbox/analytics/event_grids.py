@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import statistics
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from dhis2sh.sandbox.analytics import events, numbers
-from dhis2sh.sandbox.analytics.aggregate import RULES
 from dhis2sh.sandbox.analytics.errors import refusal
-from dhis2sh.sandbox.analytics.events import (
-    EventQuery,
-    QueryItem,
-    Record,
-    is_number,
-    options_of,
-    person,
-    records,
-    timestamp,
-)
+from dhis2sh.sandbox.analytics.events import EventQuery, QueryItem
 from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, number
+from dhis2sh.sandbox.analytics.records import Record, is_number, options_of, person, records, timestamp
 from dhis2sh.sandbox.data.model import Model, reference, references
 from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.java import numbers
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -50,6 +40,11 @@ def _plain(name: str, label: str, column: str) -> Column:
     return _column(Header(name, label), column)
 
 
+def _nothing(model: Model, record: Record) -> str:
+    """The text of a column that is there and empty."""
+    return ""
+
+
 def _time(name: str, label: str, column: str) -> Column:
     return _column(moment(name, label), column, timestamp)
 
@@ -58,8 +53,13 @@ def _user(name: str, label: str, column: str) -> Column:
     return _column(Header(name, label), column, person)
 
 
-def _place(empty: str) -> list[Column]:
-    """Geometry, and where it is; `empty` stands for no coordinate."""
+def _place(empty: str, *, enrollment: bool = False) -> list[Column]:
+    """Geometry, and where it is.
+
+    Parameters:
+        empty: stands for no coordinate.
+        enrollment: with the geometry of the enrollment.
+    """
 
     def part(at: int) -> Callable[[Model, Record], str]:
         def text(model: Model, record: Record) -> str:
@@ -73,6 +73,7 @@ def _place(empty: str) -> list[Column]:
 
     return [
         _plain("geometry", "Geometry", "geometry"),
+        *([_plain("enrollmentgeometry", "Enrollment geometry", "enrollment_geometry")] if enrollment else []),
         Column(number("longitude", "Longitude", meta=True), part(0)),
         Column(number("latitude", "Latitude", meta=True), part(1)),
     ]
@@ -105,9 +106,11 @@ def columns_of(found: EventQuery) -> list[Column]:
     model, program = found.model, found.program
     enrolled = _label(model, "programs", program, "enrollmentDateLabel", "Enrollment date")
     incident = _label(model, "programs", program, "incidentDateLabel", "Incident date")
+    version = model.store.version
     if found.kind == "trackedEntity":
+        named = ("trackedentityinstanceuid", "Tracked entity instance")
         return [
-            _plain("trackedentity", "Tracked entity", "uid"), _time("lastupdated", "Last updated", "updated_at"),
+            _plain(*(named if version.older_entity_grids else ("trackedentity", "Tracked entity")), "uid"), _time("lastupdated", "Last updated", "updated_at"),
             _user("lastupdatedbydisplayname", "Last updated by", "updated_by"),
             _time("created", "Created", "created_at"), _user("createdbydisplayname", "Created by", "created_by"),
             _plain("storedby", "Stored by", "stored_by"), *_place(""),
@@ -118,6 +121,8 @@ def columns_of(found: EventQuery) -> list[Column]:
         _user("lastupdatedbydisplayname", "Last updated by", "updated_by"),
         _time("lastupdated", "Last updated on", "updated_at"),
     ]  # fmt: skip
+    if version.newer_event_grids:
+        changes += [_time("created", "Created on", "created_at"), _time("completed", "Completed on", "completed_at")]
     unit = _unit("Organisation unit name hierarchy")
     if found.kind == "enrollment":
         return [
@@ -131,30 +136,40 @@ def columns_of(found: EventQuery) -> list[Column]:
     registered = model.body("programs", program or "").get("programType") == "WITH_REGISTRATION"
     tracked = [
         _time("enrollmentdate", enrolled, "enrolled_at"), _time("incidentdate", incident, "incident_at"),
-        _plain("tei", "Tracked entity", "tei"), _plain("pi", "Program instance", "pi"),
+        _plain("tei", "Tracked entity instance" if version.older_entity_grids else "Tracked entity", "tei"), _plain("pi", "Program instance", "pi"),
     ]  # fmt: skip
+    status = _plain("programstatus", "Program status", "program_status")
+    if version.newer_event_grids and not registered:
+        status = Column(status.header, _nothing)
     return [
         _plain("psi", "Event", "uid"), _plain("ps", "Program stage", "program_stage"),
         _time("eventdate", happened, "occurred_at"), *changes, _time("scheduleddate", due, "scheduled_at"),
-        *(tracked if registered else []), *_place("0.0"), *unit,
-        _plain("programstatus", "Program status", "program_status"), _plain("eventstatus", "Event status", "status"),
+        *(tracked if registered else []), *_place("0.0", enrollment=version.newer_event_grids), *unit,
+        status,
+        _plain("eventstatus", "Event status", "status"),
     ]  # fmt: skip
 
 
 def query_grid(store: Store, found: EventQuery, query: QueryParams) -> Grid:
     """The grid of a query: one row each, a page of them."""
     if found.kind == "trackedEntity":
-        _add_attributes(found)
+        _add_attributes(found, query)
     columns = columns_of(found)
     rows = records(store, found, query)
     _sort(rows, columns, found, query)
     page, size = params.integer(query, "page", 1), params.integer(query, "pageSize", 50)
-    shown = rows[(page - 1) * size : page * size] if size and params.boolean(query, "paging", True) else rows
+    fetched, shown = rows, rows
+    skip_meta = params.boolean(query, "skipMeta")
+    if size and params.boolean(query, "paging", True):
+        # Without a total the server fetches one row more to see whether there is a next page.
+        more = found.kind == "trackedEntity" or not params.boolean(query, "totalPages", found.kind == "event")
+        fetched = rows[(page - 1) * size : page * size + more]
+        shown = fetched if skip_meta and found.kind == "trackedEntity" else fetched[:size]
     items = [item for item in found.items if not item.filter]
     with_unit = found.kind != "trackedEntity" and not found.unit_filter
     headers = [column.header for column in columns]
     headers += [Header("ou", "Organisation unit")] if with_unit else []
-    headers += [_item_header(found.model, item) for item in items]
+    headers += [item_header(found.model, item) for item in items]
     model = found.model
     grid = Grid(
         headers,
@@ -167,31 +182,37 @@ def query_grid(store: Store, found: EventQuery, query: QueryParams) -> Grid:
             for row in shown
         ],
     )
-    if not params.boolean(query, "skipMeta"):
-        grid.meta = metadata(found)
+    if not skip_meta:
+        grid.meta = metadata(found, fetched)
         if params.boolean(query, "paging", True):
-            grid.meta = {"pager": _pager(found, query, len(rows), page, size), **grid.meta}
+            pager = _pager(found, query, len(rows), page, size, last=0 < len(fetched) <= size)
+            grid.meta = {"pager": pager, **grid.meta}
     if query.get("headers"):
-        _only(grid, params.many(query, "headers"))
+        _only(grid, params.many(query, "headers"), found)
     return grid
 
 
-def _only(grid: Grid, names: Sequence[str]) -> None:
+def _only(grid: Grid, names: Sequence[str], found: EventQuery) -> None:
+    """Keep the columns that `headers` names. Raises `Refused`."""
+    tracked = found.kind == "trackedEntity"
     known = {header.name for header in grid.headers}
     for name in names:
         if name not in known:
-            raise refusal("E7230", name)
+            raise refusal("E7224" if tracked else "E7230", name)
     grid.only(names)
+    if tracked and grid.meta and "ouname" in names:
+        items = cast("JsonObject", grid.meta["items"])
+        items["ouname"] = {"name": "Organisation Unit Name", "dimensionType": "ORGANISATION_UNIT"}
 
 
-def _pager(found: EventQuery, query: QueryParams, total: int, page: int, size: int) -> JsonObject:
+def _pager(found: EventQuery, query: QueryParams, total: int, page: int, size: int, *, last: bool) -> JsonObject:
     counted = params.boolean(query, "totalPages", found.kind == "event")
     if counted:
         return {"page": page, "total": total, "pageSize": size, "pageCount": math.ceil(total / size) if size else 1}
-    return {"page": page, "pageSize": size, "isLastPage": page * size >= total}
+    return {"page": page, "pageSize": size, "isLastPage": last}
 
 
-def _add_attributes(found: EventQuery) -> None:
+def _add_attributes(found: EventQuery, query: QueryParams) -> None:
     """Every attribute of a tracked entity type and of its programs is a column, sorted by UID."""
     model = found.model
     owners = [model.body("trackedEntityTypes", found.type or "")]
@@ -207,21 +228,37 @@ def _add_attributes(found: EventQuery) -> None:
             uid = reference(row, "trackedEntityAttribute")
             if uid:
                 found_attributes[uid] = None
-    named = {item.uid for item in found.items}
-    added = [
-        QueryItem(uid, uid, "trackedEntityAttributes", None) for uid in sorted(found_attributes) if uid not in named
+    for item in found.items:
+        if item.plural == "trackedEntityAttributes":
+            found_attributes[item.uid] = None
+    named = {item.uid: item for item in found.items}
+    attributes = [
+        named.get(uid) or QueryItem(uid, uid, "trackedEntityAttributes", None) for uid in sorted(found_attributes)
     ]
-    found.items = added + found.items
+    elements = [item for item in found.items if item.plural != "trackedEntityAttributes"]
+    found.items = attributes + elements
+    stages = {item.stage for item in elements if item.stage}
+    if found.model.store.version.older_entity_grids:
+        programs = [body for body in programs if body.get("id") in params.many(query, "program")]
+        asked = {*named, *params.many(query, "asc"), *params.many(query, "desc")}
+        found.unnamed = {item.uid for item in attributes if item.uid not in asked}
     for program in programs:
         found.names[str(program["id"])] = {"name": program.get("name")}
         for stage in references(program, "programStages"):
-            found.names[stage] = {"name": model.name("programStages", stage)}
+            if not stages or stage in stages:
+                found.names[stage] = {"name": model.name("programStages", stage)}
 
 
-def _item_header(model: Model, item: QueryItem) -> Header:
+def item_header(model: Model, item: QueryItem) -> Header:
+    """The column of an item: its type, and the option set or legend set that its values are of."""
     body = model.body(item.plural, item.uid)
     kind = "TEXT" if item.legend_set else str(body.get("valueType") or "TEXT")
-    header = Header(item.name, str(body.get("name") or item.uid), kind)
+    column = str(body.get("name") or item.uid)
+    if item.program:
+        column = ", ".join(
+            [column, model.name("programs", item.program), model.name("programStages", item.stage or "")]
+        )
+    header = Header(item.name, column, kind)
     if item.legend_set:
         header.extra["legendSet"] = item.legend_set
     option_set = reference(body, "optionSet")
@@ -235,22 +272,26 @@ def _cell(model: Model, item: QueryItem, row: Record) -> str:
     if value is None:
         return ""
     if item.legend_set is None and is_number(model, item):
+        whole = str(model.body(item.plural, item.uid).get("valueType")).startswith("INTEGER")
         try:
-            return numbers.java_double(float(value))
+            return str(int(value)) if whole else numbers.java_double(float(value))
         except ValueError:
             return value
     return value
 
 
 def _sort(rows: list[Record], columns: Sequence[Column], found: EventQuery, query: QueryParams) -> None:
-    """Sort by `asc` and `desc`, each naming columns."""
+    """Sort by `asc` and `desc`, each naming columns. Raises `Refused`."""
     by_name = {column.header.name: column for column in columns}
+    named = {text: item.name for item in found.items for text in (item.name, item.uid)}
     for direction in ("asc", "desc"):
         for name in reversed(params.many(query, direction)):
             column = by_name.get(name.lower())
+            if column is None and name not in named and name != "ou":
+                raise refusal("E7224", name)
 
             def key(row: Record, name: str = name, column: Column | None = column) -> tuple[float, str]:
-                text = column.text(found.model, row) if column else row.values.get(name, "")
+                text = column.text(found.model, row) if column else row.values.get(named.get(name, ""), "")
                 try:
                     return float(text), ""
                 except ValueError:
@@ -262,8 +303,12 @@ def _sort(rows: list[Record], columns: Sequence[Column], found: EventQuery, quer
 # Metadata ------------------------------------------------------------------------------------------------------------
 
 
-def metadata(found: EventQuery) -> JsonObject:
-    """The metadata block of a query."""
+def metadata(found: EventQuery, rows: Sequence[Record] | None) -> JsonObject:
+    """The metadata block of a query.
+
+    Parameters:
+        rows: whose options are described; None describes all of them, as aggregates have it.
+    """
     model = found.model
     items: JsonObject = dict(found.names)
     if found.program:
@@ -272,17 +317,49 @@ def metadata(found: EventQuery) -> JsonObject:
             items[stage] = {"name": model.name("programStages", stage)}
     for unit in found.units:
         items.setdefault(unit, {"name": model.name("organisationUnits", unit)})
-    dimensions: JsonObject = {"pe": cast("list[JsonValue]", [period.iso for period in found.periods])}
+    periods = [*(period.iso for period in found.periods), *found.dated]
+    if rows is not None and found.kind != "trackedEntity":
+        periods = []  # a query has no periods any more, only the time from the first to the last of them
+        items.pop("pe", None)
+    dimensions: JsonObject = {"pe": cast("list[JsonValue]", periods)}
     if found.units:
         dimensions["ou"] = cast("list[JsonValue]", list(found.units))
     for item in found.items:
-        items[item.name] = {"name": model.name(item.plural, item.uid)}
-        dimensions[item.name] = cast("list[JsonValue]", _item_options(model, item, items))
+        name: JsonObject = {"name": model.name(item.plural, item.uid)}
+        options = _item_options(model, item, items, rows)
+        newer = model.store.version.newer_event_grids
+        if item.uid not in found.unnamed:
+            items[item.uid] = name
+            if rows is not None or newer:
+                items[item.name] = name
+            if item.program and newer:
+                items[f"{item.stage}.{item.uid}"] = name
+        bare = bool(item.program) or (rows is None and bool(options) and item.legend_set is None and not newer)
+        dimensions[item.uid if bare else item.name] = cast("list[JsonValue]", options)
+    if rows is not None and found.kind != "trackedEntity" and model.store.version.newer_event_grids:
+        _name_limits(found, items, dimensions)
     return {"items": items, "dimensions": dimensions}
 
 
-def _item_options(model: Model, item: QueryItem, items: JsonObject) -> list[str]:
-    """The options or legends of an item, described in the metadata."""
+def _name_limits(found: EventQuery, items: JsonObject, dimensions: JsonObject) -> None:
+    """What limits a query besides its dimensions, as dimensions of their own; and periods without a name."""
+    if found.periods or found.limited:
+        items["pe"] = {}
+    labels = {column.header.name: column.header.column for column in columns_of(found)}
+    labels["lastupdated"] = "Last updated"
+    for field_name, periods in found.limited.items():
+        name = field_name.replace("_", "").lower()
+        items[name] = {"name": labels.get(name)}
+        dimensions[name] = cast("list[JsonValue]", periods)
+    if found.statuses:
+        items["programstatus"] = {"name": labels["programstatus"]}
+        dimensions["programstatus"] = cast("list[JsonValue]", found.statuses)
+        for status in found.statuses:
+            items[status] = {"name": status.capitalize()}
+
+
+def _item_options(model: Model, item: QueryItem, items: JsonObject, rows: Sequence[Record] | None) -> list[str]:
+    """The options or legends of an item, described in the metadata; of a query's rows those that occur in them."""
     if item.legend_set:
         return _legend_names(model, item, items)
     option_set = reference(model.body(item.plural, item.uid), "optionSet")
@@ -290,15 +367,18 @@ def _item_options(model: Model, item: QueryItem, items: JsonObject) -> list[str]
         return []
     options = options_of(model, item)
     wanted = {text for operator, texts in item.tests if operator == "IN" for text in texts.split(";")}
-    if wanted:
+    if rows is not None:
+        wanted = {row.values[item.name] for row in rows if item.name in row.values}
+    if wanted or rows is not None:
         options = [uid for uid in options if model.body("options", uid).get("code") in wanted]
     for uid in options:
         body = model.body("options", uid)
         items[uid] = {"code": body.get("code"), "name": body.get("name")}
-    items[option_set] = {
-        "uid": option_set, "name": model.name("optionSets", option_set),
-        "options": [{"uid": uid, "code": model.body("options", uid).get("code")} for uid in options],
-    }  # fmt: skip
+    if rows is not None and options:
+        items[option_set] = {
+            "uid": option_set, "name": model.name("optionSets", option_set),
+            "options": [{"uid": uid, "code": model.body("options", uid).get("code")} for uid in options],
+        }  # fmt: skip
     return options
 
 
@@ -311,121 +391,3 @@ def _legend_names(model: Model, item: QueryItem, items: JsonObject) -> list[str]
     for uid in found:
         items[uid] = {"name": names.get(uid) or model.name("legends", uid)}
     return found
-
-
-# Aggregates ----------------------------------------------------------------------------------------------------------
-
-
-def aggregate_grid(store: Store, found: EventQuery, query: QueryParams) -> Grid:
-    """`events/aggregate` and `enrollments/aggregate`: how many, or a value added up, in every cell."""
-    rows = records(store, found, query)
-    value = query.get("value")
-    measured = _measured(found, value) if value else None
-    if measured is not None:
-        _read_value(store, found, measured, rows)
-    axes = _axes(found)
-    grid = Grid([*axes.values(), number("value", "Value")], [])
-    kind = (query.get("aggregationType") or "").upper()
-    for place, members in _cells(store, found, list(axes), rows).items():
-        total = _total(found, members, measured, kind, query.get("outputType") or "EVENT")
-        if total is not None:
-            grid.rows.append([*place, numbers.plain(numbers.rounded(total))])
-    order = (query.get("sortOrder") or "").upper()
-    if order in {"ASC", "DESC"}:
-        grid.rows.sort(key=lambda row: float(row[-1]), reverse=order == "DESC")
-    limit = params.integer(query, "limit", 0)
-    grid.rows = grid.rows[:limit] if limit else grid.rows
-    if not params.boolean(query, "skipMeta"):
-        grid.meta = metadata(found)
-    return grid
-
-
-def _axes(found: EventQuery) -> dict[str, Header]:
-    """What the cells are by, in the query's order, with the header of each; filters are no axes."""
-    axes = {item.name: _item_header(found.model, item) for item in found.items if not item.filter}
-    if not found.unit_filter:
-        axes["ou"] = Header("ou", "Organisation unit")
-    if not found.period_filter:
-        axes["pe"] = Header("pe", "Period")
-    return {name: axes[name] for name in found.order if name in axes}
-
-
-def _cells(
-    store: Store, found: EventQuery, axes: Sequence[str], rows: Sequence[Record]
-) -> dict[tuple[str, ...], list[Record]]:
-    """The records of every cell; one may be in several."""
-    numbered = store.connection.execute("SELECT uid, number, last FROM analytics_org_unit")
-    spans: dict[str, tuple[int, int]] = {uid: (first, last) for uid, first, last in numbered}
-    cells: dict[tuple[str, ...], list[Record]] = {}
-    for record in rows:
-        places: list[tuple[str, ...]] = [()]
-        for name in axes:
-            options = _places(found, name, record, spans)
-            places = [(*place, option) for place in places for option in options]
-        for place in places:
-            cells.setdefault(place, []).append(record)
-    return cells
-
-
-def _measured(found: EventQuery, value: str) -> QueryItem:
-    """The numeric element or attribute that `value` names. Raises `Refused`."""
-    for plural in ("dataElements", "trackedEntityAttributes"):
-        if found.model.exists(plural, value):
-            item = QueryItem(value, value, plural, found.stage)
-            if is_number(found.model, item):
-                return item
-    raise refusal("E7223", value)
-
-
-def _read_value(store: Store, found: EventQuery, measured: QueryItem, rows: Sequence[Record]) -> None:
-    single = EventQuery(found.model, found.kind, items=[measured])
-    events.fill_values(store, single, rows)
-
-
-def _places(found: EventQuery, name: str, record: Record, spans: dict[str, tuple[int, int]]) -> list[str]:
-    """The items of an axis that a record belongs to."""
-    if name == "ou":
-        return [uid for uid in found.units if uid in spans and spans[uid][0] <= record.number <= spans[uid][1]]
-    if name == "pe":
-        return [
-            period.iso for period in found.periods if period.start.isoformat() <= record.date[:10] <= str(period.end)
-        ]
-    value = record.values.get(name)
-    return [] if value is None else [value]
-
-
-def _total(
-    found: EventQuery, members: Sequence[Record], measured: QueryItem | None, kind: str, output: str
-) -> float | None:
-    """How many, or the value added up: events, enrollments or tracked entities as `outputType` says."""
-    if measured is None:
-        if output == "ENROLLMENT" and found.kind == "event":
-            return float(len({record.text("enrollment") for record in members}))
-        if output == "TRACKED_ENTITY_INSTANCE":
-            return float(len({record.text("tracked_entity") for record in members}))
-        return float(len(members))
-    values = [float(record.values[measured.name]) for record in members if measured.name in record.values]
-    own = str(found.model.body(measured.plural, measured.uid).get("aggregationType") or "SUM")
-    return combine(values, kind or own)
-
-
-def combine(values: Sequence[float], kind: str) -> float | None:
-    """Numbers put together as an aggregation type says; None when there are none."""
-    if not values:
-        return None
-    word = kind if kind in RULES else "SUM"
-    if word == "AVERAGE":
-        return statistics.fmean(values)
-    if word in {"MIN", "MAX"}:
-        return min(values) if word == "MIN" else max(values)
-    if word == "COUNT":
-        return float(len(values))
-    if word in {"STDDEV", "VARIANCE"}:
-        if len(values) < 2:
-            return None
-        return statistics.stdev(values) if word == "STDDEV" else statistics.variance(values)
-    if word.startswith("LAST"):
-        return values[-1]
-    if word.startswith("FIRST"):
-        return values[0]
-    return math.fsum(values)

@@ -6,10 +6,8 @@ API source: `AbstractAnalyticsService`, `EventQueryParams` (api-facts g.4 and th
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -18,18 +16,30 @@ from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.query import LABELS, UnitReader, Viewer
 from dhis2sh.sandbox.data.model import Model, read_period, reference, references
 from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.java.order import hashed
 from dhis2sh.sandbox.metadata.period_names import period_name, relative_name
-from dhis2sh.sandbox.metadata.value_types import NUMERIC_TYPES
+from dhis2sh.sandbox.refused import Refused, not_imitated
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
-    from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject
 
 type Kind = Literal["event", "enrollment", "trackedEntity"]
 
-_ITEM = re.compile(r"(?:([a-zA-Z]\w{10})(?:\[-?\d+\])?\.)?([a-zA-Z]\w{10})(?:-([a-zA-Z]\w{10}))?")
+_ITEM = re.compile(
+    r"(?:(?P<program>[a-zA-Z]\w{10})\.(?=\w{11}(?:\[-?\d+\])?\.))?(?:(?P<stage>[a-zA-Z]\w{10})(?:\[-?\d+\])?\.)?"
+    r"(?P<uid>[a-zA-Z]\w{10})(?:-(?P<legends>[a-zA-Z]\w{10}))?"
+)
+_OPERATORS = {"NEQ": "NE", "NIEQ": "!IEQ", "NLIKE": "!LIKE", "NILIKE": "!ILIKE"}
+"""Operators that are others under another name."""
+_UNKNOWN_OPERATORS = ("SW", "EW", "NIN", "NGT", "NGE", "NLT", "NLE")
+_STATUSES = {
+    "eventStatus": ("org.hisp.dhis.event.EventStatus",
+                    ("ACTIVE", "COMPLETED", "VISITED", "SCHEDULE", "OVERDUE", "SKIPPED")),
+    "programStatus": ("org.hisp.dhis.program.EnrollmentStatus", ("ACTIVE", "COMPLETED", "CANCELLED")),
+}  # fmt: skip
+"""The parameters that name statuses: the server's class, and what it has."""
 _TESTS: Mapping[str, Callable[[str, str], bool]] = {
     "EQ": lambda a, b: a == b,
     "IEQ": lambda a, b: a.lower() == b.lower(),
@@ -42,7 +52,7 @@ _TESTS: Mapping[str, Callable[[str, str], bool]] = {
     "LT": lambda a, b: _ordered(a, b) < 0,
     "LE": lambda a, b: _ordered(a, b) <= 0,
 }
-_TIME_FIELDS = {
+TIME_FIELDS = {
     "EVENT_DATE": "event.occurred_at", "OCCURRED_DATE": "event.occurred_at", "SCHEDULED_DATE": "event.scheduled_at",
     "ENROLLMENT_DATE": "enrollment.enrolled_at", "INCIDENT_DATE": "enrollment.occurred_at",
     "LAST_UPDATED": "{row}.updated_at", "CREATED": "{row}.created_at",
@@ -74,6 +84,7 @@ class QueryItem:
     stage: str | None
     tests: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     filter: bool = False
+    program: str | None = None
     legend_set: str | None = None
     legends: list[tuple[float, float, str]] = field(default_factory=list[tuple[float, float, str]])
 
@@ -96,18 +107,33 @@ class QueryItem:
             elif value is None:
                 return False
             else:
-                test = _TESTS.get(operator.lstrip("!"))
-                if test is None:
-                    raise refusal("E7222", f"{self.name}:{operator}")
-                holds = test(value, wanted)
+                holds = _TESTS[operator.lstrip("!")](value, wanted)
             if holds == negative:
                 return False
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time span that a field must lie in; for tracked entities, in a program and a stage of it if they are named."""
+
+    field: str
+    start: dt.date
+    end: dt.date
+    program: str | None = None
+    stage: str | None = None
+
+
 @dataclass(slots=True)
 class EventQuery:
-    """A query over events, enrollments or tracked entities, resolved."""
+    """A query over events, enrollments or tracked entities, resolved.
+
+    Parameters:
+        dated: the periods of parameters like `eventDate`, as the metadata of tracked entities names them.
+        limited: the same by field.
+        statuses: of programs, that rows must have.
+        unnamed: items that the metadata does not name.
+    """
 
     model: Model
     kind: Kind
@@ -119,7 +145,11 @@ class EventQuery:
     items: list[QueryItem] = field(default_factory=list[QueryItem])
     periods: list[Period] = field(default_factory=list[Period])
     period_filter: bool = False
-    spans: list[tuple[str, dt.date, dt.date]] = field(default_factory=list[tuple[str, dt.date, dt.date]])
+    spans: list[Span] = field(default_factory=list[Span])
+    dated: list[str] = field(default_factory=list[str])
+    limited: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    statuses: list[str] = field(default_factory=list[str])
+    unnamed: set[str] = field(default_factory=set[str])
     order: list[str] = field(default_factory=list[str])
     names: dict[str, JsonObject] = field(default_factory=dict[str, "JsonObject"])
 
@@ -144,8 +174,11 @@ def read_events(
     found = EventQuery(model, kind)
     if kind == "trackedEntity":
         if not model.exists("trackedEntityTypes", uid):
-            raise refusal("E7129", uid)
+            raise refusal("E7125", uid)
         found.type = uid
+        unknown = [program for program in params.many(query, "program") if not model.exists("programs", program)]
+        if unknown:
+            raise refusal("E7129", f"[{', '.join(unknown)}]")
     else:
         if not model.exists("programs", uid):
             raise refusal("E7129", uid)
@@ -155,9 +188,13 @@ def read_events(
         if not model.exists("programStages", stage):
             raise refusal("E7130", stage)
         found.stage = stage
+    _demand_statuses(query)
+    found.statuses = params.many(query, "programStatus")
     for name, is_filter in (("dimension", False), ("filter", True)):
-        for text in query.getlist(name):
+        for text in hashed(dict.fromkeys(query.getlist(name))):  # the server keeps them in a set
             _dimension(found, text, is_filter, query, viewer, financial)
+    if not found.units and kind != "trackedEntity" and viewer.limits:
+        found.units, found.unit_filter, found.names["ou"] = list(viewer.limits), True, {}
     _dates(found, query, financial)
     _check(found, query)
     return found
@@ -173,11 +210,11 @@ def _dimension(
         units, reached, boundary = UnitReader(found.model, viewer).read(parts)
         for key, what in reached.items():
             if isinstance(what, tuple):
-                found.names[what[1]] = {"uid": what[1], "name": found.model.name(what[0], what[1])}
+                found.names[what[1]] = _described(found.model, *what)
             else:
                 found.names[key] = {"organisationUnits": list(what)}
         for unit in boundary:
-            found.names.setdefault(unit, {"name": found.model.name("organisationUnits", unit)})
+            found.names[unit] = _described(found.model, "organisationUnits", unit)
         found.units, found.unit_filter = units, is_filter
         found.names["ou"] = {"name": LABELS["ou"]}
         found.order.append("ou")
@@ -187,25 +224,61 @@ def _dimension(
         found.names["pe"] = {"name": LABELS["pe"]}
         found.order.append("pe")
     else:
-        item = _item(found, name, rest)
+        item = _item(found, name, text)
         item.filter = is_filter
         found.items.append(item)
         found.order.append(item.name)
 
 
-def _item(found: EventQuery, name: str, rest: str) -> QueryItem:
-    """A data element or attribute of the program, with its conditions. Raises `Refused`."""
+def _described(model: Model, plural: str, uid: str) -> JsonObject:
+    """An object that led to org units: its UID, its code if it has one, its name."""
+    code = model.body(plural, uid).get("code")
+    return {"uid": uid, **({"code": code} if code else {}), "name": model.name(plural, uid)}
+
+
+def _demand_statuses(query: QueryParams) -> None:
+    """Raise `Refused` with 400 for a status that there is not."""
+    for name, (kind, known) in _STATUSES.items():
+        for text in params.many(query, name):
+            if text not in known:
+                words = f"Value '{text}' is not valid for parameter {name}.  Cannot convert {text} to class {kind}"
+                raise Refused(400, words)
+
+
+def _item(found: EventQuery, name: str, text: str) -> QueryItem:
+    """A data element or attribute of the program, with its conditions. Raises `Refused`.
+
+    Parameters:
+        text: the whole dimension.
+    """
     matched = _ITEM.fullmatch(name)
-    stage, uid = (matched[1], matched[2]) if matched else (None, name)
+    uid = matched["uid"] if matched else name
+    if matched and matched["program"] and found.kind != "trackedEntity":
+        raise refusal("E7224", name)
     for plural in ("dataElements", "trackedEntityAttributes"):
         if found.model.exists(plural, uid):
-            tokens = rest.split(":") if rest else []
-            pairs = list(zip(tokens[::2], tokens[1::2], strict=False))
-            item = QueryItem(name, uid, plural, stage or found.stage, pairs)
-            if matched and matched[3]:
-                _legends(found.model, item, matched[3])
+            stage = (matched["stage"] if matched else None) or found.stage
+            item = QueryItem(name, uid, plural, stage, _tests_of(text), program=matched["program"] if matched else None)
+            if matched and matched["legends"]:
+                _legends(found.model, item, matched["legends"])
             return item
     raise refusal("E7224", name)
+
+
+def _tests_of(text: str) -> list[tuple[str, str]]:
+    """The conditions of a dimension `item:OP:value:OP:value`. Raises `Refused` for half of one, and for no operator."""
+    tokens = text.rstrip(":").split(":")[1:]
+    if len(tokens) % 2:
+        raise refusal("E7222", text)
+    found: list[tuple[str, str]] = []
+    for word, wanted in zip(tokens[::2], tokens[1::2], strict=True):
+        operator = _OPERATORS.get(word.upper(), word.upper())
+        if operator.lstrip("!") in _UNKNOWN_OPERATORS:
+            raise not_imitated(f"the operator {word} of analytics")
+        if operator.lstrip("!") not in _TESTS:
+            raise Refused(400, f"No enum constant org.hisp.dhis.common.QueryOperator.{word.upper()}")
+        found.append((operator, wanted))
+    return found
 
 
 def _legends(model: Model, item: QueryItem, legend_set: str) -> None:
@@ -246,22 +319,49 @@ def _dates(found: EventQuery, query: QueryParams, financial: FinancialYearStart)
     """The time spans that rows must lie in, over the fields that they are about."""
     own = "ENROLLMENT_DATE" if found.kind == "enrollment" else "EVENT_DATE"
     name = (query.get("timeField") or own).upper()
-    if name not in _TIME_FIELDS:
+    if name not in TIME_FIELDS:
         raise refusal("E7210", query.get("timeField"))
     start, end = params.date(query, "startDate"), params.date(query, "endDate")
     if start and end:
-        found.spans.append((name, start, end))
+        found.spans.append(Span(name, start, end))
     today = params.date(query, "relativePeriodDate")
     for parameter, field_name in _DATE_PARAMS.items():
         text = query.get(parameter)
-        if not text:
-            continue
-        first, _, last = text.partition("_")
-        try:
-            found.spans.append((field_name, dt.date.fromisoformat(first), dt.date.fromisoformat(last)))
-        except ValueError:
-            periods = _periods(found, text.split(";"), today, financial)
-            found.spans.append((field_name, periods[0].start, periods[-1].end))
+        if text:
+            _dated(found, field_name, text, today, financial)
+
+
+def _dated(found: EventQuery, field_name: str, text: str, today: dt.date | None, financial: FinancialYearStart) -> None:
+    """A parameter that is a time span of its own: `2025-01-01_2025-02-28`, periods, for tracked entities of a program."""
+    tracked = found.kind == "trackedEntity"
+    *prefix, value = text.split(".") if tracked else [text]
+    program, stage = (*prefix, None, None)[:2]
+    if tracked:
+        found.names["pe"] = {"name": LABELS["pe"]}
+        if prefix:
+            found.names[".".join([*prefix, "pe"])] = {"name": LABELS["pe"]}
+    first, _, last = value.partition("_")
+    try:
+        start, end = dt.date.fromisoformat(first), dt.date.fromisoformat(last)
+    except ValueError:
+        shown = dict(found.names)
+        periods = _periods(found, value.split(";"), today, financial)
+        start, end = min(period.start for period in periods), max(period.end for period in periods)
+        found.limited[field_name] = [period.iso for period in periods]
+        if tracked:
+            found.dated += [period.iso for period in periods]
+        elif not found.model.store.version.newer_event_grids:  # of a relative period only itself is named
+            named = [part for part in value.split(";") if part in found.names]
+            found.names = shown | {part: found.names[part] for part in named}
+    else:
+        found.names[value] = {"name": f"{start} - {end}"}
+        day = f"{start:%Y%m%d}"
+        found.limited[field_name] = [day]
+        if tracked or found.model.store.version.newer_event_grids:
+            found.names[day] = {"name": start.isoformat()}
+        if tracked:
+            found.dated.append(day)
+    found.spans.append(Span(field_name, start, end, program, stage))
 
 
 def _check(found: EventQuery, query: QueryParams) -> None:
@@ -272,7 +372,6 @@ def _check(found: EventQuery, query: QueryParams) -> None:
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     timed = found.kind == "trackedEntity" or bool(found.periods) or bool(found.spans)
     checks: tuple[tuple[bool, str, tuple[object, ...]], ...] = (
-        (not found.units, "E7200", ()),
         (bool(twice), "E7202", (f"[{', '.join(twice)}]",)),
         (not timed, "E7205", ()),
         (start is not None and end is not None and start > end, "E7206", (start, end)),
@@ -283,189 +382,3 @@ def _check(found: EventQuery, query: QueryParams) -> None:
     if failed:
         code, texts = failed[-1]
         raise refusal(code, *texts)
-
-
-# Rows ----------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Record:
-    """One event, enrollment or tracked entity with what it belongs to, and the values of the items."""
-
-    row: sqlite3.Row
-    number: int
-    values: dict[str, str]
-    date: str
-
-    def text(self, column: str) -> str:
-        """A column as text; empty for nothing."""
-        value = self.row[column]
-        return "" if value is None else str(value)
-
-
-_SELECT = {
-    "event": (
-        "event.*, enrollment.status AS program_status, enrollment.enrolled_at AS enrolled_at, "
-        "enrollment.occurred_at AS incident_at, event.tracked_entity AS tei, event.enrollment AS pi, u.number AS number",
-        "event LEFT JOIN enrollment ON enrollment.uid = event.enrollment JOIN analytics_org_unit u "
-        "ON u.uid = event.org_unit",
-        "event.program = ? AND event.occurred_at IS NOT NULL",
-    ),
-    "enrollment": (
-        "enrollment.*, enrollment.occurred_at AS incident_at, u.number AS number",
-        "enrollment JOIN analytics_org_unit u ON u.uid = enrollment.org_unit",
-        "enrollment.program = ?",
-    ),
-    "trackedEntity": (
-        "tracked_entity.*, u.number AS number",
-        "tracked_entity JOIN analytics_org_unit u ON u.uid = tracked_entity.org_unit",
-        "tracked_entity.tracked_entity_type = ?",
-    ),
-}
-_TABLE = {"event": "event", "enrollment": "enrollment", "trackedEntity": "tracked_entity"}
-_DATE = {"event": "occurred_at", "enrollment": "enrolled_at", "trackedEntity": "created_at"}
-
-
-def records(store: Store, found: EventQuery, query: QueryParams) -> list[Record]:
-    """The rows of a query, in the order in which they were stored."""
-    columns, tables, where = _SELECT[found.kind]
-    table = _TABLE[found.kind]
-    conditions, parameters = [where, f"NOT {table}.deleted"], [found.program or found.type]
-    for condition, values in _conditions(store, found, query):
-        conditions.append(condition)
-        parameters += values
-    sql = f"SELECT {columns} FROM {tables} WHERE {' AND '.join(conditions)} ORDER BY {table}.id"
-    cursor = store.connection.cursor()
-    cursor.row_factory = _row_factory
-    rows = cast("list[sqlite3.Row]", cursor.execute(sql, parameters).fetchall())
-    found_records = [Record(row, int(row["number"]), {}, str(row[_DATE[found.kind]] or "")) for row in rows]
-    if found.periods and (found.period_filter or found.kind != "trackedEntity"):
-        found_records = [record for record in found_records if _in_periods(record.date, found.periods)]
-    fill_values(store, found, found_records)
-    return [record for record in found_records if all(item.meets(record.values.get(item.name)) for item in found.items)]
-
-
-def _conditions(store: Store, found: EventQuery, query: QueryParams) -> Iterator[tuple[str, list[str]]]:
-    """The conditions in SQL, each with its parameters: stage, status, times, program, org units."""
-    if found.stage:
-        yield "event.program_stage = ?", [found.stage]
-    of_kind = {"event": ("eventStatus", "programStatus"), "enrollment": ("programStatus",), "trackedEntity": ()}
-    for name in of_kind[found.kind]:
-        wanted = [text.upper() for text in params.many(query, name)]
-        if wanted:
-            column = "event.status" if name == "eventStatus" else "enrollment.status"
-            yield f"{column} IN ({','.join('?' * len(wanted))})", wanted
-    for name, start, end in found.spans:
-        column = _TIME_FIELDS[name].format(row=_TABLE[found.kind])
-        within = _of(found.kind, column.partition(".")[0], f"substr({column}, 1, 10) BETWEEN ? AND ?")
-        yield within, [start.isoformat(), end.isoformat()]
-    for program in params.many(query, "program") if found.kind == "trackedEntity" else []:
-        yield _of(found.kind, "enrollment", "enrollment.program = ?"), [program]
-    spans = _spans(store, found.units)
-    below = " OR ".join(["number BETWEEN ? AND ?"] * len(spans) or ["0"])
-    yield f"({below})", [str(part) for span in spans for part in span]
-
-
-_JOINS = {
-    ("enrollment", "event"): "event.enrollment = enrollment.uid",
-    ("trackedEntity", "event"): "event.tracked_entity = tracked_entity.uid",
-    ("trackedEntity", "enrollment"): "enrollment.tracked_entity = tracked_entity.uid",
-}
-"""How rows of a kind have rows of a table below them."""
-
-
-def _of(kind: Kind, table: str, condition: str) -> str:
-    """A condition on a row itself, or on one of those below it."""
-    join = _JOINS.get((kind, table))
-    if join is None:
-        return condition
-    return f"EXISTS (SELECT 1 FROM {table} WHERE {join} AND NOT {table}.deleted AND {condition})"
-
-
-def _row_factory(cursor: sqlite3.Cursor, row: tuple[object, ...]) -> object:
-    return sqlite3.Row(cursor, row)
-
-
-def _spans(store: Store, units: Sequence[str]) -> list[tuple[int, int]]:
-    """The number intervals of org units, those that overlap joined."""
-    known = dict[str, tuple[int, int]]()
-    for uid, number, last in store.connection.execute("SELECT uid, number, last FROM analytics_org_unit"):
-        known[uid] = (number, last)
-    merged: list[tuple[int, int]] = []
-    for first, last in sorted(known[uid] for uid in units if uid in known):
-        if not merged or first > merged[-1][1] + 1:
-            merged.append((first, last))
-        elif last > merged[-1][1]:
-            merged[-1] = (merged[-1][0], last)
-    return merged
-
-
-def _in_periods(text: str, periods: Iterable[Period]) -> bool:
-    try:
-        date = dt.date.fromisoformat(text[:10])
-    except ValueError:
-        return False
-    return any(date in period for period in periods)
-
-
-def fill_values(store: Store, found: EventQuery, rows: Sequence[Record]) -> None:
-    """Put the values of the items into the records."""
-    for item in found.items:
-        values = _item_values(store, found, item)
-        for record in rows:
-            key = record.text("uid")
-            if item.plural == "trackedEntityAttributes" and found.kind != "trackedEntity":
-                key = record.text("tracked_entity")
-            value = values.get(key)
-            shown = None if value is None else item.shown(value)
-            if shown is not None:
-                record.values[item.name] = shown
-
-
-def _item_values(store: Store, found: EventQuery, item: QueryItem) -> dict[str, str]:
-    """The values of an item by event, enrollment or tracked entity; of several the newest."""
-    if item.plural == "trackedEntityAttributes":
-        rows = store.connection.execute(
-            "SELECT tracked_entity, value FROM attribute_value WHERE attribute = ?", (item.uid,)
-        )
-    elif found.kind == "event":
-        rows = store.connection.execute("SELECT event, value FROM event_value WHERE data_element = ?", (item.uid,))
-    else:
-        owner = "enrollment" if found.kind == "enrollment" else "tracked_entity"
-        rows = store.connection.execute(
-            f"SELECT e.{owner}, v.value FROM event_value v JOIN event e ON e.uid = v.event "
-            "WHERE v.data_element = ? AND NOT e.deleted AND (? IS NULL OR e.program_stage = ?) ORDER BY e.occurred_at",
-            (item.uid, item.stage, item.stage),
-        )
-    return {str(key): str(value) for key, value in rows if value is not None}
-
-
-def options_of(model: Model, item: QueryItem) -> list[str]:
-    """The options of an item's option set, in their order."""
-    option_set = reference(model.body(item.plural, item.uid), "optionSet")
-    if option_set is None:
-        return []
-    listed = references(model.body("optionSets", option_set), "options")
-    return listed or model.store.inverse("options", "optionSet").get(option_set, [])
-
-
-def is_number(model: Model, item: QueryItem) -> bool:
-    """Are the values of an item numbers?"""
-    return model.body(item.plural, item.uid).get("valueType") in NUMERIC_TYPES
-
-
-def person(text: str | None) -> str:
-    """`surname, first name (username)` of a stored user; empty for none."""
-    if not text:
-        return ""
-    user = cast("JsonObject", json.loads(text))
-    return f"{user.get('surname') or ''}, {user.get('firstName') or ''} ({user.get('username') or ''})"
-
-
-def timestamp(text: str | None) -> str:
-    """A stored time as a Java timestamp writes it: `2026-05-10 17:30:46.35`, `2025-07-15 00:00:00.0`."""
-    if not text:
-        return ""
-    day, _, clock = text.replace("Z", "").partition("T")
-    seconds, _, fraction = (clock or "00:00:00").partition(".")
-    return f"{day} {seconds}.{fraction.rstrip('0') or '0'}"

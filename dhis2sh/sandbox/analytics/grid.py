@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from xml.sax.saxutils import escape, quoteattr
 
 if TYPE_CHECKING:
+    from dhis2sh.sandbox.data.model import Model
     from dhis2sh.types import JsonObject, JsonValue
 
 JAVA = {"TEXT": "java.lang.String", "NUMBER": "java.lang.Double", "DATETIME": "java.time.LocalDateTime",
@@ -107,22 +108,28 @@ class Grid:
             f"<headers>{heads}</headers><rows>{rows}</rows></grid>"
         )
 
-    def html(self, *, styled: bool = False) -> str:
+    def html(self, *, styled: bool = False, aligned: bool = False) -> str:
         """As an HTML table.
 
         Parameters:
             styled: with a style sheet before it.
+            aligned: cells are aligned as the heads of their columns are.
         """
         shown = [at for at, header in enumerate(self.headers) if not header.hidden]
+        left = [' style="text-align:left"' if self.headers[at].meta else "" for at in shown]
         heads = [
-            f"<th{' style="text-align:left"' if self.headers[at].meta else ''}>"
-            f"{html.escape(self.headers[at].column or self.headers[at].name)}</th>"
-            for at in shown
+            f"<th{style}>{html.escape(self.headers[at].column or self.headers[at].name)}</th>"
+            for at, style in zip(shown, left, strict=True)
         ]
+        styles = left if aligned else [""] * len(shown)
         lines = ['<div class="gridDiv">', "<h3></h3>", "<h4></h4>", '<table class="listTable gridTable">', "<thead>",
                  "<tr>", *heads, "</tr>", "</thead>", "<tbody>"]  # fmt: skip
         for row in self.rows:
-            lines += ["<tr>", *(f"<td>{html.escape(row[at])}</td>" for at in shown), "</tr>"]
+            lines += [
+                "<tr>",
+                *(f"<td{style}>{html.escape(row[at])}</td>" for at, style in zip(shown, styles, strict=True)),
+                "</tr>",
+            ]
         return (_STYLE if styled else "") + "\n".join([*lines, "</tbody>", "</table>", "</div>"])
 
     @property
@@ -153,6 +160,12 @@ table.gridTable {
 </style>
 
 """
+
+
+def name_path(model: Model, uid: str) -> str:
+    """The names of what lies above an org unit and its own, as `ouNameHierarchy` has them; a root begins with two strokes."""
+    *above, own = (model.name("organisationUnits", part) for part in model.path(uid))
+    return f"/{'/'.join(above)}/{own}"
 
 
 def renamed(grid: Grid, names: Mapping[str, Mapping[str, str]]) -> None:

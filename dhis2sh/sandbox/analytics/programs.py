@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.dhis2.formulas import BadExpression, Binary, Call, Item, Literal, Node, Unary, Value, evaluate, parse
 from dhis2sh.sandbox.analytics.aggregate import Cell
 from dhis2sh.sandbox.analytics.cells import Cells
-from dhis2sh.sandbox.analytics.event_grids import combine
+from dhis2sh.sandbox.analytics.event_totals import combine
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind
 from dhis2sh.sandbox.data.model import reference
 from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES

@@ -54,11 +54,13 @@ class Viewer:
         roots: the org units that `USER_ORGUNIT` stands for.
         own: those that the user really has; `userOrgUnit` puts others in their place.
         limits: the only org units, with what is below, whose data the user may view; none for all.
+        name: the user's own.
     """
 
     roots: Sequence[str]
     own: Sequence[str] = ()
     limits: Sequence[str] = ()
+    name: str = ""
 
 
 @dataclass(slots=True)

@@ -72,6 +72,29 @@ class Status:
     approval: Approval | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Approver:
+    """Who asks: the authorities, and the org units under which data may be entered."""
+
+    authorities: frozenset[str]
+    roots: tuple[str, ...]
+
+    def has(self, authority: str) -> bool:
+        """Has the user an authority?"""
+        return bool(self.authorities & {"ALL", authority})
+
+    def approves(self, rank: int | None, level: Level | None) -> bool:
+        """May a user who stands on a level approve another: his own, or one below it?"""
+        if rank is None or level is None:
+            return False
+        own, lower = self.has("F_APPROVE_DATA"), self.has("F_APPROVE_DATA_LOWER_LEVELS")
+        return (own and rank == level.number) or (lower and rank < level.number)
+
+    def accepts(self, rank: int | None, level: Level) -> bool:
+        """May a user who stands on a level accept what a lower one approved?"""
+        return rank is not None and rank < level.number and self.has("F_ACCEPT_DATA_LOWER_LEVELS")
+
+
 class Approvals:
     """Reads and changes approvals.
 
@@ -164,31 +187,49 @@ class Approvals:
         }
         return waiting <= done
 
-    def permissions(self, selection: Selection, status: Status, authorities: frozenset[str]) -> JsonObject:
-        """What a user with these authorities may do."""
-        may = _May(authorities)
-        state = status.state
+    def permissions(self, selection: Selection, status: Status, who: Approver) -> JsonObject:
+        """What a user may do with a selection."""
+        state, levels = status.state, self.levels(selection.workflow)
+        own = self.own_level(selection.workflow, selection.unit)
+        rank = self._rank(selection, who)
         here = state in {State.APPROVED_HERE, State.ACCEPTED_HERE}
-        top = status.level is not None and status.level == self.levels(selection.workflow)[0]
+        given = status.level
+        above = None
+        if given is not None:
+            above = next((level for level in reversed(levels) if level.number < given.number), None)
         settled = state is State.ACCEPTED_HERE or not self.acceptance
+        approves = (state is State.UNAPPROVED_READY and who.approves(rank, own)) or (
+            above is not None and settled and who.approves(rank, above)
+        )
+        accepts = self.acceptance and given is not None and who.accepts(rank, given)
         return {
-            "mayApprove": may.approve and (state is State.UNAPPROVED_READY or (here and not top and settled)),
-            "mayUnapprove": may.approve and here,
-            "mayAccept": may.accept and self.acceptance and state is State.APPROVED_HERE and not top,
-            "mayUnaccept": may.accept and self.acceptance and state is State.ACCEPTED_HERE,
+            "mayApprove": approves,
+            "mayUnapprove": here and who.approves(rank, given),
+            "mayAccept": accepts and state is State.APPROVED_HERE and above is not None,
+            "mayUnaccept": accepts and state is State.ACCEPTED_HERE,
             "mayReadData": True,
         }
 
+    def _rank(self, selection: Selection, who: Approver) -> int | None:
+        """The number of the level on which a user stands above an org unit, None where none of the user's units is."""
+        path, found = self.model.path(selection.unit), list[int]()
+        for root in who.roots:
+            if root not in path:
+                continue
+            depth = path.index(root) + 1
+            found += [level.number for level in self.levels(selection.workflow) if level.unit_level >= depth][:1]
+        return min(found, default=None)
+
     # Changes -------------------------------------------------------------------------------------------------------
 
-    def approve(self, selections: Iterable[Selection], user: JsonObject, authorities: frozenset[str]) -> None:
+    def approve(self, selections: Iterable[Selection], user: JsonObject, who: Approver) -> None:
         """Approve selections; those that are approved already stay so. Raises `Refused`."""
         for selection in selections:
             status = self.status(selection)
             if status.approval is not None:
                 continue
             own = self.own_level(selection.workflow, selection.unit)
-            if own is None or not self.permissions(selection, status, authorities)["mayApprove"]:
+            if own is None or not self.permissions(selection, status, who)["mayApprove"]:
                 raise Refused(409)
             moment = now()
             with self.store.writing() as connection:
@@ -198,13 +239,11 @@ class Approvals:
                 )
             self._audit(selection, own.uid, "APPROVE", user)
 
-    def unapprove(self, selections: Iterable[Selection], user: JsonObject, authorities: frozenset[str]) -> None:
-        """Take approvals back. What is not approved stays so. Raises `Refused` when it is approved above."""
+    def unapprove(self, selections: Iterable[Selection], user: JsonObject, who: Approver) -> None:
+        """Take approvals back. Raises `Refused` for what is not approved, or approved above."""
         for selection in selections:
             status = self.status(selection)
-            if status.approval is None:
-                continue
-            if not self.permissions(selection, status, authorities)["mayUnapprove"]:
+            if status.approval is None or not self.permissions(selection, status, who)["mayUnapprove"]:
                 raise Refused(409)
             with self.store.writing() as connection:
                 connection.execute(
@@ -215,7 +254,7 @@ class Approvals:
             self._audit(selection, status.approval.level, "UNAPPROVE", user)
 
     def accept(
-        self, selections: Iterable[Selection], user: JsonObject, authorities: frozenset[str], *, accepted: bool = True
+        self, selections: Iterable[Selection], user: JsonObject, who: Approver, *, accepted: bool = True
     ) -> None:
         """Accept approvals, or take the acceptance back. Raises `Refused`."""
         wanted = "mayAccept" if accepted else "mayUnaccept"
@@ -226,7 +265,7 @@ class Approvals:
                 if status.approval is None:
                     raise Refused(409)
                 continue
-            if not self.permissions(selection, status, authorities)[wanted]:
+            if not self.permissions(selection, status, who)[wanted]:
                 raise Refused(409)
             with self.store.writing() as connection:
                 connection.execute(
@@ -243,15 +282,6 @@ class Approvals:
                 "created, creator) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (*selection, level, action, now(), cast("str", user["id"])),
             )
-
-
-class _May:
-    """What a user's authorities allow in principle."""
-
-    def __init__(self, authorities: frozenset[str]) -> None:
-        every = "ALL" in authorities
-        self.approve = every or bool(authorities & {"F_APPROVE_DATA", "F_APPROVE_DATA_LOWER_LEVELS"})
-        self.accept = every or "F_ACCEPT_DATA_LOWER_LEVELS" in authorities
 
 
 def is_approved(store: Store, model: Model, data_set: Mapping[str, JsonValue], key: Key) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
-from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea, rows_of
+from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea, Veto, rows_of
 from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.database import Store
@@ -36,8 +36,7 @@ CREATE TABLE IF NOT EXISTS completeness (
     PRIMARY KEY (data_set, period, org_unit, attribute_option_combo)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lock_exception (
-    data_set TEXT NOT NULL, period TEXT NOT NULL, org_unit TEXT, created TEXT NOT NULL,
-    UNIQUE (data_set, period, org_unit)
+    data_set TEXT NOT NULL, period TEXT NOT NULL, org_unit TEXT, created TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS min_max (
     data_element TEXT NOT NULL, org_unit TEXT NOT NULL, category_option_combo TEXT NOT NULL,
@@ -105,6 +104,35 @@ def _audits(store: Store, uid: str) -> str | None:
     )
 
 
+def _approved_something(store: Store, uid: str) -> str | None:
+    """So does a user who approved something, or took it back. Raises `Refused`."""
+    if store.connection.execute("SELECT 1 FROM approval_audit WHERE creator = ? LIMIT 1", (uid,)).fetchone() is None:
+        return None
+    raise Refused(
+        409,
+        'ERROR: update or delete on table "userinfo" violates foreign key constraint "fk_dataapproval_creator" on table '
+        '"dataapprovalaudit"\n  Detail: Key (userinfoid)=(1) is still referenced from table "dataapprovalaudit".',
+    )
+
+
+def _logged(column: str) -> Veto:
+    """Audits of values forbid a deletion: of an element, since 2.43 of an org unit too, under another name."""
+
+    def veto(store: Store, uid: str) -> str | None:
+        if column == "org_unit" and not store.version.upserts:
+            return None
+        model = "DataValueChangelog" if store.version.upserts else "DataValueAudit"
+        return rows_of(model, "data_value_audit", column)(store, uid)
+
+    return veto
+
+
+def _kept_result(store: Store, uid: str) -> str | None:
+    """A rule whose violations are kept stays."""
+    results = store.objects("validationResults").values()
+    return "ValidationResult" if any(ids(body.get("validationRule")) == [uid] for body in results) else None
+
+
 AREA = ImportingArea(
     tables=TABLES,
     hooks={
@@ -119,9 +147,16 @@ AREA = ImportingArea(
         "dataApprovalLevels": Hook(vetoes=(_audits,)),
         "dataElements": Hook(
             refuses=(check_value_type,),
-            vetoes=(rows_of("DataValue", "data_value", "data_element"),),
+            vetoes=(
+                _logged("data_element"),
+                rows_of("DataValue", "data_value", "data_element"),
+            ),
             columns=("data_element",),
         ),
-        "organisationUnits": Hook(vetoes=(rows_of("DataValue", "data_value", "org_unit"),), columns=("org_unit",)),
+        "users": Hook(vetoes=(_approved_something,)),
+        "validationRules": Hook(vetoes=(_kept_result,)),
+        "organisationUnits": Hook(
+            vetoes=(_logged("org_unit"), rows_of("DataValue", "data_value", "org_unit")), columns=("org_unit",)
+        ),
     },
 )

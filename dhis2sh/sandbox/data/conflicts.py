@@ -5,7 +5,7 @@ API source: `ImportSummary`, `DataValueImportConflict` (api-facts f.1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -15,19 +15,24 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Conflict:
-    """One kind of refusal over the same objects, with the rows that met it."""
+    """One kind of refusal over the same objects, with the rows that met it.
+
+    Parameters:
+        about: the first of the objects that the message names, where it is known.
+    """
 
     code: str
     property: str | None
     objects: dict[str, str]
     message: str
     indexes: list[int] = field(default_factory=list[int])
+    about: str | None = None
 
     def shown(self) -> JsonObject:
         """As a summary lists it."""
         body: JsonObject = {}
-        if self.objects and "args" not in self.objects:
-            body["object"] = next(iter(self.objects.values()))
+        if self.about is not None:
+            body["object"] = self.about
         if self.objects or self.indexes:
             body["objects"] = cast("JsonObject", dict(self.objects))
         body |= {"value": self.message, "errorCode": self.code}
@@ -55,6 +60,9 @@ class Conflicts:
     def __len__(self) -> int:
         return len(self._found)
 
+    def __iter__(self) -> Iterator[Conflict]:
+        return iter(self._found.values())
+
     def shown(self) -> list[JsonValue]:
         """As a summary lists them."""
         return [conflict.shown() for conflict in self._found.values()]
@@ -73,6 +81,17 @@ class Summary:
     deleted: int = 0
     conflicts: Conflicts = field(default_factory=Conflicts)
     complete: str | None = "false"
+    notes: list[JsonObject] = field(default_factory=list["JsonObject"])
+    """What is told among the conflicts and fails nothing."""
+    warns_only: bool = False
+    """Conflicts leave the answer a 200, with a warning."""
+    steps: list[str] = field(default_factory=list[str])
+    """What a job says on the way, where the import itself knows it."""
+
+    @property
+    def said(self) -> str | None:
+        """Why nothing was imported, in a sentence."""
+        return self.description or next((conflict.message for conflict in self.conflicts), None)
 
     def failed(self, description: str) -> None:
         """Nothing was imported at all, for a reason that is no conflict."""
@@ -89,7 +108,7 @@ class Summary:
             "description": self.description,
             "importCount": {"imported": self.imported, "updated": self.updated, "ignored": self.ignored,
                             "deleted": self.deleted},
-            "conflicts": self.conflicts.shown(),
+            "conflicts": [*self.conflicts.shown(), *self.notes],
             "rejectedIndexes": cast("list[JsonValue]", list(self.conflicts.rejected)),
         }  # fmt: skip
         if self.complete is not None:
@@ -152,4 +171,4 @@ def conflict(code: str, objects: Mapping[str, str | None], *more: str) -> Confli
     """
     message = MESSAGES[code].format(*("null" if text is None else text for text in objects.values()), *more)
     known = {kind: text for kind, text in objects.items() if text is not None}
-    return Conflict(code, _PROPERTY[code], known, message)
+    return Conflict(code, _PROPERTY[code], known, message, about=next(iter(objects.values()), None))

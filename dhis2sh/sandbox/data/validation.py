@@ -1,4 +1,4 @@
-"""Runs validation rules and predictors over the stored data values, with the expressions that they really have."""
+"""Runs validation rules over the stored data values, with the expressions that they really have."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.dhis2.formulas import BadExpression, Item, Node, Value, evaluate, items, parse
 from dhis2sh.dhis2.periods import Period, period_type
 from dhis2sh.sandbox.data.model import Model
-from dhis2sh.sandbox.data.values import put_all
-from dhis2sh.sandbox.java.moments import now
-from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 from dhis2sh.types import JsonObject
 
 if TYPE_CHECKING:
@@ -98,17 +95,17 @@ class Side:
 
     def value(self, cell: Mapping[str, float], unit: str, days: int) -> float | None:
         """The side's value, None when its strategy skips."""
-        known = [_number(cell, item) for item in self.references]
+        known = [number_of(cell, item) for item in self.references]
         if self.references and self.strategy == "SKIP_IF_ANY_VALUE_MISSING" and None in known:
             return None
         if self.references and self.strategy == "SKIP_IF_ALL_VALUES_MISSING" and not any(v is not None for v in known):
             return None
-        return _as_number(evaluate(self.tree, lambda item: self._item(item, cell, unit, days)))
+        return as_number(evaluate(self.tree, lambda item: self._item(item, cell, unit, days)))
 
     def _item(self, item: Item, cell: Mapping[str, float], unit: str, days: int) -> Value:
         match item.kind:
             case "#":
-                found = _number(cell, item)
+                found = number_of(cell, item)
                 return 0.0 if found is None else found
             case "C":
                 return cast("float | None", (self._store.get("constants", item.parts[0]) or {}).get("value"))
@@ -121,14 +118,15 @@ class Side:
                 return None
 
 
-def _number(cell: Mapping[str, float], item: Item) -> float | None:
+def number_of(cell: Mapping[str, float], item: Item) -> float | None:
     """An item's number in a cell: of one option combo, or of all together."""
     element, *rest = item.parts
     combo = rest[0] if rest and rest[0] != "*" else None
     return cell.get(f"{element}.{combo}" if combo else element)
 
 
-def _as_number(value: Value) -> float | None:
+def as_number(value: Value) -> float | None:
+    """What an expression came to, as a number; None for a text and for nothing."""
     return float(value) if isinstance(value, (bool, int, float)) else None
 
 
@@ -190,79 +188,3 @@ def _broken(operator: str, left: float | None, right: float | None) -> bool:
             return left is not None and right is not None
         case _:
             return left is not None and right is not None and not OPERATORS[operator][1](left, right)
-
-
-def run_predictor(store: Store, predictor: JsonObject, start: dt.date, end: dt.date, user: str) -> int:
-    """Run one predictor over the periods between two dates and write its predictions. Returns how many.
-
-    Raises `BadExpression` for a generator that cannot be read.
-    """
-    side = Side(store, cast("JsonObject", predictor.get("generator") or {}))
-    kind = period_type(str(predictor.get("periodType") or "Monthly"))
-    units = _predictor_units(store, predictor)
-    outputs = periods_within(kind.name, start, end)
-    samples = {one.iso: _sample(one, predictor) for one in outputs}
-    values = Values.read(store, side.elements, {iso for sample in samples.values() for iso in sample}, units)
-    output, combo = _id(predictor, "output"), _id(predictor, "outputCombo") or DEFAULT_OPTION_COMBO
-    element = store.get("dataElements", output) or {}
-    combos = sorted({key[2] for key in values.numbers})
-    moment, made = now(), list[JsonObject]()
-    for period in outputs:
-        for unit in units:
-            for attribute_combo in combos:
-                cells = [values.numbers.get((iso, unit, attribute_combo), {}) for iso in samples[period.iso]]
-                number = _predicted(side, cells)
-                if number is None:
-                    continue
-                made.append({"dataElement": output, "period": period.iso, "orgUnit": unit, "categoryOptionCombo": combo,
-                             "attributeOptionCombo": attribute_combo, "value": _text(number, element), "storedBy": user,
-                             "created": moment, "lastUpdated": moment})  # fmt: skip
-    put_all(store, made)
-    return len(made)
-
-
-def _predicted(side: Side, cells: list[dict[str, float]]) -> float | None:
-    """The generator's value over a sample: an item has one value for each period that has any."""
-
-    def value_of(item: Item) -> Value | list[float]:
-        if item.kind != "#":
-            return None
-        return [number for cell in cells if (number := _number(cell, item)) is not None]
-
-    if side.references and not any(value_of(item) for item in side.references):
-        return None
-    return _as_number(evaluate(side.tree, value_of))
-
-
-def _sample(period: Period, predictor: JsonObject) -> list[str]:
-    """The periods before an output period that a predictor looks at, in this year and in those before."""
-    sequential = cast("int", predictor.get("sequentialSampleCount") or 0)
-    skip = cast("int", predictor.get("sequentialSkipCount") or 0)
-    annual = cast("int", predictor.get("annualSampleCount") or 0)
-    found = [period.next(-back).iso for back in range(skip + 1, skip + sequential + 1)]
-    for years in range(1, annual + 1):
-        try:
-            middle = period.type.at(period.start.replace(year=period.start.year - years))
-        except ValueError:  # 29 February
-            middle = period.type.at(period.start.replace(year=period.start.year - years, day=28))
-        found += [middle.next(step).iso for step in range(-sequential, sequential + 1)]
-    return list(dict.fromkeys(found))
-
-
-def _predictor_units(store: Store, predictor: JsonObject) -> list[str]:
-    model = Model(store)
-    levels = {
-        cast("int", (store.get("organisationUnitLevels", cast("str", one["id"])) or {}).get("level"))
-        for one in cast("list[JsonObject]", predictor.get("organisationUnitLevels") or [])
-    }
-    return [unit for unit in store.objects("organisationUnits") if not levels or model.level(unit) in levels]
-
-
-def _id(body: JsonObject, name: str) -> str:
-    return cast("str", cast("JsonObject", body.get(name) or {}).get("id") or "")
-
-
-def _text(number: float, element: JsonObject) -> str:
-    if str(element.get("valueType", "")).startswith("INTEGER"):
-        return str(round(number))
-    return str(int(number)) if number.is_integer() else repr(round(number, 10))

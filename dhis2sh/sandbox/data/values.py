@@ -48,11 +48,11 @@ class Value:
     def shown(self) -> JsonObject:
         """As `/api/dataValueSets` gives it."""
         body: JsonObject = {
-            "dataElement": self.key.data_element,
+            "dataElement": self.key.data_element or None,
             "period": self.key.period,
-            "orgUnit": self.key.org_unit,
-            "categoryOptionCombo": self.key.category_option_combo,
-            "attributeOptionCombo": self.key.attribute_option_combo,
+            "orgUnit": self.key.org_unit or None,
+            "categoryOptionCombo": self.key.category_option_combo or None,
+            "attributeOptionCombo": self.key.attribute_option_combo or None,
             "value": self.value,
             "storedBy": self.stored_by,
             "created": self.created,

@@ -46,6 +46,8 @@ def refusal(no: Refused) -> Response:
     body: JsonObject = {"httpStatus": reason(no.status), "httpStatusCode": no.status, "status": "ERROR"}
     if no.message is not None:
         body["message"] = no.message
+    if no.inner:
+        body["devMessage"] = no.inner
     if no.code is not None:
         body["errorCode"] = no.code
     return answer(body, no.status)

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dhis2sh.sandbox.refused import missing_parameter, unknown_choice, unreadable_value
+from dhis2sh.sandbox.refused import Refused, missing_parameter, unknown_choice, unreadable_value
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -78,7 +78,7 @@ def date(query: QueryParams, name: str) -> dt.date | None:
     try:
         return dt.datetime.fromisoformat(text).date()
     except ValueError:
-        raise unreadable_value(text, name, "Date") from None
+        raise Refused(400, f"Value '{text}' is not valid for parameter {name}. Invalid format: \"{text}\"") from None
 
 
 def choice(query: QueryParams, name: str, default: str, known: Sequence[str]) -> str:

@@ -46,7 +46,14 @@ def _levels(store: Store, uid: str) -> str | None:
     return "DataApprovalLevel" if body.get("dataApprovalLevels") else None
 
 
+TABLES = """
+CREATE TABLE IF NOT EXISTS deleted_object (
+    id INTEGER PRIMARY KEY, model TEXT NOT NULL, uid TEXT NOT NULL, code TEXT, at TEXT NOT NULL, by TEXT
+);
+"""
+
 AREA = ImportingArea(
+    tables=TABLES,
     writes={"organisationUnits": _paths},
     hooks={
         "aggregateDataExchanges": Hook(refuses=(refusals.check_exchange,)),

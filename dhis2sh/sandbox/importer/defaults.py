@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -38,7 +40,7 @@ DEFAULTS: Mapping[str, Mapping[str, JsonValue]] = {
     "optionGroupSets": {"dataDimension": True},
     "optionSets": {"version": 0},
     "organisationUnitGroupSets": {"dataDimension": True},
-    "predictors": {"sequentialSkipCount": 0},
+    "predictors": {"outputCombo": {"id": DEFAULT_OPTION_COMBO}},
     "programIndicators": {"aggregationType": "AVERAGE", "analyticsType": "EVENT"},
     "programRuleVariables": {"valueType": "TEXT"},
     "programStages": {"minDaysFromStart": 0, "validationStrategy": "ON_COMPLETE", "autoGenerateEvent": True},

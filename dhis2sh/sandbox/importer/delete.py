@@ -14,6 +14,7 @@ from dhis2sh.sandbox.importer.bundle import ImportOptions
 from dhis2sh.sandbox.importer.codes import by_code
 from dhis2sh.sandbox.importer.hooks import hooks_of
 from dhis2sh.sandbox.importer.report import ErrorReport, ImportReport, ObjectReport, TypeReport, described
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO
 from dhis2sh.sandbox.store.references import ids, referred
@@ -110,8 +111,20 @@ class Deletion:
             report.status = "WARNING"
         if self._options.commit:
             put = {plural: bodies.values() for plural, bodies in self._changed.items()}
+            self._remember()
             self._store.change(put, self._gone)
         return report
+
+    def _remember(self) -> None:
+        """Keep who deleted what, and when."""
+        moment, by = now(), self._rights.user.get("username")
+        rows = [
+            (self._store.resources[plural].model, uid, (self._store.get(plural, uid) or {}).get("code"), moment, by)
+            for plural, uids in self._gone.items()
+            for uid in uids
+        ]
+        with self._store.writing() as connection:
+            connection.executemany("INSERT INTO deleted_object (model, uid, code, at, by) VALUES (?, ?, ?, ?, ?)", rows)
 
     def _found(self, plural: str, row: JsonObject) -> JsonObject | None:
         if self._options.identifier == "CODE":

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 type Also = Mapping[str, Iterable[JsonObject]]
 type Check = Callable[[Bundle, Item], None]
+type Create = Callable[[Store, JsonObject], None]
 type Update = Callable[[Store, JsonObject, JsonObject], ErrorReport | None]
 type Veto = Callable[[Store, str], str | None]
 
@@ -29,6 +30,7 @@ class Hook:
         check: adds errors to the item; runs before every other check.
         refuses: further checks, in the server's order, after the `check` of every area.
         also: other objects that are written with it, by plural.
+        create: what the type's controller has against a creation by `POST`; raises `Refused`.
         update: what the type's controller has against an update, given the object before and after it.
         vetoes: what forbids the deletion of an object, by its UID: each names what is in the way, or None.
         columns: the columns of tables in which UIDs of the type stand; a merge moves their rows.
@@ -38,6 +40,7 @@ class Hook:
     check: Check | None = None
     refuses: tuple[Check, ...] = ()
     also: Callable[[Bundle, Item], Also] | None = None
+    create: Create | None = None
     update: Update | None = None
     vetoes: tuple[Veto, ...] = ()
     columns: tuple[str, ...] = ()

@@ -171,8 +171,15 @@ def _sort_key(value: JsonValue, fold: bool) -> tuple[int, float, str]:
     return (1, 0.0, text.lower() if fold else text)
 
 
-def list_objects(store: Store, resource: Resource, query: QueryParams, renderer: Renderer, path: str) -> JsonObject:
-    """The answer of `GET /api/{plural}`. Raises `Refused`."""
+def list_objects(
+    store: Store, resource: Resource, query: QueryParams, renderer: Renderer, path: str, *,
+    of: list[JsonObject] | None = None,
+) -> JsonObject:  # fmt: skip
+    """The answer of `GET /api/{plural}`. Raises `Refused`.
+
+    Parameters:
+        of: only these objects; by default all of the type.
+    """
     if store.version.lenient_parameters:
         query = _readable(query)
     size = integer(query, "pageSize", DEFAULT_PAGE_SIZE)
@@ -185,7 +192,7 @@ def list_objects(store: Store, resource: Resource, query: QueryParams, renderer:
         raise Refused(400, "max-results cannot be negative")
     size = abs(size)
     tree = parse_fields(joined(query, "fields", DEFAULT_FIELDS))
-    found = matching(store, resource, query, renderer, by_name=not gist)
+    found = matching(store, resource, query, renderer, of=of, by_name=not gist)
     rows = found[(page - 1) * size : page * size] if paging else found
     shown = cast("list[JsonValue]", [renderer.show(resource, body, tree) for body in rows])
     if not paging:

@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS object (
 CREATE INDEX IF NOT EXISTS object_uid ON object (uid);
 CREATE TABLE IF NOT EXISTS type_version (type TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
-LAYOUT = 2
+LAYOUT = 3
 """Number of the tables above and of the areas'; one more whenever a table that is there changes."""
 
 

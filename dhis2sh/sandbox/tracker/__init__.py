@@ -1,4 +1,4 @@
-"""Tracker: storage, import and export of tracked entities, enrollments, events and relationships.
+"""Tracker: storage and export of tracked entities, enrollments, events and relationships.
 
-May import: instance, importer, metadata, store, java, refused.
+May import: importer, metadata, store, java, refused.
 """

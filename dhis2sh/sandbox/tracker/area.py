@@ -7,6 +7,7 @@ from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea, rows_of
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.sandbox.tracker.ownership import demand_no_temporary_owner
 from dhis2sh.sandbox.tracker.storage import Tracker
+from dhis2sh.sandbox.tracker.working_lists import check_entity_filter, check_event_filter, fill_criteria
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS tracked_entity (
@@ -99,6 +100,11 @@ def _temporary_owners(store: Store, uid: str) -> str | None:
     return None
 
 
+def _programs_of_type(store: Store, uid: str) -> str | None:
+    """A program of tracked entities of a type is named before the entities themselves."""
+    return "Program" if store.inverse("programs", "trackedEntityType").get(uid) else None
+
+
 AREA = ImportingArea(
     tables=TABLES,
     hooks={
@@ -115,6 +121,9 @@ AREA = ImportingArea(
             refuses=(check_enrollments,),
             vetoes=(rows_of("Enrollment", "enrollment", "program"), rows_of("Event", "event", "program")),
         ),
+        "eventFilters": Hook(create=check_event_filter, prepare=fill_criteria),
+        "programStageWorkingLists": Hook(prepare=fill_criteria),
+        "trackedEntityInstanceFilters": Hook(create=check_entity_filter),
         "users": Hook(vetoes=(_temporary_owners,)),
         "relationshipTypes": Hook(vetoes=(rows_of("Relationship", "relationship", "relationship_type"),)),
         "trackedEntityAttributes": Hook(
@@ -126,6 +135,8 @@ AREA = ImportingArea(
                 ),
             )
         ),
-        "trackedEntityTypes": Hook(vetoes=(rows_of("TrackedEntity", "tracked_entity", "tracked_entity_type"),)),
+        "trackedEntityTypes": Hook(
+            vetoes=(_programs_of_type, rows_of("TrackedEntity", "tracked_entity", "tracked_entity_type"))
+        ),
     },
 )

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.metadata.fields import Field
+from dhis2sh.sandbox.metadata.select import select, wants
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
-from dhis2sh.sandbox.tracker.select import select, wants
 from dhis2sh.sandbox.tracker.storage import COLUMNS, Kind, Tracker, from_row
 
 if TYPE_CHECKING:
@@ -26,11 +26,15 @@ class Assembler:
         tracker: where the rows are.
         program: of the request; its attributes are shown besides those of the tracked-entity type.
         include_deleted: show deleted children too.
+        end: of ends of relationships: these show every attribute, and no relationships of their own.
     """
 
-    def __init__(self, tracker: Tracker, *, program: str | None = None, include_deleted: bool = False) -> None:
+    def __init__(
+        self, tracker: Tracker, *, program: str | None = None, include_deleted: bool = False, end: bool = False
+    ) -> None:
         self._tracker = tracker
         self._program = program
+        self._end_only = end
         self._living = "" if include_deleted else " AND NOT deleted"
 
     def _by(self, sql: str, column: str, keys: Sequence[str]) -> dict[str, list[sqlite3.Row]]:
@@ -63,7 +67,12 @@ class Assembler:
             key = cast("str", row["uid"])
             item: JsonObject = {"trackedEntity": key, **from_row(row, COLUMNS["trackedEntity"])}
             item["relationships"] = cast("JsonValue", links.get(key, []))
-            item["attributes"] = cast("JsonValue", self._shown(values.get(key, []), row["tracked_entity_type"]))
+            programs = (
+                {cast("str", one["program"]) for one in enrollments.get(key, [])} if self._end_only else set[str]()
+            )
+            item["attributes"] = cast(
+                "JsonValue", self._shown(values.get(key, []), row["tracked_entity_type"], programs)
+            )
             item["enrollments"] = [inner[cast("str", one["uid"])] for one in enrollments.get(key, [])]
             item["programOwners"] = [
                 {"orgUnit": one["org_unit"], "trackedEntity": key, "program": one["program"]}
@@ -110,11 +119,15 @@ class Assembler:
         keys = [cast("str", row["uid"]) for row in rows]
         values = self._by("SELECT * FROM event_value WHERE event IN ({keys})", "event", keys)
         shown = _AUTHORS if self._tracker.store.version.value_authors else _VALUE
+        if self._end_only and self._tracker.store.version.value_authors:
+            shown = tuple(name for name in shown if name != "storedBy")
         notes, links = self._notes(keys), self._links(keys, tree)
         found: list[JsonValue] = []
         for row in rows:
             key = cast("str", row["uid"])
             item: JsonObject = {"event": key, **from_row(row, COLUMNS["event"])}
+            if self._end_only:
+                item.pop("trackedEntity", None)
             if self._tracker.store.version.followup:
                 item["followup"] = item.get("followUp")
             item["relationships"] = cast("JsonValue", links.get(key, []))
@@ -131,8 +144,8 @@ class Assembler:
         for row in rows:
             kind = self._tracker.store.get("relationshipTypes", cast("str", row["relationship_type"])) or {}
             item: JsonObject = {"relationship": row["uid"], "relationshipType": row["relationship_type"]}
-            item["relationshipName"] = kind.get("fromToName") or kind.get("name")
-            names = ("bidirectional", "deleted", "createdAt", "createdAtClient", "updatedAt")
+            item["relationshipName"] = kind.get("name")
+            names = ("bidirectional", "createdAt", "createdAtClient", "updatedAt")
             item |= from_row(row, names)
             item["from"] = self._end(row["from_kind"], row["from_uid"])
             item["to"] = self._end(row["to_kind"], row["to_uid"])
@@ -143,14 +156,20 @@ class Assembler:
         row = self._tracker.row(kind, key)
         if row is None:
             return {kind: {kind: key}}
-        whole = {"trackedEntity": self.tracked_entities, "enrollment": self.enrollments, "event": self.events}[kind]
-        tree = Field(presets=["all"], excluded=["relationships", "enrollments", "events", "programOwners"])
-        return {kind: whole([row], tree)[0]}
+        one = Assembler(self._tracker, end=True)
+        whole = {"trackedEntity": one.tracked_entities, "enrollment": one.enrollments, "event": one.events}[kind]
+        hidden = [
+            "relationships",
+            "events.relationships",
+            "enrollments.relationships",
+            "enrollments.events.relationships",
+        ]
+        return {kind: whole([row], Field(presets=["all"], excluded=hidden))[0]}
 
     def _links(self, keys: Sequence[str], tree: Field) -> dict[str, list[JsonValue]]:
         """The relationships of each of many objects, from both their sides."""
         found: dict[str, list[JsonValue]] = {}
-        if not (tree.bare or wants(tree, "relationships")):
+        if self._end_only or not (tree.bare or wants(tree, "relationships")):
             return found
         for column in ("from_uid", "to_uid"):
             sql = f"SELECT * FROM relationship WHERE {column} IN ({{keys}}){self._living}"
@@ -164,7 +183,8 @@ class Assembler:
         rows = self._by("SELECT * FROM note WHERE owner IN ({keys}) ORDER BY id", "owner", keys)
         return {
             key: [
-                {"note": one["uid"], **from_row(one, ("storedAt", "value", "storedBy", "createdBy"))} for one in group
+                {"note": one["uid"], **from_row(one, ("storedAt", "value", "storedBy")), "createdBy": _author(one)}
+                for one in group
             ]
             for key, group in rows.items()
         }
@@ -172,12 +192,12 @@ class Assembler:
     def _attributes(self, keys: Sequence[str]) -> dict[str, list[sqlite3.Row]]:
         return self._by("SELECT * FROM attribute_value WHERE tracked_entity IN ({keys})", "tracked_entity", keys)
 
-    def _shown(self, values: Iterable[sqlite3.Row], entity_type: str) -> list[JsonObject]:
-        """The values whose attributes belong to the type, or to the request's program."""
+    def _shown(self, values: Iterable[sqlite3.Row], entity_type: str, programs: set[str]) -> list[JsonObject]:
+        """The values whose attributes belong to the type, to the request's program, or to one of these programs."""
         kind = self._tracker.store.get("trackedEntityTypes", entity_type) or {}
         allowed = _attributes_of(kind, "trackedEntityTypeAttributes")
-        if self._program:
-            program = self._tracker.store.get("programs", self._program) or {}
+        for uid in programs | ({self._program} if self._program else set[str]()):
+            program = self._tracker.store.get("programs", uid) or {}
             allowed |= _attributes_of(program, "programTrackedEntityAttributes")
         return [self._value(row) for row in values if row["attribute"] in allowed]
 
@@ -195,6 +215,12 @@ class Assembler:
             found["displayName"] = attribute["name"]
         found |= from_row(row, ("createdAt", "updatedAt", "storedBy"))
         return {**found, "valueType": attribute.get("valueType"), "value": row["value"]}
+
+
+def _author(note: sqlite3.Row) -> JsonObject:
+    """Who wrote a note: the one place where the tracker shows a whole name."""
+    who = cast("JsonObject", from_row(note, ("createdBy",)).get("createdBy") or {})
+    return {**who, "displayName": f"{who.get('firstName')} {who.get('surname')}"} if who else {}
 
 
 def _attributes_of(body: JsonObject, name: str) -> set[str]:

@@ -49,6 +49,7 @@ DEFAULT_FIELDS: dict[Kind, str] = {
     "event": "*,!relationships",
     "relationship": f"relationship,relationshipType,createdAtClient,from{_END},to{_END}",
 }
+_ELEMENTS = ("filter is", "Data element")
 _ATTRIBUTES = ("attribute filters are", "Tracked entity attribute")
 _TIMES = {"createdAt": "created_at", "createdAtClient": "created_at_client", "updatedAt": "updated_at",
           "updatedAtClient": "updated_at_client"}  # fmt: skip
@@ -111,8 +112,13 @@ class Reader:
         sql = building[kind]()
         table = TABLE_OF[kind]
         if kind == "trackedEntity" and self.store.version.minor > 42 and "trackedEntity" in self._ordered():
-            raise Refused(409, "Query failed because of a syntax error (SqlState: 42702)", "E7145")
-        order = order_by(self.query, ORDERS[kind], f"{table}.id DESC", self._item_order(kind), self._items(kind))
+            raise Refused(
+                409,
+                "Query failed because of a syntax error (SqlState: 42702)",
+                "E7145",
+                inner='ERROR: column reference "uid" is ambiguous\n  Position: 28',
+            )
+        order = order_by(self.query, self._fields(kind), f"{table}.id DESC", self._item_order(kind), self._items(kind))
         paged = not whole and self._paged()
         page, size = number(self.query, "page", 1), number(self.query, "pageSize", 50)
         limit = f" LIMIT {size + 1} OFFSET {(page - 1) * size}" if paged else ""
@@ -129,14 +135,22 @@ class Reader:
 
     def _paged(self) -> bool:
         """Is the answer a page? Raises `Refused` for a page of what shall have none."""
-        paged = boolean(self.query, "paging", True) is not False
+        old = self.store.version.minor < 42
+        paged = boolean(self.query, "paging", True) is not False and not (
+            old and boolean(self.query, "skipPaging", False)
+        )
         if not paged and (
             self.query.get("page") or self.query.get("pageSize") or boolean(self.query, "totalPages", False)
         ):
-            how = "skipped with isSkipPaging=true" if self.store.version.minor < 42 else "disabled with paging=false"
+            how = "skipped with isSkipPaging=true" if old else "disabled with paging=false"
             raise Refused(400, f"Paging cannot be {how} while also requesting a paginated response with page, pageSize "
                                "and/or totalPages=true", "E1003")  # fmt: skip
         return paged
+
+    def _fields(self, kind: Kind) -> dict[str, str]:
+        """The fields that a list can be sorted by; 2.41 has an older name beside its new one."""
+        older = {"followup": "event.follow_up"} if kind == "event" and self.store.version.followup else {}
+        return {**ORDERS[kind], **older}
 
     def _items(self, kind: Kind) -> str:
         """What a list can be sorted by besides its fields."""
@@ -198,6 +212,8 @@ class Reader:
         program = self._program()
         wanted = cast("JsonObject", (program or {}).get("trackedEntityType") or {}).get("id")
         if program is not None and row is not None and wanted != row["tracked_entity_type"]:
+            if self.store.version.minor < 42:
+                return None
             if self.store.version.minor > 42:
                 raise not_found("Program", str(program["id"]))
             raise wrong_type()
@@ -263,7 +279,7 @@ class Reader:
         duplicate = boolean(query, "potentialDuplicate")
         if duplicate is not None:
             sql.add("tracked_entity.potential_duplicate = ?", duplicate)
-        for one in item_filters(query, "filter", self._is_attribute, _ATTRIBUTES):
+        for one in item_filters(query, "filter", self._is_attribute, _ATTRIBUTES, minor=self.store.version.minor):
             self._merge(sql, one, "attribute_value", "tracked_entity.uid")
         return sql
 
@@ -422,9 +438,11 @@ class Reader:
         sql.updated("event", query)
         sql.deleted("event", query)
         self._attribute_combo(sql)
-        for one in item_filters(query, "filter", self._is_element, ("filter is", "Data element")):
+        for one in item_filters(query, "filter", self._is_element, _ELEMENTS, minor=self.store.version.minor):
             self._merge(sql, one, "event_value", "event.uid")
-        for one in item_filters(query, "filterAttributes", self._is_attribute, _ATTRIBUTES):
+        for one in item_filters(
+            query, "filterAttributes", self._is_attribute, _ATTRIBUTES, minor=self.store.version.minor
+        ):
             self._merge(sql, one, "attribute_value", "event.tracked_entity")
         return sql
 

@@ -12,7 +12,6 @@ from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.sandbox.java.moments import text_of
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.refused import Refused, unknown_choice, unreadable_value
-from dhis2sh.sandbox.tracker.payload import UID_ERROR
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject
 
+UID_ERROR = "UID must be an alphanumeric string of 11 characters starting with a letter, but was: "
 ORG_UNIT_MODES = ("SELECTED", "CHILDREN", "DESCENDANTS", "ACCESSIBLE", "CAPTURE", "ALL")
 ENROLLMENT_STATUS = ("ACTIVE", "COMPLETED", "CANCELLED")
 EVENT_STATUS = ("ACTIVE", "COMPLETED", "VISITED", "SCHEDULE", "OVERDUE", "SKIPPED")
@@ -292,7 +292,7 @@ def split_filter(text: str) -> list[str]:
 
 
 def item_filters(
-    query: QueryParams, name: str, known: Callable[[str], bool], words: tuple[str, str]
+    query: QueryParams, name: str, known: Callable[[str], bool], words: tuple[str, str], *, minor: int
 ) -> list[ItemFilter]:
     """Read the filters of a request. Raises `Refused` for unknown items and operators.
 
@@ -309,16 +309,18 @@ def item_filters(
                 raise Refused(400, f"filter is invalid. UID in filter `{one}` is not valid.", "E1003")
             if not known(parts[0]):
                 raise Refused(400, f"{words[0]} invalid. {words[1]} '{parts[0]}' does not exist.", "E1003")
-            found.append(ItemFilter(parts[0], tuple(_tests(parts[1:], name, one))))
+            found.append(ItemFilter(parts[0], tuple(_tests(parts[1:], name, one, minor))))
     return found
 
 
-def _tests(parts: list[str], name: str, text: str) -> list[tuple[str, str | None]]:
+def _tests(parts: list[str], name: str, text: str, minor: int) -> list[tuple[str, str | None]]:
     tests: list[tuple[str, str | None]] = []
     rest = list(parts)
     while rest:
         word = rest.pop(0)
         operator = f"N{word[1:].upper()}" if word.startswith("!") else word.upper()
+        if minor < 42 and operator not in OPERATORS:
+            raise Refused(400, f"Query item or filter is invalid: {text}", "E1003")
         if operator in UNARY:
             tests.append((operator, None))
         elif operator in OPERATORS:

@@ -287,6 +287,10 @@ class Across(Terminal):
         """The answer to a question, asked in the thread that waits; None where none does."""
         return await self._portal.asked(question)
 
+    async def fill[R](self, form: Callable[[], Coroutine[Any, Any, R]]) -> R | None:
+        """Give the screen to a form, in the thread that waits, on a loop of its own."""
+        return await self.put(lambda: asyncio.run(form()))
+
     def read(self) -> str | None:
         """Standard input is the prompt's."""
         return None

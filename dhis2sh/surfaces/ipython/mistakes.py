@@ -14,10 +14,11 @@ from dhis2sh.errors import Interrupted, UsageError
 from dhis2sh.rows.registry import stages
 from dhis2sh.surfaces.terminal import report
 from dhis2sh.verbs import installed
+from dhis2sh.words import kebab
 
-_ASSIGNED = re.compile(r"\s*(?P<to>[A-Za-z_]\w*)\s*=\s*(?P<line>(?P<word>[A-Za-z]\w*)[ \t]+[\w'\"-].*)")
-_NO_MAGIC = re.compile(r"Line magic function `%(\w+)` not found")
-_LIKE_OURS = re.compile(r"\s*%?(?P<word>[A-Za-z][\w-]*)[ \t]+[\w'\"-]")
+_ASSIGNED = r"\s*(?P<to>[A-Za-z_]\w*)\s*=\s*(?P<line>(?P<word>[A-Za-z]\w*)[ \t]+[\w'\"-].*)"
+_NO_MAGIC = r"Line magic function `%(\w+)` not found"
+_LIKE_OURS = r"\s*%?(?P<word>[A-Za-z][\w-]*)[ \t]+[\w'\"-]"
 
 
 def install(shell: Any, quiet: Callable[[], None], said: Callable[[BaseException | None], bool]) -> None:
@@ -59,11 +60,11 @@ def mistake(error: BaseException | None, names: dict[str, object]) -> UsageError
         names: the names that the user has; a line that begins with one of them is Python.
     """
     text = error.text or "" if isinstance(error, SyntaxError) else ""
-    assigned = _ASSIGNED.match(text)
+    assigned = re.match(_ASSIGNED, text)
     if assigned is not None and assigned["word"] in installed.domains():
         hint = f"{assigned['to']} = %{assigned['line'].rstrip()}"
         return UsageError(f"'{assigned['word']}' in an assignment wants a %", hint=hint)
-    found = _LIKE_OURS.match(text)
+    found = re.match(_LIKE_OURS, text)
     if found is None:
         return None
     from dhis2sh.verbs.grammar import meant  # start-up: typer
@@ -81,9 +82,13 @@ def _whole(word: str, line: str) -> str | None:
     """The line with its domain, where one verb alone can be meant: `list dataElements` is `metadata list dataElements`."""
     from dhis2sh.verbs import manifest  # start-up: the catalogue of every domain
 
-    verbs = [verb for verb in manifest.domain_verbs() if str(verb["path"]).split()[1:] == [word] and verb["arguments"]]
     rest = line.lstrip("%").partition(" ")[2].lstrip()
-    return f"{verbs[0]['path']} {rest}" if len(verbs) == 1 and rest else None
+    types = {name for first, others in manifest.sections("metadata").items() for name in (first, *others)}
+    verbs = [verb for verb in manifest.domain_verbs() if str(verb["path"]).split()[1:] == [word]]
+    if rest and kebab(rest.split()[0]) in types:  # of a type, whoever else has such a verb
+        verbs = [verb for verb in verbs if verb["path"] == f"metadata {word}"] or verbs
+    alone = len(verbs) == 1 and word not in types and verbs[0]["arguments"]
+    return f"{verbs[0]['path']} {rest}" if alone and rest else None
 
 
 def unknown_magic(error: BaseException | None) -> UsageError | None:
@@ -92,7 +97,7 @@ def unknown_magic(error: BaseException | None) -> UsageError | None:
     Parameters:
         error: what was raised.
     """
-    found = _NO_MAGIC.match(str(error)) if type(error).__name__ == "UsageError" else None
+    found = re.match(_NO_MAGIC, str(error)) if type(error).__name__ == "UsageError" else None
     if found is None:
         return None
     from dhis2sh.verbs.grammar import meant  # start-up: typer

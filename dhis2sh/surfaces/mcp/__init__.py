@@ -37,12 +37,19 @@ def main(words: list[str] | None = None) -> None:
         "--export-folder", type=Path, metavar="FOLDER", help="let agents write new files below it, and read them"
     )
     parser.add_argument("--read-only", action="store_true", help="offer reads only, whatever else is asked for")
+    parser.add_argument(
+        "--person-data",
+        action="store_true",
+        help="let agents read rows of persons (tracker, events); counts they always may",
+    )
     parser.add_argument("--version", action="version", version=f"dhis2-mcp {__version__}")
     given = parser.parse_args(sys.argv[1:] if words is None else words)
     toolsets = tuple(name for name in given.toolsets.split(",") if name)
     try:
         folders = Folders(given.read_folder, given.export_folder)
-        answers = Answers(tools=given.tools, toolsets=toolsets, read_only=given.read_only, folders=folders)
+        answers = Answers(
+            tools=given.tools, toolsets=toolsets, read_only=given.read_only, persons=given.person_data, folders=folders
+        )
         if note := manifest.stale():
             print(note, file=sys.stderr)
         if given.http is None:

@@ -69,6 +69,7 @@ class Answers:
 
     Parameters:
         tools, toolsets, read_only: as for `tools.listing`.
+        persons: show rows of persons.
         folders: where files may be read and written; nowhere without it.
 
     Raises `UsageError` for an unknown toolset.
@@ -80,12 +81,13 @@ class Answers:
         tools: str = "pinned",
         toolsets: tuple[str, ...] = (),
         read_only: bool = False,
+        persons: bool = False,
         folders: Folders | None = None,
     ) -> None:
         if toolsets:
             mcp_tools.listing(toolsets=toolsets)  # an unknown one is said before anything is served
         self._listing = {"tools": tools, "toolsets": toolsets, "read_only": read_only}
-        self._tools = mcp_tools.Tools(read_only=read_only, folders=folders)
+        self._tools = mcp_tools.Tools(read_only=read_only, persons=persons, folders=folders)
         self._entries: dict[str, JsonObject] | None = None
         self.handlers: dict[str, Handler] = {
             "tools/list": self.list_tools, "tools/call": self.call_tool,

@@ -51,11 +51,12 @@ class Runner:
     Parameters:
         folders: where files may be read and written.
         read_only: refuse everything but reads, whatever else is asked for.
+        persons: show rows of persons.
     """
 
-    def __init__(self, folders: Folders, *, read_only: bool = False) -> None:
+    def __init__(self, folders: Folders, *, read_only: bool = False, persons: bool = False) -> None:
         self._folders = folders
-        self._read_only = read_only
+        self._read_only, self._persons = read_only, persons
         self._plans: OrderedDict[str, Kept] = OrderedDict()
 
     async def run(
@@ -84,7 +85,9 @@ class Runner:
         call = Call(verb, self._folders.checked(verb, arguments), cast("str | None", Options.profile.checked(profile)))
         agent = Nobody()
         session = Session(call.profile, person=agent)
-        session.on_written = index.follow
+        session.on_written, session.persons = index.follow, self._persons
+        if verb.persons:
+            session.show_persons(verb.path)
         with commands.of_profile(call.profile):
             try:
                 answer = await self._answer(session, call, said)

@@ -48,11 +48,12 @@ class Tools:
 
     Parameters:
         read_only: refuse everything but reads, whatever else is asked for.
+        persons: show rows of persons.
         folders: where files may be read and written; nowhere without it.
     """
 
-    def __init__(self, *, read_only: bool = False, folders: Folders | None = None) -> None:
-        self.read_only = read_only
+    def __init__(self, *, read_only: bool = False, persons: bool = False, folders: Folders | None = None) -> None:
+        self.read_only, self._persons = read_only, persons
         self._folders = folders or Folders()
 
     def search(self, query: str) -> JsonObject:
@@ -102,7 +103,7 @@ class Tools:
     def _runner(self) -> Runner:
         from dhis2sh.surfaces.mcp.running import Runner  # start-up: what runs a verb comes with the first call
 
-        return Runner(self._folders, read_only=self.read_only)
+        return Runner(self._folders, read_only=self.read_only, persons=self._persons)
 
 
 def _row(verb: JsonObject) -> JsonObject:

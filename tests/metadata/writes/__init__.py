@@ -11,7 +11,8 @@ class Writing:
 
     `home` is the fixture that fills the sandbox: a dozen objects, or `country_home` with every type; `files` lie in
     the working folder (a text as it is, the rest as JSON); `made` says that the server or we make up UIDs, so that
-    they differ from call to call; `moves_data` that data values change with the objects.
+    they differ from call to call; `moves_data` that data values change with the objects; `tracker`
+    that what it writes is of persons, and no metadata.
     """
 
     verb: str
@@ -21,6 +22,7 @@ class Writing:
     files: dict = field(default_factory=dict)
     made: bool = False
     moves_data: bool = False
+    tracker: bool = False
 
     def __str__(self) -> str:
         return f"{self.verb} {self.line}"

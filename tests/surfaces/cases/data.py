@@ -85,3 +85,39 @@ CASES += [
         home="analysed_home",
     ),
 ]
+PREGNANCY = {"program": "Pregnancy follow-up", "dimensions": ["pe=2025", "ou=USER_ORGUNIT"]}
+CASES += [
+    Case(
+        "analytics events",
+        "'Pregnancy follow-up' pe=2025 ou=USER_ORGUNIT 'Birth.Weight at birth' --limit 3",
+        {**PREGNANCY, "dimensions": [*PREGNANCY["dimensions"], "Birth.Weight at birth"], "limit": 3},
+        home="analysed_home",
+    ),
+    Case(
+        "analytics enrollments",
+        "'Pregnancy follow-up' pe=2025 ou=USER_ORGUNIT --limit 3",
+        {**PREGNANCY, "limit": 3},
+        home="analysed_home",
+    ),
+    Case(
+        "analytics tracked-entities",
+        "'Pregnant woman' ou=USER_ORGUNIT --limit 3",
+        {"type": "Pregnant woman", "dimensions": ["ou=USER_ORGUNIT"], "limit": 3},
+        home="analysed_home",
+    ),
+    Case("analytics event-totals", "'Pregnancy follow-up' pe=2025 ou=USER_ORGUNIT", PREGNANCY, home="analysed_home"),
+    Case(
+        "analytics outliers",
+        "--data-set 'Vaccine stock' --period 2025 --org-unit Okavéri --threshold 1 --limit 3",
+        {"data_set": ["Vaccine stock"], "period": "2025", "org_unit": ["Okavéri"], "threshold": 1, "limit": 3},
+        home="analysed_home",
+    ),
+]
+CASES += [
+    Case(
+        "analytics explain",
+        "'Penta vials used' --org-unit Okavéri --period 202501",
+        {"indicator": "Penta vials used", "org_unit": "Okavéri", "period": "202501"},
+        home="analysed_home",
+    ),
+]

@@ -16,6 +16,8 @@ RAN = (
     "--set cronExpression='0 0 2 * * ?' --yes -p sandbox",
     "jobs run jbQuickTst1 --watch --yes -p sandbox",
 )
+APPROVED = ("metadata update dataSets 'Vaccine stock' --set 'workflow=District approval' --yes -p sandbox",)
+STORED = ("""datastore set looks theme --value '{"colour": "green"}' --yes -p sandbox""",)
 CASES = [
     Case("jobs list", "", volatile=("next", "lastExecuted")),
     Case("jobs types", "ANALYTICS_TABLE", {"type": "ANALYTICS_TABLE"}),
@@ -37,4 +39,35 @@ CASES = [
     Case("user whocan", "ALL", {"authority": "ALL"}),
     Case("user-role authorities list", "Superuser", {"role": "Superuser"}),
     Case("sharing audit", "dataSets", {"types": ["dataSets"]}, empty=True),
+    Case(
+        "audit data-values",
+        "--data-element 'Penta vials used' --type DELETE",
+        {"data_element": ["Penta vials used"], "type": ["DELETE"]},
+        empty=True,
+        home="country_home",
+    ),
+    Case("audit approvals", "--since 2099-01-01", {"since": "2099-01-01"}, empty=True),
+    Case("audit metadata", "2099-01-01", {"since": "2099-01-01"}, empty=True),
+    Case("audit who", "admin --since 2099-01-01", {"user": "admin", "since": "2099-01-01"}, empty=True),
+    Case(
+        "approval status",
+        "'Vaccine stock' 202501 Okavéri",
+        {"data_set": "Vaccine stock", "period": "202501", "org_units": ["Okavéri"]},
+        before=APPROVED,
+        home="country_home",
+    ),
+    Case("datastore list", "looks", {"namespace": "looks"}, before=STORED),
+    Case("datastore get", "looks theme", {"namespace": "looks", "key": "theme"}, before=STORED),
+    Case("datastore export", "looks", {"namespace": "looks"}, before=STORED),
+    Case(
+        "datastore diff",
+        "looks.json",
+        {"file": "looks.json"},
+        before=STORED,
+        files={"looks.json": {"namespace": "looks", "entries": {}}},
+    ),
+    Case("system settings get", "applicationTitle", {"names": ["applicationTitle"]}),
+    Case("system settings diff", "sandbox", {"other": "sandbox"}, empty=True),
+    Case("messaging list", "", home="messages_home"),
+    Case("messaging get", "mcSandbox01", {"id": "mcSandbox01"}, home="messages_home"),
 ]

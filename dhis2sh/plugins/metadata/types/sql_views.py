@@ -25,6 +25,7 @@ TEMPORARY = "dhis2sh, to be deleted"
 @verb(
     "metadata sql-views execute",
     effect="read",
+    persons=True,
     examples=["dhis2 metadata sql-views execute 'Facilities without geometry' --var level=4 -o csv"],
 )
 async def execute(
@@ -82,6 +83,7 @@ async def refresh(s: Session, view: View) -> Plan:
 @verb(
     "metadata sql-views adhoc",
     effect="write",
+    persons=True,
     examples=["dhis2 metadata sql-views adhoc 'select name from organisationunit limit 5'"],
 )
 async def adhoc(

@@ -1,4 +1,4 @@
 """Addresses of analytics: aggregate, events, outliers, and the dimensions that queries name.
 
-May import: routes, analytics, data, jobs, metadata, store, http, refused.
+May import: routes, analytics, data, jobs, metadata, store, http, java, refused.
 """

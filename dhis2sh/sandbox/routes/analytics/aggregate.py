@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
 from xml.sax.saxutils import quoteattr
 
@@ -56,14 +56,15 @@ _SKIPS = {
 }  # fmt: skip
 
 
-def grid_answer(grid: Grid, ending: str) -> Response:
+def grid_answer(grid: Grid, ending: str, store: Store) -> Response:
     """A grid in the format of a path's ending."""
     if ending == "csv":
         return Response(grid.csv(), media_type="application/csv;charset=UTF-8")
     if ending == "xml":
         return Response(grid.xml(), media_type="application/xml;charset=UTF-8")
     if ending in {"html", "html+css"}:
-        return Response(grid.html(styled=ending == "html+css"), media_type="text/html;charset=UTF-8")
+        text = grid.html(styled=ending == "html+css", aligned=store.version.aligned_cells)
+        return Response(text, media_type="text/html;charset=UTF-8")
     return answer(grid.shown())
 
 
@@ -128,9 +129,7 @@ class Api:
         viewer = viewer_of(rights, query)
         found = read_query(query, model, viewer, financial_setting(self.store))
         units = found.find("ou")
-        for uid in units.items if units is not None and viewer.limits else []:
-            if not model.within(uid, viewer.limits):
-                raise refusal("E7120", rights.user.get("username"), uid)
+        demand_viewable(model, units.items if units is not None else [], viewer)
         if not build.is_built(self.store):
             raise refusal("E7144")
         return found
@@ -153,7 +152,7 @@ class Api:
         if "ending" not in request.path_params:
             demand_json(request)
         grid = answers.aggregate_grid(self.engine(request), request.query_params)
-        return grid_answer(grid, request.path_params.get("ending", "json"))
+        return grid_answer(grid, request.path_params.get("ending", "json"), self.store)
 
     def unspoken(self, request: Request) -> Response:
         """`GET /api/analytics.pdf`: a format that no handler writes."""
@@ -169,7 +168,7 @@ class Api:
     def raw(self, request: Request) -> Response:
         """`GET /api/analytics/rawData.json` and `.csv`."""
         grid = answers.raw_grid(self.engine(request), request.query_params)
-        return grid_answer(grid, request.path_params["ending"])
+        return grid_answer(grid, request.path_params["ending"], self.store)
 
     def value_set(self, request: Request) -> Response:
         """`GET /api/analytics/dataValueSet.json`, `.xml` and `.csv`."""
@@ -225,7 +224,15 @@ def viewer_of(rights: Rights, query: QueryParams) -> Viewer:
     own = rights.roots("dataViewOrganisationUnits")
     named = [part for text in params.many(query, "userOrgUnit") for part in text.split(";") if part]
     viewed = cast("list[JsonObject]", rights.user.get("dataViewOrganisationUnits") or [])
-    return Viewer(named or own, own, [str(unit["id"]) for unit in viewed])
+    limits = [str(unit["id"]) for unit in viewed]
+    return Viewer(named or own, own, limits, str(rights.user.get("username")))
+
+
+def demand_viewable(model: Model, units: Iterable[str], viewer: Viewer) -> None:
+    """Raise `Refused` with E7120 for an org unit whose data a user may not view."""
+    for uid in units if viewer.limits else ():
+        if not model.within(uid, viewer.limits):
+            raise refusal("E7120", viewer.name, uid)
 
 
 def _text(value: JsonValue) -> str:

@@ -12,11 +12,15 @@ from starlette.routing import Route
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.analytics.clusters import cluster_grid, extent, point_of
 from dhis2sh.sandbox.analytics.errors import refusal
-from dhis2sh.sandbox.analytics.event_grids import aggregate_grid, query_grid
-from dhis2sh.sandbox.analytics.events import EventQuery, Kind, read_events, records
+from dhis2sh.sandbox.analytics.event_grids import query_grid
+from dhis2sh.sandbox.analytics.event_totals import aggregate_grid
+from dhis2sh.sandbox.analytics.events import EventQuery, Kind, read_events
+from dhis2sh.sandbox.analytics.records import records
 from dhis2sh.sandbox.data.model import Model
+from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
-from dhis2sh.sandbox.routes.analytics.aggregate import financial_setting, grid_answer, viewer_of
+from dhis2sh.sandbox.refused import not_imitated
+from dhis2sh.sandbox.routes.analytics.aggregate import demand_viewable, financial_setting, grid_answer, viewer_of
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.routes.server import Server
@@ -36,7 +40,9 @@ class Api:
         kind = _KINDS[request.path_params["kind"]]
         uid = cast("str", request.path_params["uid"])
         viewer = viewer_of(self.server.rights(request), request.query_params)
-        found = read_events(request.query_params, Model(self.store), kind, uid, viewer, financial_setting(self.store))
+        model = Model(self.store)
+        found = read_events(request.query_params, model, kind, uid, viewer, financial_setting(self.store))
+        demand_viewable(model, found.units, viewer)
         if not build.is_built(self.store):
             raise refusal("E7144")
         return found
@@ -44,12 +50,17 @@ class Api:
     def query(self, request: Request) -> Response:
         """`GET /api/analytics/{kind}/query/{uid}`."""
         grid = query_grid(self.store, self._read(request), request.query_params)
-        return grid_answer(grid, request.path_params.get("ending", "json"))
+        return grid_answer(grid, request.path_params.get("ending", "json"), self.store)
 
     def aggregate(self, request: Request) -> Response:
         """`GET /api/analytics/{kind}/aggregate/{uid}`."""
         grid = aggregate_grid(self.store, self._read(request), request.query_params)
-        return grid_answer(grid, request.path_params.get("ending", "json"))
+        return grid_answer(grid, request.path_params.get("ending", "json"), self.store)
+
+    def dimensions(self, request: Request) -> Response:
+        """`GET /api/analytics/trackedEntities/query/dimensions`: only what it refuses was seen."""
+        params.required(request.query_params, "trackedEntityType")
+        raise not_imitated("the dimensions of a tracked entity type")
 
     def count(self, request: Request) -> Response:
         """`GET /api/analytics/events/count/{program}`: how many events, and where they lie."""
@@ -60,7 +71,9 @@ class Api:
 
     def cluster(self, request: Request) -> Response:
         """`GET /api/analytics/events/cluster/{program}`: events on a map, those in one square together."""
-        return grid_answer(cluster_grid(self.store, self._read(request), request.query_params), "json")
+        return grid_answer(
+            cluster_grid(self.store, self._read(request), request.query_params), "json", self.store.version
+        )
 
 
 def _of_kind(handler: Callable[[Request], Response], kind: str) -> Callable[[Request], Response]:
@@ -83,6 +96,7 @@ def routes(server: Server) -> list[Route]:
         for name, handler in handlers.items():
             for ending in ("", ".{ending}"):
                 found.append(Route(f"{base}/{name}/{{uid:uid}}{ending}", _of_kind(handler, kind)))
+    found.append(Route("/api/analytics/trackedEntities/query/dimensions", api.dimensions))
     found.append(Route("/api/analytics/events/count/{uid:uid}", _of_kind(api.count, "events")))
     found.append(Route("/api/analytics/events/cluster/{uid:uid}", _of_kind(api.cluster, "events")))
     return found

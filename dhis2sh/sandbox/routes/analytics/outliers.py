@@ -13,13 +13,14 @@ from starlette.routing import Route
 
 from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.errors import UsageError
-from dhis2sh.sandbox.analytics import build, numbers
+from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.grid import Grid, Header, number
 from dhis2sh.sandbox.analytics.outliers import Outlier, Search, find
 from dhis2sh.sandbox.data.model import Model, identifier_of, read_period
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.java import numbers
 from dhis2sh.sandbox.metadata.period_names import period_name
 from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.routes.analytics.aggregate import grid_answer, viewer_of
@@ -133,7 +134,7 @@ class Api:
         }  # fmt: skip
         if query.get("headers"):
             shown.only(params.many(query, "headers"))
-        return grid_answer(shown, request.path_params.get("ending", "json"))
+        return grid_answer(shown, request.path_params.get("ending", "json"), self.store)
 
     def live(self, request: Request) -> Response:
         """`GET /api/outlierDetection`: from the values themselves, as objects."""
@@ -212,7 +213,7 @@ def _headers(modified: bool) -> list[Header]:
 
 
 def _cells(model: Model, row: Outlier, query: QueryParams) -> list[str]:
-    key = row.value.key
+    key = row.key
     scheme = (query.get("outputIdScheme") or "UID").upper()
     path = " / ".join(model.name("organisationUnits", uid) for uid in model.path(key.org_unit))
     exact = params.boolean(query, "skipRounding")
@@ -239,7 +240,7 @@ def _cells(model: Model, row: Outlier, query: QueryParams) -> list[str]:
 
 
 def _object(model: Model, row: Outlier, *, modified: bool) -> JsonObject:
-    key, usual = row.value.key, row.usual
+    key, usual = row.key, row.usual
     body: JsonObject = {
         "de": key.data_element, "deName": model.name("dataElements", key.data_element), "pe": key.period,
         "ou": key.org_unit, "ouName": model.name("organisationUnits", key.org_unit),
@@ -252,7 +253,7 @@ def _object(model: Model, row: Outlier, *, modified: bool) -> JsonObject:
         body |= {middle: usual.middle, "stdDev": usual.spread, "absDev": row.deviation, "zScore": row.score}
     else:
         body["absDev"] = row.deviation
-    return body | {"lowerBound": row.lower, "upperBound": row.upper, "followup": row.value.follow_up}
+    return body | {"lowerBound": row.lower, "upperBound": row.upper, "followup": row.follow_up}
 
 
 def routes(server: Server) -> list[Route]:

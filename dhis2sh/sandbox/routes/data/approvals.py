@@ -12,10 +12,12 @@ from starlette.routing import Route
 
 from dhis2sh.dhis2.periods import Period, period_type
 from dhis2sh.sandbox.data import formats
-from dhis2sh.sandbox.data.approval import Approvals, Selection, State, Status
-from dhis2sh.sandbox.data.model import Model, read_period, reference
+from dhis2sh.sandbox.data.approval import Approvals, Approver, Selection, State, Status
+from dhis2sh.sandbox.data.model import Model, read_period, reference, unreadable_period
+from dhis2sh.sandbox.data.shown import makers
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.refused import Refused, missing_parameter
 from dhis2sh.sandbox.routes.data.values import body_of, reading
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.routes.server import Server
     from dhis2sh.types import JsonObject, JsonValue
 
-type _Change = Callable[[Approvals, Iterable[Selection], "JsonObject", frozenset[str]], None]
+type _Change = Callable[[Approvals, Iterable[Selection], "JsonObject", Approver], None]
+APPROVING = ("F_APPROVE_DATA", "F_APPROVE_DATA_LOWER_LEVELS")
 _APPROVED = {State.APPROVED_HERE, State.APPROVED_ABOVE, State.ACCEPTED_HERE}
 
 
@@ -46,7 +49,11 @@ class Api:
         return Approvals(self.store, Model(self.store), acceptance=bool(row) and str(row[0]).strip('"') == "true")
 
     def _permissions(self, request: Request, approvals: Approvals, at: Selection, status: Status) -> JsonObject:
-        return approvals.permissions(at, status, self.server.rights(request).authorities)
+        return approvals.permissions(at, status, self._approver(request))
+
+    def _approver(self, request: Request) -> Approver:
+        rights = self.server.rights(request)
+        return Approver(rights.authorities, tuple(rights.roots("organisationUnits")))
 
     def read(self, request: Request) -> Response:
         """`GET /api/dataApprovals`: the state of one selection."""
@@ -163,10 +170,30 @@ class Api:
         lowest = levels[-1].unit_level if levels else 0
         return sorted(unit for unit in approvals.assigned(workflow) if approvals.model.level(unit) == lowest)
 
+    def my_levels(self, request: Request) -> Response:
+        """`GET /api/me/dataApprovalLevels`: the levels on which the user may do something, the highest first."""
+        who, approvals = self._approver(request), self._approvals()
+        depth = min((approvals.model.level(root) for root in who.roots), default=None)
+        levels = sorted(self.store.objects("dataApprovalLevels").values(), key=lambda body: _number(body, "level"))
+        own = next(
+            (_number(body, "level") for body in levels if depth and _number(body, "orgUnitLevel") >= depth), None
+        )
+        lower = who.has("F_APPROVE_DATA_LOWER_LEVELS") or who.has("F_ACCEPT_DATA_LOWER_LEVELS")
+        renderer, resource = self.server.renderer(request), self.store.resources["dataApprovalLevels"]
+        shown: list[JsonValue] = []
+        for body in levels:
+            number = _number(body, "level")
+            if own is None or not ((number == own and who.has("F_APPROVE_DATA")) or (number > own and lower)):
+                continue
+            one = renderer.show(resource, body, parse_fields(":all,!access,!href"))
+            shown.append(one | makers(self.store, body))
+        return answer(shown)
+
     # Changes -------------------------------------------------------------------------------------------------------
 
     def _single(self, change: _Change) -> Callable[[Request], Response]:
         def handle(request: Request) -> Response:
+            self._demand(request, change)
             approvals = self._approvals()
             self._change(request, approvals, change, [_selection(approvals.model, request.query_params)])
             return Response(None, 204)
@@ -175,6 +202,7 @@ class Api:
 
     def _bulk(self, change: _Change) -> Callable[[Request], Response]:
         def handle(request: Request) -> Response:
+            self._demand(request, change)
             approvals = self._approvals()
             body = formats.read_json(body_of(request))
             self._change(request, approvals, change, _bulk_selections(approvals, body))
@@ -182,13 +210,19 @@ class Api:
 
         return handle
 
+    def _demand(self, request: Request, change: _Change) -> None:
+        """Raise `Refused` for who may not approve, or not accept, anything at all."""
+        wanted = APPROVING if change in {Approvals.approve, Approvals.unapprove} else ("F_ACCEPT_DATA_LOWER_LEVELS",)
+        if not self.server.rights(request).has(*wanted):
+            raise Refused(403, f"Access is denied, requires one Authority from [{', '.join(wanted)}]")
+
     def _change(self, request: Request, approvals: Approvals, change: _Change, at: Iterable[Selection]) -> None:
-        change(approvals, at, self.server.user(request), self.server.rights(request).authorities)
+        change(approvals, at, self.server.user(request), self._approver(request))
 
     def changes(self) -> list[Route]:
         """The routes that move data up and down."""
 
-        def unaccept(a: Approvals, at: Iterable[Selection], user: JsonObject, may: frozenset[str]) -> None:
+        def unaccept(a: Approvals, at: Iterable[Selection], user: JsonObject, may: Approver) -> None:
             a.accept(at, user, may, accepted=False)
 
         single = "/api/dataApprovals"
@@ -204,6 +238,10 @@ class Api:
             (f"{accepting}/unacceptances", "POST", self._bulk(unaccept)),
         )
         return [Route(path, reading(handler), methods=[method]) for path, method, handler in table]
+
+
+def _number(body: JsonObject, name: str) -> int:
+    return int(cast("int", body.get(name) or 0))
 
 
 def _required_many(query: QueryParams, name: str) -> list[str]:
@@ -237,7 +275,8 @@ def _selection(model: Model, query: Mapping[str, str]) -> Selection:
         raise Refused(409, f"Data approval workflow does not exist: {workflow}")
     period = read_period(query["pe"])
     if period is None:
-        raise Refused(409, f"Illegal period identifier: {query['pe']}")
+        upserts = model.store.version.upserts
+        raise unreadable_period(query["pe"]) if upserts else Refused(409, f"Illegal period identifier: {query['pe']}")
     if not model.exists("organisationUnits", query["ou"]):
         raise Refused(409, f"Illegal organisation unit identifier: {query['ou']}")
     combo = query.get("aoc") or DEFAULT_OPTION_COMBO
@@ -307,6 +346,7 @@ def routes(server: Server) -> list[Route]:
     api = Api(server)
     return [
         Route("/api/dataApprovals", api.read),
+        Route("/api/me/dataApprovalLevels", api.my_levels),
         Route("/api/dataApprovals/multiple", api.multiple),
         Route("/api/dataApprovals/approvals", api.multiple),
         Route("/api/dataApprovals/status", api.by_data_set),

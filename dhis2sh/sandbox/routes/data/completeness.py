@@ -1,4 +1,4 @@
-"""`/api/completeDataSetRegistrations` and `/api/lockExceptions`: what is complete, and what may be entered late."""
+"""`/api/completeDataSetRegistrations`: which forms are complete."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
+from xml.sax.saxutils import quoteattr
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +16,6 @@ from dhis2sh.sandbox.data import export, formats
 from dhis2sh.sandbox.data.conflicts import Summary
 from dhis2sh.sandbox.data.imports import Options
 from dhis2sh.sandbox.data.model import Model, read_period, references
-from dhis2sh.sandbox.data.paging import paged, picked
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.java.moments import now
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from starlette.datastructures import QueryParams
 
+    from dhis2sh.dhis2.periods import Period
     from dhis2sh.sandbox.routes.server import Server
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -106,8 +107,12 @@ class Api:
         model = Model(self.store)
         asked = _Asked.of(request.query_params, model)
         wanted = asked.wanted(model)
-        found = [_shown(row) for row in self._rows(asked) if row[2] in wanted and asked.covers(row[0])]
+        rows = [row for row in self._rows(asked) if row[2] in wanted and asked.covers(row[0])]
+        found = [_shown(row, model, request.query_params) for row in rows]
         found = found[: asked.limit] if asked.limit else found
+        accepted = request.headers.get("accept", "")
+        if "application/xml" in accepted and "json" not in accepted:
+            return Response(_xml(found), media_type="application/xml;charset=UTF-8")
         return answer({"completeDataSetRegistrations": [*found]} if found else {})
 
     def _rows(self, asked: _Asked) -> sqlite3.Cursor:
@@ -148,20 +153,31 @@ class Api:
         with self.store.writing() as connection:
             for item in items:
                 self._put(connection, model, item, options, summary, username)
+        if summary.ignored and not (summary.imported or summary.updated or summary.deleted):
+            summary.status = "ERROR"
         return summary
 
     def _put(
         self, connection: sqlite3.Connection, model: Model, item: JsonObject, options: Options, summary: Summary,
         username: str,
     ) -> None:  # fmt: skip
-        data_set = model.resolve("dataSets", options.scheme("dataSet"), str(item.get("dataSet") or ""))
-        unit = model.resolve("organisationUnits", options.scheme("orgUnit"), str(item.get("organisationUnit") or ""))
-        period = read_period(str(item.get("period") or ""))
+        named = {name: str(item.get(name) or "") for name in ("dataSet", "organisationUnit", "period")}
+        data_set = model.resolve("dataSets", options.scheme("dataSet"), named["dataSet"])
+        unit = model.resolve("organisationUnits", options.scheme("orgUnit"), named["organisationUnit"])
+        period = read_period(named["period"])
         combo = str(item.get("attributeOptionCombo") or DEFAULT_OPTION_COMBO)
-        if data_set is None or unit is None or period is None or not model.exists("categoryOptionCombos", combo):
-            summary.ignored += 1
-            summary.status = "WARNING"
-            return
+        for text, known, words in (
+            (named["dataSet"], data_set, "Data set not found or not accessible"),
+            (named["period"], period, "Period not valid"),
+            (named["organisationUnit"], unit, "Organisation unit not found or not accessible"),
+            (combo, model.exists("categoryOptionCombos", combo) or None, "Attribute option combo not found or not accessible"),
+        ):  # fmt: skip
+            if known is None:
+                summary.ignored += 1
+                objects = {"object": text} if text else {}
+                summary.notes.append({**objects, "value": words})
+                return
+        data_set, period, unit = cast("str", data_set), cast("Period", period), cast("str", unit)
         key = (data_set, period.iso, unit, combo)
         where = "data_set = ? AND period = ? AND org_unit = ? AND attribute_option_combo = ?"
         known = connection.execute(f"SELECT 1 FROM completeness WHERE {where}", key).fetchone() is not None
@@ -189,13 +205,12 @@ class Api:
         query, model = request.query_params, Model(self.store)
         sets = params.required(query, "ds").split(",")
         period, unit = read_period(params.required(query, "pe")), params.required(query, "ou")
-        for uid in sets:
-            if not model.exists("dataSets", uid):
-                raise Refused(409, f"Data set not found or not accessible: `{uid}`", "E1105")
+        if any(not model.exists("dataSets", uid) for uid in sets):
+            raise Refused(409, f"Illegal data set identifier in this list: [{', '.join(sets)}]")
         if period is None:
-            raise Refused(409, f"Period is invalid: `{query['pe']}`", "E1101")
+            raise Refused(409, f"Illegal period identifier: {query['pe']}")
         if not model.exists("organisationUnits", unit):
-            raise Refused(409, f"Organisation unit not found or not accessible: `{unit}`", "E1102")
+            raise Refused(409, f"Illegal organisation unit identifier: {unit}")
         combo = attribute_combo(model, query)
         units = [unit]
         if params.boolean(query, "multiOu"):
@@ -206,82 +221,6 @@ class Api:
                 "AND attribute_option_combo = ?",
                 [(uid, period.iso, each, combo) for uid in sets for each in units],
             )
-        return Response(None, 204)
-
-    # Lock exceptions -----------------------------------------------------------------------------------------------
-
-    def _exceptions(self, model: Model, sql: str = "") -> list[JsonObject]:
-        rows = self.store.connection.execute(
-            f"SELECT data_set, period, org_unit, created FROM lock_exception {sql} ORDER BY created, org_unit"
-        )
-        found: list[JsonObject] = []
-        for data_set, period, unit, created in rows:
-            item: JsonObject = {
-                "created": created,
-                "dataSet": {"id": data_set, "name": model.name("dataSets", data_set)},
-            }
-            name = model.name("dataSets", data_set)
-            if unit:
-                item["organisationUnit"] = {"id": unit, "name": model.name("organisationUnits", unit)}
-                name = f"{model.name('organisationUnits', unit)} ({name}, {period})"
-            found.append({"name": name, "period": {"id": period, "displayName": period}, **item})
-        return found
-
-    def exceptions(self, request: Request) -> Response:
-        """`GET /api/lockExceptions`."""
-        rows = picked(request.query_params, self._exceptions(Model(self.store)))
-        return answer(paged(request.query_params, "lockExceptions", rows))
-
-    def combinations(self, request: Request) -> Response:
-        """`GET /api/lockExceptions/combinations`: data sets and periods that have exceptions."""
-        sql = "WHERE rowid IN (SELECT min(rowid) FROM lock_exception GROUP BY data_set, period)"
-        rows: list[JsonObject] = [
-            {name: part for name, part in row.items() if name != "organisationUnit"}
-            for row in self._exceptions(Model(self.store), sql)
-        ]
-        return answer({"lockExceptions": cast("list[JsonValue]", rows)})
-
-    def add_exception(self, request: Request) -> Response:
-        """`POST /api/lockExceptions?ds&pe&ou`."""
-        query, model = request.query_params, Model(self.store)
-        data_set, text = params.required(query, "ds"), params.required(query, "pe")
-        units, period = params.required(query, "ou").split(","), read_period(text)
-        if not model.exists("dataSets", data_set) or period is None:
-            raise Refused(409, f" Can't find DataSet with id ={data_set} or Period with id ={text}", "E1004")
-        known = [uid for uid in units if model.exists("organisationUnits", uid)]
-        if not known:
-            raise Refused(409, f"Can't find OrganisationUnit with id ={','.join(units)}", "E1004")
-        assigned = [uid for uid in known if uid in model.units_of[data_set]]
-        with self.store.writing() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO lock_exception VALUES (?, ?, ?, ?)",
-                [(data_set, period.iso, uid, now()) for uid in assigned],
-            )
-        if not assigned:
-            raise Refused(
-                409,
-                f"None of the target organisation unit(s) are linked to the specified data set: {data_set}",
-                "E1004",
-            )
-        body: JsonObject = {"httpStatus": "Created", "httpStatusCode": 201, "status": "OK",
-                            "message": "LockException created successfully."}  # fmt: skip
-        return answer(body, 201)
-
-    def remove_exception(self, request: Request) -> Response:
-        """`DELETE /api/lockExceptions?ds&pe[&ou]`."""
-        query, model = request.query_params, Model(self.store)
-        data_set, text = params.required(query, "ds"), params.required(query, "pe")
-        period = read_period(text)
-        if not model.exists("dataSets", data_set) or period is None:
-            raise Refused(409, f"Can't find LockException with combination: dataSet={data_set}, period={text}", "E1004")
-        unit = query.get("ou")
-        with self.store.writing() as connection:
-            count = connection.execute(
-                "DELETE FROM lock_exception WHERE data_set = ? AND period = ? AND (? IS NULL OR org_unit = ?)",
-                (data_set, period.iso, unit, unit),
-            ).rowcount
-        if not count:
-            raise Refused(404, f"Can't find LockException with combination: dataSet={data_set}, period={text}", "E1005")
         return Response(None, 204)
 
 
@@ -296,16 +235,35 @@ def _overlaps(start: dt.date, end: dt.date, first: dt.date | None, last: dt.date
     return (first is None or start >= first) and (last is None or end <= last)
 
 
-def _shown(row: tuple[JsonValue, ...]) -> JsonObject:
+def _shown(row: tuple[JsonValue, ...], model: Model, query: QueryParams) -> JsonObject:
+    """A registration, its objects by the identifiers that are asked for."""
+    general = query.get("idScheme") or "UID"
+
+    def named(plural: str, uid: JsonValue, scheme: str) -> str:
+        text = query.get(f"{scheme}IdScheme") or general
+        return model.identifier(plural, text if text.startswith("ATTRIBUTE:") else text.upper(), str(uid))
+
     return {
         "period": row[0],
-        "dataSet": row[1],
-        "organisationUnit": row[2],
-        "attributeOptionCombo": row[3],
+        "dataSet": named("dataSets", row[1], "dataSet"),
+        "organisationUnit": named("organisationUnits", row[2], "orgUnit"),
+        "attributeOptionCombo": named("categoryOptionCombos", row[3], "attributeOptionCombo"),
         "date": row[4],
         "storedBy": row[5],
         "completed": bool(row[6]),
     }
+
+
+def _xml(found: list[JsonObject]) -> str:
+    """Registrations in XML; whether they are complete is not said there."""
+    rows = "".join(
+        "<completeDataSetRegistration"
+        + "".join(f" {name}={quoteattr(str(text))}" for name, text in one.items() if name != "completed" and text)
+        + "/>"
+        for one in found
+    )
+    head = "<?xml version='1.0' encoding='UTF-8'?>"
+    return f'{head}<completeDataSetRegistrations xmlns="{formats.DXF}">{rows}</completeDataSetRegistrations>'
 
 
 def _items(raw: bytes, kind: str) -> list[JsonObject]:
@@ -323,8 +281,4 @@ def routes(server: Server) -> list[Route]:
         Route("/api/completeDataSetRegistrations.json", api.read),
         Route("/api/completeDataSetRegistrations", reading(api.write), methods=["POST"]),
         Route("/api/completeDataSetRegistrations", api.remove, methods=["DELETE"]),
-        Route("/api/lockExceptions", api.exceptions),
-        Route("/api/lockExceptions/combinations", api.combinations),
-        Route("/api/lockExceptions", api.add_exception, methods=["POST"]),
-        Route("/api/lockExceptions", api.remove_exception, methods=["DELETE"]),
     ]

@@ -1,4 +1,4 @@
-"""Validation rules run, their results, and predictors run (api-facts f.5)."""
+"""Validation rules run, and their results (api-facts f.5)."""
 
 from __future__ import annotations
 
@@ -10,23 +10,32 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.dhis2.formulas import BadExpression
 from dhis2sh.dhis2.periods import Period
-from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.data.model import Model, read_period, references
-from dhis2sh.sandbox.data.validation import Violation, run_predictor, run_rules
-from dhis2sh.sandbox.http.answers import answer, done
+from dhis2sh.sandbox.data.paging import paged, picked
+from dhis2sh.sandbox.data.shown import identified, plain_period
+from dhis2sh.sandbox.data.validation import Side, Values, Violation, number_of, run_rules
+from dhis2sh.sandbox.http import params
+from dhis2sh.sandbox.http.answers import answer, empty
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.metadata.period_names import period_name
-from dhis2sh.sandbox.refused import Refused, not_found
+from dhis2sh.sandbox.refused import Refused, not_found, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.datastructures import QueryParams
+
     from dhis2sh.types import JsonObject, JsonValue
 
 MAX_RESULTS = 500
+_KEPT = ("validationRule", "period", "organisationUnit", "attributeOptionCombo")
+"""What a result is about; of one there is only one."""
+_TYPES = {"validationRule": "validationRules", "organisationUnit": "organisationUnits",
+          "attributeOptionCombo": "categoryOptionCombos"}  # fmt: skip
 
 
 class Api:
@@ -35,7 +44,6 @@ class Api:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.store = server.store
-        server.jobs.register("PREDICTOR", self._predictor_job)
         server.jobs.register("MONITORING", self._monitoring_job)
 
     # Validation
@@ -46,8 +54,8 @@ class Api:
         sent = parse_object(raw)
         unit = str(sent.get("ou") or "")
         if self.store.get("organisationUnits", unit) is None:
-            raise Refused(400, "No organisation unit defined", "E1003")
-        start, end = _date(sent.get("startDate"), "startDate"), _date(sent.get("endDate"), "endDate")
+            raise Refused(400, "No organisation unit defined")
+        start, end = _day(sent, "startDate"), _day(sent, "endDate")
         limit = cast("int", sent.get("maxResults") or MAX_RESULTS)
         found = run_rules(
             self.store,
@@ -91,46 +99,96 @@ class Api:
         return {name: value for name, value in found.items() if value is not None}
 
     def _persist(self, violations: list[Violation]) -> None:
-        rows: list[JsonObject] = [
-            {"id": generate_uid(), "created": now(), "validationRule": {"id": one.rule["id"]}, "period": {"id": one.period.iso},
-             "organisationUnit": {"id": one.org_unit}, "attributeOptionCombo": {"id": one.attribute_option_combo},
-             "leftsideValue": one.left, "rightsideValue": one.right, "dayInPeriod": 0, "notificationSent": False}
-            for one in violations
-        ]  # fmt: skip
+        """Keep violations; one that is kept already is not kept again."""
+        known = list(self.store.objects("validationResults").values())
+        kept = {tuple(cast("JsonObject", one[name])["id"] for name in _KEPT) for one in known}
+        number = max((int(str(one["id"])) for one in known), default=0)
+        rows: list[JsonObject] = []
+        for one in violations:
+            key = (one.rule["id"], one.period.iso, one.org_unit, one.attribute_option_combo)
+            if key in kept:
+                continue
+            number += 1
+            kept.add(key)
+            rows.append(
+                {"id": str(number), "created": now(), **{name: {"id": uid} for name, uid in zip(_KEPT, key, strict=True)},
+                 "leftsideValue": one.left, "rightsideValue": one.right, "dayInPeriod": _days(one),
+                 "notificationSent": False}
+            )  # fmt: skip
         self.store.put_objects({"validationResults": rows})
 
     def results(self, request: Request) -> Response:
-        """`GET /api/validationResults`: what has been kept; `ou`, `vr` and `pe` choose."""
+        """`GET /api/validationResults`: what has been kept; `ou`, `vr`, `pe` and `createdDate` choose."""
         query = request.query_params
+        found = [{**body, "id": int(str(body["id"]))} for body in self._kept(query)]
+        found.sort(key=lambda body: body["id"])
+        shown = picked(query, cast("list[JsonObject]", found), self.store, _TYPES)
+        return answer(paged(query, "validationResults", shown))
+
+    def _kept(self, query: QueryParams) -> list[JsonObject]:
+        """The results that the parameters choose. Raises `Refused`."""
         found = list(self.store.objects("validationResults").values())
-        for name, prop in (("ou", "organisationUnit"), ("vr", "validationRule"), ("pe", "period")):
-            wanted = {part for text in query.getlist(name) for part in text.split(",")}
+        for name, prop, plural, what, code in (
+            ("ou", "organisationUnit", "organisationUnits", "Organisation unit", "E7500"),
+            ("vr", "validationRule", "validationRules", "Validation rule", "E7501"),
+        ):
+            wanted = params.many(query, name)
+            for uid in wanted:
+                if self.store.get(plural, uid) is None:
+                    raise Refused(409, f"{what} does not exist: `{uid}`", code)
             if wanted:
                 found = [body for body in found if cast("JsonObject", body[prop])["id"] in wanted]
-        page, size = max(1, int(query.get("page") or 1)), max(1, int(query.get("pageSize") or 50))
-        rows: list[JsonValue] = [*found[(page - 1) * size : page * size]]
-        pager: JsonObject = {"page": page, "pageCount": -(-len(found) // size), "total": len(found), "pageSize": size}
-        return answer({"pager": pager, "validationResults": rows})
+        periods = [_period(text, "Filter for period is not valid", "E7502") for text in params.many(query, "pe")]
+        if periods:
+            found = [body for body in found if any(_within(body, one) for one in periods)]
+        since = params.date(query, "createdDate")
+        return [body for body in found if since is None or str(body["created"]) >= since.isoformat()]
+
+    def forget(self, request: Request) -> Response:
+        """`DELETE /api/validationResults?ou&vr&pe&created&notificationSent`: nothing goes where nothing is named."""
+        query = request.query_params
+        if query.get("created") or query.get("notificationSent"):
+            raise not_imitated("the deletion of validation results by when they were made or told")
+        if any(params.many(query, name) for name in ("ou", "vr", "pe")):
+            self.store.delete_objects("validationResults", [str(body["id"]) for body in self._kept(query)])
+        return empty()
 
     def result(self, request: Request) -> Response:
-        """`GET /api/validationResults/{uid}`."""
-        body = self.store.get("validationResults", request.path_params["uid"])
+        """`GET /api/validationResults/{number}`."""
+        number = request.path_params["number"]
+        body = self.store.get("validationResults", str(number))
         if body is None:
-            raise Refused(404, f"Validation result with id {request.path_params['uid']} was not found", "E1005")
-        return answer(body)
+            raise not_found("ValidationResult", str(number))
+        return answer({**body, "id": number})
+
+    def notify(self, request: Request, raw: bytes) -> Response:
+        """`POST /api/validation/sendNotifications`: a job; nobody is told anything."""
+        user = cast("str", self.server.user(request)["id"])
+        return self.server.initiated(request, self.server.jobs.submit("VALIDATION_RESULTS_NOTIFICATION", user=user))
+
+    def expression(self, request: Request) -> Response:
+        """`GET /api/dataAnalysis/validationRulesExpression`: the values behind both sides of a rule."""
+        query, model = request.query_params, Model(self.store)
+        names = ("validationRuleId", "periodId", "organisationUnitId", "attributeOptionComboId")
+        rule_id, iso, unit, combo = (params.required(query, name) for name in names)
+        rule, period = self.store.get("validationRules", rule_id), read_period(iso)
+        if rule is None or period is None or not model.exists("organisationUnits", unit):
+            raise not_imitated("the expression of a rule, period or org unit that does not exist")
+        sides = {name: Side(self.store, cast("JsonObject", rule.get(name) or {})) for name in ("leftSide", "rightSide")}
+        elements = {uid for side in sides.values() for uid in side.elements}
+        cell = Values.read(self.store, elements, [iso], [unit]).numbers.get((iso, unit, combo), {})
+        return answer({name: _behind(model, side, cell) for name, side in sides.items()})
 
     def data_set(self, request: Request) -> Response:
         """`GET /api/validation/dataSet/{ds}?pe=&ou=`: the rules of one form, and the comments it lacks."""
         query, uid = request.query_params, request.path_params["uid"]
         body = self.store.get("dataSets", uid)
         if body is None:
-            raise Refused(409, f"Data set does not exist: {uid}", "E1004")
-        period = read_period(query.get("pe") or "")
-        if period is None:
-            raise Refused(409, f"Period does not exist: {query.get('pe')}", "E1004")
-        unit = query.get("ou") or ""
+            raise Refused(409, f"Data set not found or not accessible: `{uid}`", "E1105")
+        period = _period(query.get("pe") or "null", "Period is invalid", "E1101")
+        unit = query.get("ou") or "null"
         if self.store.get("organisationUnits", unit) is None:
-            raise Refused(409, f"Organisation unit does not exist: {unit}", "E1004")
+            raise Refused(409, f"Organisation unit not found or not accessible: `{unit}`", "E1102")
         elements = set(Model(self.store).elements_of.get(uid, []))
         rules = [rule for rule in self.store.objects("validationRules").values()
                  if not rule.get("skipFormValidation") and _elements(rule) & elements]  # fmt: skip
@@ -140,15 +198,14 @@ class Api:
         return answer({"commentRequiredViolations": comments, "validationRuleViolations": violations})
 
     def _violation(self, one: Violation) -> JsonObject:
-        rule = one.rule
+        store = self.store
         return {
-            "validationRule": {"id": rule["id"], "name": rule.get("name"), "displayName": rule.get("name"),
-                               "importance": rule.get("importance"), "operator": rule.get("operator"),
-                               "periodType": rule.get("periodType")},
-            "period": {"id": one.period.iso, "name": period_name(one.period)},
-            "organisationUnit": {"id": one.org_unit, "name": Model(self.store).name("organisationUnits", one.org_unit)},
-            "attributeOptionCombo": {"id": one.attribute_option_combo},
-            "leftsideValue": one.left, "rightsideValue": one.right, "dayInPeriod": 0, "notificationSent": False,
+            "id": 0,
+            "validationRule": identified(store, "validationRules", str(one.rule["id"])),
+            "period": plain_period(store, one.period),
+            "organisationUnit": identified(store, "organisationUnits", one.org_unit),
+            "attributeOptionCombo": identified(store, "categoryOptionCombos", one.attribute_option_combo),
+            "leftsideValue": one.left, "rightsideValue": one.right, "dayInPeriod": _days(one), "notificationSent": False,
         }  # fmt: skip
 
     def _comments(self, body: JsonObject, period: Period, unit: str, elements: set[str]) -> list[JsonValue]:
@@ -166,69 +223,13 @@ class Api:
             if element in elements
         ]
 
-    # Predictors
-
-    def _between(self, request: Request) -> tuple[dt.date, dt.date]:
-        query = request.query_params
-        return _date(query.get("startDate"), "startDate"), _date(query.get("endDate"), "endDate")
-
-    def run_all(self, request: Request, raw: bytes) -> Response:
-        """`POST /api/predictors/run?startDate=&endDate=`."""
-        self.server.demand(request, "F_PREDICTOR_RUN")
-        return self._run(request, list(self.store.objects("predictors").values()))
-
-    def run_one(self, request: Request, raw: bytes) -> Response:
-        """`POST /api/predictors/{uid}/run`; asked for one that is not there a server stumbles."""
-        self.server.demand(request, "F_PREDICTOR_RUN")
-        found = self.store.get("predictors", request.path_params["uid"])
-        if found is None:
-            self._between(request)
-            raise Refused(
-                500, 'Cannot invoke "org.hisp.dhis.predictor.Predictor.getName()" because "predictor" is null'
-            )
-        return self._run(request, [found])
-
-    def run_group(self, request: Request, raw: bytes) -> Response:
-        """`POST /api/predictorGroups/{uid}/run`."""
-        self.server.demand(request, "F_PREDICTOR_RUN")
-        uid = request.path_params["uid"]
-        group = self.store.get("predictorGroups", uid)
-        if group is None:
-            raise not_found("PredictorGroup", uid)
-        members = [self.store.get("predictors", one) for one in references(group, "predictors")]
-        return self._run(request, [one for one in members if one is not None])
-
-    def _run(self, request: Request, predictors: list[JsonObject]) -> Response:
-        start, end = self._between(request)
-        user = str(self.server.user(request).get("username"))
-        count = 0
-        for predictor in predictors:
-            try:
-                count += run_predictor(self.store, predictor, start, end, user)
-            except BadExpression as error:
-                raise Refused(409, f"Unable to predict: {error}", "E1004") from None
-        return done(f"Generated {count} predictions")
-
-    # As jobs
+    # As a job
 
     def _range(self, parameters: JsonObject) -> tuple[dt.date, dt.date]:
         """`relativeStart` and `relativeEnd` are days from today."""
         today = dt.datetime.now(dt.UTC).date()
         days = [cast("int", parameters.get(name) or 0) for name in ("relativeStart", "relativeEnd")]
         return today + dt.timedelta(days=days[0]), today + dt.timedelta(days=days[1])
-
-    def _predictor_job(self, parameters: JsonObject, progress: Progress) -> JsonValue:
-        start, end = self._range(parameters)
-        chosen = set(cast("list[str]", parameters.get("predictors") or []))
-        for group in cast("list[str]", parameters.get("predictorGroups") or []):
-            chosen |= set(references(self.store.get("predictorGroups", group) or {}, "predictors"))
-        count = 0
-        for uid, predictor in self.store.objects("predictors").items():
-            if uid in chosen or not chosen:
-                progress.note(f"Predicting for predictor {predictor.get('name')}")
-                count += run_predictor(self.store, predictor, start, end, "system-process")
-        progress.finish_with(f"Prediction done, {count} predictions")
-        return {"predictors": len(chosen), "inserted": count, "updated": 0, "deleted": 0, "unchanged": 0}
 
     def _monitoring_job(self, parameters: JsonObject, progress: Progress) -> JsonValue:
         start, end = self._range(parameters)
@@ -251,13 +252,41 @@ def _elements(rule: JsonObject) -> set[str]:
     return set(re.findall(r"#\{(\w{11})", text))
 
 
-def _date(value: JsonValue, name: str) -> dt.date:
+def _days(one: Violation) -> int:
+    """The number of days in the period of a violation."""
+    return (one.period.end - one.period.start).days + 1
+
+
+def _within(body: JsonObject, period: Period) -> bool:
+    """Is the period of a kept result within another?"""
+    own = read_period(str(cast("JsonObject", body["period"])["id"]))
+    return own is not None and period.start <= own.start and own.end <= period.end
+
+
+def _behind(model: Model, side: Side, cell: Mapping[str, float]) -> list[JsonValue]:
+    """The data elements of a side with their values, as Java writes them."""
+    found: list[JsonValue] = []
+    for item in side.references:
+        number = number_of(cell, item)
+        name = model.name("dataElements", item.parts[0])
+        if len(item.parts) > 1 and item.parts[1] != "*":
+            name = f"{name} {model.name('categoryOptionCombos', item.parts[1])}"
+        found.append({"name": name, "value": None if number is None else str(float(number))})
+    return found
+
+
+def _period(text: str, words: str, code: str) -> Period:
+    period = read_period(text)
+    if period is None:
+        raise Refused(409, f"{words}: `{text}`", code)
+    return period
+
+
+def _day(sent: JsonObject, name: str) -> dt.date:
     try:
-        return dt.date.fromisoformat(str(value or "")[:10])
+        return dt.date.fromisoformat(str(sent.get(name))[:10])
     except ValueError:
-        raise Refused(
-            400, f"Required request parameter '{name}' for method parameter type Date is not present"
-        ) from None
+        raise not_imitated(f"a validation without a readable {name}") from None
 
 
 def routes(server: Server) -> list[Route]:
@@ -266,9 +295,9 @@ def routes(server: Server) -> list[Route]:
     return [
         Route("/api/dataAnalysis/validationRules", with_body(api.analysis), methods=["POST"]),
         Route("/api/validationResults", api.results),
-        Route("/api/validationResults/{uid:uid}", api.result),
+        Route("/api/validationResults", api.forget, methods=["DELETE"]),
+        Route("/api/validationResults/{number:int}", api.result),
+        Route("/api/validation/sendNotifications", with_body(api.notify), methods=["POST"]),
+        Route("/api/dataAnalysis/validationRulesExpression", api.expression),
         Route("/api/validation/dataSet/{uid:uid}", api.data_set),
-        Route("/api/predictors/run", with_body(api.run_all), methods=["POST", "PUT"]),
-        Route("/api/predictors/{uid:uid}/run", with_body(api.run_one), methods=["POST", "PUT"]),
-        Route("/api/predictorGroups/{uid:uid}/run", with_body(api.run_group), methods=["POST", "PUT"]),
     ]

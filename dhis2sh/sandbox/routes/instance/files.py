@@ -12,13 +12,13 @@ from starlette.routing import Route
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import with_body
-from dhis2sh.sandbox.http.multipart import read_form
+from dhis2sh.sandbox.http.multipart import Part, read_form
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.fields import parse_fields
+from dhis2sh.sandbox.metadata.select import select
 from dhis2sh.sandbox.refused import Refused, not_found, unknown_choice
 from dhis2sh.sandbox.routes.server import Server
-from dhis2sh.sandbox.tracker.select import select
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -35,20 +35,18 @@ DOMAINS = (
 )
 
 
-class Api:
-    """The handlers. They are plain functions, so Starlette runs them in its threads and the loop stays free."""
+class Files:
+    """Keeps files, and shows what is kept.
+
+    Parameters:
+        server: whose store keeps them.
+    """
 
     def __init__(self, server: Server) -> None:
         self.server = server
 
-    def upload(self, request: Request, raw: bytes) -> Response:
-        """`POST /api/fileResources?domain=`, a form with the field `file`."""
-        domain = (request.query_params.get("domain") or "DATA_VALUE").upper()
-        if domain not in DOMAINS:
-            raise unknown_choice(domain, "domain", DOMAINS)
-        part = read_form(request.headers.get("content-type", ""), raw).get("file")
-        if part is None:
-            raise Refused(400, "Required part 'file' is not present.")
+    def keep(self, request: Request, part: Part, domain: str, *, assigned: bool = False) -> JsonObject:
+        """Keep an uploaded file. Returns its object. Raises `Refused` for an empty one."""
         if not part.content:
             raise Refused(409, "Could not read file or file is empty.", "E1004")
         uid, moment = request.query_params.get("uid") or generate_uid(), now()
@@ -56,20 +54,26 @@ class Api:
         body: JsonObject = {
             "id": uid, "name": part.filename or "file", "created": moment, "lastUpdated": moment, "createdBy": who,
             "lastUpdatedBy": who, "contentType": part.content_type, "contentLength": len(part.content),
-            "contentMd5": hashlib.md5(part.content, usedforsecurity=False).hexdigest(), "assigned": False,
+            "contentMd5": hashlib.md5(part.content, usedforsecurity=False).hexdigest(), "assigned": assigned,
             "domain": domain, "hasMultipleStorageFiles": False, "storageStatus": "STORED",
         }  # fmt: skip
         with self.server.store.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO file_content VALUES (?, ?)", (uid, part.content))
         self.server.store.put_objects({"fileResources": [body]})
-        shown = self._shown({**body, "storageStatus": "PENDING"})
+        return body
+
+    def accepted(self, body: JsonObject) -> Response:
+        """The answer to an upload; what nothing refers to yet is said to be pending."""
+        shown = self.shown(body if body["assigned"] else {**body, "storageStatus": "PENDING"})
         external: JsonObject = {"external": False} if self.server.store.version.external else {}
-        shown["sharing"] = {"owner": who["id"], **external, "users": {}, "userGroups": {}, "public": "--------"}
+        owner = cast("JsonObject", body["createdBy"])["id"]
+        shown["sharing"] = {"owner": owner, **external, "users": {}, "userGroups": {}, "public": "--------"}
         shown["user"] = shown["createdBy"]
         response: JsonObject = {"fileResource": shown, "responseType": "FileResource"}
         return answer({"httpStatus": "Accepted", "httpStatusCode": 202, "status": "OK", "response": response}, 202)
 
-    def _shown(self, body: JsonObject) -> JsonObject:
+    def shown(self, body: JsonObject) -> JsonObject:
+        """A file's object as the server shows it."""
         users = {name: self.server.store.get("users", cast("str", cast("JsonObject", body[name])["id"])) or cast("JsonObject", body[name])
                  for name in ("createdBy", "lastUpdatedBy")}  # fmt: skip
         external: JsonObject = {"external": False} if self.server.store.version.external else {}
@@ -80,24 +84,8 @@ class Api:
             "user": reference_to_user(users["createdBy"]),
         }  # fmt: skip
 
-    def _find(self, request: Request) -> JsonObject | None:
-        return self.server.store.get("fileResources", request.path_params["uid"])
-
-    def get(self, request: Request) -> Response:
-        """`GET /api/fileResources/{uid}`."""
-        body = self._find(request)
-        if body is None:
-            return _missing("FileResource", request)
-        asked = request.query_params.get("fields")
-        shown: JsonValue = self._shown(body)
-        return answer(select(shown, parse_fields(asked)) if asked else shown)
-
-    def data(self, request: Request) -> Response:
-        """`GET /api/fileResources/{uid}/data`."""
-        body = self._find(request)
-        return _missing("FileResource", request) if body is None else self._content(body, attachment=True)
-
-    def _content(self, body: JsonObject, *, attachment: bool) -> Response:
+    def content(self, body: JsonObject, *, attachment: bool) -> Response:
+        """A file. Raises `Refused` where only its object is there."""
         row = self.server.store.connection.execute(
             "SELECT content FROM file_content WHERE uid = ?", (body["id"],)
         ).fetchone()
@@ -108,6 +96,48 @@ class Api:
         return Response(
             row[0], media_type=str(body["contentType"]), headers={"Content-Disposition": f'{kind}filename="{name}"'}
         )
+
+
+class Api:
+    """The handlers. They are plain functions, so Starlette runs them in its threads and the loop stays free."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._files = Files(server)
+
+    def upload(self, request: Request, raw: bytes) -> Response:
+        """`POST /api/fileResources?domain=`, a form with the field `file`."""
+        domain = (request.query_params.get("domain") or "DATA_VALUE").upper()
+        if domain not in DOMAINS:
+            raise unknown_choice(domain, "domain", DOMAINS)
+        part = read_form(request.headers.get("content-type", ""), raw).get("file")
+        if part is None:
+            raise Refused(400, "Required part 'file' is not present.")
+        return self._files.accepted(self._files.keep(request, part, domain))
+
+    def _find(self, request: Request) -> JsonObject | None:
+        return self.server.store.get("fileResources", request.path_params["uid"])
+
+    def get(self, request: Request) -> Response:
+        """`GET /api/fileResources/{uid}`."""
+        body = self._find(request)
+        if body is None:
+            return _missing("FileResource", request)
+        asked = request.query_params.get("fields")
+        shown: JsonValue = self._files.shown(
+            {**body, "storageStatus": "NONE"} if body.get("domain") == "DATA_VALUE" else body
+        )
+        return answer(select(shown, parse_fields(asked)) if asked else shown)
+
+    def data(self, request: Request) -> Response:
+        """`GET /api/fileResources/{uid}/data`; files of data values are read through their values."""
+        body = self._find(request)
+        if body is None:
+            return _missing("FileResource", request)
+        if body.get("domain") == "DATA_VALUE" and body.get("assigned"):
+            text = f"You don't have access to fileResource '{body['id']}' or this fileResource is not available from this endpoint"
+            raise Refused(403, text, "E1006")
+        return self._files.content(body, attachment=True)
 
     def document(self, request: Request) -> Response:
         """`GET /api/documents/{uid}/data`: the file, or a redirect to where an external document is."""
@@ -120,7 +150,7 @@ class Api:
         return (
             _missing("FileResource", request)
             if file is None
-            else self._content(file, attachment=bool(body.get("attachment")))
+            else self._files.content(file, attachment=bool(body.get("attachment")))
         )
 
 

@@ -159,7 +159,7 @@ class Api:
             raise no_such_address(request.url.path)
         if self.server.store.get(plural, uid) is None:
             name = "Organisation unit" if plural == "organisationUnits" else "Data element"
-            raise Refused(409, f"{name} does not exist: {uid}", "E1004")
+            raise Refused(409, f"{name} does not exist: {uid}")
         column = "org_unit" if plural == "organisationUnits" else "data_element"
         with self.server.store.writing() as connection:
             for table in _PRUNED:

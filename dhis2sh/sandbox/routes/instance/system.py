@@ -21,9 +21,9 @@ from dhis2sh.sandbox.http.answers import answer, base_of
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.java.moments import now, text_of
 from dhis2sh.sandbox.metadata.fields import parse_fields
+from dhis2sh.sandbox.metadata.select import select
 from dhis2sh.sandbox.refused import Refused, unreadable_value
 from dhis2sh.sandbox.routes.server import Server
-from dhis2sh.sandbox.tracker.select import select
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue

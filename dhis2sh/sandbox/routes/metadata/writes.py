@@ -70,6 +70,9 @@ class Api:
         sent = read_object(request, raw)
         if not self.server.rights(request).can_create(resource):
             raise Refused(403, "You don't have the proper permissions to create this object.", "E1006")
+        for hook in hooks_of(self.server.store, resource.plural):
+            if hook.create is not None:
+                hook.create(self.server.store, sent)
         sent.pop("translations", None)
         sent = merged_views(sent) if resource.plural == "maps" else sent
         options = replace(import_options(request.query_params), strategy=CREATE, commit=True, atomic=True)

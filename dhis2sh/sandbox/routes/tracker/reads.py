@@ -15,13 +15,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, asked_path, base_of
-from dhis2sh.sandbox.refused import Refused, not_found
+from dhis2sh.sandbox.refused import Refused, no_such_address, not_found, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.tracker import changes
 from dhis2sh.sandbox.tracker.csv import entities_csv, events_csv
 from dhis2sh.sandbox.tracker.export import CLASSES, PLURALS, Reader
-from dhis2sh.sandbox.tracker.payload import UID_ERROR
-from dhis2sh.sandbox.tracker.query import moment, uids
+from dhis2sh.sandbox.tracker.query import UID_ERROR, moment, uids
 from dhis2sh.sandbox.tracker.storage import Kind
 
 if TYPE_CHECKING:
@@ -117,6 +116,12 @@ class Api:
         text = request.path_params["text"]
         raise Refused(400, f"Value '{text}' is not valid for path parameter uid. {UID_ERROR}{text}")
 
+    def legacy(self, request: Request) -> Response:
+        """The endpoints of the old tracker, which 2.42 has not any more."""
+        if self.server.store.version.minor < 42:
+            raise not_imitated(f"the old tracker's {request.method} {request.url.path}")
+        raise no_such_address(request.url.path)
+
     def not_allowed(self, request: Request) -> Response:
         """A method that the addresses of the tracker do not know."""
         is_ = "" if self.server.store.version.minor < 42 else "is "
@@ -169,4 +174,9 @@ def routes(server: Server) -> list[Route]:
         Route("/api/tracker/{plural:tracker}/{uid:uid}", api.not_allowed, methods=["POST", *_REST]),
         Route("/api/tracker/{plural:tracker}/{uid:uid}/changeLogs", api.change_log),
         Route("/api/audits/trackedEntity", api.audits),
+        *(
+            Route(f"/api/{name}{rest}", api.legacy, methods=["GET", "POST", *_REST])
+            for name in ("trackedEntityInstances", "enrollments", "events", "relationships")
+            for rest in ("", "/{rest:path}")
+        ),
     ]

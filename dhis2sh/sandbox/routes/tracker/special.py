@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,14 +12,14 @@ from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.sandbox.http.answers import answer, asked_path, base_of
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
 from dhis2sh.sandbox.metadata.fields import parse_fields
+from dhis2sh.sandbox.metadata.select import select
 from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.tracker.duplicates import STATUS, Duplicates
 from dhis2sh.sandbox.tracker.export import Page, pages_of
-from dhis2sh.sandbox.tracker.payload import DUPLICATE, Reader
+from dhis2sh.sandbox.tracker.imports.payload import DUPLICATE, Reader
 from dhis2sh.sandbox.tracker.query import enum, number, order_by, uids
 from dhis2sh.sandbox.tracker.reserved import MOST, needed, pattern_of, reserve
-from dhis2sh.sandbox.tracker.select import select
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
@@ -117,9 +117,8 @@ class Api:
         if not 1 <= count <= MOST:
             raise Refused(400, f"You can only reserve between 1 and {MOST} values in a single request.")
         days = number(query, "expiration", 60)
-        return answer(
-            cast("list[JsonObject]", reserve(self.server.tracker, attribute, dict(query), count=count, days=days))
-        )
+        found = reserve(self.server.tracker, attribute, dict(query), count=count, days=days)
+        return answer([*found])
 
 
 def routes(server: Server) -> list[Route]:

@@ -20,13 +20,13 @@ from dhis2sh.sandbox.java.reader import complaint
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.refused import Refused, missing_parameter, no_such_address, not_found, not_imitated
 from dhis2sh.sandbox.routes.server import Server
-from dhis2sh.sandbox.tracker import importer
-from dhis2sh.sandbox.tracker.bundle import REPORT_MODES, Options
 from dhis2sh.sandbox.tracker.changes import audit, user_of
 from dhis2sh.sandbox.tracker.export import wrong_type
+from dhis2sh.sandbox.tracker.imports import importer
+from dhis2sh.sandbox.tracker.imports.bundle import REPORT_MODES, Options
+from dhis2sh.sandbox.tracker.imports.payload import BODY, NOTE, Bean, Reader, unreadable
 from dhis2sh.sandbox.tracker.ownership import grant, has_access
-from dhis2sh.sandbox.tracker.payload import BODY, NOTE, UID_ERROR, Bean, Reader, unreadable
-from dhis2sh.sandbox.tracker.query import enum, uid
+from dhis2sh.sandbox.tracker.query import UID_ERROR, enum, uid
 from dhis2sh.sandbox.tracker.storage import Kind, Writer
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Api:
             raise Refused(400, f"Note `{given}` already exists.", "E1003")
 
         user = self.server.user(request)
-        stored_by = user["username"] if self.server.store.version.minor > 42 else note.get("storedBy")
+        stored_by = note.get("storedBy") or (user["username"] if self.server.store.version.stored_by else None)
         written: JsonObject = {"note": given, "value": note["value"], "storedAt": now(), "storedBy": stored_by,
                                "createdBy": user_of(user)}  # fmt: skip
         with self.server.store.writing() as connection:

@@ -1,0 +1,365 @@
+"""The numbers behind an indicator for one unit and period, and why one is missing.
+
+Missing counts as zero in an indicator, and one whose denominator is zero has no value (`DataHandler.java`, api-facts g.1).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from pydantic import BaseModel
+
+from dhis2sh.analytics.items import periods
+from dhis2sh.analytics.naming import units_of
+from dhis2sh.analytics.pieces import with_advice
+from dhis2sh.analytics.planning import NEVER
+from dhis2sh.client import reading
+from dhis2sh.dhis2.formulas import BadExpression, Item, describe, evaluate, items, parse
+from dhis2sh.dhis2.periods import Period, RelativePeriod
+from dhis2sh.errors import Dhis2Error, Refused, UsageError
+from dhis2sh.verbs import names
+from dhis2sh.words import counted, joined
+
+if TYPE_CHECKING:
+    from dhis2sh.analytics.naming import Unit
+    from dhis2sh.client.data_values import DataValueQuery
+    from dhis2sh.client.messages import Grid
+    from dhis2sh.client.requests import Param
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, Row
+
+MOST_VALUES = 1_000
+"""Data values that are looked at to find out why a number is missing."""
+_TYPES: dict[str, tuple[str, ...]] = {
+    "#": ("dataElements", "categoryOptionCombos", "categoryOptionCombos"), "N": ("indicators",), "C": ("constants",),
+    "I": ("programIndicators",), "D": ("programs", "dataElements"), "A": ("programs", "trackedEntityAttributes"),
+    "R": ("dataSets",), "OUG": ("organisationUnitGroups",),
+}  # fmt: skip
+"""What the parts of a reference are of."""
+
+
+class Number(BaseModel):
+    """One number behind an indicator.
+
+    Parameters:
+        id: as analytics are asked for it; name: in words.
+        side: of the formula.
+        value: None where there is none; then why says the reason, as far as it can be found.
+    """
+
+    id: str
+    name: str
+    side: Literal["numerator", "denominator", "both", "value"]
+    value: float | int | None = None
+    why: str | None = None
+
+
+class Explained(BaseModel):
+    """What an indicator, or a data element, comes to for one unit and period, and from what.
+
+    Parameters:
+        formula: with names; None for a data element.
+        numerator, denominator, factor: what the sides come to by the server, and what the quotient is multiplied by.
+        numbers: behind it.
+        why: the reason where it has no value.
+        tables: when the analytics tables were built; None where nobody knows.
+    """
+
+    id: str
+    name: str
+    period: str
+    org_unit: str
+    value: float | int | None = None
+    formula: str | None = None
+    numerator: float | int | None = None
+    denominator: float | int | None = None
+    factor: float | int | None = None
+    numbers: list[Number] = []
+    why: str | None = None
+    tables: str | None = None
+
+    def line(self) -> str:
+        """In words."""
+        value = "no value" if self.value is None else f"{self.value:,}"
+        lines = [f"{self.name}, {self.org_unit}, {self.period}: {value}"]
+        if self.formula is not None:
+            lines.append(f"  = {self.formula}")
+        if self.numerator is not None:
+            lines.append(f"  = {self.numerator:,} / {self.denominator:,} x {self.factor:,}")
+        width = max((len(one.name) for one in self.numbers), default=0)
+        for one in self.numbers:
+            told = f"{one.value:,}" if one.value is not None else f"none: {one.why}"
+            lines.append(f"  {one.side:<11}  {one.name:<{width}}  {told}")
+        if self.why is not None:
+            lines.append(f"why: {self.why}")
+        return "\n".join(lines)
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where and when."""
+
+    unit: str
+    body: Unit | None
+    period: Period
+    built: str | None
+
+    @property
+    def closed(self) -> str | None:
+        """Why nothing can be reported there then."""
+        if self.body is None:
+            return None
+        opened, closed = (text and dt.date.fromisoformat(text[:10]) for text in (self.body.opened, self.body.closed))
+        if closed and closed < self.period.start:
+            return f"{self.body.name} was closed on {closed}"
+        if opened and opened > self.period.end:
+            return f"{self.body.name} was opened on {opened}"
+        return None
+
+
+async def explain(s: Session, what: str, unit: str, period: str) -> Explained:
+    """The numbers behind an indicator or a data element.
+
+    Parameters:
+        what: its UID, code or name; unit: a UID; period: one, fixed or relative.
+
+    Raises `UsageError` for several periods, and what the server refuses: a unit that may not be read, tables never built.
+    """
+    found = (await names.among(s, ("indicators", "dataElements"), [what]))[what]
+    time = await _one_period(s, period)
+    units = await units_of(s, [unit])
+    info = await s.client.get_object("system/info")
+    built = str(info.get("lastAnalyticsTableSuccess") or NEVER)
+    place = _Place(unit, units.get(unit), time, None if built.startswith(NEVER) else built)
+    told = Explained(
+        id=found.uid,
+        name=found.name,
+        period=time.iso,
+        org_unit=place.body.name if place.body else unit,
+        tables=place.built,
+    )
+    if found.plural == "dataElements":
+        told.numbers = await _numbers(s, place, {Item("#", (found.uid,)): "value"})
+        told.value, told.why = told.numbers[0].value, told.numbers[0].why
+        return told
+    body = await s.client.get_object(
+        f"indicators/{found.uid}", {"fields": "id,displayName,numerator,denominator,indicatorType[factor],annualized"}
+    )
+    sides = {name: str(body.get(name) or "") for name in ("numerator", "denominator")}
+    try:
+        trees = {name: parse(text) for name, text in sides.items()}
+    except BadExpression as error:
+        raise UsageError(
+            f"the formula of {found.name} is not well-formed: {error}",
+            hint=f"dhis2 metadata get indicators {found.uid}",
+        ) from error
+    wanted: dict[Item, Literal["numerator", "denominator", "both", "value"]] = {}
+    for name, tree in trees.items():
+        for item in items(tree):
+            side = cast("Literal['numerator', 'denominator']", name)
+            wanted[item] = "both" if wanted.get(item, side) != side else side
+    called = await _called(s, wanted)
+    factor = cast("JsonObject", body.get("indicatorType") or {}).get("factor") or 1
+    times = "" if factor == 1 else f" x {factor}"
+    bottom = describe(sides["denominator"], lambda item: called[item])
+    told.formula = f"({describe(sides['numerator'], lambda item: called[item])}) / ({bottom}){times}"
+    if body.get("annualized"):
+        told.formula += " x 365 / days of the period"
+    _answered(told, await _ask(s, [found.uid], place, {"includeNumDen": True}))
+    told.numbers = await _numbers(s, place, wanted, called)
+    if told.value is None:
+        known = {item: number.value for item, number in zip(wanted, told.numbers, strict=True)}
+        told.why = _why(told, place, _come_to(sides["denominator"], known), bottom)
+    return told
+
+
+async def _one_period(s: Session, text: str) -> Period:
+    found = periods(text)
+    if len(found) == 1 and found[0] in RelativePeriod.__members__:
+        start = await s.client.system.financial_year_start()
+        several = RelativePeriod(found[0]).resolve(financial_year_start=start)
+    else:
+        several = [Period.parse(iso) for iso in found]
+    if len(several) != 1:
+        raise UsageError(f"'{text}' is {counted(len(several), 'period')}", hint="--period 202506")
+    return several[0]
+
+
+async def _ask(s: Session, data: list[str], place: _Place, params: dict[str, Param] | None = None) -> Grid:
+    try:
+        return await s.client.analytics.query(
+            {"dx": data, "pe": place.period.iso, "ou": place.unit}, params={"skipMeta": True, **(params or {})}
+        )
+    except Refused as error:
+        raise with_advice(error) from error
+
+
+def _answered(told: Explained, grid: Grid) -> None:
+    """What the server says of the whole."""
+    for row in grid.records():
+        for name in ("value", "numerator", "denominator", "factor"):
+            number = row.get(name)
+            if isinstance(number, (int, float)):
+                setattr(told, name, number)
+
+
+def _why(told: Explained, place: _Place, bottom: float | None, words: str) -> str:
+    """Why an indicator has no value."""
+    if place.closed is not None:
+        return place.closed
+    missing = [number.name for number in told.numbers if number.value is None]
+    if bottom == 0:
+        cause = f": there is no {joined(missing)}" if missing else ""
+        return f"the denominator ({words}) is 0{cause}"
+    if missing:
+        return f"there is no {joined(missing)}"
+    return "the server gives none, and every number behind it is there"
+
+
+def _come_to(text: str, known: dict[Item, float | int | None]) -> float | None:
+    """What a side comes to, missing as zero; None where that cannot be told here."""
+    try:
+        found = evaluate(parse(text), lambda item: known.get(item) or 0.0)
+    except (BadExpression, ArithmeticError, ValueError, TypeError):
+        return None
+    return float(found) if isinstance(found, (int, float)) else None
+
+
+# The numbers -------------------------------------------------------------------------------------------------------
+
+
+def _asked_as(item: Item) -> str | None:
+    """A reference as an item of `dx`; None for one that analytics are not asked for alone."""
+    if item.modifiers or any(mark in part for part in item.parts for mark in "&:"):
+        return None
+    counts = {"#": (1, 3), "N": (1, 1), "I": (1, 1), "D": (2, 2), "A": (2, 2), "R": (2, 2)}
+    least, most = counts.get(item.kind, (1, 0))
+    return ".".join(item.parts) if least <= len(item.parts) <= most else None
+
+
+async def _numbers(
+    s: Session,
+    place: _Place,
+    wanted: dict[Item, Literal["numerator", "denominator", "both", "value"]],
+    called: dict[Item, str] | None = None,
+) -> list[Number]:
+    """What each reference comes to, with the reason where it is nothing."""
+    called = called or await _called(s, wanted)
+    asked = {item: dx for item in wanted if (dx := _asked_as(item)) is not None}
+    values, refused = await _values(s, place, list(asked.values()))
+    found: list[Number] = []
+    for item, side in wanted.items():
+        number = Number(id=asked.get(item, item.text), name=called[item], side=side)
+        if item.kind == "days":
+            number.value = (place.period.end - place.period.start).days + 1
+        elif item.kind == "C":
+            body = await s.client.get_object(f"constants/{item.parts[0]}", {"fields": "value"})
+            number.value = cast("float | None", body.get("value"))
+        elif item not in asked:
+            number.why = "analytics cannot be asked for it alone"
+        else:
+            number.value = values.get(asked[item])
+            if number.value is None:
+                number.why = refused.get(asked[item]) or await _missing(s, item, place)
+        found.append(number)
+    return found
+
+
+async def _values(s: Session, place: _Place, data: list[str]) -> tuple[dict[str, float | int], dict[str, str]]:
+    """The values of some items, and what the server says of those that it refuses."""
+    values: dict[str, float | int] = {}
+    refused: dict[str, str] = {}
+    if not data:
+        return values, refused
+    try:
+        grids = [(data, await _ask(s, data, place))]
+    except Refused:
+        grids: list[tuple[list[str], Grid]] = []
+        for one in data:  # which of them it is, a server does not say
+            try:
+                grids.append(([one], await _ask(s, [one], place)))
+            except Refused as error:
+                refused[one] = str(error)
+        if len(refused) == len(data):
+            raise
+    for asked, grid in grids:
+        for row in grid.records():
+            dx = str(row["dx"])
+            of = dx if dx in asked else next((one for one in asked if one.partition(".")[0] == dx), dx)
+            if isinstance(row.get("value"), (int, float)):
+                values[of] = cast("float", row["value"])
+    return values, refused
+
+
+async def _missing(s: Session, item: Item, place: _Place) -> str:
+    """Why a number is missing, as far as it can be found out."""
+    if place.closed is not None:
+        return place.closed
+    if item.kind != "#":
+        return "analytics have none for this unit and period"
+    element = item.parts[0]
+    rows = (
+        await reading.by_uid(s.client, "dataElements", [element], fields="id,aggregationType,zeroIsSignificant")
+    ).rows
+    if not rows:
+        return "you may not read it, or it is not there"
+    query: DataValueQuery = {
+        "data_element": [element], "start_date": str(place.period.start), "end_date": str(place.period.end),
+        "org_unit": [place.unit], "children": True,
+    }  # fmt: skip
+    try:
+        entered = await _some(s, query, item)
+        since = await _some(s, {**query, "last_updated": place.built[:10]}, item) if entered and place.built else []
+    except Dhis2Error as error:
+        return f"and what was entered cannot be read: {error}"
+    if not entered:
+        return "no data were entered for it"
+    count = f"{counted(len(entered), 'value')}{' or more' if len(entered) >= MOST_VALUES else ''}"
+    if all(str(row.get("value")) in {"0", "0.0"} for row in entered) and not rows[0].get("zeroIsSignificant"):
+        return f"only zeros were entered ({count}), which analytics do not keep"
+    newer = [row for row in since if place.built and str(row.get("lastUpdated") or "") > place.built]
+    if newer or place.built is None:
+        when = f"on {place.built}" if place.built else "at a time that the server does not say"
+        return f"{count} entered, not aggregated yet: the analytics tables were built {when}"
+    return f"{count} entered, but analytics leave them out (aggregation {rows[0].get('aggregationType')}, approval, or a type that is no number)"
+
+
+async def _some(s: Session, query: DataValueQuery, item: Item) -> list[Row]:
+    """The first values that a reference is about."""
+    found: list[Row] = []
+    combos = dict(zip(("categoryOptionCombo", "attributeOptionCombo"), item.parts[1:], strict=False))
+    async with aclosing(s.client.data_values.batches(**query)) as batches:
+        async for rows in batches:
+            found += [row for row in rows if all(combo in {"*", row.get(name)} for name, combo in combos.items())]
+            if len(found) >= MOST_VALUES:
+                break
+    return found[:MOST_VALUES]
+
+
+async def _called(
+    s: Session, wanted: dict[Item, Literal["numerator", "denominator", "both", "value"]]
+) -> dict[Item, str]:
+    """References in words: `BCG doses given | Fixed, <1y`."""
+    of: dict[str, dict[str, str]] = {}
+    for item in wanted:
+        for plural, part in zip(_TYPES.get(item.kind, ()), item.parts, strict=False):
+            if part != "*":
+                of.setdefault(plural, {})[part] = part
+    for plural, uids in of.items():
+        rows = (await reading.by_uid(s.client, plural, uids, fields="id,displayName")).rows
+        uids.update({str(row["id"]): str(row.get("displayName") or row["id"]) for row in rows})
+
+    def words(item: Item) -> str:
+        if item.kind == "days":
+            return "days of the period"
+        kinds = _TYPES.get(item.kind, ())
+        parts = [
+            part if at >= len(kinds) else of.get(kinds[at], {}).get(part, part) for at, part in enumerate(item.parts)
+        ]
+        shift = "".join(f" {name}({', '.join(map(str, given))})" for name, given in item.modifiers)
+        return " | ".join(parts) + shift
+
+    return {item: words(item) for item in wanted}

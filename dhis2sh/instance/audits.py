@@ -1,0 +1,145 @@
+"""What a server has written down of changes, and what can be told from the objects themselves.
+
+A server has audits of data values and of approvals. Of metadata it has none that can be asked for: an object only says who
+changed it last and when.
+
+API source: `AuditController.java` (api-facts h.5; recorded `audit-data-values`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.client import reading, schema
+from dhis2sh.client.limits import gather_bounded
+from dhis2sh.dhis2.dates import moment
+from dhis2sh.errors import UsageError
+
+if TYPE_CHECKING:
+    from dhis2sh.client.requests import Param
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+VALUES, APPROVALS = "dataValueAudits", "dataApprovalAudits"
+VALUE_COLUMNS = ("created", "auditType", "modifiedBy", "dataElement", "period", "orgUnit", "categoryOptionCombo",
+                 "attributeOptionCombo", "value")  # fmt: skip
+APPROVAL_COLUMNS = ("created", "action", "creator", "workflow", "level", "period", "orgUnit", "attributeOptionCombo")
+CHANGE_COLUMNS = ("lastUpdated", "type", "id", "name", "by", "new")
+CHANGE_LOG_COLUMNS = ("createdAt", "by", "type", "what", "before", "after")
+AT_ONCE = 4
+NEW_WITHIN = 60
+"""Seconds between creation and last change within which an object counts as created and not changed again."""
+
+
+async def of_values(s: Session, params: Mapping[str, Param]) -> AsyncGenerator[list[Row]]:
+    """Audits of data values as they come, the newest first.
+
+    Parameters:
+        params: `ds`, `de`, `pe`, `ou`, `auditType`, as the server calls them.
+
+    API source: `GET /api/audits/dataValue`.
+    """
+    async with aclosing(s.client.pages("audits/dataValue", {**params, "fields": "*"}, key=VALUES)) as pages:
+        async for page in pages:
+            yield [_flat(row, VALUE_COLUMNS) for row in page]
+
+
+async def of_approvals(s: Session, params: Mapping[str, Param]) -> AsyncGenerator[list[Row]]:
+    """Audits of approvals as they come.
+
+    Parameters:
+        params: `wf`, `ou`, `startDate`, `endDate`, as the server calls them.
+
+    API source: `GET /api/audits/dataApproval`.
+    """
+    fields = "*,creator[id,displayName,username],workflow[id,name],level[id,name],organisationUnit[id,name]"
+    async with aclosing(s.client.pages("audits/dataApproval", {**params, "fields": fields}, key=APPROVALS)) as pages:
+        async for page in pages:
+            yield [
+                _flat(row | {"created": row.get("created") or row.get("createdDate")}, APPROVAL_COLUMNS) for row in page
+            ]
+
+
+def _flat(row: Mapping[str, JsonValue], columns: Sequence[str]) -> Row:
+    """A row with a name or an identifier in place of each object."""
+    found = {"orgUnit": row.get("organisationUnit"), **row}
+    return {name: _named(found.get(name)) for name in columns}
+
+
+def _named(value: JsonValue) -> JsonValue:
+    if not isinstance(value, dict):
+        return value
+    return value.get("username") or value.get("displayName") or value.get("name") or value.get("id")
+
+
+async def of_object(s: Session, address: str) -> list[Row]:
+    """The change log of an event or a tracked entity, the newest first.
+
+    Parameters:
+        address: `tracker/events/UID` or `tracker/trackedEntities/UID`.
+
+    API source: `GET /api/{address}/changeLogs` (2.41 and later).
+    """
+    rows: list[Row] = []
+    async with aclosing(s.client.pages(f"{address}/changeLogs", key="changeLogs")) as pages:
+        async for page in pages:
+            rows += [_changed(row) for row in page]
+    return rows
+
+
+def _changed(row: Mapping[str, JsonValue]) -> Row:
+    """One line of a change log: what was changed is under a key that says its kind."""
+    kinds = cast("dict[str, JsonObject]", row.get("change") or {})
+    (kind, change), *_ = [*kinds.items()] or [("", {})]
+    what = change.get("dataElement") or change.get("attribute") or change.get("field") or kind
+    return {
+        "createdAt": row.get("createdAt"), "by": _named(row.get("createdBy")), "type": row.get("type"), "what": what,
+        "before": change.get("previousValue"), "after": change.get("currentValue"),
+    }  # fmt: skip
+
+
+async def of_metadata(s: Session, since: str, user: str | None, types: Sequence[str]) -> AsyncGenerator[list[Row]]:
+    """Objects whose last change is not older than a moment, a type at a time.
+
+    Parameters:
+        since: the moment; `user` the UID of who made that change, anybody without it.
+        types: plurals; every type without them.
+
+    An object that somebody else has changed since is not found any more, and neither is one that was deleted.
+
+    Raises `UsageError` for what is no moment, and for a type that does not say who changed it.
+    """
+    wanted = moment(since)
+    if wanted is None:
+        raise UsageError(f"'{since}' is no date", hint="2026-11-01, or 2026-11-01T08:00")
+    resources = await schema.resources_of(s.client)
+    chosen = [
+        name for name, resource in sorted(resources.items())
+        if (not types or name in types) and {"lastUpdated", "lastUpdatedBy"} <= resource.properties.keys()
+    ]  # fmt: skip
+    if silent := [name for name in types if name not in chosen]:
+        raise UsageError(f"{silent[0]} do not say who changed them", hint="dhis2 metadata types")
+
+    async def one(plural: str) -> list[Row]:
+        filters = [f"lastUpdated:ge:{wanted}", *([f"lastUpdatedBy.id:eq:{user}"] if user else [])]
+        fields = "id,displayName,created,lastUpdated,lastUpdatedBy[id,username]"
+        rows = await reading.all_of(s.client, plural, filters, fields=fields)
+        return [_last_change(plural, row) for row in rows]
+
+    async for found in gather_bounded((one(plural) for plural in chosen), AT_ONCE):
+        if found:
+            yield found
+
+
+def _last_change(plural: str, row: Mapping[str, JsonValue]) -> Row:
+    created, changed = row.get("created"), row.get("lastUpdated")
+    new = None
+    if isinstance(created, str) and isinstance(changed, str):
+        new = (dt.datetime.fromisoformat(changed) - dt.datetime.fromisoformat(created)).total_seconds() < NEW_WITHIN
+    return {
+        "lastUpdated": changed, "type": plural, "id": row.get("id"), "name": row.get("displayName"),
+        "by": _named(row.get("lastUpdatedBy")), "new": new,
+    }  # fmt: skip

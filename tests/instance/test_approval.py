@@ -1,0 +1,86 @@
+"""A round of approval over a nation: clinics, districts, the nation; who waits for whom; and all of it taken back."""
+
+from typing import Any
+
+import pytest
+
+from dhis2sh.errors import CheckFailed, Refused, UsageError
+from dhis2sh.session import Session
+from tests.metadata.calls import call, do, planned
+
+MONTH = {"data_set": "Monthly", "period": "202501"}
+
+
+@pytest.fixture
+def flow(s: Session) -> Session:
+    """The data set `Monthly` is approved at the nation's three levels, clinics first."""
+    store = s.sandbox_store()
+    (monthly,) = [body for body in store.objects("dataSets").values() if body["name"] == "Monthly"]
+    store.put_objects({"dataSets": [{**monthly, "workflow": {"id": "dawMonthly1"}}]})
+    return s
+
+
+async def states(s: Session, level: int, **more: Any) -> dict[str, str]:
+    rows = await call(s, "approval status", **MONTH, org_units=["Nation"], level=level, **more)
+    return {row["orgUnitName"]: row["state"] for row in rows.plain()}
+
+
+async def test_a_full_round_and_the_way_back(flow: Session):
+    assert set((await states(flow, 3)).values()) == {"UNAPPROVED_READY"}
+    assert set((await states(flow, 2)).values()) == {"UNAPPROVED_WAITING"}
+    for level, count in ((3, 3), (2, 2), (1, 1)):
+        done = await do(flow, "approval approve", **MONTH, org_units=["Nation"], level=level)
+        assert done.updated == count
+    assert (await states(flow, 1)) == {"Nation": "APPROVED_HERE"}
+    assert set((await states(flow, 3)).values()) == {"APPROVED_ABOVE"}
+    for _ in range(3):
+        await do(flow, "undo")
+    assert set((await states(flow, 3)).values()) == {"UNAPPROVED_READY"}
+
+
+async def test_what_waits_is_left_out_and_who_it_waits_for_is_said(flow: Session):
+    await do(flow, "approval approve", **MONTH, org_units=["Clinic A", "Clinic B"])
+    plan = await planned(flow, "approval approve", **MONTH, org_units=["North", "South"])
+    assert [step.name for step in plan.steps] == ["North, 202501"]
+    assert plan.notes == ["1 unit left out: waits: a unit below is not approved"]
+    rows = (await call(flow, "approval status", **MONTH, org_units=["South"], blockers=True)).plain()
+    assert [(row["orgUnitName"], row["waitsFor"]) for row in rows] == [("South", "Clinic C")]
+
+
+async def test_where_nothing_can_be_done_it_is_refused_with_the_reason(flow: Session):
+    """Recorded (approval-single 7): the server's 409 has no message."""
+    with pytest.raises(Refused, match="nothing can be done: 1 unit left out: waits: a unit below is not approved"):
+        await do(flow, "approval approve", **MONTH, org_units=["Nation"])
+    with pytest.raises(Refused, match="nothing can be done: 1 unit left out: ready to be approved"):
+        await do(flow, "approval accept", **MONTH, org_units=["Clinic A"])
+
+
+async def test_approving_twice_changes_nothing_and_says_so(flow: Session):
+    await do(flow, "approval approve", **MONTH, org_units=["Clinic A"])
+    again = await planned(flow, "approval approve", **MONTH, org_units=["Clinic A"])
+    assert (list(again.steps), again.notes) == ([], ["1 already approved"])
+
+
+async def test_an_approval_from_above_is_not_taken_back_from_below(flow: Session):
+    """Recorded (approval-single 18, 19): APPROVED_ABOVE, and DELETE is 409."""
+    for level in (3, 2):
+        await do(flow, "approval approve", **MONTH, org_units=["Nation"], level=level)
+    with pytest.raises(Refused, match="1 unit left out: approved, here and above"):
+        await do(flow, "approval unapprove", **MONTH, org_units=["Clinic A"])
+
+
+async def test_incomplete_data_is_not_approved_where_that_is_asked_for(flow: Session):
+    with pytest.raises(CheckFailed, match="'Monthly' is not complete for 202501: 1 unit missing: Clinic A"):
+        await do(flow, "approval approve", **MONTH, org_units=["Clinic A"], fail_on_incomplete=True)
+    await do(flow, "data complete", data_set="Monthly", period="202501", org_units=["Clinic A"])
+    assert (await do(flow, "approval approve", **MONTH, org_units=["Clinic A"], fail_on_incomplete=True)).updated == 1
+
+
+async def test_a_set_without_a_workflow_is_refused(s: Session):
+    with pytest.raises(UsageError, match="'Monthly' has no approval workflow"):
+        await call(s, "approval status", **MONTH, org_units=["Nation"])
+
+
+async def test_a_level_at_which_nobody_approves(flow: Session):
+    with pytest.raises(UsageError, match="has no approval at level 4"):
+        await call(flow, "approval status", **MONTH, org_units=["Nation"], level=4)

@@ -1,0 +1,53 @@
+"""What was changed by whom, as far as a server has written it down; and no empty list for what it cannot know."""
+
+import pytest
+
+from dhis2sh.errors import UsageError
+from dhis2sh.session import Session
+from tests.metadata.calls import call, do
+
+
+async def rows(s: Session, path: str, **arguments: object) -> list[dict]:
+    return (await (await call(s, path, **arguments)).collect()).plain()
+
+
+async def test_changes_of_values_with_what_they_were_before(s: Session):
+    """Recorded (audit-data-values 7): the value before; nothing of the first one."""
+    cell = {"element": "Stock", "period": "202501", "org_unit": "Clinic A"}
+    await do(s, "data aggregate set", **cell, value="101")
+    found = await rows(s, "audit data-values", data_element=["Stock"])
+    assert [(row["auditType"], row["value"], row["modifiedBy"]) for row in found] == [("UPDATE", "100", "admin")]
+    assert await rows(s, "audit data-values", data_element=["Stock"], type=["DELETE"]) == []
+
+
+async def test_values_of_everything_are_not_asked_for(s: Session):
+    with pytest.raises(UsageError, match="of which values"):
+        await rows(s, "audit data-values")
+
+
+async def test_who_changed_which_objects_last(s: Session):
+    await do(s, "metadata rename", type="dataElements", objects=["Stock"], prefix="X ")
+    found = await rows(s, "audit who", user="admin", since="2026-01-01", type=["dataElements"])
+    assert "X Stock" in {row["name"] for row in found}
+    assert await rows(s, "audit metadata", since="2099-01-01", type=["dataElements"]) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"since": "soon"}, "'soon' is no date"),
+        ({"since": "2026-01-01", "type": ["nothings"]}, "nothings do not say who changed them"),
+    ],
+)
+async def test_what_cannot_be_known_is_no_empty_list(s: Session, asked: dict, why: str):
+    with pytest.raises(UsageError, match=why):
+        await rows(s, "audit metadata", **asked)
+
+
+async def test_approvals_say_who(s: Session):
+    store = s.sandbox_store()
+    (monthly,) = [body for body in store.objects("dataSets").values() if body["name"] == "Monthly"]
+    store.put_objects({"dataSets": [{**monthly, "workflow": {"id": "dawMonthly1"}}]})
+    await do(s, "approval approve", data_set="Monthly", period="202501", org_units=["Clinic A"])
+    (row,) = await rows(s, "audit approvals")
+    assert (row["action"], row["period"]) == ("APPROVE", "202501")

@@ -1,0 +1,414 @@
+"""Files of entities in: bundles, objects and sheets, what is refused and why, cut off and resumed, taken back."""
+
+import csv
+import datetime as dt
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dhis2sh.changes.consent import Consent
+from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, Refused, ServerFault, UsageError
+from dhis2sh.rows.rows import Rows
+from dhis2sh.session import Session
+from dhis2sh.tracker import jobs, loading, sending
+from dhis2sh.types import JsonObject, Row
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
+from tests.metadata.calls import call, do, planned
+from tests.shared import SHARED, needs_shared, shared
+from tests.tracker import clinics
+
+SHEET = """Facility,Given name,Family name,Sex,Enrollment date,Birth | occurredAt,Birth | Weight,Visit #1 | date,Visit #1 | Weight,Visit #2 | date,Visit #2 | Weight
+Clinic A,Dora,Dunn,female,2025-03-01,2025-03-01,3.1,2025-04-01,4,2025-05-01,5
+Clinic B,Eli,Estvale,Male,2025-03-02,,,,,,
+"""
+
+
+def write(text: str | object, name: str = "persons.csv") -> Path:
+    path = Path(name)
+    path.write_text(text if isinstance(text, str) else json.dumps(text), "utf-8")
+    return path
+
+
+async def people(s: Session) -> dict[str, Row]:
+    stream = await call(s, "data tracker list", program="Children", flat_=True)
+    return {str(row["Given name"]): row for row in (await stream.collect()).plain()}
+
+
+async def exported(s: Session) -> list[Row]:
+    """All that there is, without what the server's clock says."""
+    stream = await call(s, "data tracker export", program="Children")
+    return sorted((await stream.collect()).plain(), key=lambda row: str(row["trackedEntity"]))
+
+
+async def test_a_sheet_of_new_persons_with_events(s: Session):
+    summary = await do(s, "data tracker push", file=write(SHEET), program="Children")
+    assert (summary.created, summary.failures) == (7, [])
+    found = await people(s)
+    dora = found["Dora"]
+    assert (dora["Birth | Weight"], dora["Visit #1 | Weight"], dora["Visit #2 | Weight"]) == (3.1, 4, 5)
+    assert (dora["Sex"], dora["enrolledAt"], dora["orgUnitName"]) == ("F", "2025-03-01", "Clinic A")
+    assert found["Eli"]["Birth | event"] is None
+
+
+async def test_what_list_flat_writes_is_taken_and_changes_nothing(s: Session):
+    before = await exported(s)
+    stream = await call(s, "data tracker list", program="Children", flat_=True)
+    rows = (await stream.collect()).plain()
+    with Path("flat.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    summary = await do(s, "data tracker push", file=Path("flat.csv"), program="Children")
+    assert (summary.created, summary.deleted) == (0, 0)
+    assert await exported(s) == before
+
+
+async def test_what_export_writes_is_taken_and_changes_nothing(s: Session):
+    before = await exported(s)
+    path = write("\n".join(json.dumps(row) for row in before), "persons.ndjson")
+    await do(s, "data tracker push", file=path)
+    assert await exported(s) == before
+
+
+async def test_an_empty_cell_leaves_alone_what_is_there(s: Session):
+    await do(s, "data tracker update", uid="enPerson001", follow_up=True)
+    before = await s.client.tracker.get("enrollments", "enPerson001", fields="*")
+    sheet = write(
+        "trackedEntity,orgUnit,Family name,Card number,enrollment\ntePerson001,Clinic A,Kamara,,enPerson001\n"
+    )
+    await do(s, "data tracker push", file=sheet, program="Children")
+    after = await s.client.tracker.get("enrollments", "enPerson001", fields="*")
+    assert {name: after.get(name) for name in ("followUp", "enrolledAt", "status")} == {
+        name: before.get(name) for name in ("followUp", "enrolledAt", "status")
+    }
+    ada = (await people(s))["Ada"]
+    assert (ada["Family name"], ada["Card number"]) == ("Kamara", "A-1")
+
+
+async def test_an_event_program_takes_a_sheet_of_events(s: Session):
+    summary = await do(
+        s,
+        "data tracker push",
+        file=write("Org unit,Event date,Staff met\nClinic C,2025-03-01,3\n"),
+        program="Supervision",
+    )
+    assert summary.created == 1
+    stream = await call(s, "data tracker list", program="Supervision")
+    assert {(row["orgUnitName"], row["Staff met"]) for row in (await stream.collect()).plain()} == {
+        ("Clinic A", 4),
+        ("Clinic C", 3),
+    }
+
+
+async def test_rows_of_a_pipeline(s: Session):
+    rows = Rows([{"orgUnit": "Clinic A", "Given name": "Fay", "enrolledAt": "2025-01-01"}])
+    await do(s, "data tracker push", objects=rows, program="Children")
+    assert "Fay" in await people(s)
+
+
+async def test_a_bundle_with_names_in_place_of_uids_and_without_its_own(s: Session):
+    bundle: JsonObject = {
+        "trackedEntities": [
+            {"trackedEntityType": "Person", "orgUnit": "Clinic A", "attributes": [{"attribute": "GIVEN", "value": "Gil"}],
+             "enrollments": [
+                {"program": "CHILDREN", "orgUnit": "Clinic A", "enrolledAt": "2025-01-01", "attributes": [{"attribute": "Sex", "value": "Male"}],
+                 "events": [{"programStage": "Visit", "orgUnit": "Clinic A",
+                                "occurredAt": "2025-01-02", "dataValues": [{"dataElement": "Weight", "value": 3}]}]},
+             ]},
+        ],
+    }  # fmt: skip
+    summary = await do(s, "data tracker push", file=write(bundle, "bundle.json"))
+    assert summary.created == 3
+    gil = (await people(s))["Gil"]
+    assert (gil["Sex"], gil["Visit #1 | Weight"]) == ("M", 3)
+
+
+async def test_names_of_the_old_api_and_references_by_scheme(s: Session):
+    bundle: JsonObject = {"importStrategy": "CREATE", "events": [
+        {"program": {"idScheme": "UID", "identifier": "prSupervis1"}, "orgUnit": {"idScheme": "NAME", "identifier": "Clinic B"},
+         "programStage": "psSuperv001", "eventDate": "2025-05-05", "dataValues": [{"dataElement": "deStaff0001", "value": "1"}]}]}  # fmt: skip
+    plan = await planned(s, "data tracker push", file=write(bundle, "old.json"))
+    assert any("importStrategy=CREATE" in note for note in plan.notes)
+    summary = await do(s, "data tracker push", file=Path("old.json"))
+    assert summary.created == 1
+
+
+@pytest.mark.parametrize(("row", "reason"), [
+    ("Clinic Z,Hal,,,2025-01-01,,,", "there is no organisation unit 'Clinic Z'"),
+    ("Clinic C,Hal,,,2025-01-01,,,", "'Children' is not assigned to 'Clinic C'"),
+    ("Clinic A,,Hume,,2025-01-01,,,", "'Given name' must have a value"),
+    ("Clinic A,Hal,,Other,2025-01-01,,,", "'Other' is no option of 'Sex': Female (F) and Male (M)|'Other' is no option of 'Sex'"),
+    ("Clinic A,Hal,,,01/02/2025,,,", "the day of the enrollment is a date such as 2025-06-30, and this is '01/02/2025'"),
+    ("Clinic A,Hal,,,2999-01-01,,,", "lies in the future"),
+    ("Clinic A,Hal,,,,,,", "enrolledAt is missing"),
+    ("Clinic A,Hal,,,2025-01-01,,3.1,", "occurredAt is missing: when was the event of 'Birth'?"),
+    ("Clinic A,Hal,,,2025-01-01,2025-01-01,heavy,", "'Weight' wants a number"),
+    ("Clinic A,Hal,,,2025-01-01,2025-01-01,n/a,", "'Weight' wants a number"),
+    ('Clinic A,Hal,,,2025-01-01,2025-01-01,"3,1",', "'Weight' wants a number"),
+    ("Clinic A,Hal,,,2025-01-01,,,A-1", "A-1"),
+])  # fmt: skip
+async def test_a_wrong_row_is_refused_with_its_reason_and_can_be_mended(s: Session, row: str, reason: str):
+    sheet = write(
+        "Facility,Given name,Family name,Sex,enrolledAt,Birth | occurredAt,Birth | Weight,Card number\n"
+        f"{row}\nClinic A,Ivy,Ilmarsh,F,2025-01-01,,,\n"
+    )
+    with pytest.raises(PartlyDone) as partly:
+        await do(s, "data tracker push", file=sheet, program="Children", rejected=Path("mend.csv"))
+    assert any(text in partly.value.message for text in reason.split("|"))
+    assert "row 2" in partly.value.message
+    assert "Ivy" in await people(s)
+    [refused] = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
+    assert refused["row"] == "2"
+    assert any(text in refused["reason"] for text in reason.split("|"))
+    mended = {**refused, "Facility": "Clinic A", "Given name": "Hal", "Sex": "M", "enrolledAt": "2025-01-01", "Card number": "H-1",
+              "Birth | occurredAt": "2025-01-01", "Birth | Weight": "3.1"}  # fmt: skip
+    with Path("mend.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(mended))
+        writer.writeheader()
+        writer.writerow(mended)
+    await do(s, "data tracker push", file=Path("mend.csv"), program="Children")
+    found = await people(s)
+    assert (found["Hal"]["Birth | Weight"], found["Hal"]["Sex"]) == (3.1, "M")
+    assert len(found) == 5
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ("Facility,Given name,Nickname\nClinic A,Hal,H\n", "knows nothing of 'Nickname'"),
+    ("Given name,enrolledAt\nHal,2025-01-01\n", "no column says the organisation unit"),
+    ("Facility,Org unit,Given name\nClinic A,Clinic A,Hal\n", "mean the same"),
+    ("Facility,Given name,Visit | Nothing\nClinic A,Hal,1\n", "knows nothing of 'Visit | Nothing'"),
+])  # fmt: skip
+async def test_a_sheet_that_nobody_can_read(s: Session, text: str, told: str):
+    with pytest.raises(UsageError, match=told.replace("|", r"\|")):
+        await planned(s, "data tracker push", file=write(text), program="Children")
+
+
+async def test_a_file_of_something_else(s: Session):
+    with pytest.raises(UsageError, match="is a sheet: of which program"):
+        await planned(s, "data tracker push", file=write(SHEET))
+    with pytest.raises(UsageError, match="holds programs, and none of trackedEntities"):
+        await planned(s, "data tracker push", file=write({"programs": []}, "programs.json"))
+    with pytest.raises(NotFound, match="there is no file"):
+        await planned(s, "data tracker push", file=Path("nowhere.json"))
+    with pytest.raises(NotFound, match="there is no object"):
+        await planned(s, "data tracker push", file=write({"events": []}, "empty.json"))
+
+
+async def test_all_or_nothing(s: Session):
+    good, bad = clinics.person(11, given="Kit"), clinics.person(12, given="Lou", unit="ouClinicC01")
+    before = await exported(s)
+    with pytest.raises(Refused, match="all or nothing, and 1 of 2 cannot be sent"):
+        await do(s, "data tracker push", file=write({"trackedEntities": [good, bad]}, "two.json"), atomic=True)
+    assert await exported(s) == before
+
+
+async def test_what_the_server_refuses_is_told_by_row_with_names(s: Session):
+    """A unique value that another entity has: nobody here sees it, the server does, and says which row."""
+    sheet = write(
+        "Facility,Given name,Card number,enrolledAt\nClinic A,Mia,A-1,2025-01-01\nClinic A,Ned,N-1,2025-01-01\n"
+    )
+    plan = await planned(s, "data tracker push", file=sheet, program="Children")
+    assert any("the server will refuse row 2: E1064" in note and "'Card number'" in note for note in plan.notes)
+    with pytest.raises(PartlyDone, match=r"row 2: .*E1064"):
+        await do(s, "data tracker push", file=sheet, program="Children")
+    found = await people(s)
+    assert "Ned" in found
+    assert "Mia" not in found
+
+
+async def test_the_same_unique_value_twice_in_one_sheet(s: Session):
+    sheet = write(
+        "Facility,Given name,Card number,enrolledAt\nClinic A,Mia,M-1,2025-01-01\nClinic A,Ned,M-1,2025-01-01\n"
+    )
+    plan = await planned(s, "data tracker push", file=sheet, program="Children")
+    assert any("row 3: 'Card number' must be unique, and row 2 has 'M-1' too" in note for note in plan.notes)
+
+
+async def test_an_object_stands_once(s: Session):
+    """Two rows for one person say two things, and the last would win without a word."""
+    sheet = write("trackedEntity,Family name\ntePerson001,One\ntePerson001,Two\n")
+    plan = await planned(s, "data tracker push", file=sheet, program="Children")
+    assert any("row 3: trackedEntity tePerson001 stands in row 2 too" in note for note in plan.notes)
+
+
+async def test_a_workbook(s: Session):
+    import xlsxwriter
+
+    def saved(weight: str) -> None:
+        book = xlsxwriter.Workbook("book.xlsx", {"default_date_format": "yyyy-mm-dd"})
+        page = book.add_worksheet()
+        page.write_row(0, 0, ["Facility", "Given name", "Enrollment date", "Card number", "Visit #1 | date", weight])
+        page.write_row(1, 0, ["Clinic A", "Xia", dt.datetime(2025, 1, 5), 17, dt.date(2025, 2, 1), 4.0])
+        book.close()
+
+    saved("Weight")
+    with pytest.raises(UsageError, match="'Weight'"):  # of two stages: which?
+        await planned(s, "data tracker push", file=Path("book.xlsx"), program="Children")
+    saved("Visit #1 | Weight")
+    await do(s, "data tracker push", file=Path("book.xlsx"), program="Children")
+    xia = (await people(s))["Xia"]
+    assert (xia["enrolledAt"], xia["Card number"], xia["Visit #1 | occurredAt"], xia["Visit #1 | Weight"]) == (
+        "2025-01-05",
+        "17",
+        "2025-02-01",
+        4,
+    )
+
+
+async def test_undo_takes_a_push_back_to_the_last_property(s: Session):
+    before = await exported(s)
+    bundle: JsonObject = {
+        "trackedEntities": [
+            clinics.person(21, visits=1, given="Oda"),
+            {**clinics.person(1, visits=3, given="Ada", family="Changed"), "geometry": None},
+        ]
+    }
+    await do(s, "data tracker push", file=write(bundle, "bundle.json"))
+    assert await exported(s) != before
+    await do(s, "undo")
+    assert await exported(s) == before
+
+
+async def test_a_deletion_by_file_says_that_it_stays(s: Session):
+    path = write(
+        {"trackedEntities": [{"trackedEntity": "tePerson001"}, {"trackedEntityType": "tetPerson01"}]}, "gone.json"
+    )
+    with pytest.raises(PartlyDone, match="the UID is missing"):
+        await do(s, "data tracker push", file=path, strategy="delete")
+    assert "Ada" not in await people(s)
+    with pytest.raises(Refused, match="cannot come back"):
+        await do(s, "undo")
+
+
+# Cut off and resumed --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "IN_ONE_PART", 1)
+
+
+MANY = {"trackedEntities": [
+    {name: value for name, value in clinics.person(40 + at, visits=at % 3, given=f"P{at}").items() if name != "trackedEntity"}
+    for at in range(6)
+]}  # fmt: skip
+
+
+@pytest.mark.parametrize("strategy", ["create-and-update", "create"])
+@pytest.mark.parametrize("written", [False, True], ids=["before it was written", "after it was written"])
+async def test_a_push_that_is_cut_off_is_finished_by_the_same_line(
+    s: Session, small_parts: None, monkeypatch: pytest.MonkeyPatch, strategy: str, written: bool
+):
+    """Whether the server has written a part whose answer was lost or not: the end is the same, and nobody is there twice."""
+    path = write(
+        {"trackedEntities": [{k: v for k, v in row.items() if k != "enrollments"} for row in MANY["trackedEntities"]]},
+        "many.json",
+    )
+    real = sending.Bundles._answer
+    calls = 0
+
+    async def cut(self, session, number, entries):  # type: ignore[no-untyped-def]
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            if written:
+                await real(self, session, number, entries)
+            raise ServerFault("504 Gateway Time-out")
+        return await real(self, session, number, entries)
+
+    monkeypatch.setattr(sending.Bundles, "_answer", cut)
+    with pytest.raises(Dhis2Error, match="504"):
+        await do(s, "data tracker push", file=path, strategy=strategy)
+    monkeypatch.setattr(sending.Bundles, "_answer", real)
+    plan = await planned(s, "data tracker push", file=path, strategy=strategy)
+    assert any("2 of 6 parts were answered in an earlier run" in note for note in plan.notes)
+    summary = await do(s, "data tracker push", file=path, strategy=strategy)
+    assert summary.failures == []
+    rows = [
+        row
+        async for row in s.client.tracker.iter(
+            "trackedEntities", params={"trackedEntityType": "tetPerson01"}, org_unit_mode="ACCESSIBLE"
+        )
+    ]
+    assert len(rows) == len(clinics.PERSONS) + 6
+
+
+async def test_the_same_file_again_changes_nothing_and_doubles_nobody(s: Session):
+    path = write(SHEET)
+    await do(s, "data tracker push", file=path, program="Children")
+    once = await exported(s)
+    plan = await planned(s, "data tracker push", file=path, program="Children")
+    assert any("pushed before" in note for note in plan.notes)
+    await do(s, "data tracker push", file=path, program="Children")
+    assert await exported(s) == once
+
+
+async def test_a_big_part_is_a_job_of_the_server_that_is_watched(s: Session, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sending, "WATCHED", 2)
+    summary = await do(s, "data tracker push", file=write(SHEET), program="Children")
+    assert (summary.created, summary.failures) == (7, [])
+    assert "Dora" in await people(s)
+
+
+async def test_a_watched_job_that_we_were_killed_in_is_not_started_again(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """The server's job is written down before it is watched: the same line looks for its report."""
+    monkeypatch.setattr(sending, "WATCHED", 2)
+    real = sending.Bundles._watched
+
+    async def killed(self, session, task):  # type: ignore[no-untyped-def]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sending.Bundles, "_watched", killed)
+    with pytest.raises(KeyboardInterrupt):
+        await do(s, "data tracker push", file=write(SHEET), program="Children")
+    monkeypatch.setattr(sending.Bundles, "_watched", real)
+    started: list[object] = []
+    monkeypatch.setattr(type(s.client.tracker), "start_import", lambda *args, **more: started.append(args))
+    summary = await do(s, "data tracker push", file=Path("persons.csv"), program="Children")
+    assert started == []
+    assert (summary.created, summary.failures) == (7, [])
+
+
+# Files of others ------------------------------------------------------------------------------------------------------
+
+OUTSIDE = sorted(path.name for path in (SHARED / "real" / "outside" / "tracker").glob("*.json.gz")) if SHARED else []
+
+
+@pytest.fixture
+async def real(real_home: Path) -> AsyncIterator[Session]:
+    session = Session("sandbox")
+    yield session
+    await session.aclose()
+
+
+@needs_shared
+async def test_every_file_of_others_ends_in_a_report_that_a_person_can_read(real: Session):
+    """Each is planned, or says what it is; no reason is longer than a few lines, names a placeholder, or is a traceback."""
+    told = 0
+    for name in OUTSIDE:
+        try:
+            plan = await run(
+                real,
+                find("data tracker push"),
+                {"file": shared("real", "outside", "tracker", name)},
+                Consent(dry_run=True),
+            )
+        except UsageError as error:
+            assert "none of trackedEntities" in error.message, name
+            assert error.hint, name
+            continue
+        told += 1
+        assert plan.steps or plan.blocked is not None, name
+        for note in [*plan.notes, str(plan.blocked or "")]:
+            assert len(note) < 600, (name, note)
+            assert not any(word in note for word in ("Traceback", "None", "{", "KeyError")), (name, note)
+    assert told > len(OUTSIDE) * 0.8
+
+
+def test_a_strategy_is_one_of_four():
+    assert loading.strategy_of("Create-and-update") == "CREATE_AND_UPDATE"
+    with pytest.raises(UsageError, match="there is no strategy 'upsert'"):
+        loading.strategy_of("upsert")
