@@ -12,7 +12,7 @@ from dhis2sh.pictures import definitions
 from dhis2sh.pictures.visuals import Visual
 from dhis2sh.session import Session
 from dhis2sh.show.charts import media, vega
-from dhis2sh.show.charts.model import Chart, Series, Shade, shade_of, trend
+from dhis2sh.show.charts.model import Chart, Series, Shade, figure, shade_of, trend
 from dhis2sh.show.pivots import Pivot
 from tests.metadata.calls import call
 
@@ -253,6 +253,13 @@ async def test_shares_of_rows_and_columns(s: Session):
 async def test_files_of_other_kinds_are_refused_before_anything_is_asked(s: Session):
     with pytest.raises(UsageError, match="a picture is written as"):
         await drawn(s, await by_months(s, "COLUMN"), out=Path("chart.pdf"))
+
+
+@pytest.mark.parametrize(("value", "text"), [
+    (1234.5, "1 234.5"), (0.0042, "0.0042"), (0.0, "0"), (-3.0, "-3"), (1e6, "1 000 000"), (None, ""), (12.345, "12.35"),
+])  # fmt: skip
+def test_numbers_are_written_so_that_small_ones_are_no_noughts(value: float | None, text: str):
+    assert figure(value) == text
 
 
 def test_trends_and_classes():
