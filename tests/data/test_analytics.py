@@ -124,4 +124,4 @@ async def test_tables_that_were_never_built_are_said_with_what_builds_them(count
     with pytest.raises(Refused, match="E7144") as told:
         await rows(country, "dx=Penta vials used", "pe=202501", "ou=LEVEL-2")
     assert told.value.hint is not None
-    assert "resourceTables/analytics" in told.value.hint
+    assert "maintenance refresh analytics" in told.value.hint

@@ -83,4 +83,4 @@ async def test_one_period_alone(s: Session):
 async def test_tables_never_built(country: Session):
     with pytest.raises(Refused, match="E7144") as told:
         await call(country, "analytics explain", indicator="Children reached", org_unit="Okavéri", period="202501")
-    assert "resourceTables/analytics" in str(told.value.hint)
+    assert "maintenance refresh analytics" in str(told.value.hint)
