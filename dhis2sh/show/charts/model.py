@@ -21,7 +21,7 @@ KINDS: tuple[Kind, ...] = (
     "bubble", "number",
 )  # fmt: skip
 PLAIN = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999933", "#882255",
-         "#44AA99", "#332288", "#DDCC77", "#777777")  # fmt: skip
+         "#44AA99", "#332288", "#DDCC77", "#777777", "#661100", "#88CCEE", "#117733", "#AA4499")  # fmt: skip
 """Colours that people with any kind of colour blindness tell apart (Okabe and Ito, Tol)."""
 type Value = float | None
 SMALL = 0.01
