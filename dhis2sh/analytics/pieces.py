@@ -101,7 +101,7 @@ def with_advice(error: Exception) -> Exception:
     return error
 
 
-HOW_TO_BUILD = "dhis2 maintenance refresh analytics --watch  builds the analytics tables"
+HOW_TO_BUILD = "dhis2 maintenance refresh analytics --watch  builds the analytics tables; then ask again"
 
 
 async def ask(s: Session, question: Question, piece: Piece, params: Mapping[str, Param]) -> Grid:

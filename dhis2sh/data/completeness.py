@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 type By = Literal["registrations", "values"]
 FIELDS = "id,displayName,periodType,timelyDays,organisationUnits[id,displayName,path,openingDate,closedDate]"
 COLUMNS = ("period", "orgUnit", "orgUnitName", "expected", "received", "onTime", "late", "missing", "percent")
+SILENT = ("orgUnit", "orgUnitName", "missing", "periods")
 ABSENT = ("period", "orgUnit", "orgUnitName", "parent")
 
 
@@ -295,6 +296,35 @@ def absent(reporting: Reporting, periods: Sequence[Period]) -> list[Row]:
         for unit in sorted(reporting.expected(period), key=lambda unit: unit.name)
         if (period.iso, unit.uid) not in reporting.received
     ]  # fmt: skip
+
+
+def silent(reporting: Reporting, periods: Sequence[Period]) -> list[Row]:
+    """The units that have not reported in some periods, a row each: in how many, and in which; the most silent first."""
+    found: dict[str, list[str]] = {}
+    expected = dict.fromkeys(reporting.units, 0)
+    for period in periods:
+        for unit in reporting.expected(period):
+            expected[unit.uid] += 1
+            if (period.iso, unit.uid) not in reporting.received:
+                found.setdefault(unit.uid, []).append(period.iso)
+    order = {period.iso: number for number, period in enumerate(periods)}
+    rows: list[Row] = [
+        {"orgUnit": uid, "orgUnitName": reporting.units[uid].name, "missing": len(missed),
+         "periods": "all" if len(missed) == expected[uid] else _ranges(missed, order)}
+        for uid, missed in found.items()
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: (-cast("int", row["missing"]), str(row["orgUnitName"])))
+
+
+def _ranges(missed: Sequence[str], order: Mapping[str, int]) -> str:
+    """Periods in a line, those that follow each other as one: `202501..202504, 202507`."""
+    runs: list[list[str]] = []
+    for iso in missed:
+        if runs and order[iso] == order[runs[-1][-1]] + 1:
+            runs[-1].append(iso)
+        else:
+            runs.append([iso])
+    return ", ".join(run[0] if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs)
 
 
 def left_out(reporting: Reporting, periods: Sequence[Period]) -> str | None:

@@ -64,9 +64,12 @@ class Refers:
 
     Parameters:
         to: the plural of the type, `@type` for the one that the parameter `type` names, or `*` for any type.
+        through: a type whose objects may be named instead, and where those that are meant refer to it: a data set by an
+            element of it. Only for verbs that read.
     """
 
     to: str
+    through: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class Param:
         name: the Python name; options are called `--name` in kebab case.
         option: True for keyword-only parameters.
         kind: what it holds; `many` when it is repeated; `choices` for a closed list.
-        refers: the type of the objects that it names, as `Refers` says it.
+        refers, through: the type of the objects that it names, as `Refers` says it.
         file: what the verb does with the file that it names: `reads`, or as `Touches` says; None where it names none.
         for_agents: False where `NotForAgents` says so, and for a file that is changed in place.
     """
@@ -115,6 +118,7 @@ class Param:
     most: int | None = None
     complete: str | None = None
     refers: str | None = None
+    through: tuple[str, str] | None = None
     file: Literal["reads", "writes", "changes"] | None = None
     for_agents: bool = True
 
@@ -443,7 +447,8 @@ def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typ
         hint, notes = _unwrap(declared)
         kind, many, choices = _kind(hint)
         bounds = next((note for note in notes if isinstance(note, Bounds)), Bounds())
-        refers = next((note.to for note in notes if isinstance(note, Refers)), None)
+        named = next((note for note in notes if isinstance(note, Refers)), None)
+        refers = named.to if named is not None else None
         touches: Literal["reads", "writes", "changes"] | None = next(
             (note.how for note in notes if isinstance(note, Touches)), None
         )
@@ -464,6 +469,7 @@ def _params(function: Callable[..., object], hints: Mapping[str, object]) -> typ
             most=bounds.most,
             complete=completed,
             refers=refers,
+            through=named.through if named is not None else None,
             for_agents=touches != "changes" and not any(isinstance(note, NotForAgents) for note in notes),
             file=touches,
         )

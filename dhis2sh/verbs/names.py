@@ -24,11 +24,11 @@ from dhis2sh.words import folded, joined, listed, visible
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import Plan
-    from dhis2sh.client.requests import Param
+    from dhis2sh.client.requests import Param as Query
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, Row
-    from dhis2sh.verbs.declaration import Verb
+    from dhis2sh.verbs.declaration import Param, Verb
 
 TYPE = "$type"
 """Under this a row of several types says which it is of."""
@@ -194,7 +194,7 @@ def _hits(texts: Sequence[str], key: str, rows: Sequence[Row]) -> dict[str, list
 
 
 async def _list(s: Session, plural: str | Sequence[str], key: str, text: str) -> list[Row]:
-    params: dict[str, Param] = {"filter": text, "fields": f"id,{key},displayName"}
+    params: dict[str, Query] = {"filter": text, "fields": f"id,{key},displayName"}
     if isinstance(plural, str):
         return (await s.client.list_page(plural, {**params, "paging": False})).rows
     body = await s.client.get_object("metadata", {**params, **dict.fromkeys(plural, True)})
@@ -258,7 +258,7 @@ async def near(s: Session, plurals: Sequence[str], text: str) -> list[Row]:
     if not plurals:  # `/api/metadata` takes no `rootJunction`
         pages = await asyncio.gather(*(_list(s, (), "name", f"name:ilike:{part}") for part in parts[:2]))
         return [*{str(row["id"]): row for page in pages for row in page}.values()]
-    params: dict[str, Param] = {
+    params: dict[str, Query] = {
         "filter": [f"name:ilike:{part}" for part in parts], "rootJunction": "OR", "fields": "id,name,displayName",
         "pageSize": 200,
     }  # fmt: skip
@@ -302,8 +302,29 @@ async def resolve_arguments(s: Session, verb: Verb, bound: Mapping[str, object])
             uids = await resolve_all(s, plural, texts)
             resolved[param.name] = [uids[text] for text in texts]
         else:
-            resolved[param.name] = await resolve(s, plural, str(value))
+            resolved[param.name] = await _one(s, param, plural, str(value))
     return resolved
+
+
+async def _one(s: Session, param: Param, plural: str, text: str) -> str:
+    """The object that a text names, or the one that holds what it names. Raises as `resolve`."""
+    try:
+        return await resolve(s, plural, text)
+    except NotFound as unknown:
+        if param.through is None:
+            raise
+        other, place = param.through
+        try:
+            uid = await resolve(s, other, text)
+        except NotFound:
+            raise unknown from None
+    query: dict[str, Query] = {"filter": f"{place}:eq:{uid}", "fields": "id,displayName", "pageSize": 20}
+    holders = (await s.client.list_page(plural, query)).rows
+    if len(holders) != 1:
+        told = joined((f"'{row.get('displayName')}'" for row in holders), "and", 5) if holders else "none"
+        raise UsageError(f"'{text}' is one of the {other}; {plural} that hold it: {told}", hint="name one of those")
+    s.person.note(f"'{text}' is one of the {other} of '{holders[0].get('displayName')}'")
+    return str(holders[0]["id"])
 
 
 def _empty(value: object) -> bool:

@@ -37,7 +37,7 @@ IDLE = """
 a about all am an and any anybody anything are as at be been belong below by can configuration could did do does
 each else every few for from get give given go had has have here how i if in into is it its let like made make
 many me might more my need no nobody not now of off on one or other our out please put really s shall should
-show so some somebody something sure take tell than that the their them then there these they thing this those
+see show so some somebody something sure take tell than that the their them then there these they thing this those
 to too under up us use used using very want was way we were what when where which while who whose why will with
 without would you your dhis2 metadata server
 """
@@ -85,6 +85,24 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (r"search|look for|find", "search find"),
     (r"spreadsheet|excel|csv|xlsx|sheet", "file import"),
     (r"what can|commands?|abilities|help", "verbs"),
+    (r"(let|allow|give) .*(see|edit|view|read)", "share access public"),
+    (r"set the thing of many", "attribute set"),
+    # of data
+    (r"(in|during|since|for|of) (19|20)\d\d|(last|this|by|per|each) (month|quarter|year|week)|doses?|cases|coverage|trends?|over time", "analytics query"),
+    (r"not (thing|report\w*|sent)|reporting rates?|who (has |have )?(report|sent)\w*|completeness|timel\w*|(late|missing) (thing|reports?)", "completeness"),
+    (r"parquet|arrow|duckdb|warehouse|(a|whole) year of|for every|millions?|data ?frames?", "pull"),
+    (r"(enter|type in|key in|single|one) .*(values?|numbers?|figures?)\b", "aggregate set"),
+    (r"(values?|numbers?|figures?|data)\b.*(from|to|in|into) .*(file|sheet|spreadsheet|excel|csv)|(file|sheet|spreadsheet|excel|csv) of (values|data)", "aggregate push"),
+    (r"suspicious|odd|strange|implausible|extreme|outl\w*|unusual|too (high|low|large)", "outliers validate"),
+    (r"(chang|enter|edit|set)\w* (this|that|the|a) (number|value(?! type)|figure|cell)|history of", "data history"),
+    (r"(old|former|previous) (value|number|figure)", "revert"),
+    (r"attributes? of|custom (field|attribute)s?", "attribute"),
+    (r"open .*again|unlock", "reopen"),
+    (r"draw|pictures?|newest|(current|latest|fresh) numbers", "analytics viz"),
+    # of people in programs
+    (r"(list|all|which|show) (the |all )?(patients?|clients?|cases in)", "tracker list"),
+    (r"everything about|(one|a|this) (patient|client)", "tracker get"),
+    (r"enrol\w*|overdue|visits?|follow ?up visits?", "tracker"),
     # what it is about
     (r"facilit(y|ies)|clinics?|hospitals?|districts?|health posts?|regions?|chiefdoms?|org\.? ?units?|wards?|villages?|centres?|countr(y|ies)|orgunits?", "organisation-units"),
     (r"charts?|graphs? of|pivot( table)?s?|visuali[sz]ations?|tables?", "visualizations"),

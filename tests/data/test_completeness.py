@@ -2,9 +2,10 @@
 
 import pytest
 
-from dhis2sh.errors import CheckFailed, UsageError
+from dhis2sh.errors import CheckFailed, NotFound, UsageError
 from dhis2sh.session import Session
 from dhis2sh.show import render
+from tests.fakes.person import Somebody
 from tests.metadata.calls import call, do, planned
 
 
@@ -26,6 +27,29 @@ async def test_values_count_where_nobody_registers(s: Session):
     (row,) = await told(s, by="values", period=["202502"])
     assert (row["expected"], row["received"], row["missing"]) == (3, 2, 1)
     assert [row["orgUnitName"] for row in await told(s, by="values", period=["202502"], missing=True)] == ["Clinic B"]
+
+
+async def test_of_several_periods_each_silent_unit_is_named_once_with_how_often(s: Session):
+    rows = await told(s, by="values", period=["202501", "202502", "202503"], missing=True)
+    assert all(set(row) == {"orgUnit", "orgUnitName", "missing", "periods"} for row in rows)
+    assert rows == sorted(rows, key=lambda row: (-row["missing"], row["orgUnitName"]))
+    told_of = [(row["orgUnitName"], row["missing"], row["periods"]) for row in rows]
+    assert told_of == [("Clinic B", 2, "202502..202503"), ("Clinic C", 1, "202503")]
+    rows = await told(s, by="values", period=["202503", "202504"], missing=True)
+    assert ("Clinic B", "all") in [(row["orgUnitName"], row["periods"]) for row in rows]
+
+
+async def test_the_set_may_be_named_by_an_element_of_it(s: Session, capsys: pytest.CaptureFixture[str]):
+    assert await told(s, data_set="Visits") == await told(s)
+    with pytest.raises(NotFound, match="none of the dataSets has the UID, code or name 'nothing'"):
+        await told(s, data_set="nothing")
+
+
+async def test_where_nobody_registers_it_is_said_that_values_may_tell(s: Session):
+    somebody = Somebody()
+    s.person = somebody
+    await told(s)
+    assert somebody.warnings == ["nobody has registered 'Monthly' as complete: --by values counts who has sent values"]
 
 
 async def test_a_row_for_each_district(s: Session):

@@ -1,4 +1,4 @@
-"""Every command of the chapters on metadata runs on the fictional country, in the order of the page; every page is found."""
+"""Every command of the chapters on metadata and of the tutorials runs on the fictional country, in the order of the page."""
 
 import re
 import shlex
@@ -13,7 +13,10 @@ from dhis2sh.surfaces.ipython import magics
 from dhis2sh.verbs import grammar
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [DOCS / "metadata.md", DOCS / "tracker.md", *sorted((DOCS / "metadata").glob("*.md"))]
+PAGES = [
+    DOCS / "metadata.md", DOCS / "tracker.md", *sorted((DOCS / "metadata").glob("*.md")),
+    *sorted((DOCS / "tutorials").glob("*.md")),
+]  # fmt: skip
 BLOCK = re.compile(r"^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (?:\w+=\S+ )*dhis2 (.*)$", re.MULTILINE)
 EXIT = re.compile(r"# exit code (\d)")

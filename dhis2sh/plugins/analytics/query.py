@@ -15,6 +15,7 @@ from dhis2sh.verbs.declaration import Doc, verb
 @verb(
     "analytics query",
     effect="read",
+    pinned=True,
     examples=[
         "dhis2 analytics query dx='BCG doses given' pe=2025 ou=LEVEL-2",
         "%analytics query dx='BCG doses given' pe=LAST_12_MONTHS ou=Bo ou=LEVEL-4 | df",

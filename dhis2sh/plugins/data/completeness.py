@@ -12,10 +12,13 @@ from dhis2sh.session import Session
 from dhis2sh.types import Row
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
 
+OF_ITS_ELEMENTS = ("dataElements", "dataSetElements.dataElement.id")
+
 
 @verb(
     "data completeness",
     effect="read",
+    pinned=True,
     examples=[
         "dhis2 data completeness 'Child Health' --period 202506",
         "dhis2 data completeness 'Child Health' --period LAST_12_MONTHS --level 2 --by values",
@@ -26,13 +29,17 @@ from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
 )
 async def completeness_(
     s: Session,
-    data_set: Annotated[str, Doc("The data set."), Refers("dataSets")],
+    data_set: Annotated[
+        str, Doc("The data set, or a data element of it."), Refers("dataSets", through=OF_ITS_ELEMENTS)
+    ],
     *,
     period: Annotated[list[str], Doc("Periods such as 202506, or LAST_12_MONTHS; 2025 stands for all in it.")],
     org_unit: Annotated[list[str], Doc("Only units below these."), Refers("organisationUnits")] = [],
     level: Annotated[int | None, Bounds(1, None), Doc("A row for each unit of this level, such as 2.")] = None,
     by: Annotated[By, Doc("What counts as a report: its registration as complete, or any value.")] = "registrations",
-    missing: Annotated[bool, Doc("Name the units that have not reported.")] = False,
+    missing: Annotated[
+        bool, Doc("Name the units that have not reported; of several periods each unit once, with how often.")
+    ] = False,
     tree: Annotated[bool, Doc("As a tree of units, with those that have not reported by name; of one period.")] = False,
     heat: Annotated[
         bool, Doc("As a heat map: a row for each unit of the level (2 without --level), a column a period.")
@@ -55,8 +62,12 @@ async def completeness_(
     found = await completeness.read(s, data_set, periods, org_unit, by)
     if (note := completeness.left_out(found, periods)) is not None:
         s.person.warn(note)
+    if by == "registrations" and not found.received and found.units:
+        s.person.warn(f"nobody has registered '{found.name}' as complete: --by values counts who has sent values")
     if tree and len(periods) > 1:
         raise UsageError(f"a tree is of one period, and these are {len(periods)}", hint="--heat shows several")
+    if missing and len(periods) > 1:
+        return Rows(completeness.silent(found, periods), columns=completeness.SILENT, resource="organisationUnits")
     if missing:
         return Rows(completeness.absent(found, periods), columns=completeness.ABSENT, resource="organisationUnits")
     if heat and level is None:
@@ -65,12 +76,13 @@ async def completeness_(
     rows = completeness.table(found, periods, groups)
     hidden = set[str]() if groups else {"orgUnit", "orgUnitName"}
     hidden |= set[str]() if any("late" in row for row in rows) else {"onTime", "late"}
+    words = [*(f"--period {iso}" for iso in period), *(f"--org-unit {uid}" for uid in org_unit)]
     low = [row for row in rows if fail_below is not None and float(str(row["percent"] or 0)) < fail_below]
     if low:
         told = ", ".join(f"{row.get('orgUnitName') or row['period']} {row['percent']} %" for row in low[:5])
         raise CheckFailed(
             f"'{found.name}' is below {fail_below} %: {told}",
-            hint=f"dhis2 data completeness {data_set} --missing",
+            hint=" ".join(["dhis2 data completeness", data_set, *words, "--by", by, "--missing"]),
             findings=low,
         )
     if tree:
