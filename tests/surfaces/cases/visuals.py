@@ -33,6 +33,12 @@ CASES += [
         {"visualization": "Antenatal visits by month", "period": ["202501..202503"]},
         home=ANALYSED,
     ),
+    Case(
+        "analytics viz",
+        "'Supervision visits by region' --period 2025",
+        {"visualization": "Supervision visits by region", "period": ["2025"]},
+        home=ANALYSED,
+    ),
     Case("analytics map", "Borders", {"map": "Borders"}, home=COUNTRY),
     Case(
         "analytics dashboard",
