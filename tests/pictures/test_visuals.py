@@ -231,9 +231,21 @@ async def test_a_pivot_table_adds_up_what_can_be_added_up(s: Session):
     assert found["North", "January 2025"][-1] == "N/A"  # a sum over visits and degrees
 
 
+async def pivot_of_months(s: Session) -> Pivot:
+    body = {"id": "viMonths001", "name": "Months", "type": "PIVOT_TABLE", "rows": [axis("ou", "ouNation001")], "filters": [axis("dx", "deVisits001")]}  # fmt: skip
+    body["columns"] = [axis("pe", *(f"2025{month:02}" for month in range(1, 13)))]
+    await s.client.post("visualizations", body)
+    found = (await drawn(s, "viMonths001")).drawn
+    assert isinstance(found, Pivot)
+    return found
+
+
 async def test_a_pivot_table_as_text_html_and_csv(s: Session, tmp_path: Path):
     table = await pivot(s, ["deVisits001"], colTotals=True)
     assert "North" in table.text()
+    narrow = (await pivot_of_months(s)).text(44)
+    assert max(map(len, narrow.split("\n")[2:-1])) <= 44
+    assert "more columns: --out table.html has all" in narrow
     page = table.html()
     assert page.count("<tr") == 1 + len(table.rows)
     assert table.csv().split("\n")[0] == "Organisation unit,Period,Visits"
