@@ -136,6 +136,22 @@ def country_home(home: Path, country_database: Path) -> Path:
 
 
 @pytest.fixture
+def messages_home(sandbox_home: Path) -> Path:
+    """A home whose sandbox holds one conversation of its administrator with themselves."""
+    store = open_store(sandbox_home / "data" / "sandbox.db")
+    me, moment = {"id": "M5zQapPyTZI"}, "2026-11-01T08:00:00.000"
+    message = {"id": "mcMessage01", "text": "Please send it", "created": moment, "sender": me, "internal": False}
+    body = {
+        "id": "mcSandbox01", "name": "September", "subject": "September", "created": moment, "lastUpdated": moment,
+        "createdBy": me, "lastSender": me, "lastMessage": moment, "messageType": "PRIVATE", "priority": "NONE",
+        "status": "NONE", "userMessages": [{"user": me, "read": False, "followUp": False}], "messages": [message],
+    }  # fmt: skip
+    store.put_objects({"messageConversations": [body]})
+    store.close()
+    return sandbox_home
+
+
+@pytest.fixture
 def broken_categories_home(country_home: Path) -> Path:
     """The country with a category model as years of imports leave it: of `Age and sex` (six option combinations) one is
     there twice with 40 data values on the wrong one, one is missing, and one is none of its options'.

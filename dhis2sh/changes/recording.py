@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, override
 
 from dhis2sh.changes.journal import Journal, JournalError, SentPart, of
+from dhis2sh.dhis2.persons import TRACKER
 from dhis2sh.errors import AccessError, Dhis2Error, NotFound, Refused, ServerFault
 from dhis2sh.session import Written
 
@@ -87,12 +88,12 @@ class Recording(ABC):
         """The numbers of what the server has carried out, as far as it is known one by one."""
 
     def written(self) -> list[Written]:
-        """The objects that the server has created, changed or deleted."""
+        """The objects of metadata that the server has created, changed or deleted; never persons: their names stay here."""
         found: list[Written] = []
         for number in self.settled():
             step = self._plan.steps[number]
             uid, after = self._became.get(number, step.uid), step.after or {}
-            if uid is None or step.action not in {"create", "update", "delete"}:
+            if uid is None or step.type in TRACKER or step.action not in {"create", "update", "delete"}:
                 continue
             name, code = after.get("name", step.name), after.get("code")
             told = str(code) if code else None

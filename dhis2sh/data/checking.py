@@ -140,7 +140,10 @@ def _sets(element: Element, unit: Unit, period: Period) -> list[DataSet]:
     timed = [item for item in element.sets if item.period_type == period.type.name]
     if not timed:
         kinds = joined(dict.fromkeys(item.period_type for item in element.sets), "or")
-        raise Problem(f"'{element.name}' is reported {kinds}, and {period} is {period.type}")
+        month = Period.of("Monthly", period.start).iso if period.type.name == "Daily" and "Monthly" in kinds else None
+        raise Problem(
+            f"'{element.name}' is reported {kinds}, and {period} is {period.type}{f': its month is {month}' if month else ''}"
+        )
     placed = [item for item in timed if unit.uid in item.units]
     if not placed:
         sets = joined((f"'{item.name}'" for item in timed), "or")

@@ -46,7 +46,7 @@ async def values_of(path: Path, given: Row, notes: list[str]) -> AsyncGenerator[
             yield [(number + at, {**given, **row}) for at, row in enumerate(rows, 1)]
             number += len(rows)
         return
-    source = stream_rows(path, key="dataValues")
+    source = stream_rows(path, key="dataValues", blanks=True)
     header = 0 if set(path.suffixes) & _WITHOUT_HEADER else 1  # rows count from the sheet's first line
     async for batch in layouts.values_of(source.plain_batches(), {**_envelope(path, notes), **given}):
         yield [(place + header, row) for place, row in batch]

@@ -5,6 +5,7 @@
       000001.json.gz      the rows of one request, as they are sent
       000001.rows         where each of them stands in what was given
       000001.sent         it went out; without an answer nobody knows what became of it
+      000001.task         the job of the server that imports it, where it was asked to do so by itself
       000001.answer.json  what the server said
       before.ndjson.gz    the values of the same cells before
       refused.csv         rows that were not written, with the reason
@@ -14,6 +15,7 @@ The name is a digest of all parts and of how they are sent, so that the same lin
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import itertools
@@ -21,7 +23,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import AsyncIterable, Iterator, Sequence
+from collections.abc import AsyncIterable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -98,6 +100,7 @@ class Job:
     async def keep_before(self, batches: AsyncIterable[Sequence[Row]]) -> None:
         """Keep the values that its cells have now."""
         with (
+            _kept_in(self.path),
             paths.replacing(self._before) as temporary,
             gzip.open(temporary, "wt", encoding="utf-8", compresslevel=1) as file,
         ):
@@ -138,6 +141,17 @@ class Job:
         """A part is about to go out."""
         _durable(self.path / f"{part:06}.sent", "")
 
+    def keep_task(self, part: int, uid: str) -> None:
+        """A job of the server's imports a part."""
+        _durable(self.path / f"{part:06}.task", uid)
+
+    def task(self, part: int) -> str | None:
+        """The server's job that imports a part, where there is one."""
+        try:
+            return (self.path / f"{part:06}.task").read_text("utf-8") or None
+        except FileNotFoundError:
+            return None
+
     def keep_answer(self, part: int, answer: JsonObject) -> None:
         """Keep what the server said of a part."""
         _durable(self.path / f"{part:06}.answer.json", json.dumps(answer, ensure_ascii=False))
@@ -147,14 +161,21 @@ class Job:
         return [part for part in range(1, self.head.parts + 1) if not self.answered(part)]
 
 
-def _durable(path: Path, text: str) -> None:
-    """A small file that is whole on the disk, or not there. Raises `Dhis2Error`."""
+@contextlib.contextmanager
+def _kept_in(folder: Path) -> Generator[None]:
+    """Inside, what cannot be written raises `Dhis2Error`."""
     try:
-        paths.write_atomic(path, text, mode=0o600)
+        yield
     except OSError as error:
         raise Dhis2Error(
-            f"the job cannot be kept in {path.parent}: {error.strerror}", hint="make room on the disk"
+            f"the job cannot be kept in {folder}: {error.strerror}", hint="make room on the disk"
         ) from error
+
+
+def _durable(path: Path, text: str) -> None:
+    """A small file that is whole on the disk, or not there. Raises `Dhis2Error`."""
+    with _kept_in(path.parent):
+        paths.write_atomic(path, text, mode=0o600)
 
 
 def folder(profile: str) -> Path:
@@ -192,7 +213,8 @@ class Preparing:
     def __init__(self, profile: str, size: int = ROWS_IN_ONE_PART) -> None:
         self._home = folder(profile)
         self.path = self._home / f".{os.getpid()}-{id(self):x}"
-        self.path.mkdir(parents=True, mode=0o700)
+        with _kept_in(self._home):
+            self.path.mkdir(parents=True, mode=0o700)
         self._size = size
         self._held: dict[str | None, list[tuple[int, Row]]] = {}
         self._scope: dict[str, dict[str, None]] = {"dataElement": {}, "period": {}, "orgUnit": {}}
@@ -245,8 +267,9 @@ class Preparing:
     def _write(self, part: int, data_set: str | None, held: Sequence[tuple[int, Row]]) -> None:
         head = {} if data_set is None else {"dataSet": data_set}
         body = orjson.dumps({**head, "dataValues": [row for _, row in held]})
-        (self.path / f"{part:06}.json.gz").write_bytes(gzip.compress(body, 1, mtime=0))
-        (self.path / f"{part:06}.rows").write_text(json.dumps([place for place, _ in held]), "utf-8")
+        with _kept_in(self._home):
+            (self.path / f"{part:06}.json.gz").write_bytes(gzip.compress(body, 1, mtime=0))
+            (self.path / f"{part:06}.rows").write_text(json.dumps([place for place, _ in held]), "utf-8")
 
     def finish(self, title: str, url: str, strategy: Strategy, *, undo: bool) -> Job:
         """The job; one of the same rows that is not done yet in its place, where there is one."""
@@ -258,7 +281,8 @@ class Preparing:
             whole.update((self.path / f"{part:06}.json.gz").read_bytes())
         scope = (sorted(seen) for seen in self._scope.values())
         head = Head(title, url, strategy, self.rows, self.parts, undo, *scope)
-        (self.path / "job.json").write_text(json.dumps(asdict(head)), "utf-8")
+        with _kept_in(self._home):
+            (self.path / "job.json").write_text(json.dumps(asdict(head)), "utf-8")
         name = whole.hexdigest()[:12] if self.parts else f"refused-{uuid.uuid4().hex[:8]}"
         for number in range(1, 10_000):
             path = self._home / (name if number == 1 else f"{name}-{number}")

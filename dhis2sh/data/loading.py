@@ -32,6 +32,7 @@ TOLD = 5
 LOOKED_AT = 1_000
 """Rows up to which a plan says what the cells hold now."""
 _DECIMAL_COMMA = re.compile(r"-?[\d .]*\d,\d+")
+_NEGATIVE = re.compile(r"-[\d.]*[1-9][\d.]*(E-?\d+)?")
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
 """In a sheet of decimal commas a point parts thousands: 1.234 is 1234."""
 VERBS = {"CREATE_AND_UPDATE": "import", "CREATE": "create", "UPDATE": "update", "DELETE": "delete"}
@@ -47,6 +48,7 @@ class Load:
         undo: keep the values before.
         rejected: where refused rows go; into the job's folder without it.
         size: rows in one request.
+        by_job: the server imports each part in a job of its own, which is watched.
         notes: what is to be said of what is loaded; who reads it may add to it until it is read.
     """
 
@@ -55,6 +57,7 @@ class Load:
     undo: bool = True
     rejected: Path | None = None
     size: int = field(default_factory=lambda: jobs.ROWS_IN_ONE_PART)
+    by_job: bool = False
     notes: list[str] = field(default_factory=list[str])
 
 
@@ -82,9 +85,11 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
     except BaseException:
         taking.drop()
         raise
-    notes = [*load.notes]
-    notes += [f"{counted(taking.repeated, 'row')} said again what another row says"] if taking.repeated else []
-    return await planned(s, job, target, taking.refused, notes, taking.given)
+    notes = [*load.notes, *taking.notes()]
+    made = await planned(s, job, target, taking.refused, notes, taking.given)
+    if isinstance(made.writer, Values):
+        made.writer.by_job = load.by_job
+    return made
 
 
 class _Taking:
@@ -99,6 +104,7 @@ class _Taking:
         self._seen: dict[str, tuple[int, object]] = {}
         self._thousands: list[tuple[int, Row]] = []
         self._commas = False
+        self._negative: tuple[int, int] | None = None
         self.given = self.repeated = 0
 
     def take(self, place: int, row: Row) -> None:
@@ -116,6 +122,8 @@ class _Taking:
         if before is None:
             self._seen[cell] = (place, value)
             self._preparing.add(place, sent, _data_set(self._target, sent) if self._by_set else None)
+            if _NEGATIVE.fullmatch(str(sent.get("value", ""))):
+                self._negative = (self._negative[0] if self._negative else place, (self._negative or (0, 0))[1] + 1)
             if _THOUSANDS.fullmatch(str(sent.get("value", ""))):
                 self._thousands.append((place, sent))
         elif before[1] == value:
@@ -128,6 +136,14 @@ class _Taking:
         if (row := self._preparing.withdraw(first, sent)) is not None:
             self.refused.add(first, row, f"row {place:,} has another value for the same cell")
         self.refused.add(place, sent, f"row {first:,} has another value for the same cell")
+
+    def notes(self) -> list[str]:
+        """What is to be said of the rows that are sent."""
+        said = [f"{counted(self.repeated, 'row')} said again what another row says"] if self.repeated else []
+        if self._negative is not None:
+            first, count = self._negative
+            said.append(f"{counted(count, 'value')} below zero, which counts are not (first: row {first:,})")
+        return said
 
     def finish(self) -> Job:
         """The job of all that was taken."""

@@ -5,20 +5,22 @@ API source: `POST /api/dataValueSets` (api-facts f.1).
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from dhis2sh.changes.plan import AGAIN, Part, PartDone
+from dhis2sh.client.messages import TaskRef, WebMessage
 from dhis2sh.client.sending import attempt, send
+from dhis2sh.client.tasks import FIRST_WAIT, notifications_of
 from dhis2sh.data.cells import cell_of
 from dhis2sh.data.reading import cells_now, values_now
-from dhis2sh.errors import BrokenAnswer, Dhis2Error
+from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import WriteSummary
-    from dhis2sh.client.messages import WebMessage
     from dhis2sh.client.requests import Param
     from dhis2sh.data.jobs import Job
     from dhis2sh.data.refused import RefusedRows
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, Row
 
 NAME = "dataValues"
+JOB = "DATAVALUE_IMPORT"
+REPORTED_WITHIN = 10
+"""Looks at the report of a job that has said its last word."""
 HALVED = 64
 """Requests in which a part that was refused whole is tried in smaller pieces, to find the rows that spoil it."""
 
@@ -47,6 +52,7 @@ class Values:
         default: the server's default option combination.
         refused: takes the rows that are not written; it may hold some that were refused before anything was sent.
         notes: what was left out and why.
+        by_job: the server imports each part in a job of its own, which is watched.
     """
 
     name: ClassVar[str] = NAME
@@ -59,6 +65,7 @@ class Values:
     what: str = "data values"
     concurrency: int = 1
     again: str = AGAIN
+    by_job: bool = False
     _first: dict[int, int] = field(default_factory=dict[int, int])
 
     def parts(self) -> Iterator[Part]:
@@ -82,7 +89,7 @@ class Values:
         self.job.mark_sent(number)
         head, rows = self.job.content(number)
         answered = Answered()
-        await self._send(s, head, rows, 0, answered, [HALVED])
+        await self._send(s, head, rows, 0, answered, [HALVED], number)
         self.job.keep_answer(
             number, {"counts": {**answered.counts}, "refused": {str(k): v for k, v in answered.refused.items()}}
         )
@@ -102,11 +109,20 @@ class Values:
         )  # fmt: skip
 
     async def _send(
-        self, s: Session, head: JsonObject, rows: Sequence[Row], at: int, found: Answered, left: list[int]
-    ) -> None:
-        """Rows in one request; those that a server refuses whole because of a few, in halves until the few are known."""
+        self, s: Session, head: JsonObject, rows: Sequence[Row], at: int, found: Answered, left: list[int],
+        part: int | None = None,
+    ) -> None:  # fmt: skip
+        """Rows in one request; those that a server refuses whole because of a few, in halves until the few are known.
+
+        Parameters:
+            part: the number of the part, where it is sent whole.
+        """
         params: dict[str, Param] = {"importStrategy": self.job.head.strategy}
-        outcome = await attempt(send(s.client, "POST", "dataValueSets", {**head, "dataValues": [*rows]}, params))
+        body: JsonObject = {**head, "dataValues": [*rows]}
+        if self.by_job:
+            outcome = await self._in_a_job(s, body, params, part)
+        else:
+            outcome = await attempt(send(s.client, "POST", "dataValueSets", body, params))
         if isinstance(outcome, Dhis2Error):
             raise outcome
         reasons = refusals(outcome, len(rows))
@@ -125,6 +141,27 @@ class Values:
                 f"the server counted {count.total:,} of {len(rows):,} data values and says nothing of the rest",
                 hint="the same line once more sends this part again",
             )
+
+    async def _in_a_job(
+        self, s: Session, body: JsonObject, params: dict[str, Param], part: int | None
+    ) -> WebMessage | Dhis2Error:
+        """What a job of the server's said of rows: of the one that an earlier run has started, or of a new one."""
+        uid = self.job.task(part) if part is not None else None
+        if uid is not None and await _known(s, uid) and (told := await _told_of(s, uid)) is not None:
+            return told
+        started = await attempt(send(s.client, "POST", "dataValueSets", body, {**params, "async": "true"}))
+        if isinstance(started, Dhis2Error) or started.task_ref is None:
+            return started
+        uid = started.task_ref.uid
+        if part is not None:
+            self.job.keep_task(part, uid)
+        told = await _told_of(s, uid)
+        if told is None:
+            raise BrokenAnswer(
+                f"the server's job {uid} has ended and says nothing of its import",
+                hint="the same line once more sends this part again",
+            )
+        return told
 
     async def _keep_before(self, s: Session) -> None:
         """Read what the cells of the job hold now, into the job."""
@@ -154,6 +191,46 @@ class Values:
         summary.failures = self.refused.failures()
         if self.refused.count:
             summary.note = f"{self.refused.count:,} refused rows: {self.refused.path}"
+
+
+async def _told_of(s: Session, uid: str) -> WebMessage | None:
+    """What a job of the server's said of its import in the end; None of one that says nothing of it.
+
+    Raises `NetworkError`, and what was interrupted: the job goes on.
+    """
+    job = TaskRef(uid=uid, job_type=JOB)
+    try:
+        async for line in s.client.tasks.iter_notifications(job):
+            s.person.progress(f"job {uid}: {line.message or 'import'}", 0, None)
+        for _ in range(REPORTED_WITHIN):  # its last word comes before its report
+            if (report := await _report(s, job)) is not None:
+                return WebMessage.of(report, status=200)
+            await asyncio.sleep(FIRST_WAIT)
+    except asyncio.CancelledError:
+        s.person.note(
+            f"the server's job {uid} goes on importing: the same line once more waits for it and takes its answer"
+        )
+        raise
+    return None
+
+
+async def _report(s: Session, job: TaskRef) -> JsonObject | None:
+    try:
+        report = await s.client.tasks.summary(job)
+    except BrokenAnswer:  # an empty body
+        return None
+    return report if isinstance(report, dict) and "importCount" in report else None
+
+
+async def _known(s: Session, uid: str) -> bool:
+    """Has the server a job, or something that it has said?"""
+    if await notifications_of(s.client, TaskRef(uid=uid, job_type=JOB)):
+        return True
+    try:
+        body = await s.client.get_object(f"jobConfigurations/{uid}", {"fields": "jobStatus"})
+    except NotFound:
+        return False
+    return body.get("jobStatus") in {"NOT_STARTED", "SCHEDULED", "RUNNING"}
 
 
 def holds(now: Row | None, row: Row, *, deleting: bool) -> bool:

@@ -6,6 +6,9 @@ actions   what maintenance a server offers          pruning      data deleted fo
 predicting  predictors run over some time          people       accounts, and what each may do
 staff     a sheet of people as accounts            accounts     accounts made, invited, copied, given roles
 approval  how far data are approved                audits       what a server has written down
+keyed     values under keys, set and set back      settings     system settings
+messages  conversations between people
+data_store  namespaces, keys, files of them
 roles     authorities of roles                     access       sharing looked through
 
 May import: verbs, show, changes, session, person, profiles, rows, client, dhis2, models,

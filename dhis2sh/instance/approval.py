@@ -345,4 +345,6 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
     for (flow, period, combo), units in groups.items():
         found += await cells(s, flow, [period], units, combo)
     word = INVERSE[cast("Word", kept[0]["word"])]
-    return plan(word, found, {}, title)
+    back = plan(word, found, {}, title)
+    cast("Approvals", back.writer).what = "undone"
+    return back

@@ -132,7 +132,7 @@ async def plan(s: Session, switch: Switch, uids: Sequence[str], value: bool, *, 
     """The plan of switching objects; those that stand so already are counted and left alone. Raises `NotFound`.
 
     Parameters:
-        title: what it is; made from the switch without it.
+        title: of an undo; made from the switch without it.
     """
     found = await reading.by_uid(s.client, switch.plural, uids, fields=f"id,{switch.name},{switch.property}")
     rows = [row for row in found.rows if bool(row.get(switch.property)) is not value]
@@ -146,7 +146,8 @@ async def plan(s: Session, switch: Switch, uids: Sequence[str], value: bool, *, 
         for row in rows
     ]  # fmt: skip
     told = title or f"{switch.words[value]} {counted_objects(len(rows), switch.plural)}"
-    writer = Switches(switch, [str(row["id"]) for row in rows], value, notes, what=switch.plural)
+    what = "undone" if title else switch.plural
+    writer = Switches(switch, [str(row["id"]) for row in rows], value, notes, what=what)
     return Plan(told, steps, notes=[*notes], writer=writer)
 
 

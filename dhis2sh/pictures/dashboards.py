@@ -108,10 +108,10 @@ class Board:
 
     def to_json(self) -> JsonObject:
         """What is on it; the numbers of its items only where it was not written to a file."""
-        found: JsonObject = {"id": self.uid, "name": self.name, "drawn": self._count(), "notDrawn": self._lacking()}
+        found: JsonObject = {"id": self.uid, "name": self.name, "drawn": self._count(), "notDrawn": [*self._lacking()]}
         if self.file is not None:
             return found | {"file": self.file}
-        return found | {"items": [item.to_json() for item in self.items]}
+        return {**found, "items": [item.to_json() for item in self.items]}
 
     def _count(self) -> int:
         return sum(1 for item in self.items if item.drawn is not None or item.type == "TEXT")

@@ -6,7 +6,7 @@ analytics-favourites); targets and bases: `axes` of 2.34 and later, `targetLineV
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -264,9 +264,9 @@ def _table(body: JsonObject) -> TableLook:
 
 def _look(body: JsonObject) -> Look:
     axes = [one for one in objects(body.get("axes")) if text(one, "type") == "RANGE"]
-    domain = next((one for one in objects(body.get("axes")) if text(one, "type") == "DOMAIN"), {})
-    first = next((one for one in axes if one.get("index") in (0, None)), {})
-    second = next((one for one in axes if one.get("index") == 1), {})
+    domain = _first(one for one in objects(body.get("axes")) if text(one, "type") == "DOMAIN")
+    first = _first(one for one in axes if one.get("index") in (0, None))
+    second = _first(one for one in axes if one.get("index") == 1)
     series = objects(body.get("series"))
     levels = [level for axis in axes or [{}] for level in _levels(axis, body)]
     kinds = {text(one, "dimensionItem"): text(one, "type") for one in series}
@@ -353,7 +353,13 @@ def objects(value: JsonValue) -> list[JsonObject]:
 
 def one_of(body: JsonObject, *names: str) -> JsonObject:
     """The first of some properties that is an object; an empty one where none is."""
-    return next((value for name in names if isinstance(value := body.get(name), dict)), {})
+    return _first(value for name in names if isinstance(value := body.get(name), dict))
+
+
+def _first(found: Iterable[JsonObject]) -> JsonObject:
+    for one in found:
+        return one
+    return {}
 
 
 def text(body: JsonObject, name: str) -> str:

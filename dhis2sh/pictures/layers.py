@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.analytics import items
 from dhis2sh.client import reading
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import Forbidden, UsageError
 from dhis2sh.metadata import map_layers
 from dhis2sh.metadata.types.visuals.shown import org_units
 from dhis2sh.pictures import asking, definitions, legends, units
@@ -22,6 +22,7 @@ from dhis2sh.show import thematic
 from dhis2sh.show.charts import media
 from dhis2sh.show.charts.model import Shade, shade_of
 from dhis2sh.show.thematic import Entry, Layer, LayeredMap, Painted
+from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.pictures.units import Placed
@@ -69,7 +70,7 @@ class SavedMap:
         return f"{self.name}: {self.file}" + "".join(f"\n({note})" for note in self.drawn.notes)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{self!r}</pre>" if self.file else self.drawn._repr_html_()
+        return f"<pre>{self!r}</pre>" if self.file else self.drawn.html()
 
 
 async def map_of(
@@ -100,7 +101,7 @@ async def map_of(
             continue
         try:
             layers.append(await _layer(s, uid, view, {**view, **axes}, instead, notes))
-        except UsageError as error:
+        except (UsageError, Forbidden) as error:
             if len(seen) == 1:
                 raise
             notes.append(error.message)
@@ -124,7 +125,7 @@ def save(drawn: LayeredMap, out: Path) -> None:
         case ".png":
             media.write(out, media.png_of_svg(drawn.svg()))
         case _:
-            media.write(out, media.page(drawn.title, drawn._repr_html_()))
+            media.write(out, media.page(drawn.title, drawn.html()))
 
 
 async def _layer(
@@ -186,7 +187,7 @@ async def _thematic(s: Session, view: JsonObject, found: Definition, notes: list
         )
     missing = sum(1 for unit in there if unit.shape is None)
     if missing:
-        notes.append(f"{name}: {missing:,} units without a geometry are not on the map")
+        notes.append(f"{name}: {counted(missing, 'unit')} without a geometry not on the map")
     key = thematic.key_of(shades, [one.value for one in painted])
     return Layer("thematic", f"{name}, {when}" if when else name, tuple(painted), key, _opacity(view), view.get("labels") is True,
                  missing=missing)  # fmt: skip
@@ -194,7 +195,10 @@ async def _thematic(s: Session, view: JsonObject, found: Definition, notes: list
 
 def _items_of(answer: asking.Answer, found: Definition, name: str) -> list[str]:
     """The items of a dimension that filters, as the server resolved them."""
-    return next((items_ for one, items_ in zip(found.filters, answer.filtered, strict=True) if one.name == name), [])
+    for one, held in zip(found.filters, answer.filtered, strict=True):
+        if one.name == name:
+            return held
+    return []
 
 
 def _when(periods: Sequence[str]) -> str:
@@ -302,6 +306,7 @@ async def _event(s: Session, view: JsonObject, found: Definition, notes: list[st
 
     API source: `GET /api/analytics/events/query/{program}?coordinatesOnly=true`.
     """
+    s.show_persons("an event layer")
     if found.events is None:
         raise UsageError("an event layer says no program", hint=f"dhis2 metadata maps describe {found.uid}")
     if view.get("eventClustering") is True:

@@ -49,7 +49,7 @@ class Visual:
         return f"{self.name}: {self.file}{notes}"
 
     def _repr_html_(self) -> str:
-        return f"<pre>{self!r}</pre>" if self.file else self.drawn._repr_html_() or repr(self.drawn)
+        return f"<pre>{self!r}</pre>" if self.file else self.drawn.html()
 
 
 async def drawn(s: Session, found: Definition) -> Chart | Pivot:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Annotated, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dhis2sh.changes.plan import Plan
+from dhis2sh.instance import keyed, settings
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject
-from dhis2sh.verbs.declaration import verb
+from dhis2sh.types import JsonObject, Row
+from dhis2sh.verbs.declaration import Complete, Doc, verb
+
+UNDOES = keyed.set_back
+"""How a setting is taken back: importing it here registers that."""
 
 
 class SystemInfo(BaseModel):
@@ -81,3 +87,52 @@ async def ping(s: Session) -> Ping:
     """Ask whether the server answers, and how fast (milliseconds)."""
     answer = await s.client.ping()
     return Ping(url=s.profile.url, answer="pong", milliseconds=round(answer.elapsed * 1000, 1))
+
+
+@verb(
+    "system settings get",
+    effect="read",
+    examples=["dhis2 system settings get", "dhis2 system settings get applicationTitle"],
+)
+async def settings_get(
+    s: Session, names: Annotated[list[str], Doc("Only these settings; all of them without.")] = []
+) -> Rows[Row]:
+    """List system settings, those at their defaults too; passwords, which a server gives in clear, are hidden.
+
+    API source: `GET /api/systemSettings`.
+    """
+    return Rows(await settings.shown(s, names), columns=settings.COLUMNS)
+
+
+@verb(
+    "system settings set",
+    effect="write",
+    examples=[
+        "dhis2 system settings set applicationTitle='Ministry of Health'",
+        "dhis2 system settings set --default keyStyle",
+    ],
+)
+async def settings_set(
+    s: Session,
+    values: Annotated[list[str], Doc("name=value; may be repeated.")] = [],
+    *,
+    default: Annotated[list[str], Doc("This setting goes back to its default; may be repeated.")] = [],
+) -> Plan:
+    """Set system settings, each checked by the type that it has; `undo` sets them back.
+
+    API source: `POST /api/systemSettings`, `DELETE /api/systemSettings/{name}`.
+    """
+    return await settings.setting(s, values, default)
+
+
+@verb("system settings diff", effect="read", examples=["dhis2 system settings diff staging -p production"])
+async def settings_diff(
+    s: Session, other: Annotated[str, Doc("The profile of the other server."), Complete("profiles")]
+) -> Rows[Row]:
+    """List what two servers have set differently.
+
+    API source: `GET /api/systemSettings`.
+    """
+    async with s.beside(other) as there:
+        found = settings.difference(await settings.everything(s), await settings.everything(there))
+    return Rows(found, columns=settings.DIFFERENCE)

@@ -110,7 +110,7 @@ def read_rows(
             return _json(text, str(path), key)
 
 
-def stream_rows(path: Path, *, key: str | None = None) -> Stream[Row]:
+def stream_rows(path: Path, *, key: str | None = None, blanks: bool = False) -> Stream[Row]:
     """The rows of a file as they are read, none of it held for longer than a batch; `.gz` is unpacked on the way.
 
     Columns are those of the first batch. YAML, XLSX and single objects, which have no rows that could come one by one,
@@ -119,6 +119,7 @@ def stream_rows(path: Path, *, key: str | None = None) -> Stream[Row]:
     Parameters:
         path: the file; its ending says what it is.
         key: of a JSON object the array that holds the rows, such as `dataValues`.
+        blanks: lines of a sheet without anything in them are rows without fields, so that rows can be counted.
 
     Raises `UsageError` for another ending; from the iteration what `read_rows` raises.
     """
@@ -126,7 +127,7 @@ def stream_rows(path: Path, *, key: str | None = None) -> Stream[Row]:
     ending = Path(path.stem).suffix.lower() if packed else path.suffix.lower()
     if ending not in ENDINGS or (packed and ending not in _STREAMED):
         raise UsageError(f"{path}: rows are read from {', '.join(ENDINGS)}", hint="the ending says what the file is")
-    return Stream(_batches(path, ending, key))
+    return Stream(_batches(path, ending, key, blanks))
 
 
 csv.field_size_limit(16 * 1024 * 1024)  # the outline of a district in one cell is longer than Python's 128 KiB
@@ -135,7 +136,7 @@ BATCH = 1000
 """Rows of a file that are read at a time."""
 
 
-async def _batches(path: Path, ending: str, key: str | None) -> AsyncGenerator[list[Row]]:
+async def _batches(path: Path, ending: str, key: str | None, blanks: bool) -> AsyncGenerator[list[Row]]:
     try:
         begins = _begins_with(path) if ending == ".json" else ""
         if begins == "[" or (begins and key is not None):
@@ -144,11 +145,14 @@ async def _batches(path: Path, ending: str, key: str | None) -> AsyncGenerator[l
                     yield batch
         elif ending == ".json" and path.suffix.lower() == ".gz":
             raise UsageError(f"{path} holds one object", hint="name the array in it that holds the rows")
+        elif ending == ".xlsx":
+            yield _sheet(path, blanks)
         elif ending == ".json" or ending not in _STREAMED:
             yield read_rows(path, key=key)
         else:
             with _open(path) as file:
-                rows = _json_lines(file, path) if ending == ".ndjson" else _separated(file, _separator_of(file, ending))
+                separated = ending != ".ndjson"
+                rows = _separated(file, _separator_of(file, ending), blanks) if separated else _json_lines(file, path)
                 while batch := list(itertools.islice(rows, BATCH)):
                     yield batch
     except FileNotFoundError:
@@ -326,7 +330,7 @@ def _separator(text: str) -> str:
     return "\t" if "\t" in head else ";" if head.count(";") > head.count(",") else ","
 
 
-def _separated(file: TextIO, separator: str) -> Iterator[Row]:
+def _separated(file: TextIO, separator: str, blanks: bool = False) -> Iterator[Row]:
     reader = csv.DictReader(file, delimiter=separator)
     _check_once([name.strip() for name in reader.fieldnames or () if name])
     try:
@@ -335,8 +339,10 @@ def _separated(file: TextIO, separator: str) -> Iterator[Row]:
                 raise UsageError(
                     f"line {reader.line_num} has more cells than the header", hint="quote cells with commas"
                 )
-            if not any(value.strip() for value in row.values() if value):
-                continue  # a line of separators alone
+            if not any(value.strip() for value in row.values() if value):  # a line of separators alone
+                if blanks:
+                    yield {}
+                continue
             _check_named(f"line {reader.line_num}", row.items())
             yield {name.strip(): value for name, value in row.items() if name and name.strip()}
     except csv.Error as error:
@@ -359,7 +365,7 @@ def _check_named(where: str, cells: Iterable[tuple[str | None, object]]) -> None
             raise UsageError(f"{where}: '{value}' stands in a column without a name", hint="name it in the header")
 
 
-def _sheet(path: Path) -> list[Row]:
+def _sheet(path: Path, blanks: bool = False) -> list[Row]:
     try:
         import fastexcel  # heavy: an extra
         from polars import DataFrame  # heavy: an extra
@@ -386,6 +392,7 @@ def _sheet(path: Path) -> list[Row]:
     for number, values in enumerate(frame.iter_rows(), 2):
         cells = [_cell(value) for value in values]
         if all(value is None or value == "" for value in cells):
+            rows += [{}] if blanks else []
             continue
         _check_named(f"row {number}", zip(headers, cells, strict=True))
         rows.append({name: value for name, value in zip(headers, cells, strict=True) if name})

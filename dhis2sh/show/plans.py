@@ -15,6 +15,7 @@ from dhis2sh.words import BOLD, GREEN, RED, RESET, YELLOW, safe
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import PlanStep
+    from dhis2sh.types import Row
 
 ACTIONS: Mapping[str, str] = {"delete": RED, "update": YELLOW, "create": GREEN}
 """How the word of an action stands out."""
@@ -27,11 +28,17 @@ def _summary(summary: WriteSummary, width: int | None, colour: bool) -> str:
     lines = [summary.line()]
     for plural, counts in (summary.types or {}).items():
         lines.append(f"  {plural}: {', '.join(f'{count:,} {word}' for word, count in counts.items())}")
-    lines += [f"  refused: {cell(failure)}" for failure in summary.failures[:20]]
+    lines += [f"  refused: {_refused(failure)}" for failure in summary.failures[:20]]
     lines += [f"  not as before: {cell(row)}" for row in summary.left[:20]]
     if summary.report is not None and (told := summary.report.afterwards()):
         lines += [f"  {safe(line)}" for line in told.split("\n")]
     return "\n".join(lines)
+
+
+def _refused(failure: Row) -> str:
+    """What was refused and why, where it is said of it."""
+    message = failure.get("message")
+    return f"{cell(failure)}: {safe(str(message))}" if message and failure.get("name") else cell(failure)
 
 
 def _plan(plan: Plan, width: int | None, colour: bool) -> str:

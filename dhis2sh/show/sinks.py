@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,17 @@ from dhis2sh.rows.cells import cell
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.sinks import given
 from dhis2sh.rows.stage import stage
-from dhis2sh.show.charts.model import Chart, kind_of
-from dhis2sh.show.charts.of_rows import NAMES, chart_of
+from dhis2sh.show import thematic
+from dhis2sh.show.charts.model import Chart, kind_of, shade_of
+from dhis2sh.show.charts.of_rows import NAMES, chart_of, number
 from dhis2sh.show.maps import Map
+from dhis2sh.show.thematic import LayeredMap
 
 if TYPE_CHECKING:
     from dhis2sh.types import Row
+
+LOW, HIGH, MOST_CLASSES = "#f1eef6", "#045a8d", 20
+"""Colours of the lowest and the highest class of a map by a number."""
 
 
 @stage(sink=True)
@@ -63,27 +69,75 @@ def _known(rows: Rows[Any], name: str) -> None:
 
 
 @stage(sink=True, literal=True)
-def map_(rows: Rows[Any], space: object, file: str | None = None) -> Map | Text:
-    """A map of rows that have a geometry: `map`, `map('districts.svg')`, `map('districts.html')`.
+def map_(
+    rows: Rows[Any], space: object, file: str | None = None, by: str | None = None, classes: int = 5
+) -> Map | LayeredMap | Text:
+    """A map of rows that have a geometry: `map`, `map('districts.svg')`, `map('bcg.png', by='value', classes=4)`.
 
-    In a notebook a picture, at the prompt dots; names are its titles.
+    In a notebook a picture, at the prompt dots; names are its titles. Where there is a number `value`, or the one that `by`
+    names, it colours what is drawn. Files are `.svg`, `.html` or `.png`.
     """
+    located = _located(rows)
+    value = by or ("value" if any(isinstance(row.get("value"), (int, float)) for row in located) else None)
+    drawing = _map_by(located, value, classes) if value is not None else _map_of(located)
+    if file is None:
+        return drawing
+    if not file.endswith((".svg", ".html", ".png")):
+        raise UsageError(f"{file}: a map is written as .svg, .png or .html", hint="map('districts.svg')")
+    if file.endswith(".html"):
+        return given(drawing.page(), file, "map")
+    if file.endswith(".png"):
+        from dhis2sh.show.charts import media  # start-up: only PNG needs it
+
+        media.write(Path(file), media.png_of_svg(drawing.svg()))
+        return Text(f"{file}: {Path(file).expanduser().stat().st_size:,} bytes")
+    return given(drawing.svg(), file, "map")
+
+
+def _called(row: Row) -> str:
+    return cell(next((row[key] for key in NAMES if row.get(key)), ""))
+
+
+def _map_of(located: list[Row]) -> Map:
     shapes: list[Shape] = []
     missing, unreadable = 0, list[str]()
-    for row in _located(rows):
-        name = cell(next((row[key] for key in NAMES if row.get(key)), ""))
+    for row in located:
+        name = _called(row)
         if not row.get("geometry"):
             missing += 1
         elif shape := shape_of(name, row["geometry"]):
             shapes.append(shape)
         else:
             unreadable.append(name)
-    drawing = Map(shapes, missing, unreadable)
-    if file is None:
-        return drawing
-    if not file.endswith((".svg", ".html")):
-        raise UsageError(f"{file}: a map is written as .svg or .html", hint="map('districts.svg')")
-    return given(drawing.page() if file.endswith(".html") else drawing.svg(), file, "map")
+    return Map(shapes, missing, unreadable)
+
+
+def _map_by(located: list[Row], by: str, classes: int) -> LayeredMap:
+    """A map whose colours are a number's, in classes of equal width. Two numbers at one place are refused."""
+    if not any(by in row for row in located):
+        raise UsageError(f"there is no column '{by}' to colour by", hint=f"columns: {', '.join(located[0])}")
+    if not 1 <= classes <= MOST_CLASSES:
+        raise UsageError(f"{classes} classes are too few or too many", hint=f"classes is from 1 to {MOST_CLASSES}")
+    seen = Counter(str(row.get("ou") or row.get("id") or row.get("geometry")) for row in located)
+    place, count = seen.most_common(1)[0]
+    if count > 1:
+        name = next(_called(row) for row in located if place in {str(row.get(key)) for key in ("ou", "id", "geometry")})
+        raise UsageError(
+            f"{name} has {count:,} rows, and a map has one colour for it", hint="| where(pe == '2025') | map"
+        )
+    placed = [(row, shape_of(_called(row), row.get("geometry"))) for row in located]
+    values = [number(row.get(by), by) for row, _ in placed]
+    shades = thematic.classes([value for value in values if value is not None], thematic.mixed(LOW, HIGH, classes))
+    colours = [found.colour if (found := shade_of(value, shades)) else thematic.NO_DATA for value in values]
+    painted = [
+        thematic.Painted(shape, str(row.get("ou") or row.get("id") or ""), value, colour)
+        for (row, shape), value, colour in zip(placed, values, colours, strict=True)
+        if shape is not None
+    ]
+    missing = sum(1 for _, shape in placed if shape is None)
+    notes = (f"{missing:,} without a geometry, or with one that cannot be drawn",) if missing else ()
+    key = thematic.key_of(shades, [one.value for one in painted])
+    return LayeredMap((thematic.Layer("thematic", by, tuple(painted), key, missing=missing),), notes=notes)
 
 
 @stage(sink=True, literal=True)

@@ -160,7 +160,16 @@ class LayeredMap:
             f'<g transform="translate({across + 12},{top})">{shown}</g></svg>'
         )
 
+    def page(self) -> str:
+        """The map as an HTML page of its own."""
+        title = html.escape(safe(self.title or "map"))
+        return f'<!doctype html>\n<meta charset="utf-8">\n<title>{title}</title>\n{self.html()}\n'
+
     def _repr_html_(self) -> str:
+        return self.html()
+
+    def html(self) -> str:
+        """The map inside a page, whose colours it takes."""
         notes = "".join(
             f'<div style="opacity:.75;font-size:85%">{html.escape(safe(note))}</div>' for note in self.notes
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from dhis2sh.client import reading as objects
+from dhis2sh.client.tracker import IDENTIFIERS
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.tracker import programs, registering
@@ -29,6 +30,8 @@ _PLURALS = {
     "trackedEntityType": "trackedEntityTypes",
     "relationshipType": "relationshipTypes",
 }
+SOUGHT = 20
+"""Names of one batch that are looked for one by one where nothing has that very code or name."""
 _HAPPENED = {"ACTIVE", "VISITED", "COMPLETED"}
 
 
@@ -82,12 +85,23 @@ class Known:
                     told = listed((f"{row.get('displayName')} [{row['id']}]" for row in rows), 4)
                     self._problems[plural, text] = f"'{text}' is ambiguous: {told}"
             open_ = [text for text in open_ if text not in hits]
-        for text in open_:
-            try:
-                known[text] = await names.resolve(self._s, plural, text) if not is_uid(text) else _raise(plural, text)
-            except (NotFound, UsageError) as error:
-                near = f" ({error.hint})" if error.hint and error.hint.startswith("did you mean") else ""
-                self._problems[plural, text] = f"there is no {_ONE[plural]} '{text}' that you may see{near}"
+        for number, text in enumerate(open_):
+            near = None
+            if number < SOUGHT and not is_uid(text):
+                near = await self._as_others_find_it(plural, text)
+            if text not in known:
+                told = f" ({near})" if near else ""
+                self._problems.setdefault((plural, text), f"there is no {_ONE[plural]} '{text}' that you may see{told}")
+
+    async def _as_others_find_it(self, plural: str, text: str) -> str | None:
+        """A name without regard to case, accents and blanks, as every verb takes it; else what comes nearest."""
+        try:
+            self._uids[plural][text] = await names.resolve(self._s, plural, text)
+        except NotFound as error:
+            return error.hint if error.hint and error.hint.startswith("did you mean") else None
+        except UsageError as error:
+            self._problems[plural, text] = error.message
+        return None
 
     def resolve(self, body: JsonObject, key: str) -> str:
         """The UID of what a property names, which it has from now on. Raises `Problem`."""
@@ -106,10 +120,6 @@ _ONE = {
 }  # fmt: skip
 
 
-def _raise(plural: str, text: str) -> str:
-    raise NotFound(f"there are no {plural} {text}", hint=f"dhis2 metadata list {plural}")
-
-
 class Checker:
     """Checks the entries of one push.
 
@@ -120,10 +130,16 @@ class Checker:
 
     def __init__(self, known: Known, strategy: Strategy) -> None:
         self._known, self._strategy = known, strategy
+        self._seen: dict[str, str] = {}
         self._unique: dict[tuple[str, str], tuple[str, str]] = {}
 
     def check(self, entry: Entry) -> None:
         """Look at an entry and all that hangs on it: names become UIDs, and what is wrong is said in its `problems`."""
+        for kind, body in entry.objects():
+            uid = str(body[IDENTIFIERS[kind]])
+            first = self._seen.setdefault(uid, entry.label)
+            if first != entry.label:
+                entry.problems.append(f"{IDENTIFIERS[kind]} {uid} stands in {first} too: an object stands once")
         if self._strategy == "DELETE":
             return
         owners: dict[str, Program] = {}

@@ -63,6 +63,9 @@ def uid_of(kind: Kind, body: JsonObject) -> str:
 def payload(kind: Kind, before: JsonObject | None, after: JsonObject) -> JsonObject:
     """An object as an import takes it; values that it had and shall not have are sent empty."""
     body = {name: value for name, value in after.items() if name in OWN[kind] and value not in (None, "")}
+    for name, was in (before or {}).items():  # what it had and shall not have is said: some servers keep what is not
+        if name in OWN[kind] and name not in body and name != "completedAt":
+            body[name] = False if isinstance(was, bool) else None
     if body.get("status") != "COMPLETED":
         body.pop("completedAt", None)
     if kind in VALUES:

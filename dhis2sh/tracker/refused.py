@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NAMED = 10
 """Reasons that are told one by one."""
+KEPT = 1_000
+"""Refused entries that a summary has one by one."""
 
 
 class Refused:
@@ -37,6 +39,7 @@ class Refused:
         self.path, self.sheet = path, sheet
         self.count = 0
         self._reasons: dict[str, tuple[str, int]] = {}
+        self._entries: list[tuple[str, str]] = []
         self._file: TextIO | None = None
         self._writer: csv.DictWriter[str] | None = None
 
@@ -47,6 +50,8 @@ class Refused:
             first, count = self._reasons.get(reason, (entry.label, 0))
             self._reasons[reason] = (first, count + 1)
         told = "; ".join(dict.fromkeys(reasons))
+        if len(self._entries) < KEPT:
+            self._entries.append((entry.label, told))
         try:
             if self._file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,8 +88,10 @@ class Refused:
         return [*told, *([f"and {more:,} more reasons"] if more > 0 else [])]
 
     def failures(self) -> list[Row]:
-        """The reasons as the failures of a summary."""
+        """The refused entries as the failures of a summary; of very many the rest is counted."""
+        rows: list[Row] = [{"type": "tracker", "name": label, "message": told} for label, told in self._entries]
+        more = self.count - len(rows)
         return [
-            {"type": "tracker", "name": first, "message": f"{reason}{f' ({count:,} in all)' if count > 1 else ''}"}
-            for reason, (first, count) in self._reasons.items()
+            *rows,
+            *([{"type": "tracker", "name": f"{more:,} more", "message": f"see {self.path}"}] if more else []),
         ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.client import reading as objects
 from dhis2sh.dhis2.uids import generate_uid
-from dhis2sh.errors import Refused, UsageError
+from dhis2sh.errors import Forbidden, Refused, UsageError
 from dhis2sh.tracker import changing, programs, reading
 from dhis2sh.tracker.asking import EventStatus, Query, escaped
 from dhis2sh.tracker.changing import Change
@@ -149,8 +149,12 @@ async def unique(s: Session, program: Program, values: Mapping[str, JsonValue], 
             "trackedEntities", [], "ACCESSIBLE",
             {"trackedEntityType": kind.uid, "filter": [f"{item.uid}:eq:{escaped(str(value))}"]},
         )  # fmt: skip
-        async with aclosing(reading.pages(s, query, "trackedEntity", limit=2)) as batches:
-            others = [str(row["trackedEntity"]) async for rows in batches for row in rows]
+        try:
+            async with aclosing(reading.pages(s, query, "trackedEntity", limit=2)) as batches:
+                others = [str(row["trackedEntity"]) async for rows in batches for row in rows]
+        except (Refused, Forbidden) as error:  # not everybody may search by everything; the import looks too
+            s.person.note(f"whether '{item.name}' is unique the server says when it is sent: {error.message}")
+            continue
         if others := [uid for uid in others if uid != own]:
             raise Refused(
                 f"'{item.name}' must be unique, and {others[0]} has '{value}' already",
@@ -191,7 +195,8 @@ async def enroll(
     await unique(s, program, given, own=entity)
     uid = generate_uid()
     body = _enrollment(program, uid, entity, unit, dates, given)
-    title = f"enroll {called(program, known) or entity} in '{program.name}' at {where}"
+    name = called(program, known) if s.persons else None
+    title = f"enroll {name or entity} in '{program.name}' at {where}"
     return changing.plan(title, [Change("enrollments", None, body, program.name)], names_of(program, **{unit: where}))
 
 

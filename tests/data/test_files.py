@@ -9,8 +9,8 @@ import pytest
 from dhis2sh.dhis2.intervals import period_of
 from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, UsageError
 from dhis2sh.session import Session
-from tests.data.test_aggregate import values, write
-from tests.metadata.calls import do, planned
+from tests.data.test_aggregate import JANUARY, values, write
+from tests.metadata.calls import call, do, planned
 from tests.shared import needs_shared, shared
 
 DXF = '<dataValueSet xmlns="http://dhis2.org/schema/dxf/2.0" {head}>{rows}</dataValueSet>'
@@ -92,6 +92,21 @@ async def test_csv_is_read_by_place_where_it_is_dhis2s_own(s: Session):
         found = await pushed(s, f"{head}{cells}\n", "values.csv")
         assert found["Stock", "default", "Clinic B", "202503"] == "5"
         await do(s, "undo")
+
+
+@pytest.mark.parametrize("name", ["january.csv", "january.json", "january.xml", "january.adx", "january.csv.gz"])
+async def test_what_is_exported_is_read_again(s: Session, name: str):
+    before = await values(s)
+    await call(s, "data aggregate export", file=Path(name), **JANUARY)
+    await do(s, "data aggregate delete", **JANUARY)
+    assert not await values(s)
+    await do(s, "data aggregate push", file=Path(name))
+    assert await values(s) == before
+
+
+async def test_other_endings_are_refused(s: Session):
+    with pytest.raises(UsageError, match="values are written as"):
+        await call(s, "data aggregate export", file=Path("january.pdf"), **JANUARY)
 
 
 async def test_a_completion_in_the_file_is_said_not_to_be_registered(s: Session):

@@ -1,8 +1,15 @@
 """`pull`: planned, cut, kept, resumed, and into every kind of file."""
 
+import csv
 import errno
+import gzip
 import json
 import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +21,10 @@ from dhis2sh.analytics.pieces import Piece
 from dhis2sh.analytics.pull import Pulled, PullPlan
 from dhis2sh.errors import Dhis2Error, Refused, Unreachable, UsageError
 from dhis2sh.sandbox.areas import open_store
+from dhis2sh.sandbox.load import load_file
 from dhis2sh.session import Session
 from tests.metadata.calls import call
+from tests.shared import needs_shared, shared
 
 ASKED = ["dx=Visits;Stock;Temperature", "pe=202501..202503", "ou=LEVEL-Clinic"]
 
@@ -262,3 +271,81 @@ async def test_an_empty_level_is_said(s: Session):
 async def test_both_names_of_the_verb_give_the_same(s: Session):
     other = await call(s, "analytics pull", dimensions=ASKED)
     assert (await other.collect()).plain() == await rows(s, *ASKED)
+
+
+def pulling(home: Path, url: str, out: Path) -> subprocess.Popen[bytes]:
+    """`dhis2 pull` in a process of its own, a request for every two cells."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DHIS2", "COV"))}
+    environment |= {
+        "DHIS2SH_HOME": str(home),
+        "DHIS2_URL": url,
+        "DHIS2_USERNAME": "admin",
+        "DHIS2_PASSWORD": "district",
+    }
+    code = (
+        "import sys; from dhis2sh.analytics import planning; planning.FEW = 1; planning.CELLS = 2; planning.AT_ONCE = 2;"
+        "from dhis2sh.surfaces.cli.main import run; sys.exit(run(sys.argv[1:]))"
+    )
+    line = [sys.executable, "-c", code, "pull", *ASKED, "--out", str(out)]
+    with (out.parent / "said.txt").open("ab") as said:
+        return subprocess.Popen(line, env=environment, stdout=said, stderr=said)
+
+
+def test_a_pull_that_is_killed_again_and_again_ends_as_an_undisturbed_one(
+    nation_home: Path, served_nation: str, tmp_path: Path
+):
+    """KILLS of them, each at another moment; what is whole by then is not asked for again."""
+    kills, chance = int(os.environ.get("PULL_KILLS", "3")), random.Random(4)
+    whole = tmp_path / "whole.csv"
+    undisturbed = pulling(tmp_path / "one", served_nation, whole)
+    began = time.monotonic()
+    assert undisturbed.wait(60) == 0, (tmp_path / "said.txt").read_text()
+    lasts = time.monotonic() - began
+    out = tmp_path / "killed.csv"
+    killed = 0
+    for _ in range(kills):
+        process = pulling(tmp_path / "two", served_nation, out)
+        try:
+            process.wait(lasts * (0.4 + 0.6 * chance.random()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            killed += 1
+            assert not out.exists() or out.read_bytes() == whole.read_bytes()
+    last = pulling(tmp_path / "two", served_nation, out)
+    assert last.wait(60) == 0, (tmp_path / "said.txt").read_text()
+    assert killed
+    assert out.read_bytes() == whole.read_bytes()
+
+
+@needs_shared
+async def test_totals_equal_analytics_query_and_a_plain_sum_over_the_recorded_values(real_home: Path, tmp_path: Path):
+    """BCG doses of 2025 by district and month: pulled, asked, and summed up from the export."""
+    store = open_store(real_home / "data" / "sandbox.db")
+    load_file(store, shared("real", "v42", "dataValues.json.gz"))
+    store.close()
+    metadata = json.loads(gzip.decompress(shared("real", "v42", "metadata.json.gz").read_bytes()))
+    paths = {unit["id"]: unit["path"].split("/") for unit in metadata["organisationUnits"]}
+    element = next(item["id"] for item in metadata["dataElements"] if item["name"] == "BCG doses given")
+    plain: Counter[tuple[str, str]] = Counter()
+    for value in json.loads(gzip.decompress(shared("real", "v42", "dataValues.json.gz").read_bytes()))["dataValues"]:
+        if value["dataElement"] == element and value["period"].startswith("2025"):
+            plain[paths[value["orgUnit"]][2], value["period"]] += float(value["value"])
+    session = Session("sandbox")
+    dimensions = ["dx=BCG doses given", "pe=202501..202512"]
+    try:
+        districts = await rows(session, *dimensions, "ou=LEVEL-2")
+        query = await call(session, "analytics query", dimensions=[*dimensions, "ou=LEVEL-2"])
+        asked_for = (await query.collect()).plain()
+        await call(session, "pull", dimensions=[*dimensions, "ou=LEVEL-4"], out=str(tmp_path / "facilities.csv"))
+    finally:
+        await session.aclose()
+    facilities: Counter[tuple[str, str]] = Counter()
+    with (tmp_path / "facilities.csv").open() as file:
+        for row in csv.DictReader(file):
+            facilities[row["ouPath"].split("/")[2], row["pe"]] += float(row["value"])
+    assert {(row["ou"], row["pe"]): row["value"] for row in districts} == dict(plain)
+    assert {(row["ou"], row["pe"]): row["value"] for row in asked_for} == dict(plain)
+    assert {key: value for key, value in facilities.items() if value} == {
+        key: value for key, value in plain.items() if value
+    }

@@ -138,9 +138,13 @@ class Caller(TestClient):
 
 
 @contextmanager
-def nation() -> Iterator[Caller]:
-    """The sandbox with the small country and its analytics tables."""
-    store = open_store()
+def nation(version: str | None = None) -> Iterator[Caller]:
+    """The sandbox with the small country and its analytics tables.
+
+    Parameters:
+        version: of the server that it mimics.
+    """
+    store = open_store(version=version)
     load(store, metadata())
     load(store, {"dataValues": VALUES})
     with Caller(create_app(store)) as caller:

@@ -13,7 +13,7 @@ from dhis2sh.sandbox.load import load
 from dhis2sh.types import JsonObject
 from tests.sandbox.nation import Caller, nation, value
 
-_METADATA: dict[str, list[JsonObject]] = {
+METADATA: dict[str, list[JsonObject]] = {
     "trackedEntityTypes": [{"id": "tetPerson01", "name": "Person",
                             "trackedEntityTypeAttributes": [{"trackedEntityAttribute": {"id": "attrName001"}}]}],
     "trackedEntityAttributes": [{"id": "attrName001", "name": "Name", "valueType": "TEXT"}],
@@ -67,7 +67,7 @@ ALL = "dimension=ou:ouNation001&startDate=2025-01-01&endDate=2025-12-31"
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Caller]:
     with nation() as caller:
-        load(caller.store, _METADATA)
+        load(caller.store, METADATA)
         load(caller.store, _LEGENDS)
         load(caller.store, {"trackedEntities": BABIES})
         yield caller

@@ -235,3 +235,51 @@ def test_fields_choose_and_hide(api: TestClient):
     ]
     hidden = api.get("/api/tracker/events/evVisit0001", params={"fields": "*,!dataValues,!notes"}).json()
     assert "dataValues" not in hidden and hidden["event"] == "evVisit0001"
+
+
+def test_a_unique_value_is_taken_by_whoever_has_it(api: TestClient):
+    twins = [person(1), person(2)]
+    twins[1]["attributes"][1]["value"] = "1"
+    assert codes(post(api, {"trackedEntities": twins})) == ["E1064"]
+    assert post(api, {"trackedEntities": [twins[0]]})["status"] == "OK"
+    assert codes(post(api, {"trackedEntities": [twins[1]]})) == ["E1064"]
+
+
+def test_a_unique_value_of_an_org_unit_may_be_had_in_another(api: TestClient):
+    store = api.app.state.server.store  # type: ignore[attr-defined]
+    store.put_objects(
+        {"trackedEntityAttributes": [{**store.get("trackedEntityAttributes", CODE), "orgunitScope": True}]}
+    )
+    here, there, again = ({"trackedEntity": f"teScope000{n}", "trackedEntityType": PERSON, "orgUnit": unit, "attributes": [
+        {"attribute": NAME, "value": "Ada"}, {"attribute": CODE, "value": "7"}]}
+        for n, unit in ((1, CLINIC), (2, OTHER), (3, CLINIC)))  # fmt: skip
+    assert post(api, {"trackedEntities": [here, there]})["status"] == "OK"
+    assert codes(post(api, {"trackedEntities": [again]})) == ["E1064"]
+
+
+@pytest.mark.parametrize(("value", "expected"), [("A,B", []), ("A", []), ("A,C", ["E1125"]), ("A,B,", ["E1125"])])
+def test_each_of_several_options_is_one_of_the_set(api: TestClient, value: str, expected: list[str]):
+    store = api.app.state.server.store  # type: ignore[attr-defined]
+    name = store.get("trackedEntityAttributes", NAME)
+    store.put_objects({
+        "options": [{"id": f"opMany0000{code}", "name": code, "code": code, "optionSet": {"id": "osMany00001"}} for code in "AB"],
+        "optionSets": [{"id": "osMany00001", "name": "Many", "valueType": "MULTI_TEXT",
+                        "options": [{"id": "opMany0000A"}, {"id": "opMany0000B"}]}],
+        "trackedEntityAttributes": [{**name, "valueType": "MULTI_TEXT", "optionSet": {"id": "osMany00001"}}],
+    })  # fmt: skip
+    entity = {"trackedEntityType": PERSON, "orgUnit": CLINIC, "attributes": [{"attribute": NAME, "value": value}]}
+    assert codes(post(api, {"trackedEntities": [entity]})) == expected
+
+
+def test_a_file_of_a_value_is_there(api: TestClient):
+    store = api.app.state.server.store  # type: ignore[attr-defined]
+    name = store.get("trackedEntityAttributes", NAME)
+    store.put_objects({
+        "trackedEntityAttributes": [{**name, "valueType": "FILE_RESOURCE"}],
+        "fileResources": [{"id": "fiPhoto0001", "name": "a.png"}, {"id": "fiPhoto0002", "name": "b.png", "assigned": True}],
+    })  # fmt: skip
+    found = {}
+    for uid in ("fiPhoto0001", "fiPhoto0002", "fiPhoto0003"):
+        entity = {"trackedEntityType": PERSON, "orgUnit": CLINIC, "attributes": [{"attribute": NAME, "value": uid}]}
+        found[uid] = codes(post(api, {"trackedEntities": [entity]}))
+    assert found == {"fiPhoto0001": [], "fiPhoto0002": ["E1009"], "fiPhoto0003": ["E1084"]}

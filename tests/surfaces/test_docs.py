@@ -13,7 +13,10 @@ from dhis2sh.surfaces.ipython import magics
 from dhis2sh.verbs import grammar
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [DOCS / "metadata.md", *sorted((DOCS / "metadata").glob("*.md")), *sorted((DOCS / "tutorials").glob("*.md"))]
+PAGES = [
+    DOCS / "metadata.md", DOCS / "tracker.md", *sorted((DOCS / "metadata").glob("*.md")),
+    *sorted((DOCS / "tutorials").glob("*.md")),
+]  # fmt: skip
 BLOCK = re.compile(r"^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (?:\w+=\S+ )*dhis2 (.*)$", re.MULTILINE)
 EXIT = re.compile(r"# exit code (\d)")

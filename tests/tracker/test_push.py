@@ -1,6 +1,7 @@
 """Files of entities in: bundles, objects and sheets, what is refused and why, cut off and resumed, taken back."""
 
 import csv
+import datetime as dt
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -224,6 +225,37 @@ async def test_the_same_unique_value_twice_in_one_sheet(s: Session):
     )
     plan = await planned(s, "data tracker push", file=sheet, program="Children")
     assert any("row 3: 'Card number' must be unique, and row 2 has 'M-1' too" in note for note in plan.notes)
+
+
+async def test_an_object_stands_once(s: Session):
+    """Two rows for one person say two things, and the last would win without a word."""
+    sheet = write("trackedEntity,Family name\ntePerson001,One\ntePerson001,Two\n")
+    plan = await planned(s, "data tracker push", file=sheet, program="Children")
+    assert any("row 3: trackedEntity tePerson001 stands in row 2 too" in note for note in plan.notes)
+
+
+async def test_a_workbook(s: Session):
+    import xlsxwriter
+
+    def saved(weight: str) -> None:
+        book = xlsxwriter.Workbook("book.xlsx", {"default_date_format": "yyyy-mm-dd"})
+        page = book.add_worksheet()
+        page.write_row(0, 0, ["Facility", "Given name", "Enrollment date", "Card number", "Visit #1 | date", weight])
+        page.write_row(1, 0, ["Clinic A", "Xia", dt.datetime(2025, 1, 5), 17, dt.date(2025, 2, 1), 4.0])
+        book.close()
+
+    saved("Weight")
+    with pytest.raises(UsageError, match="'Weight'"):  # of two stages: which?
+        await planned(s, "data tracker push", file=Path("book.xlsx"), program="Children")
+    saved("Visit #1 | Weight")
+    await do(s, "data tracker push", file=Path("book.xlsx"), program="Children")
+    xia = (await people(s))["Xia"]
+    assert (xia["enrolledAt"], xia["Card number"], xia["Visit #1 | occurredAt"], xia["Visit #1 | Weight"]) == (
+        "2025-01-05",
+        "17",
+        "2025-02-01",
+        4,
+    )
 
 
 async def test_undo_takes_a_push_back_to_the_last_property(s: Session):

@@ -121,6 +121,8 @@ async def test_counts_are_by_state_and_read_nobody(s: Session):
     assert {(row["what"], row["status"]): row["count"] for row in found} == {
         ("enrollments", "ACTIVE"): 3, ("enrollments", "COMPLETED"): 0, ("enrollments", "CANCELLED"): 0,
     }  # fmt: skip
+    found = (await call(s, "data tracker count", program="Children", filter=["Family name:sw:B"])).plain()
+    assert [(row["what"], row["count"]) for row in found] == [("entities", 1)]
     found = (await call(s, "data tracker count", program="Children", stage="Visit")).plain()
     assert next(row["count"] for row in found if row["status"] == "ACTIVE") == 2
 

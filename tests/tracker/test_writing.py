@@ -36,6 +36,14 @@ async def test_register_says_by_name_what_it_makes_and_undo_takes_it_away(s: Ses
         await get(s, enrollment)
 
 
+async def test_no_name_of_a_person_goes_into_the_name_index(s: Session):
+    told: list[object] = []
+    s.on_written = lambda profile, objects: told.append(objects)
+    await do(s, "data tracker register", **ANNA)
+    await do(s, "data tracker update", uid="tePerson001", set=["Family name=Kamara"])
+    assert told == []
+
+
 @pytest.mark.parametrize(("other", "error", "told"), [
     ({"set": ["Sex=F"]}, UsageError, "needs 'Given name'"),
     ({"set": ["Given name=Anna", "Nickname=A"]}, NotFound, "no attribute of 'Children'"),
@@ -164,6 +172,14 @@ async def test_what_belongs_to_an_event_is_kept_when_a_value_changes(s: Session)
 async def test_an_update_that_makes_no_sense(s: Session, asked: dict, told: str):
     with pytest.raises(UsageError, match=told):
         await planned(s, "data tracker update", **asked)
+
+
+async def test_a_mark_that_was_not_there_is_taken_away_again(s: Session):
+    """A server may keep what is not said: the way back says that it is no more."""
+    await do(s, "data tracker update", uid="enPerson001", follow_up=True)
+    assert (await get(s, "enPerson001"))["followUp"] is True
+    await do(s, "undo")
+    assert "followUp" not in await get(s, "enPerson001")
 
 
 async def test_a_plan_that_is_out_of_date_is_not_sent(s: Session):

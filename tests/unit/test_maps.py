@@ -190,8 +190,8 @@ def test_what_has_no_geometry_is_no_map():
         rows.map()
     with pytest.raises(UsageError, match="there are no rows"):
         Rows([]).geojson()
-    with pytest.raises(UsageError, match=r"\.svg or \.html"):
-        Rows([{"geometry": point(1, 2)}]).map("m.png")
+    with pytest.raises(UsageError, match=r"\.svg, \.png or \.html"):
+        Rows([{"geometry": point(1, 2)}]).map("m.gif")
 
 
 def test_a_table_says_what_kind_a_geometry_is():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from dhis2sh.analytics import items, pieces
+from dhis2sh.analytics import geometries, items, pieces
 from dhis2sh.analytics.pull import Aggregation
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
@@ -19,6 +19,7 @@ from dhis2sh.verbs.declaration import Doc, verb
     examples=[
         "dhis2 analytics query dx='BCG doses given' pe=2025 ou=LEVEL-2",
         "%analytics query dx='BCG doses given' pe=LAST_12_MONTHS ou=Bo ou=LEVEL-4 | df",
+        "%analytics query dx='BCG doses given' pe=2025 ou=LEVEL-2 --geometry | map('bcg.html')",
         "dhis2 analytics query 'dx=Child Health.REPORTING_RATE' pe=202501..202506 --filter ou='Sierra Leone' -o csv",
     ],
 )
@@ -32,6 +33,7 @@ async def query(
     aggregation_type: Annotated[Aggregation | None, Doc("In place of each item's own way of aggregating.")] = None,
     skip_rounding: Annotated[bool, Doc("All decimals.")] = False,
     no_names: Annotated[bool, Doc("Only identifiers, no column with the name beside each.")] = False,
+    geometry: Annotated[bool, Doc("A column with the geometry of each unit, for | map.")] = False,
 ) -> Stream[Row]:
     """Ask aggregate analytics; rows come with names and numbers, as they are answered.
 
@@ -45,4 +47,4 @@ async def query(
     found = pieces.batches(
         s, asked, {name: value for name, value in params.items() if value is not None}, with_names=not no_names
     )
-    return Stream(found)
+    return Stream(geometries.beside(s, found) if geometry else found)

@@ -1,6 +1,6 @@
 """`data`: values in and out, and what is to be known of them.
 
-aggregate      get, push, set, delete, diff, copy          completeness   who has reported
+aggregate      get, export, push, set, delete, diff, copy  completeness   who has reported
 registering    complete, reopen                            history        history, revert
 quality        outliers, validate, followup                review         review
 tracker_reading   entities, enrollments, events            tracker_writing  register, enroll, update, delete, ...

@@ -11,7 +11,7 @@ from dhis2sh.data.asking import Asked
 from dhis2sh.data.cells import SHOWN
 from dhis2sh.data.loading import Load
 from dhis2sh.errors import UsageError
-from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
@@ -61,6 +61,39 @@ async def get(
 
 
 @verb(
+    "data aggregate export",
+    effect="read",
+    examples=[
+        "dhis2 data aggregate export bo.adx --data-set 'Child Health' --period 2025 --org-unit Bo --children",
+        "dhis2 data aggregate export bo.csv.gz --data-set 'Child Health' --period 2025 --org-unit Bo --children",
+    ],
+)
+async def export(
+    s: Session,
+    file: Annotated[
+        Path,
+        Doc("What is written: .csv, .json, .xml or .adx, and .gz behind it to pack it."),
+        Complete("files"),
+        Touches("writes"),
+    ],
+    *,
+    asked: Asked,
+) -> Text:
+    """Write data values to a file as the server gives them, byte for byte: CSV, JSON, XML or ADX, by the file's ending.
+
+    `data aggregate get` has names, numbers and pipelines; `push` reads each of these formats again.
+
+    API source: `GET /api/dataValueSets`.
+    """
+    query = await asking.query_of(s, asked)
+    name = file.name.lower().removesuffix(".gz")
+    if not name.endswith((".csv", ".json", ".xml", ".adx")):
+        raise UsageError(f"{file}: values are written as .csv, .json, .xml or .adx", hint=f"{file.stem}.csv")
+    size = await s.client.data_values.stream_to(file, **query)
+    return Text(f"{file.name}: {size:,} bytes")
+
+
+@verb(
     "data aggregate push",
     effect="write",
     examples=[
@@ -85,6 +118,9 @@ async def push(
     category_option_combo: Annotated[str | None, Doc("The category option combination of all rows.")] = None,
     attribute_option_combo: Annotated[str | None, Doc("The attribute option combination of all rows.")] = None,
     strategy: Annotated[str, Doc("create-and-update, create or update.")] = "create-and-update",
+    async_: Annotated[
+        bool, Doc("Let the server import each part in a job of its own, and watch it: no proxy ends it for its length.")
+    ] = False,
     no_undo: NoUndo = False,
     rejected: Rejected = None,
 ) -> Plan:
@@ -105,8 +141,9 @@ async def push(
         if value is not None
     }  # fmt: skip
     load = Load(
-        file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected
-    )
+        file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected,
+        by_job=async_,
+    )  # fmt: skip
     if (file is None) == (values is None):
         raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")
     if file is None:

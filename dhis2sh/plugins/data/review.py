@@ -50,4 +50,4 @@ async def review(
     if report is None:
         return Rows(reviewing.findings(made), columns=reviewing.COLUMNS)
     made.save(report)
-    return Text(f"{report}: {made.title}\n" + "\n".join(f"  {tile.number} {tile.about}" for tile in made.tiles))
+    return Text(f"{report.name}: {made.title}\n" + "\n".join(f"  {tile.number} {tile.about}" for tile in made.tiles))

@@ -87,7 +87,7 @@ async def list_(
 class Total(BaseModel):
     """How many there are of one kind in one state."""
 
-    what: Literal["enrollments", "events"]
+    what: Literal["entities", "enrollments", "events"]
     status: str
     count: int
 
@@ -100,9 +100,14 @@ class Total(BaseModel):
 async def count(s: Session, program: OfProgram, *, stage: OfStage = None, asked: Asked) -> Rows[Total]:
     """Count the enrollments of a program by state, of an event program or a stage its events; nobody's data is read.
 
+    With --filter the entities are counted that have such values.
+
     API source: `GET /api/tracker/enrollments?totalPages=true`, `/events`.
     """
     found = await programs.read_program(s, program)
+    if found.registers and stage is None and asked.filter:
+        number = await reading.count(s, asking.entities(found, asked))
+        return Rows([Total(what="entities", status=asked.status or "any", count=number)])
     if found.registers and stage is None:
         totals = await reading.totals(s, asking.enrollments(found, asked), ("ACTIVE", "COMPLETED", "CANCELLED"))
         wanted = asked.status

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.periods import Period
@@ -171,6 +172,7 @@ class Cells:
         period = Period.of(period_type, span[0])
         return (period.start, period.end) if period.end >= span[1] else span
 
+    @cached_property
     def rates(self) -> Rates:
         """Counts of reports in the cells of the query."""
         dimension = self.query.find("pe")

@@ -107,7 +107,7 @@ class Engine(Cells):
                 value = self._rounded(fraction.value, self.model.body("indicators", item.uid).get("decimals"))
                 yield self._row((item.id, *cell), fraction.value, numbers.java_double(value), fraction)
         elif item.kind is ItemKind.REPORTING_RATE:
-            for cell, value in self.rates().cells(item.uid, item.metric).items():
+            for cell, value in self.rates.cells(item.uid, item.metric).items():
                 yield self._row((item.id, *cell), value, self._plain(value))
         elif is_text(self.model, item):
             for cell in text_cells(self, item):

@@ -40,6 +40,11 @@ def _plain(name: str, label: str, column: str) -> Column:
     return _column(Header(name, label), column)
 
 
+def _nothing(model: Model, record: Record) -> str:
+    """The text of a column that is there and empty."""
+    return ""
+
+
 def _time(name: str, label: str, column: str) -> Column:
     return _column(moment(name, label), column, timestamp)
 
@@ -133,13 +138,15 @@ def columns_of(found: EventQuery) -> list[Column]:
         _time("enrollmentdate", enrolled, "enrolled_at"), _time("incidentdate", incident, "incident_at"),
         _plain("tei", "Tracked entity instance" if version.older_entity_grids else "Tracked entity", "tei"), _plain("pi", "Program instance", "pi"),
     ]  # fmt: skip
+    status = _plain("programstatus", "Program status", "program_status")
+    if version.newer_event_grids and not registered:
+        status = Column(status.header, _nothing)
     return [
         _plain("psi", "Event", "uid"), _plain("ps", "Program stage", "program_stage"),
         _time("eventdate", happened, "occurred_at"), *changes, _time("scheduleddate", due, "scheduled_at"),
         *(tracked if registered else []), *_place("0.0", enrollment=version.newer_event_grids), *unit,
-        _plain("programstatus", "Program status", "program_status")
-        if registered or not version.newer_event_grids
-        else Column(Header("programstatus", "Program status"), lambda model, record: ""), _plain("eventstatus", "Event status", "status"),
+        status,
+        _plain("eventstatus", "Event status", "status"),
     ]  # fmt: skip
 
 

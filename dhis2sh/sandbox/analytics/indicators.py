@@ -136,7 +136,7 @@ class _References:
                 inner = IndicatorValues(self.engine, self.above).values(item.parts[0])
                 return {cell: fraction.value for cell, fraction in inner.items()}
             case "R" if len(item.parts) == 2:
-                return self.engine.rates().cells(item.parts[0], item.parts[1])
+                return self.engine.rates.cells(item.parts[0], item.parts[1])
             case "I" | "D" | "A":
                 return self._program(item)
             case _:

@@ -6,14 +6,14 @@ The place of a value is its element, org unit and option combos; what is usual c
 from __future__ import annotations
 
 import datetime as dt
+import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from dhis2sh.sandbox.data import values
 from dhis2sh.sandbox.data.model import Model, read_period
-from dhis2sh.sandbox.data.values import Value
+from dhis2sh.sandbox.data.values import Key
 
 if TYPE_CHECKING:
     from dhis2sh.dhis2.periods import Period
@@ -34,7 +34,8 @@ class Usual(NamedTuple):
 class Outlier:
     """A value outside of its bounds."""
 
-    value: Value
+    key: Key
+    follow_up: bool
     number: float
     period: Period
     usual: Usual | None
@@ -64,37 +65,48 @@ class Search:
     data_end: dt.date | None = None
 
 
+type _Place = tuple[str, str, str]
+"""An org unit and its two option combos."""
+type _Point = tuple[float, Period, bool]
+"""A value at its place: the number, when, and whether it is to be followed up."""
+type _Places = Mapping[_Place, Sequence[_Point]]
+
+
 def find(store: Store, model: Model, search: Search) -> list[Outlier]:
     """Every outlier of a search, in no order."""
     within = {unit for root in search.units for unit in model.subtree(root)}
     found: list[Outlier] = []
     for element in search.elements:
-        places: dict[tuple[str, str, str], list[tuple[Value, float, Period]]] = {}
-        for value, number, period in _numbers(store, element):
-            key = value.key
-            if key.org_unit in within:
-                places.setdefault((key.org_unit, key.category_option_combo, key.attribute_option_combo), []).append(
-                    (value, number, period)
-                )
+        places = _places(store, element, within)
         if search.algorithm == "MIN_MAX":
-            found += _outside(places, _limits(store, element), search)
+            found += _outside(element, places, _limits(store, element), search)
         else:
-            found += _unusual(places, search)
+            found += _unusual(element, places, search)
     return found
 
 
-def _numbers(store: Store, element: str) -> Iterator[tuple[Value, float, Period]]:
-    for value in values.select(store, "data_element = ? AND NOT deleted AND value IS NOT NULL", (element,)):
-        period = read_period(value.key.period)
+def _places(store: Store, element: str, within: set[str]) -> _Places:
+    """The values of an element that are numbers, by their place."""
+    rows = store.connection.execute(
+        "SELECT period, org_unit, category_option_combo, attribute_option_combo, value, follow_up FROM data_value "
+        "WHERE data_element = ? AND NOT deleted AND value IS NOT NULL",
+        (element,),
+    )
+    periods: dict[str, Period | None] = {}
+    found: dict[_Place, list[_Point]] = {}
+    for text, unit, combo, attribute, value, follow_up in rows:
+        if unit not in within:
+            continue
+        if text not in periods:
+            periods[text] = read_period(text)
+        period = periods[text]
         try:
-            number = float(value.value or "")
+            number = float(value)
         except ValueError:
             continue
         if period is not None:
-            yield value, number, period
-
-
-type _Places = Mapping[tuple[str, str, str], Sequence[tuple[Value, float, Period]]]
+            found.setdefault((unit, combo, attribute), []).append((number, period, bool(follow_up)))
+    return found
 
 
 def _inside(period: Period, start: dt.date | None, end: dt.date | None) -> bool:
@@ -109,24 +121,37 @@ def usual_of(numbers: Sequence[float], algorithm: str) -> Usual | None:
         middle = statistics.median(numbers)
         spread = statistics.median(abs(number - middle) for number in numbers)
     else:
-        middle, spread = statistics.fmean(numbers), statistics.pstdev(numbers)
+        middle, spread = _moments(numbers)
     return Usual(middle, spread) if spread else None
 
 
-def _unusual(places: _Places, search: Search) -> Iterable[Outlier]:
+def _moments(numbers: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard deviation, summed up as PostgreSQL does: what lies at the threshold depends on the last bit."""
+    total = squares = 0.0
+    for count, number in enumerate(numbers, start=1):
+        total += number
+        if count > 1:
+            off = number * count - total
+            squares += off * off / (count * (count - 1))
+    return total / len(numbers), math.sqrt(squares / len(numbers))
+
+
+def _unusual(element: str, places: _Places, search: Search) -> Iterable[Outlier]:
     factor = _MODIFIED if search.algorithm == "MODIFIED_Z_SCORE" else 1.0
-    for rows in places.values():
+    for (unit, combo, attribute), rows in places.items():
         usual = usual_of(
-            [number for _, number, period in rows if _inside(period, search.data_start, search.data_end)],
+            [number for number, period, _ in rows if _inside(period, search.data_start, search.data_end)],
             search.algorithm,
         )
         if usual is None:
             continue
         reach = search.threshold * usual.spread / factor
-        for value, number, period in rows:
+        for number, period, follow_up in rows:
             score = factor * abs(number - usual.middle) / usual.spread
             if score >= search.threshold and _inside(period, search.start, search.end):
-                yield Outlier(value, number, period, usual, score, usual.middle - reach, usual.middle + reach)
+                low, high = usual.middle - reach, usual.middle + reach
+                key = Key(element, period.iso, unit, combo, attribute)
+                yield Outlier(key, follow_up, number, period, usual, score, low, high)
 
 
 def _limits(store: Store, element: str) -> dict[tuple[str, str], tuple[float, float]]:
@@ -137,11 +162,12 @@ def _limits(store: Store, element: str) -> dict[tuple[str, str], tuple[float, fl
 
 
 def _outside(
-    places: _Places, limits: Mapping[tuple[str, str], tuple[float, float]], search: Search
+    element: str, places: _Places, limits: Mapping[tuple[str, str], tuple[float, float]], search: Search
 ) -> Iterable[Outlier]:
-    for (unit, combo, _), rows in places.items():
+    for (unit, combo, attribute), rows in places.items():
         bounds = limits.get((unit, combo))
-        for value, number, period in rows if bounds else ():
+        for number, period, follow_up in rows if bounds else ():
             low, high = bounds or (0.0, 0.0)
             if not low <= number <= high and _inside(period, search.start, search.end):
-                yield Outlier(value, number, period, None, 0.0, low, high)
+                key = Key(element, period.iso, unit, combo, attribute)
+                yield Outlier(key, follow_up, number, period, None, 0.0, low, high)

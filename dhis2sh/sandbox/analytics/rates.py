@@ -57,10 +57,13 @@ class Rates:
         if any(axis.column not in {"ou", "ao"} for axis in axes):
             raise not_imitated("reporting rates by the option combos of data")
         self._items = [items_by_number(axis) for axis in axes]
+        self._known: dict[str, dict[Cell, float]] = {}
 
     def cells(self, data_set: str, metric: str) -> dict[Cell, float]:
         """A metric by period and the other axes; where reports are expected it is there, be it 0."""
-        expected = self._expected(data_set)
+        if data_set not in self._known:
+            self._known[data_set] = self._expected(data_set)
+        expected = self._known[data_set]
         if metric == "EXPECTED_REPORTS":
             return expected
         actual = self._actual(data_set, on_time=metric.endswith("_ON_TIME"))
@@ -100,18 +103,18 @@ class Rates:
         """
         body = self.tables.model.body("dataSets", data_set)
         own = frequency_order(cast("str", body.get("periodType") or "Monthly"))
-        targets = list(self._targets(data_set))
+        targets = [(list(self._places(unit, combo)), *open_) for unit, combo, *open_ in self._targets(data_set)]
         found: dict[Cell, float] = {}
         for asked in self.asked:
             if not asked.periods:
                 raise not_imitated("expected reports of dates; ask for periods")
             for period in asked.periods:
                 factor = frequency_order(period.type.name) // own
-                for unit, combo, opened, closed in targets:
-                    if opened <= period.start.isoformat() and closed >= period.end.isoformat():
-                        for place in self._places(unit, combo):
-                            cell = (asked.window.name, *place)
-                            found[cell] = found.get(cell, 0.0) + factor
+                first, last = period.start.isoformat(), period.end.isoformat()
+                for places, opened, closed in targets:
+                    for place in places if opened <= first and closed >= last else ():
+                        cell = (asked.window.name, *place)
+                        found[cell] = found.get(cell, 0.0) + factor
         return found
 
     def _targets(self, data_set: str) -> Iterator[tuple[int, int, str, str]]:

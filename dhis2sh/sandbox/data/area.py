@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
-from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea, rows_of
+from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea, Veto, rows_of
 from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.database import Store
@@ -115,6 +115,18 @@ def _approved_something(store: Store, uid: str) -> str | None:
     )
 
 
+def _logged(column: str) -> Veto:
+    """Audits of values forbid a deletion: of an element, since 2.43 of an org unit too, under another name."""
+
+    def veto(store: Store, uid: str) -> str | None:
+        if column == "org_unit" and not store.version.upserts:
+            return None
+        model = "DataValueChangelog" if store.version.upserts else "DataValueAudit"
+        return rows_of(model, "data_value_audit", column)(store, uid)
+
+    return veto
+
+
 def _kept_result(store: Store, uid: str) -> str | None:
     """A rule whose violations are kept stays."""
     results = store.objects("validationResults").values()
@@ -136,13 +148,15 @@ AREA = ImportingArea(
         "dataElements": Hook(
             refuses=(check_value_type,),
             vetoes=(
-                rows_of("DataValueAudit", "data_value_audit", "data_element"),
+                _logged("data_element"),
                 rows_of("DataValue", "data_value", "data_element"),
             ),
             columns=("data_element",),
         ),
         "users": Hook(vetoes=(_approved_something,)),
         "validationRules": Hook(vetoes=(_kept_result,)),
-        "organisationUnits": Hook(vetoes=(rows_of("DataValue", "data_value", "org_unit"),), columns=("org_unit",)),
+        "organisationUnits": Hook(
+            vetoes=(_logged("org_unit"), rows_of("DataValue", "data_value", "org_unit")), columns=("org_unit",)
+        ),
     },
 )

@@ -5,7 +5,7 @@ API source: `ImportSummary`, `DataValueImportConflict` (api-facts f.1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -60,6 +60,9 @@ class Conflicts:
     def __len__(self) -> int:
         return len(self._found)
 
+    def __iter__(self) -> Iterator[Conflict]:
+        return iter(self._found.values())
+
     def shown(self) -> list[JsonValue]:
         """As a summary lists them."""
         return [conflict.shown() for conflict in self._found.values()]
@@ -80,6 +83,15 @@ class Summary:
     complete: str | None = "false"
     notes: list[JsonObject] = field(default_factory=list["JsonObject"])
     """What is told among the conflicts and fails nothing."""
+    warns_only: bool = False
+    """Conflicts leave the answer a 200, with a warning."""
+    steps: list[str] = field(default_factory=list[str])
+    """What a job says on the way, where the import itself knows it."""
+
+    @property
+    def said(self) -> str | None:
+        """Why nothing was imported, in a sentence."""
+        return self.description or next((conflict.message for conflict in self.conflicts), None)
 
     def failed(self, description: str) -> None:
         """Nothing was imported at all, for a reason that is no conflict."""

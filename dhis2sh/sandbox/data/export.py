@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import orjson
 
 from dhis2sh.sandbox.data import values
-from dhis2sh.sandbox.data.model import Model, identifier_of, read_period, references
+from dhis2sh.sandbox.data.model import Model, identifier_of, read_period, references, unreadable_period
 from dhis2sh.sandbox.http import params
-from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.java.order import hashed
+from dhis2sh.sandbox.refused import Refused, not_imitated
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from dhis2sh.dhis2.periods import Period
     from dhis2sh.sandbox.data.values import Key, Value
     from dhis2sh.sandbox.store.database import Store
+    from dhis2sh.types import JsonObject, JsonValue
 
 MESSAGES = {
     "E2001": "At least one data element, data set or data element group must be specified",
@@ -103,27 +105,31 @@ def select(store: Store, model: Model, query: QueryParams) -> Selection:
             chosen.combos.add(combo)
     if strict:
         _as_since_243(chosen, query)
-    _since(chosen, query)
+    _since(chosen, query, lenient=strict)
     _check(chosen, bool(groups), first=strict)
     return chosen
 
 
 def _as_since_243(chosen: Selection, query: QueryParams) -> None:
-    """2.43 takes an unknown data set for one without elements, and refuses what is no period. Raises `Refused`."""
+    """2.43 takes what there is not for something without values, and refuses what is no period. Raises `Refused`."""
     chosen.data_sets = chosen.data_sets or params.many(query, "dataSet")
+    chosen.elements = chosen.elements or set(params.many(query, "dataElement"))
+    chosen.units = chosen.units or params.many(query, "orgUnit")
+    chosen.combos = chosen.combos or set(params.many(query, "attributeOptionCombo"))
     for text in params.many(query, "period"):
         if read_period(text) is None:
-            raise Refused(400, f"Invalid Period `{text}`, failed to create date interval")
+            raise unreadable_period(text)
 
 
-def _since(chosen: Selection, query: QueryParams) -> None:
+def _since(chosen: Selection, query: QueryParams, *, lenient: bool) -> None:
     moment: dt.datetime | None = None
     if text := query.get("lastUpdated"):
         day = params.date(query, "lastUpdated")
         moment = (
             dt.datetime.fromisoformat(text) if day and len(text) > 10 else day and dt.datetime.combine(day, dt.time())
         )
-    if text := query.get("lastUpdatedDuration"):
+    text = query.get("lastUpdatedDuration")
+    if text and not (lenient and _DURATION.fullmatch(text) is None):  # 2.43 overlooks what is no duration
         moment = dt.datetime.now(dt.UTC) - duration(text)
     if moment:
         chosen.updated_since = moment.strftime("%Y-%m-%dT%H:%M:%S")
@@ -154,7 +160,8 @@ def _check(chosen: Selection, element_groups: bool, *, first: bool) -> None:
     failed = [(code, text) for fails, code, text in checks if fails]
     if failed:
         code, text = failed[0 if first else -1]
-        raise Refused(409, MESSAGES[code].format(text), code)
+        words = MESSAGES[code]
+        raise Refused(409, words if first else words.format(text), code)  # 2.43 forgets to fill the places
 
 
 def read(store: Store, model: Model, chosen: Selection) -> Iterator[Value]:
@@ -240,6 +247,64 @@ def _renamed(key: Key, model: Model, element: str, unit: str, combo: str, attrib
         category_option_combo=_named(model, "categoryOptionCombos", combo, key.category_option_combo),
         attribute_option_combo=_named(model, "categoryOptionCombos", attribute, key.attribute_option_combo),
     )
+
+
+def envelope(chosen: Selection, model: Model, query: QueryParams) -> JsonObject:
+    """What 2.43 says once for all values: the parts that they have in common, and the schemes of identifiers."""
+    general = query.get("idScheme") or "UID"
+    named: JsonObject = {}
+    for name in _SCHEMES:
+        text = query.get(f"{name}IdScheme") or general
+        if text.upper() not in {"UID", "ID"}:
+            named[f"{name}IdScheme"] = text if text.startswith("ATTRIBUTE:") else text.upper()
+    whole = not chosen.children and not chosen.groups
+    parts = (
+        ("dataSet", "dataSets", chosen.data_sets),
+        ("period", "", [one.iso for one in chosen.periods]),
+        ("orgUnit", "organisationUnits", chosen.units if whole else []),
+        ("attributeOptionCombo", "categoryOptionCombos", list(chosen.combos)),
+    )
+    shown: JsonObject = {}
+    for name, plural, found in parts:
+        if len(found) == 1:
+            shown[name] = _named(model, plural, str(named.get(f"{name}IdScheme", "UID")), found[0])
+    return shown | named
+
+
+_SCHEMES = (
+    "dataSet", "dataElement", "orgUnit", "categoryOptionCombo", "attributeOptionCombo", "category", "categoryOption",
+)  # fmt: skip
+
+
+def without(value: Value, said: Mapping[str, JsonValue]) -> JsonObject:
+    """A value as 2.43 shows it: without what is empty, and without what was said for all values."""
+    body = value.shown()
+    if not value.follow_up:
+        del body["followup"]
+    common = {"period", "orgUnit", "attributeOptionCombo"} & said.keys()
+    return {name: part for name, part in body.items() if part is not None and name not in common}
+
+
+def demand_named(found: Iterable[Value], shown: Iterable[Value], query: QueryParams) -> None:
+    """Raise `Refused` where 2.43 has no name in a scheme for an option combo.
+
+    Parameters:
+        found: the values by UID; shown: the same values by the schemes.
+    """
+    missing: dict[str, None] = {}
+    for value, named in zip(found, shown, strict=True):
+        for uid, text in zip(value.key[3:], named.key[3:], strict=True):
+            if not text:
+                missing[uid] = None
+        if not (named.key.data_element and named.key.org_unit):
+            raise not_imitated("the export by a scheme in which an element or an org unit has no name")
+    if missing:
+        scheme = query.get("categoryOptionComboIdScheme") or query.get("idScheme") or ""
+        if not scheme.startswith("ATTRIBUTE:"):
+            raise not_imitated("the export by a scheme in which an option combo has no name")
+        text = f"[{', '.join(hashed(missing))}]"
+        words = "Export as ATTR not possible as the property is undefined for category option combo(s)"
+        raise Refused(409, f"{words}: `{text}`", "E8203")
 
 
 def _named(model: Model, plural: str, scheme: str, uid: str) -> str:

@@ -103,10 +103,10 @@ def read_named_csv(raw: bytes) -> tuple[JsonObject, dict[str, str | None]]:
     items: list[JsonValue] = []
     others: dict[str, str | None] = {}
     for row in csv.DictReader(io.StringIO(raw.decode(errors="replace"))):
-        cells = {str(name).strip().lower(): text for name, text in row.items()}
-        items.append({known[name]: text for name, text in cells.items() if name in known and text})
+        cells = {str(name).strip(): text for name, text in row.items()}
+        items.append({known[name.lower()]: text for name, text in cells.items() if name.lower() in known and text})
         if not others:
-            others = {name: cells[name] or None for name in sorted(cells.keys() - known.keys())}
+            others = {name: text or None for name, text in cells.items() if name.lower() not in known}
     return {"dataValues": items}, others
 
 
@@ -194,14 +194,21 @@ def _local(tag: str) -> str:
 # Writing -------------------------------------------------------------------------------------------------------------
 
 
-def write_csv(found: Iterable[Value]) -> str:
-    """The header, then one line a value; texts with commas, quotes or newlines are quoted."""
+def write_csv(found: Iterable[Value], *, named: bool) -> str:
+    """The header, then one line a value; texts with commas, quotes or newlines are quoted.
+
+    Parameters:
+        named: as 2.43, which says of every value whether it is deleted, and follow-up only where it is asked for.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_HEADER)
     for value in found:
         body = value.shown()
-        writer.writerow([_csv(body.get(name)) for name in _NAMES[:-1]] + ["true" if value.deleted else "null"])
+        if named:
+            body["followup"] = True if value.follow_up else None
+        gone = "true" if value.deleted else "false" if named else "null"
+        writer.writerow([*(_csv(body.get(name)) for name in _NAMES[:-1]), gone])
     return out.getvalue()
 
 
@@ -211,13 +218,12 @@ def _csv(value: JsonValue) -> str:
     return "" if value is None else str(value)
 
 
-def write_xml(envelope: Mapping[str, JsonValue], found: Iterable[Value]) -> str:
-    """A dxf2 document."""
+def write_xml(envelope: Mapping[str, JsonValue], found: Iterable[JsonObject]) -> str:
+    """A dxf2 document of values as JSON shows them."""
     attributes = "".join(f" {name}={quoteattr(str(text))}" for name, text in envelope.items() if text is not None)
     rows: list[str] = []
-    for value in found:
-        body = value.shown()
-        body["followUp"] = body.pop("followup")
+    for one in found:
+        body = {"followUp" if name == "followup" else name: cell for name, cell in one.items()}
         cells = "".join(f" {name}={quoteattr(_csv(cell))}" for name in _XML if (cell := body.get(name)) is not None)
         rows.append(f"<dataValue{cells}/>")
     head = f"<?xml version='1.0' encoding='UTF-8'?><dataValueSet xmlns=\"{DXF}\"{attributes}"
@@ -238,7 +244,7 @@ def write_adx(found: Iterable[Value], model: Model, data_sets: list[str]) -> str
     for (data_set, period, unit, combo), members in groups.items():
         attributes = {
             "dataSet": model.identifier("dataSets", "CODE", data_set),
-            "period": _adx_interval(period),
+            "period": adx_interval(period),
             "orgUnit": model.identifier("organisationUnits", "CODE", unit),
         } | _adx_options(model, combo)
         head = "".join(f" {name}={quoteattr(text)}" for name, text in attributes.items())
@@ -270,7 +276,8 @@ def _adx_options(model: Model, combo: str) -> dict[str, str]:
     return found
 
 
-def _adx_interval(text: str) -> str:
+def adx_interval(text: str) -> str:
+    """A period as ADX writes it: its first day and how long it lasts."""
     period = read_period(text)
     durations = {name: duration for duration, name in _DURATIONS.items()}
     return text if period is None else f"{period.start}/{durations.get(period.type.name, 'P1Y')}"

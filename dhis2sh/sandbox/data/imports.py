@@ -1,5 +1,7 @@
 """The import of data value sets: options, checks in the server's order, conflicts grouped as it groups them.
 
+What 2.43 does instead is in `groups.py`.
+
 API source: `DefaultDataValueSetService`, `DataValueSetImportValidator`, `DataValueImportConflict` (api-facts f.1).
 """
 
@@ -10,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.dhis2.periods import Period, period_type
+from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.data import approval, formats, locks, values
 from dhis2sh.sandbox.data.conflicts import Conflict, Summary, conflict
 from dhis2sh.sandbox.data.model import Model, read_period, reference
@@ -156,9 +158,6 @@ class Row:
         )
 
 
-NO_GROUP = 'Cannot invoke "org.hisp.dhis.datavalue.DataEntryGroup.deletion()" because "group" is null'
-"""What 2.43 says of a row that belongs to no data set."""
-
 type _Check = Callable[[Importer, Row], Conflict | None]
 
 
@@ -180,10 +179,7 @@ class Importer:
         self.locks = locks.Locks(store, late=late)
         self.forced = forces and options.on("force")
         self.model = Model(store)
-        self.upserts = store.version.upserts
         self.summary = Summary(options.shown())
-        if self.upserts:
-            self.summary.description = None
         self._latest_open: dict[str, Period | None] = {}
 
     def run(self, body: Mapping[str, JsonValue]) -> Summary:
@@ -266,8 +262,6 @@ class Importer:
         """A row with its parts resolved, or the first of them that does not exist."""
         named = _text(item.get("dataElement")) or ""
         element = self.model.resolve("dataElements", self.options.scheme("dataElement"), named)
-        if element is None and self.upserts and "dataSet" not in outer:
-            raise Refused(500, NO_GROUP)
         if element is None:
             return conflict("E7610", {"dataElement": named})
         text = outer.get("period") or _text(item.get("period")) or ""
@@ -345,7 +339,7 @@ class Importer:
         """The last period in which an element may get values, None when no data set says so."""
         if element not in self._latest_open:
             bodies = [self.model.body("dataSets", uid) for uid in self.model.data_sets_of.get(element, [])]
-            found = [latest_open_period(body) for body in bodies]
+            found = [locks.latest_open_period(body) for body in bodies]
             self._latest_open[element] = max(found, key=lambda period: period.start) if found else None
         return self._latest_open[element]
 
@@ -373,8 +367,7 @@ class Importer:
         elif strategy not in {"CREATE", "CREATE_AND_UPDATE"}:
             return False
         elif not nothing or old is not None:  # a zero that means nothing is not stored, and not counted
-            self.summary.imported += not self.upserts
-            self.summary.updated += self.upserts
+            self.summary.imported += 1
             self._change(connection, row, old, "CREATE")
         return True
 
@@ -397,16 +390,13 @@ class Importer:
         values.put(connection, new)
         if self.options.on("skipAudit"):
             return
-        if self.upserts:
-            sent = Value(row.key, row.value, new.stored_by, new.created, new.last_updated, None, False, False)
-            values.audit(connection, sent, "UPDATE" if old is not None and kind == "CREATE" else kind, self.user)
-        elif old is not None and kind != "CREATE":
+        if old is not None and kind != "CREATE":
             values.audit(connection, old, kind, self.user, whole_seconds=True)
 
     def _demand_file(self, row: Row) -> None:
-        """Raise `Refused` for a file that there is not: until 2.42 a server stumbles over it, and nothing is imported."""
+        """Raise `Refused` for a file that there is not: a server stumbles over it, and nothing is imported."""
         kind = row.element.get("valueType")
-        if self.upserts or kind not in value_types.FILE_TYPES or row.value is None:
+        if kind not in value_types.FILE_TYPES or row.value is None:
             return
         if self.store.get("fileResources", row.value) is None:
             called = "org.hisp.dhis.fileresource.FileResource.setAssigned(boolean)"
@@ -416,12 +406,6 @@ class Importer:
 def server_time() -> str:
     """The current second as `/api/dataValueSets` writes it."""
     return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
-
-
-def latest_open_period(data_set: Mapping[str, JsonValue]) -> Period:
-    """The last period of a data set that is open; with 0 open future periods it is the one before the running one."""
-    kind = period_type(cast("str", data_set.get("periodType") or "Monthly"))
-    return Period.of(kind).previous().next(int(cast("float", data_set.get("openFuturePeriods") or 0)))
 
 
 def _text(value: JsonValue) -> str | None:

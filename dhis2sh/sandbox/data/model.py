@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.periods import Period, period_type
 from dhis2sh.errors import UsageError
+from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO, DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
@@ -24,6 +25,13 @@ def read_period(text: str) -> Period | None:
     except UsageError:
         return None
     return found if found.type.since <= SERVED_MINOR else None
+
+
+def unreadable_period(text: str) -> Refused:
+    """What 2.43 says of a text that is no period."""
+    if text[:1].isdigit():
+        return Refused(400, f"Invalid Period `{text}`, failed to create date interval")
+    return Refused(400, f"Invalid Period `{text}`, expected a digit at position 0 but found: `{text[:1]}`")
 
 
 def reference(body: Mapping[str, object], name: str) -> str | None:

@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _FLAGS = {"inactive", "deleted", "potentialDuplicate", "followUp", "bidirectiona
 _VALUE = ("value", "storedBy", "createdAt", "updatedAt")
 
 
+@cache
 def column_of(name: str) -> str:
     """The column of an API property: `trackedEntityType` is `tracked_entity_type`."""
     return re.sub(r"([A-Z])", r"_\1", name).lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.rows.registry import drawn, page
@@ -143,8 +143,12 @@ class Chart:
     def __repr__(self) -> str:
         return drawn(self)
 
-    def _repr_html_(self) -> str | None:
-        return page(self)
+    def html(self) -> str:
+        """The chart inside a page. Raises `MissingExtra`."""
+        return page(self) or ""
+
+    def _repr_html_(self) -> str:
+        return self.html()
 
 
 def figure(value: Value, grouping: str = " ", decimals: int | None = None) -> str:
@@ -169,7 +173,7 @@ def kind_of(text: str) -> Kind:
     name = text.strip("'\" ").lower().replace("_", "-").replace(" ", "-")
     if name not in KINDS:
         raise UsageError(f"no chart is a '{name}'", hint=did_you_mean(name, KINDS) or f"kinds: {', '.join(KINDS)}")
-    return cast("Kind", name)
+    return name
 
 
 def trend(series: Series, degree: int) -> Series | None:

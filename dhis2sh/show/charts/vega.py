@@ -108,15 +108,15 @@ def _marks(chart: Chart, mark: str, found: Sequence[tuple[int, Series]], second:
         for place, value in enumerate(one.values)
         if value is not None or mark != "bar"
     ]  # fmt: skip
-    style: JsonObject = {
-        "bar": cast("JsonObject", {"type": "bar"}),
+    styles: dict[str, JsonObject] = {
+        "bar": {"type": "bar"},
         "line": {"type": "line", "point": {"size": 28, "filled": True}, "strokeWidth": 2},
         "area": {"type": "area", "opacity": 0.85 if chart.kind in STACKED else 0.4, "line": {"strokeWidth": 1.5},
                  "point": {"size": 14}},
-    }[mark]  # fmt: skip
+    }  # fmt: skip
     colour = _by_class(chart, width) if shaded and all(one.shades for _, one in found) else _by_series(chart, width)
     encoding: JsonObject = {**_places(chart, mark, found, second), "color": colour, "tooltip": _told()}
-    return {"data": {"values": rows}, "mark": {**style, "tooltip": True}, "encoding": encoding}
+    return {"data": {"values": rows}, "mark": {**styles[mark], "tooltip": True}, "encoding": encoding}
 
 
 def _places(chart: Chart, mark: str, found: Sequence[tuple[int, Series]], second: bool) -> JsonObject:
@@ -186,10 +186,11 @@ def _by_series(chart: Chart, width: int) -> JsonObject:
 def _by_class(chart: Chart, width: int) -> JsonObject:
     """The colours of classes, and in the key what each is called."""
     names = {shade.colour: _class_name(chart, shade) for shade in chart.shades}
-    used = [*dict.fromkeys([*names, *([UNCLASSED] if any(None in one.shades for one in chart.series) else [])])]
+    unclassed = [UNCLASSED] if any(None in one.shades for one in chart.series) else []
+    used: list[JsonValue] = [*dict.fromkeys([*names, *unclassed])]
     labels = json.dumps({**names, UNCLASSED: names.get(UNCLASSED, "in no class")})
     key: JsonObject = {"labelExpr": f"{labels}[datum.label]", "columns": _columns([*names.values()], width)}
-    return {"field": "h", "type": "nominal", "scale": {"domain": [*used], "range": [*used]}, "legend": key}
+    return {"field": "h", "type": "nominal", "scale": {"domain": used, "range": used}, "legend": key}
 
 
 def _class_name(chart: Chart, shade: Shade) -> str:

@@ -9,4 +9,14 @@ WRITES = [
         {"name": "Nightly test", "type": "TEST", "cron": "0 0 2 * * ?", "param": ["stages=2"], "disabled": True},
         made=True,
     ),
+    Writing(
+        "datastore set",
+        "looks theme --value 5",
+        {"namespace": "looks", "key": "theme", "value": "5"},
+    ),
+    Writing(
+        "system settings set",
+        "applicationTitle=Ministry",
+        {"values": ["applicationTitle=Ministry"]},
+    ),
 ]

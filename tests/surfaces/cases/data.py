@@ -44,6 +44,12 @@ CASES += [
         home=HOME,
     ),
     Case(
+        "data aggregate export",
+        "stock.xml --data-set 'Vaccine stock' --period 202501 --org-unit Okavéri --children",
+        {"file": "stock.xml", **ASKED},
+        home=HOME,
+    ),
+    Case(
         "data review",
         "'Vaccine stock' 202502 --org-unit Okavéri",
         {"data_set": "Vaccine stock", "period": "202502", "org_unit": ["Okavéri"]},

@@ -17,6 +17,7 @@ RAN = (
     "jobs run jbQuickTst1 --watch --yes -p sandbox",
 )
 APPROVED = ("metadata update dataSets 'Vaccine stock' --set 'workflow=District approval' --yes -p sandbox",)
+STORED = ("""datastore set looks theme --value '{"colour": "green"}' --yes -p sandbox""",)
 CASES = [
     Case("jobs list", "", volatile=("next", "lastExecuted")),
     Case("jobs types", "ANALYTICS_TABLE", {"type": "ANALYTICS_TABLE"}),
@@ -55,4 +56,18 @@ CASES = [
         before=APPROVED,
         home="country_home",
     ),
+    Case("datastore list", "looks", {"namespace": "looks"}, before=STORED),
+    Case("datastore get", "looks theme", {"namespace": "looks", "key": "theme"}, before=STORED),
+    Case("datastore export", "looks", {"namespace": "looks"}, before=STORED),
+    Case(
+        "datastore diff",
+        "looks.json",
+        {"file": "looks.json"},
+        before=STORED,
+        files={"looks.json": {"namespace": "looks", "entries": {}}},
+    ),
+    Case("system settings get", "applicationTitle", {"names": ["applicationTitle"]}),
+    Case("system settings diff", "sandbox", {"other": "sandbox"}, empty=True),
+    Case("messaging list", "", home="messages_home"),
+    Case("messaging get", "mcSandbox01", {"id": "mcSandbox01"}, home="messages_home"),
 ]

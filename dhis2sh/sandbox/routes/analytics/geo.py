@@ -44,8 +44,8 @@ class Api:
         texts = [part for part in query["ou"].removeprefix("ou:").split(";") if part]
         units, _, _ = UnitReader(model, viewer_of(self.server.rights(request), query)).read(texts)
         prop = display_property(query)
-        grouped = params.boolean(query, "includeGroupSets")
-        found = [_feature(model, uid, prop, grouped=grouped) for uid in units if _shape(model, uid)]
+        groups = _groups(model) if params.boolean(query, "includeGroupSets") else {}
+        found = [_feature(model, uid, prop, groups.get(uid, {})) for uid in units if _shape(model, uid)]
         found.sort(key=lambda feature: cast("int", feature["ty"]))
         return answer(cast("list[JsonValue]", found))
 
@@ -74,12 +74,12 @@ def _shape(model: Model, uid: str) -> JsonObject | None:
     return cast("JsonObject | None", model.body("organisationUnits", uid).get("geometry"))
 
 
-def _feature(model: Model, uid: str, prop: str, *, grouped: bool) -> JsonObject:
+def _feature(model: Model, uid: str, prop: str, groups: JsonObject) -> JsonObject:
     """An org unit as the map sees it.
 
     Parameters:
         prop: what names it.
-        grouped: with the group it has in each group set.
+        groups: the group that it has in each group set.
     """
     body, path = model.body("organisationUnits", uid), model.path(uid)
     shape = _shape(model, uid) or {}
@@ -92,23 +92,23 @@ def _feature(model: Model, uid: str, prop: str, *, grouped: bool) -> JsonObject:
     }  # fmt: skip
     if parent is not None:
         feature |= {"pi": parent, "pn": model.name("organisationUnits", parent)}
-    return feature | {
-        "ty": _TYPES.get(str(shape.get("type")), 0), "co": orjson.dumps(shape.get("coordinates")).decode(),
-        "dimensions": _groups(model, uid) if grouped else {},
-    }  # fmt: skip
+    feature["ty"] = _TYPES.get(str(shape.get("type")), 0)
+    feature["co"] = orjson.dumps(shape.get("coordinates")).decode()
+    feature["dimensions"] = groups
+    return feature
 
 
 def _has_shapes_below(model: Model, uid: str) -> bool:
     return any(_shape(model, child) for child in model.children.get(uid, []))
 
 
-def _groups(model: Model, uid: str) -> JsonObject:
-    """The group that an org unit is in, by group set."""
-    found: JsonObject = {}
+def _groups(model: Model) -> dict[str, JsonObject]:
+    """By org unit the group that it is in, by group set."""
+    found: dict[str, JsonObject] = {}
     for group_set, body in model.store.objects("organisationUnitGroupSets").items():
         for group in references(body, "organisationUnitGroups"):
-            if uid in references(model.body("organisationUnitGroups", group), "organisationUnits"):
-                found[group_set] = group
+            for uid in references(model.body("organisationUnitGroups", group), "organisationUnits"):
+                found.setdefault(uid, {})[group_set] = group
     return found
 
 

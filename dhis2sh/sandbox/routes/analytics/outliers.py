@@ -213,7 +213,7 @@ def _headers(modified: bool) -> list[Header]:
 
 
 def _cells(model: Model, row: Outlier, query: QueryParams) -> list[str]:
-    key = row.value.key
+    key = row.key
     scheme = (query.get("outputIdScheme") or "UID").upper()
     path = " / ".join(model.name("organisationUnits", uid) for uid in model.path(key.org_unit))
     exact = params.boolean(query, "skipRounding")
@@ -240,7 +240,7 @@ def _cells(model: Model, row: Outlier, query: QueryParams) -> list[str]:
 
 
 def _object(model: Model, row: Outlier, *, modified: bool) -> JsonObject:
-    key, usual = row.value.key, row.usual
+    key, usual = row.key, row.usual
     body: JsonObject = {
         "de": key.data_element, "deName": model.name("dataElements", key.data_element), "pe": key.period,
         "ou": key.org_unit, "ouName": model.name("organisationUnits", key.org_unit),
@@ -253,7 +253,7 @@ def _object(model: Model, row: Outlier, *, modified: bool) -> JsonObject:
         body |= {middle: usual.middle, "stdDev": usual.spread, "absDev": row.deviation, "zScore": row.score}
     else:
         body["absDev"] = row.deviation
-    return body | {"lowerBound": row.lower, "upperBound": row.upper, "followup": row.value.follow_up}
+    return body | {"lowerBound": row.lower, "upperBound": row.upper, "followup": row.follow_up}
 
 
 def routes(server: Server) -> list[Route]:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from dhis2sh.dhis2.periods import Period, period_type
 from dhis2sh.sandbox.data import formats
 from dhis2sh.sandbox.data.approval import Approvals, Approver, Selection, State, Status
-from dhis2sh.sandbox.data.model import Model, read_period, reference
+from dhis2sh.sandbox.data.model import Model, read_period, reference, unreadable_period
 from dhis2sh.sandbox.data.shown import makers
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
@@ -275,7 +275,8 @@ def _selection(model: Model, query: Mapping[str, str]) -> Selection:
         raise Refused(409, f"Data approval workflow does not exist: {workflow}")
     period = read_period(query["pe"])
     if period is None:
-        raise Refused(409, f"Illegal period identifier: {query['pe']}")
+        upserts = model.store.version.upserts
+        raise unreadable_period(query["pe"]) if upserts else Refused(409, f"Illegal period identifier: {query['pe']}")
     if not model.exists("organisationUnits", query["ou"]):
         raise Refused(409, f"Illegal organisation unit identifier: {query['ou']}")
     combo = query.get("aoc") or DEFAULT_OPTION_COMBO

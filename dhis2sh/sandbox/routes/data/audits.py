@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dhis2sh.sandbox.data.model import Model, read_period
+from dhis2sh.sandbox.data.model import Model, read_period, unreadable_period
 from dhis2sh.sandbox.data.paging import paged, picked
 from dhis2sh.sandbox.data.shown import period_reference
 from dhis2sh.sandbox.http import params
@@ -42,15 +42,17 @@ class Api:
         """`GET /api/audits/dataValue`."""
         query, model = request.query_params, Model(self.store)
         elements = self._known(model, query, "de", "dataElements", "DataElement")
-        for uid in self._known(model, query, "ds", "dataSets", "DataSet"):
-            elements += model.elements_of.get(uid, [])
+        sets = self._known(model, query, "ds", "dataSets", "DataSet")
+        elements += [element for uid in sets for element in model.elements_of.get(uid, [])]
+        if sets and not elements:
+            elements = sets  # a set that there is not has no elements, and so no audits
         conditions = {
             "data_element": elements,
-            "period": [_period(text) for text in params.many(query, "pe")],
+            "period": [self._period(text) for text in params.many(query, "pe")],
             "org_unit": self._known(model, query, "ou", "organisationUnits", "OrganisationUnit"),
             "category_option_combo": self._known(model, query, "co", "categoryOptionCombos", "CategoryOptionCombo"),
             "attribute_option_combo": self._known(model, query, "cc", "categoryOptionCombos", "CategoryOptionCombo"),
-            "audit_type": [_audit_type(text) for text in params.many(query, "auditType")],
+            "audit_type": [self._audit_type(text) for text in params.many(query, "auditType")],
         }
         rows = self._select(
             "created, modified_by, audit_type, value, period, org_unit, attribute_option_combo, "
@@ -118,6 +120,24 @@ class Api:
             )
         return found
 
+    def _period(self, text: str) -> str:
+        period = read_period(text)
+        if period is None:
+            raise (
+                unreadable_period(text)
+                if self.store.version.upserts
+                else Refused(409, f"Illegal period identifier: {text}")
+            )
+        return period.iso
+
+    def _audit_type(self, text: str) -> str:
+        if text.upper() not in AUDIT_TYPES:
+            upserts = self.store.version.upserts
+            klass = "org.hisp.dhis." + ("datavalue.DataValueChangelogType" if upserts else "audit.AuditOperationType")
+            words = f"Value '{text}' is not valid for parameter auditType.  Cannot convert {text} to class {klass}"
+            raise Refused(400, words)
+        return text.upper()
+
     def _select(
         self, columns: str, table: str, conditions: dict[str, list[str]], order: str
     ) -> list[tuple[str | None, ...]]:
@@ -127,20 +147,6 @@ class Api:
         sql = f"SELECT {columns} FROM {table} WHERE {where} ORDER BY {order}"
         flat = [text for texts in used.values() for text in texts]
         return cast("list[tuple[str | None, ...]]", self.store.connection.execute(sql, flat).fetchall())
-
-
-def _period(text: str) -> str:
-    period = read_period(text)
-    if period is None:
-        raise Refused(409, f"Illegal period identifier: {text}")
-    return period.iso
-
-
-def _audit_type(text: str) -> str:
-    if text.upper() not in AUDIT_TYPES:
-        words = f"Cannot convert {text} to class org.hisp.dhis.audit.AuditOperationType"
-        raise Refused(400, f"Value '{text}' is not valid for parameter auditType.  {words}")
-    return text.upper()
 
 
 def routes(server: Server) -> list[Route]:

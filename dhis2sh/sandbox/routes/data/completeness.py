@@ -153,6 +153,8 @@ class Api:
         with self.store.writing() as connection:
             for item in items:
                 self._put(connection, model, item, options, summary, username)
+        if summary.ignored and not (summary.imported or summary.updated or summary.deleted):
+            summary.status = "ERROR"
         return summary
 
     def _put(
@@ -187,7 +189,6 @@ class Api:
             return
         if (known and options.strategy == "CREATE") or (not known and options.strategy == "UPDATE"):
             summary.ignored += 1
-            summary.status = "ERROR"
             return
         summary.updated += known
         summary.imported += not known

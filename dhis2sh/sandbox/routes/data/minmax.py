@@ -23,7 +23,7 @@ from dhis2sh.sandbox.routes.data.values import body_of, reading
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from dhis2sh.sandbox.routes.server import Server
     from dhis2sh.types import JsonObject, JsonValue
@@ -55,7 +55,8 @@ class Api:
             for row in rows
         ]  # fmt: skip
         for text in request.query_params.getlist("filter"):
-            found = [item for item in found if _meets(item, text)]
+            test = _test(text)
+            found = [item for item in found if test(item)]
         shown = picked(request.query_params, found, self.store, _TYPES)
         return answer(paged(request.query_params, "minMaxDataElements", shown))
 
@@ -249,17 +250,18 @@ def _limit(body: Mapping[str, JsonValue], low: str, high: str) -> Limit:
     return Limit(minimum, maximum, body.get("generated") in (True, "true"))
 
 
-def _meets(item: JsonObject, text: str) -> bool:
-    """`dataElement.id:eq:uid` and `source.id:in:[uid,uid]`, the only filters that are supported."""
-    path, _, rest = text.partition(":")
-    operator, _, wanted = rest.partition(":")
-    part = item.get(path.partition(".")[0])
-    uid = part.get("id") if isinstance(part, dict) else part
-    if operator == "eq":
-        return str(uid) == wanted
-    if operator == "in":
-        return str(uid) in wanted.strip("[]").split(",")
-    raise Refused(409, f"Query operator is not supported : {operator}")
+def _test(text: str) -> Callable[[JsonObject], bool]:
+    """`dataElement.id:eq:uid` and `source.id:in:[uid,uid]`, the only filters that are supported. Raises `Refused`."""
+    path, operator, wanted = [*text.split(":", 2), "", ""][:3]
+    if operator not in {"eq", "in"}:
+        raise Refused(409, f"Query operator is not supported : {operator}")
+    texts = wanted.strip("[]").split(",") if operator == "in" else [wanted]
+
+    def meets(item: JsonObject) -> bool:
+        part = item.get(path.partition(".")[0])
+        return str(part.get("id") if isinstance(part, dict) else part) in texts
+
+    return meets
 
 
 def _said(done: str, count: int, sent: int) -> Response:

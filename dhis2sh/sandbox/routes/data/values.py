@@ -8,7 +8,7 @@ import io
 import zipfile
 import zlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -17,8 +17,8 @@ from starlette.routing import Route
 
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.data import approval, export, formats, locks, values
-from dhis2sh.sandbox.data.conflicts import Conflict, Summary
-from dhis2sh.sandbox.data.imports import Importer, Options, latest_open_period, server_time
+from dhis2sh.sandbox.data.conflicts import Summary
+from dhis2sh.sandbox.data.imports import Importer, Options, server_time
 from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.data.values import Key, Value
 from dhis2sh.sandbox.http.answers import answer
@@ -26,11 +26,12 @@ from dhis2sh.sandbox.http.bodies import unpacked, with_body
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.metadata import value_types
 from dhis2sh.sandbox.refused import Refused, not_imitated, unmet_parameters
+from dhis2sh.sandbox.routes.data.grouped import Singles, groups_for, import_set
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from dhis2sh.sandbox.routes.server import Server
     from dhis2sh.types import JsonObject, JsonValue
@@ -55,20 +56,17 @@ MESSAGES = {
 }
 
 
-class _Shown(Protocol):
-    def shown(self) -> JsonObject: ...
-
-
-def summary_answer(summary: _Shown) -> Response:
+def summary_answer(summary: Summary) -> Response:
     """An import summary in its envelope: anything but success is a conflict."""
     body = summary.shown()
     status = cast("str", body["status"])
-    fine = status == "SUCCESS"
+    warned = status == "WARNING" and summary.warns_only
+    fine = status == "SUCCESS" or warned
     envelope: JsonObject = {
         "httpStatus": "OK" if fine else "Conflict",
         "httpStatusCode": 200 if fine else 409,
-        "status": "OK" if fine else status,
-        "message": MESSAGES[status],
+        "status": "OK" if status == "SUCCESS" else status,
+        "message": "Import completed with warnings, please check import summary." if warned else MESSAGES[status],
         "response": body,
     }
     response = answer(envelope, 200 if fine else 409)
@@ -111,6 +109,7 @@ class Api:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.store = server.store
+        self.singles = Singles(server)
 
     # Sets ----------------------------------------------------------------------------------------------------------
 
@@ -118,23 +117,31 @@ class Api:
         """`GET /api/dataValueSets`."""
         query, model = request.query_params, Model(self.store)
         chosen = export.select(self.store, model, query)
-        found = export.rename(export.read(self.store, model, chosen), model, query)
-        envelope = self._envelope(chosen)
+        named = self.store.version.upserts
+        if named:
+            by_uid = list(export.read(self.store, model, chosen))
+            found: Iterable[Value] = list(export.rename(iter(by_uid), model, query))
+            export.demand_named(by_uid, found, query)
+            envelope = export.envelope(chosen, model, query)
+            rows: Iterable[JsonObject] = (export.without(value, envelope) for value in found)
+        else:
+            found = export.rename(export.read(self.store, model, chosen), model, query)
+            envelope = self._envelope(chosen)
+            rows = (value.shown() for value in found)
         kind = _format(request, by_accept=self.server.store.version.values_by_accept)
         if kind == "json":
-            items: list[JsonValue] = [value.shown() for value in found]
-            return _packed(request, answer({**envelope, "dataValues": items}), "json")
+            return _packed(request, answer({**envelope, "dataValues": cast("list[JsonValue]", list(rows))}), "json")
         if kind == "csv":
-            text = formats.write_csv(found)
+            text = formats.write_csv(found, named=named)
         elif kind == "xml":
-            text = formats.write_xml(envelope, found)
+            if named and "period" in envelope:
+                envelope["period"] = formats.adx_interval(str(envelope["period"]))
+            text = formats.write_xml(envelope, rows)
         else:
             text = formats.write_adx(found, model, chosen.data_sets)
         return _packed(request, Response(text, media_type=f"{_FORMATS[kind]};charset=UTF-8"), kind)
 
     def _envelope(self, chosen: export.Selection) -> JsonObject:
-        if self.store.version.upserts:
-            return self._parts(chosen)
         if not chosen.single:
             return {}
         data_set, period, unit = chosen.data_sets[0], chosen.periods[0].iso, chosen.units[0]
@@ -144,11 +151,6 @@ class Api:
             (data_set, period, unit, DEFAULT_OPTION_COMBO),
         ).fetchone()
         return {"dataSet": data_set, "completeDate": row[0] if row else None, "period": period, "orgUnit": unit}
-
-    def _parts(self, chosen: export.Selection) -> JsonObject:
-        """As 2.43 says them: each part that all values have in common."""
-        parts = {"dataSet": chosen.data_sets, "period": [one.iso for one in chosen.periods], "orgUnit": chosen.units}
-        return {name: found[0] for name, found in parts.items() if len(found) == 1}
 
     def write_set(self, request: Request) -> Response:
         """`POST /api/dataValueSets`."""
@@ -160,53 +162,32 @@ class Api:
         user = self.server.user(request)
         if kind not in _ACCEPTED:
             raise Refused(415, f"Content-Type '{kind}' is not supported")
-        run = functools.partial(
-            self._import, raw, kind, options, cast("str", user.get("username")), rights.roots("organisationUnits"),
-            late=rights.has("F_EDIT_EXPIRED"), forces=rights.superuser,
-        )  # fmt: skip
+        if self.store.version.upserts:
+            run = functools.partial(import_set, groups_for(self.server, request), raw, kind, options)
+        else:
+            importer = Importer(
+                self.store, options, cast("str", user.get("username")), rights.roots("organisationUnits"),
+                late=rights.has("F_EDIT_EXPIRED"), forces=rights.superuser,
+            )  # fmt: skip
+            run = functools.partial(_import, importer, raw, kind, options)
         if options.on("async"):
             return self._later(request, options, run, listed=kind in {"", "application/json"})
         return summary_answer(run())
 
-    def _import(
-        self, raw: bytes, kind: str, options: Options, user: str, roots: list[str], *, late: bool, forces: bool
-    ) -> Summary:
-        importer = Importer(self.store, options, user, roots, late=late, forces=forces)
-        if self.store.version.upserts and kind == "application/csv" and options.on("firstRowIsHeader"):
-            return self._import_named(raw, importer)
-        try:
-            for body in _bodies(raw, kind, options, importer.model):
-                importer.run(body)
-        except Refused as no:
-            if no.status != 400 or self.store.version.upserts:  # 400 is what cannot be read
-                raise
-            importer.summary.failed(f"The import process failed: {no}")
-        return importer.summary
-
-    def _import_named(self, raw: bytes, importer: Importer) -> Summary:
-        """Import a CSV set by the names of its columns; those that are no part of a value are taken for categories."""
-        body, others = formats.read_named_csv(raw)
-        if not others:
-            importer.run(body)
-            return importer.summary
-        said = ", ".join(f"{name}={'null' if text is None else text}" for name, text in others.items())
-        text = f"Value #0 data set is required to decode category options: `{{{said}}}`"
-        importer.summary.status, importer.summary.complete, importer.summary.description = "ERROR", None, None
-        importer.summary.conflicts.add(Conflict("E8101", None, {"args": f"0-{{{said}}}"}, text, [-1]))
-        return importer.summary
-
     def _later(self, request: Request, options: Options, run: functools.partial[Summary], *, listed: bool) -> Response:
         def work(progress: Progress) -> JsonValue:
-            steps = ("Importing data...",)
-            if self.store.version.minor >= 42:
+            version, steps = self.store.version, ("Importing data...",)
+            if version.minor == 42:
                 steps = (*_STEPS, f"Importing values ({'list' if listed else 'iterator'})")
-            for step in (*_LOADING, *steps):
+            for step in (*_LOADING, *(() if version.upserts else steps)):
                 progress.note(step)
             summary = run()
+            for step in summary.steps:
+                progress.note(step)
             imported, updated, deleted, ignored = summary.imported, summary.updated, summary.deleted, summary.ignored
             if summary.status == "ERROR":
-                progress.note(f"{summary.description}", level="ERROR")
-            elif self.store.version.minor >= 42:
+                progress.note(summary.said or "", level="ERROR")
+            elif version.minor == 42:
                 progress.note(f"Import summary: [imports={imported}, updates={updated}, ignores={ignored}]")
             shown = summary.shown()
             progress.finish_with(
@@ -242,6 +223,8 @@ class Api:
         form = self._form(request)
         if "json" not in request.headers.get("content-type", "") and not {"de", "pe", "ou"} <= form.keys():
             raise unmet_parameters()
+        if self.store.version.upserts:
+            return self.singles.write(request, form)
         model = Model(self.store)
         key = self.key_of(form, model)
         element = model.body("dataElements", key.data_element)
@@ -252,14 +235,12 @@ class Api:
             stored = values.find(connection, key)
             old = None if stored is None or stored.deleted else stored
             new = _written(key, old, form, cast("str", element.get("valueType", "TEXT")), user)
-            if _means_nothing(new, element) and not self.store.version.upserts:
+            if _means_nothing(new, element):
                 if old is not None:
                     self._soft_delete(connection, old, user)
                 return Response(None, 201)
             values.put(connection, new)
-            if self.store.version.upserts:
-                values.audit(connection, new, "CREATE" if stored is None else "UPDATE", user)
-            elif old is not None and old.value != new.value:
+            if old is not None and old.value != new.value:
                 values.audit(connection, old, "UPDATE", user)
         return Response(None, 201)
 
@@ -268,9 +249,6 @@ class Api:
         text, comment = form.get("value"), form.get("comment")
         value_type = cast("str", element.get("valueType", "TEXT"))
         problem = value_types.problem(text or "", value_type)
-        if problem and self.store.version.upserts:
-            words = f"Value #0 value `{text}` is no valid {value_type}: {problem}"
-            raise Refused(409, f"Failed to upsert data value: {words}", "E1004")
         if problem:
             raise Refused(409, f"Data value must match data element value type: `{value_type}`", "E2030")
         if comment is not None and len(comment) > value_types.MAX_LENGTH:
@@ -285,24 +263,20 @@ class Api:
     def delete_one(self, request: Request) -> Response:
         """`DELETE /api/dataValues`."""
         query, model = request.query_params, Model(self.store)
+        if self.store.version.upserts:
+            return self.singles.delete(request, query)
         key = self.key_of(query, model)
         self.demand_writable(request, model, key, query)
         user = cast("str", self.server.user(request).get("username"))
         with self.store.writing() as connection:
             old = values.find(connection, key)
             if old is None or old.deleted:
-                raise self._nothing_to_delete()
+                raise Refused(409, "Data value cannot be deleted because it does not exist")
             self._soft_delete(connection, old, user)
         return Response(None, 204)
 
-    def _nothing_to_delete(self) -> Refused:
-        if self.store.version.upserts:
-            return Refused(409, "Data value does not exist", "E2032")
-        return Refused(409, "Data value cannot be deleted because it does not exist")
-
     def _soft_delete(self, connection: sqlite3.Connection, old: Value, user: str) -> None:
-        gone = replace(old, value=None) if self.store.version.upserts else old
-        values.audit(connection, gone, "DELETE", user)
+        values.audit(connection, old, "DELETE", user)
         values.put(connection, replace(old, deleted=True, last_updated=server_time(), stored_by=user))
 
     def follow_up(self, request: Request) -> Response:
@@ -348,6 +322,8 @@ class Api:
 
     def key_of(self, form: Mapping[str, str], model: Model) -> Key:
         """The value that `de`, `pe`, `ou`, `co`, `cc` and `cp` name. Raises `Refused`."""
+        if self.store.version.upserts:
+            return self.singles.key(form)
         element = form.get("de", "null")
         if not model.exists("dataElements", element):
             raise Refused(409, f"Data element not found or not accessible: `{element}`", "E1100")
@@ -380,7 +356,7 @@ class Api:
                 raise Refused(409, f"Data set: `{named}` does not contain data element: `{key.data_element}`", "E2021")
         bodies = [model.body("dataSets", uid) for uid in ([named] if named else sets)]
         if bodies:
-            latest = max((latest_open_period(body) for body in bodies), key=lambda found: found.start)
+            latest = max((locks.latest_open_period(body) for body in bodies), key=lambda found: found.start)
             if period.start > latest.start:
                 raise Refused(409, f"Period: `{period.iso}` is after latest open future period: `{latest.iso}` for data element: "
                     f"`{key.data_element}`", "E2022")  # fmt: skip
@@ -399,10 +375,8 @@ class Api:
 
 
 def _demand_open(model: Model, unit: str, period: Period) -> None:
-    """Raise `Refused` for an org unit that is not open in any day of a period."""
-    body = model.body("organisationUnits", unit)
-    opened, closed = (str(body.get(name) or "")[:10] for name in ("openingDate", "closedDate"))
-    if (closed and closed < period.start.isoformat()) or opened > period.end.isoformat():
+    """Raise `Refused` for an org unit that is not open on any day of a period."""
+    if not locks.is_unit_open(model.body("organisationUnits", unit), period):
         raise Refused(409, f"Organisation unit is closed for the selected period: `{unit}`", "E2019")
 
 
@@ -463,6 +437,18 @@ def _packed(request: Request, response: Response, kind: str) -> Response:
     return response
 
 
+def _import(importer: Importer, raw: bytes, kind: str, options: Options) -> Summary:
+    """Import what was posted; what cannot be read is told in the summary. Raises `Refused`."""
+    try:
+        for body in _bodies(raw, kind, options, importer.model):
+            importer.run(body)
+    except Refused as no:
+        if no.status != 400:  # 400 is what cannot be read
+            raise
+        importer.summary.failed(f"The import process failed: {no}")
+    return importer.summary
+
+
 def _bodies(raw: bytes, kind: str, options: Options, model: Model) -> Iterator[JsonObject] | list[JsonObject]:
     """The data value sets of a posted text. Raises `Refused`."""
     if kind == "application/adx+xml":
@@ -471,7 +457,7 @@ def _bodies(raw: bytes, kind: str, options: Options, model: Model) -> Iterator[J
         return [formats.read_xml(raw)]
     if kind == "application/csv":
         return [formats.read_csv(raw, header=options.on("firstRowIsHeader"))]
-    return [formats.read_json(raw, strict=options.atomic)]
+    return [formats.read_json(raw, strict=False)]
 
 
 def routes(server: Server) -> list[Route]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -117,9 +117,8 @@ class Api:
         if not 1 <= count <= MOST:
             raise Refused(400, f"You can only reserve between 1 and {MOST} values in a single request.")
         days = number(query, "expiration", 60)
-        return answer(
-            cast("list[JsonObject]", reserve(self.server.tracker, attribute, dict(query), count=count, days=days))
-        )
+        found = reserve(self.server.tracker, attribute, dict(query), count=count, days=days)
+        return answer([*found])
 
 
 def routes(server: Server) -> list[Route]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.dhis2.uids import generate_uid
@@ -140,6 +141,17 @@ class Bundle:
     def find(self, kind: Kind, uid: str | None) -> Item | None:
         """An item of the payload by its UID."""
         return self._by_uid.get((kind, uid)) if uid else None
+
+    def enrollments_of(self, entity: str | None) -> list[Item]:
+        """The payload's enrollments of a tracked entity."""
+        return self._enrolled.get(entity or "", [])
+
+    @cached_property
+    def _enrolled(self) -> Mapping[str, list[Item]]:
+        found: dict[str, list[Item]] = {}
+        for item in self.items["enrollment"]:
+            found.setdefault(item.text("trackedEntity") or "", []).append(item)
+        return found
 
     def exists(self, kind: Kind, uid: str | None) -> bool:
         """Is there such an object, in the payload or alive in the database?"""

@@ -161,8 +161,11 @@ class Validator:
                          if entry.get("mandatory")}  # fmt: skip
             given = {str(value.get("attribute")) for value in item.items("attributes")}
             if item.action == "CREATE":
-                inside = {str(value.get("attribute")) for one in self.bundle.items["enrollment"]
-                          if one.text("trackedEntity") == item.uid for value in one.items("attributes")}  # fmt: skip
+                inside = {
+                    str(value.get("attribute"))
+                    for one in self.bundle.enrollments_of(item.uid)
+                    for value in one.items("attributes")
+                }
                 for uid in mandatory - given - inside:
                     yield "E1090", (Named(uid), kind.get("id"), item.uid)
             yield from self.values.attributes(item, item.uid, mandatory)
@@ -243,8 +246,8 @@ class Validator:
             (entity, program["id"]),
         )
         others = {cast("str", row["uid"]): cast("str", row["status"]) for row in rows}
-        for one in self.bundle.items["enrollment"]:
-            if one.text("trackedEntity") == entity and one.body.get("program") == program["id"]:
+        for one in self.bundle.enrollments_of(entity):
+            if one.body.get("program") == program["id"]:
                 others[one.uid] = one.text("status") or "ACTIVE"
         others.pop(item.uid, None)
         if once and any(known in {"ACTIVE", "COMPLETED"} for known in others.values()):

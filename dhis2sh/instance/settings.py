@@ -1,0 +1,134 @@
+"""System settings: read with secrets hidden, set with what a server does not check, compared between servers.
+
+API source: `SystemSettingsController.java` (recorded `inst-settings`; facts of 2026-11-29).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.errors import NotFound, UsageError, did_you_mean
+from dhis2sh.instance.keyed import MISSING, SETTINGS, WHAT, Keyed, Missing, held, plan
+from dhis2sh.redact import is_secret
+from dhis2sh.words import counted
+
+if TYPE_CHECKING:
+    from dhis2sh.changes.plan import Plan
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+COLUMNS = ("setting", "value")
+DIFFERENCE = ("setting", "here", "there")
+HIDDEN = "(secret)"
+UNLISTED = frozenset({"keyEmailPassword"})
+"""Settings that a server takes and does not list before they are set (recorded)."""
+LOCALES = frozenset({"keyUiLocale", "keyDbLocale"})
+
+
+async def everything(s: Session) -> JsonObject:
+    """All settings of a server, those at their defaults too."""
+    return await s.client.get_object(SETTINGS)
+
+
+async def shown(s: Session, names: Sequence[str]) -> list[Row]:
+    """Settings as rows, those of some names or all; a server gives passwords in clear, and here they are hidden.
+
+    Raises `NotFound` for a name that there is not.
+    """
+    there = await everything(s)
+    values = {name: await value_of(s, there, name) for name in names} if names else dict(sorted(there.items()))
+    return [{"setting": name, "value": _seen(name, value)} for name, value in values.items()]
+
+
+def _seen(name: str, value: JsonValue) -> JsonValue:
+    return HIDDEN if isinstance(value, str) and value and is_secret(name) else value
+
+
+async def value_of(s: Session, settings: Mapping[str, JsonValue], name: str) -> JsonValue:
+    """A setting; some that were never set are not in the list and are there. Raises `NotFound` for one that there is not.
+
+    Parameters:
+        settings: the list.
+    """
+    if name in settings:
+        return settings[name]
+    found = await held(s, SETTINGS, name)
+    if name in UNLISTED and isinstance(found, Missing):
+        return None
+    if isinstance(found, Missing):
+        raise NotFound(
+            f"there is no system setting '{name}'", hint=did_you_mean(name, [*settings]) or "dhis2 system settings get"
+        )
+    return found
+
+
+async def setting(s: Session, pairs: Sequence[str], default: Sequence[str]) -> Plan:
+    """The plan of setting values, each of the type that its setting has.
+
+    Parameters:
+        pairs: `name=value` texts.
+        default: names that go back to their defaults.
+
+    Raises `UsageError` for what is not of its type, also where a server would take it: `maxPasswordLength=-3` keeps
+    anybody from being made (seen).
+    """
+    there = await everything(s)
+    changes: list[Keyed] = []
+    for text in pairs:
+        name, mark, value = text.partition("=")
+        if not mark:
+            raise UsageError(
+                f"{text}: say name=value", hint="dhis2 system settings set applicationTitle='Ministry of Health'"
+            )
+        now = await value_of(s, there, name)
+        changes.append(Keyed(SETTINGS, name, now, await _checked(s, name, value, now)))
+    for name in default:
+        changes.append(Keyed(SETTINGS, name, await value_of(s, there, name), MISSING))
+    notes = [
+        f"{change.key} will be in the server's own keeping: nobody can take it back"
+        for change in changes
+        if isinstance(change.before, str) and is_secret(change.key)
+    ]
+    return plan(changes, f"set {counted(len(changes), 'setting')}", WHAT[SETTINGS], notes)
+
+
+async def _checked(s: Session, name: str, text: str, now: JsonValue) -> JsonValue:
+    if isinstance(now, bool):
+        if text.lower() not in {"true", "false"}:
+            raise UsageError(f"{name}: '{text}' is neither true nor false", hint=f"it is {str(now).lower()} now")
+        return text.lower() == "true"
+    if isinstance(now, (int, float)):
+        return _number(name, text, now)
+    if name in LOCALES:
+        found = cast("list[JsonObject]", await s.client.get("locales/ui" if name == "keyUiLocale" else "locales/db"))
+        known = [str(one.get("locale")) for one in found]
+        if text not in known:
+            raise UsageError(
+                f"{name}: '{text}' is no locale of this server",
+                hint=did_you_mean(text, known) or f"one of: {', '.join(known[:12])}",
+            )
+    return text
+
+
+def _number(name: str, text: str, now: float) -> JsonValue:
+    try:
+        found = int(text) if isinstance(now, int) else float(text)
+    except ValueError:
+        raise UsageError(f"{name}: '{text}' is no number", hint=f"it is {now} now") from None
+    if found < 0 <= now:
+        raise UsageError(
+            f"{name}: {text} is below zero, and it is {now} now",
+            hint="a server would take it: raw post systemSettings is the way if it is meant",
+        )
+    return found
+
+
+def difference(here: Mapping[str, JsonValue], there: Mapping[str, JsonValue]) -> list[Row]:
+    """What two servers have set differently, or only one of them knows."""
+    names = sorted({*here, *there})
+    return [
+        {"setting": name, "here": _seen(name, here.get(name)), "there": _seen(name, there.get(name))}
+        for name in names
+        if here.get(name) != there.get(name)
+    ]

@@ -1,0 +1,148 @@
+"""What people's sheets hold besides values: each is read as it is meant, or refused with the row and the reason."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from dhis2sh.data import jobs
+from dhis2sh.errors import Dhis2Error, PartlyDone, Refused, UsageError
+from dhis2sh.session import Session
+from tests.data.test_aggregate import values, write
+from tests.metadata.calls import do, planned
+from tests.sandbox.nation import MALE
+
+
+def workbook(rows: list[list[object]], sheets: int = 1, merged: str | None = None) -> Path:
+    """A workbook as a person makes it."""
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    book = xlsxwriter.Workbook("sheet.xlsx", {"default_date_format": "mmm yy"})
+    for _ in range(sheets):
+        sheet = book.add_worksheet()
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, row)
+        if merged is not None:
+            sheet.merge_range(merged, rows[0][1])
+    book.close()
+    return Path("sheet.xlsx")
+
+
+async def refused(s: Session, sheet: Path, **more: object) -> str:
+    """The reasons of a load of which nothing is sent."""
+    with pytest.raises((Refused, UsageError)) as caught:
+        await do(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"), **more)
+    return str(caught.value)
+
+
+async def test_a_merged_header(s: Session):
+    """A merged cell names one column, and the values of the others stand below nothing."""
+    sheet = workbook([["orgUnit", "202501", ""], ["Clinic A", 1, 2]], merged="B1:C1")
+    assert "row 2: '2' stands in a column without a name" in await refused(s, sheet, data_element="Stock")
+
+
+async def test_a_workbook_of_several_sheets(s: Session):
+    sheet = workbook([["orgUnit", "202501"], ["Clinic A", 1]], sheets=2)
+    assert "2 sheets with rows, and one is read" in await refused(s, sheet, data_element="Stock")
+
+
+async def test_a_row_and_a_column_of_totals(s: Session):
+    sheet = write("orgUnit,Stock,Temperature,Total\nClinic B,1,2,3\nTotal,1,2,3\n")
+    with pytest.raises(PartlyDone) as caught:
+        await do(s, "data aggregate push", file=sheet, period="202502", rejected=Path("mend.csv"))
+    assert "there is no data element with the UID, code or name 'Total'" in str(caught.value)
+    found = await values(s, period=["202502"])
+    assert found["Stock", "default", "Clinic B", "202502"] == "1"
+    assert "there is no organisation unit with the UID, code or name 'Total'" in Path("mend.csv").read_text()
+
+
+async def test_a_total_at_a_unit_that_does_not_report(s: Session):
+    assert "'North' is not assigned" in await refused(s, write("orgUnit,202502\nNorth,7\n"), data_element="Stock")
+
+
+async def test_units_of_one_name(s: Session):
+    body = {
+        "id": "ouClinicA02",
+        "name": "Clinic A",
+        "shortName": "A2",
+        "openingDate": "2000-01-01",
+        "parent": {"id": "ouSouth0001"},
+    }
+    await s.client.post("organisationUnits", body)
+    said = await refused(s, write("orgUnit,202502\nClinic A,7\n"), data_element="Stock")
+    assert "'Clinic A' is ambiguous" in said and "ouClinicA01" in said and "ouClinicA02" in said
+
+
+@pytest.mark.parametrize(("cell", "why"), [
+    ("12,5", "such as 12 or -3.5, and this is '12,5'"), ("1 234", "wants a number"), ("12%", "wants a number"),
+    ("n/a", "wants a number"), ("=A1", "wants a number"), ("1e400", "wants a number"), ("12 cases", "wants a number"),
+])  # fmt: skip
+async def test_what_is_no_number(s: Session, cell: str, why: str):
+    said = await refused(s, write(f"dataElement;period;orgUnit;value\nTemperature;202502;Clinic A;{cell}\n"))
+    assert why in said
+
+
+@pytest.mark.parametrize(("period", "why"), [
+    ("31/12/2025", "'31/12/2025' is not a period"), ("2025-13", "is not a period"), ("December", "is not a period"),
+    ("20251231", "20251231 is Daily: its month is 202512"), ("2025-12-01", "20251201 is Daily: its month is 202512"),
+    ("2025", "reported Monthly, and 2025 is Yearly"),
+])  # fmt: skip
+async def test_what_is_no_period_of_the_element(s: Session, period: str, why: str):
+    said = await refused(s, write(f"dataElement,period,orgUnit,value\nStock,{period},Clinic A,1\n"))
+    assert why in said
+
+
+async def test_counts_below_zero_are_sent_and_said(s: Session):
+    """A number may be below zero; of a count it is a slip of the hand, which nobody but a person can tell."""
+    plan = await planned(
+        s,
+        "data aggregate push",
+        file=write("dataElement,period,orgUnit,value\nTemperature,202502,Clinic A,-5\nStock,202502,Clinic A,-0\n"),
+    )
+    assert "1 value below zero, which counts are not (first: row 2)" in plan.notes
+
+
+async def test_rows_are_counted_as_the_sheet_shows_them(s: Session):
+    with pytest.raises(PartlyDone, match=r"row 4"):
+        await do(
+            s,
+            "data aggregate push",
+            file=write("dataElement,period,orgUnit,value\nStock,202502,Clinic A,1\n,,,\nStock,202502,Clinic B,x\n"),
+        )
+    sheet = workbook([["dataElement", "period", "orgUnit", "value"], [], ["Stock", "202502", "Clinic B", "x"]])
+    with pytest.raises(Refused, match="first: row 3"):
+        await do(s, "data aggregate push", file=sheet)
+
+
+async def test_an_attribute_option_combination_of_others(s: Session):
+    said = await refused(
+        s, write(f"dataElement,period,orgUnit,attributeOptionCombo,value\nStock,202502,Clinic A,{MALE},1\n")
+    )
+    assert f"'{MALE}' is no attribute option combination of 'Monthly'" in said
+
+
+async def test_a_period_that_is_not_open(s: Session):
+    """What only the server knows is said before anything is sent, with the server's code."""
+    closed = {
+        "period": {"id": "202502"},
+        "openingDate": "2020-01-01T00:00:00.000",
+        "closingDate": "2020-02-01T00:00:00.000",
+    }
+    changes = [("/shortName", "Monthly"), ("/dataInputPeriods", [closed])]
+    await s.client.patch(
+        "dataSets/dsMonthly01", [{"op": "add", "path": path, "value": value} for path, value in changes]
+    )
+    sheet = write("dataElement,period,orgUnit,value\nStock,202502,Clinic A,1\n")
+    plan = await planned(s, "data aggregate push", file=sheet)
+    assert any(note.startswith("the server will refuse row 2: E7643 Period") for note in plan.notes)
+    with pytest.raises(Refused, match="E7643"):
+        await do(s, "data aggregate push", file=sheet)
+
+
+async def test_a_full_disk(s: Session, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(jobs.Path, "write_bytes", full)
+    with pytest.raises(Dhis2Error, match=r"the job cannot be kept in .*: No space left on device") as caught:
+        await do(s, "data aggregate push", file=write("dataElement,period,orgUnit,value\nStock,202502,Clinic A,1\n"))
+    assert caught.value.hint == "make room on the disk"

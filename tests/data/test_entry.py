@@ -1,0 +1,236 @@
+"""Data entry: the form, its draft, its screen, what is sent, and the way back."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dhis2sh.changes.consent import Consent
+from dhis2sh.data.entry import drafts, reading, saving
+from dhis2sh.data.entry.form import Change, Entered, Form
+from dhis2sh.errors import Dhis2Error, PartlyDone, UsageError
+from dhis2sh.session import Session
+from tests.metadata.calls import YES, call, do
+
+MALE, FEMALE, DEFAULT = "combMale001", "combFemale1", "HllvX50cXC0"
+VISITS, STOCK, ALIVE, COLOUR = "deVisits001", "deStock0001", "deAlive0001", "deColour001"
+
+
+async def form_of(s: Session, period: str = "202501", unit: str = "ouClinicA01") -> Form:
+    return await reading.form_of(s, "dsMonthly01", period, unit)
+
+
+async def sections(s: Session) -> None:
+    """Visits and stock in sections; visits of women are grey; more than 50 visits of men are not expected."""
+    grey = [{"dataElement": {"id": VISITS}, "categoryOptionCombo": {"id": FEMALE}}]
+    for uid, name, order, elements, more in (
+        ("seStock0001", "Store", 2, [STOCK, ALIVE], {}),
+        ("seVisits001", "People", 1, [VISITS], {"greyedFields": grey, "showColumnTotals": True}),
+    ):
+        await s.client.post("sections", {
+            "id": uid, "name": name, "sortOrder": order, "dataSet": {"id": "dsMonthly01"},
+            "dataElements": [{"id": element} for element in elements], **more,
+        })  # fmt: skip
+    await s.client.post("minMaxDataElements", {
+        "dataElement": {"id": VISITS}, "source": {"id": "ouClinicA01"}, "optionCombo": {"id": MALE}, "min": 1, "max": 50,
+    })  # fmt: skip
+
+
+async def test_a_form_has_what_the_set_and_the_unit_say(s: Session):
+    await sections(s)
+    form = await form_of(s)
+    assert [section.name for section in form.sections] == ["People", "Store", "Other data elements"]
+    people = form.sections[0]
+    assert (people.sums, people.tables[0].columns) == (True, ("Male", "Female"))
+    male, female = people.tables[0].lines[0].fields
+    assert (female.grey, female.closed) == (True, True)
+    assert (male.least, male.most) == (1, 50)
+    assert male.unusual("51") == "above 50, the most that is expected here"
+    assert male.unusual("50") is None
+    assert male.wrong("12a") == "wants a number such as 12 or -3.5"
+    assert form.values[VISITS, MALE] == "10"
+    fields = {one.element: one for one in form.fields()}
+    assert fields[ALIVE].options == (("true", "Yes"), ("false", "No"))
+    assert fields[COLOUR].options == (("RED", "Red"),)
+    assert fields[COLOUR].wrong("BLUE") == "none of the options"
+    assert not form.complete
+
+
+@pytest.mark.parametrize(("period", "unit", "why"), [
+    ("2025Q1", "ouClinicA01", "is reported Monthly, and 2025Q1 is"),
+    ("202501", "ouNorth0001", "is not assigned to North"),
+    ("199901", "ouClinicA01", "opened on 2000-01-01, after 199901"),
+])  # fmt: skip
+async def test_a_form_that_takes_nothing_is_refused_before_anybody_types(s: Session, period: str, unit: str, why: str):
+    with pytest.raises(UsageError, match=why):
+        await form_of(s, period, unit)
+
+
+def entered(form: Form, texts: dict[tuple[str, str], str], complete: bool | None = None) -> Entered:
+    return Entered(tuple(form.differences(texts)), complete)
+
+
+async def held(s: Session) -> dict[tuple[str, str], str]:
+    return (await form_of(s)).values
+
+
+async def apply(s: Session, form: Form, what: Entered, draft: Path | None = None) -> Any:
+    from dhis2sh.changes.apply import apply_plan
+    from dhis2sh.verbs.registry import find
+
+    return await apply_plan(s, find("data entry"), saving.plan(form, what, draft), YES)
+
+
+async def test_what_is_entered_is_sent_registered_and_taken_back(s: Session, tmp_path: Path):
+    form = await form_of(s)
+    before = dict(form.values)
+    draft = tmp_path / "draft.json"
+    draft.write_text("{}")
+    texts = {(VISITS, MALE): "11", (VISITS, FEMALE): "", (STOCK, DEFAULT): "100", ("deTemp00001", DEFAULT): "21"}
+    what = entered(form, texts, True)
+    assert {"Visits, Male: 10 → 11", "Visits, Female: 20 → nothing"} <= {change.words() for change in what.changes}
+    summary = await apply(s, form, what, draft)
+    assert (summary.created, summary.updated, summary.deleted) == (1, 2, 1)
+    assert not draft.exists()
+    now = await form_of(s)
+    assert now.complete
+    assert now.values[VISITS, MALE] == "11"
+    assert (VISITS, FEMALE) not in now.values
+    await do(s, "undo")
+    again = await form_of(s)
+    assert again.values == before
+    assert not again.complete
+
+
+async def test_what_somebody_else_has_changed_meanwhile_stops_the_saving(s: Session):
+    form = await form_of(s)
+    await do(s, "data aggregate set", element=STOCK, period="202501", org_unit="ouClinicA01", value="7")
+    with pytest.raises(Dhis2Error, match="changed since the form was read"):
+        await apply(s, form, entered(form, {(STOCK, DEFAULT): "8"}))
+    assert (await held(s))[STOCK, DEFAULT] == "7"
+
+
+async def test_an_undo_leaves_what_was_changed_again(s: Session):
+    form = await form_of(s)
+    await apply(s, form, entered(form, {(STOCK, DEFAULT): "8", (VISITS, MALE): "9"}))
+    await do(s, "data aggregate set", element=STOCK, period="202501", org_unit="ouClinicA01", value="7")
+    from dhis2sh.changes.journal import of
+
+    number = next(one.id for one in of("sandbox").entries(limit=5) if one.writer == saving.NAME)
+    await do(s, "undo", id=number)
+    now = await held(s)
+    assert (now[STOCK, DEFAULT], now[VISITS, MALE]) == ("7", "10")
+
+
+async def test_a_set_is_not_registered_where_a_value_was_refused(s: Session):
+    form = await form_of(s)
+    wrong = next(one for one in form.fields() if one.element == "deTemp00001")
+    what = Entered((Change(wrong, form.values.get(wrong.key, ""), "warm"),), True)  # past every check of ours
+    with pytest.raises((PartlyDone, Dhis2Error)):
+        await apply(s, form, what)
+    assert not (await form_of(s)).complete
+
+
+def test_a_draft_is_private_found_again_and_never_lost(tmp_path: Path):
+    path = tmp_path / "drafts" / "a.json"
+    key = (VISITS, MALE)
+    drafts.write(path, {key: "12"}, {key: "10"})
+    assert path.stat().st_mode & 0o777 == 0o600
+    found = drafts.read(path)
+    assert found is not None
+    assert (found.entered, found.base) == ({key: "12"}, {key: "10"})
+    drafts.write(path, {}, {})
+    assert drafts.read(path) is None
+    path.write_text("{")
+    with pytest.raises(Dhis2Error, match="is no draft of ours"):
+        drafts.read(path)
+
+
+async def test_without_a_terminal_the_way_is_said(s: Session):
+    with pytest.raises(UsageError, match="a form wants somebody at a terminal") as caught:
+        await call(
+            s, "data entry", Consent(dry_run=True), data_set="dsMonthly01", period="202501", org_unit="ouClinicA01"
+        )
+    assert caught.value.hint == "dhis2 data aggregate push values.csv --period 202501 --org-unit ouClinicA01"
+
+
+@pytest.fixture
+async def app(s: Session, tmp_path: Path) -> Callable[..., Any]:
+    """A form that is open, by what it makes of a draft."""
+    pytest.importorskip("textual")
+    from dhis2sh.data.entry.screen import EntryApp
+
+    await sections(s)
+    form = await form_of(s)
+    path = tmp_path / "draft.json"
+    return lambda: EntryApp(form, path, drafts.read(path))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 40)])
+async def test_the_screen_takes_keys_adds_up_and_shows_the_difference(app: Any, size: tuple[int, int], tmp_path: Path):
+    from textual.widgets import Static
+
+    from dhis2sh.data.entry.screen import Cell, Difference
+
+    shown = app()
+    async with shown.run_test(size=size) as pilot:
+        male = next(cell for cell in shown.query(Cell) if cell.field.key == (VISITS, MALE))
+        female = next(cell for cell in shown.query(Cell) if cell.field.key == (VISITS, FEMALE))
+        assert (male.value, female.disabled) == ("10", True)
+        assert shown.focused is male
+        await pilot.press("5", "x")
+        assert male.has_class("wrong")
+        await pilot.press("ctrl+s")
+        assert not isinstance(shown.screen, Difference)  # what is wrong is not sent
+        await pilot.press("backspace", "1")
+        await pilot.pause()
+        assert male.has_class("unusual")
+        assert "above 50" in str(shown.query_one("#hint", Static).content)
+        assert "71" in [str(one.content) for one in shown.query(".sum")]
+        assert json.loads((tmp_path / "draft.json").read_text())["entered"] == {f"{VISITS}.{MALE}": "51"}
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert isinstance(shown.screen, Difference)
+        await pilot.click("#save")
+    what = shown.return_value
+    assert isinstance(what, Entered)
+    assert [change.words() for change in what.changes] == ["Visits, Male: 10 → 51"]
+    assert what.complete is None
+
+
+async def test_a_draft_is_found_again_and_says_what_the_server_has_by_now(app: Any, tmp_path: Path):
+    from textual.widgets import Static
+
+    from dhis2sh.data.entry.screen import Cell
+
+    drafts.write(tmp_path / "draft.json", {(VISITS, MALE): "12"}, {(VISITS, MALE): "8"})
+    shown = app()
+    async with shown.run_test(size=(100, 30)) as pilot:
+        male = next(cell for cell in shown.query(Cell) if cell.field.key == (VISITS, MALE))
+        assert male.value == "12"
+        said = str(shown.query_one("#notes", Static).content)
+        assert "1 field not sent yet" in said
+        assert "the server holds something else by now" in said
+        await pilot.press("ctrl+r")
+        assert male.value == "10"
+        await pilot.press("ctrl+q")
+    assert shown.return_value is None
+    assert not (tmp_path / "draft.json").exists()
+
+
+async def test_options_are_chosen_and_enter_goes_down_the_column(app: Any):
+    from dhis2sh.data.entry.screen import Cell, Choice
+
+    shown = app()
+    async with shown.run_test(size=(120, 40)) as pilot:
+        choice = next(one for one in shown.query(Choice) if one.field.element == ALIVE)
+        assert choice.value == "true"
+        choice.value = "false"
+        await pilot.pause()
+        assert shown.entered == {(ALIVE, DEFAULT): "false"}
+        stock = next(cell for cell in shown.query(Cell) if cell.field.element == STOCK)
+        await pilot.press("enter")
+        assert isinstance(shown.focused, Cell)
+        assert shown.focused is stock or shown.focused.region.x == stock.region.x

@@ -1,0 +1,106 @@
+"""The data store and the settings: set, compared, taken back; and nonsense that a server would take."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.session import Session
+from tests.metadata.calls import call, do, planned
+
+THEME = {"namespace": "looks", "key": "theme"}
+
+
+async def test_a_value_is_made_changed_and_brought_back(s: Session):
+    assert (await do(s, "datastore set", **THEME, value='{"colour": "green"}')).created == 1
+    assert (await do(s, "datastore set", **THEME, value='{"colour": "red"}')).updated == 1
+    assert await call(s, "datastore get", **THEME) == {"colour": "red"}
+    await do(s, "undo")
+    assert await call(s, "datastore get", **THEME) == {"colour": "green"}
+    same = await planned(s, "datastore set", **THEME, value='{"colour": "green"}')
+    assert (list(same.steps), same.notes) == ([], ["1 already right"])
+
+
+@pytest.mark.parametrize("value", ["5", '"text"', "[1, null]", "true", "null", '{"a": {"b": []}}'])
+async def test_every_kind_of_json_comes_back_as_it_was(s: Session, value: str):
+    """Recorded (inst-data-store 9): a list of entries leaves out what is no object."""
+    await do(s, "datastore set", **THEME, value=value)
+    (entry,) = (await call(s, "datastore export", namespace="looks"))["entries"].items()
+    assert entry == ("theme", json.loads(value))
+
+
+async def test_a_namespace_goes_into_a_file_and_back(s: Session):
+    for key, value in (("a", "1"), ("b", '{"x": 2}')):
+        await do(s, "datastore set", namespace="looks", key=key, value=value)
+    await call(s, "datastore export", namespace="looks", out=Path("looks.json"))
+    assert (await call(s, "datastore diff", file=Path("looks.json"))).plain() == []
+    await do(s, "datastore set", namespace="looks", key="b", value='{"x": 3}')
+    await do(s, "datastore set", namespace="looks", key="c", value="0")
+    found = {row["key"]: row["change"] for row in (await call(s, "datastore diff", file=Path("looks.json"))).plain()}
+    assert found == {"looks/b": "differs", "looks/c": "only on the server"}
+    assert (await do(s, "datastore import", file=Path("looks.json"))).updated == 1
+    assert (await do(s, "datastore import", file=Path("looks.json"), exact=True)).deleted == 1
+    await do(s, "undo")
+    assert [row["key"] for row in (await call(s, "datastore list", namespace="looks")).plain()] == ["a", "b", "c"]
+
+
+async def test_what_is_not_there_is_told_with_what_is_near(s: Session):
+    await do(s, "datastore set", **THEME, value="1")
+    with pytest.raises(NotFound, match="there is no key 'them' in namespace 'looks'") as missing:
+        await call(s, "datastore get", namespace="looks", key="them")
+    assert missing.value.hint == "did you mean theme?"
+    with pytest.raises(NotFound, match="there is no namespace 'look'"):
+        await planned(s, "datastore delete", namespace="look")
+
+
+async def test_what_is_no_json_is_refused_before_it_is_sent(s: Session):
+    with pytest.raises(UsageError, match="--value is not JSON"):
+        await planned(s, "datastore set", **THEME, value="green")
+
+
+async def settings(s: Session, *names: str) -> dict[str, Any]:
+    return {row["setting"]: row["value"] for row in (await call(s, "system settings get", names=[*names])).plain()}
+
+
+async def test_settings_are_set_and_set_back(s: Session):
+    before = await settings(s, "applicationTitle")
+    await do(s, "system settings set", values=["applicationTitle=Ministry", "maxPasswordLength=60"])
+    assert await settings(s, "applicationTitle", "maxPasswordLength") == {
+        "applicationTitle": "Ministry",
+        "maxPasswordLength": 60,
+    }
+    await do(s, "undo")
+    assert await settings(s, "applicationTitle") == before
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("maxPasswordLength=-3", "maxPasswordLength: -3 is below zero"),
+        ("maxPasswordLength=many", "'many' is no number"),
+        ("keyUiLocale=zz", "'zz' is no locale of this server"),
+        ("applicationTitle", "say name=value"),
+    ],
+)
+async def test_nonsense_that_a_server_takes_is_refused(s: Session, text: str, why: str):
+    """Seen: `maxPasswordLength=-3` is stored, and no user can be made then."""
+    with pytest.raises(UsageError, match=why):
+        await planned(s, "system settings set", values=[text])
+
+
+async def test_a_setting_that_there_is_not_is_no_empty_text(s: Session):
+    """Recorded (inst-settings 15): `systemSettings?key=nope` is `{"nope": ""}`."""
+    with pytest.raises(NotFound, match="there is no system setting 'applicationTitel'"):
+        await settings(s, "applicationTitel")
+
+
+async def test_a_password_is_never_shown_and_never_kept(s: Session):
+    """Recorded (inst-settings 18): a server gives it in clear."""
+    plan = await planned(s, "system settings set", values=["keyEmailPassword=Geheim-1"])
+    assert "Geheim" not in repr(plan)
+    await do(s, "system settings set", values=["keyEmailPassword=Geheim-1"])
+    assert (await settings(s, "keyEmailPassword"))["keyEmailPassword"] in {"(secret)", None}
+    shown = await call(s, "journal show")
+    assert "Geheim" not in str(shown.plain())

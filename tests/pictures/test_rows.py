@@ -1,0 +1,83 @@
+"""Charts and maps of any rows: what stands where, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from dhis2sh.errors import UsageError
+from dhis2sh.rows.rows import Rows
+from dhis2sh.session import Session
+from dhis2sh.show.charts.model import KINDS, Chart
+from dhis2sh.show.thematic import LayeredMap
+from tests.metadata.calls import call
+from tests.pictures.test_maps import placed
+
+ROWS = Rows([
+    {"pe": "202503", "peName": "March 2025", "ou": "a", "ouName": "North", "value": 3},
+    {"pe": "202501", "peName": "January 2025", "ou": "a", "ouName": "North", "value": 1},
+    {"pe": "202501", "peName": "January 2025", "ou": "b", "ouName": "South", "value": 7},
+])  # fmt: skip
+
+
+def chart(*args: object, **more: object) -> Chart:
+    found = ROWS.chart(*args, **more)
+    assert isinstance(found, Chart)
+    return found
+
+
+def test_series_by_a_column_and_periods_in_time():
+    found = chart("peName", "value", kind="line", by="ouName")
+    assert found.categories == ("January 2025", "March 2025")
+    assert {one.name: one.values for one in found.series} == {"North": (1, 3), "South": (7, None)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_drawn_in_characters_and_as_a_picture(kind: str):
+    found = chart("value" if kind in {"scatter", "bubble"} else "peName", "value", kind=kind)
+    assert repr(found).strip()
+    pytest.importorskip("vl_convert")
+    assert "<svg" in (found._repr_html_() or "")
+
+
+def test_what_no_chart_can_be():
+    with pytest.raises(UsageError, match="no chart is a 'lin'"):
+        chart("pe", "value", kind="lin")
+    with pytest.raises(UsageError, match="there is no column 'valeu' to draw"):
+        chart("pe", "valeu")
+    with pytest.raises(UsageError, match="ouName is no number: 'North'"):
+        chart("pe", "ouName")
+    twice = Rows([{"x": "a", "by": "b", "value": 1}, {"x": "a", "by": "b", "value": 2}])
+    with pytest.raises(UsageError, match="two rows have the x a and the by b"):
+        twice.chart("x", "value", by="by")
+    with pytest.raises(UsageError, match="more than a picture has room for"):
+        Rows([{"x": str(at), "value": at} for at in range(600)]).chart("x", "value")
+
+
+def test_a_chart_is_written_to_a_file(tmp_path: Path):
+    pytest.importorskip("vl_convert")
+    file = tmp_path / "a.svg"
+    assert str(ROWS.chart("peName", "value", by="ouName", file=str(file))).startswith(f"{file}: ")
+    assert file.read_text().startswith("<svg")
+
+
+async def test_values_beside_the_geometry_of_their_units(s: Session, tmp_path: Path):
+    await placed(s)
+    stream = await call(s, "analytics query", dimensions=["dx=Visits", "pe=202501", "ou=LEVEL-2"], geometry=True)
+    rows = await stream.collect()
+    drawn = rows.map()
+    assert isinstance(drawn, LayeredMap)
+    (layer,) = drawn.layers
+    assert [(one.shape.name, one.value) for one in layer.painted] == [("North", 35.0)]
+    assert "1 without a geometry" in drawn.notes[0]
+    for ending in (".svg", ".html"):
+        rows.map(str(tmp_path / f"a{ending}"), classes=3)
+        assert (tmp_path / f"a{ending}").stat().st_size > 500
+    twice = await (
+        await call(s, "analytics query", dimensions=["dx=Visits", "pe=202501..202502", "ou=LEVEL-2"], geometry=True)
+    ).collect()
+    with pytest.raises(UsageError, match="a map has one colour for it"):
+        twice.map()
+    with pytest.raises(UsageError, match="ou only filters"):
+        await (
+            await call(s, "analytics query", dimensions=["dx=Visits", "pe=202501"], filter=["ou=Nation"], geometry=True)
+        ).collect()
