@@ -34,7 +34,8 @@ async def aggregate(s: Session, *, asked: values.Asked, how: Kept) -> Stream[Row
     API source: `GET /api/dataValueSets.csv`.
     """
     query = await values.query_of(s, asked)
-    periods = [query["period"]] if isinstance(query.get("period"), str) else list(query.get("period") or [])
+    said = query.get("period") or []
+    periods = [said] if isinstance(said, str) else list(said)
     parts = [cast("DataValueQuery", {**query, "period": [one]}) for one in periods] or [query]
 
     def read(part: DataValueQuery) -> AsyncGenerator[list[Row]]:
@@ -47,8 +48,8 @@ async def aggregate(s: Session, *, asked: values.Asked, how: Kept) -> Stream[Row
         found: list[DataValueQuery] = []
         for unit in units:
             alone = cast("DataValueQuery", {name: value for name, value in part.items() if name != "children"})
-            found.append({**alone, "org_unit": [unit]})
-            found += [{**part, "org_unit": [child]} for child in await below(s, unit)]
+            found.append(cast("DataValueQuery", {**alone, "org_unit": [unit]}))
+            found += [cast("DataValueQuery", {**part, "org_unit": [child]}) for child in await below(s, unit)]
         return found if len(found) > 1 else ()
 
     source = Live("data values", s.profile.url, parts, lambda part: cast("JsonValue", part), read, cut)
