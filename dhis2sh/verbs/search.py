@@ -87,6 +87,7 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (r"what can|commands?|abilities|help", "verbs"),
     (r"(let|allow|give) .*(see|edit|view|read)", "share access public"),
     (r"set the thing of many", "attribute set"),
+    (r"(save|back ?up|dump|download) (all|everything|the whole)|whole (configuration|metadata)", "export deps types"),
     # of data
     (r"(in|during|since|for|of) (19|20)\d\d|(last|this|by|per|each) (month|quarter|year|week)|doses?|cases|coverage|trends?|over time", "analytics query"),
     (r"not (thing|report\w*|sent)|reporting rates?|who (has |have )?(report|sent)\w*|completeness|timel\w*|(late|missing) (thing|reports?)", "completeness"),
