@@ -10,7 +10,7 @@ import hashlib
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dhis2sh.client.tracker import IDENTIFIERS
 from dhis2sh.dhis2.uids import generate_uid, is_uid
@@ -106,7 +106,8 @@ def in_bundle(body: JsonObject, name: str) -> list[tuple[Kind, JsonObject]]:
             else "dhis2 data tracker export PROGRAM  shows the form",
         )
     for kind in KINDS:
-        found += [(kind, item) for item in inner(renamed, kind)]
+        for item in inner(renamed, kind):
+            found.append((kind, item))
     return found
 
 
@@ -230,4 +231,4 @@ def said(body: JsonObject) -> list[str]:
 def only(entry: Entry) -> JsonObject:
     """An entry as a deletion takes it: its UID alone."""
     key = IDENTIFIERS[entry.kind]
-    return cast("JsonObject", {key: entry.body[key]})
+    return {key: entry.body[key]}

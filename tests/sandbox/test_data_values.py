@@ -256,6 +256,25 @@ def test_a_lock_exception_lets_late_values_in(sandbox: Caller) -> None:
     assert [sandbox.delete(exception).status_code for _ in range(2)] == [204, 204]
 
 
+def test_data_sets_and_org_units_of_others_are_refused(sandbox: Caller) -> None:
+    clerk = a_clerk(sandbox)
+    data_set = sandbox.store.get("dataSets", "dsMonthly01") or {}
+    sandbox.store.put_objects({"dataSets": [{**data_set, "sharing": {"public": "r-------"}}]})
+    form = "/api/dataValueSets?dataSet=dsMonthly01&orgUnit=ouClinicA01&period=202501"
+    assert sandbox.ask(form, auth=clerk)["errorCode"] == "E2010"
+    refused = sandbox.post(
+        "/api/dataValueSets", json={"dataSet": "dsMonthly01", "dataValues": [ROW]}, auth=clerk
+    ).json()
+    assert [item["errorCode"] for item in refused["response"]["conflicts"]] == ["E7601"]
+    user = sandbox.store.get("users", "userClerk01") or {}
+    sandbox.store.put_objects({"users": [{**user, "organisationUnits": [{"id": "ouSouth0001"}]}]})
+    outside = sandbox.post("/api/dataValueSets", json={"dataValues": [ROW]}, auth=clerk).json()["response"]
+    assert [item["errorCode"] for item in outside["conflicts"]] == ["E7617"]
+    elsewhere = sandbox.get("/api/dataValueSets?dataElement=deTemp00001&orgUnit=ouClinicA01&period=202501", auth=clerk)
+    assert elsewhere.status_code == 501, "nobody has seen what 2.42 says"
+    assert len(sandbox.ask(form)["dataValues"]) == 6, "who may do everything is not asked"  # type: ignore[arg-type]
+
+
 def test_pruning_leaves_nothing_of_an_org_unit(sandbox: Caller) -> None:
     assert prune(sandbox.store, "org_unit", "ouClinicC01") == 3
     rows = sandbox.store.connection.execute("SELECT count(*) FROM data_value WHERE org_unit = 'ouClinicC01'")

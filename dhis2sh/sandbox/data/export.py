@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from dhis2sh.dhis2.periods import Period
     from dhis2sh.sandbox.data.values import Key, Value
+    from dhis2sh.sandbox.metadata.rights import Rights
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -162,6 +163,21 @@ def _check(chosen: Selection, element_groups: bool, *, first: bool) -> None:
         code, text = failed[0 if first else -1]
         words = MESSAGES[code]
         raise Refused(409, words if first else words.format(text), code)  # 2.43 forgets to fill the places
+
+
+def demand_readable(chosen: Selection, model: Model, rights: Rights) -> None:
+    """Raise `Refused` for data sets and org units whose data the user may not read."""
+    for uid in chosen.data_sets:
+        body = model.body("dataSets", uid)
+        if body and not rights.can_read_data(body):
+            raise Refused(409, f"User is not allowed to read data for data set: `{uid}`", "E2010")
+    if rights.superuser:
+        return
+    outside = [uid for uid in chosen.units if model.exists("organisationUnits", uid) and not rights.in_scope(uid)]
+    if outside and model.store.version.upserts:
+        raise Refused(409, f"User is not allowed to view org unit: `{outside[0]}`", "E2012")
+    if outside:
+        raise not_imitated(f"the export of {outside[0]} to a user whose org units it is not below")
 
 
 def read(store: Store, model: Model, chosen: Selection) -> Iterator[Value]:

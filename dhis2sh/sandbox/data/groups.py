@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from dhis2sh.sandbox.data.imports import Options
+    from dhis2sh.sandbox.metadata.rights import Rights
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -85,11 +86,13 @@ class Who:
         username: that values are stored by.
         roots: the org units under which data may be entered.
         late: expired and future periods are open to the user.
+        rights: what else the user may do; None for nobody in particular, who may do everything.
     """
 
     username: str
     roots: tuple[str, ...]
     late: bool
+    rights: Rights | None = None
 
 
 class Groups:
@@ -125,8 +128,22 @@ class Groups:
         kept = entries if removing else list(self._fitting(entries, items, summary))
         if not options.on("dryRun"):
             self.write(kept, delete=removing)
+        summary.complete = self._completed(body, data_set, options) or summary.complete
         summary.deleted, summary.updated = (len(kept), 0) if removing else (0, len(kept))
         return summary
+
+    def _completed(self, body: Mapping[str, JsonValue], data_set: str | None, options: Options) -> str | None:
+        """Register the form that a set names as complete, if it says when. Returns that."""
+        date, unit, period = (_text(body.get(name)) for name in ("completeDate", "orgUnit", "period"))
+        uid = unit and self.model.resolve("organisationUnits", options.scheme("orgUnit"), unit)
+        read = read_period(period or "")
+        if not date or not data_set or not uid or read is None:
+            return None
+        combo = _text(body.get("attributeOptionCombo")) or DEFAULT_OPTION_COMBO
+        if not options.on("dryRun"):
+            with self.store.writing() as connection:
+                values.complete(connection, (data_set, read.iso, uid, combo), date, self.who.username)
+        return date
 
     def failed(self, no: GroupRefused, options: Options, rows: int, steps: Iterable[str] = ()) -> Summary:
         """The summary of a group that was refused.
@@ -158,7 +175,7 @@ class Groups:
         texts = {name: _text(item.get(name)) or _text(outer.get(name)) for name in ("period", "orgUnit")}
         if texts["period"] is None:
             raise undefined("E8100", "period", index, item)
-        period = read_period(cast("str", texts["period"]))
+        period = read_period(texts["period"])
         if period is None:
             raise Refused(500, NO_GROUP)
         named = _text(item.get("dataElement"))
@@ -167,9 +184,7 @@ class Groups:
         element = self._uid("dataElements", "data element", named, options.scheme("dataElement"), index)
         if texts["orgUnit"] is None:
             raise undefined("E8105", "org unit", index, item)
-        unit = self._uid(
-            "organisationUnits", "org unit", cast("str", texts["orgUnit"]), options.scheme("orgUnit"), index
-        )
+        unit = self._uid("organisationUnits", "org unit", texts["orgUnit"], options.scheme("orgUnit"), index)
         scheme, plural = options.scheme("categoryOptionCombo"), "categoryOptionCombos"
         text = _text(item.get("categoryOptionCombo"))
         combo = self._uid(plural, "category option combo", text, scheme, index) if text else None
@@ -209,6 +224,9 @@ class Groups:
         """Raise `GroupRefused` for what speaks against a group, the first of it. Returns its data set."""
         uid = data_set or self._detected(entries)
         body = self.model.body("dataSets", uid)
+        rights = self.who.rights
+        if rights is not None and body and not rights.can_write_data(body):
+            raise not_imitated(f"an import of 2.43 into the data set {uid} by who may not write its data")
         self._usable(uid, body, entries)
         periods = {entry.period.iso: entry.period for entry in entries}
         self._timely(uid, body, periods, entries)
@@ -334,7 +352,8 @@ class Groups:
                 if delete and old is None:
                     continue
                 moment = f"{now()}+0000"
-                value = entry.value if entry.value is not None or old is None else old.value
+                kept = entry.value is None and not entry.deleted and old is not None
+                value = old.value if kept and old is not None else entry.value
                 created = moment if old is None else old.created
                 new = Value(entry.key, old.value if delete and old else value, self.who.username, created, moment,
                             entry.comment, entry.follow_up, gone)  # fmt: skip

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.data import approval, formats, locks, values
 from dhis2sh.sandbox.data.conflicts import Conflict, Summary, conflict
-from dhis2sh.sandbox.data.model import Model, read_period, reference
+from dhis2sh.sandbox.data.model import Model, read_period, reference, references
 from dhis2sh.sandbox.data.values import Key, Value
 from dhis2sh.sandbox.http import params
-from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata import value_types
-from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from starlette.datastructures import QueryParams
 
+    from dhis2sh.sandbox.metadata.rights import Rights
     from dhis2sh.sandbox.store.database import Store
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -131,7 +131,7 @@ def _demand_scheme(name: str, text: str) -> None:
 
 def _shown_scheme(text: str) -> JsonObject:
     kind, _, attribute = text.partition(":")
-    return {"type": kind.upper()} | ({"attribute": attribute} if attribute else {})
+    return {"type": kind.upper(), **({"attribute": attribute} if attribute else {})}
 
 
 @dataclass(slots=True)
@@ -167,17 +167,14 @@ class Importer:
     Parameters:
         store: the database.
         options: of the request.
-        user: the user name that new values are stored by.
-        roots: the org units under which the user may enter data; None for anywhere.
-        late: the user may enter data of expired periods; forces: `force=true` counts.
+        rights: of who imports; new values are stored by that name.
     """
 
-    def __init__(
-        self, store: Store, options: Options, user: str, roots: list[str] | None = None, *, late: bool, forces: bool
-    ) -> None:
-        self.store, self.options, self.user, self.roots = store, options, user, roots
-        self.locks = locks.Locks(store, late=late)
-        self.forced = forces and options.on("force")
+    def __init__(self, store: Store, options: Options, rights: Rights) -> None:
+        self.store, self.options, self.rights = store, options, rights
+        self.user, self.roots = str(rights.user.get("username")), rights.roots("organisationUnits")
+        self.locks = locks.Locks(store, late=rights.has("F_EDIT_EXPIRED"))
+        self.forced = rights.superuser and options.on("force")
         self.model = Model(store)
         self.summary = Summary(options.shown())
         self._latest_open: dict[str, Period | None] = {}
@@ -222,8 +219,10 @@ class Importer:
             uid = self.model.resolve(plural, self.options.scheme(scheme), text)
             if uid is None:
                 self._abort(conflict(code, {kind: text}))
-            else:
-                outer[name] = uid
+                continue
+            outer[name] = uid
+            if name == "dataSet" and not self.rights.can_write_data(self.model.body(plural, uid)):
+                self._abort(conflict("E7601", {kind: uid}))
         if (text := _text(body.get("period"))) is not None:
             outer["period"] = text
         return outer
@@ -249,11 +248,8 @@ class Importer:
         if period is None or "orgUnit" not in outer:
             return
         if not self.options.on("dryRun"):
-            connection.execute(
-                "INSERT OR REPLACE INTO completeness VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
-                (outer["dataSet"], period.iso, outer["orgUnit"], outer.get("attributeOptionCombo", DEFAULT_OPTION_COMBO),
-                 date[:10], self.user, now(), self.user),
-            )  # fmt: skip
+            combo = outer.get("attributeOptionCombo", DEFAULT_OPTION_COMBO)
+            values.complete(connection, (outer["dataSet"], period.iso, outer["orgUnit"], combo), date, self.user)
         self.summary.complete = date
 
     # Rows ----------------------------------------------------------------------------------------------------------
@@ -275,6 +271,8 @@ class Importer:
         combos = self._combos(item, outer)
         if isinstance(combos, Conflict):
             return combos
+        for combo in {uid for uid in combos.values() if uid}:
+            demand_writable(self.model, self.rights, combo)
         body = self.model.body("dataElements", element)
         raw = _text(item.get("value"))
         return Row(
@@ -403,6 +401,18 @@ class Importer:
             raise Refused(400, f'Cannot invoke "{called}" because "fr" is null')
 
 
+def demand_writable(model: Model, rights: Rights, combo: str) -> None:
+    """Raise `Refused` with 501 for an option combo whose options the user may not write data for.
+
+    That a server refuses it is known, in which words is not.
+    """
+    if rights.superuser:
+        return
+    for option in references(model.body("categoryOptionCombos", combo), "categoryOptions"):
+        if not rights.can_write_data(model.body("categoryOptions", option)):
+            raise not_imitated(f"data of the category option {option}, which the user may not write")
+
+
 def server_time() -> str:
     """The current second as `/api/dataValueSets` writes it."""
     return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
@@ -422,7 +432,7 @@ def _text(value: JsonValue) -> str | None:
 
 
 def _in_hierarchy(importer: Importer, row: Row) -> Conflict | None:
-    if importer.roots is None or importer.model.within(row.org_unit, importer.roots):
+    if importer.model.within(row.org_unit, importer.roots):
         return None
     return conflict("E7617", {"organisationUnit": row.org_unit, "user": importer.user})
 

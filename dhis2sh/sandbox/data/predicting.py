@@ -64,7 +64,7 @@ def run_predictor(
     units = _predictor_units(store, predictor)
     outputs = periods_within(kind.name, start, end)
     samples = {one.iso: _sample(one, predictor) for one in outputs}
-    wanted = side.elements | (skips.elements if skips else set())
+    wanted = side.elements.union(skips.elements if skips else ())
     known = Values.read(store, wanted, {iso for sample in samples.values() for iso in sample}, units)
     output, combo = _id(predictor, "output"), _id(predictor, "outputCombo") or DEFAULT_OPTION_COMBO
     element = store.get("dataElements", output) or {}

@@ -49,7 +49,8 @@ def identified(store: Store, plural: str, uid: str) -> JsonObject:
     found: JsonObject = {name: body[name] for name in ("code", "name", "created", "lastUpdated") if body.get(name)}
     found |= {**_bare(store, uid), "displayName": body.get("name")}
     found |= makers(store, body)
-    found["sharing"] = cast("JsonObject", found["sharing"]) | cast("JsonObject", body.get("sharing") or {})
+    sharing = cast("JsonObject", found["sharing"]) | cast("JsonObject", body.get("sharing") or {})
+    found["sharing"] = {name: one for name, one in sharing.items() if name != "external" or store.version.external}
     found["attributeValues"] = cast("list[JsonValue]", body.get("attributeValues") or [])
     return found
 

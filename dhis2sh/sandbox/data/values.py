@@ -108,6 +108,18 @@ def audit(
     )
 
 
+def complete(connection: sqlite3.Connection, form: tuple[str, str, str, str], date: str, user: str) -> None:
+    """Register a form as complete.
+
+    Parameters:
+        form: data set, period, org unit and attribute option combo.
+    """
+    connection.execute(
+        "INSERT OR REPLACE INTO completeness VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
+        (*form, date[:10], user, now(), user),
+    )
+
+
 def prune(store: Store, column: str, uid: str) -> int:
     """Delete every data value of an org unit or a data element for good, its audits too.
 

@@ -186,4 +186,4 @@ def _older(path: str) -> str:
     """Where this release has an address of 2.42, and that it has not where 2.42 has it."""
     if path.startswith("/api/dataAcceptances"):
         return path.replace("/api/dataAcceptances", "/api/dataApprovals/dataAcceptances", 1)
-    return path.replace("/api/dataApprovals/dataAcceptances", "/api/dataAcceptances", 1)
+    return path.replace("/api/dataApprovals/dataAcceptances", "/api/dataApprovals/none", 1)

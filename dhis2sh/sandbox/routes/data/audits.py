@@ -132,8 +132,13 @@ class Api:
 
     def _audit_type(self, text: str) -> str:
         if text.upper() not in AUDIT_TYPES:
-            upserts = self.store.version.upserts
-            klass = "org.hisp.dhis." + ("datavalue.DataValueChangelogType" if upserts else "audit.AuditOperationType")
+            klass = (
+                "org.hisp.dhis."
+                + {
+                    True: "datavalue.DataValueChangelogType",
+                    False: "audit.AuditOperationType" if self.store.version.minor >= 42 else "changelog.ChangeLogType",
+                }[self.store.version.upserts]
+            )
             words = f"Value '{text}' is not valid for parameter auditType.  Cannot convert {text} to class {klass}"
             raise Refused(400, words)
         return text.upper()

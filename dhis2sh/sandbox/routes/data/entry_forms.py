@@ -187,13 +187,16 @@ class Api:
                 for unit in units:
                     row: JsonObject = {"dataElement": named("dataElements", "dataElement", element),
                                        "categoryOptionCombo": combo, "period": period, "orgUnit": unit}  # fmt: skip
-                    rows.append({name: text for name, text in row.items() if text} | {"value": ""})
+                    filled: JsonObject = {name: text for name, text in row.items() if text}
+                    rows.append({**filled, "value": ""})
         return answer({"dataValues": rows})
 
     def data_form(self, request: Request) -> Response:
         """`GET /api/dataSets/{uid}/form?ou[&pe][&metaData=true]`: the groups of fields of a form."""
         query, model = request.query_params, Model(self.store)
         unit = query.get("ou", "null")
+        if "ou" not in query and self.store.version.upserts:
+            raise Refused(500, 'Cannot invoke "org.hisp.dhis.common.UID.getValue()" because "uid" is null')
         if not model.exists("organisationUnits", unit):
             raise not_found("OrganisationUnit", unit)
         uid = self._data_set(request)
@@ -263,9 +266,8 @@ def _element(body: JsonObject, found: JsonObject) -> JsonObject:
     """A data element as a form shows it: without who made it and when."""
     for name in ("created", "lastUpdated", "createdBy", "lastUpdatedBy", "user"):
         found.pop(name, None)
-    sharing = {name: {} for name in ("users", "userGroups")}
-    external = {"external": False} if "external" in cast("JsonObject", found["sharing"]) else {}
-    found["sharing"] = cast("JsonObject", {**external, **sharing})
+    external: JsonObject = {"external": False} if "external" in cast("JsonObject", found["sharing"]) else {}
+    found["sharing"] = {**external, "users": {}, "userGroups": {}}
     name = body.get("formName") or body.get("name")
     return {
         **found,

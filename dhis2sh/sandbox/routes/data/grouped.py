@@ -29,7 +29,7 @@ def groups_for(server: Server, request: Request) -> Groups:
     """The importer of who asks."""
     rights = server.rights(request)
     name, roots = str(server.user(request).get("username")), tuple(rights.roots("organisationUnits"))
-    return Groups(server.store, Who(name, roots, late=rights.has("F_EDIT_EXPIRED")))
+    return Groups(server.store, Who(name, roots, late=rights.has("F_EDIT_EXPIRED"), rights=rights))
 
 
 def import_set(groups: Groups, raw: bytes, kind: str, options: Options) -> Summary:

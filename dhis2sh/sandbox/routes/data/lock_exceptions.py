@@ -45,7 +45,9 @@ class Api:
             "dataSet": {"id": data_set},
             "created": created,
         }
-        return found | ({"organisationUnit": {"id": unit}} if unit else {})
+        if unit:
+            found["organisationUnit"] = {"id": unit}
+        return found
 
     def _named(self, iso: str) -> str:
         period = None if self.store.version.upserts else read_period(iso)

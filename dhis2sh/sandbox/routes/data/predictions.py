@@ -39,6 +39,9 @@ class Api:
         start, end = (params.date(query, name) for name in ("startDate", "endDate"))
         if start is None or end is None:
             raise not_imitated("predictions with an empty date")
+        if start > end and self.store.version.upserts:
+            days = ", ".join(f"`{day.month}/{day.day}/{day:%y}, 12:00 AM`" for day in (start, end))
+            raise Refused(409, f"Start date is after end date: {days}", "E7206")
         return start, end
 
     def predict(self, request: Request, raw: bytes) -> Response:

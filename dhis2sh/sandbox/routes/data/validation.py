@@ -13,7 +13,7 @@ from starlette.routing import Route
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.data.paging import paged, picked
-from dhis2sh.sandbox.data.shown import identified, plain_period
+from dhis2sh.sandbox.data.shown import identified, period_reference, plain_period
 from dhis2sh.sandbox.data.validation import Side, Values, Violation, number_of, run_rules
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer, empty
@@ -120,8 +120,12 @@ class Api:
     def results(self, request: Request) -> Response:
         """`GET /api/validationResults`: what has been kept; `ou`, `vr`, `pe` and `createdDate` choose."""
         query = request.query_params
-        found = [{**body, "id": int(str(body["id"]))} for body in self._kept(query)]
-        found.sort(key=lambda body: body["id"])
+        found = [
+            {**body, "id": int(str(body["id"])),
+             "period": period_reference(self.store, str(cast("JsonObject", body["period"])["id"]))}
+            for body in self._kept(query)
+        ]  # fmt: skip
+        found.sort(key=lambda body: int(str(body["id"])))
         shown = picked(query, cast("list[JsonObject]", found), self.store, _TYPES)
         return answer(paged(query, "validationResults", shown))
 

@@ -23,7 +23,6 @@ from dhis2sh.sandbox.routes.instance.files import Files
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.routes.server import Server
-    from dhis2sh.types import JsonObject
 
 
 class Api:
@@ -74,7 +73,7 @@ class Api:
         file = self.store.get("fileResources", value.value)
         if file is None:
             raise not_found("FileResource", value.value)
-        return self._files.content(cast("JsonObject", file), attachment=False)
+        return self._files.content(file, attachment=False)
 
 
 def routes(server: Server) -> list[Route]:

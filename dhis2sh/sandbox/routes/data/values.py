@@ -18,7 +18,7 @@ from starlette.routing import Route
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.data import approval, export, formats, locks, values
 from dhis2sh.sandbox.data.conflicts import Summary
-from dhis2sh.sandbox.data.imports import Importer, Options, server_time
+from dhis2sh.sandbox.data.imports import Importer, Options, demand_writable, server_time
 from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.data.values import Key, Value
 from dhis2sh.sandbox.http.answers import answer
@@ -117,6 +117,7 @@ class Api:
         """`GET /api/dataValueSets`."""
         query, model = request.query_params, Model(self.store)
         chosen = export.select(self.store, model, query)
+        export.demand_readable(chosen, model, self.server.rights(request))
         named = self.store.version.upserts
         if named:
             by_uid = list(export.read(self.store, model, chosen))
@@ -159,16 +160,12 @@ class Api:
         if not rights.has("F_DATAVALUE_ADD"):
             raise Refused(403, "Access is denied", "E1006")
         raw, kind = body_of(request), request.headers.get("content-type", "application/json").split(";")[0].strip()
-        user = self.server.user(request)
         if kind not in _ACCEPTED:
             raise Refused(415, f"Content-Type '{kind}' is not supported")
         if self.store.version.upserts:
             run = functools.partial(import_set, groups_for(self.server, request), raw, kind, options)
         else:
-            importer = Importer(
-                self.store, options, cast("str", user.get("username")), rights.roots("organisationUnits"),
-                late=rights.has("F_EDIT_EXPIRED"), forces=rights.superuser,
-            )  # fmt: skip
+            importer = Importer(self.store, options, rights)
             run = functools.partial(_import, importer, raw, kind, options)
         if options.on("async"):
             return self._later(request, options, run, listed=kind in {"", "application/json"})
@@ -361,6 +358,8 @@ class Api:
                 raise Refused(409, f"Period: `{period.iso}` is after latest open future period: `{latest.iso}` for data element: "
                     f"`{key.data_element}`", "E2022")  # fmt: skip
         rights = self.server.rights(request)
+        for combo in {key.category_option_combo, key.attribute_option_combo}:
+            demand_writable(model, rights, combo)
         if form.get("force") == "true" and rights.superuser:
             return
         expiry = locks.Locks(self.store, late=rights.has("F_EDIT_EXPIRED"))

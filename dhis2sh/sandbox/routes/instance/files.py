@@ -134,6 +134,8 @@ class Api:
         body = self._find(request)
         if body is None:
             return _missing("FileResource", request)
+        if body.get("domain") == "DATA_VALUE" and self.server.store.version.upserts:
+            raise Refused(403, f"File resource not found or not accessible: {body['id']}", "E1006")
         if body.get("domain") == "DATA_VALUE" and body.get("assigned"):
             text = f"You don't have access to fileResource '{body['id']}' or this fileResource is not available from this endpoint"
             raise Refused(403, text, "E1006")
