@@ -74,7 +74,7 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (r"(expression|formula|condition).*(right|correct|valid|ok)|(check|validate|valid|correct).*(expression|formula|condition)", "validate-expression"),
     (r"broken|wrong with|health|problems?|integrity|misconfigur\w*|inconsisten\w*|anything wrong", "doctor lint"),
     (r"duplicates?|superfluous|missing (option )?combinations?", "doctor"),
-    (r"(why|what) .*(refus|reject|fail|error|conflict)\w*|error message", "explain"),
+    (r"(why|what) .*(refus|reject|fail|error|conflict)\w*|error message", "explain refusal words"),
     (r"(put|add) .*(in|into|to) (a |the )?.*(group|set|thing|section)", "add"),
     (r"take .*(out of|off|from) (a |the )?.*(group|set|thing)", "remove"),
     (r"off (the )?names?|prefix|suffix|rename|call(ed)? differently|begin with", "rename"),
