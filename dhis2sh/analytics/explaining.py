@@ -112,7 +112,9 @@ class _Place:
         """Why nothing can be reported there then."""
         if self.body is None:
             return None
-        opened, closed = (text and dt.date.fromisoformat(text[:10]) for text in (self.body.opened, self.body.closed))
+        opened, closed = (
+            dt.date.fromisoformat(text[:10]) if text else None for text in (self.body.opened, self.body.closed)
+        )
         if closed and closed < self.period.start:
             return f"{self.body.name} was closed on {closed}"
         if opened and opened > self.period.end:
@@ -333,7 +335,7 @@ async def _some(s: Session, query: DataValueQuery, item: Item) -> list[Row]:
     combos = dict(zip(("categoryOptionCombo", "attributeOptionCombo"), item.parts[1:], strict=False))
     async with aclosing(s.client.data_values.batches(**query)) as batches:
         async for rows in batches:
-            found += [row for row in rows if all(combo in {"*", row.get(name)} for name, combo in combos.items())]
+            found += [row for row in rows if all(combo in ("*", row.get(name)) for name, combo in combos.items())]
             if len(found) >= MOST_VALUES:
                 break
     return found[:MOST_VALUES]

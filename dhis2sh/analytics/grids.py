@@ -80,9 +80,9 @@ def typed(grid: Grid, labels: Labels) -> list[Row]:
             value = None if header.name in {"longitude", "latitude"} and not placed else value_of(header, cell)
             row[labels.of[header.name]] = value
             if labels.beside(header):
-                told = None if value is None else str(value)
-                name = options.get(told, told) if header.option_set else told and meta.name_of(told)
-                row[f"{labels.of[header.name]}Name"] = name
+                told = "" if value is None else str(value)
+                name = options.get(told, told) if header.option_set else meta.name_of(told)
+                row[f"{labels.of[header.name]}Name"] = name or None
         found.append(row)
     return found
 

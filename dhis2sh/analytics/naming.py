@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -39,11 +39,11 @@ class Names:
 
     Parameters:
         meta: names by the server.
-        units: organisation units, with all that are above them.
+        units: organisation units, with all that are above them; they may come later than the rest.
     """
 
     meta: AnalyticsMetaData
-    units: Mapping[str, Unit]
+    units: dict[str, Unit]
 
     def columns(self, dimensions: Iterable[str], values: Sequence[str]) -> list[str]:
         """The columns of rows with names, in order.

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, override
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, override
 
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import Dhis2Error, MissingExtra, PipelineError, UsageError
@@ -43,8 +43,9 @@ class Target(NamedTuple):
 def target_of(path: Path) -> Target:
     """What a path is, by its ending; without one it is a folder. Raises `UsageError` for one that could not be written."""
     ending = path.suffix.lower().removeprefix(".")
-    kinds: list[tuple[Kind, Sequence[str]]] = [("text", TEXTS), ("file", FILES), ("duckdb", DUCK)]
-    kind = next((kind for kind, endings in kinds if ending in endings), None)
+    kind: Kind | None = (
+        "text" if ending in TEXTS else "file" if ending in FILES else "duckdb" if ending in DUCK else None
+    )
     if kind is None and ending:
         known = ", ".join(f".{name}" for name in (*TEXTS, *FILES, DUCK[0]))
         raise UsageError(f"{path}: nothing is written as '.{ending}'", hint=f"{known}, or a folder for Parquet files")
@@ -54,7 +55,8 @@ def target_of(path: Path) -> Target:
         raise UsageError(f"{path} is there already, and is no folder of a pull", hint="choose another --out")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", hint="make it, or choose another --out")
-    return Target(path, kind or "folder", ending or "parquet")
+    found: Kind = kind if kind is not None else "folder"
+    return Target(path, found, ending or "parquet")
 
 
 async def write(stream: Stream[Row], target: Target, tables: Tables) -> int:
@@ -270,7 +272,7 @@ class Duck(Parquet):
     def _write(self, frame: Any) -> None:
         self._path.unlink()  # an empty file is no database
         beside = self._path.with_suffix(".parquet")
-        base = cast("Any", self._duckdb.connect(str(self._path)))
+        base = self._duckdb.connect(str(self._path))
         try:
             frame.lazy().sink_parquet(beside)
             base.read_parquet(str(beside)).create("data")

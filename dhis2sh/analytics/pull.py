@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel
 
@@ -167,29 +169,30 @@ async def pull(s: Session, dimensions: list[str], wanted: Wanted) -> Stream[Row]
     if wanted.explain:
         return _explained(plan, work)
     await _agreed(s, plan, work, wanted.max_cells)
-    names = await _names(s, plan)
+    names = Names(plan.members.meta, {})
     tables = _tables(s, plan, names)
     if target is not None and wanted.engine == "dask":
         from dhis2sh.analytics.cluster import on_cluster  # heavy: dask
 
+        await _learn(s, plan, names)
         kept = None if wanted.no_names else names
         rows, requests = await on_cluster(s, plan, target.path, wanted.scheduler, kept, tables.by)
         return Pulled(file=str(target.path), rows=rows, requests=requests, kept=0)
     order = list(asked.dimensions)
     with_names = not wanted.no_names and (target is None or target.kind != "duckdb")
     stream = Stream(
-        _rows(work, names if with_names else None, order),
+        _rows(work, names, order, partial(_learn, s, plan, names), with_names=with_names),
         columns=names.columns(order, ["value"]) if with_names else [*order, "value"],
     )
     if target is None:
-        stream.finally_(_finishing(stream, work))
+        stream.finally_(finishing(work))
         return stream
     rows = await write(stream, target, tables)
     work.finished()
     return pulled(target, rows, work.counts)
 
 
-def _finishing(stream: Stream[Row], work: Pull[Piece]) -> Callable[[], Awaitable[None]]:
+def finishing[P](work: Pull[P]) -> Callable[[], Awaitable[None]]:
     """What is done when a stream has ended: closed before, it goes on another time."""
 
     async def finish() -> None:
@@ -206,15 +209,31 @@ def _checked(wanted: Wanted, target: Target | None) -> None:
         raise UsageError("a cluster writes a folder of Parquet files", hint="--out FOLDER, which every worker must see")
 
 
-async def _names(s: Session, plan: Planned) -> Names:
-    units = plan.members.of.get("ou", ()) if "ou" in plan.question.dimensions else ()
-    return Names(plan.members.meta, await units_of(s, units) if units else {})
+async def _learn(s: Session, plan: Planned, names: Names) -> None:
+    """Put the units of a plan into names."""
+    if "ou" in plan.question.dimensions:
+        names.units.update(await units_of(s, plan.members.of.get("ou", ())))
 
 
-async def _rows(work: Pull[Piece], names: Names | None, order: list[str]) -> AsyncGenerator[list[Row]]:
-    async with aclosing(work.batches()) as batches:
-        async for rows in batches:
-            yield rows if names is None else [names.joined(row, order) for row in rows]
+async def _rows(
+    work: Pull[Piece],
+    names: Names,
+    order: list[str],
+    learn: Callable[[], Coroutine[Any, Any, None]],
+    *,
+    with_names: bool,
+) -> AsyncGenerator[list[Row]]:
+    """The rows; names are asked for while the first numbers are on their way."""
+    learning = asyncio.ensure_future(learn())
+    try:
+        async with aclosing(work.batches()) as batches:
+            async for rows in batches:
+                await learning
+                yield [names.joined(row, order) for row in rows] if with_names else rows
+        await learning
+    finally:
+        learning.cancel()
+        await asyncio.gather(learning, return_exceptions=True)
 
 
 def _tables(s: Session, plan: Planned, names: Names) -> Tables:

@@ -140,7 +140,7 @@ def error_of(answer: Answer) -> Dhis2Error:
     if answer.status == 403:
         return Forbidden(message, hint="dhis2 system whoami  shows what this user may do", code=code)
     if answer.status == 404:
-        return NotFound(message, hint="dhis2 metadata search WORDS  finds by name, code or part of a UID", code=code)
+        return NotFound(message, hint="dhis2 metadata search bcg  finds by name, code or part of a UID", code=code)
     kind = ServerFault if answer.status >= 500 else Refused
     return kind(message, code=code, status=answer.status, envelope=envelope, hint=_hint(answer, code))
 

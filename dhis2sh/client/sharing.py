@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import TYPE_CHECKING, Literal, Self, cast
 
 from dhis2sh.client import bulk
@@ -208,5 +209,5 @@ def _members(members: Mapping[str, str | None]) -> dict[str, JsonObject]:
 
 def _uid(text: str) -> str:
     if not is_uid(text):
-        raise UsageError(f"'{text}' is not a UID", hint="dhis2 metadata search WORDS  finds them")
+        raise UsageError(f"'{text}' is not a UID", hint=f"dhis2 metadata search {quote(text)}  finds it")
     return text

@@ -134,7 +134,8 @@ class Tracker:
     ) -> dict[str, Param]:
         version = await self._client.version()
         units = [org_units] if isinstance(org_units, str) else list(org_units)
-        query = {**params}
+        renamed = version.behaviour.enrollment_status
+        query = {renamed.get((kind, name), name): value for name, value in params.items()}
         if units:
             query[_org_unit_param(kind, version)] = version.behaviour.uid_separator.join(units)
         if org_unit_mode:

@@ -44,6 +44,8 @@ class Behaviour:
         tracker_org_unit_mode: The parameter for how far below them to look (versions-seen).
         tracker_order: In which order the pages of a tracker list do not move: by UID, but for tracked entities of 2.43 and
             later, where that fails (409, SqlState 42702) and the order without one is by number (seen-2026-11-29).
+        enrollment_status: The parameters for the state of enrollments where they are called otherwise; what a version
+            does not know it ignores without a word, and gives all (OpenAPI; 2.41 tracker-read-entities 13, 14).
         transfer_unit: The parameter of a transfer of ownership for the new owner (i, e.1).
         oauth2_client_key: What an OAuth2 client's identifier is called (quirk 39).
         authorize_path: Where a user consents.
@@ -64,6 +66,7 @@ class Behaviour:
     tracker_org_units: str
     tracker_org_unit_mode: str
     tracker_order: Mapping[str, str]
+    enrollment_status: Mapping[tuple[str, str], str]
     transfer_unit: str
     oauth2_client_key: str
     authorize_path: str
@@ -85,6 +88,11 @@ _V40 = Behaviour(
     tracker_org_units="orgUnit",
     tracker_org_unit_mode="ouMode",
     tracker_order={},
+    enrollment_status={
+        ("trackedEntities", "enrollmentStatus"): "programStatus",
+        ("enrollments", "status"): "programStatus",
+        ("events", "enrollmentStatus"): "programStatus",
+    },
     transfer_unit="ou",
     oauth2_client_key="cid",
     authorize_path="/uaa/oauth/authorize",
@@ -104,6 +112,7 @@ _V41 = replace(
 )
 _V42 = replace(
     _V41,
+    enrollment_status={},
     transfer_unit="orgUnit",
     spring_oauth2=True,
     merge_mode=False,

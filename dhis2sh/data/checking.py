@@ -6,7 +6,6 @@ element of monthly sets (seen on 2.42).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -49,6 +48,7 @@ class Checker:
     def __init__(self, target: Target, *, deleting: bool = False) -> None:
         self._target, self._deleting = target, deleting
         self._places: dict[tuple[str, str, str], _Place | Problem] = {}
+        self._combos: dict[tuple[object, ...], str] = {}
 
     def checked(self, row: Row) -> Row:
         """The row as it is sent: UIDs in place of names and codes, the value as text.
@@ -63,8 +63,7 @@ class Checker:
             "dataElement": place.element.uid,
             "period": place.period,
             "orgUnit": place.unit.uid,
-            "categoryOptionCombo": _combo(row, place.element, self._target),
-            "attributeOptionCombo": _attribute_combo(row, place.sets, self._target),
+            **self._both_combos(row, place),
         }
         if not (self._deleting or row.get("deleted") in {True, "true"}):
             sent["value"] = _value(row, place.element)
@@ -74,6 +73,21 @@ class Checker:
         if row.get("annotation") and place.element.value_type in value_types.NUMERIC:
             sent.setdefault("comment", row["annotation"])
         return sent
+
+    def _both_combos(self, row: Row, place: _Place) -> Row:
+        """The option combinations, of which a load has few."""
+        found: Row = {}
+        for name, held in (("categoryOptionCombo", (place.element,)), ("attributeOptionCombo", place.sets)):
+            given = row.get(name)
+            key = (name, given, *map(id, held))
+            uid = self._combos.get(key) if given is None or isinstance(given, str) else None
+            if uid is None:
+                ask = _combo if name == "categoryOptionCombo" else _attribute_combo
+                uid = ask(row, place, self._target)
+                if given is None or isinstance(given, str):
+                    self._combos[key] = uid
+            found[name] = uid
+        return found
 
     def _place(self, row: Row) -> _Place:
         texts = (
@@ -158,7 +172,8 @@ def _open(unit: Unit, period: Period) -> None:
         raise Problem(f"'{unit.name}' opened on {unit.opened}, after {period}")
 
 
-def _combo(row: Row, element: Element, target: Target) -> str:
+def _combo(row: Row, place: _Place, target: Target) -> str:
+    element = place.element
     given = row.get("categoryOptionCombo")
     if given in (None, ""):
         if target.default not in element.combos:
@@ -174,7 +189,8 @@ def _combo(row: Row, element: Element, target: Target) -> str:
     return uid
 
 
-def _attribute_combo(row: Row, sets: Sequence[DataSet], target: Target) -> str:
+def _attribute_combo(row: Row, place: _Place, target: Target) -> str:
+    sets = place.sets
     given = row.get("attributeOptionCombo")
     if given in (None, "", target.default):
         if not any(target.default in item.attribute_names for item in sets):

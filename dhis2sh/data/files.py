@@ -64,7 +64,7 @@ def _without_header(path: Path) -> Iterator[list[Row]] | None:
         return None
     try:
         with _text(path) as file:
-            first = next(csv.reader(file), [])
+            first = next(csv.reader(file), list[str]())
     except (OSError, EOFError, ValueError, csv.Error):
         return None  # whoever reads the rows says so
     begins = len(first) > 5 and is_uid(first[0]) and is_uid(first[2]) and _is_period(first[1])

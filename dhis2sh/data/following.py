@@ -87,9 +87,11 @@ class FollowUps:
         return told
 
     def _sent(self, row: Row) -> JsonObject:
-        sent = {name: row[name] for name in KEY[:4]} | {"followup": self.mark}
+        sent: JsonObject = {**{name: row[name] for name in KEY[:4]}, "followup": self.mark}
         attribute = self.attributes.get(str(row["attributeOptionCombo"]))
-        return sent | ({"attribute": attribute} if attribute else {})
+        if attribute:
+            sent["attribute"] = attribute
+        return sent
 
     async def look_back(self, s: Session, part: Part) -> PartDone:
         """Which of them have the mark that they were meant to have."""

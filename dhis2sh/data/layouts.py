@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dhis2sh.data.checking import text_of
@@ -75,14 +76,17 @@ class Sheet:
 
     def values(self, row: Row) -> list[Row]:
         """The values in one row of the sheet. A wide row has several; empty cells of it are no values."""
-        base: Row = {
-            **self.given,
-            **{name: row[header] for header, name in self.columns.items() if row.get(header) not in (None, "")},
-        }
-        if isinstance(base.get("period"), str):
-            base["period"] = as_period(str(base["period"]))
+        base: Row = {**self.given}
+        some = False
+        for header, name in self.columns.items():
+            cell = row.get(header)
+            if cell is not None and cell != "":
+                base[name], some = cell, True
+        period = base.get("period")
+        if isinstance(period, str):
+            base["period"] = as_period(period)
         if not self.across:
-            return [base] if any(row.get(header) not in (None, "") for header in self.columns) else []
+            return [base] if some else []
         found: list[Row] = []
         for header in self.across:
             cell = row.get(header)
@@ -176,6 +180,7 @@ def _is_period(text: str) -> bool:
         return False
 
 
+@lru_cache(4096)
 def as_period(text: str) -> str:
     """A month as spreadsheets write it (`Jan-26`, `January 2026`, `06/2026`), or an interval as ADX does (`2026-01-01/P1M`),
     in DHIS2's form; anything else as it is."""

@@ -110,7 +110,9 @@ class _Taking:
     def take(self, place: int, row: Row) -> None:
         """One row: into the job, or among the refused."""
         self.given += 1
-        self._commas = self._commas or _DECIMAL_COMMA.fullmatch(text_of(row.get("value") or "")) is not None
+        given = row.get("value")
+        if not self._commas and isinstance(given, str) and "," in given:
+            self._commas = _DECIMAL_COMMA.fullmatch(given.strip()) is not None
         try:
             sent = self._checker.checked(row)
         except Problem as problem:
@@ -122,14 +124,22 @@ class _Taking:
         if before is None:
             self._seen[cell] = (place, value)
             self._preparing.add(place, sent, _data_set(self._target, sent) if self._by_set else None)
-            if _NEGATIVE.fullmatch(str(sent.get("value", ""))):
-                self._negative = (self._negative[0] if self._negative else place, (self._negative or (0, 0))[1] + 1)
-            if _THOUSANDS.fullmatch(str(sent.get("value", ""))):
-                self._thousands.append((place, sent))
+            self._look_at(place, sent)
         elif before[1] == value:
             self.repeated += 1
         else:
             self._contradicted(place, sent, before[0])
+
+    def _look_at(self, place: int, sent: Row) -> None:
+        """Remember a value that is looked at again when all have come."""
+        text = sent.get("value")
+        if not isinstance(text, str):
+            return
+        if text.startswith("-") and _NEGATIVE.fullmatch(text):
+            first, count = self._negative or (place, 0)
+            self._negative = (first, count + 1)
+        if "." in text and _THOUSANDS.fullmatch(text):
+            self._thousands.append((place, sent))
 
     def _contradicted(self, place: int, sent: Row, first: int) -> None:
         """Two rows with two values for one cell: nobody knows which is meant, so that neither is sent."""
@@ -166,13 +176,20 @@ class _Taking:
 
 async def meet(target: Target, rows: Sequence[Row]) -> None:
     """Read what rows speak of."""
-    texts = {
-        name: [text_of(row[name]) for row in rows if row.get(name) not in (None, "")]
-        for name in ("dataElement", "orgUnit", *DEFAULTED)
-    }
+    texts = {name: _texts(rows, name) for name in ("dataElement", "orgUnit", *DEFAULTED)}
     await target.meet(
         texts["dataElement"], texts["orgUnit"], [*texts["categoryOptionCombo"], *texts["attributeOptionCombo"]]
     )
+
+
+def _texts(rows: Sequence[Row], name: str) -> list[str]:
+    """The texts of a column, each once."""
+    found: dict[str, None] = {}
+    for row in rows:
+        cell = row.get(name)
+        if cell is not None and cell != "":
+            found[cell if isinstance(cell, str) else text_of(cell)] = None
+    return list(dict.fromkeys(text.strip() for text in found))
 
 
 def _data_set(target: Target, sent: Row) -> str | None:

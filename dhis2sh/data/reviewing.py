@@ -247,7 +247,7 @@ def _copied(
     mine = {place: text for place, text in now.items() if place[0] in elements}
     if sum(1 for text in mine.values() if _number(text)) < LEAST_REPEATED:
         return
-    for iso in reversed(before):
+    for iso in reversed(list(before)):
         if mine == {place: text for place, text in before[iso].items() if place[0] in elements}:
             told = f"all {counted(len(mine), 'value')} as in {iso}"
             yield {"period": period.iso, "orgUnit": unit, "value": len(mine), "told": told}

@@ -134,9 +134,10 @@ class Target:
             text: UID, code or name, or the options that it is of.
             allowed: those that are taken, by UID, code and name.
         """
-        options = named_options(text)
         found = allowed.get(text) or self._uids["categoryOptionCombos"].get(text)
-        return found if found or not options else self._of_options(options, set(allowed.values()))
+        if found is None and (options := named_options(text)):
+            return self._of_options(options, set(allowed.values()))
+        return found
 
     def _of_options(self, wanted: Sequence[str], allowed: Iterable[str]) -> str | None:
         """The one option combination that has these options and no others; None where none has, or several have."""
@@ -254,6 +255,8 @@ class Target:
 
 def named_options(text: str) -> list[str]:
     """The options in a text such as `sex=F;age=under5`, without their categories; none in any other text."""
+    if "=" not in text:
+        return []
     parts = [part.partition("=") for part in text.split(";")]
     whole = all(category.strip() and mark and option.strip() for category, mark, option in parts)
     return [option.strip() for _, _, option in parts] if whole else []

@@ -314,7 +314,7 @@ class Objects:
                 found = await _made_of(s, {number: write})
         else:
             before, after = write.changed()
-            patch = [*jsonpatch.diff(before or {}, after or {})]
+            patch: list[JsonValue] = [*jsonpatch.diff(before or {}, after or {})]
             answer = await _believed(s, write, await s.client.patch(f"{write.plural}/{uid}", patch))
             found = await _made_of(s, {number: write})
         envelope = answer if isinstance(answer, dict) else None

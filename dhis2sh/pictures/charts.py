@@ -13,7 +13,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.pictures import asking, legends
 from dhis2sh.pictures.asking import Answer, Key
 from dhis2sh.pictures.definitions import Definition
-from dhis2sh.show.charts.model import Chart, Kind, Series, Shade, Value, shade_of, trend
+from dhis2sh.show.charts.model import PLAIN, Chart, Kind, Series, Shade, Value, shade_of, trend
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ KINDS: Mapping[str, Kind] = {
 }  # fmt: skip
 """DHIS2's types of charts."""
 ONE_NUMBER = {"SINGLE_VALUE", "GAUGE"}
+ONE_SERIES = {"number", "gauge", "scatter", "bubble"}
 DEGREES = {"LINEAR": 1, "POLYNOMIAL": 2}
 SHADED = {"column", "stacked-column", "bar", "stacked-bar", "gauge", "number"}
 MOST_CATEGORIES = 1_000
@@ -58,7 +59,10 @@ async def chart_of(s: Session, found: Definition) -> Chart:
     series, shades = await _shaded(s, found, answer, keys, series)
     chart = _drawn(found, answer, keys, series, shades)
     texts = sum(1 for number in answer.cells.values() if number.text)
-    return chart.with_notes(*([f"{texts:,} values are texts, which no chart draws"] if texts else []))
+    notes = [f"{texts:,} values are texts, which no chart draws"] if texts else []
+    if len(chart.series) > len(PLAIN) and chart.kind not in ONE_SERIES:
+        notes.append(f"{len(chart.series)} series and {len(PLAIN)} colours: some have the same")
+    return chart.with_notes(*notes)
 
 
 def heading(found: Definition, answer: Answer) -> tuple[str, str]:

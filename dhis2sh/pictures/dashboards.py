@@ -164,6 +164,8 @@ async def board_of(
         found[at] = item
         s.person.progress("draw items", len(found), len(held))
     items = sorted(found.values(), key=lambda item: (item.place.y, item.place.x))
+    if not periods and (count := sum("says no period" in item.words for item in items)):
+        s.person.note(f"{counted(count, 'item')} said no period: --period 2025 gives one to all")
     board = Board(uid, text(body, "displayName"), text(body, "displayDescription"), tuple(items))
     if out is not None:
         media.write(out, media.page(board.name, board.body()))

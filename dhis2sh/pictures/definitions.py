@@ -180,6 +180,10 @@ async def read(
 def of_body(body: JsonObject) -> Definition:
     """A definition out of what the server has of it."""
     axes = {axis: [_dimension(one) for one in objects(body.get(axis))] for axis in AXES}
+    if (
+        _events(body) is not None
+    ):  # saved by older apps with a dimension of data, which events have not (recorded: E7124)
+        axes = {axis: [one for one in found if one.name != "dx" or one.items] for axis, found in axes.items()}
     kind = text(body, "type")
     params = {
         name: value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.errors import UsageError
 from dhis2sh.pictures import charts, definitions, outliers, pivots
+from dhis2sh.rows.registry import Renderer, register_renderer
 from dhis2sh.show.charts import media
 from dhis2sh.show.charts.model import Chart
 from dhis2sh.show.pivots import Pivot
@@ -48,8 +50,22 @@ class Visual:
         notes = "".join(f"\n({note})" for note in self.drawn.notes)
         return f"{self.name}: {self.file}{notes}"
 
-    def _repr_html_(self) -> str:
+    def html(self) -> str:
+        """The picture inside a page."""
         return f"<pre>{self!r}</pre>" if self.file else self.drawn.html()
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+
+def _text(visual: Visual, width: int | None, colour: bool) -> str:
+    """As much of a table as the screen has room for; all of it where no screen is."""
+    if visual.file is not None or not isinstance(visual.drawn, Pivot):
+        return repr(visual)
+    return visual.drawn.text(None if width == 0 else width or shutil.get_terminal_size().columns)
+
+
+register_renderer(Visual, Renderer(_text, Visual.html))
 
 
 async def drawn(s: Session, found: Definition) -> Chart | Pivot:

@@ -101,8 +101,12 @@ class Pivot:
     def __repr__(self) -> str:
         return self.text()
 
-    def text(self) -> str:
-        """The table in characters."""
+    def text(self, columns: int | None = None) -> str:
+        """The table in characters.
+
+        Parameters:
+            columns: of the screen; columns of the table that it has no room for are counted. All of them without it.
+        """
         head = [safe(line) for line in (self.title, self.subtitle) if line]
         notes = [f"({safe(note)})" for note in self.notes]
         if not self.rows or not self.columns:
@@ -118,11 +122,14 @@ class Pivot:
             before = one.labels
         widths = [min(WIDEST, max(width_of(line[at]) for line in lines)) for at in range(len(lines[0]))]
         names = len(self.corner)
+        shown = _fitting(widths, names, columns)
+        lines, hidden = [line[:shown] for line in lines], len(widths) - shown
         drawn = [
             "  ".join(fit(text, widths[at], right=at >= names) for at, text in enumerate(line)).rstrip()
             for line in lines
         ]
         more = [f"({len(self.rows) - MOST_ROWS:,} more rows)"] if len(self.rows) > MOST_ROWS else []
+        more += [f"({hidden:,} more columns: --out table.html has all)"] if hidden else []
         return "\n".join([*head, *drawn, *more, *notes])
 
     def _heads(self, level: int) -> list[str]:
@@ -186,6 +193,18 @@ class Pivot:
         if self.as_text:
             return f' style="color:{cell.colour}"'
         return f' style="background:{cell.colour};color:{_readable(cell.colour)}"'
+
+
+def _fitting(widths: Sequence[int], names: int, columns: int | None) -> int:
+    """How many columns fit on a screen: those of names, and one of numbers at the least."""
+    if columns is None:
+        return len(widths)
+    used = 0
+    for at, width in enumerate(widths):
+        used += width + (2 if at else 0)
+        if used > columns and at > names:
+            return at
+    return len(widths)
 
 
 def _together(pair: tuple[int, Head], level: int, levels: int) -> tuple[str, ...] | int:

@@ -40,7 +40,8 @@ def report(error: Dhis2Error) -> int:
     label = "" if isinstance(error, Declined) else "error:"  # a no is no error
     say(label, carried(safe(" ".join(str(error).split()))), RED)
     if error.hint:
-        say("  try:", safe(" ".join(carried(error.hint).split())), BOLD)
+        hint = " ".join(line.strip() for line in carried(error.hint).splitlines())  # two blanks end a command, and stay
+        say("  try:", safe(hint), BOLD)
     return int(error.exit_code)
 
 

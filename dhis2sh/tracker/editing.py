@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from dhis2sh.errors import Refused, UsageError
 from dhis2sh.tracker import changing, programs, reading
@@ -117,7 +117,7 @@ async def _entity(s: Session, uid: str, row: Row, edit: Edit) -> Plan:
         mine = {uid: left.pop(uid) for uid in [item.uid for item in program.items] if uid in left}
         if mine:
             writable(program)
-            was = held("enrollments", cast("Row", {**one, "trackedEntity": uid}))
+            was = held("enrollments", {**one, "trackedEntity": uid})
             changes.append(Change("enrollments", was, with_values("enrollments", was, mine), name or program.name))
             names |= names_of(program)
     return changing.plan(f"update {name or kind.name} [{uid}]", changes, names)

@@ -35,7 +35,7 @@ VALUES: Mapping[Kind, tuple[str, str]] = {
     "events": ("dataValues", "dataElement"),
 }  # fmt: skip
 """Where an object's values are, and by what each is known."""
-UNSET = (None, False, "", {}, [])
+UNSET: tuple[JsonValue, ...] = (None, False, "", {}, [])
 """What is the same as not being there."""
 
 
@@ -62,7 +62,7 @@ def uid_of(kind: Kind, body: JsonObject) -> str:
 
 def payload(kind: Kind, before: JsonObject | None, after: JsonObject) -> JsonObject:
     """An object as an import takes it; values that it had and shall not have are sent empty."""
-    body = {name: value for name, value in after.items() if name in OWN[kind] and value not in (None, "")}
+    body: JsonObject = {name: value for name, value in after.items() if name in OWN[kind] and value not in (None, "")}
     for name, was in (before or {}).items():  # what it had and shall not have is said: some servers keep what is not
         if name in OWN[kind] and name not in body and name != "completedAt":
             body[name] = False if isinstance(was, bool) else None

@@ -179,7 +179,7 @@ async def relate(s: Session, kind: str, from_: str, to: str) -> Plan:
     name = str(body.get("displayName") or kind)
     if from_ == to:
         raise UsageError("nothing is related to itself", hint="two different UIDs")
-    ends = {side: await _end(s, body, side, uid) for side, uid in (("from", from_), ("to", to))}
+    ends: dict[str, End] = {side: await _end(s, body, side, uid) for side, uid in (("from", from_), ("to", to))}
     after: JsonObject = {"relationship": generate_uid(), "relationshipType": kind}
     for side, uid in (("from", from_), ("to", to)):
         after[side] = {ends[side]: {ends[side]: uid}}
@@ -292,15 +292,16 @@ async def merge(s: Session, uid: str, take: Sequence[str]) -> Plan:
     if rows[duplicate].get("trackedEntityType") != kind.uid:
         raise Refused(f"{original} and {duplicate} are of two types", hint=f"dhis2 data tracker get {duplicate}")
     enrolled = {one: {str(item.get("program")) for item in reading.inner(rows[one], "enrollments")} for one in rows}
+    known = {uid: await programs.read_program(s, uid) for uid in sorted(enrolled[original] | enrolled[duplicate])}
     if both := enrolled[original] & enrolled[duplicate]:
         raise Refused(
-            f"both are enrolled in {listed(both, 3)}, which the server does not merge",
+            f"both are enrolled in {listed((f"'{known[one].name}'" for one in both), 3)}, which the server does not merge",
             hint="delete one of the two enrollments first: dhis2 data tracker delete ENROLLMENT",
         )
     has = {one: _attributes(rows[one]) for one in rows}
     items = {item.uid: item for item in kind.items}
-    for program in sorted(enrolled[original] | enrolled[duplicate]):
-        items |= {item.uid: item for item in (await programs.read_program(s, program)).items}
+    for program in known.values():
+        items |= {item.uid: item for item in program.items}
     taken = [programs.named(list(items.values()), text, f"attribute of '{kind.name}'").uid for text in take]
     differing = [
         one for one in {**has[original], **has[duplicate]}

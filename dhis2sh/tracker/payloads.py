@@ -10,9 +10,10 @@ import hashlib
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dhis2sh.client.tracker import IDENTIFIERS
+from dhis2sh.dhis2.properties import SET_BY_SERVER
 from dhis2sh.dhis2.uids import generate_uid, is_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.tracker.reading import end_of, inner
@@ -30,7 +31,7 @@ ALSO_CALLED: Mapping[str, str] = {
     "followup": "followUp",
 }  # fmt: skip
 """Names of the API that ended with 2.41, and what they are called now."""
-LEFT_OUT = {"reason", "row", "lastUpdated", "created", "createdAt", "updatedAt", "createdBy", "updatedBy", "storedBy"}
+LEFT_OUT = SET_BY_SERVER | {"reason", "row", "createdAt", "updatedAt", "updatedBy", "storedBy"}
 """What no import reads."""
 
 
@@ -106,7 +107,8 @@ def in_bundle(body: JsonObject, name: str) -> list[tuple[Kind, JsonObject]]:
             else "dhis2 data tracker export PROGRAM  shows the form",
         )
     for kind in KINDS:
-        found += [(kind, item) for item in inner(renamed, kind)]
+        for item in inner(renamed, kind):
+            found.append((kind, item))
     return found
 
 
@@ -230,4 +232,4 @@ def said(body: JsonObject) -> list[str]:
 def only(entry: Entry) -> JsonObject:
     """An entry as a deletion takes it: its UID alone."""
     key = IDENTIFIERS[entry.kind]
-    return cast("JsonObject", {key: entry.body[key]})
+    return {key: entry.body[key]}

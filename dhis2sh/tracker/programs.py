@@ -144,21 +144,14 @@ def named[T: (Item, Stage)](items: Sequence[T], text: str, what: str) -> T:
 
     Raises `NotFound` that names the nearest, `UsageError` where several are called so.
     """
-    for exact in (
-        lambda item: item.uid == text,
-        lambda item: item.code == text,
-        lambda item: text in (item.name, item.also),
-    ):
-        hits = [item for item in items if exact(item)]
+    for names in (_by_uid, _by_code, _by_name, _alike):
+        hits = [item for item in items if names(text, item)]
         if len(hits) == 1:
             return hits[0]
         if hits:
             break
     else:
-        wanted = folded(text)
-        hits = [item for item in items if wanted in (folded(item.name), folded(item.also or ""))]
-        if len(hits) == 1:
-            return hits[0]
+        hits = list[T]()
     if hits:
         raise UsageError(
             f"'{text}' is ambiguous: {listed((f'{item.name} [{item.uid}]' for item in hits), TOLD)}", hint="use a UID"
@@ -168,6 +161,22 @@ def named[T: (Item, Stage)](items: Sequence[T], text: str, what: str) -> T:
         f"there is no {what} with the UID, code or name '{text}'",
         hint=did_you_mean(text, names) or f"there are {listed(names, TOLD) or 'none'}",
     )
+
+
+def _by_uid(text: str, item: Item | Stage) -> bool:
+    return item.uid == text
+
+
+def _by_code(text: str, item: Item | Stage) -> bool:
+    return item.code == text
+
+
+def _by_name(text: str, item: Item | Stage) -> bool:
+    return text in {item.name, item.also}
+
+
+def _alike(text: str, item: Item | Stage) -> bool:
+    return folded(text) in {folded(item.name), folded(item.also or "")}
 
 
 def no_access(what: str, name: str) -> Forbidden:

@@ -115,7 +115,7 @@ async def by_uid(
     if kind == "relationships" or (kind != "trackedEntities" and program is None):
         for uid in wanted:
             try:
-                found[uid] = cast("Row", await s.client.tracker.get(kind, uid, fields=asked))
+                found[uid] = await s.client.tracker.get(kind, uid, fields=asked)
             except (NotFound, Forbidden):
                 continue
         return found
@@ -145,7 +145,7 @@ async def find(
     denied: Forbidden | None = None
     for kind in kinds:
         try:
-            return kind, cast("Row", await s.client.tracker.get(kind, uid, fields=fields[kind]))
+            return kind, await s.client.tracker.get(kind, uid, fields=fields[kind])
         except NotFound:
             continue
         except Forbidden as error:
@@ -230,7 +230,8 @@ class Records:
     async def entity(self, row: JsonObject) -> JsonObject:
         """An entity with its enrollments and events, names in place of UIDs of metadata."""
         kind = await programs.read_type(self._s, str(row.get("trackedEntityType")))
-        enrollments = [await self.enrollment(one) for one in inner(row, "enrollments")]
+        enrollments: list[JsonValue] = [await self.enrollment(one) for one in inner(row, "enrollments")]
+        links: list[JsonValue] = [_link(one, str(row.get("trackedEntity"))) for one in inner(row, "relationships")]
         await self.names.meet([row.get("orgUnit")])
         return {
             "trackedEntity": row.get("trackedEntity"),
@@ -241,13 +242,14 @@ class Records:
             **({"geometry": row["geometry"]} if row.get("geometry") else {}),
             "attributes": _with_names(held(row, "attributes", "attribute"), kind.items),
             "enrollments": enrollments,
-            "relationships": [_link(one, str(row.get("trackedEntity"))) for one in inner(row, "relationships")],
+            "relationships": links,
         }
 
     async def enrollment(self, row: JsonObject) -> JsonObject:
         """An enrollment with its events."""
         program = await self.program(str(row.get("program")))
         await self.names.meet([row.get("orgUnit")])
+        events: list[JsonValue] = [await self.event(one) for one in inner(row, "events")]
         return {
             "enrollment": row.get("enrollment"),
             "program": program.name,
@@ -257,7 +259,7 @@ class Records:
             **({"occurredAt": day(row.get("occurredAt"))} if program.incident else {}),
             **({"followUp": True} if row.get("followUp") else {}),
             "attributes": _with_names(held(row, "attributes", "attribute"), program.attributes()),
-            "events": [await self.event(one) for one in inner(row, "events")],
+            "events": events,
         }
 
     async def event(self, row: JsonObject) -> JsonObject:

@@ -67,7 +67,8 @@ class Refused:
 
     def _row(self, file: TextIO, entry: Entry, told: str, sheet: Sheet) -> None:
         if self._writer is None:
-            headers = list(dict.fromkeys(["row", *sheet.uid_columns(), *(entry.given or {}), "reason"]))
+            headers: list[str] = ["row", *sheet.uid_columns(), *(entry.given or {}), "reason"]
+            headers = list(dict.fromkeys(headers))
             self._writer = csv.DictWriter(file, headers, extrasaction="ignore")
             self._writer.writeheader()
         self._writer.writerow({**(entry.given or {}), "row": entry.place, "reason": told})

@@ -18,6 +18,7 @@ from dhis2sh.words import listed
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import Plan
+    from dhis2sh.client.tracker import Kind
     from dhis2sh.session import Session
     from dhis2sh.tracker.programs import Program, Stage
     from dhis2sh.types import JsonObject, JsonValue
@@ -200,7 +201,7 @@ async def enroll(
     return changing.plan(title, [Change("enrollments", None, body, program.name)], names_of(program, **{unit: where}))
 
 
-_ENTITY_FIELDS = {"trackedEntities": reading.TREE}
+_ENTITY_FIELDS: Mapping[Kind, str] = {"trackedEntities": reading.TREE}
 
 
 def _not_enrolled(program: Program, entity: str, row: JsonObject) -> None:
@@ -296,7 +297,10 @@ async def _of_owner(s: Session, new: NewEvent) -> JsonObject:
         raise UsageError(
             f"an event of whom? '{program.name}' follows entities", hint="--of UID of the entity or enrollment"
         )
-    fields = {**_ENTITY_FIELDS, "enrollments": f"{reading.ENROLLMENT},events[event,programStage,status]"}
+    fields: Mapping[Kind, str] = {
+        **_ENTITY_FIELDS,
+        "enrollments": f"{reading.ENROLLMENT},events[event,programStage,status]",
+    }
     kind, row = await reading.find(s, new.owner, fields=fields, kinds=("enrollments", "trackedEntities"))
     mine = [row] if kind == "enrollments" else [
         one for one in reading.inner(row, "enrollments") if one.get("program") == program.uid

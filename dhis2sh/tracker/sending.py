@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from dhis2sh.changes.plan import AGAIN, Part, PartDone
 from dhis2sh.client.messages import TaskRef, WebMessage
@@ -63,7 +63,9 @@ def bundle_of(entries: Sequence[Entry]) -> JsonObject:
 def reasons_of(message: WebMessage, entries: Sequence[Entry], names: Mapping[str, str]) -> dict[int, list[str]]:
     """Why which entries were refused, by their numbers; what names no object is said of all of them."""
     owners = {_uid(kind, body): at for at, entry in enumerate(entries) for kind, body in entry.objects()}
-    kinds = {_uid(kind, body): (kind, body) for entry in entries for kind, body in entry.objects()}
+    kinds: dict[str, tuple[Kind, JsonObject]] = {}
+    for entry in entries:
+        kinds |= {_uid(kind, body): (kind, body) for kind, body in entry.objects()}
     found: dict[int, list[str]] = {}
     for row in message.conflicts:
         if row.severity != "error":
@@ -322,7 +324,7 @@ def _tree(row: Row) -> Iterator[tuple[Kind, Row]]:
     for kind, body in walk("trackedEntities", row):
         if kind == "enrollments":
             body.setdefault("trackedEntity", row.get("trackedEntity"))
-        yield kind, cast("Row", body)
+        yield kind, body
 
 
 def has(entry: Entry, now: Mapping[str, JsonObject], *, deleting: bool) -> bool:
@@ -337,7 +339,7 @@ def has(entry: Entry, now: Mapping[str, JsonObject], *, deleting: bool) -> bool:
 
 def differing(kind: Kind, body: JsonObject, now: JsonObject) -> list[str]:
     """The properties that an object says and that are others on the server; of values those that it names."""
-    wanted = held(kind, cast("Row", body))
+    wanted = held(kind, body)
     found: list[str] = []
     for name, value in wanted.items():
         if name in {"completedAt", "potentialDuplicate"}:

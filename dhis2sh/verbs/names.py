@@ -330,7 +330,7 @@ async def _one(s: Session, param: Param, plural: str, text: str) -> str:
 def _empty(value: object) -> bool:
     """Is one of several texts empty, or the `id` that such a text became?"""
     if isinstance(value, Rows):
-        return any(isinstance(row, dict) and row.get("id") == "" for row in cast("Rows[object]", value).items)
+        return any(row.get("id") == "" for row in cast("Rows[Row]", value).items if type(row) is dict)
     return isinstance(value, list) and "" in value
 
 

@@ -104,6 +104,23 @@ async def test_what_is_entered_is_sent_registered_and_taken_back(s: Session, tmp
     assert not again.complete
 
 
+async def test_comments_stay_with_their_values(s: Session):
+    row = {
+        "dataElement": STOCK,
+        "period": "202501",
+        "orgUnit": "ouClinicA01",
+        "value": "100",
+        "comment": "counted twice",
+    }
+    await s.client.post("dataValueSets", {"dataValues": [row]})
+    form = await form_of(s)
+    await apply(s, form, entered(form, {(STOCK, DEFAULT): "99"}))
+    assert (await form_of(s)).beside[STOCK, DEFAULT] == {"comment": "counted twice"}
+    await do(s, "undo")
+    again = await form_of(s)
+    assert (again.values[STOCK, DEFAULT], again.beside[STOCK, DEFAULT]) == ("100", {"comment": "counted twice"})
+
+
 async def test_what_somebody_else_has_changed_meanwhile_stops_the_saving(s: Session):
     form = await form_of(s)
     await do(s, "data aggregate set", element=STOCK, period="202501", org_unit="ouClinicA01", value="7")
@@ -218,6 +235,18 @@ async def test_a_draft_is_found_again_and_says_what_the_server_has_by_now(app: A
         await pilot.press("ctrl+q")
     assert shown.return_value is None
     assert not (tmp_path / "draft.json").exists()
+
+
+async def test_a_value_that_is_no_option_is_seen_and_stays(app: Any):
+    from dhis2sh.data.entry.screen import Choice
+
+    shown = app()
+    shown._form.values[COLOUR, DEFAULT] = "PINK"
+    async with shown.run_test(size=(120, 40)) as pilot:
+        choice = next(one for one in shown.query(Choice) if one.field.element == COLOUR)
+        assert choice.value == "PINK"
+        await pilot.pause()
+        assert shown.entered == {}
 
 
 async def test_options_are_chosen_and_enter_goes_down_the_column(app: Any):

@@ -111,7 +111,12 @@ def test_what_reads_answers(case: Case, live: Place) -> None:
             with contextlib.redirect_stdout(io.StringIO()):
                 assert cli.run(words) == 0
     try:
-        answer = alone(lambda s: read(s, case, arguments))
+        try:
+            answer = alone(lambda s: read(s, case, arguments))
+        except NotFound as error:
+            if case.verb == "data history" and "was ever written down" in error.message:
+                pytest.skip("our objects have no data values")
+            raise
         if case.verb.startswith("data ") and not answer:
             pytest.skip("our objects have no data values")
         assert case.empty or answer

@@ -153,3 +153,41 @@ async def test_a_dashboard_with_periods_of_its_reader(s: Session):
     assert "A board" in repr(found)
     with pytest.raises(UsageError, match="a dashboard is written as"):
         await call(s, "analytics dashboard", dashboard="daPicture01", out=Path("board.pdf"))
+
+
+async def test_events_are_places_and_never_told_one_by_one(analysed_home: Path):
+    """Whoever may not see rows of persons sees no such layer, and the rest of the map."""
+    s = Session("sandbox")
+    try:
+        programs = await s.client.get_object(
+            "programs", {"filter": "programType:eq:WITHOUT_REGISTRATION", "fields": "id,programStages[id]"}
+        )
+        program = programs["programs"][0]  # type: ignore[index]
+        roots = await s.client.get_object("organisationUnits", {"filter": "level:eq:1", "fields": "id"})
+        unit = roots["organisationUnits"][0]["id"]  # type: ignore[index]
+        layer = {
+            "layer": "event", "program": {"id": program["id"]}, "programStage": program["programStages"][0],  # type: ignore[index]
+            "rows": [axis("ou", unit)], "filters": [axis("pe", "2024", "2025")], "eventPointColor": "#123456",
+        }  # fmt: skip
+        views = [layer, {"layer": "boundary", "rows": [axis("ou", unit)]}]
+        body = {
+            "id": "maEvents001",
+            "name": "Events",
+            "longitude": 0,
+            "latitude": 0,
+            "zoom": 5,
+            "basemap": "none",
+            "mapViews": views,
+        }
+        await s.client.post("maps", body)
+        found = (await drawn(s, "maEvents001")).drawn
+        events = found.layers[0]
+        assert len(events.painted) > 0
+        assert "values" not in events.to_json()
+        assert {one.shape.name for one in events.painted} == {""}
+        s.persons = False
+        told = (await drawn(s, "maEvents001")).drawn
+        assert [one.kind for one in told.layers] == ["boundary"]
+        assert "--person-data" in " ".join(told.notes)
+    finally:
+        await s.aclose()

@@ -12,7 +12,7 @@ from dhis2sh.pictures import definitions
 from dhis2sh.pictures.visuals import Visual
 from dhis2sh.session import Session
 from dhis2sh.show.charts import media, vega
-from dhis2sh.show.charts.model import Chart, Series, Shade, shade_of, trend
+from dhis2sh.show.charts.model import Chart, Series, Shade, figure, shade_of, trend
 from dhis2sh.show.pivots import Pivot
 from tests.metadata.calls import call
 
@@ -231,9 +231,21 @@ async def test_a_pivot_table_adds_up_what_can_be_added_up(s: Session):
     assert found["North", "January 2025"][-1] == "N/A"  # a sum over visits and degrees
 
 
+async def pivot_of_months(s: Session) -> Pivot:
+    body = {"id": "viMonths001", "name": "Months", "type": "PIVOT_TABLE", "rows": [axis("ou", "ouNation001")], "filters": [axis("dx", "deVisits001")]}  # fmt: skip
+    body["columns"] = [axis("pe", *(f"2025{month:02}" for month in range(1, 13)))]
+    await s.client.post("visualizations", body)
+    found = (await drawn(s, "viMonths001")).drawn
+    assert isinstance(found, Pivot)
+    return found
+
+
 async def test_a_pivot_table_as_text_html_and_csv(s: Session, tmp_path: Path):
     table = await pivot(s, ["deVisits001"], colTotals=True)
     assert "North" in table.text()
+    narrow = (await pivot_of_months(s)).text(44)
+    assert max(map(len, narrow.split("\n")[2:-1])) <= 44
+    assert "more columns: --out table.html has all" in narrow
     page = table.html()
     assert page.count("<tr") == 1 + len(table.rows)
     assert table.csv().split("\n")[0] == "Organisation unit,Period,Visits"
@@ -253,6 +265,13 @@ async def test_shares_of_rows_and_columns(s: Session):
 async def test_files_of_other_kinds_are_refused_before_anything_is_asked(s: Session):
     with pytest.raises(UsageError, match="a picture is written as"):
         await drawn(s, await by_months(s, "COLUMN"), out=Path("chart.pdf"))
+
+
+@pytest.mark.parametrize(("value", "text"), [
+    (1234.5, "1 234.5"), (0.0042, "0.0042"), (0.0, "0"), (-3.0, "-3"), (1e6, "1 000 000"), (None, ""), (12.345, "12.35"),
+])  # fmt: skip
+def test_numbers_are_written_so_that_small_ones_are_no_noughts(value: float | None, text: str):
+    assert figure(value) == text
 
 
 def test_trends_and_classes():

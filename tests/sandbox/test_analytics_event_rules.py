@@ -63,6 +63,7 @@ def test_without_org_units_all_that_may_be_viewed_is_asked_for(sandbox: Caller) 
     assert len(limited["rows"]) == 1  # type: ignore[arg-type]
     refused = sandbox.ask(f"/api/analytics/events/query/prBirths001?{ALL}")
     assert refused["errorCode"] == "E7120"
+    assert sandbox.get("/api/analytics/trackedEntities/query/tetPerson01").status_code == 501
     sandbox.store.put_objects({"users": [admin]})
 
 
@@ -148,3 +149,44 @@ def test_2_41_calls_tracked_entities_instances_and_names_what_is_asked_for() -> 
         assert not {"prBirths001", "attrName001"} & set(grid["metaData"]["items"])  # type: ignore[index, call-overload, arg-type]
         named = caller.ask(f"{base}&program=prBirths001&asc=attrName001")["metaData"]["items"]  # type: ignore[index, call-overload]
         assert {"prBirths001", "psBirth0001", "attrName001"} <= set(named)  # type: ignore[arg-type]
+
+
+# Org units, places and choices ---------------------------------------------------------------------------------------
+
+
+def test_how_far_below_org_units_rows_may_lie(sandbox: Caller) -> None:
+    def found(query: str) -> list[str]:
+        asked = f"{query}&startDate=2025-01-01&endDate=2025-12-31&headers=psi"
+        grid = sandbox.ask(f"/api/analytics/events/query/prBirths001?{asked}")
+        return sorted(row[0] for row in grid["rows"])  # type: ignore[union-attr, index, misc]
+
+    assert found("dimension=ou:ouNorth0001&ouMode=SELECTED") == []
+    assert found("dimension=ou:ouClinicA01&ouMode=SELECTED") == ["evBirth0001", "evBirth0002"]
+    assert found("dimension=ou:ouNorth0001&ouMode=CHILDREN") == ["evBirth0001", "evBirth0002"]
+    assert found("dimension=ou:ouNation001&ouMode=CHILDREN") == []
+    assert len(found("dimension=ou:ouNation001&ouMode=DESCENDANTS")) == 3
+
+
+def test_rows_may_be_limited_to_those_on_a_map(sandbox: Caller) -> None:
+    def count(more: str) -> int:
+        return len(sandbox.ask(f"/api/analytics/events/query/prBirths001?{ALL}&{more}")["rows"])  # type: ignore[arg-type]
+
+    shapes = (("evBirth0001", '{"type": "Point", "coordinates": [1, 2]}'), ("evBirth0002", '{"type": "Polygon", "coordinates": []}'))  # fmt: skip
+    for event, shape in shapes:
+        sandbox.store.connection.execute("UPDATE event SET geometry = ? WHERE uid = ?", (shape, event))
+    assert (count("coordinatesOnly=true"), count("geometryOnly=true"), count("coordinatesOnly=false")) == (1, 2, 3)
+
+
+@pytest.mark.parametrize("choice", ["sortOrder=UP", "outputType=PERSON", "aggregationType=HALF", "ouMode=ALL"])
+def test_an_unknown_choice_is_a_bad_request(sandbox: Caller, choice: str) -> None:
+    answer = sandbox.get(f"/api/analytics/events/aggregate/prBirths001?{ALL}&{choice}")
+    assert answer.status_code == 400 and "Valid values are" in answer.json()["message"]
+
+
+def test_the_way_down_to_org_units(sandbox: Caller) -> None:
+    meta = sandbox.ask(
+        "/api/analytics/events/query/prBirths001?dimension=ou:ouNorth0001&startDate=2025-01-01&endDate=2025-12-31"
+        "&hierarchyMeta=true&showHierarchy=true"
+    )["metaData"]
+    assert meta["ouHierarchy"] == {"ouNorth0001": "ouNation001"}  # type: ignore[index, call-overload]
+    assert meta["ouNameHierarchy"] == {"ouNorth0001": "/Nation/North"}  # type: ignore[index, call-overload]

@@ -221,6 +221,12 @@ def test_a_format_without_one_is_not_acceptable(sandbox: Caller, path: str) -> N
     assert sandbox.get(f"/api/analytics?{VISITS}", headers={"Accept": "application/json;q=0.9"}).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["rawData.xlsx", "dataValueSet.xml", "outlierDetection.xls"])
+def test_a_format_that_nobody_has_looked_into_is_not_made_up(sandbox: Caller, path: str) -> None:
+    more = "&dx=deVisits001&pe=2025" if "outlier" in path else ""
+    assert sandbox.get(f"/api/analytics/{path}?{VISITS}{more}").status_code == 501
+
+
 def test_value_sets_need_every_column(sandbox: Caller) -> None:
     def say(query: str) -> tuple[int, object]:
         answer = sandbox.get(f"/api/analytics/dataValueSet.json?{query}")

@@ -283,3 +283,36 @@ def test_a_file_of_a_value_is_there(api: TestClient):
         entity = {"trackedEntityType": PERSON, "orgUnit": CLINIC, "attributes": [{"attribute": NAME, "value": uid}]}
         found[uid] = codes(post(api, {"trackedEntities": [entity]}))
     assert found == {"fiPhoto0001": [], "fiPhoto0002": ["E1009"], "fiPhoto0003": ["E1084"]}
+
+
+def test_a_program_of_single_events_can_be_deleted_once_its_events_are_gone_for_good(api: TestClient):
+    single = {
+        "event": "evReport001",
+        "program": SINGLE,
+        "programStage": "stReport001",
+        "orgUnit": CLINIC,
+        "occurredAt": "2025-02-01",
+    }
+    assert post(api, {"events": [single]})["status"] == "OK"
+    assert post(api, {"events": [{"event": "evReport001"}]}, importStrategy="DELETE")["status"] == "OK"
+    assert api.delete(f"/api/programs/{SINGLE}").status_code == 409
+    api.post("/api/maintenance/softDeletedEventRemoval")
+    assert api.delete(f"/api/programs/{SINGLE}").status_code == 200
+
+
+def test_object_by_object_a_relationship_needs_both_its_ends(api: TestClient):
+    alone, broken = person(1), person(2, orgUnit="aaaaaaaaaaa", enrollments=[])
+    link = {"relationship": "reLink00001", "relationshipType": "rtSibling01",
+            "from": {"trackedEntity": {"trackedEntity": "tePerson001"}},
+            "to": {"trackedEntity": {"trackedEntity": "tePerson002"}}}  # fmt: skip
+    report = post(api, {"trackedEntities": [alone, broken], "relationships": [link]}, atomicMode="OBJECT")
+    assert codes(report) == ["E1049", "E5000"]
+    assert api.get("/api/tracker/relationships/reLink00001").status_code == 404
+
+
+def test_object_by_object_what_is_not_deleted_keeps_its_owner(api: TestClient):
+    post(api, {"trackedEntities": [person(1)]})
+    post(api, {"events": [{"event": "evVisit0001"}]}, importStrategy="DELETE")
+    report = post(api, {"trackedEntities": [person(1)]}, importStrategy="DELETE", atomicMode="OBJECT")
+    assert codes(report) == ["E1082", "E5001"]
+    assert api.get("/api/tracker/trackedEntities/tePerson001").status_code == 200

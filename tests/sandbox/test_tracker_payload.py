@@ -165,3 +165,8 @@ def test_a_note_is_text_in_json(api: TestClient):
 )
 def test_addresses_that_there_are_not(api: TestClient, method: str, path: str, status: int):
     assert api.request(method, path).status_code == status
+
+
+def test_an_id_scheme_that_nobody_has_seen_is_not_made_up(api: TestClient):
+    assert post(api, {"trackedEntities": []}, idScheme="NOPE")[0] == 501
+    assert post(api, {"trackedEntities": []}, idScheme="attribute:atName00001")[0] == 200

@@ -211,3 +211,31 @@ def test_a_pattern_with_a_code_and_something_random(api: TestClient, store: Stor
 def test_a_working_list_names_what_there_is(api: TestClient, plural: str, body: dict[str, Any], words: str):
     answer = api.post(f"/api/{plural}", json=body)
     assert (answer.status_code, answer.json()["message"]) == (409, words)
+
+
+def test_the_first_enrollment_in_a_protected_programme_makes_its_owner(
+    nurse: TestClient, api: TestClient, store: Store
+):
+    stranger = {"trackedEntity": TWO, "trackedEntityType": PERSON, "orgUnit": CLINIC,
+                "attributes": [{"attribute": NAME, "value": "Eve"}]}  # fmt: skip
+    assert post(api, {"trackedEntities": [stranger]})["status"] == "OK"
+    units = [{"id": CLINIC}, {"id": OTHER}]
+    store.put_objects({"programs": [{**(store.get("programs", PROGRAM) or {}), "organisationUnits": units}]})
+    enrollment = {"enrollment": "enOther0001", "trackedEntity": TWO, "program": PROGRAM, "orgUnit": OTHER,
+                  "enrolledAt": "2025-01-10", "occurredAt": "2025-01-10"}  # fmt: skip
+    assert post(nurse, {"enrollments": [enrollment]})["status"] == "OK"
+    assert nurse.get(f"/api/tracker/trackedEntities/{TWO}?program={PROGRAM}").status_code == 200
+
+
+def test_a_user_whom_an_event_is_assigned_to_stays(api: TestClient, store: Store):
+    visit = store.get("programStages", clinic.VISIT) or {}
+    store.put_objects({"programStages": [{**visit, "enableUserAssignment": True}]})
+    api.post("/api/userRoles", json={"id": "urNurse0001", "name": "Nurse", "authorities": ["F_DATAVALUE_ADD"]})
+    user = {"id": "usNurse0001", "username": "nurse", "firstName": "Nora", "surname": "Nurse", "password": "Distr1ct-Nurse!",
+            "userRoles": [{"id": "urNurse0001"}]}  # fmt: skip
+    assert api.post("/api/users", json=user).status_code == 201
+    whole = person(1)
+    whole["enrollments"][0]["events"][0]["assignedUser"] = {"username": "nurse"}
+    assert post(api, {"trackedEntities": [whole]})["status"] == "OK"
+    refused = api.delete("/api/users/usNurse0001")
+    assert refused.status_code == 409 and "violates foreign key constraint" in refused.json()["message"]

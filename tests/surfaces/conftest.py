@@ -8,7 +8,8 @@ import pytest
 from dhis2sh.errors import Dhis2Error
 
 NO_WORDS = re.compile(
-    r"(?<!['\w-])(None|null|\[\]|\{\})(?![\w'])|<(class|function|bound|[\w.]+ object)\b|\b(TYPE|UID|NAME_HERE)\b\s*$"
+    r"(?<!['\w-])None\b(?!')|(?<=[:=] )null\b|(?<![.\w])\[\]|\{\}|<(?:class|function|bound|[\w.]+ object)\b"
+    r"|dhis2 [^;]*\b(?:TYPE|WORDS)\b"
 )
 
 

@@ -153,6 +153,11 @@ async def test_hints_1_so_does_an_agents_answer(package: Path) -> None:
     )
 
 
+def test_a_hint_keeps_what_parts_the_command_from_what_it_is_good_for(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.report(PartlyDone("half", summary=None, hint="dhis2 explain  puts the refusal\n   into words"))
+    assert capsys.readouterr().err == "error: half\n  try: dhis2 explain  puts the refusal into words\n"
+
+
 # A hint is never cut ------------------------------------------------------------------------------------------------
 
 

@@ -289,3 +289,42 @@ async def test_the_servers_refusal_names_the_object_and_says_what_to_do(s: Sessi
     assert "Anna" in refused.value.message
     assert "'Card number'" in refused.value.message
     assert "another entity has that value" in refused.value.message
+
+
+async def pair(s: Session, original: str, duplicate: str) -> str:
+    made = await s.client.post("potentialDuplicates", {"original": original, "duplicate": duplicate})
+    return str(made["id"])  # type: ignore[index, call-overload]
+
+
+async def test_duplicates_are_listed_and_merged_with_a_plan(s: Session):
+    """The duplicate's enrollments and what the original lacks go into it; what is given up is said."""
+    twin = await do(
+        s, "data tracker register", **{**ANNA, "set": ["Given name=Ada", "Family name=Almor", "Card number=T-1"]}
+    )
+    await do(s, "data tracker delete", uids=[twin.uids[1]])  # the server merges nobody who is enrolled twice
+    uid = await pair(s, "tePerson001", twin.uids[0])
+    found = (await call(s, "data tracker duplicates")).plain()
+    assert [(row["id"], row["original"], row["duplicate"], row["status"]) for row in found] == [
+        (uid, "tePerson001", twin.uids[0], "OPEN")
+    ]
+    plan = await planned(s, "data tracker merge", uid=uid)
+    assert any("given up: Family name, Card number" in note for note in plan.notes)
+    assert any("cannot be taken back" in note for note in plan.notes)
+    await do(s, "data tracker merge", uid=uid, take=["Family name"])
+    assert (await get(s, "tePerson001"))["attributes"] == {
+        "Given name": "Ada",
+        "Family name": "Almor",
+        "Card number": "A-1",
+    }
+    with pytest.raises(NotFound):
+        await get(s, twin.uids[0])
+    with pytest.raises(Refused, match="is merged"):
+        await planned(s, "data tracker merge", uid=uid)
+    with pytest.raises(Refused, match="cannot be taken back"):
+        await do(s, "undo")
+
+
+async def test_two_that_are_enrolled_in_one_program_are_not_merged(s: Session):
+    uid = await pair(s, "tePerson001", "tePerson002")
+    with pytest.raises(Refused, match="both are enrolled in 'Children', which the server does not merge"):
+        await planned(s, "data tracker merge", uid=uid)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from dhis2sh.dhis2 import value_types
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject
 
 YES_NO = (("true", "Yes"), ("false", "No"))
 ONLY_YES = (("true", "Yes"),)
@@ -149,6 +153,7 @@ class Form:
         title: the same in words.
         sections: what is entered.
         values: what the server has, as text.
+        beside: comments and marks of those, which an import without them would take away.
         complete: is it registered as complete?
         whole: may it be completed only with every compulsory field?
         notes: what should be known of it.
@@ -161,6 +166,7 @@ class Form:
     title: str
     sections: tuple[Section, ...]
     values: dict[Key, str] = field(default_factory=dict[Key, str])
+    beside: dict[Key, JsonObject] = field(default_factory=dict[Key, "JsonObject"])
     complete: bool = False
     whole: bool = False
     notes: list[str] = field(default_factory=list[str])
@@ -179,7 +185,7 @@ class Form:
         return [
             Change(one, self.values.get(one.key, ""), entered[one.key])
             for one in self.fields()
-            if one.key in entered and entered[one.key] != self.values.get(one.key, "")
+            if not one.closed and one.key in entered and entered[one.key] != self.values.get(one.key, "")
         ]
 
     def lacking(self, entered: Mapping[Key, str]) -> list[Field]:

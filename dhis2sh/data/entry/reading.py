@@ -22,7 +22,7 @@ from dhis2sh.errors import Refused, ServerFault, UsageError
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject, JsonValue
+    from dhis2sh.types import JsonObject, JsonValue, Row
 
 DEFAULT = DEFAULT_OBJECTS["categoryOptionCombos"]
 _ELEMENT = "dataElement[id,displayName,displayFormName,displayDescription,valueType,optionSet[options[code,displayName]]," \
@@ -79,7 +79,7 @@ async def form_of(s: Session, data_set: str, period: str, unit: str, attribute_c
     form = Form(data_set, chosen.iso, unit, aoc, title, _sections(body, known),
                 whole=body.get("compulsoryFieldsCompleteOnly") is True)  # fmt: skip
     await _check_lock(s, form, name)
-    form.values = await _values(s, form)
+    await _values(s, form)
     form.complete = await _complete(s, form)
     if body.get("formType") == "CUSTOM":
         form.notes.append(
@@ -243,17 +243,21 @@ async def _check_lock(s: Session, form: Form, name: str) -> None:
         )
 
 
-async def _values(s: Session, form: Form) -> dict[Key, str]:
-    """What the server has of the form."""
-    found: dict[Key, str] = {}
+async def _values(s: Session, form: Form) -> None:
+    """What the server has of the form, into it."""
     asked = s.client.data_values.batches(data_set=form.data_set, period=form.period, org_unit=form.unit)
     async with aclosing(asked) as batches:
         async for rows in batches:
             for row in rows:
                 if str(row.get("attributeOptionCombo") or DEFAULT) == form.attribute_combo:
                     key = (str(row["dataElement"]), str(row.get("categoryOptionCombo") or DEFAULT))
-                    found[key] = str(row.get("value") or "")
-    return found
+                    form.values[key] = str(row.get("value") or "")
+                    form.beside[key] = beside(row)
+
+
+def beside(row: Row) -> JsonObject:
+    """The comment and the mark of a value."""
+    return {name: row[name] for name in ("comment", "followup") if row.get(name) not in (None, "", False, "false")}
 
 
 async def _complete(s: Session, form: Form) -> bool:

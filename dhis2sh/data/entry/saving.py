@@ -15,7 +15,7 @@ from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.data.cells import KEY, cell_of
 from dhis2sh.data.completeness import registrations
-from dhis2sh.data.entry.reading import DEFAULT
+from dhis2sh.data.entry.reading import DEFAULT, beside
 from dhis2sh.data.reading import cells_now
 from dhis2sh.data.registering import NAME as COMPLETE
 from dhis2sh.data.registering import SENT
@@ -175,7 +175,8 @@ def plan(form: Form, entered: Entered, draft: Path | None = None) -> Plan:
         cell = cell_of(row, DEFAULT)
         there = change.field.key in form.values
         before[cell] = form.values.get(change.field.key)
-        rows.append({**row, "value": change.after} if change.after else {**row, "deleted": True})
+        kept = form.beside.get(change.field.key, {})
+        rows.append({**row, **kept, "value": change.after} if change.after else {**row, "deleted": True})
         steps.append(_step(row, cell, change.field.label, change.before if there else None, change.after or None))
     registration: JsonObject | None = None
     if entered.complete is not None and entered.complete != form.complete:
@@ -222,7 +223,7 @@ async def entered_back(s: Session, journal: Journal, entry: Entry, *, force: boo
             continue
         held = str(now[cell].get("value", "")) if cell in now else None
         before[cell] = held
-        rows.append(back)
+        rows.append({**back, **beside(now[cell])} if cell in now and "value" in back else back)
         steps.append(_step(back, cell, change.name or cell, held, None if back.get("deleted") else str(back["value"])))
     registration = (registered.before or registered.after) if registered is not None else None
     opening = registered is not None and registered.action == "create"

@@ -45,8 +45,9 @@ class Choice(Select[str]):
 
     def __init__(self, field: Field, text: str, name: str) -> None:
         options = [(safe(label), code) for code, label in field.options or ()]
-        codes = dict(field.options or ())
-        super().__init__(options, value=text if text in codes else Select.NULL, allow_blank=True, compact=True, prompt="–",
+        if text and text not in dict(field.options or ()):  # what the server has is seen, also where it is no option
+            options.append((f"{safe(text)} (no option)", text))
+        super().__init__(options, value=text or Select.NULL, allow_blank=True, compact=True, prompt="–",
                          id=name, disabled=field.closed)  # fmt: skip
         self.field = field
 
@@ -236,6 +237,9 @@ class EntryApp(App[Entered]):
         if self._found is not None and self.entered:
             when = self._found.saved[:16].replace("T", " ")
             said.insert(0, f"draft of {when}: {counted(len(self.entered), 'field')} not sent yet")
+        known = {one.key for one in self._form.fields() if not one.closed}
+        if gone := [key for key in self.entered if key not in known]:
+            said.append(f"{counted(len(gone), 'field')} of the draft not in this form any more: left out")
         if self._stale:
             said.insert(1, f"of these {counted(len(self._stale), 'field')} the server holds something else by now")
         return said
@@ -260,7 +264,7 @@ class EntryApp(App[Entered]):
             self._enter(event.select.field, value if isinstance(value, str) else "", event.select)
 
     def _enter(self, one: Field, text: str, sender: Cell | Choice) -> None:
-        if text == self.value(one):
+        if text == self.value(one).strip():
             return
         if text == self._form.values.get(one.key, ""):
             self.entered.pop(one.key, None)
@@ -327,8 +331,7 @@ class EntryApp(App[Entered]):
         if isinstance(cell, Cell):
             cell.value = self._form.values.get(cell.field.key, "")
         elif isinstance(cell, Choice):
-            was = self._form.values.get(cell.field.key, "")
-            cell.value = was if was in dict(cell.field.options or ()) else Select.NULL
+            cell.value = self._form.values.get(cell.field.key, "") or Select.NULL
 
     def action_leave(self) -> None:
         """Go; the draft stays."""
@@ -341,8 +344,7 @@ class EntryApp(App[Entered]):
                 if isinstance(cell, Cell):
                     cell.value = self._form.values.get(cell.field.key, "")
                 else:
-                    was = self._form.values.get(cell.field.key, "")
-                    cell.value = was if was in dict(cell.field.options or ()) else Select.NULL
+                    cell.value = self._form.values.get(cell.field.key, "") or Select.NULL
 
     def action_review(self) -> None:
         """Show the difference; a field that is wrong comes first."""

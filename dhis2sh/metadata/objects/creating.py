@@ -13,7 +13,7 @@ from dhis2sh.dhis2.ordering import parents_first
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import expressions, values, writes
 from dhis2sh.metadata.made_by_server import check_by_hand
-from dhis2sh.metadata.objects import option_sheets
+from dhis2sh.metadata.objects import option_group_sheets, option_sheets
 from dhis2sh.metadata.writes import Write, called
 from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
@@ -53,9 +53,12 @@ async def plan_create(
     """
     resource = await schema.resource_of(s.client, type)
     check_by_hand(resource, "create")
-    if resource.plural == option_sheets.SETS and from_ is not None and not edit:
+    if resource.plural in {option_sheets.SETS, option_group_sheets.GROUPS} and from_ is not None and not edit:
         rows = read_rows(from_, key=type, stdin=s.person.read, plain=True)
-        if option_sheets.is_long(rows):
+        if resource.plural == option_group_sheets.GROUPS and option_group_sheets.is_long(rows):
+            rows = (await option_group_sheets.groups_of(s, rows, name_of(from_), first_row(from_))).plain()
+            from_ = Rows(rows)
+        if resource.plural == option_sheets.SETS and option_sheets.is_long(rows):
             sets = option_sheets.sets_of(rows, name_of(from_), first_row(from_))
             return await _with_options(s, sets, given, set=set, skip_existing=skip_existing)
         from_ = Rows(rows) if str(from_) == STANDARD_INPUT else from_  # what is read from there is gone

@@ -5,11 +5,12 @@ registering    complete, reopen                            history        histor
 quality        outliers, validate, followup                review         review
 tracker_reading   entities, enrollments, events            tracker_writing  register, enroll, update, delete, ...
 tracker_push   a file of them                              entry          a form in the terminal
+pulling        aggregate and tracker data of any size
 
 May import: as `dhis2sh.plugins`; its modules never one another.
 """
 
 MODULES = (
-    "aggregate", "completeness", "entry", "history", "quality", "registering", "review", "tracker_reading",
+    "aggregate", "completeness", "entry", "history", "pulling", "quality", "registering", "review", "tracker_reading",
     "tracker_writing", "tracker_push",
 )  # fmt: skip

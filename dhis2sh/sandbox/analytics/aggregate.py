@@ -71,6 +71,16 @@ RULES: Mapping[str, Rule] = {
 """Aggregation types; CUSTOM and DEFAULT add up, NONE adds nothing up."""
 
 
+AGGREGATIONS = (
+    "SUM", "AVERAGE", "AVERAGE_SUM_ORG_UNIT", "LAST", "LAST_AVERAGE_ORG_UNIT", "LAST_LAST_ORG_UNIT", "LAST_IN_PERIOD",
+    "LAST_IN_PERIOD_AVERAGE_ORG_UNIT", "FIRST", "FIRST_AVERAGE_ORG_UNIT", "FIRST_FIRST_ORG_UNIT", "COUNT", "STDDEV",
+    "VARIANCE", "MIN", "MAX", "MIN_SUM_ORG_UNIT", "MAX_SUM_ORG_UNIT", "NONE", "CUSTOM", "DEFAULT",
+)  # fmt: skip
+"""What `aggregationType` may be."""
+SORT_ORDERS = ("ASC", "DESC")
+"""How rows may be sorted by their value."""
+
+
 class Axis(NamedTuple):
     """One axis other than data and period: rows of the big table by the item that they belong to.
 

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.analytics.aggregate import items_by_number
+from dhis2sh.sandbox.analytics.aggregate import SORT_ORDERS, items_by_number
 from dhis2sh.sandbox.analytics.engine import Engine, Row
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, name_path, number, renamed
@@ -41,7 +41,9 @@ def aggregate_grid(engine: Engine, query: QueryParams) -> Grid:
         rows = engine.rows()
         if len(rows) > MAX_ROWS and not params.boolean(query, "ignoreLimit"):
             raise refusal("E7128", MAX_ROWS)
-        _order(rows, query.get("order"))
+        if query.get("order"):
+            up = params.choice(query, "order", "ASC", SORT_ORDERS) == "ASC"
+            rows.sort(key=lambda row: row.value, reverse=not up)
         grid.headers = [Header(axis.name, axis.label) for axis in found.axes] + [number("value", "Value")]
         grid.rows = [[*row.items, row.text] for row in rows]
         if num_den:
@@ -71,12 +73,6 @@ def _fraction(row: Row) -> list[str]:
         str(part.multiplier),
         str(part.divisor),
     ]
-
-
-def _order(rows: list[Row], order: str | None) -> None:
-    word = (order or "").upper()
-    if word in {"ASC", "DESC"}:
-        rows.sort(key=lambda row: row.value, reverse=word == "DESC")
 
 
 # Metadata ------------------------------------------------------------------------------------------------------------

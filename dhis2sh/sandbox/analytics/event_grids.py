@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.events import EventQuery, QueryItem
-from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, number
+from dhis2sh.sandbox.analytics.grid import Grid, Header, moment, name_path, number
 from dhis2sh.sandbox.analytics.records import Record, is_number, options_of, person, records, timestamp
 from dhis2sh.sandbox.data.model import Model, reference, references
 from dhis2sh.sandbox.http import params
@@ -183,13 +183,23 @@ def query_grid(store: Store, found: EventQuery, query: QueryParams) -> Grid:
         ],
     )
     if not skip_meta:
-        grid.meta = metadata(found, fetched)
+        grid.meta = hierarchy(found, query) | metadata(found, fetched)
         if params.boolean(query, "paging", True):
             pager = _pager(found, query, len(rows), page, size, last=0 < len(fetched) <= size)
             grid.meta = {"pager": pager, **grid.meta}
     if query.get("headers"):
         _only(grid, params.many(query, "headers"), found)
     return grid
+
+
+def hierarchy(found: EventQuery, query: QueryParams) -> JsonObject:
+    """`ouHierarchy` and `ouNameHierarchy` of the org units that are asked for."""
+    meta: JsonObject = {}
+    if params.boolean(query, "hierarchyMeta"):
+        meta["ouHierarchy"] = {uid: "/".join(found.model.path(uid)[:-1]) for uid in found.units}
+    if params.boolean(query, "showHierarchy"):
+        meta["ouNameHierarchy"] = {uid: name_path(found.model, uid) for uid in found.units}
+    return meta
 
 
 def _only(grid: Grid, names: Sequence[str], found: EventQuery) -> None:

@@ -8,11 +8,11 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from dhis2sh.sandbox.analytics.aggregate import RULES
+from dhis2sh.sandbox.analytics.aggregate import AGGREGATIONS, RULES, SORT_ORDERS
 from dhis2sh.sandbox.analytics.errors import refusal
-from dhis2sh.sandbox.analytics.event_grids import item_header, metadata
+from dhis2sh.sandbox.analytics.event_grids import hierarchy, item_header, metadata
 from dhis2sh.sandbox.analytics.events import EventQuery, QueryItem
-from dhis2sh.sandbox.analytics.grid import Grid, Header, name_path, number
+from dhis2sh.sandbox.analytics.grid import Grid, Header, number
 from dhis2sh.sandbox.analytics.query import LABELS
 from dhis2sh.sandbox.analytics.records import Record, fill_values, is_number, records
 from dhis2sh.sandbox.data.model import Model
@@ -39,23 +39,25 @@ def aggregate_grid(store: Store, found: EventQuery, query: QueryParams) -> Grid:
     shape = _Shape.of(query)
     axes = _axes(found, shape)
     grid = Grid([*axes.values(), number("value", "Value")], [])
-    kind = (query.get("aggregationType") or "").upper()
+    kind = params.choice(query, "aggregationType", "DEFAULT", AGGREGATIONS)
+    kind = "" if kind == "DEFAULT" else kind
     for place, total in _totals(store, found, shape, axes, rows, measured, kind, query):
         text = numbers.plain(total) if measured is None and not shape.summed else numbers.java_double(total)
         grid.rows.append([*place, text])
-    order = (query.get("sortOrder") or "").upper()
-    if order in {"ASC", "DESC"}:
-        grid.rows.sort(key=lambda row: float(row[-1]), reverse=order == "DESC")
+    if query.get("sortOrder"):
+        up = params.choice(query, "sortOrder", "ASC", SORT_ORDERS) == "ASC"
+        grid.rows.sort(key=lambda row: float(row[-1]), reverse=not up)
     limit = params.integer(query, "limit", 0)
     grid.rows = grid.rows[:limit] if limit > 0 else grid.rows
     if params.boolean(query, "tableLayout"):
         return _laid_out(grid, found, query)
     if not params.boolean(query, "skipMeta"):
-        hierarchy: JsonObject = {}
-        if params.boolean(query, "showHierarchy"):
-            hierarchy["ouNameHierarchy"] = {uid: name_path(found.model, uid) for uid in found.units}
-        grid.meta = hierarchy | metadata(found, None)
+        grid.meta = hierarchy(found, query) | metadata(found, None)
     return grid
+
+
+_OUTPUTS = ("EVENT", "ENROLLMENT", "TRACKED_ENTITY_INSTANCE")
+"""What can be counted."""
 
 
 class _Shape(NamedTuple):
@@ -85,7 +87,7 @@ def _totals(
     measured: QueryItem | None, kind: str, query: QueryParams,
 ) -> Iterator[tuple[tuple[str, ...], float]]:  # fmt: skip
     """Each cell with its total, rounded."""
-    output = query.get("outputType") or "EVENT"
+    output = params.choice(query, "outputType", "EVENT", _OUTPUTS)
     names = [name for name in axes if name != "dy"]
     items = [item for item in found.items if not item.filter] if shape.together else []
     if shape.collapsed and len(items) > 1:

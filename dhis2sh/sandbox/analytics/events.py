@@ -193,6 +193,8 @@ def read_events(
     for name, is_filter in (("dimension", False), ("filter", True)):
         for text in hashed(dict.fromkeys(query.getlist(name))):  # the server keeps them in a set
             _dimension(found, text, is_filter, query, viewer, financial)
+    if not found.units and kind == "trackedEntity" and any(model.level(uid) > 1 for uid in viewer.limits):
+        raise not_imitated("tracked entities of all org units for a user who may view some")
     if not found.units and kind != "trackedEntity" and viewer.limits:
         found.units, found.unit_filter, found.names["ou"] = list(viewer.limits), True, {}
     _dates(found, query, financial)

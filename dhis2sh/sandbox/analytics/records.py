@@ -100,7 +100,17 @@ def _conditions(store: Store, found: EventQuery, query: QueryParams) -> Iterator
         yield _of(found.kind, table, condition), values
     for program in params.many(query, "program") if found.kind == "trackedEntity" else []:
         yield _of(found.kind, "enrollment", "enrollment.program = ?"), [program]
+    for name, shape in (("coordinatesOnly", "= 'Point'"), ("geometryOnly", "IS NOT NULL")):
+        if params.boolean(query, name):
+            yield f"json_extract({_TABLE[found.kind]}.geometry, '$.type') {shape}", []
     if not found.units:  # nobody limits it, neither the request nor the user's own org units
+        return
+    mode = params.choice(query, "ouMode", "DESCENDANTS", ("SELECTED", "CHILDREN", "DESCENDANTS"))
+    if mode != "DESCENDANTS":
+        chosen = found.units
+        if mode == "CHILDREN":
+            chosen = [child for unit in found.units for child in found.model.children.get(unit, [])]
+        yield f"u.uid IN ({','.join('?' * len(chosen))})", list(chosen)
         return
     spans = _spans(store, found.units)
     below = " OR ".join(["number BETWEEN ? AND ?"] * len(spans) or ["0"])

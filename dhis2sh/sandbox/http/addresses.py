@@ -47,6 +47,12 @@ _UNHEEDED: Sequence[tuple[re.Pattern[str], frozenset[str]]] = tuple(
     for pattern, names in (
         (r"/api/organisationUnits(\.geojson|/.*)?", _UNITS),
         (r"/api/analytics.*", frozenset(["hideEmptyColumns", "userOrgUnitType"])),
+        (
+            r"/api/analytics/(events|enrollments|trackedEntities)/.*",
+            frozenset(
+                ["orgUnitField", "rowContext", "enhancedConditions", "fallbackCoordinateField", "coordinateOuFallback"]
+            ),
+        ),
         (r"/api/.*/gist", frozenset(["describe", "orgUnitsOffline", "orgUnitsTree"])),
         (r"/api/organisationUnits/[^/]+/geometry", frozenset(["attributeId"])),
         (r"/api/system/tasks.*", frozenset(["maxAge", "maxCount"])),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea, rows_of
 from dhis2sh.sandbox.store.database import Store
-from dhis2sh.sandbox.tracker.ownership import demand_no_temporary_owner
+from dhis2sh.sandbox.tracker.ownership import demand_unmentioned
 from dhis2sh.sandbox.tracker.storage import Tracker
 from dhis2sh.sandbox.tracker.working_lists import check_entity_filter, check_event_filter, fill_criteria
 
@@ -95,14 +95,20 @@ def check_enrollments(bundle: Bundle, item: Item) -> None:
         item.refuse("E6000", item.before.get("name"))
 
 
-def _temporary_owners(store: Store, uid: str) -> str | None:
-    demand_no_temporary_owner(Tracker(store), uid)
+def _mentions(store: Store, uid: str) -> str | None:
+    demand_unmentioned(Tracker(store), uid)
     return None
 
 
 def _programs_of_type(store: Store, uid: str) -> str | None:
     """A program of tracked entities of a type is named before the entities themselves."""
     return "Program" if store.inverse("programs", "trackedEntityType").get(uid) else None
+
+
+def _enrollments_of(store: Store, uid: str) -> str | None:
+    """Enrollments forbid the deletion of their program; the one that single events share does not."""
+    query = "SELECT 1 FROM enrollment WHERE program = ? AND tracked_entity IS NOT NULL LIMIT 1"
+    return "Enrollment" if store.connection.execute(query, (uid,)).fetchone() else None
 
 
 AREA = ImportingArea(
@@ -119,12 +125,12 @@ AREA = ImportingArea(
         "programStages": Hook(vetoes=(rows_of("Event", "event", "program_stage"),)),
         "programs": Hook(
             refuses=(check_enrollments,),
-            vetoes=(rows_of("Enrollment", "enrollment", "program"), rows_of("Event", "event", "program")),
+            vetoes=(_enrollments_of, rows_of("Event", "event", "program")),
         ),
         "eventFilters": Hook(create=check_event_filter, prepare=fill_criteria),
         "programStageWorkingLists": Hook(prepare=fill_criteria),
         "trackedEntityInstanceFilters": Hook(create=check_entity_filter),
-        "users": Hook(vetoes=(_temporary_owners,)),
+        "users": Hook(vetoes=(_mentions,)),
         "relationshipTypes": Hook(vetoes=(rows_of("Relationship", "relationship", "relationship_type"),)),
         "trackedEntityAttributes": Hook(
             vetoes=(

@@ -91,13 +91,21 @@ def _marks(values: list[str]) -> str:
     return ",".join("?" * len(values))
 
 
-def demand_no_temporary_owner(tracker: Tracker, user: str) -> None:
-    """A user who was given temporary ownership stays, and the server lets its database say so. Raises `Refused`."""
-    rows = tracker.rows("SELECT min(id) AS id FROM temporary_owner WHERE user = ?", (user,))
-    if rows[0]["id"] is not None:
-        raise Refused(
-            409,
-            'ERROR: update or delete on table "userinfo" violates foreign key constraint "fk_programtempowner_userid" on '
-            f'table "programtempowner"\n  Detail: Key (userinfoid)=({rows[0]["id"]}) is still referenced from table '
-            '"programtempowner".',
-        )
+_OF_USERS = (
+    ("fk_programtempowner_userid", "programtempowner", "SELECT min(id) AS id FROM temporary_owner WHERE user = ?"),
+    ("fk_programstageinstance_assigneduserid", "event",
+     "SELECT min(id) AS id FROM event WHERE json_extract(assigned_user, '$.uid') = ?"),
+)  # fmt: skip
+"""What keeps a user, as the database names it: constraint, table, and the first row that names the user."""
+
+
+def demand_unmentioned(tracker: Tracker, user: str) -> None:
+    """A user who was given temporary ownership or an event stays, and the server lets its database say so. Raises `Refused`."""
+    for constraint, table, query in _OF_USERS:
+        number = tracker.rows(query, (user,))[0]["id"]
+        if number is not None:
+            raise Refused(
+                409,
+                f'ERROR: update or delete on table "userinfo" violates foreign key constraint "{constraint}" on table '
+                f'"{table}"\n  Detail: Key (userinfoid)=({number}) is still referenced from table "{table}".',
+            )

@@ -21,9 +21,11 @@ KINDS: tuple[Kind, ...] = (
     "bubble", "number",
 )  # fmt: skip
 PLAIN = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999933", "#882255",
-         "#44AA99", "#332288", "#DDCC77", "#777777")  # fmt: skip
+         "#44AA99", "#332288", "#DDCC77", "#777777", "#661100", "#88CCEE", "#117733", "#AA4499")  # fmt: skip
 """Colours that people with any kind of colour blindness tell apart (Okabe and Ito, Tol)."""
 type Value = float | None
+SMALL = 0.01
+"""Numbers below it are written with two digits that say something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,8 @@ def figure(value: Value, grouping: str = " ", decimals: int | None = None) -> st
     """A number as it is written: `1 234.5`; nothing for none."""
     if value is None:
         return ""
+    if decimals is None and 0 < abs(value) < SMALL:
+        return f"{value:.2g}"  # two decimals would make a nought of it
     text = f"{value:,.{decimals}f}" if decimals is not None else f"{value:,.2f}".rstrip("0").rstrip(".")
     return text.replace(",", grouping)
 

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 640, 340
 FONT = "Liberation Sans, Noto Sans, DejaVu Sans, Arial, sans-serif"
 INK, PAPER = "#222222", "#ffffff"
+MANY = 60
+"""Categories of which not each has room for its name."""
 LONG = 26
 """A text of an axis is cut at so many letters; its whole name is in the picture's titles."""
+NARROWEST, WIDEST = 15, 2400
+"""Pixels that a category takes at the least, and a picture at the most."""
 UNCLASSED = "#bbbbbb"
 ACROSS: frozenset[Kind] = frozenset({"bar", "stacked-bar"})
 STACKED: frozenset[Kind] = frozenset({"stacked-column", "stacked-bar", "stacked-area"})
@@ -32,7 +36,8 @@ def spec(chart: Chart, *, ink: str = INK, width: int = WIDTH, height: int = HEIG
         width, height: of what is inside the axes.
         fit: of the whole picture, with its axes and key, where it has any.
     """
-    drawn = _DRAWN.get(chart.kind, cartesian)(chart, ink, width, height)
+    special = _DRAWN.get(chart.kind)
+    drawn = special(chart, ink, width, height) if special else cartesian(chart, ink, width, height, fit=fit)
     texts: JsonObject = {"labelColor": ink, "titleColor": ink}
     config: JsonObject = {
         "font": FONT, "view": {"stroke": None}, "text": {"color": ink, "fontSize": 11},
@@ -56,13 +61,15 @@ def spec(chart: Chart, *, ink: str = INK, width: int = WIDTH, height: int = HEIG
     }
 
 
-def cartesian(chart: Chart, ink: str, width: int, height: int) -> JsonObject:
+def cartesian(chart: Chart, ink: str, width: int, height: int, *, fit: bool = False) -> JsonObject:
     """Columns, bars, lines and areas: categories along one side, numbers along the other."""
     if chart.empty:
         return nothing(width, height)
     across = chart.kind in ACROSS
     size = max(height, 22 * len(chart.categories) * (1 if chart.kind != "bar" else min(len(chart.series), 3)))
-    sizes: JsonObject = {"width": width, "height": size if across else height}
+    if not (across or fit):
+        width = min(max(width, NARROWEST * len(chart.categories)), WIDEST)
+    sizes: JsonObject = {"width": width, "height": size if across and not fit else height}
     layers = [layer for second in (False, True) if (layer := _side(chart, second, ink, width))]
     resolve: JsonObject = {"resolve": {"scale": {"x" if across else "y": "independent"}}} if len(layers) > 1 else {}
     return {**sizes, "layer": [*layers], **resolve}
@@ -141,7 +148,7 @@ def _categories(chart: Chart, mark: str) -> JsonObject:
         scale |= {"paddingInner": 0 if chart.tight else 0.2, "paddingOuter": 0.1}
     return {
         "field": "c", "type": "ordinal", "sort": None, "scale": scale,
-        "axis": {"labelExpr": f"{names}[datum.value]", "title": safe(chart.label) or None, "labelOverlap": False,
+        "axis": {"labelExpr": f"{names}[datum.value]", "title": safe(chart.label) or None, "labelOverlap": "greedy" if len(chart.categories) > MANY else False,
                  **({} if across else {"labelAngle": 0 if longest < room else -40})},
     }  # fmt: skip
 

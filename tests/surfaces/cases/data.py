@@ -121,3 +121,12 @@ CASES += [
         home="analysed_home",
     ),
 ]
+CASES += [
+    Case("data aggregate pull", LINE, ASKED, home=HOME),
+    Case(
+        "data tracker pull",
+        "'Pregnancy follow-up' --org-unit Okavéri --children --stage Birth",
+        {"program": "Pregnancy follow-up", "org_unit": ["Okavéri"], "children": True, "stage": "Birth"},
+        home=HOME,
+    ),
+]

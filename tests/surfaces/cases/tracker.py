@@ -34,4 +34,5 @@ CASES = [
         home=HOME,
         empty=True,
     ),
+    Case("data tracker duplicates", "--status ALL", {"status": "ALL"}, home=HOME, empty=True),
 ]

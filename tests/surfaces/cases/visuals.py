@@ -33,11 +33,17 @@ CASES += [
         {"visualization": "Antenatal visits by month", "period": ["202501..202503"]},
         home=ANALYSED,
     ),
-    Case("analytics map", "Borders", {"map": "Borders"}, home=ANALYSED),
+    Case(
+        "analytics viz",
+        "'Supervision visits by region' --period 2025",
+        {"visualization": "Supervision visits by region", "period": ["2025"]},
+        home=ANALYSED,
+    ),
+    Case("analytics map", "Borders", {"map": "Borders"}, home=COUNTRY),
     Case(
         "analytics dashboard",
         "'Mother and child' --period 202501 --out board.html",
         {"dashboard": "Mother and child", "period": ["202501"], "out": "board.html"},
-        home=ANALYSED,
+        home=COUNTRY,
     ),
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
-from xml.sax.saxutils import quoteattr
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,12 +13,11 @@ from starlette.routing import Route
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.analytics import answer as answers
 from dhis2sh.sandbox.analytics import build
-from dhis2sh.sandbox.analytics.aggregate import Tables
+from dhis2sh.sandbox.analytics.aggregate import AGGREGATIONS, Tables
 from dhis2sh.sandbox.analytics.cells import Options
 from dhis2sh.sandbox.analytics.engine import Engine, criteria
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.query import Query, Viewer, financial_year_start, read_query
-from dhis2sh.sandbox.data.formats import DXF
 from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
@@ -38,12 +36,6 @@ if TYPE_CHECKING:
 
 _SPOKEN = ("application/json", "application/javascript")
 """What an address without an ending can be answered in."""
-AGGREGATIONS = (
-    "SUM", "AVERAGE", "AVERAGE_SUM_ORG_UNIT", "LAST", "LAST_AVERAGE_ORG_UNIT", "LAST_LAST_ORG_UNIT", "LAST_IN_PERIOD",
-    "LAST_IN_PERIOD_AVERAGE_ORG_UNIT", "FIRST", "FIRST_AVERAGE_ORG_UNIT", "FIRST_FIRST_ORG_UNIT", "COUNT", "STDDEV",
-    "VARIANCE", "MIN", "MAX", "MIN_SUM_ORG_UNIT", "MAX_SUM_ORG_UNIT", "NONE", "CUSTOM", "DEFAULT",
-)  # fmt: skip
-"""What `aggregationType` may be."""
 _SKIPS = {
     "skipAggregate": ("DATA_VALUE", "COMPLETENESS", "COMPLETENESS_TARGET", "ORG_UNIT_TARGET"),
     "skipValidationResult": ("VALIDATION_RESULT",),
@@ -57,7 +49,7 @@ _SKIPS = {
 
 
 def grid_answer(grid: Grid, ending: str, store: Store) -> Response:
-    """A grid in the format of a path's ending."""
+    """A grid in the format of a path's ending. Raises `Refused` with 501 for a format that nobody has looked into."""
     if ending == "csv":
         return Response(grid.csv(), media_type="application/csv;charset=UTF-8")
     if ending == "xml":
@@ -65,6 +57,8 @@ def grid_answer(grid: Grid, ending: str, store: Store) -> Response:
     if ending in {"html", "html+css"}:
         text = grid.html(styled=ending == "html+css", aligned=store.version.aligned_cells)
         return Response(text, media_type="text/html;charset=UTF-8")
+    if ending != "json":
+        raise not_imitated(f"grids with the ending .{ending}")
     return answer(grid.shown())
 
 
@@ -171,18 +165,13 @@ class Api:
         return grid_answer(grid, request.path_params["ending"], self.store)
 
     def value_set(self, request: Request) -> Response:
-        """`GET /api/analytics/dataValueSet.json`, `.xml` and `.csv`."""
+        """`GET /api/analytics/dataValueSet.json` and `.csv`."""
         values = answers.value_set(self.engine(request), request.query_params)
         ending = request.path_params["ending"]
         if ending == "json":
             return answer({"dataValues": cast("list[JsonValue]", values)})
-        if ending == "xml":
-            rows = "".join(
-                "<dataValue" + "".join(f" {name}={quoteattr(_text(cell))}" for name, cell in item.items()) + "/>"
-                for item in values
-            )
-            text = f"<?xml version='1.0' encoding='UTF-8'?><dataValueSet xmlns=\"{DXF}\">{rows}</dataValueSet>"
-            return Response(text, media_type="application/xml;charset=UTF-8")
+        if ending != "csv":  # a server fails to write XML: 500 with a page of its container
+            raise not_imitated(f"a data value set with the ending .{ending}")
         lines = [",".join(_text(item.get(name)) for name in _VALUE_COLUMNS.values()) for item in values]
         text = "\n".join([",".join(_VALUE_COLUMNS), *lines, ""])
         return Response(text, media_type="application/csv;charset=UTF-8")

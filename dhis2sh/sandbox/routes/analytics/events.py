@@ -71,9 +71,7 @@ class Api:
 
     def cluster(self, request: Request) -> Response:
         """`GET /api/analytics/events/cluster/{program}`: events on a map, those in one square together."""
-        return grid_answer(
-            cluster_grid(self.store, self._read(request), request.query_params), "json", self.store.version
-        )
+        return grid_answer(cluster_grid(self.store, self._read(request), request.query_params), "json", self.store)
 
 
 def _of_kind(handler: Callable[[Request], Response], kind: str) -> Callable[[Request], Response]:

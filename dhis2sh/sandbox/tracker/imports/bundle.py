@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.dhis2.uids import generate_uid
+from dhis2sh.sandbox.refused import not_imitated
 from dhis2sh.sandbox.tracker.query import boolean, enum
 from dhis2sh.sandbox.tracker.storage import COLUMNS, KINDS, Kind, Tracker, from_row
 
@@ -26,6 +27,7 @@ PLURAL: Mapping[Kind, str] = {"trackedEntity": "trackedEntities", "enrollment": 
                               "relationship": "relationships"}  # fmt: skip
 _SCHEMES = ("idScheme", "dataElementIdScheme", "orgUnitIdScheme", "programIdScheme", "programStageIdScheme",
             "categoryOptionComboIdScheme", "categoryOptionIdScheme")  # fmt: skip
+_KNOWN_SCHEMES = ("UID", "CODE", "NAME", "ATTRIBUTE")
 _SCHEME_OF = {"organisationUnits": "orgUnitIdScheme", "programs": "programIdScheme", "dataElements": "dataElementIdScheme",
               "programStages": "programStageIdScheme", "categoryOptions": "categoryOptionIdScheme",
               "categoryOptionCombos": "categoryOptionComboIdScheme"}  # fmt: skip
@@ -51,6 +53,9 @@ class Options:
     def of(cls, query: QueryParams) -> Options:
         """From the request's parameters. Raises `Refused` for values that do not exist."""
         base = query.get("idScheme") or "UID"
+        for name in _SCHEMES:
+            if (query.get(name) or base).partition(":")[0].upper() not in _KNOWN_SCHEMES:
+                raise not_imitated(f"the {name} {query.get(name) or base}")
         return cls(
             enum(query, "importStrategy", ("CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE")) or "CREATE_AND_UPDATE",
             enum(query, "importMode", ("COMMIT", "VALIDATE")) or "COMMIT",

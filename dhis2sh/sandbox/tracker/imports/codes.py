@@ -113,6 +113,7 @@ MESSAGES = {
     "E4017": "Relationship: `{0}` is already deleted and cannot be modified.",
     "E4018": "Relationship: `{0}` linking {1}: `{2}` to {3}: `{4}` already exists.",
     "E5000": "{0} `{1}` cannot be created because {2} `{3}` referenced by it could not be created.",
+    "E5001": "{0} `{1}` cannot be deleted because {2} `{3}` referenced by it cannot be deleted.",
 }
 _UNTIL_41 = {
     "E1006": "Attribute: `{0}`, does not exist.",

@@ -96,7 +96,10 @@ class Security:
             yield "E1000", (self.rights.uid, unit)
 
     def _owned(self, entity: str, program: JsonObject) -> Found:
-        if program.get("id") and not has_access(self.tracker, self.rights, entity, program):
+        """Where nobody owns the tracked entity in the program yet, its first enrollment makes an owner."""
+        sql = "SELECT 1 FROM program_owner WHERE tracked_entity = ? AND program = ?"
+        owned = self.tracker.rows(sql, (entity, program.get("id")))
+        if owned and not has_access(self.tracker, self.rights, entity, program):
             yield "E1102", (self.rights.uid, entity, program["id"])
 
     def _cascade(self, item: Item) -> Found:

@@ -34,6 +34,7 @@ _REQUIRED: Mapping[Kind, tuple[str, ...]] = {
     "trackedEntity": ("trackedEntityType", "orgUnit"), "enrollment": ("orgUnit", "program", "trackedEntity"),
     "event": ("orgUnit", "program", "programStage"), "relationship": ("relationshipType",),
 }  # fmt: skip
+_OWNER: Mapping[Kind, Kind] = {"enrollment": "trackedEntity", "event": "enrollment"}
 _FIXED: Mapping[Kind, tuple[str, tuple[str, ...]]] = {
     "trackedEntity": ("E1126", ("trackedEntityType",)), "enrollment": ("E1127", ("program", "trackedEntity")),
     "event": ("E1128", ("programStage", "enrollment")), "relationship": ("", ()),
@@ -77,14 +78,34 @@ class Validator:
         self._repeated()
 
     def orphans(self) -> None:
-        """Refuse what hangs on something that will not be created (only when valid objects are kept)."""
-        parents: dict[Kind, tuple[Kind, ...]] = {"enrollment": ("trackedEntity",), "event": ("enrollment",)}
+        """Refuse what hangs on something that stays invalid (only when valid objects are kept)."""
+        if self.bundle.options.strategy == "DELETE":
+            self._keep_owners()
+            return
         for item in self.bundle:
-            for kind in parents.get(item.kind, ()):
-                parent = self.bundle.find(kind, item.text(kind))
-                if item.valid and parent is not None and not parent.valid and parent.row is None:
+            for kind, uid in self._needed(item):
+                needed = self.bundle.find(kind, uid)
+                if item.valid and needed is not None and not needed.valid and needed.row is None:
                     item.valid = False
-                    self.errors.append(Problem(item, "E5000", (item.kind, item.uid, kind, parent.uid)))
+                    self.errors.append(Problem(item, "E5000", (item.kind, item.uid, kind, needed.uid)))
+
+    def _needed(self, item: Item) -> Iterator[tuple[Kind, str | None]]:
+        """What an object cannot be without."""
+        owner = _OWNER.get(item.kind)
+        if owner is not None:
+            yield owner, item.text(owner)
+        elif item.kind == "relationship":
+            for side in ("from", "to"):
+                yield end_of(cast("JsonObject", item.body.get(side) or {}))
+
+    def _keep_owners(self) -> None:
+        """What is not deleted keeps what it hangs on."""
+        for kind, owner in reversed(tuple(_OWNER.items())):
+            for item in self.bundle.items[kind]:
+                held = self.bundle.find(owner, cast("str | None", existing(item).get(owner)))
+                if not item.valid and held is not None and held.valid:
+                    held.valid = False
+                    self.errors.append(Problem(held, "E5001", (owner, held.uid, kind, item.uid)))
 
     def _start(self, item: Item) -> Iterator[Found]:
         """The steps that every kind shares."""
