@@ -6,6 +6,7 @@ general routes of metadata objects come last.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from starlette.applications import Starlette
@@ -58,7 +59,7 @@ from dhis2sh.sandbox.routes.metadata import (
     writes,
 )
 from dhis2sh.sandbox.routes.people import me, messages, tokens, users
-from dhis2sh.sandbox.routes.server import Server
+from dhis2sh.sandbox.routes.server import REMOTE_SERVERS, Server
 from dhis2sh.sandbox.routes.tracker import reads as tracker_reads
 from dhis2sh.sandbox.routes.tracker import special as tracker_special
 from dhis2sh.sandbox.routes.tracker import writes as tracker_writes
@@ -75,15 +76,22 @@ AREAS = (
 )  # fmt: skip
 
 
-def create_app(store: Store, *, job_delay: float = 0.0, faults: Faults | None = None) -> Starlette:
+def create_app(
+    store: Store,
+    *,
+    job_delay: float = 0.0,
+    faults: Faults | None = None,
+    remote_servers: Sequence[str] = REMOTE_SERVERS,
+) -> Starlette:
     """The sandbox over a store, as an ASGI application.
 
     Parameters:
         store: the database, of the version that it says; the caller closes it.
         job_delay: seconds until a job that waits for the scheduler (`jobs.WAITING`) starts.
         faults: trouble on purpose, in front of everything else.
+        remote_servers: where routes may lead, `*` for anything.
     """
-    server = Server(store, job_delay)
+    server = Server(store, job_delay, remote_servers)
     routes = [route for area in AREAS for route in area.routes(server)]
     app = Starlette(
         routes=routes,
