@@ -41,6 +41,7 @@ from dhis2sh.sandbox.routes.instance import (
     datastore,
     files,
     jobs,
+    look,
     maintenance,
     query_alias,
     routes_,
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
 
 AREAS = (
-    me, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, tracker_special, users,
+    me, look, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, tracker_special, users,
     files, messages, routes_, apps, maintenance, validation, predictions, sqlviews, integrity,
     values, value_files, completeness, lock_exceptions, approvals, audits, minmax, aggregate, events, outliers, dimensions,
     geo, entry, entry_forms, operands,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FIRST_VERSION = 28
 """The oldest API version that an address may name."""
-OPEN = re.compile(r"/api/(ping|loginConfig|auth/.*|account/.*|staticContent/.*|publicKeys/.*)$")
+OPEN = re.compile(r"/api/(ping|loginConfig|auth/.*|account/.*|files/style/external|staticContent/.*|publicKeys/.*)$")
 """What anybody may ask without signing in."""
 COOKIE = "JSESSIONID"
 

@@ -13,12 +13,13 @@ from dhis2sh.sandbox.http.answers import answer, base_of, done
 from dhis2sh.sandbox.http.bodies import PATCH, read_json, read_object, with_body
 from dhis2sh.sandbox.importer.axes import merged_views
 from dhis2sh.sandbox.importer.bundle import CREATE, DELETE, UPDATE, ImportOptions, import_options
+from dhis2sh.sandbox.importer.checks import ACCESS
 from dhis2sh.sandbox.importer.hooks import hooks_of
 from dhis2sh.sandbox.importer.members import ORPHANS_DIE, ORPHANS_STAY, Members, kept_by_owner
 from dhis2sh.sandbox.importer.pipeline import Importer
 from dhis2sh.sandbox.importer.read import read_sharing
 from dhis2sh.sandbox.importer.refusals import updates_apart
-from dhis2sh.sandbox.importer.report import FAILED, ErrorReport, ObjectReport
+from dhis2sh.sandbox.importer.report import FAILED, ErrorReport, ObjectReport, TypeReport
 from dhis2sh.sandbox.metadata.jsonpatch import apply_patch, read_patch
 from dhis2sh.sandbox.metadata.listing import DEFAULTS
 from dhis2sh.sandbox.refused import Refused, no_such_address, not_found, not_imitated
@@ -29,6 +30,9 @@ from dhis2sh.sandbox.store.references import rows
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject, JsonValue
+
+
+SHARING = "org.hisp.dhis.user.sharing.Sharing"
 
 
 class Api:
@@ -262,6 +266,12 @@ class Api:
             raise Refused(409, f"Type {resource.singular} is not supported.")
         before = cast("JsonObject", body.get("sharing") or {})
         sharing: JsonObject = {"owner": before.get("owner"), **read_sharing(sent)}
+        public = sharing.get("public")
+        if public is not None and not ACCESS.fullmatch(str(public)):
+            error = ErrorReport("E3015", [str(public)], SHARING, error_klass=resource.klass)
+            part = TypeReport(SHARING, objects=[ObjectReport(SHARING, None, errors=[error])])
+            return answer({"httpStatus": "Conflict", "httpStatusCode": 409, "status": "ERROR", "message": FAILED,
+                           "response": {"status": "ERROR", "stats": part.stats.json(), "objectReports": [one.json() for one in part.objects], "responseType": "TypeReport"}}, 409)  # fmt: skip
         self.server.store.change({resource.plural: [{**body, "sharing": sharing}]})
         return Response(status_code=204)
 
