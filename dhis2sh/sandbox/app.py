@@ -59,7 +59,7 @@ from dhis2sh.sandbox.routes.metadata import (
     sharing,
     writes,
 )
-from dhis2sh.sandbox.routes.people import me, messages, tokens, users
+from dhis2sh.sandbox.routes.people import account, me, messages, tokens, users
 from dhis2sh.sandbox.routes.server import REMOTE_SERVERS, Server
 from dhis2sh.sandbox.routes.tracker import reads as tracker_reads
 from dhis2sh.sandbox.routes.tracker import special as tracker_special
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
 
 AREAS = (
-    me, look, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, tracker_special, users,
+    account, me, look, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, tracker_special, users,
     files, messages, routes_, apps, maintenance, validation, predictions, sqlviews, integrity,
     values, value_files, completeness, lock_exceptions, approvals, audits, minmax, aggregate, events, outliers, dimensions,
     geo, entry, entry_forms, operands,

@@ -60,7 +60,7 @@ def _username(bundle: Bundle, item: Item) -> None:
         for user in bundle.store.objects("users").values()
     )
     if options.strategy == CREATE:
-        if isinstance(username, str) and not _USERNAME.fullmatch(username):
+        if not isinstance(username, str) or not _USERNAME.fullmatch(username):
             item.refuse("E4049", "username", username, prop="username")
         if taken:
             item.refuse("E4054", "username", username, prop="username")

@@ -331,7 +331,7 @@ def _sorted(found: list[JsonObject], order: str | None) -> list[JsonObject]:
         name, _, direction = part.partition(":")
         if name not in _SORTABLE:
             raise not_imitated(f"conversations ordered by {name}")
-        found = sorted(found, key=lambda body: str(body.get(name) or "").lower(), reverse=direction == "desc")
+        found = sorted(found, key=lambda body: str(body.get(name) or ""), reverse=direction == "desc")
     return found
 
 
