@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.data import jobs
-from dhis2sh.data.cells import DEFAULTED, cell_of
+from dhis2sh.data.cells import DEFAULTED, UNREAD, cell_of
 from dhis2sh.data.checking import Checker, Problem, text_of
 from dhis2sh.data.jobs import Job, Preparing
 from dhis2sh.data.reading import cells_now
@@ -50,6 +50,7 @@ class Load:
         size: rows in one request.
         by_job: the server imports each part in a job of its own, which is watched.
         notes: what is to be said of what is loaded; who reads it may add to it until it is read.
+        unread: columns that hold nothing of a value, filled as the notes are.
     """
 
     what: str
@@ -59,6 +60,7 @@ class Load:
     size: int = field(default_factory=lambda: jobs.ROWS_IN_ONE_PART)
     by_job: bool = False
     notes: list[str] = field(default_factory=list[str])
+    unread: list[str] = field(default_factory=list[str])
 
 
 async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], load: Load) -> Plan:
@@ -86,6 +88,8 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
         taking.drop()
         raise
     notes = [*load.notes, *taking.notes()]
+    if load.unread:
+        notes.append(f"columns not read: {', '.join(load.unread)}")
     made = await planned(s, job, target, taking.refused, notes, taking.given)
     if isinstance(made.writer, Values):
         made.writer.by_job = load.by_job
@@ -99,7 +103,7 @@ class _Taking:
         self._url, self._target, self._load, self._by_set = s.profile.url, target, load, by_set
         size = min(load.size, 1_000) if by_set else load.size  # facts, quirk 37
         self._preparing = Preparing(s.profile.name, size)
-        self.refused = RefusedRows(load.rejected or self._preparing.path / "refused.csv")
+        self.refused = RefusedRows(load.rejected or self._preparing.path / "refused.csv", load.unread)
         self._checker = Checker(target, deleting=load.strategy == "DELETE")
         self._seen: dict[str, tuple[int, object]] = {}
         self._thousands: list[tuple[int, Row]] = []
@@ -110,6 +114,8 @@ class _Taking:
     def take(self, place: int, row: Row) -> None:
         """One row: into the job, or among the refused."""
         self.given += 1
+        if isinstance(unread := row.get(UNREAD), dict):
+            self.refused.beside[place] = _as_text(unread)
         given = row.get("value")
         if not self._commas and isinstance(given, str) and "," in given:
             self._commas = _DECIMAL_COMMA.fullmatch(given.strip()) is not None
@@ -299,14 +305,14 @@ class _Steps:
         return PlanStep("import", "dataValues", name=self._target.words(row), detail=new)
 
 
-async def of_rows(rows: Rows[Row], given: Row) -> AsyncGenerator[list[tuple[int, Row]]]:
-    """The values of rows that are in memory, as of `of_file`."""
+async def of_rows(rows: Rows[Row], given: Row, unread: list[str]) -> AsyncGenerator[list[tuple[int, Row]]]:
+    """The values of rows that are in memory, as `layouts.values_of` gives them."""
     from dhis2sh.data import layouts  # start-up: as above
 
     async def one() -> AsyncGenerator[list[Row]]:
         yield rows.plain()
 
-    async for batch in layouts.values_of(one(), given):
+    async for batch in layouts.values_of(one(), given, unread):
         yield batch
 
 
