@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -14,7 +14,7 @@ from dhis2sh.data import jobs
 from dhis2sh.data.cells import DEFAULTED, UNREAD, cell_of
 from dhis2sh.data.checking import Checker, Problem, text_of
 from dhis2sh.data.jobs import Job, Preparing
-from dhis2sh.data.reading import cells_now
+from dhis2sh.data.reading import cells_now, elements_without_zeros, is_zero
 from dhis2sh.data.refused import RefusedRows
 from dhis2sh.data.sending import Values, refusals
 from dhis2sh.data.target import Target
@@ -234,7 +234,8 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
     rows = sum(len(job.places(part)) for part in left)
     held = [row for part in left for row in job.rows(part)] if 0 < rows <= LOOKED_AT else []
     now = await cells_now(s, held, target.default) if held else None
-    steps = StepsInBulk({("import", "dataValues"): rows} if rows else {}, _Steps(job, left, target, now))
+    without = await elements_without_zeros(s, held)
+    steps = StepsInBulk({("import", "dataValues"): rows} if rows else {}, _Steps(job, left, target, now, without))
     title = f"{job.head.title} into {s.profile.name}" + (
         f"; {refused.count:,} of {given:,} rows refused" if refused.count else ""
     )
@@ -267,18 +268,29 @@ async def _validated(s: Session, job: Job, part: int) -> list[str]:
         told.append(f"the server will refuse {len(reasons) - TOLD:,} more")
     count = outcome.import_count
     unchanged = max(0, count.ignored - len(reasons))
+    uncounted = len(rows) - count.created - count.updated - count.deleted - count.ignored
+    zeros = uncounted > 0 and sum(map(is_zero, rows)) >= uncounted
     return [
         *told,
         f"the server would create {count.created:,}, update {count.updated:,}, delete {count.deleted:,}; "
         f"{unchanged:,} hold these values already",
+        *([f"{counted(uncounted, 'zero')} that the server does not keep"] if zeros else []),
     ]
 
 
 class _Steps:
     """Makes the step of one row, when somebody looks at it."""
 
-    def __init__(self, job: Job, left: Sequence[int], target: Target, now: Mapping[str, Row] | None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        left: Sequence[int],
+        target: Target,
+        now: Mapping[str, Row] | None,
+        without_zeros: Collection[str] = (),
+    ) -> None:
         self._job, self._left, self._target, self._now = job, left, target, now
+        self._without_zeros = without_zeros
         self._at: tuple[int, int, list[Row]] = (0, 0, [])
 
     def __call__(self, number: int) -> PlanStep:
@@ -297,6 +309,8 @@ class _Steps:
         new = "nothing" if deleted else str(row.get("value", ""))
         if self._now is not None:
             held = self._now.get(cell_of(row, self._target.default), {}).get("value")
+            if held is not None and is_zero(row) and row["dataElement"] in self._without_zeros:
+                new = "nothing"  # a zero over a value deletes it
             new = (
                 new
                 if held == new or (held is None and not deleted)
