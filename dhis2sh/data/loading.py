@@ -103,7 +103,7 @@ class _Taking:
         self._url, self._target, self._load, self._by_set = s.profile.url, target, load, by_set
         size = min(load.size, 1_000) if by_set else load.size  # facts, quirk 37
         self._preparing = Preparing(s.profile.name, size)
-        self.refused = RefusedRows(load.rejected or self._preparing.path / "refused.csv", load.unread)
+        self.refused = RefusedRows(load.rejected or self._preparing.path / jobs.REFUSED, load.unread)
         self._checker = Checker(target, deleting=load.strategy == "DELETE")
         self._seen: dict[str, tuple[int, object]] = {}
         self._thousands: list[tuple[int, Row]] = []
@@ -171,7 +171,7 @@ class _Taking:
         title = f"{VERBS[self._load.strategy]} {counted(self._preparing.rows, 'data value')}: {self._load.what}"
         job = self._preparing.finish(title, self._url, self._load.strategy, undo=self._load.undo)
         if self._load.rejected is None:
-            self.refused.path = job.path / "refused.csv"
+            self.refused.path = job.path / jobs.REFUSED
         return job
 
     def drop(self) -> None:
@@ -250,7 +250,7 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
 def nothing(s: Session, title: str) -> Plan:
     """The plan of a load of which every row is there already."""
     job = Preparing(s.profile.name).finish(title, s.profile.url, "CREATE_AND_UPDATE", undo=False)
-    return Plan(title, writer=Values(job, "", RefusedRows(job.path / "refused.csv")))
+    return Plan(title, writer=Values(job, "", RefusedRows(job.path / jobs.REFUSED)))
 
 
 async def _validated(s: Session, job: Job, part: int) -> list[str]:

@@ -69,7 +69,7 @@ async def _plan(s: Session, title: str, job: Job, parts: Sequence[int], more: Se
     await target.open()
     before = {cell_of(row, target.default): row for row in job.before()}
     preparing = Preparing(s.profile.name)
-    refused = RefusedRows(preparing.path / "refused.csv")
+    refused = RefusedRows(preparing.path / jobs.REFUSED)
     stays = already = 0
     try:
         for part in parts:
@@ -99,7 +99,7 @@ async def _plan(s: Session, title: str, job: Job, parts: Sequence[int], more: Se
             else []
         ),
     ]
-    refused.path = made.path / "refused.csv"
+    refused.path = made.path / jobs.REFUSED
     plan_ = await loading.planned(s, made, target, refused, notes, made.head.rows)
     plan_.title = title
     if not plan_.steps and stays:
