@@ -6,6 +6,7 @@ element of monthly sets (seen on 2.42).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -49,6 +50,8 @@ class Checker:
         self._target, self._deleting = target, deleting
         self._places: dict[tuple[str, str, str], _Place | Problem] = {}
         self._combos: dict[tuple[object, ...], str] = {}
+        self.months_by_day = False
+        """Was a first day of a month read as the month?"""
 
     def checked(self, row: Row) -> Row:
         """The row as it is sent: UIDs in place of names and codes, the value as text.
@@ -109,6 +112,8 @@ class Checker:
     def _found(self, element_text: str, period_text: str, unit_text: str) -> _Place:
         element, unit = _found(self._target.element(element_text)), _found(self._target.unit(unit_text))
         period = _period(period_text)
+        if _DATE.fullmatch(period_text) and (month := _month_begun(element, period)) is not None:
+            period, self.months_by_day = month, True
         sets = _sets(element, unit, period)
         _open(unit, period)
         return _Place(element, unit, period.iso, tuple(sets))
@@ -145,6 +150,17 @@ def _period(text: str) -> Period:
         return Period.parse(text)
     except UsageError:
         raise Problem(f"'{text}' is not a period (they look like 2025, 2025Q1, 202501, 2025W5, 20250630)") from None
+
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+"""How a sheet's cell of a day comes; who writes 20260101 means the day."""
+
+
+def _month_begun(element: Element, day: Period) -> Period | None:
+    """The month that a day begins, where the element is reported by month and not by day: sheets have months as such days."""
+    kinds = {item.period_type for item in element.sets}
+    begins = day.type.name == "Daily" and day.start.day == 1
+    return Period.of("Monthly", day.start) if begins and "Monthly" in kinds and "Daily" not in kinds else None
 
 
 def _sets(element: Element, unit: Unit, period: Period) -> list[DataSet]:

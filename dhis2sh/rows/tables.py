@@ -386,7 +386,7 @@ def _sheet(path: Path, blanks: bool = False) -> list[Row]:
             hint="save the one that is meant as a file of its own",
         )
     # the header as it stands there: the reader gives names to columns that have none, and others to those of one name
-    headers = [str(name or "").strip() for name in (first.row(0) if first.height else ())]
+    headers = [_MIDNIGHT.sub("", str(name or "").strip()) for name in (first.row(0) if first.height else ())]
     _check_once(headers)
     rows: list[Row] = []
     for number, values in enumerate(frame.iter_rows(), 2):
@@ -397,6 +397,10 @@ def _sheet(path: Path, blanks: bool = False) -> list[Row]:
         _check_named(f"row {number}", zip(headers, cells, strict=True))
         rows.append({name: value for name, value in zip(headers, cells, strict=True) if name})
     return rows
+
+
+_MIDNIGHT = re.compile(r"(?<=\d{4}-\d\d-\d\d) 00:00:00\Z")
+"""What the reader writes behind a day in a header."""
 
 
 def _cell(value: object) -> JsonValue:

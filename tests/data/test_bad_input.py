@@ -1,6 +1,7 @@
 """What people's sheets hold besides values: each is read as it is meant, or refused with the row and the reason."""
 
 import csv
+import datetime as dt
 import errno
 from pathlib import Path
 
@@ -84,7 +85,7 @@ async def test_what_is_no_number(s: Session, cell: str, why: str):
 
 @pytest.mark.parametrize(("period", "why"), [
     ("31/12/2025", "'31/12/2025' is not a period"), ("2025-13", "is not a period"), ("December", "is not a period"),
-    ("20251231", "20251231 is Daily: its month is 202512"), ("2025-12-01", "20251201 is Daily: its month is 202512"),
+    ("20251231", "20251231 is Daily: its month is 202512"), ("2025-12-02", "20251202 is Daily: its month is 202512"),
     ("2025", "reported Monthly, and 2025 is Yearly"),
 ])  # fmt: skip
 async def test_what_is_no_period_of_the_element(s: Session, period: str, why: str):
@@ -189,3 +190,17 @@ async def test_what_the_server_refuses_stands_beside_what_was_refused_before(s: 
     rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
     assert [row["Remarks"] for row in rows] == ["one", "two"]
     assert "E7643" in rows[1]["reason"]
+
+
+async def test_months_that_a_spreadsheet_keeps_as_days(s: Session):
+    """`Jan-25` is the first of January to a spreadsheet; beside it a month may stand as text."""
+    day = dt.date(2025, 1, 1)
+    sheet = workbook([["Facility", day, dt.date(2025, 2, 1), "Mar-25"], ["Clinic A", 1, 2, 3]])
+    plan = await planned(s, "data aggregate push", file=sheet, data_element="Stock")
+    assert any(note.startswith("days that begin a month are read as the month") for note in plan.notes)
+    await do(s, "data aggregate push", file=sheet, data_element="Stock")
+    found = await values(s, period=["2025"])
+    assert [found["Stock", "default", "Clinic A", f"20250{month}"] for month in (1, 2, 3)] == ["1", "2", "3"]
+    long = workbook([["Facility", "Data element", "Month", "Value"], ["Clinic C", "Stock", day, 7]])
+    await do(s, "data aggregate push", file=long)
+    assert (await values(s))["Stock", "default", "Clinic C", "202501"] == "7"
