@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.refused import Refused, not_imitated
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -25,7 +25,6 @@ _SAME = {"neq": "!eq", "ne": "!eq", "ge": "gte", "le": "lte", "startswith": "$il
 _ORDERS: Mapping[str, Callable[[object, object], bool]] = {
     "eq": operator.eq, "gt": operator.gt, "lt": operator.lt, "gte": operator.ge, "lte": operator.le,
 }  # fmt: skip
-_HOIST = re.compile(r"(.+)~hoist\(([^)]+)\)")
 
 
 def at(key: str, value: JsonValue, path: str) -> JsonValue:
@@ -54,7 +53,7 @@ def _at(key: str, value: object, path: str) -> object:
 
 
 def columns(fields: str) -> list[tuple[str, str]]:
-    """The paths that `fields` names, each with the path at which it is shown: `a,b.c,d(e,f),g~hoist(h)`."""
+    """The paths that `fields` names, each with the path at which it is shown: `a,b.c,d(e,f)`."""
     return [column for part in _parts(fields) for column in _columns(part)]
 
 
@@ -74,10 +73,8 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _columns(text: str) -> Iterator[tuple[str, str]]:
-    hoisted = _HOIST.fullmatch(text)
-    if hoisted:
-        yield hoisted[1], hoisted[2]
-        return
+    if "~" in text:
+        raise not_imitated("transformed fields of the data store")
     opened = re.fullmatch(r"([^(\[]+)[(\[](.*)[)\]]", text)
     if opened is None:
         yield text, "value" if text == "." else text
