@@ -162,7 +162,7 @@ class Session:
             yield self
             return
         other = Session(name, person=self.person, tracer=self.tracer)
-        other.on_written = self.on_written
+        other.on_written, other.persons = self.on_written, self.persons
         try:
             yield other
         finally:

@@ -72,6 +72,14 @@ class Terminal:
         self.settle(0.1)
         return self.text()
 
+    def gone(self, unwanted: str, seconds: float = 20.0) -> str:
+        """Wait until a text is no longer on the screen; returns the screen."""
+        deadline = time.monotonic() + seconds
+        while unwanted in self.text():
+            assert time.monotonic() < deadline, f"{unwanted!r} did not go:\n{self.text()}"
+            self.settle(0.05)
+        return self.text()
+
     def ended(self, seconds: float = 10.0) -> bool:
         """Has the program ended, or does it end soon?"""
         try:

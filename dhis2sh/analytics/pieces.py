@@ -71,7 +71,7 @@ async def batches(
         async for piece, found in gather_bounded((_tried(s, question, piece, params) for piece in now), CONCURRENCY):
             asked += 1
             if isinstance(found, Exception):
-                smaller = await _smaller(s, question, piece)
+                smaller = await _smaller(s, question, piece, params)
                 if not smaller or asked + len(waiting) > MOST_PIECES:
                     raise found
                 waiting += smaller
@@ -128,10 +128,10 @@ async def _tried(
         return piece, error
 
 
-async def _smaller(s: Session, question: Question, piece: Piece) -> list[Piece]:
+async def _smaller(s: Session, question: Question, piece: Piece, params: Mapping[str, Param]) -> list[Piece]:
     """A piece in smaller ones: relative periods as the server's fixed ones, a unit with a level below it as its children."""
     if any(item in RelativePeriod.__members__ for item in piece.periods):  # whose financial year is the server's
-        meta = (await ask(s, question, piece, {"skipData": True})).meta_data
+        meta = (await ask(s, question, piece, {**params, "skipData": True})).meta_data
         piece = replace(piece, periods=tuple(meta.dimensions.get("pe") or piece.periods))
     if found := piece.cut():
         return found

@@ -99,6 +99,7 @@ class Planned:
         cells: how many numbers there may be.
         limit: rows that the server gives at once.
         stamp: what the answers depend on besides the question; None where nobody knows.
+        changed: when the formulas and elements in question were changed: an answer from before is not theirs.
         built: when the analytics tables were built.
     """
 
@@ -110,6 +111,7 @@ class Planned:
     limit: int
     stamp: str | None
     built: str | None
+    changed: Mapping[str, JsonValue]
 
     def cells_of(self, piece: Piece) -> int:
         """How many numbers a piece may have."""
@@ -144,6 +146,7 @@ class Planned:
             "dx": [*piece.data], "pe": [*piece.periods], "ou": [*piece.units],
             "dimensions": [*self.question.dimensions], "rest": {n: [*m] for n, m in rest.items()},
             "params": {name: str(value) for name, value in self.params.items()},
+            "changed": {uid: when for uid, when in self.changed.items() if not piece.data or uid in piece.data},
         }  # fmt: skip
         return digest(content)
 
@@ -179,11 +182,11 @@ async def planned(s: Session, question: Question, params: Mapping[str, Param]) -
     stamp = None
     if built is not None:
         partly = _text(info.get("lastAnalyticsTablePartitionSuccess"))
-        stamp = digest([built, partly, s.profile.url, me, await _changed(s, known)])
+        stamp = digest([built, partly, s.profile.url, me])
     axes = [known.of[name] if name in question.dimensions else () for name in ("dx", "pe", "ou")]
     cells = math.prod(len(axis or "1") for axis in axes) * _others(known, question)
     pieces = list(cut(Piece(*axes), cells, limit))
-    return Planned(question, params, known, pieces, cells, limit, stamp, built)
+    return Planned(question, params, known, pieces, cells, limit, stamp, built, await _changed(s, known))
 
 
 def cut(whole: Piece, cells: int, limit: int) -> list[Piece]:
@@ -233,8 +236,8 @@ async def _me(s: Session) -> JsonValue:
     return await s.client.get_object("me", {"fields": fields})
 
 
-async def _changed(s: Session, known: Members) -> JsonValue:
-    """When the formulas and elements in question were changed: an answer from before is not theirs."""
+async def _changed(s: Session, known: Members) -> dict[str, JsonValue]:
+    """When the formulas and elements in question were changed."""
     found: dict[str, list[str]] = {}
     for item in known.of.get("dx", ()):
         kind = known.meta.items[item].dimension_item_type if item in known.meta.items else None

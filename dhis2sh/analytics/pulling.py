@@ -30,6 +30,8 @@ LASTS = 30 * 86_400.0
 """Seconds for which parts of a question that was not asked again are kept."""
 GOES_ON = 86_400.0
 """Seconds after which parts of live data are too old to be put beside new ones."""
+LIVE = "live-"
+"""How folders of live parts begin."""
 MOST_CUTS = 12
 """So often a part is halved before what the server says is believed: it is no matter of size."""
 
@@ -102,13 +104,14 @@ class Pull[P]:
     def __init__(self, s: Session, source: Source[P], *, fresh: bool = False, at_once: int = AT_ONCE) -> None:
         self._s, self._source = s, source
         self._at_once = at_once
-        live = f"live-{digest([source.key(part) for part in source.parts])}"
+        live = f"{LIVE}{digest([source.key(part) for part in source.parts])}"
         self.parts = Parts(folder(s) / (source.stamp or live))
         self.counts = Counts()
         self._total = sum(source.size(part) for part in source.parts)
         self._done = 0
         self._turn = asyncio.Semaphore(at_once)
-        sweep(folder(s), but=source.stamp or "", older_than=LASTS if source.stamp else GOES_ON)
+        sweep(folder(s), but=self.parts.path.name, older_than=LASTS)
+        sweep(folder(s), LIVE, older_than=GOES_ON)
         if fresh:
             self.parts.drop()
 

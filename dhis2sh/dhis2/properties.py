@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 # Set by the server, and people -----------------------------------------------------------------------------------------
 
-AUTHORS = frozenset({"createdBy", "lastUpdatedBy", "user"})
+MADE_BY, SAVED_BY = "createdBy", "lastUpdatedBy"
+AUTHORS = frozenset({MADE_BY, SAVED_BY, "user"})
 """Who made an object and who saved it last; `user` is what old servers call who made it."""
 SET_BY_SERVER = AUTHORS | {"created", "lastUpdated", "href", "access"}
 """What a server writes itself: no difference in these is a change."""

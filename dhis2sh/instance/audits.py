@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.client import reading, schema
 from dhis2sh.client.limits import gather_bounded
 from dhis2sh.dhis2.dates import moment
+from dhis2sh.dhis2.properties import MADE_BY, SAVED_BY
 from dhis2sh.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _changed(row: Mapping[str, JsonValue]) -> Row:
     (kind, change), *_ = [*kinds.items()] or [("", {})]
     what = change.get("dataElement") or change.get("attribute") or change.get("field") or kind
     return {
-        "createdAt": row.get("createdAt"), "by": _named(row.get("createdBy")), "type": row.get("type"), "what": what,
+        "createdAt": row.get("createdAt"), "by": _named(row.get(MADE_BY)), "type": row.get("type"), "what": what,
         "before": change.get("previousValue"), "after": change.get("currentValue"),
     }  # fmt: skip
 
@@ -118,7 +119,7 @@ async def of_metadata(s: Session, since: str, user: str | None, types: Sequence[
     resources = await schema.resources_of(s.client)
     chosen = [
         name for name, resource in sorted(resources.items())
-        if (not types or name in types) and {"lastUpdated", "lastUpdatedBy"} <= resource.properties.keys()
+        if (not types or name in types) and {"lastUpdated", SAVED_BY} <= resource.properties.keys()
     ]  # fmt: skip
     if silent := [name for name in types if name not in chosen]:
         raise UsageError(f"{silent[0]} do not say who changed them", hint="dhis2 metadata types")
@@ -141,5 +142,5 @@ def _last_change(plural: str, row: Mapping[str, JsonValue]) -> Row:
         new = (dt.datetime.fromisoformat(changed) - dt.datetime.fromisoformat(created)).total_seconds() < NEW_WITHIN
     return {
         "lastUpdated": changed, "type": plural, "id": row.get("id"), "name": row.get("displayName"),
-        "by": _named(row.get("lastUpdatedBy")), "new": new,
+        "by": _named(row.get(SAVED_BY)), "new": new,
     }  # fmt: skip

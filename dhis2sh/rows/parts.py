@@ -118,14 +118,14 @@ def _room(path: Path) -> Generator[None]:
         ) from error
 
 
-def sweep(folder: Path, *, but: str, older_than: float) -> None:
+def sweep(folder: Path, begins: str = "", *, but: str = "", older_than: float) -> None:
     """Take away folders of parts that nobody has used for a while.
 
     Parameters:
-        folder: holds folders of parts; but: the one that stays.
+        folder: holds folders of parts; begins: only those whose names begin so; but: the one that stays.
         older_than: seconds since the last of their parts was kept.
     """
     with suppress(OSError):
         for inner in folder.iterdir():
-            if inner.name != but and time.time() - inner.stat().st_mtime > older_than:
+            if inner.name.startswith(begins) and inner.name != but and time.time() - inner.stat().st_mtime > older_than:
                 shutil.rmtree(inner, ignore_errors=True)

@@ -43,7 +43,6 @@ class Change:
         after: None for one that is deleted.
         name: what people call it.
         detail: what changes in words, where the properties before and after do not say it.
-        program: of an enrollment or event, so that several are read together.
         tree: what hangs on an object that is deleted, for the journal.
     """
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dhis2sh.client.tracker import IDENTIFIERS
+from dhis2sh.dhis2.properties import SET_BY_SERVER
 from dhis2sh.dhis2.uids import generate_uid, is_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.tracker.reading import end_of, inner
@@ -30,7 +31,7 @@ ALSO_CALLED: Mapping[str, str] = {
     "followup": "followUp",
 }  # fmt: skip
 """Names of the API that ended with 2.41, and what they are called now."""
-LEFT_OUT = {"reason", "row", "lastUpdated", "created", "createdAt", "updatedAt", "createdBy", "updatedBy", "storedBy"}
+LEFT_OUT = SET_BY_SERVER | {"reason", "row", "createdAt", "updatedAt", "updatedBy", "storedBy"}
 """What no import reads."""
 
 

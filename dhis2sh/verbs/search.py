@@ -74,7 +74,7 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (r"(expression|formula|condition).*(right|correct|valid|ok)|(check|validate|valid|correct).*(expression|formula|condition)", "validate-expression"),
     (r"broken|wrong with|health|problems?|integrity|misconfigur\w*|inconsisten\w*|anything wrong", "doctor lint"),
     (r"duplicates?|superfluous|missing (option )?combinations?", "doctor"),
-    (r"(why|what) .*(refus|reject|fail|error|conflict)\w*|error message", "explain"),
+    (r"(why|what) .*(refus|reject|fail|error|conflict)\w*|error message", "explain refusal words"),
     (r"(put|add) .*(in|into|to) (a |the )?.*(group|set|thing|section)", "add"),
     (r"take .*(out of|off|from) (a |the )?.*(group|set|thing)", "remove"),
     (r"off (the )?names?|prefix|suffix|rename|call(ed)? differently|begin with", "rename"),
@@ -87,6 +87,7 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (r"what can|commands?|abilities|help", "verbs"),
     (r"(let|allow|give) .*(see|edit|view|read)", "share access public"),
     (r"set the thing of many", "attribute set"),
+    (r"(save|back ?up|dump|download) (all|everything|the whole)|whole (configuration|metadata)", "export deps types"),
     # of data
     (r"(in|during|since|for|of) (19|20)\d\d|(last|this|by|per|each) (month|quarter|year|week)|doses?|cases|coverage|trends?|over time", "analytics query"),
     (r"not (thing|report\w*|sent)|reporting rates?|who (has |have )?(report|sent)\w*|completeness|timel\w*|(late|missing) (thing|reports?)", "completeness"),

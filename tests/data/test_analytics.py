@@ -125,3 +125,19 @@ async def test_tables_that_were_never_built_are_said_with_what_builds_them(count
         await rows(country, "dx=Penta vials used", "pe=202501", "ou=LEVEL-2")
     assert told.value.hint is not None
     assert "maintenance refresh analytics" in told.value.hint
+
+
+async def test_further_parameters(s: Session):
+    found = await rows(s, "dx=Visits", "pe=202501", "ou=LEVEL-District", measure_criteria="GE:10")
+    assert [row["ouName"] for row in found] == ["North"]
+    (row,) = await rows(s, "dx=Share of women", "pe=202501", "ou=Clinic A", include_num_den=True)
+    assert (row["numerator"], row["denominator"]) == (20, 30)
+    with pytest.raises(UsageError, match="'>10' is no condition"):
+        await rows(s, "dx=Visits", "pe=202501", "ou=Nation", measure_criteria=">10")
+    with pytest.raises(UsageError, match="'2025' is no day"):
+        await rows(s, "dx=Visits", "pe=LAST_MONTH", "ou=Nation", relative_period_date="2025")
+
+
+async def test_a_range_of_periods_that_runs_backwards_is_said(s: Session):
+    with pytest.raises(UsageError, match="202506 is after 202501"):
+        await rows(s, "dx=Visits", "pe=202506..202501", "ou=Nation")

@@ -19,6 +19,7 @@ import pytest
 from dhis2sh.analytics import planning
 from dhis2sh.analytics.pieces import Piece
 from dhis2sh.analytics.pull import Pulled, PullPlan
+from dhis2sh.analytics.pulling import folder as pulling_folder
 from dhis2sh.errors import Dhis2Error, Refused, Unreachable, UsageError
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_file
@@ -349,3 +350,23 @@ async def test_totals_equal_analytics_query_and_a_plain_sum_over_the_recorded_va
     assert {key: value for key, value in facilities.items() if value} == {
         key: value for key, value in plain.items() if value
     }
+
+
+async def test_another_question_shares_the_requests_that_are_equal(built: Session, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(planning, "FEW", 1)
+    monkeypatch.setattr(planning, "CELLS", 3)
+    monkeypatch.setattr(planning, "AT_ONCE", 1)
+    await rows(built, "dx=Visits", "pe=202501..202502", "ou=LEVEL-Clinic")
+    assert asked(built) == 2
+    await rows(built, "dx=Visits;Stock", "pe=202501..202503", "ou=LEVEL-Clinic")
+    assert asked(built) == 2 + 4
+
+
+async def test_what_nobody_asks_for_any_more_goes(built: Session):
+    home = pulling_folder(built)
+    for name, days in (("live-old", 2), ("live-new", 0), ("lasting", 2), ("forgotten", 40)):
+        (home / name).mkdir(parents=True)
+        os.utime(home / name, (time.time() - days * 86_400,) * 2)
+    await rows(built, *ASKED)
+    assert {path.name for path in home.iterdir()} >= {"live-new", "lasting"}
+    assert not {"live-old", "forgotten"} & {path.name for path in home.iterdir()}

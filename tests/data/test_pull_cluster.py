@@ -123,7 +123,8 @@ async def test_a_piece_that_is_too_much_is_halved_there_too(tmp_path: Path):
         3,
         10,
         None,
-        None,  # type: ignore[arg-type]
+        None,
+        {},  # type: ignore[arg-type]
     )
     work = cluster.Cluster(Client(), plan, Profile("p", "http://127.0.0.1:1"), tmp_path, "pe", None, "run")
     await work.piece(Piece((), ("a", "b", "c"), ()), "00000")

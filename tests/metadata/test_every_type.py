@@ -28,7 +28,7 @@ GIVEN = {
     "dataSets": {"periodType": "Monthly"},
     "indicators": {"numerator": "1", "denominator": "1"},
     "users": {"username": "wire.user", "userRoles": ["yrB6vc5Ip3r"]},
-    "eventFilters": {"program": "IpHINAT79UW"},
+    "eventFilters": {"program": "programNew1"},
     "apiToken": {"type": "PERSONAL_ACCESS_TOKEN_V2", "version": 2, "expire": 1893456000000},
     "programStages": {"program": "programNew1"},
     "programIndicators": {"attributeCombo": "bjDvmb4bfuf", "analyticsType": "EVENT"},
@@ -47,6 +47,7 @@ THERE = {
         "categoryCombos": [{"id": "comboNew001", "name": "C", "categories": [{"id": "GLevLNI9wkl"}]}]
     },
     "programStages": {"programs": [{"id": "programNew1", "name": "P", "shortName": "P"}]},
+    "eventFilters": {"programs": [{"id": "programNew1", "name": "P", "shortName": "P"}]},
 }
 """What is there before an object of the type: a combo without option combos, of which only the whole set comes in."""
 NAMED_BY_THE_SERVER = {kebab(plural) for plural in MADE_BY_SERVER}

@@ -50,7 +50,7 @@ OF_DATA = {
     "How many BCG doses were given in Bo in 2025?": {"analytics query"},
     "Who did not report last month?": {"data completeness"},
     "Malaria cases by district and month as a table.": {"analytics query", "pull"},
-    "Download a year of data for every facility into a Parquet file.": {"pull", "analytics pull"},
+    "Download a year of data for every facility into a Parquet file.": {"pull", "analytics pull", "data aggregate pull"},
     "Upload the values from this spreadsheet.": {"data aggregate push"},
     "Enter a single value for a clinic in June.": {"data aggregate set"},
     "Which values look suspicious?": {"data outliers", "data validate"},

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from dhis2sh.analytics import geometries, items, pieces
 from dhis2sh.analytics.pull import Aggregation
+from dhis2sh.client.requests import Param
+from dhis2sh.dhis2.periods import Period
+from dhis2sh.errors import UsageError
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Doc, verb
+from dhis2sh.verbs.declaration import Doc, Refers, verb
+
+_CRITERIA = re.compile(r"(?:EQ|GT|GE|LT|LE):-?\d+(?:\.\d+)?(?:;(?:EQ|GT|GE|LT|LE):-?\d+(?:\.\d+)?)*")
 
 
 @verb(
@@ -33,6 +39,22 @@ async def query(
     aggregation_type: Annotated[Aggregation | None, Doc("In place of each item's own way of aggregating.")] = None,
     skip_rounding: Annotated[bool, Doc("All decimals.")] = False,
     no_names: Annotated[bool, Doc("Only identifiers, no column with the name beside each.")] = False,
+    include_num_den: Annotated[
+        bool, Doc("Numerator, denominator and factor of indicators, as columns of their own.")
+    ] = False,
+    measure_criteria: Annotated[
+        str | None, Doc("Only numbers that are so: GE:10;LT:50, put together from what is there.")
+    ] = None,
+    pre_aggregation_measure_criteria: Annotated[
+        str | None, Doc("Only values that are so, before they are summed up.")
+    ] = None,
+    approval_level: Annotated[
+        str | None, Doc("Only data approved at this level or above."), Refers("dataApprovalLevels")
+    ] = None,
+    user_org_unit: Annotated[
+        list[str], Doc("What USER_ORGUNIT stands for in place of your own units."), Refers("organisationUnits")
+    ] = [],
+    relative_period_date: Annotated[str | None, Doc("The day that relative periods count from.")] = None,
     geometry: Annotated[bool, Doc("A column with the geometry of each unit, for | map.")] = False,
 ) -> Stream[Row]:
     """Ask aggregate analytics; rows come with names and numbers, as they are answered.
@@ -43,7 +65,17 @@ async def query(
     API source: `GET /api/analytics`.
     """
     asked = await items.question_of(s, dimensions, filter)
-    params = {"aggregationType": aggregation_type, "skipRounding": skip_rounding or None}
+    for text in (measure_criteria, pre_aggregation_measure_criteria):
+        if text is not None and not _CRITERIA.fullmatch(text):
+            raise UsageError(f"'{text}' is no condition on numbers", hint="GE:10;LT:50, of EQ, GT, GE, LT and LE")
+    if relative_period_date is not None and str(Period.parse(relative_period_date).type) != "Daily":
+        raise UsageError(f"'{relative_period_date}' is no day", hint="days look like 2025-01-31")
+    params: dict[str, Param | None] = {
+        "aggregationType": aggregation_type, "skipRounding": skip_rounding or None,
+        "includeNumDen": include_num_den or None, "measureCriteria": measure_criteria,
+        "preAggregationMeasureCriteria": pre_aggregation_measure_criteria, "approvalLevel": approval_level,
+        "userOrgUnit": ";".join(user_org_unit) or None, "relativePeriodDate": relative_period_date,
+    }  # fmt: skip
     found = pieces.batches(
         s, asked, {name: value for name, value in params.items() if value is not None}, with_names=not no_names
     )

@@ -37,10 +37,8 @@ async def completeness_(
     org_unit: Annotated[list[str], Doc("Only units below these."), Refers("organisationUnits")] = [],
     level: Annotated[int | None, Bounds(1, None), Doc("A row for each unit of this level, such as 2.")] = None,
     by: Annotated[By, Doc("What counts as a report: its registration as complete, or any value.")] = "registrations",
-    missing: Annotated[
-        bool, Doc("Name the units that have not reported; of several periods each unit once, with how often.")
-    ] = False,
-    tree: Annotated[bool, Doc("As a tree of units, with those that have not reported by name; of one period.")] = False,
+    missing: Annotated[bool, Doc("Name the units that have not reported; over several periods each once.")] = False,
+    tree: Annotated[bool, Doc("As a tree of units, the silent ones by name; of one period.")] = False,
     heat: Annotated[
         bool, Doc("As a heat map: a row for each unit of the level (2 without --level), a column a period.")
     ] = False,

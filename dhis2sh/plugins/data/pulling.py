@@ -17,6 +17,7 @@ from dhis2sh.session import Session
 from dhis2sh.tracker import asking, flat, programs
 from dhis2sh.tracker.asking import Query
 from dhis2sh.tracker.flat import Layout
+from dhis2sh.tracker.reading import plural
 from dhis2sh.types import JsonValue, Row
 from dhis2sh.verbs.declaration import Doc, Refers, verb
 
@@ -34,7 +35,8 @@ async def aggregate(s: Session, *, asked: values.Asked, how: Kept) -> Stream[Row
     API source: `GET /api/dataValueSets.csv`.
     """
     query = await values.query_of(s, asked)
-    periods = [query["period"]] if isinstance(query.get("period"), str) else list(query.get("period") or [])
+    said = query.get("period") or []
+    periods = [said] if isinstance(said, str) else list(said)
     parts = [cast("DataValueQuery", {**query, "period": [one]}) for one in periods] or [query]
 
     def read(part: DataValueQuery) -> AsyncGenerator[list[Row]]:
@@ -47,11 +49,13 @@ async def aggregate(s: Session, *, asked: values.Asked, how: Kept) -> Stream[Row
         found: list[DataValueQuery] = []
         for unit in units:
             alone = cast("DataValueQuery", {name: value for name, value in part.items() if name != "children"})
-            found.append({**alone, "org_unit": [unit]})
-            found += [{**part, "org_unit": [child]} for child in await below(s, unit)]
+            found.append(cast("DataValueQuery", {**alone, "org_unit": [unit]}))
+            found += [cast("DataValueQuery", {**part, "org_unit": [child]}) for child in await below(s, unit)]
         return found if len(found) > 1 else ()
 
-    source = Live("data values", s.profile.url, parts, lambda part: cast("JsonValue", part), read, cut)
+    source = Live(
+        "data values", s.profile.url, parts, lambda part: cast("JsonValue", part), read, cut, what="values", alone=asked.alone
+    )  # fmt: skip
     return await live(s, source, named.columns(SHOWN), how, "period")
 
 
@@ -102,4 +106,7 @@ async def tracker(
         return [cast("JsonValue", asdict(part)), [*columns]]
 
     parts = await cut(query) or [query]
-    return await live(s, Live(f"{of} of {found.name}", s.profile.url, parts, content, read, cut), columns, how)
+    source = Live(
+        f"{of} of {found.name}", s.profile.url, parts, content, read, cut, what=plural(query.kind), alone=asked.alone
+    )
+    return await live(s, source, columns, how)

@@ -35,7 +35,7 @@ def test_every_capability_is_in_the_table_and_explained():
     assert asked == {item.name for item in dataclasses.fields(Behaviour) if item.type == "bool"}
     for item in dataclasses.fields(Behaviour):
         assert f"    {item.name}: " in str(Behaviour.__doc__)
-        assert len({getattr(row, item.name) for row in BEHAVIOUR.values()}) > 1, f"{item.name} differs nowhere"
+        assert len({repr(getattr(row, item.name)) for row in BEHAVIOUR.values()}) > 1, f"{item.name} differs nowhere"
 
 
 def test_every_row_of_the_table_is_read_by_the_product():
