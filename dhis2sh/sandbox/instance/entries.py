@@ -6,7 +6,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.sandbox.refused import Refused, not_imitated
 
@@ -22,7 +22,7 @@ _TOLD = (
 """The operators in the order in which the server lists them."""
 _SAME = {"neq": "!eq", "ne": "!eq", "ge": "gte", "le": "lte", "startswith": "$ilike", "endswith": "ilike$",
          "!startswith": "!$ilike", "!endswith": "!ilike$"}  # fmt: skip
-_ORDERS: Mapping[str, Callable[[object, object], bool]] = {
+_ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq, "gt": operator.gt, "lt": operator.lt, "gte": operator.ge, "lte": operator.le,
 }  # fmt: skip
 
@@ -157,7 +157,7 @@ def _test(name: str, found: object, wanted: str) -> bool:
             return wanted in found
 
 
-def _ordered(test: Callable[[object, object], bool], found: object, wanted: str) -> bool:
+def _ordered(test: Callable[[Any, Any], bool], found: object, wanted: str) -> bool:
     if isinstance(found, bool):
         return test(str(found).lower(), wanted.lower())
     if isinstance(found, (int, float)):
@@ -182,6 +182,6 @@ def ordered(entries: Mapping[str, object], order: str) -> dict[str, object]:
             return 2, float(found), ""
         if isinstance(found, str):
             return 1, 0, found
-        return (0 if found is None else 5 if isinstance(found, dict) else 4), 0, str(found)
+        return (0 if found is None else 5 if isinstance(found, dict) else 4), 0, str(cast("object", found))
 
     return dict(sorted(entries.items(), key=rank, reverse=direction.lower().endswith("desc")))
