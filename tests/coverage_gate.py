@@ -16,6 +16,7 @@ FLOORS = {
     GROUND: 94.0,
     "analytics": 85.0,
     "changes": 93.0,
+    "checks": 85.0,
     "client": 95.0,
     "data": 88.0,
     "dhis2": 94.0,

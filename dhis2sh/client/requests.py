@@ -49,6 +49,7 @@ class Sending(Patience, total=False):
 
 READING_POSTS: tuple[tuple[str, tuple[str, str] | None], ...] = (
     (r"/api/query/alias", None),
+    (r"/api/dataIntegrity/(summary|details)", None),
     (r"/api/(\w+/){0,2}\w+/description", None),
     (r"/api/metadata", ("importMode", "VALIDATE")),
     (r"/api/tracker", ("importMode", "VALIDATE")),

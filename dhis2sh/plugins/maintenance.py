@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from dhis2sh.changes.plan import Plan
+from dhis2sh.checks import integrity
+from dhis2sh.client.messages import DataIntegrityCheck
 from dhis2sh.client.query import camel
 from dhis2sh.client.requests import Params
 from dhis2sh.instance import actions, pruning, starting
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
-from dhis2sh.types import Row
+from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
 
 Watch = Annotated[bool, Doc("Follow it to its end; Ctrl-C leaves it running.")]
@@ -136,3 +138,70 @@ async def prune(
     API source: `POST /api/maintenance/dataPruning/{type}/{uid}` (wants the authority ALL).
     """
     return await pruning.plan(s, type, object)
+
+
+Checks = Annotated[list[str], Doc("Only these checks: names or codes.")]
+Details = Annotated[bool, Doc("Each object that was found, in place of how many.")]
+
+
+@verb("maintenance data-integrity list", effect="read", examples=["dhis2 maintenance data-integrity list"])
+async def integrity_list(s: Session) -> Rows[Row]:
+    """List the integrity checks that the server has.
+
+    API source: `GET /api/dataIntegrity`.
+    """
+    return Rows([integrity.listed(row) for row in await integrity.known(s)], columns=integrity.LIST_COLUMNS)
+
+
+@verb(
+    "maintenance data-integrity run",
+    effect="read",
+    examples=[
+        "dhis2 maintenance data-integrity run",
+        "dhis2 maintenance data-integrity run options_sets_empty --details",
+    ],
+)
+async def integrity_run(
+    s: Session,
+    checks: Checks = [],
+    *,
+    details: Details = False,
+    slow: Annotated[bool, Doc("The slow checks too.")] = False,
+    timeout: Timeout = None,
+) -> Rows[Row]:
+    """Let the server run integrity checks, and say what each found; those that found nothing too.
+
+    API source: `POST /api/dataIntegrity/summary` and `/details` (wants the authority F_PERFORM_MAINTENANCE).
+    """
+    chosen = await integrity.chosen(s, checks, slow=slow)
+    found = [one async for one in integrity.run(s, chosen, "details" if details else "summary", timeout=timeout)]
+    return _integrity(s, found, chosen, details=details)
+
+
+@verb(
+    "maintenance data-integrity result",
+    effect="read",
+    examples=[
+        "dhis2 maintenance data-integrity result",
+        "dhis2 maintenance data-integrity result options_sets_empty --details",
+    ],
+)
+async def integrity_result(s: Session, checks: Checks = [], *, details: Details = False) -> Rows[Row]:
+    """Show what the last run of each check has left on the server; it forgets that when it starts anew.
+
+    API source: `GET /api/dataIntegrity/summary` and `/details`.
+    """
+    chosen = await integrity.chosen(s, checks, slow=True)
+    found = await integrity.results(s, chosen, "details" if details else "summary")
+    return _integrity(s, found, chosen, details=details)
+
+
+def _integrity(s: Session, found: list[DataIntegrityCheck], chosen: list[JsonObject], *, details: bool) -> Rows[Row]:
+    if not details:
+        return Rows([integrity.result_row(one) for one in found], columns=integrity.RESULT_COLUMNS)
+    types = {str(row["name"]): str(row.get("issuesIdType") or "") for row in chosen}
+    for one in found:
+        if one.error:
+            s.person.warn(f"{one.name}: {one.error}")
+    rows = [row for one in found for row in integrity.issue_rows(one, types[one.name])]
+    return Rows(rows, columns=integrity.ISSUE_COLUMNS)

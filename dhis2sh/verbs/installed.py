@@ -24,6 +24,7 @@ SHIPPED = {
         "data",
         "datastore",
         "dev",
+        "doctor",
         "explain",
         "jobs",
         "journal",
