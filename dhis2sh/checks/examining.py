@@ -132,9 +132,10 @@ async def everything(s: Session, *, slow: bool = False, timeout: float | None = 
     by_server = asyncio.ensure_future(integrity.examine(s, slow=slow, timeout=timeout))
     try:
         found, left = await found_by(look, named(()))
-        examined.add(await by_server)
-    except Forbidden as error:
-        examined.left.append(f"the server's integrity checks were not run: {error}")
+        try:
+            examined.add(await by_server)
+        except Forbidden as error:
+            examined.left.append(f"the server's integrity checks were not run: {error}")
     finally:
         by_server.cancel()
     examined.add(summed(found))

@@ -12,6 +12,7 @@ from dhis2sh.show.report import Report, Section, Tile
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
+    from dhis2sh.types import Row
 
 _MOODS = {"critical": "bad", "severe": "bad", "warning": "fair", "info": ""}
 _LEADS = {
@@ -42,7 +43,7 @@ async def report(s: Session, examined: Examined, findings: Sequence[Finding], to
         sections.append(
             Section(severity.capitalize(), _LEADS[severity], columns, [to_plain(one) for one in some], "Nothing found.")
         )
-    rows = [{"what": text} for text in examined.left]
+    rows: list[Row] = [{"what": text} for text in examined.left]
     sections.append(
         Section("Not looked for", "About these the report says nothing.", {"What": "what"}, rows, "All was looked for.")
     )
