@@ -164,11 +164,20 @@ def issue_rows(check: DataIntegrityCheck, type: str) -> list[Row]:
 
 
 async def examine(
-    s: Session, names: Sequence[str] = (), *, slow: bool = False, timeout: float | None = None
+    s: Session,
+    names: Sequence[str] = (),
+    *,
+    slow: bool = False,
+    timeout: float | None = None,
+    into: Examined | None = None,
 ) -> Examined:
-    """Run checks, and say what each found. Raises as `chosen` and `run`."""
+    """Run checks, and say what each found. Raises as `chosen` and `run`.
+
+    Parameters:
+        into: takes what has finished, also where the rest does not.
+    """
     checks = await chosen(s, names, slow=slow)
-    examined = Examined()
+    examined = Examined() if into is None else into
     failed: list[str] = []
     async for check in run(s, checks, timeout=timeout):
         if check.error:

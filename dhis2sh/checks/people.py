@@ -37,7 +37,7 @@ async def quiet_supers(look: Look) -> list[Found]:
     for row in await _supers(look):
         days = look.days_since(row.get("lastLogin"))
         age = look.days_since(row.get("created"))
-        if (days is None and (age is None or age > QUIET_DAYS)) or (days is not None and days > QUIET_DAYS):
+        if (days is None and age is not None and age > QUIET_DAYS) or (days is not None and days > QUIET_DAYS):
             told = "never signed in" if days is None else f"last signed in {days:.0f} days ago"
             found.append(object_found(USERS, row, told, f"dhis2 user disable {row['id']}"))
     return found

@@ -43,7 +43,7 @@ FIELDS: Mapping[str, str] = {
     "validationRules": "code,leftSide[expression],rightSide[expression]",
     "predictors": "shortName,code,generator[expression],sampleSkipTest[expression],organisationUnitLevels[id],output[id],"
     "organisationUnitDescendants",
-    "visualizations": "dataDimensionItems",
+    "visualizations": "dataDimensionItems,columnDimensions,rowDimensions,filterDimensions",
     "dashboards": "dashboardItems[id,type,visualization[id],map[id],eventVisualization[id],eventChart[id],eventReport[id],"
     "text,messages,users,reports,resources,appKey,shape]",
     "users": "username,disabled,lastLogin,created,email,accountExpiry,invitation,organisationUnits~size,userRoles[id]",

@@ -67,6 +67,17 @@ async def test_waiting_ends_when_it_should(s: Session, monkeypatch: pytest.Monke
         await call(s, "doctor integrity", checks=["OSE"], timeout=1)
 
 
+async def test_checks_that_do_not_end_cost_nothing_but_themselves(s: Session, monkeypatch: pytest.MonkeyPatch):
+    async def nothing(*_: object, **__: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr(integrity, "_finished", nothing)
+    monkeypatch.setattr(integrity, "notifications_of", nothing)
+    examined = await examining.everything(s, timeout=1)
+    assert any("did not all run" in text for text in examined.left)
+    assert "texts-with-spaces" in examined.counts
+
+
 async def test_who_may_not_run_them_gets_the_rest(s: Session):
     (await s.client.system.me()).authorities = ["F_METADATA_EXPORT"]
     examined = await examining.everything(s)

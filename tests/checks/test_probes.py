@@ -81,7 +81,7 @@ FAULTS: list[tuple[str, dict[str, list[dict[str, Any]]], str]] = [
     ("rule-variables-unused", {
         "programs": [named("pgCheck0001", "P")],
         "programRuleVariables": [named("rvCheck0001", "nobody", program={"id": "pgCheck0001"})]}, "rvCheck0001"),
-    ("charts-without-data", {"visualizations": [named("viCheck0001", "V", dataDimensionItems=[])]}, "viCheck0001"),
+    ("charts-without-data", {"visualizations": [named("viCheck0001", "V", dataDimensionItems=[], columnDimensions=["dx"])]}, "viCheck0001"),
     ("dashboard-items-empty", {"dashboards": [named("daCheck0001", "D", dashboardItems=[
         {"id": "diCheck0001", "type": "VISUALIZATION"}])]}, "daCheck0001"),
     ("units-opening-in-future", {"organisationUnits": [named("ouCheck0001", "U", openingDate="2199-01-01T00:00:00.000")]},
