@@ -15,6 +15,7 @@ from dhis2sh.analytics.pull import Explain, Fresh, Out, Pulled, finishing, pulle
 from dhis2sh.analytics.pulling import Pull
 from dhis2sh.errors import UsageError
 from dhis2sh.rows.stream import Stream
+from dhis2sh.verbs.units import told_of_none
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Live[P]:
         parts: in the order of their rows.
         content: what a part asks for, as JSON.
         read: the rows of a part; cut: the same in smaller parts, none where it cannot be cut.
+        what: the rows, in the plural; alone: the units that are asked for without what is below them.
     """
 
     title: str
@@ -49,6 +51,8 @@ class Live[P]:
     read: Callable[[P], AsyncGenerator[list[Row]]]
     cut: Callable[[P], Awaitable[Sequence[P]]]
     stamp: str | None = None
+    what: str = "rows"
+    alone: Sequence[str] = ()
 
     def key(self, part: P) -> str:
         """A digest of a part."""
@@ -99,7 +103,7 @@ async def live[P](
         return LivePlan(what=source.title, requests=len(source.parts), kept=work.there())
     if there := work.there():
         s.person.note(f"{there:,} of {counted(len(source.parts), 'part')} kept from a pull that was cut off")
-    stream = Stream(work.batches(), columns=columns)
+    stream = Stream(told_of_none(s, source.what, source.alone, work.batches()), columns=columns)
     if target is None:
         stream.finally_(finishing(work))
         return stream

@@ -340,6 +340,17 @@ class Journal:
         with self._writing() as connection:
             connection.execute("VACUUM")
 
+    def loads(self) -> set[str]:
+        """The names of the loads of which a part may still be taken back."""
+        if not self.path.is_file():
+            return set()
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT substr(digest, 1, instr(digest, '/') - 1) FROM part JOIN entry ON part.entry = entry.id "
+                "WHERE entry.undone_by IS NULL AND instr(digest, '/') > 0"
+            ).fetchall()
+        return {str(name) for (name,) in rows}
+
     def kept_small(self) -> int:
         """Forget the oldest entries of a file that has become larger than `LARGEST`, a quarter of them; returns how many."""
         if not self.path.is_file() or self.path.stat().st_size <= LARGEST:

@@ -355,19 +355,28 @@ class _Checker(_Reader):
         self._buffer += piece
         if not self._begun and not piece.isspace():
             self._begun, self._object = True, piece.lstrip().startswith(b"{")
+        self._check(PIECE)
+        if self._whole:
+            self._nothing_more()
+        return []
+
+    def _check(self, least: int) -> None:
+        """Go on as far as the bytes reach. The beginning of a row, of no more than `least` bytes, waits for its rest."""
         left = -1
         while left != len(self._buffer) and not self._whole:
             left = len(self._buffer)
             if self._state != "inside":
                 self._find()
             if self._state == "inside" and (self._seen or self._quickly() is None):
-                self._scanned()
-        if self._whole:
-            self._nothing_more()
-        return []
+                waits = not self._seen and len(self._buffer) <= least and _BETWEEN not in self._buffer
+                if not waits:
+                    self._scanned()
 
     def finish(self) -> list[Row]:
         """The answer has ended. Raises `BrokenAnswer`, `Garbage`."""
+        self._check(0)
+        if self._whole:
+            self._nothing_more()
         if not self._begun:
             raise BrokenAnswer(f"{self._where}: the server promised JSON and sent nothing", hint="try again")
         if not self._whole and self._around.lstrip()[:1] in {b"{", b"["}:

@@ -5,8 +5,7 @@ API source: `DataValueSetQueryParams.java` (api-facts f.2).
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -15,12 +14,11 @@ from dhis2sh.client.data_values import DataValueQuery
 from dhis2sh.dhis2.periods import Period, PeriodType, RelativePeriod, period_type, periods_in
 from dhis2sh.errors import UsageError
 from dhis2sh.verbs.declaration import Doc, Refers
-from dhis2sh.words import counted, joined
+from dhis2sh.words import joined
 
 if TYPE_CHECKING:
-    from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject, Row
+    from dhis2sh.types import JsonObject
 
 MOST_PERIODS = 1_000
 """Periods that one question is spelled out in; more are asked for by their first and last day."""
@@ -59,6 +57,11 @@ class Asked:
     attribute_option_combo: Annotated[
         list[str], Doc("Only these attribute option combinations."), Refers("categoryOptionCombos")
     ] = field(default_factory=lambda: [])
+
+    @property
+    def alone(self) -> list[str]:
+        """The units that are asked for without what is below them."""
+        return [] if self.children else self.org_unit
 
 
 async def query_of(s: Session, asked: Asked) -> DataValueQuery:
@@ -143,23 +146,6 @@ def _inside(period: Period, kinds: Iterable[PeriodType]) -> list[Period]:
             found.append(first)
             first = first.next()
     return found
-
-
-async def told_of_none(s: Session, asked: Asked, batches: AsyncGenerator[list[Row]]) -> AsyncGenerator[list[Row]]:
-    """Batches of values; where there are none at units that have others below them, that is said."""
-    some = False
-    async with aclosing(batches) as found:
-        async for rows in found:
-            some = True
-            yield rows
-    if some or asked.children or not asked.org_unit:
-        return
-    query: dict[str, Param] = {"filter": f"parent.id:in:[{','.join(asked.org_unit)}]", "fields": "id", "pageSize": 1}
-    below = (await s.client.list_page("organisationUnits", query)).total
-    if below:
-        s.person.note(
-            f"no values of these units themselves; {counted(below, 'unit')} right below: --children asks for all"
-        )
 
 
 _SETS = "dataSetElements[dataSet[id,periodType]]"

@@ -1,7 +1,8 @@
 """What a cell held, when it changed and by whom; and the cell as it was.
 
 Up to 2.42 the server writes down the value that a change or deletion replaced, and nothing of the first one; from 2.43 on
-the value that it brought (both recorded, audit-data-values).
+the value that it brought (both recorded, audit-data-values). Its times are the server's own and name no zone, where those
+of a value may be in UTC: all are shown and compared in the server's.
 
 API source: `GET /api/audits/dataValue` (api-facts h.5).
 """
@@ -9,6 +10,7 @@ API source: `GET /api/audits/dataValue` (api-facts h.5).
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -22,12 +24,16 @@ from dhis2sh.errors import NotFound, UsageError
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject, Row
+    from dhis2sh.types import JsonObject, JsonValue, Row
 
 COLUMNS = ("changed", "by", "change", "before", "after", "categoryOptionCombo", "categoryOptionComboName",
            "attributeOptionCombo", "attributeOptionComboName")  # fmt: skip
 UNKNOWN = "?"
 """A value that the server has not written down."""
+FARTHEST = dt.timedelta(hours=15)
+"""Farther from UTC is no zone."""
+_OFFSET = re.compile(r"(?:GMT|UTC)?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?")
+"""What Java calls a zone that is an offset alone: `GMT+03:00`."""
 type Combos = tuple[str, str]
 
 
@@ -54,7 +60,7 @@ class Cell:
 
     Parameters:
         combos: its category and attribute option combination.
-        changed, by: when the value was stored that it holds now, and by whom.
+        changed, by: when the value was stored that it holds now, in the server's time where its zone is known, and by whom.
         created: when it got its first value, where it has one now.
     """
 
@@ -84,7 +90,8 @@ async def of(s: Session, element: str, period: str, unit: str, combo: str | None
             f"no value of this element was ever written down for {iso} there", hint="dhis2 data aggregate get"
         )
     newer = (await s.client.version()).has("audits_keep_new")
-    return [_cell(key, found.get(key, []), now.get(key), newer=newer) for key in keys]
+    zone = zone_of((await s.client.system.info()).get("serverTimeZoneId"))
+    return [_cell(key, found.get(key, []), now.get(key), zone, newer=newer) for key in keys]
 
 
 async def _audits(
@@ -117,7 +124,7 @@ async def _values(
     }
 
 
-def _cell(key: Combos, audits: Sequence[JsonObject], now: Row | None, *, newer: bool) -> Cell:
+def _cell(key: Combos, audits: Sequence[JsonObject], now: Row | None, zone: dt.tzinfo | None, *, newer: bool) -> Cell:
     value = None if now is None else str(now.get("value", ""))
     told = [None if row.get("value") is None else str(row["value"]) for row in audits]
     kinds = [str(row.get("auditType")) for row in audits]
@@ -133,7 +140,9 @@ def _cell(key: Combos, audits: Sequence[JsonObject], now: Row | None, *, newer: 
         for row, kind, old, new in zip(audits, kinds, before, after, strict=True)
     ]
     stored = cast("str | None", now.get("storedBy")) if now else None
-    changed, created = (str(now[name]) if now and now.get(name) else None for name in ("lastUpdated", "created"))
+    changed, created = (
+        in_zone(str(now[name]), zone) if now and now.get(name) else None for name in ("lastUpdated", "created")
+    )
     return Cell(key, changes, value, changed, stored, created)
 
 
@@ -164,6 +173,7 @@ def at(cell: Cell, when: dt.datetime | None) -> str | None:
             raise _not_known("before it was changed last: it keeps no value of before")
         found = cell.changes[-1].before
     else:
+        _sure(cell, when)
         later = [change for change in cell.changes if _time(change.at) > when]
         if cell.created is not None and _time(cell.created) > when:
             found = None
@@ -176,6 +186,41 @@ def at(cell: Cell, when: dt.datetime | None) -> str | None:
     if found == UNKNOWN:
         raise _not_known(f"at {when:%Y-%m-%d %H:%M}" if when else "before")
     return found
+
+
+def _sure(cell: Cell, when: dt.datetime) -> None:
+    """Raise `UsageError` where the hour decides and nobody knows in which zone the server's clock goes."""
+    zoned = (dt.datetime.fromisoformat(text) for text in (cell.created, cell.changed) if text is not None)
+    if any(at.tzinfo is not None and abs(at.replace(tzinfo=None) - when) < FARTHEST for at in zoned):
+        raise UsageError(
+            f"the server does not say in which time zone it is, and the value was stored within hours of {when:%Y-%m-%d %H:%M}",
+            hint="leave --at out for the value before the last change, or ask for a moment a day earlier or later",
+        )
+
+
+def zone_of(name: JsonValue) -> dt.tzinfo | None:
+    """A time zone by its name in `serverTimeZoneId`; None for one that is not known here."""
+    if not isinstance(name, str) or not name:
+        return None
+    if (found := _OFFSET.fullmatch(name)) is not None:
+        sign = -1 if found["sign"] == "-" else 1
+        return dt.timezone(sign * dt.timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0)))
+    if name in {"UTC", "GMT"}:
+        return dt.UTC
+    from zoneinfo import ZoneInfo  # start-up: only where a zone is named
+
+    try:
+        return ZoneInfo(name)
+    except (ValueError, LookupError, OSError):  # no name of a zone; none that is known; a folder
+        return None
+
+
+def in_zone(text: str, zone: dt.tzinfo | None) -> str:
+    """A moment in a zone's time, without naming it; as it is where it names no zone, or the zone is not known."""
+    at = dt.datetime.fromisoformat(text)
+    if at.tzinfo is None or zone is None:
+        return text
+    return at.astimezone(zone).replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 
 def _not_known(when: str) -> UsageError:

@@ -15,7 +15,6 @@ The name is a digest of all parts and of how they are sent, so that the same lin
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import hashlib
 import itertools
@@ -23,7 +22,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import AsyncIterable, Generator, Iterator, Sequence
+from collections.abc import AsyncIterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -31,8 +30,8 @@ from typing import TYPE_CHECKING, Literal, cast
 import orjson
 
 from dhis2sh import paths
+from dhis2sh.changes.job_folders import durable, folder, kept_in, sweep
 from dhis2sh.data.cells import KEY
-from dhis2sh.errors import Dhis2Error
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, Row
@@ -100,7 +99,7 @@ class Job:
     async def keep_before(self, batches: AsyncIterable[Sequence[Row]]) -> None:
         """Keep the values that its cells have now."""
         with (
-            _kept_in(self.path),
+            kept_in(self.path),
             paths.replacing(self._before) as temporary,
             gzip.open(temporary, "wt", encoding="utf-8", compresslevel=1) as file,
         ):
@@ -139,11 +138,11 @@ class Job:
 
     def mark_sent(self, part: int) -> None:
         """A part is about to go out."""
-        _durable(self.path / f"{part:06}.sent", "")
+        durable(self.path / f"{part:06}.sent", "")
 
     def keep_task(self, part: int, uid: str) -> None:
         """A job of the server's imports a part."""
-        _durable(self.path / f"{part:06}.task", uid)
+        durable(self.path / f"{part:06}.task", uid)
 
     def task(self, part: int) -> str | None:
         """The server's job that imports a part, where there is one."""
@@ -154,33 +153,11 @@ class Job:
 
     def keep_answer(self, part: int, answer: JsonObject) -> None:
         """Keep what the server said of a part."""
-        _durable(self.path / f"{part:06}.answer.json", json.dumps(answer, ensure_ascii=False))
+        durable(self.path / f"{part:06}.answer.json", json.dumps(answer, ensure_ascii=False))
 
     def left(self) -> list[int]:
         """The parts that have no answer yet."""
         return [part for part in range(1, self.head.parts + 1) if not self.answered(part)]
-
-
-@contextlib.contextmanager
-def _kept_in(folder: Path) -> Generator[None]:
-    """Inside, what cannot be written raises `Dhis2Error`."""
-    try:
-        yield
-    except OSError as error:
-        raise Dhis2Error(
-            f"the job cannot be kept in {folder}: {error.strerror}", hint="make room on the disk"
-        ) from error
-
-
-def _durable(path: Path, text: str) -> None:
-    """A small file that is whole on the disk, or not there. Raises `Dhis2Error`."""
-    with _kept_in(path.parent):
-        paths.write_atomic(path, text, mode=0o600)
-
-
-def folder(profile: str) -> Path:
-    """Where the jobs of a profile are."""
-    return paths.data_dir() / "jobs" / profile
 
 
 def find(profile: str, name: str) -> Job | None:
@@ -211,9 +188,10 @@ class Preparing:
     """
 
     def __init__(self, profile: str, size: int = ROWS_IN_ONE_PART) -> None:
+        sweep(profile)
         self._home = folder(profile)
         self.path = self._home / f".{os.getpid()}-{id(self):x}"
-        with _kept_in(self._home):
+        with kept_in(self._home):
             self.path.mkdir(parents=True, mode=0o700)
         self._size = size
         self._held: dict[str | None, list[tuple[int, Row]]] = {}
@@ -267,7 +245,7 @@ class Preparing:
     def _write(self, part: int, data_set: str | None, held: Sequence[tuple[int, Row]]) -> None:
         head = {} if data_set is None else {"dataSet": data_set}
         body = orjson.dumps({**head, "dataValues": [row for _, row in held]})
-        with _kept_in(self._home):
+        with kept_in(self._home):
             (self.path / f"{part:06}.json.gz").write_bytes(gzip.compress(body, 1, mtime=0))
             (self.path / f"{part:06}.rows").write_text(json.dumps([place for place, _ in held]), "utf-8")
 
@@ -281,7 +259,7 @@ class Preparing:
             whole.update((self.path / f"{part:06}.json.gz").read_bytes())
         scope = (sorted(seen) for seen in self._scope.values())
         head = Head(title, url, strategy, self.rows, self.parts, undo, *scope)
-        with _kept_in(self._home):
+        with kept_in(self._home):
             (self.path / "job.json").write_text(json.dumps(asdict(head)), "utf-8")
         name = whole.hexdigest()[:12] if self.parts else f"refused-{uuid.uuid4().hex[:8]}"
         for number in range(1, 10_000):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import BaseModel
 
+from dhis2sh.changes import job_folders
 from dhis2sh.changes.journal import SentPart, journal_of
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import NotFound, UsageError
@@ -141,4 +142,5 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     journal, numbers = cast("tuple[Journal, list[int]]", plan.payload)
     if numbers:
         await asyncio.to_thread(journal.drop_entries, numbers)
+        await asyncio.to_thread(job_folders.sweep, s.profile.name)
     return WriteSummary("journal", deleted=len(numbers))

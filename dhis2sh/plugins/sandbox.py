@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel
 
-from dhis2sh.changes import journal
+from dhis2sh.changes import job_folders, journal
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import UsageError
 from dhis2sh.profiles import sandbox_file, sandbox_profile
@@ -168,6 +168,8 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     if profile:
         s.written(None, sandbox_profile(s.sandbox))
     forgotten = journal.forget(profile) if profile else 0
+    if profile:
+        job_folders.forget(profile)
     note = f"its journal of {counted(forgotten, 'write')} went with it" if forgotten else None
     return WriteSummary(f"sandbox {path}", deleted=1, note=note)
 

@@ -6,6 +6,7 @@ general routes of metadata objects come last.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from starlette.applications import Starlette
@@ -40,6 +41,7 @@ from dhis2sh.sandbox.routes.instance import (
     datastore,
     files,
     jobs,
+    look,
     maintenance,
     query_alias,
     routes_,
@@ -57,8 +59,8 @@ from dhis2sh.sandbox.routes.metadata import (
     sharing,
     writes,
 )
-from dhis2sh.sandbox.routes.people import me, messages, tokens, users
-from dhis2sh.sandbox.routes.server import Server
+from dhis2sh.sandbox.routes.people import account, me, messages, tokens, users
+from dhis2sh.sandbox.routes.server import REMOTE_SERVERS, Server
 from dhis2sh.sandbox.routes.tracker import reads as tracker_reads
 from dhis2sh.sandbox.routes.tracker import special as tracker_special
 from dhis2sh.sandbox.routes.tracker import writes as tracker_writes
@@ -67,7 +69,7 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
 
 AREAS = (
-    me, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, tracker_special, users,
+    account, me, look, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, tracker_special, users,
     files, messages, routes_, apps, maintenance, validation, predictions, sqlviews, integrity,
     values, value_files, completeness, lock_exceptions, approvals, audits, minmax, aggregate, events, outliers, dimensions,
     geo, entry, entry_forms, operands,
@@ -75,15 +77,22 @@ AREAS = (
 )  # fmt: skip
 
 
-def create_app(store: Store, *, job_delay: float = 0.0, faults: Faults | None = None) -> Starlette:
+def create_app(
+    store: Store,
+    *,
+    job_delay: float = 0.0,
+    faults: Faults | None = None,
+    remote_servers: Sequence[str] = REMOTE_SERVERS,
+) -> Starlette:
     """The sandbox over a store, as an ASGI application.
 
     Parameters:
         store: the database, of the version that it says; the caller closes it.
         job_delay: seconds until a job that waits for the scheduler (`jobs.WAITING`) starts.
         faults: trouble on purpose, in front of everything else.
+        remote_servers: where routes may lead, `*` for anything.
     """
-    server = Server(store, job_delay)
+    server = Server(store, job_delay, remote_servers)
     routes = [route for area in AREAS for route in area.routes(server)]
     app = Starlette(
         routes=routes,

@@ -49,6 +49,11 @@ def missing_parameter(name: str) -> Refused:
     return Refused(400, f"Required parameter &#39;{html.escape(name)}&#39; is not present.", page=True)
 
 
+def missing_part(name: str) -> Refused:
+    """400: a form lacks a part that the handler declares; the container answers."""
+    return Refused(400, f"Required part &#39;{html.escape(name)}&#39; is not present.", page=True)
+
+
 def unmet_parameters() -> Refused:
     """400: no handler of the server takes a request with these parameters or this `Accept`; the container answers."""
     return Refused(400, "Invalid request parameters.", page=True)

@@ -17,6 +17,7 @@ from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.http.answers import refusal
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.routes.server import REMOTE_SERVERS
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -36,6 +37,7 @@ async def serve(
     *,
     job_delay: float = 0.0,
     faults: Faults | None = None,
+    remote_servers: Sequence[str] = REMOTE_SERVERS,
 ) -> str:
     """Load files, then answer requests until cancelled or interrupted.
 
@@ -46,6 +48,7 @@ async def serve(
         say: told each thing that has happened, one line each.
         job_delay: seconds until a job that waits for the scheduler starts.
         faults: trouble on purpose.
+        remote_servers: where routes may lead, `*` for anything.
 
     Returns the address that was served. Raises `UsageError` when the port is taken.
     """
@@ -56,7 +59,7 @@ async def serve(
     for path in loads:
         report = await asyncio.to_thread(load_file, store, path)
         say(f"{path.name}: {report.created:,} created, {report.updated:,} updated, {report.data_values:,} data values")
-    app = create_app(store, job_delay=job_delay, faults=faults)
+    app = create_app(store, job_delay=job_delay, faults=faults, remote_servers=remote_servers)
     # An answer that is cut on purpose is no error of the server's.
     level = "warning" if faults is None else "critical"
     config = uvicorn.Config(OnlyHere(app), log_level=level, lifespan="off", access_log=False)

@@ -48,6 +48,11 @@ class Asked:
         list[str], Doc("NAME:OPERATOR:VALUE of an attribute (of events: a data element), such as 'First name:sw:An'.")
     ] = field(default_factory=lambda: [])
 
+    @property
+    def alone(self) -> list[str]:
+        """The units that are asked for without what is below them."""
+        return [] if self.children else self.org_unit
+
 
 @dataclass(frozen=True, slots=True)
 class Query:

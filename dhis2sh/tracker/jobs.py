@@ -27,8 +27,7 @@ from typing import TYPE_CHECKING, cast
 
 import orjson
 
-from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error
+from dhis2sh.changes.job_folders import durable, folder, kept_in, sweep
 from dhis2sh.tracker.payloads import Entry
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ class Job:
 
     def keep_before(self, part: int, objects: Mapping[str, JsonObject]) -> None:
         """Keep what the server has of the objects of a part, before it goes out."""
-        _durable(self._file(part, "before.json"), json.dumps({**objects}, ensure_ascii=False))
+        durable(self._file(part, "before.json"), json.dumps({**objects}, ensure_ascii=False))
 
     def was_sent(self, part: int) -> bool:
         """Did a part go out?"""
@@ -106,7 +105,7 @@ class Job:
 
     def mark_sent(self, part: int) -> None:
         """A part is about to go out."""
-        _durable(self._file(part, "sent"), "")
+        durable(self._file(part, "sent"), "")
 
     def task(self, part: int) -> str | None:
         """The server's job that does a part."""
@@ -118,7 +117,7 @@ class Job:
         if uid is None:
             self._file(part, "task").unlink(missing_ok=True)
         else:
-            _durable(self._file(part, "task"), uid)
+            durable(self._file(part, "task"), uid)
 
     def answer(self, part: int) -> JsonObject | None:
         """What the server said of a part."""
@@ -127,26 +126,11 @@ class Job:
 
     def keep_answer(self, part: int, answer: JsonObject) -> None:
         """Keep what the server said of a part."""
-        _durable(self._file(part, "answer.json"), json.dumps(answer, ensure_ascii=False))
+        durable(self._file(part, "answer.json"), json.dumps(answer, ensure_ascii=False))
 
     def left(self) -> list[int]:
         """The parts that have no answer yet."""
         return [part for part in range(1, self.head.parts + 1) if not self._file(part, "answer.json").exists()]
-
-
-def _durable(path: Path, text: str) -> None:
-    """A small file that is whole on the disk, or not there. Raises `Dhis2Error`."""
-    try:
-        paths.write_atomic(path, text, mode=0o600)
-    except OSError as error:
-        raise Dhis2Error(
-            f"the job cannot be kept in {path.parent}: {error.strerror}", hint="make room on the disk"
-        ) from error
-
-
-def folder(profile: str) -> Path:
-    """Where the jobs of a profile are."""
-    return paths.data_dir() / "jobs" / profile
 
 
 def find(profile: str, name: str) -> Job | None:
@@ -169,9 +153,11 @@ class Preparing:
     """
 
     def __init__(self, profile: str, size: int = IN_ONE_PART) -> None:
+        sweep(profile)
         self._home = folder(profile)
         self.path = self._home / f".tracker-{os.getpid()}-{id(self):x}"
-        self.path.mkdir(parents=True, mode=0o700)
+        with kept_in(self._home):
+            self.path.mkdir(parents=True, mode=0o700)
         self._size = size
         self._held: list[Entry] = []
         self._weight = 0
@@ -192,10 +178,10 @@ class Preparing:
             return
         self.parts += 1
         stem = self.path / f"{self.parts:06}"
-        stem.with_suffix(".json.gz").write_bytes(
-            gzip.compress(orjson.dumps([_packed(entry) for entry in self._held]), 1, mtime=0)
-        )
-        stem.with_suffix(".count").write_text(str(len(self._held)), "utf-8")
+        body = orjson.dumps([_packed(entry) for entry in self._held])
+        with kept_in(self._home):
+            stem.with_suffix(".json.gz").write_bytes(gzip.compress(body, 1, mtime=0))
+            stem.with_suffix(".count").write_text(str(len(self._held)), "utf-8")
         self._held, self._weight = [], 0
 
     def finish(self, title: str, url: str, strategy: Strategy, *, atomic: bool, names: Mapping[str, str]) -> Job:
@@ -205,7 +191,8 @@ class Preparing:
         for part in range(1, self.parts + 1):
             whole.update((self.path / f"{part:06}.json.gz").read_bytes())
         head = Head(title, url, strategy, atomic, self.entries, self.objects, self.parts, {**names})
-        (self.path / "job.json").write_text(json.dumps(asdict(head)), "utf-8")
+        with kept_in(self._home):
+            (self.path / "job.json").write_text(json.dumps(asdict(head)), "utf-8")
         name = f"tracker-{whole.hexdigest()[:12]}" if self.parts else f"tracker-refused-{uuid.uuid4().hex[:8]}"
         for number in range(1, 10_000):
             path = self._home / (name if number == 1 else f"{name}-{number}")

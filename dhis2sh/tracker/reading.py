@@ -362,5 +362,9 @@ def _with_status(query: Query, status: str) -> Query:
 
 def told(number: int, kind: Kind) -> str:
     """A number of objects in words: `3 tracked entities`."""
-    many = {"trackedEntities": "tracked entities"}.get(kind, str(kind))
-    return counted(number, _SINGULAR[kind], many)
+    return counted(number, _SINGULAR[kind], plural(kind))
+
+
+def plural(kind: Kind) -> str:
+    """What objects of a kind are called: `tracked entities`."""
+    return {"trackedEntities": "tracked entities"}.get(kind, str(kind))

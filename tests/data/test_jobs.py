@@ -1,14 +1,19 @@
 """A load whose parts the server imports in jobs of its own: exact counts, and what goes on when nobody watches."""
 
 import asyncio
+import os
+import time
+from pathlib import Path
 
 import pytest
 
+from dhis2sh.changes import job_folders
+from dhis2sh.changes.journal import journal_of
 from dhis2sh.data import jobs
-from dhis2sh.errors import PartlyDone
+from dhis2sh.errors import PartlyDone, ServerFault
 from dhis2sh.session import Session
 from tests.data.test_aggregate import values, write
-from tests.metadata.calls import do
+from tests.metadata.calls import do, planned
 
 SHEET = "dataElement,period,orgUnit,value\nStock,202501,Clinic A,1\nStock,202502,Clinic B,2\nTemperature,202501,Clinic A,20\n"
 
@@ -72,3 +77,76 @@ async def test_a_job_that_nobody_waited_for_is_asked_and_not_started_again(s: Se
     summary = await do(s, "data aggregate push", file=write(SHEET), async_=True)
     assert len(started) == 1
     assert (summary.created, summary.updated, summary.ignored) == (1, 1, 1)
+
+
+# Folders that nobody needs --------------------------------------------------------------------------------------------
+
+
+def folders(s: Session, *, days_old: float = 0) -> set[str]:
+    """The names of the folders, which are made so many days old."""
+    home = job_folders.folder(s.profile.name)
+    at = time.time() - days_old * 86_400
+    for path in home.iterdir():
+        os.utime(path, (at, at))
+    return {path.name for path in home.iterdir()}
+
+
+async def test_what_was_only_planned_goes_after_a_day(s: Session):
+    await planned(s, "data aggregate push", file=write(SHEET))
+    before = folders(s)
+    job_folders.sweep(s.profile.name)
+    assert folders(s, days_old=1.1) == before
+    await planned(s, "data aggregate push", file=write(SHEET.replace("A,20", "A,21")))
+    assert len(folders(s)) == 1
+    assert folders(s) != before
+
+
+async def test_a_load_that_can_be_taken_back_stays_and_goes_when_it_was(s: Session):
+    await do(s, "data aggregate push", file=write(SHEET))
+    [name] = folders(s, days_old=30)
+    assert job_folders.sweep(s.profile.name) == 0
+    await do(s, "undo")
+    assert (await values(s))["Stock", "default", "Clinic A", "202501"] == "100"
+    folders(s, days_old=1.1)
+    job_folders.sweep(s.profile.name)
+    assert name not in folders(s)
+
+
+async def test_a_load_that_the_journal_has_forgotten_goes(s: Session):
+    await do(s, "data aggregate push", file=write(SHEET))
+    folders(s, days_old=2)
+    await do(s, "journal prune", keep=0)
+    assert folders(s) == set()
+
+
+async def test_a_load_that_was_cut_off_stays_without_a_journal_too(s: Session, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(jobs, "ROWS_IN_ONE_PART", 1)
+    write_ = s.client.write
+    sent: list[object] = []
+
+    async def cut(method: str, path: str, body: object = None, params: object = None, **named: object) -> object:
+        if "dryRun" not in dict(params or {}):  # type: ignore[call-overload]
+            sent.append(body)
+            if len(sent) > 1:
+                raise ServerFault("504 Gateway Time-out")
+        return await write_(method, path, body, params, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(s.client, "write", cut)
+        with pytest.raises(PartlyDone, match="504"):
+            await do(s, "data aggregate push", file=write(SHEET))
+    journal_of(s).path.unlink()
+    folders(s, days_old=2)
+    assert job_folders.sweep(s.profile.name) == 0
+    await do(s, "data aggregate push", file=write(SHEET))
+    assert (await values(s))["Stock", "default", "Clinic A", "202501"] == "1"
+    journal_of(s).path.unlink()
+    folders(s, days_old=2)
+    assert job_folders.sweep(s.profile.name) == 1
+
+
+async def test_a_journal_that_cannot_be_read_lets_every_folder_stay(s: Session):
+    await do(s, "data aggregate push", file=write(SHEET))
+    folders(s, days_old=2)
+    Path(journal_of(s).path).write_text("no journal at all, and longer than the head of one" * 9)
+    assert job_folders.sweep(s.profile.name) == 0

@@ -3,6 +3,7 @@
 import pytest
 
 from dhis2sh.client.versions import ServerVersion
+from dhis2sh.data import history as history_of
 from dhis2sh.data import violations
 from dhis2sh.data.cells import DEFAULTED
 from dhis2sh.errors import CheckFailed, NotFound, UsageError
@@ -163,6 +164,46 @@ async def test_a_value_is_set_back_and_that_is_undone(s: Session):
     assert (await values(s))["Stock", "default", "Clinic A", "202501"] == "100"
     await do(s, "undo")
     assert (await values(s))["Stock", "default", "Clinic A", "202501"] == "7"
+
+
+@pytest.mark.parametrize(("zone", "at", "held"), [
+    ("Africa/Nairobi", "2026-01-01T12:30", None), ("Africa/Nairobi", "2026-01-01T13:30", "100"),
+    ("GMT+03:00", "2026-01-01T12:30", None), ("UTC", "2026-01-01T12:30", "100"), ("UTC", "2026-01-01T09:30", None),
+])  # fmt: skip
+async def test_a_moment_is_the_servers_also_where_it_is_not_in_utc(
+    s: Session, monkeypatch: pytest.MonkeyPatch, zone: str, at: str, held: str | None
+):
+    """What was stored at 10:00 UTC was stored at 13:00 in Nairobi."""
+    cell = await _stored_at_ten(s, monkeypatch, zone)
+    assert history_of.at(cell, history_of.time_of(at)) == held
+
+
+async def test_a_server_that_names_no_zone_is_asked_for_no_hour(s: Session, monkeypatch: pytest.MonkeyPatch):
+    cell = await _stored_at_ten(s, monkeypatch, "Middle/Earth")
+    with pytest.raises(UsageError, match="does not say in which time zone it is"):
+        history_of.at(cell, history_of.time_of("2026-01-01T12:30"))
+    assert history_of.at(cell, history_of.time_of("2026-01-03")) == "100"
+
+
+async def _stored_at_ten(s: Session, monkeypatch: pytest.MonkeyPatch, zone: str) -> history_of.Cell:
+    """The cell of a server in a zone, that got its first value, 100, at 10:00 UTC."""
+    get, values_ = s.client.get_object, s.client.data_values.get
+
+    async def told(path: str, *args: object) -> object:
+        return {"serverTimeZoneId": zone} if path == "system/info" else await get(path, *args)  # type: ignore[arg-type]
+
+    async def stored(**query: object) -> object:
+        body = await values_(**query)  # type: ignore[arg-type]
+        [row] = body["dataValues"]  # type: ignore[misc]
+        row |= {"created": "2026-01-01T10:00:00.000+0000", "lastUpdated": "2026-01-01T10:00:00.000+0000"}
+        return body
+
+    monkeypatch.setattr(s.client, "get_object", told)
+    monkeypatch.setattr(s.client.data_values, "get", stored)
+    page = await s.client.list_page("dataElements", {"filter": "name:eq:Stock", "fields": "id"})
+    unit = await s.client.list_page("organisationUnits", {"filter": "name:eq:Clinic A", "fields": "id"})
+    [cell] = await history_of.of(s, page.rows[0]["id"], "202501", unit.rows[0]["id"], None, None)
+    return cell
 
 
 async def test_what_nobody_wrote_down_is_not_made_up(s: Session):

@@ -51,6 +51,14 @@ TIME_LIMIT = 300
 """Seconds for the recording of one group; what is not asked by then counts as missing."""
 JOB_DELAY = 10.0
 """Seconds until a job waits no longer for the scheduler: the recorded server had not begun after two."""
+REMOTE_SERVERS = (
+    "https://*",
+    "http://127.0.0.1:8899",
+    "http://127.0.0.1:8898",
+    "http://127.0.0.1:8899/*",
+    "http://127.0.0.1:8898/*",
+)
+"""Where the recorded server let routes lead."""
 WAITS = 100
 """What a step that waits for a job costs, in steps that do not."""
 
@@ -112,7 +120,9 @@ async def _ask(store: Store, steps: Path, out: Path) -> str:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    server = asyncio.create_task(serve(store, port, [], lambda _: None, job_delay=JOB_DELAY))
+    server = asyncio.create_task(
+        serve(store, port, [], lambda _: None, job_delay=JOB_DELAY, remote_servers=REMOTE_SERVERS)
+    )
     while not _answers(port):
         await asyncio.sleep(0.1)
         if server.done():

@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.tracker import asking, programs, reading
 from dhis2sh.tracker.asking import Asked
@@ -101,6 +102,33 @@ async def test_events_of_a_stage_and_of_an_event_program(s: Session):
     assert [(row["event"], row["orgUnitName"], row["Staff met"]) for row in supervised] == [
         ("evSuperv001", "Clinic A", 4)
     ]
+
+
+@pytest.mark.parametrize(("verb", "asked", "what"), [
+    ("data tracker list", {}, "tracked entities"), ("data tracker list", {"flat_": True}, "tracked entities"),
+    ("data tracker list", {"events": True}, "events"), ("data tracker list", {"stage": "Visit"}, "events"),
+    ("data tracker export", {}, "tracked entities"), ("data tracker pull", {}, "tracked entities"),
+    ("data tracker pull", {"of": "events"}, "events"), ("data tracker count", {}, "enrollments"),
+    ("data tracker count", {"filter": ["Given name:sw:A"]}, "tracked entities"),
+    ("data tracker outstanding", {}, "scheduled events"),
+])  # fmt: skip
+async def test_units_without_rows_say_what_lies_below_them(
+    s: Session, monkeypatch: pytest.MonkeyPatch, verb: str, asked: dict, what: str
+):
+    notes: list[str] = []
+    monkeypatch.setattr(s.person, "note", notes.append)
+
+    async def ask(**more: object) -> list[Row]:
+        result = await call(s, verb, **{"program": "Children", **asked, **more})
+        return (await result.collect() if isinstance(result, Stream) else result).plain()
+
+    await ask(org_unit=["Nation"])
+    [note] = notes
+    assert note.startswith(f"no {what} of these units themselves; ")
+    assert note.endswith(" right below: --children asks for all")
+    notes.clear()
+    await ask(org_unit=["Nation"], children=True)
+    assert notes == []
 
 
 async def test_get_shows_what_hangs_on_an_entity_by_name(s: Session):

@@ -15,10 +15,13 @@ from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
+from dhis2sh.verbs import units
 from dhis2sh.verbs.declaration import FILES_OR_PROFILES, Complete, Doc, Piped, Refers, Touches, verb
 
 UNDOES = way_back.values
 """How a load is taken back: importing it here registers it, and `undo` imports every domain."""
+WITHOUT_VALUES = 1_000
+"""Bytes of a file that may hold no value."""
 Names = Annotated[bool, Doc("A column with the name beside each UID.")]
 NoUndo = Annotated[bool, Doc("Do not read the values before: faster, and cannot be taken back.")]
 Rejected = Annotated[
@@ -52,7 +55,7 @@ async def get(
     API source: `GET /api/dataValueSets.csv`.
     """
     query = await asking.query_of(s, asked)
-    batches = asking.told_of_none(s, asked, s.client.data_values.batches(**query))
+    batches = units.told_of_none(s, "values", asked.alone, s.client.data_values.batches(**query))
     if not as_text:
         batches = named.with_numbers(s, batches)
     if names:
@@ -90,6 +93,8 @@ async def export(
     if not name.endswith((".csv", ".json", ".xml", ".adx")):
         raise UsageError(f"{file}: values are written as .csv, .json, .xml or .adx", hint=f"{file.stem}.csv")
     size = await s.client.data_values.stream_to(file, **query)
+    if asked.alone and size < WITHOUT_VALUES and not [row async for row in s.client.data_values.batches(**query)]:
+        await units.tell_of_none(s, "values", asked.alone)
     return Text(f"{file.name}: {size:,} bytes")
 
 

@@ -17,6 +17,7 @@ from dhis2sh.session import Session
 from dhis2sh.tracker import asking, flat, programs
 from dhis2sh.tracker.asking import Query
 from dhis2sh.tracker.flat import Layout
+from dhis2sh.tracker.reading import plural
 from dhis2sh.types import JsonValue, Row
 from dhis2sh.verbs.declaration import Doc, Refers, verb
 
@@ -52,7 +53,9 @@ async def aggregate(s: Session, *, asked: values.Asked, how: Kept) -> Stream[Row
             found += [cast("DataValueQuery", {**part, "org_unit": [child]}) for child in await below(s, unit)]
         return found if len(found) > 1 else ()
 
-    source = Live("data values", s.profile.url, parts, lambda part: cast("JsonValue", part), read, cut)
+    source = Live(
+        "data values", s.profile.url, parts, lambda part: cast("JsonValue", part), read, cut, what="values", alone=asked.alone
+    )  # fmt: skip
     return await live(s, source, named.columns(SHOWN), how, "period")
 
 
@@ -103,4 +106,7 @@ async def tracker(
         return [cast("JsonValue", asdict(part)), [*columns]]
 
     parts = await cut(query) or [query]
-    return await live(s, Live(f"{of} of {found.name}", s.profile.url, parts, content, read, cut), columns, how)
+    source = Live(
+        f"{of} of {found.name}", s.profile.url, parts, content, read, cut, what=plural(query.kind), alone=asked.alone
+    )
+    return await live(s, source, columns, how)

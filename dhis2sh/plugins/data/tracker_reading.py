@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import AsyncGenerator
 from typing import Annotated, Literal
 
 from pydantic import BaseModel
@@ -12,11 +13,12 @@ from dhis2sh.rows.rows import Rows, Verbatim
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.tracker import asking, flat, linking, outstanding, programs, reading, way_back
-from dhis2sh.tracker.asking import Asked, EventStatus
+from dhis2sh.tracker.asking import Asked, EventStatus, Query
 from dhis2sh.tracker.flat import Layout
 from dhis2sh.tracker.linking import Duplicate, DuplicateStatus
 from dhis2sh.tracker.outstanding import Outstanding
 from dhis2sh.types import Row
+from dhis2sh.verbs import units
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
 
 UNDOES = way_back.objects
@@ -71,7 +73,7 @@ async def list_(
         table = await flat.layout(s, found, query, limit=limit) if flat_ else Layout(found, stages=False)
         if not flat_:
             table.enrollments = 1 if found.once else (await flat.layout(s, found, query, limit=limit)).enrollments
-        return Stream(flat.rows(s, table, query, limit=limit), columns=table.columns())
+        return Stream(_told(s, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
     query = asking.events(
         found, asked, stage=found.stage(stage) if stage else None, status=event_status, after=occurred_after,
         before=occurred_before,
@@ -79,9 +81,15 @@ async def list_(
     if found.registers:
         if flat_:
             raise UsageError("--flat is one row for each entity", hint="leave --stage and --events out")
-        return Stream(flat.of_stage(s, found, query, limit=limit), columns=flat.event_columns(found, query))
+        rows = _told(s, query, asked, flat.of_stage(s, found, query, limit=limit))
+        return Stream(rows, columns=flat.event_columns(found, query))
     table = Layout(found)
-    return Stream(flat.rows(s, table, query, limit=limit), columns=table.columns())
+    return Stream(_told(s, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
+
+
+def _told(s: Session, query: Query, asked: Asked, batches: AsyncGenerator[list[Row]]) -> AsyncGenerator[list[Row]]:
+    """Rows of a query; that units have none themselves is said."""
+    return units.told_of_none(s, reading.plural(query.kind), asked.alone, batches)
 
 
 class Total(BaseModel):
@@ -107,6 +115,8 @@ async def count(s: Session, program: OfProgram, *, stage: OfStage = None, asked:
     found = await programs.read_program(s, program)
     if found.registers and stage is None and asked.filter:
         number = await reading.count(s, asking.entities(found, asked))
+        if not number:
+            await units.tell_of_none(s, reading.plural("trackedEntities"), asked.alone)
         return Rows([Total(what="entities", status=asked.status or "any", count=number)])
     if found.registers and stage is None:
         totals = await reading.totals(s, asking.enrollments(found, asked), ("ACTIVE", "COMPLETED", "CANCELLED"))
@@ -116,6 +126,8 @@ async def count(s: Session, program: OfProgram, *, stage: OfStage = None, asked:
         totals = await reading.totals(s, query, ("ACTIVE", "VISITED", "COMPLETED", "SCHEDULE", "OVERDUE", "SKIPPED"))
         wanted = None
     what = "enrollments" if found.registers and stage is None else "events"
+    if not any(row["count"] for row in totals):
+        await units.tell_of_none(s, what, asked.alone)
     rows = [Total(what=what, status=str(row["status"]), count=int(str(row["count"]))) for row in totals]
     return Rows([row for row in rows if wanted in (None, row.status)])
 
@@ -154,8 +166,9 @@ async def export(
     else:
         table = Layout(found)
     if flat_:
-        return Stream(flat.rows(s, table, query, limit=limit), columns=table.columns())
-    return Stream(reading.pages(s, query, reading.TREE if found.registers else reading.EVENT, limit=limit))
+        return Stream(_told(s, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
+    rows = reading.pages(s, query, reading.TREE if found.registers else reading.EVENT, limit=limit)
+    return Stream(_told(s, query, asked, rows))
 
 
 @verb(
@@ -183,6 +196,8 @@ async def outstanding_(
     except ValueError:
         raise UsageError(f"--on: '{on}' is no date", hint="--on 2025-06-30") from None
     rows = await outstanding.outstanding(s, found, query, by=by, today=today)
+    if not any(row.overdue or row.scheduled for row in rows):
+        await units.tell_of_none(s, "scheduled events", asked.alone)
     columns = ["stage", *(["org_unit_name"] if by == "unit" else []), "overdue", "scheduled", "oldest", "next"]
     return Rows(rows, columns=columns)
 

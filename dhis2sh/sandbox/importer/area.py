@@ -65,6 +65,7 @@ AREA = ImportingArea(
         "dataApprovalWorkflows": Hook(vetoes=(_levels,)),
         "dataElements": Hook(refuses=(refusals.check_field_mask,), vetoes=(_in_indicator,)),
         "dataSets": Hook(prepare=derived.prepare_data_set, refuses=(refusals.check_input_periods,)),
+        "documents": Hook(refuses=(refusals.check_document,), also=derived.file_of_document),
         "eventVisualizations": Hook(prepare=axes.prepare_axes),
         "maps": Hook(prepare=axes.prepare_axes, also=axes.unsaved_items),
         "optionSets": Hook(prepare=derived.raise_version_of_set, refuses=(refusals.check_multi_text,)),

@@ -154,3 +154,9 @@ def prepare_program(bundle: Bundle, item: Item) -> None:
     """A program's attributes are numbered from 1 in the order of the list, whatever their numbers were."""
     for number, row in enumerate(rows(item.body.get("programTrackedEntityAttributes")), 1):
         row["sortOrder"] = number
+
+
+def file_of_document(bundle: Bundle, item: Item) -> Also:
+    """The file of a document belongs to it from then on."""
+    file = bundle.get("fileResources", str(item.body.get("url"))) if not item.body.get("external") else None
+    return {} if file is None else {"fileResources": [{**file, "assigned": True}]}

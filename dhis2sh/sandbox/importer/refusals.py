@@ -323,3 +323,24 @@ def combo_update(store: Store, before: JsonObject, after: JsonObject) -> ErrorRe
     owned = (name for name in after if name in resource.properties and resource.properties[name].owner)
     changed = any(name not in free and before.get(name) != after[name] for name in owned)
     return ErrorReport("E1134", [], resource.klass) if changed else None
+
+
+# Documents ---------------------------------------------------------------------------------------------------------------
+
+
+def check_document(bundle: Bundle, item: Item) -> None:
+    """E4000, E4004, E4015 and E4016: a link must be an address; a file must be there, and no other document's or its own already."""
+    url = item.body.get("url")
+    if url is None:
+        item.refuse("E4000", "url")
+    elif item.body.get("external"):
+        if not _ADDRESS.match(str(url)):
+            item.refuse("E4004", "url", url)
+    elif (file := bundle.get("fileResources", str(url))) is None:
+        item.refuse("E4015", "url", url)
+    elif file.get("assigned"):
+        item.refuse("E4016", "url", url)
+
+
+_ADDRESS = re.compile(r"(https?|ftp|file|jar|mailto):", re.I)
+"""The protocols that Java makes a URL of."""

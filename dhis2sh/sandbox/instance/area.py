@@ -13,6 +13,9 @@ CREATE TABLE IF NOT EXISTS store_entry (
     sharing TEXT, created TEXT NOT NULL, last_updated TEXT NOT NULL, created_by TEXT, last_updated_by TEXT,
     PRIMARY KEY (user, namespace, key)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS encrypted_entry (
+    user TEXT NOT NULL, namespace TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (user, namespace, key)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS route_secret (route TEXT PRIMARY KEY, auth TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS file_content (uid TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
 """

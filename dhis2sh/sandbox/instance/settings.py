@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.facts import fact
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 CONFIDENTIAL = {"keyEmailPassword", "keyRemoteInstancePassword", "recaptchaSecret"}
-"""Settings that are written and never shown."""
+"""Settings that are shown to nobody but who may do everything, and that only from 2.42 on."""
 
 
 def defaults(name: str = "settings") -> JsonObject:
@@ -49,7 +50,7 @@ class Settings:
             ).fetchone()
             if row:
                 return self._typed(key, row[0])
-        return self.known.get(key)
+        return self.known.get(key, "")
 
     def set(self, key: str, value: str, locale: str = "") -> None:
         """Keep a value."""
@@ -60,6 +61,15 @@ class Settings:
         """Back to the default."""
         with self.store.writing() as connection:
             connection.execute("DELETE FROM setting WHERE user = ? AND key = ?", (self.user, key))
+
+    def fits(self, key: str, text: str) -> bool:
+        """Is the text of the setting's type? Of texts any is; of the others, nothing is too (it means the default)."""
+        default = self.known.get(key)
+        if isinstance(default, bool):
+            return text.lower() in {"true", "false"}
+        if isinstance(default, (int, float)):
+            return re.fullmatch(r"-?\d+" if isinstance(default, int) else r"-?\d+(\.\d+)?", text, re.ASCII) is not None
+        return True
 
     def _rows(self) -> list[tuple[str, str]]:
         return self.store.connection.execute(

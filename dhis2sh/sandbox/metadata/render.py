@@ -147,10 +147,10 @@ class Renderer(Lookup):
     def _nested_one(self, prop: Property, value: JsonValue, node: Field) -> JsonValue:
         if not isinstance(value, dict):
             return value
+        if prop.target == "users" and prop.field_name == "members":  # of a group or role: whole, an empty code too
+            return {"code": None, **self._user(value)}
         if prop.name in USER_REFERENCES or (prop.target == "users" and "username" in value):
             return self._user(value)
-        if prop.target == "users" and prop.field_name == "members":  # of a group: whole, an empty code too
-            return {"code": None, **self._user(value)}
         if prop.name in {"sharing", "access"}:
             if not self.store.version.external:
                 value = {name: part for name, part in value.items() if name not in {"external", "externalize"}}

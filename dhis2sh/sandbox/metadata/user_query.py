@@ -47,7 +47,7 @@ def _account_tests(query: QueryParams) -> Iterator[Test]:
         yield lambda user: bool(user.get("invitation"))
     since = _since(query)
     if since:
-        yield lambda user: str(user.get("lastLogin") or "") < since
+        yield lambda user: "" < str(user.get("lastLogin") or "") < since
     logged_in = query.get("lastLogin")
     if logged_in:
         yield lambda user: str(user.get("lastLogin") or "") >= logged_in
@@ -73,13 +73,10 @@ def _authorities(store: Store, user: JsonObject) -> set[str]:
 
 def _units(store: Store, query: QueryParams, rights: Rights | None) -> set[object] | None:
     """The org units that users must belong to, None for any."""
-    roots = {
-        part for name in ("ou", "organisationUnit") for text in query.getlist(name) for part in text.split(",") if part
-    }
-    if query.get("userOrgUnits") == "true" and rights is not None:
-        roots |= set(rights.roots("organisationUnits"))
-    if not roots:
+    # Whichever units are named, a server takes those of who asks.
+    if not (query.get("ou") or query.get("organisationUnit") or query.get("userOrgUnits") == "true"):
         return None
+    roots: set[object] = set(rights.roots("organisationUnits")) if rights is not None else set()
     if query.get("includeChildren") != "true":
         return set(roots)
     return {

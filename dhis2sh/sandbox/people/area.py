@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.importer.bundle import CREATE, UPDATE, Bundle, Item
@@ -59,7 +60,7 @@ def _username(bundle: Bundle, item: Item) -> None:
         for user in bundle.store.objects("users").values()
     )
     if options.strategy == CREATE:
-        if isinstance(username, str) and not _USERNAME.fullmatch(username):
+        if not isinstance(username, str) or not _USERNAME.fullmatch(username):
             item.refuse("E4049", "username", username, prop="username")
         if taken:
             item.refuse("E4054", "username", username, prop="username")
@@ -94,6 +95,20 @@ def _last_superuser(store: Store, uid: str) -> str | None:
     return None
 
 
+def _wrote(store: Store, uid: str) -> str | None:
+    """Who began a conversation stays; nothing of the server's own looks, so the database says it."""
+    for body in store.objects("messageConversations").values():
+        made = body.get("createdBy")
+        if isinstance(made, dict) and made.get("id") == uid:
+            raise Refused(
+                409,
+                'ERROR: update or delete on table "userinfo" violates foreign key constraint '
+                '"fk_messageconversation_user_userid" on table "messageconversation"\n  Detail: Key (userinfoid)='
+                f'({zlib.crc32(uid.encode())}) is still referenced from table "messageconversation".',
+            )
+    return None
+
+
 def _creator(store: Store, uid: str) -> str | None:
     """A user who made something stays."""
     for plural in store.counts():
@@ -107,5 +122,5 @@ def _creator(store: Store, uid: str) -> str | None:
 AREA = ImportingArea(
     tables=TABLES,
     writes={"users": take_passwords},
-    hooks={"users": Hook(prepare=prepare_user, check=check_user, vetoes=(_last_superuser, _creator))},
+    hooks={"users": Hook(prepare=prepare_user, check=check_user, vetoes=(_last_superuser, _wrote, _creator))},
 )

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 FIRST_VERSION = 28
 """The oldest API version that an address may name."""
-OPEN = re.compile(r"/api/(ping|loginConfig|auth/.*|account/.*|staticContent/.*|publicKeys/.*)$")
+OPEN = re.compile(r"/api/(ping|loginConfig|auth/.*|account/(?!validate|linked|send).*|publicKeys/.*)$")
 """What anybody may ask without signing in."""
+SHOWN = re.compile(r"/api/(files/style/external|staticContent/.*)$")
+"""What anybody may look at."""
 COOKIE = "JSESSIONID"
 
 
@@ -128,6 +130,12 @@ def session_of(request: Request) -> str | None:
     return morsel.value if morsel else None
 
 
+def _open(scope: Scope) -> bool:
+    """Is this asked of a page before anybody has signed in?"""
+    path = str(scope["path"])
+    return OPEN.match(path) is not None or (scope["method"] in {"GET", "HEAD"} and SHOWN.match(path) is not None)
+
+
 class SignedIn:
     """Before every request: without credentials a redirect to the login page, with wrong ones 401."""
 
@@ -138,7 +146,7 @@ class SignedIn:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through under its user, or answer it here."""
         path = scope.get("path", "")
-        if scope["type"] != "http" or not path.startswith("/api") or OPEN.match(path):
+        if scope["type"] != "http" or not path.startswith("/api") or _open(scope):
             await self._app(scope, receive, send)
             return
         request = Request(scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
 
+REMOTE_SERVERS = ("https://*",)
+"""Where a server lets routes lead unless it is configured otherwise."""
+
+
 @dataclass(slots=True)
 class Server:
     """One embedded DHIS2. The handlers of `routes/` are methods of classes that hold one.
@@ -31,10 +36,12 @@ class Server:
     Parameters:
         store: the database; the caller closes it.
         job_delay: seconds until a job that waits for the scheduler starts.
+        remote_servers: where routes may lead, `*` for anything (`route.remote_servers_allowed` of a server).
     """
 
     store: Store
     job_delay: float = 0.0
+    remote_servers: Sequence[str] = REMOTE_SERVERS
     jobs: JobService = field(init=False)
     tracker: Tracker = field(init=False)
     signin: SignIn = field(init=False)

@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, base_of, empty
-from dhis2sh.sandbox.http.bodies import with_body
+from dhis2sh.sandbox.http.bodies import parse_json, with_body
 from dhis2sh.sandbox.http.multipart import read_form
-from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.refused import Refused, missing_part, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _FACT = "apps"
 _MANIFESTS = ("manifest.webapp", "d2.config.json")
+_NO_MANIFEST = "Manifest file missing from zip file"
+HUB = "https://apps.dhis2.org"
 
 
 class Api:
@@ -38,7 +40,15 @@ class Api:
         """`GET /api/apps`."""
         found: list[JsonValue] = [self._shown(request, app) for app in self._apps().values()]
         key = request.query_params.get("key")
+        if key and key not in self._apps():
+            return Response(status_code=404)
         return answer([app for app in found if not key or cast("JsonObject", app)["key"] == key])
+
+    def menu(self, request: Request) -> Response:
+        """`GET /api/apps/menu`: the apps that a menu would show."""
+        if self._apps():
+            raise not_imitated("a menu of installed apps")
+        return answer({"modules": []})
 
     def _shown(self, request: Request, app: JsonObject) -> JsonObject:
         base = f"{base_of(request)}/api/apps/{app['key']}"
@@ -49,7 +59,7 @@ class Api:
         key = request.path_params["key"]
         app = self._apps().get(key)
         if app is None:
-            raise Refused(404, f"App not found: {key}", "E1005")
+            raise Refused(404, f"App '{key}' not found.")
         return answer(self._shown(request, app))
 
     def reload(self, request: Request) -> Response:
@@ -62,16 +72,16 @@ class Api:
         self.server.demand(request, "M_dhis-web-app-management")
         part = read_form(request.headers.get("content-type", ""), raw).get("file")
         if part is None:
-            raise Refused(400, "Required part 'file' is not present.")
+            raise missing_part("file")
         try:
             with zipfile.ZipFile(io.BytesIO(part.content)) as archive:
                 names = {name.rpartition("/")[2]: name for name in archive.namelist() if name.count("/") < 2}
                 manifest = next((names[name] for name in _MANIFESTS if name in names), None)
                 read = cast("JsonObject", json.loads(archive.read(manifest))) if manifest else {}
         except (zipfile.BadZipFile, ValueError):
-            raise Refused(409, "Failed to install app: INVALID_ZIP_FORMAT", "E1004") from None
+            raise Refused(409, _NO_MANIFEST) from None
         if not read.get("name"):
-            raise Refused(409, "Failed to install app: MISSING_MANIFEST", "E1004")
+            raise Refused(409, _NO_MANIFEST)
         key = str(read.get("short_name") or re.sub(r"[^a-zA-Z0-9-]+", "-", str(read["name"])).strip("-").lower())
         app: JsonObject = {**read, "key": key, "folderName": f"apps/{key}", "appState": "OK", "appStorageSource": "LOCAL",
                            "isBundledApp": False}  # fmt: skip
@@ -83,17 +93,29 @@ class Api:
         self.server.demand(request, "M_dhis-web-app-management")
         apps, key = self._apps(), request.path_params["key"]
         if key not in apps:
-            raise Refused(404, f"App does not exist: {key}", "E1005")
+            raise Refused(404, f"App does not exist: {key}")
         del apps[key]
         self.server.store.set_fact(_FACT, json.dumps(apps))
         return empty()
 
+    def done(self, request: Request, raw: bytes) -> Response:
+        """`POST /api/apps/config` and `/api/menu`: taken, and without effect on what is shown here."""
+        parse_json(raw)
+        return empty()
+
     def hub(self, request: Request) -> Response:
-        """`GET /api/appHub`: the sandbox reaches no other server."""
-        raise Refused(
-            503,
-            'I/O error on GET request for "https://apps.dhis2.org/api/v2/apps": the sandbox reaches no other server',
-        )
+        """`GET /api/appHub`: the sandbox reaches no other server, as a server without internet."""
+        rest = request.path_params.get("rest", "v2/apps")
+        path = rest if request.method == "GET" else f"v2/appVersions/{rest}"
+        raise Refused(503, f'I/O error on GET request for "{HUB}/api/{path}": {HUB.rpartition("/")[2]}')
+
+    def hub_url(self, request: Request) -> Response:
+        """`GET /api/configuration/appHubUrl`."""
+        return answer({"baseUrl": HUB, "apiUrl": f"{HUB}/api"})
+
+    def updates(self, request: Request) -> Response:
+        """`GET /api/systemUpdates`: the list of versions is elsewhere, too."""
+        raise Refused(409, "Failed to fetch list of latest versions.")
 
 
 def routes(server: Server) -> list[Route]:
@@ -103,8 +125,13 @@ def routes(server: Server) -> list[Route]:
         Route("/api/apps", api.list_),
         Route("/api/apps", api.reload, methods=["PUT"]),
         Route("/api/apps", with_body(api.install), methods=["POST"]),
+        Route("/api/apps/menu", api.menu),
+        Route("/api/apps/config", with_body(api.done), methods=["POST"]),
+        Route("/api/menu", with_body(api.done), methods=["POST"]),
         Route("/api/apps/{key}", api.get),
         Route("/api/apps/{key}", api.delete, methods=["DELETE"]),
         Route("/api/appHub", api.hub),
-        Route("/api/appHub/{rest:path}", api.hub),
+        Route("/api/appHub/{rest:path}", api.hub, methods=["GET", "POST"]),
+        Route("/api/configuration/appHubUrl", api.hub_url),
+        Route("/api/systemUpdates", api.updates),
     ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,10 +15,10 @@ from starlette.routing import Route
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer, done
 from dhis2sh.sandbox.http.bodies import parse_json, with_body
-from dhis2sh.sandbox.http.params import integer
+from dhis2sh.sandbox.http.params import boolean, date, integer
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
+from dhis2sh.sandbox.instance.entries import MISSING, at, columns, ordered, parse_filter, row
 from dhis2sh.sandbox.java.moments import now
-from dhis2sh.sandbox.metadata.filters import ALIASES, NO_VALUE, OPERATORS
 from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 
@@ -41,6 +42,27 @@ SYSTEM = Words("Key created: '{key}'", "Key updated: '{key}'", "Key '{key}' dele
                "Namespace deleted: '{ns}'")  # fmt: skip
 USER = Words("Key '{key}' in namespace '{ns}' created.", "Key '{key}' in namespace '{ns}' updated.",
              "Key '{key}' deleted from the namespace '{ns}'.", "All keys from namespace '{ns}' deleted.")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """Who may read and write a namespace: everybody (`NONE`), or who has one of the authorities."""
+
+    reads: str
+    writes: str
+    authorities: tuple[str, ...]
+
+
+PROTECTED: Mapping[str, Protection] = {
+    "ANDROID_SETTINGS_APP": Protection("NONE", "RESTRICTED", ("M_androidsettingsapp",)),
+    "METADATASTORE": Protection("HIDDEN", "HIDDEN", ("F_METADATA_MANAGE",)),
+    "ORG_UNIT_PROFILE": Protection("NONE", "RESTRICTED", ("F_ORG_UNIT_PROFILE_ADD", "ALL")),
+    "capture": Protection("NONE", "RESTRICTED", ("F_CAPTURE_DATASTORE_UPDATE",)),
+    "settings-translations": Protection("RESTRICTED", "RESTRICTED", ("F_SYSTEM_SETTING",)),
+    "sms-config": Protection("RESTRICTED", "RESTRICTED", ("F_MOBILE_SENDSMS",)),
+}
+"""The namespaces that a server protects before any app is installed."""
+_TABLES = ("store_entry", "encrypted_entry")
 
 
 class Api:
@@ -69,6 +91,7 @@ class Api:
         return self.server.rights(request).uid
 
     def _rows(self, request: Request, namespace: str) -> dict[str, JsonValue]:
+        self._guard(request)
         rows = self.server.store.connection.execute(
             "SELECT key, value FROM store_entry WHERE user = ? AND namespace = ? ORDER BY key",
             (self._user(request), namespace),
@@ -80,51 +103,80 @@ class Api:
         rows = self.server.store.connection.execute(
             "SELECT DISTINCT namespace FROM store_entry WHERE user = ? ORDER BY namespace", (self._user(request),)
         )
-        return answer([row[0] for row in rows])
+        rights = self.server.rights(request)
+        hidden = {name for name, one in PROTECTED.items() if one.reads == "HIDDEN" and not rights.has(*one.authorities)}
+        return answer([row[0] for row in rows if self._own or row[0] not in hidden])
 
     def keys(self, request: Request) -> Response:
         """`GET /api/dataStore/{namespace}`: its keys; with `fields` its entries."""
+        found, fields = self._found(request), request.query_params.get("fields")
+        return answer(list(found)) if fields is None else self._entries(request, found, fields)
+
+    def only_keys(self, request: Request) -> Response:
+        """`GET /api/dataStore/{namespace}/keys`."""
+        return answer(list(self._found(request)))
+
+    def _found(self, request: Request) -> dict[str, JsonValue]:
+        """The entries of a namespace that there is, all or those written since `lastUpdated`."""
         namespace = request.path_params["namespace"]
-        found = self._rows(request, namespace)
+        found, since = self._rows(request, namespace), date(request.query_params, "lastUpdated")
         if not found:
             raise Refused(404, f"Namespace not found: '{namespace}'", "E1005")
-        fields = request.query_params.get("fields")
-        return answer(list(found)) if fields is None else self._entries(request, found, fields)
+        if since is None:
+            return found
+        where = (self._user(request), namespace, since.isoformat())
+        sql = "SELECT key FROM store_entry WHERE user = ? AND namespace = ? AND last_updated >= ?"
+        late = {row[0] for row in self.server.store.connection.execute(sql, where)}
+        return {key: value for key, value in found.items() if key in late}
+
+    def protections(self, request: Request) -> Response:
+        """`GET /api/dataStore/protections`: the namespaces that not everybody may read or write."""
+        return answer([
+            {"namespace": name, "reads": one.reads, "writes": one.writes,
+             "readAuthorities": list(one.authorities), "writeAuthorities": list(one.authorities)}
+            for name, one in PROTECTED.items()
+        ])  # fmt: skip
+
+    def _guard(self, request: Request) -> None:
+        """Raise `Refused` where who asks may not touch a protected namespace: nobody has seen what a server says then."""
+        one = None if self._own else PROTECTED.get(request.path_params.get("namespace", ""))
+        needed = one is not None and (request.method != "GET" or one.reads != "NONE")
+        if one is not None and needed and not self.server.rights(request).has(*one.authorities):
+            raise not_imitated("a protected namespace for who has no right to it")
 
     def _entries(self, request: Request, found: dict[str, JsonValue], fields: str) -> Response:
         query = request.query_params
-        tests = [_condition(text) for text in query.getlist("filter")]
+        tests = [parse_filter(text) for text in query.getlist("filter")]
         junction = any if query.get("rootJunction", "AND").upper() == "OR" and tests else all
-        columns = [_column(part) for part in _split(fields)]
-        chosen = {key: value for key, value in found.items() if junction(test(key, value) for test in tests)}
-        order = query.get("order")
-        if order:
-            path, _, direction = order.partition(":")
-            ordered = sorted(
-                chosen.items(), key=lambda item: str(_at(item[0], item[1], path)), reverse=direction.endswith("desc")
-            )
-            chosen = dict(ordered)
-        rows: list[JsonValue] = [
-            {"key": key, **{name: _at(key, value, path) for path, name in columns}}
-            for key, value in chosen.items()
-            if query.get("includeAll") == "true"
-            or not columns
-            or any(_at(key, value, path) is not None for path, _ in columns)
-        ]
-        if query.get("paging") == "false" or query.get("headless") == "true":
-            return answer(rows)
-        page, size = max(1, int(query.get("page") or 1)), int(query.get("pageSize") or 50)
-        return answer({"pager": {"page": page, "pageSize": size}, "entries": rows[(page - 1) * size : page * size]})
+        wanted = columns(fields)
+        sql = "SELECT key FROM encrypted_entry WHERE user = ? AND namespace = ?"
+        where = (self._user(request), request.path_params["namespace"])
+        secret = {row[0] for row in self.server.store.connection.execute(sql, where)}
+        seen: dict[str, object] = {key: MISSING if key in secret else value for key, value in found.items()}
+        chosen = {key: value for key, value in seen.items() if junction(test(key, value) for test in tests)}
+        if query.get("order"):
+            chosen = ordered(chosen, query["order"])
+        everything = boolean(query, "includeAll")
+        rows: list[JsonValue] = []
+        for key, value in chosen.items():
+            shown, has_any = row(key, value, wanted)
+            if has_any or everything:
+                rows.append(shown)
+        page, size = max(1, integer(query, "page", 1)), integer(query, "pageSize", 50)
+        paged = rows[(page - 1) * size : page * size] if boolean(query, "paging", True) else rows
+        if boolean(query, "headless"):
+            return answer(paged)
+        return answer({"pager": {"page": page, "pageSize": size}, "entries": paged})
 
     def delete_namespace(self, request: Request) -> Response:
-        """`DELETE /api/dataStore/{namespace}`."""
-        namespace = request.path_params["namespace"]
+        """`DELETE /api/dataStore/{namespace}`; of a name with a dot the server takes what follows for a file's ending."""
+        namespace = request.path_params["namespace"].partition(".")[0]
         if not self._rows(request, namespace):
             raise Refused(404, f"Namespace not found: '{namespace}'", "E1005")
         with self.server.store.writing() as connection:
-            connection.execute(
-                "DELETE FROM store_entry WHERE user = ? AND namespace = ?", (self._user(request), namespace)
-            )
+            for table in _TABLES:
+                sql = f"DELETE FROM {table} WHERE user = ? AND namespace = ?"
+                connection.execute(sql, (self._user(request), namespace))
         return done(self._words.namespace_deleted.format(ns=namespace))
 
     def _missing(self, request: Request) -> Response:
@@ -160,7 +212,7 @@ class Api:
         namespace, key = request.path_params["namespace"], request.path_params["key"]
         if key in self._rows(request, namespace):
             raise Refused(409, f"Key '{key}' already exists in namespace '{namespace}'", "E1004")
-        self._write(request, parse_json(raw))
+        self._write(request, self._value(request, raw))
         return done(self._words.created.format(key=key, ns=namespace), 201)
 
     def update(self, request: Request, raw: bytes) -> Response:
@@ -170,17 +222,25 @@ class Api:
         """
         namespace, key = request.path_params["namespace"], request.path_params["key"]
         found = self._rows(request, namespace)
-        value = parse_json(raw)
+        value = self._value(request, raw)
         path = request.query_params.get("path")
         roll = integer(request.query_params, "roll", 0)
         if roll:
-            value = _rolled(_at(key, found.get(key), path or "."), value, roll)
+            value = _rolled(at(key, found.get(key), path or "."), value, roll)
         if path and key in found:
             value = _replaced(found[key], path.split("."), value)
         self._write(request, value)
         if key not in found:
             return done(self._words.created.format(key=key, ns=namespace), 201)
         return done(self._words.updated.format(key=key, ns=namespace))
+
+    def _value(self, request: Request, raw: bytes) -> JsonValue:
+        if self._own:
+            return parse_json(raw)
+        try:
+            return cast("JsonValue", orjson.loads(raw))
+        except orjson.JSONDecodeError:
+            raise Refused(400, f"Invalid JSON value for key '{request.path_params['key']}'", "E1003") from None
 
     def _write(self, request: Request, value: JsonValue) -> None:
         user, moment = self.server.rights(request).uid, now()
@@ -201,6 +261,9 @@ class Api:
                     user,
                 ),
             )
+            kept = "INSERT OR REPLACE INTO encrypted_entry VALUES (?, ?, ?)"
+            gone = "DELETE FROM encrypted_entry WHERE user = ? AND namespace = ? AND key = ?"
+            connection.execute(kept if boolean(request.query_params, "encrypt") else gone, where)
 
     def delete(self, request: Request) -> Response:
         """`DELETE /api/dataStore/{namespace}/{key}`."""
@@ -208,65 +271,10 @@ class Api:
         if key not in self._rows(request, namespace):
             return self._missing(request)
         with self.server.store.writing() as connection:
-            connection.execute(
-                "DELETE FROM store_entry WHERE user = ? AND namespace = ? AND key = ?",
-                (self._user(request), namespace, key),
-            )
+            for table in _TABLES:
+                sql = f"DELETE FROM {table} WHERE user = ? AND namespace = ? AND key = ?"
+                connection.execute(sql, (self._user(request), namespace, key))
         return done(self._words.deleted.format(key=key, ns=namespace))
-
-
-def _split(fields: str) -> list[str]:
-    return [part for part in re.split(r",(?![^\[(]*[\])])", fields) if part]
-
-
-def _column(text: str) -> tuple[str, str]:
-    """A field as path and name: `address.city(town)`; a lone dot is the whole value."""
-    found = re.fullmatch(r"([^(]+)(?:\(([^)]+)\))?", text)
-    path, name = (found[1], found[2]) if found else (text, None)
-    return path, name or ("value" if path == "." else path)
-
-
-def _at(key: str, value: JsonValue, path: str) -> JsonValue:
-    """The value at a dotted path; `_` is the key and `.` everything."""
-    if path == "_":
-        return key
-    if path == ".":
-        return value
-    for part in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return None
-    return value
-
-
-def _condition(text: str):
-    parts = text.split(":", 2)
-    operator = ALIASES.get(parts[1], parts[1]) if len(parts) > 1 else ""
-    if operator not in OPERATORS and operator not in NO_VALUE:
-        raise Refused(400, f"Not a valid filter expression: {text}", "E7653")
-    wanted: JsonValue = parts[2] if len(parts) > 2 else None
-    if isinstance(wanted, str) and wanted.startswith("["):
-        wanted = [part.strip() for part in wanted.strip("[]").split(",")]
-
-    def test(key: str, value: JsonValue) -> bool:
-        found = _at(key, value, parts[0])
-        if operator in {"null", "!null"}:
-            return (found is None) == (operator == "null")
-        if operator in {"empty", "!empty"}:
-            return (not found) == (operator == "empty")
-        if isinstance(found, bool):
-            found = str(found).lower()
-        if isinstance(found, (int, float)) and isinstance(wanted, str):
-            try:
-                return OPERATORS[operator](float(found), float(wanted))
-            except ValueError:
-                return False
-        return OPERATORS[operator](found, wanted)
-
-    return test
 
 
 def _rolled(before: JsonValue, new: JsonValue, most: int) -> JsonValue:
@@ -292,6 +300,8 @@ def routes(server: Server) -> list[Route]:
         entry = base + "/{namespace}/{key}"
         found += [
             Route(base, api.namespaces),
+            *([Route(f"{base}/protections", api.protections)] if not own and server.store.version.minor >= 42 else []),
+            Route(base + "/{namespace}/keys", api.only_keys),
             Route(base + "/{namespace}", api.keys),
             Route(base + "/{namespace}", api.delete_namespace, methods=["DELETE"]),
             Route(entry, api.get),

@@ -13,11 +13,12 @@ from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import with_body
 from dhis2sh.sandbox.http.multipart import Part, read_form
+from dhis2sh.sandbox.http.params import required
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.select import select
-from dhis2sh.sandbox.refused import Refused, not_found, unknown_choice
+from dhis2sh.sandbox.refused import Refused, missing_part, not_found, not_imitated, unknown_choice
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -35,6 +36,41 @@ DOMAINS = (
 )
 
 
+PICTURES = ("image/jpeg", "image/png", "image/gif")
+"""What a picture of a user may be."""
+BLOCKED_TYPES = frozenset({
+    "text/html", "text/css", "text/javascript", "font/otf", "application/x-shockwave-flash", "application/x-rpm",
+    "application/vnd.debian.binary-package", "application/java-archive", "application/x-ms-dos-executable",
+    "application/vnd.microsoft.portable-executable", "application/vnd.apple.installer+xml", "application/x-httpd-php",
+    "application/vnd.mozilla.xul+xml", "application/x-sh", "application/x-csh",
+})  # fmt: skip
+BLOCKED_ENDINGS = frozenset(
+    [
+        "html",
+        "htm",
+        "css",
+        "js",
+        "mjs",
+        "otf",
+        "swf",
+        "deb",
+        "rpm",
+        "jar",
+        "jsp",
+        "exe",
+        "msi",
+        "mpkg",
+        "xul",
+        "php",
+        "bin",
+        "sh",
+        "csh",
+        "bat",
+    ]
+)
+"""What no file may be, by what the client says and by its name (E6101)."""
+
+
 class Files:
     """Keeps files, and shows what is kept.
 
@@ -49,6 +85,8 @@ class Files:
         """Keep an uploaded file. Returns its object. Raises `Refused` for an empty one."""
         if not part.content:
             raise Refused(409, "Could not read file or file is empty.", "E1004")
+        if part.content_type in BLOCKED_TYPES or _ending(part.filename) in BLOCKED_ENDINGS:
+            raise Refused(409, "File type not allowed", "E6101")
         uid, moment = request.query_params.get("uid") or generate_uid(), now()
         who: JsonObject = {"id": self.server.rights(request).uid}
         body: JsonObject = {
@@ -112,7 +150,9 @@ class Api:
             raise unknown_choice(domain, "domain", DOMAINS)
         part = read_form(request.headers.get("content-type", ""), raw).get("file")
         if part is None:
-            raise Refused(400, "Required part 'file' is not present.")
+            raise missing_part("file")
+        if domain == "USER_AVATAR" and part.content_type not in PICTURES:
+            raise Refused(409, f"Invalid content type, valid content types are: {','.join(PICTURES)}")
         return self._files.accepted(self._files.keep(request, part, domain))
 
     def _find(self, request: Request) -> JsonObject | None:
@@ -145,7 +185,7 @@ class Api:
         """`GET /api/documents/{uid}/data`: the file, or a redirect to where an external document is."""
         body = self.server.store.get("documents", request.path_params["uid"])
         if body is None:
-            return _missing("Document", request)
+            raise Refused(404, f"Document not found for uid: {request.path_params['uid']}")
         if body.get("external"):
             return RedirectResponse(str(body.get("url")), 302)
         file = self.server.store.get("fileResources", str(body.get("url")))
@@ -154,6 +194,19 @@ class Api:
             if file is None
             else self._files.content(file, attachment=bool(body.get("attachment")))
         )
+
+    def owners(self, request: Request) -> Response:
+        """`GET /api/fileResources/owners?storageKey=`: what refers to a file, by where its content is kept."""
+        required(request.query_params, "storageKey")
+        raise not_imitated("where files are kept")
+
+    def kept(self, request: Request) -> Response:
+        """`PUT`, `PATCH` and `DELETE` of a file: nobody answers to them."""
+        raise Refused(405, f"Request method '{request.method}' is not supported")
+
+
+def _ending(filename: str | None) -> str:
+    return (filename or "").rpartition(".")[2].lower()
 
 
 def _missing(name: str, request: Request) -> Response:
@@ -165,7 +218,9 @@ def routes(server: Server) -> list[Route]:
     api = Api(server)
     return [
         Route("/api/fileResources", with_body(api.upload), methods=["POST"]),
+        Route("/api/fileResources/owners", api.owners),
         Route("/api/fileResources/{uid:uid}", api.get),
+        Route("/api/fileResources/{uid:uid}", api.kept, methods=["PUT", "PATCH", "DELETE"]),
         Route("/api/fileResources/{uid:uid}/data", api.data),
         Route("/api/documents/{uid:uid}/data", api.document),
     ]

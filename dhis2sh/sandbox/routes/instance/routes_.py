@@ -15,18 +15,22 @@ from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
-from dhis2sh.sandbox.refused import Refused, not_found
+from dhis2sh.sandbox.java.reader import REDACTED
+from dhis2sh.sandbox.refused import Refused, not_found, not_imitated
 from dhis2sh.sandbox.routes.metadata.writes import Api as Writes
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
-PERMITTED = re.compile(r"https://[^\s/?#]+([/?#]\S*)?")
-"""What a route may point at, as a server allows by default: any https address."""
+ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/?#]+([/?#]\S*)?")
+"""What can be a route's address at all."""
+SIGN_INS = ("api-headers", "api-query-params", "api-token", "http-basic", "oauth2-client-credentials")
+"""How a route may sign in at its address."""
+LONGEST_TIMEOUT = 60
 _HOP = {"host", "authorization", "cookie", "content-length", "connection", "accept-encoding"}
 TIMEOUT = 10.0
-"""Seconds until an address that does not answer counts as failed."""
+"""Seconds until an address that does not answer counts as failed, where a route names none."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -41,15 +45,32 @@ class Api:
         self.server = server
         self._writes = Writes(server)
 
-    def _permitted(self, sent: JsonObject) -> bool:
-        """May a route point there? Until 2.41 it may point anywhere; `run` still calls https addresses only."""
-        return self.server.store.version.routes_anywhere or PERMITTED.fullmatch(str(sent.get("url") or "")) is not None
+    def _allowed(self, url: str) -> bool:
+        """Does the installation let routes go there (`route.remote_servers_allowed`)?"""
+        patterns = (re.escape(one).replace(r"\*", ".*") for one in self.server.remote_servers)
+        return ADDRESS.fullmatch(url) is not None and any(re.fullmatch(one, url) for one in patterns)
+
+    def _check(self, sent: JsonObject, raw: bytes) -> None:
+        """What a server says no to, in its order; until 2.41 a route may point anywhere. Raises `Refused`."""
+        auth = sent.get("auth")
+        if isinstance(auth, dict) and auth.get("type") not in SIGN_INS:
+            raise _unknown_sign_in(auth, raw)
+        if self.server.store.version.routes_anywhere:
+            return
+        url = str(sent.get("url") or "")
+        if not ADDRESS.fullmatch(url):
+            raise Refused(409, "Malformed route URL", "E1004")
+        if not self._allowed(url):
+            raise Refused(409, "Route URL is not permitted", "E1004")
+        seconds = sent.get("responseTimeoutSeconds", 1)
+        if not isinstance(seconds, int) or not 0 < seconds <= LONGEST_TIMEOUT:
+            text = f"Route response timeout must be greater than 0 seconds and less than or equal to {LONGEST_TIMEOUT} seconds"
+            raise Refused(409, text, "E1004")
 
     def create(self, request: Request, raw: bytes) -> Response:
-        """`POST /api/routes`: only to addresses that are permitted."""
+        """`POST /api/routes`: only to addresses that the installation allows."""
         sent = parse_object(raw)
-        if not self._permitted(sent):
-            raise Refused(409, "Route URL is not permitted", "E1004")
+        self._check(sent, raw)
         sent["id"] = sent.get("id") or generate_uid()
         request.scope["path_params"] = {"plural": "routes"}
         return self._kept(sent, self._writes.create(request, _whole(sent)))
@@ -60,8 +81,7 @@ class Api:
         if self.server.store.get("routes", uid) is None:
             raise not_found("Route", uid)
         sent = parse_object(raw)
-        if not self._permitted(sent):
-            raise Refused(409, "Route URL is not permitted", "E1004")
+        self._check(sent, raw)
         request.scope["path_params"] = {"plural": "routes", "uid": uid}
         return self._kept({**sent, "id": uid}, self._writes.replace(request, _whole(sent)))
 
@@ -79,17 +99,15 @@ class Api:
         key = request.path_params["id"]
         routes = self.server.store.objects("routes")
         found = routes.get(key) or next((body for body in routes.values() if body.get("code") == key), None)
-        if found is None:
+        if found is None or found.get("disabled"):
             raise Refused(404, f"Route not found: '{key}'", "E1005")
-        needed = cast("list[str]", found.get("authorities") or [])
-        if needed and not self.server.rights(request).has(*needed):
-            raise Refused(403, "User not authorized", "E1006")
-        if found.get("disabled"):
-            raise Refused(409, f"Route is disabled: '{key}'", "E1004")
+        needed, rights = cast("list[str]", found.get("authorities") or []), self.server.rights(request)
+        if not rights.superuser and rights.authorities.isdisjoint(needed):  # a route that names none is for nobody else
+            raise Refused(403, "User not authorized to execute route", "E1006")
         url, rest = str(found["url"]), request.path_params.get("rest", "")
         if rest and not url.endswith("/**"):
             raise Refused(400, f"Route {key} does not allow subpaths", "E1003")
-        if not PERMITTED.fullmatch(url.removesuffix("/**")):
+        if not self._allowed(url.removesuffix("/**")):
             raise Refused(503, f'I/O error on {request.method} request for "{url}": Connection refused')
         return self._forward(request, found, url.removesuffix("/**") + (f"/{rest}" if rest else ""), raw)
 
@@ -102,13 +120,22 @@ class Api:
             "SELECT auth FROM route_secret WHERE route = ?", (found["id"],)
         ).fetchone()
         headers |= _credentials(json.loads(row[0]) if row else {})
-        outgoing = urllib.request.Request(url, raw or None, headers, method=request.method)  # noqa: S310 - https only
+        outgoing = urllib.request.Request(url, raw or None, headers, method=request.method)  # noqa: S310 - `_allowed` has seen it
+        timeout = float(cast("int", found.get("responseTimeoutSeconds") or TIMEOUT))
         try:
-            with urllib.request.build_opener(_NoRedirect).open(outgoing, timeout=TIMEOUT) as answer:
+            with urllib.request.build_opener(_NoRedirect).open(outgoing, timeout=timeout) as answer:
                 return Response(answer.read(), answer.status, media_type=answer.headers.get("content-type"))
         except urllib.error.HTTPError as error:
             return Response(error.read(), error.code, media_type=error.headers.get("content-type"))
-        except OSError:
+        except OSError as error:
+            if isinstance(getattr(error, "reason", error), ConnectionRefusedError):
+                place = (
+                    outgoing.host
+                    if ":" in outgoing.host
+                    else f"{outgoing.host}:{443 if outgoing.type == 'https' else 80}"
+                )
+                text = f"finishConnect(..) failed with error(-111): Connection refused: /{place}"
+                raise Refused(500, text) from None
             raise Refused(502, "Bad Gateway") from None
 
 
@@ -124,6 +151,22 @@ def _whole(sent: JsonObject) -> bytes:
         {"auth": {name: auth[name] for name in _SHOWN if name in auth}} if isinstance(auth, dict) else {}
     )
     return json.dumps({**_USUAL, **sent, **shown}).encode()
+
+
+def _unknown_sign_in(auth: JsonObject, raw: bytes) -> Refused:
+    """500: the server's JSON reader knows no such sign-in."""
+    kind = auth.get("type")
+    if not isinstance(kind, str):
+        return not_imitated("a route whose sign-in has no type")
+    text, name = raw.decode(), json.dumps(kind)
+    before = text[: text.find(name, text.find('"auth"')) + 1]
+    where = REDACTED.format(line=before.count("\n") + 1, column=len(before.rpartition("\n")[2]))
+    chain = '(through reference chain: org.hisp.dhis.route.Route["auth"])'
+    return Refused(
+        500,
+        f"Could not resolve type id '{kind}' as a subtype of `org.hisp.dhis.common.auth.AuthScheme`: known type ids = "
+        f"[{', '.join(SIGN_INS)}] (for POJO property 'auth')\n at {where} {chain}",
+    )
 
 
 def _credentials(auth: JsonObject) -> dict[str, str]:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from dhis2sh.sandbox.http.answers import answer, done, empty
 from dhis2sh.sandbox.http.bodies import media_type, parse_object, unsupported_type, with_body
 from dhis2sh.sandbox.instance.settings import CONFIDENTIAL, Settings
-from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.refused import Refused, unmet_parameters
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ class Api:
         """`GET /api/systemSettings` and `/api/userSettings`; `key` names some of them."""
         found = self._settings(request).all()
         keys = [key for text in request.query_params.getlist("key") for key in text.split(",")]
-        return answer({key: found[key] for key in keys if key in found} if keys else found)
+        return answer({key: found.get(key, "") for key in keys} if keys else found)
 
     def get(self, request: Request, raw: bytes) -> Response:
         """`GET /api/systemSettings/{key}`: JSON, or the bare value as text."""
         key, settings = request.path_params["key"], self._settings(request)
-        if not settings.knows(key) or key in CONFIDENTIAL:
+        if not settings.knows(key) or (key in CONFIDENTIAL and not self._shows_secrets(request)):
             if self.server.store.version.unknown_setting == 409:
                 raise Refused(404, "Setting does not exist or is marked as confidential", "E1005")
             raise Refused(404, f"Setting does not exist: {key}", "E1005")
@@ -67,13 +67,18 @@ class Api:
         value = request.query_params.get("value")
         text = raw.decode() if value is None else value
         if value is None and not text:
-            raise Refused(409, "Value must be specified as query param or as payload", "E1004")
+            if settings.user or self.server.store.version.unknown_setting == 409:
+                raise Refused(409, "Value must be specified as query param or as payload", "E1004")
+            raise unmet_parameters()
+        if not settings.fits(key, text):
+            raise Refused(400, f"Not a valid value for setting {key}: {text}", "E1003")
         locale = request.query_params.get("locale") or ""
         settings.set(key, text, locale)
         if settings.user:
             return done("User setting saved")
-        where = f" in locale '{locale}'" if locale else ""
-        return done(f"System setting '{key}' set to value '{text}'{where}.")
+        if locale:
+            return done(f"Translation for system setting '{key}' and locale: '{locale}' set to: '{text}'")
+        return done(f"System setting '{key}' set to value '{text}'.")
 
     def set_many(self, request: Request, raw: bytes) -> Response:
         """`POST /api/systemSettings` with an object of settings."""
@@ -93,8 +98,17 @@ class Api:
         """`DELETE`: back to the default."""
         settings = self._settings(request)
         self._may_write(request, settings)
-        settings.delete(request.path_params["key"])
+        key = request.path_params["key"]
+        if not settings.knows(key):
+            if self.server.store.version.unknown_setting == 409:
+                raise Refused(409, f"Key is not supported: {key}")
+            raise Refused(404, f"Setting does not exist: {key}", "E1005")
+        settings.delete(key)
         return empty()
+
+    def _shows_secrets(self, request: Request) -> bool:
+        """From 2.42 on who may do everything is shown what was written as confidential."""
+        return self.server.store.version.minor >= 42 and self.server.rights(request).superuser
 
     def _may_write(self, request: Request, settings: Settings) -> None:
         rights = self.server.rights(request)

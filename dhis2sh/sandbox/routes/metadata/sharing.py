@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import PATCH, read_object, with_body
+from dhis2sh.sandbox.http.params import required
 from dhis2sh.sandbox.importer.checks import ACCESS, access_strings
 from dhis2sh.sandbox.importer.read import read_sharing
 from dhis2sh.sandbox.importer.report import ErrorReport, ImportReport, ObjectReport, TypeReport
@@ -34,7 +35,7 @@ class Api:
 
     def _asked(self, request: Request) -> tuple[Resource, JsonObject]:
         """The object that `type` and `id` name. Raises `Refused`."""
-        name, uid = request.query_params.get("type", ""), request.query_params.get("id", "")
+        name, uid = required(request.query_params, "type"), required(request.query_params, "id")
         store = self.server.store
         resource = next(
             (r for r in (store.resources[plural] for plural in store.resources) if r.singular == name and r.endpoint),
@@ -82,7 +83,8 @@ class Api:
         public = sent.get("publicAccess")
         if public is not None and not ACCESS.fullmatch(str(public)):
             raise Refused(409, f"Invalid public access string: {public}")
-        if public is not None and not resource.data_shareable and str(public)[2:4] != "--":
+        superuser = self.server.rights(request).superuser
+        if public is not None and not superuser and not resource.data_shareable and str(public)[2:4] != "--":
             raise Refused(409, "Data sharing is not enabled for this object")
         groups, users = (
             cast("list[JsonObject]", sent.get(name) or []) for name in ("userGroupAccesses", "userAccesses")
@@ -99,10 +101,7 @@ class Api:
 
     def search(self, request: Request, raw: bytes) -> Response:
         """`GET /api/sharing/search?key=`: users and groups by a part of their name."""
-        key = request.query_params.get("key")
-        if key is None:
-            raise Refused(409, "Search key not specified")
-        wanted, store = key.lower(), self.server.store
+        wanted, store = required(request.query_params, "key").lower(), self.server.store
         size = int(request.query_params.get("max", "30"))
         users: list[JsonValue] = []
         groups: list[JsonValue] = []

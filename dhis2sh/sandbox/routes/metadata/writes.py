@@ -13,22 +13,26 @@ from dhis2sh.sandbox.http.answers import answer, base_of, done
 from dhis2sh.sandbox.http.bodies import PATCH, read_json, read_object, with_body
 from dhis2sh.sandbox.importer.axes import merged_views
 from dhis2sh.sandbox.importer.bundle import CREATE, DELETE, UPDATE, ImportOptions, import_options
+from dhis2sh.sandbox.importer.checks import ACCESS
 from dhis2sh.sandbox.importer.hooks import hooks_of
 from dhis2sh.sandbox.importer.members import ORPHANS_DIE, ORPHANS_STAY, Members, kept_by_owner
 from dhis2sh.sandbox.importer.pipeline import Importer
 from dhis2sh.sandbox.importer.read import read_sharing
 from dhis2sh.sandbox.importer.refusals import updates_apart
-from dhis2sh.sandbox.importer.report import FAILED, ErrorReport, ObjectReport
+from dhis2sh.sandbox.importer.report import FAILED, ErrorReport, ImportReport, ObjectReport, Stats, TypeReport
 from dhis2sh.sandbox.metadata.jsonpatch import apply_patch, read_patch
 from dhis2sh.sandbox.metadata.listing import DEFAULTS
 from dhis2sh.sandbox.refused import Refused, no_such_address, not_found, not_imitated
-from dhis2sh.sandbox.routes.metadata.answers import object_answer
+from dhis2sh.sandbox.routes.metadata.answers import import_answer, object_answer
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.references import rows
 
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject, JsonValue
+
+
+SHARING = "org.hisp.dhis.user.sharing.Sharing"
 
 
 class Api:
@@ -97,6 +101,9 @@ class Api:
         report = self.importer(request, raw=raw).one(resource.plural, sent, options)
         if report is None or apart or (resource.plural == "maps" and not report.errors):
             return done()
+        if resource.plural == "users" and not report.errors:
+            part = TypeReport(resource.klass, Stats(updated=1), [report])
+            return import_answer(ImportReport(types=[part]))
         return object_answer(report)
 
     def patch(self, request: Request, raw: bytes) -> Response:
@@ -168,8 +175,9 @@ class Api:
         wanted = _ids(read_object(request, raw).get("identifiableObjects"))
         have = self._have(resource, body, prop)
         return self._members(
-            request, resource, body, prop, [u for u in wanted if u not in have], [u for u in have if u not in wanted]
-        )
+            request, resource, body, prop, [u for u in wanted if u not in have], [u for u in have if u not in wanted],
+            kept=sum(uid in have for uid in dict.fromkeys(wanted)),
+        )  # fmt: skip
 
     def remove_items(self, request: Request, raw: bytes) -> Response:
         """`DELETE /api/{plural}/{uid}/{property}`: take out those that the body names."""
@@ -202,30 +210,36 @@ class Api:
         return None
 
     def _members(
-        self, request: Request, resource: Resource, body: JsonObject, prop: Property, add: list[str], take: list[str]
-    ) -> Response:
-        """Add and remove members, from whichever side owns the relation; unknown ones count nothing."""
+        self, request: Request, resource: Resource, body: JsonObject, prop: Property, add: list[str], take: list[str],
+        *, kept: int = 0,
+    ) -> Response:  # fmt: skip
+        """Add and remove members, from whichever side owns the relation; unknown ones count nothing.
+
+        Those that are `kept` when all are replaced count as taken out and put in again.
+        """
         store, target, uid = self.server.store, cast("str", prop.target), cast("str", body["id"])
         have = self._have(resource, body, prop)
         added = [one for one in dict.fromkeys(add) if one not in have and store.get(target, one) is not None]
         taken = [one for one in dict.fromkeys(take) if one in have]
         if prop.owner:
-            kept = [one for one in have if one not in taken] + added
-            put = {resource.plural: {uid: cast("JsonObject", {**body, prop.name: [{"id": one} for one in kept]})}}
+            left = [one for one in have if one not in taken] + added
+            put = {resource.plural: {uid: cast("JsonObject", {**body, prop.name: [{"id": one} for one in left]})}}
             members = Members(store, put)
             for owning in store.owning_lists:
                 if (owning.owner, owning.members) == (resource.plural, prop.name):
                     if taken and f"{resource.plural}.{prop.name}" not in ORPHANS_DIE | ORPHANS_STAY:
                         raise not_imitated(f"what becomes of {prop.name} that are taken out of {resource.plural}")
-                    members.listed(owning, uid, have, kept)
+                    members.listed(owning, uid, have, left)
             store.change({plural: bodies.values() for plural, bodies in members.put.items()}, members.gone)
         else:
             owner = self._owner_side(resource, prop)
             if owner is None:
                 return _not_owner(resource, prop)
             self._change_owners(owner, uid, added, taken)
-        stats: JsonObject = {"created": 0, "updated": len(added), "deleted": len(taken), "ignored": 0,
-                             "total": len(added) + len(taken)}  # fmt: skip
+        ignored = 0 if prop.owner else sum(one in have for one in dict.fromkeys(add))
+        put_in, taken_out = len(added) + kept, len(taken) + kept
+        stats: JsonObject = {"created": 0, "updated": put_in, "deleted": taken_out, "ignored": ignored,
+                             "total": put_in + taken_out + ignored}  # fmt: skip
         response: JsonObject = {"status": "OK", "stats": stats, "objectReports": [], "responseType": "TypeReport"}
         return answer({"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "response": response})
 
@@ -262,6 +276,12 @@ class Api:
             raise Refused(409, f"Type {resource.singular} is not supported.")
         before = cast("JsonObject", body.get("sharing") or {})
         sharing: JsonObject = {"owner": before.get("owner"), **read_sharing(sent)}
+        public = sharing.get("public")
+        if public is not None and not ACCESS.fullmatch(str(public)):
+            error = ErrorReport("E3015", [str(public)], SHARING, error_klass=resource.klass)
+            part = TypeReport(SHARING, objects=[ObjectReport(SHARING, None, errors=[error])])
+            return answer({"httpStatus": "Conflict", "httpStatusCode": 409, "status": "ERROR", "message": FAILED,
+                           "response": {"status": "ERROR", "stats": part.stats.json(), "objectReports": [one.json() for one in part.objects], "responseType": "TypeReport"}}, 409)  # fmt: skip
         self.server.store.change({resource.plural: [{**body, "sharing": sharing}]})
         return Response(status_code=204)
 

@@ -9,9 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, empty
-from dhis2sh.sandbox.http.bodies import parse_object, with_body
+from dhis2sh.sandbox.http.bodies import JSON, media_type, parse_object, with_body
 from dhis2sh.sandbox.instance.settings import Settings
+from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.fields import parse_fields
+from dhis2sh.sandbox.metadata.select import select
 from dhis2sh.sandbox.people.accounts import password_error
 from dhis2sh.sandbox.people.signin import COOKIE, account_state, session_of
 from dhis2sh.sandbox.refused import Refused
@@ -28,6 +30,13 @@ SHOWN = (
     "attributeValues",
 )  # fmt: skip
 """What `/api/me` shows of the user object; `sharing` is not among it."""
+ANSWERED = (
+    "id", "created", "lastUpdated", "lastLogin", "invitation", "attributeValues", "selfRegistered", "name", "favorite",
+    "displayName", "externalAuth", "disabled", "passwordLastUpdated", "emailVerified", "username", "lastUpdatedBy", "access",
+    "createdBy", "user", "translations", "dataViewOrganisationUnits", "userGroups", "userRoles", "favorites",
+    "cogsDimensionConstraints", "catDimensionConstraints", "teiSearchOrganisationUnits", "organisationUnits",
+)  # fmt: skip
+"""What `PUT /api/me` answers, with what people may change."""
 
 
 class Api:
@@ -58,7 +67,10 @@ class Api:
             "twoFactorType": rights.user.get("twoFactorType") or "NOT_ENABLED",
         }
         everything = not asked or "all" in tree.presets
-        wanted = {name: value for name, value in extra.items() if everything or name in tree.children}
+        wanted = {
+            name: select(value, tree.children[name]) if name in tree.children and not tree.children[name].bare else value
+            for name, value in extra.items() if everything or name in tree.children
+        }  # fmt: skip
         return answer({**shown, **wanted})
 
     def authorities(self, request: Request) -> Response:
@@ -75,8 +87,6 @@ class Api:
         key = request.path_params.get("key")
         if key is None:
             return answer(settings.all())
-        if not settings.knows(key):
-            raise Refused(404, f"Key is not supported: {key}", "E1005")
         return answer(settings.get(key))
 
     def dashboard(self, request: Request) -> Response:
@@ -100,8 +110,18 @@ class Api:
                 "twitter", "facebookMessenger")  # fmt: skip
         changed = {**user, **{name: sent[name] for name in free if name in sent}}
         changed["name"] = f"{changed.get('firstName')} {changed.get('surname')}"
+        changed |= {"lastUpdated": now(), "lastUpdatedBy": {"id": user["id"]}}
         self.server.store.put_objects({"users": [changed]})
-        return self.me(request)
+        tree = parse_fields(",".join((*ANSWERED, *free)))
+        # The name is that of before: the database makes it anew when the answer is already written.
+        shown = self.server.renderer(request).show(
+            self.server.store.resources["users"], {**changed, "name": user.get("name")}, tree
+        )
+        shown["displayName"] = user.get("name")
+        shown["sharing"] = {"owner": "XXXXXSystem", "userGroups": {}, "external": False, "users": {}}
+        by = cast("JsonObject", shown["lastUpdatedBy"])
+        shown["lastUpdatedBy"] = {**by, "name": user.get("name"), "displayName": user.get("name")}
+        return answer(shown)
 
     def change_password(self, request: Request, raw: bytes) -> Response:
         """`PUT /api/me/changePassword` with `{oldPassword, newPassword}`."""
@@ -116,11 +136,14 @@ class Api:
         if complaint:
             raise Refused(409, complaint, "E1004")
         self.server.signin.accounts.change_password(cast("str", user["id"]), new)
-        return answer(None, 202)
+        return Response(status_code=202)
 
     def verify_password(self, request: Request, raw: bytes) -> Response:
         """`POST /api/me/verifyPassword`: is this text the user's password?"""
-        matches = self.server.signin.accounts.proven(self.server.user(request), raw.decode())
+        text = raw.decode()
+        if media_type(request) == JSON:
+            text = str(parse_object(raw).get("password") or "")
+        matches = self.server.signin.accounts.proven(self.server.user(request), text)
         return answer({"isCorrectPassword": matches})
 
     def validate_password(self, request: Request, raw: bytes) -> Response:
@@ -137,7 +160,7 @@ class Api:
         state = account_state(user)
         if state:
             return answer({"loginStatus": state}, 401)
-        response = answer({"loginStatus": "SUCCESS", "redirectUrl": "/dhis-web-dashboard/"})
+        response = answer({"loginStatus": "SUCCESS", "redirectUrl": "/"})
         response.set_cookie(
             COOKIE, self.server.signin.open_session(cast("str", user["id"])), httponly=True, samesite="lax"
         )

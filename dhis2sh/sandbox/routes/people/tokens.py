@@ -17,9 +17,14 @@ from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer, base_of
-from dhis2sh.sandbox.http.bodies import parse_object, with_body
+from dhis2sh.sandbox.http.bodies import parse_json, parse_object, with_body
+from dhis2sh.sandbox.importer.pipeline import reference_to_user
+from dhis2sh.sandbox.importer.report import ErrorReport, ObjectReport
 from dhis2sh.sandbox.java.moments import now
-from dhis2sh.sandbox.refused import Refused, not_found
+from dhis2sh.sandbox.java.reader import REDACTED
+from dhis2sh.sandbox.metadata.jsonpatch import read_patch
+from dhis2sh.sandbox.refused import Refused, not_found, not_imitated
+from dhis2sh.sandbox.routes.metadata.answers import object_answer
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -75,17 +80,60 @@ class Api:
         body = self._own(request).get(uid)
         if body is None:
             raise not_found("ApiToken", uid)
-        return answer(body)
+        user = reference_to_user(self.server.user(request))
+        external: JsonObject = {"external": False} if self.server.store.version.external else {}
+        rights = ("manage", *(("externalize",) if external else ()), "write", "read", "update", "delete")
+        return answer({
+            **body, "translations": [], "createdBy": user, "favorites": [], "lastUpdatedBy": user,
+            "sharing": {"owner": user["id"], **external, "users": {}, "userGroups": {}, "public": "--------"},
+            "access": dict.fromkeys(rights, True), "favorite": False, "user": user, "attributeValues": [],
+            "href": f"{base_of(request)}/api/apiToken/{uid}",
+        })  # fmt: skip
+
+    def patch(self, request: Request, raw: bytes) -> Response:
+        """`PATCH /api/apiToken/{uid}`: what a token may do, and until when."""
+        uid = request.path_params["uid"]
+        body = self._own(request).get(uid)
+        if body is None:
+            raise not_found("ApiToken", uid)
+        operations = read_patch(parse_json(raw))
+        if any(one.get("op") != "replace" or one.get("path") not in {"/attributes", "/expire"} for one in operations):
+            raise not_imitated("a patch of a token besides its attributes and its end")
+        body |= {str(one["path"])[1:]: one.get("value") for one in operations}
+        complaint = _complaint(cast("list[JsonObject]", body.get("attributes") or []))
+        if complaint:
+            raise not_imitated("a patch of a token that makes it invalid")
+        return self._changed(body)
+
+    def replace(self, request: Request, raw: bytes) -> Response:
+        """`PUT /api/apiToken/{uid}`: whole, with type and version."""
+        uid, sent = request.path_params["uid"], parse_object(raw)
+        if uid not in self._own(request):
+            raise not_found("ApiToken", uid)
+        wanted = {"type": f"{_KLASS}Type", "version": "java.lang.Integer"}
+        errors = [
+            ErrorReport("E4000", [name], _KLASS, name, klass) for name, klass in wanted.items() if name not in sent
+        ]
+        if not errors:
+            raise not_imitated("a token that is replaced")
+        return object_answer(ObjectReport(_KLASS, uid, errors=errors))
+
+    def _changed(self, body: JsonObject) -> Response:
+        body["lastUpdated"] = now()
+        with self.server.store.writing() as connection:
+            connection.execute("UPDATE api_token SET body = ? WHERE uid = ?", (json.dumps(body), body["id"]))
+        report = _report(cast("str", body["id"]))
+        return answer({"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "response": report})
 
     def create(self, request: Request, raw: bytes) -> Response:
         """`POST /api/apiToken`."""
         sent = parse_object(raw or b"{}")
         kind = str(sent.get("type") or "PERSONAL_ACCESS_TOKEN_V2")
-        if kind not in {"PERSONAL_ACCESS_TOKEN_V1", "PERSONAL_ACCESS_TOKEN_V2"}:
-            raise Refused(409, f"Token type is not supported: {kind}", "E1004")
+        if kind not in _TYPES:
+            raise _unknown_type(kind, raw, self.server.store.version.unreadable)
         complaint = _complaint(cast("list[JsonObject]", sent.get("attributes") or []))
         if complaint:
-            raise Refused(409, complaint, "E1004")
+            raise Refused(409, f"Failed to validate the token's attributes, message: {complaint}", "E1004")
         user, uid, moment = self.server.user(request), generate_uid(), now()
         later = dt.datetime.now(dt.UTC) + dt.timedelta(days=_DEFAULT_DAYS)
         body: JsonObject = {
@@ -115,6 +163,21 @@ class Api:
 
 def _report(uid: str) -> JsonObject:
     return {"uid": uid, "klass": _KLASS, "errorReports": [], "responseType": "ObjectReport"}
+
+
+_TYPES = ("PERSONAL_ACCESS_TOKEN_V1", "PERSONAL_ACCESS_TOKEN_V2")
+
+
+def _unknown_type(kind: str, raw: bytes, status: int) -> Refused:
+    """The server's JSON reader knows no such type."""
+    before = raw.decode()
+    before = before[: before.find(json.dumps(kind)) + 1]
+    where = REDACTED.format(line=before.count("\n") + 1, column=len(before.rpartition("\n")[2]))
+    return Refused(
+        status,
+        f'Cannot deserialize value of type `{_KLASS}Type` from String "{kind}": not one of the values accepted for Enum '
+        f'class: [{", ".join(_TYPES)}]\n at {where} (through reference chain: {_KLASS}["type"])',
+    )
 
 
 def _complaint(attributes: list[JsonObject]) -> str | None:
@@ -151,6 +214,8 @@ def routes(server: Server) -> list[Route]:
             Route(base, api.list_),
             Route(base, with_body(api.create), methods=["POST"]),
             Route(base + "/{uid:uid}", api.get),
+            Route(base + "/{uid:uid}", with_body(api.patch), methods=["PATCH"]),
+            Route(base + "/{uid:uid}", with_body(api.replace), methods=["PUT"]),
             Route(base + "/{uid:uid}", api.delete, methods=["DELETE"]),
         )
     ]

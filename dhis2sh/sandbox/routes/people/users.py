@@ -118,7 +118,9 @@ class Api:
             raise Refused(404, f"UserRole does not exist: {request.path_params['role']}", "E1005")
         if not self.server.rights(request).can_write(self.server.store.resources["userRoles"], role):
             raise Refused(403, "You don't have the proper permissions to update this object.", "E1006")
-        user = self._user(request)
+        user = self.server.store.get("users", request.path_params["uid"])
+        if user is None:
+            raise Refused(404, f"User does not exist: {request.path_params['uid']}", "E1005")
         roles = [one for one in cast("list[JsonObject]", user.get("userRoles") or []) if one["id"] != role["id"]]
         if request.method == "POST":
             roles.append({"id": role["id"]})
