@@ -272,6 +272,31 @@ async def test_undo_takes_a_push_back_to_the_last_property(s: Session):
     assert await exported(s) == before
 
 
+async def test_a_push_that_changed_nothing_names_the_one_that_has_written_it(s: Session):
+    before = await exported(s)
+    for _ in range(2):
+        await do(s, "data tracker push", file=write(SHEET), program="Children")
+    with pytest.raises(Refused, match="changed nothing: all of it was on the server before it; entry 1 has") as told:
+        await do(s, "undo")
+    assert told.value.hint == "dhis2 undo 1"
+    await do(s, "undo", id=1)
+    assert await exported(s) == before
+    with pytest.raises(Refused, match="7 objects gone already") as told:
+        await do(s, "undo", id=2)
+    assert "--force" not in str(told.value.hint)
+
+
+async def test_two_rows_that_say_the_same_are_said(s: Session):
+    """The same child twice in a sheet becomes two children."""
+    head, first, second = SHEET.splitlines()
+    plan = await planned(
+        s, "data tracker push", file=write(f"{head}\n{first}\n{second}\n{first}\n"), program="Children"
+    )
+    assert "each becomes an object of its own, though row 4 is the same as row 2" in plan.notes
+    alone = await planned(s, "data tracker push", file=write(SHEET), program="Children")
+    assert not any("of its own" in note for note in alone.notes)
+
+
 async def test_a_deletion_by_file_says_that_it_stays(s: Session):
     path = write(
         {"trackedEntities": [{"trackedEntity": "tePerson001"}, {"trackedEntityType": "tetPerson01"}]}, "gone.json"
