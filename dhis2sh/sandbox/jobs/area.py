@@ -24,6 +24,9 @@ CREATE INDEX IF NOT EXISTS job_note_job ON job_note (job_type, job);
 CREATE TABLE IF NOT EXISTS job_summary (
     job_type TEXT NOT NULL, job TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (job_type, job)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS job_process (
+    job TEXT PRIMARY KEY, pid INTEGER NOT NULL, cancelled INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
 """
 
 
