@@ -244,7 +244,9 @@ class Preparing:
         return zip(job.places(part), job.rows(part), strict=True)
 
     def _flush(self, data_set: str | None) -> None:
-        held = [item for item in self._held.pop(data_set, []) if self._stays(item)]
+        held = self._held.pop(data_set, [])
+        if self._withdrawn:
+            held = [item for item in held if self._stays(item)]
         if held:
             self.parts += 1
             self._write(self.parts, data_set, held)

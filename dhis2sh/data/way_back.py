@@ -46,7 +46,7 @@ async def values(s: Session, journal: Journal, entry: Entry, *, force: bool) -> 
     ]  # fmt: skip
     notes = [f"more of this load is in entry {other}: dhis2 undo {other}" for other in others]
     parts = sorted({int(number) for _, number, _ in digests})
-    return await _plan(s, title, job, parts, notes, force=force)
+    return await _plan(s, entry, job, parts, notes, force=force)
 
 
 def _restored(row: Row, before: Row | None) -> Row:
@@ -57,14 +57,15 @@ def _restored(row: Row, before: Row | None) -> Row:
     return {name: before[name] for name in SENT if name in before}
 
 
-async def _plan(s: Session, title: str, job: Job, parts: Sequence[int], more: Sequence[str], *, force: bool) -> Plan:
+async def _plan(s: Session, entry: Entry, job: Job, parts: Sequence[int], more: Sequence[str], *, force: bool) -> Plan:
     """The plan that brings the cells of a job back to what they held before it.
 
     Parameters:
-        job: the load that is taken back; parts: those of it that went out.
+        entry: that of the journal; job: the load that is taken back; parts: those of it that went out.
         more: what is to be said besides.
         force: what somebody has changed since, too.
     """
+    title = f"undo entry {entry.id}: {entry.title}"
     target = Target(s)
     await target.open()
     before = {cell_of(row, target.default): row for row in job.before()}
@@ -103,5 +104,7 @@ async def _plan(s: Session, title: str, job: Job, parts: Sequence[int], more: Se
     plan_ = await loading.planned(s, made, target, refused, notes, made.head.rows)
     plan_.title = title
     if not plan_.steps and stays:
-        plan_.blocked = Refused(f"{title}: {counted(stays, 'cell')} changed again since", hint="dhis2 undo --force")
+        plan_.blocked = Refused(
+            f"{title}: {counted(stays, 'cell')} changed again since", hint=f"dhis2 undo {entry.id} --force"
+        )
     return plan_

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh.data import jobs
+from dhis2sh.data import jobs, sending
 from dhis2sh.errors import NotFound, PartlyDone, PipelineError, Refused, ServerFault, UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
@@ -209,6 +209,36 @@ async def test_undo_brings_every_cell_back(s: Session):
     assert await values(s, period=["2025"]) != before
     await do(s, "undo")
     assert await values(s, period=["2025"]) == before
+
+
+@pytest.mark.parametrize("refused_by", ["us", "server"])
+async def test_an_attempt_that_wrote_nothing_is_not_taken_for_the_write_before(
+    s: Session, refused_by: str, monkeypatch: pytest.MonkeyPatch
+):
+    """A refused push, and then `undo -y`: a write that has nothing to do with it must not go."""
+
+    async def refuse(*_: object) -> None:
+        raise Refused("the period is closed", code="E7643")
+
+    head = "dataElement,period,orgUnit,value\n"
+    await do(s, "data aggregate push", file=write(f"{head}Stock,202501,Clinic A,1\n"))
+    if refused_by == "us":
+        with pytest.raises(Refused):
+            await do(s, "data aggregate push", file=write(f"{head}Stock,202501,Nowhere,2\n", "bad.csv"))
+    else:
+        with monkeypatch.context() as patch, pytest.raises(Refused):
+            patch.setattr(sending.Values, "send", refuse)
+            await do(s, "data aggregate push", file=write(f"{head}Stock,202502,Clinic A,2\n", "late.csv"))
+    before = await values(s)
+
+    with pytest.raises(Refused, match="the last attempt, entry 2, wrote nothing") as told:
+        await do(s, "undo")
+    assert str(told.value.hint).startswith("dhis2 undo 1  takes back the write before it: import 1 data value")
+    assert await values(s) == before
+    await do(s, "undo", id=1)
+    assert (await values(s))["Stock", "default", "Clinic A", "202501"] == "100"
+    with pytest.raises(NotFound, match="nothing to take back"):
+        await do(s, "undo")
 
 
 async def test_undo_leaves_what_somebody_has_changed_since(s: Session):
