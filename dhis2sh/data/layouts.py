@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from dhis2sh.types import Row
 
 _HEADERS = {
-    "dataElement": ("dataelement", "dataelementid", "dataelementuid", "dataelementname", "dataelementcode", "de", "dx", "data", "indicator"),
+    "dataElement": ("dataelement", "dataelementid", "dataelementuid", "dataelementname", "dataelementcode", "de", "dx", "data", "element", "indicator"),
     "period": ("period", "periodid", "periodcode", "pe", "month"),
     "orgUnit": (
         "orgunit", "orgunitid", "orgunituid", "orgunitname", "orgunitcode", "organisationunit", "organisationunitid",
-        "organisationunitname", "organisationunitcode", "organizationunit", "ou", "facility", "unit",
+        "organisationunitname", "organisationunitcode", "organizationunit", "ou", "facility", "unit", "orgunits",
+        "organisationunits", "facilities", "facilityname", "facilitycode", "facilityid", "facilityuid", "healthfacility",
+        "healthfacilityname", "healthunit", "healthunitname", "unitname", "unitcode", "site", "sitename", "reportingunit",
+        "reportingsite", "hf", "hfname",
     ),
     "categoryOptionCombo": (
         "categoryoptioncombo", "categoryoptioncomboid", "categoryoptioncomboname", "categoryoptioncombination", "co", "coc",
@@ -162,9 +165,14 @@ _FLAGS = {"dataElement": "--data-element NAME", "period": "--period 202501", "or
 def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Row, headers: Sequence[str]) -> Sheet:
     """A sheet without a column of values: its other columns are periods, or data elements."""
     periods = [header for header in others if _is_period(header)]
-    if "orgUnit" not in known or not others:
+    if "orgUnit" not in known:
         raise UsageError(
-            f"no column holds values, and none is one: there are {listed(headers, TOLD)}",
+            f"no column holds values, and none says the organisation unit: not understood are {listed(others, TOLD)}",
+            hint="call the column of units 'Facility', 'Health facility', 'Site' or 'orgUnit'; that of values 'Value'",
+        )
+    if not others:
+        raise UsageError(
+            f"no column holds values: there are {listed(headers, TOLD)}",
             hint="a long sheet has dataElement, period, orgUnit, value; a wide one orgUnit and a column for each period",
         )
     if periods and len(periods) == len(others):

@@ -204,3 +204,17 @@ async def test_months_that_a_spreadsheet_keeps_as_days(s: Session):
     long = workbook([["Facility", "Data element", "Month", "Value"], ["Clinic C", "Stock", day, 7]])
     await do(s, "data aggregate push", file=long)
     assert (await values(s))["Stock", "default", "Clinic C", "202501"] == "7"
+
+
+@pytest.mark.parametrize(
+    "header", ["Health facility", "Facility name", "Health unit", "Site", "Facility", "Organisation unit", "OU"]
+)
+async def test_what_people_call_the_column_of_units(s: Session, header: str):
+    await do(s, "data aggregate push", file=write(f"{header},202501\nClinic C,3\n"), data_element="Stock")
+    assert (await values(s))["Stock", "default", "Clinic C", "202501"] == "3"
+
+
+async def test_a_header_that_is_not_understood_is_named_with_those_that_are(s: Session):
+    with pytest.raises(UsageError, match="not understood are Wherever, 202501") as caught:
+        await do(s, "data aggregate push", file=write("Wherever,202501\nClinic C,3\n"), data_element="Stock")
+    assert "'Health facility'" in str(caught.value.hint)
