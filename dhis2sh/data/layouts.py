@@ -20,11 +20,12 @@ from dhis2sh.errors import UsageError
 from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
-    from dhis2sh.types import Row
+    from dhis2sh.types import JsonValue, Row
 
 _HEADERS = {
     "dataElement": ("dataelement", "dataelementid", "dataelementuid", "dataelementname", "dataelementcode", "de", "dx", "data", "element", "indicator"),
-    "period": ("period", "periodid", "periodcode", "pe", "month"),
+    "period": ("period", "periodid", "periodcode", "pe", "month", "quarter", "week", "date", "reportingperiod", "reportingmonth"),
+    "year": ("year",),
     "orgUnit": (
         "orgunit", "orgunitid", "orgunituid", "orgunitname", "orgunitcode", "organisationunit", "organisationunitid",
         "organisationunitname", "organisationunitcode", "organizationunit", "ou", "facility", "unit", "orgunits",
@@ -80,6 +81,11 @@ class Sheet:
     given: Row = field(default_factory=lambda: {})
     unread: Sequence[str] = ()
 
+    @property
+    def _division(self) -> str:
+        """What the column of periods is called, such as month, which a number below it is then of the year beside it."""
+        return next((_plain(header) for header, name in self.columns.items() if name == "period"), "")
+
     def values(self, row: Row) -> list[Row]:
         """The values in one row of the sheet. A wide row has several; empty cells of it are no values."""
         base: Row = {**self.given}
@@ -88,6 +94,8 @@ class Sheet:
             cell = row.get(header)
             if cell is not None and cell != "":
                 base[name], some = cell, True
+        if (year := base.pop("year", None)) is not None:
+            base["period"] = _in_year(base.get("period"), self._division, text_of(year))
         period = base.get("period")
         if isinstance(period, str):
             base["period"] = as_period(period)
@@ -104,6 +112,25 @@ class Sheet:
                 continue
             found.append({**base, **_spread(self.spread, header), "value": cell})
         return found
+
+
+_DIVISIONS = {"month": ("{:02}", 12), "quarter": ("Q{}", 4), "week": ("W{}", 53)}
+"""How a month, quarter or week of a year is written in DHIS2's form, and how many there are."""
+
+
+def _in_year(part: JsonValue, division: str, year: str) -> str:
+    """A period from a column of years and one of what is in them; what contradicts its year stays as it stands and is refused."""
+    if part in (None, ""):
+        return year
+    text = text_of(part)
+    form, most = _DIVISIONS.get(division, ("", 0))
+    number = re.fullmatch(r"[QqWw]?(\d{1,2})", text)
+    if number is not None and 1 <= int(number[1]) <= most and re.fullmatch(r"\d{4}", year):
+        return year + form.format(int(number[1]))
+    if (named := as_period(f"{text} {year}")) != f"{text} {year}":
+        return named
+    whole = as_period(text)
+    return whole if whole.startswith(year) else f"{text} in {year}"
 
 
 def _spread(kind: str, header: str) -> Row:
@@ -150,6 +177,7 @@ def sheet_of(headers: Sequence[str], given: Row) -> Sheet:
 
 
 def _complete(known: set[str], headers: Sequence[str]) -> None:
+    known = known | ({"period"} if "year" in known else set())
     missing = [name for name in ("dataElement", "period", "orgUnit") if name not in known]
     if missing:
         flags = " ".join(_FLAGS[name] for name in missing)

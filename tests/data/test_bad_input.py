@@ -43,8 +43,40 @@ async def test_a_merged_header(s: Session):
 
 
 async def test_a_workbook_of_several_sheets(s: Session):
-    sheet = workbook([["orgUnit", "202501"], ["Clinic A", 1]], sheets=2)
-    assert "2 sheets with rows, and one is read" in await refused(s, sheet, data_element="Stock")
+    book = workbook([["orgUnit", "202501"], ["Clinic C", 1]], sheets=2)
+    with pytest.raises(UsageError, match="2 sheets with rows, and one is read") as caught:
+        await do(s, "data aggregate push", file=book, data_element="Stock")
+    assert caught.value.hint == "--sheet 'Sheet1'"
+    with pytest.raises(UsageError, match="has no sheet 'March'") as caught:
+        await do(s, "data aggregate push", file=book, data_element="Stock", sheet="March")
+    assert caught.value.hint == "it has Sheet1, Sheet2"
+    await do(s, "data aggregate push", file=book, data_element="Stock", sheet="sheet2")
+    assert (await values(s))["Stock", "default", "Clinic C", "202501"] == "1"
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "csv"])
+async def test_titles_above_the_header(s: Session, ending: str):
+    rows: list[list[object]] = [
+        ["Ministry of Health"], ["Return of January, by clinic"], [], ["Facility", "Stock"], ["Clinic C", 4], ["Clinic B", "x"],
+    ]  # fmt: skip
+    lines = [",".join(f'"{cell}"' for cell in row) for row in rows]
+    file = workbook(rows) if ending == "xlsx" else write("\n".join(lines) + "\n")
+    if ending == "xlsx":
+        with pytest.raises(UsageError, match="without a name") as caught:
+            await do(s, "data aggregate push", file=file, period="202501")
+        assert "--header-row" in str(caught.value.hint)
+    with pytest.raises(PartlyDone, match="row 6"):
+        await do(s, "data aggregate push", file=file, period="202501", header_row=4)
+    assert (await values(s))["Stock", "default", "Clinic C", "202501"] == "4"
+
+
+async def test_what_has_no_sheets_and_no_header(s: Session):
+    for name, more, why in (
+        ("v.csv", {"sheet": "June"}, "has no sheets"), ("v.json", {"header_row": 2}, "has no header"),
+        ("v.xml", {"header_row": 2}, "neither sheets nor a header"),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=why):
+            await do(s, "data aggregate push", file=write("<dataValueSet/>", name), **more)
 
 
 async def test_a_row_and_a_column_of_totals(s: Session):
@@ -218,3 +250,19 @@ async def test_a_header_that_is_not_understood_is_named_with_those_that_are(s: S
     with pytest.raises(UsageError, match="not understood are Wherever, 202501") as caught:
         await do(s, "data aggregate push", file=write("Wherever,202501\nClinic C,3\n"), data_element="Stock")
     assert "'Health facility'" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(("header", "cell", "period"), [
+    ("Month,Year", "2,2025", "202502"), ("Month,Year", "Feb,2025", "202502"), ("Month,Year", "February,2025", "202502"),
+    ("Month,Year", "Feb-25,2025", "202502"), ("Period,Year", "202502,2025", "202502"),
+    ("Month,Year", "Jan-26,2025", "'Jan-26 in 2025' is not a period"), ("Month,Year", "13,2025", "is not a period"),
+    ("Quarter,Year", "Q1,2025", "2025Q1 is Quarterly"), ("Week,Year", "5,2025", "2025W5 is Weekly"),
+    ("Year,Remark", "2025,x", "2025 is Yearly"),
+])  # fmt: skip
+async def test_a_column_of_years_beside_what_is_in_them(s: Session, header: str, cell: str, period: str):
+    sheet = write(f"Facility,Data element,{header},Value\nClinic C,Stock,{cell},3\n")
+    if not period.isdigit():
+        assert period in await refused(s, sheet)
+        return
+    await do(s, "data aggregate push", file=sheet)
+    assert (await values(s, period=["2025"]))["Stock", "default", "Clinic C", period] == "3"
