@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.data.target import DataSet, Element, Target, Unit
 from dhis2sh.dhis2 import value_types
 from dhis2sh.dhis2.periods import Period
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dhis2sh.types import JsonValue, Row
 
 
@@ -207,6 +209,20 @@ def _open(unit: Unit, time: _Time) -> None:
         raise Problem(f"'{unit.name}' opened on {unit.opened}, after {time.period}")
 
 
+def nearest(text: str, names: Sequence[str]) -> str | None:
+    """Which option combination was meant: one of the same options in another order or with other marks, else the likest.
+
+    Parameters:
+        names: those that there are, each in quotes.
+    """
+    same = [name for name in names if _letters(name) == _letters(text)]
+    return f"did you mean {same[0]}?" if len(same) == 1 else did_you_mean(f"'{text}'", names)
+
+
+def _letters(name: str) -> list[str]:
+    return sorted(re.sub(r"[\s,;/']", "", name.casefold()))
+
+
 def _combo(row: Row, place: _Place, target: Target) -> str:
     element = place.element
     given = row.get("categoryOptionCombo")
@@ -218,7 +234,8 @@ def _combo(row: Row, place: _Place, target: Target) -> str:
     text = text_of(given)
     uid = target.combo(text, element.combos)
     if uid is None:
-        raise Problem(f"there is no category option combination '{text}'")
+        near = nearest(text, target.combo_names(element.combos.values()))
+        raise Problem(f"there is no category option combination '{text}'{f' ({near})' if near else ''}")
     if uid not in element.combos:
         raise Problem(f"'{text}' is no category option combination of '{element.name}'")
     return uid
@@ -241,6 +258,10 @@ def _attribute_combo(row: Row, place: _Place, target: Target) -> str:
     return uid
 
 
+_PARTED = re.compile(r"[-+]?\d{1,3}(?:[ ,.'\u00a0\u2009\u202f]\d{3})+(?:[.,]\d+)?")
+"""A number with something between its thousands, or one of three decimals: nobody but who wrote it knows."""
+
+
 def _value(row: Row, element: Element) -> str:
     given = row.get("value")
     if row.get("annotation") and element.value_type not in value_types.NUMERIC:
@@ -252,7 +273,11 @@ def _value(row: Row, element: Element) -> str:
     text = text_of(cast("JsonValue", given))
     wanted = value_types.refused(element.value_type, text)
     if wanted is not None:
-        raise Problem(f"'{element.name}' wants {wanted}, and this is '{text[:60]}'")
+        parted = element.value_type in value_types.NUMERIC and _PARTED.fullmatch(text) is not None
+        raise Problem(
+            f"'{element.name}' wants {wanted}, and this is '{text[:60]}'"
+            + (": take out what parts the thousands, if it is that" if parted else "")
+        )
     if element.options is not None and element.value_type != "MULTI_TEXT" and text not in element.options:
         raise Problem(f"'{text[:60]}' is no option of '{element.name}' (options are given by code)")
     return text

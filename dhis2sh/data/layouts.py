@@ -61,7 +61,9 @@ NOTHING = {"", "-", "n/a", "na", "null", "none"}
 TOLD = 6
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NAMED_MONTH = re.compile(r"([A-Za-z]{3,9})\.?[ \-/]*(\d{4}|\d{2})")
-_NUMBERED_MONTH = re.compile(r"(0?[1-9]|1[0-2])/(\d{4})")
+_YEAR_AND_NAME = re.compile(r"(\d{4})[ \-/]+([A-Za-z]{3,9})\.?")
+_NUMBERED_MONTH = re.compile(r"(0?[1-9]|1[0-2])[/\-.](\d{4})")
+_YEAR_AND_NUMBER = re.compile(r"(\d{4})[/M](0?[1-9]|1[0-2])")
 
 
 @dataclass(slots=True)
@@ -225,11 +227,16 @@ def _is_period(text: str) -> bool:
 
 @lru_cache(4096)
 def as_period(text: str) -> str:
-    """A month as spreadsheets write it (`Jan-26`, `January 2026`, `06/2026`), or an interval as ADX does (`2026-01-01/P1M`),
+    """A month as spreadsheets write it (`Jan-26`, `January 2026`, `2026 Jan`, `06/2026`, `2026/06`, `2026M06`), or an interval as ADX does (`2026-01-01/P1M`),
     in DHIS2's form; anything else as it is."""
     text = text.strip()
     if (interval := period_of(text)) is not None:
         return interval.iso
+    if (turned := _YEAR_AND_NAME.fullmatch(text)) is not None:
+        named_ = as_period(f"{turned[2]} {turned[1]}")
+        return text if named_ == f"{turned[2]} {turned[1]}" else named_
+    if (numbered := _YEAR_AND_NUMBER.fullmatch(text)) is not None:
+        return f"{numbered[1]}{int(numbered[2]):02}"
     if (named := _NAMED_MONTH.fullmatch(text)) is not None:
         word = named[1].lower()
         number = next((at for at, name in enumerate(_MONTHS, 1) if word == name or word in _LONG[name]), None)

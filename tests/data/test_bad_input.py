@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dhis2sh.data import jobs
+from dhis2sh.data.checking import nearest
 from dhis2sh.errors import Dhis2Error, PartlyDone, Refused, UsageError
 from dhis2sh.session import Session
 from tests.data.test_aggregate import values, write
@@ -266,3 +267,40 @@ async def test_a_column_of_years_beside_what_is_in_them(s: Session, header: str,
         return
     await do(s, "data aggregate push", file=sheet)
     assert (await values(s, period=["2025"]))["Stock", "default", "Clinic C", period] == "3"
+
+
+@pytest.mark.parametrize(
+    "month",
+    ["2025/02", "2025/2", "02-2025", "2-2025", "2025 Feb", "2025-February", "2025M02", "2025M2", "02.2025"],
+)
+async def test_months_as_people_write_them(s: Session, month: str):
+    sheet = write(f"Facility,Data element,Month,Value\nClinic C,Stock,{month},3\n")
+    await do(s, "data aggregate push", file=sheet)
+    assert (await values(s, period=["2025"]))["Stock", "default", "Clinic C", "202502"] == "3"
+    set_ = {"element": "Stock", "period": month, "org_unit": "Clinic C", "value": "5"}
+    await do(s, "data aggregate set", **set_)
+    assert (await values(s, period=["2025"]))["Stock", "default", "Clinic C", "202502"] == "5"
+
+
+@pytest.mark.parametrize("cell", ["1,234", "1 234", "1'234", "12,345,678"])
+async def test_thousands_that_are_parted(s: Session, cell: str):
+    sheet = write(f"Facility;Data element;Month;Value\nClinic C;Stock;202502;{cell}\n")
+    assert "take out what parts the thousands" in await refused(s, sheet)
+
+
+@pytest.mark.parametrize(("combo", "meant"), [("Mal", "'Male'"), ("Femal", "'Female'"), ("Male,", "'Male'")])
+async def test_an_option_combination_that_is_written_otherwise(s: Session, combo: str, meant: str):
+    sheet = write(f"Facility;Data element;Month;Combination;Value\nClinic C;Visits;202502;{combo};3\n")
+    assert f"did you mean {meant}?" in await refused(s, sheet)
+
+
+def test_options_in_another_order_are_what_was_meant():
+    names = ["'Fixed, <1y'", "'Fixed, >1y'", "'Outreach, <1y'"]
+    for text, meant in (
+        ("Fixed <1y", names[0]),
+        ("Fixed, > 1y", names[1]),
+        ("<1y, Fixed", names[0]),
+        ("<1y,outreach", names[2]),
+    ):
+        assert nearest(text, names) == f"did you mean {meant}?"
+    assert nearest("zzz", names) is None
