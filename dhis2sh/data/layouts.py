@@ -104,7 +104,8 @@ class Sheet:
         if not self.across:
             if not some:
                 return []
-            if unread := {header: cell for header in self.unread if (cell := row.get(header)) not in (None, "")}:
+            unread: Row = {header: cell for header in self.unread if (cell := row.get(header)) not in (None, "")}
+            if unread:
                 base[UNREAD] = unread
             return [base]
         found: list[Row] = []
