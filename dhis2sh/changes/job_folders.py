@@ -41,6 +41,16 @@ def durable(path: Path, text: str) -> None:
         paths.write_atomic(path, text, mode=0o600)
 
 
+def part(path: Path) -> bytes:
+    """A file of a part. Raises `Dhis2Error` where its folder went, since its plan was made more than a day ago."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise Dhis2Error(
+            f"what was planned is not kept any more: {path.parent} is gone", hint="give the same line again"
+        ) from None
+
+
 def sweep(profile: str) -> int:
     """Delete the folders that nobody needs any more; returns how many. None where the journal cannot be read."""
     home = folder(profile)
@@ -72,5 +82,5 @@ def _age(path: Path) -> float:
 
 def _cut_off(path: Path) -> bool:
     """Did some of it go out, and has some of it no answer?"""
-    parts = (part.name.removesuffix(".json.gz") for part in path.glob("*.json.gz"))
-    return any(path.glob("*.sent")) and any(not (path / f"{part}.answer.json").exists() for part in parts)
+    stems = (body.name.removesuffix(".json.gz") for body in path.glob("*.json.gz"))
+    return any(path.glob("*.sent")) and any(not (path / f"{stem}.answer.json").exists() for stem in stems)
