@@ -11,10 +11,10 @@ SHEET = (
 WRITES = [
     Writing(
         "data tracker register",
-        "'Pregnancy follow-up' OU_F000001 --set 'Given name=Ana' --set 'Sex of the person=Female' --enrolled 2025-01-02",
+        "'Pregnancy follow-up' OU_F000001 --set 'Given name=Ana' --set 'Sex of the person=Female' --enrolled 2025-01-02 --occurred 2024-12-20",
         {
             "program": "Pregnancy follow-up", "org_unit": "OU_F000001", "set": ["Given name=Ana", "Sex of the person=Female"],
-            "enrolled": "2025-01-02",
+            "enrolled": "2025-01-02", "occurred": "2024-12-20",
         },
         made=True,
         **COUNTRY,
