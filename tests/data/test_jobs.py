@@ -134,6 +134,15 @@ async def test_a_load_that_was_cut_off_stays_without_a_journal_too(s: Session, m
     assert job_folders.sweep(s.profile.name) == 1
 
 
+async def test_a_load_that_was_cut_off_and_taken_back_goes(s: Session, monkeypatch: pytest.MonkeyPatch):
+    await cut_off(s, monkeypatch, write(SHEET))
+    [name] = folders(s)
+    await do(s, "undo")
+    folders(s, days_old=2)
+    job_folders.sweep(s.profile.name)
+    assert name not in folders(s)
+
+
 async def test_a_journal_that_cannot_be_read_lets_every_folder_stay(s: Session):
     await do(s, "data aggregate push", file=write(SHEET))
     folders(s, days_old=2)
