@@ -13,6 +13,7 @@ from dhis2sh.errors import Forbidden, NotFound, ReadOnlyProfile, TimedOut, Usage
 from dhis2sh.person import Nobody
 from dhis2sh.sandbox.load import load
 from dhis2sh.session import Session
+from dhis2sh.verbs.grammar import Invocation, parse
 from tests.metadata.calls import call, do
 from tests.shared import needs_shared, shared
 
@@ -145,3 +146,24 @@ async def test_the_real_data_are_looked_through_without_a_false_alarm(s: Session
     assert not {"expressions-naming-what-is-gone", "rules-naming-no-variable", "legends-overlap"} & rows.keys()
     await do(s, "doctor fix", checks=["texts-with-spaces"])
     assert "texts-with-spaces" not in {row["check"] for row in (await call(s, "doctor metadata")).plain()}
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ("doctor", "doctor all"),
+        ("doctor --fail-on severe", "doctor all"),
+        ("-p sandbox doctor", "doctor all"),
+        ("doctor -p sandbox list", "doctor list"),
+        ("doctor fix", "doctor fix"),
+    ],
+)
+def test_the_name_alone_is_all_of_it(line: str, path: str):
+    found = parse(line.split())
+    assert isinstance(found, Invocation) and found.verb.path == path
+
+
+def test_a_word_that_is_no_verb_is_no_argument_of_the_bare_name():
+    with pytest.raises(UsageError, match="doctor has no verb 'intergity'") as refused:
+        parse(["doctor", "intergity"])
+    assert "integrity" in (refused.value.hint or "")
