@@ -104,6 +104,11 @@ class Job:
         """Did a part go out?"""
         return self._file(part, "sent").exists()
 
+    @property
+    def begun(self) -> bool:
+        """Did any part go out?"""
+        return any(map(self.was_sent, range(1, self.head.parts + 1)))
+
     def mark_sent(self, part: int) -> None:
         """A part is about to go out."""
         durable(self._file(part, "sent"), "")
@@ -186,7 +191,7 @@ class Preparing:
         self._held, self._weight = [], 0
 
     def finish(self, title: str, url: str, strategy: Strategy, *, atomic: bool, names: Mapping[str, str]) -> Job:
-        """The job; one of the same entries that is not done yet in its place, where there is one."""
+        """The job; one of the same entries of which something went out, in its place, where it is not done yet."""
         self._flush()
         whole = hashlib.sha256(f"{url} {strategy} {atomic}".encode())
         for part in range(1, self.parts + 1):
@@ -198,7 +203,7 @@ class Preparing:
         for number in range(1, 10_000):
             path = self._home / (name if number == 1 else f"{name}-{number}")
             there = _read(path)
-            if there is None or not there.head.parts:
+            if there is None or not there.begun:  # what was only planned may be of another file
                 shutil.rmtree(path, ignore_errors=True)
                 self.path.rename(path)
                 return Job(path, head)

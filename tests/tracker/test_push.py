@@ -286,6 +286,13 @@ async def test_a_push_that_changed_nothing_names_the_one_that_has_written_it(s: 
     assert "--force" not in str(told.value.hint)
 
 
+async def test_a_push_is_called_as_the_file_that_is_pushed_now(s: Session):
+    """The same persons of another file, planned before, do not give it their name."""
+    await planned(s, "data tracker push", file=write(SHEET, "may.csv"), program="Children")
+    plan = await planned(s, "data tracker push", file=write(SHEET, "june.csv"), program="Children")
+    assert "june.csv" in plan.title
+
+
 async def test_two_rows_that_say_the_same_are_said(s: Session):
     """The same child twice in a sheet becomes two children."""
     head, first, second = SHEET.splitlines()
