@@ -7,16 +7,19 @@ element of monthly sets (seen on 2.42).
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.data.target import DataSet, Element, Target, Unit
 from dhis2sh.dhis2 import value_types
 from dhis2sh.dhis2.periods import Period
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dhis2sh.types import JsonValue, Row
 
 
@@ -61,6 +64,8 @@ class Checker:
         self._target, self._deleting = target, deleting
         self._places: dict[tuple[str, str, str], _Place | Problem] = {}
         self._combos: dict[tuple[object, ...], str] = {}
+        self.months_by_day = False
+        """Was a first day of a month read as the month?"""
         self._times: dict[str, _Time] = {}
 
     def checked(self, row: Row) -> Row:
@@ -124,6 +129,8 @@ class Checker:
         time = self._times.get(period_text)
         if time is None:
             time = self._times[period_text] = _time(period_text)
+        if _DATE.fullmatch(period_text) and (month := _month_begun(element, time)) is not None:
+            time, self.months_by_day = month, True
         sets = _sets(element, unit, time)
         _open(unit, time)
         return _Place(element, unit, time.iso, tuple(sets))
@@ -163,6 +170,19 @@ def _time(text: str) -> _Time:
     return _Time(period, period.iso, period.type.name, period.start, period.end)
 
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+"""How a sheet's cell of a day comes; who writes 20260101 means the day."""
+
+
+def _month_begun(element: Element, day: _Time) -> _Time | None:
+    """The month that a day begins, where the element is reported by month and not by day: sheets have months as such days."""
+    kinds = {item.period_type for item in element.sets}
+    begins = day.kind == "Daily" and day.start.day == 1
+    return (
+        _time(Period.of("Monthly", day.start).iso) if begins and "Monthly" in kinds and "Daily" not in kinds else None
+    )
+
+
 def _sets(element: Element, unit: Unit, time: _Time) -> list[DataSet]:
     """The data sets through which the value can be given."""
     if not element.sets:
@@ -189,6 +209,20 @@ def _open(unit: Unit, time: _Time) -> None:
         raise Problem(f"'{unit.name}' opened on {unit.opened}, after {time.period}")
 
 
+def nearest(text: str, names: Sequence[str]) -> str | None:
+    """Which option combination was meant: one of the same options in another order or with other marks, else the likest.
+
+    Parameters:
+        names: those that there are, each in quotes.
+    """
+    same = [name for name in names if _letters(name) == _letters(text)]
+    return f"did you mean {same[0]}?" if len(same) == 1 else did_you_mean(f"'{text}'", names)
+
+
+def _letters(name: str) -> list[str]:
+    return sorted(re.sub(r"[\s,;/']", "", name.casefold()))
+
+
 def _combo(row: Row, place: _Place, target: Target) -> str:
     element = place.element
     given = row.get("categoryOptionCombo")
@@ -200,7 +234,8 @@ def _combo(row: Row, place: _Place, target: Target) -> str:
     text = text_of(given)
     uid = target.combo(text, element.combos)
     if uid is None:
-        raise Problem(f"there is no category option combination '{text}'")
+        near = nearest(text, target.combo_names(element.combos.values()))
+        raise Problem(f"there is no category option combination '{text}'{f' ({near})' if near else ''}")
     if uid not in element.combos:
         raise Problem(f"'{text}' is no category option combination of '{element.name}'")
     return uid
@@ -223,6 +258,10 @@ def _attribute_combo(row: Row, place: _Place, target: Target) -> str:
     return uid
 
 
+_PARTED = re.compile(r"[-+]?\d{1,3}(?:[ ,.'\u00a0\u2009\u202f]\d{3})+(?:[.,]\d+)?")
+"""A number with something between its thousands, or one of three decimals: nobody but who wrote it knows."""
+
+
 def _value(row: Row, element: Element) -> str:
     given = row.get("value")
     if row.get("annotation") and element.value_type not in value_types.NUMERIC:
@@ -234,7 +273,11 @@ def _value(row: Row, element: Element) -> str:
     text = text_of(cast("JsonValue", given))
     wanted = value_types.refused(element.value_type, text)
     if wanted is not None:
-        raise Problem(f"'{element.name}' wants {wanted}, and this is '{text[:60]}'")
+        parted = element.value_type in value_types.NUMERIC and _PARTED.fullmatch(text) is not None
+        raise Problem(
+            f"'{element.name}' wants {wanted}, and this is '{text[:60]}'"
+            + (": take out what parts the thousands, if it is that" if parted else "")
+        )
     if element.options is not None and element.value_type != "MULTI_TEXT" and text not in element.options:
         raise Problem(f"'{text[:60]}' is no option of '{element.name}' (options are given by code)")
     return text

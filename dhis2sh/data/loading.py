@@ -156,6 +156,8 @@ class _Taking:
     def notes(self) -> list[str]:
         """What is to be said of the rows that are sent."""
         said = [f"{counted(self.repeated, 'row')} said again what another row says"] if self.repeated else []
+        if self._checker.months_by_day:
+            said.append("days that begin a month are read as the month: these data elements are reported by month")
         if self._negative is not None:
             first, count = self._negative
             said.append(f"{counted(count, 'value')} below zero, which counts are not (first: row {first:,})")

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh import index
+from dhis2sh.changes.plan import Plan
 from dhis2sh.client.tracing import Tracer
 from dhis2sh.errors import CheckFailed, Dhis2Error, Interrupted, PartlyDone
 from dhis2sh.rows.rows import objects_of
@@ -138,4 +139,6 @@ async def _carry_out(invocation: Invocation) -> int:
     output.write(result, options)
     if remark := output.remark(result, options, invocation.arguments):
         person.note(remark)
+    if isinstance(result, Plan) and result.blocked is not None:  # a dry run ends as the write would
+        return report(result.blocked)
     return 0
