@@ -160,7 +160,11 @@ async def test_two_values_for_one_cell_are_both_refused(s: Session):
         "dataElement,period,orgUnit,value\nStock,202501,Clinic A,1\nStock,202501,Clinic B,2\ndeStock0001,202501,Clinic A,3\n"
     )
     with pytest.raises(PartlyDone, match="row 4 has another value for the same cell"):
-        await do(s, "data aggregate push", file=sheet)
+        await do(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
+    rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
+    assert sorted((row["row"], row["orgUnit"], row["value"]) for row in rows) == [
+        ("2", "Clinic A", "1"), ("4", "Clinic A", "3"),
+    ]  # fmt: skip
     found = await values(s)
     assert found["Stock", "default", "Clinic A", "202501"] == "100"
     assert found["Stock", "default", "Clinic B", "202501"] == "2"
