@@ -352,6 +352,17 @@ class Journal:
             ).fetchall()
         return {str(name) for (name,) in rows}
 
+    def undone_loads(self) -> set[str]:
+        """The names of the loads of which everything that was sent has been taken back."""
+        if not self.path.is_file():
+            return set()
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT substr(digest, 1, instr(digest, '/') - 1) AS load FROM part JOIN entry ON part.entry = entry.id "
+                "WHERE instr(digest, '/') > 0 GROUP BY load HAVING min(entry.undone_by IS NOT NULL)"
+            ).fetchall()
+        return {str(name) for (name,) in rows}
+
     def kept_small(self) -> int:
         """Forget the oldest entries of a file that has become larger than `LARGEST`, a quarter of them; returns how many."""
         if not self.path.is_file() or self.path.stat().st_size <= LARGEST:

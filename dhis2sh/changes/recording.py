@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, override
 
 from dhis2sh.changes.journal import Journal, JournalError, SentPart, of
+from dhis2sh.changes.plan import StepsInBulk
 from dhis2sh.dhis2.persons import TRACKER
 from dhis2sh.errors import AccessError, Dhis2Error, NotFound, Refused, ServerFault
 from dhis2sh.session import Written
@@ -36,6 +37,11 @@ ONE_BY_ONE = 100
 def says_no(error: BaseException) -> bool:
     """Has a server refused a write, so that it was not carried out? Of its own faults nobody knows."""
     return isinstance(error, (Refused, AccessError, NotFound)) and not isinstance(error, ServerFault)
+
+
+def _is_object(type: str, action: str) -> bool:
+    """Is a step one of an object of metadata?"""
+    return type not in TRACKER and action in {"create", "update", "delete"}
 
 
 class Recording(ABC):
@@ -93,10 +99,13 @@ class Recording(ABC):
     def written(self) -> list[Written]:
         """The objects of metadata that the server has created, changed or deleted; never persons: their names stay here."""
         found: list[Written] = []
+        steps = self._plan.steps
+        if isinstance(steps, StepsInBulk) and not any(_is_object(type, action) for action, type in steps.counts):
+            return found  # each step of very many would be made, for nothing
         for number in self.settled():
-            step = self._plan.steps[number]
+            step = steps[number]
             uid, after = self._became.get(number, step.uid), step.after or {}
-            if uid is None or step.type in TRACKER or step.action not in {"create", "update", "delete"}:
+            if uid is None or not _is_object(step.type, step.action):
                 continue
             name, code = after.get("name", step.name), after.get("code")
             told = str(code) if code else None

@@ -6,6 +6,7 @@ element of monthly sets (seen on 2.42).
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -37,6 +38,17 @@ class _Place:
     sets: tuple[DataSet, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """A period with what is asked of it for every place: a load has few of them."""
+
+    period: Period
+    iso: str
+    kind: str
+    start: dt.date
+    end: dt.date
+
+
 class Checker:
     """Checks the rows of one load.
 
@@ -49,6 +61,7 @@ class Checker:
         self._target, self._deleting = target, deleting
         self._places: dict[tuple[str, str, str], _Place | Problem] = {}
         self._combos: dict[tuple[object, ...], str] = {}
+        self._times: dict[str, _Time] = {}
 
     def checked(self, row: Row) -> Row:
         """The row as it is sent: UIDs in place of names and codes, the value as text.
@@ -108,10 +121,12 @@ class Checker:
 
     def _found(self, element_text: str, period_text: str, unit_text: str) -> _Place:
         element, unit = _found(self._target.element(element_text)), _found(self._target.unit(unit_text))
-        period = _period(period_text)
-        sets = _sets(element, unit, period)
-        _open(unit, period)
-        return _Place(element, unit, period.iso, tuple(sets))
+        time = self._times.get(period_text)
+        if time is None:
+            time = self._times[period_text] = _time(period_text)
+        sets = _sets(element, unit, time)
+        _open(unit, time)
+        return _Place(element, unit, time.iso, tuple(sets))
 
 
 _BESIDE = ("comment", "followup", "deleted")
@@ -140,21 +155,23 @@ def text_of(value: JsonValue) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value).strip()
 
 
-def _period(text: str) -> Period:
+def _time(text: str) -> _Time:
     try:
-        return Period.parse(text)
+        period = Period.parse(text)
     except UsageError:
         raise Problem(f"'{text}' is not a period (they look like 2025, 2025Q1, 202501, 2025W5, 20250630)") from None
+    return _Time(period, period.iso, period.type.name, period.start, period.end)
 
 
-def _sets(element: Element, unit: Unit, period: Period) -> list[DataSet]:
+def _sets(element: Element, unit: Unit, time: _Time) -> list[DataSet]:
     """The data sets through which the value can be given."""
     if not element.sets:
         raise Problem(f"'{element.name}' is in no data set")
-    timed = [item for item in element.sets if item.period_type == period.type.name]
+    timed = [item for item in element.sets if item.period_type == time.kind]
     if not timed:
+        period = time.period
         kinds = joined(dict.fromkeys(item.period_type for item in element.sets), "or")
-        month = Period.of("Monthly", period.start).iso if period.type.name == "Daily" and "Monthly" in kinds else None
+        month = Period.of("Monthly", time.start).iso if time.kind == "Daily" and "Monthly" in kinds else None
         raise Problem(
             f"'{element.name}' is reported {kinds}, and {period} is {period.type}{f': its month is {month}' if month else ''}"
         )
@@ -165,11 +182,11 @@ def _sets(element: Element, unit: Unit, period: Period) -> list[DataSet]:
     return placed
 
 
-def _open(unit: Unit, period: Period) -> None:
-    if unit.closed is not None and period.start > unit.closed:
-        raise Problem(f"'{unit.name}' was closed on {unit.closed}, before {period}")
-    if unit.opened is not None and period.end < unit.opened:
-        raise Problem(f"'{unit.name}' opened on {unit.opened}, after {period}")
+def _open(unit: Unit, time: _Time) -> None:
+    if unit.closed is not None and time.start > unit.closed:
+        raise Problem(f"'{unit.name}' was closed on {unit.closed}, before {time.period}")
+    if unit.opened is not None and time.end < unit.opened:
+        raise Problem(f"'{unit.name}' opened on {unit.opened}, after {time.period}")
 
 
 def _combo(row: Row, place: _Place, target: Target) -> str:

@@ -25,12 +25,15 @@ _WITHOUT_HEADER = {".json", ".ndjson", ".yaml", ".yml"}
 BATCH = 1000
 
 
-async def values_of(path: Path, given: Row, notes: list[str]) -> AsyncGenerator[list[tuple[int, Row]]]:
+async def values_of(
+    path: Path, given: Row, notes: list[str], unread: list[str]
+) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of a file, with the numbers of its rows; what its envelope says, it says of all of them.
 
     Parameters:
         given: what the caller says of all rows.
         notes: takes what of the file is not loaded.
+        unread: takes the columns that hold nothing of a value.
 
     Raises `UsageError`, `NotFound`.
     """
@@ -48,7 +51,7 @@ async def values_of(path: Path, given: Row, notes: list[str]) -> AsyncGenerator[
         return
     source = stream_rows(path, key="dataValues", blanks=True)
     header = 0 if set(path.suffixes) & _WITHOUT_HEADER else 1  # rows count from the sheet's first line
-    async for batch in layouts.values_of(source.plain_batches(), {**_envelope(path, notes), **given}):
+    async for batch in layouts.values_of(source.plain_batches(), {**_envelope(path, notes), **given}, unread):
         yield [(place + header, row) for place, row in batch]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from dhis2sh.data.cells import UNREAD
 from dhis2sh.data.checking import text_of
 from dhis2sh.dhis2.intervals import period_of
 from dhis2sh.dhis2.periods import Period
@@ -30,13 +31,13 @@ _HEADERS = {
     ),
     "categoryOptionCombo": (
         "categoryoptioncombo", "categoryoptioncomboid", "categoryoptioncomboname", "categoryoptioncombination", "co", "coc",
-        "disaggregation",
+        "disaggregation", "category", "combination", "optioncombo",
     ),
     "attributeOptionCombo": (
         "attributeoptioncombo", "attributeoptioncomboid", "attributeoptioncomboname", "attributeoptioncombination", "aoc",
     ),
     "value": ("value", "val"),
-    "comment": ("comment", "note"),
+    "comment": ("comment", "comments", "note", "notes"),
     "followup": ("followup",),
     "deleted": ("deleted",),
     "storedBy": ("storedby",),
@@ -67,12 +68,14 @@ class Sheet:
         columns: of those that are known by what they hold, DHIS2's name by header.
         across: headers that are periods or data elements themselves, `spread` saying which; empty for a long sheet.
         given: what stands for every row, such as the period of all of it.
+        unread: headers that are none of these. A refused row keeps what stands below them.
     """
 
     columns: Mapping[str, str]
     across: Sequence[str] = ()
     spread: str = ""
     given: Row = field(default_factory=lambda: {})
+    unread: Sequence[str] = ()
 
     def values(self, row: Row) -> list[Row]:
         """The values in one row of the sheet. A wide row has several; empty cells of it are no values."""
@@ -86,7 +89,11 @@ class Sheet:
         if isinstance(period, str):
             base["period"] = as_period(period)
         if not self.across:
-            return [base] if some else []
+            if not some:
+                return []
+            if unread := {header: cell for header in self.unread if (cell := row.get(header)) not in (None, "")}:
+                base[UNREAD] = unread
+            return [base]
         found: list[Row] = []
         for header in self.across:
             cell = row.get(header)
@@ -135,7 +142,7 @@ def sheet_of(headers: Sequence[str], given: Row) -> Sheet:
     known = {*columns.values(), *given}
     if "value" in known:
         _complete(known, headers)
-        return Sheet(columns, given=given)
+        return Sheet(columns, given=given, unread=others)
     return _wide(columns, others, known, given, headers)
 
 
@@ -206,10 +213,16 @@ _LONG = {
 }  # fmt: skip
 
 
-async def values_of(batches: AsyncIterable[Sequence[Row]], given: Row) -> AsyncGenerator[list[tuple[int, Row]]]:
+async def values_of(
+    batches: AsyncIterable[Sequence[Row]], given: Row, unread: list[str]
+) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of a sheet that comes in batches, each with the number of its row, from 1.
 
-    Parameters and errors as of `sheet_of`, and `UsageError` for a later row with a column that the first did not have.
+    Parameters:
+        given: as of `sheet_of`.
+        unread: takes the columns that hold nothing of a value.
+
+    Raises errors of `sheet_of`, and `UsageError` for a later row with a column that the first did not have.
     """
     sheet: Sheet | None = None
     seen: set[str] = set()
@@ -218,11 +231,13 @@ async def values_of(batches: AsyncIterable[Sequence[Row]], given: Row) -> AsyncG
         if sheet is None:
             headers = list(dict.fromkeys(name for row in batch for name in row))
             sheet, seen = sheet_of(headers, given), set(headers)
+            unread += sheet.unread
         found: list[tuple[int, Row]] = []
         for row in batch:
             number += 1
             if new := row.keys() - seen:
                 sheet, seen = _grown(sheet, seen | new, given, number)
+                unread += [header for header in sheet.unread if header not in unread]
             found += [(number, value) for value in sheet.values(row)]
         yield found
 

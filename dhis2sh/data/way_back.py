@@ -10,7 +10,7 @@ from dhis2sh.changes.way_back import takes_back
 from dhis2sh.data import jobs, loading
 from dhis2sh.data.cells import SENT, cell_of
 from dhis2sh.data.jobs import Preparing
-from dhis2sh.data.reading import cells_now
+from dhis2sh.data.reading import cells_now, elements_without_zeros
 from dhis2sh.data.refused import RefusedRows
 from dhis2sh.data.sending import NAME, holds
 from dhis2sh.data.target import Target
@@ -72,19 +72,21 @@ async def _plan(s: Session, entry: Entry, job: Job, parts: Sequence[int], more: 
     await target.open()
     before = {cell_of(row, target.default): row for row in job.before()}
     preparing = Preparing(s.profile.name)
-    refused = RefusedRows(preparing.path / "refused.csv")
+    refused = RefusedRows(preparing.path / jobs.REFUSED)
     stays, already = list[str](), 0
     try:
         for part in parts:
             rows = job.rows(part)
             await loading.meet(target, rows)
             now = await cells_now(s, rows, target.default)
+            without = await elements_without_zeros(s, rows)
+            deleting = job.head.strategy == "DELETE"
             for place, row in zip(job.places(part), rows, strict=True):
                 cell = cell_of(row, target.default)
                 current, back = now.get(cell), _restored(row, before.get(cell))
                 if holds(current, back, deleting=False):
                     already += 1
-                elif force or holds(current, row, deleting=job.head.strategy == "DELETE"):
+                elif force or holds(current, row, deleting=deleting, without_zeros=without):
                     preparing.add(place, back)
                 else:
                     stays.append(target.words(row))
@@ -98,7 +100,7 @@ async def _plan(s: Session, entry: Entry, job: Job, parts: Sequence[int], more: 
         *([f"{counted(already, 'cell')} held already what they held before"] if already else []),
         *([f"{told}; left alone (--force takes them back too)"] if stays else []),
     ]
-    refused.path = made.path / "refused.csv"
+    refused.path = made.path / jobs.REFUSED
     plan_ = await loading.planned(s, made, target, refused, notes, made.head.rows)
     plan_.title = title
     if not plan_.steps and stays:

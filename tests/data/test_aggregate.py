@@ -382,3 +382,56 @@ async def test_months_as_spreadsheets_write_them(s: Session):
     assert [found["Stock", "default", "Clinic A", f"20250{month}"] for month in (1, 2, 3)] == ["1", "2", "3"]
     with pytest.raises(UsageError, match="some columns are periods"):
         await do(s, "data aggregate push", file=write("orgUnit,Jan-25,Jam-25\nClinic A,1,2\n"), data_element="Stock")
+
+
+# Zeros that mean nothing ----------------------------------------------------------------------------------------------
+
+
+async def test_a_zero_that_the_server_does_not_keep_is_said_and_is_no_cut(s: Session):
+    """The server stores no such zero and does not count it: the load is done all the same."""
+    sheet = write(
+        "dataElement,period,orgUnit,categoryOptionCombo,value\nVisits,202506,Clinic C,Male,0\nVisits,202506,Clinic C,Female,4\n"
+    )
+    plan = await planned(s, "data aggregate push", file=sheet)
+    assert "1 zero that the server does not keep" in plan.notes
+    summary = await do(s, "data aggregate push", file=sheet)
+    assert (summary.created, summary.note) == (1, "1 zero that the server does not keep")
+    assert await values(s, period=["202506"]) == {("Visits", "Female", "Clinic C", "202506"): "4"}
+
+
+async def test_one_value_that_is_such_a_zero(s: Session):
+    summary = await do(
+        s, "data aggregate set", element="Visits", period="202506", org_unit="Clinic C", value="0", combo="Male"
+    )
+    assert summary.note == "1 zero that the server does not keep"
+
+
+async def test_a_zero_over_a_value_deletes_it_and_undo_brings_it_back(s: Session):
+    before = await values(s)
+    sheet = write("dataElement,period,orgUnit,categoryOptionCombo,value\nVisits,202501,Clinic A,Female,0\n")
+    plan = await planned(s, "data aggregate push", file=sheet)
+    assert [step.detail for step in plan.steps] == ["20 -> nothing"]
+    assert (await do(s, "data aggregate push", file=sheet)).deleted == 1
+    await do(s, "undo")
+    assert await values(s) == before
+
+
+async def test_what_an_unanswered_part_has_written_is_counted_by_what_was_there(
+    s: Session, monkeypatch: pytest.MonkeyPatch
+):
+    write_ = s.client.write
+
+    async def cutting(method: str, path: str, body: object = None, *args: object, **more: object) -> object:
+        found = await write_(method, path, body, *args, **more)
+        if path == "dataValueSets" and "dryRun" not in str(args) + str(more):
+            raise ServerFault("504 Gateway Timeout", status=504)
+        return found
+
+    monkeypatch.setattr(s.client, "write", cutting)
+    sheet = write("dataElement,period,orgUnit,value\nStock,202501,Clinic A,1\nStock,202501,Clinic C,2\n")
+    try:
+        summary = await do(s, "data aggregate push", file=sheet)
+        told = summary.line()
+    except PartlyDone as error:
+        told = str(error)
+    assert "1 created" in told and "1 updated" in told

@@ -1,5 +1,6 @@
 """What people's sheets hold besides values: each is read as it is meant, or refused with the row and the reason."""
 
+import csv
 import errno
 from pathlib import Path
 
@@ -120,8 +121,8 @@ async def test_an_attribute_option_combination_of_others(s: Session):
     assert f"'{MALE}' is no attribute option combination of 'Monthly'" in said
 
 
-async def test_a_period_that_is_not_open(s: Session):
-    """What only the server knows is said before anything is sent, with the server's code."""
+async def _close_february(s: Session) -> None:
+    """Nobody may report February 2025 any more."""
     closed = {
         "period": {"id": "202502"},
         "openingDate": "2020-01-01T00:00:00.000",
@@ -131,6 +132,11 @@ async def test_a_period_that_is_not_open(s: Session):
     await s.client.patch(
         "dataSets/dsMonthly01", [{"op": "add", "path": path, "value": value} for path, value in changes]
     )
+
+
+async def test_a_period_that_is_not_open(s: Session):
+    """What only the server knows is said before anything is sent, with the server's code."""
+    await _close_february(s)
     sheet = write("dataElement,period,orgUnit,value\nStock,202502,Clinic A,1\n")
     plan = await planned(s, "data aggregate push", file=sheet)
     assert any(note.startswith("the server will refuse row 2: E7643 Period") for note in plan.notes)
@@ -146,3 +152,40 @@ async def test_a_full_disk(s: Session, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(Dhis2Error, match=r"the job cannot be kept in .*: No space left on device") as caught:
         await do(s, "data aggregate push", file=write("dataElement,period,orgUnit,value\nStock,202502,Clinic A,1\n"))
     assert caught.value.hint == "make room on the disk"
+
+
+async def test_columns_that_are_not_read_are_named_and_kept_with_refused_rows(s: Session):
+    """A long sheet has room for more than values; what was passed over is said, and nobody's remarks are lost."""
+    sheet = write(
+        "District,Facility,Data element,Period,Value,Remarks\n"
+        "North,Clinic A,Stock,202502,x,checked\nNorth,Clinic B,Stock,202502,1,first\nNorth,Clinic B,Stock,202502,2,then\n"
+    )
+    plan = await planned(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
+    assert "columns not read: District, Remarks" in plan.notes
+    rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
+    assert [(row["District"], row["Remarks"]) for row in rows] == [
+        ("North", "checked"), ("North", "first"), ("North", "then"),
+    ]  # fmt: skip
+    again = await planned(s, "data aggregate push", file=Path("mend.csv"), rejected=Path("more.csv"))
+    assert "columns not read: District, Remarks" in again.notes
+
+
+async def test_a_column_of_categories_is_one_of_option_combinations(s: Session):
+    await do(
+        s, "data aggregate push",
+        file=write("Facility,Data element,Category,Month,Value\nClinic C,Visits,Male,202501,8\n"),
+    )  # fmt: skip
+    assert (await values(s))["Visits", "Male", "Clinic C", "202501"] == "8"
+
+
+async def test_what_the_server_refuses_stands_beside_what_was_refused_before(s: Session):
+    """One file has both, whoever refused a row."""
+    await _close_february(s)
+    sheet = write(
+        "Facility,Data element,Period,Value,Remarks\nClinic A,Stock,202502,x,one\nClinic B,Stock,202502,1,two\n"
+    )
+    with pytest.raises(Refused):
+        await do(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
+    rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
+    assert [row["Remarks"] for row in rows] == ["one", "two"]
+    assert "E7643" in rows[1]["reason"]

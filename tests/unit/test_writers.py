@@ -219,3 +219,17 @@ def test_a_plan_in_bulk_makes_a_step_when_somebody_looks_at_it() -> None:
     assert made == [4, 1, 2]
     with pytest.raises(IndexError):
         steps[5]
+
+
+async def test_values_are_no_objects_whose_names_a_session_keeps(session: Session):
+    made: list[int] = []
+
+    def make(number: int) -> PlanStep:
+        made.append(number)
+        return PlanStep("import", "dataValues")
+
+    writer = Values(range(30_000), [])
+    plan = Plan("import", StepsInBulk({("import", "dataValues"): 30_000}, make), writer=writer, verb="metadata rename")
+    await apply_plan(session, find("metadata rename"), plan, YES)
+    assert len(writer.server) == 30_000
+    assert len(made) < 100, "the steps of very many are made when somebody looks at them"

@@ -152,10 +152,10 @@ async def push(
     if (file is None) == (values is None):
         raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")
     if file is None:
-        return await loading.plan(s, loading.of_rows(values or Rows[Row]([]), given), load)
+        return await loading.plan(s, loading.of_rows(values or Rows[Row]([]), given, load.unread), load)
     from dhis2sh.data import files  # start-up: only files have layouts
 
-    return await loading.plan(s, files.values_of(file, given, load.notes), load)
+    return await loading.plan(s, files.values_of(file, given, load.notes, load.unread), load)
 
 
 @verb(
@@ -184,7 +184,7 @@ async def set_(
         "dataElement": element, "period": period, "orgUnit": org_unit, "value": value, "categoryOptionCombo": combo,
         "attributeOptionCombo": attribute_combo, "comment": comment,
     }  # fmt: skip
-    plan = await loading.plan(s, loading.of_rows(Rows([row]), {}), Load("one value"))
+    plan = await loading.plan(s, loading.of_rows(Rows([row]), {}, []), Load("one value"))
     if plan.steps:
         plan.title = f"set {plan.steps[0].name} to {value}"
     return plan

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh import index
 from dhis2sh.client.tracing import Tracer
-from dhis2sh.errors import Dhis2Error, Interrupted, PartlyDone
+from dhis2sh.errors import CheckFailed, Dhis2Error, Interrupted, PartlyDone
 from dhis2sh.rows.rows import objects_of
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
@@ -125,6 +125,10 @@ async def _carry_out(invocation: Invocation) -> int:
             return await _pour(cast("Stream[object]", result), options, person)
     except PartlyDone as partly:
         output.write(partly.summary, options)  # what was written is data; the error that follows is talk
+        raise
+    except CheckFailed as failed:
+        if failed.findings is not None:
+            output.write(failed.findings, options)  # a build says what it failed for, and `--out` has it
         raise
     finally:
         if life is not None:
