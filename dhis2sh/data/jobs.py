@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import orjson
 
 from dhis2sh import paths
-from dhis2sh.changes import journal
+from dhis2sh.changes import job_folders, journal
 from dhis2sh.changes.job_folders import durable, folder, kept_in, sweep
 from dhis2sh.data.cells import KEY
 
@@ -110,7 +110,7 @@ class Job:
 
     def body(self, part: int) -> bytes:
         """What a part sends."""
-        return gzip.decompress((self.path / f"{part:06}.json.gz").read_bytes())
+        return gzip.decompress(job_folders.part(self.path / f"{part:06}.json.gz"))
 
     def content(self, part: int) -> tuple[JsonObject, list[Row]]:
         """What a part says of all of its rows, and the rows."""
@@ -124,7 +124,7 @@ class Job:
 
     def places(self, part: int) -> list[int]:
         """Where the rows of a part stand in what was given."""
-        return cast("list[int]", json.loads((self.path / f"{part:06}.rows").read_text("utf-8")))
+        return cast("list[int]", json.loads(job_folders.part(self.path / f"{part:06}.rows")))
 
     def digest(self, part: int) -> str:
         """A checksum of a part, with the job that it is of."""

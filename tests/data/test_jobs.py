@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from dhis2sh.changes import job_folders
+from dhis2sh.changes.apply import apply_plan
+from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.journal import journal_of
 from dhis2sh.data import jobs
-from dhis2sh.errors import PartlyDone, ServerFault
+from dhis2sh.errors import Dhis2Error, PartlyDone, ServerFault
 from dhis2sh.session import Session
+from dhis2sh.verbs.registry import find
 from tests.data.test_aggregate import values, write
 from tests.metadata.calls import do, planned
 
@@ -132,11 +135,28 @@ async def test_a_load_that_was_cut_off_stays_without_a_journal_too(s: Session, m
     assert job_folders.sweep(s.profile.name) == 1
 
 
+async def test_a_load_that_was_cut_off_and_taken_back_goes(s: Session, monkeypatch: pytest.MonkeyPatch):
+    await cut_off(s, monkeypatch, write(SHEET))
+    [name] = folders(s)
+    await do(s, "undo")
+    folders(s, days_old=2)
+    job_folders.sweep(s.profile.name)
+    assert name not in folders(s)
+
+
 async def test_a_journal_that_cannot_be_read_lets_every_folder_stay(s: Session):
     await do(s, "data aggregate push", file=write(SHEET))
     folders(s, days_old=2)
     Path(journal_of(s).path).write_text("no journal at all, and longer than the head of one" * 9)
     assert job_folders.sweep(s.profile.name) == 0
+
+
+async def test_a_plan_whose_folder_went_says_so(s: Session):
+    plan = await planned(s, "data aggregate push", file=write(SHEET))
+    folders(s, days_old=2)
+    assert job_folders.sweep(s.profile.name) == 1
+    with pytest.raises(Dhis2Error, match="what was planned is not kept any more"):
+        await apply_plan(s, find("data aggregate push"), plan, Consent(yes=True))
 
 
 # Who loads it now -----------------------------------------------------------------------------------------------------

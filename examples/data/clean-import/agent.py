@@ -9,8 +9,12 @@ from fastmcp.client.transports import StdioTransport
 SHEET = "Facility;Penta vials received;Penta vials used\nAlidale Clinic;100;40\nIsaristow Clinic;50;{used}\n"
 
 
+def write(used: str) -> None:
+    Path("stock.csv").write_text(SHEET.format(used=used), "utf-8")
+
+
 async def main() -> None:
-    Path("stock.csv").write_text(SHEET.format(used="twenty"), "utf-8")
+    write("twenty")
     command = ["--read-folder", "."]
     async with Client(StdioTransport("dhis2-mcp", command, env=dict(os.environ))) as agent:
 
@@ -22,7 +26,7 @@ async def main() -> None:
         plan = await call("write", "data aggregate push", wanted)
         print(*(note for note in plan["notes"] if "row 3" in note), sep="\n")
 
-        Path("stock.csv").write_text(SHEET.format(used="20"), "utf-8")
+        write("20")
         plan = await call("write", "data aggregate push", wanted)
         print(plan["plan"])
         done = await call("write", "data aggregate push", wanted, plan_id=plan["plan_id"])

@@ -1,4 +1,4 @@
-# The review of a month: who has reported, what lies far from the usual, one page for the district, marks, completion.
+# The review of a month: who has reported, what lies far from the usual, all that looks wrong in one table, marks, completion.
 export DHIS2_PROFILE=sandbox
 dhis2 data completeness 'Vaccine stock' --period 202502 --by values --level 2 -o csv
 dhis2 data completeness 'Vaccine stock' --period 202502 --by values --org-unit Okavéri --missing -o csv --jq '.[].orgUnitName'
