@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
+from dhis2sh.client.authorities import descriptions
 from dhis2sh.instance import accounts, people, staff, switching
 from dhis2sh.metadata.choosing import uids_of
 from dhis2sh.metadata.objects.creating import plan_create
@@ -110,7 +111,7 @@ async def diff(s: Session, left: User, right: User) -> Rows[Row]:
 
     API source: `GET /api/userRoles`.
     """
-    named = await people.descriptions(s)
+    named = await descriptions(s.client)
     found = people.difference(await people.may_of_account(s, left), await people.may_of_account(s, right), named)
     return Rows(found, columns=("who", "authority", "name", "roles", "notFor"))
 
