@@ -9,6 +9,7 @@ from typing import Annotated
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client.authorities import descriptions
 from dhis2sh.instance import accounts, people, staff, switching
+from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
 from dhis2sh.metadata.objects.creating import plan_create
 from dhis2sh.metadata.objects.updating import plan_update
@@ -191,7 +192,7 @@ async def import_(
 async def _create(s: Session, made: staff.Staff, passwords: Path | None) -> Plan:
     """The plan of creating accounts; made-up passwords are in their file before the first is sent."""
     if not made.accounts:
-        return Plan("create 0 users", notes=made.notes)
+        return writes.plan("create 0 users", [], what=people.USERS, notes=made.notes)
     plan = await plan_create(s, people.USERS, {}, from_=Rows([*made.accounts]))
     plan.notes = [*made.notes, *plan.notes]
     if passwords is not None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dhis2sh.errors import NeedsSecret, NotFound, UsageError
+from dhis2sh.changes.journal import journal_of
+from dhis2sh.errors import NeedsSecret, NotFound, PartlyDone, UsageError
 from dhis2sh.instance import people, staff
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
@@ -209,3 +210,22 @@ async def test_what_a_role_gives_of_an_app_that_is_gone_stays(s: Session):
     await do(s, "user-role authorities add", role="Old", authorities=["F_DATAVALUE_ADD"])
     listed = [row["authority"] for row in (await call(s, "user-role authorities list", role="Old")).plain()]
     assert sorted(listed) == ["F_DATAVALUE_ADD", "M_gone"]
+
+
+async def test_a_sheet_whose_people_are_all_there_changes_nothing_and_says_so(s: Session):
+    await do(s, "user import", file=sheet(ANNA), passwords=Path("new.csv"))
+    again = await do(s, "user import", file=sheet(ANNA), passwords=Path("again.csv"))
+    assert "nothing changed" in again.line() and "anna" in again.line()
+
+
+async def test_an_undo_that_leaves_some_says_how_to_take_back_those(s: Session):
+    await do(s, "user import", file=sheet(ANNA, ("kofi", *ANNA[1:])), passwords=Path("new.csv"))
+    (row,) = [row async for row in s.client.iter("users", {"filter": "username:eq:anna", "fields": "id"})]
+    await s.client.patch(f"users/{row['id']}", [{"op": "replace", "path": "/surname", "value": "Sesay"}])
+    with pytest.raises(PartlyDone) as partly:
+        await do(s, "undo")
+    made, undone = journal_of(s).entries()[1], journal_of(s).entries()[0]
+    assert partly.value.hint == f"dhis2 journal show {undone.id}; dhis2 undo {made.id} --force  takes back the rest too"
+    assert "anna" in str(partly.value)
+    await do(s, "undo", id=made.id, force=True)
+    assert "anna" not in await accounts(s)
