@@ -229,3 +229,10 @@ async def test_an_undo_that_leaves_some_says_how_to_take_back_those(s: Session):
     assert "anna" in str(partly.value)
     await do(s, "undo", id=made.id, force=True)
     assert "anna" not in await accounts(s)
+
+
+async def test_a_mistyped_username_is_told_the_nearest(s: Session):
+    await do(s, "user import", file=sheet(("mkamara", "Mariama", "Conteh", *ANNA[3:])), passwords=Path("new.csv"))
+    with pytest.raises(NotFound) as unknown:
+        await planned(s, "user disable", users=["mkamra"])
+    assert unknown.value.hint == "did you mean mkamara?"
