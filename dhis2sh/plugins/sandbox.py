@@ -107,6 +107,8 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
             store.close()
     if not ours:
         s.written(None, sandbox_profile(s.sandbox))
+    if values and not (summary.created or summary.updated):
+        summary.what, summary.updated, values = "data values", values, 0
     notes = [f"{values:,} data values"] if values else []
     summary.note = "; ".join([*notes, *left_out]) or None
     return summary

@@ -97,3 +97,14 @@ async def test_a_set_without_a_workflow_is_told_how_it_gets_one(flow: Session):
 async def test_a_level_at_which_nobody_approves(flow: Session):
     with pytest.raises(UsageError, match="has no approval at level 4"):
         await call(flow, "approval status", **MONTH, org_units=["Nation"], level=4)
+
+
+async def test_approving_again_with_one_left_out_changes_nothing(flow: Session):
+    await do(flow, "approval approve", **MONTH, org_units=["Clinic A"])
+    again = await do(flow, "approval approve", **MONTH, org_units=["Clinic A", "Nation"])
+    assert "nothing changed" in again.line() and "1 unit left out: waits" in again.line()
+    with pytest.raises(Refused) as refused:
+        await do(flow, "approval approve", **MONTH, org_units=["Nation"])
+    assert str(refused.value.hint).endswith(" 202501 Nation --blockers")
+    plan = await planned(flow, "undo")
+    assert [step.name for step in plan.steps] == ["Clinic A, 202501"]
