@@ -89,13 +89,13 @@ def _sweep(path: Path) -> None:
         for name in names:
             pid, _, rest = name.removeprefix(_MARK).partition(".")
             left = path.with_name(name)
-            if rest.partition(".")[2] != path.name[-100:] or not pid.isdecimal() or _alive(int(pid)):
+            if rest.partition(".")[2] != path.name[-100:] or not pid.isdecimal() or alive(int(pid)):
                 continue
             if time.time() - left.stat().st_mtime > ABANDONED:
                 left.unlink(missing_ok=True)
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
     """Whether there is such a process here, as far as this system says."""
     if os.name == "nt":  # where signal 0 is no question
         return True

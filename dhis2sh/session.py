@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -182,15 +184,28 @@ class Session:
         return found.profile
 
     async def aclose(self) -> None:
-        """Close the client and the sandbox's file."""
+        """Close the client and the sandbox's file, after its jobs are done."""
         if self._client is not None:
             await self._client.aclose()
             self._client = None
         if self._store is not None:
-            # A stream that was cut may have asked for more, and a thread that reads a closed database ends the process.
-            if self._served is None or await self._served.ended(AT_WORK):
-                self._store.close()
+            store, served = self._store, self._served
             self._store = self._served = None
+            try:
+                await self._work_done(store)
+            finally:
+                # A stream that was cut may have asked for more, and a thread that reads a closed database ends the process.
+                if served is None or await served.ended(AT_WORK):
+                    store.close()
+
+    async def _work_done(self, store: Store) -> None:
+        """Wait for the jobs that the embedded server runs in this process: with it they would end unfinished."""
+        since, told = time.monotonic(), False
+        while working := store.working():
+            if not told and time.monotonic() - since > 1:
+                told = True
+                self.person.note(f"waiting for {', '.join(working)}: this process runs it; Ctrl-C stops it")
+            await asyncio.sleep(0.02)
 
     def __repr__(self) -> str:
         return f"<session on {self.bound or self._chosen or 'the active profile'}>"

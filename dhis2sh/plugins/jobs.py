@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, cast
 
 from dhis2sh.changes.plan import Plan
+from dhis2sh.errors import ServerFault
 from dhis2sh.instance import jobs, starting, switching, watching
 from dhis2sh.metadata.objects.creating import plan_create
 from dhis2sh.metadata.objects.updating import plan_update
@@ -67,9 +69,9 @@ async def show(s: Session, job: Job) -> Verbatim:
     API source: `GET /api/jobConfigurations/{uid}`, `/{uid}/progress`.
     """
     body = await jobs.one(s, job, ":owner,displayName,nextExecutionTime")
-    if body.get("jobStatus") == "RUNNING":  # asked of an idle one a server fails
-        progress = await s.client.get(f"{jobs.CONFIGURATIONS}/{job}/progress")
-        return Verbatim({**body, "progress": progress})
+    if body.get("jobStatus") == "RUNNING":
+        with suppress(ServerFault):  # so for an idle job: it has just ended, or another node runs it
+            body = {**body, "progress": await s.client.get(f"{jobs.CONFIGURATIONS}/{job}/progress")}
     return Verbatim(body)
 
 
@@ -92,6 +94,7 @@ async def create(
 
     API source: `POST /api/jobConfigurations`.
     """
+    await jobs.must_be_new(s, name)
     known = await jobs.checked_type(s, type)
     body: JsonObject = {"name": name, "jobType": type.upper(), "enabled": not disabled}
     body |= jobs.schedule(cron, delay)

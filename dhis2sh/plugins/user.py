@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
+from dhis2sh.client.authorities import descriptions
 from dhis2sh.instance import accounts, people, staff, switching
+from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
 from dhis2sh.metadata.objects.creating import plan_create
+from dhis2sh.metadata.objects.sheets import first_row
 from dhis2sh.metadata.objects.updating import plan_update
 from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows, Verbatim
@@ -110,7 +113,7 @@ async def diff(s: Session, left: User, right: User) -> Rows[Row]:
 
     API source: `GET /api/userRoles`.
     """
-    named = await people.descriptions(s)
+    named = await descriptions(s.client)
     found = people.difference(await people.may_of_account(s, left), await people.may_of_account(s, right), named)
     return Rows(found, columns=("who", "authority", "name", "roles", "notFor"))
 
@@ -181,16 +184,18 @@ async def import_(
 
     API source: `POST /api/metadata`.
     """
+    return await _create(s, await _staff(s, file, template, passwords=passwords is not None, invited=False), passwords)
+
+
+async def _staff(s: Session, file: Source, template: str | None, *, passwords: bool, invited: bool) -> staff.Staff:
     rows = read_rows(file, key=people.USERS, stdin=s.person.read)
-    return await _create(
-        s, await staff.read(s, rows, template=template, passwords=passwords is not None, invited=False), passwords
-    )
+    return await staff.read(s, rows, template=template, passwords=passwords, invited=invited, first=first_row(file))
 
 
 async def _create(s: Session, made: staff.Staff, passwords: Path | None) -> Plan:
     """The plan of creating accounts; made-up passwords are in their file before the first is sent."""
     if not made.accounts:
-        return Plan("create 0 users", notes=made.notes)
+        return writes.plan("create 0 users", [], what=people.USERS, notes=made.notes)
     plan = await plan_create(s, people.USERS, {}, from_=Rows([*made.accounts]))
     plan.notes = [*made.notes, *plan.notes]
     if passwords is not None:
@@ -209,8 +214,7 @@ async def invite(
 
     API source: `POST /api/users/invite`.
     """
-    rows = read_rows(file, key=people.USERS, stdin=s.person.read)
-    return accounts.inviting(await staff.read(s, rows, template=template, passwords=False, invited=True))
+    return accounts.inviting(await _staff(s, file, template, passwords=False, invited=True))
 
 
 @verb("user reinvite", effect="write", examples=["dhis2 user reinvite anna"])

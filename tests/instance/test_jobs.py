@@ -174,3 +174,28 @@ async def test_tasks_are_listed_with_their_last_line(s: Session):
     assert (row["ended"], row["id"]) == (True, done.uids[0])
     lines = (await call(s, "task status", type="analytics-table", id=row["id"])).plain()
     assert lines[-1]["completed"] is True
+
+
+async def test_the_sandbox_ends_its_jobs_before_the_process_does(s: Session):
+    """Its jobs are threads of this process: a line that did not wait left them RUNNING, or crashed at its end."""
+    await do(s, "jobs create", **MADE, param=["stages=3", "items=3", "itemDuration=20"])
+    await do(s, "jobs run", job="Nightly")
+    await s.aclose()
+    row = (await jobs(s))["Nightly"]
+    assert (row["jobStatus"], row["lastExecutedStatus"]) == ("SCHEDULED", "COMPLETED")
+
+
+async def test_a_job_that_another_node_runs_is_shown_without_its_stages(s: Session):
+    await do(s, "jobs create", **MADE)
+    uid = (await jobs(s))["Nightly"]["id"]
+    store = s.sandbox_store()
+    store.put_objects({"jobConfigurations": [{**(store.get("jobConfigurations", uid) or {}), "jobStatus": "RUNNING"}]})
+    body = await call(s, "jobs show", job="Nightly")
+    assert body["jobStatus"] == "RUNNING" and "progress" not in body
+
+
+async def test_a_second_job_of_that_name_is_refused_with_the_line_that_changes_the_first(s: Session):
+    await do(s, "jobs create", **MADE)
+    with pytest.raises(UsageError, match="there is a job 'Nightly' already") as refused:
+        await planned(s, "jobs create", **MADE)
+    assert "dhis2 jobs update Nightly" in str(refused.value.hint)

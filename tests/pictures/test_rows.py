@@ -33,7 +33,8 @@ def test_series_by_a_column_and_periods_in_time():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_drawn_in_characters_and_as_a_picture(kind: str):
-    found = chart("value" if kind in {"scatter", "bubble"} else "peName", "value", kind=kind)
+    found = ROWS.where("ou == 'a'").chart("value" if kind in {"scatter", "bubble"} else "peName", "value", kind=kind)
+    assert isinstance(found, Chart)
     assert repr(found).strip()
     pytest.importorskip("vl_convert")
     assert "<svg" in (found._repr_html_() or "")
@@ -51,6 +52,18 @@ def test_what_no_chart_can_be():
         twice.chart("x", "value", by="by")
     with pytest.raises(UsageError, match="more than a picture has room for"):
         Rows([{"x": str(at), "value": at} for at in range(600)]).chart("x", "value")
+
+
+@pytest.mark.parametrize("kind", ["bar", "line", "pie"])
+def test_two_values_at_one_place_are_no_bar_each(kind: str):
+    """A pull of twelve months drawn by district alone: each district stood there twelve times."""
+    rows = Rows([{"dx": "BCG", "pe": month, "ouName": unit, "value": 1} for month in ("1", "2") for unit in "ab"])
+    with pytest.raises(UsageError, match="2 rows have the ouName a") as refused:
+        rows.chart("ouName", "value", kind=kind)
+    assert str(refused.value.hint).endswith("by=pe)")
+    with pytest.raises(UsageError, match="2 rows have no code") as refused:
+        Rows([{"code": None, "value": 1}, {"code": None, "value": 1}]).chart("code", "value")
+    assert "sum(value)" in str(refused.value.hint)
 
 
 def test_a_chart_is_written_to_a_file(tmp_path: Path):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.jobs.service import JobService, Progress
 from dhis2sh.sandbox.store.fresh import ADMIN
-from dhis2sh.types import JsonValue
+from dhis2sh.types import JsonObject, JsonValue
 
 
 @pytest.fixture
@@ -64,3 +65,40 @@ def test_a_cancelled_job_stops_at_its_next_notification(jobs: JobService):
     assert jobs.wait(uid, 5)
     assert (jobs.store.get("jobConfigurations", uid) or {})["lastExecutedStatus"] == "STOPPED"
     assert not jobs.cancel(uid)
+
+
+def test_closing_the_file_stops_its_jobs_first():
+    store = open_store()
+    jobs = JobService(store)
+    begun = threading.Event()
+
+    def work(progress: Progress) -> JsonValue:
+        begun.set()
+        while True:
+            progress.note("on")
+
+    config = jobs.submit("TEST", user=ADMIN, work=work)
+    assert begun.wait(5) and store.working() == [f"job {config['name']}"]
+    store.close()
+    assert jobs.wait(str(config["id"]), 0) and store.working() == []
+
+
+@pytest.mark.parametrize(("pid", "left"), [(2**22 + 1, "DISABLED"), (None, "DISABLED"), (1, "RUNNING")])
+def test_a_job_whose_process_is_gone_is_ended_when_the_file_is_opened_again(tmp_path: Path, pid: int | None, left: str):
+    """Killed, or closed under its feet: nobody would end it, and a job that runs cannot be run."""
+    store = open_store(tmp_path / "it.sqlite")
+    body: JsonObject = {"id": "abandoned01", "name": "Cut", "jobType": "TEST", "schedulingType": "ONCE_ASAP",
+                        "enabled": True, "jobStatus": "RUNNING"}  # fmt: skip
+    store.put_objects({"jobConfigurations": [body]})
+    if pid is not None:
+        with store.writing() as connection:
+            connection.execute("INSERT INTO job_process VALUES ('abandoned01', ?, 0)", (pid,))
+    jobs = JobService(store)
+    found = store.get("jobConfigurations", "abandoned01") or {}
+    assert found["jobStatus"] == left
+    if left == "DISABLED":
+        assert found["lastExecutedStatus"] == "FAILED"
+        assert jobs.notes("TEST")["TEST"]["abandoned01"][0]["completed"]
+    else:
+        assert jobs.cancel("abandoned01") and jobs.told_to_stop("abandoned01")
+    store.close()

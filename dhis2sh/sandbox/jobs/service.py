@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import threading
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.dhis2.uids import generate_uid
+from dhis2sh.paths import alive
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.java.schedule import next_run
 from dhis2sh.sandbox.refused import Refused
@@ -42,6 +44,12 @@ SCHEDULER_STEP = 0.5
 WAITING = {"RESOURCE_TABLE", "ANALYTICS_TABLE", "CONTINUOUS_ANALYTICS_TABLE", "DATAVALUE_IMPORT", "GML_IMPORT",
            "COMPLETE_DATA_SET_REGISTRATION_IMPORT", "MONITORING", "PREDICTOR"}  # fmt: skip
 """Job types that do not start when they are asked for, but when the scheduler comes by."""
+
+
+PATIENCE = 20.0
+"""Seconds that a job which is told to stop has to come to its next notification."""
+_here: set[str] = set()
+"""The jobs that some service of this process runs."""
 
 
 class JobCancelled(Exception):
@@ -85,7 +93,7 @@ class Progress:
         Parameters:
             items: how many things the step that begins has, -1 for nobody knows.
         """
-        if self.cancelled.is_set():
+        if self.cancelled.is_set() or self.service.told_to_stop(self.uid):
             raise JobCancelled
         if self.stages:
             self.stages[-1].ended = now()
@@ -118,6 +126,8 @@ class JobService:
         self.finished: deque[Progress] = deque(maxlen=200)
         self._runners: dict[str, tuple[Runner, str]] = {}
         self._threads: dict[str, threading.Thread] = {}
+        self._end_abandoned()
+        store.workers.append(self)
 
     def register(self, job_type: str, runner: Runner, *, opening: str = "") -> None:
         """Say how a job type is done when it is asked for by name, by a configuration or by the scheduler.
@@ -188,6 +198,9 @@ class JobService:
         said = (words if opening is None else opening, opening_data or config.get("jobParameters"))
         thread = threading.Thread(target=self._run, args=(config, chosen, said, wait), daemon=True, name=f"job-{uid}")
         self._threads[uid] = thread
+        _here.add(uid)
+        with self.store.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO job_process VALUES (?, ?, 0)", (uid, os.getpid()))
         thread.start()
 
     def _run(self, config: JsonObject, work: Work, opening: tuple[str, JsonValue], wait: float) -> None:
@@ -216,15 +229,55 @@ class JobService:
             progress.ended = now()
             self.finished.append(progress)
             self.running.pop(uid, None)
+        self._ended(config, progress, status)
+        self._threads.pop(uid, None)
+
+    def _ended(self, config: JsonObject, progress: Progress, status: str) -> None:
+        """Write down how a run has ended, and let it be run again."""
         once = config.get("schedulingType") == "ONCE_ASAP"
         ended: JsonObject = {"jobStatus": "DISABLED", "enabled": False} if once else {"jobStatus": "SCHEDULED"}
         finished = now()
-        self._change(
-            uid, **ended, lastExecutedStatus=status, lastFinished=finished, lastUpdated=finished, errorCodes=""
-        )  # type: ignore[arg-type]
+        ended |= {"lastExecutedStatus": status, "lastFinished": finished, "lastUpdated": finished, "errorCodes": ""}
+        self._change(progress.uid, **ended)
         level = "ERROR" if status == "FAILED" else progress.level
         self.notify(progress, progress.closing, level=level, completed=True)
-        self._threads.pop(uid, None)
+        with self.store.writing() as connection:
+            connection.execute("DELETE FROM job_process WHERE job = ?", (progress.uid,))
+        _here.discard(progress.uid)
+
+    def _end_abandoned(self) -> None:
+        """As a server does after a restart: a job whose process has ended without it counts as failed."""
+        found = self.store.connection.execute(
+            "SELECT object.body, job_process.pid FROM object LEFT JOIN job_process ON job_process.job = object.uid "
+            "WHERE object.type = 'jobConfigurations' "
+            "AND (job_process.pid IS NOT NULL OR json_extract(object.body, '$.jobStatus') = 'RUNNING')"
+        ).fetchall()
+        for body, pid in found:
+            config = cast("JsonObject", json.loads(body))
+            uid = cast("str", config["id"])
+            if uid in _here or (pid is not None and pid != os.getpid() and alive(pid)):
+                continue
+            progress = Progress(self, uid, cast("str", config["jobType"]), None, now())
+            progress.finish_with("The server has ended while the job ran")
+            self._ended(config, progress, "FAILED")
+
+    def working(self) -> list[str]:
+        """The jobs that run, in words."""
+        configs = [self.store.get("jobConfigurations", uid) for uid in list(self._threads)]
+        return [f"job {config['name']}" for config in configs if config is not None]
+
+    def stop(self) -> bool:
+        """Tell every job to stop and wait for it, `PATIENCE` at most; says whether no thread is left."""
+        end = time.monotonic() + PATIENCE
+        for uid, thread in list(self._threads.items()):
+            self.cancel(uid)
+            thread.join(max(end - time.monotonic(), 0.0))
+        return not self._threads
+
+    def told_to_stop(self, uid: str) -> bool:
+        """Whether another process on the same file wants the job to stop."""
+        row = self.store.connection.execute("SELECT cancelled FROM job_process WHERE job = ?", (uid,)).fetchone()
+        return bool(row and row[0])
 
     def _change(self, uid: str, **values: JsonValue) -> None:
         config = self.store.get("jobConfigurations", uid)
@@ -301,7 +354,9 @@ class JobService:
         progress = self.running.get(uid)
         if progress is not None:
             progress.cancelled.set()
-        return progress is not None
+            return True
+        with self.store.writing() as connection:
+            return connection.execute("UPDATE job_process SET cancelled = 1 WHERE job = ?", (uid,)).rowcount > 0
 
     def run_schedule(self, stop: threading.Event) -> None:
         """Start what is due, second by second, until `stop`: cron jobs, jobs with a delay, and queues one job at a time."""

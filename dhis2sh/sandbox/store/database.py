@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import orjson
 
@@ -45,6 +45,18 @@ LAYOUT = 3
 """Number of the tables above and of the areas'; one more whenever a table that is there changes."""
 
 
+class Worker(Protocol):
+    """What works on a database in threads of its own."""
+
+    def working(self) -> Sequence[str]:
+        """What is not done yet, in words."""
+        ...
+
+    def stop(self) -> bool:
+        """End the work; says whether no thread is left."""
+        ...
+
+
 class Store:
     """One sandbox database. Threads may share it: each has its own connection, and one writes at a time.
 
@@ -69,6 +81,8 @@ class Store:
         self._cache: dict[str, TypeCache] = {}
         self._cache_lock = threading.RLock()
         self._connections: list[sqlite3.Connection] = []
+        self.workers: list[Worker] = []
+        """What works on it in threads of its own, and ends before the file is closed."""
         if path is not None and not reading:
             _make_private(path)
         self._keep = self._connect()
@@ -130,8 +144,16 @@ class Store:
     def _uri(self) -> bool:
         return self.path is None or self._reading
 
+    def working(self) -> list[str]:
+        """What works on it still, in words."""
+        return [what for worker in self.workers for what in worker.working()]
+
     def close(self) -> None:
-        """Close every connection; an in-memory store is gone."""
+        """Stop what works on it and close every connection; an in-memory store is gone."""
+        stopped = [worker.stop() for worker in self.workers]
+        self.workers.clear()
+        if not all(stopped):  # a connection that is closed under a thread's feet takes the process down
+            return
         for connection in self._connections:
             connection.close()
         self._connections.clear()
