@@ -97,6 +97,27 @@ def stages() -> str:
     return "\n".join(lines) + "\n"
 
 
+def checks() -> str:
+    """Every check of the doctor that is our own."""
+    from dhis2sh.checks import examining, mending, quirks
+    from dhis2sh.checks.finding import SEVERITIES
+    from dhis2sh.checks.probing import PROBES
+
+    lines = [
+        "# Checks of the doctor\n",
+        "Generated from the checks; those of DHIS2 itself `maintenance data-integrity list` lists.\n",
+    ]
+    for area in ("metadata", "server"):
+        lines += [f"## doctor {area}\n", "| check | severity | what it finds | why | verb |", "|---|---|---|---|---|"]
+        for one in sorted(examining.named((), area), key=lambda one: (SEVERITIES.index(one.severity), one.name)):
+            verb = "doctor fix" if one.name in mending.MENDS else one.verb
+            lines.append(f"| `{one.name}` | {one.severity} | {one.about} | {one.reason} | `{verb}` |")
+        lines.append("")
+    lines += ["## Faults of versions\n", "| name | versions | what | the way around |", "|---|---|---|---|"]
+    lines += [f"| `{one.name}` | 2.{one.first} to 2.{one.last} | {one.what} | {one.way} |" for one in quirks.QUIRKS]
+    return "\n".join([*lines, "", f"{len(PROBES)} checks."]) + "\n"
+
+
 def examples() -> str:
     """An index of the examples."""
     return "\n".join([
@@ -140,6 +161,7 @@ BUILT = {
     "reference/cli.md": cli,
     "reference/mcp.md": mcp_tools,
     "reference/stages.md": stages,
+    "reference/checks.md": checks,
     "reference/examples.md": examples,
 }
 COMMITTED = {

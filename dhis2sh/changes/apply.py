@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dhis2sh.changes.consent import Consent, Writing
     from dhis2sh.changes.plan import Plan
     from dhis2sh.changes.recording import Recording
+    from dhis2sh.errors import Dhis2Error
     from dhis2sh.session import Session
 
 RUNNING = dt.timedelta(minutes=15)
@@ -125,6 +126,7 @@ def _written_down(session: Session, entry: Recording, summary: WriteSummary) -> 
 def _check(session: Session, verb: Writing, plan: Plan) -> None:
     """Raise where a plan may not be carried out, whoever agrees to it."""
     if plan.blocked is not None:
+        _attempted(session, plan, plan.blocked)
         for note in plan.notes:
             session.person.warn(note)
         raise plan.blocked
@@ -143,6 +145,18 @@ def _check(session: Session, verb: Writing, plan: Plan) -> None:
             f"profile '{profile.name}' is read-only: {plan.title}: nothing was written",
             hint="use another profile (-p NAME), or take read_only out of this one",
         )
+
+
+def _attempted(session: Session, plan: Plan, why: Dhis2Error) -> None:
+    """Write down an attempt that was blocked: an `undo` after it must not take it for the write before."""
+    if plan.writer is None or plan.local or plan.undoes is not None or not plan.journal:
+        return
+    profile = plan.target or session.profile
+    try:
+        journal = of(profile.name)
+        journal.end(journal.begin(plan, profile.url), "refused", why.message)
+    except JournalError as error:  # nothing was written: that it is not written down does no harm
+        session.person.warn(str(error))
 
 
 async def _check_current(session: Session, plan: Plan) -> None:

@@ -87,6 +87,10 @@ class ByRequest:
             message = WebMessage.of(envelope, status=answer.status)
             if message.status == "ERROR":
                 raise refusal(message)
+        elif envelope is not None and envelope.get(
+            "errorReports"
+        ):  # a report without an envelope, as of a job that is run
+            raise refusal(WebMessage.of({"status": "ERROR", "response": envelope}, status=answer.status))
         if request.then is not None:
             await request.then(s)
         return self._done(request, part, envelope)

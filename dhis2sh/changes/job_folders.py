@@ -1,7 +1,7 @@
 """Where loads keep their parts, `<data>/jobs/<profile>/<name>`, and when their folders go: what is sent may be of persons.
 
 A folder stays while the journal has a write of it that can be taken back (it holds what was there before), and while it
-is cut off (the same line goes on with it). Any other that is a day old goes: what was only planned, what
+is cut off (the same line goes on with it) and was not taken back. Any other that is a day old goes: what was only planned, what
 the journal has forgotten, what was taken back. `<name>` is also the first word of the digests of its parts in the journal.
 """
 
@@ -41,6 +41,16 @@ def durable(path: Path, text: str) -> None:
         paths.write_atomic(path, text, mode=0o600)
 
 
+def part(path: Path) -> bytes:
+    """A file of a part. Raises `Dhis2Error` where its folder went, since its plan was made more than a day ago."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise Dhis2Error(
+            f"what was planned is not kept any more: {path.parent} is gone", hint="give the same line again"
+        ) from None
+
+
 def sweep(profile: str) -> int:
     """Delete the folders that nobody needs any more; returns how many. None where the journal cannot be read."""
     home = folder(profile)
@@ -49,10 +59,11 @@ def sweep(profile: str) -> int:
     except FileNotFoundError:
         return 0
     try:
-        needed = journal.of(profile).loads() if old else set[str]()
+        known = journal.of(profile)
+        needed, undone = (known.loads(), known.undone_loads()) if old else (set[str](), set[str]())
     except journal.JournalError:  # what it needs is not known; who writes it says what is wrong with it
         return 0
-    gone = [path for path in old if path.name not in needed and not _cut_off(path)]
+    gone = [path for path in old if path.name not in needed and (path.name in undone or not _cut_off(path))]
     for path in gone:
         shutil.rmtree(path, ignore_errors=True)
     return len(gone)
@@ -72,5 +83,5 @@ def _age(path: Path) -> float:
 
 def _cut_off(path: Path) -> bool:
     """Did some of it go out, and has some of it no answer?"""
-    parts = (part.name.removesuffix(".json.gz") for part in path.glob("*.json.gz"))
-    return any(path.glob("*.sent")) and any(not (path / f"{part}.answer.json").exists() for part in parts)
+    stems = (body.name.removesuffix(".json.gz") for body in path.glob("*.json.gz"))
+    return any(path.glob("*.sent")) and any(not (path / f"{stem}.answer.json").exists() for stem in stems)

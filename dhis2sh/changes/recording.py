@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, override
 
 from dhis2sh.changes.journal import Journal, JournalError, SentPart, of
+from dhis2sh.changes.plan import StepsInBulk
 from dhis2sh.dhis2.persons import TRACKER
 from dhis2sh.errors import AccessError, Dhis2Error, NotFound, Refused, ServerFault
 from dhis2sh.session import Written
@@ -29,10 +30,18 @@ if TYPE_CHECKING:
 LEFT: Mapping[State, str] = {"refused": "refused", "sent": "sent without an answer", "planned": "not sent"}
 """The states of what is not done, in words."""
 
+ONE_BY_ONE = 100
+"""Rows up to which a bulk write is kept row by row, so that people find the entry that they mean."""
+
 
 def says_no(error: BaseException) -> bool:
     """Has a server refused a write, so that it was not carried out? Of its own faults nobody knows."""
     return isinstance(error, (Refused, AccessError, NotFound)) and not isinstance(error, ServerFault)
+
+
+def _is_object(type: str, action: str) -> bool:
+    """Is a step one of an object of metadata?"""
+    return type not in TRACKER and action in {"create", "update", "delete"}
 
 
 class Recording(ABC):
@@ -90,10 +99,13 @@ class Recording(ABC):
     def written(self) -> list[Written]:
         """The objects of metadata that the server has created, changed or deleted; never persons: their names stay here."""
         found: list[Written] = []
+        steps = self._plan.steps
+        if isinstance(steps, StepsInBulk) and not any(_is_object(type, action) for action, type in steps.counts):
+            return found  # each step of very many would be made, for nothing
         for number in self.settled():
-            step = self._plan.steps[number]
+            step = steps[number]
             uid, after = self._became.get(number, step.uid), step.after or {}
-            if uid is None or step.type in TRACKER or step.action not in {"create", "update", "delete"}:
+            if uid is None or not _is_object(step.type, step.action):
                 continue
             name, code = after.get("name", step.name), after.get("code")
             told = str(code) if code else None
@@ -207,7 +219,7 @@ class ByObject(Recording):
 
 
 class ByPart(Recording):
-    """The entry of a bulk write: of its rows only those that were refused are kept one by one."""
+    """The entry of a bulk write: of its rows those that were refused are kept one by one; of a small one all that were answered."""
 
     def __init__(self, journal: Journal | None, plan: Plan, url: str = "") -> None:
         super().__init__(journal, plan, url)
@@ -222,6 +234,8 @@ class ByPart(Recording):
         if numbers:
             part = self._part_of(numbers[0])
             self._keep(replace(part, done=len(numbers)))
+            if self.journal is not None and self.id is not None and len(self._plan.steps) <= ONE_BY_ONE:
+                self.journal.keep(self.id, [(number, self._plan.steps[number], None) for number in numbers])
 
     @override
     def refused(self, reasons: Mapping[int, str]) -> None:

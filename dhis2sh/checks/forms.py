@@ -219,7 +219,7 @@ def _day(value: JsonValue) -> dt.date | None:
 @probe(
     "option-order-broken", "info", "metadata",
     reason="Options that share a place or have none come in another order each time they are read.",
-    verb="metadata option-sets",
+    verb="metadata option-sets update",
 )  # fmt: skip
 async def option_order(look: Look) -> list[Found]:
     """Option sets in which two options have the same place in the order."""

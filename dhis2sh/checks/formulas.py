@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from dhis2sh.checks.probing import Found, Look, items, object_found, probe, uid_of
+from dhis2sh.checks.probing import Found, Look, items, object_found, probe, texts_of, uid_of
 from dhis2sh.client import reading
 from dhis2sh.client.usage import VARIABLE
 
@@ -170,8 +170,10 @@ async def unused_variables(look: Look) -> list[Found]:
     verb="metadata delete", whole=True,
 )  # fmt: skip
 async def charts(look: Look) -> list[Found]:
-    """Visualizations that ask for no data."""
+    """Visualizations that ask for data and name none."""
+    axes = ("columnDimensions", "rowDimensions", "filterDimensions")
     return [
-        object_found("visualizations", row, "no data dimension", f"dhis2 metadata delete visualizations {row['id']}")
-        for row in await look.rows("visualizations") if "dataDimensionItems" in row and not cast("list[JsonValue]", row["dataDimensionItems"])
+        object_found("visualizations", row, "asks for data and names none", f"dhis2 metadata get visualizations {row['id']}")
+        for row in await look.rows("visualizations")
+        if not items(row.get("dataDimensionItems")) and any("dx" in texts_of(row.get(axis)) for axis in axes)
     ]  # fmt: skip

@@ -6,7 +6,7 @@ API source: `DataIntegrityController.java` (api-facts h.3); a read right after t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.checks.finding import SEVERITIES, Examined, Finding, Severity
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, Row
 
 type Kind = Literal["summary", "details"]
+_SEVERITIES: Mapping[str, Severity] = {word: word for word in SEVERITIES}
 ADDRESS = "dataIntegrity"
 AUTHORITY = "F_PERFORM_MAINTENANCE"
 FIRST_WAIT, LONGEST_WAIT, GROWTH = 0.2, 3.0, 1.5
@@ -48,8 +49,7 @@ def listed(row: JsonObject) -> Row:
 
 def severity_of(text: object) -> Severity:
     """The server's word as ours; one that is not known counts as a warning."""
-    word = str(text or "").lower()
-    return next((one for one in SEVERITIES if one == word), "warning")
+    return _SEVERITIES.get(str(text or "").lower(), "warning")
 
 
 async def chosen(s: Session, names: Sequence[str], *, slow: bool = False) -> list[JsonObject]:
@@ -91,7 +91,7 @@ async def run(
     names = [str(row["name"]) for row in checks]
     if not names:
         return
-    started = WebMessage.of(cast("JsonObject", await s.client.post(f"{ADDRESS}/{kind}", cast("list[str]", names))))
+    started = WebMessage.of(cast("JsonObject", await s.client.post(f"{ADDRESS}/{kind}", [*names])))
     job = started.task_ref
     since = str((started.response or {}).get("created") or "")
     clock = asyncio.get_running_loop().time
@@ -164,11 +164,20 @@ def issue_rows(check: DataIntegrityCheck, type: str) -> list[Row]:
 
 
 async def examine(
-    s: Session, names: Sequence[str] = (), *, slow: bool = False, timeout: float | None = None
+    s: Session,
+    names: Sequence[str] = (),
+    *,
+    slow: bool = False,
+    timeout: float | None = None,
+    into: Examined | None = None,
 ) -> Examined:
-    """Run checks, and say what each found. Raises as `chosen` and `run`."""
+    """Run checks, and say what each found. Raises as `chosen` and `run`.
+
+    Parameters:
+        into: takes what has finished, also where the rest does not.
+    """
     checks = await chosen(s, names, slow=slow)
-    examined = Examined()
+    examined = Examined() if into is None else into
     failed: list[str] = []
     async for check in run(s, checks, timeout=timeout):
         if check.error:

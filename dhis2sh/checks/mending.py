@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dhis2sh.checks import examining, formulas, people, texts
 from dhis2sh.errors import UsageError
@@ -74,7 +74,7 @@ async def plan(s: Session, names: Sequence[str]) -> Plan:
     for plural in dict.fromkeys(plural for plural, _ in changed):
         uids = [uid for kind, uid in changed if kind == plural]
         for before in await writes.read_objects(s, plural, uids):
-            after = cast("JsonObject", copy.deepcopy(before))
+            after = copy.deepcopy(before)
             for name in changed[plural, str(before["id"])]:
                 MENDS[name](after)
             made.append(writes.Write(plural, before, after))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
 from dhis2sh.checks.finding import Severity
-from dhis2sh.checks.probing import Found, Look, items, object_found, probe, size_of, uid_of
+from dhis2sh.checks.probing import Found, Look, items, object_found, probe, size_of, texts_of, uid_of
 
 if TYPE_CHECKING:
     from dhis2sh.instance.access import Problem
@@ -18,7 +18,7 @@ EXTERNAL = "sharing-external"
 
 
 async def _supers(look: Look) -> list[Row]:
-    roles = {str(row["id"]) for row in await look.rows("userRoles") if "ALL" in (row.get("authorities") or [])}
+    roles = {str(row["id"]) for row in await look.rows("userRoles") if "ALL" in texts_of(row.get("authorities"))}
     return [
         row
         for row in await look.rows(USERS)
@@ -37,7 +37,7 @@ async def quiet_supers(look: Look) -> list[Found]:
     for row in await _supers(look):
         days = look.days_since(row.get("lastLogin"))
         age = look.days_since(row.get("created"))
-        if (days is None and (age is None or age > QUIET_DAYS)) or (days is not None and days > QUIET_DAYS):
+        if (days is None and age is not None and age > QUIET_DAYS) or (days is not None and days > QUIET_DAYS):
             told = "never signed in" if days is None else f"last signed in {days:.0f} days ago"
             found.append(object_found(USERS, row, told, f"dhis2 user disable {row['id']}"))
     return found

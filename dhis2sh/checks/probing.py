@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from dhis2sh.checks.finding import Severity
 from dhis2sh.client import reading
@@ -43,7 +43,7 @@ FIELDS: Mapping[str, str] = {
     "validationRules": "code,leftSide[expression],rightSide[expression]",
     "predictors": "shortName,code,generator[expression],sampleSkipTest[expression],organisationUnitLevels[id],output[id],"
     "organisationUnitDescendants",
-    "visualizations": "dataDimensionItems",
+    "visualizations": "dataDimensionItems,columnDimensions,rowDimensions,filterDimensions",
     "dashboards": "dashboardItems[id,type,visualization[id],map[id],eventVisualization[id],eventChart[id],eventReport[id],"
     "text,messages,users,reports,resources,appKey,shape]",
     "users": "username,disabled,lastLogin,created,email,accountExpiry,invitation,organisationUnits~size,userRoles[id]",
@@ -174,7 +174,12 @@ def object_found(plural: str, row: Mapping[str, JsonValue], what: str, fix: str 
 
 def items(value: JsonValue) -> list[JsonObject]:
     """The objects of a list; none where there is no list."""
-    return [one for one in cast("list[JsonValue]", value) if isinstance(one, dict)] if isinstance(value, list) else []
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def texts_of(value: JsonValue) -> list[str]:
+    """The texts of a list; none where there is no list."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def uid_of(value: JsonValue) -> str:

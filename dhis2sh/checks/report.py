@@ -12,6 +12,7 @@ from dhis2sh.show.report import Report, Section, Tile
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
+    from dhis2sh.types import Row
 
 _MOODS = {"critical": "bad", "severe": "bad", "warning": "fair", "info": ""}
 _LEADS = {
@@ -34,15 +35,17 @@ async def report(s: Session, examined: Examined, findings: Sequence[Finding], to
     made = f"{made}; {len(examined.counts):,} checks in {examined.seconds:.0f} s" + (f"; {told}" if told else "")
     tiles: list[Tile] = []
     sections: list[Section] = []
-    columns = {"Objects": "count", "What": "what", "Check": "check", "Command": "fix"}
+    columns = {"Objects": "count", "What": "what", "Command": "fix"}
     for severity in SEVERITIES:
         some = [one for one in findings if one.severity == severity]
         mood = _MOODS[severity] if some else "good"
         tiles.append(Tile(f"{len(some):,}", severity, mood))
+        if not some:
+            continue
         sections.append(
             Section(severity.capitalize(), _LEADS[severity], columns, [to_plain(one) for one in some], "Nothing found.")
         )
-    rows = [{"what": text} for text in examined.left]
+    rows: list[Row] = [{"what": text} for text in examined.left]
     sections.append(
         Section("Not looked for", "About these the report says nothing.", {"What": "what"}, rows, "All was looked for.")
     )

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from dhis2sh.checks.probing import TEXTS, Found, Look, object_found, probe
+from dhis2sh.checks.probing import TEXTS, Found, Look, items, object_found, probe
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonValue, Row
@@ -123,13 +123,13 @@ async def names_alike(look: Look) -> list[Found]:
 @probe(
     "options-alike", "severe", "metadata",
     reason="Imports and rules compare codes exactly: half of the values are counted under each of two that look the same.",
-    verb="metadata options merge",
+    verb="metadata option-sets update",
 )  # fmt: skip
 async def options_alike(look: Look) -> list[Found]:
     """Option sets with two options whose codes or names differ in capital letters or spaces only."""
     found: list[Found] = []
     for row in await look.rows("optionSets"):
-        options = [one for one in row.get("options") or [] if isinstance(one, dict)]
+        options = items(row.get("options"))
         twins = [
             " and ".join(repr(one[name]) for one in group)
             for name in ("code", "name")

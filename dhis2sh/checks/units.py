@@ -25,7 +25,7 @@ async def _with_parents(look: Look) -> list[tuple[Row, Row]]:
 @probe(
     "units-open-below-closed", "warning", "metadata",
     reason="Their reports add up into a unit that no report shows any more.",
-    verb="metadata organisation-units",
+    verb="metadata update",
 )  # fmt: skip
 async def below_closed(look: Look) -> list[Found]:
     """Open units whose parent is closed."""
@@ -68,11 +68,11 @@ async def future(look: Look) -> list[Found]:
 @probe(
     "levels-without-name", "warning", "metadata",
     reason="Reports and maps call the level 'Level 5'.",
-    verb="metadata create organisationUnitLevels", whole=True,
+    verb="metadata create", whole=True,
 )  # fmt: skip
 async def levels(look: Look) -> list[Found]:
     """Levels of the hierarchy that have no name."""
-    named = {row.get("level") for row in await look.rows("organisationUnitLevels")}
+    named = {str(row.get("level")) for row in await look.rows("organisationUnitLevels")}
     deep = sorted({level for row in await look.rows(UNITS) if isinstance(level := row.get("level"), int)})
     return [
         Found(
@@ -81,5 +81,5 @@ async def levels(look: Look) -> list[Found]:
             "organisationUnitLevels",
         )
         for level in deep
-        if level not in named
+        if str(level) not in named
     ]

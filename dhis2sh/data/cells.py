@@ -20,8 +20,10 @@ SENT = (*KEY, "value", "comment", "followup", "deleted")
 """What is sent of a row. Who stored it, and when, is the server's to say."""
 SHOWN = (*KEY, "value", "storedBy", "lastUpdated", "comment", "followup")
 """The columns that a list of values has."""
+UNREAD = " unread"
+"""Where a row on its way has the cells of the columns that hold nothing of a value, by header; no header begins with a blank."""
 
-__all__ = ["COLUMNS", "DEFAULTED", "KEY", "SENT", "SHOWN", "cell_of"]
+__all__ = ["COLUMNS", "DEFAULTED", "KEY", "SENT", "SHOWN", "UNREAD", "cell_of"]
 
 
 def cell_of(row: Row, default: str) -> str:

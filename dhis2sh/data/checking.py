@@ -6,16 +6,20 @@ element of monthly sets (seen on 2.42).
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.data.target import DataSet, Element, Target, Unit
 from dhis2sh.dhis2 import value_types
 from dhis2sh.dhis2.periods import Period
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dhis2sh.types import JsonValue, Row
 
 
@@ -37,6 +41,17 @@ class _Place:
     sets: tuple[DataSet, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """A period with what is asked of it for every place: a load has few of them."""
+
+    period: Period
+    iso: str
+    kind: str
+    start: dt.date
+    end: dt.date
+
+
 class Checker:
     """Checks the rows of one load.
 
@@ -49,6 +64,9 @@ class Checker:
         self._target, self._deleting = target, deleting
         self._places: dict[tuple[str, str, str], _Place | Problem] = {}
         self._combos: dict[tuple[object, ...], str] = {}
+        self.months_by_day = False
+        """Was a first day of a month read as the month?"""
+        self._times: dict[str, _Time] = {}
 
     def checked(self, row: Row) -> Row:
         """The row as it is sent: UIDs in place of names and codes, the value as text.
@@ -108,10 +126,14 @@ class Checker:
 
     def _found(self, element_text: str, period_text: str, unit_text: str) -> _Place:
         element, unit = _found(self._target.element(element_text)), _found(self._target.unit(unit_text))
-        period = _period(period_text)
-        sets = _sets(element, unit, period)
-        _open(unit, period)
-        return _Place(element, unit, period.iso, tuple(sets))
+        time = self._times.get(period_text)
+        if time is None:
+            time = self._times[period_text] = _time(period_text)
+        if _DATE.fullmatch(period_text) and (month := _month_begun(element, time)) is not None:
+            time, self.months_by_day = month, True
+        sets = _sets(element, unit, time)
+        _open(unit, time)
+        return _Place(element, unit, time.iso, tuple(sets))
 
 
 _BESIDE = ("comment", "followup", "deleted")
@@ -140,21 +162,36 @@ def text_of(value: JsonValue) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value).strip()
 
 
-def _period(text: str) -> Period:
+def _time(text: str) -> _Time:
     try:
-        return Period.parse(text)
+        period = Period.parse(text)
     except UsageError:
         raise Problem(f"'{text}' is not a period (they look like 2025, 2025Q1, 202501, 2025W5, 20250630)") from None
+    return _Time(period, period.iso, period.type.name, period.start, period.end)
 
 
-def _sets(element: Element, unit: Unit, period: Period) -> list[DataSet]:
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+"""How a sheet's cell of a day comes; who writes 20260101 means the day."""
+
+
+def _month_begun(element: Element, day: _Time) -> _Time | None:
+    """The month that a day begins, where the element is reported by month and not by day: sheets have months as such days."""
+    kinds = {item.period_type for item in element.sets}
+    begins = day.kind == "Daily" and day.start.day == 1
+    return (
+        _time(Period.of("Monthly", day.start).iso) if begins and "Monthly" in kinds and "Daily" not in kinds else None
+    )
+
+
+def _sets(element: Element, unit: Unit, time: _Time) -> list[DataSet]:
     """The data sets through which the value can be given."""
     if not element.sets:
         raise Problem(f"'{element.name}' is in no data set")
-    timed = [item for item in element.sets if item.period_type == period.type.name]
+    timed = [item for item in element.sets if item.period_type == time.kind]
     if not timed:
+        period = time.period
         kinds = joined(dict.fromkeys(item.period_type for item in element.sets), "or")
-        month = Period.of("Monthly", period.start).iso if period.type.name == "Daily" and "Monthly" in kinds else None
+        month = Period.of("Monthly", time.start).iso if time.kind == "Daily" and "Monthly" in kinds else None
         raise Problem(
             f"'{element.name}' is reported {kinds}, and {period} is {period.type}{f': its month is {month}' if month else ''}"
         )
@@ -165,11 +202,25 @@ def _sets(element: Element, unit: Unit, period: Period) -> list[DataSet]:
     return placed
 
 
-def _open(unit: Unit, period: Period) -> None:
-    if unit.closed is not None and period.start > unit.closed:
-        raise Problem(f"'{unit.name}' was closed on {unit.closed}, before {period}")
-    if unit.opened is not None and period.end < unit.opened:
-        raise Problem(f"'{unit.name}' opened on {unit.opened}, after {period}")
+def _open(unit: Unit, time: _Time) -> None:
+    if unit.closed is not None and time.start > unit.closed:
+        raise Problem(f"'{unit.name}' was closed on {unit.closed}, before {time.period}")
+    if unit.opened is not None and time.end < unit.opened:
+        raise Problem(f"'{unit.name}' opened on {unit.opened}, after {time.period}")
+
+
+def nearest(text: str, names: Sequence[str]) -> str | None:
+    """Which option combination was meant: one of the same options in another order or with other marks, else the likest.
+
+    Parameters:
+        names: those that there are, each in quotes.
+    """
+    same = [name for name in names if _letters(name) == _letters(text)]
+    return f"did you mean {same[0]}?" if len(same) == 1 else did_you_mean(f"'{text}'", names)
+
+
+def _letters(name: str) -> list[str]:
+    return sorted(re.sub(r"[\s,;/']", "", name.casefold()))
 
 
 def _combo(row: Row, place: _Place, target: Target) -> str:
@@ -183,7 +234,8 @@ def _combo(row: Row, place: _Place, target: Target) -> str:
     text = text_of(given)
     uid = target.combo(text, element.combos)
     if uid is None:
-        raise Problem(f"there is no category option combination '{text}'")
+        near = nearest(text, target.combo_names(element.combos.values()))
+        raise Problem(f"there is no category option combination '{text}'{f' ({near})' if near else ''}")
     if uid not in element.combos:
         raise Problem(f"'{text}' is no category option combination of '{element.name}'")
     return uid
@@ -206,6 +258,10 @@ def _attribute_combo(row: Row, place: _Place, target: Target) -> str:
     return uid
 
 
+_PARTED = re.compile(r"[-+]?\d{1,3}(?:[ ,.'\u00a0\u2009\u202f]\d{3})+(?:[.,]\d+)?")
+"""A number with something between its thousands, or one of three decimals: nobody but who wrote it knows."""
+
+
 def _value(row: Row, element: Element) -> str:
     given = row.get("value")
     if row.get("annotation") and element.value_type not in value_types.NUMERIC:
@@ -217,7 +273,11 @@ def _value(row: Row, element: Element) -> str:
     text = text_of(cast("JsonValue", given))
     wanted = value_types.refused(element.value_type, text)
     if wanted is not None:
-        raise Problem(f"'{element.name}' wants {wanted}, and this is '{text[:60]}'")
+        parted = element.value_type in value_types.NUMERIC and _PARTED.fullmatch(text) is not None
+        raise Problem(
+            f"'{element.name}' wants {wanted}, and this is '{text[:60]}'"
+            + (": take out what parts the thousands, if it is that" if parted else "")
+        )
     if element.options is not None and element.value_type != "MULTI_TEXT" and text not in element.options:
         raise Problem(f"'{text[:60]}' is no option of '{element.name}' (options are given by code)")
     return text

@@ -119,7 +119,7 @@ async def _of_profile(s: Session, name: str, asked: Asked) -> AsyncGenerator[lis
 async def _of_file(path: Path, target: Target) -> AsyncGenerator[list[Row]]:
     from dhis2sh.data import files  # start-up: only files have layouts
 
-    async with aclosing(_resolved(files.values_of(path, {}, []), target)) as batches:
+    async with aclosing(_resolved(files.values_of(path, {}, [], []), target)) as batches:
         async for rows in batches:
             yield rows
 

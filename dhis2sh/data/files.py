@@ -16,7 +16,7 @@ from dhis2sh.data.cells import COLUMNS
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
-from dhis2sh.rows.tables import stream_rows
+from dhis2sh.rows.tables import Where, stream_rows
 
 if TYPE_CHECKING:
     from dhis2sh.types import Row
@@ -25,30 +25,39 @@ _WITHOUT_HEADER = {".json", ".ndjson", ".yaml", ".yml"}
 BATCH = 1000
 
 
-async def values_of(path: Path, given: Row, notes: list[str]) -> AsyncGenerator[list[tuple[int, Row]]]:
+async def values_of(
+    path: Path, given: Row, notes: list[str], unread: list[str], where: Where | None = None
+) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of a file, with the numbers of its rows; what its envelope says, it says of all of them.
 
     Parameters:
         given: what the caller says of all rows.
         notes: takes what of the file is not loaded.
+        unread: takes the columns that hold nothing of a value.
+        where: the sheet and the header line, as who reads it may say.
 
     Raises `UsageError`, `NotFound`.
     """
     if markup.is_markup(path):
+        if where not in (None, Where()):
+            raise UsageError(
+                f"{path.name} has neither sheets nor a header", hint="--sheet and --header-row are for sheets"
+            )
         number = 0
         for rows in markup.batches_of(path, notes):
             yield [(number + at, _with_period({**given, **row})) for at, row in enumerate(rows, 1)]
             number += len(rows)
         return
-    if (found := _without_header(path)) is not None:
+    begins = where.header if where is not None else 1
+    if begins == 1 and (found := _without_header(path)) is not None:
         number = 0
         for rows in found:
             yield [(number + at, {**given, **row}) for at, row in enumerate(rows, 1)]
             number += len(rows)
         return
-    source = stream_rows(path, key="dataValues", blanks=True)
-    header = 0 if set(path.suffixes) & _WITHOUT_HEADER else 1  # rows count from the sheet's first line
-    async for batch in layouts.values_of(source.plain_batches(), {**_envelope(path, notes), **given}):
+    source = stream_rows(path, key="dataValues", blanks=True, where=where)
+    header = 0 if set(path.suffixes) & _WITHOUT_HEADER else begins  # rows count from the sheet's first line
+    async for batch in layouts.values_of(source.plain_batches(), {**_envelope(path, notes), **given}, unread):
         yield [(place + header, row) for place, row in batch]
 
 

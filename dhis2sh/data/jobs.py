@@ -23,13 +23,14 @@ import os
 import shutil
 import uuid
 from collections.abc import AsyncIterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import orjson
 
 from dhis2sh import paths
+from dhis2sh.changes import job_folders, journal
 from dhis2sh.changes.job_folders import durable, folder, kept_in, sweep
 from dhis2sh.data.cells import KEY
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, Row
 
 type Strategy = Literal["CREATE_AND_UPDATE", "CREATE", "UPDATE", "DELETE"]
+REFUSED = "refused.csv"
 ROWS_IN_ONE_PART = 20_000
 """A lost answer costs one part of this size; a server of 2.42 takes one in some seconds."""
 
@@ -108,7 +110,7 @@ class Job:
 
     def body(self, part: int) -> bytes:
         """What a part sends."""
-        return gzip.decompress((self.path / f"{part:06}.json.gz").read_bytes())
+        return gzip.decompress(job_folders.part(self.path / f"{part:06}.json.gz"))
 
     def content(self, part: int) -> tuple[JsonObject, list[Row]]:
         """What a part says of all of its rows, and the rows."""
@@ -122,7 +124,7 @@ class Job:
 
     def places(self, part: int) -> list[int]:
         """Where the rows of a part stand in what was given."""
-        return cast("list[int]", json.loads((self.path / f"{part:06}.rows").read_text("utf-8")))
+        return cast("list[int]", json.loads(job_folders.part(self.path / f"{part:06}.rows")))
 
     def digest(self, part: int) -> str:
         """A checksum of a part, with the job that it is of."""
@@ -135,6 +137,11 @@ class Job:
     def was_sent(self, part: int) -> bool:
         """Did a part go out?"""
         return (self.path / f"{part:06}.sent").exists()
+
+    @property
+    def begun(self) -> bool:
+        """Did any part go out?"""
+        return any(map(self.was_sent, range(1, self.head.parts + 1)))
 
     def mark_sent(self, part: int) -> None:
         """A part is about to go out."""
@@ -189,7 +196,7 @@ class Preparing:
 
     def __init__(self, profile: str, size: int = ROWS_IN_ONE_PART) -> None:
         sweep(profile)
-        self._home = folder(profile)
+        self._profile, self._home = profile, folder(profile)
         self.path = self._home / f".{os.getpid()}-{id(self):x}"
         with kept_in(self._home):
             self.path.mkdir(parents=True, mode=0o700)
@@ -237,7 +244,9 @@ class Preparing:
         return zip(job.places(part), job.rows(part), strict=True)
 
     def _flush(self, data_set: str | None) -> None:
-        held = [item for item in self._held.pop(data_set, []) if self._stays(item)]
+        held = self._held.pop(data_set, [])
+        if self._withdrawn:
+            held = [item for item in held if self._stays(item)]
         if held:
             self.parts += 1
             self._write(self.parts, data_set, held)
@@ -250,7 +259,10 @@ class Preparing:
             (self.path / f"{part:06}.rows").write_text(json.dumps([place for place, _ in held]), "utf-8")
 
     def finish(self, title: str, url: str, strategy: Strategy, *, undo: bool) -> Job:
-        """The job; one of the same rows that is not done yet in its place, where there is one."""
+        """The job; one of the same rows of which something went out, in its place, where it is not done yet.
+
+        What was only planned before, or was taken back, is none that could go on: the values before are read anew.
+        """
         for data_set in list(self._held):
             self._flush(data_set)
         self._leave_out_withdrawn()
@@ -262,17 +274,30 @@ class Preparing:
         with kept_in(self._home):
             (self.path / "job.json").write_text(json.dumps(asdict(head)), "utf-8")
         name = whole.hexdigest()[:12] if self.parts else f"refused-{uuid.uuid4().hex[:8]}"
+        undone = journal.of(self._profile).undone_loads()
         for number in range(1, 10_000):
             path = self._home / (name if number == 1 else f"{name}-{number}")
             there = _read(path)
-            if there is None or not there.head.parts:
+            if there is None or not there.begun:
                 shutil.rmtree(path, ignore_errors=True)
                 self.path.rename(path)
                 return Job(path, head)
-            if there.left():
-                self.drop()
-                return there
+            if there.left() and there.name not in undone:
+                return self._into(there, title)
         raise AssertionError("nobody loads the same rows ten thousand times")
+
+    def _into(self, there: Job, title: str) -> Job:
+        """The job that goes on in place of this one; its title and its refused rows are those of who loads it now."""
+        head = replace(there.head, title=title)
+        refused = self.path / REFUSED
+        with kept_in(self._home):
+            durable(there.path / "job.json", json.dumps(asdict(head)))
+            if refused.exists():
+                refused.replace(there.path / REFUSED)
+            else:
+                (there.path / REFUSED).unlink(missing_ok=True)
+        self.drop()
+        return Job(there.path, head)
 
     def _leave_out_withdrawn(self) -> None:
         """Write those parts again that hold a withdrawn row."""

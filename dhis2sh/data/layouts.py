@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from dhis2sh.data.cells import UNREAD
 from dhis2sh.data.checking import text_of
 from dhis2sh.dhis2.intervals import period_of
 from dhis2sh.dhis2.periods import Period
@@ -19,24 +20,28 @@ from dhis2sh.errors import UsageError
 from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
-    from dhis2sh.types import Row
+    from dhis2sh.types import JsonValue, Row
 
 _HEADERS = {
-    "dataElement": ("dataelement", "dataelementid", "dataelementuid", "dataelementname", "dataelementcode", "de", "dx", "data", "indicator"),
-    "period": ("period", "periodid", "periodcode", "pe", "month"),
+    "dataElement": ("dataelement", "dataelementid", "dataelementuid", "dataelementname", "dataelementcode", "de", "dx", "data", "element", "indicator"),
+    "period": ("period", "periodid", "periodcode", "pe", "month", "quarter", "week", "date", "reportingperiod", "reportingmonth"),
+    "year": ("year",),
     "orgUnit": (
         "orgunit", "orgunitid", "orgunituid", "orgunitname", "orgunitcode", "organisationunit", "organisationunitid",
-        "organisationunitname", "organisationunitcode", "organizationunit", "ou", "facility", "unit",
+        "organisationunitname", "organisationunitcode", "organizationunit", "ou", "facility", "unit", "orgunits",
+        "organisationunits", "facilities", "facilityname", "facilitycode", "facilityid", "facilityuid", "healthfacility",
+        "healthfacilityname", "healthunit", "healthunitname", "unitname", "unitcode", "site", "sitename", "reportingunit",
+        "reportingsite", "hf", "hfname",
     ),
     "categoryOptionCombo": (
         "categoryoptioncombo", "categoryoptioncomboid", "categoryoptioncomboname", "categoryoptioncombination", "co", "coc",
-        "disaggregation",
+        "disaggregation", "category", "combination", "optioncombo",
     ),
     "attributeOptionCombo": (
         "attributeoptioncombo", "attributeoptioncomboid", "attributeoptioncomboname", "attributeoptioncombination", "aoc",
     ),
     "value": ("value", "val"),
-    "comment": ("comment", "note"),
+    "comment": ("comment", "comments", "note", "notes"),
     "followup": ("followup",),
     "deleted": ("deleted",),
     "storedBy": ("storedby",),
@@ -56,7 +61,9 @@ NOTHING = {"", "-", "n/a", "na", "null", "none"}
 TOLD = 6
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NAMED_MONTH = re.compile(r"([A-Za-z]{3,9})\.?[ \-/]*(\d{4}|\d{2})")
-_NUMBERED_MONTH = re.compile(r"(0?[1-9]|1[0-2])/(\d{4})")
+_YEAR_AND_NAME = re.compile(r"(\d{4})[ \-/]+([A-Za-z]{3,9})\.?")
+_NUMBERED_MONTH = re.compile(r"(0?[1-9]|1[0-2])[/\-.](\d{4})")
+_YEAR_AND_NUMBER = re.compile(r"(\d{4})[/M](0?[1-9]|1[0-2])")
 
 
 @dataclass(slots=True)
@@ -67,12 +74,19 @@ class Sheet:
         columns: of those that are known by what they hold, DHIS2's name by header.
         across: headers that are periods or data elements themselves, `spread` saying which; empty for a long sheet.
         given: what stands for every row, such as the period of all of it.
+        unread: headers that are none of these. A refused row keeps what stands below them.
     """
 
     columns: Mapping[str, str]
     across: Sequence[str] = ()
     spread: str = ""
     given: Row = field(default_factory=lambda: {})
+    unread: Sequence[str] = ()
+
+    @property
+    def _division(self) -> str:
+        """What the column of periods is called, such as month, which a number below it is then of the year beside it."""
+        return next((_plain(header) for header, name in self.columns.items() if name == "period"), "")
 
     def values(self, row: Row) -> list[Row]:
         """The values in one row of the sheet. A wide row has several; empty cells of it are no values."""
@@ -82,11 +96,18 @@ class Sheet:
             cell = row.get(header)
             if cell is not None and cell != "":
                 base[name], some = cell, True
+        if (year := base.pop("year", None)) is not None:
+            base["period"] = _in_year(base.get("period"), self._division, text_of(year))
         period = base.get("period")
         if isinstance(period, str):
             base["period"] = as_period(period)
         if not self.across:
-            return [base] if some else []
+            if not some:
+                return []
+            unread: Row = {header: cell for header in self.unread if (cell := row.get(header)) not in (None, "")}
+            if unread:
+                base[UNREAD] = unread
+            return [base]
         found: list[Row] = []
         for header in self.across:
             cell = row.get(header)
@@ -94,6 +115,25 @@ class Sheet:
                 continue
             found.append({**base, **_spread(self.spread, header), "value": cell})
         return found
+
+
+_DIVISIONS = {"month": ("{:02}", 12), "quarter": ("Q{}", 4), "week": ("W{}", 53)}
+"""How a month, quarter or week of a year is written in DHIS2's form, and how many there are."""
+
+
+def _in_year(part: JsonValue, division: str, year: str) -> str:
+    """A period from a column of years and one of what is in them; what contradicts its year stays as it stands and is refused."""
+    if part in (None, ""):
+        return year
+    text = text_of(part)
+    form, most = _DIVISIONS.get(division, ("", 0))
+    number = re.fullmatch(r"[QqWw]?(\d{1,2})", text)
+    if number is not None and 1 <= int(number[1]) <= most and re.fullmatch(r"\d{4}", year):
+        return year + form.format(int(number[1]))
+    if (named := as_period(f"{text} {year}")) != f"{text} {year}":
+        return named
+    whole = as_period(text)
+    return whole if whole.startswith(year) else f"{text} in {year}"
 
 
 def _spread(kind: str, header: str) -> Row:
@@ -135,11 +175,12 @@ def sheet_of(headers: Sequence[str], given: Row) -> Sheet:
     known = {*columns.values(), *given}
     if "value" in known:
         _complete(known, headers)
-        return Sheet(columns, given=given)
+        return Sheet(columns, given=given, unread=others)
     return _wide(columns, others, known, given, headers)
 
 
 def _complete(known: set[str], headers: Sequence[str]) -> None:
+    known = known | ({"period"} if "year" in known else set())
     missing = [name for name in ("dataElement", "period", "orgUnit") if name not in known]
     if missing:
         flags = " ".join(_FLAGS[name] for name in missing)
@@ -155,9 +196,14 @@ _FLAGS = {"dataElement": "--data-element NAME", "period": "--period 202501", "or
 def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Row, headers: Sequence[str]) -> Sheet:
     """A sheet without a column of values: its other columns are periods, or data elements."""
     periods = [header for header in others if _is_period(header)]
-    if "orgUnit" not in known or not others:
+    if "orgUnit" not in known:
         raise UsageError(
-            f"no column holds values, and none is one: there are {listed(headers, TOLD)}",
+            f"no column holds values, and none says the organisation unit: not understood are {listed(others, TOLD)}",
+            hint="call the column of units 'Facility', 'Health facility', 'Site' or 'orgUnit'; that of values 'Value'",
+        )
+    if not others:
+        raise UsageError(
+            f"no column holds values: there are {listed(headers, TOLD)}",
             hint="a long sheet has dataElement, period, orgUnit, value; a wide one orgUnit and a column for each period",
         )
     if periods and len(periods) == len(others):
@@ -182,11 +228,16 @@ def _is_period(text: str) -> bool:
 
 @lru_cache(4096)
 def as_period(text: str) -> str:
-    """A month as spreadsheets write it (`Jan-26`, `January 2026`, `06/2026`), or an interval as ADX does (`2026-01-01/P1M`),
+    """A month as spreadsheets write it (`Jan-26`, `January 2026`, `2026 Jan`, `06/2026`, `2026/06`, `2026M06`), or an interval as ADX does (`2026-01-01/P1M`),
     in DHIS2's form; anything else as it is."""
     text = text.strip()
     if (interval := period_of(text)) is not None:
         return interval.iso
+    if (turned := _YEAR_AND_NAME.fullmatch(text)) is not None:
+        named_ = as_period(f"{turned[2]} {turned[1]}")
+        return text if named_ == f"{turned[2]} {turned[1]}" else named_
+    if (numbered := _YEAR_AND_NUMBER.fullmatch(text)) is not None:
+        return f"{numbered[1]}{int(numbered[2]):02}"
     if (named := _NAMED_MONTH.fullmatch(text)) is not None:
         word = named[1].lower()
         number = next((at for at, name in enumerate(_MONTHS, 1) if word == name or word in _LONG[name]), None)
@@ -206,10 +257,16 @@ _LONG = {
 }  # fmt: skip
 
 
-async def values_of(batches: AsyncIterable[Sequence[Row]], given: Row) -> AsyncGenerator[list[tuple[int, Row]]]:
+async def values_of(
+    batches: AsyncIterable[Sequence[Row]], given: Row, unread: list[str]
+) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of a sheet that comes in batches, each with the number of its row, from 1.
 
-    Parameters and errors as of `sheet_of`, and `UsageError` for a later row with a column that the first did not have.
+    Parameters:
+        given: as of `sheet_of`.
+        unread: takes the columns that hold nothing of a value.
+
+    Raises errors of `sheet_of`, and `UsageError` for a later row with a column that the first did not have.
     """
     sheet: Sheet | None = None
     seen: set[str] = set()
@@ -218,11 +275,13 @@ async def values_of(batches: AsyncIterable[Sequence[Row]], given: Row) -> AsyncG
         if sheet is None:
             headers = list(dict.fromkeys(name for row in batch for name in row))
             sheet, seen = sheet_of(headers, given), set(headers)
+            unread += sheet.unread
         found: list[tuple[int, Row]] = []
         for row in batch:
             number += 1
             if new := row.keys() - seen:
                 sheet, seen = _grown(sheet, seen | new, given, number)
+                unread += [header for header in sheet.unread if header not in unread]
             found += [(number, value) for value in sheet.values(row)]
         yield found
 

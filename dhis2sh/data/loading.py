@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.data import jobs
-from dhis2sh.data.cells import DEFAULTED, cell_of
+from dhis2sh.data.cells import DEFAULTED, UNREAD, cell_of
 from dhis2sh.data.checking import Checker, Problem, text_of
 from dhis2sh.data.jobs import Job, Preparing
-from dhis2sh.data.reading import cells_now
+from dhis2sh.data.reading import cells_now, elements_without_zeros, is_zero
 from dhis2sh.data.refused import RefusedRows
 from dhis2sh.data.sending import Values, refusals
 from dhis2sh.data.target import Target
@@ -50,6 +50,7 @@ class Load:
         size: rows in one request.
         by_job: the server imports each part in a job of its own, which is watched.
         notes: what is to be said of what is loaded; who reads it may add to it until it is read.
+        unread: columns that hold nothing of a value, filled as the notes are.
     """
 
     what: str
@@ -59,6 +60,7 @@ class Load:
     size: int = field(default_factory=lambda: jobs.ROWS_IN_ONE_PART)
     by_job: bool = False
     notes: list[str] = field(default_factory=list[str])
+    unread: list[str] = field(default_factory=list[str])
 
 
 async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], load: Load) -> Plan:
@@ -86,6 +88,8 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
         taking.drop()
         raise
     notes = [*load.notes, *taking.notes()]
+    if load.unread:
+        notes.append(f"columns not read: {', '.join(load.unread)}")
     made = await planned(s, job, target, taking.refused, notes, taking.given)
     if isinstance(made.writer, Values):
         made.writer.by_job = load.by_job
@@ -99,7 +103,7 @@ class _Taking:
         self._url, self._target, self._load, self._by_set = s.profile.url, target, load, by_set
         size = min(load.size, 1_000) if by_set else load.size  # facts, quirk 37
         self._preparing = Preparing(s.profile.name, size)
-        self.refused = RefusedRows(load.rejected or self._preparing.path / "refused.csv")
+        self.refused = RefusedRows(load.rejected or self._preparing.path / jobs.REFUSED, load.unread)
         self._checker = Checker(target, deleting=load.strategy == "DELETE")
         self._seen: dict[str, tuple[int, object]] = {}
         self._thousands: list[tuple[int, Row]] = []
@@ -110,6 +114,8 @@ class _Taking:
     def take(self, place: int, row: Row) -> None:
         """One row: into the job, or among the refused."""
         self.given += 1
+        if isinstance(unread := row.get(UNREAD), dict):
+            self.refused.beside[place] = _as_text(unread)
         given = row.get("value")
         if not self._commas and isinstance(given, str) and "," in given:
             self._commas = _DECIMAL_COMMA.fullmatch(given.strip()) is not None
@@ -128,7 +134,7 @@ class _Taking:
         elif before[1] == value:
             self.repeated += 1
         else:
-            self._contradicted(place, sent, before[0])
+            self._contradicted(place, sent, before[0], _as_text(row))
 
     def _look_at(self, place: int, sent: Row) -> None:
         """Remember a value that is looked at again when all have come."""
@@ -141,15 +147,22 @@ class _Taking:
         if "." in text and _THOUSANDS.fullmatch(text):
             self._thousands.append((place, sent))
 
-    def _contradicted(self, place: int, sent: Row, first: int) -> None:
-        """Two rows with two values for one cell: nobody knows which is meant, so that neither is sent."""
+    def _contradicted(self, place: int, sent: Row, first: int, given: Row) -> None:
+        """Two rows with two values for one cell: nobody knows which is meant, so that neither is sent.
+
+        Parameters:
+            given: the later one as it was given; of the first only what is sent is known, and it names the same cell.
+        """
         if (row := self._preparing.withdraw(first, sent)) is not None:
-            self.refused.add(first, row, f"row {place:,} has another value for the same cell")
-        self.refused.add(place, sent, f"row {first:,} has another value for the same cell")
+            own = {name: row.get(name) for name in ("value", "comment", "deleted") if name in row or name in given}
+            self.refused.add(first, {**given, **own}, f"row {place:,} has another value for the same cell")
+        self.refused.add(place, given, f"row {first:,} has another value for the same cell")
 
     def notes(self) -> list[str]:
         """What is to be said of the rows that are sent."""
         said = [f"{counted(self.repeated, 'row')} said again what another row says"] if self.repeated else []
+        if self._checker.months_by_day:
+            said.append("days that begin a month are read as the month: these data elements are reported by month")
         if self._negative is not None:
             first, count = self._negative
             said.append(f"{counted(count, 'value')} below zero, which counts are not (first: row {first:,})")
@@ -165,7 +178,7 @@ class _Taking:
         title = f"{VERBS[self._load.strategy]} {counted(self._preparing.rows, 'data value')}: {self._load.what}"
         job = self._preparing.finish(title, self._url, self._load.strategy, undo=self._load.undo)
         if self._load.rejected is None:
-            self.refused.path = job.path / "refused.csv"
+            self.refused.path = job.path / jobs.REFUSED
         return job
 
     def drop(self) -> None:
@@ -228,7 +241,8 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
     rows = sum(len(job.places(part)) for part in left)
     held = [row for part in left for row in job.rows(part)] if 0 < rows <= LOOKED_AT else []
     now = await cells_now(s, held, target.default) if held else None
-    steps = StepsInBulk({("import", "dataValues"): rows} if rows else {}, _Steps(job, left, target, now))
+    without = await elements_without_zeros(s, held)
+    steps = StepsInBulk({("import", "dataValues"): rows} if rows else {}, _Steps(job, left, target, now, without))
     title = f"{job.head.title} into {s.profile.name}" + (
         f"; {refused.count:,} of {given:,} rows refused" if refused.count else ""
     )
@@ -243,7 +257,7 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
 def nothing(s: Session, title: str) -> Plan:
     """The plan of a load of which every row is there already."""
     job = Preparing(s.profile.name).finish(title, s.profile.url, "CREATE_AND_UPDATE", undo=False)
-    return Plan(title, writer=Values(job, "", RefusedRows(job.path / "refused.csv")))
+    return Plan(title, writer=Values(job, "", RefusedRows(job.path / jobs.REFUSED)))
 
 
 async def _validated(s: Session, job: Job, part: int) -> list[str]:
@@ -261,18 +275,29 @@ async def _validated(s: Session, job: Job, part: int) -> list[str]:
         told.append(f"the server will refuse {len(reasons) - TOLD:,} more")
     count = outcome.import_count
     unchanged = max(0, count.ignored - len(reasons))
+    uncounted = len(rows) - count.created - count.updated - count.deleted - count.ignored
+    zeros = uncounted > 0 and sum(map(is_zero, rows)) >= uncounted
     return [
         *told,
         f"the server would create {count.created:,}, update {count.updated:,}, delete {count.deleted:,}; "
         f"{unchanged:,} hold these values already",
+        *([f"{counted(uncounted, 'zero')} that the server does not keep"] if zeros else []),
     ]
 
 
 class _Steps:
     """Makes the step of one row, when somebody looks at it."""
 
-    def __init__(self, job: Job, left: Sequence[int], target: Target, now: Mapping[str, Row] | None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        left: Sequence[int],
+        target: Target,
+        now: Mapping[str, Row] | None,
+        without_zeros: Collection[str] = (),
+    ) -> None:
         self._job, self._left, self._target, self._now = job, left, target, now
+        self._without_zeros = without_zeros
         self._at: tuple[int, int, list[Row]] = (0, 0, [])
 
     def __call__(self, number: int) -> PlanStep:
@@ -291,6 +316,8 @@ class _Steps:
         new = "nothing" if deleted else str(row.get("value", ""))
         if self._now is not None:
             held = self._now.get(cell_of(row, self._target.default), {}).get("value")
+            if held is not None and is_zero(row) and row["dataElement"] in self._without_zeros:
+                new = "nothing"  # a zero over a value deletes it
             new = (
                 new
                 if held == new or (held is None and not deleted)
@@ -299,14 +326,14 @@ class _Steps:
         return PlanStep("import", "dataValues", name=self._target.words(row), detail=new)
 
 
-async def of_rows(rows: Rows[Row], given: Row) -> AsyncGenerator[list[tuple[int, Row]]]:
-    """The values of rows that are in memory, as of `of_file`."""
+async def of_rows(rows: Rows[Row], given: Row, unread: list[str]) -> AsyncGenerator[list[tuple[int, Row]]]:
+    """The values of rows that are in memory, as `layouts.values_of` gives them."""
     from dhis2sh.data import layouts  # start-up: as above
 
     async def one() -> AsyncGenerator[list[Row]]:
         yield rows.plain()
 
-    async for batch in layouts.values_of(one(), given):
+    async for batch in layouts.values_of(one(), given, unread):
         yield batch
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, Row
 
+_ZERO = re.compile(r"-?0+(\.0*)?")
 FEW = 50
 """UIDs that are named in a question; for more of them a wider one is asked, and what was not meant is left out here."""
 
@@ -75,3 +77,18 @@ async def roots_of(s: Session) -> list[str]:
     me = await s.client.get_object("me", {"fields": "organisationUnits[id],dataViewOrganisationUnits[id]"})
     held = (cast("list[JsonObject]", me.get(name) or []) for name in ("organisationUnits", "dataViewOrganisationUnits"))
     return list(dict.fromkeys(str(unit["id"]) for units in held for unit in units))
+
+
+def is_zero(row: Row) -> bool:
+    """Has a row zero as its value?"""
+    return _ZERO.fullmatch(str(row.get("value", ""))) is not None
+
+
+async def elements_without_zeros(s: Session, rows: Sequence[Row]) -> set[str]:
+    """Of the data elements that have a zero in some rows, those whose zeros are not significant.
+
+    Of them a server stores no zero where there was nothing, and counts none; where there was a value, it deletes it.
+    """
+    uids = list(dict.fromkeys(str(row["dataElement"]) for row in rows if is_zero(row)))
+    found = (await reading.by_uid(s.client, "dataElements", uids, fields="id,zeroIsSignificant")).rows if uids else []
+    return {str(item["id"]) for item in found if not item.get("zeroIsSignificant")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -23,12 +24,17 @@ class RefusedRows:
 
     Parameters:
         path: the file, CSV with a column `reason`.
+        unread: columns of what was given that hold nothing of a value; who mends the file wants them all the same.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unread: Sequence[str] = ()) -> None:
         self.path = path
         self.count = 0
+        self.beside: dict[int, Row] = {}
+        """What a row has in those columns, by its place."""
+        self._unread = unread
         self._reasons: dict[str, tuple[int, int]] = {}
+        self._columns: tuple[str, ...] | None = None
         self._file: TextIO | None = None
         self._writer: csv.DictWriter[str] | None = None
 
@@ -48,19 +54,28 @@ class RefusedRows:
         try:
             if self._writer is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self.path.open("w", encoding="utf-8", newline="")
-                self._writer = csv.DictWriter(self._file, COLUMNS, extrasaction="ignore")
-                self._writer.writeheader()
-            self._writer.writerow({**row, "row": place, "reason": reason})
+                self._open()
+            assert self._writer is not None
+            self._writer.writerow({**self.beside.get(place, {}), **row, "row": place, "reason": reason})
         except OSError as error:
             raise Dhis2Error(
                 f"{self.path} cannot be written: {error.strerror}", hint="choose another --rejected"
             ) from error
 
+    def _open(self) -> None:
+        """The file: a new one, or that of the rows before once more, which may have another path by now."""
+        new = self._columns is None
+        self._columns = self._columns or (*COLUMNS[:-1], *self._unread, COLUMNS[-1])
+        self._file = self.path.open("w" if new else "a", encoding="utf-8", newline="")
+        self._writer = csv.DictWriter(self._file, self._columns, extrasaction="ignore")
+        if new:
+            self._writer.writeheader()
+
     def close(self) -> None:
-        """No more rows come."""
+        """No more rows come for now."""
         if self._file is not None:
             self._file.close()
+            self._file = self._writer = None
 
     def lines(self) -> list[str]:
         """The reasons, the most frequent first, each with how many rows and the first of them."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,8 +16,9 @@ from dhis2sh.client.messages import TaskRef, WebMessage
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.client.tasks import FIRST_WAIT, notifications_of
 from dhis2sh.data.cells import cell_of
-from dhis2sh.data.reading import cells_now, values_now
+from dhis2sh.data.reading import cells_now, elements_without_zeros, is_zero, values_now
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound
+from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import WriteSummary
@@ -67,6 +68,7 @@ class Values:
     again: str = AGAIN
     by_job: bool = False
     _first: dict[int, int] = field(default_factory=dict[int, int])
+    _zeros: int = 0
 
     def parts(self) -> Iterator[Part]:
         """The parts without an answer, in order."""
@@ -101,6 +103,7 @@ class Values:
         for index, reason in sorted(answered.refused.items()):
             self.refused.add(places[index], rows[index], reason)
         counts = answered.counts
+        self._zeros += counts["zeros"]
         first = part.numbers[0]
         return PartDone(
             [number for number in part.numbers if number - first not in answered.refused],
@@ -136,7 +139,12 @@ class Values:
         found.refused |= {at + index: reason for index, reason in reasons.items()}
         unchanged = max(0, count.ignored - len(reasons))
         found.counts.update(created=count.created, updated=count.updated, deleted=count.deleted, ignored=unchanged)
-        if count.created + count.updated + count.deleted + count.ignored < len(rows) and not reasons:
+        missing = len(rows) - count.created - count.updated - count.deleted - count.ignored
+        if missing > 0 and not reasons:
+            without = await elements_without_zeros(s, rows)
+            if missing <= sum(is_zero(row) and str(row["dataElement"]) in without for row in rows):
+                found.counts["zeros"] += missing
+                return
             raise BrokenAnswer(
                 f"the server counted {count.total:,} of {len(rows):,} data values and says nothing of the rest",
                 hint="the same line once more sends this part again",
@@ -175,13 +183,20 @@ class Values:
         rows = self.job.rows(self._first[part.numbers[0]])
         now = await cells_now(s, rows, self.default)
         deleting = self.job.head.strategy == "DELETE"
+        without = await elements_without_zeros(s, rows)
         first = part.numbers[0]
         done = [
             first + index
             for index, row in enumerate(rows)
-            if holds(now.get(cell_of(row, self.default)), row, deleting=deleting)
+            if holds(now.get(cell_of(row, self.default)), row, deleting=deleting, without_zeros=without)
         ]
-        return PartDone(done, deleted=len(done)) if deleting else PartDone(done, updated=len(done))
+        if deleting:
+            return PartDone(done, deleted=len(done))
+        if not self.job.has_before:
+            return PartDone(done, updated=len(done))
+        before = {cell_of(row, self.default) for row in self.job.before()}
+        updated = sum(cell_of(rows[number - first], self.default) in before for number in done)
+        return PartDone(done, created=len(done) - updated, updated=updated)
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """Rows that were refused, before sending or by the server, are failures of the whole."""
@@ -189,8 +204,13 @@ class Values:
         if cut_off:
             return
         summary.failures = self.refused.failures()
+        told = [f"{counted(self._zeros, 'zero')} that the server does not keep"] if self._zeros else []
+        if summary.ignored and self.job.head.strategy == "CREATE_AND_UPDATE":
+            told.append("ignored is what the server holds already as it was sent")
         if self.refused.count:
-            summary.note = f"{self.refused.count:,} refused rows: {self.refused.path}"
+            told.append(f"{self.refused.count:,} refused rows: {self.refused.path}")
+        if told:
+            summary.note = "; ".join(told)
 
 
 async def _told_of(s: Session, uid: str) -> WebMessage | None:
@@ -233,10 +253,16 @@ async def _known(s: Session, uid: str) -> bool:
     return body.get("jobStatus") in {"NOT_STARTED", "SCHEDULED", "RUNNING"}
 
 
-def holds(now: Row | None, row: Row, *, deleting: bool) -> bool:
-    """Does a cell hold what was sent to it?"""
+def holds(now: Row | None, row: Row, *, deleting: bool, without_zeros: Collection[str] = ()) -> bool:
+    """Does a cell hold what was sent to it?
+
+    Parameters:
+        without_zeros: data elements of which a zero is no value.
+    """
     if deleting or row.get("deleted"):
         return now is None
+    if now is None and is_zero(row) and row["dataElement"] in without_zeros:
+        return True
     return now is not None and str(now.get("value", "")) == str(row.get("value", ""))
 
 

@@ -10,7 +10,7 @@ from dhis2sh.changes.way_back import takes_back
 from dhis2sh.data import jobs, loading
 from dhis2sh.data.cells import SENT, cell_of
 from dhis2sh.data.jobs import Preparing
-from dhis2sh.data.reading import cells_now
+from dhis2sh.data.reading import cells_now, elements_without_zeros
 from dhis2sh.data.refused import RefusedRows
 from dhis2sh.data.sending import NAME, holds
 from dhis2sh.data.target import Target
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 RECENT = 100
 """Entries among which other parts of a load are looked for."""
+NAMED = 5
+"""Cells that stay and are named before the rest is counted."""
 
 
 @takes_back(NAME)
@@ -46,7 +48,7 @@ async def values(s: Session, journal: Journal, entry: Entry, *, force: bool) -> 
     ]  # fmt: skip
     notes = [f"more of this load is in entry {other}: dhis2 undo {other}" for other in others]
     parts = sorted({int(number) for _, number, _ in digests})
-    return await _plan(s, title, job, parts, notes, force=force)
+    return await _plan(s, entry, job, parts, notes, force=force)
 
 
 def _restored(row: Row, before: Row | None) -> Row:
@@ -57,49 +59,56 @@ def _restored(row: Row, before: Row | None) -> Row:
     return {name: before[name] for name in SENT if name in before}
 
 
-async def _plan(s: Session, title: str, job: Job, parts: Sequence[int], more: Sequence[str], *, force: bool) -> Plan:
+async def _plan(s: Session, entry: Entry, job: Job, parts: Sequence[int], more: Sequence[str], *, force: bool) -> Plan:
     """The plan that brings the cells of a job back to what they held before it.
 
     Parameters:
-        job: the load that is taken back; parts: those of it that went out.
+        entry: that of the journal; job: the load that is taken back; parts: those of it that went out.
         more: what is to be said besides.
         force: what somebody has changed since, too.
     """
+    title = f"undo entry {entry.id}: {entry.title}"
     target = Target(s)
     await target.open()
     before = {cell_of(row, target.default): row for row in job.before()}
     preparing = Preparing(s.profile.name)
-    refused = RefusedRows(preparing.path / "refused.csv")
-    stays = already = 0
+    refused = RefusedRows(preparing.path / jobs.REFUSED)
+    stays, already = list[str](), 0
     try:
         for part in parts:
             rows = job.rows(part)
+            await loading.meet(target, rows)
             now = await cells_now(s, rows, target.default)
+            without = await elements_without_zeros(s, rows)
+            deleting = job.head.strategy == "DELETE"
             for place, row in zip(job.places(part), rows, strict=True):
                 cell = cell_of(row, target.default)
                 current, back = now.get(cell), _restored(row, before.get(cell))
                 if holds(current, back, deleting=False):
                     already += 1
-                elif force or holds(current, row, deleting=job.head.strategy == "DELETE"):
+                elif force or holds(current, row, deleting=deleting, without_zeros=without):
                     preparing.add(place, back)
                 else:
-                    stays += 1
+                    stays.append(target.words(row))
         made = preparing.finish(title, s.profile.url, "CREATE_AND_UPDATE", undo=True)
     except BaseException:
         preparing.drop()
         raise
+    told = f"{counted(len(stays), 'cell')} changed again since: {_named(stays)}"
     notes = [
         *more,
         *([f"{counted(already, 'cell')} held already what they held before"] if already else []),
-        *(
-            [f"{counted(stays, 'cell')} changed again since and left alone (--force takes them back too)"]
-            if stays
-            else []
-        ),
+        *([f"{told}; left alone (--force takes them back too)"] if stays else []),
     ]
-    refused.path = made.path / "refused.csv"
+    refused.path = made.path / jobs.REFUSED
     plan_ = await loading.planned(s, made, target, refused, notes, made.head.rows)
     plan_.title = title
     if not plan_.steps and stays:
-        plan_.blocked = Refused(f"{title}: {counted(stays, 'cell')} changed again since", hint="dhis2 undo --force")
+        plan_.blocked = Refused(f"{title}: {told}", hint=f"dhis2 undo {entry.id} --force")
     return plan_
+
+
+def _named(cells: Sequence[str]) -> str:
+    """The first of some cells, each of which has commas in it."""
+    more = f"; and {len(cells) - NAMED:,} more" if len(cells) > NAMED else ""
+    return f"{'; '.join(cells[:NAMED])}{more}"

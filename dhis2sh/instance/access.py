@@ -31,10 +31,12 @@ type Problem = Literal[
     "empty group",
 ]
 AT_ONCE = 4
+WITHOUT_ENTRY = frozenset({"sqlViews", "routes"})
+"""Types whose data nobody enters: their data access is for seeing rows and using what they lead to."""
 SYSTEM = "XXXXXSystem"
 """The server itself, as an owner of what it has made (recorded)."""
 DATA_WRITE, META_WRITE = 3, 1
-"""Where in an access string the letter for writing data and for writing the object itself stands."""
+"""Where in an access string the letters for writing data and for writing the object itself stands."""
 
 
 @dataclass(slots=True)
@@ -118,7 +120,7 @@ async def audit(s: Session, types: Sequence[str]) -> AsyncIterator[list[Finding]
 
 
 async def _shared(s: Session, types: Sequence[str]) -> list[Resource]:
-    all_of = {name: resource for name, resource in (await schema.types_of(s.client)).items() if resource.shareable}
+    all_of = {name: resource for name, resource in (await schema.resources_of(s.client)).items() if resource.shareable}
     if wrong := [name for name in types if name not in all_of]:
         raise UsageError(f"{wrong[0]} are not shared", hint=did_you_mean(wrong[0], [*all_of]) or "dhis2 metadata types")
     return [all_of[name] for name in types or sorted(all_of)]
@@ -130,7 +132,7 @@ def of_object(resource: Resource, row: Mapping[str, JsonValue], there: Known) ->
     if uid in DEFAULT_OBJECTS.values():
         return  # everybody's, and the server's own
     sharing = cast("JsonObject", row.get("sharing") or {})
-    share = f"dhis2 metadata share {resource.plural} {uid} --public r"
+    line = f"dhis2 metadata share {resource.plural} {uid} --public"
 
     def found(problem: Problem, detail: str, fix: str) -> Finding:
         return Finding(resource.plural, uid, name, problem, detail, fix)
@@ -142,10 +144,11 @@ def of_object(resource: Resource, row: Mapping[str, JsonValue], there: Known) ->
             "everybody on the internet sees it without signing in",
             f"dhis2 metadata update {resource.plural} {uid} --set sharing.external=false",
         )
-    if public[DATA_WRITE] == "w" and resource.data_shareable:
-        yield found("public data", f"everybody may enter and change its data ({public})", share)
-    elif public[META_WRITE] == "w":
-        yield found("public edit", f"everybody may change and delete it ({public})", share)
+    mend = f"{line} {public.replace('w', '-')}"  # reading stays as it is
+    if public[DATA_WRITE] == "w" and resource.data_shareable and resource.plural not in WITHOUT_ENTRY:
+        yield found("public data", f"everybody may enter and change its data ({public})", mend)
+    if public[META_WRITE] == "w":
+        yield found("public edit", f"everybody may change and delete it ({public})", mend)
     yield from _people(sharing, there, found, f"{resource.plural} {uid}")
 
 

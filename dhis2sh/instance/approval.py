@@ -120,17 +120,31 @@ async def workflow_of(s: Session, data_set: str) -> Workflow:
     """The workflow of a data set. Raises `UsageError` where it has none."""
     body = await s.client.get_object(
         f"dataSets/{data_set}",
-        {"fields": "id,displayName,workflow[id,displayName,dataApprovalLevels[displayName,level,orgUnitLevel]]"},
+        {
+            "fields": "id,displayName,periodType,workflow[id,displayName,dataApprovalLevels[displayName,level,orgUnitLevel]]"
+        },
     )
     flow = body.get("workflow")
     if not isinstance(flow, dict):
         raise UsageError(
             f"'{body.get('displayName')}' has no approval workflow",
-            hint=f"dhis2 metadata update dataSets {data_set} --help",
+            hint=await _of_which(s, data_set, body.get("periodType")),
         )
     levels = cast("list[JsonObject]", flow.get("dataApprovalLevels") or [])
     named = {int(cast("int", one.get("orgUnitLevel") or 0)): str(one.get("displayName")) for one in levels}
     return Workflow(str(flow["id"]), str(flow.get("displayName")), str(body.get("displayName")), named)
+
+
+async def _of_which(s: Session, data_set: str, period_type: JsonValue) -> str:
+    """The command that gives a data set a workflow: one that is there and of its period type, or a new one."""
+    rows = await reading.all_of(s.client, "dataApprovalWorkflows", [], fields="id,displayName,periodType")
+    fitting = [row for row in rows if row.get("periodType") == period_type]
+    if not fitting:
+        return "dhis2 metadata create dataApprovalWorkflows --help"
+    first = fitting[0]
+    return (
+        f"dhis2 metadata update dataSets {data_set} --set workflow={first['id']}  gives it '{first.get('displayName')}'"
+    )
 
 
 async def units_of(s: Session, units: Sequence[str], level: int | None, flow: Workflow) -> dict[str, JsonObject]:

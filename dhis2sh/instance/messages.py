@@ -77,6 +77,30 @@ def sending(subject: str, text: str, to: Mapping[str, Sequence[str]], named: Seq
     return Plan(f"send '{subject}' to {listed(named)}", [step], notes=[NO_WAY_BACK], writer=writer)
 
 
+async def readers(s: Session, to: Mapping[str, Sequence[str]]) -> list[str]:
+    """The usernames of everybody who gets a message. Raises `UsageError` for a group or a unit of nobody.
+
+    Parameters:
+        to: UIDs of `users`, `userGroups` and `organisationUnits`.
+    """
+    found = [
+        str(row.get("username"))
+        for row in (await reading.by_uid(s.client, "users", to["users"], fields="id,username")).rows
+    ]
+    for plural, path in (("userGroups", "userGroups.id"), ("organisationUnits", "organisationUnits.id")):
+        for uid in to[plural]:
+            inside = await reading.all_of(s.client, "users", [f"{path}:eq:{uid}"], fields="id,username")
+            if not inside:
+                name = (await reading.by_uid(s.client, plural, [uid], fields="id,displayName")).rows
+                called = name[0].get("displayName") if name else uid
+                raise UsageError(
+                    f"'{called}' has no users: nobody would get it",
+                    hint="dhis2 user list",
+                )
+            found += [str(row.get("username")) for row in inside]
+    return list(dict.fromkeys(found))
+
+
 async def _sent(s: Session, summary: WriteSummary) -> None:
     summary.created = 1
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.instance.keyed import MISSING, SETTINGS, WHAT, Keyed, Missing, held, plan
 from dhis2sh.redact import is_secret
@@ -23,6 +24,22 @@ DIFFERENCE = ("setting", "here", "there")
 HIDDEN = "(secret)"
 UNLISTED = frozenset({"keyEmailPassword"})
 """Settings that a server takes and does not list before they are set (recorded)."""
+WORDS: dict[str, tuple[str, ...]] = {
+    "keyCacheStrategy": (
+        "NO_CACHE", "CACHE_1_MINUTE", "CACHE_5_MINUTES", "CACHE_10_MINUTES", "CACHE_15_MINUTES", "CACHE_30_MINUTES",
+        "CACHE_1_HOUR", "CACHE_6AM_TOMORROW", "CACHE_TWO_WEEKS",
+    ),
+    "keyCacheability": ("PUBLIC", "PRIVATE"),
+    "keyAnalysisDisplayProperty": ("name", "shortName"),
+    "keyAnalysisDigitGroupSeparator": ("NONE", "COMMA", "SPACE"),
+    "analyticsFinancialYearStart": tuple(
+        f"FINANCIAL_YEAR_{month}" for month in ("FEBRUARY", "APRIL", "JULY", "AUGUST", "SEPTEMBER", "OCTOBER", "NOVEMBER")
+    ),
+    "keyAnalysisRelativePeriod": tuple(str(period) for period in RelativePeriod),
+}  # fmt: skip
+"""Settings that take one of some words; a server stores any text (seen) and fails where it reads it."""
+LIMITS = (("minPasswordLength", "maxPasswordLength"),)
+"""Settings of which the first must not be above the second."""
 LOCALES = frozenset({"keyUiLocale", "keyDbLocale"})
 
 
@@ -83,6 +100,7 @@ async def setting(s: Session, pairs: Sequence[str], default: Sequence[str]) -> P
             )
         now = await value_of(s, there, name)
         changes.append(Keyed(SETTINGS, name, now, await _checked(s, name, value, now)))
+    _must_fit({**there, **{change.key: change.after for change in changes if not isinstance(change.after, Missing)}})
     for name in default:
         changes.append(Keyed(SETTINGS, name, await value_of(s, there, name), MISSING))
     notes = [
@@ -100,6 +118,19 @@ async def _checked(s: Session, name: str, text: str, now: JsonValue) -> JsonValu
         return text.lower() == "true"
     if isinstance(now, (int, float)):
         return _number(name, text, now)
+    if name in WORDS and text not in WORDS[name]:
+        raise UsageError(
+            f"{name}: '{text}' is not one of its values",
+            hint=did_you_mean(text, WORDS[name]) or f"one of: {', '.join(WORDS[name][:12])}",
+        )
+    if name == "keyStyle":
+        styles = cast("list[JsonObject]", await s.client.get("system/styles"))
+        known = [str(one.get("path")) for one in styles]
+        if text not in known:
+            raise UsageError(
+                f"keyStyle: '{text}' is no style of this server",
+                hint=did_you_mean(text, known) or f"one of: {', '.join(known)}",
+            )
     if name in LOCALES:
         found = cast("list[JsonObject]", await s.client.get("locales/ui" if name == "keyUiLocale" else "locales/db"))
         known = [str(one.get("locale")) for one in found]
@@ -109,6 +140,16 @@ async def _checked(s: Session, name: str, text: str, now: JsonValue) -> JsonValu
                 hint=did_you_mean(text, known) or f"one of: {', '.join(known[:12])}",
             )
     return text
+
+
+def _must_fit(settings: Mapping[str, JsonValue]) -> None:
+    """Raise `UsageError` where two settings contradict each other: no user could be made then."""
+    for least, most in LIMITS:
+        low, high = settings.get(least), settings.get(most)
+        if isinstance(low, int) and isinstance(high, int) and low > high:
+            raise UsageError(
+                f"{least} would be {low} and {most} {high}: nobody could have a password", hint=f"{most}={low}"
+            )
 
 
 def _number(name: str, text: str, now: float) -> JsonValue:

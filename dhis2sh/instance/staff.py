@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import reading
 from dhis2sh.dhis2.uids import generate_uid
-from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.instance.people import GROUPS, ROLES, UNITS, USERS, account
 from dhis2sh.verbs import names
 from dhis2sh.words import listed
@@ -87,13 +87,16 @@ def columns_of(rows: Sequence[Mapping[str, object]]) -> dict[str, str]:
     return found
 
 
-async def read(s: Session, rows: Sequence[Row], *, template: str | None, passwords: bool, invited: bool) -> Staff:
+async def read(
+    s: Session, rows: Sequence[Row], *, template: str | None, passwords: bool, invited: bool, first: int = 1
+) -> Staff:
     """The accounts of a sheet.
 
     Parameters:
         template: UID of an account whose roles, groups and units hold for what the sheet does not say.
         passwords: make one up for who has none.
         invited: everybody chooses a password of their own.
+        first: the number of the first row as its sheet shows it.
 
     Raises `UsageError` that tells every wrong row, and `NotFound` that tells every unknown name with what was meant.
     """
@@ -101,16 +104,22 @@ async def read(s: Session, rows: Sequence[Row], *, template: str | None, passwor
     people = [{columns[key]: value for key, value in row.items() if value not in (None, "")} for row in rows]
     like = await _template(s, template) if template else {}
     taken = await _taken(s, [str(one.get("username") or "") for one in people])
-    problems, notes = list(_wrong(people, like, passwords=passwords, invited=invited)), list[str]()
+    problems = list(_wrong(people, like, first, passwords=passwords, invited=invited))
+    uids, unknown = await _named(s, people, first)
+    if unknown and not problems and len(unknown) == 1:
+        raise unknown[0]
+    problems += [
+        str(error) + (f" ({error.hint})" if (error.hint or "").startswith("did you") else "") for error in unknown
+    ]
     if problems:
         rest = f", and {len(problems) - 10:,} more" if len(problems) > 10 else ""
         raise UsageError(
             f"the sheet is wrong: {'; '.join(problems[:10])}{rest}", hint="mend the sheet; nothing was sent"
         )
+    notes: list[str] = []
     if taken:
         verb = "username is" if len(taken) == 1 else "usernames are"
         notes.append(f"{len(taken):,} {verb} taken and left out: {listed(sorted(taken), 10)}")
-    uids = await _named(s, people)
     staff = Staff([], notes)
     for one in people:
         username = str(one["username"])
@@ -157,13 +166,13 @@ async def _taken(s: Session, usernames: Iterable[str]) -> set[str]:
 
 
 def _wrong(
-    people: Sequence[Mapping[str, object]], like: JsonObject, *, passwords: bool, invited: bool
+    people: Sequence[Mapping[str, object]], like: JsonObject, first: int, *, passwords: bool, invited: bool
 ) -> Iterable[str]:
     seen: dict[str, int] = {}
-    for number, one in enumerate(people, start=1):
+    for number, one in enumerate(people, start=first):
         username = str(one.get("username") or "")
-        if (first := seen.setdefault(username.lower(), number)) != number and username:
-            yield f"row {number}: {username} is in row {first} too"
+        if (before := seen.setdefault(username.lower(), number)) != number and username:
+            yield f"row {number}: {username} is in row {before} too"
         for name in ("username", "firstName", "surname"):
             if not str(one.get(name) or "").strip():
                 yield f"row {number}: no {name}"
@@ -211,14 +220,20 @@ def made_up() -> str:
             return found
 
 
-async def _named(s: Session, people: Sequence[Mapping[str, object]]) -> dict[str, dict[str, str]]:
-    """The UIDs of all that the sheet names, by type and text; unknown ones are told together, with their rows."""
+async def _named(
+    s: Session, people: Sequence[Mapping[str, object]], first: int
+) -> tuple[dict[str, dict[str, str]], list[NotFound | UsageError]]:
+    """The UIDs of all that the sheet names, by type and text; and what is unknown or ambiguous, with its rows."""
     texts: dict[str, dict[str, str]] = {}
-    for number, one in enumerate(people, start=1):
+    for number, one in enumerate(people, start=first):
         for name, plural in REFERRED.items():
             for text in _split(one[name]) if name in one else ():
                 texts.setdefault(plural, {}).setdefault(text, f"row {number}")
-    return {
-        plural: await names.resolve_all(s, plural, places, there=True, places=places)
-        for plural, places in texts.items()
-    }
+    found: dict[str, dict[str, str]] = {}
+    unknown: list[NotFound | UsageError] = []
+    for plural, places in texts.items():
+        try:
+            found[plural] = await names.resolve_all(s, plural, places, there=True, places=places)
+        except (NotFound, UsageError) as error:
+            unknown.append(error)
+    return found, unknown

@@ -142,5 +142,11 @@ async def _must_be_complete(s: Session, data_set: str, period: str, org_units: l
     if missing:
         raise CheckFailed(
             f"'{reporting.name}' is not complete for {iso}: {counted(len(missing), 'unit')} missing: {listed(missing, 5)}",
-            hint=f"dhis2 data completeness {data_set} --period {iso} --missing",
+            hint=" ".join(
+                [
+                    f"dhis2 data completeness {data_set} --period {iso}",
+                    *(f"--org-unit {uid}" for uid in org_units),
+                    "--missing",
+                ]
+            ),
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.client import reading
 from dhis2sh.instance import messages
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
@@ -58,12 +57,7 @@ async def send(
     API source: `POST /api/messageConversations`.
     """
     to = {"users": user, "userGroups": group, "organisationUnits": org_unit}
-    named: list[str] = []
-    for plural, uids in to.items():
-        field = "username" if plural == "users" else "displayName"
-        named += [
-            str(row.get(field)) for row in (await reading.by_uid(s.client, plural, uids, fields=f"id,{field}")).rows
-        ]
+    named = await messages.readers(s, to)
     return messages.sending(subject, text, to, named)
 
 

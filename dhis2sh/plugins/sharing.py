@@ -37,5 +37,5 @@ async def audit(
         )
     rows = Rows(found, columns=("type", "id", "name", "problem", "detail", "fix"))
     if check and found:
-        raise CheckFailed(f"{len(found):,} findings in sharing", findings=rows, hint="without --check they are listed")
+        raise CheckFailed(f"{len(found):,} findings in sharing", findings=rows, hint=found[0].fix)
     return rows

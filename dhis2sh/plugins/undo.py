@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from dhis2sh.changes.journal import journal_of
 from dhis2sh.changes.plan import Plan
 from dhis2sh.changes.way_back import way_back
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import Refused, UsageError
 from dhis2sh.metadata import undoing
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Doc, verb
@@ -28,10 +28,13 @@ async def undo(
     """Take back a write: what it created is deleted, what it deleted is created again, what it changed is as before.
 
     The plan says what cannot be taken back: secrets, which the journal never holds; objects that are gone; and what was
-    changed again since, unless --force.
+    changed again since, unless --force. Where the newest attempt wrote nothing, the entry before it is taken back only by its
+    number.
     """
     journal = journal_of(s)
     entry = journal.entry(id)
+    if id is None:
+        _check_meant(journal, entry)
     plan = await _plan(s, journal, entry, force=force)
     for other in journal.entries() if id is None else ():
         if plan.steps or plan.blocked is not None:
@@ -40,6 +43,18 @@ async def undo(
             s.person.note(f"entry {entry.id} has nothing to take back: {'; '.join(plan.notes) or entry.title}")
             entry, plan = other, await _plan(s, journal, other, force=force)
     return plan
+
+
+def _check_meant(journal: Journal, entry: Entry) -> None:
+    """Raise `Refused` where the newest attempt wrote nothing: who says `undo` means that one, and not a write before it."""
+    newest = journal.entries(limit=1)[0]
+    if newest.id == entry.id or newest.undoes is not None or newest.undone_by is not None:
+        return  # who goes back step by step has just taken something back
+    why = f" ({newest.reason})" if newest.reason and not newest.writer.startswith("tracker") else ""
+    raise Refused(
+        f"the last attempt, entry {newest.id}, wrote nothing{why}: there is nothing of it to take back",
+        hint=f"dhis2 undo {entry.id}  takes back the write before it: {entry.title} ({entry.at[:16].replace('T', ' ')} UTC)",
+    )
 
 
 async def _plan(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:

@@ -12,6 +12,7 @@ from dhis2sh.instance import accounts, people, staff, switching
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
 from dhis2sh.metadata.objects.creating import plan_create
+from dhis2sh.metadata.objects.sheets import first_row
 from dhis2sh.metadata.objects.updating import plan_update
 from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows, Verbatim
@@ -183,10 +184,12 @@ async def import_(
 
     API source: `POST /api/metadata`.
     """
+    return await _create(s, await _staff(s, file, template, passwords=passwords is not None, invited=False), passwords)
+
+
+async def _staff(s: Session, file: Source, template: str | None, *, passwords: bool, invited: bool) -> staff.Staff:
     rows = read_rows(file, key=people.USERS, stdin=s.person.read)
-    return await _create(
-        s, await staff.read(s, rows, template=template, passwords=passwords is not None, invited=False), passwords
-    )
+    return await staff.read(s, rows, template=template, passwords=passwords, invited=invited, first=first_row(file))
 
 
 async def _create(s: Session, made: staff.Staff, passwords: Path | None) -> Plan:
@@ -211,8 +214,7 @@ async def invite(
 
     API source: `POST /api/users/invite`.
     """
-    rows = read_rows(file, key=people.USERS, stdin=s.person.read)
-    return accounts.inviting(await staff.read(s, rows, template=template, passwords=False, invited=True))
+    return accounts.inviting(await _staff(s, file, template, passwords=False, invited=True))
 
 
 @verb("user reinvite", effect="write", examples=["dhis2 user reinvite anna"])

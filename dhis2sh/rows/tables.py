@@ -12,6 +12,7 @@ import shlex
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -110,7 +111,20 @@ def read_rows(
             return _json(text, str(path), key)
 
 
-def stream_rows(path: Path, *, key: str | None = None, blanks: bool = False) -> Stream[Row]:
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where the rows of a file stand, as who reads it may say.
+
+    Parameters:
+        sheet: of a workbook, where it has several; the only one with rows without it.
+        header: the line that names the columns, from 1; above it stand titles.
+    """
+
+    sheet: str | None = None
+    header: int = 1
+
+
+def stream_rows(path: Path, *, key: str | None = None, blanks: bool = False, where: Where | None = None) -> Stream[Row]:
     """The rows of a file as they are read, none of it held for longer than a batch; `.gz` is unpacked on the way.
 
     Columns are those of the first batch. YAML, XLSX and single objects, which have no rows that could come one by one,
@@ -120,14 +134,19 @@ def stream_rows(path: Path, *, key: str | None = None, blanks: bool = False) -> 
         path: the file; its ending says what it is.
         key: of a JSON object the array that holds the rows, such as `dataValues`.
         blanks: lines of a sheet without anything in them are rows without fields, so that rows can be counted.
+        where: the sheet and the header; None where nobody can say them.
 
-    Raises `UsageError` for another ending; from the iteration what `read_rows` raises.
+    Raises `UsageError` for another ending, and where the file has no such sheet or header; from the iteration what `read_rows` raises.
     """
     packed = path.suffix.lower() == ".gz"
     ending = Path(path.stem).suffix.lower() if packed else path.suffix.lower()
     if ending not in ENDINGS or (packed and ending not in _STREAMED):
         raise UsageError(f"{path}: rows are read from {', '.join(ENDINGS)}", hint="the ending says what the file is")
-    return Stream(_batches(path, ending, key, blanks))
+    if where is not None and where.sheet is not None and ending != ".xlsx":
+        raise UsageError(f"{path.name} has no sheets", hint="--sheet is for XLSX")
+    if where is not None and where.header > 1 and ending not in {".csv", ".tsv", ".xlsx"}:
+        raise UsageError(f"{path.name} has no header", hint="--header-row is for CSV, TSV and XLSX")
+    return Stream(_batches(path, ending, key, blanks, where))
 
 
 csv.field_size_limit(16 * 1024 * 1024)  # the outline of a district in one cell is longer than Python's 128 KiB
@@ -136,7 +155,9 @@ BATCH = 1000
 """Rows of a file that are read at a time."""
 
 
-async def _batches(path: Path, ending: str, key: str | None, blanks: bool) -> AsyncGenerator[list[Row]]:
+async def _batches(
+    path: Path, ending: str, key: str | None, blanks: bool, where: Where | None
+) -> AsyncGenerator[list[Row]]:
     try:
         begins = _begins_with(path) if ending == ".json" else ""
         if begins == "[" or (begins and key is not None):
@@ -146,13 +167,17 @@ async def _batches(path: Path, ending: str, key: str | None, blanks: bool) -> As
         elif ending == ".json" and path.suffix.lower() == ".gz":
             raise UsageError(f"{path} holds one object", hint="name the array in it that holds the rows")
         elif ending == ".xlsx":
-            yield _sheet(path, blanks)
+            yield _sheet(path, blanks, where)
         elif ending == ".json" or ending not in _STREAMED:
             yield read_rows(path, key=key)
         else:
             with _open(path) as file:
                 separated = ending != ".ndjson"
-                rows = _separated(file, _separator_of(file, ending), blanks) if separated else _json_lines(file, path)
+                above = where.header - 1 if where is not None and separated else 0
+                for _ in range(above):
+                    file.readline()
+                separator = _separator_of(file, ending) if separated else ""
+                rows = _separated(file, separator, blanks, above) if separated else _json_lines(file, path)
                 while batch := list(itertools.islice(rows, BATCH)):
                     yield batch
     except FileNotFoundError:
@@ -196,12 +221,13 @@ def _begins_with(path: Path) -> str:
 
 
 def _separator_of(file: TextIO, ending: str) -> str:
-    """The separator of a file that is open at its beginning, where it is left; behind a line that says it."""
+    """The separator of a file that is open at its header, where it is left; behind a line that says it."""
     if ending == ".tsv":
         return "\t"
+    begins = file.tell()
     first = file.readline()
     if not _SAYS_SEPARATOR.match(first):
-        file.seek(0)
+        file.seek(begins)
     return _separator(first)
 
 
@@ -330,23 +356,26 @@ def _separator(text: str) -> str:
     return "\t" if "\t" in head else ";" if head.count(";") > head.count(",") else ","
 
 
-def _separated(file: TextIO, separator: str, blanks: bool = False) -> Iterator[Row]:
+def _separated(file: TextIO, separator: str, blanks: bool = False, above: int = 0) -> Iterator[Row]:
+    """The rows below a header, which has so many lines above it."""
     reader = csv.DictReader(file, delimiter=separator)
     _check_once([name.strip() for name in reader.fieldnames or () if name])
     try:
         for row in reader:
             if row.get(None):  # type: ignore[call-overload]
                 raise UsageError(
-                    f"line {reader.line_num} has more cells than the header", hint="quote cells with commas"
+                    f"line {above + reader.line_num} has more cells than the header", hint="quote cells with commas"
                 )
             if not any(value.strip() for value in row.values() if value):  # a line of separators alone
                 if blanks:
                     yield {}
                 continue
-            _check_named(f"line {reader.line_num}", row.items())
+            _check_named(f"line {above + reader.line_num}", row.items())
             yield {name.strip(): value for name, value in row.items() if name and name.strip()}
     except csv.Error as error:
-        raise UsageError(f"line {reader.line_num + 1} is no CSV: {error}", hint="is a quote left open?") from None
+        raise UsageError(
+            f"line {above + reader.line_num + 1} is no CSV: {error}", hint="is a quote left open?"
+        ) from None
 
 
 def _check_once(headers: Sequence[str]) -> None:
@@ -358,14 +387,33 @@ def _check_once(headers: Sequence[str]) -> None:
         )
 
 
-def _check_named(where: str, cells: Iterable[tuple[str | None, object]]) -> None:
+_NAMED = "name it in the header"
+
+
+def _check_named(where: str, cells: Iterable[tuple[str | None, object]], hint: str = _NAMED) -> None:
     """Raise `UsageError` for a value in a column that the header does not name."""
     for name, value in cells:
         if not (name or "").strip() and value is not None and str(value).strip():
-            raise UsageError(f"{where}: '{value}' stands in a column without a name", hint="name it in the header")
+            raise UsageError(f"{where}: '{value}' stands in a column without a name", hint=hint)
 
 
-def _sheet(path: Path, blanks: bool = False) -> list[Row]:
+def _chosen(path: Path, names: Sequence[str], filled: Sequence[str], where: Where | None) -> str:
+    """The sheet that is read. Raises `UsageError`."""
+    wanted = where.sheet if where is not None else None
+    if wanted is not None:
+        found = next((name for name in names if name.strip().casefold() == wanted.strip().casefold()), None)
+        if found is None:
+            raise UsageError(f"{path.name} has no sheet '{wanted}'", hint=f"it has {', '.join(names)}")
+        return found
+    if len(filled) > 1:
+        hint = "save the one that is meant as a file of its own" if where is None else f"--sheet '{filled[0]}'"
+        raise UsageError(
+            f"{path.name} has {len(filled)} sheets with rows, and one is read: {', '.join(filled)}", hint=hint
+        )
+    return (filled or names)[0]
+
+
+def _sheet(path: Path, blanks: bool = False, where: Where | None = None) -> list[Row]:
     try:
         import fastexcel  # heavy: an extra
         from polars import DataFrame  # heavy: an extra
@@ -374,29 +422,32 @@ def _sheet(path: Path, blanks: bool = False) -> list[Row]:
     try:
         book = fastexcel.read_excel(path)
         filled = [name for name in book.sheet_names if book.load_sheet(name, header_row=None, n_rows=1).height]
-        first: DataFrame = book.load_sheet(0, header_row=None, n_rows=1, dtypes="string").to_polars()
-        frame: DataFrame = book.load_sheet(0).to_polars()
+        chosen, header = _chosen(path, book.sheet_names, filled, where), where.header if where is not None else 1
+        first: DataFrame = book.load_sheet(
+            chosen, header_row=None, skip_rows=header - 1, n_rows=1, dtypes="string"
+        ).to_polars()
+        frame: DataFrame = book.load_sheet(chosen, header_row=header - 1).to_polars()
     except fastexcel.FastExcelError as error:
         if not path.exists():
             raise NotFound(f"there is no file {path}") from None
         raise UsageError(f"{path} cannot be read: {error}", hint="save it as XLSX again, or as CSV") from None
-    if len(filled) > 1:
-        raise UsageError(
-            f"{path.name} has {len(filled)} sheets with rows, and one is read: {', '.join(filled)}",
-            hint="save the one that is meant as a file of its own",
-        )
     # the header as it stands there: the reader gives names to columns that have none, and others to those of one name
-    headers = [str(name or "").strip() for name in (first.row(0) if first.height else ())]
+    headers = [_MIDNIGHT.sub("", str(name or "").strip()) for name in (first.row(0) if first.height else ())]
     _check_once(headers)
     rows: list[Row] = []
-    for number, values in enumerate(frame.iter_rows(), 2):
+    hint = _NAMED if where is None else f"{_NAMED}, or say which line is the header: --header-row 3"
+    for number, values in enumerate(frame.iter_rows(), header + 1):
         cells = [_cell(value) for value in values]
         if all(value is None or value == "" for value in cells):
             rows += [{}] if blanks else []
             continue
-        _check_named(f"row {number}", zip(headers, cells, strict=True))
+        _check_named(f"row {number}", zip(headers, cells, strict=True), hint)
         rows.append({name: value for name, value in zip(headers, cells, strict=True) if name})
     return rows
+
+
+_MIDNIGHT = re.compile(r"(?<=\d{4}-\d\d-\d\d) 00:00:00\Z")
+"""What the reader writes behind a day in a header."""
 
 
 def _cell(value: object) -> JsonValue:

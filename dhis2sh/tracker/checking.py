@@ -213,11 +213,14 @@ class Checker:
         if body.get("enrolledAt"):
             _day(entry, body["enrolledAt"], "day of the enrollment", ahead=program.enrolled_ahead)
         elif not (entry.sheet and str(body["enrollment"]) not in entry.made):
-            entry.problems.append("enrolledAt is missing: when was the enrollment?")
+            entry.problems.append(
+                f"enrolledAt is missing: when was the enrollment?{_column(entry, 'Enrollment date', '--enrolled DAY')}"
+            )
         if body.get("occurredAt"):
             _day(entry, body["occurredAt"], "day of the incident", ahead=program.incident_ahead)
         elif program.incident and str(body["enrollment"]) in entry.made:
-            entry.problems.append(f"occurredAt is missing: '{program.name}' wants the day of the incident")
+            told = f"occurredAt is missing: '{program.name}' wants the day of the incident"
+            entry.problems.append(f"{told}{_column(entry, 'Incident date')}")
         self._values(entry, body, ("attributes", "attribute"), program.attributes(), str(body["trackedEntity"]))
         stages = Counter(
             str(event.get("programStage")) for event in inner(body, "events") if event.get("status") != "SKIPPED"
@@ -265,7 +268,9 @@ class Checker:
             if body.get(key):
                 _day(entry, body[key], what, ahead=True)
         if new and status in _HAPPENED and not body.get("occurredAt"):
-            entry.problems.append(f"occurredAt is missing: when was the event of '{stage.name}'?")
+            column = f"{stage.name} | Event date" if entry.kind == "trackedEntities" else "Event date"
+            told = f"occurredAt is missing: when was the event of '{stage.name}'?"
+            entry.problems.append(f"{told}{_column(entry, column)}")
         if new and status == "SCHEDULE" and not body.get("scheduledAt"):
             entry.problems.append(f"scheduledAt is missing: for when is the event of '{stage.name}' scheduled?")
 
@@ -306,6 +311,11 @@ class Checker:
         first = self._unique.setdefault((item.uid, value.lower()), (owner, entry.label))
         if first[0] != owner:
             entry.problems.append(f"'{item.name}' must be unique, and {first[1]} has '{value}' too")
+
+
+def _column(entry: Entry, name: str, option: str | None = None) -> str:
+    """How a sheet says what is missing."""
+    return f" (a column '{name}'{f', or {option}' if option else ''})" if entry.sheet else ""
 
 
 def _day(entry: Entry, value: object, what: str, *, ahead: bool) -> None:

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, cast
 
 import orjson
 
+from dhis2sh.changes import job_folders
 from dhis2sh.changes.job_folders import durable, folder, kept_in, sweep
 from dhis2sh.tracker.payloads import Entry
 
@@ -79,16 +80,16 @@ class Job:
 
     def entries(self, part: int) -> list[Entry]:
         """The entries of a part."""
-        rows = cast("list[JsonObject]", orjson.loads(gzip.decompress(self._file(part, "json.gz").read_bytes())))
+        rows = cast("list[JsonObject]", orjson.loads(gzip.decompress(job_folders.part(self._file(part, "json.gz")))))
         return [Entry(**row) for row in rows]  # type: ignore[arg-type]  (as `_packed` wrote them)
 
     def count(self, part: int) -> int:
         """How many entries a part has."""
-        return int(self._file(part, "count").read_text("utf-8"))
+        return int(job_folders.part(self._file(part, "count")))
 
     def digest(self, part: int) -> str:
         """A checksum of a part, with the job that it is of."""
-        return f"{self.name}/{part:06}/{hashlib.sha256(self._file(part, 'json.gz').read_bytes()).hexdigest()[:16]}"
+        return f"{self.name}/{part:06}/{hashlib.sha256(job_folders.part(self._file(part, 'json.gz'))).hexdigest()[:16]}"
 
     def before(self, part: int) -> dict[str, JsonObject] | None:
         """What the server had of the objects of a part, by UID; None where it was not looked at."""

@@ -22,7 +22,7 @@ from dhis2sh.tracker.payloads import Entry, Making
 from dhis2sh.tracker.reading import inner
 from dhis2sh.tracker.refused import Refused as RefusedEntries
 from dhis2sh.tracker.sheets import sheet_of
-from dhis2sh.words import counted
+from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from dhis2sh.rows.rows import Rows
@@ -194,6 +194,7 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
     preparing = Preparing(s.profile.name, load.size if not load.atomic else 10**9)
     refused = RefusedEntries(load.rejected or preparing.path / "refused.ndjson")
     given = 0
+    alike = Alike()
     try:
         async for entries in batches:
             refused.sheet = source.sheet
@@ -201,6 +202,7 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
                 await known.meet(entries)
             for entry in entries:
                 given += 1
+                alike.meet(entry)
                 checker.check(entry)
                 if load.strategy == "DELETE":
                     if entry.made:
@@ -224,7 +226,31 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
         raise
     if load.rejected is None:
         refused.path = job.path / refused.path.name
-    return await planned(s, job, refused, [*source.notes], given, undo=load.undo)
+    return await planned(s, job, refused, [*source.notes, *alike.notes()], given, undo=load.undo)
+
+
+class Alike:
+    """New objects that say the very same as one before them: each becomes one of its own, which is seldom meant."""
+
+    def __init__(self) -> None:
+        self._first: dict[int, str] = {}
+        self._pairs: list[str] = []
+
+    def meet(self, entry: Entry) -> None:
+        """Look at an entry, before anything in it is resolved."""
+        if str(entry.body.get(_UID[entry.kind])) not in entry.made:
+            return
+        text = json.dumps([entry.kind, entry.body], sort_keys=True, default=str)
+        for uid in entry.made:
+            text = text.replace(uid, "")
+        first = self._first.setdefault(hash(text), entry.label)
+        if first != entry.label:
+            self._pairs.append(f"{entry.label} is the same as {first}")
+
+    def notes(self) -> list[str]:
+        """What is to be said of them."""
+        told = listed(self._pairs, TOLD)
+        return [f"each becomes an object of its own, though {told}"] if told else []
 
 
 async def planned(

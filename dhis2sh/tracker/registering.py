@@ -120,8 +120,13 @@ def _enrollment(
         "enrollment": uid, "trackedEntity": entity, "program": program.uid, "orgUnit": unit, "status": "ACTIVE",
         "enrolledAt": enrolled, "attributes": {**values},
     }  # fmt: skip
-    if program.incident or dates.occurred is not None:
-        body["occurredAt"] = day_of(dates.occurred or enrolled, "day of the incident", ahead=program.incident_ahead)
+    if dates.occurred is not None:
+        body["occurredAt"] = day_of(dates.occurred, "day of the incident", ahead=program.incident_ahead)
+    elif program.incident:  # a birth, an infection: seldom the day of the enrollment, and never guessed
+        raise UsageError(
+            f"the day of the incident is missing: '{program.name}' wants it",
+            hint=f"--occurred {enrolled}  if it is that of the enrollment",
+        )
     return body
 
 

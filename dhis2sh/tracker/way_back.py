@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 WRITTEN = {"done", "sent"}
 _PARENTS = ("enrollment", "trackedEntity")
 NAMED = 5
+STAYS = "(--force takes it back too)"
 
 
 @takes_back(changing.NAME)
@@ -38,10 +39,12 @@ async def objects(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     plan = changing.plan(title, back, await names_for(s, back), notes=notes, again=f"dhis2 undo {entry.id}", asks=True)
     if not plan.steps:
         gone = any(one.action == "delete" for one in written)
-        why = NOT_COME_BACK if gone else "; ".join(notes) or "nothing of it is as it was written"
+        why = NOT_COME_BACK if gone else "; ".join(notes) or "it has changed nothing that is not as before"
         plan.blocked = Refused(
             f"entry {entry.id} cannot be taken back: {why}",
-            hint=f"dhis2 journal show {entry.id}  has what it was" if gone else f"dhis2 undo {entry.id} --force",
+            hint=f"dhis2 undo {entry.id} --force"
+            if any(STAYS in note for note in notes)
+            else f"dhis2 journal show {entry.id}  has what it was",
         )
     return plan
 
@@ -65,7 +68,7 @@ async def _back(s: Session, written: Sequence[journals.Change], *, force: bool) 
         current = held(kind, rows[one.uid])
         stays = await _since(s, one, kind, current)
         if stays and not force:
-            notes.append(f"{one.name or one.uid} {stays} (--force takes it back too)")
+            notes.append(f"{one.name or one.uid} {stays} {STAYS}")
         elif one.action == "create":
             back.append(Change(kind, current, None, one.name))
         else:
@@ -167,14 +170,15 @@ async def ownership(s: Session, journal: Journal, entry: Entry, *, force: bool) 
             notes.append(f"{one.uid}: {reading.refused_access(one.uid).message}")
             continue
         if owner != became and not force:
-            notes.append(f"{one.uid} has another owner since (--force takes it back too)")
+            notes.append(f"{one.uid} has another owner since {STAYS}")
             continue
         moves.append(Owned(one.uid, program, str(owner), was))
     plan = linking.owning(title, moves, {}, notes)
     if not plan.steps:
+        force_helps = any(STAYS in note for note in notes)
         plan.blocked = Refused(
             f"entry {entry.id}: {'; '.join(notes) or f'{counted(len(moves), "entity", "entities")} owned as before'}",
-            hint=f"dhis2 undo {entry.id} --force",
+            hint=f"dhis2 undo {entry.id} --force" if force_helps else f"dhis2 journal show {entry.id}",
         )
     return plan
 
@@ -215,9 +219,31 @@ async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
         title, _without_children(back), job.head.names, notes=notes, again=f"dhis2 undo {entry.id}", asks=True
     )
     if not plan.steps:
-        why = "; ".join(notes) or "nothing of it is as it was written"
-        plan.blocked = Refused(f"entry {entry.id} cannot be taken back: {why}", hint=f"dhis2 undo {entry.id} --force")
+        same = _written_by(journal, entry, job)
+        why = "; ".join(notes) or "it has changed nothing: all of it was on the server before it"
+        more = f"; entry {same} has written the same" if same is not None and not notes else ""
+        force_helps = any(STAYS in note for note in notes)
+        plan.blocked = Refused(
+            f"entry {entry.id} cannot be taken back: {why}{more}",
+            hint=f"dhis2 undo {entry.id} --force"
+            if force_helps
+            else f"dhis2 undo {same}"
+            if same
+            else "dhis2 journal list",
+        )
     return plan
+
+
+def _written_by(journal: Journal, entry: Entry, job: jobs.Job) -> int | None:
+    """The newest entry before this one that has written the same objects, and can be taken back still."""
+    names = tuple(f"{one.name}/" for one in jobs.earlier(job))
+    older = (
+        other.id
+        for other in journal.entries(limit=RECENT)
+        if other.id < entry.id and other.undone_by is None and other.writer == sending.NAME
+        and any((part.digest or "").startswith(names) and part.done for part in journal.parts(other.id))
+    )  # fmt: skip
+    return next(older, None) if names else None
 
 
 async def _part_back(
@@ -226,6 +252,7 @@ async def _part_back(
     """The changes that take one part back, and what stays and why."""
     back: list[Change] = []
     notes: list[str] = []
+    gone = 0
     entries = job.entries(part)
     now = await sending.there(s, entries)
     for entry in entries:
@@ -233,12 +260,15 @@ async def _part_back(
             uid = str(body[IDENTIFIERS[kind]])
             current, was = now.get(uid), before.get(uid)
             if current is None:
+                gone += 1
                 continue
             others = sending.differing(kind, body, current)
             if others and not force and (was is None or any(changed(was, current))):
-                notes.append(f"{entry.label}: {uid} has changed again since (--force takes it back too)")
+                notes.append(f"{entry.label}: {uid} has changed again since {STAYS}")
             elif was is None:
                 back.append(Change(kind, current, None, entry.label))
             elif any(changed(was, current)):
                 back.append(Change(kind, current, dict(was), entry.label))
+    if gone:
+        notes.append(f"{counted(gone, 'object')} gone already")
     return back, notes

@@ -274,6 +274,10 @@ def _one_verb(words: Sequence[str], leading: Sequence[str]) -> Invocation | None
         if path in paths and not {"-h", "--help"} & {*rest, *leading}:
             verb = load_verb(path, paths[path])
             return None if verb is None or "cli" in verb.left_out else _invoked(verb, section, [*leading, *rest[size:]])
+    bare = manifest.bare(section)  # `doctor` alone, or with options
+    if bare is not None and not {"-h", "--help"} & {*rest, *leading} and not (rest and not rest[0].startswith("-")):
+        verb = load_verb(bare, paths[bare])
+        return None if verb is None else _invoked(verb, section, [*leading, *rest])
     return None
 
 

@@ -185,13 +185,20 @@ def _is_path(words: Sequence[str]) -> bool:
     path = " ".join([section, *rest])
     known = verbs(section)
     return not known or any(
-        verb["path"] == path or (isinstance(others := verb["aliases"], list) and path in others) for verb in known
+        verb["path"] == path or (rest and isinstance(others := verb["aliases"], list) and path in others)
+        for verb in known
     )
 
 
 def is_verb(name: str) -> bool:
     """Is a shipped domain a verb itself, as `undo` is?"""
     return any(verb["path"] == name for verb in verbs(name))
+
+
+def bare(section: str) -> str | None:
+    """The verb that a section's name alone stands for, where one has it as an alias: `doctor all` for `doctor`."""
+    named = (verb for verb in verbs(section) if isinstance(others := verb["aliases"], list) and section in others)
+    return next((str(verb["path"]) for verb in named), None)
 
 
 def domain_verbs() -> list[JsonObject]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh.data import jobs
+from dhis2sh.data import jobs, sending
 from dhis2sh.errors import NotFound, PartlyDone, PipelineError, Refused, ServerFault, UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
@@ -160,7 +160,11 @@ async def test_two_values_for_one_cell_are_both_refused(s: Session):
         "dataElement,period,orgUnit,value\nStock,202501,Clinic A,1\nStock,202501,Clinic B,2\ndeStock0001,202501,Clinic A,3\n"
     )
     with pytest.raises(PartlyDone, match="row 4 has another value for the same cell"):
-        await do(s, "data aggregate push", file=sheet)
+        await do(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
+    rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
+    assert sorted((row["row"], row["orgUnit"], row["value"]) for row in rows) == [
+        ("2", "Clinic A", "1"), ("4", "Clinic A", "3"),
+    ]  # fmt: skip
     found = await values(s)
     assert found["Stock", "default", "Clinic A", "202501"] == "100"
     assert found["Stock", "default", "Clinic B", "202501"] == "2"
@@ -211,13 +215,45 @@ async def test_undo_brings_every_cell_back(s: Session):
     assert await values(s, period=["2025"]) == before
 
 
+@pytest.mark.parametrize("refused_by", ["us", "server"])
+async def test_an_attempt_that_wrote_nothing_is_not_taken_for_the_write_before(
+    s: Session, refused_by: str, monkeypatch: pytest.MonkeyPatch
+):
+    """A refused push, and then `undo -y`: a write that has nothing to do with it must not go."""
+
+    async def refuse(*_: object) -> None:
+        raise Refused("the period is closed", code="E7643")
+
+    head = "dataElement,period,orgUnit,value\n"
+    await do(s, "data aggregate push", file=write(f"{head}Stock,202501,Clinic A,1\n"))
+    if refused_by == "us":
+        with pytest.raises(Refused):
+            await do(s, "data aggregate push", file=write(f"{head}Stock,202501,Nowhere,2\n", "bad.csv"))
+    else:
+        with monkeypatch.context() as patch, pytest.raises(Refused):
+            patch.setattr(sending.Values, "send", refuse)
+            await do(s, "data aggregate push", file=write(f"{head}Stock,202502,Clinic A,2\n", "late.csv"))
+    before = await values(s)
+
+    with pytest.raises(Refused, match="the last attempt, entry 2, wrote nothing") as told:
+        await do(s, "undo")
+    assert str(told.value.hint).startswith("dhis2 undo 1  takes back the write before it: import 1 data value")
+    assert await values(s) == before
+    await do(s, "undo", id=1)
+    assert (await values(s))["Stock", "default", "Clinic A", "202501"] == "100"
+    with pytest.raises(NotFound, match="nothing to take back"):
+        await do(s, "undo")
+
+
 async def test_undo_leaves_what_somebody_has_changed_since(s: Session):
     await do(s, "data aggregate push", file=write("orgUnit,202501\nClinic A,1\nClinic B,3\n"), data_element="Stock")
     await s.client.data_values.save_bulk(
         [{"dataElement": "deStock0001", "period": "202501", "orgUnit": "ouClinicB01", "value": "77"}]
     )
     plan = await planned(s, "undo")
-    assert "1 cell changed again since and left alone (--force takes them back too)" in plan.notes
+    told = "1 cell changed again since: Stock, Clinic B, 202501"
+    assert f"{told}; left alone (--force takes them back too)" in plan.notes
+    assert [(step.name, step.detail) for step in plan.steps] == [("Stock, Clinic A, 202501", "1 -> 100")]
     await do(s, "undo")
     found = await values(s)
     assert found["Stock", "default", "Clinic A", "202501"] == "100"
@@ -233,6 +269,11 @@ async def test_without_the_values_before_nothing_is_promised(s: Session):
 
 async def test_one_value(s: Session):
     await do(s, "data aggregate set", element="Visits", period="202501", org_unit="Clinic B", value="6", combo="Male")
+    [row] = (await call(s, "journal show")).plain()
+    assert (row["name"], row["changes"]) == ("Visits, Male, Clinic B, 202501", "5 -> 6")
+    assert (await call(s, "journal list")).plain()[0]["title"] == "set Visits, Male, Clinic B, 202501 to 6"
+    [step] = (await planned(s, "undo")).steps
+    assert (step.name, step.detail) == ("Visits, Male, Clinic B, 202501", "6 -> 5")
     assert (await values(s))["Visits", "Male", "Clinic B", "202501"] == "6"
     await do(s, "undo")
     assert (await values(s))["Visits", "Male", "Clinic B", "202501"] == "5"
@@ -341,3 +382,56 @@ async def test_months_as_spreadsheets_write_them(s: Session):
     assert [found["Stock", "default", "Clinic A", f"20250{month}"] for month in (1, 2, 3)] == ["1", "2", "3"]
     with pytest.raises(UsageError, match="some columns are periods"):
         await do(s, "data aggregate push", file=write("orgUnit,Jan-25,Jam-25\nClinic A,1,2\n"), data_element="Stock")
+
+
+# Zeros that mean nothing ----------------------------------------------------------------------------------------------
+
+
+async def test_a_zero_that_the_server_does_not_keep_is_said_and_is_no_cut(s: Session):
+    """The server stores no such zero and does not count it: the load is done all the same."""
+    sheet = write(
+        "dataElement,period,orgUnit,categoryOptionCombo,value\nVisits,202506,Clinic C,Male,0\nVisits,202506,Clinic C,Female,4\n"
+    )
+    plan = await planned(s, "data aggregate push", file=sheet)
+    assert "1 zero that the server does not keep" in plan.notes
+    summary = await do(s, "data aggregate push", file=sheet)
+    assert (summary.created, summary.note) == (1, "1 zero that the server does not keep")
+    assert await values(s, period=["202506"]) == {("Visits", "Female", "Clinic C", "202506"): "4"}
+
+
+async def test_one_value_that_is_such_a_zero(s: Session):
+    summary = await do(
+        s, "data aggregate set", element="Visits", period="202506", org_unit="Clinic C", value="0", combo="Male"
+    )
+    assert summary.note == "1 zero that the server does not keep"
+
+
+async def test_a_zero_over_a_value_deletes_it_and_undo_brings_it_back(s: Session):
+    before = await values(s)
+    sheet = write("dataElement,period,orgUnit,categoryOptionCombo,value\nVisits,202501,Clinic A,Female,0\n")
+    plan = await planned(s, "data aggregate push", file=sheet)
+    assert [step.detail for step in plan.steps] == ["20 -> nothing"]
+    assert (await do(s, "data aggregate push", file=sheet)).deleted == 1
+    await do(s, "undo")
+    assert await values(s) == before
+
+
+async def test_what_an_unanswered_part_has_written_is_counted_by_what_was_there(
+    s: Session, monkeypatch: pytest.MonkeyPatch
+):
+    write_ = s.client.write
+
+    async def cutting(method: str, path: str, body: object = None, *args: object, **more: object) -> object:
+        found = await write_(method, path, body, *args, **more)
+        if path == "dataValueSets" and "dryRun" not in str(args) + str(more):
+            raise ServerFault("504 Gateway Timeout", status=504)
+        return found
+
+    monkeypatch.setattr(s.client, "write", cutting)
+    sheet = write("dataElement,period,orgUnit,value\nStock,202501,Clinic A,1\nStock,202501,Clinic C,2\n")
+    try:
+        summary = await do(s, "data aggregate push", file=sheet)
+        told = summary.line()
+    except PartlyDone as error:
+        told = str(error)
+    assert "1 created" in told and "1 updated" in told

@@ -1,11 +1,14 @@
 """What people's sheets hold besides values: each is read as it is meant, or refused with the row and the reason."""
 
+import csv
+import datetime as dt
 import errno
 from pathlib import Path
 
 import pytest
 
 from dhis2sh.data import jobs
+from dhis2sh.data.checking import nearest
 from dhis2sh.errors import Dhis2Error, PartlyDone, Refused, UsageError
 from dhis2sh.session import Session
 from tests.data.test_aggregate import values, write
@@ -41,8 +44,40 @@ async def test_a_merged_header(s: Session):
 
 
 async def test_a_workbook_of_several_sheets(s: Session):
-    sheet = workbook([["orgUnit", "202501"], ["Clinic A", 1]], sheets=2)
-    assert "2 sheets with rows, and one is read" in await refused(s, sheet, data_element="Stock")
+    book = workbook([["orgUnit", "202501"], ["Clinic C", 1]], sheets=2)
+    with pytest.raises(UsageError, match="2 sheets with rows, and one is read") as caught:
+        await do(s, "data aggregate push", file=book, data_element="Stock")
+    assert caught.value.hint == "--sheet 'Sheet1'"
+    with pytest.raises(UsageError, match="has no sheet 'March'") as caught:
+        await do(s, "data aggregate push", file=book, data_element="Stock", sheet="March")
+    assert caught.value.hint == "it has Sheet1, Sheet2"
+    await do(s, "data aggregate push", file=book, data_element="Stock", sheet="sheet2")
+    assert (await values(s))["Stock", "default", "Clinic C", "202501"] == "1"
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "csv"])
+async def test_titles_above_the_header(s: Session, ending: str):
+    rows: list[list[object]] = [
+        ["Ministry of Health"], ["Return of January, by clinic"], [], ["Facility", "Stock"], ["Clinic C", 4], ["Clinic B", "x"],
+    ]  # fmt: skip
+    lines = [",".join(f'"{cell}"' for cell in row) for row in rows]
+    file = workbook(rows) if ending == "xlsx" else write("\n".join(lines) + "\n")
+    if ending == "xlsx":
+        with pytest.raises(UsageError, match="without a name") as caught:
+            await do(s, "data aggregate push", file=file, period="202501")
+        assert "--header-row" in str(caught.value.hint)
+    with pytest.raises(PartlyDone, match="row 6"):
+        await do(s, "data aggregate push", file=file, period="202501", header_row=4)
+    assert (await values(s))["Stock", "default", "Clinic C", "202501"] == "4"
+
+
+async def test_what_has_no_sheets_and_no_header(s: Session):
+    for name, more, why in (
+        ("v.csv", {"sheet": "June"}, "has no sheets"), ("v.json", {"header_row": 2}, "has no header"),
+        ("v.xml", {"header_row": 2}, "neither sheets nor a header"),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=why):
+            await do(s, "data aggregate push", file=write("<dataValueSet/>", name), **more)
 
 
 async def test_a_row_and_a_column_of_totals(s: Session):
@@ -83,7 +118,7 @@ async def test_what_is_no_number(s: Session, cell: str, why: str):
 
 @pytest.mark.parametrize(("period", "why"), [
     ("31/12/2025", "'31/12/2025' is not a period"), ("2025-13", "is not a period"), ("December", "is not a period"),
-    ("20251231", "20251231 is Daily: its month is 202512"), ("2025-12-01", "20251201 is Daily: its month is 202512"),
+    ("20251231", "20251231 is Daily: its month is 202512"), ("2025-12-02", "20251202 is Daily: its month is 202512"),
     ("2025", "reported Monthly, and 2025 is Yearly"),
 ])  # fmt: skip
 async def test_what_is_no_period_of_the_element(s: Session, period: str, why: str):
@@ -120,8 +155,8 @@ async def test_an_attribute_option_combination_of_others(s: Session):
     assert f"'{MALE}' is no attribute option combination of 'Monthly'" in said
 
 
-async def test_a_period_that_is_not_open(s: Session):
-    """What only the server knows is said before anything is sent, with the server's code."""
+async def _close_february(s: Session) -> None:
+    """Nobody may report February 2025 any more."""
     closed = {
         "period": {"id": "202502"},
         "openingDate": "2020-01-01T00:00:00.000",
@@ -131,6 +166,11 @@ async def test_a_period_that_is_not_open(s: Session):
     await s.client.patch(
         "dataSets/dsMonthly01", [{"op": "add", "path": path, "value": value} for path, value in changes]
     )
+
+
+async def test_a_period_that_is_not_open(s: Session):
+    """What only the server knows is said before anything is sent, with the server's code."""
+    await _close_february(s)
     sheet = write("dataElement,period,orgUnit,value\nStock,202502,Clinic A,1\n")
     plan = await planned(s, "data aggregate push", file=sheet)
     assert any(note.startswith("the server will refuse row 2: E7643 Period") for note in plan.notes)
@@ -146,3 +186,121 @@ async def test_a_full_disk(s: Session, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(Dhis2Error, match=r"the job cannot be kept in .*: No space left on device") as caught:
         await do(s, "data aggregate push", file=write("dataElement,period,orgUnit,value\nStock,202502,Clinic A,1\n"))
     assert caught.value.hint == "make room on the disk"
+
+
+async def test_columns_that_are_not_read_are_named_and_kept_with_refused_rows(s: Session):
+    """A long sheet has room for more than values; what was passed over is said, and nobody's remarks are lost."""
+    sheet = write(
+        "District,Facility,Data element,Period,Value,Remarks\n"
+        "North,Clinic A,Stock,202502,x,checked\nNorth,Clinic B,Stock,202502,1,first\nNorth,Clinic B,Stock,202502,2,then\n"
+    )
+    plan = await planned(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
+    assert "columns not read: District, Remarks" in plan.notes
+    rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
+    assert [(row["District"], row["Remarks"]) for row in rows] == [
+        ("North", "checked"), ("North", "first"), ("North", "then"),
+    ]  # fmt: skip
+    again = await planned(s, "data aggregate push", file=Path("mend.csv"), rejected=Path("more.csv"))
+    assert "columns not read: District, Remarks" in again.notes
+
+
+async def test_a_column_of_categories_is_one_of_option_combinations(s: Session):
+    await do(
+        s, "data aggregate push",
+        file=write("Facility,Data element,Category,Month,Value\nClinic C,Visits,Male,202501,8\n"),
+    )  # fmt: skip
+    assert (await values(s))["Visits", "Male", "Clinic C", "202501"] == "8"
+
+
+async def test_what_the_server_refuses_stands_beside_what_was_refused_before(s: Session):
+    """One file has both, whoever refused a row."""
+    await _close_february(s)
+    sheet = write(
+        "Facility,Data element,Period,Value,Remarks\nClinic A,Stock,202502,x,one\nClinic B,Stock,202502,1,two\n"
+    )
+    with pytest.raises(Refused):
+        await do(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
+    rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
+    assert [row["Remarks"] for row in rows] == ["one", "two"]
+    assert "E7643" in rows[1]["reason"]
+
+
+async def test_months_that_a_spreadsheet_keeps_as_days(s: Session):
+    """`Jan-25` is the first of January to a spreadsheet; beside it a month may stand as text."""
+    day = dt.date(2025, 1, 1)
+    sheet = workbook([["Facility", day, dt.date(2025, 2, 1), "Mar-25"], ["Clinic A", 1, 2, 3]])
+    plan = await planned(s, "data aggregate push", file=sheet, data_element="Stock")
+    assert any(note.startswith("days that begin a month are read as the month") for note in plan.notes)
+    await do(s, "data aggregate push", file=sheet, data_element="Stock")
+    found = await values(s, period=["2025"])
+    assert [found["Stock", "default", "Clinic A", f"20250{month}"] for month in (1, 2, 3)] == ["1", "2", "3"]
+    long = workbook([["Facility", "Data element", "Month", "Value"], ["Clinic C", "Stock", day, 7]])
+    await do(s, "data aggregate push", file=long)
+    assert (await values(s))["Stock", "default", "Clinic C", "202501"] == "7"
+
+
+@pytest.mark.parametrize(
+    "header", ["Health facility", "Facility name", "Health unit", "Site", "Facility", "Organisation unit", "OU"]
+)
+async def test_what_people_call_the_column_of_units(s: Session, header: str):
+    await do(s, "data aggregate push", file=write(f"{header},202501\nClinic C,3\n"), data_element="Stock")
+    assert (await values(s))["Stock", "default", "Clinic C", "202501"] == "3"
+
+
+async def test_a_header_that_is_not_understood_is_named_with_those_that_are(s: Session):
+    with pytest.raises(UsageError, match="not understood are Wherever, 202501") as caught:
+        await do(s, "data aggregate push", file=write("Wherever,202501\nClinic C,3\n"), data_element="Stock")
+    assert "'Health facility'" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(("header", "cell", "period"), [
+    ("Month,Year", "2,2025", "202502"), ("Month,Year", "Feb,2025", "202502"), ("Month,Year", "February,2025", "202502"),
+    ("Month,Year", "Feb-25,2025", "202502"), ("Period,Year", "202502,2025", "202502"),
+    ("Month,Year", "Jan-26,2025", "'Jan-26 in 2025' is not a period"), ("Month,Year", "13,2025", "is not a period"),
+    ("Quarter,Year", "Q1,2025", "2025Q1 is Quarterly"), ("Week,Year", "5,2025", "2025W5 is Weekly"),
+    ("Year,Remark", "2025,x", "2025 is Yearly"),
+])  # fmt: skip
+async def test_a_column_of_years_beside_what_is_in_them(s: Session, header: str, cell: str, period: str):
+    sheet = write(f"Facility,Data element,{header},Value\nClinic C,Stock,{cell},3\n")
+    if not period.isdigit():
+        assert period in await refused(s, sheet)
+        return
+    await do(s, "data aggregate push", file=sheet)
+    assert (await values(s, period=["2025"]))["Stock", "default", "Clinic C", period] == "3"
+
+
+@pytest.mark.parametrize(
+    "month",
+    ["2025/02", "2025/2", "02-2025", "2-2025", "2025 Feb", "2025-February", "2025M02", "2025M2", "02.2025"],
+)
+async def test_months_as_people_write_them(s: Session, month: str):
+    sheet = write(f"Facility,Data element,Month,Value\nClinic C,Stock,{month},3\n")
+    await do(s, "data aggregate push", file=sheet)
+    assert (await values(s, period=["2025"]))["Stock", "default", "Clinic C", "202502"] == "3"
+    set_ = {"element": "Stock", "period": month, "org_unit": "Clinic C", "value": "5"}
+    await do(s, "data aggregate set", **set_)
+    assert (await values(s, period=["2025"]))["Stock", "default", "Clinic C", "202502"] == "5"
+
+
+@pytest.mark.parametrize("cell", ["1,234", "1 234", "1'234", "12,345,678"])
+async def test_thousands_that_are_parted(s: Session, cell: str):
+    sheet = write(f"Facility;Data element;Month;Value\nClinic C;Stock;202502;{cell}\n")
+    assert "take out what parts the thousands" in await refused(s, sheet)
+
+
+@pytest.mark.parametrize(("combo", "meant"), [("Mal", "'Male'"), ("Femal", "'Female'"), ("Male,", "'Male'")])
+async def test_an_option_combination_that_is_written_otherwise(s: Session, combo: str, meant: str):
+    sheet = write(f"Facility;Data element;Month;Combination;Value\nClinic C;Visits;202502;{combo};3\n")
+    assert f"did you mean {meant}?" in await refused(s, sheet)
+
+
+def test_options_in_another_order_are_what_was_meant():
+    names = ["'Fixed, <1y'", "'Fixed, >1y'", "'Outreach, <1y'"]
+    for text, meant in (
+        ("Fixed <1y", names[0]),
+        ("Fixed, > 1y", names[1]),
+        ("<1y, Fixed", names[0]),
+        ("<1y,outreach", names[2]),
+    ):
+        assert nearest(text, names) == f"did you mean {meant}?"
+    assert nearest("zzz", names) is None

@@ -263,3 +263,15 @@ async def test_options_are_chosen_and_enter_goes_down_the_column(app: Any):
         await pilot.press("enter")
         assert isinstance(shown.focused, Cell)
         assert shown.focused is stock or shown.focused.region.x == stock.region.x
+
+
+async def test_whoever_leaves_the_form_finds_the_draft_again(s: Session, tmp_path: Path):
+    form = await form_of(s)
+    draft = tmp_path / "draft.json"
+    drafts.write(draft, {(VISITS, MALE): "55"}, {(VISITS, MALE): "10"})
+    await apply(s, form, Entered(()), draft)
+    found = drafts.read(draft)
+    assert found is not None
+    assert found.entered == {(VISITS, MALE): "55"}
+    await apply(s, form, entered(form, {(VISITS, MALE): "55"}), draft)
+    assert drafts.read(draft) is None

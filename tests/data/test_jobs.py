@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from dhis2sh.changes import job_folders
+from dhis2sh.changes.apply import apply_plan
+from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.journal import journal_of
 from dhis2sh.data import jobs
-from dhis2sh.errors import PartlyDone, ServerFault
+from dhis2sh.errors import Dhis2Error, PartlyDone, ServerFault
 from dhis2sh.session import Session
+from dhis2sh.verbs.registry import find
 from tests.data.test_aggregate import values, write
 from tests.metadata.calls import do, planned
 
@@ -32,6 +35,7 @@ async def test_the_counts_are_those_of_the_servers_own_report(s: Session, monkey
     summary = await do(s, "data aggregate push", file=write(SHEET), async_=True)
     assert sent == [("dataValueSets", "true")] * 2
     assert (summary.created, summary.updated, summary.ignored) == (1, 1, 1)
+    assert summary.note == "ignored is what the server holds already as it was sent"
     await do(s, "undo")
     assert (await values(s))["Stock", "default", "Clinic A", "202501"] == "100"
 
@@ -120,21 +124,7 @@ async def test_a_load_that_the_journal_has_forgotten_goes(s: Session):
 
 
 async def test_a_load_that_was_cut_off_stays_without_a_journal_too(s: Session, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(jobs, "ROWS_IN_ONE_PART", 1)
-    write_ = s.client.write
-    sent: list[object] = []
-
-    async def cut(method: str, path: str, body: object = None, params: object = None, **named: object) -> object:
-        if "dryRun" not in dict(params or {}):  # type: ignore[call-overload]
-            sent.append(body)
-            if len(sent) > 1:
-                raise ServerFault("504 Gateway Time-out")
-        return await write_(method, path, body, params, **named)  # type: ignore[arg-type]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(s.client, "write", cut)
-        with pytest.raises(PartlyDone, match="504"):
-            await do(s, "data aggregate push", file=write(SHEET))
+    await cut_off(s, monkeypatch, write(SHEET))
     journal_of(s).path.unlink()
     folders(s, days_old=2)
     assert job_folders.sweep(s.profile.name) == 0
@@ -145,8 +135,87 @@ async def test_a_load_that_was_cut_off_stays_without_a_journal_too(s: Session, m
     assert job_folders.sweep(s.profile.name) == 1
 
 
+async def test_a_load_that_was_cut_off_and_taken_back_goes(s: Session, monkeypatch: pytest.MonkeyPatch):
+    await cut_off(s, monkeypatch, write(SHEET))
+    [name] = folders(s)
+    await do(s, "undo")
+    folders(s, days_old=2)
+    job_folders.sweep(s.profile.name)
+    assert name not in folders(s)
+
+
 async def test_a_journal_that_cannot_be_read_lets_every_folder_stay(s: Session):
     await do(s, "data aggregate push", file=write(SHEET))
     folders(s, days_old=2)
     Path(journal_of(s).path).write_text("no journal at all, and longer than the head of one" * 9)
     assert job_folders.sweep(s.profile.name) == 0
+
+
+async def test_a_plan_whose_folder_went_says_so(s: Session):
+    plan = await planned(s, "data aggregate push", file=write(SHEET))
+    folders(s, days_old=2)
+    assert job_folders.sweep(s.profile.name) == 1
+    with pytest.raises(Dhis2Error, match="what was planned is not kept any more"):
+        await apply_plan(s, find("data aggregate push"), plan, Consent(yes=True))
+
+
+# Who loads it now -----------------------------------------------------------------------------------------------------
+ONE = "dataElement,period,orgUnit,value\nStock,202501,Clinic A,1\n"
+
+
+async def test_a_load_is_called_as_who_loads_it_now_calls_it(s: Session):
+    """The same values of another file, planned before, give it neither their name nor their refused rows."""
+    other = await planned(s, "data aggregate push", file=write(f"{ONE}Stock,202501,Clinic B,x\n", "march.csv"))
+    assert "march.csv" in other.title
+    plan = await planned(s, "data aggregate push", file=write(f"{ONE}Stock,202501,Nowhere,7\n", "june.csv"))
+    assert "june.csv" in plan.title
+    told = next(note for note in plan.notes if note.startswith("refused rows with their reasons"))
+    assert "Nowhere" in Path(told.partition(": ")[2]).read_text("utf-8")
+    await planned(s, "data aggregate push", file=write(ONE, "no-undo.csv"), no_undo=True)
+    await do(s, "data aggregate push", file=write(ONE, "april.csv"))
+    assert "april.csv" in (undoing := await planned(s, "undo")).title and undoing.blocked is None
+
+
+async def cut_off(s: Session, monkeypatch: pytest.MonkeyPatch, sheet: Path) -> None:
+    """A push whose second part is lost on its way."""
+    monkeypatch.setattr(jobs, "ROWS_IN_ONE_PART", 1)
+    write_ = s.client.write
+    sent: list[object] = []
+
+    async def cutting(method: str, path: str, body: object = None, params: object = None, **named: object) -> object:
+        if "dryRun" not in dict(params or {}):  # type: ignore[call-overload]
+            sent.append(body)
+            if len(sent) > 1:
+                raise ServerFault("504 Gateway Time-out")
+        return await write_(method, path, body, params, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(s.client, "write", cutting)
+        with pytest.raises(PartlyDone, match="504"):
+            await do(s, "data aggregate push", file=sheet)
+
+
+async def test_what_was_cut_off_goes_on_under_the_name_and_with_the_refused_rows_of_now(
+    s: Session, monkeypatch: pytest.MonkeyPatch
+):
+    await cut_off(s, monkeypatch, write(f"{ONE}Stock,202502,Clinic B,2\n", "march.csv"))
+    plan = await planned(
+        s, "data aggregate push", file=write(f"{ONE}Stock,202502,Clinic B,2\nStock,202501,Nowhere,7\n", "june.csv")
+    )
+    assert "june.csv" in plan.title
+    assert any("it is sent again" in note for note in plan.notes)
+    told = next(note for note in plan.notes if note.startswith("refused rows with their reasons"))
+    assert "Nowhere" in Path(told.partition(": ")[2]).read_text("utf-8")
+
+
+async def test_what_was_cut_off_and_taken_back_begins_anew(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """It keeps the values that are there now: undoing it again must not bring back those of before the first time."""
+    await cut_off(s, monkeypatch, sheet := write(SHEET))
+    await do(s, "undo")
+    assert (await values(s))["Stock", "default", "Clinic A", "202501"] == "100"
+    await do(s, "data aggregate set", element="Stock", period="202501", org_unit="Clinic A", value="55")
+    plan = await planned(s, "data aggregate push", file=sheet)
+    assert not any("it is sent again" in note for note in plan.notes)
+    await do(s, "data aggregate push", file=sheet)
+    await do(s, "undo")
+    assert (await values(s))["Stock", "default", "Clinic A", "202501"] == "55"

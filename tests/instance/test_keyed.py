@@ -82,6 +82,11 @@ async def test_settings_are_set_and_set_back(s: Session):
         ("maxPasswordLength=many", "'many' is no number"),
         ("keyUiLocale=zz", "'zz' is no locale of this server"),
         ("applicationTitle", "say name=value"),
+        ("keyAnalysisRelativePeriod=banana", "'banana' is not one of its values"),
+        ("keyCacheStrategy=CACHE_99", "'CACHE_99' is not one of its values"),
+        ("keyAnalysisDisplayProperty=nme", "'nme' is not one of its values"),
+        ("keyStyle=foo", "'foo' is no style of this server"),
+        ("minPasswordLength=100", "minPasswordLength would be 100 and maxPasswordLength 72"),
     ],
 )
 async def test_nonsense_that_a_server_takes_is_refused(s: Session, text: str, why: str):

@@ -39,3 +39,10 @@ async def test_a_conversation_that_is_not_there_is_no_empty_one(s: Session):
         await call(s, "messaging get", id="aaaaaaaaaaa")
     with pytest.raises(NotFound, match="there is no conversation aaaaaaaaaaa"):
         await planned(s, "messaging mark-read", ids=["aaaaaaaaaaa"])
+
+
+async def test_the_plan_names_everybody_who_gets_it(s: Session):
+    plan = await planned(s, "messaging send", subject="A", text="B", org_unit=["Nation"])
+    assert "to admin" in (plan.steps[0].detail or "")
+    with pytest.raises(UsageError, match="'Clinic A' has no users: nobody would get it"):
+        await planned(s, "messaging send", subject="A", text="B", org_unit=["Clinic A"])

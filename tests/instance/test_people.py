@@ -47,6 +47,7 @@ async def test_a_sheet_becomes_accounts_whose_passwords_are_in_one_file_and_undo
     assert secret.stat().st_mode & 0o077 == 0, "nobody else reads it"
     again = await planned(s, "user import", file=file, passwords=Path("again.csv"))
     assert list(again.steps) == [], "the same sheet once more makes nobody twice"
+    assert (await do(s, "user import", file=file, passwords=Path("again.csv"))).created == 0
     await do(s, "undo")
     assert list(await accounts(s)) == ["admin"]
 
@@ -54,11 +55,11 @@ async def test_a_sheet_becomes_accounts_whose_passwords_are_in_one_file_and_undo
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        (("x", "X", "Y", "", "Superuser", "Clinic A"), "row 1: 'x' is no username"),
-        (("has space", "X", "Y", "", "Superuser", "Clinic A"), "row 1: 'has space' is no username"),
-        (("xavier", "", "Y", "", "Superuser", "Clinic A"), "row 1: no firstName"),
+        (("x", "X", "Y", "", "Superuser", "Clinic A"), "row 2: 'x' is no username"),
+        (("has space", "X", "Y", "", "Superuser", "Clinic A"), "row 2: 'has space' is no username"),
+        (("xavier", "", "Y", "", "Superuser", "Clinic A"), "row 2: no firstName"),
         (("xavier", "X", "Y", "not an email", "Superuser", "Clinic A"), "'not an email' is no e-mail address"),
-        (("xavier", "X", "Y", "", "", "Clinic A"), "row 1: xavier has no role"),
+        (("xavier", "X", "Y", "", "", "Clinic A"), "row 2: xavier has no role"),
     ],
 )
 async def test_what_a_server_would_refuse_is_told_for_every_row(s: Session, row: tuple[str, ...], why: str):
@@ -68,13 +69,21 @@ async def test_what_a_server_would_refuse_is_told_for_every_row(s: Session, row:
 
 
 async def test_an_unknown_unit_is_told_with_its_row_and_what_was_meant(s: Session):
-    with pytest.raises(NotFound, match=r"row 2: none of the organisationUnits has .* 'Clinic AA'") as missing:
+    with pytest.raises(NotFound, match=r"row 3: none of the organisationUnits has .* 'Clinic AA'") as missing:
         await planned(s, "user import", file=sheet(BEN, (*ANNA[:5], "Clinic AA")), passwords=Path("new.csv"))
     assert "Clinic A" in (missing.value.hint or "")
 
 
+async def test_everything_that_is_wrong_is_told_at_once(s: Session):
+    wrong = ("carl", "Carl", "Cole", "no mail", "Data Clark", "Kenemaa")
+    with pytest.raises(UsageError, match="'no mail' is no e-mail address") as told:
+        await planned(s, "user import", file=sheet(ANNA, wrong), passwords=Path("new.csv"))
+    assert "'Data Clark'" in str(told.value)
+    assert "'Kenemaa'" in str(told.value)
+
+
 async def test_a_name_twice_and_a_column_nobody_knows_are_refused(s: Session):
-    with pytest.raises(UsageError, match="row 2: ANNA is in row 1 too"):
+    with pytest.raises(UsageError, match="row 3: ANNA is in row 2 too"):
         await planned(s, "user import", file=sheet(ANNA, ("ANNA", *ANNA[1:])), passwords=Path("new.csv"))
     with pytest.raises(UsageError, match="column 'Salary' is no property of an account"):
         await planned(s, "user import", file=sheet((*ANNA, "9"), head=(*HEAD, "Salary")), passwords=Path("new.csv"))

@@ -55,6 +55,8 @@ def translated(case: Writing | Case, place: Place) -> dict:
         pytest.skip("compares with a sandbox")
     if getattr(case, "tracker", False) or case.verb.startswith("data tracker"):
         pytest.skip("of persons: tests/live/test_tracker.py has its own")
+    if getattr(case, "values", False):
+        pytest.skip("of data values: tests/live/test_values.py has its own")
     if getattr(case, "moves_data", False):
         pytest.skip("moves data values, which no undo brings back")
     if case.verb.split()[1:2] and case.verb.split()[1] in INSTANCE and find(case.verb).effect != "read":

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import re
+import shlex
 import shutil
 import sqlite3
 from collections import Counter
@@ -30,8 +31,6 @@ from tests.metadata.writes import Writing, all_writes
 
 
 def on_the_command_line(case: Writing, *more: str) -> object:
-    import shlex
-
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         assert cli.run([*case.verb.split(), *shlex.split(case.line), "-p", "sandbox", "-o", "json", *more]) == 0
@@ -65,16 +64,26 @@ DATA_VALUES = "data_element, period, org_unit, category_option_combo, attribute_
 
 TRACKER = {
     "attribute_value": "tracked_entity, attribute, value",
-    "enrollment": "uid, program, status, org_unit, tracked_entity",
+    "enrollment": "uid, program, status, org_unit, tracked_entity, deleted",
     "event_value": "event, data_element, value",
+    "program_owner": "tracked_entity, program, org_unit",
+    "relationship": "relationship_type, deleted",
+    "potential_duplicate": "uid, status",
 }
+VALUES = {
+    "data_value": f"{DATA_VALUES}, comment, follow_up",
+    "completeness": "data_set, period, org_unit, attribute_option_combo, completed",
+}
+
+KEYED = {"setting": "user, key, locale, value", "store_entry": "user, namespace, key, value"}
 
 
 def changes(home: Path, case: Writing) -> list[object]:
     """What the sandbox holds now and did not, and the other way round; without times, and without UIDs where they are
     made up. SQLite compares the files, so that only what differs is read.
     """
-    tables = TRACKER if case.tracker else {"object": OBJECTS} | ({"data_value": DATA_VALUES} if case.moves_data else {})
+    tables = {"object": OBJECTS} | ({"data_value": DATA_VALUES} if case.moves_data else {})
+    tables = TRACKER if case.tracker else VALUES if case.values else KEYED if case.keyed else tables
     with contextlib.closing(sqlite3.connect(home / "data" / "sandbox.db")) as connection:
         connection.execute("ATTACH ? AS fresh", (str(home / "fresh.db"),))
         return [
@@ -148,6 +157,9 @@ def test_a_write_is_planned_and_done_alike_on_every_surface(
     home: Path = request.getfixturevalue(case.home)
     for name, body in case.files.items():
         Path(name).write_text(body if isinstance(body, str) else json.dumps(body))
+    for before in case.before:
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert cli.run([*shlex.split(before), "-p", "sandbox", "--yes"]) == 0
     fresh = home / "fresh.db"
     shutil.copy(home / "data" / "sandbox.db", fresh)
     line = f"{case.verb} {case.line}"
@@ -182,7 +194,7 @@ def test_a_write_is_planned_and_done_alike_on_every_surface(
         done.append((plain(counts, case), changes(home, case)))
     assert all(one == done[0] for one in done)
     tables = {change[0] for change in done[0][1]}
-    if case.tracker:
+    if case.tracker or case.values or case.keyed:
         assert tables, "a write writes something"
         return
     assert tables == ({"object", "data_value"} if case.moves_data else {"object"}), "a write writes something"

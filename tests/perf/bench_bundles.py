@@ -21,8 +21,9 @@ REAL = ROOT.parent / "shared" / "real" / "v42" / "metadata.json.gz"
 RESIDENT = r"""
 import asyncio, sys
 from pathlib import Path
-from dhis2sh.session import Session, run
-from dhis2sh.verbs import find
+from dhis2sh.session import Session
+from dhis2sh.verbs.registry import find
+from dhis2sh.verbs.run import run
 
 def resident(line):
     status = dict(row.split(":", 1) for row in Path("/proc/self/status").read_text().splitlines())

@@ -147,6 +147,7 @@ def test_a_domain_that_is_a_verb_itself_runs_by_its_name_alone(runner: magics.Ru
     shown = repr(runner.shell.run_cell("metadata").result)
     assert shown.startswith("<metadata: add, add_members, attribute, clone, "), "the others show their verbs"
     assert "types; metadata? tells more>" in shown, "and not seventy types with theirs"
+    assert repr(runner.shell.run_cell("analytics").result).startswith("<analytics: "), "none of its verbs runs by it"
     assert runner.shell.run_cell("(await what('DE_1')).name").result == "BCG doses given"
     with pytest.raises(TypeError, match="metadata has verbs and is none: "):
         runner.shell.user_ns["metadata"]()

@@ -40,8 +40,17 @@ def test_a_raw_write_is_shown_asked_for_written_down_and_never_taken_back(line) 
 
     [entry] = json.loads(line("journal", "list", "-o", "json")[1])
     assert (entry["title"], entry["outcome"], entry["done"]) == ("PATCH /api/dataElements/deNumber001", "done", 1)
-    code, _, err = line("undo", "--yes")
-    assert (code, "cannot be taken back: PATCH /api/dataElements/deNumber001" in err) == (5, True)
+    for how in ("--yes", "--dry-run"):
+        code, _, err = line("undo", how)
+        assert (code, "cannot be taken back: PATCH /api/dataElements/deNumber001" in err) == (5, True)
+
+
+def test_a_dry_run_of_which_nothing_can_be_written_ends_as_the_write_would(line, tmp_path: Path) -> None:
+    sheet = tmp_path / "wrong.csv"
+    sheet.write_text("dataElement,period,orgUnit,value\nNothing,202501,Nowhere,1\n", "utf-8")
+    for how in ("--yes", "--dry-run"):
+        code, _, err = line("data", "aggregate", "push", str(sheet), how)
+        assert (code, "none of the 1 rows can be sent" in err) == (5, True)
 
 
 def test_a_body_is_checked_before_anything_is_sent_and_its_secrets_stay_out_of_the_journal(

@@ -143,8 +143,8 @@ async def test_names_of_the_old_api_and_references_by_scheme(s: Session):
     ("Clinic A,Hal,,Other,2025-01-01,,,", "'Other' is no option of 'Sex': Female (F) and Male (M)|'Other' is no option of 'Sex'"),
     ("Clinic A,Hal,,,01/02/2025,,,", "the day of the enrollment is a date such as 2025-06-30, and this is '01/02/2025'"),
     ("Clinic A,Hal,,,2999-01-01,,,", "lies in the future"),
-    ("Clinic A,Hal,,,,,,", "enrolledAt is missing"),
-    ("Clinic A,Hal,,,2025-01-01,,3.1,", "occurredAt is missing: when was the event of 'Birth'?"),
+    ("Clinic A,Hal,,,,,,", "enrolledAt is missing: when was the enrollment? (a column 'Enrollment date', or --enrolled DAY)"),
+    ("Clinic A,Hal,,,2025-01-01,,3.1,", "occurredAt is missing: when was the event of 'Birth'? (a column 'Birth | Event date')"),
     ("Clinic A,Hal,,,2025-01-01,2025-01-01,heavy,", "'Weight' wants a number"),
     ("Clinic A,Hal,,,2025-01-01,2025-01-01,n/a,", "'Weight' wants a number"),
     ('Clinic A,Hal,,,2025-01-01,2025-01-01,"3,1",', "'Weight' wants a number"),
@@ -270,6 +270,31 @@ async def test_undo_takes_a_push_back_to_the_last_property(s: Session):
     assert await exported(s) != before
     await do(s, "undo")
     assert await exported(s) == before
+
+
+async def test_a_push_that_changed_nothing_names_the_one_that_has_written_it(s: Session):
+    before = await exported(s)
+    for _ in range(2):
+        await do(s, "data tracker push", file=write(SHEET), program="Children")
+    with pytest.raises(Refused, match="changed nothing: all of it was on the server before it; entry 1 has") as told:
+        await do(s, "undo")
+    assert told.value.hint == "dhis2 undo 1"
+    await do(s, "undo", id=1)
+    assert await exported(s) == before
+    with pytest.raises(Refused, match="7 objects gone already") as told:
+        await do(s, "undo", id=2)
+    assert "--force" not in str(told.value.hint)
+
+
+async def test_two_rows_that_say_the_same_are_said(s: Session):
+    """The same child twice in a sheet becomes two children."""
+    head, first, second = SHEET.splitlines()
+    plan = await planned(
+        s, "data tracker push", file=write(f"{head}\n{first}\n{second}\n{first}\n"), program="Children"
+    )
+    assert "each becomes an object of its own, though row 4 is the same as row 2" in plan.notes
+    alone = await planned(s, "data tracker push", file=write(SHEET), program="Children")
+    assert not any("of its own" in note for note in alone.notes)
 
 
 async def test_a_deletion_by_file_says_that_it_stays(s: Session):

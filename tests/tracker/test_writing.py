@@ -1,6 +1,7 @@
 """Single entities registered, enrolled, changed, completed, moved, related, deleted, and what is taken back of it."""
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,26 @@ async def test_register_says_by_name_what_it_makes_and_undo_takes_it_away(s: Ses
         await get(s, entity)
     with pytest.raises(NotFound):
         await get(s, enrollment)
+
+
+async def test_the_day_of_the_incident_is_never_guessed(s: Session):
+    """A single registration and a sheet want it alike, and both say how it is given."""
+    await do(s, "data tracker complete", uids=["enPerson001"])
+    program = await s.client.get_object("programs/prChildren1", {"fields": ":owner"})
+    await s.client.put("programs/prChildren1", {**program, "displayIncidentDate": True})
+
+    with pytest.raises(UsageError, match="the day of the incident is missing: 'Children' wants it") as told:
+        await planned(s, "data tracker register", **ANNA, enrolled="2025-06-30")
+    assert told.value.hint == "--occurred 2025-06-30  if it is that of the enrollment"
+    with pytest.raises(UsageError, match="the day of the incident is missing"):
+        await planned(s, "data tracker enroll", entity="tePerson001", program="Children")
+
+    sheet = "Facility,Given name,Enrollment date{}\nClinic A,Anna,2025-06-30{}\n"
+    Path("anna.csv").write_text(sheet.format("", ""), "utf-8")
+    plan = await planned(s, "data tracker push", file=Path("anna.csv"), program="Children")
+    assert "wants the day of the incident (a column 'Incident date')" in str(plan.blocked)
+    Path("anna.csv").write_text(sheet.format(",Incident date", ",2025-06-29"), "utf-8")
+    assert (await planned(s, "data tracker push", file=Path("anna.csv"), program="Children")).blocked is None
 
 
 async def test_no_name_of_a_person_goes_into_the_name_index(s: Session):

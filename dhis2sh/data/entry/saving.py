@@ -183,7 +183,8 @@ def plan(form: Form, entered: Entered, draft: Path | None = None) -> Plan:
         registration = {"dataSet": form.data_set, "period": form.period, "organisationUnit": form.unit,
                         "attributeOptionCombo": form.attribute_combo, "completed": True}  # fmt: skip
         steps.append(_registering(registration, form.title, opening=not entered.complete))
-    writer = Sending(rows, before, registration, entered.complete is False, form.data_set, draft)
+    sent = draft if steps else None  # whoever leaves the form sends nothing, and finds the draft again
+    writer = Sending(rows, before, registration, entered.complete is False, form.data_set, sent)
     return Plan(f"data entry: {form.title}", steps, notes=list(form.notes), writer=writer, asks=True)
 
 

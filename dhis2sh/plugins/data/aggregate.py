@@ -13,10 +13,11 @@ from dhis2sh.data.loading import Load
 from dhis2sh.errors import UsageError
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.stream import Stream
+from dhis2sh.rows.tables import Where
 from dhis2sh.session import Session
 from dhis2sh.types import Row
 from dhis2sh.verbs import units
-from dhis2sh.verbs.declaration import FILES_OR_PROFILES, Complete, Doc, Piped, Refers, Touches, verb
+from dhis2sh.verbs.declaration import FILES_OR_PROFILES, Bounds, Complete, Doc, Piped, Refers, Touches, verb
 
 UNDOES = way_back.values
 """How a load is taken back: importing it here registers it, and `undo` imports every domain."""
@@ -122,6 +123,10 @@ async def push(
     ] = None,
     category_option_combo: Annotated[str | None, Doc("The category option combination of all rows.")] = None,
     attribute_option_combo: Annotated[str | None, Doc("The attribute option combination of all rows.")] = None,
+    sheet: Annotated[str | None, Doc("The sheet of a workbook, where several have rows.")] = None,
+    header_row: Annotated[
+        int, Doc("The line of a sheet that names the columns; titles stand above it."), Bounds(1)
+    ] = 1,
     strategy: Annotated[str, Doc("create-and-update, create or update.")] = "create-and-update",
     async_: Annotated[
         bool, Doc("Let the server import each part in a job of its own, and watch it: no proxy ends it for its length.")
@@ -152,10 +157,10 @@ async def push(
     if (file is None) == (values is None):
         raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")
     if file is None:
-        return await loading.plan(s, loading.of_rows(values or Rows[Row]([]), given), load)
+        return await loading.plan(s, loading.of_rows(values or Rows[Row]([]), given, load.unread), load)
     from dhis2sh.data import files  # start-up: only files have layouts
 
-    return await loading.plan(s, files.values_of(file, given, load.notes), load)
+    return await loading.plan(s, files.values_of(file, given, load.notes, load.unread, Where(sheet, header_row)), load)
 
 
 @verb(
@@ -184,7 +189,10 @@ async def set_(
         "dataElement": element, "period": period, "orgUnit": org_unit, "value": value, "categoryOptionCombo": combo,
         "attributeOptionCombo": attribute_combo, "comment": comment,
     }  # fmt: skip
-    return await loading.plan(s, loading.of_rows(Rows([row]), {}), Load("one value"))
+    plan = await loading.plan(s, loading.of_rows(Rows([row]), {}, []), Load("one value"))
+    if plan.steps:
+        plan.title = f"set {plan.steps[0].name} to {value}"
+    return plan
 
 
 @verb(

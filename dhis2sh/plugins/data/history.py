@@ -75,4 +75,4 @@ async def revert(
     told = f"as it was at {at}" if at is not None else "as it was before the last change"
     if not rows:
         return loading.nothing(s, f"{told}: it is so already")
-    return await loading.plan(s, loading.of_rows(Rows(rows), {}), Load(told))
+    return await loading.plan(s, loading.of_rows(Rows(rows), {}, []), Load(told))

@@ -22,13 +22,15 @@ Unit = Annotated[str | None, Doc("The organisation unit."), Refers("organisation
 Uid = Annotated[str, Doc("The UID of an entity, an enrollment or an event.")]
 Uids = Annotated[list[str], Doc("UIDs.")]
 Enrolled = Annotated[str | None, Doc("The day of the enrollment, such as 2025-06-30; today without it.")]
-Occurred = Annotated[str | None, Doc("The day of what the enrollment is about (birth, infection).")]
+Occurred = Annotated[str | None, Doc("The day of the incident (birth, infection), where the program wants it.")]
 
 
 @verb(
     "data tracker register",
     effect="write",
-    examples=["dhis2 data tracker register 'Child Programme' 'Ngelehun CHC' --set 'First name=Anna' --dry-run"],
+    examples=[
+        "dhis2 data tracker register 'Child Programme' 'Ngelehun CHC' --set 'First name=Anna' --occurred 2025-06-01 --dry-run"
+    ],
 )
 async def register(
     s: Session,

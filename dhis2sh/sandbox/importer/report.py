@@ -142,7 +142,7 @@ def java_text(value: JsonValue, grouped: bool = False) -> str:
         return str(value).lower()
     if isinstance(value, (int, float)) and grouped:
         return f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"{value:,}"
-    return str(value)
+    return "null" if value is None else str(value)
 
 
 def described(body: JsonObject, model: str | None, identifier: str = "UID") -> str:
@@ -189,7 +189,7 @@ class ErrorReport:
         """As it stands in a report."""
         shown: JsonObject = {
             "message": self.message,
-            "args": [java_text(value) for value in self.values],
+            "args": [None if value is None else java_text(value) for value in self.values],
             "mainKlass": self.main_klass,
             "errorCode": self.code.partition(" ")[0],
             "errorKlass": self.error_klass,

@@ -6,9 +6,9 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.refused import Refused, not_imitated
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
@@ -22,10 +22,9 @@ _TOLD = (
 """The operators in the order in which the server lists them."""
 _SAME = {"neq": "!eq", "ne": "!eq", "ge": "gte", "le": "lte", "startswith": "$ilike", "endswith": "ilike$",
          "!startswith": "!$ilike", "!endswith": "!ilike$"}  # fmt: skip
-_ORDERS: Mapping[str, Callable[[object, object], bool]] = {
+_ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq, "gt": operator.gt, "lt": operator.lt, "gte": operator.ge, "lte": operator.le,
 }  # fmt: skip
-_HOIST = re.compile(r"(.+)~hoist\(([^)]+)\)")
 
 
 def at(key: str, value: JsonValue, path: str) -> JsonValue:
@@ -54,7 +53,7 @@ def _at(key: str, value: object, path: str) -> object:
 
 
 def columns(fields: str) -> list[tuple[str, str]]:
-    """The paths that `fields` names, each with the path at which it is shown: `a,b.c,d(e,f),g~hoist(h)`."""
+    """The paths that `fields` names, each with the path at which it is shown: `a,b.c,d(e,f)`."""
     return [column for part in _parts(fields) for column in _columns(part)]
 
 
@@ -74,10 +73,8 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _columns(text: str) -> Iterator[tuple[str, str]]:
-    hoisted = _HOIST.fullmatch(text)
-    if hoisted:
-        yield hoisted[1], hoisted[2]
-        return
+    if "~" in text:
+        raise not_imitated("transformed fields of the data store")
     opened = re.fullmatch(r"([^(\[]+)[(\[](.*)[)\]]", text)
     if opened is None:
         yield text, "value" if text == "." else text
@@ -160,7 +157,7 @@ def _test(name: str, found: object, wanted: str) -> bool:
             return wanted in found
 
 
-def _ordered(test: Callable[[object, object], bool], found: object, wanted: str) -> bool:
+def _ordered(test: Callable[[Any, Any], bool], found: object, wanted: str) -> bool:
     if isinstance(found, bool):
         return test(str(found).lower(), wanted.lower())
     if isinstance(found, (int, float)):
@@ -185,6 +182,6 @@ def ordered(entries: Mapping[str, object], order: str) -> dict[str, object]:
             return 2, float(found), ""
         if isinstance(found, str):
             return 1, 0, found
-        return (0 if found is None else 5 if isinstance(found, dict) else 4), 0, str(found)
+        return (0 if found is None else 5 if isinstance(found, dict) else 4), 0, str(cast("object", found))
 
     return dict(sorted(entries.items(), key=rank, reverse=direction.lower().endswith("desc")))

@@ -166,6 +166,8 @@ def check(sql: str) -> None:
     if not text:
         raise Refused(409, "SQL query is null", "E4300")
     if not re.match(r"(select|with)\b", text, re.I):
+        if ILLEGAL.match(text):
+            raise Refused(409, "SQL query contains illegal keywords", "E4311")
         raise Refused(409, "SQL query must be a select query", "E4301")
     if ";" in text.rstrip().removesuffix(";"):
         raise Refused(409, "SQL query can only contain a single semi-colon at the end of the query", "E4302")
@@ -186,7 +188,7 @@ def substitute(sql: str, variables: Mapping[str, str], *, user: str, username: s
     bad = [name for name in variables if not re.fullmatch(r"\w+", name)]
     if bad:
         raise Refused(409, f"Variable names are invalid: `{bad}`".replace("'", ""), "E4304")
-    unsafe = [name for name, value in variables.items() if not _SAFE_VALUE.fullmatch(value)]
+    unsafe = [value for value in variables.values() if not _SAFE_VALUE.fullmatch(value)]
     if unsafe:
         raise Refused(409, f"Variables are invalid: `{unsafe}`".replace("'", ""), "E4306")
     missing = [name for name in VARIABLE.findall(sql) if name not in variables and name not in standard]
@@ -317,7 +319,7 @@ def run(store: Store, sql: str, criteria: Sequence[tuple[str, str]] = (), filter
     conditions: list[str] = []
     parameters: list[str] = []
     for column, value in criteria:
-        conditions.append(f"[{_name(column)}] = ?")
+        conditions.append(f"CAST([{_name(column)}] AS TEXT) = ?")
         parameters.append(value)
     for text in filters:
         condition, value = _filter(text)
@@ -332,16 +334,38 @@ def run(store: Store, sql: str, criteria: Sequence[tuple[str, str]] = (), filter
         rows: list[list[object]] = [[_shown(value) for value in row] for row in cursor]
         return Grid([column[0] for column in cursor.description or []], rows)
     except sqlite3.Error as error:
-        raise Refused(
-            409, str(error), "E4311" if "prohibited" in str(error) or "not authorized" in str(error) else "E7144"
-        ) from error
+        raise _failed(str(error)) from error
     finally:
         connection.close()
 
 
+def _failed(said: str) -> Refused:
+    """What the server says of SQLite's complaint: a table or column that there is not has an SQL state of its own."""
+    if "prohibited" in said or "not authorized" in said:
+        return Refused(409, said, "E4311")
+    if found := re.search(r"no such table: (?:\w+\.)?(\w+)", said):
+        return no_relation(found[1])
+    if found := re.search(r"no such column: (?:\w+\.)?(\w+)", said):
+        text = "Query failed because of a syntax error (SqlState: 42703)"
+        return Refused(409, text, "E7145", inner=f'ERROR: column "{found[1]}" does not exist')
+    return Refused(409, said, "E7144")
+
+
+def no_relation(name: str) -> Refused:
+    """409: the database has no such table or view."""
+    text = (
+        "Query failed because a referenced table does not exist. Please ensure analytics job was run (SqlState: 42P01)"
+    )
+    return Refused(409, text, "E7144", inner=f'ERROR: relation "{name}" does not exist')
+
+
 def _shown(value: object) -> JsonValue:
-    """A value as JSON has it: bytes as PostgreSQL writes them."""
-    return f"\\x{value.hex()}" if isinstance(value, bytes) else cast("JsonValue", value)
+    """A value as the server's grid has it: text, whatever the column's type; bytes as PostgreSQL writes them."""
+    if value is None:
+        return None
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
 def _name(column: str) -> str:
@@ -369,13 +393,18 @@ def _filter(text: str) -> tuple[str, list[str]]:
     operator, _, value = rest.partition(":")
     name = _name(column)
     if operator in _COMPARISONS:
-        return f"[{name}] {_COMPARISONS[operator]} ?", [value]
+        # SQLite sets every number below every text; a number is to be compared with one.
+        sign, numeric = _COMPARISONS[operator], re.fullmatch(r"-?\d+(\.\d+)?", value, re.ASCII) is not None
+        if not numeric:
+            return f"CAST([{name}] AS TEXT) {sign} ?", [value]
+        number = f"[{name}] {sign} CAST(? AS NUMERIC)"
+        return f"CASE WHEN typeof([{name}]) = 'text' THEN [{name}] {sign} ? ELSE {number} END", [value, value]
     if operator.lstrip("!") in _PATTERNS:
         word = "NOT LIKE" if operator.startswith("!") else "LIKE"
         return f"[{name}] {word} ?", [_PATTERNS[operator.lstrip("!")].format(value)]
     if operator in {"in", "!in"}:
         parts = value.strip("[]").split(",")
-        return f"[{name}] {'NOT ' if operator == '!in' else ''}IN ({','.join('?' * len(parts))})", parts
+        return f"CAST([{name}] AS TEXT) {'NOT ' if operator == '!in' else ''}IN ({','.join('?' * len(parts))})", parts
     if operator in {"null", "!null"}:
         return f"[{name}] IS {'NOT ' if operator == '!null' else ''}NULL", []
     raise Refused(409, f"Filter operator is not valid: {operator}", "E4308")

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.dhis2.uids import generate_uid
+from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
 from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea
+from dhis2sh.sandbox.java.schedule import Cron
+from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.store.database import Store
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS job_note (
@@ -33,4 +43,25 @@ def prepare_job(bundle: Bundle, item: Item) -> None:
             body[name] = value
 
 
-AREA = ImportingArea(tables=TABLES, hooks={"jobConfigurations": Hook(prepare=prepare_job)})
+def check_job(bundle: Bundle, item: Item) -> None:
+    """E7005: a cron expression must be one; the server forgets to name it."""
+    cron = item.body.get("cronExpression")
+    if isinstance(cron, str) and cron:
+        try:
+            Cron.parse(cron)
+        except ValueError:
+            item.refuse("E7005")
+            item.errors[-1].text = "Cron expression is invalid: `{0}`"
+
+
+def may_be_made(store: Store, sent: JsonObject) -> None:
+    """Jobs that the server keeps for itself are not made by people. Raises `Refused`."""
+    kind = sent.get("jobType")
+    known = store.resources["jobConfigurations"].properties["jobType"].constants
+    if kind in known and kind not in cast("JsonObject", fact("job_types")):
+        raise Refused(409, f"Job {sent.get('id') or generate_uid()} must be configurable but was not.", "E1004")
+
+
+AREA = ImportingArea(
+    tables=TABLES, hooks={"jobConfigurations": Hook(prepare=prepare_job, check=check_job, create=may_be_made)}
+)

@@ -12,8 +12,9 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh import index
+from dhis2sh.changes.plan import Plan
 from dhis2sh.client.tracing import Tracer
-from dhis2sh.errors import Dhis2Error, Interrupted, PartlyDone
+from dhis2sh.errors import CheckFailed, Dhis2Error, Interrupted, PartlyDone
 from dhis2sh.rows.rows import objects_of
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
@@ -126,6 +127,10 @@ async def _carry_out(invocation: Invocation) -> int:
     except PartlyDone as partly:
         output.write(partly.summary, options)  # what was written is data; the error that follows is talk
         raise
+    except CheckFailed as failed:
+        if failed.findings is not None:
+            output.write(failed.findings, options)  # a build says what it failed for, and `--out` has it
+        raise
     finally:
         if life is not None:
             life.cancel()
@@ -134,4 +139,6 @@ async def _carry_out(invocation: Invocation) -> int:
     output.write(result, options)
     if remark := output.remark(result, options, invocation.arguments):
         person.note(remark)
+    if isinstance(result, Plan) and result.blocked is not None:  # a dry run ends as the write would
+        return report(result.blocked)
     return 0

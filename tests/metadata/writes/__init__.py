@@ -12,7 +12,9 @@ class Writing:
     `home` is the fixture that fills the sandbox: a dozen objects, or `country_home` with every type; `files` lie in
     the working folder (a text as it is, the rest as JSON); `made` says that the server or we make up UIDs, so that
     they differ from call to call; `moves_data` that data values change with the objects; `tracker`
-    that what it writes is of persons, and no metadata.
+    that what it writes is of persons, `values` of data values and registrations, `keyed` settings and keys of
+    the data store: none of them is metadata.
+    `before` are lines that are run first.
     """
 
     verb: str
@@ -23,6 +25,9 @@ class Writing:
     made: bool = False
     moves_data: bool = False
     tracker: bool = False
+    values: bool = False
+    keyed: bool = False
+    before: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.verb} {self.line}"

@@ -13,10 +13,12 @@ WRITES = [
         "datastore set",
         "looks theme --value 5",
         {"namespace": "looks", "key": "theme", "value": "5"},
+        keyed=True,
     ),
     Writing(
         "system settings set",
         "applicationTitle=Ministry",
         {"values": ["applicationTitle=Ministry"]},
+        keyed=True,
     ),
 ]

@@ -4,13 +4,17 @@ from tests.metadata.writes import Writing
 
 COUNTRY = {"home": "country_home", "tracker": True}
 WOMAN = "Pkg5smLUz1Q"
+ENROLLMENT, OTHER = "ch7lnM87mT5", "OhH20wAiTdm"
+SHEET = (
+    "Facility,Given name,Sex of the person,Enrollment date,Incident date\nOU_F000001,Ana,Female,2025-01-02,2024-10-01\n"
+)
 WRITES = [
     Writing(
         "data tracker register",
-        "'Pregnancy follow-up' OU_F000001 --set 'Given name=Ana' --set 'Sex of the person=Female' --enrolled 2025-01-02",
+        "'Pregnancy follow-up' OU_F000001 --set 'Given name=Ana' --set 'Sex of the person=Female' --enrolled 2025-01-02 --occurred 2024-12-20",
         {
             "program": "Pregnancy follow-up", "org_unit": "OU_F000001", "set": ["Given name=Ana", "Sex of the person=Female"],
-            "enrolled": "2025-01-02",
+            "enrolled": "2025-01-02", "occurred": "2024-12-20",
         },
         made=True,
         **COUNTRY,
@@ -28,6 +32,41 @@ WRITES = [
             "program": "Pregnancy follow-up", "of": WOMAN, "stage": "Antenatal visit", "date": "2025-02-03",
             "set": ["Weight of the woman=61.5"],
         },
+        made=True,
+        **COUNTRY,
+    ),
+    Writing(
+        "data tracker push",
+        "women.csv --program 'Pregnancy follow-up'",
+        {"file": "women.csv", "program": "Pregnancy follow-up"},
+        files={"women.csv": SHEET},
+        made=True,
+        **COUNTRY,
+    ),
+    Writing(
+        "data tracker enroll",
+        f"{WOMAN} 'Pregnancy follow-up' --enrolled 2025-03-01",
+        {"entity": WOMAN, "program": "Pregnancy follow-up", "enrolled": "2025-03-01"},
+        made=True,
+        **COUNTRY,
+    ),
+    Writing(
+        "data tracker complete",
+        f"{ENROLLMENT} --reopen",
+        {"uids": [ENROLLMENT], "reopen": True},
+        **COUNTRY,
+    ),
+    Writing("data tracker delete", WOMAN, {"uids": [WOMAN]}, **COUNTRY),
+    Writing(
+        "data tracker transfer",
+        f"{WOMAN} --program 'Pregnancy follow-up' --to 'Alidale Clinic'",
+        {"entities": [WOMAN], "program": "Pregnancy follow-up", "to": "Alidale Clinic"},
+        **COUNTRY,
+    ),
+    Writing(
+        "data tracker relationship",
+        f"{WOMAN} {OTHER} --type 'Mother and daughter'",
+        {"from_": WOMAN, "to": OTHER, "type": "Mother and daughter"},
         made=True,
         **COUNTRY,
     ),

@@ -68,6 +68,18 @@ CASES = [
     ),
     Case("system settings get", "applicationTitle", {"names": ["applicationTitle"]}),
     Case("system settings diff", "sandbox", {"other": "sandbox"}, empty=True),
+    Case("doctor list", ""),
+    Case("doctor all", ""),
+    Case("doctor metadata", "names-alike", {"checks": ["names-alike"]}, empty=True),
+    Case("doctor server", ""),
+    Case("doctor integrity", "users_with_all_authority", {"checks": ["users_with_all_authority"]}),
+    Case("maintenance data-integrity list", "", volatile=("averageExecutionTime",)),
+    Case(
+        "maintenance data-integrity run",
+        "users_with_all_authority --details",
+        {"checks": ["users_with_all_authority"], "details": True},
+    ),
+    Case("maintenance data-integrity result", "OSE", {"checks": ["OSE"]}, empty=True),
     Case("messaging list", "", home="messages_home"),
     Case("messaging get", "mcSandbox01", {"id": "mcSandbox01"}, home="messages_home"),
 ]

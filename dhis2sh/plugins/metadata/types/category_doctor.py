@@ -75,7 +75,7 @@ async def doctor(
         raise CheckFailed(
             f"{counted(len(found), 'finding')} in the category model",
             findings=rows,
-            hint="without --check they are listed",
+            hint="each finding says what mends it",
         )
     return rows
 

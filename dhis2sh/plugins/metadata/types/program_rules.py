@@ -157,6 +157,6 @@ async def lint(
     result = Rows(rows, columns=["severity", "program", "rule", "where", "problem", "fix"])
     if check and rows:
         raise CheckFailed(
-            f"{len(rows):,} findings in {len(found):,} rules", findings=result, hint="without --check they are listed"
+            f"{len(rows):,} findings in {len(found):,} rules", findings=result, hint="each finding says what mends it"
         )
     return result

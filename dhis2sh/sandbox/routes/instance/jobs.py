@@ -168,8 +168,7 @@ class Api:
         if not config.get("enabled") or config.get("jobStatus") == "RUNNING":
             raise Refused(409, "Failed to transition job into ONCE_ASAP state.", "E1004")
         self.server.jobs.start({**config, "executedBy": self.server.rights(request).uid})
-        report: JsonObject = {"uid": config["id"], "klass": _KLASS, "errorReports": [], "responseType": "ObjectReport"}
-        return answer({"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "response": report})
+        return answer({"klass": _KLASS, "index": 0, "errorReports": []})  # bare, without an envelope
 
     def cancel(self, request: Request, raw: bytes) -> Response:
         """`POST /{uid}/cancel`: ask it to stop."""
@@ -178,7 +177,10 @@ class Api:
 
     def revert(self, request: Request, raw: bytes) -> Response:
         """`POST /{uid}/revert`: a running job counts as stopped."""
-        self._change(self._config(request), jobStatus="SCHEDULED", lastExecutedStatus="STOPPED")
+        config = self._config(request)
+        if config.get("jobStatus") != "RUNNING":
+            raise Refused(409, "Job is not running", "E1004")
+        self._change(config, jobStatus="SCHEDULED", lastExecutedStatus="STOPPED")
         return empty()
 
     def enable(self, request: Request, raw: bytes) -> Response:

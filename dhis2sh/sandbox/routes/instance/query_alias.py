@@ -30,19 +30,21 @@ class Api:
         except ValueError:
             raise Refused(400, "Invalid JSON payload", "E1003") from None
         target = cast("dict[str, object]", body).get("target") if isinstance(body, dict) else None
-        if not isinstance(target, str) or not target.startswith("/api/"):
+        if not isinstance(target, str) or not target:
+            raise Refused(400, "Alias must contain a 'target' property", "E1003")
+        if not target.startswith("/api/"):
             raise Refused(400, "Target must start with /api/", "E1003")
         if len(target.encode()) > LONGEST:
             raise Refused(400, "Target is too long", "E1003")
         key = self.server.aliases.add(target)
         address = f"{base_of(request)}{PREFIX}{key}"
         if request.url.path.endswith("/redirect"):
-            return RedirectResponse(address, 302)
+            return RedirectResponse(address, 303)
         return answer({"id": key, "path": PREFIX + key, "href": address, "target": target})
 
     def missing(self, request: Request) -> Response:
         """An alias that nobody made, or that is forgotten."""
-        raise Refused(404, f"Query alias {request.path_params['key']} could not be found.", "E1005")
+        raise Refused(404, "No query alias found with this hash id, it may have expired.", "E1005")
 
 
 def routes(server: Server) -> list[Route]:

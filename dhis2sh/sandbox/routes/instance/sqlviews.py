@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
+from xml.sax.saxutils import escape
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,16 +14,16 @@ from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, base_of, done
 from dhis2sh.sandbox.http.bodies import with_body
-from dhis2sh.sandbox.instance.sqlviews import Grid, check, run, substitute
+from dhis2sh.sandbox.instance.sqlviews import Grid, check, no_relation, run, substitute
 from dhis2sh.sandbox.jobs.service import Progress
-from dhis2sh.sandbox.refused import Refused, not_found
+from dhis2sh.sandbox.refused import Refused, not_found, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 _FACT = "sqlViews"
-_TYPES: dict[type, tuple[str, str]] = {int: ("INTEGER", "java.lang.Integer"), float: ("NUMBER", "java.lang.Double")}
+_QUOTE = {'"': "&quot;"}
 
 
 class Api:
@@ -49,8 +52,9 @@ class Api:
         view = self._view(request)
         self.server.demand(request, "F_SQLVIEW_EXECUTE", "F_SQLVIEW_PUBLIC_ADD")
         uid = cast("str", view["id"])
-        if view.get("type") != "QUERY":
-            self._create(view)
+        if view.get("type") == "QUERY":
+            raise Refused(409, "SQL view is a query, no view to create", "E1004")
+        self._create(view)
         return done("SQL view created", 201, Location=f"{base_of(request)}/api/sqlViews/{uid}")
 
     def _create(self, view: JsonObject) -> None:
@@ -91,6 +95,12 @@ class Api:
                 *(",".join(_csv(cell) for cell in row) for row in grid.rows),
             ]
             return Response("".join(f"{line}\n" for line in lines), media_type="application/csv;charset=UTF-8")
+        if request.url.path.endswith(".html"):
+            return Response(_html(view, grid), media_type="text/html;charset=UTF-8")
+        if request.url.path.endswith(".xml"):
+            if any(cell is None for row in grid.rows for cell in row):
+                raise not_imitated("an empty cell in XML")
+            return Response(_xml(self._grid(request, view, grid)), media_type="application/xml;charset=UTF-8")
         return answer(self._grid(request, view, grid))
 
     def _read(self, request: Request, view: JsonObject) -> Grid:
@@ -100,7 +110,7 @@ class Api:
         check(sql)
         kept = self._kept().get(cast("str", view["id"]))
         if view.get("type") != "QUERY" and kept is None:
-            raise Refused(409, "SQL view table does not exist, execute it first", "E1004")
+            raise no_relation("_view_" + re.sub(r"\W+", "_", str(view.get("name")).strip().lower()))
         variables = {name: value for name, _, value in pairs["var"]}
         criteria = [(name, value) for name, _, value in pairs["criteria"]]
         if view.get("type") == "QUERY":
@@ -112,15 +122,18 @@ class Api:
     def _grid(self, request: Request, view: JsonObject, grid: Grid) -> JsonObject:
         """As `listGrid`, with a pager unless paging is off."""
         query = request.query_params
-        fields = [name for name in query.get("fields", "").split(",") if name in grid.columns]
+        # Only what is filtered is cut down to `fields`.
+        wanted = query.get("fields", "").split(",") if "filter" in query else []
+        fields = [name for name in wanted if name in grid.columns]
         chosen = [grid.columns.index(name) for name in fields] or list(range(len(grid.columns)))
         paged = query.get("paging", "true") != "false"
         page, size = max(1, int(query.get("page") or 1)), max(1, int(query.get("pageSize") or 50))
         rows = grid.rows[(page - 1) * size : page * size] if paged else grid.rows
         shown: list[JsonValue] = [[cast("JsonValue", row[index]) for index in chosen] for row in rows]
         found: JsonObject = {"listGrid": {
-            "metaData": {}, "headers": [_header(grid, index) for index in chosen], "rows": shown, "title": view.get("name"),
-            "subtitle": "", "width": len(chosen), "height": len(shown), "headerWidth": len(chosen),
+            "title": view.get("name"), **({"subtitle": view["description"]} if view.get("description") else {}),
+            "headers": [_header(grid.columns[index]) for index in chosen], "metaData": {}, "rowContext": {}, "width": len(chosen),
+            "rows": shown, "headerWidth": len(chosen), "height": len(shown),
         }}  # fmt: skip
         if paged:
             count = -(-len(grid.rows) // size)
@@ -128,15 +141,49 @@ class Api:
         return found
 
 
-def _header(grid: Grid, index: int) -> JsonObject:
-    sample = next((row[index] for row in grid.rows if row[index] is not None), None)
-    kind, klass = _TYPES.get(type(sample), ("TEXT", "java.lang.String"))
-    name = grid.columns[index]
-    return {"name": name, "column": name, "valueType": kind, "type": klass, "hidden": False, "meta": False}
+def _header(name: str) -> JsonObject:
+    return {"name": name, "column": name, "type": "java.lang.String", "hidden": False, "meta": False}
 
 
 def _csv(cell: object) -> str:
-    return "" if cell is None else '"' + str(cell).replace('"', '""') + '"'
+    text = "" if cell is None else str(cell)
+    return '"' + text.replace('"', '""') + '"' if re.search(r'[",\n\r]', text) else text
+
+
+def _xml(found: JsonObject) -> str:
+    """A grid as XML, with its pager."""
+    grid = cast("JsonObject", found["listGrid"])
+    pager = cast("JsonObject", found.get("pager") or {})
+    pages = "".join(f"<{name}>{pager[name]}</{name}>" for name in ("page", "pageCount", "total", "pageSize") if pager)
+    heads = "".join(
+        f'<header name="{escape(str(one["name"]), _QUOTE)}" column="{escape(str(one["column"]), _QUOTE)}" type="{one["type"]}" '
+        'hidden="false" meta="false"></header>'
+        for one in cast("list[JsonObject]", grid["headers"])
+    )
+    rows = "".join(
+        f"<row>{''.join(f'<field>{escape(str(cell))}</field>' for cell in row)}</row>"
+        for row in cast("list[list[str]]", grid["rows"])
+    )
+    subtitle = f' subtitle="{escape(str(grid["subtitle"]), _QUOTE)}"' if "subtitle" in grid else ""
+    return (
+        "<?xml version='1.0' encoding='UTF-8'?>" + '<metadata xmlns="http://dhis2.org/schema/dxf/2.0">'
+        f'{f"<pager>{pages}</pager>" if pager else ""}<listGrid title="{escape(str(grid["title"]), _QUOTE)}"{subtitle} '
+        f'width="{grid["width"]}" height="{grid["height"]}"><headers>{heads}</headers><rows>{rows}</rows></listGrid></metadata>'
+    )
+
+
+def _html(view: JsonObject, grid: Grid) -> str:
+    """All rows as a table."""
+
+    def cells(tag: str, row: Sequence[object]) -> str:
+        return "".join(f"<{tag}>{escape('' if cell is None else str(cell))}</{tag}>\n" for cell in row)
+
+    body = "".join(f"<tr>\n{cells('td', row)}</tr>\n" for row in grid.rows)
+    return (
+        f'<div class="gridDiv">\n<h3>{escape(str(view.get("name")))}</h3>\n<h4>{escape(str(view.get("description") or ""))}</h4>\n'
+        f'<table class="listTable gridTable">\n<thead>\n<tr>\n{cells("th", grid.columns)}</tr>\n</thead>\n<tbody>\n{body}</tbody>\n'
+        "</table>\n</div>"
+    )
 
 
 def routes(server: Server) -> list[Route]:
@@ -148,5 +195,5 @@ def routes(server: Server) -> list[Route]:
         Route(one + "/refresh", with_body(api.refresh), methods=["POST"]),
         Route(one + "/data", api.data),
         Route(one + "/data.json", api.data),
-        Route(one + "/data.csv", api.data),
+        *[Route(f"{one}/data.{ending}", api.data) for ending in ("csv", "xml", "html")],
     ]

@@ -225,9 +225,7 @@ class Api:
         for name, key in _LOGIN_CONFIG.items():
             value = settings[key]
             body[name] = str(value) if name.endswith("PasswordLength") else value
-        if settings["keyUseCustomLogoFront"]:
-            body["loginPageLogo"] = "/api/staticContent/logo_front.png"
-        body |= {"recaptchaSite": "", "emailConfigured": False,
+        body |= {"loginPageLogo": "/api/staticContent/logo_front.png", "recaptchaSite": "", "emailConfigured": False,
                  "selfRegistrationEnabled": False, "oidcProviders": []}  # fmt: skip
         return answer(body)
 

@@ -19,12 +19,11 @@ from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer, base_of
 from dhis2sh.sandbox.http.bodies import parse_json, parse_object, with_body
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
-from dhis2sh.sandbox.importer.report import ErrorReport, ObjectReport
+from dhis2sh.sandbox.importer.report import FAILED, ErrorReport, ObjectReport
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.java.reader import REDACTED
 from dhis2sh.sandbox.metadata.jsonpatch import read_patch
 from dhis2sh.sandbox.refused import Refused, not_found, not_imitated
-from dhis2sh.sandbox.routes.metadata.answers import object_answer
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -116,7 +115,8 @@ class Api:
         ]
         if not errors:
             raise not_imitated("a token that is replaced")
-        return object_answer(ObjectReport(_KLASS, uid, errors=errors))
+        body: JsonObject = {"httpStatus": "Conflict", "httpStatusCode": 409, "status": "ERROR", "message": FAILED}
+        return answer({**body, "response": ObjectReport(_KLASS, uid, errors=errors).response()}, 409)
 
     def _changed(self, body: JsonObject) -> Response:
         body["lastUpdated"] = now()
