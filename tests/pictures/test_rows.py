@@ -7,6 +7,7 @@ import pytest
 from dhis2sh.errors import UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
+from dhis2sh.show.charts import terminal
 from dhis2sh.show.charts.model import KINDS, Chart
 from dhis2sh.show.thematic import LayeredMap
 from tests.metadata.calls import call
@@ -94,3 +95,34 @@ async def test_values_beside_the_geometry_of_their_units(s: Session, tmp_path: P
         await (
             await call(s, "analytics query", dimensions=["dx=Visits", "pe=202501"], filter=["ou=Nation"], geometry=True)
         ).collect()
+
+
+def test_a_line_of_a_year_names_every_month_and_counts_in_round_numbers():
+    pytest.importorskip("plotext")
+    months = [f"2025{month:02}" for month in range(1, 13)]
+    names = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ]
+    rows = Rows([
+        {"pe": pe, "peName": f"{name} 2025", "ouName": f"Unit {at}", "value": 54 + at * 10_000 + number}
+        for at in range(12) for number, (pe, name) in enumerate(zip(months, names, strict=True))
+    ])  # fmt: skip
+    found = rows.chart("peName", "value", kind="line", by="ouName")
+    assert isinstance(found, Chart)
+    drawn = terminal.text(found, columns=100, lines=30)
+    assert all(name[:3] in drawn for name in names) and "Jan'25" in drawn
+    assert "e4" not in drawn and "100 000" in drawn.replace("\u202f", " ").replace("\xa0", " ")
+    key = drawn.split("\n")[-1]
+    marks = [part.split()[0] for part in key.split("  ")]
+    assert len(marks) == len(set(marks)) == 12
