@@ -78,11 +78,17 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
         with effect_scope("write"), recording(session, plan) as entry:
             if plan.writer is not None:
                 result: object = await carry_out(session, plan, plan.writer, entry)
-            else:
-                result = await verb.apply(session, plan)  # type: ignore[misc]  (`_check` has looked)
+            elif verb.apply is not None:
+                result = await verb.apply(session, plan)
+            else:  # nothing to do: a plan with steps `_check` has refused
+                result = WriteSummary(plan.title, note="; ".join(plan.notes) or None)
             _written_down(session, entry, result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
         return (
-            _whole(result, entry, unchanged=result.ignored if plan.writer is not None and plan.writer.bulk else 0)
+            _whole(
+                result,
+                unchanged=result.ignored if plan.writer is not None and plan.writer.bulk else 0,
+                hint=_what_then(entry, plan),
+            )
             if isinstance(result, WriteSummary)
             else stamped(result, verb=verb.path, profile=session.bound or "")
         )
@@ -124,7 +130,7 @@ def _check(session: Session, verb: Writing, plan: Plan) -> None:
         for note in plan.notes:
             session.person.warn(note)
         raise plan.blocked
-    if plan.writer is None and verb.apply is None:
+    if plan.writer is None and verb.apply is None and plan.steps:
         raise UsageError(f"{verb.path} has nothing to apply", hint=f"dhis2 {verb.path} --dry-run")
     if plan.local or not plan.steps:
         return
@@ -165,11 +171,21 @@ async def _check_current(session: Session, plan: Plan) -> None:
         raise OutOfDate(told, hint="the same line once more plans it anew")
 
 
-def _whole(summary: WriteSummary, entry: Recording, unchanged: int) -> WriteSummary:
+def _what_then(entry: Recording, plan: Plan) -> str:
+    """What to do about a write of which the server has done some."""
+    if entry.id is None:
+        return "dhis2 explain"
+    if plan.undoes is not None:  # to undo the undo would bring back what was just taken back
+        return f"dhis2 journal show {entry.id}; dhis2 undo {plan.undoes} --force  takes back the rest too"
+    return f"dhis2 journal show {entry.id}; dhis2 undo {entry.id}"
+
+
+def _whole(summary: WriteSummary, unchanged: int, hint: str) -> WriteSummary:
     """A summary without refusals. A 200 of the server with ignored objects is no success here.
 
     Parameters:
         unchanged: how many were on the server as they were meant to be.
+        hint: what to do about what is not done.
     """
     if not summary.failures and not summary.left:
         return summary
@@ -182,6 +198,6 @@ def _whole(summary: WriteSummary, entry: Recording, unchanged: int) -> WriteSumm
         raise PartlyDone(
             f"{summary.line()}; {len(rows):,} {word}: {what}{more}",
             summary=summary,
-            hint=f"dhis2 journal show {entry.id}; dhis2 undo {entry.id}" if entry.id is not None else "dhis2 explain",
+            hint=hint,
         )
     raise Refused(f"nothing was written: {what}{more}", code=code, envelope=summary.envelope, hint="dhis2 explain")

@@ -215,16 +215,17 @@ class Journal:
                 [(reason, entry, number) for number, reason in reasons.items()],
             )
 
-    def keep(self, entry: int, changes: Iterable[tuple[int, PlanStep, str]]) -> None:
-        """Keep single rows of a bulk write that a server has refused: their numbers, what they are, and why."""
+    def keep(self, entry: int, changes: Iterable[tuple[int, PlanStep, str | None]]) -> None:
+        """Keep single rows of a bulk write: their numbers, what they are, and why the server has refused them, or None."""
         with self._writing() as connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO change VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL, 'refused', ?)",
+                "INSERT OR REPLACE INTO change VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?)",
                 [
-                    (entry, number, step.action, step.type, step.uid, step.name, step.detail, reason)
+                    (entry, number, step.action, step.type, step.uid, step.name, step.detail,
+                     "done" if reason is None else "refused", reason)
                     for number, step, reason in changes
                 ],
-            )
+            )  # fmt: skip
 
     def keep_part(self, entry: int, part: SentPart) -> None:
         """Say how far a part of a bulk write is."""

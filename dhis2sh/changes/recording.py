@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 LEFT: Mapping[State, str] = {"refused": "refused", "sent": "sent without an answer", "planned": "not sent"}
 """The states of what is not done, in words."""
 
+ONE_BY_ONE = 100
+"""Rows up to which a bulk write is kept row by row, so that people find the entry that they mean."""
+
 
 def says_no(error: BaseException) -> bool:
     """Has a server refused a write, so that it was not carried out? Of its own faults nobody knows."""
@@ -216,7 +219,7 @@ class ByObject(Recording):
 
 
 class ByPart(Recording):
-    """The entry of a bulk write: of its rows only those that were refused are kept one by one."""
+    """The entry of a bulk write: of its rows those that were refused are kept one by one; of a small one all that were answered."""
 
     def __init__(self, journal: Journal | None, plan: Plan, url: str = "") -> None:
         super().__init__(journal, plan, url)
@@ -231,6 +234,8 @@ class ByPart(Recording):
         if numbers:
             part = self._part_of(numbers[0])
             self._keep(replace(part, done=len(numbers)))
+            if self.journal is not None and self.id is not None and len(self._plan.steps) <= ONE_BY_ONE:
+                self.journal.keep(self.id, [(number, self._plan.steps[number], None) for number in numbers])
 
     @override
     def refused(self, reasons: Mapping[int, str]) -> None:

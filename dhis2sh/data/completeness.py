@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 type By = Literal["registrations", "values"]
 FIELDS = "id,displayName,periodType,timelyDays,organisationUnits[id,displayName,path,openingDate,closedDate]"
 COLUMNS = ("period", "orgUnit", "orgUnitName", "expected", "received", "onTime", "late", "missing", "percent")
-SILENT = ("orgUnit", "orgUnitName", "missing", "periods")
-ABSENT = ("period", "orgUnit", "orgUnitName", "parent")
+SILENT = ("orgUnit", "orgUnitName", "above", "missing", "periods")
+ABSENT = ("period", "orgUnit", "orgUnitName", "above")
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,18 +288,34 @@ async def tree(s: Session, reporting: Reporting, period: Period, below: Sequence
     return Tree(f"{reporting.name}, {period.iso}", [part(uid) for uid in tops], left_out(reporting, [period]))
 
 
-def absent(reporting: Reporting, periods: Sequence[Period]) -> list[Row]:
-    """The units that have not reported, a row for each period."""
+async def names_above(s: Session, reporting: Reporting) -> dict[str, str]:
+    """The names of the units above each that reports, from the top down, by its UID."""
+    above = dict.fromkeys(uid for unit in reporting.units.values() for uid in unit.path[:-1])
+    rows = (await reading.by_uid(s.client, "organisationUnits", above, fields="id,displayName")).rows
+    names = {str(row["id"]): str(row.get("displayName")) for row in rows}
+    return {unit.uid: " / ".join(names.get(uid, uid) for uid in unit.path[:-1]) for unit in reporting.units.values()}
+
+
+def absent(reporting: Reporting, periods: Sequence[Period], above: Mapping[str, str]) -> list[Row]:
+    """The units that have not reported, a row for each period.
+
+    Parameters:
+        above: what stands above each, as of `names_above`.
+    """
     return [
-        {"period": period.iso, "orgUnit": unit.uid, "orgUnitName": unit.name, "parent": unit.path[-2] if len(unit.path) > 1 else None}
+        {"period": period.iso, "orgUnit": unit.uid, "orgUnitName": unit.name, "above": above.get(unit.uid) or None}
         for period in periods
         for unit in sorted(reporting.expected(period), key=lambda unit: unit.name)
         if (period.iso, unit.uid) not in reporting.received
     ]  # fmt: skip
 
 
-def silent(reporting: Reporting, periods: Sequence[Period]) -> list[Row]:
-    """The units that have not reported in some periods, a row each: in how many, and in which; the most silent first."""
+def silent(reporting: Reporting, periods: Sequence[Period], above: Mapping[str, str]) -> list[Row]:
+    """The units that have not reported in some periods, a row each: in how many, and in which; the most silent first.
+
+    Parameters:
+        above: what stands above each, as of `names_above`.
+    """
     found: dict[str, list[str]] = {}
     expected = dict.fromkeys(reporting.units, 0)
     for period in periods:
@@ -309,7 +325,7 @@ def silent(reporting: Reporting, periods: Sequence[Period]) -> list[Row]:
                 found.setdefault(unit.uid, []).append(period.iso)
     order = {period.iso: number for number, period in enumerate(periods)}
     rows: list[Row] = [
-        {"orgUnit": uid, "orgUnitName": reporting.units[uid].name, "missing": len(missed),
+        {"orgUnit": uid, "orgUnitName": reporting.units[uid].name, "above": above.get(uid) or None, "missing": len(missed),
          "periods": "all" if len(missed) == expected[uid] else _ranges(missed, order)}
         for uid, missed in found.items()
     ]  # fmt: skip

@@ -134,7 +134,7 @@ class _Taking:
         elif before[1] == value:
             self.repeated += 1
         else:
-            self._contradicted(place, sent, before[0])
+            self._contradicted(place, sent, before[0], _as_text(row))
 
     def _look_at(self, place: int, sent: Row) -> None:
         """Remember a value that is looked at again when all have come."""
@@ -147,11 +147,16 @@ class _Taking:
         if "." in text and _THOUSANDS.fullmatch(text):
             self._thousands.append((place, sent))
 
-    def _contradicted(self, place: int, sent: Row, first: int) -> None:
-        """Two rows with two values for one cell: nobody knows which is meant, so that neither is sent."""
+    def _contradicted(self, place: int, sent: Row, first: int, given: Row) -> None:
+        """Two rows with two values for one cell: nobody knows which is meant, so that neither is sent.
+
+        Parameters:
+            given: the later one as it was given; of the first only what is sent is known, and it names the same cell.
+        """
         if (row := self._preparing.withdraw(first, sent)) is not None:
-            self.refused.add(first, row, f"row {place:,} has another value for the same cell")
-        self.refused.add(place, sent, f"row {first:,} has another value for the same cell")
+            own = {name: row.get(name) for name in ("value", "comment", "deleted") if name in row or name in given}
+            self.refused.add(first, {**given, **own}, f"row {place:,} has another value for the same cell")
+        self.refused.add(place, given, f"row {first:,} has another value for the same cell")
 
     def notes(self) -> list[str]:
         """What is to be said of the rows that are sent."""

@@ -80,9 +80,11 @@ async def report(s: Session, data_set: str, period: Period, org_units: Sequence[
     compared = await _compared(s, data_set, period, roots)
     places = await _places(s, roots)
     both = await _by_place(s, registered, sent, period, roots)
-    missing = completeness.absent(sent, [period])
-    parents = await _names(s, {str(row["parent"]) for row in missing if row["parent"]})
-    missing = [{**row, "parentName": parents.get(str(row["parent"]))} for row in missing]
+    above = await completeness.names_above(s, sent)
+    missing = completeness.absent(sent, [period], above)
+    parents = {unit.uid: unit.path[-2] for unit in sent.units.values() if len(unit.path) > 1}
+    names = await _names(s, {parents[uid] for row in missing if (uid := str(row["orgUnit"])) in parents})
+    missing = [{**row, "parentName": names.get(parents.get(str(row["orgUnit"]), ""))} for row in missing]
     sections = [
         _section_of_places(both, len(sent.expected(period)), completeness.left_out(sent, [period])), _section_of_missing(missing),
         _section_of_rules(broken, unruled), _section_of_outliers(found, unseen), _section_of_zeros(compared.zeros),
@@ -339,7 +341,7 @@ def _section_of_outliers(rows: Sequence[Row], why: str | None) -> Section:
 
 
 def _section_of_zeros(rows: Sequence[Row]) -> Section:
-    lead = f"Nothing this time, and something in each of the {BEFORE} periods before that the unit reported."
+    lead = f"Nothing this time, and something in each report that the unit has sent for the {BEFORE} periods before."
     columns = {
         "Unit": "orgUnitName",
         "Data": "dataElementName",

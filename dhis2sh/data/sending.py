@@ -205,6 +205,8 @@ class Values:
             return
         summary.failures = self.refused.failures()
         told = [f"{counted(self._zeros, 'zero')} that the server does not keep"] if self._zeros else []
+        if summary.ignored and self.job.head.strategy == "CREATE_AND_UPDATE":
+            told.append("ignored is what the server holds already as it was sent")
         if self.refused.count:
             told.append(f"{self.refused.count:,} refused rows: {self.refused.path}")
         if told:

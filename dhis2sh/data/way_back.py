@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 RECENT = 100
 """Entries among which other parts of a load are looked for."""
+NAMED = 5
+"""Cells that stay and are named before the rest is counted."""
 
 
 @takes_back(NAME)
@@ -71,10 +73,11 @@ async def _plan(s: Session, entry: Entry, job: Job, parts: Sequence[int], more: 
     before = {cell_of(row, target.default): row for row in job.before()}
     preparing = Preparing(s.profile.name)
     refused = RefusedRows(preparing.path / jobs.REFUSED)
-    stays = already = 0
+    stays, already = list[str](), 0
     try:
         for part in parts:
             rows = job.rows(part)
+            await loading.meet(target, rows)
             now = await cells_now(s, rows, target.default)
             without = await elements_without_zeros(s, rows)
             deleting = job.head.strategy == "DELETE"
@@ -86,25 +89,26 @@ async def _plan(s: Session, entry: Entry, job: Job, parts: Sequence[int], more: 
                 elif force or holds(current, row, deleting=deleting, without_zeros=without):
                     preparing.add(place, back)
                 else:
-                    stays += 1
+                    stays.append(target.words(row))
         made = preparing.finish(title, s.profile.url, "CREATE_AND_UPDATE", undo=True)
     except BaseException:
         preparing.drop()
         raise
+    told = f"{counted(len(stays), 'cell')} changed again since: {_named(stays)}"
     notes = [
         *more,
         *([f"{counted(already, 'cell')} held already what they held before"] if already else []),
-        *(
-            [f"{counted(stays, 'cell')} changed again since and left alone (--force takes them back too)"]
-            if stays
-            else []
-        ),
+        *([f"{told}; left alone (--force takes them back too)"] if stays else []),
     ]
     refused.path = made.path / jobs.REFUSED
     plan_ = await loading.planned(s, made, target, refused, notes, made.head.rows)
     plan_.title = title
     if not plan_.steps and stays:
-        plan_.blocked = Refused(
-            f"{title}: {counted(stays, 'cell')} changed again since", hint=f"dhis2 undo {entry.id} --force"
-        )
+        plan_.blocked = Refused(f"{title}: {told}", hint=f"dhis2 undo {entry.id} --force")
     return plan_
+
+
+def _named(cells: Sequence[str]) -> str:
+    """The first of some cells, each of which has commas in it."""
+    more = f"; and {len(cells) - NAMED:,} more" if len(cells) > NAMED else ""
+    return f"{'; '.join(cells[:NAMED])}{more}"

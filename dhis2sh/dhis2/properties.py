@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from dhis2sh.types import JsonObject
 
 # Set by the server, and people -----------------------------------------------------------------------------------------
 
@@ -135,3 +139,9 @@ DEFAULT_OBJECTS: Mapping[str, str] = {
 
 References to these types are the default where nothing is said (`Preheat.isDefaultClass`).
 """
+
+
+def name_of(item: JsonObject) -> str | None:
+    """What people call an object; an account has no name of its own before a server has made one of its person's."""
+    found = item.get("name") or item.get("displayName") or item.get("code") or item.get("username")
+    return cast("str | None", found)

@@ -5,6 +5,7 @@ API source: `DataApprovalController.java` (api-facts h.4; recorded `data-approva
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -119,17 +120,31 @@ async def workflow_of(s: Session, data_set: str) -> Workflow:
     """The workflow of a data set. Raises `UsageError` where it has none."""
     body = await s.client.get_object(
         f"dataSets/{data_set}",
-        {"fields": "id,displayName,workflow[id,displayName,dataApprovalLevels[displayName,level,orgUnitLevel]]"},
+        {
+            "fields": "id,displayName,periodType,workflow[id,displayName,dataApprovalLevels[displayName,level,orgUnitLevel]]"
+        },
     )
     flow = body.get("workflow")
     if not isinstance(flow, dict):
         raise UsageError(
             f"'{body.get('displayName')}' has no approval workflow",
-            hint=f"dhis2 metadata update dataSets {data_set} --help",
+            hint=await _of_which(s, data_set, body.get("periodType")),
         )
     levels = cast("list[JsonObject]", flow.get("dataApprovalLevels") or [])
     named = {int(cast("int", one.get("orgUnitLevel") or 0)): str(one.get("displayName")) for one in levels}
     return Workflow(str(flow["id"]), str(flow.get("displayName")), str(body.get("displayName")), named)
+
+
+async def _of_which(s: Session, data_set: str, period_type: JsonValue) -> str:
+    """The command that gives a data set a workflow: one that is there and of its period type, or a new one."""
+    rows = await reading.all_of(s.client, "dataApprovalWorkflows", [], fields="id,displayName,periodType")
+    fitting = [row for row in rows if row.get("periodType") == period_type]
+    if not fitting:
+        return "dhis2 metadata create dataApprovalWorkflows --help"
+    first = fitting[0]
+    return (
+        f"dhis2 metadata update dataSets {data_set} --set workflow={first['id']}  gives it '{first.get('displayName')}'"
+    )
 
 
 async def units_of(s: Session, units: Sequence[str], level: int | None, flow: Workflow) -> dict[str, JsonObject]:
@@ -288,13 +303,14 @@ class Approvals:
         """Nothing is left to do."""
 
 
-def plan(word: Word, found: Sequence[Cell], named: Mapping[str, str], title: str) -> Plan:
+def plan(word: Word, found: Sequence[Cell], named: Mapping[str, str], title: str, line: str = "") -> Plan:
     """The plan of approving cells, or of the other three; what is so already, and what cannot be, is counted by its reason.
 
     Parameters:
         named: units by UID.
+        line: what lists the states of units that are named behind it; empty for an undo.
 
-    It is blocked where nothing can be done and something is not so already.
+    It is blocked where nothing can be done and nothing is so already: the same line once more is none the worse.
     """
     chosen = [cell for cell in found if cell.state in FROM[word] and cell.permissions.get(ALLOWED[word])]
     already = sum(1 for cell in found if cell.state in THERE[word] and cell not in chosen)
@@ -303,8 +319,11 @@ def plan(word: Word, found: Sequence[Cell], named: Mapping[str, str], title: str
     notes = [f"{already:,} already {PAST[word]}"] if already else []
     notes += [f"{counted(number, 'unit')} left out: {reason}" for reason, number in why.most_common()]
     blocked = None
-    if not chosen and rest:
-        blocked = Refused(f"nothing can be done: {'; '.join(notes)}", hint="dhis2 approval status --help")
+    if not chosen and rest and not already:
+        blocked = Refused(
+            f"nothing can be done: {'; '.join(notes)}",
+            hint=_to_see(line, rest, named) if line else "dhis2 journal list",
+        )
         notes = []
     steps = [
         PlanStep("update", NAME, uid=cell.key, name=f"{named.get(cell.unit, cell.unit)}, {cell.period}",
@@ -312,6 +331,13 @@ def plan(word: Word, found: Sequence[Cell], named: Mapping[str, str], title: str
         for cell in chosen
     ]  # fmt: skip
     return Plan(title, steps, notes=notes, writer=Approvals(word, chosen, notes), blocked=blocked)
+
+
+def _to_see(line: str, rest: Sequence[Cell], named: Mapping[str, str]) -> str:
+    """The line that shows why nothing could be done."""
+    units = " ".join(shlex.quote(named.get(unit, unit)) for unit in dict.fromkeys(cell.unit for cell in rest[:3]))
+    waits = any(cell.state == "UNAPPROVED_WAITING" for cell in rest)
+    return f"{line} {units}{' --blockers' if waits else ''}"
 
 
 def _reason(word: Word, cell: Cell) -> str:
@@ -338,6 +364,8 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
     kept = [change.before for change in journal.changes(entry.id) if change.state in {"done", "sent"} and change.before]
     if not kept:
         return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))
+    changes = [change for change in journal.changes(entry.id) if change.before]
+    named = {str((one.before or {})["unit"]): one.name.rpartition(", ")[0] for one in changes if one.name}
     found: list[Cell] = []
     groups: dict[tuple[str, str, str], list[str]] = {}
     for one in kept:
@@ -345,6 +373,6 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
     for (flow, period, combo), units in groups.items():
         found += await cells(s, flow, [period], units, combo)
     word = INVERSE[cast("Word", kept[0]["word"])]
-    back = plan(word, found, {}, title)
+    back = plan(word, found, named, title)
     cast("Approvals", back.writer).what = "undone"
     return back

@@ -5,6 +5,7 @@ API source: `JobConfigurationController.java`, `JobSchedulerController.java` (ap
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -231,6 +232,16 @@ async def checked_name(s: Session, job_type: str) -> None:
         raise UsageError(
             f"there is no job type '{job_type}'",
             hint=did_you_mean(job_type.upper(), sorted(known)) or "dhis2 jobs types",
+        )
+
+
+async def must_be_new(s: Session, name: str) -> None:
+    """Raise `UsageError` where a job has that name: a server takes no second one."""
+    page = await s.client.list_page(CONFIGURATIONS, {"filter": f"name:eq:{name}", "fields": "id", "pageSize": 1})
+    if page.rows:
+        raise UsageError(
+            f"there is a job '{name}' already",
+            hint=f"dhis2 jobs update {shlex.quote(name)}  changes it, or choose another name",
         )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import reading
+from dhis2sh.client.authorities import descriptions
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.words import listed
 
@@ -114,13 +115,6 @@ def days_of(text: str) -> int:
 # What people may do ----------------------------------------------------------------------------------------------------
 
 
-async def descriptions(s: Session) -> dict[str, str]:
-    """Every authority of the server with its name, apps' too (`GET /api/authorities`)."""
-    body = await s.client.get_object("authorities")
-    rows = cast("list[JsonObject]", body.get("systemAuthorities") or [])
-    return {str(row["id"]): str(row.get("name") or row["id"]) for row in rows}
-
-
 async def roles(s: Session, uids: Sequence[str] | None = None) -> list[JsonObject]:
     """User roles with their authorities; all of them without UIDs."""
     fields = "id,displayName,authorities,users[id,username,displayName]"
@@ -170,7 +164,7 @@ def difference(
 
 async def who_can(s: Session, authority: str) -> list[Row]:
     """Accounts that have an authority, by which role, those with ALL too. Raises `NotFound` for one that there is not."""
-    named = await descriptions(s)
+    named = await descriptions(s.client)
     known = {name.upper(): name for name in named}
     chosen = authority if authority in named else known.get(authority.upper())
     if chosen is None:

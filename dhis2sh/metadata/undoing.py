@@ -12,7 +12,7 @@ from dhis2sh.changes.own_account import USERS
 from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
-from dhis2sh.dhis2.properties import SET_BY_SERVER
+from dhis2sh.dhis2.properties import SET_BY_SERVER, name_of
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.metadata import map_layers, writes
 from dhis2sh.metadata.bundles.diff import differs
@@ -138,17 +138,22 @@ async def _not_as_before(s: Session, changes: Sequence[Change]) -> list[Row]:
         for change in some:
             how = _difference(types, change, there.get(cast("str", change.uid)))
             if how:
-                left.append({"type": plural, "uid": change.uid, "name": change.name, "message": how})
+                left.append({"type": plural, "uid": change.uid, "name": _name(change), "message": how})
     return left
+
+
+def _name(change: Change) -> str | None:
+    """What people call an object of the journal, whose older entries know no name of an account."""
+    return change.name or name_of(change.before or change.after or {})
 
 
 def _difference(types: Mapping[str, Resource], change: Change, now: JsonObject | None) -> str:
     """How an object differs from what it was before a change; empty where it does not."""
     if change.action == "create":
-        return "it is still there" if now is not None else ""
+        return "is still there" if now is not None else ""
     before, secret = _without_secrets(change.before or {})
     if now is None:
-        return "it is gone" if change.action != "update" or before else ""
+        return "is gone" if change.action != "update" or before else ""
     names = [*before] if change.action.endswith("delete") else [*{**before, **(change.after or {})}]
     told: list[str] = []
     for name in names:
@@ -240,7 +245,7 @@ async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes:
     for change in changes:
         uid = cast("str", change.uid)
         current = now.get(uid)
-        called = f"{change.type} {change.name or ''} [{uid}]"
+        called = " ".join(filter(None, (change.type, _name(change), f"[{uid}]")))
         expected = change.action.startswith("also ")  # of the server, which may not have done it
         deleted = change.action.endswith("delete")
         if deleted and current is not None:

@@ -210,6 +210,16 @@ class Reader:
         except ValueError as error:
             self.problems.append(f"{before}{prop.name}: {error}")
 
+    def put_given(self, target: JsonObject, path: str, value: JsonValue, where: str = "") -> None:
+        """Set a property from an option's texts: each may name several (`--authorities A,B`), as `--set` takes them.
+
+        Names of objects stay whole: there is a comma in some.
+        """
+        prop = _property(self.resource, path)
+        if isinstance(value, list) and prop is not None and prop.item_kind not in {"REFERENCE", "COMPLEX"}:
+            value = [item for text in value for item in _items(text)]
+        self.put(target, path, value, where)
+
     def _put_part(self, target: JsonObject, prop: Property, rest: str, value: JsonValue) -> None:
         """Set a part of an embedded object; of a reference only what it is known by. Raises `ValueError`."""
         first, _, further = rest.partition(".")

@@ -15,7 +15,7 @@ from dhis2sh.changes.plan import AGAIN, OBJECTS, Part, PartDone, Plan, PlanStep
 from dhis2sh.changes.sending import UNANSWERED, looking_back
 from dhis2sh.client import jsonpatch, parts, reading
 from dhis2sh.client.messages import WebMessage
-from dhis2sh.dhis2.properties import SET_BY_SERVER
+from dhis2sh.dhis2.properties import SET_BY_SERVER, name_of
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NetworkError, NotFound, Refused, ServerFault
 from dhis2sh.metadata import map_layers, removing
 from dhis2sh.metadata.comparing import has_rows, same, unchanged
@@ -82,7 +82,7 @@ class Write:
     def name(self) -> str | None:
         """What people call it, as it is now."""
         found = self.before or self.after or {}
-        return cast("str | None", found.get("name") or found.get("displayName") or found.get("code"))
+        return name_of(found)
 
     @property
     def called(self) -> str:
@@ -595,5 +595,5 @@ async def _sent(s: Session, writes: Sequence[Write], *, atomic: bool) -> WebMess
 
 def called(item: JsonObject) -> str:
     """An object in a title: its name in quotes and its UID."""
-    name = item.get("name") or item.get("displayName") or item.get("code")
+    name = name_of(item)
     return f"'{name}' [{item['id']}]" if name else f"[{item['id']}]"

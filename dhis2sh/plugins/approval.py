@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
@@ -130,7 +131,7 @@ async def _plan(
     flow, units, found = await _read(s, data_set, period, org_units, level, combo)
     named = {uid: str(unit.get("displayName")) for uid, unit in units.items()}
     title = f"{word} '{flow.data_set}' for {period}: {counted(len(units), 'unit')}"
-    return approval.plan(word, found, named, title)
+    return approval.plan(word, found, named, title, f"dhis2 approval status {shlex.quote(flow.data_set)} {period}")
 
 
 async def _must_be_complete(s: Session, data_set: str, period: str, org_units: list[str], level: int | None) -> None:
@@ -141,5 +142,11 @@ async def _must_be_complete(s: Session, data_set: str, period: str, org_units: l
     if missing:
         raise CheckFailed(
             f"'{reporting.name}' is not complete for {iso}: {counted(len(missing), 'unit')} missing: {listed(missing, 5)}",
-            hint=f"dhis2 data completeness {data_set} --period {iso} --missing",
+            hint=" ".join(
+                [
+                    f"dhis2 data completeness {data_set} --period {iso}",
+                    *(f"--org-unit {uid}" for uid in org_units),
+                    "--missing",
+                ]
+            ),
         )

@@ -94,6 +94,7 @@ async def create(
 
     API source: `POST /api/jobConfigurations`.
     """
+    await jobs.must_be_new(s, name)
     known = await jobs.checked_type(s, type)
     body: JsonObject = {"name": name, "jobType": type.upper(), "enabled": not disabled}
     body |= jobs.schedule(cron, delay)

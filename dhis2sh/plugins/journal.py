@@ -87,15 +87,21 @@ async def show(
         entry = journal.entry(id)
     if entry.writer.startswith("tracker"):
         s.show_persons(f"entry {entry.id}")
+    changes = journal.changes(entry.id)
+    kept = {change.number for change in changes}
     rows = [
         ChangeRow(
             number=change.number, action=change.action, type=change.type, uid=change.uid, name=change.name,
             state=change.state, before=change.before, after=change.after, reason=change.reason,
             changes=PlanStep("set", change.type, detail=change.detail, before=change.before, after=change.after).words(),
         )
-        for change in journal.changes(entry.id)
+        for change in changes
     ]  # fmt: skip
-    rows += [_part(part) for part in journal.parts(entry.id)]
+    rows += [
+        _part(part)
+        for part in journal.parts(entry.id)
+        if not kept.issuperset(range(part.first, part.first + part.count))  # of a small one each row stands there
+    ]
     return Rows(rows, columns=["action", "type", "uid", "name", "state", "changes", "reason"])
 
 

@@ -56,7 +56,7 @@ def _open(s: Session, db: Path | None, version: str | None = None, *, reading: b
     return open_store(path, version=version, reading=reading), True
 
 
-@verb("sandbox status", effect="read", pinned=True, examples=["dhis2 sandbox status"])
+@verb("sandbox status", effect="read", examples=["dhis2 sandbox status"])
 async def status(s: Session, *, db: Database = None) -> SandboxStatus:
     """Show what the sandbox holds and where its file is."""
     store, ours = _open(s, db, reading=True)
@@ -107,6 +107,8 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
             store.close()
     if not ours:
         s.written(None, sandbox_profile(s.sandbox))
+    if values and not (summary.created or summary.updated):
+        summary.what, summary.updated, values = "data values", values, 0
     notes = [f"{values:,} data values"] if values else []
     summary.note = "; ".join([*notes, *left_out]) or None
     return summary

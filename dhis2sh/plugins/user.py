@@ -6,9 +6,10 @@ import datetime as dt
 from pathlib import Path
 from typing import Annotated
 
-from dhis2sh.changes.by_request import ByRequest
 from dhis2sh.changes.plan import Plan
+from dhis2sh.client.authorities import descriptions
 from dhis2sh.instance import accounts, people, staff, switching
+from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
 from dhis2sh.metadata.objects.creating import plan_create
 from dhis2sh.metadata.objects.sheets import first_row
@@ -112,7 +113,7 @@ async def diff(s: Session, left: User, right: User) -> Rows[Row]:
 
     API source: `GET /api/userRoles`.
     """
-    named = await people.descriptions(s)
+    named = await descriptions(s.client)
     found = people.difference(await people.may_of_account(s, left), await people.may_of_account(s, right), named)
     return Rows(found, columns=("who", "authority", "name", "roles", "notFor"))
 
@@ -194,7 +195,7 @@ async def _staff(s: Session, file: Source, template: str | None, *, passwords: b
 async def _create(s: Session, made: staff.Staff, passwords: Path | None) -> Plan:
     """The plan of creating accounts; made-up passwords are in their file before the first is sent."""
     if not made.accounts:
-        return Plan("create 0 users", notes=made.notes, writer=ByRequest(people.USERS, [], notes=made.notes))
+        return writes.plan("create 0 users", [], what=people.USERS, notes=made.notes)
     plan = await plan_create(s, people.USERS, {}, from_=Rows([*made.accounts]))
     plan.notes = [*made.notes, *plan.notes]
     if passwords is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, cast
 
 from dhis2sh.changes.plan import Plan
+from dhis2sh.client.authorities import descriptions
 from dhis2sh.errors import NotFound
 from dhis2sh.instance import people, roles
 from dhis2sh.metadata.objects.updating import plan_update
@@ -30,7 +31,7 @@ async def list_(
 
     API source: `GET /api/authorities`, `GET /api/userRoles/{uid}`.
     """
-    named = await people.descriptions(s)
+    named = await descriptions(s.client)
     codes = await roles.authorities(s, role) if role else [*named]
     return Rows([{"authority": code, "name": named.get(code)} for code in sorted(codes)], columns=("authority", "name"))
 
@@ -46,7 +47,7 @@ async def add(s: Session, role: Role, authorities: Authorities) -> Plan:
     API source: `PATCH /api/userRoles/{uid}`.
     """
     now = await roles.authorities(s, role)
-    return await _plan(s, role, now | await roles.known(s, authorities))
+    return await _plan(s, role, now | set(authorities))
 
 
 @verb(
@@ -72,7 +73,7 @@ async def set_(s: Session, role: Role, authorities: Authorities) -> Plan:
 
     API source: `PATCH /api/userRoles/{uid}`.
     """
-    return await _plan(s, role, await roles.known(s, authorities))
+    return await _plan(s, role, set(authorities))
 
 
 @verb("user-role diff", effect="read", examples=["dhis2 user-role diff 'Data entry clerk' Superuser"])
@@ -85,7 +86,7 @@ async def diff(s: Session, left: Role, right: Role) -> Rows[Row]:
     if missing := [uid for uid in (left, right) if uid not in there]:
         raise NotFound(f"there is no user role {missing[0]}", hint="dhis2 metadata list userRoles")
     one, other = [(str(there[uid].get("displayName")), people.may_of([there[uid]])) for uid in (left, right)]
-    found = people.difference(one, other, await people.descriptions(s))
+    found = people.difference(one, other, await descriptions(s.client))
     return Rows([{key: row[key] for key in roles.DIFFERENCE} for row in found], columns=roles.DIFFERENCE)
 
 

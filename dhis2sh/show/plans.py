@@ -29,10 +29,16 @@ def _summary(summary: WriteSummary, width: int | None, colour: bool) -> str:
     for plural, counts in (summary.types or {}).items():
         lines.append(f"  {plural}: {', '.join(f'{count:,} {word}' for word, count in counts.items())}")
     lines += [f"  refused: {_refused(failure)}" for failure in summary.failures[:20]]
-    lines += [f"  not as before: {cell(row)}" for row in summary.left[:20]]
+    lines += [f"  not as before: {_left(row)}" for row in summary.left[:20]]
     if summary.report is not None and (told := summary.report.afterwards()):
         lines += [f"  {safe(line)}" for line in told.split("\n")]
     return "\n".join(lines)
+
+
+def _left(row: Row) -> str:
+    """What an undo has left, and how."""
+    name = f"{row['name']} [{row.get('uid')}]" if row.get("name") else str(row.get("uid"))
+    return safe(f"{row.get('type')} {name}: {row.get('message')}")
 
 
 def _refused(failure: Row) -> str:

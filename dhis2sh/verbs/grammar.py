@@ -303,15 +303,14 @@ def _usage(error: Exception, section: str, arguments: Sequence[str], verb: Verb 
         known = [flag for item in _verbs(section) if item.path == verb_words for flag in _flags(item)]
         if option in (*known, *(flag for common in options.on_lines("write") for flag in common.flags)):
             return UsageError(str(message()).rstrip("."), hint=f"dhis2 {verb_words} --help")
-        return UsageError(
-            f"{verb_words} has no option '{option}'", hint=did_you_mean(option, known) or f"dhis2 {verb_words} --help"
-        )
+        near = did_you_mean(option, known) or _as_property(option, known, arguments)
+        return UsageError(f"{verb_words} has no option '{option}'", hint=near or f"dhis2 {verb_words} --help")
     text = str(message()).rstrip(".")
     if "No such command" in text:
         return _no_verb(section, words)
     left_over = re.search(r"unexpected extra argument\(?s?\)? \((.*)\)", text)
     if left_over is not None and words[-1:]:
-        return _unquoted(verb_words, left_over[1], arguments)
+        return _unquoted(verb_words, left_over[1], arguments, verb)
     return UsageError(text, hint=f"dhis2 {verb_words} --help")
 
 
@@ -327,8 +326,27 @@ def _no_verb(section: str, words: Sequence[str]) -> UsageError:
     return UsageError(f"{path} has no verb '{unknown}'", hint=near or f"dhis2 {path} --help")
 
 
-def _unquoted(path: str, left_over: str, arguments: Sequence[str]) -> UsageError:
-    """One word too many is most often a name whose spaces were not quoted: say how it would read in quotes."""
+def _as_property(option: str, known: Sequence[str], arguments: Sequence[str]) -> str | None:
+    """How a property is set by a verb of all types, whose properties are no options of its own."""
+    if "--set" not in known or not option.startswith("--"):
+        return None
+    first, *rest = option.removeprefix("--").split("-")
+    joined = next((word.partition("=")[2] for word in arguments if word.startswith(f"{option}=")), None)
+    after = [*arguments, option, ""]
+    value = after[after.index(option) + 1] if joined is None else joined
+    text = f"{first}{''.join(word.title() for word in rest)}={'' if value.startswith('-') else value}"
+    return f"a property is set with --set {shlex.quote(text)}"
+
+
+def _unquoted(path: str, left_over: str, arguments: Sequence[str], verb: Verb | None = None) -> UsageError:
+    """One word too many is most often a name whose spaces were not quoted: say how it would read in quotes.
+
+    Where the verb takes a value by option, and one word is left over behind all others, it is that value.
+    """
+    if verb is not None and arguments[-1:] == [left_over] and any(param.flag == "--value" for param in verb.params):
+        return UsageError(
+            f"{path} does not know what to do with '{left_over}'", hint=f"--value {shlex.quote(left_over)}"
+        )
     before, found, _ = " ".join(arguments).partition(f" {left_over}")
     last = before.rpartition(" ")[2]
     quoted = f"quote a name with spaces: {shlex.quote(f'{last} {left_over}')}"

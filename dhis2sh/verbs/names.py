@@ -258,17 +258,24 @@ async def near(s: Session, plurals: Sequence[str], text: str) -> list[Row]:
     if not plurals:  # `/api/metadata` takes no `rootJunction`
         pages = await asyncio.gather(*(_list(s, (), "name", f"name:ilike:{part}") for part in parts[:2]))
         return [*{str(row["id"]): row for page in pages for row in page}.values()]
-    params: dict[str, Query] = {
-        "filter": [f"name:ilike:{part}" for part in parts], "rootJunction": "OR", "fields": "id,name,displayName",
-        "pageSize": 200,
-    }  # fmt: skip
-    found = await asyncio.gather(*(s.client.list_page(plural, params) for plural in plurals))
+    found = await asyncio.gather(*(s.client.list_page(plural, _with_parts(plural, parts)) for plural in plurals))
     return [{**row, TYPE: plural} for plural, page in zip(plurals, found, strict=True) for row in page.rows]
+
+
+def _with_parts(plural: str, parts: Sequence[str]) -> dict[str, Query]:
+    """The query of objects that have one of some parts in their names; accounts in their usernames too."""
+    keys = ("name", "username") if plural == "users" else ("name",)
+    return {
+        "filter": [f"{key}:ilike:{part}" for key in keys for part in parts], "rootJunction": "OR",
+        "fields": ",".join(dict.fromkeys(("id", "name", "displayName", *keys))), "pageSize": 200,
+    }  # fmt: skip
 
 
 async def _missing(s: Session, plurals: Sequence[str], text: str, close: Sequence[Row]) -> NotFound:
     """Nothing has that code or name: the error names what comes nearest among those that share a part of a word."""
-    hint = did_you_mean(text, [str(row.get("displayName")) for row in close])
+    hint = did_you_mean(
+        text, [str(row.get(key)) for key in ("displayName", "username") for row in close if row.get(key)]
+    )
     if hint is None and len(plurals) == 1:
         hint = await _all_there_are(s, plurals[0])
     kinds = f"none of the {joined(plurals, 'or')} has" if plurals else "nothing has"

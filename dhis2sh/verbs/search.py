@@ -104,6 +104,10 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (r"(list|all|which|show) (the |all )?(patients?|clients?|cases in)", "tracker list"),
     (r"everything about|(one|a|this) (patient|client)", "tracker get"),
     (r"enrol\w*|overdue|visits?|follow ?up visits?", "tracker"),
+    # of rights
+    (r"(who|which (thing|accounts?|people|persons?|logins?|staff)) (can|may|could|is (able|allowed)|are (able|allowed)|"
+     r"has (the )?(right|permission|authority)|have (the )?(right|permission|authority))\b (?!thing)(?!reach|see this)", "whocan authority"),
+    (r"(how many|number of|count) (of )?(the )?(facilit(y|ies)|clinics?|hospitals?|districts?|villages?|health posts?|thing) .*\b(in|below|under)\b", "list tree"),
     # what it is about
     (r"facilit(y|ies)|clinics?|hospitals?|districts?|health posts?|regions?|chiefdoms?|org\.? ?units?|wards?|villages?|centres?|countr(y|ies)|orgunits?", "organisation-units"),
     (r"charts?|graphs? of|pivot( table)?s?|visuali[sz]ations?|tables?", "visualizations"),

@@ -160,7 +160,11 @@ async def test_two_values_for_one_cell_are_both_refused(s: Session):
         "dataElement,period,orgUnit,value\nStock,202501,Clinic A,1\nStock,202501,Clinic B,2\ndeStock0001,202501,Clinic A,3\n"
     )
     with pytest.raises(PartlyDone, match="row 4 has another value for the same cell"):
-        await do(s, "data aggregate push", file=sheet)
+        await do(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
+    rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
+    assert sorted((row["row"], row["orgUnit"], row["value"]) for row in rows) == [
+        ("2", "Clinic A", "1"), ("4", "Clinic A", "3"),
+    ]  # fmt: skip
     found = await values(s)
     assert found["Stock", "default", "Clinic A", "202501"] == "100"
     assert found["Stock", "default", "Clinic B", "202501"] == "2"
@@ -247,7 +251,9 @@ async def test_undo_leaves_what_somebody_has_changed_since(s: Session):
         [{"dataElement": "deStock0001", "period": "202501", "orgUnit": "ouClinicB01", "value": "77"}]
     )
     plan = await planned(s, "undo")
-    assert "1 cell changed again since and left alone (--force takes them back too)" in plan.notes
+    told = "1 cell changed again since: Stock, Clinic B, 202501"
+    assert f"{told}; left alone (--force takes them back too)" in plan.notes
+    assert [(step.name, step.detail) for step in plan.steps] == [("Stock, Clinic A, 202501", "1 -> 100")]
     await do(s, "undo")
     found = await values(s)
     assert found["Stock", "default", "Clinic A", "202501"] == "100"
@@ -263,6 +269,11 @@ async def test_without_the_values_before_nothing_is_promised(s: Session):
 
 async def test_one_value(s: Session):
     await do(s, "data aggregate set", element="Visits", period="202501", org_unit="Clinic B", value="6", combo="Male")
+    [row] = (await call(s, "journal show")).plain()
+    assert (row["name"], row["changes"]) == ("Visits, Male, Clinic B, 202501", "5 -> 6")
+    assert (await call(s, "journal list")).plain()[0]["title"] == "set Visits, Male, Clinic B, 202501 to 6"
+    [step] = (await planned(s, "undo")).steps
+    assert (step.name, step.detail) == ("Visits, Male, Clinic B, 202501", "6 -> 5")
     assert (await values(s))["Visits", "Male", "Clinic B", "202501"] == "6"
     await do(s, "undo")
     assert (await values(s))["Visits", "Male", "Clinic B", "202501"] == "5"

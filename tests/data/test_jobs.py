@@ -35,6 +35,7 @@ async def test_the_counts_are_those_of_the_servers_own_report(s: Session, monkey
     summary = await do(s, "data aggregate push", file=write(SHEET), async_=True)
     assert sent == [("dataValueSets", "true")] * 2
     assert (summary.created, summary.updated, summary.ignored) == (1, 1, 1)
+    assert summary.note == "ignored is what the server holds already as it was sent"
     await do(s, "undo")
     assert (await values(s))["Stock", "default", "Clinic A", "202501"] == "100"
 

@@ -70,17 +70,44 @@ async def test_an_approval_from_above_is_not_taken_back_from_below(flow: Session
 
 
 async def test_incomplete_data_is_not_approved_where_that_is_asked_for(flow: Session):
-    with pytest.raises(CheckFailed, match="'Monthly' is not complete for 202501: 1 unit missing: Clinic A"):
+    with pytest.raises(CheckFailed, match="'Monthly' is not complete for 202501: 1 unit missing: Clinic A") as told:
         await do(flow, "approval approve", **MONTH, org_units=["Clinic A"], fail_on_incomplete=True)
+    assert told.value.hint == "dhis2 data completeness dsMonthly01 --period 202501 --org-unit ouClinicA01 --missing"
     await do(flow, "data complete", data_set="Monthly", period="202501", org_units=["Clinic A"])
     assert (await do(flow, "approval approve", **MONTH, org_units=["Clinic A"], fail_on_incomplete=True)).updated == 1
 
 
 async def test_a_set_without_a_workflow_is_refused(s: Session):
-    with pytest.raises(UsageError, match="'Monthly' has no approval workflow"):
+    with pytest.raises(UsageError, match="'Monthly' has no approval workflow") as told:
         await call(s, "approval status", **MONTH, org_units=["Nation"])
+    assert str(told.value.hint).startswith("dhis2 metadata ")
+
+
+async def test_a_set_without_a_workflow_is_told_how_it_gets_one(flow: Session):
+    body = await flow.client.get_object("dataSets/dsMonthly01", {"fields": ":owner"})
+    flow.sandbox_store().put_objects({"dataSets": [{key: body[key] for key in body if key != "workflow"}]})
+    with pytest.raises(UsageError) as told:
+        await call(flow, "approval status", **MONTH, org_units=["Nation"])
+    hint = "dhis2 metadata update dataSets dsMonthly01 --set workflow=dawMonthly1  gives it "
+    assert str(told.value.hint).startswith(hint)
+    plan = await planned(flow, "metadata update", type="dataSets", uid="dsMonthly01", set=["workflow=dawMonthly1"])
+    assert "workflow: nothing -> " in plan.steps[0].words()
 
 
 async def test_a_level_at_which_nobody_approves(flow: Session):
     with pytest.raises(UsageError, match="has no approval at level 4"):
         await call(flow, "approval status", **MONTH, org_units=["Nation"], level=4)
+
+
+async def test_approving_again_with_one_left_out_changes_nothing(flow: Session):
+    await do(flow, "approval approve", **MONTH, org_units=["Clinic A"])
+    again = await do(flow, "approval approve", **MONTH, org_units=["Clinic A", "Nation"])
+    assert "nothing changed" in again.line() and "1 unit left out: waits" in again.line()
+    plan = await planned(flow, "undo")
+    assert [step.name for step in plan.steps] == ["Clinic A, 202501"]
+    with pytest.raises(Refused) as refused:
+        await do(flow, "approval approve", **MONTH, org_units=["Nation"])
+    assert str(refused.value.hint).endswith(" 202501 Nation --blockers")
+    with pytest.raises(Refused, match="the last attempt, entry 2, wrote nothing") as refused:
+        await do(flow, "undo")
+    assert str(refused.value.hint).startswith("dhis2 undo 1  takes back the write before it")

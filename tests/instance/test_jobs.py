@@ -192,3 +192,10 @@ async def test_a_job_that_another_node_runs_is_shown_without_its_stages(s: Sessi
     store.put_objects({"jobConfigurations": [{**(store.get("jobConfigurations", uid) or {}), "jobStatus": "RUNNING"}]})
     body = await call(s, "jobs show", job="Nightly")
     assert body["jobStatus"] == "RUNNING" and "progress" not in body
+
+
+async def test_a_second_job_of_that_name_is_refused_with_the_line_that_changes_the_first(s: Session):
+    await do(s, "jobs create", **MADE)
+    with pytest.raises(UsageError, match="there is a job 'Nightly' already") as refused:
+        await planned(s, "jobs create", **MADE)
+    assert "dhis2 jobs update Nightly" in str(refused.value.hint)

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from dhis2sh.errors import NeedsSecret, NotFound, UsageError
+from dhis2sh.changes.journal import journal_of
+from dhis2sh.errors import NeedsSecret, NotFound, PartlyDone, UsageError
 from dhis2sh.instance import people, staff
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from tests.metadata.calls import call, do, planned
 
@@ -183,3 +185,63 @@ async def test_a_username_cannot_be_changed_and_the_way_round_is_said(s: Session
     with pytest.raises(UsageError, match=r"refuses to change a username \(E4056\)") as refused:
         await planned(s, "user rename-username", user="anna", username="akamara")
     assert "user replicate" in (refused.value.hint or "")
+
+
+async def test_a_role_takes_no_authority_that_the_server_does_not_know(s: Session):
+    """A server stores any text: mistyped, it is a right that nobody has."""
+    named = {"name": "Data clerk"}
+    with pytest.raises(NotFound, match="no authority 'F_BOGUS'"):
+        await planned(s, "metadata user-roles create", **named, authorities=["F_BOGUS"])
+    with pytest.raises(NotFound, match="no authority 'F_DATAELEMENT_DELET'") as refused:
+        await planned(s, "metadata user-roles create", **named, authorities=["F_DATAVALUE_ADD,F_DATAELEMENT_DELET"])
+    assert "F_DATAELEMENT_DELETE" in str(refused.value.hint)
+    with pytest.raises(NotFound, match="no authority 'F_NOPE'"):
+        await planned(
+            s,
+            "metadata create",
+            from_=Rows([{"name": "Other", "authorities": "F_NOPE;F_DATAVALUE_ADD"}]),
+            type="userRoles",
+        )
+    await do(
+        s, "metadata user-roles create", **named, authorities=["F_DATAVALUE_ADD,approve data", "f_dataelement_delete"]
+    )
+    listed = {row["authority"] for row in (await call(s, "user-role authorities list", role="Data clerk")).plain()}
+    assert listed == {"F_DATAVALUE_ADD", "F_APPROVE_DATA", "F_DATAELEMENT_DELETE"}
+    with pytest.raises(NotFound, match="no authority 'F_NOPE'"):
+        await planned(s, "metadata update", type="userRoles", uid="Data clerk", set=["authorities=F_NOPE"])
+
+
+async def test_what_a_role_gives_of_an_app_that_is_gone_stays(s: Session):
+    await do(s, "metadata user-roles create", name="Old", authorities=["F_DATAVALUE_ADD"])
+    store = s.sandbox_store()
+    (role,) = [one for one in store.objects("userRoles").values() if one["name"] == "Old"]
+    store.put_objects({"userRoles": [{**role, "authorities": ["M_gone"]}]})
+    await do(s, "user-role authorities add", role="Old", authorities=["F_DATAVALUE_ADD"])
+    listed = [row["authority"] for row in (await call(s, "user-role authorities list", role="Old")).plain()]
+    assert sorted(listed) == ["F_DATAVALUE_ADD", "M_gone"]
+
+
+async def test_a_sheet_whose_people_are_all_there_changes_nothing_and_says_so(s: Session):
+    await do(s, "user import", file=sheet(ANNA), passwords=Path("new.csv"))
+    again = await do(s, "user import", file=sheet(ANNA), passwords=Path("again.csv"))
+    assert "nothing changed" in again.line() and "anna" in again.line()
+
+
+async def test_an_undo_that_leaves_some_says_how_to_take_back_those(s: Session):
+    await do(s, "user import", file=sheet(ANNA, ("kofi", *ANNA[1:])), passwords=Path("new.csv"))
+    (row,) = [row async for row in s.client.iter("users", {"filter": "username:eq:anna", "fields": "id"})]
+    await s.client.patch(f"users/{row['id']}", [{"op": "replace", "path": "/surname", "value": "Sesay"}])
+    with pytest.raises(PartlyDone) as partly:
+        await do(s, "undo")
+    made, undone = journal_of(s).entries()[1], journal_of(s).entries()[0]
+    assert partly.value.hint == f"dhis2 journal show {undone.id}; dhis2 undo {made.id} --force  takes back the rest too"
+    assert "anna" in str(partly.value)
+    await do(s, "undo", id=made.id, force=True)
+    assert "anna" not in await accounts(s)
+
+
+async def test_a_mistyped_username_is_told_the_nearest(s: Session):
+    await do(s, "user import", file=sheet(("mkamara", "Mariama", "Conteh", *ANNA[3:])), passwords=Path("new.csv"))
+    with pytest.raises(NotFound) as unknown:
+        await planned(s, "user disable", users=["mkamra"])
+    assert unknown.value.hint == "did you mean mkamara?"

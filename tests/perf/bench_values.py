@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ CURL = ["curl", "-s", "-f", "-u", "admin:district"]
 
 
 @contextmanager
-def sandbox(home: str) -> Iterator[tuple[int, dict[str, str]]]:
+def sandbox(home: str) -> Generator[tuple[int, dict[str, str]]]:
     """A sandbox that is filled already, over TCP: its process, and the environment of a client with a home of its own."""
     plain, port = environment(home), free_port()
     words = [str(BIN / "dhis2"), "sandbox", "serve", "--port", str(port)]

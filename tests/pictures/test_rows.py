@@ -7,6 +7,7 @@ import pytest
 from dhis2sh.errors import UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
+from dhis2sh.show.charts import terminal
 from dhis2sh.show.charts.model import KINDS, Chart
 from dhis2sh.show.thematic import LayeredMap
 from tests.metadata.calls import call
@@ -33,7 +34,8 @@ def test_series_by_a_column_and_periods_in_time():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_drawn_in_characters_and_as_a_picture(kind: str):
-    found = chart("value" if kind in {"scatter", "bubble"} else "peName", "value", kind=kind)
+    found = ROWS.where("ou == 'a'").chart("value" if kind in {"scatter", "bubble"} else "peName", "value", kind=kind)
+    assert isinstance(found, Chart)
     assert repr(found).strip()
     pytest.importorskip("vl_convert")
     assert "<svg" in (found._repr_html_() or "")
@@ -51,6 +53,18 @@ def test_what_no_chart_can_be():
         twice.chart("x", "value", by="by")
     with pytest.raises(UsageError, match="more than a picture has room for"):
         Rows([{"x": str(at), "value": at} for at in range(600)]).chart("x", "value")
+
+
+@pytest.mark.parametrize("kind", ["bar", "line", "pie"])
+def test_two_values_at_one_place_are_no_bar_each(kind: str):
+    """A pull of twelve months drawn by district alone: each district stood there twelve times."""
+    rows = Rows([{"dx": "BCG", "pe": month, "ouName": unit, "value": 1} for month in ("1", "2") for unit in "ab"])
+    with pytest.raises(UsageError, match="2 rows have the ouName a") as refused:
+        rows.chart("ouName", "value", kind=kind)
+    assert str(refused.value.hint).endswith("by=pe)")
+    with pytest.raises(UsageError, match="2 rows have no code") as refused:
+        Rows([{"code": None, "value": 1}, {"code": None, "value": 1}]).chart("code", "value")
+    assert "sum(value)" in str(refused.value.hint)
 
 
 def test_a_chart_is_written_to_a_file(tmp_path: Path):
@@ -81,3 +95,34 @@ async def test_values_beside_the_geometry_of_their_units(s: Session, tmp_path: P
         await (
             await call(s, "analytics query", dimensions=["dx=Visits", "pe=202501"], filter=["ou=Nation"], geometry=True)
         ).collect()
+
+
+def test_a_line_of_a_year_names_every_month_and_counts_in_round_numbers():
+    pytest.importorskip("plotext")
+    months = [f"2025{month:02}" for month in range(1, 13)]
+    names = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ]
+    rows = Rows([
+        {"pe": pe, "peName": f"{name} 2025", "ouName": f"Unit {at}", "value": 54 + at * 10_000 + number}
+        for at in range(12) for number, (pe, name) in enumerate(zip(months, names, strict=True))
+    ])  # fmt: skip
+    found = rows.chart("peName", "value", kind="line", by="ouName")
+    assert isinstance(found, Chart)
+    drawn = terminal.text(found, columns=100, lines=30)
+    assert all(name[:3] in drawn for name in names) and "Jan'25" in drawn
+    assert "e4" not in drawn and "100 000" in drawn.replace("\u202f", " ").replace("\xa0", " ")
+    key = drawn.split("\n")[-1]
+    marks = [part.split()[0] for part in key.split("  ")]
+    assert len(marks) == len(set(marks)) == 12

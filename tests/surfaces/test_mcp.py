@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import pytest
 from fastmcp import Client
@@ -22,6 +22,7 @@ from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.session import Session
 from dhis2sh.surfaces import mcp
 from dhis2sh.surfaces.mcp.answers import Answers, described
+from dhis2sh.surfaces.mcp.results import of_write
 from dhis2sh.surfaces.mcp.stdio import Connection
 from dhis2sh.verbs import manifest
 from dhis2sh.verbs.declaration import REGISTRY, Doc, Verb, applies, verb
@@ -348,3 +349,9 @@ async def test_malformed_messages_get_their_code(line: bytes, code: int | None) 
     await connection.receive(line)
     await asyncio.sleep(0.05)
     assert [message["error"]["code"] for message in sent] == ([code] if code else [-32600])
+
+
+def test_a_request_whose_work_nobody_counts_is_not_said_to_have_changed_nothing() -> None:
+    """A job that was started changes much, later: its verb counts what it has sent."""
+    assert of_write(WriteSummary("jobs", sent=1))["result"] == {"applied": True, "what": "jobs", "sent": 1, "uids": []}
+    assert cast("dict", of_write(WriteSummary("jobs"))["result"])["nothing"] == "changed"

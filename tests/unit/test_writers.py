@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import pytest
 
+from dhis2sh.changes import recording
 from dhis2sh.changes.apply import apply_plan
 from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.journal import Entry, Journal, journal_of
@@ -108,7 +109,10 @@ async def test_a_plan_of_very_many_begins_at_once_and_costs_the_journal_little(s
     assert journal.entries()[0].states == {"done": MANY}
 
 
-async def test_what_a_server_refuses_of_a_part_is_kept_row_by_row(session: Session) -> None:
+async def test_what_a_server_refuses_of_a_part_is_kept_row_by_row(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "ONE_BY_ONE", 24)
     server: list[int] = []
     with pytest.raises(PartlyDone, match="2 refused") as partly:
         await applied(session, Values(range(25), server, size=10, refuses={3, 12}))
@@ -140,7 +144,8 @@ async def test_what_no_answer_came_for_is_looked_back_at_and_the_rest_is_not_sen
     assert len(server) == 20
 
 
-async def test_the_parts_of_a_bulk_write_are_shown(session: Session) -> None:
+async def test_the_parts_of_a_bulk_write_are_shown(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "ONE_BY_ONE", 24)
     with pytest.raises(PartlyDone):
         await applied(session, Values(range(25), [], size=10, refuses={3}))
 
@@ -153,6 +158,18 @@ async def test_the_parts_of_a_bulk_write_are_shown(session: Session) -> None:
         ("send", "rows 11 to 20", "done", None),
         ("send", "rows 21 to 25", "done", None),
     ]
+
+
+async def test_of_a_small_bulk_write_every_row_is_shown(session: Session) -> None:
+    with pytest.raises(PartlyDone):
+        await applied(session, Values(range(5), [], size=3, refuses={3}))
+
+    rows = to_json(await run(session, find("journal show"), {}))
+
+    assert [(row["name"], row["state"]) for row in rows] == [
+        ("0", "done"), ("1", "done"), ("2", "done"), ("3", "refused"), ("4", "done"),
+    ]  # fmt: skip
+    assert journal_of(session).entries()[0].states == {"done": 4, "refused": 1}
 
 
 async def test_undo_asks_the_writer_of_the_entry(session: Session) -> None:

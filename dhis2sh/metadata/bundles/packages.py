@@ -285,11 +285,15 @@ class _Install:
         """One missing object: who needs it, what may take its place, or that it is left out."""
         needed = listed(dict.fromkeys(f"{one.type} '{one.name}' {one.reference.path}" for one in arrows))
         offered = await self._candidates(kind) if kind in self._types and self._types[kind].endpoint else {}
-        ways = [f"--map {shlex.quote(f'{uid}={name}')}" for name in [*offered][:1]]
+        alone = [*offered] if len(offered) == 1 else []  # the first of several is merely the first by name
+        ways = [f"--map {shlex.quote(f'{uid}={name}')}" for name in alone]
+        how = "" if alone else f" (--map {uid}=NAME)"
         what = "object" if kind == "*" else self._types[kind].display_name.lower()
         self._decide(
             f"{uid}: this {what} is neither in the package nor on the server; needed by {needed}",
-            f"it is one of yours: {listed(offered, 4)}" if offered else "the server has none that could take its place",
+            f"it is one of yours{how}: {listed(offered, 4)}"
+            if offered
+            else "the server has none that could take its place",
             [*ways, "--drop-dangling"],
         )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
+from dhis2sh.client.authorities import check_roles
 from dhis2sh.dhis2.properties import NAMES, NOT_CLONED
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError
@@ -39,6 +40,7 @@ async def plan_clone(s: Session, type: str, uid: str, name: str, *, set: Sequenc
         reader.put(after, path, value)
     reader.check()
     await reader.resolved(s, [after])
+    await check_roles(s.client, resource.plural, [after], [before])
     missing = [key for key in values.required_of(resource) if before.get(key) is not None and after.get(key) is None]
     if missing:
         wanted = " ".join(f"--set {key}=..." for key in missing)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
+from dhis2sh.client.authorities import check_roles
 from dhis2sh.dhis2.ordering import parents_first
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import expressions, values, writes
@@ -72,6 +73,7 @@ async def plan_create(
         objects = [await edited(s, reader, one_only(objects), values.required_of(resource))]
     objects = [values.with_uid(item) for item in objects]
     await reader.resolved(s, objects)
+    await check_roles(s.client, resource.plural, objects)
     objects = [expressions.with_defaults(resource.plural, item) for item in objects]
     _check_whole(resource, reader, objects, labels)
     if from_ is not None:
@@ -138,7 +140,7 @@ async def with_properties(
     [write] = writes.changes_of(planned)
     body = copy.deepcopy(write.after or {})
     for path, value in [*given.items(), *values.pairs(set)]:
-        reader.put(body, path, value)
+        reader.put_given(body, path, value)
     reader.check()
     await reader.resolved(s, [body])
     return writes.plan(planned.title, [replace(write, after=body)], what=type, notes=planned.notes)

@@ -135,5 +135,5 @@ def read_row(
     item = reader.read(row, where)
     for path, value in [*given.items(), *values.pairs(texts)]:
         if value is not None:
-            reader.put(item, path, value, where)
+            reader.put_given(item, path, value, where)
     return item

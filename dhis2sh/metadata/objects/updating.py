@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
+from dhis2sh.client.authorities import check_roles
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import expressions, values, writes
 from dhis2sh.metadata.hierarchy import check_circles
@@ -54,12 +55,13 @@ async def plan_update(
     for before, new in zip(found, wanted, strict=True):
         after = {**copy.deepcopy(before), **new, "id": before["id"]}
         for path, value in [*given.items(), *values.pairs(set)]:
-            reader.put(after, path, value)
+            reader.put_given(after, path, value)
         changed.append(after)
     reader.check()
     if edit:
         changed = [await edited(s, reader, one_only(changed))]
     await reader.resolved(s, changed)
+    await check_roles(s.client, resource.plural, changed, found)
     changed = [{name: value for name, value in item.items() if value is not None} for item in changed]
     await check_circles(s, resource, found, changed)
     notes += await expressions.prepared(s, resource.plural, changed, found)

@@ -39,12 +39,8 @@ async def query(
     aggregation_type: Annotated[Aggregation | None, Doc("In place of each item's own way of aggregating.")] = None,
     skip_rounding: Annotated[bool, Doc("All decimals.")] = False,
     no_names: Annotated[bool, Doc("Only identifiers, no column with the name beside each.")] = False,
-    include_num_den: Annotated[
-        bool, Doc("Numerator, denominator and factor of indicators, as columns of their own.")
-    ] = False,
-    measure_criteria: Annotated[
-        str | None, Doc("Only numbers that are so: GE:10;LT:50, put together from what is there.")
-    ] = None,
+    include_num_den: Annotated[bool, Doc("Columns with numerator, denominator and factor.")] = False,
+    measure_criteria: Annotated[str | None, Doc("Only numbers that are so: GE:10;LT:50.")] = None,
     pre_aggregation_measure_criteria: Annotated[
         str | None, Doc("Only values that are so, before they are summed up.")
     ] = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,8 @@ def chart_of(rows: Sequence[Row], x: str, y: str, kind: Kind, by: str = "") -> C
     if by:
         categories, series = _by(rows, x, y, by)
     else:
-        categories = [cell(row.get(x)) for row in rows]
         series = [Series(y, tuple(number(row.get(y), y) for row in rows))]
+        categories = _once_each(rows, x, y, kind)
     if len(categories) > MOST:
         raise UsageError(
             f"{len(categories):,} {x} are more than a picture has room for", hint="| sort(-value) | head(30)"
@@ -56,6 +57,29 @@ def _in_time(rows: Sequence[Row], x: str) -> Sequence[Row]:
     except (KeyError, UsageError):
         return rows
     return [row for _, row in sorted(zip(starts, rows, strict=True), key=lambda pair: pair[0])]
+
+
+def _once_each(rows: Sequence[Row], x: str, y: str, kind: Kind) -> list[str]:
+    """Where the values stand. Raises `UsageError` for two at one place: a picture would show each of them as all of it."""
+    categories = [cell(row.get(x)) for row in rows]
+    twice = next((place for place, times in Counter(categories).items() if times > 1), None)
+    if twice is None:
+        return categories
+    apart = _telling_apart(rows, x, y)
+    drawn = "" if kind == "bar" else f", kind='{kind}'"
+    hint = f"chart({x}, {y}{drawn}, by={apart})" if apart else f"| group({x}, {y}=sum({y})) | chart({x}, {y}{drawn})"
+    raise UsageError(
+        f"{Counter(categories)[twice]:,} rows have {f'the {x} {twice}' if twice else f'no {x}'}", hint=hint
+    )
+
+
+def _telling_apart(rows: Sequence[Row], x: str, y: str) -> str:
+    """The column that tells rows of one place apart, the one with the fewest values; empty where none does."""
+    names = [name for name in rows[0] if name not in {x, y}]
+    values = {name: [cell(row.get(name)) for row in rows] for name in names}
+    places = [cell(row.get(x)) for row in rows]
+    found = [name for name, ones in values.items() if len(set(zip(places, ones, strict=True))) == len(rows)]
+    return min(found, key=lambda name: (len(set(values[name])), not name.endswith("Name")), default="")
 
 
 def _by(rows: Sequence[Row], x: str, y: str, by: str) -> tuple[list[str], list[Series]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from collections.abc import Sequence
@@ -16,12 +17,16 @@ from dhis2sh.words import safe
 COLUMNS, LINES = 100, 30
 """Of a screen of which nobody knows how large it is."""
 MOST_COLUMNS, MOST_LINES = 120, 24
-FILLS = ("█", "▒", "░", "▓", "╳", "◦")
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+FILLS = ("█", "▒", "░", "▓", "╳", "◦", "#", "=", "▚", "+", "%", ":", *LETTERS)
 """Several series without colours."""
-MARKERS = ("hd", "•", "x", "+", "o", "*")
+MARKERS = ("hd", "•", "x", "+", "o", "*", "#", "@", "%", "=", "~", "^", *LETTERS)
 LOOKS = ("▞", *MARKERS[1:])
 """How the markers look."""
 EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
+ROWS_OF_A_TICK = 4
+"""Rows of a plot from one number beside its axis to the next, at the least."""
+_MONTH = re.compile(r"([A-Z][a-z]{2})[a-z]* (\d{4})")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -166,12 +171,14 @@ def _key(series: Sequence[Series], marks: Sequence[str] = FILLS) -> list[str]:
 def _lines(chart: Chart, wide: int, high: int) -> str:
     figure = _figure(wide, high)
     below = [0.0] * len(chart.categories)
+    heights = [level.value for level in chart.levels]
     drawn = (*chart.series, *chart.trends)
     for at, one in enumerate(drawn):
         values = list(one.values)
         if chart.kind == "stacked-area":
             below = [base + (value or 0) for base, value in zip(below, values, strict=True)]
             values = [*below]
+        heights += [value for value in values if value is not None]
         marker = MARKERS[at % len(MARKERS)]
         for piece in _pieces(values):
             signal = figure.signal([place + 1 for place, _ in piece], [value for _, value in piece], marker=marker)
@@ -179,9 +186,23 @@ def _lines(chart: Chart, wide: int, high: int) -> str:
     _draw_levels(figure, chart.levels)
     places = list(range(1, len(chart.categories) + 1))
     figure.ruler("x").ticks(*_ticks(places, chart.categories, wide))
+    up = _steps(heights, high)
+    figure.ruler("y").ticks(up, [chart.number(at) for at in up])
     scales = [safe(one.name) for one in chart.series if one.second]
     said = [f"  measured on another axis in pictures: {', '.join(scales)}"] if scales else []
     return "\n".join([_built(figure), *_key(drawn, LOOKS), *_levels(chart.levels, chart), *said])
+
+
+def _steps(values: Sequence[float], high: int) -> list[float]:
+    """Round numbers between the least and the greatest of some values, as many as a plot has room for."""
+    least, most = min(values), max(values)
+    if least == most:
+        return [least]
+    raw = (most - least) / max(2, high // ROWS_OF_A_TICK)
+    tenth = 10.0 ** math.floor(math.log10(raw))
+    step = next(size for size in (tenth, 2 * tenth, 5 * tenth, 10 * tenth) if size >= raw * 0.999)
+    digits = max(0, -math.floor(math.log10(step)))
+    return [round(at * step, digits) for at in range(math.ceil(least / step), math.floor(most / step) + 1)]
 
 
 def _draw_levels(figure: Any, levels: Sequence[Level]) -> None:
@@ -228,7 +249,17 @@ def _built(figure: Any) -> str:
 
 
 def _ticks(places: Sequence[int], names: Sequence[str], wide: int) -> tuple[list[int], list[str]]:
-    """Names below an axis that do not touch: `Jan 2025` for `January 2025`, and only every so many of them."""
+    """Names below an axis that do not touch: every so many of them; of months each where there is room, the year once."""
+    months = [_MONTH.fullmatch(name) for name in names]
+    found = [(match[1], match[2]) for match in months if match]
+    if found and len(found) == len(names):
+        step = max(1, -(-len(places) * (len("Jan'25") + 1) // max(1, wide - 10)))
+        shown = found[::step]
+        years = [year for _, year in shown]
+        return list(places[::step]), [
+            f"{month}'{year[2:]}" if at == 0 or years[at - 1] != year else month
+            for at, (month, year) in enumerate(shown)
+        ]
     briefer = [re.sub(r"\b([A-Z][a-z]{2})[a-z]+ (\d{4})", r"\1 \2", safe(name)) for name in names]
     longest = min(max(map(width_of, briefer)), 24)
     step = max(1, -(-len(places) * (longest + 2) // max(1, wide - 10)))

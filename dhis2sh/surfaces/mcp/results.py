@@ -156,7 +156,7 @@ def of_write(result: object) -> JsonObject:
     """What was written. Of a summary how many, the first UIDs, and what was refused; not the server's whole answer."""
     if not isinstance(result, WriteSummary):
         return {"result": {"applied": True, "result": of_verb(result)["result"]}}
-    counts = {name: getattr(result, name) for name in ("created", "updated", "deleted", "ignored")}
+    counts = {name: getattr(result, name) for name in ("created", "updated", "deleted", "ignored", "sent")}
     shown: JsonObject = {
         "applied": True,
         "what": result.what,
