@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from dhis2sh.client.retry import RetryRule
     from dhis2sh.client.settings import Limits
     from dhis2sh.client.tracing import Tracer
+    from dhis2sh.sandbox.app import Counted
     from dhis2sh.sandbox.store.database import Store
+
+
+AT_WORK = 10.0
+"""Seconds that the embedded sandbox gets to end what it is at; its file stays open beyond them."""
 
 
 class Written(NamedTuple):
@@ -64,6 +69,7 @@ class Session:
         self._active: Active | None = None
         self._client: Client | None = None
         self._store: Store | None = None
+        self._served: Counted | None = None
 
     @property
     def active(self) -> Active:
@@ -100,9 +106,9 @@ class Session:
 
         app: object | None = None
         if profile.embedded:
-            from dhis2sh.sandbox.app import create_app  # heavy: the embedded server
+            from dhis2sh.sandbox.app import Counted, create_app  # heavy: the embedded server
 
-            app = create_app(self.sandbox_store())
+            app = self._served = Counted(create_app(self.sandbox_store()))
         settings = profile.settings()
         return Client(
             self._limits.applied(settings) if self._limits else settings,
@@ -183,11 +189,14 @@ class Session:
             await self._client.aclose()
             self._client = None
         if self._store is not None:
-            store, self._store = self._store, None
+            store, served = self._store, self._served
+            self._store = self._served = None
             try:
                 await self._work_done(store)
             finally:
-                store.close()
+                # A stream that was cut may have asked for more, and a thread that reads a closed database ends the process.
+                if served is None or await served.ended(AT_WORK):
+                    store.close()
 
     async def _work_done(self, store: Store) -> None:
         """Wait for the jobs that the embedded server runs in this process: with it they would end unfinished."""

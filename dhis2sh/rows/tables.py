@@ -7,6 +7,7 @@ import datetime as dt
 import io
 import itertools
 import json
+import logging
 import re
 import shlex
 import zlib
@@ -419,6 +420,8 @@ def _sheet(path: Path, blanks: bool = False, where: Where | None = None) -> list
         from polars import DataFrame  # heavy: an extra
     except ImportError as error:
         raise MissingExtra("reading XLSX", "frames") from error
+    # a column without any value is text to it, which it tells on standard error
+    logging.getLogger("fastexcel").setLevel(logging.ERROR)
     try:
         book = fastexcel.read_excel(path)
         filled = [name for name in book.sheet_names if book.load_sheet(name, header_row=None, n_rows=1).height]

@@ -6,6 +6,7 @@ general routes of metadata objects come last.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -66,6 +67,8 @@ from dhis2sh.sandbox.routes.tracker import special as tracker_special
 from dhis2sh.sandbox.routes.tracker import writes as tracker_writes
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
     from dhis2sh.sandbox.store.database import Store
 
 AREAS = (
@@ -119,3 +122,30 @@ async def _refused(request: Request, error: Exception) -> Response:
     """What a handler refuses by raising."""
     minor = cast("Server", request.app.state.server).store.version.minor
     return refusal(unanswered(cast("Refused", error), minor, request.method, request.url.path))
+
+
+class Counted:
+    """An application that knows whether it is at work: its threads read a database until then, whoever still listens."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._running: set[asyncio.Future[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, to its end also where whoever asked has gone: no thread can be stopped."""
+        answering = asyncio.ensure_future(self._answer(scope, receive, send))
+        self._running.add(answering)
+        answering.add_done_callback(self._done)
+        await asyncio.shield(answering)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    def _done(self, answering: asyncio.Future[None]) -> None:
+        self._running.discard(answering)
+        if not answering.cancelled():
+            answering.exception()  # whoever asked has it, or has gone
+
+    async def ended(self, seconds: float) -> bool:
+        """Wait until no request is being answered; False where one still is after so long."""
+        return not self._running or not (await asyncio.wait({*self._running}, timeout=seconds))[1]

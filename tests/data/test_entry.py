@@ -275,3 +275,99 @@ async def test_whoever_leaves_the_form_finds_the_draft_again(s: Session, tmp_pat
     assert found.entered == {(VISITS, MALE): "55"}
     await apply(s, form, entered(form, {(VISITS, MALE): "55"}), draft)
     assert drafts.read(draft) is None
+
+
+def press_fast(shown: Any, *keys: str) -> None:
+    """All the keys at once, as a terminal hands over what was typed faster than it was looked after."""
+    from textual import events
+
+    for key in keys:
+        shown.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+async def until(pilot: Any, done: Callable[[], bool]) -> None:
+    for _ in range(100):
+        await pilot.pause()
+        if done():
+            return
+    raise AssertionError("the form has not come so far")
+
+
+def cell_in(shown: Any, element: str, combo: str = DEFAULT) -> Any:
+    return shown._cells[element, combo][0]
+
+
+TEMP = "deTemp00001"
+
+
+async def test_keys_that_come_all_at_once_go_where_they_were_typed(app: Any, tmp_path: Path):
+    shown = app()
+    async with shown.run_test(size=(120, 40)) as pilot:
+        press_fast(shown, "1", "2", "enter", "3", "4", "ctrl+j", "5", "6", "up", "7", "ctrl+s")
+        await until(pilot, lambda: len(shown.screen_stack) == 2)
+        assert shown.entered == {(VISITS, MALE): "12", (STOCK, DEFAULT): "7", (TEMP, DEFAULT): "56"}
+        press_fast(shown, "tab", "enter")  # the button beside `Save`
+        await until(pilot, lambda: shown.return_value is not None)
+    assert shown.return_value.complete
+    assert [change.after for change in shown.return_value.changes] == ["12", "7", "56"]
+
+
+async def test_a_list_of_options_lets_no_key_go_astray(app: Any):
+    shown = app()
+    async with shown.run_test(size=(120, 40)) as pilot:
+        press_fast(shown, "enter", "8", "tab", "enter", "down", "enter", "tab", "tab", "3", "6", "ctrl+s")
+        await until(pilot, lambda: len(shown.screen_stack) == 2)
+        assert shown.entered == {(STOCK, DEFAULT): "8", (ALIVE, DEFAULT): "false", (TEMP, DEFAULT): "36"}
+
+
+async def test_the_last_key_before_leaving_is_in_the_draft(app: Any, tmp_path: Path):
+    shown = app()
+    async with shown.run_test(size=(120, 40)):
+        press_fast(shown, "5", "5", "enter", "6", "6", "ctrl+q")
+    found = drafts.read(tmp_path / "draft.json")
+    assert found is not None
+    assert found.entered == {(VISITS, MALE): "55", (STOCK, DEFAULT): "66"}
+
+
+async def paste(shown: Any, pilot: Any, text: str) -> list[str]:
+    from textual import events
+
+    shown.post_message(events.Paste(text))
+    await pilot.pause()
+    return [one.message for one in shown._notifications]
+
+
+async def test_a_pasted_column_fills_the_column(app: Any):
+    shown = app()
+    async with shown.run_test(size=(120, 40)) as pilot:
+        said = await paste(shown, pilot, "41\r\n42\r\nNo\r\n\r\n36.5\r\n")
+        assert shown.entered == {
+            (VISITS, MALE): "41", (STOCK, DEFAULT): "42", (ALIVE, DEFAULT): "false", (TEMP, DEFAULT): "36.5",
+        }  # fmt: skip
+        assert said == ["4 fields filled, from Visits, Male to Temperature"]
+        assert shown.focused is cell_in(shown, TEMP)
+
+
+@pytest.mark.parametrize(("text", "why"), [
+    ("1\n2\ntrue\nRED\n5\n6\n7\n8\n9\n10\n11\n12", "12 lines for"),
+    ("1\t2", "'2' would come to Visits, Female: grey in this form"),
+    ("1\t\t3", "3 columns for 2 fields beside one another"),
+    ("1\nmany", "'many' would come to Stock"),
+    ("1\n2\nperhaps", "'perhaps' is none of the options of Power is on: Yes, No"),
+])  # fmt: skip
+async def test_a_pasted_block_that_does_not_fit_is_refused_whole(app: Any, text: str, why: str):
+    shown = app()
+    async with shown.run_test(size=(120, 40)) as pilot:
+        said = await paste(shown, pilot, text)
+        assert shown.entered == {}
+        assert len(said) == 1
+        assert f"nothing was pasted: {why}" in said[0]
+
+
+async def test_one_pasted_value_takes_the_place_of_what_is_selected(app: Any):
+    shown = app()
+    async with shown.run_test(size=(120, 40)) as pilot:
+        assert await paste(shown, pilot, "44\n") == []
+        press_fast(shown, "enter", "1")
+        await until(pilot, lambda: len(shown.entered) == 2)
+        assert shown.entered == {(VISITS, MALE): "44", (STOCK, DEFAULT): "1"}

@@ -108,3 +108,6 @@ async def test_approving_again_with_one_left_out_changes_nothing(flow: Session):
     with pytest.raises(Refused) as refused:
         await do(flow, "approval approve", **MONTH, org_units=["Nation"])
     assert str(refused.value.hint).endswith(" 202501 Nation --blockers")
+    with pytest.raises(Refused, match="the last attempt, entry 2, wrote nothing") as refused:
+        await do(flow, "undo")
+    assert str(refused.value.hint).startswith("dhis2 undo 1  takes back the write before it")

@@ -327,3 +327,31 @@ def test_an_app_is_installed_from_its_zip(api: TestClient):
     assert [app["key"] for app in api.get("/api/apps").json()] == ["my-app"]
     assert api.delete("/api/apps/my-app").status_code == 204 and api.get("/api/apps").json() == []
     assert api.post("/api/apps", files={"file": ("app.zip", b"no zip")}).status_code == 409
+
+
+async def test_a_request_that_nobody_waits_for_is_ended_before_the_file_closes():
+    import asyncio
+    import threading
+
+    from dhis2sh.sandbox.app import Counted
+
+    began, go_on, read = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        began.set()
+        go_on.wait(10)
+        read.set()
+
+    async def app(scope: object, receive: object, send: object) -> None:
+        await asyncio.to_thread(work)
+
+    served = Counted(app)
+    asking = asyncio.create_task(served({}, None, None))  # type: ignore[arg-type]
+    await asyncio.to_thread(began.wait, 10)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert not await served.ended(0.05)
+    go_on.set()
+    assert await served.ended(10)
+    assert read.is_set()

@@ -19,7 +19,7 @@ from dhis2sh.surfaces.ipython.completion import suggest
 from dhis2sh.surfaces.ipython.lexer import Dhis2Lexer
 from dhis2sh.verbs.completion import Candidate
 
-DOMAINS = frozenset({"metadata", "profile", "sandbox", "system", "verbs"})
+DOMAINS = frozenset({"data", "metadata", "profile", "sandbox", "system", "verbs"})
 
 
 def names(text: str, plural: str | None) -> list[Candidate]:
@@ -41,6 +41,7 @@ def names(text: str, plural: str | None) -> list[Candidate]:
         ("metadata get dataElements 'BCG do", "'BCG do", "s46m5MS0hxu"),
         ("metadata get dataElements bcg do", "bcg do", "s46m5MS0hxu"),
         ("metadata data-elements get bcg  doses gi", "bcg  doses gi", "s46m5MS0hxu"),
+        ("data history bcg ", "bcg ", "s46m5MS0hxu"),
         ("metadata list dataElements | wh", "wh", "where"),
         ("metadata list dataElements | where(valueType == 'X') | se", "se", "select"),
         ("metadata list dataElements | where(valueT", "valueT", "valueType"),

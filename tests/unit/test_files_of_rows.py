@@ -160,3 +160,11 @@ def test_o2_bundles_in_zip_and_utf_16(tmp_path: Path):
         packed.writestr("second.json", text)
     with pytest.raises(UsageError, match=r"not one JSON file: bundle.json, second.json"):
         read_object(zipped)
+
+
+def test_a_column_without_values_is_read_without_a_word_of_the_library(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    path = workbook(tmp_path / "a.xlsx", [["id", "comment", "name"], ["a", "", "A"]])
+    assert read_rows(path) == [{"id": "a", "comment": None, "name": "A"}]
+    assert caplog.messages == []

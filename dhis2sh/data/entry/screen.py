@@ -6,50 +6,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Footer, Input, Select, Static
+from textual.widgets import Button, Footer, Static
 
 from dhis2sh.data.entry import drafts
+from dhis2sh.data.entry.fields import Cell, Choice, FormScreen, Grid, choice_of, is_block, printable, told
 from dhis2sh.data.entry.form import Change, Entered, Field, Form, Key, Section, Table, total
+from dhis2sh.errors import UsageError
 from dhis2sh.words import counted, safe
 
 LABEL, WIDEST, CELL = 30, 64, 13
 """Columns of a screen for the names of elements, the least and the most, and for a field."""
 SELECTED = 24
 """Columns for a field of options."""
-
-
-class Cell(Input):
-    """A field that is typed."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "go('up')", show=False), Binding("down", "go('down')", show=False),
-        Binding("enter", "go('down')", show=False),
-    ]  # fmt: skip
-
-    def __init__(self, field: Field, text: str, name: str) -> None:
-        super().__init__(text, compact=True, id=name, disabled=field.closed, select_on_focus=True)
-        self.field = field
-
-    def action_go(self, where: str) -> None:
-        """To the field below or above."""
-        if isinstance(self.app, EntryApp):
-            self.app.go(self, 1 if where == "down" else -1)
-
-
-class Choice(Select[str]):
-    """A field of options."""
-
-    def __init__(self, field: Field, text: str, name: str) -> None:
-        options = [(safe(label), code) for code, label in field.options or ()]
-        if text and text not in dict(field.options or ()):  # what the server has is seen, also where it is no option
-            options.append((f"{safe(text)} (no option)", text))
-        super().__init__(options, value=text or Select.NULL, allow_blank=True, compact=True, prompt="–",
-                         id=name, disabled=field.closed)  # fmt: skip
-        self.field = field
 
 
 class Difference(ModalScreen[str]):
@@ -88,7 +61,7 @@ class Difference(ModalScreen[str]):
 
     def on_mount(self) -> None:
         """Enter saves what has changed, and does nothing where nothing has."""
-        self.query_one("#save" if self._changes else "#back", Button).focus()
+        self.set_focus(self.query_one("#save" if self._changes else "#back", Button))
 
     def _aside(self, change: Change) -> str:
         base = self._stale.get(change.field.key)
@@ -96,7 +69,8 @@ class Difference(ModalScreen[str]):
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Give what was chosen."""
-        self.dismiss("" if event.button.id == "back" else str(event.button.id))
+        if self.is_current:  # a key that is pressed twice chooses once
+            self.dismiss("" if event.button.id == "back" else str(event.button.id))
 
 
 class EntryApp(App[Entered]):
@@ -154,6 +128,79 @@ class EntryApp(App[Entered]):
         self._cells: dict[Key, list[Cell | Choice]] = {}
         self._failed = ""
         self._label = LABEL
+        self._grid = Grid()
+        self._waiting: list[events.Key | events.Paste] = []
+        self._held = False
+
+    def get_default_screen(self) -> FormScreen:
+        """The screen of the form."""
+        return FormScreen(id="_default")
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys and pasted texts in their order: each is through before the next one is looked at."""
+        if not isinstance(event, (events.Key, events.Paste)) or event.is_forwarded:
+            await super().on_event(event)
+        elif self._held:
+            self._waiting.append(event)
+        else:
+            await self._typed(event)
+
+    async def _typed(self, event: events.Key | events.Paste) -> None:
+        """One key or pasted text. What the form does with it is done here, not later from the queue of a widget."""
+        at = self.focused
+        choice = choice_of(at)
+        if isinstance(event, events.Paste):
+            if isinstance(at, (Cell, Choice)):
+                self.paste(at, event.text)
+        elif isinstance(at, Cell) and printable(event, at) and event.character:
+            at.put(event.character)
+        elif printable(event, at) or not (
+            await self._check_bindings(event.key, priority=True) or await self._check_bindings(event.key)
+        ):
+            await super().on_event(event)
+        if choice is not None:
+            self._hold(choice)
+
+    def _hold(self, choice: Choice) -> None:
+        """Let keys wait until a field of options is through: its list tells its field, and that one asks for the focus."""
+        self._held = True
+        at = self.focused or choice
+
+        def through() -> None:
+            self.call_later(self._release)
+
+        def told_field() -> None:
+            if not choice.call_later(through):
+                through()
+
+        def told_list() -> None:
+            if not at.call_later(told_field):
+                told_field()
+
+        if not at.call_later(told_list):
+            through()
+
+    async def _release(self) -> None:
+        self._held = False
+        while self._waiting and not self._held:
+            await self._typed(self._waiting.pop(0))
+
+    def paste(self, cell: Cell | Choice, text: str) -> None:
+        """A text into a field; lines and tabs go on below and beside it, all of them or none."""
+        if not is_block(text) and isinstance(cell, Cell):
+            cell.put(text.strip())
+            return
+        if not text.strip():
+            return
+        try:
+            filled = self._grid.block(cell, text)
+        except UsageError as error:
+            self.notify(f"nothing was pasted: {safe(str(error))}", severity="error", markup=False)
+            return
+        for one, given in filled:
+            one.fill(given)
+        self.screen.set_focus(filled[-1][0])
+        self.notify(told(filled), markup=False)
 
     def compose(self) -> ComposeResult:
         """Title, sections, hint, keys."""
@@ -203,8 +250,10 @@ class EntryApp(App[Entered]):
 
     def _line(self, name: str, fields: tuple[Field, ...], sums: list[tuple[Field, ...]]) -> Horizontal:
         parts: list[Static | Cell | Choice] = [self._labelled(name)]
-        for one in fields:
-            parts.append(self._cell(one))
+        cells = [self._cell(one) for one in fields]
+        if cells:
+            self._grid.lines.append(cells)
+        parts.extend(cells)
         for summed in sums:
             shown = Static("", classes="sum", markup=False)
             self._sums.append((shown, summed))
@@ -229,7 +278,7 @@ class EntryApp(App[Entered]):
         self._refresh_all()
         first = next((cells[0] for cells in self._cells.values() if not cells[0].disabled), None)
         if first is not None:
-            first.focus()
+            self.screen.set_focus(first)
 
     def _said(self) -> list[str]:
         """What should be known before anything is typed."""
@@ -252,18 +301,9 @@ class EntryApp(App[Entered]):
         """Everything that the form holds now."""
         return {**self._form.values, **self.entered}
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Keep what was typed."""
-        if isinstance(event.input, Cell):
-            self._enter(event.input.field, event.value.strip(), event.input)
-
-    def on_select_changed(self, event: Select.Changed) -> None:
-        """Keep what was chosen."""
-        if isinstance(event.select, Choice):
-            value = event.value
-            self._enter(event.select.field, value if isinstance(value, str) else "", event.select)
-
-    def _enter(self, one: Field, text: str, sender: Cell | Choice) -> None:
+    def enter(self, sender: Cell | Choice, text: str) -> None:
+        """Keep what was typed or chosen."""
+        one = sender.field
         if text == self.value(one).strip():
             return
         if text == self._form.values.get(one.key, ""):
@@ -273,8 +313,8 @@ class EntryApp(App[Entered]):
             self.entered[one.key] = text
         self._keep()
         for other in self._cells[one.key]:
-            if other is not sender and isinstance(other, Cell):
-                other.value = text
+            if other is not sender:
+                other.fill(text)
         self._mark(one)
         self._add_up()
         self._tell(one)
@@ -320,18 +360,15 @@ class EntryApp(App[Entered]):
         self.query_one("#hint", Static).update(f"{safe(one.hint())}\n{safe(second)}")
 
     def go(self, cell: Cell, step: int) -> None:
-        """To the field below or above in the same column, else the next one."""
-        same = [one for one in self.query(Cell) if not one.disabled and one.region.x == cell.region.x]
-        if cell in same and 0 <= (at := same.index(cell) + step) < len(same):
-            same[at].focus()
+        """To the field below or above in the same column."""
+        if (found := self._grid.beside(cell, step)) is not None:
+            self.screen.set_focus(found)
 
     def action_revert(self) -> None:
         """What the server has, back into the field."""
-        cell = self.focused
-        if isinstance(cell, Cell):
-            cell.value = self._form.values.get(cell.field.key, "")
-        elif isinstance(cell, Choice):
-            cell.value = self._form.values.get(cell.field.key, "") or Select.NULL
+        cell = choice_of(self.focused) or self.focused
+        if isinstance(cell, (Cell, Choice)):
+            cell.fill(self._form.values.get(cell.field.key, ""))
 
     def action_leave(self) -> None:
         """Go; the draft stays."""
@@ -341,12 +378,9 @@ class EntryApp(App[Entered]):
         """Everything as the server has it."""
         for cells in self._cells.values():
             for cell in cells:
-                if isinstance(cell, Cell):
-                    cell.value = self._form.values.get(cell.field.key, "")
-                else:
-                    cell.value = self._form.values.get(cell.field.key, "") or Select.NULL
+                cell.fill(self._form.values.get(cell.field.key, ""))
 
-    def action_review(self) -> None:
+    async def action_review(self) -> None:
         """Show the difference; a field that is wrong comes first."""
         if isinstance(self.screen, Difference):
             return
@@ -354,7 +388,7 @@ class EntryApp(App[Entered]):
             (one for one in self._form.fields() if one.key in self.entered and one.wrong(self.value(one))), None
         )
         if wrong is not None:
-            self._cells[wrong.key][0].focus()
+            self.screen.set_focus(self._cells[wrong.key][0])
             self.notify(f"{safe(wrong.label)} {wrong.wrong(self.value(wrong))}", severity="error", markup=False)
             return
         changes = self._form.differences(self.entered)
@@ -362,7 +396,7 @@ class EntryApp(App[Entered]):
             f"{one.field.label}: {one.after} is {why}" for one in changes if (why := one.field.unusual(one.after))
         ]
         lacking = [one.label for one in self._form.lacking(self.entered)]
-        self.push_screen(Difference(changes, self._stale, unusual, self._form, lacking), self._chosen(changes))
+        await self.push_screen(Difference(changes, self._stale, unusual, self._form, lacking), self._chosen(changes))
 
     def _chosen(self, changes: list[Change]) -> Callable[[str | None], None]:
         def chosen(what: str | None) -> None:

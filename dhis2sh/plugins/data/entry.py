@@ -69,7 +69,6 @@ async def entry(
     plan = saving.plan(form, entered, path)
     left = drafts.read(path)
     if left is not None and not plan.steps:
-        plan.notes = [
-            f"nothing is sent; {counted(len(left.entered), 'field')} wait in a draft: the same line finds them"
-        ]
+        waiting = counted(len(left.entered), "field")
+        s.person.note(f"nothing is sent; {waiting} in a draft: the same line finds them")
     return plan

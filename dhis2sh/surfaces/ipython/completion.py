@@ -94,14 +94,22 @@ def words_of(head: str) -> list[str]:
 
 
 def _unquoted(head: str, words: Sequence[str], names: completion.FindNames) -> Suggestions | None:
-    """A name of several words that was typed without quotes, as `get bcg dos`: its words are looked up together."""
-    for size in range(min(len(words), MOST_WORDS), 1, -1):
-        found = re.search(rf"(?<=\s)[^\s'\"-]\S*(?:\s+[^\s'\"-]\S*){{{size - 1}}}$", head)
-        if found is None:
+    """A name of several words that was typed without quotes, as `get bcg dos`: its words are looked up together.
+
+    So is a name of which a part was typed and a space, as `history bcg `: what comes behind it would be offered for no object.
+    """
+    typed = words if words[-1] else words[:-1]
+    least = 2 if words[-1] else 1
+    for size in range(min(len(typed), MOST_WORDS), least - 1, -1):
+        found = re.search(rf"(?<=\s)[^\s'\"-]\S*(?:\s+[^\s'\"-]\S*){{{size - 1}}}\s*$", head)
+        if found is None or (not words[-1] and found[0].split() != [*typed[-size:]]):
+            continue  # the last of them may be the end of a name in quotes
+        together = completion.complete([*typed[:-size], " ".join(typed[-size:])], names)
+        if not together.items or not completion.expected([*typed[:-size], ""]).what.startswith("uids"):
             continue
-        together = completion.complete([*words[:-size], " ".join(words[-size:])], names)
-        if together.items and completion.expected([*words[:-size], ""]).what.startswith("uids"):
-            return Suggestions(found[0], together.items)
+        if not words[-1] and any(one.text == typed[-1] for one in together.items):
+            return None  # a UID that is there: what comes behind it is asked for
+        return Suggestions(found[0], together.items)
     return None
 
 
