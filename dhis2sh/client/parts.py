@@ -235,6 +235,6 @@ async def send_part(client: Requests, part: Part, **options: Unpack[WriteOptions
     except Dhis2Error as error:
         return Unanswered(error) if may_be_written(error) else NotTaken(error)
     if not message.has_import_report:
-        told = f"the server's answer is no import report: {message.message}"
+        told = f"the server's answer is no import report: {message.message or 'it says nothing'}"
         return Unanswered(BrokenAnswer(told, hint="dhis2 profile verify  shows which server answers"))
     return Reported(message)

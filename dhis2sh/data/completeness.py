@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 type By = Literal["registrations", "values"]
 FIELDS = "id,displayName,periodType,timelyDays,organisationUnits[id,displayName,path,openingDate,closedDate]"
 COLUMNS = ("period", "orgUnit", "orgUnitName", "expected", "received", "onTime", "late", "missing", "percent")
-SILENT = ("orgUnit", "orgUnitName", "above", "missing", "periods")
+SILENT = ("orgUnit", "orgUnitName", "missing", "periods")
 ABSENT = ("period", "orgUnit", "orgUnitName", "above")
 
 
@@ -310,12 +310,8 @@ def absent(reporting: Reporting, periods: Sequence[Period], above: Mapping[str, 
     ]  # fmt: skip
 
 
-def silent(reporting: Reporting, periods: Sequence[Period], above: Mapping[str, str]) -> list[Row]:
-    """The units that have not reported in some periods, a row each: in how many, and in which; the most silent first.
-
-    Parameters:
-        above: what stands above each, as of `names_above`.
-    """
+def silent(reporting: Reporting, periods: Sequence[Period]) -> list[Row]:
+    """The units that have not reported in some periods, a row each: in how many, and in which; the most silent first."""
     found: dict[str, list[str]] = {}
     expected = dict.fromkeys(reporting.units, 0)
     for period in periods:
@@ -325,7 +321,7 @@ def silent(reporting: Reporting, periods: Sequence[Period], above: Mapping[str, 
                 found.setdefault(unit.uid, []).append(period.iso)
     order = {period.iso: number for number, period in enumerate(periods)}
     rows: list[Row] = [
-        {"orgUnit": uid, "orgUnitName": reporting.units[uid].name, "above": above.get(uid) or None, "missing": len(missed),
+        {"orgUnit": uid, "orgUnitName": reporting.units[uid].name, "missing": len(missed),
          "periods": "all" if len(missed) == expected[uid] else _ranges(missed, order)}
         for uid, missed in found.items()
     ]  # fmt: skip

@@ -33,7 +33,7 @@ async def test_values_count_where_nobody_registers(s: Session):
 
 async def test_of_several_periods_each_silent_unit_is_named_once_with_how_often(s: Session):
     rows = await told(s, by="values", period=["202501", "202502", "202503"], missing=True)
-    assert all(set(row) == {"orgUnit", "orgUnitName", "above", "missing", "periods"} for row in rows)
+    assert all(set(row) == {"orgUnit", "orgUnitName", "missing", "periods"} for row in rows)
     assert rows == sorted(rows, key=lambda row: (-row["missing"], row["orgUnitName"]))
     told_of = [(row["orgUnitName"], row["missing"], row["periods"]) for row in rows]
     assert told_of == [("Clinic B", 2, "202502..202503"), ("Clinic C", 1, "202503")]

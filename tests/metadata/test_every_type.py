@@ -29,6 +29,7 @@ GIVEN = {
     "indicators": {"numerator": "1", "denominator": "1"},
     "users": {"username": "wire.user", "userRoles": ["yrB6vc5Ip3r"]},
     "eventFilters": {"program": "programNew1"},
+    "documents": {"url": "https://example.org/x", "external": True},
     "apiToken": {"type": "PERSONAL_ACCESS_TOKEN_V2", "version": 2, "expire": 1893456000000},
     "programStages": {"program": "programNew1"},
     "programIndicators": {"attributeCombo": "bjDvmb4bfuf", "analyticsType": "EVENT"},

@@ -165,6 +165,20 @@ async def test_events_are_places_and_never_told_one_by_one(analysed_home: Path):
         program = programs["programs"][0]  # type: ignore[index]
         roots = await s.client.get_object("organisationUnits", {"filter": "level:eq:1", "fields": "id"})
         unit = roots["organisationUnits"][0]["id"]  # type: ignore[index]
+        # a server's layer has only events with a place; those of the fictional country have none
+        asked = {
+            "program": program["id"],
+            "orgUnit": unit,
+            "ouMode": "DESCENDANTS",
+            "orgUnitMode": "DESCENDANTS",
+            "fields": "*",
+        }
+        page = await s.client.get_object(
+            "tracker/events", {**asked, "occurredAfter": "2025-01-01", "occurredBefore": "2025-12-31"}
+        )
+        event = (page.get("events") or page["instances"])[0]  # type: ignore[index]
+        placed = {**event, "geometry": {"type": "Point", "coordinates": [-11.5, 8.4]}}  # type: ignore[dict-item]
+        await s.client.post("tracker", {"events": [placed]}, {"async": "false", "importStrategy": "UPDATE"})
         layer = {
             "layer": "event", "program": {"id": program["id"]}, "programStage": program["programStages"][0],  # type: ignore[index]
             "rows": [axis("ou", unit)], "filters": [axis("pe", "2024", "2025")], "eventPointColor": "#123456",

@@ -64,14 +64,12 @@ async def completeness_(
         s.person.warn(f"nobody has registered '{found.name}' as complete: --by values counts who has sent values")
     if tree and len(periods) > 1:
         raise UsageError(f"a tree is of one period, and these are {len(periods)}", hint="--heat shows several")
+    if missing and len(periods) > 1:
+        rows = completeness.silent(found, periods)
+        return Rows(rows, columns=completeness.SILENT, resource="organisationUnits")
     if missing:
-        each, columns = (
-            (completeness.silent, completeness.SILENT)
-            if len(periods) > 1
-            else (completeness.absent, completeness.ABSENT)
-        )
-        rows = each(found, periods, await completeness.names_above(s, found))
-        return Rows(rows, columns=columns, resource="organisationUnits")
+        rows = completeness.absent(found, periods, await completeness.names_above(s, found))
+        return Rows(rows, columns=completeness.ABSENT, resource="organisationUnits")
     if heat and level is None:
         level = 2
     groups = {} if level is None else await completeness.groups_at(s, found, level)

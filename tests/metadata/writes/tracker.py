@@ -45,8 +45,8 @@ WRITES = [
     ),
     Writing(
         "data tracker enroll",
-        f"{WOMAN} 'Pregnancy follow-up' --enrolled 2025-03-01",
-        {"entity": WOMAN, "program": "Pregnancy follow-up", "enrolled": "2025-03-01"},
+        f"{WOMAN} 'Pregnancy follow-up' --enrolled 2025-03-01 --occurred 2025-03-01",
+        {"entity": WOMAN, "program": "Pregnancy follow-up", "enrolled": "2025-03-01", "occurred": "2025-03-01"},
         made=True,
         **COUNTRY,
     ),
