@@ -5,7 +5,8 @@ export DHIS2_PROFILE=sandbox
 dhis2 metadata export 'Mother and child' --deps --out without.json
 
 # ... and an import names every reference that leads nowhere, before it writes. sandbox:copy is a second, empty sandbox.
-dhis2 -p sandbox:copy metadata import without.json --dry-run -o json --jq '.notes[] | select(startswith("dangling"))'
+dhis2 -p sandbox:copy metadata import without.json --dry-run -o json \
+    --jq '.notes[] | select(startswith("dangling"))' 2> /dev/null || echo "it would be refused: exit code $?"
 dhis2 -p sandbox:copy metadata import without.json --yes 2> /dev/null || echo "refused whole: exit code $?"
 dhis2 -p sandbox:copy metadata list dashboards -o json
 
