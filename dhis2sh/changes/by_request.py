@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from dhis2sh.changes.plan import AGAIN, Part, PartDone
-from dhis2sh.client import envelopes
-from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.requests import JSON
-from dhis2sh.client.sending import refusal
+from dhis2sh.client.sending import accepted
 from dhis2sh.errors import NotFound
 
 if TYPE_CHECKING:
@@ -81,16 +79,8 @@ class ByRequest:
         answer = await s.client.write(
             request.method, request.path, request.body, request.params, content_type=request.content_type
         )
-        body = envelopes.parse(answer)
+        body = accepted(answer)
         envelope: JsonObject | None = body if isinstance(body, dict) else None
-        if envelope is not None and isinstance(envelope.get("httpStatus"), str):
-            message = WebMessage.of(envelope, status=answer.status)
-            if message.status == "ERROR":
-                raise refusal(message)
-        elif envelope is not None and envelope.get(
-            "errorReports"
-        ):  # a report without an envelope, as of a job that is run
-            raise refusal(WebMessage.of({"status": "ERROR", "response": envelope}, status=answer.status))
         if request.then is not None:
             await request.then(s)
         return self._done(request, part, envelope)

@@ -24,9 +24,11 @@ from dhis2sh.errors import (
 )
 
 if TYPE_CHECKING:
+    from dhis2sh.client.answers import Answer
     from dhis2sh.client.protocol import Requests
     from dhis2sh.client.requests import Content, Param
     from dhis2sh.client.versions import ServerVersion
+    from dhis2sh.types import JsonValue
 
 type ImportStrategy = Literal["CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE"]
 type AtomicMode = Literal["ALL", "NONE"]
@@ -133,6 +135,24 @@ def may_be_written(error: Dhis2Error) -> bool:
     The network failed on the way, or a server or a proxy before it answered 5xx while the server may be writing still.
     """
     return isinstance(error, (ServerFault, NetworkError))
+
+
+def accepted(answer: Answer) -> JsonValue:
+    """The body of an answer to a write. Raises `Refused` where it says behind a good status that nothing was done.
+
+    A report may come in an envelope, or bare as that of a job that is run (recorded).
+    """
+    body = envelopes.parse(answer)
+    if not isinstance(body, dict):
+        return body
+    if not isinstance(body.get("httpStatus"), str):
+        if body.get("errorReports"):
+            raise refusal(WebMessage.of({"status": "ERROR", "response": body}, status=answer.status))
+        return body
+    message = WebMessage.of(body, status=answer.status)
+    if message.status == "ERROR":
+        raise refusal(message)
+    return body
 
 
 def refusal(message: WebMessage) -> Refused:

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
-from dhis2sh.client import envelopes, reading
+from dhis2sh.client import reading
 from dhis2sh.client.limits import gather_bounded
-from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.query import chunked
-from dhis2sh.client.sending import refusal
+from dhis2sh.client.sending import accepted
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.errors import Refused, UsageError
 from dhis2sh.words import counted
@@ -261,11 +260,7 @@ class Approvals:
         some = [self.cells[number] for number in part.numbers]
         method, address, body, params = await self._request(s, some)
         answer = await s.client.write(method, address, body, params)
-        told = envelopes.parse(answer)
-        if isinstance(told, dict) and isinstance(told.get("httpStatus"), str):
-            message = WebMessage.of(told, status=answer.status)
-            if message.status == "ERROR":
-                raise refusal(message)
+        accepted(answer)
         done = await self.look_back(s, part)
         late = set(part.numbers) - set(done.done)
         done.refused = dict.fromkeys(late, f"the server said yes, and it is not {PAST[self.word]}")

@@ -12,9 +12,7 @@ from urllib.parse import quote
 
 from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
-from dhis2sh.client import envelopes
-from dhis2sh.client.messages import WebMessage
-from dhis2sh.client.sending import refusal
+from dhis2sh.client.sending import accepted
 from dhis2sh.errors import Forbidden, NotFound, Refused
 from dhis2sh.redact import is_secret
 
@@ -114,11 +112,7 @@ class KeyedValues:
             method, target, body = "POST", SETTINGS, cast("JsonValue", {change.key: change.after})
         content = None if isinstance(body, Missing) else _bytes(body)
         answer = await s.client.write(method, target, content, content_type="application/json")
-        told = envelopes.parse(answer)
-        if isinstance(told, dict) and isinstance(told.get("httpStatus"), str):
-            message = WebMessage.of(told, status=answer.status)
-            if message.status == "ERROR":
-                raise refusal(message)
+        accepted(answer)
         done = await self.look_back(s, part)
         if not done.done:
             raise Refused(
@@ -136,10 +130,10 @@ class KeyedValues:
             right = True  # a server that does not show it: its answer is all that there is
         if not right:
             return PartDone()
-        count = {change.action: 1}
+        made, gone = change.before is MISSING, deleted
         return PartDone(
-            [*part.numbers], uids=[change.key], created=count.get("create", 0), updated=count.get("update", 0),
-            deleted=count.get("delete", 0),
+            [*part.numbers], uids=[change.key], created=int(made and not gone), updated=int(not made and not gone),
+            deleted=int(gone),
         )  # fmt: skip
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
-from dhis2sh.client import envelopes, reading
-from dhis2sh.client.messages import WebMessage
-from dhis2sh.client.sending import refusal
+from dhis2sh.client import reading
+from dhis2sh.client.sending import accepted
 from dhis2sh.errors import Dhis2Error, Refused
 from dhis2sh.words import counted_objects
 
@@ -96,11 +95,7 @@ class Switches:
         """Switch one. It is read again afterwards: a 204 alone says nothing."""
         uid = self.uids[part.numbers[0]]
         answer = await s.client.write("POST", f"{self.switch.plural}/{uid}/{self.switch.when[self.value]}")
-        body = envelopes.parse(answer)
-        if isinstance(body, dict) and isinstance(body.get("httpStatus"), str):
-            message = WebMessage.of(body, status=answer.status)
-            if message.status == "ERROR":
-                raise refusal(message)
+        accepted(answer)
         done = await self.look_back(s, part)
         if not done.done:
             raise Refused(
