@@ -26,6 +26,7 @@ SHIPPED = {
         "dev",
         "doctor",
         "explain",
+        "files",
         "jobs",
         "journal",
         "maintenance",

@@ -21,4 +21,17 @@ WRITES = [
         {"values": ["applicationTitle=Ministry"]},
         keyed=True,
     ),
+    Writing(
+        "files documents upload-url",
+        "https://example.org/plan.pdf --name 'Surface plan'",
+        {"url": "https://example.org/plan.pdf", "name": "Surface plan"},
+        made=True,
+    ),
+    Writing(
+        "files documents upload",
+        "plan.txt --name 'Surface file'",
+        {"file": "plan.txt", "name": "Surface file"},
+        files={"plan.txt": "plan of 2025"},
+        made=True,
+    ),
 ]
