@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from dhis2sh.client import bodies, envelopes
 from dhis2sh.client.forms import FileForm
 from dhis2sh.client.messages import WebMessage
-from dhis2sh.client.sending import send
+from dhis2sh.client.sending import accepted, send
 from dhis2sh.errors import BrokenAnswer, Refused, TimedOut, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 type Domain = Literal[
     "DATA_VALUE", "DOCUMENT", "MESSAGE_ATTACHMENT", "USER_AVATAR", "ORG_UNIT", "ICON", "PUSH_ANALYSIS"
 ]
+type Logo = Literal["logo_front", "logo_banner"]
 ANYTHING = "*/*"
 PATIENCE = 60.0
 """Seconds that a server has to bring a file to where it keeps it."""
@@ -191,6 +192,30 @@ class Files:
 
         await bodies.save(self._client, path, params, target, checked, accept=content.accept, as_is=True)
         return came[-1]
+
+    async def logo(self, key: Logo) -> bytes:
+        """The logo of the front page or of the banner (`GET /api/staticContent/{key}`): the server's own where none was set."""
+        async with self._client.stream("GET", f"staticContent/{key}", accept=f"image/png, {ANYTHING}") as answer:
+            return await answer.read()
+
+    async def set_logo(self, key: Logo, picture: bytes) -> None:
+        """Upload a logo, a PNG picture; whether it is used the setting `keyUseCustomLogoFront` or `-Banner` says.
+
+        Raises `Refused` for what is no PNG by its type.
+        """
+        accepted(await FileForm(picture, f"{key}.png", "image/png").send(self._client, f"staticContent/{key}"))
+
+    async def style(self) -> str:
+        """The style sheet of the installation, empty where none was set (`GET /api/files/style`)."""
+        async with self._client.stream("GET", "files/style", accept=f"text/css, {ANYTHING}") as answer:
+            return (await answer.read()).decode(errors="replace")
+
+    async def set_style(self, text: str) -> None:
+        """Set the style sheet; an empty one takes it away."""
+        if text:
+            accepted(await self._client.write("POST", "files/style", text.encode(), content_type="text/css"))
+        else:
+            accepted(await self._client.write("DELETE", "files/style"))
 
     async def download(self, uid: str, target: Target) -> int:
         """Write a file resource's content to a file as it comes; the bytes written.

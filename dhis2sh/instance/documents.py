@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
@@ -64,7 +64,7 @@ async def _sizes(s: Session, files: Sequence[str]) -> dict[str, JsonObject]:
         found = await reading.by_uid(s.client, RESOURCES, files, fields="id,name,contentLength,contentType,contentMd5")
     except Dhis2Error:
         return {}
-    return {str(row["id"]): cast("JsonObject", row) for row in found.rows}
+    return {str(row["id"]): row for row in found.rows}
 
 
 def _shown(row: Row, file: JsonObject | None) -> Row:
@@ -251,12 +251,12 @@ async def _namesakes(s: Session, body: JsonObject) -> list[str]:
 async def deleting(s: Session, uids: Sequence[str]) -> Plan:
     """The plan of deleting documents. Raises `NotFound`."""
     found = await reading.by_uid(s.client, DOCUMENTS, uids, fields=OWN)
-    if missing := [uid for uid in uids if uid not in {row["id"] for row in found.rows}]:
-        raise NotFound(f"there is no document {listed(missing)}", hint="dhis2 files documents list")
+    if found.missing:
+        raise NotFound(f"there is no document {listed(found.missing)}", hint="dhis2 files documents list")
     changes: list[Gone] = []
     notes: list[str] = []
     for row in found.rows:
-        change = Gone(cast("JsonObject", row))
+        change = Gone(row)
         if not row.get("external"):
             with suppress(NotFound):  # of an old document
                 change.file = await file_resources.one(s, str(row.get("url")))
@@ -290,7 +290,7 @@ async def _unmade(s: Session, uid: str) -> Gone:
     found = (await reading.by_uid(s.client, DOCUMENTS, [uid], fields=OWN)).rows
     if not found:
         raise NotFound("it is there no longer")
-    change = Gone(cast("JsonObject", found[0]))
+    change = Gone(found[0])
     if not found[0].get("external"):
         change.file = await file_resources.one(s, str(found[0].get("url")))
     return change

@@ -21,6 +21,7 @@ SHIPPED = {
         "analytics",
         "approval",
         "audit",
+        "customize",
         "data",
         "datastore",
         "dev",

@@ -9,6 +9,7 @@ from dhis2sh import paths
 from dhis2sh.errors import BrokenAnswer, NotFound, Refused, UsageError
 from dhis2sh.instance import kept
 from dhis2sh.session import Session
+from dhis2sh.types import JsonObject, JsonValue
 from tests.metadata.calls import call, do, planned
 
 LETTER, PICTURE = "deLetter001", "dePicture01"
@@ -22,14 +23,14 @@ def letters(s: Session) -> Session:
     store = s.sandbox_store()
     types = {LETTER: ("Letter", "FILE_RESOURCE"), PICTURE: ("Picture", "IMAGE")}
     combo = next(iter(store.objects("dataElements").values()))["categoryCombo"]
-    elements = [
+    elements: list[JsonObject] = [
         {"id": uid, "name": name, "shortName": name, "domainType": "AGGREGATE", "valueType": kind, "aggregationType": "NONE",
          "categoryCombo": combo} for uid, (name, kind) in types.items()
     ]  # fmt: skip
-    units = [{"id": uid} for uid in store.objects("organisationUnits")]
-    data_set = {
+    units: list[JsonValue] = [{"id": uid} for uid in store.objects("organisationUnits")]
+    data_set: JsonObject = {
         "id": "dsLetters01", "name": "Letters", "shortName": "Letters", "periodType": "Monthly", "categoryCombo": combo,
-        "dataSetElements": [{"dataElement": {"id": uid}} for uid in types], "organisationUnits": units,
+        "dataSetElements": [{"dataElement": {"id": LETTER}}, {"dataElement": {"id": PICTURE}}], "organisationUnits": units,
         "sharing": {"public": "rwrw----"},
     }  # fmt: skip
     store.put_objects({"dataElements": elements, "dataSets": [data_set]})

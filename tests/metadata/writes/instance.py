@@ -34,4 +34,17 @@ WRITES = [
         files={"plan.txt": "plan of 2025"},
         made=True,
     ),
+    Writing(
+        "customize set", "keyApplicationFooter=Ministry", {"values": ["keyApplicationFooter=Ministry"]}, keyed=True
+    ),
+    Writing(
+        "customize apply",
+        "look.yaml",
+        {"file": "look.yaml"},
+        files={
+            "look.yaml": {"settings": {"keyApplicationIntro": "Welcome"}, "style": "ours.css"},
+            "ours.css": "a { b: c }",
+        },
+        keyed=True,
+    ),
 ]

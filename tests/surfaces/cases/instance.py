@@ -102,4 +102,5 @@ CASES = [
         home="files_home",
     ),
     Case("files orphans", "", empty=True),
+    Case("customize show", ""),
 ]
