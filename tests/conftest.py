@@ -22,6 +22,9 @@ from tests.shared import SHARED, shared
 if TYPE_CHECKING:
     from dhis2sh.surfaces.ipython import magics
 
+PROCESSES = {"subprocess", "pexpect", "Terminal", "NotebookClient", "textual", "playwright"}
+"""What a module of tests imports that starts processes, or acts on a screen."""
+
 hypothesis.settings.register_profile("loaded", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a test
 
@@ -36,6 +39,16 @@ def pytest_sessionstart() -> None:
         manifest.stale()
     except Dhis2Error as error:
         pytest.exit(f"{error}: {error.hint}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a busy machine does to processes, terminals and browsers is no fault of the product: such tests are tried again.
+
+    All others have one try: a result that differs from run to run is a fault.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function) and PROCESSES & vars(item.module).keys():
+            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

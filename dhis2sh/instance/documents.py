@@ -225,7 +225,7 @@ async def uploading(s: Session, file: Path, name: str | None, code: str | None, 
     body |= {"contentType": media_type(file.name), **({"code": code} if code else {})}
     made = Made(body, file, size=size)
     return plan(
-        Documents([made], DOCUMENTS), f"upload {file.name} as document '{body['name']}'", await _namesakes(s, body)
+        Documents([made], what=DOCUMENTS), f"upload {file.name} as document '{body['name']}'", await _namesakes(s, body)
     )
 
 
@@ -263,7 +263,7 @@ async def deleting(s: Session, uids: Sequence[str]) -> Plan:
         told = "a link: undo makes it again" if row.get("external") else KEPT if _can_keep(change) else _LOST
         notes.append(f"{row.get('name')}: {told}")
         changes.append(change)
-    return plan(Documents(changes, DOCUMENTS), f"delete {counted(len(changes), 'document')}", notes)
+    return plan(Documents(changes, what=DOCUMENTS), f"delete {counted(len(changes), 'document')}", notes)
 
 
 _LOST = "its file cannot be read by its sum, so this cannot be undone"
@@ -283,7 +283,7 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
             changes.append(await (_unmade(s, str(change.uid)) if change.before is None else _made_again(s, change)))
         except NotFound as error:
             notes.append(f"{change.name}: {error.message}")
-    return plan(Documents(changes, "undone"), title_of(entry), notes) if changes else nothing(entry, notes)
+    return plan(Documents(changes, what="undone"), title_of(entry), notes) if changes else nothing(entry, notes)
 
 
 async def _unmade(s: Session, uid: str) -> Gone:

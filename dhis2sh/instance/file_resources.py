@@ -262,7 +262,7 @@ class Uploads(OneByOne):
 def uploading(file: Path, domain: Domain) -> Plan:
     """The plan of uploading a file. Raises `NotFound`, `UsageError` for an empty one."""
     change = Upload(file, local(file), generate_uid(), domain)
-    return plan(Uploads([change], "files"), f"upload {file.name}", [NO_WAY_BACK])
+    return plan(Uploads([change], what="files"), f"upload {file.name}", [NO_WAY_BACK])
 
 
 @dataclass(slots=True)
@@ -369,7 +369,7 @@ async def value_uploading(s: Session, file: Path, where: Where) -> Plan:
         )
     name = f"{element.get('displayName')}, {where.period}, {where.org_unit}"
     change = await _value(s, where, name, file)
-    return plan(FileValues([change], "file values"), f"make {file.name} the value of {name}", _way_back(change))
+    return plan(FileValues([change], what="file values"), f"make {file.name} the value of {name}", _way_back(change))
 
 
 async def _value(s: Session, where: Where, name: str, file: Path | None, called: str | None = None) -> FileValue:
@@ -411,4 +411,4 @@ async def value_taken_back(s: Session, journal: Journal, entry: Entry, *, force:
             notes.append(f"{name}: somebody has changed it since; --force takes it back all the same")
         elif not (file is None and back.before is None):
             changes.append(back)
-    return plan(FileValues(changes, "undone"), title_of(entry), notes) if changes else nothing(entry, notes)
+    return plan(FileValues(changes, what="undone"), title_of(entry), notes) if changes else nothing(entry, notes)

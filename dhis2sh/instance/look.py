@@ -350,7 +350,9 @@ async def customizing(s: Session, wanted: Wanted, title: str) -> Plan:
         before_style = await s.client.files.style()
         changes += [Style(before_style, wanted.style)] if before_style.strip() != wanted.style.strip() else []
         same += before_style.strip() == wanted.style.strip()
-    return plan_of(Look(changes, "look"), title, [*([f"{same:,} already right"] if same else []), *_notes(changes)])
+    return plan_of(
+        Look(changes, what="look"), title, [*([f"{same:,} already right"] if same else []), *_notes(changes)]
+    )
 
 
 def _notes(changes: Sequence[OneChange]) -> list[str]:
@@ -380,7 +382,7 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
             changes.append(back)
     if not changes:
         return nothing(entry, notes)
-    return plan_of(Look(changes, "undone"), title_of(entry), [*notes, *_notes(changes)])
+    return plan_of(Look(changes, what="undone"), title_of(entry), [*notes, *_notes(changes)])
 
 
 async def _back(s: Session, change: Change) -> OneChange:

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, PlanStep
+from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.sending import looking_back
 from dhis2sh.errors import Refused
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
-    from dhis2sh.changes.plan import WriteSummary
     from dhis2sh.session import Session
 
 
@@ -38,28 +37,21 @@ class OneChange(Protocol):
 
 
 @dataclass(slots=True)
-class OneByOne:
+class OneByOne(PlainWriter):
     """The writer; each kind of thing has a class of its own, whose `name` the journal keeps.
 
     Parameters:
         changes: one a step.
-        what: in words, for the summary.
-        notes, concurrency, again: as of every writer.
+        what, notes, concurrency, again: as of every writer.
     """
 
     name: ClassVar[str] = ""
-    bulk: ClassVar[bool] = False
 
     changes: Sequence[OneChange]
-    what: str
-    notes: Sequence[str] = ()
-    concurrency: int = 1
-    again: str = AGAIN
 
     def parts(self) -> Iterator[Part]:
         """A part for each."""
-        for number in range(len(self.changes)):
-            yield Part([number])
+        return self.one_by_one(len(self.changes))
 
     async def moved(self, s: Session) -> list[str]:
         """What somebody else has changed meanwhile."""
@@ -88,9 +80,6 @@ class OneByOne:
             [*part.numbers], uids=[step.uid] if step.uid else [], created=int(step.action == "create"),
             updated=int(step.action in {"update", "set"}), deleted=int(step.action == "delete"),
         )  # fmt: skip
-
-    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
-        """Nothing is left to do."""
 
 
 def plan(writer: OneByOne, title: str, notes: Sequence[str] = ()) -> Plan:
