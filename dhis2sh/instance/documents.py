@@ -240,7 +240,7 @@ async def linking(s: Session, url: str, name: str, code: str | None) -> Plan:
         "url": url,
         **({"code": code} if code else {}),
     }
-    return plan(Documents([Made(body)], DOCUMENTS), f"make document '{name}' of {url}", await _namesakes(s, body))
+    return plan(Documents([Made(body)], what=DOCUMENTS), f"make document '{name}' of {url}", await _namesakes(s, body))
 
 
 async def _namesakes(s: Session, body: JsonObject) -> list[str]:
