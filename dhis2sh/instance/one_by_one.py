@@ -20,7 +20,7 @@ class OneChange(Protocol):
 
     @property
     def step(self) -> PlanStep:
-        """What a plan says of it."""
+        """What a plan says of it; its UID may be another one once it is done."""
         ...
 
     async def moved(self, s: Session) -> str | None:
@@ -77,7 +77,7 @@ class OneByOne(PlainWriter):
             return PartDone()
         step = change.step
         return PartDone(
-            [*part.numbers], uids=[step.uid] if step.uid else [], created=int(step.action == "create"),
+            [*part.numbers], became={number: step.uid for number in part.numbers if step.uid}, uids=[step.uid] if step.uid else [], created=int(step.action == "create"),
             updated=int(step.action in {"update", "set"}), deleted=int(step.action == "delete"),
         )  # fmt: skip
 

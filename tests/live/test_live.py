@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import json
 import shlex
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 from tests.live.place import PREFIX, YES, Place, own_uids, touches_others, within
 from tests.metadata.test_every_type import UNIQUE
-from tests.metadata.writes import Writing, all_writes
+from tests.metadata.writes import Writing, all_writes, content_of
 from tests.surfaces.cases import Case, all_cases
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
@@ -63,7 +62,7 @@ def translated(case: Writing | Case, place: Place) -> dict:
         pytest.skip("changes what the server has one of")
     for name, body in case.files.items():
         moved = ours.translated(body)
-        Path(name).write_text(moved if isinstance(moved, str) else json.dumps(moved))
+        Path(name).write_bytes(content_of(moved))
     arguments = ours.translated(case.arguments, words_of(case))
     if find(case.verb).effect != "read" and arguments.get("all"):
         arguments = {**arguments, "filter": [f"id:$like:{PREFIX}"], "all": False}
