@@ -9,10 +9,13 @@ import pytest
 
 from dhis2sh.data import jobs
 from dhis2sh.data.checking import nearest
-from dhis2sh.errors import Dhis2Error, PartlyDone, Refused, UsageError
+from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, Refused, UsageError
+from dhis2sh.rows.rows import to_json
+from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
+from dhis2sh.verbs import periods
 from tests.data.test_aggregate import values, write
-from tests.metadata.calls import do, planned
+from tests.metadata.calls import call, do, planned
 from tests.sandbox.nation import MALE
 
 
@@ -304,3 +307,34 @@ def test_options_in_another_order_are_what_was_meant():
     ):
         assert nearest(text, names) == f"did you mean {meant}?"
     assert nearest("zzz", names) is None
+
+
+@pytest.mark.parametrize("verb", ["data completeness", "data review", "data history", "data validate", "data outliers"])
+async def test_one_reading_of_periods_everywhere(s: Session, verb: str):
+    """What one verb takes for a period every verb takes."""
+    where = {"org_unit": ["Nation"]}
+    arguments: dict[str, dict[str, object]] = {
+        "data completeness": {"data_set": "Monthly", **where},
+        "data review": {"data_set": "Monthly", **where},
+        "data history": {"element": "Visits", "org_unit": "Clinic A"},
+        "data validate": where,
+        "data outliers": {"data_set": ["Monthly"], **where},
+    }
+    many = verb not in {"data review", "data history"}
+    told: list[object] = []
+    for text in ("202501", "January 2025", "2025/01", "Jan-25"):
+        try:
+            told.append(to_json(await rows_of(await call(s, verb, **arguments[verb], period=[text] if many else text))))
+        except NotFound as none:
+            told.append(str(none))
+    assert told[1:] == told[:1] * 3
+
+
+async def rows_of(found: object) -> object:
+    return await found.collect() if isinstance(found, Stream) else found
+
+
+async def test_a_financial_year_is_the_servers(s: Session):
+    await s.client.post("systemSettings", {"analyticsFinancialYearStart": "FINANCIAL_YEAR_APRIL"})
+    [period] = await periods.meant(s, "LAST_FINANCIAL_YEAR")
+    assert period.start.month == 4
