@@ -16,6 +16,7 @@ from dhis2sh.data.checking import text_of
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.dhis2.written import as_period
 from dhis2sh.errors import UsageError
+from dhis2sh.verbs.places import says_where
 from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
@@ -95,13 +96,11 @@ class Sheet:
         period = base.get("period")
         if isinstance(period, str):
             base["period"] = as_period(period)
+        unread: Row = {header: cell for header in self.unread if (cell := row.get(header)) not in (None, "")}
+        if unread:
+            base[UNREAD] = unread
         if not self.across:
-            if not some:
-                return []
-            unread: Row = {header: cell for header in self.unread if (cell := row.get(header)) not in (None, "")}
-            if unread:
-                base[UNREAD] = unread
-            return [base]
+            return [base] if some else []
         found: list[Row] = []
         for header in self.across:
             cell = row.get(header)
@@ -189,6 +188,8 @@ _FLAGS = {"dataElement": "--data-element NAME", "period": "--period 202501", "or
 
 def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Row, headers: Sequence[str]) -> Sheet:
     """A sheet without a column of values: its other columns are periods, or data elements."""
+    above = [header for header in others if says_where(header)]
+    others = [header for header in others if header not in above]
     periods = [header for header in others if _is_period(header)]
     if "orgUnit" not in known:
         raise UsageError(
@@ -202,7 +203,7 @@ def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Ro
         )
     if periods and len(periods) == len(others):
         _complete(known | {"period"}, headers)
-        return Sheet(columns, periods, "period", given)
+        return Sheet(columns, periods, "period", given, above)
     if periods:
         rest = [header for header in others if header not in periods]
         raise UsageError(
@@ -210,7 +211,7 @@ def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Ro
             hint="take out the columns that hold no values, such as totals",
         )
     _complete(known | {"dataElement"}, headers)
-    return Sheet(columns, others, "dataElement", given)
+    return Sheet(columns, others, "dataElement", given, above)
 
 
 def _is_period(text: str) -> bool:

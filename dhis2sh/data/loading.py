@@ -19,6 +19,7 @@ from dhis2sh.data.refused import RefusedRows
 from dhis2sh.data.sending import Values, refusals
 from dhis2sh.data.target import Target
 from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
+from dhis2sh.verbs.places import Places, cells_of
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
     try:
         async for batch in batches:
             await meet(target, [row for _, row in batch])
+            await taking.meet(batch)
             for place, row in batch:
                 taking.take(place, row)
             s.person.progress(f"check {load.what}", taking.given, None)
@@ -88,8 +90,10 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
         taking.drop()
         raise
     notes = [*load.notes, *taking.notes()]
-    if load.unread:
-        notes.append(f"columns not read: {', '.join(load.unread)}")
+    if unread := [header for header in load.unread if header not in taking.above]:
+        notes.append(f"columns not read: {', '.join(unread)}")
+    if taking.above:
+        notes.append(f"held against where the units lie: {', '.join(taking.above)}")
     made = await planned(s, job, target, taking.refused, notes, taking.given)
     if isinstance(made.writer, Values):
         made.writer.by_job = load.by_job
@@ -105,11 +109,37 @@ class _Taking:
         self._preparing = Preparing(s.profile.name, size)
         self.refused = RefusedRows(load.rejected or self._preparing.path / jobs.REFUSED, load.unread)
         self._checker = Checker(target, deleting=load.strategy == "DELETE")
+        self._places = Places(s)
+        self.above: list[str] = []
+        """The columns that say where units lie."""
         self._seen: dict[str, tuple[int, object]] = {}
         self._thousands: list[tuple[int, Row]] = []
         self._commas = False
         self._negative: tuple[int, int] | None = None
         self.given = self.repeated = 0
+
+    async def meet(self, batch: Sequence[tuple[int, Row]]) -> None:
+        """Read where the units of a batch lie, if it says so itself."""
+        self.above = await self._places.columns(self._load.unread)
+        if self.above:
+            units = (
+                (self._target.unit(text_of(row.get("orgUnit"))), row.get(UNREAD))
+                for _, row in batch
+                if row.get("orgUnit")
+            )
+            await self._places.meet(
+                (unit.uid, cell)
+                for unit, cells in units if not isinstance(unit, str)
+                for _, cell in cells_of(cells, self.above)
+            )  # fmt: skip
+
+    def _checked(self, row: Row) -> Row:
+        """A row as it is sent. Raises `Problem`, also for one that says that its unit lies where it does not."""
+        sent = self._checker.checked(row)
+        for header, cell in cells_of(row.get(UNREAD), self.above):
+            if (why := self._places.contradiction(str(sent["orgUnit"]), header, cell)) is not None:
+                raise Problem(why)
+        return sent
 
     def take(self, place: int, row: Row) -> None:
         """One row: into the job, or among the refused."""
@@ -120,7 +150,7 @@ class _Taking:
         if not self._commas and isinstance(given, str) and "," in given:
             self._commas = _DECIMAL_COMMA.fullmatch(given.strip()) is not None
         try:
-            sent = self._checker.checked(row)
+            sent = self._checked(row)
         except Problem as problem:
             self.refused.add(place, _as_text(row), str(problem))
             return
@@ -166,7 +196,7 @@ class _Taking:
         if self._negative is not None:
             first, count = self._negative
             said.append(f"{counted(count, 'value')} below zero, which counts are not (first: row {first:,})")
-        return said
+        return [*said, *self._places.notes()]
 
     def finish(self) -> Job:
         """The job of all that was taken."""

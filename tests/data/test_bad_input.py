@@ -198,13 +198,49 @@ async def test_columns_that_are_not_read_are_named_and_kept_with_refused_rows(s:
         "North,Clinic A,Stock,202502,x,checked\nNorth,Clinic B,Stock,202502,1,first\nNorth,Clinic B,Stock,202502,2,then\n"
     )
     plan = await planned(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
-    assert "columns not read: District, Remarks" in plan.notes
+    assert "columns not read: Remarks" in plan.notes
+    assert "held against where the units lie: District" in plan.notes
     rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
     assert [(row["District"], row["Remarks"]) for row in rows] == [
         ("North", "checked"), ("North", "first"), ("North", "then"),
     ]  # fmt: skip
     again = await planned(s, "data aggregate push", file=Path("mend.csv"), rejected=Path("more.csv"))
-    assert "columns not read: District, Remarks" in again.notes
+    assert "columns not read: Remarks" in again.notes
+
+
+@pytest.mark.parametrize(
+    ("sheet", "more"),
+    [
+        (
+            "District,Facility,Data element,Period,Value\n{},Clinic A,Stock,202502,4\nNorth,Clinic B,Stock,202502,5\n",
+            {},
+        ),
+        ("District,Facility,202502\n{},Clinic A,4\nNorth,Clinic B,5\n", {"data_element": "Stock"}),
+        ("District,Facility,Stock\n{},Clinic A,4\nNorth,Clinic B,5\n", {"period": "202502"}),
+        ("Level_District_name,Facility,Stock\n{},Clinic A,4\nNorth,Clinic B,5\n", None),
+    ],
+)
+async def test_a_district_that_contradicts_its_facility_is_refused(s: Session, sheet: str, more: dict | None):
+    """Whoever wrote South beside Clinic A meant another unit, or another row: nobody knows which."""
+    if more is None:  # the server's own word for a level
+        sheet, more = sheet.replace("Level_District_name", "Cercle"), {"period": "202502"}
+        await s.client.post(
+            "metadata", {"organisationUnitLevels": [{"id": "oulLevel002", "name": "Cercle", "level": 2}]}
+        )
+        sheet = "Cercle,Facility,Data element,Value\n{},Clinic A,Stock,4\nNorth,Clinic B,Stock,5\n"
+    plan = await planned(s, "data aggregate push", file=write(sheet.format("South")), rejected=Path("mend.csv"), **more)
+    header = sheet.partition(",")[0]
+    assert f"'Clinic A' does not lie in 'South' ({header}): it lies in Nation / North" in "; ".join(plan.notes)
+    assert [step.name for step in plan.steps] == ["Stock, Clinic B, 202502"]
+    right = await planned(s, "data aggregate push", file=write(sheet.format("NORTH ")), **more)
+    assert len(right.steps) == 2
+
+
+async def test_a_district_that_is_no_unit_is_said_and_refuses_nothing(s: Session):
+    sheet = write("District,Facility,Stock\nFar away,Clinic A,4\n")
+    plan = await planned(s, "data aggregate push", file=sheet, period="202502")
+    assert len(plan.steps) == 1
+    assert "nobody knows whether units lie in 'Far away': no unit is called so" in plan.notes
 
 
 async def test_a_column_of_categories_is_one_of_option_combinations(s: Session):
