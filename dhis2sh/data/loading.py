@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dhis2sh.data.jobs import Strategy
     from dhis2sh.rows.rows import Rows
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject, Row
+    from dhis2sh.types import JsonObject, JsonValue, Row
 
 TOLD = 5
 LOOKED_AT = 1_000
@@ -121,17 +121,29 @@ class _Taking:
     async def meet(self, batch: Sequence[tuple[int, Row]]) -> None:
         """Read where the units of a batch lie, if it says so itself."""
         self.above = await self._places.columns(self._load.unread)
-        if self.above:
-            units = (
-                (self._target.unit(text_of(row.get("orgUnit"))), row.get(UNREAD))
-                for _, row in batch
-                if row.get("orgUnit")
-            )
-            await self._places.meet(
-                (unit.uid, cell)
-                for unit, cells in units if not isinstance(unit, str)
-                for _, cell in cells_of(cells, self.above)
-            )  # fmt: skip
+        if not self.above:
+            return
+        said = [
+            (row, text_of(row["orgUnit"]), cells)
+            for _, row in batch
+            if row.get("orgUnit") and (cells := cells_of(row.get(UNREAD), self.above))
+        ]
+        await self._choose([one for one in said if self._target.alike(one[1])])
+        found = ((self._target.unit(text_of(row["orgUnit"])), cells) for row, _, cells in said)
+        await self._places.meet(
+            (unit.uid, cell) for unit, cells in found if not isinstance(unit, str) for _, cell in cells
+        )
+
+    async def _choose(self, said: Sequence[tuple[Row, str, list[tuple[str, JsonValue]]]]) -> None:
+        """Rows whose unit is called as others are get the one of them that lies where they say, if it is one alone."""
+        await self._places.meet(
+            (uid, cell) for _, text, cells in said for uid in self._target.alike(text) for _, cell in cells
+        )
+        for row, text, cells in said:
+            held = [uid for uid in self._target.alike(text) if all(self._places.holds(uid, cell) for _, cell in cells)]
+            if len(held) == 1:
+                row["orgUnit"] = held[0]
+        await self._target.meet((), _texts([row for row, _, _ in said], "orgUnit"), ())
 
     def _checked(self, row: Row) -> Row:
         """A row as it is sent. Raises `Problem`, also for one that says that its unit lies where it does not."""

@@ -66,7 +66,7 @@ class Places:
         """Read what is needed of some units, each with what is said of where it lies."""
         pairs = [(unit, text) for unit, cell in said if (text := _text(cell))]
         await self._read([unit for unit in dict.fromkeys(unit for unit, _ in pairs) if unit not in self._above])
-        open_ = [text for unit, text in pairs if not self._holds(unit, text) and folded(text) not in self._units]
+        open_ = [text for unit, text in pairs if not self.holds(unit, text) and folded(text) not in self._units]
         for number, text in enumerate(dict.fromkeys(open_)):
             self._units[folded(text)] = number < SOUGHT and await self._is_unit(text)
 
@@ -77,7 +77,7 @@ class Places:
             unit: its UID, which was met with that cell.
         """
         text = _text(cell)
-        if not text or self._holds(unit, text):
+        if not text or unit not in self._above or self.holds(unit, text):
             return None
         if not self._units.get(folded(text)):
             self._unknown[text] = None
@@ -107,8 +107,9 @@ class Places:
                 if item.get(key)
             )
 
-    def _holds(self, unit: str, text: str) -> bool:
-        return unit not in self._called or folded(text) in self._called[unit]
+    def holds(self, unit: str, cell: JsonValue) -> bool:
+        """Does a unit, which was met with that cell, lie where the cell says?"""
+        return folded(_text(cell)) in self._called.get(unit, ())
 
     async def _is_unit(self, text: str) -> bool:
         try:

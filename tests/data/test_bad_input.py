@@ -374,3 +374,22 @@ async def test_a_financial_year_is_the_servers(s: Session):
     await s.client.post("systemSettings", {"analyticsFinancialYearStart": "FINANCIAL_YEAR_APRIL"})
     [period] = await periods.meant(s, "LAST_FINANCIAL_YEAR")
     assert period.start.month == 4
+
+
+async def test_of_two_units_of_one_name_the_district_says_which(s: Session):
+    twin = {"id": "ouClinicA02", "name": "Clinic A", "shortName": "A2", "openingDate": "2000-01-01"}
+    await s.client.post("metadata", {"organisationUnits": [{**twin, "parent": {"id": "ouSouth0001"}}]})
+    await s.client.post("dataSets/dsMonthly01/organisationUnits/ouClinicA02", None)
+    rows = "South,Clinic A,4\nNorth,Clinic A,5\n,Clinic A,6\nNation,Clinic A,7\n"
+    plan = await planned(
+        s, "data aggregate push", file=write(f"District,Facility,202502\n{rows}"), data_element="Stock"
+    )
+    assert [step.detail for step in plan.steps] == ["4", "5"]
+    assert any("2 rows (first: row 4): 'Clinic A' is ambiguous" in note for note in plan.notes)
+    with pytest.raises(PartlyDone, match="2 created  2 refused rows"):
+        await do(s, "data aggregate push", file=write(f"District,Facility,202502\n{rows}"), data_element="Stock")
+    stream = await call(
+        s, "data aggregate get", data_element=["Stock"], period=["202502"], org_unit=["Nation"], children=True
+    )
+    found = {row["orgUnit"]: row["value"] for row in await stream.collect()}
+    assert (found["ouClinicA01"], found["ouClinicA02"]) == (5, 4)
