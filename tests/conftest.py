@@ -1,5 +1,6 @@
 """A home of its own for every test, and sandboxes to act on."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -146,6 +147,26 @@ def country_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def country_home(home: Path, country_database: Path) -> Path:
     """A home whose sandbox holds the fictional country."""
     return holding(home, country_database)
+
+
+@pytest.fixture
+def files_home(sandbox_home: Path) -> Path:
+    """A home whose sandbox holds a document with its file."""
+    store = open_store(sandbox_home / "data" / "sandbox.db")
+    me, moment, text = {"id": "M5zQapPyTZI"}, "2026-11-01T08:00:00.000", b"plan of 2025\n"
+    file = {
+        "id": "frSandbox01", "name": "plan.txt", "created": moment, "lastUpdated": moment, "createdBy": me,
+        "lastUpdatedBy": me, "contentType": "text/plain", "contentLength": len(text), "assigned": True,
+        "contentMd5": hashlib.md5(text, usedforsecurity=False).hexdigest(), "domain": "DOCUMENT",
+        "hasMultipleStorageFiles": False, "storageStatus": "STORED",
+    }  # fmt: skip
+    document = {"id": "doSandbox01", "name": "Plan", "url": "frSandbox01", "external": False, "attachment": False,
+                "contentType": "text/plain", "created": moment, "lastUpdated": moment}  # fmt: skip
+    with store.writing() as connection:
+        connection.execute("INSERT INTO file_content VALUES (?, ?)", ("frSandbox01", text))
+    store.put_objects({"fileResources": [file], "documents": [document]})
+    store.close()
+    return sandbox_home
 
 
 @pytest.fixture

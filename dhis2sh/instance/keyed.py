@@ -168,11 +168,12 @@ def plan(changes: Sequence[Keyed], title: str, what: str, notes: Sequence[str] =
     same = len(changes) - len(needed)
     told = [*([f"{same:,} already right"] if same else []), *notes]
     return Plan(
-        title, [_step(change) for change in needed], notes=told, writer=KeyedValues(needed, notes=notes, what=what)
+        title, [step(change) for change in needed], notes=told, writer=KeyedValues(needed, notes=notes, what=what)
     )
 
 
-def _step(change: Keyed) -> PlanStep:
+def step(change: Keyed) -> PlanStep:
+    """What a plan says of a value."""
     before, after = (_kept(change.key, value) for value in (change.before, change.after))
     return PlanStep(change.action, change.place, uid=change.key, name=change.key, before=before, after=after)
 
