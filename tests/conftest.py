@@ -13,9 +13,12 @@ from dhis2sh.errors import Dhis2Error
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_country, load_file
+from dhis2sh.sandbox.routes.instance import routes_
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
 from dhis2sh.verbs import manifest
+from tests.fakes.echo import echo
+from tests.fakes.serve import served
 from tests.shared import SHARED, shared
 
 if TYPE_CHECKING:
@@ -133,6 +136,28 @@ def country_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def country_home(home: Path, country_database: Path) -> Path:
     """A home whose sandbox holds the fictional country."""
     return holding(home, country_database)
+
+
+@pytest.fixture
+def echo_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server on loopback that says what it was asked, to which the sandbox lets routes lead."""
+    monkeypatch.setattr(routes_.Api, "_allowed", lambda *_: True)
+    with served(echo()) as url:
+        yield url
+
+
+@pytest.fixture
+def route_home(sandbox_home: Path, echo_url: str) -> Path:
+    """A home whose sandbox has a route `rain` to two rows."""
+    store = open_store(sandbox_home / "data" / "sandbox.db")
+    moment = "2026-11-01T08:00:00.000"
+    body = {
+        "id": "rtRainRows1", "name": "Rain", "code": "rain", "url": f"{echo_url}/rows", "disabled": False,
+        "created": moment, "lastUpdated": moment, "headers": {}, "authorities": [], "responseTimeoutSeconds": 5,
+    }  # fmt: skip
+    store.put_objects({"routes": [body]})
+    store.close()
+    return sandbox_home
 
 
 @pytest.fixture

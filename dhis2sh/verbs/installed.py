@@ -36,6 +36,7 @@ SHIPPED = {
         "profile",
         "pull",
         "raw",
+        "route",
         "sandbox",
         "sharing",
         "system",

@@ -56,6 +56,7 @@ CASES = [
         before=APPROVED,
         home="country_home",
     ),
+    Case("route run", "rain", {"route": "rain"}, home="route_home"),
     Case("datastore list", "looks", {"namespace": "looks"}, before=STORED),
     Case("datastore get", "looks theme", {"namespace": "looks", "key": "theme"}, before=STORED),
     Case("datastore export", "looks", {"namespace": "looks"}, before=STORED),
