@@ -16,6 +16,7 @@ from dhis2sh.sandbox.load import load_country, load_file
 from dhis2sh.sandbox.routes.instance import routes_
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
+from dhis2sh.types import JsonObject
 from dhis2sh.verbs import manifest
 from tests.fakes.echo import echo
 from tests.fakes.serve import served
@@ -212,6 +213,22 @@ def analysed_home(country_home: Path) -> Path:
     build.build(store)
     store.close()
     return country_home
+
+
+@pytest.fixture
+def exchange_home(analysed_home: Path) -> Path:
+    """The same with an exchange into its own database, named after a data element and a unit that have values."""
+    store = open_store(analysed_home / "data" / "sandbox.db")
+    element, unit, period = store.connection.execute(
+        "SELECT data_element, org_unit, period FROM data_value WHERE typeof(value + 0.0) = 'real' ORDER BY 1, 2, 3 LIMIT 1"
+    ).fetchone()
+    request: JsonObject = {"name": "one", "dx": [element], "pe": [period], "ou": [unit]}
+    store.put_objects({"aggregateDataExchanges": [{
+        "id": "exSandbox01", "name": "Into itself", "lastUpdated": "2026-11-01T08:00:00.000",
+        "source": {"params": {}, "requests": [request]}, "target": {"type": "INTERNAL", "request": {}},
+    }]})  # fmt: skip
+    store.close()
+    return analysed_home
 
 
 @pytest.fixture(scope="session")

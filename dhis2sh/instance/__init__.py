@@ -10,7 +10,7 @@ keyed     values under keys, set and set back      settings     system settings
 messages  conversations between people
 data_store  namespaces, keys, files of them
 roles     authorities of roles                     access       sharing looked through
-routes    addresses that the server calls
+routes    addresses that the server calls         exchanges    data from analytics to another server
 
 May import: verbs, show, changes, session, person, profiles, rows, client, dhis2, models,
 the ground. Never a verb.

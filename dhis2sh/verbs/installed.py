@@ -25,6 +25,7 @@ SHIPPED = {
         "datastore",
         "dev",
         "doctor",
+        "exchange",
         "explain",
         "jobs",
         "journal",

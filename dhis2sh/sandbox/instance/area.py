@@ -37,7 +37,10 @@ SECRETS = ("password", "accessToken")
 
 
 def _apart(connection: sqlite3.Connection, made: Mapping[str, JsonObject], get: Get) -> Mapping[str, JsonObject]:
-    """Exchanges without their secrets, which are kept apart; those that come without any keep the ones they had."""
+    """Exchanges without their secrets, which are kept apart; those that come without any keep the ones they had.
+
+    The parameters of a source have their list of period types, whatever was sent (recorded).
+    """
     stored = dict[str, "JsonObject"]()
     for uid, body in made.items():
         target = cast("JsonObject", body.get("target") or {})
@@ -46,6 +49,9 @@ def _apart(connection: sqlite3.Connection, made: Mapping[str, JsonObject], get: 
             connection.execute("INSERT OR REPLACE INTO exchange_secret VALUES (?, ?)", (uid, json.dumps(secrets)))
             shown: JsonObject = {name: item for name, item in api.items() if name not in SECRETS}
             body = {**body, "target": {**target, "api": shown}}  # noqa: PLW2901
+        source = cast("JsonObject", body.get("source") or {})
+        if isinstance(params := source.get("params"), dict):
+            body = {**body, "source": {**source, "params": {"periodTypes": [], **params}}}  # noqa: PLW2901
         stored[uid] = body
     return stored
 

@@ -23,10 +23,12 @@ from dhis2sh.sandbox.data.conflicts import Summary
 from dhis2sh.sandbox.data.imports import Importer, Options
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
+from dhis2sh.sandbox.java.reader import REDACTED
 from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.routes.analytics.aggregate import engine_of
 from dhis2sh.sandbox.routes.data.grouped import groups_for
 from dhis2sh.sandbox.routes.data.values import MESSAGES
+from dhis2sh.sandbox.routes.metadata.writes import Api as Writes
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.analytics.engine import Engine
@@ -45,6 +47,7 @@ _SCHEMES = (
 )
 _OPTIONS = ("importStrategy", "dryRun", "skipAudit", "idScheme", "dataElementIdScheme", "orgUnitIdScheme",
             "categoryOptionComboIdScheme")  # fmt: skip
+TARGETS = ("EXTERNAL", "INTERNAL")
 COUNTS = ("imported", "updated", "deleted", "ignored")
 
 
@@ -54,6 +57,15 @@ class Api:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.store = server.store
+        self._writes = Writes(server)
+
+    def create(self, request: Request, raw: bytes) -> Response:
+        """`POST /api/aggregateDataExchanges`."""
+        target = _part(parse_object(raw), "target")
+        if (kind := target.get("type")) is not None and kind not in TARGETS:
+            raise _unknown_target(str(kind), raw, self.store.version.unreadable)
+        request.scope["path_params"] = {"plural": PLURAL}
+        return self._writes.create(request, raw)
 
     def _found(self, request: Request) -> JsonObject:
         """The exchange of a path. Raises `Refused` with E1113."""
@@ -143,6 +155,20 @@ class Api:
         return cast("JsonObject", response if isinstance(response, dict) else body)
 
 
+def _unknown_target(kind: str, raw: bytes, status: int) -> Refused:
+    """The server's JSON reader knows no such target."""
+    klass = "org.hisp.dhis.dataexchange.aggregate"
+    text = raw.decode()
+    before = text[: text.find(json.dumps(kind)) + 1]
+    where = REDACTED.format(line=before.count("\n") + 1, column=len(before.rpartition("\n")[2]))
+    return Refused(
+        status,
+        f'Cannot deserialize value of type `{klass}.TargetType` from String "{kind}": not one of the values accepted for '
+        f"Enum class: [{', '.join(TARGETS)}]\n at {where} (through reference chain: {klass}.AggregateDataExchange"
+        f'["target"]->{klass}.Target["type"])',
+    )
+
+
 def _unreached(url: str, *, nested: bool) -> JsonObject:
     more = "; nested exception is java.net.ConnectException: Connection refused" if nested else ""
     return {
@@ -208,6 +234,7 @@ def routes(server: Server) -> list[Route]:
     """This area's routes."""
     api, base = Api(server), f"/api/{PLURAL}"
     return [
+        Route(base, with_body(api.create), methods=["POST"]),
         Route(f"{base}/exchange", with_body(api.run_given), methods=["POST"]),
         Route(f"{base}/{{uid:uid}}/exchange", api.run, methods=["POST"]),
         Route(f"{base}/{{uid:uid}}/sourceData", api.data),
