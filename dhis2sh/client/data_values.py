@@ -151,8 +151,16 @@ class DataValues:
                     yield rows
 
     async def get(self, **query: Unpack[DataValueQuery]) -> JsonObject:
-        """Data values as one envelope, for what is small. Parameters and errors as of `stream_to`."""
-        return await self._client.get_object("dataValueSets", _params(query))
+        """Data values as one envelope, for what is small. Parameters and errors as of `stream_to`.
+
+        From 2.43 on the envelope says for all of them what the question names only one of (recorded): every value has it too.
+        """
+        found = await self._client.get_object("dataValueSets", _params(query))
+        said = {name: found[name] for name in COLUMNS[:5] if found.get(name)}
+        rows = found.get("dataValues")
+        if not said or not isinstance(rows, list):
+            return found
+        return {**found, "dataValues": [{**said, **row} for row in rows if isinstance(row, dict)]}
 
     # In -------------------------------------------------------------------------------------------------------------
 
@@ -331,7 +339,8 @@ def _short_enough(query: DataValueQuery) -> Iterator[DataValueQuery]:
     parted = ["period"]
     parted += ["data_element"] if not (query.get("data_set") or query.get("data_element_group")) else []
     parted += ["org_unit"] if not (query.get("children") or query.get("org_unit_group")) else []
-    lists = {name: list(dict.fromkeys(items)) for name in parted if isinstance(items := query.get(name), (list, tuple))}
+    asked = cast("Mapping[str, str | Sequence[str]]", query)
+    lists = {name: list(dict.fromkeys(asked[name])) for name in parted if not isinstance(asked.get(name, ""), str)}
     name = max(lists, key=lambda name: len(lists[name]), default=None)
     if name is None or len(lists[name]) < 2:
         yield query  # the server says what it thinks of it

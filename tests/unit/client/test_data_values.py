@@ -276,3 +276,15 @@ async def test_a_question_too_long_for_any_server_is_asked_in_parts():
     asked = [[value for name, value in request.query if name == "period"] for request in fake.of("GET")]
     assert len(asked) > 1
     assert [period for part in asked for period in part] == periods
+
+
+async def test_what_an_envelope_says_of_all_values_each_of_them_says():
+    """From 2.43 on period, unit and attribute option combination stand above values that share them (v43 data-out-formats 1)."""
+    value = {"dataElement": "s46m5MS0hxu", "categoryOptionCombo": "Prlt0C1RF0s", "value": "112"}
+    body = {"period": "202501", "orgUnit": "DiszpKrYNg8", "attributeOptionCombo": "HllvX50cXC0", "dataValues": [value]}
+    fake = Fake(answers={("GET", "dataValueSets"): JSONResponse(body)})
+    async with fake.client() as client:
+        found = await client.data_values.get(data_element="s46m5MS0hxu", period="202501", org_unit="DiszpKrYNg8")
+    assert found["dataValues"] == [
+        {"period": "202501", "orgUnit": "DiszpKrYNg8", "attributeOptionCombo": "HllvX50cXC0", **value}
+    ]
