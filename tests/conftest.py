@@ -14,9 +14,13 @@ from dhis2sh.errors import Dhis2Error
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_country, load_file
+from dhis2sh.sandbox.routes.instance import routes_
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
+from dhis2sh.types import JsonObject
 from dhis2sh.verbs import manifest
+from tests.fakes.echo import echo
+from tests.fakes.serve import served
 from tests.shared import SHARED, shared
 
 if TYPE_CHECKING:
@@ -195,6 +199,28 @@ def hub_home(sandbox_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def echo_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server on loopback that says what it was asked, to which the sandbox lets routes lead."""
+    monkeypatch.setattr(routes_.Api, "_allowed", lambda *_: True)
+    with served(echo()) as url:
+        yield url
+
+
+@pytest.fixture
+def route_home(sandbox_home: Path, echo_url: str) -> Path:
+    """A home whose sandbox has a route `rain` to two rows."""
+    store = open_store(sandbox_home / "data" / "sandbox.db")
+    moment = "2026-11-01T08:00:00.000"
+    body = {
+        "id": "rtRainRows1", "name": "Rain", "code": "rain", "url": f"{echo_url}/rows", "disabled": False,
+        "created": moment, "lastUpdated": moment, "headers": {}, "authorities": [], "responseTimeoutSeconds": 5,
+    }  # fmt: skip
+    store.put_objects({"routes": [body]})
+    store.close()
+    return sandbox_home
+
+
+@pytest.fixture
 def messages_home(sandbox_home: Path) -> Path:
     """A home whose sandbox holds one conversation of its administrator with themselves."""
     store = open_store(sandbox_home / "data" / "sandbox.db")
@@ -246,6 +272,22 @@ def analysed_home(country_home: Path) -> Path:
     build.build(store)
     store.close()
     return country_home
+
+
+@pytest.fixture
+def exchange_home(analysed_home: Path) -> Path:
+    """The same with an exchange into its own database, named after a data element and a unit that have values."""
+    store = open_store(analysed_home / "data" / "sandbox.db")
+    element, unit, period = store.connection.execute(
+        "SELECT data_element, org_unit, period FROM data_value WHERE typeof(value + 0.0) = 'real' ORDER BY 1, 2, 3 LIMIT 1"
+    ).fetchone()
+    request: JsonObject = {"name": "one", "dx": [element], "pe": [period], "ou": [unit]}
+    store.put_objects({"aggregateDataExchanges": [{
+        "id": "exSandbox01", "name": "Into itself", "lastUpdated": "2026-11-01T08:00:00.000",
+        "source": {"params": {}, "requests": [request]}, "target": {"type": "INTERNAL", "request": {}},
+    }]})  # fmt: skip
+    store.close()
+    return analysed_home
 
 
 @pytest.fixture(scope="session")

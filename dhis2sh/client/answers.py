@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from dhis2sh import paths
@@ -111,6 +112,17 @@ class AnswerStream:
                 )
         return body.getvalue()
 
+    async def is_empty(self) -> bool:
+        """Has it no body at all? The beginning is read for that, and given again by the iteration."""
+        rest, first = self._pieces, b""
+        while not first:
+            piece = await anext(rest, None)
+            if piece is None:
+                return True
+            first = piece
+        self._pieces = _begun(first, rest)
+        return False
+
     async def settle(self) -> bytes:
         """Read the whole body now and give the connection back; iterating over it gives the same bytes again."""
         body = await self.read()
@@ -127,6 +139,13 @@ class AnswerStream:
         await self._pieces.aclose()
         await self._raw.aclose()
         await self._close()
+
+
+async def _begun(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(rest):
+        yield first
+        async for piece in rest:
+            yield piece
 
 
 async def _again(body: bytes) -> AsyncGenerator[bytes]:

@@ -13,6 +13,7 @@ file_resources  contents of files, up and down     documents    files and links 
 orphans   files that nobody needs                  kept         files on this machine for the way back
 apps      what is installed, in a zip, at a hub    app_changes  apps installed, updated, removed
 one_by_one  the writer of single things            look         logos, style sheet, title and texts
+routes    addresses that the server calls         exchanges    data from analytics to another server
 
 May import: verbs, show, changes, session, person, profiles, rows, client, dhis2, models,
 the ground. Never a verb.
