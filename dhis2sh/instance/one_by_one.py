@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.sending import looking_back
-from dhis2sh.errors import Refused
+from dhis2sh.errors import BrokenAnswer, Refused
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
@@ -64,7 +64,7 @@ class OneByOne(PlainWriter):
         with looking_back():
             done = await self.look_back(s, part)
         if not done.done:
-            raise Refused(
+            raise BrokenAnswer(
                 f"the server said yes, and {change.step.name or change.step.uid} is not as it was meant to be",
                 hint="dhis2 journal show",
             )
