@@ -26,6 +26,7 @@ SHIPPED = {
         "dev",
         "doctor",
         "explain",
+        "instance",
         "jobs",
         "journal",
         "maintenance",
